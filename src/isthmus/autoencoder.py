@@ -1,0 +1,457 @@
+"""The estimator: scikit-learn's verbs over one model. Here data, model and training meet."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
+from isthmus.data import Source, as_source, with_labels
+from isthmus.data.frames import to_frame
+from isthmus.data.survey import check_rows, survey
+from isthmus.inference import rows_at_once, run
+from isthmus.model import Model
+from isthmus.part import resolve
+from isthmus.randomness import N_SEEDS, mix, seed_of, seeded
+from isthmus.schema import Condition, Schema
+from isthmus.statistics import Statistics
+from isthmus.training import (
+    TrainState,
+    check_precision,
+    choose_batch_size,
+    choose_device,
+    choose_max_epochs,
+    make_optimizer,
+    reporting,
+    train,
+)
+
+Values = np.ndarray[Any, Any]
+
+# Fewer rows than this tell nothing about the others: they are trained on instead.
+MIN_VALIDATION = 5
+# What scores are measured against is a mean over training rows, which this many give well enough.
+N_SETTLE = 10_000
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Learns a short code for data, and from the code rebuilds the data.
+
+    One estimator, composed of five kinds of parts; ``isthmus.zoo`` has the famous compositions by name. Parts are given
+    by name (``"gaussian"``) or as instances (``Gaussian(beta=4.0)``), whose parameters scikit-learn reaches as
+    ``bottleneck__beta``.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code.
+    backbone : str or Backbone, default="mlp"
+        The nets: ``isthmus.backbones``.
+    bottleneck : str or Bottleneck, default="deterministic"
+        What the code is and costs: ``isthmus.bottlenecks``.
+    likelihood : str or Likelihood, default="auto"
+        What kind of values the data are: ``isthmus.likelihoods``. "auto" takes Bernoulli for exactly {0, 1}, Gaussian
+        with one shared scale for values that share a range (pixels), Gaussian with a scale a feature for all else.
+    regularizers : Regularizer or tuple of them, default=()
+        Further terms of the loss: ``isthmus.regularizers``.
+    corruption : str, Corruption, callable or None, default=None
+        Spoils what the encoder sees in training: ``isthmus.corruptions``.
+    conditional : bool, default=False
+        Whether the decoder sees the label ``y`` beside the code. The encoder never does.
+    density : scikit-learn mixture or None, default=None
+        Fitted on the codes and sampled from instead of the bottleneck's own prior.
+    optimizer : {"adamw", "adam", "sgd"} or callable, default="adamw"
+    schedule : {"one_cycle", "constant"}, default="one_cycle"
+        Of the learning rate.
+    max_epochs : int or "auto", default="auto"
+        "auto" makes about 5,000 steps.
+    batch_size : int or "auto", default="auto"
+    learning_rate : float, default=2e-3
+        The largest of the schedule.
+    weight_decay : float, default=0.0
+    validation_fraction : float, default=0.1
+        Share of the rows set aside to watch; with fewer than 5 such rows none are.
+    patience : int or None, default=10
+        Epochs without improvement before training stops; None never stops early.
+    device : str or torch.device, default="auto"
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+        "auto" trains in bfloat16 where the hardware multiplies it faster. Results are always computed in float32, or in
+        float64 if asked.
+    compile : bool, default=False
+        Whether to compile the training step with ``torch.compile``.
+    callbacks : sequence of callables, default=()
+        Called with the ``TrainState`` after every epoch; a true answer stops the training.
+    random_state : int, RandomState or None, default=None
+        Decides everything random. Global generators are not touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 a line an epoch.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        What one sample looks like.
+    history_ : list of dict
+        One row an epoch: loss terms in nats a sample, learning rate, seconds.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the data had column names.
+    likelihood_ : Likelihood
+        The one that was chosen.
+    module_ : Model
+        The fitted torch module.
+    density_ : scikit-learn mixture or None
+
+    References
+    ----------
+    Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313, 2006.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder
+    >>> X = load_digits().data
+    >>> model = Autoencoder(8, max_epochs=5, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (1797, 8)
+    >>> model.reconstruct(X).shape
+    (1797, 64)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        backbone: Any = "mlp",
+        bottleneck: Any = "deterministic",
+        likelihood: Any = "auto",
+        regularizers: Any = (),
+        corruption: Any = None,
+        conditional: bool = False,
+        density: Any = None,
+        optimizer: Any = "adamw",
+        schedule: str = "one_cycle",
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int | None = 10,
+        device: Any = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        callbacks: Sequence[Callable[[TrainState], Any]] = (),
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.backbone = backbone
+        self.bottleneck = bottleneck
+        self.likelihood = likelihood
+        self.regularizers = regularizers
+        self.corruption = corruption
+        self.conditional = conditional
+        self.density = density
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from rows.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            NaN means missing.
+        y : array of shape (n_samples,) or None
+            Labels; only a conditional model looks at them.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not usable; the message names which.
+        """
+        seed = seed_of(self.random_state)
+        source, condition = self._read_to_fit(X, y)
+        rows, valid = self._set_aside(source, mix(seed, 1))
+        batch_size = choose_batch_size(self.batch_size, len(rows))
+        max_epochs = choose_max_epochs(self.max_epochs, len(rows), batch_size)
+        state = self._start(rows, valid, condition, seed)
+        with reporting(self.verbose, max_epochs) as report:
+            train(
+                state,
+                rows,
+                valid,
+                max_epochs=max_epochs,
+                batch_size=batch_size,
+                learning_rate=self.learning_rate,
+                schedule=self.schedule,
+                patience=self.patience,
+                precision=self.precision,
+                compile=self.compile,
+                callbacks=(*report, *self.callbacks),
+                seed=seed,
+            )
+        return self._finish(state, rows, seed)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling."""
+        if "module_" not in vars(self):
+            rows, condition = self._read_to_fit(X, y)
+            self._state = self._start(rows, None, condition, seed_of(self.random_state))
+        else:
+            rows = self._read(X, y)
+        if "_state" not in vars(self):
+            optimizer = make_optimizer(self.optimizer, self.module_, self.learning_rate, self.weight_decay)
+            self._state = TrainState(self.module_, optimizer, list(self.history_))
+        seed = mix(seed_of(self.random_state), len(self._state.history))
+        train(
+            self._state,
+            rows,
+            max_epochs=1,
+            batch_size=choose_batch_size(self.batch_size, len(rows)),
+            learning_rate=self.learning_rate,
+            schedule="constant",
+            precision=self.precision,
+            seed=seed,
+        )
+        return self._finish(self._state, rows, seed)
+
+    def _read_to_fit(self, X: Any, y: Any) -> tuple[Source, Condition | None]:
+        source = as_source(X)
+        validate_data(self, X, skip_check_array=True, reset=True)
+        if not self.conditional:
+            return source, None
+        if y is None:
+            raise ValueError("a conditional model requires y to be passed, but the target y is None")
+        condition = Condition.of(y)
+        return self._labelled(source, condition, y), condition
+
+    @staticmethod
+    def _labelled(source: Source, condition: Condition, y: Any) -> Source:
+        encoded = torch.from_numpy(condition.encode(y))
+        if len(encoded) != len(source):
+            raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
+        return with_labels(source, encoded)
+
+    def _set_aside(self, source: Source, seed: int) -> tuple[Source, Source | None]:
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must be in [0, 1), got {self.validation_fraction!r}")
+        n_valid = int(self.validation_fraction * len(source))
+        return (source, None) if n_valid < MIN_VALIDATION else source.split(n_valid, seed)
+
+    def _start(self, rows: Source, valid: Source | None, condition: Condition | None, seed: int) -> TrainState:
+        """Survey the training rows and build model and optimizer."""
+        if not isinstance(self.n_components, int | np.integer) or self.n_components < 1:
+            raise ValueError(f"n_components must be a positive integer, got {self.n_components!r}")
+        statistics = survey(rows)
+        check_rows(rows.schema, statistics)
+        missing = statistics.missing or (valid is not None and survey(valid).missing)
+        origin = statistics.origin
+        offsets = None if origin is None else tuple(origin.flatten().tolist())
+        self.schema_ = replace(rows.schema, missing=missing, origin=offsets, condition=condition)
+        auto = isinstance(self.likelihood, str) and self.likelihood == "auto"
+        self.likelihood_ = likelihoods.choose(statistics) if auto else resolve(self.likelihood, likelihoods)
+        with seeded(seed):
+            model = self._build_model(self.schema_, statistics)
+        model.to(choose_device(self.device))
+        return TrainState(model, make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay))
+
+    def _build_model(self, schema: Schema, statistics: Statistics) -> Model:
+        """Build the parts into a model. The one hook for what does not fit into parts."""
+        terms = self.regularizers if isinstance(self.regularizers, tuple | list) else (self.regularizers,)
+        model = Model(
+            schema,
+            statistics,
+            int(self.n_components),
+            resolve(self.backbone, backbones),
+            resolve(self.bottleneck, bottlenecks),
+            clone(self.likelihood_),
+            [resolve(term, regularizers) for term in terms],
+            None if self.corruption is None else resolve(self.corruption, corruptions),
+        )
+        return model.to(check_precision(self.precision))
+
+    def _finish(self, state: TrainState, rows: Source, seed: int) -> Self:
+        self.module_ = state.model
+        self.history_ = state.history
+        some = next(rows.batches(min(N_SETTLE, len(rows)), seed=mix(seed, 2)))
+        device = self.module_.device
+        with torch.inference_mode():
+            self.module_.settle(some.x.to(device), None if some.y is None else some.y.to(device))
+        self._n_features_out = self.n_components
+        self.density_ = None if self.density is None else clone(self.density).fit(self._run(self.module_.encode, rows)[0])
+        return self
+
+    # Using
+
+    def transform(self, X: Any, return_std: bool = False) -> Any:
+        """Rows to codes.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+        return_std : bool, default=False
+            Whether to return the codes' standard deviations as well; 0 where codes are not drawn.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components), or two of them
+        """
+        mean, deviation = self._run(lambda x, y: self.module_.encode(x), self._read(X))
+        return (mean, deviation) if return_std else mean
+
+    def inverse_transform(self, Z: Any, y: Any = None) -> Any:
+        """Codes (n, n_components) to data; a conditional model without ``y`` gives the mean over its labels."""
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=[np.float64, np.float32])
+        if Z.shape[1] != self.n_components:
+            raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self.n_components}")
+        return self._decode(Z, y, self.module_.decode)
+
+    def reconstruct(self, X: Any, y: Any = None) -> Any:
+        """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
+        source = self._read(X, y)
+        return source.restore(self._run(self.module_.reconstruct, source)[0])
+
+    def sample(
+        self, n: int = 1, *, y: Any = None, temperature: float = 1.0, noise: bool = True, random_state: Any = None
+    ) -> Any:
+        """Draw new rows.
+
+        Parameters
+        ----------
+        n : int, default=1
+        y : array of shape (n,), one label, or None
+            Labels to draw for; without them a conditional model draws labels as often as it saw them.
+        temperature : float, default=1.0
+            Multiplies the deviation of the codes: below 1 rows are more typical. ``density`` ignores it.
+        noise : bool, default=True
+            Whether values scatter as the likelihood says; without, each is the mean of its code, as one shows images.
+        random_state : int, RandomState or None, default=None
+            None falls back to the estimator's.
+        """
+        check_is_fitted(self)
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"n must be a positive integer, got {n!r}")
+        with self._seeded(random_state):
+            y = self._labels_to_draw(n, y)
+            return self._decode(self._draw_codes(n, temperature), y, partial(self.module_.sample, noise=noise))
+
+    def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
+        """Score rows in nats; higher is more normal.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+        y : array of shape (n_samples,) or None
+            Without labels a conditional model averages over those of the training rows.
+        n_draws : int, default=0
+            0 gives the deterministic log p(x | decoder(centre of the code)) less the code's divergence: good for
+            ranking, not a bound. From 1 on, the importance-weighted bound on log p(x) with so many draws
+            (arXiv:1509.00519); 1 is the evidence lower bound.
+        random_state : int, RandomState or None, default=None
+            For the draws; None falls back to the estimator's.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+        """
+        source = self._read(X, y)
+        if not n_draws:
+            return self._run(self.module_.score, source)[0].astype(np.float64)
+        limit = rows_at_once(self.module_)
+        with self._seeded(random_state):
+            bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
+            return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of ``score_samples``."""
+        return float(self.score_samples(X, y).mean())
+
+    def contributions(self, X: Any, y: Any = None) -> Any:
+        """Take the score apart: which values make a row odd.
+
+        Returns
+        -------
+        ndarray or data frame of shape (n_samples, n_values + 2)
+            A column a value: its log probability less what it is on training rows; "code", the same of the code's
+            divergence; "base", the constants. Rows add up to ``score_samples``; missing values contribute 0.
+        """
+        source = self._read(X, y)
+        values = self._run(self.module_.contributions, source)[0]
+        if not source.schema.fields:
+            return values
+        return to_frame(values, source.schema, extra=("code", "base"))
+
+    # How
+
+    def _seeded(self, random_state: Any) -> AbstractContextManager[None]:
+        seed = seed_of(self.random_state if random_state is None else random_state)
+        return seeded(seed, self.module_.device)
+
+    def _labels_to_draw(self, n: int, y: Any) -> Any:
+        """Labels of new rows, as often as fit saw them where none are asked for."""
+        condition = self.schema_.condition
+        if condition is None:
+            return None
+        if y is not None:
+            return np.broadcast_to(y, n)
+        chosen = torch.multinomial(torch.tensor(condition.frequencies), n, replacement=True)
+        return np.asarray(condition.levels)[chosen.numpy()]
+
+    def _draw_codes(self, n: int, temperature: float) -> Values:
+        if self.density_ is None:
+            return self.module_.bottleneck.sample(n, temperature).cpu().numpy()
+        density = deepcopy(self.density_).set_params(random_state=int(torch.randint(N_SEEDS, ())))
+        return density.sample(n)[0]
+
+    def _read(self, X: Any, y: Any = None) -> Source:
+        """Make a source of new rows and hold it against what fit saw."""
+        check_is_fitted(self)
+        source = as_source(X)
+        validate_data(self, X, skip_check_array=True, reset=False)
+        if source.schema.shape != self.schema_.shape:
+            raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {self.schema_.shape}")
+        condition = self.schema_.condition
+        return source if y is None or condition is None else self._labelled(source, condition, y)
+
+    def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
+        return run(self.module_, function, source, self.schema_, size)
+
+    def _decode(self, Z: Values, y: Any, function: Callable[..., Tensor]) -> Any:
+        """Apply a function of codes and labels, and give the result the container that fit saw."""
+        codes, condition = as_source(Z), self.schema_.condition
+        if y is not None and condition is not None:
+            codes = self._labelled(codes, condition, y)
+        values = run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, codes.schema)[0]
+        return to_frame(values, self.schema_) if self.schema_.fields else values
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.target_tags.required = bool(self.conditional)
+        tags.transformer_tags.preserves_dtype = ["float64" if self.precision == "float64" else "float32"]
+        return tags

@@ -1,0 +1,55 @@
+"""The contract of a backbone."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.part import Part
+
+
+class Backbone(Part):
+    """Knows a geometry and makes an encoder and a decoder for it.
+
+    ``build`` sets ``encoder`` and ``decoder``; the two methods only call them.
+    """
+
+    role: ClassVar[str] = "backbone"
+    encoder: nn.Module
+    decoder: nn.Module
+
+    @abstractmethod
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        parameter_shape: tuple[int, ...],
+        code_in: int,
+        code_out: int,
+        condition_width: int,
+    ) -> None:
+        """Make both nets.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Of one encoded sample.
+        parameter_shape : tuple of int
+            Of what the decoder says of one sample: (parameters a value, *shape of the sample).
+        code_in, code_out : int
+            Numbers that the bottleneck wants and gives.
+        condition_width : int
+            Numbers of the encoded label, which the decoder sees beside the code; 0 without labels.
+        """
+
+    def encode(self, u: Tensor) -> Tensor:
+        """Encoded input (n, *input_shape) to what the bottleneck wants (n, code_in)."""
+        return self.encoder(u)
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Codes (n, code_out) to parameters (n, *parameter_shape)."""
+        return self.decoder(z if condition is None else torch.cat([z, condition], -1))
+
+    def code_norms(self) -> Tensor | None:
+        """Length of the decoder's first weights for each component of the code, or None where there are none."""
+        return None

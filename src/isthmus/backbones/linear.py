@@ -1,0 +1,72 @@
+"""One linear map each way."""
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.backbones.base import Backbone
+
+
+class Linear(Backbone):
+    """Linear encoder and decoder: with squared error, the autoencoder that finds PCA's subspace.
+
+    Parameters
+    ----------
+    tied : bool, default=False
+        Whether the decoder's weights are the encoder's, transposed. Needs as many numbers in as out.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if tied weights cannot fit: a variational code, missing-value flags or labels.
+
+    References
+    ----------
+    Baldi and Hornik, Neural networks and principal component analysis, Neural Networks 2, 1989.
+
+    Examples
+    --------
+    >>> from isthmus.backbones import Linear
+    >>> Linear(tied=True)
+    Linear(tied=True)
+    """
+
+    def __init__(self, tied: bool = False) -> None:
+        super().__init__()
+        self.tied = tied
+
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        parameter_shape: tuple[int, ...],
+        code_in: int,
+        code_out: int,
+        condition_width: int,
+    ) -> None:
+        """Make both maps; see the base class."""
+        n_in, n_out = prod(input_shape), prod(parameter_shape)
+        fits = n_in == n_out and code_in == code_out and condition_width == 0
+        self.require("tied", fits or not self.tied, "False with this code, labels or missing values")
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(n_in, code_in))
+        last = _Transposed(self.encoder[1], n_out) if self.tied else nn.Linear(code_out + condition_width, n_out)
+        self.decoder = nn.Sequential(last, nn.Unflatten(1, parameter_shape))
+        self.code_out = code_out
+
+    def code_norms(self) -> Tensor:
+        """Length of the decoder's weights for each component of the code."""
+        weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index, assignment]
+        return weight[:, : self.code_out].norm(dim=0)
+
+
+class _Transposed(nn.Module):
+    """The encoder's weights the other way round, with a bias of its own."""
+
+    def __init__(self, linear: nn.Module, n_out: int) -> None:
+        super().__init__()
+        # In a tuple, so that the weights are registered once and stored once.
+        self.linear = (linear,)
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return nn.functional.linear(z, self.linear[0].weight.T, self.bias)  # type: ignore[union-attr, arg-type]

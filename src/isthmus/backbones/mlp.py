@@ -1,0 +1,99 @@
+"""Fully connected nets."""
+
+from itertools import pairwise
+from math import prod
+
+from torch import Tensor, nn
+
+from isthmus.backbones.base import Backbone
+
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "silu": nn.SiLU, "gelu": nn.GELU}
+NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+class MLP(Backbone):
+    """Fully connected encoder and, mirrored, decoder.
+
+    Parameters
+    ----------
+    hidden : tuple of int or "auto", default="auto"
+        Widths from the data towards the code. "auto" takes two layers sized by the data; () none.
+    activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
+    dropout : float, default=0.0
+        Share of hidden units dropped in training.
+    norm : {"batch", "layer"} or None, default=None
+        Normalisation before each activation.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range.
+
+    References
+    ----------
+    Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313, 2006.
+
+    Examples
+    --------
+    >>> from isthmus.backbones import MLP
+    >>> MLP(hidden=(64, 32), activation="tanh")
+    MLP(activation='tanh', hidden=(64, 32))
+    """
+
+    def __init__(
+        self,
+        hidden: tuple[int, ...] | str = "auto",
+        activation: str = "silu",
+        dropout: float = 0.0,
+        norm: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.activation = activation
+        self.dropout = dropout
+        self.norm = norm
+
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        parameter_shape: tuple[int, ...],
+        code_in: int,
+        code_out: int,
+        condition_width: int,
+    ) -> None:
+        """Make both nets; see the base class."""
+        self.require("activation", self.activation in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
+        self.require("norm", self.norm is None or self.norm in NORMS, f"None or one of {sorted(NORMS)}")
+        self.require("dropout", 0 <= self.dropout < 1, "in [0, 1)")
+        n_values = prod(input_shape)
+        widths = self._widths(prod(parameter_shape[1:]))
+        self.encoder = nn.Sequential(nn.Flatten(), *self._layers(n_values, *widths, code_in))
+        self.decoder = nn.Sequential(
+            *self._layers(code_out + condition_width, *widths[::-1], prod(parameter_shape)),
+            nn.Unflatten(1, parameter_shape),
+        )
+        self.code_out = code_out
+
+    def code_norms(self) -> Tensor:
+        """Length of the decoder's first weights for each component of the code."""
+        first = next(layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear))
+        return first.weight[:, : self.code_out].norm(dim=0)
+
+    def _widths(self, n_values: int) -> list[int]:
+        if self.hidden == "auto":
+            first = 2 ** min(9, max(6, (4 * n_values - 1).bit_length()))
+            return [first, first // 2]
+        valid = isinstance(self.hidden, tuple | list) and all(isinstance(w, int) and w > 0 for w in self.hidden)
+        self.require("hidden", valid, '"auto" or a tuple of positive integers')
+        return [int(width) for width in self.hidden]
+
+    def _layers(self, *widths: int) -> list[nn.Module]:
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths[:-1]):
+            layers += [nn.Linear(n_in, n_out), *self._between(n_out)]
+        return [*layers, nn.Linear(widths[-2], widths[-1])]
+
+    def _between(self, width: int) -> list[nn.Module]:
+        norm = [] if self.norm is None else [NORMS[self.norm](width)]
+        dropout = [nn.Dropout(self.dropout)] if self.dropout else []
+        return [*norm, ACTIVATIONS[self.activation](), *dropout]

@@ -1,0 +1,116 @@
+"""The variational code."""
+
+import torch
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.bottlenecks.base import Bottleneck, Code
+
+
+class Gaussian(Bottleneck):
+    """Diagonal normal code, pulled towards the standard normal: the bottleneck of the VAE [1].
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        Weight of the divergence; 1 is the evidence lower bound, above it the code is pushed to be factorial [2].
+    free_bits : float, default=0.0
+        Nats that each component may carry, on the batch's average, at no cost [3, equation 15].
+    capacity : float or None, default=None
+        If given, the cost is beta * |divergence - capacity|, the capacity rising linearly from 0 in nats [4, equation 8].
+    n_draws : int, default=1
+        Draws a sample in training; with more than one the loss is the importance-weighted bound [5].
+    warmup : float, default=0.0
+        Share of the training over which beta rises linearly from 0.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range, or ``free_bits`` or ``capacity`` meet several draws.
+
+    References
+    ----------
+    [1] Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014, arXiv:1312.6114.
+    [2] Higgins et al., beta-VAE, ICLR 2017.
+    [3] Kingma et al., Improving variational inference with inverse autoregressive flow, NIPS 2016, arXiv:1606.04934.
+    [4] Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
+    [5] Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, ICLR 2016, arXiv:1509.00519.
+
+    Examples
+    --------
+    >>> from isthmus.bottlenecks import Gaussian
+    >>> Gaussian(beta=4.0, warmup=0.1)
+    Gaussian(beta=4.0, warmup=0.1)
+    """
+
+    stochastic = True
+
+    def __init__(
+        self,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        capacity: float | None = None,
+        n_draws: int = 1,
+        warmup: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.beta = beta
+        self.free_bits = free_bits
+        self.capacity = capacity
+        self.n_draws = n_draws
+        self.warmup = warmup
+
+    def build(self, n_components: int) -> tuple[int, int]:
+        """Check the parameters; see the base class."""
+        self.require("beta", self.beta >= 0, ">= 0")
+        self.require("free_bits", self.free_bits >= 0, ">= 0")
+        self.require("capacity", self.capacity is None or self.capacity >= 0, "None or >= 0")
+        self.require("warmup", 0 <= self.warmup <= 1, "in [0, 1]")
+        one_draw = not self.free_bits and self.capacity is None
+        self.require("n_draws", self.n_draws >= 1 and (self.n_draws == 1 or one_draw), self._draws_expected(one_draw))
+        self.n_components = n_components
+        return 2 * n_components, n_components
+
+    def forward(self, h: Tensor, draw: bool, progress: Tensor) -> Code:
+        """Draw codes and price them; see the base class."""
+        mean, log_variance = self._moments(h)
+        divergence = F.kl_normal(mean, log_variance)  # (n, n_components)
+        z = F.draw_normal(mean, log_variance, self.n_draws) if draw else mean[None]
+        if len(z) > 1:
+            cost = F.log_ratio_normal(z, mean, log_variance)
+        else:
+            cost = self._price(divergence, progress)[None]
+        return Code(z, self._weight(progress) * cost, divergence.sum(-1))
+
+    def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation; see the base class."""
+        mean, log_variance = self._moments(h)
+        return mean, torch.exp(log_variance / 2)
+
+    def weigh(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw codes with their importance weights; see the base class."""
+        mean, log_variance = self._moments(h)
+        z = F.draw_normal(mean, log_variance, n_draws)
+        return z, -F.log_ratio_normal(z, mean, log_variance)
+
+    def sample(self, n: int, temperature: float) -> Tensor:
+        """Draw from the standard normal, its deviation multiplied by the temperature."""
+        return temperature * torch.randn(n, self.n_components)
+
+    def _moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = h.chunk(2, -1)
+        # Beyond these a deviation is one millionth or a thousand: exp must not overflow on the way there.
+        return mean, log_variance.clamp(-28.0, 14.0)
+
+    def _price(self, divergence: Tensor, progress: Tensor) -> Tensor:
+        if self.free_bits:
+            over = divergence.mean(0) > self.free_bits
+            divergence = torch.where(over, divergence, self.free_bits)
+        total = divergence.sum(-1)
+        return total if self.capacity is None else (total - self.capacity * progress).abs()
+
+    def _weight(self, progress: Tensor) -> Tensor | float:
+        return self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
+
+    def _draws_expected(self, one_draw: bool) -> str:
+        return "a positive integer" if one_draw else "1 together with free_bits or capacity"

@@ -1,0 +1,9 @@
+"""Corruptions: what the encoder sees instead of the data while it learns."""
+
+from isthmus.corruptions.base import Corruption as Corruption
+from isthmus.corruptions.gaussian_noise import GaussianNoise
+from isthmus.corruptions.masking import Masking
+from isthmus.corruptions.salt_pepper import SaltPepper
+from isthmus.corruptions.swap import Swap
+
+__all__ = ["GaussianNoise", "Masking", "SaltPepper", "Swap"]

@@ -1,0 +1,26 @@
+"""The contract of a corruption."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from isthmus.part import Part
+from isthmus.statistics import Statistics
+
+
+class Corruption(Part):
+    """Spoils what the encoder sees in training, never what it must rebuild.
+
+    Any callable from (n, *shape) to the same shape will do in its place.
+    """
+
+    role: ClassVar[str] = "corruption"
+    hides: ClassVar[bool] = False
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn what the corruption needs of the training rows: deviation and range of each value."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a spoiled copy; hidden cells are NaN."""

@@ -1,0 +1,57 @@
+"""Additive noise."""
+
+import torch
+from torch import Tensor
+
+from isthmus.corruptions.base import Corruption
+from isthmus.statistics import Statistics
+
+
+class GaussianNoise(Corruption):
+    """Normal noise: the classic denoising autoencoder.
+
+    Parameters
+    ----------
+    scale : float, default=0.3
+        Standard deviation of the noise.
+    unit : {"std", "data"}, default="std"
+        Unit of the scale: each feature's own deviation in the training rows, or the data's unit.
+    clip : tuple of two floats or None, default=None
+        Limits that noisy values are cut to, in the data's unit; None cuts nothing.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range.
+
+    References
+    ----------
+    Vincent et al., Stacked denoising autoencoders, JMLR 11, 2010.
+
+    Examples
+    --------
+    >>> from isthmus.corruptions import GaussianNoise
+    >>> GaussianNoise(0.5, unit="data", clip=(0.0, 1.0))
+    GaussianNoise(clip=(0.0, 1.0), scale=0.5, unit='data')
+    """
+
+    def __init__(self, scale: float = 0.3, unit: str = "std", clip: tuple[float, float] | None = None) -> None:
+        super().__init__()
+        self.scale = scale
+        self.unit = unit
+        self.clip = clip
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn each feature's deviation; see the base class."""
+        self.require("scale", self.scale >= 0, ">= 0")
+        self.require("unit", self.unit in ("std", "data"), 'one of ("std", "data")')
+        ordered = self.clip is None or (len(self.clip) == 2 and self.clip[0] < self.clip[1])
+        self.require("clip", ordered, "None or (low, high) with low < high")
+        deviation = statistics.deviation.float()
+        unit = deviation if self.unit == "std" else torch.ones_like(deviation)
+        self.register_buffer("spread", self.scale * unit)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add noise; see the base class."""
+        noisy = x + self.spread * torch.randn_like(x)
+        return noisy if self.clip is None else noisy.clamp(*self.clip)

@@ -1,0 +1,48 @@
+"""Extreme values."""
+
+import torch
+from torch import Tensor
+
+from isthmus.corruptions.base import Corruption
+from isthmus.statistics import Statistics
+
+
+class SaltPepper(Corruption):
+    """Sets a random share of the values to the feature's smallest or largest, each half the time.
+
+    Parameters
+    ----------
+    fraction : float, default=0.1
+        Chance of each value.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if the fraction is not in [0, 1].
+
+    References
+    ----------
+    Vincent et al., Stacked denoising autoencoders, JMLR 11, 2010, section 3.3.
+
+    Examples
+    --------
+    >>> from isthmus.corruptions import SaltPepper
+    >>> SaltPepper(0.2)
+    SaltPepper(fraction=0.2)
+    """
+
+    def __init__(self, fraction: float = 0.1) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn each feature's range; see the base class."""
+        self.require("fraction", 0 <= self.fraction <= 1, "in [0, 1]")
+        self.register_buffer("low", statistics.low.float())
+        self.register_buffer("high", statistics.high.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Set values to extremes; see the base class."""
+        u = torch.rand_like(x)
+        x = torch.where(u < self.fraction / 2, self.low, x)
+        return torch.where(u > 1 - self.fraction / 2, self.high, x)

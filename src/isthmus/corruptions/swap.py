@@ -1,0 +1,47 @@
+"""Values of other rows."""
+
+import torch
+from torch import Tensor
+
+from isthmus.corruptions.base import Corruption
+from isthmus.statistics import Statistics
+
+
+class Swap(Corruption):
+    """Replaces a random share of the values by those of another row of the batch: each feature keeps its distribution.
+
+    Parameters
+    ----------
+    fraction : float, default=0.15
+        Chance of each value.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if the fraction is not in [0, 1].
+
+    References
+    ----------
+    Jahrer, Porto Seguro winning solution, 2017 ("swap noise");
+    Bahri et al., SCARF, ICLR 2022, arXiv:2106.15147.
+
+    Examples
+    --------
+    >>> from isthmus.corruptions import Swap
+    >>> Swap()
+    Swap()
+    """
+
+    def __init__(self, fraction: float = 0.15) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def build(self, statistics: Statistics) -> None:
+        """Check the fraction; see the base class."""
+        self.require("fraction", 0 <= self.fraction <= 1, "in [0, 1]")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Swap values; see the base class."""
+        flat = x.flatten(1)
+        donors = flat.gather(0, torch.randint_like(flat, len(flat), dtype=torch.long))
+        return torch.where(torch.rand_like(flat) < self.fraction, donors, flat).reshape(x.shape)

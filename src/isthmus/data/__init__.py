@@ -1,0 +1,106 @@
+"""Data of any kind in, tensors out, and back: the one place that looks at types."""
+
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.utils import check_array
+
+from isthmus.data.arrays import Array, as_tensor
+from isthmus.data.base import Batch, Source
+from isthmus.data.frames import is_frame, read_frame
+from isthmus.schema import Schema
+
+__all__ = ["Array", "Batch", "Source", "as_source"]
+
+
+@singledispatch
+def as_source(X: Any) -> Source:
+    """Make a source of whatever the user has.
+
+    Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames of
+    numbers, nested lists, and sources. NaN means missing.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column, or the values are not numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import as_source
+    >>> source = as_source(np.zeros((10, 3)))
+    >>> len(source), source.schema.shape
+    (10, (3,))
+    """
+    if is_frame(X):
+        source = read_frame(X)
+        return _not_empty(source)
+    return _from_array(X)
+
+
+@as_source.register
+def _(X: Source) -> Source:
+    return X
+
+
+@as_source.register
+def _(X: torch.Tensor) -> Source:
+    if X.ndim < 2:
+        return _from_array(X.detach().cpu().numpy())
+    if X.is_complex():
+        raise ValueError("Complex data not supported: expected real numbers")
+    X = X.detach()
+    return _not_empty(Array(X.to_dense() if X.is_sparse else X, Schema(tuple(X.shape[1:]), dtype=str(X.dtype)[6:])))
+
+
+@as_source.register(sparse.sparray)
+@as_source.register(sparse.spmatrix)
+def _(X: Any) -> Source:
+    rows = check_array(X, accept_sparse="csr", ensure_all_finite=False)
+    return Array(rows, Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
+
+
+def _from_array(X: Any) -> Source:
+    try:
+        values = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
+    except ValueError as error:
+        raise _explained(error, X) from error
+    return Array(as_tensor(values), Schema(values.shape[1:], dtype=values.dtype.name))
+
+
+def _explained(error: ValueError, X: Any) -> ValueError:
+    """Name the first text in an array of text, where that is what is wrong."""
+    values = np.asarray(X)
+    if values.ndim < 2 or values.dtype.kind not in "OSU":
+        return error
+    for position, value in np.ndenumerate(values):
+        if isinstance(value, str | bytes) and not _is_number(value):
+            return ValueError(f"row {position[0]}, column {position[1]} holds text, {value!r}; expected numbers")
+    return error if values.dtype.kind == "O" else ValueError(f"the array holds text ({values.dtype}), expected numbers")
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _not_empty(source: Array) -> Array:
+    n_rows, n_columns = len(source), source.schema.shape[0]
+    if n_rows == 0 or n_columns == 0:
+        what = ("sample(s)", n_rows) if n_rows == 0 else ("feature(s)", n_columns)
+        shape = (n_rows, *source.schema.shape)
+        raise ValueError(f"Found array with {what[1]} {what[0]} (shape={shape}) while a minimum of 1 is required.")
+    return source
+
+
+def with_labels(source: Source, y: torch.Tensor | None) -> Source:
+    """Put encoded labels beside the rows."""
+    return replace(source, y=y) if isinstance(source, Array) else source

@@ -1,0 +1,96 @@
+"""Samples in memory, or in a memory map: dense or sparse, row by row."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.base import Batch, Source
+from isthmus.schema import Schema
+
+# Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
+# shuffled copy of everything would double the memory.
+BLOCK = 2**23
+WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.float64, "longdouble": np.float64}
+
+
+@dataclass(frozen=True)
+class Array(Source):
+    """Rows that can be taken by index.
+
+    Parameters
+    ----------
+    values : Tensor or scipy.sparse.csr_array of shape (n, ...)
+    schema : Schema
+    y : Tensor of shape (n, width) or None
+        Encoded labels.
+    rows : Tensor or None
+        Which rows of ``values``, and in which order; None is all.
+    container : callable or None
+        Turns restored values into the container that the data came in.
+    """
+
+    values: Any
+    schema: Schema
+    y: Tensor | None = None
+    rows: Tensor | None = None
+    container: Callable[[np.ndarray[Any, Any]], Any] | None = None
+
+    def __len__(self) -> int:
+        return self.values.shape[0] if self.rows is None else len(self.rows)
+
+    def batches(self, size: int, seed: int | None = None) -> Iterator[Batch]:
+        """Hand over rows; see the base class."""
+        order = self.rows
+        if seed is not None:
+            shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+            order = shuffled if order is None else order[shuffled]
+        # A last batch of a single row would leave batch normalisation nothing to normalise: it joins the one before.
+        last = len(self) - 1 if seed is not None and len(self) % size == 1 and len(self) > 1 else len(self)
+        starts = list(range(0, last, size))
+        stops = [*starts[1:], len(self)]
+        return self._views(order, list(zip(starts, stops, strict=True)), size)
+
+    def _views(self, order: Tensor | None, spans: list[tuple[int, int]], size: int) -> Iterator[Batch]:
+        per_block = max(1, BLOCK // max(1, size * self._row_bytes()))
+        for first in range(0, len(spans), per_block):
+            block = spans[first : first + per_block]
+            start, stop = block[0][0], block[-1][1]
+            index = slice(start, stop) if order is None else order[start:stop]
+            x, y = self._take(index), None if self.y is None else self.y[index]
+            for a, b in block:
+                yield Batch(x[a - start : b - start], None if y is None else y[a - start : b - start])
+
+    def _row_bytes(self) -> int:
+        itemsize = self.values.dtype.itemsize
+        return int(np.prod(self.values.shape[1:])) * itemsize
+
+    def _take(self, index: slice | Tensor) -> Tensor:
+        if isinstance(self.values, Tensor):
+            return self.values[index] if isinstance(index, slice) else self.values.index_select(0, index)
+        dense = self.values[index if isinstance(index, slice) else index.numpy()].toarray()
+        return torch.from_numpy(dense)
+
+    def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
+        """Set rows aside; see the base class."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        rows = order if self.rows is None else self.rows[order]
+        kept, aside = rows[n:].sort().values, rows[:n].sort().values
+        return replace(self, rows=kept), replace(self, rows=aside)
+
+    def restore(self, values: np.ndarray[Any, Any]) -> Any:
+        """Give results back; see the base class."""
+        return values if self.container is None else self.container(values)
+
+
+def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:
+    """Share memory with an array where torch has its dtype; widen it where not."""
+    values = np.ascontiguousarray(values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False))
+    with warnings.catch_warnings():
+        # Read-only arrays and memory maps are only ever read here: no reason to copy them.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(values)

@@ -1,0 +1,56 @@
+"""Data frames of numbers, through narwhals: pandas, polars, pyarrow and what else it knows."""
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.arrays import Array, as_tensor
+from isthmus.schema import Field, Schema
+
+
+def is_frame(X: Any) -> bool:
+    """Whether narwhals knows this kind of data frame."""
+    return bool(nw.dependencies.is_into_dataframe(X))
+
+
+def read_frame(X: Any) -> Array:
+    """Read a data frame of numbers; nulls become NaN.
+
+    Raises
+    ------
+    ValueError
+        If a column does not hold numbers.
+    """
+    frame = nw.from_native(X, eager_only=True)
+    fields = []
+    for name, dtype in frame.schema.items():
+        if not (dtype.is_numeric() or dtype == nw.Boolean):
+            raise ValueError(_not_numbers(frame, name, dtype))
+        fields.append(Field(str(name), str(dtype)))
+    # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
+    narrow = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
+    width = nw.Float32 if set(frame.schema.values()) <= narrow else nw.Float64
+    values = frame.select(nw.all().cast(width)).to_numpy() if fields else np.empty((len(frame), 0))
+    backend = frame.implementation.value
+    schema = Schema((len(fields),), dtype=str(values.dtype), fields=tuple(fields), container=backend)
+    index = nw.maybe_get_index(frame)
+    return Array(as_tensor(values), schema, container=lambda rows: to_frame(rows, schema, index))
+
+
+def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, extra: tuple[str, ...] = ()) -> Any:
+    """Make a data frame of the schema's library out of rows (n, n_columns).
+
+    ``extra`` names columns beyond those of the schema.
+    """
+    columns = dict(zip([*schema.names, *extra], np.asarray(values).T, strict=True))
+    frame = nw.from_dict({name: column.copy() for name, column in columns.items()}, backend=schema.container)
+    if index is not None:
+        frame = nw.maybe_set_index(frame, index=index)
+    return frame.to_native()
+
+
+def _not_numbers(frame: Any, name: str, dtype: Any) -> str:
+    present = frame[name].drop_nulls()
+    example = f", such as {present[0]!r}" if len(present) else ""
+    return f"column {name!r} holds {dtype}{example}, expected numbers; leave it out or turn it into numbers"

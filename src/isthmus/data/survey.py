@@ -1,0 +1,56 @@
+"""One streaming pass over the rows: what is learned of them, and what is wrong with them."""
+
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from isthmus.data.base import Source
+from isthmus.schema import Schema
+from isthmus.statistics import Statistics
+
+CHUNK = 2**21
+WIDE = {torch.int32: torch.float64, torch.int64: torch.float64}
+
+
+def survey(source: Source) -> Statistics:
+    """Measure every value of a sample.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite.
+    """
+    size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
+    chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in source.batches(size))
+    return reduce(Statistics.merge, chunks)
+
+
+def finite(x: Tensor, schema: Schema) -> Tensor:
+    """Return raw values as floats, or say which is infinite."""
+    x = x if x.dtype in (torch.float32, torch.float64) else x.to(WIDE.get(x.dtype, torch.float32))
+    # The sum is finite if every value is, and one pass without a mask.
+    if not torch.isfinite(x.sum()) and bool(x.isinf().any()):
+        position = int(x.isinf().flatten(1).any(0).nonzero()[0])
+        raise ValueError(f"{schema.column(position)} holds an infinite value; expected finite numbers, or NaN for missing")
+    return x
+
+
+def check_values(x: Tensor, schema: Schema, missing_allowed: bool) -> None:
+    """Raise ``ValueError`` for infinite values, and for missing ones unless the model knows what to do with them."""
+    x = finite(x, schema)
+    if not missing_allowed and torch.isnan(x.sum()) and bool(x.isnan().any()):
+        position = int(x.isnan().flatten(1).any(0).nonzero()[0])
+        raise ValueError(
+            f"{schema.column(position)} has missing values, but there were none in fit; "
+            "fit on rows with missing values, or with corruption='masking'"
+        )
+
+
+def check_rows(schema: Schema, statistics: Statistics) -> None:
+    """Raise ``ValueError`` for too few rows, or a column without a single value."""
+    if statistics.n_rows < 2:
+        raise ValueError(f"n_samples={statistics.n_rows}: fit needs at least 2 rows to train on")
+    empty = (statistics.count == 0).flatten().nonzero()
+    if len(empty):
+        raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")

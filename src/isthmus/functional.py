@@ -1,0 +1,138 @@
+"""The mathematics, as pure functions of tensors: no parts, no state.
+
+Letters: ``x`` data, ``z`` code, ``theta`` what the decoder says of the data, ``log_variance`` = log sigma^2.
+Sums over features and means over samples are taken by the callers; the functions here are elementwise unless they
+say otherwise. All logarithms are natural, so all losses are in nats.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as torch_functional
+
+LOG_2PI = math.log(2 * math.pi)
+NEAR_ZERO = 0.05
+
+
+def draw_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
+    """Draw ``n_draws`` codes per sample, differentiably in mean and variance.
+
+    z = mean + exp(log_variance / 2) * epsilon. The half turns a variance into a standard deviation. (Kingma and
+    Welling, Auto-encoding variational Bayes, arXiv:1312.6114, section 2.4.)
+
+    Parameters
+    ----------
+    mean, log_variance : Tensor of shape (n, n_components)
+    n_draws : int
+
+    Returns
+    -------
+    Tensor of shape (n_draws, n, n_components)
+    """
+    epsilon = torch.randn(n_draws, *mean.shape, dtype=mean.dtype, device=mean.device)
+    return mean + torch.exp(log_variance / 2) * epsilon
+
+
+def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Log density of the normal distribution; ``log_scale`` is the log of the standard deviation."""
+    return -0.5 * ((x - mean) * torch.exp(-log_scale)).square() - log_scale - 0.5 * LOG_2PI
+
+
+def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence from N(mean, variance) to N(0, 1) (arXiv:1312.6114, appendix B)."""
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+
+
+def log_ratio_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return log q(z | x) - log p(z) summed over components, for a normal posterior q and the standard normal p.
+
+    Its mean over draws is the KL divergence; with several draws the importance bound needs it as it is
+    (Burda, Grosse and Salakhutdinov, arXiv:1509.00519, equation 8).
+    """
+    standardised = (z - mean) * torch.exp(-log_variance / 2)
+    return 0.5 * (z.square() - standardised.square() - log_variance).sum(-1)
+
+
+def importance_bound(log_weights: Tensor) -> Tensor:
+    """Log of the mean importance weight over the first axis: the bound of arXiv:1509.00519, equation 8.
+
+    With one draw it is the evidence lower bound.
+    """
+    return torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
+
+
+def student_t_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, df: float) -> Tensor:
+    """Log density of Student's t with ``df`` degrees of freedom."""
+    constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
+    residual = (x - loc) * torch.exp(-log_scale)
+    return constant - log_scale - (df + 1) / 2 * torch.log1p(residual.square() / df)
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Log probability of x in {0, 1}; for x between, its linear interpolation (the negative cross entropy)."""
+    return x * logits - torch_functional.softplus(logits)
+
+
+def continuous_bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Log density exp(x logits) logits / (exp(logits) - 1) on [0, 1].
+
+    Loaiza-Ganem and Cunningham, The continuous Bernoulli, NeurIPS 2019, arXiv:1907.06845, written as an exponential
+    family in the logits; near 0 the log normaliser is replaced by its series.
+    """
+    near = logits.abs() < NEAR_ZERO
+    safe = torch.where(near, torch.ones_like(logits), logits)
+    size = safe.abs()
+    log_normaliser = safe.clamp(min=0) + torch.log(-torch.expm1(-size) / size)
+    series = logits / 2 + logits.square() / 24 - logits.pow(4) / 2880
+    return x * logits - torch.where(near, series, log_normaliser)
+
+
+def continuous_bernoulli_mean(logits: Tensor) -> Tensor:
+    """Mean of the continuous Bernoulli: 1 / (1 - exp(-logits)) - 1 / logits."""
+    near = logits.abs() < NEAR_ZERO
+    safe = torch.where(near, torch.ones_like(logits), logits)
+    series = 0.5 + logits / 12 - logits.pow(3) / 720
+    return torch.where(near, series, -1 / torch.expm1(-safe) - 1 / safe)
+
+
+def draw_continuous_bernoulli(logits: Tensor) -> Tensor:
+    """Draw by the inverse of the distribution function, log(1 - u + u exp(logits)) / logits."""
+    u = torch.rand_like(logits)
+    near = logits.abs() < 1e-3
+    safe = torch.where(near, torch.ones_like(logits), logits)
+    return torch.where(near, u, torch.logaddexp(torch.log1p(-u), torch.log(u) + safe) / safe).clamp(0, 1)
+
+
+def kl_bernoulli(target: float, activity: Tensor) -> Tensor:
+    """KL divergence from a coin with probability ``target`` to one with probability ``activity``."""
+    smallest = torch.finfo(activity.dtype).eps
+    activity = activity.clamp(smallest, 1 - smallest)
+    cross = target * torch.log(activity) + (1 - target) * torch.log1p(-activity)
+    return target * math.log(target) + (1 - target) * math.log1p(-target) - cross
+
+
+def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Tensor:
+    """Squared Frobenius norm of each sample's Jacobian d code / d u, differentiably, of shape (n,).
+
+    Exact with one backward pass per component, or Hutchinson's unbiased estimate with one per probe: for random signs v,
+    the expectation of |v' J|^2 is |J|^2 (Rifai et al., Contractive auto-encoders, ICML 2011, equation 4, holds for any
+    net, not only for one sigmoid layer).
+
+    Parameters
+    ----------
+    code : Tensor of shape (n, n_components)
+        Computed from ``u``, one row from one row.
+    u : Tensor of shape (n, ...)
+        Requires gradients.
+    n_probes : int or None
+        None is exact.
+    """
+    if n_probes is None:
+        directions = list(torch.eye(code.shape[1], dtype=code.dtype, device=code.device).unsqueeze(1).expand(-1, *code.shape))
+        scale = 1.0
+    else:
+        directions = [torch.randint_like(code, 2) * 2 - 1 for _ in range(n_probes)]
+        scale = 1 / n_probes
+    rows = [torch.autograd.grad(code, u, v, create_graph=True)[0].flatten(1) for v in directions]
+    return scale * torch.stack([row.square().sum(-1) for row in rows]).sum(0)

@@ -1,0 +1,60 @@
+"""Functions of a model over many rows, a bounded number at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data import Source
+from isthmus.data.survey import check_values
+from isthmus.model import Model
+from isthmus.schema import Schema
+
+# Numbers that a layer holds at once when nothing is learned: 8 MiB of float32.
+SIZE = 2**21
+
+
+def rows_at_once(model: Model) -> int:
+    """Rows that go through the model together, so that memory depends on its width and not on their number."""
+    return max(1, min(2**16, SIZE // model.width))
+
+
+def run(
+    model: Model, function: Callable[..., Any], source: Source, schema: Schema, size: int | None = None
+) -> tuple[np.ndarray[Any, Any], ...]:
+    """Apply ``function(x, y)`` of a batch to all rows and return its results, a tuple of arrays of as many rows.
+
+    Parameters
+    ----------
+    model : Model
+        Whose device is used.
+    function : callable
+        Of raw values and encoded labels; returns a tensor or a tuple of tensors.
+    source : Source
+    schema : Schema
+        What the values are held against.
+    size : int or None
+        Rows at a time.
+    """
+    results: tuple[np.ndarray[Any, Any], ...] = ()
+    start = 0
+    for parts in _batchwise(model, function, source, schema, size or rows_at_once(model)):
+        if not results:
+            results = tuple(np.empty((len(source), *part.shape[1:]), part.numpy().dtype) for part in parts)
+        for result, part in zip(results, parts, strict=True):
+            result[start : start + len(part)] = part.numpy()
+        start += len(parts[0])
+    return results
+
+
+def _batchwise(
+    model: Model, function: Callable[..., Any], source: Source, schema: Schema, size: int
+) -> Iterator[tuple[Tensor, ...]]:
+    device = model.device
+    for x, y in source.batches(size):
+        check_values(x, schema, missing_allowed=model.flags)
+        with torch.inference_mode():
+            result = function(x.to(device), None if y is None else y.to(device))
+        yield tuple(part.cpu() for part in (result if isinstance(result, tuple) else (result,)))

@@ -1,0 +1,55 @@
+"""The contract of a likelihood."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from isthmus.part import Part
+from isthmus.statistics import Statistics
+
+
+class Likelihood(Part):
+    """Knows one kind of value: how it enters the net, how it is scored, how it leaves.
+
+    ``theta`` has the decoder's parameters on its second axis: (n, n_parameters, *shape). What is learned of the
+    training rows lives in buffers, so that it travels with the weights.
+    """
+
+    role: ClassVar[str] = "likelihood"
+    n_parameters: ClassVar[int] = 1
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn what the training rows say of the values.
+
+        Raises
+        ------
+        ValueError
+            If the values lie outside the support.
+        """
+        self.register_buffer("typical", statistics.mean.float())
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """Values (n, *shape) as the encoder wants them, of the same shape."""
+
+    @abstractmethod
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log density or probability of every value, (n, *shape), in nats and in the data's own units."""
+
+    @abstractmethod
+    def mean(self, theta: Tensor) -> Tensor:
+        """Expected values (n, *shape)."""
+
+    @abstractmethod
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw values (n, *shape)."""
+
+    def observe(self, x: Tensor) -> Tensor:
+        """Return the values that a training step takes as data; others than ``x`` where they are drawn afresh."""
+        return x
+
+    def fill(self, x: Tensor) -> Tensor:
+        """Put typical values where values are missing, so that the arithmetic stays finite."""
+        return torch.where(x.isnan(), self.typical, x)

@@ -1,0 +1,80 @@
+"""Binary values."""
+
+import torch
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.scaling import Scaling
+from isthmus.statistics import Statistics
+
+
+class Bernoulli(Likelihood):
+    """Binary values, or probabilities of them in [0, 1].
+
+    Between 0 and 1 the score is the negative cross entropy, which is not a log density; for grey values as they are,
+    ``ContinuousBernoulli`` is [1].
+
+    Parameters
+    ----------
+    binarize : bool, default=False
+        Whether training takes values in [0, 1] as probabilities and draws afresh each time a row is seen [2].
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a value lies outside [0, 1].
+
+    References
+    ----------
+    [1] Loaiza-Ganem and Cunningham, The continuous Bernoulli, NeurIPS 2019, arXiv:1907.06845.
+    [2] Salakhutdinov and Murray, On the quantitative analysis of deep belief networks, ICML 2008.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import Bernoulli
+    >>> Bernoulli(binarize=True)
+    Bernoulli(binarize=True)
+    """
+
+    def __init__(self, binarize: bool = False) -> None:
+        super().__init__()
+        self.binarize = binarize
+
+    def build(self, statistics: Statistics) -> None:
+        """Check the range; see the base class."""
+        super().build(statistics)
+        check_unit_interval(self, statistics)
+        self.unit = Scaling("center", statistics)
+
+    def observe(self, x: Tensor) -> Tensor:
+        """Draw binary values where asked to; missing ones stay missing."""
+        if not self.binarize:
+            return x
+        return torch.where(x.isnan(), x, (torch.rand_like(x) < x).to(x.dtype))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Centre; see the base class."""
+        return self.unit.encode(x)
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log probability; theta holds logits."""
+        return F.bernoulli_log_prob(x, theta[:, 0])
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the probability of 1."""
+        return torch.sigmoid(theta[:, 0])
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw zeros and ones."""
+        return torch.bernoulli(self.mean(theta))
+
+
+def check_unit_interval(likelihood: Likelihood, statistics: Statistics) -> None:
+    """Raise ``ValueError`` unless all training values lie in [0, 1]."""
+    low, high = float(statistics.low.min()), float(statistics.high.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"likelihood {type(likelihood).__name__} needs values in [0, 1], the data reach from {low:g} to {high:g}; "
+            "scale them, or use likelihood='gaussian'"
+        )

@@ -1,0 +1,52 @@
+"""Values between 0 and 1."""
+
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.bernoulli import check_unit_interval
+from isthmus.likelihoods.scaling import Scaling
+from isthmus.statistics import Statistics
+
+
+class ContinuousBernoulli(Likelihood):
+    """Values in [0, 1] that are not binary, such as grey levels: the density that cross entropy forgets to normalise.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a value lies outside [0, 1].
+
+    References
+    ----------
+    Loaiza-Ganem and Cunningham, The continuous Bernoulli: fixing a pervasive error in variational autoencoders,
+    NeurIPS 2019, arXiv:1907.06845.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import ContinuousBernoulli
+    >>> ContinuousBernoulli()
+    ContinuousBernoulli()
+    """
+
+    def build(self, statistics: Statistics) -> None:
+        """Check the range; see the base class."""
+        super().build(statistics)
+        check_unit_interval(self, statistics)
+        self.unit = Scaling("center", statistics)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Centre; see the base class."""
+        return self.unit.encode(x)
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log density; theta holds logits."""
+        return F.continuous_bernoulli_log_prob(x, theta[:, 0])
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the expected value, which is not the sigmoid of theta."""
+        return F.continuous_bernoulli_mean(theta[:, 0])
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw values in [0, 1]."""
+        return F.draw_continuous_bernoulli(theta[:, 0])

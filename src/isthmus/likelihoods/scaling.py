@@ -1,0 +1,85 @@
+"""Helpers of likelihoods: how values are scaled, and how far they scatter around the reconstruction."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.part import Part
+from isthmus.statistics import Statistics
+
+SCALINGS = ("standard", "center", "none")
+# A scale below this share of the training deviation is noise of the fit: without a floor, a column that can be
+# reconstructed perfectly (a copy of another) would drive its scale to 0 and decide every score alone.
+FLOOR = 0.01
+# Adam moves a parameter by about the learning rate a step; a log scale has further to go than a weight.
+GAIN = 10.0
+
+
+class Scaling(nn.Module):
+    """Values less a centre, over a spread, learned on the training rows.
+
+    ``"standard"`` uses each feature's own mean and deviation, ``"center"`` each mean and one common deviation (which
+    leaves squared errors comparable, as PCA needs), ``"none"`` leaves values alone.
+    """
+
+    def __init__(self, scaling: str, statistics: Statistics) -> None:
+        super().__init__()
+        deviation = statistics.deviation
+        common = deviation.square().mean().sqrt().expand_as(deviation)
+        spread = {"standard": deviation, "center": common, "none": torch.ones_like(deviation)}[scaling]
+        self.register_buffer("center", (statistics.mean * (scaling != "none")).float())
+        self.register_buffer("spread", torch.where(spread > 0, spread, 1.0).float())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Data's units to standard units."""
+        return (x - self.center) / self.spread
+
+    def decode(self, u: Tensor) -> Tensor:
+        """Standard units to the data's."""
+        return self.center + self.spread * u
+
+
+class Scatter(nn.Module):
+    """A scaling, and the log of the scale around the mean in the scaling's units.
+
+    ``scale="feature"`` learns one a feature, ``"shared"`` one for all; a number fixes it, in the data's units. Features
+    that never varied keep a scale of 1.
+
+    Parameters
+    ----------
+    part : Part
+        The likelihood, with parameters ``scale`` and ``scaling``, which are checked here.
+    statistics : Statistics
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+    """
+
+    def __init__(self, part: Part, scale: str | float, scaling: str, statistics: Statistics) -> None:
+        super().__init__()
+        part.require("scaling", scaling in SCALINGS, f"one of {SCALINGS}")
+        valid = scale in ("feature", "shared") if isinstance(scale, str) else scale > 0
+        part.require("scale", valid, '"feature", "shared" or a positive number')
+        self.unit = Scaling(scaling, statistics)
+        self.learned = isinstance(scale, str)
+        if isinstance(scale, str):
+            self.raw = nn.Parameter(torch.zeros(statistics.mean.shape if scale == "feature" else ()))
+            self.register_buffer("constant", statistics.constant & (scale == "feature"))
+        else:
+            self.register_buffer("raw", math.log(scale) - self.unit.spread.log())
+
+    @property
+    def log_scale(self) -> Tensor:
+        """Of the shape of one sample, or of a single number."""
+        if not self.learned:
+            return self.raw
+        log_scale = 0.5 * torch.logaddexp(2 * GAIN * self.raw, self.raw.new_tensor(2 * math.log(FLOOR)))
+        return torch.where(self.constant, 0.0, log_scale)
+
+    @property
+    def log_jacobian(self) -> Tensor:
+        """What turns a log density in the scaling's units into one in the data's."""
+        return -self.unit.spread.log()

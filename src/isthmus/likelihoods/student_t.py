@@ -1,0 +1,70 @@
+"""Real values with heavy tails."""
+
+import torch
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.scaling import Scatter
+from isthmus.statistics import Statistics
+
+
+class StudentT(Likelihood):
+    """Real values around the reconstruction, with the heavy tails of Student's t: the robust Gaussian.
+
+    A gross error pulls the fit only as the logarithm of its size, so that training rows may be dirty.
+
+    Parameters
+    ----------
+    df : float, default=4.0
+        Degrees of freedom, above 1; the smaller, the heavier the tails.
+    scale : "feature", "shared" or float, default="feature"
+        Scale around the centre, as of ``Gaussian``.
+    scaling : {"standard", "center", "none"}, default="standard"
+        How values enter, as of ``Gaussian``.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range.
+
+    References
+    ----------
+    Lange, Little and Taylor, Robust statistical modeling using the t distribution, JASA 84, 1989.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import StudentT
+    >>> StudentT(df=3.0)
+    StudentT(df=3.0)
+    """
+
+    def __init__(self, df: float = 4.0, scale: str | float = "feature", scaling: str = "standard") -> None:
+        super().__init__()
+        self.df = df
+        self.scale = scale
+        self.scaling = scaling
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn the scaling; see the base class."""
+        super().build(statistics)
+        self.require("df", self.df > 1, "> 1")
+        self.scatter = Scatter(self, self.scale, self.scaling, statistics)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Scale; see the base class."""
+        return self.scatter.unit.encode(x)
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log density in the data's units."""
+        log_prob = F.student_t_log_prob(self.scatter.unit.encode(x), theta[:, 0], self.scatter.log_scale, self.df)
+        return log_prob + self.scatter.log_jacobian
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the centre of the scatter."""
+        return self.scatter.unit.decode(theta[:, 0])
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw around the centre."""
+        noise = torch.distributions.StudentT(torch.full_like(theta[:, 0], self.df)).sample()
+        return self.scatter.unit.decode(theta[:, 0] + torch.exp(self.scatter.log_scale) * noise)

@@ -1,0 +1,237 @@
+"""The private glue: the parts in a row, as one torch module.
+
+    x --corrupt--> x~ --encode--> u --encoder--> h --bottleneck--> z --decoder--> theta --mean--> x^
+    |                                               |                |
+    +----------------------- log p(x | theta) <-----+----------------+
+
+Shapes: x (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_components), theta (n, n_parameters, *shape).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isthmus import functional as F
+from isthmus.backbones import Backbone
+from isthmus.bottlenecks import Bottleneck
+from isthmus.likelihoods import Likelihood
+from isthmus.part import snake_case
+from isthmus.regularizers import Regularizer, Step
+from isthmus.schema import Schema
+from isthmus.statistics import Statistics
+
+DONE = torch.ones(())
+
+
+class Model(nn.Module):
+    """Parts, built for one kind of sample.
+
+    Parameters
+    ----------
+    schema : Schema
+    statistics : Statistics
+        Of the training rows.
+    n_components : int
+    backbone, bottleneck, likelihood, regularizers
+        Parts, not yet built, which the model makes its own.
+    corruption : Corruption, callable or None
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        statistics: Statistics,
+        n_components: int,
+        backbone: Backbone,
+        bottleneck: Bottleneck,
+        likelihood: Likelihood,
+        regularizers: Sequence[Regularizer] = (),
+        corruption: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        shape = schema.shape
+        self.flags = schema.missing or bool(getattr(corruption, "hides", False))
+        origin = None if schema.origin is None else torch.tensor(schema.origin, dtype=torch.float64).reshape(shape)
+        self.register_buffer("origin", origin, persistent=False)
+        statistics = statistics.shifted(origin)
+        self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
+        self.regularizers = nn.ModuleList(regularizers)
+        likelihood.build(statistics)
+        if isinstance(corruption, nn.Module):
+            corruption.build(statistics)  # type: ignore[operator]
+        code_in, code_out = bottleneck.build(n_components)
+        for regularizer in regularizers:
+            regularizer.build(bottleneck)
+        self._build_condition(schema)
+        input_shape = (shape[0] * (1 + self.flags), *shape[1:])
+        backbone.build(input_shape, (likelihood.n_parameters, *shape), code_in, code_out, self.condition_width)
+        self.expected: Tensor
+        self.register_buffer("expected", torch.zeros(shape))
+        self.register_buffer("expected_divergence", torch.zeros(()))
+
+    def _build_condition(self, schema: Schema) -> None:
+        condition = schema.condition
+        self.condition_width = 0 if condition is None else condition.width
+        if condition is not None:
+            levels = torch.from_numpy(condition.encode(condition.levels))
+            self.register_buffer("levels", levels, persistent=False)
+            log_frequencies = torch.tensor(condition.frequencies).log()
+            self.register_buffer("log_frequencies", log_frequencies, persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.expected.device
+
+    @property
+    def width(self) -> int:
+        """The most numbers that any layer holds a row."""
+        return max(max(p.shape) for p in self.backbone.parameters() if p.ndim > 1)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights, and of all computation but for autocast."""
+        return self.expected.dtype
+
+    def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> dict[str, Tensor]:
+        """Return the loss terms of a batch by name, each of shape (n,) or (), with draws and corruption.
+
+        This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
+        """
+        x = self.likelihood.observe(self.read(x))
+        u = self.look(x if self.corruption is None else self.corruption(x))
+        code = self.bottleneck(self.backbone.encode(u), True, progress)
+        log_prob = self._log_prob_of_draws(code.z, x, y)
+        terms = {"bound": -F.importance_bound(log_prob - code.cost)}
+        if self.training:
+            step = Step(u, code.z, self.centre, self.backbone.code_norms())
+            terms |= {snake_case(type(r).__name__): r(step) for r in self.regularizers}
+        return terms
+
+    def read(self, x: Tensor) -> Tensor:
+        """Raw values to the model's dtype, less their origin, which must go before the digits do."""
+        return (x if self.origin is None else x - self.origin).to(self.dtype)
+
+    def write(self, x: Tensor) -> Tensor:
+        """Undo ``read``, in float64 where there is an origin."""
+        return x if self.origin is None else x + self.origin
+
+    def look(self, x: Tensor) -> Tensor:
+        """Values to encoded input: missing ones become the typical value, with a flag beside them."""
+        if not self.flags:
+            return self.likelihood.encode(x)
+        u = self.likelihood.encode(self.likelihood.fill(x))
+        return torch.cat([u, x.isnan().to(u)], 1)
+
+    def centre(self, u: Tensor) -> Tensor:
+        """Encoded input to the centre of its code."""
+        return self.bottleneck.posterior(self.backbone.encode(u))[0]
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw values to mean and standard deviation of their codes."""
+        return self.bottleneck.posterior(self.backbone.encode(self.look(self.read(x))))
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Codes (n, n_components) to the expected values; without a label, to their mean over all labels."""
+        if y is not None or not self.condition_width:
+            return self.likelihood.mean(self.backbone.decode(z, y))
+        weights = self.log_frequencies.exp().expand(len(z), -1)
+        return self._mix(weights, [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))])
+
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Raw values to raw values. Without a label, labels weigh as they explain the row."""
+        read = self.read(x)
+        h = self.backbone.encode(self.look(read))
+        z = self.bottleneck.posterior(h)[0]
+        if y is not None or not self.condition_width:
+            return self.write(self.decode(z, y))
+        thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
+        weights = self._responsibilities([self._log_prob(theta, read) for theta in thetas])
+        return self.write(self._mix(weights, [self.likelihood.mean(theta) for theta in thetas]))
+
+    def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
+        """Codes to raw values, with or without the likelihood's own scatter."""
+        theta = self.backbone.decode(z, y)
+        return self.write(self.likelihood.sample(theta) if noise else self.likelihood.mean(theta))
+
+    def plug_in(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Log p(x | decoder(centre)) of every value (n, *shape), and the code's divergence (n,).
+
+        Without a label on a conditional model, the two still add up to the log of the mean over labels: values weigh
+        the labels as these explain the row, and the rest goes to the divergence.
+        """
+        x = self.read(x)
+        code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
+        z = code.z[0]
+        if y is not None or not self.condition_width:
+            return self._log_prob(self.backbone.decode(z, y), x), code.divergence
+        each = [self._log_prob(self.backbone.decode(z, y), x) for y in self._each_level(len(z))]
+        log_weights = self._responsibilities(each)
+        mixed = self._mix(log_weights, each)
+        excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.log_frequencies)).sum(-1)
+        return mixed, code.divergence + excess
+
+    def log_weights(self, x: Tensor, y: Tensor | None, n_draws: int) -> Tensor:
+        """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` codes, (n_draws, n)."""
+        x = self.read(x)
+        z, log_weight = self.bottleneck.weigh(self.backbone.encode(self.look(x)), n_draws)
+        if y is not None or not self.condition_width:
+            return self._log_prob_of_draws(z, x, y) + log_weight
+        each = [self._log_prob_of_draws(z, x, y) for y in self._each_level(len(x))]
+        return torch.logsumexp(torch.stack(each, -1) + self.log_frequencies, -1) + log_weight
+
+    def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Deterministic score of raw values, (n,)."""
+        log_prob, divergence = self.plug_in(x, y)
+        return log_prob.flatten(1).sum(-1) - divergence
+
+    def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
+        log_prob, divergence = self.plug_in(x, y)
+        expected = torch.where(x.isnan(), 0.0, self.expected).flatten(1)
+        code = self.expected_divergence - divergence
+        base = expected.sum(-1) - self.expected_divergence
+        return torch.cat([log_prob.flatten(1) - expected, code[:, None], base[:, None]], 1)
+
+    def bound(self, x: Tensor, y: Tensor | None, n_draws: int, at_once: int) -> Tensor:
+        """Importance-weighted bound on log p(x), (n,), drawing at most ``at_once`` codes a row together."""
+        counts = [min(at_once, n_draws - done) for done in range(0, n_draws, at_once)]
+        return F.importance_bound(torch.cat([self.log_weights(x, y, count) for count in counts]))
+
+    def settle(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Keep, once trained, what scores and samples are measured against: the mean score of each value, the codes."""
+        log_prob, divergence = self.plug_in(x, y)
+        self.expected.copy_(log_prob.mean(0))
+        self.expected_divergence.copy_(divergence.mean())
+        self.bottleneck.settle(self.encode(x)[0])
+
+    def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log p of every value, 0 where it is missing. Missing values are filled first: NaN would reach the gradient."""
+        if not self.flags:
+            return self.likelihood.log_prob(theta, x)
+        return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))
+
+    def _log_prob_of_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
+        """Log p(x | z) of every draw, (n_draws, n). Draws join the batch: a leading axis of draws breaks convolutions."""
+        n_draws, n = z.shape[:2]
+        if n_draws > 1:
+            x = x.expand(n_draws, *x.shape).flatten(0, 1)
+            y = None if y is None else y.expand(n_draws, *y.shape).flatten(0, 1)
+        theta = self.backbone.decode(z.flatten(0, 1), y)
+        return self._log_prob(theta, x).flatten(1).sum(-1).unflatten(0, (n_draws, n))
+
+    def _each_level(self, n: int) -> list[Tensor]:
+        return [level.expand(n, -1) for level in self.levels]  # type: ignore[union-attr]
+
+    def _responsibilities(self, log_probs: list[Tensor]) -> Tensor:
+        """How much each label explains each row, (n, n_levels)."""
+        totals = torch.stack([log_prob.flatten(1).sum(-1) for log_prob in log_probs], -1)
+        return torch.softmax(totals + self.log_frequencies, -1)
+
+    @staticmethod
+    def _mix(weights: Tensor, values: list[Tensor]) -> Tensor:
+        """Weighted sum of one tensor (n, ...) a label, weights (n, n_levels)."""
+        return torch.einsum("nl,ln...->n...", weights, torch.stack(values))
+

@@ -1,0 +1,57 @@
+"""What every part is: a torch module whose hyperparameters speak scikit-learn's language."""
+
+import re
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator, clone
+from torch import nn
+
+
+class Part(BaseEstimator, nn.Module):
+    """A torch module with scikit-learn's ``get_params``, ``set_params``, ``clone`` and ``repr``.
+
+    A part lives in three steps. ``__init__`` stores plain values and nothing else. ``build`` makes the tensors once
+    the shape of the data is known, and is where values are checked. ``forward`` computes. The object that a user
+    passes to an estimator is never built: ``fit`` works on a clone.
+    """
+
+    role: ClassVar[str] = "part"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def require(self, name: str, holds: bool, expected: str) -> None:
+        """Raise ``ValueError`` naming this part, its parameter and its value unless ``holds``."""
+        if not holds:
+            value = getattr(self, name)
+            raise ValueError(f"{self.role}.{name} of {type(self).__name__} must be {expected}, got {value!r}")
+
+
+def snake_case(name: str) -> str:
+    """Return the string by which a class is chosen: ``"StudentT"`` becomes ``"student_t"``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """Return the tail of an error message that suggests the nearest known name, or nothing."""
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def resolve(choice: Any, package: ModuleType) -> Any:
+    """Turn ``"gaussian"`` into ``package.Gaussian()``; pass anything else on as a fresh clone.
+
+    Raises
+    ------
+    ValueError
+        If ``choice`` is a string that names nothing in ``package.__all__``.
+    """
+    if not isinstance(choice, str):
+        return clone(choice, safe=False)
+    names = {snake_case(name): name for name in package.__all__}
+    if choice not in names:
+        role = package.__name__.rsplit(".", 1)[-1].removesuffix("s")
+        raise ValueError(f"{role} must be one of {sorted(names)}, got {choice!r}{did_you_mean(choice, names)}")
+    return getattr(package, names[choice])()

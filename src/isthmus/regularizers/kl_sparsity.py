@@ -1,0 +1,56 @@
+"""Sparse codes by mean activity."""
+
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.part import Part
+from isthmus.regularizers.base import Regularizer, Step
+
+
+class KLSparsity(Regularizer):
+    """KL divergence from a target activity to each unit's mean activity over the batch.
+
+    It wants codes in (0, 1), so the bottleneck must be ``Deterministic(activation="sigmoid")``.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+    target : float, default=0.05
+        Wanted mean activity.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if the target is not in (0, 1) or the code is not.
+
+    References
+    ----------
+    Lee, Ekanadham and Ng, Sparse deep belief net model for visual area V2, NIPS 2007;
+    Ng, Sparse autoencoder, CS294A lecture notes, Stanford 2011.
+
+    Examples
+    --------
+    >>> from isthmus.regularizers import KLSparsity
+    >>> KLSparsity(target=0.1)
+    KLSparsity(target=0.1)
+    """
+
+    def __init__(self, weight: float = 1.0, target: float = 0.05) -> None:
+        super().__init__()
+        self.weight = weight
+        self.target = target
+
+    def build(self, bottleneck: Part) -> None:
+        """Check that the code can have an activity; see the base class."""
+        super().build(bottleneck)
+        self.require("target", 0 < self.target < 1, "in (0, 1)")
+        if bottleneck.get_params().get("activation") != "sigmoid":
+            raise ValueError(
+                "regularizer KLSparsity needs codes in (0, 1): use bottleneck=Deterministic(activation='sigmoid'), "
+                f"got {bottleneck!r}"
+            )
+
+    def forward(self, step: Step) -> Tensor:
+        """Weighted term of the batch; see the base class."""
+        activity = step.z.mean((0, 1))  # (n_components,)
+        return self.weight * F.kl_bernoulli(self.target, activity).sum()

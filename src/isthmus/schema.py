@@ -1,0 +1,151 @@
+"""What one sample looks like: plain data that travels in the model file."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+N_QUANTILES = 15
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named column and the dtype it had.
+
+    Parameters
+    ----------
+    name : str
+    dtype : str
+        Name of the dtype as the data frame prints it.
+    """
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How labels enter the decoder: one column a class, or one standardised number.
+
+    Parameters
+    ----------
+    levels : tuple
+        The classes; of a continuous label, quantiles that stand for its distribution where no label is given.
+    frequencies : tuple of float
+        Share of the training rows at each level.
+    continuous : bool
+    mean, scale : float
+        Of a continuous label.
+    """
+
+    levels: tuple[Any, ...]
+    frequencies: tuple[float, ...]
+    continuous: bool = False
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, y: Any) -> "Condition":
+        """Read the labels of the training rows; floats that are not whole numbers are continuous."""
+        y = labels(y)
+        if y.dtype.kind == "f" and not np.array_equal(y, np.round(y)):
+            middles = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
+            levels = tuple(np.quantile(y, middles).tolist())
+            return cls(levels, (1 / N_QUANTILES,) * N_QUANTILES, True, float(y.mean()), float(y.std()) or 1.0)
+        classes, counts = np.unique(y, return_counts=True)
+        return cls(tuple(classes.tolist()), tuple((counts / counts.sum()).tolist()))
+
+    @property
+    def width(self) -> int:
+        """Number of columns that the decoder sees."""
+        return 1 if self.continuous else len(self.levels)
+
+    def encode(self, y: Any) -> np.ndarray[Any, Any]:
+        """Return labels (n,) as a float32 array of shape (n, width).
+
+        Raises
+        ------
+        ValueError
+            If a label was not among those seen in ``fit``.
+        """
+        y = labels(y)
+        if self.continuous:
+            return ((y.astype(np.float64) - self.mean) / self.scale).astype(np.float32)[:, None]
+        position = {level: i for i, level in enumerate(self.levels)}
+        seen, inverse = np.unique(y, return_inverse=True)
+        unknown = [level for level in seen.tolist() if level not in position]
+        if unknown:
+            raise ValueError(f"label {unknown[0]!r} was not seen in fit, which knew {list(self.levels)[:10]}")
+        columns = np.array([position[level] for level in seen.tolist()], dtype=np.intp)[inverse]
+        return np.eye(self.width, dtype=np.float32)[columns]
+
+
+def labels(y: Any) -> np.ndarray[Any, Any]:
+    """Return labels as a one-dimensional array, or say what is wrong with them."""
+    y = np.asarray(y)
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim != 1:
+        raise ValueError(f"y must hold one label a row, got an array of shape {y.shape}")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError("y holds NaN or infinite labels; leave these rows out or give them a label of their own")
+    return y
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What one sample looks like.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one sample.
+    dtype : str
+        Of the values as they came.
+    fields : tuple of Field
+        The columns of a data frame; empty for arrays.
+    container : str
+        ``"array"``, or the data frame library: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
+    missing : bool
+        Whether fit saw missing values.
+    origin : tuple of float or None
+        Offsets of the flattened sample, subtracted in float64 where float32 would lose the digits (timestamps).
+    condition : Condition or None
+        How labels are encoded.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float64"
+    fields: tuple[Field, ...] = ()
+    container: str = "array"
+    missing: bool = False
+    origin: tuple[float, ...] | None = None
+    condition: Condition | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns; empty for arrays."""
+        return [field.name for field in self.fields]
+
+    def column(self, position: int) -> str:
+        """Name a position of the flattened sample for a message: ``column 'age'``, ``column 3``, ``value (2, 5)``."""
+        if self.fields:
+            return f"column {self.fields[position].name!r}"
+        if len(self.shape) == 1:
+            return f"column {position}"
+        return f"value {tuple(int(i) for i in np.unravel_index(position, self.shape))}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a document of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Schema":
+        """Rebuild a schema from what ``to_json`` gave, also after a round trip through JSON text."""
+        document = dict(document)
+        condition, origin = document.pop("condition"), document.pop("origin")
+        if condition is not None:
+            condition["levels"], condition["frequencies"] = tuple(condition["levels"]), tuple(condition["frequencies"])
+            condition = Condition(**condition)
+        document["shape"] = tuple(document["shape"])
+        document["fields"] = tuple(Field(**field) for field in document["fields"])
+        return cls(**document, condition=condition, origin=None if origin is None else tuple(origin))

@@ -1,0 +1,104 @@
+"""What one streaming pass over the training rows learns about every value of a sample."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+# float32 keeps seven digits: a column whose mean is this many deviations from 0 keeps too few of its own.
+FAR = 1e4
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Count, mean, spread and range of every value, of the shape of one sample, in float64.
+
+    Two of them, of different rows, merge into one (Chan, Golub and LeVeque, 1979), so that neither the order nor the
+    size of the chunks matters.
+
+    Parameters
+    ----------
+    n_rows : int
+    count : Tensor
+        Rows in which the value is not missing.
+    mean, squares, low, high : Tensor
+        Mean, sum of squared deviations, smallest and largest.
+    binary : bool
+        Whether every value is 0 or 1.
+    """
+
+    n_rows: int
+    count: Tensor
+    mean: Tensor
+    squares: Tensor
+    low: Tensor
+    high: Tensor
+    binary: bool
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Statistics":
+        """Measure one chunk of floats of shape (n, ...), NaN meaning missing."""
+        observed = ~x.isnan()
+        count = observed.sum(0).double()
+        mean = x.nansum(0).double() / count.clamp(min=1)
+        deviation = torch.where(observed, x - mean.to(x.dtype), 0)
+        low, high = torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
+        binary = bool(low.min() >= 0) and bool(high.max() <= 1) and bool(((x == 0) | (x == 1) | ~observed).all())
+        return cls(len(x), count, mean, deviation.square().sum(0).double(), low.double(), high.double(), binary)
+
+    @classmethod
+    def blank(cls, shape: tuple[int, ...]) -> "Statistics":
+        """Stand in for statistics that a model file brings in its buffers."""
+        zeros, ones = torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64)
+        return cls(1, ones, zeros, ones, zeros, ones, binary=False)
+
+    def merge(self, other: "Statistics") -> "Statistics":
+        """Return the statistics of both sets of rows together."""
+        count = self.count + other.count
+        share = other.count / count.clamp(min=1)
+        delta = other.mean - self.mean
+        return Statistics(
+            self.n_rows + other.n_rows,
+            count,
+            self.mean + delta * share,
+            self.squares + other.squares + delta.square() * self.count * share,
+            torch.minimum(self.low, other.low),
+            torch.maximum(self.high, other.high),
+            self.binary and other.binary,
+        )
+
+    @property
+    def deviation(self) -> Tensor:
+        """Standard deviation; 0 where a value never varied."""
+        return torch.where(self.constant, 0.0, (self.squares / self.count.clamp(min=1)).sqrt())
+
+    @property
+    def constant(self) -> Tensor:
+        """Which values never varied."""
+        return self.low >= self.high
+
+    @property
+    def missing(self) -> bool:
+        """Whether any value of any row is missing."""
+        return bool((self.count < self.n_rows).any())
+
+    @property
+    def shares_a_range(self) -> bool:
+        """Whether most values have one smallest and one largest value in common, as pixels and levels of one unit do."""
+        low, high = self.low[~self.constant], self.high[~self.constant]
+        if len(low) < 2:
+            return False
+        return bool((low == low.min()).double().mean() > 0.5) and bool((high == high.max()).double().mean() > 0.5)
+
+    @property
+    def origin(self) -> Tensor | None:
+        """Offsets to subtract in float64, such as those of timestamps; None where float32 has digits enough."""
+        far = (self.mean.abs() > FAR * self.deviation) & ~self.constant
+        return torch.where(far, self.mean.round(), 0.0) if bool(far.any()) else None
+
+    def shifted(self, origin: Tensor | None) -> "Statistics":
+        """Return the statistics of the values less ``origin``."""
+        if origin is None:
+            return self
+        return replace(self, mean=self.mean - origin, low=self.low - origin, high=self.high - origin)

@@ -1,0 +1,89 @@
+"""The byte format: named tensors and one JSON document in a safetensors file, written all or nothing."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+KEY = "isthmus"
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
+
+    A reader sees the old file or the whole new one, also after a crash or on a full disk.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {str(path.parent)!r}")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
+    """Write tensors and a document to one file."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    data = serialise(contiguous, metadata={KEY: json.dumps(document, allow_nan=True)})
+    with replacing(path) as file:
+        file.write(data)
+
+
+def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the document alone, which takes no time however large the tensors are."""
+    with _opened(path) as file:
+        return _document(path, file)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors and document.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, or not written by isthmus.
+    """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _document(path, file)  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no model file {str(path)!r}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise ValueError(f"{str(path)!r} is damaged or not a model file of isthmus ({error})") from error
+
+
+def _document(path: str | os.PathLike[str], file: Any) -> dict[str, Any]:
+    try:
+        return dict(json.loads((file.metadata() or {})[KEY]))
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} is a safetensors file, but not a model file of isthmus") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,39 @@
+"""Callbacks: what happens after every epoch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from isthmus.training.loop import Callback, TrainState
+
+
+@contextmanager
+def reporting(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...]]:
+    """Show progress on the terminal while the block runs: nothing at ``verbose=0``, a bar at 1, a line an epoch above."""
+    if not verbose:
+        yield ()
+    elif verbose > 1:
+        yield (_print_row,)
+    else:
+        with _bar(max_epochs) as callback:
+            yield (callback,)
+
+
+@contextmanager
+def _bar(max_epochs: int) -> Iterator[Callback]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("fit"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[figure]}")) as progress:
+        task = progress.add_task("fit", total=max_epochs, figure="")
+
+        def advance(state: TrainState) -> None:
+            name = "valid_bound" if "valid_bound" in state.row else "loss"
+            progress.update(task, advance=1, figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats")
+
+        yield advance
+        # Early stopping ends the work before the bar does.
+        progress.update(task, total=progress.tasks[0].completed)
+
+
+def _print_row(state: TrainState) -> None:
+    print("  ".join(f"{name} {value:.5g}" for name, value in state.row.items()))

@@ -1,0 +1,250 @@
+"""The variants by name: short functions that compose an ``Autoencoder``.
+
+Each takes ``n_components`` first, its own few parameters by keyword, and passes the rest on. Each gives parts as
+instances, so that ``set_params`` and searches reach their parameters: ``vae(8).set_params(bottleneck__beta=4.0)``.
+"""
+
+from typing import Any
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.backbones import MLP, Linear
+from isthmus.bottlenecks import Deterministic, Gaussian
+from isthmus.corruptions import GaussianNoise
+from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.regularizers import L1, Jacobian, KLSparsity
+
+__all__ = [
+    "autoencoder",
+    "beta_vae",
+    "conditional_vae",
+    "contractive",
+    "denoising",
+    "linear",
+    "sparse",
+    "vae",
+]
+
+
+def compose(n_components: int, options: dict[str, Any], **parts: Any) -> Autoencoder:
+    """Make an estimator of the parts that define a variant; what the user gives wins."""
+    defaults = {"backbone": MLP(), "bottleneck": Deterministic()}
+    return Autoencoder(n_components, **{**defaults, **parts, **options})
+
+
+def autoencoder(n_components: int = 2, *, hidden: Any = "auto", activation: str = "silu", **options: Any) -> Autoencoder:
+    """Plain autoencoder: a narrow code between two mirrored nets.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    hidden : tuple of int or "auto", default="auto"
+        Widths from the data towards the code.
+    activation : str, default="silu"
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313, 2006.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import autoencoder
+    >>> autoencoder(8, hidden=(64,))
+    Autoencoder(backbone=MLP(hidden=(64,)), bottleneck=Deterministic(),
+                n_components=8)
+    """
+    return compose(n_components, options, backbone=MLP(hidden=hidden, activation=activation))
+
+
+def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Autoencoder:
+    """Linear autoencoder: finds the subspace of PCA.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    tied : bool, default=False
+        Whether the decoder's weights are the encoder's, transposed.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Baldi and Hornik, Neural networks and principal component analysis, Neural Networks 2, 1989.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import linear
+    >>> linear(3).backbone
+    Linear()
+    """
+    likelihood = GaussianLikelihood(scale="shared", scaling="center")
+    return compose(n_components, options, backbone=Linear(tied=tied), likelihood=likelihood)
+
+
+def sparse(n_components: int = 2, *, penalty: str = "kl", weight: float = 1.0, target: float = 0.05, **options: Any) -> Autoencoder:
+    """Sparse autoencoder: few units of a wide code are active at a time.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        May well be more than the data have values.
+    penalty : {"kl", "l1"}, default="kl"
+        KL divergence of each unit's mean activity from ``target``, on sigmoid codes; or absolute value, on ReLU codes.
+    weight : float, default=1.0
+    target : float, default=0.05
+        Wanted activity, for "kl".
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Ng, Sparse autoencoder, CS294A lecture notes, Stanford 2011.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import sparse
+    >>> sparse(64, penalty="l1").regularizers
+    L1(weight=1.0)
+    """
+    if penalty not in ("kl", "l1"):
+        raise ValueError(f"sparse: penalty must be one of ('kl', 'l1'), got {penalty!r}")
+    if penalty == "l1":
+        return compose(n_components, options, bottleneck=Deterministic("relu"), regularizers=L1(weight))
+    return compose(n_components, options, bottleneck=Deterministic("sigmoid"), regularizers=KLSparsity(weight, target))
+
+
+def denoising(
+    n_components: int = 2, *, noise: float = 0.3, unit: str = "std", clip: tuple[float, float] | None = None, **options: Any
+) -> Autoencoder:
+    """Denoising autoencoder: rebuilds clean data from noisy.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    noise : float, default=0.3
+        Standard deviation of the noise.
+    unit : {"std", "data"}, default="std"
+        Unit of ``noise``: each feature's deviation, or the data's unit.
+    clip : tuple of two floats or None, default=None
+        Limits that noisy values are cut to.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Vincent et al., Stacked denoising autoencoders, JMLR 11, 2010.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import denoising
+    >>> denoising(8, noise=0.5).corruption
+    GaussianNoise(scale=0.5)
+    """
+    return compose(n_components, options, corruption=GaussianNoise(noise, unit, clip))
+
+
+def contractive(n_components: int = 2, *, weight: float = 0.1, n_probes: int | None = 1, **options: Any) -> Autoencoder:
+    """Contractive autoencoder: small changes of the input hardly move the code.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    weight : float, default=0.1
+        Of the squared norm of the code's Jacobian.
+    n_probes : int or None, default=1
+        Random directions by which the norm is estimated; None is exact.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Rifai et al., Contractive auto-encoders, ICML 2011.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import contractive
+    >>> contractive(4).regularizers
+    Jacobian()
+    """
+    return compose(n_components, options, regularizers=Jacobian(weight, n_probes))
+
+
+def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:
+    """Variational autoencoder: codes are distributions near the standard normal, so one can sample.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    beta : float, default=1.0
+        Weight of the divergence; 1 is the evidence lower bound.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014, arXiv:1312.6114.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import vae
+    >>> vae(8, max_epochs=50, random_state=0)
+    Autoencoder(backbone=MLP(), bottleneck=Gaussian(), max_epochs=50,
+                n_components=8, random_state=0)
+    """
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta))
+
+
+def beta_vae(
+    n_components: int = 2, *, beta: float = 4.0, capacity: float | None = None, warmup: float = 0.0, **options: Any
+) -> Autoencoder:
+    """Beta-VAE: a VAE whose code is pushed to be factorial.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    beta : float, default=4.0
+        Weight of the divergence.
+    capacity : float or None, default=None
+        Nats that the divergence is led to, rising linearly over the training, instead of to 0.
+    warmup : float, default=0.0
+        Share of the training over which beta rises from 0.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Higgins et al., beta-VAE, ICLR 2017; Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import beta_vae
+    >>> beta_vae(8).bottleneck
+    Gaussian(beta=4.0)
+    """
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta, capacity=capacity, warmup=warmup))
+
+
+def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:
+    """Conditional VAE: the decoder knows the label, so one can sample by label.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    beta : float, default=1.0
+        Weight of the divergence.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Kingma et al., Semi-supervised learning with deep generative models, NIPS 2014, arXiv:1406.5298;
+    Sohn, Lee and Yan, Learning structured output representation, NIPS 2015.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import conditional_vae
+    >>> conditional_vae(8).conditional
+    True
+    """
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True)
