@@ -1,0 +1,99 @@
+"""Estimators and parts as plain values and back: one form for model files, the command line and run files.
+
+A part is ``{"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}``, a tuple ``{"tuple": [...]}``; all else is as JSON
+has it.
+"""
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+
+from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
+from isthmus.part import did_you_mean
+
+PACKAGES: tuple[ModuleType, ...] = (backbones, bottlenecks, corruptions, likelihoods, regularizers)
+DENSITIES = {"sklearn.mixture." + kind.__name__: kind for kind in (GaussianMixture, BayesianGaussianMixture)}
+
+
+def known_classes(parts: Sequence[type] = ()) -> dict[str, type]:
+    """Return every class that a document may name: those of ``__all__`` lists, mixtures, and the caller's own."""
+    ours = {
+        f"{package.__name__.rsplit('.', 1)[-1]}.{name}": getattr(package, name)
+        for package in PACKAGES
+        for name in package.__all__
+    }
+    return {**ours, **DENSITIES, **{f"{part.__module__}.{part.__qualname__}": part for part in parts}}
+
+
+def to_plain(value: Any, where: str = "value") -> Any:
+    """Turn a parameter into plain values.
+
+    Raises
+    ------
+    ValueError
+        If there is no plain form, as of a function; the message names ``where``.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple):
+        return {"tuple": [to_plain(item, where) for item in value]}
+    if isinstance(value, list):
+        return [to_plain(item, where) for item in value]
+    if callable(getattr(value, "get_params", None)):
+        return {"class": class_name(type(value)), "params": params_to_plain(value)}
+    raise ValueError(f"{where} cannot be saved: {value!r} is neither a plain value nor a part")
+
+
+def params_to_plain(estimator: Any, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Turn the parameters of an estimator or a part into plain values."""
+    params = estimator.get_params(deep=False)
+    owner = type(estimator).__name__
+    return {name: to_plain(value, f"{owner}.{name}") for name, value in params.items() if name not in leave_out}
+
+
+def class_name(kind: type) -> str:
+    """Return the name by which documents call a class: short for ours, with its module for others."""
+    short = {known: name for name, known in known_classes().items()}
+    return short.get(kind, f"{kind.__module__}.{kind.__qualname__}")
+
+
+def from_plain(value: Any, classes: dict[str, type]) -> Any:
+    """Turn plain values back into what they were. No class is looked up outside ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If a class is named that is not among them, or a parameter that the class does not have.
+    """
+    if isinstance(value, list):
+        return [from_plain(item, classes) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"tuple"}:
+        return tuple(from_plain(item, classes) for item in value["tuple"])
+    if set(value) != {"class", "params"}:
+        raise ValueError(f"expected a part with 'class' and 'params', got an object with {sorted(value)}")
+    name = value["class"]
+    if name not in classes:
+        own = "; a part of your own is given to load(path, parts=[...])"
+        raise ValueError(f"{name!r} is not a class of isthmus{did_you_mean(str(name), classes)}{own}")
+    return construct(classes[name], params_from_plain(value["params"], classes))
+
+
+def params_from_plain(params: dict[str, Any], classes: dict[str, type]) -> dict[str, Any]:
+    """Turn plain parameters back."""
+    return {name: from_plain(value, classes) for name, value in params.items()}
+
+
+def construct(kind: Any, params: dict[str, Any]) -> Any:
+    """Make an object, or say which parameter it does not have."""
+    known = kind._get_param_names()
+    for name in params:
+        if name not in known:
+            raise ValueError(f"{kind.__name__} has no parameter {name!r}{did_you_mean(name, known)}")
+    return kind(**params)
