@@ -1,11 +1,9 @@
 """The estimator: scikit-learn's verbs over one model. Here data, model and training meet."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -15,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
-from isthmus.data import Source, as_source, with_labels
+from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.frames import to_frame
-from isthmus.data.survey import check_rows, survey
+from isthmus.data.survey import describe
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import resolve
@@ -37,8 +35,6 @@ from isthmus.training import (
 
 Values = np.ndarray[Any, Any]
 
-# Fewer rows than this tell nothing about the others: they are trained on instead.
-MIN_VALIDATION = 5
 # What scores are measured against is a mean over training rows, which this many give well enough.
 N_SETTLE = 10_000
 
@@ -126,6 +122,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     (1797, 64)
     """
 
+    schema_: Schema
+    history_: list[dict[str, float]]
+    n_features_in_: int
+    module_: Model
+    density_: Any
+    _state: TrainState | None
+
     def __init__(
         self,
         n_components: int = 2,
@@ -194,7 +197,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         seed = seed_of(self.random_state)
         source, condition = self._read_to_fit(X, y)
-        rows, valid = self._set_aside(source, mix(seed, 1))
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must be in [0, 1), got {self.validation_fraction!r}")
+        rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
         batch_size = choose_batch_size(self.batch_size, len(rows))
         max_epochs = choose_max_epochs(self.max_epochs, len(rows), batch_size)
         state = self._start(rows, valid, condition, seed)
@@ -213,21 +218,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 callbacks=(*report, *self.callbacks),
                 seed=seed,
             )
-        return self._finish(state, rows, seed)
+        return self._finish(state, rows, seed, X)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling."""
-        if "module_" not in vars(self):
-            rows, condition = self._read_to_fit(X, y)
-            self._state = self._start(rows, None, condition, seed_of(self.random_state))
-        else:
+        if "module_" in vars(self):
             rows = self._read(X, y)
-        if "_state" not in vars(self):
-            optimizer = make_optimizer(self.optimizer, self.module_, self.learning_rate, self.weight_decay)
-            self._state = TrainState(self.module_, optimizer, list(self.history_))
-        seed = mix(seed_of(self.random_state), len(self._state.history))
+            state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
+            state.keep()
+        else:
+            rows, condition = self._read_to_fit(X, y)
+            state = self._start(rows, None, condition, seed_of(self.random_state))
+        seed = mix(seed_of(self.random_state), len(state.history))
         train(
-            self._state,
+            state,
             rows,
             max_epochs=1,
             batch_size=choose_batch_size(self.batch_size, len(rows)),
@@ -236,72 +240,60 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             precision=self.precision,
             seed=seed,
         )
-        return self._finish(self._state, rows, seed)
+        self._finish(state, rows, seed, X)
+        self._state = state
+        return self
 
     def _read_to_fit(self, X: Any, y: Any) -> tuple[Source, Condition | None]:
         source = as_source(X)
-        validate_data(self, X, skip_check_array=True, reset=True)
         if not self.conditional:
             return source, None
         if y is None:
             raise ValueError("a conditional model requires y to be passed, but the target y is None")
         condition = Condition.of(y)
-        return self._labelled(source, condition, y), condition
-
-    @staticmethod
-    def _labelled(source: Source, condition: Condition, y: Any) -> Source:
-        encoded = torch.from_numpy(condition.encode(y))
-        if len(encoded) != len(source):
-            raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
-        return with_labels(source, encoded)
-
-    def _set_aside(self, source: Source, seed: int) -> tuple[Source, Source | None]:
-        if not 0 <= self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction must be in [0, 1), got {self.validation_fraction!r}")
-        n_valid = int(self.validation_fraction * len(source))
-        return (source, None) if n_valid < MIN_VALIDATION else source.split(n_valid, seed)
+        return with_labels(source, condition, y), condition
 
     def _start(self, rows: Source, valid: Source | None, condition: Condition | None, seed: int) -> TrainState:
         """Survey the training rows and build model and optimizer."""
         if not isinstance(self.n_components, int | np.integer) or self.n_components < 1:
             raise ValueError(f"n_components must be a positive integer, got {self.n_components!r}")
-        statistics = survey(rows)
-        check_rows(rows.schema, statistics)
-        missing = statistics.missing or (valid is not None and survey(valid).missing)
-        origin = statistics.origin
-        offsets = None if origin is None else tuple(origin.flatten().tolist())
-        self.schema_ = replace(rows.schema, missing=missing, origin=offsets, condition=condition)
-        auto = isinstance(self.likelihood, str) and self.likelihood == "auto"
-        self.likelihood_ = likelihoods.choose(statistics) if auto else resolve(self.likelihood, likelihoods)
+        schema, statistics = describe(rows, valid, condition)
+        choice = likelihoods.choose(statistics) if self.likelihood == "auto" else self.likelihood
         with seeded(seed):
-            model = self._build_model(self.schema_, statistics)
+            model = self._build_model(schema, statistics, choice)
         model.to(choose_device(self.device))
-        return TrainState(model, make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay))
+        return TrainState(model, self._optimizer(model))
 
-    def _build_model(self, schema: Schema, statistics: Statistics) -> Model:
+    def _build_model(self, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
         """Build the parts into a model. The one hook for what does not fit into parts."""
         terms = self.regularizers if isinstance(self.regularizers, tuple | list) else (self.regularizers,)
         model = Model(
             schema,
             statistics,
             int(self.n_components),
-            resolve(self.backbone, backbones),
-            resolve(self.bottleneck, bottlenecks),
-            clone(self.likelihood_),
-            [resolve(term, regularizers) for term in terms],
-            None if self.corruption is None else resolve(self.corruption, corruptions),
+            resolve(self.backbone, backbones, backbones.Backbone),
+            resolve(self.bottleneck, bottlenecks, bottlenecks.Bottleneck),
+            resolve(likelihood, likelihoods, likelihoods.Likelihood),
+            [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
+            None if self.corruption is None else resolve(self.corruption, corruptions, corruptions.Corrupts),
         )
-        return model.to(check_precision(self.precision))
+        # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
+        return model.double() if check_precision(self.precision) is torch.float64 else model
 
-    def _finish(self, state: TrainState, rows: Source, seed: int) -> Self:
-        self.module_ = state.model
-        self.history_ = state.history
+    def _optimizer(self, model: Model) -> torch.optim.Optimizer:
+        return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
+
+    def _finish(self, state: TrainState, rows: Source, seed: int, X: Any) -> Self:
+        """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
+        model = cast(Model, state.model)
         some = next(rows.batches(min(N_SETTLE, len(rows)), seed=mix(seed, 2)))
-        device = self.module_.device
         with torch.inference_mode():
-            self.module_.settle(some.x.to(device), None if some.y is None else some.y.to(device))
-        self._n_features_out = self.n_components
-        self.density_ = None if self.density is None else clone(self.density).fit(self._run(self.module_.encode, rows)[0])
+            model.settle(some.x.to(model.device), None if some.y is None else some.y.to(model.device))
+        density = None if self.density is None else clone(self.density).fit(run(model, model.encode, rows)[0])
+        validate_data(self, X, skip_check_array=True, reset=True)
+        self.module_, self.density_, self.history_ = model, density, state.history
+        self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
+        self._n_features_out, self._state = self.n_components, None
         return self
 
     # Using
@@ -319,7 +311,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         ndarray of shape (n_samples, n_components), or two of them
         """
-        mean, deviation = self._run(lambda x, y: self.module_.encode(x), self._read(X))
+        mean, deviation = self._run(self.module_.encode, self._read(X))
         return (mean, deviation) if return_std else mean
 
     def inverse_transform(self, Z: Any, y: Any = None) -> Any:
@@ -355,8 +347,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n must be a positive integer, got {n!r}")
-        with self._seeded(random_state):
-            y = self._labels_to_draw(n, y)
+        seed = self._seed(random_state)
+        if self.schema_.condition is not None:
+            y = self.schema_.condition.draw(n, np.random.default_rng(seed)) if y is None else np.broadcast_to(y, n)
+        with seeded(seed, self.module_.device):
             return self._decode(self._draw_codes(n, temperature), y, partial(self.module_.sample, noise=noise))
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
@@ -382,7 +376,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not n_draws:
             return self._run(self.module_.score, source)[0].astype(np.float64)
         limit = rows_at_once(self.module_)
-        with self._seeded(random_state):
+        with seeded(self._seed(random_state), self.module_.device):
             bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
             return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
 
@@ -407,19 +401,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # How
 
-    def _seeded(self, random_state: Any) -> AbstractContextManager[None]:
-        seed = seed_of(self.random_state if random_state is None else random_state)
-        return seeded(seed, self.module_.device)
-
-    def _labels_to_draw(self, n: int, y: Any) -> Any:
-        """Labels of new rows, as often as fit saw them where none are asked for."""
-        condition = self.schema_.condition
-        if condition is None:
-            return None
-        if y is not None:
-            return np.broadcast_to(y, n)
-        chosen = torch.multinomial(torch.tensor(condition.frequencies), n, replacement=True)
-        return np.asarray(condition.levels)[chosen.numpy()]
+    def _seed(self, random_state: Any) -> int:
+        return seed_of(self.random_state if random_state is None else random_state)
 
     def _draw_codes(self, n: int, temperature: float) -> Values:
         if self.density_ is None:
@@ -435,17 +418,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if source.schema.shape != self.schema_.shape:
             raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {self.schema_.shape}")
         condition = self.schema_.condition
-        return source if y is None or condition is None else self._labelled(source, condition, y)
+        return source if y is None or condition is None else with_labels(source, condition, y)
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
-        return run(self.module_, function, source, self.schema_, size)
+        return run(self.module_, function, source, size)
 
     def _decode(self, Z: Values, y: Any, function: Callable[..., Tensor]) -> Any:
         """Apply a function of codes and labels, and give the result the container that fit saw."""
         codes, condition = as_source(Z), self.schema_.condition
         if y is not None and condition is not None:
-            codes = self._labelled(codes, condition, y)
-        values = run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, codes.schema)[0]
+            codes = with_labels(codes, condition, y)
+        values = run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, schema=codes.schema)[0]
         return to_frame(values, self.schema_) if self.schema_.fields else values
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,7 +1,7 @@
 """Estimators and parts as plain values and back: one form for model files, the command line and run files.
 
-A part is ``{"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}``, a tuple ``{"tuple": [...]}``; all else is as JSON
-has it.
+A part is ``{"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}``, a tuple ``{"tuple": [...]}``; all else is as
+JSON has it.
 """
 
 from collections.abc import Sequence

@@ -115,9 +115,9 @@ def kl_bernoulli(target: float, activity: Tensor) -> Tensor:
 def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Tensor:
     """Squared Frobenius norm of each sample's Jacobian d code / d u, differentiably, of shape (n,).
 
-    Exact with one backward pass per component, or Hutchinson's unbiased estimate with one per probe: for random signs v,
-    the expectation of |v' J|^2 is |J|^2 (Rifai et al., Contractive auto-encoders, ICML 2011, equation 4, holds for any
-    net, not only for one sigmoid layer).
+    Exact with one backward pass per component, or Hutchinson's unbiased estimate with one per probe: for random
+    signs v, the expectation of |v' J|^2 is |J|^2 (Rifai et al., Contractive auto-encoders, ICML
+    2011, equation 4, for any net and not only for one sigmoid layer).
 
     Parameters
     ----------
@@ -129,7 +129,9 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
         None is exact.
     """
     if n_probes is None:
-        directions = list(torch.eye(code.shape[1], dtype=code.dtype, device=code.device).unsqueeze(1).expand(-1, *code.shape))
+        directions = list(
+            torch.eye(code.shape[1], dtype=code.dtype, device=code.device).unsqueeze(1).expand(-1, *code.shape)
+        )
         scale = 1.0
     else:
         directions = [torch.randint_like(code, 2) * 2 - 1 for _ in range(n_probes)]

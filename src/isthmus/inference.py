@@ -22,7 +22,7 @@ def rows_at_once(model: Model) -> int:
 
 
 def run(
-    model: Model, function: Callable[..., Any], source: Source, schema: Schema, size: int | None = None
+    model: Model, function: Callable[..., Any], source: Source, size: int | None = None, schema: Schema | None = None
 ) -> tuple[np.ndarray[Any, Any], ...]:
     """Apply ``function(x, y)`` of a batch to all rows and return its results, a tuple of arrays of as many rows.
 
@@ -33,14 +33,14 @@ def run(
     function : callable
         Of raw values and encoded labels; returns a tensor or a tuple of tensors.
     source : Source
-    schema : Schema
-        What the values are held against.
     size : int or None
         Rows at a time.
+    schema : Schema or None
+        What the values are held against; None is the model's.
     """
     results: tuple[np.ndarray[Any, Any], ...] = ()
     start = 0
-    for parts in _batchwise(model, function, source, schema, size or rows_at_once(model)):
+    for parts in _batchwise(model, function, source, schema or model.schema, size or rows_at_once(model)):
         if not results:
             results = tuple(np.empty((len(source), *part.shape[1:]), part.numpy().dtype) for part in parts)
         for result, part in zip(results, parts, strict=True):

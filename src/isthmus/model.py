@@ -4,11 +4,11 @@
     |                                               |                |
     +----------------------- log p(x | theta) <-----+----------------+
 
-Shapes: x (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_components), theta (n, n_parameters, *shape).
+Shapes: x (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_components),
+theta (n, n_parameters, *shape).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isthmus import functional as F
 from isthmus.backbones import Backbone
 from isthmus.bottlenecks import Bottleneck
+from isthmus.corruptions import Corruption
 from isthmus.likelihoods import Likelihood
 from isthmus.part import snake_case
 from isthmus.regularizers import Regularizer, Step
@@ -39,6 +40,12 @@ class Model(nn.Module):
     corruption : Corruption, callable or None
     """
 
+    origin: Tensor | None
+    levels: Tensor
+    log_frequencies: Tensor
+    expected: Tensor
+    expected_divergence: Tensor
+
     def __init__(
         self,
         schema: Schema,
@@ -51,23 +58,23 @@ class Model(nn.Module):
         corruption: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
+        self.schema = schema
         shape = schema.shape
-        self.flags = schema.missing or bool(getattr(corruption, "hides", False))
+        self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
         origin = None if schema.origin is None else torch.tensor(schema.origin, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
         statistics = statistics.shifted(origin)
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)
-        if isinstance(corruption, nn.Module):
-            corruption.build(statistics)  # type: ignore[operator]
+        if isinstance(corruption, Corruption):
+            corruption.build(statistics)
         code_in, code_out = bottleneck.build(n_components)
         for regularizer in regularizers:
             regularizer.build(bottleneck)
         self._build_condition(schema)
         input_shape = (shape[0] * (1 + self.flags), *shape[1:])
         backbone.build(input_shape, (likelihood.n_parameters, *shape), code_in, code_out, self.condition_width)
-        self.expected: Tensor
         self.register_buffer("expected", torch.zeros(shape))
         self.register_buffer("expected_divergence", torch.zeros(()))
 
@@ -129,8 +136,8 @@ class Model(nn.Module):
         """Encoded input to the centre of its code."""
         return self.bottleneck.posterior(self.backbone.encode(u))[0]
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw values to mean and standard deviation of their codes."""
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Raw values to mean and standard deviation of their codes, which labels do not change."""
         return self.bottleneck.posterior(self.backbone.encode(self.look(self.read(x))))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -208,13 +215,13 @@ class Model(nn.Module):
         self.bottleneck.settle(self.encode(x)[0])
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log p of every value, 0 where it is missing. Missing values are filled first: NaN would reach the gradient."""
+        """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""
         if not self.flags:
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))
 
     def _log_prob_of_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
-        """Log p(x | z) of every draw, (n_draws, n). Draws join the batch: a leading axis of draws breaks convolutions."""
+        """Log p(x | z) of every draw, (n_draws, n). Draws join the batch: a leading axis would break convolutions."""
         n_draws, n = z.shape[:2]
         if n_draws > 1:
             x = x.expand(n_draws, *x.shape).flatten(0, 1)
@@ -223,7 +230,7 @@ class Model(nn.Module):
         return self._log_prob(theta, x).flatten(1).sum(-1).unflatten(0, (n_draws, n))
 
     def _each_level(self, n: int) -> list[Tensor]:
-        return [level.expand(n, -1) for level in self.levels]  # type: ignore[union-attr]
+        return [level.expand(n, -1) for level in self.levels]
 
     def _responsibilities(self, log_probs: list[Tensor]) -> Tensor:
         """How much each label explains each row, (n, n_levels)."""
@@ -234,4 +241,3 @@ class Model(nn.Module):
     def _mix(weights: Tensor, values: list[Tensor]) -> Tensor:
         """Weighted sum of one tensor (n, ...) a label, weights (n, n_levels)."""
         return torch.einsum("nl,ln...->n...", weights, torch.stack(values))
-

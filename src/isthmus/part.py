@@ -40,16 +40,21 @@ def did_you_mean(name: str, known: Any) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def resolve(choice: Any, package: ModuleType) -> Any:
-    """Turn ``"gaussian"`` into ``package.Gaussian()``; pass anything else on as a fresh clone.
+def resolve(choice: Any, package: ModuleType, kind: Any = Part) -> Any:
+    """Turn ``"gaussian"`` into ``package.Gaussian()``; pass a part on as a fresh clone.
 
     Raises
     ------
     ValueError
         If ``choice`` is a string that names nothing in ``package.__all__``.
+    TypeError
+        If it is neither a string nor of the kind.
     """
-    if not isinstance(choice, str):
+    if isinstance(choice, kind):
         return clone(choice, safe=False)
+    if not isinstance(choice, str):
+        name = kind.__name__
+        raise TypeError(f"{name.lower()} must be a {name} or the name of one, got {choice!r}")
     names = {snake_case(name): name for name in package.__all__}
     if choice not in names:
         role = package.__name__.rsplit(".", 1)[-1].removesuffix("s")

@@ -12,7 +12,15 @@ from torch import Tensor
 import isthmus
 from isthmus import storage
 from isthmus.autoencoder import Autoencoder
-from isthmus.configuration import class_name, construct, from_plain, known_classes, params_from_plain, params_to_plain, to_plain
+from isthmus.configuration import (
+    class_name,
+    construct,
+    from_plain,
+    known_classes,
+    params_from_plain,
+    params_to_plain,
+    to_plain,
+)
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 from isthmus.training import choose_device
@@ -26,8 +34,8 @@ NOT_SAVED = ("callbacks", "device")
 def save(estimator: Autoencoder, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to one file, all or nothing.
 
-    The file is safetensors: weights and buffers as tensors, all else as JSON in the header. ``callbacks`` and ``device``
-    are left out.
+    The file is safetensors: weights and buffers as tensors, all else as JSON in the header. ``callbacks`` and
+    ``device`` are left out.
 
     Parameters
     ----------
@@ -62,7 +70,9 @@ def save(estimator: Autoencoder, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"save takes one of {sorted(ESTIMATORS)}, got {kind}")
     check_is_fitted(estimator)
     tensors, document = _describe(estimator)
-    storage.write(path, tensors, {"format": FORMAT, "isthmus": isthmus.__version__, "torch": torch.__version__, **document})
+    storage.write(
+        path, tensors, {"format": FORMAT, "isthmus": isthmus.__version__, "torch": torch.__version__, **document}
+    )
 
 
 def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str = "auto") -> Any:
@@ -118,11 +128,15 @@ def _describe_density(density: Any) -> tuple[dict[str, Any], dict[str, np.ndarra
     """Take a mixture apart: what fit found is whatever ends in an underscore."""
     found = {name: value for name, value in vars(density).items() if name.endswith("_") and not name.startswith("_")}
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
-    numbers = {name: to_plain(value) for name, value in found.items() if isinstance(value, bool | int | float | np.generic)}
+    numbers = {
+        name: to_plain(value) for name, value in found.items() if isinstance(value, bool | int | float | np.generic)
+    }
     return {"class": class_name(type(density)), "params": params_to_plain(density), "numbers": numbers}, arrays
 
 
-def _rebuild(tensors: dict[str, Tensor], document: dict[str, Any], classes: dict[str, type], device: str) -> Autoencoder:
+def _rebuild(
+    tensors: dict[str, Tensor], document: dict[str, Any], classes: dict[str, type], device: str
+) -> Autoencoder:
     if document["format"] > FORMAT:
         raise ValueError(f"the file has format {document['format']}, newer than {FORMAT}: update isthmus")
     kind = document["estimator"]["class"]
@@ -132,11 +146,14 @@ def _rebuild(tensors: dict[str, Tensor], document: dict[str, Any], classes: dict
     fitted = document["fitted"]
     estimator.schema_ = Schema.from_json(document["schema"])
     estimator.likelihood_ = from_plain(fitted["likelihood_"], classes)
+    estimator._state = None
     estimator.n_features_in_ = fitted["n_features_in_"]
     if estimator.schema_.fields:
         estimator.feature_names_in_ = np.array(estimator.schema_.names, dtype=object)
     estimator.history_ = fitted["history_"]
-    estimator.module_ = estimator._build_model(estimator.schema_, Statistics.blank(estimator.schema_.shape))
+    estimator.module_ = estimator._build_model(
+        estimator.schema_, Statistics.blank(estimator.schema_.shape), estimator.likelihood_
+    )
     estimator.module_.load_state_dict(_under("module.", tensors))
     estimator.module_.to(choose_device(device)).eval()
     estimator._n_features_out = estimator.n_components

@@ -79,6 +79,10 @@ class Condition:
         columns = np.array([position[level] for level in seen.tolist()], dtype=np.intp)[inverse]
         return np.eye(self.width, dtype=np.float32)[columns]
 
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        """Draw labels (n,) as often as fit saw them."""
+        return np.asarray(self.levels)[rng.choice(len(self.levels), size=n, p=self.frequencies)]
+
 
 def labels(y: Any) -> np.ndarray[Any, Any]:
     """Return labels as a one-dimensional array, or say what is wrong with them."""

@@ -85,7 +85,7 @@ class Statistics:
 
     @property
     def shares_a_range(self) -> bool:
-        """Whether most values have one smallest and one largest value in common, as pixels and levels of one unit do."""
+        """Whether most values have their smallest and their largest in common, as pixels do."""
         low, high = self.low[~self.constant], self.high[~self.constant]
         if len(low) < 2:
             return False

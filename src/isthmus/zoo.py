@@ -31,7 +31,9 @@ def compose(n_components: int, options: dict[str, Any], **parts: Any) -> Autoenc
     return Autoencoder(n_components, **{**defaults, **parts, **options})
 
 
-def autoencoder(n_components: int = 2, *, hidden: Any = "auto", activation: str = "silu", **options: Any) -> Autoencoder:
+def autoencoder(
+    n_components: int = 2, *, hidden: Any = "auto", activation: str = "silu", **options: Any
+) -> Autoencoder:
     """Plain autoencoder: a narrow code between two mirrored nets.
 
     Parameters
@@ -82,7 +84,9 @@ def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Auto
     return compose(n_components, options, backbone=Linear(tied=tied), likelihood=likelihood)
 
 
-def sparse(n_components: int = 2, *, penalty: str = "kl", weight: float = 1.0, target: float = 0.05, **options: Any) -> Autoencoder:
+def sparse(
+    n_components: int = 2, *, penalty: str = "kl", weight: float = 1.0, target: float = 0.05, **options: Any
+) -> Autoencoder:
     """Sparse autoencoder: few units of a wide code are active at a time.
 
     Parameters
@@ -115,7 +119,12 @@ def sparse(n_components: int = 2, *, penalty: str = "kl", weight: float = 1.0, t
 
 
 def denoising(
-    n_components: int = 2, *, noise: float = 0.3, unit: str = "std", clip: tuple[float, float] | None = None, **options: Any
+    n_components: int = 2,
+    *,
+    noise: float = 0.3,
+    unit: str = "std",
+    clip: tuple[float, float] | None = None,
+    **options: Any,
 ) -> Autoencoder:
     """Denoising autoencoder: rebuilds clean data from noisy.
 
@@ -214,7 +223,8 @@ def beta_vae(
 
     References
     ----------
-    Higgins et al., beta-VAE, ICLR 2017; Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
+    Higgins et al., beta-VAE, ICLR 2017;
+    Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
 
     Examples
     --------

@@ -55,7 +55,7 @@ class Linear(Backbone):
 
     def code_norms(self) -> Tensor:
         """Length of the decoder's weights for each component of the code."""
-        weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index, assignment]
+        weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index]
         return weight[:, : self.code_out].norm(dim=0)
 
 
@@ -69,4 +69,4 @@ class _Transposed(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, z: Tensor) -> Tensor:
-        return nn.functional.linear(z, self.linear[0].weight.T, self.bias)  # type: ignore[union-attr, arg-type]
+        return nn.functional.linear(z, self.linear[0].weight.T, self.bias)  # type: ignore[arg-type]

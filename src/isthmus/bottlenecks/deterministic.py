@@ -6,6 +6,7 @@ from torch import Tensor
 from isthmus.bottlenecks.base import Bottleneck, Code
 
 ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+RANGES = {None: (None, None), "relu": (0.0, None), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
 
 class Deterministic(Bottleneck):
@@ -34,6 +35,9 @@ class Deterministic(Bottleneck):
     >>> Deterministic(activation="relu")
     Deterministic(activation='relu')
     """
+
+    centre: Tensor
+    factor: Tensor
 
     def __init__(self, activation: str | None = None) -> None:
         super().__init__()
@@ -69,9 +73,8 @@ class Deterministic(Bottleneck):
     def sample(self, n: int, temperature: float) -> Tensor:
         """Draw from the normal distribution of the training codes, kept where the activation can reach."""
         z = self.centre + temperature * torch.randn(n, len(self.centre)).to(self.factor) @ self.factor.T
-        if self.activation is None:
-            return z
-        return z.clamp({"relu": 0.0, "sigmoid": 0.0, "tanh": -1.0}[self.activation], None if self.activation == "relu" else 1.0)
+        low, high = RANGES[self.activation]
+        return z if low is None else z.clamp(low, high)
 
     def _activate(self, h: Tensor) -> Tensor:
         return h if self.activation is None else ACTIVATIONS[self.activation](h)

@@ -17,7 +17,7 @@ class Gaussian(Bottleneck):
     free_bits : float, default=0.0
         Nats that each component may carry, on the batch's average, at no cost [3, equation 15].
     capacity : float or None, default=None
-        If given, the cost is beta * |divergence - capacity|, the capacity rising linearly from 0 in nats [4, equation 8].
+        If given, the cost is beta * |divergence - capacity|, the capacity, in nats, rising linearly from 0 [4, eq. 8].
     n_draws : int, default=1
         Draws a sample in training; with more than one the loss is the importance-weighted bound [5].
     warmup : float, default=0.0
@@ -76,10 +76,8 @@ class Gaussian(Bottleneck):
         mean, log_variance = self._moments(h)
         divergence = F.kl_normal(mean, log_variance)  # (n, n_components)
         z = F.draw_normal(mean, log_variance, self.n_draws) if draw else mean[None]
-        if len(z) > 1:
-            cost = F.log_ratio_normal(z, mean, log_variance)
-        else:
-            cost = self._price(divergence, progress)[None]
+        several = len(z) > 1
+        cost = F.log_ratio_normal(z, mean, log_variance) if several else self._price(divergence, progress)[None]
         return Code(z, self._weight(progress) * cost, divergence.sum(-1))
 
     def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:

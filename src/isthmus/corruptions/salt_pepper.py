@@ -31,6 +31,9 @@ class SaltPepper(Corruption):
     SaltPepper(fraction=0.2)
     """
 
+    low: Tensor
+    high: Tensor
+
     def __init__(self, fraction: float = 0.1) -> None:
         super().__init__()
         self.fraction = fraction

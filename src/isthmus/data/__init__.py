@@ -12,9 +12,11 @@ from sklearn.utils import check_array
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.base import Batch, Source
 from isthmus.data.frames import is_frame, read_frame
-from isthmus.schema import Schema
+from isthmus.schema import Condition, Schema
 
-__all__ = ["Array", "Batch", "Source", "as_source"]
+__all__ = ["Array", "Batch", "Source", "as_source", "set_aside", "with_labels"]
+
+MIN_ASIDE = 5
 
 
 @singledispatch
@@ -101,6 +103,23 @@ def _not_empty(source: Array) -> Array:
     return source
 
 
-def with_labels(source: Source, y: torch.Tensor | None) -> Source:
-    """Put encoded labels beside the rows."""
-    return replace(source, y=y) if isinstance(source, Array) else source
+def with_labels(source: Source, condition: Condition, y: Any) -> Source:
+    """Put encoded labels beside the rows.
+
+    Raises
+    ------
+    ValueError
+        If there is not one known label a row.
+    """
+    encoded = torch.from_numpy(condition.encode(y))
+    if len(encoded) != len(source):
+        raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
+    if not isinstance(source, Array):
+        raise TypeError(f"labels go beside rows in memory, got {type(source).__name__}")
+    return replace(source, y=encoded)
+
+
+def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
+    """Split a random share of the rows off, or none where they would be too few to tell anything about the others."""
+    n_aside = int(fraction * len(source))
+    return (source, None) if n_aside < MIN_ASIDE else source.split(n_aside, seed)

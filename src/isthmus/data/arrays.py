@@ -89,7 +89,9 @@ class Array(Source):
 
 def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:
     """Share memory with an array where torch has its dtype; widen it where not."""
-    values = np.ascontiguousarray(values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False))
+    values = np.ascontiguousarray(
+        values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False)
+    )
     with warnings.catch_warnings():
         # Read-only arrays and memory maps are only ever read here: no reason to copy them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -44,7 +44,7 @@ def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, ex
     ``extra`` names columns beyond those of the schema.
     """
     columns = dict(zip([*schema.names, *extra], np.asarray(values).T, strict=True))
-    frame = nw.from_dict({name: column.copy() for name, column in columns.items()}, backend=schema.container)
+    frame = nw.from_dict({name: column.copy() for name, column in columns.items()}, backend=schema.container)  # type: ignore[arg-type]
     if index is not None:
         frame = nw.maybe_set_index(frame, index=index)
     return frame.to_native()

@@ -1,12 +1,13 @@
 """One streaming pass over the rows: what is learned of them, and what is wrong with them."""
 
+from dataclasses import replace
 from functools import reduce
 
 import torch
 from torch import Tensor
 
 from isthmus.data.base import Source
-from isthmus.schema import Schema
+from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 
 CHUNK = 2**21
@@ -32,7 +33,9 @@ def finite(x: Tensor, schema: Schema) -> Tensor:
     # The sum is finite if every value is, and one pass without a mask.
     if not torch.isfinite(x.sum()) and bool(x.isinf().any()):
         position = int(x.isinf().flatten(1).any(0).nonzero()[0])
-        raise ValueError(f"{schema.column(position)} holds an infinite value; expected finite numbers, or NaN for missing")
+        raise ValueError(
+            f"{schema.column(position)} holds an infinite value; expected finite numbers, or NaN for missing"
+        )
     return x
 
 
@@ -47,10 +50,22 @@ def check_values(x: Tensor, schema: Schema, missing_allowed: bool) -> None:
         )
 
 
-def check_rows(schema: Schema, statistics: Statistics) -> None:
-    """Raise ``ValueError`` for too few rows, or a column without a single value."""
+def describe(rows: Source, others: Source | None, condition: Condition | None) -> tuple[Schema, Statistics]:
+    """Learn from training rows what a sample looks like and how its values are distributed.
+
+    Only whether values are missing is learned from the other rows too.
+
+    Raises
+    ------
+    ValueError
+        For too few rows, a column without a single value, or infinite values.
+    """
+    statistics = survey(rows)
     if statistics.n_rows < 2:
         raise ValueError(f"n_samples={statistics.n_rows}: fit needs at least 2 rows to train on")
     empty = (statistics.count == 0).flatten().nonzero()
     if len(empty):
-        raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")
+        raise ValueError(f"{rows.schema.column(int(empty[0]))} has no value in any training row; leave it out")
+    missing = (others is not None and survey(others).missing) or statistics.missing
+    origin = None if statistics.origin is None else tuple(statistics.origin.flatten().tolist())
+    return replace(rows.schema, missing=missing, origin=origin, condition=condition), statistics

@@ -14,10 +14,11 @@ def choose(statistics: Statistics) -> Likelihood:
     """Choose what ``likelihood="auto"`` means for the data.
 
     Bernoulli for exactly {0, 1}. Gaussian with one shared scale where the values share a range, as pixels do: an error
-    counts the same wherever it falls. Gaussian with a scale a feature for columns of units of their own.
+    counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns that have
+    units of their own.
     """
     if statistics.binary:
         return Bernoulli()
     if statistics.shares_a_range:
-        return Gaussian(scale="shared", scaling="center")
+        return Gaussian(scale="shared", scaling="center", bounded=True)
     return Gaussian()

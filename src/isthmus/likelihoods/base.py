@@ -19,6 +19,7 @@ class Likelihood(Part):
 
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
+    typical: Tensor
 
     def build(self, statistics: Statistics) -> None:
         """Learn what the training rows say of the values.

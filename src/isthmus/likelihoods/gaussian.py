@@ -5,7 +5,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter
+from isthmus.likelihoods.scaling import Range, Scatter
 from isthmus.statistics import Statistics
 
 
@@ -22,6 +22,9 @@ class Gaussian(Likelihood):
         units.
     scaling : {"standard", "center", "none"}, default="standard"
         How values enter: each feature standardised, all centred and divided by one common deviation, or as they are.
+    bounded : bool, default=False
+        Whether reconstructions stay within the range of the training values, all features together, by a sigmoid:
+        right for pixels, of which many sit at the ends.
 
     Raises
     ------
@@ -40,29 +43,31 @@ class Gaussian(Likelihood):
     Gaussian(scale='shared', scaling='center')
     """
 
-    def __init__(self, scale: str | float = "feature", scaling: str = "standard") -> None:
+    def __init__(self, scale: str | float = "feature", scaling: str = "standard", bounded: bool = False) -> None:
         super().__init__()
         self.scale = scale
         self.scaling = scaling
+        self.bounded = bounded
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Learn scaling and range; see the base class."""
         super().build(statistics)
         self.scatter = Scatter(self, self.scale, self.scaling, statistics)
+        self.range = Range(statistics) if self.bounded else None
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale; see the base class."""
         return self.scatter.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density in the data's units: the scaling adds its log Jacobian."""
-        return F.normal_log_prob(self.scatter.unit.encode(x), theta[:, 0], self.scatter.log_scale) + self.scatter.log_jacobian
+        """Log density in the data's units."""
+        return F.normal_log_prob(x, self.mean(theta), self.scatter.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
-        return self.scatter.unit.decode(theta[:, 0])
+        return self.scatter.unit.decode(theta[:, 0]) if self.range is None else self.range(theta[:, 0])
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""
-        u = theta[:, 0]
-        return self.scatter.unit.decode(u + torch.exp(self.scatter.log_scale) * torch.randn_like(u))
+        mean = self.mean(theta)
+        return mean + torch.exp(self.scatter.log_scale) * torch.randn_like(mean)

@@ -23,6 +23,9 @@ class Scaling(nn.Module):
     leaves squared errors comparable, as PCA needs), ``"none"`` leaves values alone.
     """
 
+    center: Tensor
+    spread: Tensor
+
     def __init__(self, scaling: str, statistics: Statistics) -> None:
         super().__init__()
         deviation = statistics.deviation
@@ -40,16 +43,38 @@ class Scaling(nn.Module):
         return self.center + self.spread * u
 
 
-class Scatter(nn.Module):
-    """A scaling, and the log of the scale around the mean in the scaling's units.
+class Range(nn.Module):
+    """Maps any number into the range of the training values by a sigmoid; 0 goes to each feature's mean."""
 
-    ``scale="feature"`` learns one a feature, ``"shared"`` one for all; a number fixes it, in the data's units. Features
-    that never varied keep a scale of 1.
+    low: Tensor
+    width: Tensor
+    logits: Tensor
+
+    def __init__(self, statistics: Statistics) -> None:
+        super().__init__()
+        low, high = statistics.low.min(), statistics.high.max()
+        share = (statistics.mean - low) / (high - low).clamp(min=torch.finfo(torch.float32).tiny)
+        self.register_buffer("low", low.float())
+        self.register_buffer("width", (high - low).float())
+        self.register_buffer("logits", torch.logit(share, eps=1e-3).float())
+
+    def forward(self, theta: Tensor) -> Tensor:
+        """Unbounded numbers to the data's units."""
+        return self.low + self.width * torch.sigmoid(theta + self.logits)
+
+
+class Scatter(nn.Module):
+    """A scaling, and the log of the scale around the mean in the data's units.
+
+    ``scale="feature"`` learns one a feature, ``"shared"`` one for all (in the units of the scaling); a number fixes it.
+    Features that never varied keep a scale of 1.
 
     Parameters
     ----------
     part : Part
-        The likelihood, with parameters ``scale`` and ``scaling``, which are checked here.
+        The likelihood that asks, for messages.
+    scale : "feature", "shared" or float
+    scaling : {"standard", "center", "none"}
     statistics : Statistics
 
     Raises
@@ -57,6 +82,9 @@ class Scatter(nn.Module):
     ValueError
         If a parameter is out of its range.
     """
+
+    raw: Tensor
+    constant: Tensor
 
     def __init__(self, part: Part, scale: str | float, scaling: str, statistics: Statistics) -> None:
         super().__init__()
@@ -69,7 +97,7 @@ class Scatter(nn.Module):
             self.raw = nn.Parameter(torch.zeros(statistics.mean.shape if scale == "feature" else ()))
             self.register_buffer("constant", statistics.constant & (scale == "feature"))
         else:
-            self.register_buffer("raw", math.log(scale) - self.unit.spread.log())
+            self.register_buffer("raw", torch.tensor(math.log(scale)))
 
     @property
     def log_scale(self) -> Tensor:
@@ -77,9 +105,4 @@ class Scatter(nn.Module):
         if not self.learned:
             return self.raw
         log_scale = 0.5 * torch.logaddexp(2 * GAIN * self.raw, self.raw.new_tensor(2 * math.log(FLOOR)))
-        return torch.where(self.constant, 0.0, log_scale)
-
-    @property
-    def log_jacobian(self) -> Tensor:
-        """What turns a log density in the scaling's units into one in the data's."""
-        return -self.unit.spread.log()
+        return torch.where(self.constant, 0.0, log_scale) + self.unit.spread.log()

@@ -57,8 +57,7 @@ class StudentT(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in the data's units."""
-        log_prob = F.student_t_log_prob(self.scatter.unit.encode(x), theta[:, 0], self.scatter.log_scale, self.df)
-        return log_prob + self.scatter.log_jacobian
+        return F.student_t_log_prob(x, self.mean(theta), self.scatter.log_scale, self.df)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
@@ -66,5 +65,6 @@ class StudentT(Likelihood):
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""
-        noise = torch.distributions.StudentT(torch.full_like(theta[:, 0], self.df)).sample()
-        return self.scatter.unit.decode(theta[:, 0] + torch.exp(self.scatter.log_scale) * noise)
+        mean = self.mean(theta)
+        noise = torch.distributions.StudentT(torch.full_like(mean, self.df)).sample()
+        return mean + torch.exp(self.scatter.log_scale) * noise

@@ -44,7 +44,7 @@ class KLSparsity(Regularizer):
         """Check that the code can have an activity; see the base class."""
         super().build(bottleneck)
         self.require("target", 0 < self.target < 1, "in (0, 1)")
-        if bottleneck.get_params().get("activation") != "sigmoid":
+        if vars(bottleneck).get("activation") != "sigmoid":
             raise ValueError(
                 "regularizer KLSparsity needs codes in (0, 1): use bottleneck=Deterministic(activation='sigmoid'), "
                 f"got {bottleneck!r}"

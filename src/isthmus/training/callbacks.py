@@ -8,7 +8,7 @@ from isthmus.training.loop import Callback, TrainState
 
 @contextmanager
 def reporting(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...]]:
-    """Show progress on the terminal while the block runs: nothing at ``verbose=0``, a bar at 1, a line an epoch above."""
+    """Show progress while the block runs: nothing at ``verbose=0``, a bar at 1, a line an epoch above."""
     if not verbose:
         yield ()
     elif verbose > 1:

@@ -100,7 +100,10 @@ def train(
         started = time.perf_counter()
         with seeded(mix(seed, epoch), device), autocast(precision, device):
             rates = _rates(plan.factor, learning_rate, epoch, max_epochs, math.ceil(len(source) / batch_size))
-            row: Row = {"epoch": epoch + 1, **_train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates)}
+            row: Row = {
+                "epoch": epoch + 1,
+                **_train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates),
+            }
         if valid is not None:
             row["valid_bound"] = evaluate(state.model, valid, batch_size)
         row["seconds"] = time.perf_counter() - started
@@ -114,8 +117,8 @@ def train(
         if better:
             state.best_bound = bound
             state.keep()
-        # A list, so that every callback is called, also those after one that wants to stop.
-        if any([callback(state) for callback in callbacks]) or (patience is not None and waited >= patience):
+        answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
+        if any(answers) or (patience is not None and waited >= patience):
             break
     state.restore()
     state.model.eval()

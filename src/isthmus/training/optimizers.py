@@ -41,5 +41,3 @@ def make_optimizer(
     kind, options = OPTIMIZERS[choice]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     return kind(groups, lr=learning_rate, fused=fused, **options)  # type: ignore[call-arg]
-
-

@@ -36,5 +36,7 @@ SCHEDULES = {
 def resolve_schedule(name: str) -> Schedule:
     """Look a schedule up by name."""
     if name not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {sorted(SCHEDULES)}, got {name!r}{did_you_mean(str(name), SCHEDULES)}")
+        raise ValueError(
+            f"schedule must be one of {sorted(SCHEDULES)}, got {name!r}{did_you_mean(str(name), SCHEDULES)}"
+        )
     return SCHEDULES[name]

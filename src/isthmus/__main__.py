@@ -1,0 +1,16 @@
+"""The command line: ``isthmus``, or ``python -m isthmus``."""
+
+import warnings
+
+from isthmus.cli.app import app
+from isthmus.cli.errors import show_warning
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    warnings.showwarning = show_warning
+    app(prog_name="isthmus")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What needs no net: the variants, read from the source of the zoo, and the header of a model file."""
+
+import ast
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import isthmus
+
+# The most letters that the names of the columns take.
+WIDTH = 300
+
+
+def variants() -> dict[str, str]:
+    """Return the variants and the first line of what each says of itself, without importing them and torch."""
+    module = ast.parse(Path(isthmus.__file__).with_name("zoo.py").read_text(encoding="utf-8"))
+    assigned = {ast.unparse(node.targets[0]): node.value for node in module.body if isinstance(node, ast.Assign)}
+    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    return {
+        name: (ast.get_docstring(functions[name]) or "").partition("\n")[0]
+        for name in ast.literal_eval(assigned["__all__"])
+    }
+
+
+def describe(path: Path) -> str:
+    """Return what the header of a model file says, a line a fact.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged or not a model file.
+    """
+    from isthmus.storage import read_document
+
+    document = read_document(path)
+    try:
+        facts = _facts(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: its header lacks {error}") from error
+    facts = {"file": f"{path}, {path.stat().st_size:,} bytes", **facts}
+    width = max(map(len, facts))
+    return "\n".join(f"{name:{width}}  {fact}".rstrip() for name, fact in facts.items())
+
+
+def _facts(document: dict[str, Any]) -> dict[str, str]:
+    estimator, schema, history = document["estimator"], document["schema"], document["fitted"]["history_"]
+    facts = {
+        "written by": f"isthmus {document['isthmus']}, torch {document['torch']}",
+        "model": estimator["class"],
+        "sample": f"shape {tuple(schema['shape'])}",
+        "columns": shorten(", ".join(field["name"] for field in schema["fields"]), WIDTH),
+        "labels": _labels(schema["condition"]),
+        "epochs": str(len(history)),
+        "last epoch": ", ".join(f"{name} {value:.5g}" for name, value in history[-1].items()) if history else "",
+    }
+    params = {f"  {name}": _plain(value) for name, value in estimator["params"].items()}
+    return {name: fact for name, fact in facts.items() if fact} | {"parameters": ""} | params
+
+
+def _labels(condition: dict[str, Any] | None) -> str:
+    if condition is None:
+        return ""
+    return "numbers" if condition["continuous"] else ", ".join(map(str, condition["levels"]))
+
+
+def _plain(value: Any) -> str:
+    """Write a plain value, part or tuple as Python does: ``bottlenecks.Gaussian(beta=4.0)``."""
+    if isinstance(value, dict) and "class" in value:
+        return f"{value['class']}({', '.join(f'{name}={_plain(item)}' for name, item in value['params'].items())})"
+    if isinstance(value, dict):
+        items = [_plain(item) for item in value["tuple"]]
+        return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+    return repr(value)

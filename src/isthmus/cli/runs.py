@@ -1,0 +1,150 @@
+"""What a fit is asked to do: a run file and the options of the command line become an estimator."""
+
+import ast
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers, zoo
+from isthmus.autoencoder import Autoencoder
+from isthmus.configuration import from_plain, known_classes
+from isthmus.part import Part, did_you_mean, resolve
+
+ROLES = {
+    "backbone": backbones,
+    "bottleneck": bottlenecks,
+    "corruption": corruptions,
+    "likelihood": likelihoods,
+    "regularizers": regularizers,
+}
+TYPES = {"model": str, "set": dict, "seed": int, "columns": list, "without": list, "condition": str}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A fit in plain values: the form of a run file.
+
+    Parameters
+    ----------
+    model : str
+        Name of the variant.
+    set : dict
+        Parameters, nested ones with dots.
+    seed : int
+    columns, without : sequence of str
+        Columns to use, all if none are named, and columns to leave out.
+    condition : str or None
+        Column of the labels.
+    """
+
+    model: str = "autoencoder"
+    set: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    columns: Sequence[str] = ()
+    without: Sequence[str] = ()
+    condition: str | None = None
+
+
+def read_run(config: Path | None, settings: Iterable[str], **options: Any) -> Run:
+    """Join a run file and options, which win where they are given.
+
+    Parameters
+    ----------
+    config : path or None
+        JSON such as ``{"model": "vae", "set": {"n_components": 8, "bottleneck.beta": 4}, "seed": 0}``.
+    settings : iterable of str
+        Such as ``"bottleneck.beta=4"``.
+    **options
+        Fields of ``Run``; None where not given.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the run file is not there, or says what cannot be understood.
+    """
+    run = {} if config is None else _read_config(config)
+    parameters = {**run.get("set", {}), **dict(map(_split, settings))}
+    given = {name: value for name, value in options.items() if value not in (None, [])}
+    return Run(**{**run, **given, "set": parameters})
+
+
+def make_estimator(run: Run) -> Autoencoder:
+    """Compose what a run describes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant, parameter or part; the message suggests the nearest.
+    """
+    if run.model not in zoo.__all__:
+        known = ", ".join(zoo.__all__)
+        raise ValueError(f"--model must be one of {known}, got {run.model!r}{did_you_mean(run.model, zoo.__all__)}")
+    variant = getattr(zoo, run.model)
+    parameters = {name: _part(name, _value(value)) for name, value in run.set.items()}
+    options = {name: value for name, value in parameters.items() if "." not in name}
+    own = [name for name in signature(variant).parameters if name != "options"]
+    _check_known(options, [*own, *_names(variant())], run.model)
+    estimator: Autoencoder = variant(**{"random_state": run.seed, "verbose": 1, **options})
+    _check_known(parameters, [*own, *_names(estimator)], run.model)
+    nested = {name.replace(".", "__"): value for name, value in parameters.items() if name not in options}
+    return estimator.set_params(**nested)
+
+
+def parse(text: str) -> Any:
+    """Read a value as JSON or Python has it, and leave any other text as it is."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, TypeError):
+            continue
+    return text
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no run file {str(path)!r}")
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"run file {str(path)!r} is not JSON: {error}") from error
+    if not isinstance(run, dict):
+        raise ValueError(
+            f"run file {str(path)!r} must hold one object with keys such as 'model' and 'set', got {run!r}"
+        )
+    for key, value in run.items():
+        if key not in TYPES:
+            raise ValueError(f"run file {str(path)!r} has an unknown key {key!r}{did_you_mean(key, TYPES)}")
+        if not isinstance(value, TYPES[key]):
+            raise ValueError(f"{key!r} of run file {str(path)!r} must be of type {TYPES[key].__name__}, got {value!r}")
+    return run
+
+
+def _split(setting: str) -> tuple[str, Any]:
+    name, equals, text = setting.partition("=")
+    if not equals:
+        raise ValueError(f"--set takes KEY=VALUE, such as n_components=8, got {setting!r}")
+    return name.strip(), parse(text)
+
+
+def _value(plain: Any) -> Any:
+    """Turn what was read into a parameter: parts are made, and lists become tuples, which estimators can clone."""
+    value = from_plain(plain, known_classes())
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _part(name: str, value: Any) -> Any:
+    """Make the part that is called by its name, so that its own parameters can be set too."""
+    return resolve(value, ROLES[name], Part) if name in ROLES and isinstance(value, str) and value != "auto" else value
+
+
+def _names(estimator: Autoencoder) -> list[str]:
+    return [name.replace("__", ".") for name in estimator.get_params()]
+
+
+def _check_known(names: Iterable[str], known: Sequence[str], model: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown --set key {name!r} for {model}{did_you_mean(name, known)}")

@@ -1,0 +1,94 @@
+"""The commands that use a model: each reads rows, asks the model, and writes what it answers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.cli.runs import parse
+from isthmus.data.files import as_array, as_table, check_target, read, write
+from isthmus.persistence import load
+
+
+def transform(model: Path, data: Path, out: Path | None) -> None:
+    """Write codes, in columns named after the model."""
+    out = _target(out, data, "codes")
+    estimator, X = _load(model, data)
+    _write(out, estimator.transform(X), list(estimator.get_feature_names_out()))
+
+
+def reconstruct(model: Path, data: Path, out: Path | None) -> None:
+    """Write rebuilt rows."""
+    out = _target(out, data, "rebuilt")
+    estimator, X = _load(model, data)
+    _write(out, estimator.reconstruct(X))
+
+
+def score(model: Path, data: Path, out: Path | None, draws: int) -> None:
+    """Write a score a row."""
+    out = _target(out, data, "scores")
+    estimator, X = _load(model, data)
+    _write(out, estimator.score_samples(X, n_draws=draws), ["score"])
+
+
+def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None:
+    """Write what each column adds to the score."""
+    if draws:
+        raise ValueError("--contributions takes the score without draws apart; leave --draws out")
+    out = _target(out, data, "contributions")
+    estimator, X = _load(model, data)
+    values = estimator.contributions(X)
+    _write(out, values, [*(f"x{i}" for i in range(values.shape[1] - 2)), "code", "base"])
+
+
+def sample(model: Path, n: int, out: Path | None, condition: str | None, seed: int | None) -> None:
+    """Write new rows."""
+    if out is not None:
+        check_target(out)
+    estimator = load(model)
+    out = out or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
+    _write(out, estimator.sample(n, y=_label(estimator, condition), random_state=seed))
+
+
+def _target(out: Path | None, source: Path, what: str) -> Path:
+    """Say where to write: beside what was read and of its kind, if nothing is asked for."""
+    if out is not None:
+        check_target(out)
+    return out or source.with_suffix(f".{what}{source.suffix}")
+
+
+def _load(model: Path, data: Path) -> tuple[Autoencoder, Any]:
+    """Read a model and the rows for it: its own columns by name, where both know names, and by position where not."""
+    estimator = load(model)
+    values, names = read(data), estimator.schema_.names
+    if not names:
+        return estimator, as_array(values)
+    if isinstance(values, pa.Table):
+        lacking = [name for name in names if name not in values.column_names]
+        if lacking:
+            raise ValueError(
+                f"{str(data)!r} lacks columns that the model was fitted on: {', '.join(map(repr, lacking))}"
+            )
+        return estimator, values.select(names)
+    if values.shape[1:] != estimator.schema_.shape:
+        raise ValueError(
+            f"{str(data)!r} has rows of shape {values.shape[1:]}, but the model was fitted on {len(names)} columns"
+        )
+    return estimator, as_table(values, names)
+
+
+def _label(estimator: Autoencoder, text: str | None) -> Any:
+    condition = estimator.schema_.condition
+    if text is None:
+        return None
+    if condition is None:
+        raise ValueError("the model was fitted without labels, so it takes no --condition")
+    return text if isinstance(condition.levels[0], str) else parse(text)
+
+
+def _write(out: Path, values: Any, names: list[str] | None = None) -> None:
+    write(out, values, names or [])
+    n_columns = int(np.prod(values.shape[1:]))
+    print(f"wrote {out}: {values.shape[0]} rows x {n_columns} column{'s' * (n_columns != 1)}")

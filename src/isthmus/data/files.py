@@ -1,0 +1,215 @@
+"""Data files: CSV, TSV, Parquet, NPY and NPZ, told apart by their suffix, read and written."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import pyarrow as pa
+from numpy.lib.format import open_memmap
+from numpy.lib.npyio import NpzFile
+from pyarrow import csv, parquet
+
+from isthmus.storage import replacing
+
+FilePath = str | os.PathLike[str]
+Values = np.ndarray[Any, Any]
+
+# Names of the array to take from an NPZ file that holds several.
+ARRAYS = ("X", "x_train")
+# The most that pyarrow takes as one block.
+MAX_BLOCK = 2**31 - 1
+
+
+class Kind(NamedTuple):
+    """How one kind of file is read, and written from a table or an array."""
+
+    read: Callable[[Path], Any]
+    write: Callable[[BinaryIO, Any], None]
+    tabular: bool
+
+
+def read(path: FilePath) -> Any:
+    """Read the rows of a file.
+
+    Parameters
+    ----------
+    path : str or path
+        An NPZ file gives its only array, or that named ``X`` or ``x_train``.
+
+    Returns
+    -------
+    pyarrow.Table or ndarray
+        A table of CSV, TSV and Parquet files; empty cells are null. NPY files are mapped, not loaded.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If its suffix is not known, it holds no rows, or it is damaged.
+    """
+    path = Path(path)
+    kind = _kind_of(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    if not path.stat().st_size:
+        raise ValueError(f"{str(path)!r} is empty")
+    values = kind.read(path)
+    if np.ndim(values) == 0 or len(values) == 0:
+        raise ValueError(f"{str(path)!r} holds no rows")
+    return values
+
+
+def write(path: FilePath, values: Any, names: Sequence[str] = ()) -> None:
+    """Write rows to a file, all or nothing.
+
+    Parameters
+    ----------
+    path : str or path
+        Its suffix decides the kind.
+    values : pyarrow.Table or ndarray
+    names : sequence of str
+        Of the columns of an array that becomes a table; x0, x1, ... if there are none.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is not known, or an array of more than two dimensions should become a table.
+    OSError
+        If the file cannot be written; an older file of this name survives.
+    """
+    kind = _kind_of(path)
+    rows = as_table(values, names) if kind.tabular else as_array(values)
+    with replacing(path) as file:
+        kind.write(file, rows)
+
+
+def check_target(path: FilePath, suffixes: Collection[str] | None = None) -> None:
+    """Refuse a name to write to before work is done that would be lost.
+
+    Parameters
+    ----------
+    path : str or path
+    suffixes : collection of str or None
+        Those allowed; None allows the kinds of data files.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is not among them.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    _check_suffix(path, KINDS if suffixes is None else suffixes)
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(folder)!r}")
+
+
+def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
+    """Make a table of an array of rows, or of one column, and pass tables on."""
+    if isinstance(values, pa.Table):
+        return values
+    if values.ndim > 2:
+        raise ValueError(f"values of shape {values.shape} do not fit into a table; write them to .npy or .npz")
+    columns = np.atleast_2d(values.T)
+    names = names or [f"x{i}" for i in range(len(columns))]
+    return pa.table({name: np.ascontiguousarray(column) for name, column in zip(names, columns, strict=True)})
+
+
+def as_array(values: Any) -> Values:
+    """Make an array of a table of numbers, and pass arrays on."""
+    return np.column_stack([column.to_numpy() for column in values.columns]) if isinstance(values, pa.Table) else values
+
+
+def _kind_of(path: FilePath) -> Kind:
+    _check_suffix(path, KINDS)
+    return KINDS[Path(path).suffix.lower()]
+
+
+def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
+    suffix = Path(path).suffix
+    if suffix.lower() not in suffixes:
+        expected = f"one of {', '.join(suffixes)}" if len(suffixes) > 1 else ", ".join(suffixes)
+        raise ValueError(f"{str(path)!r} has the suffix {suffix!r}, expected {expected}")
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Name the file in the many ways in which reading can fail."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, EOFError, BadZipFile) as error:
+        what = path.suffix.lower().removeprefix(".").upper()
+        raise ValueError(f"cannot read {str(path)!r} as {what}, it may be damaged: {error}") from error
+
+
+def _read_text(path: Path, delimiter: str) -> pa.Table:
+    # Types are told by the first block alone, where fractions may look like integers: make it the whole file.
+    block = csv.ReadOptions(block_size=min(MAX_BLOCK, path.stat().st_size + 1))
+    with _blaming(path):
+        table = csv.read_csv(path, read_options=block, parse_options=csv.ParseOptions(delimiter=delimiter))
+    return _checked(table, path)
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    with _blaming(path):
+        table = parquet.ParquetFile(path).read()
+    return _checked(table, path)
+
+
+def _checked(table: pa.Table, path: Path) -> pa.Table:
+    """Refuse names that do not tell columns apart, and make columns without any value columns of missing numbers."""
+    for name, count in Counter(table.column_names).items():
+        if count > 1:
+            raise ValueError(f"{str(path)!r} has {count} columns named {name!r}")
+    types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+
+
+def _read_npy(path: Path) -> Values:
+    with _blaming(path):
+        return open_memmap(path, mode="r")
+
+
+def _read_npz(path: Path) -> Values:
+    with _blaming(path), path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
+        names = arrays.files
+        chosen = names if len(names) == 1 else [name for name in ARRAYS if name in names]
+        values = arrays[chosen[0]] if chosen else None
+    if values is None:
+        raise ValueError(
+            f"{str(path)!r} holds the arrays {names}; expected only one, or one named {' or '.join(ARRAYS)}"
+        )
+    return values
+
+
+def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
+    csv.write_csv(table, file, csv.WriteOptions(delimiter=delimiter))
+
+
+def _write_parquet(file: BinaryIO, table: pa.Table) -> None:
+    parquet.write_table(table, file)
+
+
+def _write_npy(file: BinaryIO, values: Values) -> None:
+    np.save(file, values, allow_pickle=False)
+
+
+def _write_npz(file: BinaryIO, values: Values) -> None:
+    np.savez(file, X=values)
+
+
+KINDS = {
+    ".csv": Kind(partial(_read_text, delimiter=","), partial(_write_text, delimiter=","), tabular=True),
+    ".tsv": Kind(partial(_read_text, delimiter="\t"), partial(_write_text, delimiter="\t"), tabular=True),
+    ".parquet": Kind(_read_parquet, _write_parquet, tabular=True),
+    ".npy": Kind(_read_npy, _write_npy, tabular=False),
+    ".npz": Kind(_read_npz, _write_npz, tabular=False),
+}

@@ -1,0 +1,93 @@
+"""Small data made here, small estimators, and the way to data outside the package."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs, make_swiss_roll
+
+from isthmus import Autoencoder, zoo
+from isthmus.backbones import MLP, Linear
+
+matplotlib.use("Agg")
+
+# Backbones of variants that are not a small MLP when small.
+BACKBONES = {"linear": Linear()}
+
+
+def small(name, n_components=2, **options) -> Autoencoder:
+    """A variant of the zoo with a tiny net."""
+    options = {"backbone": BACKBONES.get(name, MLP((8,))), "max_epochs": 2, "random_state": 0, **options}
+    return getattr(zoo, name)(n_components, **options)
+
+
+@pytest.fixture(params=zoo.__all__)
+def variant(request) -> Callable[..., Autoencoder]:
+    """Every variant of the zoo in turn, as a function of options that gives a small estimator."""
+    return lambda *args, **options: small(request.param, *args, **options)
+
+
+@pytest.fixture
+def small_backbone() -> MLP:
+    return MLP((8,))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def labelled_blobs() -> tuple[np.ndarray, np.ndarray]:
+    """Three clusters in six dimensions, in float32, which all kinds of containers can hold."""
+    X, y = make_blobs(240, 6, centers=3, random_state=0)
+    return X.astype(np.float32), y
+
+
+@pytest.fixture
+def blobs(labelled_blobs) -> np.ndarray:
+    return labelled_blobs[0].copy()
+
+
+@pytest.fixture
+def swiss_roll() -> np.ndarray:
+    return make_swiss_roll(300, noise=0.1, random_state=0)[0]
+
+
+@pytest.fixture
+def mixed_scale(rng) -> np.ndarray:
+    """Three columns of one cause whose units differ by ten orders of magnitude."""
+    cause = rng.normal(size=(300, 1))
+    return (cause + 0.3 * rng.normal(size=(300, 3))) * [1e-6, 1.0, 1e4] + [0.0, 5.0, -1e4]
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Bright bars on dark ground, (n, channels, height, width) in uint8."""
+    picture = np.full((60, 1, 6, 5), 20, dtype=np.uint8)
+    for i in range(len(picture)):
+        picture[i, 0, i % 6] = 230
+    return picture
+
+
+@pytest.fixture
+def holes(blobs, rng) -> np.ndarray:
+    """The blobs with one cell in ten missing."""
+    return np.where(rng.random(blobs.shape) < 0.1, np.nan, blobs)
+
+
+@pytest.fixture(scope="session")
+def outside_data() -> Callable[[str], Path]:
+    """Where a data set lies that is not part of the package; skips the test where it is absent."""
+    root = Path(os.environ.get("ISTHMUS_TEST_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+
+    def find(name: str) -> Path:
+        folder = root / name
+        if not folder.is_dir():
+            pytest.skip(f"no data set {name!r}: ISTHMUS_TEST_DATA names the folder it is looked for in")
+        return folder
+
+    return find

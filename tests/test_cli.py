@@ -1,0 +1,668 @@
+"""The command line: what each command writes and says, and how it refuses."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.decomposition import PCA
+from typer.testing import CliRunner
+
+import isthmus
+from isthmus import load, zoo
+from isthmus.baselines import compare, unit_of
+from isthmus.bottlenecks import Gaussian
+from isthmus.cli.app import app
+from isthmus.cli.errors import show_warning
+from isthmus.cli.fitting import hold_out
+from isthmus.cli.runs import Run, make_estimator, parse, read_run
+from isthmus.data.files import KINDS, as_array, read, write
+from isthmus.likelihoods import StudentT
+
+NAMES = ["height", "width", "depth", "weight"]
+TINY = ["--set", "max_epochs=1", "--set", "backbone.hidden=[4]", "--set", "n_components=2"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def done(*arguments):
+    """Call a command that should succeed, and return the last line of what it says."""
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()[-1]
+
+
+def refused(*arguments):
+    """Call a command that should be refused in one sentence, and return this."""
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("isthmus: ")
+    return result.stderr.removeprefix("isthmus: ").strip()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    generator = np.random.default_rng(0)
+    return generator.normal(size=(60, 2)) @ generator.normal(size=(2, 4)) + generator.normal(scale=0.1, size=(60, 4))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, rows):
+    """Return a folder with the same rows in every kind of file, and models of them with column names and without."""
+    folder = tmp_path_factory.mktemp("shared")
+    for suffix in KINDS:
+        write(folder / f"rows{suffix}", rows, NAMES)
+    done("fit", folder / "rows.csv", *TINY, "--out", folder / "named.safetensors")
+    done("fit", folder / "rows.npy", *TINY, "--out", folder / "plain.safetensors")
+    return folder
+
+
+@pytest.fixture
+def table(rows):
+    """Return the rows beside labels and text."""
+    kinds = np.array(["oak", "ash", "elm"])[np.arange(60) % 3]
+    return pa.table({**dict(zip(NAMES, rows.T, strict=True)), "kind": kinds, "noted by": ["Ann"] * 60})
+
+
+# fit
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_fit_takes_every_kind_of_file_and_writes_a_model_beside_it(tmp_path, rows, suffix):
+    write(tmp_path / f"rows{suffix}", rows)
+    last = done("fit", tmp_path / f"rows{suffix}", *TINY)
+    assert last.startswith("wrote ")
+    assert last.endswith("rows.safetensors: autoencoder fitted to 54 rows x 4 columns")
+    assert load(tmp_path / "rows.safetensors").n_features_in_ == 4
+
+
+def test_fit_shows_progress_and_the_error_beside_those_of_pca_and_the_mean(shared, tmp_path):
+    result = call("fit", shared / "rows.csv", "--model", "vae", *TINY, "--out", tmp_path / "m.safetensors")
+    assert "1/1 epochs" in result.stdout
+    assert "each column's standard deviation" in result.stdout
+    rows = [line.replace("│", " ").split() for line in result.stdout.splitlines() if line.startswith("│")]
+    assert [name for name, _ in rows] == ["vae", "PCA", "mean"]
+    errors = {name: float(error) for name, error in rows}
+    assert errors["PCA"] < 0.1 < errors["mean"]
+
+
+def test_fit_is_the_library_fitted_to_the_rows_that_are_not_held_out(shared, tmp_path):
+    done("fit", shared / "rows.csv", "--model", "vae", *TINY, "--seed", 3, "--out", tmp_path / "m.safetensors")
+    kept, held_out = hold_out(table := read(shared / "rows.csv"), 3)
+    model = zoo.vae(2, max_epochs=1, random_state=3).set_params(backbone__hidden=(4,)).fit(table.take(kept))
+    assert sorted([*kept, *held_out]) == list(range(60))
+    np.testing.assert_array_equal(load(tmp_path / "m.safetensors").transform(table), model.transform(table))
+
+
+def test_the_seed_decides_everything(shared, tmp_path):
+    def codes(seed, name):
+        done("fit", shared / "rows.npy", *TINY, "--seed", seed, "--out", tmp_path / f"{name}.safetensors")
+        return load(tmp_path / f"{name}.safetensors").transform(read(shared / "rows.npy"))
+
+    first, again, other = codes(1, "first"), codes(1, "again"), codes(2, "other")
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
+
+
+def test_columns_are_chosen_and_left_out_by_name(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    leave = ["--without", "kind", "--without", "noted by"]
+    done("fit", tmp_path / "rows.csv", *TINY, *leave, "--without", "width")
+    assert load(tmp_path / "rows.safetensors").schema_.names == ["height", "depth", "weight"]
+    done("fit", tmp_path / "rows.csv", *TINY, "--columns", "depth", "--columns", "height")
+    assert load(tmp_path / "rows.safetensors").schema_.names == ["depth", "height"]
+
+
+def test_a_conditional_model_learns_the_named_labels_and_not_from_them(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    options = ["--condition", "kind", "--without", "noted by"]
+    done("fit", tmp_path / "rows.csv", "--model", "conditional_vae", *TINY, *options)
+    schema = load(tmp_path / "rows.safetensors").schema_
+    assert schema.names == NAMES
+    assert schema.condition.levels == ("ash", "elm", "oak")
+
+
+def test_a_single_row_with_gaps_is_learned_from_and_not_held_out(tmp_path, rows):
+    for row in range(0, 60, 10):
+        values = rows.copy()
+        values[row, 1] = np.nan
+        kept, _ = hold_out(values, seed=0)
+        assert row in kept
+    write(tmp_path / "gaps.csv", values, NAMES)
+    done("fit", tmp_path / "gaps.csv", *TINY)
+    done("reconstruct", tmp_path / "gaps.safetensors", tmp_path / "gaps.csv")
+    assert np.isfinite(as_array(read(tmp_path / "gaps.rebuilt.csv"))).all()
+
+
+# What a run is made of
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("8", 8),
+        ("1e-3", 1e-3),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("None", None),
+        ("[64, 32]", [64, 32]),
+        ("(64, 32)", (64, 32)),
+        ("relu", "relu"),
+        ('"8"', "8"),
+        ("'sgd'", "sgd"),
+        ("", ""),
+        ("{[]: 1}", "{[]: 1}"),
+    ],
+)
+def test_values_are_read_as_json_or_python_and_else_are_text(text, value):
+    assert parse(text) == value
+    assert type(parse(text)) is type(value)
+
+
+def test_settings_reach_the_variant_the_estimator_and_the_parts():
+    settings = ["noise=0.5", "n_components=8", "learning_rate=0.01", "backbone.hidden=[64, 32]", "corruption.unit=data"]
+    estimator = make_estimator(read_run(None, settings, model="denoising", seed=7))
+    assert (estimator.n_components, estimator.learning_rate, estimator.random_state) == (8, 0.01, 7)
+    assert estimator.backbone.hidden == (64, 32)
+    assert (estimator.corruption.scale, estimator.corruption.unit) == (0.5, "data")
+
+
+def test_a_part_chosen_by_name_has_parameters_to_set():
+    parts = {"likelihood": "student_t", "likelihood.df": 3, "regularizers": "l1", "regularizers.weight": 0.5}
+    estimator = make_estimator(Run(set=parts))
+    assert isinstance(estimator.likelihood, StudentT)
+    assert estimator.likelihood.df == 3
+    assert estimator.regularizers.weight == 0.5
+
+
+def test_a_part_may_be_given_in_the_form_of_model_files():
+    part = {"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}
+    run = read_run(None, [f"bottleneck={json.dumps(part)}", "bottleneck.warmup=0.5"])
+    estimator = make_estimator(run)
+    assert isinstance(estimator.bottleneck, Gaussian)
+    assert (estimator.bottleneck.beta, estimator.bottleneck.warmup) == (4.0, 0.5)
+
+
+def test_a_run_file_says_the_same_as_options_which_win_over_it(tmp_path):
+    run = {"model": "vae", "set": {"n_components": 8, "bottleneck.beta": 4}, "seed": 5, "columns": ["a", "b"]}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    expected = Run("vae", {"n_components": 8, "bottleneck.beta": 4}, 5, ["a", "b"])
+    none = {"model": None, "seed": None, "columns": None, "without": None, "condition": None}
+    assert read_run(tmp_path / "run.json", [], **none) == expected
+    options = {"model": "vae", "seed": 5, "columns": ["a", "b"]}
+    assert read_run(None, ["n_components=8", "bottleneck.beta=4"], **options) == expected
+    winner = read_run(tmp_path / "run.json", ["bottleneck.beta=1"], **{**none, "seed": 0, "model": "beta_vae"})
+    assert winner == Run("beta_vae", {"n_components": 8, "bottleneck.beta": 1}, 0, ["a", "b"])
+
+
+def test_fit_follows_a_run_file(shared, tmp_path):
+    run = {"model": "vae", "set": {"n_components": 3, "max_epochs": 1, "backbone.hidden": [4]}, "without": ["width"]}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    done("fit", shared / "rows.csv", "--config", tmp_path / "run.json", "--out", tmp_path / "m.safetensors")
+    model = load(tmp_path / "m.safetensors")
+    assert model.backbone.hidden == (4,)
+    assert model.transform(read(shared / "rows.csv").select(model.schema_.names)).shape == (60, 3)
+
+
+# Using a model
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+@pytest.mark.parametrize("model", ["named", "plain"])
+def test_every_kind_comes_in_and_goes_out_as_the_library_has_it(shared, tmp_path, rows, model, suffix):
+    (tmp_path / f"new{suffix}").write_bytes((shared / f"rows{suffix}").read_bytes())
+    estimator = load(shared / f"{model}.safetensors")
+    known = pa.table(dict(zip(NAMES, rows.T, strict=True))) if model == "named" else rows
+    expected = {
+        ("transform", "codes"): estimator.transform(known),
+        ("reconstruct", "rebuilt"): as_array(estimator.reconstruct(known)),
+        ("score", "scores"): estimator.score_samples(known),
+    }
+    for (command, name), values in expected.items():
+        last = done(command, shared / f"{model}.safetensors", tmp_path / f"new{suffix}")
+        path = tmp_path / f"new.{name}{suffix}"
+        assert last.startswith(f"wrote {path}: 60 rows x ")
+        np.testing.assert_allclose(np.squeeze(as_array(read(path))), values, rtol=1e-7)
+
+
+def test_columns_of_results_have_names(shared, tmp_path):
+    names = {}
+    for command in ("transform", "reconstruct", "score"):
+        done(command, shared / "named.safetensors", shared / "rows.npy", "--out", tmp_path / f"{command}.csv")
+        names[command] = read(tmp_path / f"{command}.csv").column_names
+    assert names == {"transform": ["autoencoder0", "autoencoder1"], "reconstruct": NAMES, "score": ["score"]}
+
+
+def test_scores_do_not_depend_on_the_kind_of_file(shared, tmp_path):
+    for suffix in (".csv", ".parquet"):
+        done("score", shared / "named.safetensors", shared / f"rows{suffix}", "--out", tmp_path / f"scores{suffix}")
+    assert read(tmp_path / "scores.csv").equals(read(tmp_path / "scores.parquet"))
+
+
+def test_columns_are_found_by_name_whatever_else_the_file_holds(shared, tmp_path, table):
+    mixed = table.select(["noted by", *reversed(NAMES), "kind"])
+    write(tmp_path / "mixed.csv", mixed)
+    for path in (tmp_path / "mixed.csv", shared / "rows.csv"):
+        done("transform", shared / "named.safetensors", path, "--out", tmp_path / f"codes of {path.name}")
+    assert read(tmp_path / "codes of mixed.csv").equals(read(tmp_path / "codes of rows.csv"))
+
+
+def test_images_keep_their_shape(tmp_path, rows):
+    np.save(tmp_path / "images.npy", rows.reshape(60, 2, 2))
+    done("fit", tmp_path / "images.npy", *TINY)
+    last = done("reconstruct", tmp_path / "images.safetensors", tmp_path / "images.npy")
+    assert last.endswith("images.rebuilt.npy: 60 rows x 4 columns")
+    assert read(tmp_path / "images.rebuilt.npy").shape == (60, 2, 2)
+
+
+def test_draws_give_the_importance_bound_of_the_library(shared, tmp_path):
+    done("fit", shared / "rows.npy", "--model", "vae", *TINY, "--out", tmp_path / "vae.safetensors")
+    for name, draws in {"bound": 3, "again": 3, "plain": 0}.items():
+        done(
+            "score",
+            tmp_path / "vae.safetensors",
+            shared / "rows.npy",
+            "--draws",
+            draws,
+            "--out",
+            tmp_path / f"{name}.npy",
+        )
+    bound, again, plain = (read(tmp_path / f"{name}.npy") for name in ("bound", "again", "plain"))
+    model = load(tmp_path / "vae.safetensors")
+    np.testing.assert_array_equal(bound, model.score_samples(read(shared / "rows.npy"), n_draws=3))
+    np.testing.assert_array_equal(bound, again)
+    assert not np.allclose(bound, plain)
+
+
+@pytest.mark.parametrize(("model", "names"), [("named", NAMES), ("plain", ["x0", "x1", "x2", "x3"])])
+def test_contributions_add_up_to_the_score(shared, tmp_path, model, names):
+    model = shared / f"{model}.safetensors"
+    last = done("score", model, shared / "rows.npy", "--contributions", "--out", tmp_path / "c.csv")
+    assert last.endswith("60 rows x 6 columns")
+    done("score", model, shared / "rows.npy", "--out", tmp_path / "s.csv")
+    assert read(tmp_path / "c.csv").column_names == [*names, "code", "base"]
+    np.testing.assert_allclose(
+        as_array(read(tmp_path / "c.csv")).sum(1), as_array(read(tmp_path / "s.csv"))[:, 0], rtol=1e-4
+    )
+
+
+def test_samples_have_the_columns_of_the_model_and_repeat_by_seed(shared, tmp_path):
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        done("sample", shared / "named.safetensors", "-n", 7, "--seed", seed, "--out", tmp_path / f"{name}.csv")
+    a, b, c = (read(tmp_path / f"{name}.csv") for name in "abc")
+    assert (a.num_rows, a.column_names) == (7, NAMES)
+    assert a.equals(b)
+    assert not a.equals(c)
+
+
+@pytest.mark.parametrize(("model", "suffix"), [("named", ".csv"), ("plain", ".npy")])
+def test_samples_are_written_beside_the_model(shared, tmp_path, model, suffix):
+    (tmp_path / "m.safetensors").write_bytes((shared / f"{model}.safetensors").read_bytes())
+    assert done("sample", tmp_path / "m.safetensors") == f"wrote {tmp_path / 'm.samples'}{suffix}: 100 rows x 4 columns"
+    assert as_array(read(tmp_path / f"m.samples{suffix}")).shape == (100, 4)
+
+
+@pytest.mark.parametrize(("kinds", "wanted"), [(["oak", "ash"], "oak"), ([3, 4], "4"), (["1", "2"], "2")])
+def test_samples_of_a_label_are_those_of_the_library(tmp_path, rows, kinds, wanted):
+    labels = pa.array(kinds * 30)
+    table = pa.table({**dict(zip(NAMES, rows.T, strict=True)), "kind": labels})
+    write(tmp_path / "rows.parquet", table)
+    done("fit", tmp_path / "rows.parquet", "--model", "conditional_vae", *TINY, "--condition", "kind")
+    done("sample", tmp_path / "rows.safetensors", "-n", 5, "--condition", wanted, "--out", tmp_path / "new.npy")
+    expected = load(tmp_path / "rows.safetensors").sample(5, y=type(kinds[0])(wanted))
+    np.testing.assert_array_equal(read(tmp_path / "new.npy"), as_array(expected))
+
+
+# Telling
+
+
+def test_zoo_lists_every_variant_with_its_first_line():
+    lines = call("zoo").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == zoo.__all__
+    for line in lines:
+        name, summary = line.split(maxsplit=1)
+        assert summary == getattr(zoo, name).__doc__.splitlines()[0]
+
+
+def test_info_says_what_a_model_file_holds(shared):
+    facts = dict(
+        line.split("  ", 1) for line in call("info", shared / "named.safetensors").stdout.splitlines() if "  " in line
+    )
+    facts = {name.strip(): fact.strip() for name, fact in facts.items()}
+    assert facts["file"].endswith(f"named.safetensors, {(shared / 'named.safetensors').stat().st_size:,} bytes")
+    assert facts["columns"] == "height, width, depth, weight"
+    assert (facts["model"], facts["epochs"]) == ("Autoencoder", "1")
+    assert facts["last epoch"].startswith("epoch 1, loss ")
+
+
+def test_info_shows_parts_and_labels(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    options = ["--model", "conditional_vae", "--condition", "kind", "--without", "noted by", "--set", "beta=2.5"]
+    done("fit", tmp_path / "rows.csv", *TINY, *options)
+    told = call("info", tmp_path / "rows.safetensors").stdout
+    assert "ash, elm, oak" in told
+    assert "bottlenecks.Gaussian(beta=2.5, " in told
+    assert "hidden=(4,)" in told
+
+
+def test_version_is_told():
+    assert done("--version") == f"isthmus {isthmus.__version__}"
+
+
+@pytest.mark.parametrize("command", ["fit", "transform", "reconstruct", "score", "sample", "info", "zoo"])
+def test_every_command_has_help(command):
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert f" {command} [OPTIONS]" in result.stdout.splitlines()[0]
+
+
+# Refusals
+
+
+def test_an_unknown_model_is_refused_with_the_nearest(shared):
+    message = refused("fit", shared / "rows.csv", "--model", "bvae")
+    assert message.endswith("got 'bvae'; did you mean 'vae'?")
+    assert "conditional_vae" in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "end"),
+    [
+        ("n_component=8", "unknown --set key 'n_component' for vae; did you mean 'n_components'?"),
+        ("bottleneck.bta=4", "unknown --set key 'bottleneck.bta' for vae; did you mean 'bottleneck.beta'?"),
+        ("qqqqqqqq=4", "unknown --set key 'qqqqqqqq' for vae"),
+        ("options=4", "did you mean 'corruption'?"),
+        ("n_components", "--set takes KEY=VALUE, such as n_components=8, got 'n_components'"),
+        ("bottleneck.beta=-1", "bottleneck.beta of Gaussian must be >= 0, got -1"),
+        ("bottleneck=gausian", "did you mean 'gaussian'?"),
+        ('bottleneck={"class": "os.system", "params": {}}', "a part of your own is given to load(path, parts=[...])"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(shared, tmp_path, setting, end):
+    message = refused(
+        "fit", shared / "rows.csv", "--model", "vae", *TINY, "--set", setting, "--out", tmp_path / "m.safetensors"
+    )
+    assert message.endswith(end)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{model: vae}", "is not JSON: "),
+        ("[1, 2]", "must hold one object with keys such as 'model' and 'set', got [1, 2]"),
+        ('{"modle": "vae"}', "has an unknown key 'modle'; did you mean 'model'?"),
+        ('{"set": ["n_components=8"]}', "'set' of run file"),
+        ('{"seed": "one"}', "must be of type int, got 'one'"),
+    ],
+)
+def test_a_run_file_that_cannot_be_read_is_refused(shared, tmp_path, text, said):
+    (tmp_path / "run.json").write_text(text)
+    assert said in refused("fit", shared / "rows.csv", "--config", tmp_path / "run.json")
+
+
+def test_a_missing_run_file_is_named(shared, tmp_path):
+    assert refused("fit", shared / "rows.csv", "--config", tmp_path / "run.json").startswith("there is no run file ")
+
+
+def test_columns_of_text_are_refused_with_the_options_that_leave_them_out(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    message = refused("fit", tmp_path / "rows.csv", *TINY)
+    assert message.startswith("column 'kind' holds String, such as 'oak', expected numbers")
+    assert message.endswith("--without kind --without 'noted by'")
+
+
+@pytest.mark.parametrize("option", ["--columns", "--without", "--condition"])
+def test_an_unknown_column_is_refused_with_the_nearest(shared, option):
+    message = refused(
+        "fit", shared / "rows.csv", "--model", "conditional_vae", "--condition", "weight", option, "hight"
+    )
+    assert message.endswith("rows.csv' has no column 'hight'; did you mean 'height'?")
+
+
+def test_arrays_have_no_columns_to_name(shared):
+    assert "rows.npy' has no column names" in refused("fit", shared / "rows.npy", "--without", "height")
+
+
+def test_condition_and_conditional_model_go_together(shared):
+    assert "takes no --condition; use --model conditional_vae" in refused(
+        "fit", shared / "rows.csv", "--condition", "width"
+    )
+    assert "name the column of its labels" in refused("fit", shared / "rows.csv", "--model", "conditional_vae")
+
+
+def test_missing_labels_are_counted(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,kind\n" + "1,3\n2,\n" * 10)
+    message = refused("fit", tmp_path / "rows.csv", "--model", "conditional_vae", "--condition", "kind")
+    assert message.startswith("column 'kind' lacks 10 labels")
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_too_few_rows_to_hold_one_out_are_refused(tmp_path, n):
+    (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * n)
+    assert refused("fit", tmp_path / "rows.csv").startswith(f"n_samples={n}: fit holds one row in ten out")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("1,inf", "column 'b' holds an infinite value"), ("1,", "column 'b' has no value in any training row")],
+)
+def test_values_that_teach_nothing_are_refused_with_their_column(tmp_path, text, said):
+    (tmp_path / "rows.csv").write_text("a,b\n" + f"{text}\n" * 20)
+    assert said in refused("fit", tmp_path / "rows.csv", *TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+@pytest.mark.parametrize("command", ["transform", "reconstruct", "score"])
+def test_lacking_columns_are_named(shared, tmp_path, table, command):
+    write(tmp_path / "new.csv", table.drop_columns(["height", "depth"]))
+    message = refused(command, shared / "named.safetensors", tmp_path / "new.csv")
+    assert message.endswith("new.csv' lacks columns that the model was fitted on: 'height', 'depth'")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
+@pytest.mark.parametrize("model", ["named", "plain"])
+def test_arrays_of_another_width_are_refused(shared, tmp_path, model):
+    np.save(tmp_path / "new.npy", np.zeros((5, 3)))
+    message = refused("transform", shared / f"{model}.safetensors", tmp_path / "new.npy")
+    assert "3" in message
+    assert "4" in message
+
+
+def test_missing_data_is_named_and_not_the_folder_of_the_output(tmp_path):
+    assert refused("fit", tmp_path / "nowhere" / "no.csv").startswith("there is no file ")
+
+
+@pytest.mark.parametrize("command", ["transform", "reconstruct", "score"])
+@pytest.mark.parametrize("role", ["model", "data"])
+def test_missing_files_are_named(shared, tmp_path, command, role):
+    model = tmp_path / "m.safetensors" if role == "model" else shared / "named.safetensors"
+    data = tmp_path / "new.csv" if role == "data" else shared / "rows.csv"
+    assert "there is no " in refused(command, model, data, "--out", tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["transform", "info", "sample"])
+@pytest.mark.parametrize("harm", ["truncated", "overwritten", "of another kind"])
+def test_damaged_model_files_are_refused(shared, tmp_path, command, harm):
+    path, content = tmp_path / "m.safetensors", (shared / "named.safetensors").read_bytes()
+    harmed = {"truncated": content[:-100], "overwritten": b"\xff" * 64 + content[64:], "of another kind": b"a,b\n1,2\n"}
+    path.write_bytes(harmed[harm])
+    message = refused(
+        command, path, *([shared / "rows.csv", "--out", tmp_path / "o.csv"] if command == "transform" else [])
+    )
+    assert message.startswith(f"{str(path)!r} is damaged or not a model file of isthmus")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+OUTPUTS = {
+    "fit": ["no.csv"],
+    "transform": ["no.safetensors", "no.csv"],
+    "reconstruct": ["no.safetensors", "no.csv"],
+    "score": ["no.safetensors", "no.csv"],
+    "sample": ["no.safetensors"],
+}
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out"])
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_an_unknown_suffix_of_the_output_is_refused_before_the_work(tmp_path, command, name):
+    known = ".safetensors" if command == "fit" else "one of .csv, .tsv, .parquet, .npy, .npz"
+    message = refused(command, *OUTPUTS[command], "--out", tmp_path / name)
+    assert message.startswith(f"{str(tmp_path / name)!r} has the suffix ")
+    assert message.endswith(f", expected {known}")
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_a_missing_folder_of_the_output_is_refused_before_the_work(tmp_path, command):
+    out = tmp_path / "nowhere" / ("m.safetensors" if command == "fit" else "out.csv")
+    assert refused(command, *OUTPUTS[command], "--out", out).endswith(f"there is no folder {str(out.parent)!r}")
+
+
+def test_draws_and_contributions_exclude_each_other(shared):
+    message = refused("score", shared / "named.safetensors", shared / "rows.csv", "--contributions", "--draws", 2)
+    assert "leave --draws out" in message
+
+
+def test_labels_are_for_conditional_models(shared, tmp_path):
+    message = refused("sample", shared / "named.safetensors", "--condition", "oak", "--out", tmp_path / "new.csv")
+    assert message == "the model was fitted without labels, so it takes no --condition"
+
+
+@pytest.mark.parametrize("command", ["fit", "transform"])
+def test_the_old_file_survives_a_full_disk(shared, tmp_path, command, monkeypatch):
+    def fill_the_disk(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("isthmus.storage.os.fsync", fill_the_disk)
+    out = tmp_path / {"fit": "old.safetensors", "transform": "old.csv"}[command]
+    out.write_text("old")
+    before = [shared / "rows.csv", *TINY] if command == "fit" else [shared / "named.safetensors", shared / "rows.csv"]
+    assert "No space left" in refused(command, *before, "--out", out)
+    assert out.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("arguments", [["fit"], ["bake", "rows.csv"], ["zoo", "--all"], ["sample", "m", "-n", "0"]])
+def test_wrong_usage_exits_with_2(arguments):
+    assert call(*arguments).exit_code == 2
+
+
+def test_a_bug_keeps_its_traceback(shared, monkeypatch):
+    def fail(*_):
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr("isthmus.cli.using.transform", fail)
+    assert isinstance(call("transform", shared / "named.safetensors", shared / "rows.csv").exception, AssertionError)
+
+
+def test_an_interrupt_exits_with_130_and_no_traceback(shared, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isthmus.cli.using.transform", interrupt)
+    result = call("transform", shared / "named.safetensors", shared / "rows.csv")
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_warnings_are_shown_as_a_sentence(capsys):
+    show_warning(UserWarning("the loss\nbecame nan"), UserWarning, "loop.py", 1)
+    assert capsys.readouterr().err == "isthmus: the loss became nan\n"
+
+
+# In a process of its own
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_module_runs_and_lists_the_commands():
+    result = python("-m", "isthmus", "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(
+        f"  {name} " in result.stdout for name in ("fit", "transform", "reconstruct", "score", "sample", "info", "zoo")
+    )
+
+
+def test_a_user_error_is_one_line_on_stderr_and_exit_code_2(tmp_path):
+    result = python("-m", "isthmus", "info", str(tmp_path / "m.safetensors"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"isthmus: there is no model file {str(tmp_path / 'm.safetensors')!r}\n"
+
+
+@pytest.mark.parametrize("command", ["--help", "zoo"])
+def test_what_needs_no_net_imports_nothing_heavy(command):
+    heavy = {"torch", "sklearn", "numpy", "pyarrow", "rich"}
+    code = (
+        f"import sys; sys.argv = ['isthmus', {command!r}]\n"
+        "from isthmus.__main__ import main\n"
+        "try: main()\n"
+        f"except SystemExit: print('heavy:', *sorted({heavy!r} & set(sys.modules)))"
+    )
+    assert python("-c", code).stdout.splitlines()[-1] == "heavy:"
+
+
+# What an error is worth
+
+
+class Off:
+    """Stand in for a fitted estimator whose reconstructions are off by a known amount."""
+
+    n_components = 1
+
+    def __init__(self, by):
+        self.by = by
+
+    def reconstruct(self, X):
+        return np.nan_to_num(X) + self.by
+
+
+def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_deviations(rows):
+    train, test = rows[:50] * [1, 10, 100, 1000], rows[50:] * [1, 10, 100, 1000]
+    scale = train.std(0)
+    errors = compare(Off(by=3 * scale), train, test)
+    pca = PCA(1).fit(train / scale)
+    rebuilt = pca.inverse_transform(pca.transform(test / scale))
+    assert unit_of(train) == "each column's standard deviation"
+    assert errors["model"] == pytest.approx(9)
+    assert errors["PCA"] == pytest.approx(np.mean((test / scale - rebuilt) ** 2))
+    assert errors["mean"] == pytest.approx(np.mean(((test - train.mean(0)) / scale) ** 2))
+
+
+def test_errors_of_columns_that_share_a_range_are_in_their_unit(rows):
+    train = np.clip(np.round(rows * 4), -3, 3)
+    assert unit_of(train) == "the data's unit"
+    errors = compare(Off(by=2), train, train)
+    assert errors["model"] == pytest.approx(4)
+    assert errors["mean"] == pytest.approx(train.var(0).mean())
+
+
+def test_missing_values_are_not_judged_and_baselines_see_the_mean_there(rows):
+    train, test = rows[:50].copy(), rows[50:].copy()
+    train[::7, 1], test[::3, 2] = np.nan, np.nan
+    mean, scale = np.nanmean(train, 0), np.nanstd(train, 0)
+    errors = compare(Off(by=scale), train, test)
+    filled = np.where(np.isnan(train), 0, (train - mean) / scale)
+    wanted = (test - mean) / scale
+    pca = PCA(1).fit(filled)
+    rebuilt = pca.inverse_transform(pca.transform(np.nan_to_num(wanted)))
+    assert errors["model"] == pytest.approx(1)
+    assert errors["PCA"] == pytest.approx(np.nanmean((wanted - rebuilt) ** 2))
+    assert errors["mean"] == pytest.approx(np.nanmean(wanted**2))
+
+
+def test_a_constant_column_is_compared_too(rows):
+    train = np.column_stack([rows, np.full(60, 5.0)])
+    errors = compare(Off(by=0), train, train)
+    assert errors["model"] == 0
+    assert errors["mean"] == pytest.approx(4 / 5)

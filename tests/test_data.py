@@ -1,0 +1,389 @@
+"""Data of any kind in, tensors out, and back."""
+
+import json
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+import torch
+from conftest import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import sparse
+from scipy.stats import norm
+
+from isthmus.data import as_source
+from isthmus.data.survey import survey
+from isthmus.likelihoods import Gaussian
+from isthmus.schema import Condition, Field, Schema
+from isthmus.statistics import Statistics
+
+NAMES = list("abcdef")
+# Whole numbers that every dtype holds exactly.
+WHOLE = np.random.default_rng(0).integers(0, 100, size=(120, 6)).astype(np.float32)
+WHOLE += WHOLE[:, :1]
+
+
+def codes(X):
+    return small("autoencoder", batch_size=32).fit(X).transform(X)
+
+
+EXPECTED = codes(WHOLE)
+
+DTYPES = ["float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "longdouble"]
+CONTAINERS = {
+    "Fortran order": np.asfortranarray,
+    "every second column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "backwards in memory": lambda X: X[::-1].copy()[::-1],
+    "big-endian floats": lambda X: X.astype(">f4"),
+    "big-endian integers": lambda X: X.astype(">i4"),
+    "nested lists": lambda X: X.tolist(),
+    "objects": lambda X: X.astype(object),
+    "tensor": torch.from_numpy,
+    "integer tensor": lambda X: torch.from_numpy(X).int(),
+    "transposed tensor": lambda X: torch.from_numpy(X.T.copy()).T,
+    "tensor with gradients": lambda X: torch.from_numpy(X).requires_grad_(),
+    "sparse tensor": lambda X: torch.from_numpy(X).to_sparse(),
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+    "coo": sparse.coo_array,
+    "csr matrix": sparse.csr_matrix,
+    "csc of integers": lambda X: sparse.csc_matrix(X.astype(int)),
+    "pandas": lambda X: pandas.DataFrame(X, columns=NAMES),
+    "pandas of mixed dtypes": lambda X: pandas.DataFrame(X, columns=NAMES).astype({"a": "int64", "b": "float64"}),
+    "pandas of nullable integers": lambda X: pandas.DataFrame(X, columns=NAMES).astype("Int64"),
+    "pandas of arrow columns": lambda X: pandas.DataFrame(X, columns=NAMES).astype("double[pyarrow]"),
+    "polars": lambda X: polars.DataFrame(X, schema=NAMES),
+    "polars of integers": lambda X: polars.DataFrame(X.astype(int), schema=NAMES),
+    "pyarrow": lambda X: pyarrow.table(dict(zip(NAMES, X.T, strict=True))),
+    "three axes": lambda X: X.reshape(-1, 2, 3),
+    "four axes": lambda X: X.reshape(-1, 1, 2, 3),
+    "tensor of four axes": lambda X: torch.from_numpy(X).reshape(-1, 1, 2, 3),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_equal_values_give_equal_codes_in_any_container(container):
+    np.testing.assert_allclose(codes(CONTAINERS[container](WHOLE.copy())), EXPECTED, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equal_values_give_equal_codes_in_any_dtype(dtype):
+    values = WHOLE % 100
+    np.testing.assert_allclose(codes(values.astype(dtype)), codes(values), rtol=1e-4, atol=1e-5)
+
+
+def test_booleans_are_zeros_and_ones():
+    values = WHOLE > 90
+    expected = codes(values.astype(np.float32))
+    for X in (values, torch.from_numpy(values), polars.DataFrame(values, schema=NAMES), sparse.csr_array(values)):
+        np.testing.assert_array_equal(codes(X), expected)
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_memory_maps_are_read_in_place(tmp_path, mode):
+    WHOLE.tofile(tmp_path / "rows")
+    mapped = np.memmap(tmp_path / "rows", np.float32, mode, shape=WHOLE.shape)
+    assert as_source(mapped).values.data_ptr() == mapped.ctypes.data
+    np.testing.assert_array_equal(codes(mapped), EXPECTED)
+    np.testing.assert_array_equal(mapped, WHOLE)
+
+
+def test_read_only_arrays_are_neither_copied_nor_changed():
+    values = WHOLE.copy()
+    values.setflags(write=False)
+    assert as_source(values).values.data_ptr() == values.ctypes.data
+    np.testing.assert_array_equal(codes(values), EXPECTED)
+    np.testing.assert_array_equal(values, WHOLE)
+
+
+def test_sparse_rows_stay_sparse():
+    assert sparse.issparse(as_source(sparse.coo_array(WHOLE)).values)
+
+
+# Back in kind
+
+
+def test_pandas_frames_come_back_with_columns_and_index():
+    frame = pandas.DataFrame(WHOLE, columns=NAMES, index=[f"row {i}" for i in range(len(WHOLE))])
+    model = small("vae", batch_size=32).fit(frame)
+    rebuilt = model.reconstruct(frame.iloc[10:20])
+    assert isinstance(rebuilt, pandas.DataFrame)
+    assert list(rebuilt.columns) == NAMES
+    assert rebuilt.index.equals(frame.index[10:20])
+    np.testing.assert_array_equal(rebuilt, small("vae", batch_size=32).fit(WHOLE).reconstruct(WHOLE[10:20]))
+
+
+def test_pandas_frames_of_two_levels_of_index_come_back():
+    index = pandas.MultiIndex.from_product([range(12), range(10)], names=["day", "hour"])
+    frame = pandas.DataFrame(WHOLE, columns=NAMES, index=index)
+    assert small("autoencoder").fit(frame).reconstruct(frame).index.equals(index)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda X: pandas.DataFrame(X, columns=NAMES), pandas.DataFrame),
+        (lambda X: polars.DataFrame(X, schema=NAMES), polars.DataFrame),
+        (lambda X: pyarrow.table(dict(zip(NAMES, X.T, strict=True))), pyarrow.Table),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_results_come_in_the_container_that_fit_saw(make, kind):
+    frame = make(WHOLE)
+    model = small("vae", batch_size=32).fit(frame)
+    plain = small("vae", batch_size=32).fit(WHOLE)
+    expected = {
+        "reconstruct": (model.reconstruct(frame), plain.reconstruct(WHOLE)),
+        "sample": (model.sample(5), plain.sample(5)),
+        "inverse_transform": (model.inverse_transform(EXPECTED), plain.inverse_transform(EXPECTED)),
+    }
+    for found, values in expected.values():
+        assert isinstance(found, kind)
+        assert names_of(found) == NAMES
+        np.testing.assert_array_equal(found, values)
+    contributions = model.contributions(frame)
+    assert names_of(contributions) == [*NAMES, "code", "base"]
+    np.testing.assert_array_equal(contributions, plain.contributions(WHOLE))
+
+
+def names_of(frame):
+    return list(frame.column_names if isinstance(frame, pyarrow.Table) else frame.columns)
+
+
+def test_a_frame_is_held_against_the_columns_of_fit():
+    frame = pandas.DataFrame(WHOLE, columns=NAMES)
+    model = small("autoencoder").fit(frame)
+    assert list(model.feature_names_in_) == NAMES
+    with pytest.raises(ValueError, match="feature names"):
+        model.transform(frame[NAMES[::-1]])
+
+
+def test_a_source_is_taken_as_it_is():
+    source = as_source(WHOLE)
+    assert as_source(source) is source
+    model = small("autoencoder", batch_size=32).fit(source)
+    assert model.n_features_in_ == 6
+    np.testing.assert_array_equal(model.transform(source), EXPECTED)
+    np.testing.assert_array_equal(model.transform(WHOLE), EXPECTED)
+
+
+# Missing cells
+
+
+def test_a_score_sums_the_observed_cells_alone(holes):
+    model = small("autoencoder", likelihood=Gaussian(scale=0.5), precision="float64").fit(holes)
+    log_density = norm.logpdf(holes, model.reconstruct(holes), 0.5)
+    np.testing.assert_allclose(model.score_samples(holes), np.nansum(log_density, axis=1), rtol=1e-6)
+
+
+def test_hidden_cells_do_not_reach_the_loss(holes):
+    lonely = np.c_[np.full(len(holes), np.nan), holes]
+    lonely[:2, 0] = [0.0, 1.0]
+    model = small("autoencoder", batch_size=32, max_epochs=5).fit(lonely)
+    assert all(np.isfinite(row["loss"]) for row in model.history_)
+    assert (model.contributions(lonely)[2:, 0] == 0).all()
+
+
+def test_missing_cells_of_all_kinds_are_the_same(holes):
+    frame = pandas.DataFrame(holes, columns=NAMES)
+    expected = codes(holes)
+    kinds = (
+        frame,
+        frame.astype("Float32"),
+        polars.from_pandas(frame),
+        pyarrow.Table.from_pandas(frame),
+        torch.tensor(holes),
+    )
+    for X in kinds:
+        np.testing.assert_array_equal(codes(X), expected)
+
+
+def test_missing_whole_numbers_in_a_nullable_column_are_missing():
+    frame = pandas.DataFrame(WHOLE, columns=NAMES).astype("Int64").mask(WHOLE > 150)
+    np.testing.assert_allclose(codes(frame), codes(np.where(WHOLE > 150, np.nan, WHOLE)), rtol=1e-4, atol=1e-5)
+
+
+def test_new_missing_cells_are_refused_unless_fit_knew_of_some(blobs):
+    spoiled = blobs.copy()
+    spoiled[5, 3] = np.nan
+    with pytest.raises(ValueError, match=r"column 3 has missing values, but there were none in fit"):
+        small("autoencoder").fit(blobs).transform(spoiled)
+    model = small("autoencoder", corruption="masking").fit(blobs)
+    assert np.isfinite(model.transform(spoiled)).all()
+    assert np.isfinite(model.reconstruct(spoiled)).all()
+
+
+def test_missing_cells_that_only_validation_rows_have_are_known(blobs):
+    spoiled = blobs.copy()
+    spoiled[: len(blobs) // 8, 0] = np.nan
+    for seed in range(3):
+        model = small("autoencoder", random_state=seed, validation_fraction=0.9).fit(spoiled)
+        assert np.isfinite(model.score_samples(spoiled)).all()
+
+
+def test_masking_learns_to_fill_what_the_other_columns_tell(rng):
+    cause = rng.normal(size=(400, 1))
+    full = cause + 0.1 * rng.normal(size=(400, 4))
+    options = {"corruption": "masking", "max_epochs": 40, "batch_size": 32, "learning_rate": 0.02}
+    model = small("autoencoder", 1, **options).fit(full)
+    spoiled = full.copy()
+    spoiled[:, 1] = np.nan
+    assert np.square(model.reconstruct(spoiled)[:, 1] - full[:, 1]).mean() < 0.2 * full[:, 1].var()
+
+
+# Units
+
+
+def test_large_offsets_are_learned_as_well_as_without(rng):
+    """Timestamps within one minute: float32 keeps two minutes of them."""
+    cause = rng.uniform(0, 60, size=(300, 1))
+    rows = np.c_[cause, cause / 60 + rng.normal(size=(300, 1))]
+    moved = rows + [1.7e9, 0.0]
+    options = {"max_epochs": 40, "batch_size": 32, "learning_rate": 0.02}
+    near, far = small("autoencoder", 1, **options).fit(rows), small("autoencoder", 1, **options).fit(moved)
+    for model, X in ((near, rows), (far, moved)):
+        assert np.square(model.reconstruct(X) - X)[:, 0].mean() < 0.02 * rows[:, 0].var()
+    for result in (far.reconstruct(moved), far.sample(50)):
+        assert (np.abs(result[:, 0] - 1.7e9 - 30) < 100).all()
+    assert far.score(moved) == pytest.approx(near.score(rows), abs=0.3)
+
+
+def test_decoded_codes_are_back_at_large_offsets(rng):
+    moved = rng.normal(size=(60, 2)) + [1.7e9, 0.0]
+    model = small("autoencoder").fit(moved)
+    np.testing.assert_array_equal(model.inverse_transform(model.transform(moved)), model.reconstruct(moved))
+
+
+def test_columns_of_any_unit_count_alike(mixed_scale):
+    model = small("autoencoder", 1, max_epochs=40, batch_size=32, learning_rate=0.02).fit(mixed_scale)
+    error = np.square(model.reconstruct(mixed_scale) - mixed_scale).mean(0) / mixed_scale.var(0)
+    assert (error < 0.3).all()
+
+
+def test_densities_are_in_the_datas_own_units(mixed_scale):
+    options = {"precision": "float64", "max_epochs": 5, "batch_size": 32}
+    scores = small("vae", **options).fit(mixed_scale).score_samples(mixed_scale)
+    wide = small("vae", **options).fit(mixed_scale * 1000).score_samples(mixed_scale * 1000)
+    np.testing.assert_allclose(wide, scores - 3 * np.log(1000), rtol=1e-3)
+
+
+# The survey
+
+
+numbers = arrays(np.float64, st.tuples(st.integers(1, 40), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
+cells = st.lists(st.tuples(st.integers(0, 39), st.integers(0, 2)), max_size=20)
+
+
+@settings(max_examples=100, deadline=None)
+@given(numbers, cells, st.lists(st.integers(0, 40), max_size=4))
+def test_statistics_of_any_chunks_merge_to_those_of_all_rows(X, missing, cuts):
+    for i, j in missing:
+        X[i % len(X), j] = np.nan
+    chunks = [chunk for chunk in np.split(X, sorted(min(cut, len(X)) for cut in cuts)) if len(chunk)]
+    merged = Statistics.of(torch.from_numpy(chunks[0]))
+    for chunk in chunks[1:]:
+        merged = merged.merge(Statistics.of(torch.from_numpy(chunk)))
+    observed = ~np.isnan(X)
+    assert merged.n_rows == len(X)
+    np.testing.assert_array_equal(merged.count, observed.sum(0))
+    assert merged.missing == (not observed.all())
+    for j in range(3):
+        column = X[observed[:, j], j]
+        if len(column):
+            assert (merged.low[j], merged.high[j]) == (column.min(), column.max())
+            np.testing.assert_allclose(merged.mean[j], column.mean(), rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(merged.deviation[j], column.std(), rtol=1e-6, atol=1e-6)
+            assert bool(merged.constant[j]) == bool(np.ptp(column) == 0)
+
+
+def test_the_survey_reads_in_chunks_what_numpy_reads_at_once(monkeypatch, holes):
+    monkeypatch.setattr("isthmus.data.survey.CHUNK", 50)
+    statistics = survey(as_source(holes))
+    np.testing.assert_allclose(statistics.mean, np.nanmean(holes, 0), rtol=1e-6)
+    np.testing.assert_allclose(statistics.deviation, np.nanstd(holes, 0), rtol=1e-5)
+
+
+def test_zeros_and_ones_are_recognised_also_with_holes():
+    binary = (WHOLE > 90).astype(float)
+    binary[3, 3] = np.nan
+    assert survey(as_source(binary)).binary
+    assert not survey(as_source(binary * 0.5)).binary
+    assert small("autoencoder").fit(binary).likelihood_.get_params() == {"binarize": False}
+
+
+def test_values_that_share_a_range_share_a_scale(images, blobs):
+    assert small("autoencoder").fit(images).likelihood_.scale == "shared"
+    assert small("autoencoder").fit(blobs).likelihood_.get_params() == Gaussian().get_params()
+
+
+# Schema and labels
+
+plain_names = st.text("aß7 '\"\\\n\u2028", max_size=8)
+fields = st.lists(st.builds(Field, plain_names, st.sampled_from(["Float64", "Int8"])), max_size=4).map(tuple)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+levels = st.one_of(
+    *(st.lists(kind, min_size=1, max_size=5).map(tuple) for kind in (plain_names, st.integers(), finite))
+)
+conditions = st.builds(Condition, levels, st.lists(finite, max_size=5).map(tuple), st.booleans(), finite, finite)
+schemas = st.builds(
+    Schema,
+    shape=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
+    dtype=st.sampled_from(["float32", "uint8"]),
+    fields=fields,
+    container=st.sampled_from(["array", "pandas"]),
+    missing=st.booleans(),
+    origin=st.none() | st.lists(finite, max_size=4).map(tuple),
+    condition=st.none() | conditions,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(schemas)
+def test_a_schema_survives_json_text(schema):
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+def test_positions_have_the_names_that_users_know():
+    assert Schema((2,), fields=(Field("age", "Int64"), Field("size", "Int64"))).column(1) == "column 'size'"
+    assert Schema((7,)).column(3) == "column 3"
+    assert Schema((2, 6)).column(11) == "value (1, 5)"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["cat", "dog", "cow"]), min_size=1))
+def test_classes_become_one_column_each(y):
+    condition = Condition.of(y)
+    encoded = condition.encode(y)
+    assert [condition.levels[i] for i in encoded.argmax(1)] == y
+    assert (encoded.sum(1) == 1).all()
+    assert condition.width == len(set(y))
+    np.testing.assert_allclose(encoded.mean(0), condition.frequencies, rtol=1e-5)
+
+
+def test_numbers_that_are_not_whole_become_one_standardised_column(rng):
+    y = rng.gamma(2.0, size=5000)
+    condition = Condition.of(y)
+    encoded = condition.encode(y)
+    assert encoded.shape == (5000, 1)
+    np.testing.assert_allclose([encoded.mean(), encoded.std()], [0, 1], atol=1e-3)
+    np.testing.assert_allclose(np.average(condition.levels, weights=condition.frequencies), y.mean(), rtol=0.02)
+
+
+def test_a_constant_continuous_label_keeps_a_scale():
+    assert np.isfinite(Condition.of(np.full(9, 0.5)).encode([0.5, 1.5])).all()
+
+
+def test_images_keep_their_dtype_in_memory(images):
+    source = as_source(images)
+    assert source.values.dtype == torch.uint8
+    assert next(source.batches(8)).x.dtype == torch.uint8
+
+
+def test_a_shuffled_pass_hands_over_every_row_once():
+    seen = torch.cat([batch.x for batch in as_source(WHOLE).batches(7, seed=3)]).numpy()
+    assert not np.array_equal(seen, WHOLE)
+    np.testing.assert_array_equal(np.sort(seen, 0), np.sort(WHOLE, 0))

@@ -1,0 +1,300 @@
+"""Every function of ``isthmus.functional`` against torch.distributions, SciPy or brute force."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, special, stats
+from torch import distributions, nn
+from torch.autograd import gradcheck, gradgradcheck
+from torch.func import jacrev, vmap
+
+from isthmus import functional as F
+
+FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+N_DRAWS = 20_000
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def reals(size):
+    return st.floats(-size, size, allow_nan=False)
+
+
+def double(value):
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
+def inputs(*shape, low=-2.0, high=2.0):
+    values = low + (high - low) * torch.rand(*shape, dtype=torch.float64, generator=GENERATOR)
+    return values.requires_grad_()
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+# Normal
+
+
+@pytest.mark.parametrize(("mean", "log_variance"), [(0.0, 0.0), (1.5, 2.0), (-3.0, -4.0), (0.0, 6.0)])
+def test_draws_have_the_deviation_exp_of_half_the_log_variance(mean, log_variance):
+    z = F.draw_normal(double([[mean]]), double([[log_variance]]), N_DRAWS).flatten().numpy()
+    deviation = math.exp(log_variance / 2)
+    assert z.mean() == pytest.approx(mean, abs=5 * deviation / math.sqrt(N_DRAWS))
+    assert z.std() == pytest.approx(deviation, rel=5 / math.sqrt(2 * N_DRAWS))
+    assert stats.kstest(z, stats.norm(mean, deviation).cdf).pvalue > 1e-3
+
+
+def test_draws_of_rows_components_and_repetitions_are_independent():
+    z = F.draw_normal(torch.zeros(2, 3), torch.zeros(2, 3), N_DRAWS)
+    assert z.shape == (N_DRAWS, 2, 3)
+    np.testing.assert_allclose(np.corrcoef(z.flatten(1).T), np.eye(6), atol=5 / math.sqrt(N_DRAWS))
+
+
+def test_draws_are_differentiable_in_mean_and_log_variance():
+    def draw(mean, log_variance):
+        torch.manual_seed(1)
+        return F.draw_normal(mean, log_variance, 2)
+
+    assert gradcheck(draw, (inputs(3, 2), inputs(3, 2)))
+
+
+@FEW
+@given(x=reals(1e3), mean=reals(1e3), log_scale=reals(6))
+def test_normal_log_prob_is_that_of_scipy(x, mean, log_scale):
+    ours = F.normal_log_prob(double(x), double(mean), double(log_scale)).item()
+    assert ours == pytest.approx(stats.norm.logpdf(x, mean, math.exp(log_scale)), rel=1e-9, abs=1e-9)
+
+
+@FEW
+@given(mean=reals(1e3), log_variance=st.floats(-28, 14))
+def test_divergence_of_normals_is_that_of_torch_also_for_tiny_and_huge_variances(mean, log_variance):
+    posterior = distributions.Normal(double(mean), torch.exp(double(log_variance) / 2))
+    expected = distributions.kl_divergence(posterior, distributions.Normal(double(0), double(1)))
+    torch.testing.assert_close(F.kl_normal(double(mean), double(log_variance)), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_divergence_vanishes_exactly_at_the_prior():
+    assert F.kl_normal(torch.zeros(1), torch.zeros(1)).item() == 0.0
+
+
+@FEW
+@given(z=reals(50), mean=reals(50), log_variance=st.floats(-10, 10))
+def test_log_ratio_is_the_difference_of_two_log_densities(z, mean, log_variance):
+    expected = stats.norm.logpdf(z, mean, math.exp(log_variance / 2)) - stats.norm.logpdf(z)
+    ours = F.log_ratio_normal(double([z]), double([mean]), double([log_variance])).item()
+    assert ours == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_mean_log_ratio_over_draws_is_the_divergence():
+    mean, log_variance = inputs(5, 3).detach(), inputs(5, 3).detach()
+    ratios = F.log_ratio_normal(F.draw_normal(mean, log_variance, N_DRAWS), mean, log_variance)
+    error = 5 * ratios.std(0) / math.sqrt(N_DRAWS)
+    assert (ratios.mean(0) - F.kl_normal(mean, log_variance).sum(-1)).abs().le(error).all()
+
+
+# Importance bound
+
+
+def test_importance_bound_of_one_draw_is_its_log_weight():
+    log_weights = torch.randn(1, 7)
+    torch.testing.assert_close(F.importance_bound(log_weights), log_weights[0], rtol=0, atol=0)
+
+
+@FEW
+@given(st.lists(reals(5), min_size=1, max_size=9), reals(1e5))
+def test_importance_bound_is_the_log_of_the_mean_weight_however_small_the_weights(log_weights, shift):
+    expected = math.log(np.mean(np.exp(log_weights))) + shift
+    assert F.importance_bound(double(log_weights) + shift).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_importance_bound_lies_between_the_mean_and_the_largest_log_weight():
+    log_weights = torch.randn(10, 100) * 10
+    bound = F.importance_bound(log_weights)
+    assert (log_weights.mean(0) < bound).all()
+    assert (bound < log_weights.amax(0)).all()
+
+
+# Student's t
+
+
+@FEW
+@given(x=reals(1e4), loc=reals(1e2), log_scale=reals(5), df=st.floats(1.01, 100))
+def test_student_t_log_prob_is_that_of_scipy(x, loc, log_scale, df):
+    ours = F.student_t_log_prob(double(x), double(loc), double(log_scale), df).item()
+    assert ours == pytest.approx(stats.t.logpdf(x, df, loc, math.exp(log_scale)), rel=1e-8, abs=1e-8)
+
+
+# Bernoulli
+
+
+@FEW
+@given(x=st.sampled_from([0.0, 1.0]), logits=reals(1e4))
+def test_bernoulli_log_prob_is_that_of_torch_also_for_extreme_logits(x, logits):
+    expected = distributions.Bernoulli(logits=double(logits)).log_prob(double(x))
+    torch.testing.assert_close(F.bernoulli_log_prob(double(x), double(logits)), expected)
+
+
+@FEW
+@given(x=st.floats(0, 1), logits=reals(30))
+def test_between_zero_and_one_bernoulli_log_prob_is_the_negative_cross_entropy(x, logits):
+    p = special.expit(logits)
+    expected = special.xlogy(x, p) + special.xlogy(1 - x, special.expit(-logits))
+    assert F.bernoulli_log_prob(double(x), double(logits)).item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@FEW
+@given(target=st.floats(0.01, 0.99), activity=st.floats(1e-6, 1 - 1e-6))
+def test_divergence_of_coins_is_that_of_torch(target, activity):
+    coins = [distributions.Bernoulli(probs=double(p)) for p in (target, activity)]
+    torch.testing.assert_close(
+        F.kl_bernoulli(target, double(activity)), distributions.kl_divergence(*coins), rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("activity", [0.0, 1.0])
+def test_divergence_from_a_dead_or_stuck_unit_is_large_and_finite(activity):
+    divergence = F.kl_bernoulli(0.05, torch.tensor(activity))
+    assert 0.5 < divergence < 100
+
+
+# Continuous Bernoulli: exponential on [0, 1], cut off
+
+LOGITS = [-300.0, -20.0, -1.0, -0.06, -0.04, -1e-3, -1e-9, 0.0, 1e-12, 1e-4, 0.0499, 0.0501, 0.5, 7.0, 100.0]
+
+
+def truncated_exponential(logits):
+    """SciPy's distribution of the same density; it falls, so that rising densities are mirrored."""
+    size = max(abs(logits), 1e-8)
+    return stats.truncexpon(b=size, scale=1 / size)
+
+
+@pytest.mark.parametrize("logits", LOGITS)
+def test_continuous_bernoulli_integrates_to_one(logits):
+    def density(x):
+        return F.continuous_bernoulli_log_prob(double(x), double(logits)).exp().item()
+
+    width = min(0.5, 20 / max(abs(logits), 1.0))  # the mass lies at one end
+    total, _ = integrate.quad(density, 0, 1, points=[width, 1 - width])
+    assert total == pytest.approx(1.0, abs=1e-8)
+
+
+@pytest.mark.parametrize("logits", LOGITS)
+@pytest.mark.parametrize("x", [0.0, 0.2, 0.9, 1.0])
+def test_continuous_bernoulli_log_prob_is_that_of_a_truncated_exponential(logits, x):
+    expected = truncated_exponential(logits).logpdf(1 - x if logits > 0 else x)
+    ours = F.continuous_bernoulli_log_prob(double(x), double(logits)).item()
+    assert ours == pytest.approx(expected, rel=1e-7, abs=1e-7)
+
+
+@pytest.mark.parametrize("logits", LOGITS)
+def test_continuous_bernoulli_mean_is_that_of_a_truncated_exponential(logits):
+    mean = truncated_exponential(logits).mean() if abs(logits) > 1e-3 else 0.5 - abs(logits) / 12
+    expected = 1 - mean if logits > 0 else mean
+    assert F.continuous_bernoulli_mean(double(logits)).item() == pytest.approx(expected, rel=1e-7)
+
+
+@FEW
+@given(logits=st.one_of(reals(1e3), reals(0.1), reals(1e-6)))
+def test_continuous_bernoulli_mean_is_the_slope_of_its_log_normaliser(logits):
+    logits = double(logits).requires_grad_()
+    F.continuous_bernoulli_log_prob(double(0.0), logits).backward()
+    torch.testing.assert_close(-logits.grad, F.continuous_bernoulli_mean(logits.detach()), rtol=1e-8, atol=1e-8)
+
+
+@FEW
+@given(x=st.floats(0, 1, width=32), logits=st.one_of(reals(1e3), reals(0.1), reals(1e-6)))
+def test_continuous_bernoulli_is_as_good_in_single_precision(x, logits):
+    x, logits = torch.tensor(x), torch.tensor(logits, dtype=torch.float32)
+    for function in (F.continuous_bernoulli_log_prob, lambda _, logits: F.continuous_bernoulli_mean(logits)):
+        exact = function(x.double(), logits.double()).float()
+        torch.testing.assert_close(function(x, logits), exact, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("logits", LOGITS)
+def test_draws_of_the_continuous_bernoulli_follow_its_distribution(logits):
+    x = F.draw_continuous_bernoulli(torch.full((N_DRAWS,), logits)).double().numpy()
+    assert x.min() >= 0
+    assert x.max() <= 1
+    assert stats.kstest(1 - x if logits > 0 else x, truncated_exponential(logits).cdf).pvalue > 1e-3
+
+
+# Gradients
+
+
+@pytest.mark.parametrize(
+    ("function", "tensors"),
+    [
+        (F.normal_log_prob, (inputs(4), inputs(4), inputs(4))),
+        (F.kl_normal, (inputs(4), inputs(4))),
+        (F.log_ratio_normal, (inputs(2, 3), inputs(2, 3), inputs(2, 3))),
+        (F.importance_bound, (inputs(5, 3),)),
+        (lambda x, loc, log_scale: F.student_t_log_prob(x, loc, log_scale, 4.0), (inputs(4), inputs(4), inputs(4))),
+        (F.bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4))),
+        (F.continuous_bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4))),
+        (F.continuous_bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4, low=-0.01, high=0.01))),
+        (F.continuous_bernoulli_mean, (inputs(4),)),
+        (F.continuous_bernoulli_mean, (inputs(4, low=-0.01, high=0.01),)),
+        (lambda activity: F.kl_bernoulli(0.1, activity), (inputs(4, low=0.1, high=0.9),)),
+    ],
+)
+def test_gradients_are_those_of_finite_differences(function, tensors):
+    assert gradcheck(function, tensors)
+    assert gradgradcheck(function, tensors)
+
+
+# Jacobian
+
+
+def two_layers():
+    return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)).double()
+
+
+def brute_force(net, u):
+    return vmap(jacrev(net))(u).flatten(1).square().sum(-1)
+
+
+def test_exact_squared_jacobian_is_that_of_brute_force():
+    net, u = two_layers(), inputs(7, 6)
+    torch.testing.assert_close(F.squared_jacobian(net(u), u), brute_force(net, u))
+
+
+def test_squared_jacobian_of_images_sums_over_all_their_values():
+    net, u = nn.Sequential(nn.Flatten(), two_layers()), inputs(4, 2, 3)
+    torch.testing.assert_close(F.squared_jacobian(net(u), u), brute_force(net[1], u.flatten(1)))
+
+
+def test_estimated_squared_jacobian_is_unbiased():
+    net, u = two_layers(), inputs(4, 6)
+    code = net(u)
+    estimates = torch.stack([F.squared_jacobian(code, u, 1).detach() for _ in range(2_000)])
+    error = 5 * estimates.std(0) / math.sqrt(len(estimates))
+    assert estimates.std(0).gt(0).all()
+    assert (estimates.mean(0) - brute_force(net, u)).abs().le(error).all()
+
+
+def test_several_probes_average():
+    net, u = two_layers(), inputs(4, 6)
+    code = net(u)
+    spreads = [torch.stack([F.squared_jacobian(code, u, n).detach() for _ in range(300)]).std(0).mean() for n in (1, 4)]
+    assert spreads[1] / spreads[0] == pytest.approx(0.5, rel=0.15)
+
+
+def test_squared_jacobian_of_one_sigmoid_layer_is_the_closed_form_of_rifai():
+    layer, u = nn.Linear(6, 4).double(), inputs(5, 6)
+    h = torch.sigmoid(layer(u))
+    closed = ((h * (1 - h)).square() * layer.weight.square().sum(1)).sum(-1)
+    torch.testing.assert_close(F.squared_jacobian(h, u), closed)
+
+
+def test_squared_jacobian_is_differentiable_in_the_weights():
+    u, bias = inputs(3, 4), inputs(2)
+
+    def penalty(weight):
+        return F.squared_jacobian(torch.tanh(u @ weight.T + bias), u)
+
+    assert gradcheck(penalty, (inputs(2, 4),))

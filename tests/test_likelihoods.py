@@ -1,0 +1,304 @@
+"""Every likelihood against SciPy's distributions, in the data's own units."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, special, stats
+from sklearn.datasets import load_digits, load_wine
+
+from isthmus import Autoencoder, likelihoods
+from isthmus.backbones import MLP
+from isthmus.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, StudentT
+from isthmus.likelihoods.scaling import FLOOR, GAIN
+from isthmus.statistics import Statistics
+
+REAL = torch.randn(500, 3, generator=torch.Generator().manual_seed(0)).double() * torch.tensor([0.5, 3.0, 20.0])
+REAL += torch.tensor([0.0, -10.0, 100.0])
+UNIT = torch.sigmoid(REAL[:, :1].double() * torch.tensor([1.0, 2.0, 4.0]))
+THETA = torch.tensor([[[-0.3, -1.2, -2.0]]], dtype=torch.float64)  # one row, one parameter, three features
+SHARE = 0.4  # of the scaling's spread that learned scales are set to
+N_DRAWS = 20_000
+
+SCALES, SCALINGS = ("feature", "shared", 1.7), ("standard", "center", "none")
+NORMAL = [Gaussian(*pair) for pair in product(SCALES, SCALINGS)] + [Gaussian(2.0, bounded=True)]
+HEAVY = [StudentT(3.0, *pair) for pair in product(SCALES, SCALINGS)]
+CONTINUOUS = [*NORMAL, *HEAVY, ContinuousBernoulli()]
+ALL = [*CONTINUOUS, Bernoulli()]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def data_for(likelihood):
+    return UNIT if isinstance(likelihood, Bernoulli | ContinuousBernoulli) else REAL
+
+
+def built(likelihood, x=None):
+    """Build on data, with learned scales set to a share of their unit."""
+    likelihood = type(likelihood)(**likelihood.get_params())
+    likelihood.build(Statistics.of(data_for(likelihood) if x is None else x))
+    for raw in likelihood.parameters():
+        raw.data.fill_(math.log(SHARE) / GAIN)
+    return likelihood.double()
+
+
+def expected_scale(likelihood):
+    """What ``scale`` and ``scaling`` mean, from the data alone: one number a feature, in the data's units."""
+    if not isinstance(likelihood.scale, str):
+        return np.full(3, likelihood.scale)
+    deviation = REAL.numpy().std(0)
+    common = np.full(3, np.sqrt((deviation**2).mean()))
+    unit = {"standard": deviation, "center": common, "none": np.ones(3)}[likelihood.scaling]
+    return unit * np.hypot(SHARE, FLOOR)
+
+
+def references(likelihood):
+    """SciPy's distribution of each feature at THETA."""
+    if isinstance(likelihood, ContinuousBernoulli):
+        return [stats.truncexpon(b=-logit, scale=-1 / logit) for logit in THETA.flatten().tolist()]
+    mean = likelihood.mean(THETA)[0].numpy(force=True)
+    family = stats.norm if isinstance(likelihood, Gaussian) else stats.t(likelihood.df).dist
+    shape = () if isinstance(likelihood, Gaussian) else (likelihood.df,)
+    return [family(*shape, m, s) for m, s in zip(mean, expected_scale(likelihood), strict=True)]
+
+
+def log_prob(likelihood, x):
+    return likelihood.log_prob(THETA, torch.as_tensor(x)).numpy(force=True)
+
+
+def draws(likelihood):
+    return likelihood.sample(THETA.expand(N_DRAWS, -1, -1)).numpy(force=True)
+
+
+def test_every_likelihood_is_tested():
+    assert {type(likelihood).__name__ for likelihood in ALL} == set(likelihoods.__all__)
+
+
+# Densities
+
+
+@pytest.mark.parametrize("likelihood", CONTINUOUS, ids=repr)
+def test_log_prob_is_that_of_scipy_in_the_datas_units(likelihood):
+    likelihood = built(likelihood)
+    x = data_for(likelihood).numpy()
+    expected = np.stack([d.logpdf(x[:, i]) for i, d in enumerate(references(likelihood))], 1)
+    np.testing.assert_allclose(log_prob(likelihood, x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("likelihood", CONTINUOUS, ids=repr)
+@pytest.mark.parametrize("feature", range(3))
+def test_densities_integrate_to_one_over_the_datas_units(likelihood, feature):
+    likelihood = built(likelihood)
+    in_unit_interval = isinstance(likelihood, ContinuousBernoulli)
+    centre = likelihood.mean(THETA)[0].detach().clone()
+
+    def density(t):
+        x = centre.clone()
+        x[feature] = t if in_unit_interval else centre[feature] + t
+        return math.exp(log_prob(likelihood, x[None])[0, feature])
+
+    limits = (0, 1) if in_unit_interval else (-np.inf, np.inf)
+    assert integrate.quad(density, *limits)[0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_probabilities_of_binary_values_sum_to_one_and_are_those_of_scipy():
+    likelihood = built(Bernoulli())
+    zeros, ones = np.exp(log_prob(likelihood, torch.zeros(1, 3))), np.exp(log_prob(likelihood, torch.ones(1, 3)))
+    np.testing.assert_allclose(zeros + ones, 1.0)
+    np.testing.assert_allclose(ones, stats.bernoulli.pmf(1, special.expit(THETA[0].numpy())))
+
+
+@pytest.mark.parametrize("scale", ["feature", "shared"])
+@pytest.mark.parametrize("scaling", ["standard", "center"])
+@pytest.mark.parametrize("family", [Gaussian, StudentT])
+def test_in_units_a_thousand_times_smaller_densities_are_a_thousand_times_lower(family, scale, scaling):
+    likelihood = family(scale=scale, scaling=scaling)
+    here, there = built(likelihood, REAL), built(likelihood, 1000 * REAL)
+    change = log_prob(there, 1000 * REAL) - log_prob(here, REAL)
+    np.testing.assert_allclose(change, -math.log(1000), atol=1e-4)
+
+
+# Means and samples
+
+
+@pytest.mark.parametrize("likelihood", ALL, ids=repr)
+def test_mean_is_the_average_of_many_samples(likelihood):
+    likelihood = built(likelihood)
+    x = draws(likelihood)
+    error = 5 * x.std(0) / math.sqrt(N_DRAWS)
+    np.testing.assert_array_less(np.abs(x.mean(0) - likelihood.mean(THETA)[0].numpy(force=True)), error)
+
+
+@pytest.mark.parametrize("likelihood", CONTINUOUS, ids=repr)
+def test_samples_follow_the_density(likelihood):
+    likelihood = built(likelihood)
+    for column, reference in zip(draws(likelihood).T, references(likelihood), strict=True):
+        assert stats.kstest(column, reference.cdf).pvalue > 1e-3
+
+
+def test_binary_samples_are_zeros_and_ones():
+    assert set(np.unique(draws(built(Bernoulli())))) == {0.0, 1.0}
+
+
+def best_fit(likelihood, x):
+    """Maximise the likelihood of one theta for all rows, together with learned scales."""
+    theta = torch.zeros(1, 1, x.shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([theta, *likelihood.parameters()], max_iter=500, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = -likelihood.log_prob(theta, x).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return theta.detach()
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian(), Bernoulli(), ContinuousBernoulli()], ids=repr)
+def test_with_one_theta_for_all_rows_the_best_fit_has_the_mean_of_the_data(likelihood):
+    x, likelihood = data_for(likelihood), built(likelihood)
+    theta = best_fit(likelihood, x)
+    np.testing.assert_allclose(likelihood.mean(theta)[0].numpy(force=True), x.mean(0), rtol=1e-4, atol=1e-3)
+
+
+def test_the_best_scale_of_a_gaussian_is_the_deviation_of_the_residuals():
+    likelihood = built(Gaussian())
+    x = likelihood.sample(best_fit(likelihood, REAL).expand(N_DRAWS, -1, -1))
+    np.testing.assert_allclose(x.std(0).numpy(force=True), REAL.std(0), rtol=0.03)
+
+
+def test_the_best_fit_of_students_t_is_that_of_scipy():
+    likelihood = built(StudentT(df=4.0))
+    x = REAL.clone()
+    x[:25] += 40 * x.std(0)  # gross errors
+    theta = best_fit(likelihood, x)
+    total = likelihood.log_prob(theta, x).sum(0).detach()
+    for column, mean, ours in zip(x.T.numpy(), likelihood.mean(theta)[0].tolist(), total.tolist(), strict=True):
+        _, loc, scale = stats.t.fit(column, fdf=4.0, loc=np.median(column), scale=column.std() / 9)
+        assert mean == pytest.approx(loc, abs=0.02 * scale)
+        assert ours == pytest.approx(stats.t.logpdf(column, 4.0, loc, scale).sum(), rel=1e-3)
+
+
+# Scaling and range
+
+
+@pytest.mark.parametrize("likelihood", [*NORMAL[:-1], *HEAVY], ids=repr)
+def test_the_mean_at_the_encoded_value_is_the_value(likelihood):
+    likelihood = built(likelihood)
+    torch.testing.assert_close(likelihood.mean(likelihood.encode(REAL)[:, None]), REAL)
+
+
+@pytest.mark.parametrize("family", [Gaussian, StudentT])
+def test_values_enter_the_net_as_the_scaling_says(family):
+    standard, center, none = [built(family(scaling=scaling)).encode(REAL) for scaling in SCALINGS]
+    torch.testing.assert_close(standard.std(0, correction=0), torch.ones(3).double(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(center.var(0, correction=0).mean(), torch.tensor(1.0).double(), rtol=1e-6, atol=0)
+    np.testing.assert_allclose(center.std(0) / center.std(0)[0], REAL.std(0) / REAL.std(0)[0], rtol=1e-6)
+    for u in (standard, center):
+        torch.testing.assert_close(u.mean(0), torch.zeros(3).double(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(none, REAL, rtol=0, atol=0)
+
+
+def test_bounded_means_stay_in_the_range_of_the_data_and_start_at_the_mean():
+    likelihood = built(Gaussian(bounded=True), UNIT)
+    theta = torch.tensor([-1e6, 0.0, 1e6]).double()[:, None, None].expand(-1, -1, 3)
+    low, middle, high = likelihood.mean(theta).detach()
+    torch.testing.assert_close(low, UNIT.min().expand(3), rtol=0, atol=1e-6)
+    torch.testing.assert_close(middle, UNIT.mean(0), rtol=0, atol=1e-6)
+    torch.testing.assert_close(high, UNIT.max().expand(3), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("likelihood", ALL, ids=repr)
+def test_missing_values_are_filled_with_the_mean(likelihood):
+    x = data_for(likelihood).clone()
+    x[::2, 1] = torch.nan
+    filled = built(likelihood, x).fill(x)
+    torch.testing.assert_close(filled[::2, 1], x[1::2, 1].mean().expand(250), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(filled[1::2], x[1::2], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("family", [Bernoulli, ContinuousBernoulli])
+@pytest.mark.parametrize("value", [-0.1, 1.5])
+def test_values_outside_the_unit_interval_are_refused(family, value):
+    x = UNIT.clone()
+    x[7, 2] = value
+    with pytest.raises(ValueError, match=rf"{family.__name__} needs values in \[0, 1\].* {value}"):
+        built(family(), x)
+
+
+# Learned scales have a floor
+
+
+@pytest.fixture(scope="module")
+def copied_and_constant():
+    """Four columns: noise, its copy, noise, a constant; and a fit on them."""
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    x = np.column_stack([x[:, 0], x[:, 0], x[:, 1], np.full(200, 7.0)])
+    options = {"max_epochs": 200, "learning_rate": 0.02, "batch_size": 200, "validation_fraction": 0}
+    return x, Autoencoder(2, backbone=MLP((16,)), likelihood=Gaussian(), random_state=0, **options).fit(x)
+
+
+def test_a_learned_scale_never_falls_below_its_floor(copied_and_constant):
+    x, model = copied_and_constant
+    best = stats.norm.logpdf(0, scale=FLOOR * x[:, :3].std(0))
+    log_prob = model.module_.plug_in(torch.as_tensor(x))[0].numpy(force=True)
+    assert (log_prob[:, :3] <= best + 1e-4).all()
+    assert (log_prob[:, :3].max(0) > best - 3.0).all()  # the fit did run towards the floor
+
+
+def test_a_constant_column_is_worth_no_more_than_a_standard_normal_and_survives_another_value(copied_and_constant):
+    x, model = copied_and_constant
+    moved = x[:5] + [0, 0, 0, 1e-3]
+    np.testing.assert_allclose(model.score_samples(moved), model.score_samples(x[:5]), atol=0.1)
+    log_prob = model.module_.plug_in(torch.as_tensor(x))[0].numpy(force=True)
+    np.testing.assert_allclose(log_prob[:, 3], stats.norm.logpdf(0), atol=0.01)
+
+
+def test_no_column_decides_the_score_of_normal_rows_alone(copied_and_constant):
+    x, model = copied_and_constant
+    spread = model.contributions(x)[:, :4].std(0)
+    assert spread[3] < 0.01
+    assert spread[:3].max() / spread[:3].sum() < 0.8
+
+
+# Binary values
+
+
+def test_binarize_draws_afresh_each_time_and_keeps_missing_values():
+    likelihood = built(Bernoulli(binarize=True))
+    x = torch.tensor([[0.0, 0.3, 1.0, math.nan]]).expand(N_DRAWS, -1)
+    assert built(Bernoulli()).observe(x) is x
+    first, second = likelihood.observe(x), likelihood.observe(x)
+    assert not torch.equal(first[:, 1], second[:, 1])
+    assert set(first[:, 1].tolist()) == {0.0, 1.0}
+    assert first[:, 1].mean().item() == pytest.approx(0.3, abs=5 * math.sqrt(0.21 / N_DRAWS))
+    assert (first[:, 0] == 0).all()
+    assert (first[:, 2] == 1).all()
+    assert first[:, 3].isnan().all()
+
+
+# The automatic choice
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([[0, 1], [1, 0], [1, 1]], Bernoulli()),
+        ([[0, math.nan], [1, 0], [1, 1]], Bernoulli()),
+        ([[0, 1], [1, 0], [1, 2]], Gaussian()),
+        ([[0.0, 0.5], [1.0, 0.0], [0.5, 1.0]], Gaussian(scale="shared", scaling="center", bounded=True)),
+        (load_digits().data, Gaussian(scale="shared", scaling="center", bounded=True)),
+        (load_wine().data, Gaussian()),
+        ([[0.1], [0.7], [0.4]], Gaussian()),
+    ],
+    ids=["binary", "binary with missing", "other integers", "one range", "pixels", "units of their own", "one column"],
+)
+def test_auto_chooses_by_the_values(x, expected):
+    chosen = likelihoods.choose(Statistics.of(torch.as_tensor(np.asarray(x, dtype=float))))
+    assert repr(chosen) == repr(expected)

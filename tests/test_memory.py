@@ -1,0 +1,110 @@
+"""Memory depends on the width of the net, not on the number of rows."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from conftest import small
+
+from isthmus import inference
+from isthmus.backbones import MLP, Backbone
+from isthmus.data import as_source
+
+pytest.importorskip("resource")
+
+
+@pytest.fixture
+def batch_sizes(monkeypatch):
+    """How many rows go through the encoder and through the decoder each time."""
+    seen = []
+
+    def watched(method):
+        def call(self, values, *others):
+            seen.append(len(values))
+            return method(self, values, *others)
+
+        return call
+
+    monkeypatch.setattr(Backbone, "encode", watched(Backbone.encode))
+    monkeypatch.setattr(Backbone, "decode", watched(Backbone.decode))
+    return seen
+
+
+@pytest.fixture
+def rows(rng):
+    return rng.normal(size=(1003, 5)).astype(np.float32)
+
+
+def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monkeypatch, rows):
+    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    small("vae", batch_size=20).fit(rows)
+    assert max(batch_sizes) <= 50
+    assert sum(batch_sizes) >= 2 * 2 * len(rows)
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples", "contributions"])
+def test_no_result_pushes_all_rows_through_at_once(method, batch_sizes, monkeypatch, rows):
+    model = small("vae").fit(rows)
+    expected = getattr(model, method)(rows)
+    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    batch_sizes.clear()
+    result = getattr(model, method)(rows)
+    assert max(batch_sizes) <= 50
+    assert batch_sizes.count(50) >= 20
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_draws_are_counted_as_rows(batch_sizes, monkeypatch, rows):
+    model = small("vae").fit(rows)
+    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    batch_sizes.clear()
+    model.score_samples(rows[:100], n_draws=30)
+    model.score_samples(rows[:3], n_draws=120)
+    assert max(batch_sizes) <= 50
+    assert sum(batch_sizes) >= 100 * 30 + 3 * 120
+
+
+def test_samples_and_decoded_codes_come_in_batches(batch_sizes, monkeypatch, rows):
+    model = small("vae").fit(rows)
+    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    batch_sizes.clear()
+    assert model.sample(333).shape == model.inverse_transform(np.zeros((333, 2))).shape == (333, 5)
+    assert max(batch_sizes) <= 50
+
+
+def test_a_wide_net_takes_fewer_rows_at_once(rows):
+    narrow, wide = small("vae").fit(rows).module_, small("vae", backbone=MLP((4096,))).fit(rows[:20]).module_
+    assert inference.rows_at_once(wide) * 4096 <= inference.SIZE
+    assert inference.rows_at_once(wide) < inference.rows_at_once(narrow) <= 2**16
+
+
+def test_a_read_only_memory_map_is_not_copied(tmp_path, rows):
+    rows.tofile(tmp_path / "rows")
+    mapped = np.memmap(tmp_path / "rows", np.float32, "r", shape=rows.shape)
+    assert as_source(mapped).values.data_ptr() == mapped.ctypes.data
+
+
+def peak_growth(statement):
+    """MiB by which the peak of a fresh process grows over a statement about two million rows of 30 floats."""
+    program = f"""
+        import resource
+        import numpy as np
+        from isthmus import Autoencoder
+        from isthmus.backbones import MLP
+
+        X = np.random.default_rng(0).standard_normal((2_000_000, 30), dtype=np.float32)
+        model = Autoencoder(2, backbone=MLP((8,)), max_epochs=1, batch_size=8192, random_state=0).fit(X[:1000])
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        {statement}
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    # macOS counts bytes, Linux kibibytes.
+    return int(done.stdout) / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+@pytest.mark.parametrize("statement", ["model.score_samples(X)", "model.fit(X)"])
+def test_two_million_rows_take_little_beside_themselves(statement):
+    assert peak_growth(statement) < 200

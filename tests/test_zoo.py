@@ -1,0 +1,316 @@
+"""What every variant of the zoo can do, whatever it is made of."""
+
+import copy
+import inspect
+import pickle
+from functools import cache
+from types import FunctionType
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+from scipy.special import logsumexp
+from scipy.stats import ks_2samp
+
+from isthmus import zoo
+from isthmus.likelihoods import StudentT
+
+RNG = np.random.default_rng(0)
+Y = np.arange(300) % 2
+# A noisy sheet in so many dimensions that a code pays even where it costs fourfold; the label moves it a little.
+X = (RNG.normal(size=(300, 2)) + 0.5 * Y[:, None]) @ RNG.normal(size=(2, 12)) * np.arange(1, 13) + 7
+X += 0.1 * RNG.normal(size=X.shape)
+
+every_variant = pytest.mark.parametrize("name", zoo.__all__)
+
+
+@cache
+def trained(name):
+    """Shared between tests, which leave it as it is."""
+    return small(name, max_epochs=40, batch_size=32, learning_rate=0.02).fit(X, Y)
+
+
+@every_variant
+def test_shapes_and_finite_values(name):
+    model = trained(name)
+    codes, deviation = model.transform(X, return_std=True)
+    rebuilt, decoded, drawn = model.reconstruct(X), model.inverse_transform(codes), model.sample(7, random_state=0)
+    scores, contributions = model.score_samples(X), model.contributions(X)
+    assert codes.shape == deviation.shape == (300, 2)
+    assert rebuilt.shape == decoded.shape == (300, 12)
+    assert drawn.shape == (7, 12)
+    assert scores.shape == (300,)
+    assert scores.dtype == np.float64
+    assert contributions.shape == (300, 12 + 2)
+    assert all(
+        np.isfinite(values).all() for values in (codes, deviation, rebuilt, decoded, drawn, scores, contributions)
+    )
+    assert (deviation > 0).all() == model.module_.bottleneck.stochastic
+
+
+@every_variant
+def test_the_same_seed_gives_the_same_model_and_leaves_global_generators_alone(name):
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    first, second = (small(name, random_state=5).fit(X, Y) for _ in range(2))
+    np.testing.assert_array_equal(first.sample(9), second.sample(9))
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    weights = second.module_.state_dict()
+    assert all(torch.equal(value, weights[key]) for key, value in first.module_.state_dict().items())
+    assert not np.array_equal(first.transform(X), small(name, random_state=6).fit(X, Y).transform(X))
+
+
+@every_variant
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+def test_a_row_does_not_depend_on_its_neighbours(name, precision, tolerance):
+    model = trained(name) if precision == "float32" else small(name, precision=precision).fit(X, Y)
+    order = np.random.default_rng(1).permutation(len(X))
+    for result in (model.transform, model.reconstruct, model.score_samples, model.contributions):
+        together = result(X)
+        alone = np.concatenate([result(X[i : i + 1]) for i in range(10)])
+        in_chunks = np.concatenate([result(X[i : i + 37]) for i in range(0, len(X), 37)])
+        close = {"rtol": tolerance, "atol": tolerance * np.abs(together).max()}
+        np.testing.assert_allclose(alone, together[:10], **close)
+        np.testing.assert_allclose(in_chunks, together, **close)
+        np.testing.assert_allclose(result(X[order]), together[order], **close)
+
+
+@every_variant
+def test_the_loss_falls(name):
+    history = trained(name).history_
+    assert history[9]["loss"] < history[0]["loss"]
+    assert history[9]["valid_bound"] < history[0]["valid_bound"]
+
+
+@every_variant
+def test_reconstructs_better_than_the_mean(name):
+    error = np.square(trained(name).reconstruct(X, Y) - X).mean(0)
+    assert error.mean() < 0.8 * X.var(0).mean()
+    assert (error < 1.05 * X.var(0)).all()
+
+
+@every_variant
+def test_contributions_add_up_to_the_score_and_start_from_training_rows(name):
+    model = trained(name)
+    for y in (None, Y):
+        np.testing.assert_allclose(model.contributions(X, y).sum(1), model.score_samples(X, y), rtol=1e-5, atol=1e-4)
+    contributions = model.contributions(X, Y)
+    base = contributions[:, -1]
+    assert np.ptp(base) < 1e-4 * np.abs(base).max()
+    assert (np.abs(contributions[:, :-1].mean(0)) < 0.05 * np.abs(base).max()).all()
+
+
+@every_variant
+def test_samples_resemble_the_data(name):
+    drawn = trained(name).sample(len(X), random_state=0)
+    assert max(ks_2samp(drawn[:, j], X[:, j]).statistic for j in range(X.shape[1])) < 0.2
+    np.testing.assert_array_equal(drawn, trained(name).sample(len(X), random_state=0))
+    assert not np.array_equal(drawn, trained(name).sample(len(X), random_state=1))
+
+
+@every_variant
+def test_survives_pickle_and_copy(name):
+    model = trained(name)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
+        np.testing.assert_array_equal(again.sample(5), model.sample(5))
+        assert repr(again) == repr(model)
+
+
+AWKWARD = {
+    "one feature": X[:, :1],
+    "a constant column": np.c_[X, np.full(len(X), 3.0)],
+    "only constant columns": np.ones((40, 3)),
+    "duplicated rows": np.repeat(X[:3], 30, axis=0),
+    "two rows": X[:2],
+    "more columns than rows": RNG.normal(size=(6, 30)),
+    "float32": X.astype(np.float32),
+    "int": (X * 10).astype(int),
+    "uint8": (X * 5).clip(0, 255).astype(np.uint8),
+    "list": X[:50].tolist(),
+    "images": RNG.integers(0, 255, size=(40, 1, 4, 3), dtype=np.uint8),
+}
+
+
+@every_variant
+@pytest.mark.parametrize("kind", AWKWARD)
+def test_awkward_data_give_finite_results(name, kind):
+    rows = AWKWARD[kind]
+    model = small(name, 1, batch_size=64).fit(rows, np.arange(len(rows)) % 2)
+    assert model.transform(rows).shape == (len(rows), 1)
+    assert model.reconstruct(rows).shape == model.sample(len(rows)).shape == np.shape(rows)
+    for values in (model.transform(rows), model.score_samples(rows), model.reconstruct(rows), model.sample(3)):
+        assert np.isfinite(values).all()
+
+
+@every_variant
+def test_missing_cells_are_filled_and_contribute_nothing(name, holes, labelled_blobs):
+    full, y = labelled_blobs
+    model = small(name, max_epochs=20, batch_size=32, learning_rate=0.02).fit(holes, y)
+    rebuilt, hidden = model.reconstruct(holes), np.isnan(holes)
+    typical = np.broadcast_to(np.nanmean(holes, 0), holes.shape)
+    assert np.isfinite(rebuilt).all()
+    assert np.isfinite(model.score_samples(holes)).all()
+    assert (model.contributions(holes)[:, :6][hidden] == 0).all()
+    assert np.square(rebuilt - full)[hidden].mean() < 1.1 * np.square(typical - full)[hidden].mean()
+
+
+@every_variant
+def test_options_pass_through_and_win(name):
+    model = small(name, 3, likelihood=StudentT(df=7.0), batch_size=50, patience=None)
+    assert model.get_params()["likelihood__df"] == 7.0
+    assert (model.n_components, model.batch_size, model.patience) == (3, 50, None)
+
+
+@every_variant
+def test_parts_are_new_instances_whose_parameters_can_be_set(name):
+    model, other = getattr(zoo, name)(2), getattr(zoo, name)(2)
+    nested = [key for key in model.get_params() if "__" in key]
+    assert {key.split("__")[0] for key in nested} >= {"backbone", "bottleneck"}
+    assert model.backbone is not other.backbone
+    for key in nested:
+        marker = object()
+        assert model.set_params(**{key: marker}).get_params()[key] is marker
+        assert other.get_params()[key] is not marker
+
+
+# What is given to each, and where it must arrive.
+OWN_PARAMETERS = {
+    "autoencoder": ({"hidden": (5,), "activation": "tanh"}, {"backbone__hidden": (5,), "backbone__activation": "tanh"}),
+    "linear": ({"tied": True}, {"backbone__tied": True}),
+    "sparse": ({"weight": 2.0, "target": 0.2}, {"regularizers__weight": 2.0, "regularizers__target": 0.2}),
+    "denoising": (
+        {"noise": 0.5, "unit": "data", "clip": (0.0, 1.0)},
+        {"corruption__scale": 0.5, "corruption__unit": "data", "corruption__clip": (0.0, 1.0)},
+    ),
+    "contractive": ({"weight": 3.0, "n_probes": None}, {"regularizers__weight": 3.0, "regularizers__n_probes": None}),
+    "vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5}),
+    "beta_vae": (
+        {"beta": 9.0, "capacity": 5.0, "warmup": 0.5},
+        {"bottleneck__beta": 9.0, "bottleneck__capacity": 5.0, "bottleneck__warmup": 0.5},
+    ),
+    "conditional_vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5, "conditional": True}),
+}
+
+
+@every_variant
+def test_own_parameters_reach_the_parts(name):
+    given, expected = OWN_PARAMETERS[name]
+    params = getattr(zoo, name)(3, **given).get_params()
+    assert {key: params[key] for key in expected} == expected
+
+
+def test_the_l1_penalty_goes_with_relu_codes():
+    model = small("sparse", 4, penalty="l1", weight=0.5, max_epochs=5).fit(X)
+    assert model.get_params()["regularizers__weight"] == 0.5
+    assert (model.transform(X) >= 0).all()
+    assert "l1" in model.history_[0]
+
+
+def test_an_unknown_penalty_is_named():
+    with pytest.raises(ValueError, match=r"penalty must be one of \('kl', 'l1'\), got 'l2'"):
+        zoo.sparse(penalty="l2")
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "continuous"),
+    [
+        (np.where(Y == 0, "even", "odd"), False),
+        (np.where(Y == 0, "even", "odd").astype(object), False),
+        (Y, False),
+        (Y.astype(float), False),
+        (Y.astype(bool), False),
+        (Y.tolist(), False),
+        (Y[:, None], False),
+        (torch.from_numpy(Y), False),
+        (Y + 0.25 * RNG.random(len(Y)), True),
+    ],
+    ids=["strings", "objects", "ints", "whole floats", "bools", "list", "column", "tensor", "floats"],
+)
+def test_labels_of_any_kind(labels, continuous):
+    model = small("conditional_vae", batch_size=64).fit(X, labels)
+    one = np.ravel(labels)[1]
+    assert model.schema_.condition.continuous is continuous
+    assert model.sample(4).shape == model.sample(4, y=one).shape == model.sample(4, y=[one] * 4).shape == (4, 12)
+    assert np.isfinite(model.score_samples(X, labels)).all()
+    assert not np.array_equal(model.reconstruct(X, labels), model.reconstruct(X, np.ravel(labels)[::-1]))
+
+
+SIDES = np.repeat(["left", "right"], [100, 300])
+SIDED = RNG.normal(size=(400, 3)) + np.where(SIDES == "left", -6, 6)[:, None]
+
+
+@cache
+def conditional():
+    options = {"precision": "float64", "max_epochs": 40, "batch_size": 64, "learning_rate": 0.02}
+    return small("conditional_vae", **options).fit(SIDED, SIDES)
+
+
+def of_each_label(function, n):
+    """Results with every row labelled "left", then "right", and how often fit saw these."""
+    return [function([side] * n) for side in ("left", "right")], conditional().schema_.condition.frequencies
+
+
+def test_samples_are_of_the_label_that_is_asked_for():
+    for side in ("left", "right"):
+        drawn, real = conditional().sample(200, y=side, random_state=0), SIDED[side == SIDES]
+        assert max(ks_2samp(drawn[:, j], real[:, j]).statistic for j in range(3)) < 0.25
+    drawn = conditional().sample(2000, random_state=0)
+    assert (drawn[:, 0] < 0).mean() == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("how", [{}, {"n_draws": 1, "random_state": 3}], ids=["plug-in score", "bound"])
+def test_scores_without_labels_average_over_them_by_frequency(how):
+    each, frequencies = of_each_label(lambda y: conditional().score_samples(SIDED, y, **how), len(SIDED))
+    expected = logsumexp(each, axis=0, b=np.array(frequencies)[:, None])
+    np.testing.assert_allclose(conditional().score_samples(SIDED, **how), expected, rtol=1e-6)
+
+
+def test_contributions_without_labels_add_up_to_the_averaged_score():
+    total = conditional().contributions(SIDED).sum(1)
+    np.testing.assert_allclose(total, conditional().score_samples(SIDED), rtol=1e-6)
+
+
+def test_decoding_without_labels_averages_over_them_by_frequency():
+    codes = np.random.default_rng(0).normal(size=(9, 2))
+    each, frequencies = of_each_label(lambda y: conditional().inverse_transform(codes, y), 9)
+    expected = np.average(each, axis=0, weights=frequencies)
+    np.testing.assert_allclose(conditional().inverse_transform(codes), expected, rtol=1e-6)
+
+
+def test_reconstruction_without_labels_weighs_them_as_they_explain_the_row():
+    """The sides are far apart, so that one label explains each row all alone."""
+    np.testing.assert_allclose(conditional().reconstruct(SIDED), conditional().reconstruct(SIDED, SIDES), rtol=1e-6)
+
+
+def test_a_label_that_fit_did_not_see_is_named():
+    with pytest.raises(ValueError, match=r"label 'up' was not seen in fit, which knew \['left', 'right'\]"):
+        conditional().score_samples(SIDED, ["up"] * len(SIDED))
+
+
+def test_labels_make_no_difference_to_other_variants(blobs):
+    with_labels, without = small("vae").fit(blobs, np.zeros(len(blobs))), small("vae").fit(blobs)
+    np.testing.assert_array_equal(with_labels.transform(blobs), without.transform(blobs))
+
+
+# The list
+
+
+def test_the_list_is_sorted_and_complete():
+    functions = [value for value in vars(zoo).values() if isinstance(value, FunctionType)]
+    own = {function.__name__ for function in functions if function.__module__ == zoo.__name__}
+    assert zoo.__all__ == sorted(own - {"compose"})
+
+
+@every_variant
+def test_every_variant_is_documented(name):
+    function = getattr(zoo, name)
+    doc, parameters = inspect.getdoc(function), inspect.signature(function).parameters
+    assert next(iter(parameters)) == "n_components"
+    assert all(f"\n{section}\n{'-' * len(section)}\n" in doc for section in ("Parameters", "References", "Examples"))
+    assert all(f"\n{name} : " in doc for name in parameters if name != "options")
+    assert "\n**options\n    Of ``Autoencoder``." in doc
