@@ -661,6 +661,11 @@ def test_missing_values_are_not_judged_and_baselines_see_the_mean_there(rows):
     assert errors["mean"] == pytest.approx(np.nanmean(wanted**2))
 
 
+def test_rows_that_never_vary_have_no_error_at_all():
+    train = np.full((10, 3), 5.0)
+    assert compare(Off(by=0), train, train) == {"model": 0, "PCA": 0, "mean": 0}
+
+
 def test_a_constant_column_is_compared_too(rows):
     train = np.column_stack([rows, np.full(60, 5.0)])
     errors = compare(Off(by=0), train, train)

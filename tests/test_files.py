@@ -89,6 +89,11 @@ def test_cells_that_say_nothing_are_missing(tmp_path):
     assert table.schema.field("b").type == pa.float64()
 
 
+def test_dates_and_text_are_read_for_others_to_refuse(tmp_path):
+    (tmp_path / "new.csv").write_text("a,when,who\n1,2020-01-01,Ann\n")
+    assert read(tmp_path / "new.csv").column("who").to_pylist() == ["Ann"]
+
+
 def test_a_column_may_turn_from_integers_to_fractions_far_down(tmp_path):
     n = 600_000
     (tmp_path / "new.csv").write_text("a,b\n" + "1,\n" * n + "0.5,2\n")
@@ -110,7 +115,7 @@ def test_of_several_arrays_x_or_the_training_rows_are_taken(tmp_path, names):
 
 def test_of_several_other_arrays_none_is_guessed(tmp_path, values):
     np.savez(tmp_path / "new.npz", codes=values, images=values)
-    with pytest.raises(ValueError, match=r"holds the arrays \['codes', 'images'\]; expected .* named X or x_train"):
+    with pytest.raises(ValueError, match=r"holds the arrays \['codes', 'images'\], expected .* named X or x_train"):
         read(tmp_path / "new.npz")
 
 
@@ -143,7 +148,7 @@ def test_a_truncated_file_is_named(tmp_path, suffix, share):
     path = tmp_path / f"new{suffix}"
     write(path, np.zeros((100, 3)))
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ValueError, match=f"cannot read '.*new{suffix}' as {suffix[1:].upper()}, it may be damaged: "):
+    with pytest.raises(ValueError, match=f"cannot read '.*new{suffix}' as a "):
         read(path)
 
 
@@ -151,7 +156,7 @@ def test_a_truncated_file_is_named(tmp_path, suffix, share):
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", np.lib.format.magic(1, 0), b"PK\x03\x04", bytes(1000)])
 def test_a_file_of_another_kind_is_named(tmp_path, suffix, content):
     (tmp_path / f"new{suffix}").write_bytes(content)
-    with pytest.raises(ValueError, match=f"cannot read '.*new{suffix}' as {suffix[1:].upper()}"):
+    with pytest.raises(ValueError, match=f"cannot read '.*new{suffix}' as a "):
         read(tmp_path / f"new{suffix}")
 
 
@@ -160,7 +165,8 @@ def test_a_file_of_another_kind_is_named(tmp_path, suffix, content):
     [
         (b"a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
         (b"a,b\n", "holds no rows"),
-        (b"a,a\n1,2\n", "has 2 columns named 'a'"),
+        (b"\xe4,b\n1,2\n", "cannot read .* as a CSV file: 'utf-8' codec can't decode"),
+        (b"a,a\n1,2\n", "cannot read .* as a CSV file: 2 columns are named 'a'"),
     ],
 )
 def test_a_damaged_csv_file_is_refused(tmp_path, text, message):

@@ -43,7 +43,9 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     known = (_rows(as_source(train), seed=0) - mean) / unit
     wanted = (_rows(as_source(test)) - mean) / unit
     rebuilt = (_rows(as_source(estimator.reconstruct(test))) - mean) / unit
-    pca = PCA(min(estimator.n_components, *known.shape), random_state=0).fit(np.nan_to_num(known))
+    # Where nothing varies, scikit-learn divides by zero to tell how much of it each component explains.
+    with np.errstate(invalid="ignore"):
+        pca = PCA(min(estimator.n_components, *known.shape), random_state=0).fit(np.nan_to_num(known))
     projected = pca.inverse_transform(pca.transform(np.nan_to_num(wanted)))
     return {name: _error(wanted, guess) for name, guess in {"model": rebuilt, "PCA": projected, "mean": 0.0}.items()}
 

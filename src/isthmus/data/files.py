@@ -2,8 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -29,6 +28,7 @@ MAX_BLOCK = 2**31 - 1
 class Kind(NamedTuple):
     """How one kind of file is read, and written from a table or an array."""
 
+    name: str
     read: Callable[[Path], Any]
     write: Callable[[BinaryIO, Any], None]
     tabular: bool
@@ -60,8 +60,11 @@ def read(path: FilePath) -> Any:
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     if not path.stat().st_size:
         raise ValueError(f"{str(path)!r} is empty")
-    values = kind.read(path)
-    if np.ndim(values) == 0 or len(values) == 0:
+    try:
+        values = kind.read(path)
+    except (pa.ArrowException, OSError, ValueError, EOFError, BadZipFile) as error:
+        raise ValueError(f"cannot read {str(path)!r} as a {kind.name} file: {error}") from error
+    if values.shape[:1] in ((), (0,)):
         raise ValueError(f"{str(path)!r} holds no rows")
     return values
 
@@ -140,54 +143,32 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
         raise ValueError(f"{str(path)!r} has the suffix {suffix!r}, expected {expected}")
 
 
-@contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """Name the file in the many ways in which reading can fail."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError, EOFError, BadZipFile) as error:
-        what = path.suffix.lower().removeprefix(".").upper()
-        raise ValueError(f"cannot read {str(path)!r} as {what}, it may be damaged: {error}") from error
-
-
 def _read_text(path: Path, delimiter: str) -> pa.Table:
     # Types are told by the first block alone, where fractions may look like integers: make it the whole file.
     block = csv.ReadOptions(block_size=min(MAX_BLOCK, path.stat().st_size + 1))
-    with _blaming(path):
-        table = csv.read_csv(path, read_options=block, parse_options=csv.ParseOptions(delimiter=delimiter))
-    return _checked(table, path)
+    return _checked(csv.read_csv(path, read_options=block, parse_options=csv.ParseOptions(delimiter=delimiter)))
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    with _blaming(path):
-        table = parquet.ParquetFile(path).read()
-    return _checked(table, path)
+    return _checked(parquet.ParquetFile(path).read())
 
 
-def _checked(table: pa.Table, path: Path) -> pa.Table:
+def _checked(table: pa.Table) -> pa.Table:
     """Refuse names that do not tell columns apart, and make columns without any value columns of missing numbers."""
     for name, count in Counter(table.column_names).items():
         if count > 1:
-            raise ValueError(f"{str(path)!r} has {count} columns named {name!r}")
+            raise ValueError(f"{count} columns are named {name!r}")
     types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in table.schema]
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
-def _read_npy(path: Path) -> Values:
-    with _blaming(path):
-        return open_memmap(path, mode="r")
-
-
 def _read_npz(path: Path) -> Values:
-    with _blaming(path), path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
+    with path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
         names = arrays.files
         chosen = names if len(names) == 1 else [name for name in ARRAYS if name in names]
-        values = arrays[chosen[0]] if chosen else None
-    if values is None:
-        raise ValueError(
-            f"{str(path)!r} holds the arrays {names}; expected only one, or one named {' or '.join(ARRAYS)}"
-        )
-    return values
+        if not chosen:
+            raise ValueError(f"it holds the arrays {names}, expected only one, or one named {' or '.join(ARRAYS)}")
+        return arrays[chosen[0]]
 
 
 def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
@@ -207,9 +188,9 @@ def _write_npz(file: BinaryIO, values: Values) -> None:
 
 
 KINDS = {
-    ".csv": Kind(partial(_read_text, delimiter=","), partial(_write_text, delimiter=","), tabular=True),
-    ".tsv": Kind(partial(_read_text, delimiter="\t"), partial(_write_text, delimiter="\t"), tabular=True),
-    ".parquet": Kind(_read_parquet, _write_parquet, tabular=True),
-    ".npy": Kind(_read_npy, _write_npy, tabular=False),
-    ".npz": Kind(_read_npz, _write_npz, tabular=False),
+    ".csv": Kind("CSV", partial(_read_text, delimiter=","), partial(_write_text, delimiter=","), tabular=True),
+    ".tsv": Kind("TSV", partial(_read_text, delimiter="\t"), partial(_write_text, delimiter="\t"), tabular=True),
+    ".parquet": Kind("Parquet", _read_parquet, _write_parquet, tabular=True),
+    ".npy": Kind("NPY", partial(open_memmap, mode="r"), _write_npy, tabular=False),
+    ".npz": Kind("NPZ", _read_npz, _write_npz, tabular=False),
 }

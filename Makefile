@@ -1,0 +1,45 @@
+# Each target sets up what it needs in .venv; nothing but Python >= 3.11 and make has to be there.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check bench clean
+
+demo: .venv/installed
+	$(BIN)/python -m isthmus.demo isthmus-demo
+
+test: .venv/tested
+	$(BIN)/python -m pytest
+
+check: .venv/checked
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+bench: .venv/benched
+	.venv-bench/bin/python benchmarks/mnist.py
+
+clean:
+	rm -rf .venv .venv-bench isthmus-demo
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e .
+	touch $@
+
+.venv/tested: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[test]'
+	touch $@
+
+.venv/checked: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[test,check]'
+	touch $@
+
+# The peers live in an environment of their own: they must not decide what ours contains.
+.venv/benched: pyproject.toml constraints.txt benchmarks/requirements.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/requirements.txt
+	touch $@

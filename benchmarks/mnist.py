@@ -1,0 +1,197 @@
+"""Quality and time on MNIST, beside PCA, a median filter and Keras on JAX, all in one run.
+
+    make bench                                    # everything
+    python benchmarks/mnist.py classic nll        # some of it
+
+MNIST is read from ``mnist.npz`` in the folder ``$ISTHMUS_TEST_DATA/mnist`` (default: ``../shared/data/mnist`` beside
+the repository), with arrays x_train, y_train, x_test, y_test of uint8. Writes a line of JSON for each figure to
+``benchmarks/results/mnist.jsonl`` and a table to ``benchmarks/results/mnist.md``.
+"""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+REPOSITORY = Path(__file__).resolve().parent.parent
+RESULTS = REPOSITORY / "benchmarks" / "results"
+
+
+class Figure(NamedTuple):
+    """One measured number and the peer's or the goal it stands beside."""
+
+    what: str
+    value: float
+    beside: str = ""
+
+
+class Data(NamedTuple):
+    """Digits scaled to [0, 1], one a row, and their labels."""
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+
+def load() -> Data:
+    folder = Path(os.environ.get("ISTHMUS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    with np.load(folder / "mnist" / "mnist.npz") as file:
+        train, test = (file[name].reshape(-1, 784).astype(np.float32) / 255 for name in ("x_train", "x_test"))
+        return Data(train, file["y_train"], test, file["y_test"])
+
+
+def timed(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def mse(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.mean((a - b) ** 2))
+
+
+def defaults(data: Data) -> Iterator[Figure]:
+    """Fit ``Autoencoder(32)`` as it comes."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from isthmus import Autoencoder
+
+    model = Autoencoder(32, random_state=0)
+    yield Figure("Autoencoder(32), seconds to fit", timed(lambda: model.fit(data.train)), "goal 90")
+    pca = PCA(32, random_state=0).fit(data.train)
+    error = mse(pca.inverse_transform(pca.transform(data.test)), data.test)
+    yield Figure("Autoencoder(32), test MSE a pixel", mse(model.reconstruct(data.test), data.test), f"PCA {error:.5f}")
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    classifier.fit(model.transform(data.train), data.train_labels)
+    accuracy = classifier.score(model.transform(data.test), data.test_labels)
+    classifier.fit(pca.transform(data.train), data.train_labels)
+    of_pca = classifier.score(pca.transform(data.test), data.test_labels)
+    yield Figure("codes of 32 numbers, accuracy of logistic regression", accuracy, f"PCA {of_pca:.4f}")
+
+
+def classic(data: Data) -> Iterator[Figure]:
+    """The net of the Keras tutorial, 784-32-784 with a sigmoid output: 50 epochs of Keras on JAX, 10 of ours."""
+    from isthmus import Autoencoder
+    from isthmus.backbones import MLP
+    from isthmus.likelihoods import Gaussian
+
+    likelihood = Gaussian(scale="shared", scaling="center", bounded=True)
+    model = Autoencoder(
+        32,
+        backbone=MLP(hidden=()),
+        likelihood=likelihood,
+        max_epochs=10,
+        learning_rate=1e-2,
+        batch_size=256,
+        random_state=0,
+    )
+    ours = timed(lambda: model.fit(data.train))
+    theirs, error = keras_classic(data)
+    yield Figure(
+        "classic 784-32-784, test MSE a pixel", mse(model.reconstruct(data.test), data.test), f"Keras {error:.5f}"
+    )
+    yield Figure("classic 784-32-784, seconds to fit", ours, f"Keras {theirs:.1f}")
+    yield Figure("classic 784-32-784, ratio of seconds to Keras", ours / theirs, "goal 0.33")
+
+
+def keras_classic(data: Data) -> tuple[float, float]:
+    """Seconds of Keras's ``fit``, compilation included as in ours, and its test error."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    net = keras.Sequential(
+        [keras.Input((784,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(784, activation="sigmoid")]
+    )
+    net.compile(optimizer="adam", loss="mse")
+    seconds = timed(lambda: net.fit(data.train, data.train, epochs=50, batch_size=256, validation_split=0.2, verbose=0))
+    return seconds, mse(net.predict(data.test, batch_size=4096, verbose=0), data.test)
+
+
+def denoising(data: Data) -> Iterator[Figure]:
+    """Normal noise of deviation 0.5, clipped to [0, 1]: the distance to the clean digit."""
+    from scipy.ndimage import median_filter
+
+    from isthmus import zoo
+
+    rng = np.random.default_rng(0)
+    noisy = np.clip(data.test + rng.normal(0, 0.5, data.test.shape), 0, 1).astype(np.float32)
+    options = {"max_epochs": 10, "random_state": 0}
+    plain = zoo.autoencoder(32, **options).fit(data.train)
+    ours = zoo.denoising(32, noise=0.5, unit="data", clip=(0.0, 1.0), **options).fit(data.train)
+    filtered = median_filter(noisy.reshape(-1, 28, 28), size=(1, 3, 3)).reshape(-1, 784)
+    of_plain, of_filter = mse(plain.reconstruct(noisy), data.test), mse(filtered, data.test)
+    beside = f"plain autoencoder {of_plain:.4f}, median filter {of_filter:.4f}"
+    yield Figure("denoising at 0.5, MSE to the clean digit", mse(ours.reconstruct(noisy), data.test), beside)
+
+
+def nll(data: Data) -> Iterator[Figure]:
+    """VAE on dynamically binarised MNIST: test NLL by 5,000 importance samples."""
+    from isthmus import zoo
+    from isthmus.backbones import MLP
+    from isthmus.likelihoods import Bernoulli
+
+    model = zoo.vae(
+        40,
+        backbone=MLP(hidden=(500, 500)),
+        likelihood=Bernoulli(binarize=True),
+        max_epochs=90,
+        batch_size=256,
+        learning_rate=4e-3,
+        validation_fraction=0.0,
+        random_state=0,
+    )
+    yield Figure("VAE, seconds to fit", timed(lambda: model.fit(data.train)), "goal 600")
+    binary = (np.random.default_rng(0).random(data.test.shape) < data.test).astype(np.float32)
+    n_test = int(os.environ.get("ISTHMUS_NLL_ROWS", len(binary)))
+    scores = model.score_samples(binary[:n_test], n_draws=5000, random_state=0)
+    error = scores.std() / np.sqrt(n_test)
+    beside = f"{n_test} test digits, standard error {error:.2f}; published VAE 86.76 (IWAE paper)"
+    yield Figure("VAE, test NLL in nats", -float(scores.mean()), beside)
+
+
+SECTIONS = {"defaults": defaults, "classic": classic, "denoising": denoising, "nll": nll}
+
+
+def machine() -> dict[str, str]:
+    from importlib.metadata import version
+
+    packages = ("torch", "scikit-learn", "numpy", "keras", "jax")
+    versions = {name: version(name) for name in packages if name in sys.modules or name == "scikit-learn"}
+    return {"python": platform.python_version(), "cores": str(os.cpu_count()), "cpu": platform.processor(), **versions}
+
+
+def write(figures: list[Figure]) -> None:
+    """Append to the record, and make the table of the newest value of every figure."""
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / "mnist.jsonl").open("a") as file:
+        file.writelines(json.dumps({**figure._asdict(), **machine()}) + "\n" for figure in figures)
+    lines = (RESULTS / "mnist.jsonl").read_text().splitlines()
+    newest = {row["what"]: row for row in map(json.loads, lines)}
+    table = ["| figure | isthmus | beside |", "| --- | --- | --- |"]
+    table += [f"| {row['what']} | {row['value']:.5g} | {row['beside']} |" for row in newest.values()]
+    (RESULTS / "mnist.md").write_text("\n".join(table) + "\n")
+
+
+def main(names: list[str]) -> None:
+    data = load()
+    for name in names or SECTIONS:
+        figures = []
+        for figure in SECTIONS[name](data):
+            print(f"{figure.what}: {figure.value:.5g}   ({figure.beside})", flush=True)
+            figures.append(figure)
+        write(figures)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

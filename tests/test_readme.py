@@ -1,0 +1,22 @@
+"""The README's Python runs as it stands."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    names = {}
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), names)
+    assert len(blocks) == 10
+    assert names["codes"].shape == (1797, 8)
+    assert names["again"].shape == (1797, 64)
+    assert names["threes"].shape == (10, 64)
+    assert list(names["reasons"].columns) == [*names["table"].columns, "code", "base"]
+    assert (abs(names["reasons"].sum(axis=1) - names["scores"]) < 1e-3 * abs(names["scores"]).max()).all()
+    assert not names["filled"].isna().any().any()
+    assert (names["same"] == names["codes"]).all()
