@@ -67,7 +67,10 @@ BAD_ROWS = {
         pandas.DataFrame({"day": pandas.to_datetime(["2020-01-01"] * 3)}),
         "column 'day' holds Datetime",
     ),
-    "dates": (np.array([["2020-01-01", "2020-01-02"]] * 3, "datetime64[D]"), "dates|datetime64"),
+    "dates": (
+        np.array([["2020-01-01", "2020-01-02"]] * 3, "datetime64[D]"),
+        r"the array holds dates.*datetime64\[D\].*expected numbers",
+    ),
     "no rows": (X[:0], r"0 sample\(s\).*minimum of 1"),
     "no rows in a frame": (pandas.DataFrame({"a": []}), r"0 sample\(s\).*minimum of 1"),
     "no rows in a tensor": (torch.empty(0, 3), r"0 sample\(s\).*minimum of 1"),
@@ -123,7 +126,7 @@ WRONG_KINDS = {
     "bottleneck": [likelihoods.Gaussian(), backbones.MLP(), bottlenecks.Gaussian, None, 3],
     "likelihood": [bottlenecks.Gaussian(), corruptions.Masking(), likelihoods.Gaussian, None],
     "backbone": [bottlenecks.Gaussian(), torch.nn.Linear(4, 2), backbones.MLP, None, 3],
-    "corruption": [backbones.MLP(), likelihoods.Gaussian(), 0.3],
+    "corruption": [backbones.MLP(), likelihoods.Gaussian(), corruptions.Swap, 0.3],
     "regularizers": [corruptions.Swap(), regularizers.L1, (None,), 0.1],
 }
 WRONG_PAIRS = [(parameter, value) for parameter, values in WRONG_KINDS.items() for value in values]

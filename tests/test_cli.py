@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from typer.testing import CliRunner
 
 import isthmus
-from isthmus import load, zoo
+from isthmus import load, storage, zoo
 from isthmus.baselines import compare, unit_of
 from isthmus.bottlenecks import Gaussian
 from isthmus.cli.app import app
@@ -502,6 +502,14 @@ def test_damaged_model_files_are_refused(shared, tmp_path, command, harm):
     )
     assert message.startswith(f"{str(path)!r} is damaged or not a model file of isthmus")
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("command", ["info", "sample"])
+def test_a_model_file_whose_header_lacks_something_is_refused(tmp_path, command):
+    storage.write(tmp_path / "m.safetensors", {}, {"format": 1})
+    message = refused(command, tmp_path / "m.safetensors")
+    assert message.startswith(f"{str(tmp_path / 'm.safetensors')!r} is damaged: its header ")
+    assert "'estimator'" in message
 
 
 OUTPUTS = {

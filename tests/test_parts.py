@@ -61,6 +61,10 @@ every_class = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"{kind.
 every_part = pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.role}-{part!r}")
 
 
+def name_of(value):
+    return repr(value) if isinstance(value, Part) else ""
+
+
 def built(part):
     part = clone(part)
     BUILD[part.role](part)
@@ -184,7 +188,33 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("part", "message"), BAD, ids=lambda value: repr(value) if isinstance(value, Part) else "")
+# None of these can be compared, unpacked or counted with; each must be refused by name all the same.
+WRONG_KINDS = [
+    (MLP(dropout="a"), "backbone.dropout"),
+    (MLP(activation=["relu"]), "backbone.activation"),
+    (Deterministic(["relu"]), "bottleneck.activation"),
+    (Gaussian(beta="4"), "bottleneck.beta"),
+    (Gaussian(beta=None), "bottleneck.beta"),
+    (Gaussian(beta=math.inf), "bottleneck.beta"),
+    (Gaussian(n_draws=1.5), "bottleneck.n_draws"),
+    (GaussianLikelihood(scale=None), "likelihood.scale"),
+    (StudentT(df="4"), "likelihood.df"),
+    (L1(weight="a"), "regularizer.weight"),
+    (Jacobian(n_probes=1.5), "regularizer.n_probes"),
+    (KLSparsity(target="a"), "regularizer.target"),
+    (GaussianNoise(clip=5), "corruption.clip"),
+    (Masking((0.1, 0.2, 0.3)), "corruption.fraction"),
+    (Swap("a"), "corruption.fraction"),
+]
+
+
+@pytest.mark.parametrize(("part", "name"), WRONG_KINDS, ids=name_of)
+def test_a_value_of_the_wrong_kind_is_named_just_as_well(part, name):
+    with pytest.raises(ValueError, match=rf"{name} of {type(part).__name__} must be .*, got "):
+        estimator(part).fit(X)
+
+
+@pytest.mark.parametrize(("part", "message"), BAD, ids=name_of)
 def test_a_value_out_of_range_is_named_with_its_part_and_what_was_expected(part, message):
     with pytest.raises(ValueError, match=message):
         estimator(part).fit(X)
@@ -198,3 +228,146 @@ def test_kl_sparsity_refuses_codes_without_an_activity():
 def test_tied_weights_refuse_a_code_that_they_do_not_fit():
     with pytest.raises(ValueError, match=r"backbone.tied of Linear must be False with this code.*got True"):
         estimator(Linear(tied=True), bottleneck="gaussian").fit(X)
+
+
+# Backbones
+
+
+def test_an_mlp_mirrors_its_widths():
+    part = MLP((7, 3))
+    part.build((2, 4), (2, 5), 6, 2, 4)
+    linear = [m for net in (part.encoder, part.decoder) for m in net if isinstance(m, nn.Linear)]
+    assert [m.in_features for m in linear] == [8, 7, 3, 2 + 4, 3, 7]
+    assert [m.out_features for m in linear] == [7, 3, 6, 3, 7, 10]
+    assert part.encode(torch.randn(9, 2, 4)).shape == (9, 6)
+    assert part.decode(torch.randn(9, 2), torch.randn(9, 4)).shape == (9, 2, 5)
+
+
+@pytest.mark.parametrize("part", [MLP((4,)), MLP(()), Linear()], ids=repr)
+def test_code_norms_are_the_slopes_of_the_decoders_first_layer(part):
+    part.build((5,), (1, 5), 2, 2, 3)
+    first = next(m for m in part.decoder if isinstance(m, nn.Linear))
+    at_zero, *moved = first(torch.cat([torch.zeros(1, 5), torch.eye(5)])[:3])
+    expected = torch.stack([(m - at_zero).norm() for m in moved])
+    torch.testing.assert_close(part.code_norms(), expected)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda part: pickle.loads(pickle.dumps(part))])
+def test_tied_weights_stay_tied_in_a_copy(duplicate):
+    part = duplicate(built(Linear(tied=True)))
+    part.encoder[1].weight.data.fill_(2.0)
+    assert part.decode(torch.ones(1, 2)).flatten().tolist() == [4.0] * 5
+    assert part.code_norms().tolist() == pytest.approx([2 * math.sqrt(5)] * 2)
+
+
+# Corruptions
+
+MANY = torch.from_numpy(
+    np.random.default_rng(0).normal(size=(20_000, 3)) * [0.1, 1.0, 10.0] + [0.0, 5.0, -50.0]
+).float()
+
+
+def corrupted(part, x=MANY):
+    part = clone(part)
+    part.build(Statistics.of(x))
+    return part(x)
+
+
+@pytest.mark.parametrize(("unit", "spread"), [("std", [0.05, 0.5, 5.0]), ("data", [0.5, 0.5, 0.5])])
+def test_gaussian_noise_has_the_deviation_asked_for(unit, spread):
+    noise = corrupted(GaussianNoise(0.5, unit=unit)) - MANY
+    for column, scale in zip(noise.T.numpy(), spread, strict=True):
+        assert column.std() == pytest.approx(scale, rel=0.03)
+        assert stats.kstest(column, stats.norm(0, scale).cdf).pvalue > 1e-3
+
+
+def test_noisy_values_are_cut_to_the_limits():
+    x = corrupted(GaussianNoise(3.0, unit="data", clip=(-1.0, 2.0)))
+    assert x.aminmax() == (-1.0, 2.0)
+
+
+def test_masking_hides_the_share_asked_for_and_leaves_the_rest():
+    x = corrupted(Masking(0.3))
+    assert x.isnan().float().mean(0).tolist() == pytest.approx([0.3] * 3, abs=0.02)
+    assert torch.equal(x[~x.isnan()], MANY[~x.isnan()])
+
+
+def test_a_range_of_shares_hides_evenly_between_its_ends_from_row_to_row():
+    shares = corrupted(Masking((0.2, 0.6)), torch.rand(400, 2_000)).isnan().float().mean(1)
+    assert stats.kstest(shares.numpy(), stats.uniform(0.2, 0.4).cdf).pvalue > 1e-3
+
+
+def test_salt_and_pepper_are_the_extremes_of_each_feature_in_equal_shares():
+    x = corrupted(SaltPepper(0.2))
+    low, high = MANY.aminmax(dim=0)
+    assert ((x == MANY) | (x == low) | (x == high)).all()
+    for extreme in (low, high):
+        assert (x == extreme).float().mean(0).tolist() == pytest.approx([0.1] * 3, abs=0.01)
+
+
+def test_swap_takes_values_of_other_rows_and_keeps_the_distribution_of_each_feature():
+    x = corrupted(Swap(0.4))
+    assert (x != MANY).float().mean(0).tolist() == pytest.approx([0.4] * 3, abs=0.02)
+    for swapped, column in zip(x.T, MANY.T, strict=True):
+        assert torch.isin(swapped, column).all()
+        assert stats.ks_2samp(swapped, column).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.role == "corruption"], ids=repr)
+def test_a_corruption_changes_neither_the_rows_it_is_given_nor_their_shape(part):
+    x = torch.rand(6, 2, 3, 4)
+    before = x.clone()
+    assert corrupted(part, x).shape == x.shape
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("corruption", [lambda x: x + 100, nn.Dropout(0.5), GaussianNoise(50.0)])
+def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption):
+    options = {"likelihood": GaussianLikelihood(scale=1.0, scaling="none"), "precision": "float64"}
+    model = estimator(corruption=corruption, **options).fit(X).module_.train()
+    x = torch.from_numpy(X)
+    torch.manual_seed(3)
+    loss = model(x)["bound"]
+    torch.manual_seed(3)
+    rebuilt = model.backbone.decode(model.backbone.encode(model.corruption(x)))[:, 0]
+    torch.testing.assert_close(loss, functional.normal_log_prob(x, rebuilt, torch.zeros(())).sum(1).neg())
+    assert (rebuilt - model.reconstruct(x)).abs().max() > 0.01
+
+
+# Regularizers
+
+
+def step(z, code_norms=None, centre=torch.tanh):
+    return Step(torch.randn(len(z[0]), 2), z, centre, code_norms)
+
+
+def test_l1_is_the_sum_of_absolute_codes_times_the_lengths_of_the_weights_that_read_them():
+    z = torch.tensor([[[1.0, -2.0], [0.0, 3.0]]])
+    assert L1(0.5)(step(z)).tolist() == [1.5, 1.5]
+    assert L1(0.5)(step(z, torch.tensor([2.0, 10.0]))).tolist() == [11.0, 15.0]
+
+
+def test_l2_is_half_the_squared_length_on_the_average_of_draws():
+    z = torch.tensor([[[1.0, -2.0], [0.0, 3.0]], [[1.0, 0.0], [0.0, 0.0]]])
+    assert L2(0.5)(step(z)).tolist() == [0.25 * (5 + 1) / 2, 0.25 * 9 / 2]
+
+
+def test_kl_sparsity_is_the_divergence_of_the_batchs_mean_activities():
+    z = torch.tensor([[[0.1, 0.4], [0.3, 0.6]]])
+    expected = sum(stats.entropy([0.05, 0.95], [activity, 1 - activity]) for activity in (0.2, 0.5))
+    assert KLSparsity(3.0, target=0.05)(step(z)).item() == pytest.approx(3 * expected, rel=1e-5)
+
+
+def test_jacobian_is_weighted_and_differentiates_by_the_encoded_input():
+    events = step(torch.zeros(1, 4, 2), centre=lambda u: u**2)
+    expected = 0.7 * (2 * events.u).square().sum(1)
+    torch.testing.assert_close(Jacobian(0.7, n_probes=None)(events), expected)
+    torch.testing.assert_close(Jacobian(0.7, n_probes=1)(events), expected)  # exact where the Jacobian is diagonal
+
+
+def test_terms_of_the_loss_add_up_also_where_two_are_of_one_class():
+    model = estimator(regularizers=(L1(0.1), L2(0.2), L1(0.3)), max_epochs=1).fit(X)
+    alone = estimator(regularizers=(L1(0.4), L2(0.2)), max_epochs=1).fit(X)
+    for name in ("loss", "bound", "l1", "l2"):
+        assert model.history_[0][name] == pytest.approx(alone.history_[0][name], rel=1e-4)
+    assert model.history_[0]["loss"] == pytest.approx(sum(model.history_[0][name] for name in ("bound", "l1", "l2")))

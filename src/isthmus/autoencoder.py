@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
+from numbers import Real
 from typing import Any, Self, cast
 
 import numpy as np
@@ -195,10 +196,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If a parameter or the data are not usable; the message names which.
         """
+        self._check_parameters()
         seed = seed_of(self.random_state)
         source, condition = self._read_to_fit(X, y)
-        if not 0 <= self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction must be in [0, 1), got {self.validation_fraction!r}")
         rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
         batch_size = choose_batch_size(self.batch_size, len(rows))
         max_epochs = choose_max_epochs(self.max_epochs, len(rows), batch_size)
@@ -227,6 +227,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
             state.keep()
         else:
+            self._check_parameters()
             rows, condition = self._read_to_fit(X, y)
             state = self._start(rows, None, condition, seed_of(self.random_state))
         seed = mix(seed_of(self.random_state), len(state.history))
@@ -244,6 +245,23 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._state = state
         return self
 
+    def _check_parameters(self) -> None:
+        """Check what no part checks for itself."""
+        width, share, callbacks = self.n_components, self.validation_fraction, self.callbacks
+        expectations = {
+            "n_components": (isinstance(width, int | np.integer) and width >= 1, "a positive integer"),
+            "validation_fraction": (isinstance(share, Real) and 0 <= share < 1, "in [0, 1)"),
+            "callbacks": (
+                isinstance(callbacks, tuple | list) and all(map(callable, callbacks)),
+                "a tuple of callables",
+            ),
+            "density": (self.density is None or isinstance(self.density, BaseEstimator), "None or a mixture"),
+            "patience": (self.patience is None or isinstance(self.patience, int), "None or a positive integer"),
+        }
+        for name, (holds, expected) in expectations.items():
+            if not holds:
+                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
+
     def _read_to_fit(self, X: Any, y: Any) -> tuple[Source, Condition | None]:
         source = as_source(X)
         if not self.conditional:
@@ -255,8 +273,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _start(self, rows: Source, valid: Source | None, condition: Condition | None, seed: int) -> TrainState:
         """Survey the training rows and build model and optimizer."""
-        if not isinstance(self.n_components, int | np.integer) or self.n_components < 1:
-            raise ValueError(f"n_components must be a positive integer, got {self.n_components!r}")
         schema, statistics = describe(rows, valid, condition)
         choice = likelihoods.choose(statistics) if self.likelihood == "auto" else self.likelihood
         with seeded(seed):

@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KEY = "isthmus"
 
@@ -37,8 +38,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
-def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
+def write(path: str | os.PathLike[str], tensors: Mapping[str, "Tensor"], document: Mapping[str, Any]) -> None:
     """Write tensors and a document to one file."""
+    from safetensors.torch import save as serialise
+
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     data = serialise(contiguous, metadata={KEY: json.dumps(document, allow_nan=True)})
     with replacing(path) as file:
@@ -46,12 +49,12 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], document:
 
 
 def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the document alone, which takes no time however large the tensors are."""
-    with _opened(path) as file:
+    """Read the document alone, which takes no time however large the tensors are, and no torch."""
+    with _opened(path, "np") as file:
         return _document(path, file)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Read tensors and document.
 
     Raises
@@ -61,16 +64,16 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
     ValueError
         If it is damaged, or not written by isthmus.
     """
-    with _opened(path) as file:
+    with _opened(path, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, _document(path, file)  # noqa: SIM118
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+def _opened(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model file {str(path)!r}")
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework=framework) as file:
             yield file
     except SafetensorError as error:
         raise ValueError(f"{str(path)!r} is damaged or not a model file of isthmus ({error})") from error

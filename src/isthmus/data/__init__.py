@@ -68,6 +68,10 @@ def _(X: Any) -> Source:
 
 
 def _from_array(X: Any) -> Source:
+    X = np.asarray(X)
+    if X.ndim < 2:
+        advice = "Reshape your data: X.reshape(-1, 1) if it is one column, X.reshape(1, -1) if it is one row"
+        raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
     try:
         values = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
     except ValueError as error:
@@ -75,14 +79,13 @@ def _from_array(X: Any) -> Source:
     return Array(as_tensor(values), Schema(values.shape[1:], dtype=values.dtype.name))
 
 
-def _explained(error: ValueError, X: Any) -> ValueError:
+def _explained(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:
     """Name the first text in an array of text, where that is what is wrong."""
-    values = np.asarray(X)
-    if values.ndim < 2 or values.dtype.kind not in "OSU":
+    if values.dtype.kind not in "OSU":
         return error
     for position, value in np.ndenumerate(values):
         if isinstance(value, str | bytes) and not _is_number(value):
-            return ValueError(f"row {position[0]}, column {position[1]} holds text, {value!r}; expected numbers")
+            return ValueError(f"row {position[0]}, column {position[1]} holds text, {str(value)!r}; expected numbers")
     return error if values.dtype.kind == "O" else ValueError(f"the array holds text ({values.dtype}), expected numbers")
 
 

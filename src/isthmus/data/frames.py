@@ -41,13 +41,18 @@ def read_frame(X: Any) -> Array:
 def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, extra: tuple[str, ...] = ()) -> Any:
     """Make a data frame of the schema's library out of rows (n, n_columns).
 
-    ``extra`` names columns beyond those of the schema.
+    ``extra`` names columns beyond those of the schema, with underscores where a column has such a name already.
     """
+    extra = tuple(_unused(name, schema.names) for name in extra)
     columns = dict(zip([*schema.names, *extra], np.asarray(values).T, strict=True))
     frame = nw.from_dict({name: column.copy() for name, column in columns.items()}, backend=schema.container)  # type: ignore[arg-type]
     if index is not None:
         frame = nw.maybe_set_index(frame, index=index)
     return frame.to_native()
+
+
+def _unused(name: str, names: list[str]) -> str:
+    return _unused(f"{name}_", names) if name in names else name
 
 
 def _not_numbers(frame: Any, name: str, dtype: Any) -> str:

@@ -1,6 +1,7 @@
 """Optimizers by name."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from torch import nn, optim
@@ -24,10 +25,10 @@ def make_optimizer(
     choice : {"adamw", "adam", "sgd"} or callable
         "sgd" has Nesterov momentum 0.9. A callable gets the groups of parameters and ``lr``.
     """
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be > 0, got {learning_rate!r}")
-    if not weight_decay >= 0:
-        raise ValueError(f"weight_decay must be >= 0, got {weight_decay!r}")
+    if not isinstance(learning_rate, Real) or not learning_rate > 0:
+        raise ValueError(f"learning_rate must be a number > 0, got {learning_rate!r}")
+    if not isinstance(weight_decay, Real) or not weight_decay >= 0:
+        raise ValueError(f"weight_decay must be a number >= 0, got {weight_decay!r}")
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
@@ -40,4 +41,4 @@ def make_optimizer(
         raise ValueError(f"optimizer must be one of {known}, got {choice!r}{did_you_mean(str(choice), known)}")
     kind, options = OPTIMIZERS[choice]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return kind(groups, lr=learning_rate, fused=fused, **options)  # type: ignore[call-arg]
+    return kind(groups, lr=learning_rate, fused=fused, **options)

@@ -1,0 +1,376 @@
+"""Training: what the loop promises, on a model with one weight where its steps can be foretold, and on real nets."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn, optim
+
+from isthmus import Autoencoder
+from isthmus.backbones import MLP
+from isthmus.bottlenecks import Gaussian
+from isthmus.corruptions import GaussianNoise
+from isthmus.data import Array, arrays, as_source
+from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.regularizers import L2
+from isthmus.schema import Schema
+from isthmus.training import TrainState, choose_batch_size, choose_max_epochs, make_optimizer, train
+from isthmus.training.loop import evaluate
+from isthmus.training.schedules import one_cycle
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 5)) + 0.1 * RNG.normal(size=(120, 5))
+
+
+def small(**options):
+    options = {"backbone": MLP((8,)), "max_epochs": 3, "batch_size": 32, "random_state": 0, **options}
+    return Autoencoder(2, **options)
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.module_.state_dict().items()}
+
+
+def equal(some, others):
+    return all(torch.equal(value, others[name]) for name, value in some.items())
+
+
+class OneWeight(nn.Module):
+    """Learns the mean of its rows; what it says of validation rows is read off a list."""
+
+    def __init__(self, bounds=()):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, 1))
+        self.bounds = iter(bounds)
+
+    def forward(self, x, y=None, progress=None):
+        if self.training:
+            return {"bound": (x - self.weight).square().sum(-1)}
+        return {"bound": x.new_full((len(x),), next(self.bounds))}
+
+
+def run(bounds=None, *, rows=None, callbacks=(), **options):
+    """Train one weight on rows of ones; return the state and the weight after every epoch."""
+    model, seen = OneWeight(bounds or ()), []
+    rows = Array(torch.ones(6, 1) if rows is None else rows, Schema((1,)))
+    state = TrainState(model, optim.SGD(model.parameters()))
+    defaults = {"max_epochs": 10, "learning_rate": 0.01, "schedule": "constant", "batch_size": 6}
+    callbacks = (lambda state: seen.append(model.weight.item()), *callbacks)
+    train(state, rows, None if bounds is None else rows, callbacks=callbacks, **{**defaults, **options})
+    return state, seen
+
+
+# Falling, stopping, restoring
+
+
+def test_the_loss_falls_and_every_epoch_has_a_row():
+    history = small(regularizers=L2(0.1), max_epochs=20, learning_rate=0.02).fit(X).history_
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    assert [row["epoch"] for row in history] == list(range(1, 21))
+    for row in history:
+        assert list(row) == ["epoch", "loss", "bound", "l2", "learning_rate", "valid_bound", "seconds"]
+        assert row["loss"] == pytest.approx(row["bound"] + row["l2"], rel=1e-5)
+
+
+def test_without_validation_rows_or_regularizers_the_history_has_no_columns_for_them():
+    columns = ["epoch", "loss", "bound", "learning_rate", "seconds"]
+    assert list(small(validation_fraction=0).fit(X).history_[0]) == columns
+    assert list(small().fit(X[:40]).history_[0]) == columns  # a tenth would be fewer than 5 rows
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_rows_whatever_the_batches():
+    rows = torch.arange(7.0)[:, None]
+    state, _ = run(rows=rows, batch_size=3, learning_rate=1e-12, max_epochs=1)
+    assert state.row["loss"] == pytest.approx(rows.square().mean().item())
+
+
+def test_training_stops_after_patience_epochs_and_restores_a_copy_of_the_best_weights():
+    state, seen = run([5, 4, 3, 4, 3.5, 3, 9, 9], patience=3)
+    assert len(state.history) == len(seen) == 6
+    assert len(set(seen)) == 6
+    assert state.model.weight.item() == seen[2]
+    assert state.best_bound == 3
+    state.model.weight.data.fill_(7.0)
+    assert state.best["weight"].item() == pytest.approx(seen[2])
+
+
+def test_a_better_epoch_starts_the_count_again():
+    assert len(run([5, 6, 4, 5, 3, 4, 4], patience=2)[1]) == 7
+
+
+def test_without_patience_training_never_stops_early_and_still_restores_the_best():
+    state, seen = run([1, *[2] * 9], patience=None)
+    assert len(seen) == 10
+    assert state.model.weight.item() == seen[0]
+
+
+def test_patience_is_counted_only_once_the_learning_rate_falls():
+    assert len(run([1, *[2] * 9], patience=2, schedule="one_cycle")[1]) == 5  # three of ten epochs warm up
+
+
+def test_without_validation_rows_the_last_weights_stay():
+    state, seen = run(patience=1)
+    assert len(seen) == 10
+    assert state.model.weight.item() == seen[-1]
+
+
+def test_a_fit_with_noisy_validation_keeps_the_weights_of_its_best_epoch():
+    kept = []
+    options = {"schedule": "constant", "learning_rate": 0.1, "max_epochs": 12, "patience": None}
+    model = small(callbacks=(lambda state: kept.append([p.clone() for p in state.model.parameters()]),), **options).fit(
+        X
+    )
+    best = int(np.argmin([row["valid_bound"] for row in model.history_]))
+    assert best < 11
+    for now, then, last in zip(model.module_.parameters(), kept[best], kept[-1], strict=True):
+        assert torch.equal(now, then)
+        assert not torch.equal(now, last)
+
+
+@pytest.mark.parametrize("patience", [0, -1, "ten"])
+def test_a_senseless_patience_is_refused(patience):
+    with pytest.raises(ValueError, match=f"patience must be .*{patience}"):
+        small(patience=patience).fit(X)
+
+
+# Callbacks
+
+
+def test_callbacks_are_called_once_an_epoch_and_all_of_them_also_after_one_that_stops():
+    calls = []
+    stop = [lambda state: len(state.history) == 2, lambda state: calls.append(state.row["epoch"])]
+    _, seen = run(callbacks=stop)
+    assert calls == [1, 2]
+    assert len(seen) == 2
+
+
+# Losses that are not numbers
+
+
+def test_a_loss_that_is_no_number_at_once_is_an_error_that_names_the_learning_rate():
+    with pytest.raises(ValueError, match=r"loss became (nan|inf) in epoch 1; lower learning_rate \(now 1e\+20\)"):
+        small(learning_rate=1e20).fit(X)
+
+
+def test_a_validation_bound_that_is_no_number_brings_the_best_weights_back_with_a_warning():
+    with pytest.warns(ConvergenceWarning, match="became nan in epoch 3; the last good weights are kept"):
+        state, seen = run([3, 2, math.nan])
+    assert len(state.history) == 3
+    assert state.model.weight.item() == seen[1]
+
+
+def test_a_loss_that_overflows_later_leaves_weights_with_a_finite_loss():
+    # One batch an epoch: the step after a finite loss is the one that breaks the weight.
+    with pytest.warns(ConvergenceWarning, match="became inf in epoch 2; the last good weights are kept"):
+        state, _ = run(learning_rate=1e25)
+    assert torch.isfinite(state.model.train()(torch.ones(1, 1))["bound"]).all()
+
+
+# Seeds
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    first, again, other = [weights(small(bottleneck="gaussian", random_state=seed).fit(X)) for seed in (1, 1, 2)]
+    assert equal(first, again)
+    assert not equal(first, other)
+
+
+def test_a_random_state_object_is_as_good_as_a_seed():
+    first, again = [weights(small(random_state=np.random.RandomState(3)).fit(X)) for _ in range(2)]
+    assert equal(first, again)
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_global_generators_and_the_default_dtype_are_left_as_they_were(random_state):
+    numpy_state, torch_state = np.random.get_state(), torch.get_rng_state()
+    options = {"bottleneck": "gaussian", "corruption": "masking", "precision": "float64", "random_state": random_state}
+    model = small(**options).fit(X).partial_fit(X)
+    model.transform(X)
+    model.reconstruct(X)
+    model.sample(3)
+    model.score_samples(X, n_draws=2)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert all(np.array_equal(now, then) for now, then in zip(np.random.get_state(), numpy_state, strict=True))
+    assert torch.get_default_dtype() is torch.float32
+
+
+def test_validation_takes_the_same_draws_every_epoch():
+    options = {"bottleneck": "gaussian", "corruption": GaussianNoise(1.0), "learning_rate": 1e-12}
+    model = small(**options).fit(X)
+    bounds = [row["valid_bound"] for row in model.history_]
+    assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
+    assert np.ptp([row["bound"] for row in model.history_]) > 1e-3
+    source = as_source(X)
+    assert evaluate(model.module_, source, 32) == evaluate(model.module_, source, 32)
+
+
+def test_validation_weighs_the_code_as_at_the_end_of_the_training():
+    full, warming = [
+        small(bottleneck=Gaussian(beta=5.0, warmup=warmup), learning_rate=1e-12).fit(X).history_[0] for warmup in (0, 1)
+    ]
+    assert warming["valid_bound"] == pytest.approx(full["valid_bound"])
+    assert warming["bound"] < full["bound"]
+
+
+# Batches
+
+
+def gathered(source, size, seed):
+    return [batch.x.flatten().tolist() for batch in source.batches(size, seed)]
+
+
+@pytest.mark.parametrize("size", [1, 4, 7, 100])
+@pytest.mark.parametrize("block", [1, 40, 2**23])
+def test_batches_hold_every_row_once_in_an_order_that_the_seed_alone_decides(monkeypatch, size, block):
+    source, _ = as_source(np.arange(29.0)[:, None]).split(5, seed=1)
+    expected = gathered(source, size, 3)
+    monkeypatch.setattr(arrays, "BLOCK", block)
+    assert gathered(source, size, 3) == expected
+    assert sorted(sum(expected, [])) == sorted(sum(gathered(source, size, None), []))
+    assert len(set(sum(expected, []))) == 24
+    assert sum(gathered(source, 5, 3), []) == sum(expected, [])
+    assert gathered(source, 100, 3) != gathered(source, 100, 4)
+
+
+def test_without_a_seed_rows_come_in_their_order():
+    assert gathered(as_source(np.arange(5.0)[:, None]), 2, None) == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(("n_rows", "sizes"), [(9, [4, 5]), (10, [4, 4, 2]), (8, [4, 4]), (1, [1])])
+def test_a_last_batch_of_one_row_joins_the_one_before(n_rows, sizes):
+    assert [len(batch) for batch in gathered(as_source(np.arange(n_rows)[:, None]), 4, 0)] == sizes
+
+
+def test_rows_set_aside_and_rows_kept_are_all_rows():
+    kept, aside = as_source(np.arange(20.0)[:, None]).split(6, seed=0)
+    assert (len(kept), len(aside)) == (14, 6)
+    assert sorted(sum(gathered(kept, 20, None) + gathered(aside, 20, None), [])) == list(range(20))
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 31, 257])
+@pytest.mark.parametrize("batch_size", ["auto", 2, 16])
+def test_batch_normalisation_works_with_any_number_of_rows(n_rows, batch_size):
+    rows = np.resize(X, (n_rows, 5))
+    model = small(backbone=MLP((8,), norm="batch"), batch_size=batch_size, max_epochs=1).fit(rows)
+    assert np.isfinite(model.reconstruct(rows)).all()
+
+
+def test_one_row_is_too_few():
+    with pytest.raises(ValueError, match="n_samples=1: fit needs at least 2 rows"):
+        small().fit(X[:1])
+
+
+@pytest.mark.parametrize("n_rows", [2, 100, 1_500, 60_000, 1_000_000, 50_000_000])
+def test_automatic_sizes_make_a_few_thousand_steps_where_the_rows_allow(n_rows):
+    batch_size = choose_batch_size("auto", n_rows)
+    steps = choose_max_epochs("auto", n_rows, batch_size) * math.ceil(n_rows / batch_size)
+    assert batch_size in {16, 32, 64, 128, 256, 512, 1024, 2048, 4096}
+    assert 500 <= steps <= (6_000 if n_rows <= 1_000_000 else 40_000)
+
+
+@pytest.mark.parametrize("choose", [choose_batch_size, lambda size, n_rows: choose_max_epochs(size, n_rows, 16)])
+def test_sizes_are_positive_integers_of_any_kind(choose):
+    assert choose(7, 100) == choose(np.int64(7), 100) == 7
+    for size in (0, 2.5, "many", None):
+        with pytest.raises(ValueError, match=f'must be "auto" or a positive integer, got .*{size}'):
+            choose(size, 100)
+
+
+# Optimizers and schedules
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", optim.RMSprop])
+def test_every_optimizer_lowers_the_loss_on_every_schedule(optimizer, schedule):
+    options = {"likelihood": GaussianLikelihood(scale=1.0), "learning_rate": 0.005, "max_epochs": 10}
+    history = small(optimizer=optimizer, schedule=schedule, **options).fit(X).history_
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+
+
+def test_gradient_descent_with_learned_scales_lowers_the_loss_at_the_default_learning_rate():
+    digits = load_digits().data[:300]
+    history = Autoencoder(4, optimizer="sgd", max_epochs=8, random_state=0).fit(digits).history_
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+@pytest.mark.parametrize("role", ["optimizer", "schedule"])
+def test_an_unknown_optimizer_or_schedule_is_an_error_that_suggests_the_nearest(role):
+    near = {"optimizer": "adamw", "schedule": "constant"}[role]
+    with pytest.raises(ValueError, match=f"{role} must be one of .*got '{near}x'; did you mean '{near}'"):
+        small(**{role: near + "x"}).fit(X)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", optim.AdamW), ("adam", optim.Adam), ("sgd", optim.SGD)])
+def test_weights_decay_and_biases_and_scales_do_not(name, kind):
+    model = small(likelihood="gaussian").fit(X).module_
+    optimizer = make_optimizer(name, model, 0.1, 0.5)
+    assert type(optimizer) is kind
+    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert {(p.ndim > 1, decays[id(p)]) for p in model.parameters()} == {(True, 0.5), (False, 0.0)}
+    assert {name.rsplit(".")[-1] for name, p in model.named_parameters() if not decays[id(p)]} == {"bias", "raw"}
+    assert len(decays) == len(list(model.parameters()))
+
+
+def test_one_cycle_rises_to_the_learning_rate_and_falls_to_next_to_nothing():
+    progress = np.linspace(0, 1, 1001)
+    factors = np.array([one_cycle(p) for p in progress])
+    assert factors[[0, 300, 1000]] == pytest.approx([0.04, 1.0, 0.001])
+    assert (np.diff(factors[:301]) > 0).all()
+    assert (np.diff(factors[300:]) < 0).all()
+    assert np.abs(np.diff(factors)).max() < 0.01
+    row = small(max_epochs=10, learning_rate=0.5).fit(X).history_[4]
+    assert row["learning_rate"] == pytest.approx(0.5 * one_cycle(5 / 10 - 1 / 40))  # of its last of 4 steps
+
+
+def test_a_constant_schedule_is_constant():
+    assert {row["learning_rate"] for row in small(schedule="constant", learning_rate=0.3).fit(X).history_} == {0.3}
+
+
+# The estimator around the loop
+
+
+def test_partial_fit_goes_on_from_call_to_call_and_keeps_what_the_first_saw():
+    model = small(learning_rate=0.01, validation_fraction=0).partial_fit(X)
+    schema, spread = model.schema_, model.module_.likelihood.scatter.unit.spread.clone()
+    for _ in range(14):
+        model.partial_fit(X)
+    assert [row["epoch"] for row in model.history_] == list(range(1, 16))
+    assert model.history_[-1]["loss"] < 0.9 * model.history_[0]["loss"]
+    model.partial_fit(3 * X + 100)
+    assert model.schema_ == schema
+    assert torch.equal(model.module_.likelihood.scatter.unit.spread, spread)
+    with pytest.raises(ValueError, match="has 4 features, but .* is expecting 5"):
+        model.partial_fit(X[:, :4])
+
+
+def test_partial_fit_goes_on_where_fit_stopped():
+    model = small(max_epochs=30, learning_rate=0.02).fit(X)
+    model.set_params(learning_rate=1e-3).partial_fit(X)
+    assert len(model.history_) == 31
+    assert model.history_[30]["loss"] < 0.8 * model.history_[0]["loss"]
+
+
+def test_a_conditional_model_asks_for_labels():
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        small(conditional=True).fit(X)
+
+
+def test_fit_leaves_the_parameters_and_parts_it_was_given_as_they_were():
+    parts = {"backbone": MLP((8,)), "bottleneck": Gaussian(), "corruption": GaussianNoise(), "regularizers": (L2(),)}
+    model = small(**parts)
+    before = model.get_params()
+    model.fit(X).partial_fit(X)
+    assert model.get_params() == before
+    for part in (parts["backbone"], parts["bottleneck"], parts["corruption"], *parts["regularizers"]):
+        assert not part.state_dict()
+        assert not any(part is module for module in model.module_.modules())
+
+
+def test_lower_precision_in_training_leaves_results_in_float32():
+    model = small(precision="bfloat16", max_epochs=10, learning_rate=0.02).fit(X)
+    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+    assert model.transform(X).dtype == np.float32
+    np.testing.assert_allclose(model.transform(X)[:1], model.transform(X[:1]), rtol=1e-5, atol=1e-6)
