@@ -16,10 +16,10 @@ from torch import Tensor
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.frames import to_frame
-from isthmus.data.survey import describe
+from isthmus.data.survey import check_source, describe
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
-from isthmus.part import resolve
+from isthmus.part import Part, resolve
 from isthmus.randomness import N_SEEDS, mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
@@ -224,6 +224,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling."""
         if "module_" in vars(self):
             rows = self._read(X, y)
+            check_source(rows, self.schema_, missing_allowed=self.module_.flags)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
             state.keep()
         else:
@@ -247,7 +248,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _check_parameters(self) -> None:
         """Check what no part checks for itself."""
-        width, share, callbacks = self.n_components, self.validation_fraction, self.callbacks
+        width, share = self.n_components, self.validation_fraction
+        callbacks, patience = self.callbacks, self.patience
         expectations = {
             "n_components": (isinstance(width, int | np.integer) and width >= 1, "a positive integer"),
             "validation_fraction": (isinstance(share, Real) and 0 <= share < 1, "in [0, 1)"),
@@ -256,7 +258,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 "a tuple of callables",
             ),
             "density": (self.density is None or isinstance(self.density, BaseEstimator), "None or a mixture"),
-            "patience": (self.patience is None or isinstance(self.patience, int), "None or a positive integer"),
+            "patience": (
+                patience is None or (isinstance(patience, int) and patience >= 1),
+                "None or a positive integer",
+            ),
         }
         for name, (holds, expected) in expectations.items():
             if not holds:
@@ -291,10 +296,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             resolve(self.bottleneck, bottlenecks, bottlenecks.Bottleneck),
             resolve(likelihood, likelihoods, likelihoods.Likelihood),
             [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
-            None if self.corruption is None else resolve(self.corruption, corruptions, corruptions.Corrupts),
+            self._resolve_corruption(),
         )
         # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
         return model.double() if check_precision(self.precision) is torch.float64 else model
+
+    def _resolve_corruption(self) -> Any:
+        """Any callable will do, but for a part of another kind."""
+        if self.corruption is None:
+            return None
+        kind = corruptions.Corruption if isinstance(self.corruption, Part) else Callable
+        return resolve(self.corruption, corruptions, kind)
 
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
         return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
@@ -306,7 +318,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with torch.inference_mode():
             model.settle(some.x.to(model.device), None if some.y is None else some.y.to(model.device))
         density = None if self.density is None else clone(self.density).fit(run(model, model.encode, rows)[0])
-        validate_data(self, X, skip_check_array=True, reset=True)
+        self._check_names(X, reset=True)
+        self.n_features_in_ = model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
         self._n_features_out, self._state = self.n_components, None
@@ -327,7 +340,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         ndarray of shape (n_samples, n_components), or two of them
         """
-        mean, deviation = self._run(self.module_.encode, self._read(X))
+        source = self._read(X)
+        mean, deviation = self._run(self.module_.encode, source)
         return (mean, deviation) if return_std else mean
 
     def inverse_transform(self, Z: Any, y: Any = None) -> Any:
@@ -363,9 +377,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n must be a positive integer, got {n!r}")
+        if not isinstance(temperature, Real) or not temperature >= 0:
+            raise ValueError(f"temperature must be a number >= 0, got {temperature!r}")
         seed = self._seed(random_state)
-        if self.schema_.condition is not None:
-            y = self.schema_.condition.draw(n, np.random.default_rng(seed)) if y is None else np.broadcast_to(y, n)
+        if self.schema_.condition is not None and y is None:
+            y = self.schema_.condition.draw(n, np.random.default_rng(seed))
+        elif y is not None:
+            y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
         with seeded(seed, self.module_.device):
             return self._decode(self._draw_codes(n, temperature), y, partial(self.module_.sample, noise=noise))
 
@@ -388,8 +406,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         ndarray of shape (n_samples,), float64
         """
+        if not isinstance(n_draws, int | np.integer) or n_draws < 0:
+            raise ValueError(f"n_draws must be 0 or a positive integer, got {n_draws!r}")
         source = self._read(X, y)
-        if not n_draws:
+        if n_draws == 0:
             return self._run(self.module_.score, source)[0].astype(np.float64)
         limit = rows_at_once(self.module_)
         with seeded(self._seed(random_state), self.module_.device):
@@ -430,11 +450,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Make a source of new rows and hold it against what fit saw."""
         check_is_fitted(self)
         source = as_source(X)
-        validate_data(self, X, skip_check_array=True, reset=False)
+        self._check_names(X, reset=False)
         if source.schema.shape != self.schema_.shape:
             raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {self.schema_.shape}")
         condition = self.schema_.condition
         return source if y is None or condition is None else with_labels(source, condition, y)
+
+    def _check_names(self, X: Any, reset: bool) -> None:
+        """Keep number and names of the columns, or hold them against those of fit. A source has a schema instead."""
+        if not isinstance(X, Source):
+            validate_data(self, X, skip_check_array=True, reset=reset)
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)

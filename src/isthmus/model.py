@@ -141,11 +141,12 @@ class Model(nn.Module):
         return self.bottleneck.posterior(self.backbone.encode(self.look(self.read(x))))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Codes (n, n_components) to the expected values; without a label, to their mean over all labels."""
+        """Codes (n, n_components) to raw expected values; without a label, to their mean over all labels."""
         if y is not None or not self.condition_width:
-            return self.likelihood.mean(self.backbone.decode(z, y))
+            return self.write(self.likelihood.mean(self.backbone.decode(z, y)))
         weights = self.log_frequencies.exp().expand(len(z), -1)
-        return self._mix(weights, [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))])
+        means = [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))]
+        return self.write(self._mix(weights, means))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values. Without a label, labels weigh as they explain the row."""
@@ -153,7 +154,7 @@ class Model(nn.Module):
         h = self.backbone.encode(self.look(read))
         z = self.bottleneck.posterior(h)[0]
         if y is not None or not self.condition_width:
-            return self.write(self.decode(z, y))
+            return self.decode(z, y)
         thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
         weights = self._responsibilities([self._log_prob(theta, read) for theta in thetas])
         return self.write(self._mix(weights, [self.likelihood.mean(theta) for theta in thetas]))

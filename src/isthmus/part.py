@@ -50,13 +50,12 @@ def resolve(choice: Any, package: ModuleType, kind: Any = Part) -> Any:
     TypeError
         If it is neither a string nor of the kind.
     """
-    if isinstance(choice, kind):
+    role = package.__name__.rsplit(".", 1)[-1].removesuffix("s")
+    if isinstance(choice, kind) and not isinstance(choice, type):
         return clone(choice, safe=False)
     if not isinstance(choice, str):
-        name = kind.__name__
-        raise TypeError(f"{name.lower()} must be a {name} or the name of one, got {choice!r}")
+        raise TypeError(f"{role} must be a {kind.__name__} or the name of one, got {choice!r}")
     names = {snake_case(name): name for name in package.__all__}
     if choice not in names:
-        role = package.__name__.rsplit(".", 1)[-1].removesuffix("s")
         raise ValueError(f"{role} must be one of {sorted(names)}, got {choice!r}{did_you_mean(choice, names)}")
     return getattr(package, names[choice])()

@@ -1,7 +1,6 @@
 """Corruptions: what the encoder sees instead of the data while it learns."""
 
 from isthmus.corruptions.base import Corruption as Corruption
-from isthmus.corruptions.base import Corrupts as Corrupts
 from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.corruptions.masking import Masking
 from isthmus.corruptions.salt_pepper import SaltPepper

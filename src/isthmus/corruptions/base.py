@@ -1,21 +1,12 @@
 """The contract of a corruption."""
 
 from abc import abstractmethod
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 from torch import Tensor
 
 from isthmus.part import Part
 from isthmus.statistics import Statistics
-
-
-@runtime_checkable
-class Corrupts(Protocol):
-    """Any callable that spoils values."""
-
-    def __call__(self, x: Tensor, /) -> Tensor:
-        """Return a spoiled copy of values (n, *shape)."""
-        ...
 
 
 class Corruption(Part):

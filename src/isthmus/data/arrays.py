@@ -15,7 +15,7 @@ from isthmus.schema import Schema
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
 # shuffled copy of everything would double the memory.
 BLOCK = 2**23
-WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.float64, "longdouble": np.float64}
+WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.float64, np.dtype(np.longdouble).name: np.float64}
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ class Array(Source):
 
 def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:
     """Share memory with an array where torch has its dtype; widen it where not."""
+    if values.dtype.kind not in "biuf":
+        kind = {"M": "dates", "m": "durations"}.get(values.dtype.kind, "objects")
+        raise ValueError(f"the array holds {kind} ({values.dtype}), expected numbers")
     values = np.ascontiguousarray(
         values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False)
     )

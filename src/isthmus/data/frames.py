@@ -31,7 +31,9 @@ def read_frame(X: Any) -> Array:
     # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
     narrow = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
     width = nw.Float32 if set(frame.schema.values()) <= narrow else nw.Float64
-    values = frame.select(nw.all().cast(width)).to_numpy() if fields else np.empty((len(frame), 0))
+    # Column by column: as a whole, nulls of nullable dtypes would come out as objects.
+    columns = [frame.get_column(name).cast(width).to_numpy() for name in frame.columns]
+    values = np.column_stack(columns) if fields else np.empty((len(frame), 0))
     backend = frame.implementation.value
     schema = Schema((len(fields),), dtype=str(values.dtype), fields=tuple(fields), container=backend)
     index = nw.maybe_get_index(frame)
@@ -45,10 +47,11 @@ def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, ex
     """
     extra = tuple(_unused(name, schema.names) for name in extra)
     columns = dict(zip([*schema.names, *extra], np.asarray(values).T, strict=True))
-    frame = nw.from_dict({name: column.copy() for name, column in columns.items()}, backend=schema.container)  # type: ignore[arg-type]
+    copies = {name: column.copy() for name, column in columns.items()}
+    frame = nw.from_dict(copies, backend=schema.container).to_native()  # type: ignore[arg-type]
     if index is not None:
-        frame = nw.maybe_set_index(frame, index=index)
-    return frame.to_native()
+        frame.index = index
+    return frame
 
 
 def _unused(name: str, names: list[str]) -> str:
@@ -56,6 +59,6 @@ def _unused(name: str, names: list[str]) -> str:
 
 
 def _not_numbers(frame: Any, name: str, dtype: Any) -> str:
-    present = frame[name].drop_nulls()
+    present = frame.get_column(name).drop_nulls()
     example = f", such as {present[0]!r}" if len(present) else ""
     return f"column {name!r} holds {dtype}{example}, expected numbers; leave it out or turn it into numbers"

@@ -50,6 +50,12 @@ def check_values(x: Tensor, schema: Schema, missing_allowed: bool) -> None:
         )
 
 
+def check_source(source: Source, schema: Schema, missing_allowed: bool) -> None:
+    """Raise ``ValueError`` as ``check_values`` does, for all rows of a source."""
+    for batch in source.batches(max(1, CHUNK // max(1, torch.Size(schema.shape).numel()))):
+        check_values(batch.x, schema, missing_allowed)
+
+
 def describe(rows: Source, others: Source | None, condition: Condition | None) -> tuple[Schema, Statistics]:
     """Learn from training rows what a sample looks like and how its values are distributed.
 

@@ -18,6 +18,7 @@ from isthmus.training.schedules import resolve_schedule
 
 Row = dict[str, float]
 VALIDATION_SEED = 0
+EVALUATION_SIZE = 2048
 
 
 @dataclass
@@ -105,7 +106,7 @@ def train(
                 **_train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates),
             }
         if valid is not None:
-            row["valid_bound"] = evaluate(state.model, valid, batch_size)
+            row["valid_bound"] = evaluate(state.model, valid)
         row["seconds"] = time.perf_counter() - started
         state.history.append(row)
         bound = row.get("valid_bound", row["loss"])
@@ -124,13 +125,13 @@ def train(
     state.model.eval()
 
 
-def evaluate(model: nn.Module, source: Source, batch_size: int) -> float:
+def evaluate(model: nn.Module, source: Source) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
     bounds = []
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y in source.batches(batch_size):
+        for x, y in source.batches(EVALUATION_SIZE):
             bounds.append(model(x.to(device), None if y is None else y.to(device))["bound"])
         return float(torch.cat(bounds).double().mean())
 
