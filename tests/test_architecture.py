@@ -22,10 +22,10 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 LAYERS = [
     {"functional", "part", "schema", "statistics", "randomness", "storage"},
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions"},
-    {"model", "data"},
+    {"model", "data", "configuration"},
     {"training", "inference"},
     {"autoencoder"},
-    {"zoo", "plots", "configuration", "baselines"},
+    {"zoo", "plots", "baselines"},
     {"persistence"},
     {"demo"},
     {"cli"},
@@ -51,7 +51,7 @@ def imports(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("isthmus."))
         elif isinstance(node, ast.ImportFrom) and node.module == "isthmus":
-            yield from (alias.name for alias in node.names)
+            yield from (isthmus._HOME.get(alias.name, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("isthmus."):
             yield node.module.split(".")[1]
 

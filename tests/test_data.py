@@ -307,6 +307,12 @@ def test_the_survey_reads_in_chunks_what_numpy_reads_at_once(monkeypatch, holes)
     np.testing.assert_allclose(statistics.deviation, np.nanstd(holes, 0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-25, 1e25])
+def test_units_far_from_one_neither_vanish_nor_overflow(unit, blobs):
+    statistics = survey(as_source(blobs * np.float32(unit)))
+    np.testing.assert_allclose(statistics.deviation, blobs.std(0) * unit, rtol=1e-4)
+
+
 def test_zeros_and_ones_are_recognised_also_with_holes():
     binary = (WHOLE > 90).astype(float)
     binary[3, 3] = np.nan

@@ -79,6 +79,11 @@ def test_a_wide_net_takes_fewer_rows_at_once(rows):
     assert inference.rows_at_once(wide) < inference.rows_at_once(narrow) <= 2**16
 
 
+def test_labels_that_scores_average_over_are_counted_as_rows(rows):
+    model = small("conditional_vae").fit(rows, np.arange(len(rows)) % 50).module_
+    assert inference.rows_at_once(model) * 50 * model.width <= inference.SIZE
+
+
 def test_a_read_only_memory_map_is_not_copied(tmp_path, rows):
     rows.tofile(tmp_path / "rows")
     mapped = np.memmap(tmp_path / "rows", np.float32, "r", shape=rows.shape)

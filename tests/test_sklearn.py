@@ -19,7 +19,7 @@ from isthmus.configuration import PACKAGES
 
 # Name of a check to the reason why it cannot hold. At most three.
 EXPECTED_FAILURES: dict[str, str] = {}
-VARIANTS = [small(name, precision="float64") for name in zoo.__all__]
+VARIANTS = [small(name, precision="float64", batch_size=128) for name in zoo.__all__]
 
 
 @parametrize_with_checks(VARIANTS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
@@ -102,6 +102,15 @@ def test_nested_set_params_reaches_the_next_fit_and_not_the_fitted_model(blobs):
     model.fit(blobs)
     assert model.module_.bottleneck.beta == 7.0
     assert model.module_.backbone.hidden == (3,)
+
+
+def test_numbers_of_numpy_are_as_good_as_plain_ones(blobs):
+    """Searches draw them."""
+    count, share = np.int64, np.float64
+    model = small(
+        "vae", count(2), batch_size=count(50), max_epochs=count(1), patience=count(3), learning_rate=share(0.01)
+    )
+    assert model.fit(blobs).transform(blobs).shape == (len(blobs), 2)
 
 
 def test_deep_parameters_name_those_of_the_parts():

@@ -204,7 +204,7 @@ def test_validation_takes_the_same_draws_every_epoch():
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
     assert np.ptp([row["bound"] for row in model.history_]) > 1e-3
     source = as_source(X)
-    assert evaluate(model.module_, source, 32) == evaluate(model.module_, source, 32)
+    assert evaluate(model.module_, source) == evaluate(model.module_, source)
 
 
 def test_validation_weighs_the_code_as_at_the_end_of_the_training():

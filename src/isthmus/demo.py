@@ -1,13 +1,15 @@
 """The main job on real data, in half a minute: ``make demo``, or ``python -m isthmus.demo [folder]``.
 
-Two sets that scikit-learn brings along: handwritten digits are made short and rebuilt, and a model of benign tumours finds
-the malignant ones (Breast Cancer Wisconsin, Diagnostic: Wolberg, Mangasarian, Street and Street, 1995, CC BY 4.0).
+Two sets that scikit-learn brings along: handwritten digits are made short and rebuilt, and a model that knows benign
+tumours only finds the malignant ones. Both are CC BY 4.0 at the UCI repository: Optical Recognition of Handwritten
+Digits (Alpaydin and Kaynak, 1998) and Breast Cancer Wisconsin, Diagnostic (Wolberg, Mangasarian, Street, Street, 1995).
 """
 
 import argparse
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
 from rich.console import Console
@@ -28,6 +30,18 @@ Values = np.ndarray[Any, Any]
 Figures = dict[str, float]
 
 N_COMPONENTS = 8
+FILES = {
+    "digits.csv": "the images, a row each",
+    "digits.safetensors": "the model of them",
+    "digits-codes.csv": "their codes",
+    "digits-rebuilt.npy": "the images rebuilt from the codes",
+    "digits.png": "ten held-out images above their reconstructions",
+    "digits-map.png": "map of the codes",
+    "tumours.csv": "the measurements and the diagnosis",
+    "tumours.safetensors": "the model of benign tumours",
+    "tumour-scores.csv": "scores of tumours that the model did not see, the oddest first",
+    "tumour-scores.png": "histogram of these scores",
+}
 
 
 def main() -> None:
@@ -37,56 +51,57 @@ def main() -> None:
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
-    console.print(f"Digits: 1,797 images of 64 pixels, made {N_COMPONENTS} numbers each")
+    console.print(f"Digits: 1,797 images of 64 pixels, {N_COMPONENTS} numbers each")
     errors = demonstrate_digits(folder)
-    console.print("Tumours: 30 measurements each; the model sees benign ones only")
+    console.print("Tumours: 569 of 30 measurements; the model learns from benign ones alone")
     areas = demonstrate_tumours(folder)
-    console.print(table_of("digits, held out", "mean squared error", errors))
-    console.print(table_of("tumours, malignant found", "area under the ROC curve", areas))
-    console.print(f"wrote to {folder}:", *sorted(path.name for path in folder.iterdir()), sep="\n  ", highlight=False)
+    console.print(table_of("held-out digits", "mean squared error", errors))
+    console.print(table_of("benign or malignant?", "area under the ROC curve", areas))
+    console.print(list_of_files(folder))
 
 
 def demonstrate_digits(folder: Path) -> Figures:
-    """Fit digits, write model, codes, reconstructions and pictures, and return errors on held-out rows."""
+    """Fit digits, write data, model, codes and pictures, and return errors on held-out rows."""
     digits = load_digits()
-    train, test = train_test_split(np.arange(len(digits.data)), test_size=0.2, stratify=digits.target, random_state=0)
-    model = Autoencoder(N_COMPONENTS, random_state=0, verbose=1).fit(digits.data[train])
-    codes, rebuilt = model.transform(digits.data), model.reconstruct(digits.data)
+    X, y = digits.data, digits.target
+    train, test = train_test_split(np.arange(len(X)), test_size=0.2, stratify=y, random_state=0)
+    model = Autoencoder(N_COMPONENTS, max_epochs=50, random_state=0, verbose=1).fit(X[train])
+    codes, rebuilt = model.transform(X), model.reconstruct(X)
     save(model, folder / "digits.safetensors")
-    write(folder / "digits.csv", digits.data, digits.feature_names)
+    write(folder / "digits.csv", X.astype(np.uint8), digits.feature_names)
     write(folder / "digits-codes.csv", codes, list(model.get_feature_names_out()))
     write(folder / "digits-rebuilt.npy", rebuilt)
-    one_of_each = [test[digits.target[test] == digit][0] for digit in range(10)]
-    draw(plots.reconstructions(digits.data[one_of_each], rebuilt[one_of_each], (8, 8)), folder / "digits.png")
-    draw(plots.code_map(codes, digits.target), folder / "digits-map.png")
-    return compare(model, digits.data[train], digits.data[test])
+    one_of_each = [test[y[test] == digit][0] for digit in range(10)]
+    draw(plots.reconstructions(X[one_of_each], rebuilt[one_of_each], (8, 8)), folder / "digits.png")
+    draw(plots.code_map(codes, y), folder / "digits-map.png")
+    return compare(model, X[train], X[test])
 
 
 def demonstrate_tumours(folder: Path) -> Figures:
-    """Fit benign tumours, write table, model, scores and picture, and return areas under the ROC curve."""
+    """Fit benign tumours, write data, model, scores and a picture, and return areas under the ROC curve."""
     tumours = load_breast_cancer()
-    benign = tumours.target == 1
+    X, benign = tumours.data, tumours.target == 1
+    table = pa.table(dict(zip(tumours.feature_names, X.T.copy(), strict=True)))
     diagnosis = np.where(benign, "benign", "malignant")
-    table = pa.table(dict(zip(tumours.feature_names, tumours.data.T.copy(), strict=True)))
     train, held_out = train_test_split(np.flatnonzero(benign), test_size=0.2, random_state=0)
     test = np.concatenate([held_out, np.flatnonzero(~benign)])
-    model = zoo.vae(N_COMPONENTS, random_state=0, verbose=1).fit(table.take(train))
+    model = zoo.vae(N_COMPONENTS, likelihood="student_t", max_epochs=100, random_state=0, verbose=1).fit(
+        table.take(train)
+    )
     scores = model.score_samples(table.take(test))
     save(model, folder / "tumours.safetensors")
     write(folder / "tumours.csv", table.append_column("diagnosis", pa.array(diagnosis)))
-    write(folder / "tumour-scores.csv", pa.table({"row": test, "diagnosis": diagnosis[test], "score": scores}))
-    ax = plots.histogram(scores, diagnosis[test])
-    ax.set_xlabel("score (nats)")
-    draw(ax, folder / "tumour-scores.png")
-    rivals = {"PCA": PCA(N_COMPONENTS), "isolation forest": IsolationForest(random_state=0)}
-    return {"model": roc_auc_score(benign[test], scores)} | {
-        name: roc_auc_score(benign[test], scores_of(rival, tumours.data, train, test)) for name, rival in rivals.items()
-    }
+    listed = pa.table({"row": test, "diagnosis": diagnosis[test], "score": scores.round(3)})
+    write(folder / "tumour-scores.csv", listed.sort_by("score"))
+    draw(plots.histogram(scores, diagnosis[test], "score (nats)"), folder / "tumour-scores.png")
+    others = {"PCA": PCA(N_COMPONENTS), "isolation forest": IsolationForest(random_state=0)}
+    by_name = {name: scores_of(other, X[train], X[test]) for name, other in others.items()}
+    return {name: roc_auc_score(benign[test], values) for name, values in {"model": scores, **by_name}.items()}
 
 
-def scores_of(rival: Any, X: Values, train: Values, test: Values) -> Values:
-    """Scores of test rows by another model of the training rows."""
-    return make_pipeline(StandardScaler(), rival).fit(X[train]).score_samples(X[test])
+def scores_of(model: Any, train: Values, test: Values) -> Values:
+    """Score test rows by a model of scikit-learn."""
+    return make_pipeline(StandardScaler(), model).fit(train).score_samples(test)
 
 
 def draw(ax: Any, path: Path) -> None:
@@ -99,7 +114,15 @@ def table_of(title: str, unit: str, figures: Figures) -> Table:
     """Set figures out for the terminal."""
     table = Table(title, Column(unit, justify="right"))
     for name, figure in figures.items():
-        table.add_row(name, f"{figure:.4g}")
+        table.add_row(name, f"{figure:.3f}")
+    return table
+
+
+def list_of_files(folder: Path) -> Table:
+    """Say what was written."""
+    table = Table(f"written to {folder}", "")
+    for name, content in FILES.items():
+        table.add_row(name, content)
     return table
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 # Matplotlib takes long to import: it is imported where a picture is drawn.
@@ -24,8 +23,8 @@ __all__ = ["code_map", "histogram", "history", "images", "reconstructions"]
 
 Values = np.ndarray[Any, Any]
 
-# Ten colours that colour-blind readers tell apart: "muted" of Paul Tol, Colour schemes, SRON technical note, 2021, the pale
-# grey made darker.
+# Ten colours that colour-blind readers tell apart: "muted" of Paul Tol, Colour schemes, SRON technical note, 2021, with
+# a darker grey.
 PALETTE = ("#332288", "#cc6677", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#777777")
 # When the colours are used up, the next ten classes get another shape.
 MARKERS = ("o", "^", "s", "P")
@@ -43,10 +42,6 @@ def images(rows: Mapping[str, Any], shape: tuple[int, ...], n: int = 10, ax: "Ax
     n : int, default=10
         How many to show: the first.
     ax : Axes or None, default=None
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------
@@ -88,18 +83,14 @@ def reconstructions(X: Any, rebuilt: Any, shape: tuple[int, ...], n: int = 10, a
         How many to show: the first.
     ax : Axes or None, default=None
 
-    Returns
-    -------
-    Axes
-
     Examples
     --------
     >>> from matplotlib.figure import Figure
     >>> from sklearn.datasets import load_digits
-    >>> from isthmus import Autoencoder
+    >>> from isthmus import zoo
     >>> from isthmus.plots import reconstructions
     >>> X = load_digits().data
-    >>> model = Autoencoder(8, max_epochs=1, random_state=0).fit(X)
+    >>> model = zoo.linear(8, max_epochs=3, random_state=0).fit(X)
     >>> ax = reconstructions(X, model.reconstruct(X), (8, 8), ax=Figure().subplots())
     """
     return images({"original": X, "rebuilt": rebuilt}, shape, n, ax)
@@ -115,10 +106,6 @@ def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes"
     labels : array of shape (n_samples,) or None, default=None
         Classes get a legend; numbers that are not whole, or whole ones of many values, get a colour bar.
     ax : Axes or None, default=None
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------
@@ -140,7 +127,6 @@ def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes"
     plane, names = _plane(check_array(codes))
     ax = _axes(ax, 5.5, 4.5)
     ax.set(xlabel=names[0], ylabel=names[1])
-    _tidy(ax)
     # Later points cover earlier ones: in random order no class covers another.
     order = np.random.default_rng(0).permutation(len(plane))
     plane = plane[order]
@@ -156,7 +142,7 @@ def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes"
     return ax
 
 
-def histogram(values: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes":
+def histogram(values: Any, labels: Any = None, name: str = "", ax: "Axes | None" = None) -> "Axes":
     """Show how values, such as scores, are spread: the share of rows in each bin, for each class by itself.
 
     Parameters
@@ -164,11 +150,9 @@ def histogram(values: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axe
     values : array of shape (n_samples,)
     labels : array of shape (n_samples,) or None, default=None
         Classes.
+    name : str, default=""
+        What the values are.
     ax : Axes or None, default=None
-
-    Returns
-    -------
-    Axes
 
     Examples
     --------
@@ -188,8 +172,7 @@ def histogram(values: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axe
         some = values[labels == level]
         weights = np.full(len(some), 1 / len(some))
         ax.hist(some, list(edges), weights=weights, color=colour, alpha=0.6, label=str(level))
-    ax.set_ylabel("share of rows")
-    _tidy(ax)
+    ax.set(xlabel=name, ylabel="share of rows")
     if len(classes) > 1:
         ax.legend(frameon=False)
     return ax
@@ -203,10 +186,6 @@ def history(estimator: "Autoencoder", ax: "Axes | None" = None) -> "Axes":
     estimator : Autoencoder
         Fitted.
     ax : Axes or None, default=None
-
-    Returns
-    -------
-    Axes
 
     Examples
     --------
@@ -232,21 +211,17 @@ def history(estimator: "Autoencoder", ax: "Axes | None" = None) -> "Axes":
     ax.set(xlabel="epoch", ylabel="loss bound (nats a sample)")
     ax.locator_params("x", integer=True)
     ax.legend(frameon=False)
-    _tidy(ax)
     return ax
 
 
 def _axes(ax: "Axes | None", width: float, height: float) -> "Axes":
-    """Return the caller's axes, or those of a new figure of so many inches."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
+    """Return the caller's axes, or those of a new figure of so many inches, without needless lines."""
+    if ax is None:
+        import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def _tidy(ax: "Axes") -> None:
+        ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
     ax.spines[["top", "right"]].set_visible(False)
+    return ax
 
 
 def _strip(name: str, X: Any, shape: tuple[int, ...], n: int) -> Values:
@@ -277,7 +252,7 @@ def _plane(codes: Values) -> tuple[Values, tuple[str, str]]:
 def _is_continuous(labels: Values) -> bool:
     if labels.dtype.kind not in "iuf":
         return False
-    return type_of_target(labels).startswith("continuous") or len(np.unique(labels)) > 2 * len(PALETTE)
+    return bool((labels % 1 != 0).any()) or len(np.unique(labels)) > 2 * len(PALETTE)
 
 
 def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollection":
@@ -307,15 +282,9 @@ def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
         Line2D([], [], linestyle="", marker=marker, markersize=5, markeredgewidth=0, color=colour, label=str(level))
         for level, (marker, colour) in zip(classes, styles, strict=True)
     ]
-    # A place beside the axes is known; the best place within would be searched for among all the points.
-    ax.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-        frameon=False,
-        handletextpad=0.2,
-        ncols=-(-len(classes) // 14),
-    )
+    # Beside the axes: the best place within would be searched for among all the points.
+    n_columns = -(-len(classes) // 14)
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=n_columns)
 
 
 def _styles(n_classes: int) -> list[tuple[str, str]]:

@@ -1,0 +1,46 @@
+"""Make 64 pixels two numbers, and look at the map: a curved code keeps neighbours together that a flat one mixes.
+
+Two measures on held-out digits, both the better the nearer to 1: trustworthiness asks whether neighbours on the map are
+neighbours among the images, and the accuracy of a 10-nearest-neighbour classifier on the map whether they are the same
+digit. Labels are used for these measures and for colour only.
+
+On scikit-learn's digits both codes of the autoencoders are far ahead of PCA in both measures; that of the variational one,
+which is kept near a standard normal, fills the plane more evenly.
+
+Run: python examples/dimensionality_reduction.py [folder]
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+
+from isthmus import Autoencoder, plots, zoo
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+
+models = {
+    "PCA": PCA(2),
+    "autoencoder": Autoencoder(2, max_epochs=50, random_state=0),
+    "variational": zoo.vae(2, max_epochs=50, random_state=0),
+}
+figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+print("                 trustworthiness  accuracy of neighbours")
+for (name, model), ax in zip(models.items(), axes, strict=True):
+    codes_train = model.fit(X_train).transform(X_train)
+    codes_test = model.transform(X_test)
+    trust = trustworthiness(X_test, codes_test, n_neighbors=10)
+    accuracy = KNeighborsClassifier(10).fit(codes_train, y_train).score(codes_test, y_test)
+    print(f"{name:16} {trust:15.3f} {accuracy:23.3f}")
+    plots.code_map(codes_test, y_test, ax=ax).set_title(f"{name}: neighbours agree in {accuracy:.0%}")
+    if ax is not axes[-1]:
+        ax.get_legend().remove()
+figure.savefig(folder / "dimensionality_reduction.png", dpi=110)
