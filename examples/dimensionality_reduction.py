@@ -29,8 +29,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratif
 
 models = {
     "PCA": PCA(2),
-    "autoencoder": Autoencoder(2, max_epochs=50, random_state=0),
-    "variational": zoo.vae(2, max_epochs=50, random_state=0),
+    "autoencoder": Autoencoder(2, max_epochs=30, random_state=0),
+    "variational": zoo.vae(2, max_epochs=30, random_state=0),
 }
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 print("                 trustworthiness  accuracy of neighbours")

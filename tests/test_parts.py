@@ -195,7 +195,6 @@ WRONG_KINDS = [
     (Deterministic(["relu"]), "bottleneck.activation"),
     (Gaussian(beta="4"), "bottleneck.beta"),
     (Gaussian(beta=None), "bottleneck.beta"),
-    (Gaussian(beta=math.inf), "bottleneck.beta"),
     (Gaussian(n_draws=1.5), "bottleneck.n_draws"),
     (GaussianLikelihood(scale=None), "likelihood.scale"),
     (StudentT(df="4"), "likelihood.df"),

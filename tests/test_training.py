@@ -307,7 +307,7 @@ def test_an_unknown_optimizer_or_schedule_is_an_error_that_suggests_the_nearest(
 def test_weights_decay_and_biases_and_scales_do_not(name, kind):
     model = small(likelihood="gaussian").fit(X).module_
     optimizer = make_optimizer(name, model, 0.1, 0.5)
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
     decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     assert {(p.ndim > 1, decays[id(p)]) for p in model.parameters()} == {(True, 0.5), (False, 0.0)}
     assert {name.rsplit(".")[-1] for name, p in model.named_parameters() if not decays[id(p)]} == {"bias", "raw"}

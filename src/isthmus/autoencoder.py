@@ -1,8 +1,10 @@
 """The estimator: scikit-learn's verbs over one model. Here data, model and training meet."""
 
+import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
+from itertools import islice
 from numbers import Real
 from typing import Any, Self, cast
 
@@ -19,7 +21,7 @@ from isthmus.data.frames import to_frame
 from isthmus.data.survey import check_source, describe
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
-from isthmus.part import Part, resolve
+from isthmus.part import Part, is_count, resolve
 from isthmus.randomness import N_SEEDS, mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
@@ -32,6 +34,7 @@ from isthmus.training import (
     make_optimizer,
     reporting,
     train,
+    weights_of,
 )
 
 Values = np.ndarray[Any, Any]
@@ -226,7 +229,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             rows = self._read(X, y)
             check_source(rows, self.schema_, missing_allowed=self.module_.flags)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
-            state.keep()
+            state.best = weights_of(self.module_)
         else:
             self._check_parameters()
             rows, condition = self._read_to_fit(X, y)
@@ -251,7 +254,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         width, share = self.n_components, self.validation_fraction
         callbacks, patience = self.callbacks, self.patience
         expectations = {
-            "n_components": (isinstance(width, int | np.integer) and width >= 1, "a positive integer"),
+            "n_components": (is_count(width), "a positive integer"),
             "validation_fraction": (isinstance(share, Real) and 0 <= share < 1, "in [0, 1)"),
             "callbacks": (
                 isinstance(callbacks, tuple | list) and all(map(callable, callbacks)),
@@ -259,7 +262,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ),
             "density": (self.density is None or isinstance(self.density, BaseEstimator), "None or a mixture"),
             "patience": (
-                patience is None or (isinstance(patience, int) and patience >= 1),
+                patience is None or is_count(patience),
                 "None or a positive integer",
             ),
         }
@@ -314,15 +317,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _finish(self, state: TrainState, rows: Source, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
         model = cast(Model, state.model)
-        some = next(rows.batches(min(N_SETTLE, len(rows)), seed=mix(seed, 2)))
+        size = rows_at_once(model)
+        some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
-            model.settle(some.x.to(model.device), None if some.y is None else some.y.to(model.device))
+            model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
         density = None if self.density is None else clone(self.density).fit(run(model, model.encode, rows)[0])
         self._check_names(X, reset=True)
         self.n_features_in_ = model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
         self._n_features_out, self._state = self.n_components, None
+        # What the module was built with: parameters may be set anew without fitting again.
+        params = self.get_params(deep=False)
+        self._fitted_params = {
+            name: params[name] if name == "callbacks" else clone(params[name], safe=False) for name in params
+        }
         return self
 
     # Using
@@ -341,15 +350,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ndarray of shape (n_samples, n_components), or two of them
         """
         source = self._read(X)
-        mean, deviation = self._run(self.module_.encode, source)
-        return (mean, deviation) if return_std else mean
+        if return_std:
+            return self._run(self.module_.encode, source)
+        return self._run(lambda x, y: self.module_.encode(x)[0], source)[0]
 
     def inverse_transform(self, Z: Any, y: Any = None) -> Any:
         """Codes (n, n_components) to data; a conditional model without ``y`` gives the mean over its labels."""
         check_is_fitted(self)
         Z = check_array(Z, dtype=[np.float64, np.float32])
-        if Z.shape[1] != self.n_components:
-            raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self.n_components}")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self._n_features_out}")
         return self._decode(Z, y, self.module_.decode)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
@@ -375,7 +385,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             None falls back to the estimator's.
         """
         check_is_fitted(self)
-        if not isinstance(n, int | np.integer) or n < 1:
+        if not is_count(n):
             raise ValueError(f"n must be a positive integer, got {n!r}")
         if not isinstance(temperature, Real) or not temperature >= 0:
             raise ValueError(f"temperature must be a number >= 0, got {temperature!r}")
@@ -406,7 +416,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         ndarray of shape (n_samples,), float64
         """
-        if not isinstance(n_draws, int | np.integer) or n_draws < 0:
+        if not (is_count(n_draws) or n_draws == 0):
             raise ValueError(f"n_draws must be 0 or a positive integer, got {n_draws!r}")
         source = self._read(X, y)
         if n_draws == 0:

@@ -45,14 +45,15 @@ def to_plain(value: Any, where: str = "value") -> Any:
     if isinstance(value, list):
         return [to_plain(item, where) for item in value]
     if callable(getattr(value, "get_params", None)):
-        return {"class": class_name(type(value)), "params": params_to_plain(value)}
+        return {
+            "class": class_name(type(value)),
+            "params": params_to_plain(type(value).__name__, value.get_params(deep=False)),
+        }
     raise ValueError(f"{where} cannot be saved: {value!r} is neither a plain value nor a part")
 
 
-def params_to_plain(estimator: Any, leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Turn the parameters of an estimator or a part into plain values."""
-    params = estimator.get_params(deep=False)
-    owner = type(estimator).__name__
+def params_to_plain(owner: str, params: dict[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Turn the parameters of an estimator or a part, named for messages, into plain values."""
     return {name: to_plain(value, f"{owner}.{name}") for name, value in params.items() if name not in leave_out}
 
 

@@ -44,6 +44,14 @@ def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
 
 
+def free_bits(divergence: Tensor, bits: float) -> Tensor:
+    """Let each component (n, n_components) carry ``bits`` nats, on the batch's mean, at a cost that has no gradient.
+
+    Kingma et al., Inverse autoregressive flow, arXiv:1606.04934, equation 15.
+    """
+    return torch.where(divergence.mean(0) > bits, divergence, bits) if bits else divergence
+
+
 def log_ratio_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return log q(z | x) - log p(z) summed over components, for a normal posterior q and the standard normal p.
 

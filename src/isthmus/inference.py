@@ -18,7 +18,8 @@ SIZE = 2**21
 
 def rows_at_once(model: Model) -> int:
     """Rows that go through the model together, so that memory depends on its width and not on their number."""
-    return max(1, min(2**16, SIZE // model.width))
+    n_decodings = max(1, model.condition_levels)  # without labels, each row is decoded for each
+    return max(1, min(2**16, SIZE // (model.width * n_decodings)))
 
 
 def run(
@@ -55,6 +56,8 @@ def _batchwise(
     device = model.device
     for x, y in source.batches(size):
         check_values(x, schema, missing_allowed=model.flags)
+        if schema is model.schema:
+            model.check_support(x)
         with torch.inference_mode():
             result = function(x.to(device), None if y is None else y.to(device))
         yield tuple(part.cpu() for part in (result if isinstance(result, tuple) else (result,)))

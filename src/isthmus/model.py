@@ -8,7 +8,8 @@ Shapes: x (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_com
 theta (n, n_parameters, *shape).
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +99,11 @@ class Model(nn.Module):
         return max(max(p.shape) for p in self.backbone.parameters() if p.ndim > 1)
 
     @property
+    def condition_levels(self) -> int:
+        """Labels to average over where none is given; 0 without labels."""
+        return 0 if self.schema.condition is None else len(self.schema.condition.levels)
+
+    @property
     def dtype(self) -> torch.dtype:
         """Of the weights, and of all computation but for autocast."""
         return self.expected.dtype
@@ -114,7 +120,9 @@ class Model(nn.Module):
         terms = {"bound": -F.importance_bound(log_prob - code.cost)}
         if self.training:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
-            terms |= {snake_case(type(r).__name__): r(step) for r in self.regularizers}
+            for regularizer in self.regularizers:
+                name = snake_case(type(regularizer).__name__)
+                terms[name] = terms.get(name, 0) + regularizer(step)
         return terms
 
     def read(self, x: Tensor) -> Tensor:
@@ -208,12 +216,22 @@ class Model(nn.Module):
         counts = [min(at_once, n_draws - done) for done in range(0, n_draws, at_once)]
         return F.importance_bound(torch.cat([self.log_weights(x, y, count) for count in counts]))
 
-    def settle(self, x: Tensor, y: Tensor | None = None) -> None:
+    def settle(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Keep, once trained, what scores and samples are measured against: the mean score of each value, the codes."""
-        log_prob, divergence = self.plug_in(x, y)
-        self.expected.copy_(log_prob.mean(0))
-        self.expected_divergence.copy_(divergence.mean())
-        self.bottleneck.settle(self.encode(x)[0])
+        codes, n = [], 0
+        for x, y in batches:
+            log_prob, divergence = self.plug_in(x, y)
+            n += len(x)
+            self.expected += (log_prob - self.expected).sum(0) / n
+            self.expected_divergence += (divergence - self.expected_divergence).sum() / n
+            codes.append(self.encode(x)[0])
+        self.bottleneck.settle(torch.cat(codes))
+
+    def check_support(self, x: Tensor) -> None:
+        """Raise ``ValueError`` for raw values that the likelihood cannot score."""
+        if self.likelihood.support != (-math.inf, math.inf):
+            observed = x[~x.isnan()]
+            self.likelihood.check_support(float(observed.min()), float(observed.max())) if len(observed) else None
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""

@@ -1,10 +1,12 @@
 """What every part is: a torch module whose hyperparameters speak scikit-learn's language."""
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
@@ -22,11 +24,24 @@ class Part(BaseEstimator, nn.Module):
     def __init__(self) -> None:
         super().__init__()
 
-    def require(self, name: str, holds: bool, expected: str) -> None:
-        """Raise ``ValueError`` naming this part, its parameter and its value unless ``holds``."""
-        if not holds:
-            value = getattr(self, name)
+    def require(self, name: str, test: Callable[[Any], bool], expected: str) -> None:
+        """Raise ``ValueError`` naming this part, its parameter and its value unless the value passes the test."""
+        value = getattr(self, name)
+        if not passes(test, value):
             raise ValueError(f"{self.role}.{name} of {type(self).__name__} must be {expected}, got {value!r}")
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a positive whole number, of Python's or NumPy's."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def passes(test: Callable[[Any], bool], value: Any) -> bool:
+    """Whether a value passes a test; one of a type that the test cannot handle does not."""
+    try:
+        return bool(test(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def snake_case(name: str) -> str:

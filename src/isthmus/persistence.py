@@ -108,11 +108,13 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
 
 def _describe(estimator: Autoencoder) -> tuple[dict[str, Tensor], dict[str, Any]]:
     kind = type(estimator).__name__
-    params = params_to_plain(estimator, leave_out=("random_state", *NOT_SAVED))
-    seed = estimator.random_state
+    params = params_to_plain(kind, estimator._fitted_params, leave_out=("random_state", *NOT_SAVED))
+    seed = estimator._fitted_params["random_state"]
     params["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
+    names = vars(estimator).get("feature_names_in_")
     fitted = {
         "n_features_in_": estimator.n_features_in_,
+        "feature_names_in_": None if names is None else list(names),
         "history_": estimator.history_,
         "likelihood_": to_plain(estimator.likelihood_),
     }
@@ -131,7 +133,11 @@ def _describe_density(density: Any) -> tuple[dict[str, Any], dict[str, np.ndarra
     numbers = {
         name: to_plain(value) for name, value in found.items() if isinstance(value, bool | int | float | np.generic)
     }
-    return {"class": class_name(type(density)), "params": params_to_plain(density), "numbers": numbers}, arrays
+    return {
+        "class": class_name(type(density)),
+        "params": params_to_plain("density", density.get_params(deep=False)),
+        "numbers": numbers,
+    }, arrays
 
 
 def _rebuild(
@@ -146,10 +152,10 @@ def _rebuild(
     fitted = document["fitted"]
     estimator.schema_ = Schema.from_json(document["schema"])
     estimator.likelihood_ = from_plain(fitted["likelihood_"], classes)
-    estimator._state = None
+    estimator._state, estimator._fitted_params = None, estimator.get_params(deep=False)
     estimator.n_features_in_ = fitted["n_features_in_"]
-    if estimator.schema_.fields:
-        estimator.feature_names_in_ = np.array(estimator.schema_.names, dtype=object)
+    if fitted["feature_names_in_"] is not None:
+        estimator.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
     estimator.history_ = fitted["history_"]
     estimator.module_ = estimator._build_model(
         estimator.schema_, Statistics.blank(estimator.schema_.shape), estimator.likelihood_

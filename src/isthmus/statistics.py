@@ -45,7 +45,11 @@ class Statistics:
         deviation = torch.where(observed, x - mean.to(x.dtype), 0)
         low, high = torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
         binary = bool(low.min() >= 0) and bool(high.max() <= 1) and bool(((x == 0) | (x == 1) | ~observed).all())
-        return cls(len(x), count, mean, deviation.square().sum(0).double(), low.double(), high.double(), binary)
+        squares = deviation.square().sum(0)
+        lost = ~squares.isfinite() | ((squares == 0) & (low < high))
+        if x.dtype != torch.float64 and bool(lost.any()):
+            return cls.of(x.double())  # squares of very small or very large values leave float32's range
+        return cls(len(x), count, mean, squares.double(), low.double(), high.double(), binary)
 
     @classmethod
     def blank(cls, shape: tuple[int, ...]) -> "Statistics":

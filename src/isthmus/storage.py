@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "isthmus"
+CHECKSUM = "checksum"
 
 
 @contextmanager
@@ -43,7 +45,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, "Tensor"], documen
     from safetensors.torch import save as serialise
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = serialise(contiguous, metadata={KEY: json.dumps(document, allow_nan=True)})
+    metadata = {KEY: json.dumps(document), CHECKSUM: _checksum(contiguous)}
+    data = serialise(contiguous, metadata=metadata)
     with replacing(path) as file:
         file.write(data)
 
@@ -65,7 +68,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, A
         If it is damaged, or not written by isthmus.
     """
     with _opened(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, _document(path, file)  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        document = _document(path, file)
+        if file.metadata().get(CHECKSUM, checksum := _checksum(tensors)) != checksum:
+            raise ValueError(f"{str(path)!r} is damaged: its tensors are not those that were saved")
+    return tensors, document
 
 
 @contextmanager
@@ -81,9 +88,18 @@ def _opened(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
 
 def _document(path: str | os.PathLike[str], file: Any) -> dict[str, Any]:
     try:
-        return dict(json.loads((file.metadata() or {})[KEY]))
-    except (KeyError, ValueError) as error:
+        return {**json.loads((file.metadata() or {})[KEY])}
+    except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{str(path)!r} is a safetensors file, but not a model file of isthmus") from error
+
+
+def _checksum(tensors: Mapping[str, "Tensor"]) -> str:
+    import torch
+
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return f"crc32:{checksum:08x}"
 
 
 def _umask() -> int:

@@ -47,7 +47,7 @@ class Linear(Backbone):
         """Make both maps; see the base class."""
         n_in, n_out = prod(input_shape), prod(parameter_shape)
         fits = n_in == n_out and code_in == code_out and condition_width == 0
-        self.require("tied", fits or not self.tied, "False with this code, labels or missing values")
+        self.require("tied", lambda v: fits or not v, "False with this code, labels or missing values")
         self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(n_in, code_in))
         last = _Transposed(self.encoder[1], n_out) if self.tied else nn.Linear(code_out + condition_width, n_out)
         self.decoder = nn.Sequential(last, nn.Unflatten(1, parameter_shape))

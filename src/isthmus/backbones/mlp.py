@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 from torch import Tensor, nn
 
 from isthmus.backbones.base import Backbone
+from isthmus.part import is_count
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "silu": nn.SiLU, "gelu": nn.GELU}
 NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -62,9 +64,9 @@ class MLP(Backbone):
         condition_width: int,
     ) -> None:
         """Make both nets; see the base class."""
-        self.require("activation", self.activation in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
-        self.require("norm", self.norm is None or self.norm in NORMS, f"None or one of {sorted(NORMS)}")
-        self.require("dropout", 0 <= self.dropout < 1, "in [0, 1)")
+        self.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
+        self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")
+        self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         n_values = prod(input_shape)
         widths = self._widths(prod(parameter_shape[1:]))
         self.encoder = nn.Sequential(nn.Flatten(), *self._layers(n_values, *widths, code_in))
@@ -83,8 +85,7 @@ class MLP(Backbone):
         if self.hidden == "auto":
             first = 2 ** min(9, max(6, (4 * n_values - 1).bit_length()))
             return [first, first // 2]
-        valid = isinstance(self.hidden, tuple | list) and all(isinstance(w, int) and w > 0 for w in self.hidden)
-        self.require("hidden", valid, '"auto" or a tuple of positive integers')
+        self.require("hidden", _are_widths, '"auto" or a tuple of positive integers')
         return [int(width) for width in self.hidden]
 
     def _layers(self, *widths: int) -> list[nn.Module]:
@@ -97,3 +98,7 @@ class MLP(Backbone):
         norm = [] if self.norm is None else [NORMS[self.norm](width)]
         dropout = [nn.Dropout(self.dropout)] if self.dropout else []
         return [*norm, ACTIVATIONS[self.activation](), *dropout]
+
+
+def _are_widths(hidden: Any) -> bool:
+    return isinstance(hidden, tuple | list) and all(map(is_count, hidden))

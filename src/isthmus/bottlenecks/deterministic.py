@@ -45,8 +45,7 @@ class Deterministic(Bottleneck):
 
     def build(self, n_components: int) -> tuple[int, int]:
         """Make the moments of the codes; see the base class."""
-        known = self.activation is None or self.activation in ACTIVATIONS
-        self.require("activation", known, f"None or one of {sorted(ACTIVATIONS)}")
+        self.require("activation", lambda v: v is None or v in ACTIVATIONS, f"None or one of {sorted(ACTIVATIONS)}")
         self.register_buffer("centre", torch.zeros(n_components))
         self.register_buffer("factor", torch.eye(n_components))
         return n_components, n_components

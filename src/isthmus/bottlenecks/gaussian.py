@@ -5,6 +5,10 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.bottlenecks.base import Bottleneck, Code
+from isthmus.part import is_count
+
+# Deviations of one millionth and a thousand: exp must not overflow beyond.
+LIMITS = (-28.0, 14.0)
 
 
 class Gaussian(Bottleneck):
@@ -15,26 +19,24 @@ class Gaussian(Bottleneck):
     beta : float, default=1.0
         Weight of the divergence; 1 is the evidence lower bound, above it the code is pushed to be factorial [2].
     free_bits : float, default=0.0
-        Nats that each component may carry, on the batch's average, at no cost [3, equation 15].
+        Nats that each component may carry, on the batch's average, at no cost [3, eq. 15].
     capacity : float or None, default=None
-        If given, the cost is beta * |divergence - capacity|, the capacity, in nats, rising linearly from 0 [4, eq. 8].
+        Makes the cost beta * |divergence - capacity|, the capacity, in nats, rising linearly from 0 [4, eq. 8].
     n_draws : int, default=1
-        Draws a sample in training; with more than one the loss is the importance-weighted bound [5].
+        Draws a sample in training; with several the loss is the importance-weighted bound [5].
     warmup : float, default=0.0
         Share of the training over which beta rises linearly from 0.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or ``free_bits`` or ``capacity`` meet several draws.
+        At ``build``: a parameter out of its range; ``free_bits`` or ``capacity`` with several draws.
 
     References
     ----------
-    [1] Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014, arXiv:1312.6114.
-    [2] Higgins et al., beta-VAE, ICLR 2017.
-    [3] Kingma et al., Improving variational inference with inverse autoregressive flow, NIPS 2016, arXiv:1606.04934.
-    [4] Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
-    [5] Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, ICLR 2016, arXiv:1509.00519.
+    [1] Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014, arXiv:1312.6114. [2] Higgins et al., beta-VAE,
+        ICLR 2017. [3] Kingma et al., Inverse autoregressive flow, NIPS 2016, arXiv:1606.04934. [4] Burgess et al.,
+        beta-VAE, 2018, arXiv:1804.03599. [5] Burda et al., Importance weighted autoencoders, arXiv:1509.00519.
 
     Examples
     --------
@@ -62,12 +64,13 @@ class Gaussian(Bottleneck):
 
     def build(self, n_components: int) -> tuple[int, int]:
         """Check the parameters; see the base class."""
-        self.require("beta", self.beta >= 0, ">= 0")
-        self.require("free_bits", self.free_bits >= 0, ">= 0")
-        self.require("capacity", self.capacity is None or self.capacity >= 0, "None or >= 0")
-        self.require("warmup", 0 <= self.warmup <= 1, "in [0, 1]")
-        one_draw = not self.free_bits and self.capacity is None
-        self.require("n_draws", self.n_draws >= 1 and (self.n_draws == 1 or one_draw), self._draws_expected(one_draw))
+        self.require("beta", lambda v: v >= 0, ">= 0")
+        self.require("free_bits", lambda v: v >= 0, ">= 0")
+        self.require("capacity", lambda v: v is None or v >= 0, "None or >= 0")
+        self.require("warmup", lambda v: 0 <= v <= 1, "in [0, 1]")
+        self.require("n_draws", is_count, "a positive integer")
+        priced = self.free_bits or self.capacity is not None
+        self.require("n_draws", lambda v: v == 1 or not priced, "1 together with free_bits or capacity")
         self.n_components = n_components
         return 2 * n_components, n_components
 
@@ -76,9 +79,9 @@ class Gaussian(Bottleneck):
         mean, log_variance = self._moments(h)
         divergence = F.kl_normal(mean, log_variance)  # (n, n_components)
         z = F.draw_normal(mean, log_variance, self.n_draws) if draw else mean[None]
-        several = len(z) > 1
-        cost = F.log_ratio_normal(z, mean, log_variance) if several else self._price(divergence, progress)[None]
-        return Code(z, self._weight(progress) * cost, divergence.sum(-1))
+        cost = F.log_ratio_normal(z, mean, log_variance) if len(z) > 1 else self._price(divergence, progress)[None]
+        beta = self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
+        return Code(z, beta * cost, divergence.sum(-1))
 
     def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation; see the base class."""
@@ -97,18 +100,8 @@ class Gaussian(Bottleneck):
 
     def _moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = h.chunk(2, -1)
-        # Beyond these a deviation is one millionth or a thousand: exp must not overflow on the way there.
-        return mean, log_variance.clamp(-28.0, 14.0)
+        return mean, log_variance.clamp(*LIMITS)
 
     def _price(self, divergence: Tensor, progress: Tensor) -> Tensor:
-        if self.free_bits:
-            over = divergence.mean(0) > self.free_bits
-            divergence = torch.where(over, divergence, self.free_bits)
-        total = divergence.sum(-1)
+        total = F.free_bits(divergence, self.free_bits).sum(-1)
         return total if self.capacity is None else (total - self.capacity * progress).abs()
-
-    def _weight(self, progress: Tensor) -> Tensor | float:
-        return self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
-
-    def _draws_expected(self, one_draw: bool) -> str:
-        return "a positive integer" if one_draw else "1 together with free_bits or capacity"

@@ -45,10 +45,11 @@ class GaussianNoise(Corruption):
 
     def build(self, statistics: Statistics) -> None:
         """Learn each feature's deviation; see the base class."""
-        self.require("scale", self.scale >= 0, ">= 0")
-        self.require("unit", self.unit in ("std", "data"), 'one of ("std", "data")')
-        ordered = self.clip is None or (len(self.clip) == 2 and self.clip[0] < self.clip[1])
-        self.require("clip", ordered, "None or (low, high) with low < high")
+        self.require("scale", lambda v: v >= 0, ">= 0")
+        self.require("unit", lambda v: v in ("std", "data"), 'one of ("std", "data")')
+        self.require(
+            "clip", lambda v: v is None or (len(v) == 2 and v[0] < v[1]), "None or (low, high) with low < high"
+        )
         deviation = statistics.deviation.float()
         unit = deviation if self.unit == "std" else torch.ones_like(deviation)
         self.register_buffer("spread", self.scale * unit)

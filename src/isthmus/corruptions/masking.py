@@ -41,15 +41,20 @@ class Masking(Corruption):
 
     def build(self, statistics: Statistics) -> None:
         """Check the fraction; see the base class."""
-        low, high = self._limits()
-        self.require("fraction", 0 <= low <= high < 1, "in [0, 1), or a rising pair of such")
+        self.require("fraction", _is_share, "in [0, 1), or a rising pair of such")
 
     def forward(self, x: Tensor) -> Tensor:
         """Hide cells; see the base class."""
-        low, high = self._limits()
+        low, high = _limits(self.fraction)
         rows = (len(x), *[1] * (x.ndim - 1))
         chance = low + (high - low) * torch.rand(rows, device=x.device)
         return torch.where(torch.rand(x.shape, device=x.device) < chance, math.nan, x)
 
-    def _limits(self) -> tuple[float, float]:
-        return self.fraction if isinstance(self.fraction, tuple | list) else (self.fraction, self.fraction)
+
+def _limits(fraction: float | tuple[float, float]) -> tuple[float, float]:
+    return fraction if isinstance(fraction, tuple | list) else (fraction, fraction)
+
+
+def _is_share(fraction: float | tuple[float, float]) -> bool:
+    low, high = _limits(fraction)
+    return 0 <= low <= high < 1

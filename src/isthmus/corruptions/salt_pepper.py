@@ -40,7 +40,7 @@ class SaltPepper(Corruption):
 
     def build(self, statistics: Statistics) -> None:
         """Learn each feature's range; see the base class."""
-        self.require("fraction", 0 <= self.fraction <= 1, "in [0, 1]")
+        self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
         self.register_buffer("low", statistics.low.float())
         self.register_buffer("high", statistics.high.float())
 

@@ -38,7 +38,7 @@ class Swap(Corruption):
 
     def build(self, statistics: Statistics) -> None:
         """Check the fraction; see the base class."""
-        self.require("fraction", 0 <= self.fraction <= 1, "in [0, 1]")
+        self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
 
     def forward(self, x: Tensor) -> Tensor:
         """Swap values; see the base class."""

@@ -27,7 +27,7 @@ def read_frame(X: Any) -> Array:
     for name, dtype in frame.schema.items():
         if not (dtype.is_numeric() or dtype == nw.Boolean):
             raise ValueError(_not_numbers(frame, name, dtype))
-        fields.append(Field(str(name), str(dtype)))
+        fields.append(Field(name, str(dtype)))
     # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
     narrow = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
     width = nw.Float32 if set(frame.schema.values()) <= narrow else nw.Float64

@@ -1,5 +1,6 @@
 """The contract of a likelihood."""
 
+import math
 from abc import abstractmethod
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ class Likelihood(Part):
 
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
+    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     typical: Tensor
 
     def build(self, statistics: Statistics) -> None:
@@ -29,7 +31,16 @@ class Likelihood(Part):
         ValueError
             If the values lie outside the support.
         """
+        self.check_support(float(statistics.low.min()), float(statistics.high.max()))
         self.register_buffer("typical", statistics.mean.float())
+
+    def check_support(self, low: float, high: float) -> None:
+        """Raise ``ValueError`` if values reaching from ``low`` to ``high`` leave the support."""
+        if low < self.support[0] or high > self.support[1]:
+            raise ValueError(
+                f"likelihood {type(self).__name__} needs values in [{self.support[0]:g}, {self.support[1]:g}], "
+                f"the data reach from {low:g} to {high:g}; scale them, or use likelihood='gaussian'"
+            )
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:

@@ -37,14 +37,15 @@ class Bernoulli(Likelihood):
     Bernoulli(binarize=True)
     """
 
+    support = (0.0, 1.0)
+
     def __init__(self, binarize: bool = False) -> None:
         super().__init__()
         self.binarize = binarize
 
     def build(self, statistics: Statistics) -> None:
-        """Check the range; see the base class."""
+        """Learn the scaling; see the base class."""
         super().build(statistics)
-        check_unit_interval(self, statistics)
         self.unit = Scaling("center", statistics)
 
     def observe(self, x: Tensor) -> Tensor:
@@ -68,13 +69,3 @@ class Bernoulli(Likelihood):
     def sample(self, theta: Tensor) -> Tensor:
         """Draw zeros and ones."""
         return torch.bernoulli(self.mean(theta))
-
-
-def check_unit_interval(likelihood: Likelihood, statistics: Statistics) -> None:
-    """Raise ``ValueError`` unless all training values lie in [0, 1]."""
-    low, high = float(statistics.low.min()), float(statistics.high.max())
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"likelihood {type(likelihood).__name__} needs values in [0, 1], the data reach from {low:g} to {high:g}; "
-            "scale them, or use likelihood='gaussian'"
-        )

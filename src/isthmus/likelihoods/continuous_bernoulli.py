@@ -4,7 +4,6 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.bernoulli import check_unit_interval
 from isthmus.likelihoods.scaling import Scaling
 from isthmus.statistics import Statistics
 
@@ -29,10 +28,11 @@ class ContinuousBernoulli(Likelihood):
     ContinuousBernoulli()
     """
 
+    support = (0.0, 1.0)
+
     def build(self, statistics: Statistics) -> None:
-        """Check the range; see the base class."""
+        """Learn the scaling; see the base class."""
         super().build(statistics)
-        check_unit_interval(self, statistics)
         self.unit = Scaling("center", statistics)
 
     def encode(self, x: Tensor) -> Tensor:

@@ -88,9 +88,12 @@ class Scatter(nn.Module):
 
     def __init__(self, part: Part, scale: str | float, scaling: str, statistics: Statistics) -> None:
         super().__init__()
-        part.require("scaling", scaling in SCALINGS, f"one of {SCALINGS}")
-        valid = scale in ("feature", "shared") if isinstance(scale, str) else scale > 0
-        part.require("scale", valid, '"feature", "shared" or a positive number')
+        part.require("scaling", lambda v: v in SCALINGS, f"one of {SCALINGS}")
+        part.require(
+            "scale",
+            lambda v: v in ("feature", "shared") if isinstance(v, str) else v > 0,
+            '"feature", "shared" or a positive number',
+        )
         self.unit = Scaling(scaling, statistics)
         self.learned = isinstance(scale, str)
         if isinstance(scale, str):

@@ -48,7 +48,7 @@ class StudentT(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling; see the base class."""
         super().build(statistics)
-        self.require("df", self.df > 1, "> 1")
+        self.require("df", lambda v: v > 1, "> 1")
         self.scatter = Scatter(self, self.scale, self.scaling, statistics)
 
     def encode(self, x: Tensor) -> Tensor:

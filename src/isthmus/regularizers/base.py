@@ -38,7 +38,7 @@ class Regularizer(Part):
 
     def build(self, bottleneck: Part) -> None:
         """Check the parameters, and that the bottleneck's codes suit the term."""
-        self.require("weight", self.weight >= 0, ">= 0")
+        self.require("weight", lambda v: v >= 0, ">= 0")
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from isthmus import functional as F
-from isthmus.part import Part
+from isthmus.part import Part, is_count
 from isthmus.regularizers.base import Regularizer, Step
 
 
@@ -45,7 +45,7 @@ class Jacobian(Regularizer):
     def build(self, bottleneck: Part) -> None:
         """Check the parameters; see the base class."""
         super().build(bottleneck)
-        self.require("n_probes", self.n_probes is None or self.n_probes >= 1, "None or a positive integer")
+        self.require("n_probes", lambda v: v is None or is_count(v), "None or a positive integer")
 
     def forward(self, step: Step) -> Tensor:
         """Weighted term a sample; see the base class."""

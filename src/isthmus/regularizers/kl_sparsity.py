@@ -43,7 +43,7 @@ class KLSparsity(Regularizer):
     def build(self, bottleneck: Part) -> None:
         """Check that the code can have an activity; see the base class."""
         super().build(bottleneck)
-        self.require("target", 0 < self.target < 1, "in (0, 1)")
+        self.require("target", lambda v: 0 < v < 1, "in (0, 1)")
         if vars(bottleneck).get("activation") != "sigmoid":
             raise ValueError(
                 "regularizer KLSparsity needs codes in (0, 1): use bottleneck=Deterministic(activation='sigmoid'), "

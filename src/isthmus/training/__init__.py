@@ -2,7 +2,7 @@
 
 from isthmus.training.callbacks import reporting
 from isthmus.training.hardware import check_precision, choose_device
-from isthmus.training.loop import Callback, TrainState, train
+from isthmus.training.loop import Callback, TrainState, train, weights_of
 from isthmus.training.optimizers import make_optimizer
 from isthmus.training.sizing import choose_batch_size, choose_max_epochs
 
@@ -16,4 +16,5 @@ __all__ = [
     "make_optimizer",
     "reporting",
     "train",
+    "weights_of",
 ]

@@ -33,7 +33,7 @@ class TrainState:
     history : list of dict
         One row an epoch.
     best : dict of Tensor
-        Copies of the best weights so far.
+        Copy of the best weights so far, or without validation of the last that are known to be good.
     best_bound : float
     """
 
@@ -48,13 +48,10 @@ class TrainState:
         """The newest row of the history."""
         return self.history[-1]
 
-    def keep(self) -> None:
-        """Copy the weights: ``state_dict`` alone would go on changing with them."""
-        self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
 
-    def restore(self) -> None:
-        """Put the best weights back."""
-        self.model.load_state_dict(self.best)
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Copy the weights: ``state_dict`` alone would go on changing with them."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 Callback = Callable[[TrainState], Any]
@@ -99,29 +96,29 @@ def train(
     waited = 0
     for epoch in range(max_epochs):
         started = time.perf_counter()
+        before = None if valid is not None else weights_of(state.model)
         with seeded(mix(seed, epoch), device), autocast(precision, device):
             rates = _rates(plan.factor, learning_rate, epoch, max_epochs, math.ceil(len(source) / batch_size))
-            row: Row = {
-                "epoch": epoch + 1,
-                **_train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates),
-            }
+            row = _train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates)
         if valid is not None:
             row["valid_bound"] = evaluate(state.model, valid)
         row["seconds"] = time.perf_counter() - started
-        state.history.append(row)
+        state.history.append({"epoch": len(state.history) + 1, **row})
         bound = row.get("valid_bound", row["loss"])
         if not math.isfinite(bound):
-            _give_up(state, learning_rate)
+            _give_up(state, bound, learning_rate)
             break
-        better = valid is None or bound < state.best_bound
+        better = valid is not None and bound < state.best_bound
         waited = 0 if better or (epoch + 1) / max_epochs <= plan.anneals_from else waited + 1
         if better:
-            state.best_bound = bound
-            state.keep()
+            state.best, state.best_bound = weights_of(state.model), bound
+        elif before is not None:
+            state.best = before  # shown to be good by an epoch that began with them
         answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
-        if any(answers) or (patience is not None and waited >= patience):
+        if any(answers) or (valid is not None and patience is not None and waited >= patience):
             break
-    state.restore()
+    if valid is not None:
+        state.model.load_state_dict(state.best)
     state.model.eval()
 
 
@@ -169,13 +166,14 @@ def _rates(
     """Progress and learning rate of every step of an epoch."""
     for step in range(n_batches):
         progress = (epoch * n_batches + step) / (max_epochs * n_batches)
-        yield progress, learning_rate * factor(progress)
+        yield progress, float(learning_rate) * factor(progress)
 
 
-def _give_up(state: TrainState, learning_rate: float) -> None:
-    """Say what happened when the loss is no longer a number."""
-    what = f"the loss became {state.row['loss']} in epoch {len(state.history)}"
+def _give_up(state: TrainState, bound: float, learning_rate: float) -> None:
+    """Go back to the last good weights when the loss is no longer a number, or say that there are none."""
+    what = f"the loss became {bound} in epoch {len(state.history)}"
     advice = f"lower learning_rate (now {learning_rate:g}) or scale the data"
     if not state.best:
         raise ValueError(f"{what}; {advice}")
+    state.model.load_state_dict(state.best)
     warnings.warn(f"{what}; the last good weights are kept: {advice}", ConvergenceWarning, stacklevel=2)

@@ -8,11 +8,24 @@ from torch import nn, optim
 
 from isthmus.part import did_you_mean
 
-OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], dict[str, Any]]] = {
-    "adamw": (optim.AdamW, {}),
-    "adam": (optim.Adam, {}),
-    "sgd": (optim.SGD, {"momentum": 0.9, "nesterov": True}),
-}
+
+class ClippedSGD(optim.SGD):
+    """Gradient descent with Nesterov momentum 0.9, on gradients of length 1 at most.
+
+    Losses are sums over features, so the length of gradients grows with the number of features, which Adam forgives
+    and plain descent does not.
+    """
+
+    def __init__(self, groups: Any, **options: Any) -> None:
+        super().__init__(groups, momentum=0.9, nesterov=True, **options)
+
+    def step(self, closure: Any = None) -> Any:
+        """Clip, then step."""
+        nn.utils.clip_grad_norm_([p for group in self.param_groups for p in group["params"]], 1.0)
+        return super().step(closure)
+
+
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {"adamw": optim.AdamW, "adam": optim.Adam, "sgd": ClippedSGD}
 
 
 def make_optimizer(
@@ -23,7 +36,7 @@ def make_optimizer(
     Parameters
     ----------
     choice : {"adamw", "adam", "sgd"} or callable
-        "sgd" has Nesterov momentum 0.9. A callable gets the groups of parameters and ``lr``.
+        "sgd" has Nesterov momentum 0.9 and clips gradients. A callable gets the groups of parameters and ``lr``.
     """
     if not isinstance(learning_rate, Real) or not learning_rate > 0:
         raise ValueError(f"learning_rate must be a number > 0, got {learning_rate!r}")
@@ -39,6 +52,5 @@ def make_optimizer(
     if choice not in OPTIMIZERS:
         known = sorted(OPTIMIZERS)
         raise ValueError(f"optimizer must be one of {known}, got {choice!r}{did_you_mean(str(choice), known)}")
-    kind, options = OPTIMIZERS[choice]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return kind(groups, lr=learning_rate, fused=fused, **options)
+    return OPTIMIZERS[choice](groups, lr=learning_rate, fused=fused)

@@ -2,6 +2,8 @@
 
 import math
 
+from isthmus.part import is_count
+
 N_STEPS = 5_000
 MAX_EPOCHS, MIN_EPOCHS = 500, 3
 
@@ -11,9 +13,9 @@ def choose_batch_size(batch_size: int | str, n_rows: int) -> int:
     if batch_size == "auto":
         usual = min(256, max(16, n_rows // 40))
         return int(2 ** round(math.log2(max(usual, min(4096, n_rows // 2_500)))))
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if not is_count(batch_size):
         raise ValueError(f'batch_size must be "auto" or a positive integer, got {batch_size!r}')
-    return batch_size
+    return int(batch_size)
 
 
 def choose_max_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
@@ -21,6 +23,6 @@ def choose_max_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> in
     if max_epochs == "auto":
         steps_an_epoch = math.ceil(n_rows / batch_size)
         return min(MAX_EPOCHS, max(MIN_EPOCHS, round(N_STEPS / steps_an_epoch)))
-    if not isinstance(max_epochs, int) or max_epochs < 1:
+    if not is_count(max_epochs):
         raise ValueError(f'max_epochs must be "auto" or a positive integer, got {max_epochs!r}')
-    return max_epochs
+    return int(max_epochs)

@@ -1,0 +1,61 @@
+"""Find malignant tumours with a model that has seen benign ones only, and say why the oddest row is odd.
+
+Each of five splits fits four fifths of the benign rows of the Wisconsin table (569 tumours, 30 measurements) and scores the
+rest and all malignant rows: how probable is the row, rebuilt from its code? The measure is the area under the ROC curve: the
+chance that a malignant row scores below a benign one.
+
+A variational autoencoder with the heavy tails of Student's t (some benign tumours are odd, too) is well ahead of PCA with as
+many components, and level with an isolation forest: on 285 rows there is no more to be won. What the forest does not give is
+the reason: contributions take the score of a row apart by column.
+
+Run: python examples/anomaly_detection.py [folder]
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from isthmus import plots, zoo
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+
+table = load_breast_cancer()
+benign, malignant = table.data[table.target == 1], table.data[table.target == 0]
+
+models = {
+    "variational autoencoder": zoo.vae(8, likelihood="student_t", max_epochs=50, random_state=0),
+    "PCA": make_pipeline(StandardScaler(), PCA(8)),
+    "isolation forest": IsolationForest(random_state=0),
+}
+areas = {name: [] for name in models}
+for split in range(5):
+    train, held_out = train_test_split(benign, test_size=0.2, random_state=split)
+    rows, is_benign = np.concatenate([held_out, malignant]), np.arange(len(held_out) + len(malignant)) < len(held_out)
+    for name, model in models.items():
+        areas[name].append(roc_auc_score(is_benign, model.fit(train).score_samples(rows)))
+print("area under the ROC curve, mean of five splits and range")
+for name, found in areas.items():
+    print(f"{name:24} {np.mean(found):.3f}  {min(found):.3f} to {max(found):.3f}")
+
+model = models["variational autoencoder"]
+scores = model.score_samples(rows)
+oddest = np.argmin(scores)
+contributions = model.contributions(rows[[oddest]])[0, :-2]
+kind = "benign" if is_benign[oddest] else "malignant"
+print(f"\nthe oddest row of the last split is {kind}, score {scores[oddest]:.0f} nats; most of it from")
+for column in np.argsort(contributions)[:5]:
+    value, usual = rows[oddest, column], np.median(train[:, column])
+    print(f"{table.feature_names[column]:24} {contributions[column]:8.1f} nats: {value:.4g}, usually {usual:.4g}")
+
+ax = plots.histogram(scores, np.where(is_benign, "benign", "malignant"), "score (nats)")
+ax.figure.savefig(folder / "anomaly_detection.png", dpi=110)
+plt.close(ax.figure)
