@@ -9,6 +9,7 @@ from isthmus.part import is_count
 
 # Deviations of one millionth and a thousand: exp must not overflow beyond.
 LIMITS = (-28.0, 14.0)
+DRAWS = "a positive integer, 1 together with free_bits or capacity"
 
 
 class Gaussian(Bottleneck):
@@ -68,9 +69,8 @@ class Gaussian(Bottleneck):
         self.require("free_bits", lambda v: v >= 0, ">= 0")
         self.require("capacity", lambda v: v is None or v >= 0, "None or >= 0")
         self.require("warmup", lambda v: 0 <= v <= 1, "in [0, 1]")
-        self.require("n_draws", is_count, "a positive integer")
         priced = self.free_bits or self.capacity is not None
-        self.require("n_draws", lambda v: v == 1 or not priced, "1 together with free_bits or capacity")
+        self.require("n_draws", lambda v: is_count(v) and (v == 1 or not priced), DRAWS)
         self.n_components = n_components
         return 2 * n_components, n_components
 
