@@ -1,11 +1,11 @@
 """Make 64 pixels two numbers, and look at the map: a curved code keeps neighbours together that a flat one mixes.
 
-Two measures on held-out digits, both the better the nearer to 1: trustworthiness asks whether neighbours on the map are
-neighbours among the images, and the accuracy of a 10-nearest-neighbour classifier on the map whether they are the same
-digit. Labels are used for these measures and for colour only.
+Two measures on held-out digits, both the better the nearer to 1: trustworthiness asks whether neighbours on the map
+are neighbours among the images, and the accuracy of a 10-nearest-neighbour classifier on the map whether they are the
+same digit. Labels are used for these measures and for colour only.
 
-On scikit-learn's digits both codes of the autoencoders are far ahead of PCA in both measures; that of the variational one,
-which is kept near a standard normal, fills the plane more evenly.
+On scikit-learn's digits both codes of the autoencoders are far ahead of PCA in both measures; that of the variational
+one, which is kept near a standard normal, fills the plane more evenly.
 
 Run: python examples/dimensionality_reduction.py [folder]
 """
@@ -29,8 +29,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratif
 
 models = {
     "PCA": PCA(2),
-    "autoencoder": Autoencoder(2, max_epochs=30, random_state=0),
-    "variational": zoo.vae(2, max_epochs=30, random_state=0),
+    "autoencoder": Autoencoder(2, max_epochs=25, random_state=0),
+    "variational": zoo.vae(2, max_epochs=25, random_state=0),
 }
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 print("                 trustworthiness  accuracy of neighbours")
@@ -43,4 +43,4 @@ for (name, model), ax in zip(models.items(), axes, strict=True):
     plots.code_map(codes_test, y_test, ax=ax).set_title(f"{name}: neighbours agree in {accuracy:.0%}")
     if ax is not axes[-1]:
         ax.get_legend().remove()
-figure.savefig(folder / "dimensionality_reduction.png", dpi=110)
+figure.savefig(folder / "dimensionality_reduction.png", dpi=100)

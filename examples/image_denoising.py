@@ -1,10 +1,10 @@
 """Clean noisy images: a denoising autoencoder sees noisy digits in training and must rebuild the clean ones.
 
-Pixels lie between 0 and 1; the noise has standard deviation 0.5 and is cut to that range, the same in training and on the
-held-out images that are cleaned here. The error is the mean squared difference from the clean image, a pixel.
+Pixels lie between 0 and 1; the noise has standard deviation 0.5 and is cut to that range, the same in training and on
+the held-out images that are cleaned here. The error is the mean squared difference from the clean image, a pixel.
 
-The denoising autoencoder leaves about half the error of a plain one, which has never seen noise and rebuilds part of it. A
-median filter gains little: at 8 x 8 pixels the strokes are hardly wider than the specks.
+The denoising autoencoder leaves about half the error of a plain one, which has never seen noise and rebuilds part of
+it. A median filter gains little: at 8 x 8 pixels the strokes are hardly wider than the specks.
 
 Run: python examples/image_denoising.py [folder]
 """
@@ -26,8 +26,8 @@ NOISE = 0.5
 X_train, clean = train_test_split(load_digits().data / 16, test_size=0.2, random_state=0)
 noisy = np.clip(clean + np.random.default_rng(0).normal(scale=NOISE, size=clean.shape), 0, 1)
 
-plain = zoo.autoencoder(32, max_epochs=40, random_state=0).fit(X_train)
-denoising = zoo.denoising(32, noise=NOISE, unit="data", clip=(0, 1), max_epochs=40, random_state=0).fit(X_train)
+plain = zoo.autoencoder(32, max_epochs=25, random_state=0).fit(X_train)
+denoising = zoo.denoising(32, noise=NOISE, unit="data", clip=(0, 1), max_epochs=25, random_state=0).fit(X_train)
 
 versions = {
     "clean": clean,
@@ -41,5 +41,5 @@ for name, images in list(versions.items())[1:]:
     print(f"{name:14} {np.mean((images - clean) ** 2):.4f}")
 
 ax = plots.images(versions, (8, 8), n=12)
-ax.figure.savefig(folder / "image_denoising.png", dpi=110)
+ax.figure.savefig(folder / "image_denoising.png", dpi=100)
 plt.close(ax.figure)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn, optim
 
@@ -291,9 +291,8 @@ def test_every_optimizer_lowers_the_loss_on_every_schedule(optimizer, schedule):
 
 
 def test_gradient_descent_with_learned_scales_lowers_the_loss_at_the_default_learning_rate():
-    digits = load_digits().data[:300]
-    history = Autoencoder(4, optimizer="sgd", max_epochs=8, random_state=0).fit(digits).history_
-    assert history[-1]["loss"] < history[0]["loss"]
+    history = Autoencoder(4, optimizer="sgd", max_epochs=20, random_state=0).fit(load_breast_cancer().data).history_
+    assert history[-1]["loss"] < history[0]["loss"] - 1  # AdamW gains tens of nats
 
 
 @pytest.mark.parametrize("role", ["optimizer", "schedule"])

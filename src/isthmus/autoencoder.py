@@ -243,6 +243,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             learning_rate=self.learning_rate,
             schedule="constant",
             precision=self.precision,
+            endless=True,
             seed=seed,
         )
         self._finish(state, rows, seed, X)

@@ -65,7 +65,7 @@ def demonstrate_digits(folder: Path) -> Figures:
     digits = load_digits()
     X, y = digits.data, digits.target
     train, test = train_test_split(np.arange(len(X)), test_size=0.2, stratify=y, random_state=0)
-    model = Autoencoder(N_COMPONENTS, max_epochs=50, random_state=0, verbose=1).fit(X[train])
+    model = Autoencoder(N_COMPONENTS, max_epochs=30, random_state=0, verbose=1).fit(X[train])
     codes, rebuilt = model.transform(X), model.reconstruct(X)
     save(model, folder / "digits.safetensors")
     write(folder / "digits.csv", X.astype(np.uint8), digits.feature_names)
@@ -85,7 +85,7 @@ def demonstrate_tumours(folder: Path) -> Figures:
     diagnosis = np.where(benign, "benign", "malignant")
     train, held_out = train_test_split(np.flatnonzero(benign), test_size=0.2, random_state=0)
     test = np.concatenate([held_out, np.flatnonzero(~benign)])
-    model = zoo.vae(N_COMPONENTS, likelihood="student_t", max_epochs=100, random_state=0, verbose=1).fit(
+    model = zoo.vae(N_COMPONENTS, likelihood="student_t", max_epochs=30, random_state=0, verbose=1).fit(
         table.take(train)
     )
     scores = model.score_samples(table.take(test))

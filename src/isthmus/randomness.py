@@ -34,5 +34,8 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     device = torch.device(device)
     accelerators = [] if device.type == "cpu" else [device]
     with torch.random.fork_rng(accelerators, device_type="cuda" if device.type == "cpu" else device.type):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed, which also looks for accelerators that are not there: a millisecond each time.
+        torch.default_generator.manual_seed(seed)
+        if accelerators:
+            torch.manual_seed(seed)
         yield

@@ -1,5 +1,7 @@
 """The variational code."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -65,7 +67,7 @@ class Gaussian(Bottleneck):
 
     def build(self, n_components: int) -> tuple[int, int]:
         """Check the parameters; see the base class."""
-        self.require("beta", lambda v: v >= 0, ">= 0")
+        self.require("beta", lambda v: 0 <= v < math.inf, ">= 0")
         self.require("free_bits", lambda v: v >= 0, ">= 0")
         self.require("capacity", lambda v: v is None or v >= 0, "None or >= 0")
         self.require("warmup", lambda v: 0 <= v <= 1, "in [0, 1]")

@@ -91,7 +91,7 @@ class Scatter(nn.Module):
         part.require("scaling", lambda v: v in SCALINGS, f"one of {SCALINGS}")
         part.require(
             "scale",
-            lambda v: v in ("feature", "shared") if isinstance(v, str) else v > 0,
+            lambda v: v in ("feature", "shared") if isinstance(v, str) else 0 < v < math.inf,
             '"feature", "shared" or a positive number',
         )
         self.unit = Scaling(scaling, statistics)
@@ -107,5 +107,8 @@ class Scatter(nn.Module):
         """Of the shape of one sample, or of a single number."""
         if not self.learned:
             return self.raw
-        log_scale = 0.5 * torch.logaddexp(2 * GAIN * self.raw, self.raw.new_tensor(2 * math.log(FLOOR)))
+        # The value is GAIN * raw, the gradient that of raw / GAIN: Adam steps GAIN times as far, plain descent the
+        # same as on the log scale itself.
+        above = (GAIN * self.raw).detach() + (self.raw - self.raw.detach()) / GAIN
+        log_scale = 0.5 * torch.logaddexp(2 * above, self.raw.new_tensor(2 * math.log(FLOOR)))
         return torch.where(self.constant, 0.0, log_scale) + self.unit.spread.log()

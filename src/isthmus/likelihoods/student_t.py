@@ -1,5 +1,7 @@
 """Real values with heavy tails."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,7 @@ class StudentT(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling; see the base class."""
         super().build(statistics)
-        self.require("df", lambda v: v > 1, "> 1")
+        self.require("df", lambda v: 1 < v < math.inf, "> 1")
         self.scatter = Scatter(self, self.scale, self.scaling, statistics)
 
     def encode(self, x: Tensor) -> Tensor:

@@ -70,6 +70,7 @@ def train(
     precision: str = "auto",
     compile: bool = False,
     callbacks: Sequence[Callback] = (),
+    endless: bool = False,
     seed: int = 0,
 ) -> None:
     """Fit a model to a source, and leave in it the weights that were best on ``valid``, or the last.
@@ -84,6 +85,8 @@ def train(
         Epochs without a better bound on ``valid`` before training stops; counted once the learning rate falls.
     callbacks : sequence of callables
         Each is called with the state after every epoch; a true answer stops the training.
+    endless : bool
+        Whether nobody knows how many epochs will follow; then schedules of parts are at their end throughout.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def train(
         started = time.perf_counter()
         before = None if valid is not None else weights_of(state.model)
         with seeded(mix(seed, epoch), device), autocast(precision, device):
-            rates = _rates(plan.factor, learning_rate, epoch, max_epochs, math.ceil(len(source) / batch_size))
+            rates = _rates(plan.factor, learning_rate, epoch, max_epochs, math.ceil(len(source) / batch_size), endless)
             row = _train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates)
         if valid is not None:
             row["valid_bound"] = evaluate(state.model, valid)
@@ -161,11 +164,11 @@ def _train_epoch(
 
 
 def _rates(
-    factor: Callable[[float], float], learning_rate: float, epoch: int, max_epochs: int, n_batches: int
+    factor: Callable[[float], float], learning_rate: float, epoch: int, max_epochs: int, n_batches: int, endless: bool
 ) -> Iterator[tuple[float, float]]:
     """Progress and learning rate of every step of an epoch."""
     for step in range(n_batches):
-        progress = (epoch * n_batches + step) / (max_epochs * n_batches)
+        progress = 1.0 if endless else (epoch * n_batches + step) / (max_epochs * n_batches)
         yield progress, float(learning_rate) * factor(progress)
 
 

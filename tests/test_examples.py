@@ -1,0 +1,67 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "examples"
+
+
+def codes_keep_neighbours(figures):
+    for name in ("autoencoder", "variational"):
+        assert all(ours > pca for ours, pca in zip(figures[name], figures["PCA"], strict=True))
+
+
+def codes_carry_more_than_components(figures):
+    ours, pca = figures["4 numbers of the autoencoder"], figures["4 numbers of PCA"]
+    assert len(ours) == 4
+    assert all(a > b for a, b in zip(ours, pca, strict=True))
+
+
+def denoising_leaves_the_least_error(figures):
+    assert set(figures) >= {"noisy", "median filter", "plain", "denoising"}
+    assert min(figures, key=lambda name: figures[name][0]) == "denoising"
+
+
+def scores_find_more_than_pca(figures):
+    assert figures["variational autoencoder"][0] > figures["PCA"][0]
+    assert figures["area error"][0] < 0
+
+
+CLAIMS = {
+    "anomaly_detection": scores_find_more_than_pca,
+    "dimensionality_reduction": codes_keep_neighbours,
+    "features_for_a_classifier": codes_carry_more_than_components,
+    "image_denoising": denoising_leaves_the_least_error,
+}
+
+
+@pytest.fixture(scope="module", params=CLAIMS)
+def example(request, tmp_path_factory):
+    """Name, printed figures by the name that stands before them, and picture of each example in turn."""
+    folder = tmp_path_factory.mktemp("example")
+    command = [sys.executable, str(FOLDER / f"{request.param}.py"), str(folder)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    rows = re.findall(r"^(\w.*?)((?: +-?[\d,.]+)+)(?: to [\d.]+)?$", done.stdout, re.MULTILINE)
+    figures = {name: [float(number.replace(",", "")) for number in numbers.split()] for name, numbers in rows}
+    return request.param, figures, list(folder.iterdir())
+
+
+def test_every_example_is_run():
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(CLAIMS)
+
+
+def test_an_example_writes_one_picture_of_its_name(example):
+    name, _, files = example
+    (picture,) = files
+    assert picture.name == f"{name}.png"
+    assert matplotlib.image.imread(picture).std() > 0
+
+
+def test_an_example_shows_what_it_says(example):
+    name, figures, _ = example
+    CLAIMS[name](figures)

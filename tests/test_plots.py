@@ -1,0 +1,229 @@
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+
+from isthmus import Autoencoder, plots
+from isthmus.backbones import MLP
+
+
+@pytest.fixture
+def ax():
+    return Figure(layout="constrained").subplots()
+
+
+@pytest.fixture(autouse=True)
+def leave_no_figure_open():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    return Autoencoder(2, backbone=MLP((8,)), max_epochs=4, random_state=0).fit(X)
+
+
+def codes_of(n, n_components=2):
+    return np.random.default_rng(0).normal(size=(n, n_components))
+
+
+def write(axes):
+    """Draw in earnest, where matplotlib finds what is wrong."""
+    axes.figure.savefig(io.BytesIO(), format="png")
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def n_points(axes):
+    return sum(len(points.get_offsets()) for points in axes.collections)
+
+
+PICTURES = {
+    "images": lambda model, ax: plots.images({"noise": codes_of(5, 16)}, (4, 4), ax=ax),
+    "reconstructions": lambda model, ax: plots.reconstructions(codes_of(5, 16), codes_of(5, 16), (4, 4), ax=ax),
+    "code_map": lambda model, ax: plots.code_map(codes_of(20), ax=ax),
+    "histogram": lambda model, ax: plots.histogram(codes_of(20)[:, 0], ax=ax),
+    "history": lambda model, ax: plots.history(model, ax=ax),
+}
+
+
+def test_every_picture_is_tested():
+    assert set(PICTURES) == set(plots.__all__)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_given_axes_are_drawn_on_and_pyplot_is_left_alone(name, fitted, ax):
+    assert PICTURES[name](fitted, ax) is ax
+    write(ax)
+    assert ax.has_data()
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_without_axes_one_figure_of_pyplot_is_made(name, fitted):
+    axes = PICTURES[name](fitted, None)
+    write(axes)
+    assert plt.get_fignums() == [axes.figure.number]
+
+
+# Images
+
+
+def test_images_stand_in_rows_by_version(ax):
+    first, second = np.zeros((7, 6)), np.ones((7, 6))
+    first[:, 0] = 1
+    plots.images({"a": first, "b": second}, (2, 3), n=4, ax=ax)
+    (image,) = ax.images
+    shown = image.get_array()
+    assert shown.shape == (2 * (2 + 1), 4 * (3 + 1))
+    np.testing.assert_array_equal(shown[:2, :3], first[0].reshape(2, 3))
+    np.testing.assert_array_equal(shown[3:5, 12:15], second[3].reshape(2, 3))
+    assert shown.mask[2].all()
+    assert shown.mask[:, 3].all()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_fewer_images_than_asked_for_are_all_shown(ax):
+    plots.reconstructions(np.ones((3, 4)), np.ones((3, 4)), (2, 2), n=10, ax=ax)
+    assert ax.images[0].get_array().shape == (6, 9)
+
+
+def test_images_share_the_grey_scale_of_the_first_version(ax):
+    plots.reconstructions([[0.0, 16.0]], [[-5.0, 30.0]], (1, 2), ax=ax)
+    assert ax.images[0].get_clim() == (0, 16)
+
+
+def test_images_may_be_in_colour(ax):
+    plots.reconstructions(np.ones((2, 4, 5, 3)), np.ones((2, 4, 5, 3)), (4, 5, 3), ax=ax)
+    write(ax)
+    assert ax.images[0].get_array().shape == (10, 12, 3)
+
+
+def test_images_of_another_shape_are_named():
+    with pytest.raises(ValueError, match=r"'rebuilt': an image of shape \(2, 2\) has 4 values, got 5"):
+        plots.reconstructions(np.ones((3, 4)), np.ones((3, 5)), (2, 2))
+
+
+# Maps
+
+
+def test_two_components_are_shown_as_they_are(ax):
+    codes = codes_of(30)
+    plots.code_map(codes, ax=ax)
+    (points,) = ax.collections
+    np.testing.assert_array_equal(np.sort(points.get_offsets(), 0), np.sort(codes, 0))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("code 1", "code 2")
+
+
+def test_more_components_are_shown_by_their_first_two_principal_ones(ax):
+    codes = codes_of(50, 5) * [1, 5, 1, 3, 1]
+    plots.code_map(codes, ax=ax)
+    pca = PCA(2).fit(codes)
+    np.testing.assert_allclose(ax.collections[0].get_offsets().var(0, ddof=1), pca.explained_variance_)
+    assert ax.get_xlabel() == f"principal component 1 of the codes ({pca.explained_variance_ratio_[0]:.0%})"
+
+
+@pytest.mark.parametrize("labels", [np.arange(60) % 3, np.array(["a", "b", "c"] * 20), np.arange(60) % 2 == 0])
+def test_classes_get_a_legend(labels, ax):
+    plots.code_map(codes_of(60), labels, ax=ax)
+    assert legend(ax) == [str(level) for level in np.unique(labels)]
+    assert n_points(ax) == 60
+    assert len(ax.figure.axes) == 1
+
+
+def test_points_have_the_colour_of_their_class(ax):
+    codes, labels = codes_of(40), np.arange(40) % 4
+    plots.code_map(codes, labels, ax=ax)
+    (points,) = ax.collections
+    for where, colour in zip(points.get_offsets(), points.get_facecolors(), strict=True):
+        row = np.flatnonzero((codes == where).all(1))[0]
+        assert tuple(colour[:3]) == to_rgb(plots.PALETTE[labels[row]])
+
+
+def test_more_classes_than_colours_differ_by_shape(ax):
+    plots.code_map(codes_of(250), [f"class {i % 25:02}" for i in range(250)], ax=ax)
+    write(ax)
+    assert len(ax.collections) == 3
+    assert n_points(ax) == 250
+    handles = ax.get_legend().get_lines()
+    assert len({(line.get_marker(), line.get_color()) for line in handles}) == 25
+
+
+def test_too_many_classes_are_an_error(ax):
+    with pytest.raises(ValueError, match="labels have 41 classes; at most 40"):
+        plots.code_map(codes_of(41), [str(i) for i in range(41)], ax=ax)
+
+
+@pytest.mark.parametrize("values", [np.linspace(0, 1, 60), np.arange(60), np.r_[np.nan, np.linspace(0, 1, 59)]])
+def test_values_get_an_opaque_colour_bar_of_their_range(values, ax):
+    plots.code_map(codes_of(60), values, ax=ax)
+    write(ax)
+    _, bar = ax.figure.axes
+    assert bar.get_ylim() == (np.nanmin(values), np.nanmax(values))
+    assert ax.get_legend() is None
+
+
+def test_many_points_are_small_faint_and_rasterised(ax):
+    few, many = Figure().subplots(), ax
+    plots.code_map(codes_of(100), np.arange(100) % 10, ax=few)
+    plots.code_map(codes_of(60_000), np.arange(60_000) % 10, ax=many)
+    write(many)
+    (big,), (small,) = few.collections, many.collections
+    assert small.get_sizes() < big.get_sizes() / 10
+    assert small.get_alpha() < big.get_alpha()
+    assert small.get_rasterized()
+
+
+def test_a_single_component_is_no_map():
+    with pytest.raises(ValueError, match="codes have 1 component; a map needs at least 2"):
+        plots.code_map(codes_of(10, 1))
+
+
+def test_labels_must_match_the_codes():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        plots.code_map(codes_of(10), [0, 1])
+
+
+# Histograms and curves
+
+
+def test_bars_of_each_class_add_up_to_one(ax):
+    values, labels = np.r_[np.zeros(30), codes_of(10)[:, 0]], np.r_[np.zeros(30), np.ones(10)]
+    plots.histogram(values, labels, "score", ax)
+    assert [sum(bar.get_height() for bar in bars) for bars in ax.containers] == pytest.approx([1, 1])
+    assert legend(ax) == ["0.0", "1.0"]
+    assert ax.get_xlabel() == "score"
+
+
+def test_a_histogram_of_one_class_needs_no_legend(ax):
+    plots.histogram([1.0, 2.0, 2.5], ax=ax)
+    assert ax.get_legend() is None
+
+
+def test_the_history_shows_both_bounds_and_the_best_epoch(fitted, ax):
+    plots.history(fitted, ax)
+    training, validation, kept = ax.lines
+    bounds = [row["valid_bound"] for row in fitted.history_]
+    np.testing.assert_array_equal(training.get_ydata(), [row["bound"] for row in fitted.history_])
+    np.testing.assert_array_equal(validation.get_ydata(), bounds)
+    assert list(kept.get_ydata()) == [min(bounds)]
+    assert list(kept.get_xdata()) == [1 + bounds.index(min(bounds))]
+
+
+def test_without_validation_the_history_shows_training_alone(ax):
+    model = Autoencoder(1, backbone=MLP((8,)), max_epochs=2, random_state=0).fit(codes_of(20, 3))
+    plots.history(model, ax)
+    assert legend(ax) == ["training"]
+
+
+def test_the_history_of_an_unfitted_estimator_is_an_error():
+    with pytest.raises(NotFittedError):
+        plots.history(Autoencoder())
