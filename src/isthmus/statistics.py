@@ -39,17 +39,13 @@ class Statistics:
     @classmethod
     def of(cls, x: Tensor) -> "Statistics":
         """Measure one chunk of floats of shape (n, ...), NaN meaning missing."""
-        observed = ~x.isnan()
-        count = observed.sum(0).double()
-        mean = x.nansum(0).double() / count.clamp(min=1)
-        deviation = torch.where(observed, x - mean.to(x.dtype), 0)
-        low, high = torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
-        binary = bool(low.min() >= 0) and bool(high.max() <= 1) and bool(((x == 0) | (x == 1) | ~observed).all())
-        squares = deviation.square().sum(0)
+        whole = bool(torch.isfinite(x.sum()))
+        count, mean, squares, low, high = _moments(x) if whole else _moments_of_observed(x)
         lost = ~squares.isfinite() | ((squares == 0) & (low < high))
         if x.dtype != torch.float64 and bool(lost.any()):
             return cls.of(x.double())  # squares of very small or very large values leave float32's range
-        return cls(len(x), count, mean, squares.double(), low.double(), high.double(), binary)
+        binary = bool(low.min() >= 0) and bool(high.max() <= 1) and _is_binary(x)
+        return cls(len(x), count.double(), mean.double(), squares.double(), low.double(), high.double(), binary)
 
     @classmethod
     def blank(cls, shape: tuple[int, ...]) -> "Statistics":
@@ -106,3 +102,23 @@ class Statistics:
         if origin is None:
             return self
         return replace(self, mean=self.mean - origin, low=self.low - origin, high=self.high - origin)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, ...]:
+    """Count, mean, sum of squared deviations, smallest and largest of whole rows."""
+    variance, mean = torch.var_mean(x, 0, correction=0)
+    return torch.full_like(mean, len(x)), mean, variance * len(x), *torch.aminmax(x, dim=0)
+
+
+def _moments_of_observed(x: Tensor) -> tuple[Tensor, ...]:
+    """Do the same where values are missing."""
+    observed = ~x.isnan()
+    count = observed.sum(0)
+    mean = x.nansum(0) / count.clamp(min=1)
+    squares = torch.where(observed, x - mean, 0).square().sum(0)
+    return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
+
+
+def _is_binary(x: Tensor) -> bool:
+    """Whether all values are 0, 1 or missing; the first few rows mostly tell that they are not."""
+    return all(bool(((rows == 0) | (rows == 1) | rows.isnan()).all()) for rows in (x[:32], x))

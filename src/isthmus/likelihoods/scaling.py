@@ -40,7 +40,7 @@ class Scaling(nn.Module):
 
     def decode(self, u: Tensor) -> Tensor:
         """Standard units to the data's."""
-        return self.center + self.spread * u
+        return torch.addcmul(self.center, self.spread, u)
 
 
 class Range(nn.Module):
@@ -60,7 +60,7 @@ class Range(nn.Module):
 
     def forward(self, theta: Tensor) -> Tensor:
         """Unbounded numbers to the data's units."""
-        return self.low + self.width * torch.sigmoid(theta + self.logits)
+        return torch.addcmul(self.low, self.width, torch.sigmoid(theta + self.logits))
 
 
 class Scatter(nn.Module):
