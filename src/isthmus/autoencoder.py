@@ -73,7 +73,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     schedule : {"one_cycle", "constant"}, default="one_cycle"
         Of the learning rate.
     max_epochs : int or "auto", default="auto"
-        "auto" makes about 5,000 steps.
+        "auto" makes about 3,500 steps.
     batch_size : int or "auto", default="auto"
     learning_rate : float, default=2e-3
         The largest of the schedule.

@@ -11,7 +11,7 @@ from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.corruptions import GaussianNoise
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
-from isthmus.regularizers import L1, Jacobian, KLSparsity
+from isthmus.regularizers import L1, Jacobian, KLSparsity, Regularizer
 
 __all__ = [
     "autoencoder",
@@ -85,7 +85,7 @@ def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Auto
 
 
 def sparse(
-    n_components: int = 2, *, penalty: str = "kl", weight: float = 1.0, target: float = 0.05, **options: Any
+    n_components: int = 2, *, penalty: str = "kl", weight: float | None = None, target: float = 0.05, **options: Any
 ) -> Autoencoder:
     """Sparse autoencoder: few units of a wide code are active at a time.
 
@@ -95,7 +95,8 @@ def sparse(
         May well be more than the data have values.
     penalty : {"kl", "l1"}, default="kl"
         KL divergence of each unit's mean activity from ``target``, on sigmoid codes; or absolute value, on ReLU codes.
-    weight : float, default=1.0
+    weight : float or None, default=None
+        None is 1 for "kl" and 0.1 for "l1".
     target : float, default=0.05
         Wanted activity, for "kl".
     **options
@@ -109,13 +110,15 @@ def sparse(
     --------
     >>> from isthmus.zoo import sparse
     >>> sparse(64, penalty="l1").regularizers
-    L1(weight=1.0)
+    L1()
     """
     if penalty not in ("kl", "l1"):
         raise ValueError(f"sparse: penalty must be one of ('kl', 'l1'), got {penalty!r}")
     if penalty == "l1":
-        return compose(n_components, options, bottleneck=Deterministic("relu"), regularizers=L1(weight))
-    return compose(n_components, options, bottleneck=Deterministic("sigmoid"), regularizers=KLSparsity(weight, target))
+        term: Regularizer = L1(0.1 if weight is None else weight)
+        return compose(n_components, options, bottleneck=Deterministic("relu"), regularizers=term)
+    term = KLSparsity(1.0 if weight is None else weight, target)
+    return compose(n_components, options, bottleneck=Deterministic("sigmoid"), regularizers=term)
 
 
 def denoising(

@@ -4,8 +4,8 @@ import math
 
 from isthmus.part import is_count
 
-N_STEPS = 5_000
-MAX_EPOCHS, MIN_EPOCHS = 500, 3
+N_STEPS = 3_500
+MAX_EPOCHS, MIN_EPOCHS = 200, 3
 
 
 def choose_batch_size(batch_size: int | str, n_rows: int) -> int:
