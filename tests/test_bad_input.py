@@ -178,11 +178,11 @@ BAD_PARTS = {
     "warmup": ({"bottleneck": bottlenecks.Gaussian(warmup=2)}, r"warmup of Gaussian must be in \[0, 1\], got 2"),
     "no draws": (
         {"bottleneck": bottlenecks.Gaussian(n_draws=0)},
-        "n_draws of Gaussian must be a positive integer, got 0",
+        "n_draws of Gaussian must be a positive integer, .*, got 0",
     ),
     "draws with free bits": (
         {"bottleneck": bottlenecks.Gaussian(n_draws=5, free_bits=0.1)},
-        "n_draws of Gaussian must be 1 together with free_bits or capacity, got 5",
+        "n_draws of Gaussian must be .*1 together with free_bits or capacity, got 5",
     ),
     "activation of the code": (
         {"bottleneck": bottlenecks.Deterministic("rel")},
@@ -352,7 +352,7 @@ def test_a_loss_that_is_not_finite_says_which_parameter_to_change():
         quick(learning_rate=1e30, optimizer="sgd", max_epochs=3).fit(X)
 
 
-def test_the_last_good_weights_are_kept():
+def test_the_last_weights_that_an_epoch_proved_good_are_kept():
     def poison(state):
         if state.row["epoch"] == 2:
             next(state.model.parameters()).data.fill_(float("nan"))
@@ -360,7 +360,7 @@ def test_the_last_good_weights_are_kept():
     options = {"schedule": "constant", "validation_fraction": 0.0}
     with pytest.warns(ConvergenceWarning, match="nan in epoch 3; the last good weights are kept: lower learning_rate"):
         model = quick(max_epochs=5, callbacks=[poison], **options).fit(X)
-    np.testing.assert_array_equal(model.transform(X), quick(max_epochs=2, **options).fit(X).transform(X))
+    np.testing.assert_array_equal(model.transform(X), quick(max_epochs=1, **options).fit(X).transform(X))
 
 
 # Nothing is lost

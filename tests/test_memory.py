@@ -10,6 +10,7 @@ from conftest import small
 from isthmus import inference
 from isthmus.backbones import MLP, Backbone
 from isthmus.data import as_source
+from isthmus.training import loop
 
 pytest.importorskip("resource")
 
@@ -38,6 +39,7 @@ def rows(rng):
 
 def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monkeypatch, rows):
     monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    monkeypatch.setattr(loop, "EVALUATION_SIZE", 50)
     small("vae", batch_size=20).fit(rows)
     assert max(batch_sizes) <= 50
     assert sum(batch_sizes) >= 2 * 2 * len(rows)

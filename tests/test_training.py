@@ -268,7 +268,7 @@ def test_automatic_sizes_make_a_few_thousand_steps_where_the_rows_allow(n_rows):
     batch_size = choose_batch_size("auto", n_rows)
     steps = choose_max_epochs("auto", n_rows, batch_size) * math.ceil(n_rows / batch_size)
     assert batch_size in {16, 32, 64, 128, 256, 512, 1024, 2048, 4096}
-    assert 500 <= steps <= (6_000 if n_rows <= 1_000_000 else 40_000)
+    assert 200 <= steps <= (6_000 if n_rows <= 1_000_000 else 40_000)
 
 
 @pytest.mark.parametrize("choose", [choose_batch_size, lambda size, n_rows: choose_max_epochs(size, n_rows, 16)])

@@ -37,7 +37,8 @@ def draw_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
 def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """Log density of the normal distribution; ``log_scale`` is the log of the standard deviation."""
     # Two passes over the batch forwards and two backwards, where the formula as it is written takes five and eight.
-    squares = torch_functional.mse_loss(mean, x.expand_as(mean), reduction="none")
+    mean, x = torch.broadcast_tensors(mean, x)
+    squares = torch_functional.mse_loss(mean, x, reduction="none")
     return torch.addcmul(-log_scale - 0.5 * LOG_2PI, squares, torch.exp(-2 * log_scale), value=-0.5)
 
 
