@@ -45,8 +45,9 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, "Tensor"], documen
     from safetensors.torch import save as serialise
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {KEY: json.dumps(document), CHECKSUM: _checksum(contiguous)}
-    data = serialise(contiguous, metadata=metadata)
+    # One entry of metadata: the order of several would differ from file to file.
+    document = {**document, CHECKSUM: _checksum(contiguous)}
+    data = serialise(contiguous, metadata={KEY: json.dumps(document)})
     with replacing(path) as file:
         file.write(data)
 
@@ -70,7 +71,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, A
     with _opened(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         document = _document(path, file)
-        if file.metadata().get(CHECKSUM, checksum := _checksum(tensors)) != checksum:
+        if document.pop(CHECKSUM, checksum := _checksum(tensors)) != checksum:
             raise ValueError(f"{str(path)!r} is damaged: its tensors are not those that were saved")
     return tensors, document
 
