@@ -74,7 +74,7 @@ def defaults(data: Data) -> Iterator[Figure]:
 
 
 def codes(data: Data) -> Iterator[Figure]:
-    """Codes that forget how a digit is bent: the encoder sees warped digits with holes, and must rebuild the original."""
+    """Codes that forget how a digit is bent: the encoder sees warped digits with holes."""
     from isthmus import Autoencoder
 
     model = Autoencoder(32, corruption=warp, max_epochs=9, validation_fraction=0.0, random_state=0)
@@ -84,7 +84,7 @@ def codes(data: Data) -> Iterator[Figure]:
 
 
 def warp(x: Any) -> Any:
-    """Turn, scale, shear and shift each digit a little, and hide three pixels in ten: a corruption may be any callable."""
+    """Turn, scale, shear and shift each digit a little, and hide three pixels in ten."""
     import torch
     from torch.nn.functional import affine_grid, grid_sample
 

@@ -292,7 +292,7 @@ def test_a_missing_tensor_is_refused(saved):
     tensors, document = load_file(saved), storage.read_document(saved)
     tensors.popitem()
     save_file(tensors, saved, metadata={"isthmus": json.dumps(document)})
-    with pytest.raises(ValueError, match="damaged: its header does not fit its tensors"):
+    with pytest.raises(ValueError, match="damaged: its tensors are not those that were saved"):
         load(saved)
 
 
