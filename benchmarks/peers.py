@@ -1,0 +1,284 @@
+"""The peers of the race: one function each, which fits a net by the peer's own public calls.
+
+All build the same net: ReLU after every hidden layer and after the code, a linear output, squared error, Adam at 1e-3,
+batches of 256. scikit-learn and PyOD cannot leave the ReLU out of the code, so nobody does.
+
+Each function takes the widths from the data to the code, the rows and the number of epochs. Peers are imported where
+they are used: a process runs one of them, because their thread pools get into each other's way.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Call = Callable[[np.ndarray], Any]
+BATCH, RATE = 256, 1e-3
+SIZES = (256, 1024, 4096)
+
+
+class Fitted(NamedTuple):
+    """What a peer's fit leaves.
+
+    Parameters
+    ----------
+    seconds : list of float
+        Of each epoch.
+    error : callable
+        Rows to their mean squared error.
+    score, transform : dict of str to callable
+        Ways of the peer's public call over many rows, by what tells them apart; the fastest counts. ``score`` rebuilds
+        the rows or scores them, whichever the peer has, and ``transform`` gives their codes.
+    """
+
+    seconds: list[float]
+    error: Callable[[np.ndarray], float]
+    score: dict[str, Call]
+    transform: dict[str, Call]
+
+
+class Marks:
+    """A hook for the end of an epoch, of whatever signature."""
+
+    def __init__(self) -> None:
+        self.times = [time.perf_counter()]
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        """Note the time."""
+        self.times.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> list[float]:
+        """Time from each mark to the next."""
+        return np.diff(self.times).tolist()
+
+
+def isthmus_model(widths: tuple[int, ...], x: np.ndarray, epochs: int, **options: Any) -> Any:
+    from isthmus import Autoencoder
+    from isthmus.backbones import MLP
+    from isthmus.bottlenecks import Deterministic
+    from isthmus.likelihoods import Gaussian
+
+    return Autoencoder(
+        widths[-1],
+        backbone=MLP(hidden=widths[1:-1], activation="relu"),
+        bottleneck=Deterministic(activation="relu"),
+        likelihood=Gaussian(scale="shared", scaling="none"),
+        optimizer="adam",
+        schedule="constant",
+        learning_rate=RATE,
+        batch_size=BATCH,
+        max_epochs=epochs,
+        validation_fraction=0.0,
+        random_state=0,
+        **options,
+    ).fit(x)
+
+
+def isthmus(widths: tuple[int, ...], x: np.ndarray, epochs: int, precision: str = "auto") -> Fitted:
+    marks = Marks()
+    model = isthmus_model(widths, x, epochs, precision=precision, callbacks=(marks,))
+    return Fitted(
+        marks.seconds, error_of(model.reconstruct), {"score_samples": model.score_samples}, {"": model.transform}
+    )
+
+
+def keras(widths: tuple[int, ...], x: np.ndarray, epochs: int, backend: str) -> Fitted:
+    os.environ["KERAS_BACKEND"] = backend
+    import keras
+
+    keras.utils.set_random_seed(0)
+    dense = keras.layers.Dense
+    encoder = keras.Sequential([keras.Input(widths[:1]), *(dense(n, activation="relu") for n in widths[1:])])
+    back = [dense(n, activation="relu") for n in widths[-2:0:-1]]
+    net = keras.Sequential([encoder, *back, dense(widths[0])])
+    net.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse")
+    marks = Marks()
+    timer = keras.callbacks.LambdaCallback(on_epoch_end=marks)
+    net.fit(x, x, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=[timer])
+    predict, encode = (partial(model.predict, verbose=0) for model in (net, encoder))
+    return Fitted(marks.seconds, error_of(predict), with_sizes(predict), with_sizes(encode))
+
+
+def skorch(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
+    import torch
+    from skorch import NeuralNet
+
+    net = NeuralNet(
+        torch.nn.Sequential(stack(widths), stack(widths[::-1], linear_end=True)),
+        criterion=torch.nn.MSELoss,
+        optimizer=torch.optim.Adam,
+        lr=RATE,
+        batch_size=BATCH,
+        max_epochs=epochs,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    ).fit(x, x)
+
+    def predict(x: np.ndarray, batch_size: int) -> np.ndarray:
+        return net.set_params(batch_size=batch_size).predict(x)
+
+    return Fitted(net.history[:, "dur"], error_of(net.predict), with_sizes(predict), {})
+
+
+def sklearn(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
+    """Time epochs by the difference of two fits: there is no hook between them."""
+    from sklearn.neural_network import MLPRegressor
+
+    def fitted(epochs: int) -> tuple[Any, float]:
+        net = MLPRegressor(alpha=0.0, batch_size=BATCH, learning_rate_init=RATE, random_state=0)
+        net.set_params(hidden_layer_sizes=(*widths[1:], *widths[-2:0:-1]), max_iter=epochs, n_iter_no_change=epochs + 1)
+        started = time.perf_counter()
+        return net.fit(x, x), time.perf_counter() - started
+
+    net, first = fitted(1)
+    seconds = [first]
+    if epochs > 1:
+        net, all_of_them = fitted(epochs)
+        seconds += [(all_of_them - first) / (epochs - 1)] * (epochs - 1)
+    return Fitted(seconds, error_of(net.predict), {"predict": net.predict}, {})
+
+
+def pyod(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
+    from pyod.models.auto_encoder import AutoEncoder
+
+    class Timed(AutoEncoder):
+        def epoch_update(self) -> None:
+            marks()
+
+    net = Timed(
+        preprocessing=False,
+        lr=RATE,
+        epoch_num=epochs,
+        batch_size=BATCH,
+        optimizer_params={},
+        hidden_neuron_list=list(widths[1:]),
+        batch_norm=False,
+        dropout_rate=0.0,
+        verbose=0,
+    )
+    marks = Marks()
+    net.fit(x)
+    score = net.decision_function
+    return Fitted(marks.seconds, lambda x: float(np.mean(score(x) ** 2) / x.shape[1]), with_sizes(score), {})
+
+
+def pythae(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
+    import torch
+    from pythae.data.datasets import BaseDataset
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from pythae.trainers.training_callbacks import TrainingCallback
+
+    class Timer(TrainingCallback):
+        def on_epoch_end(self, *_: Any, **__: Any) -> None:
+            marks()
+
+    model = pythae_model(widths)
+    rows = BaseDataset(torch.from_numpy(x), torch.zeros(len(x)))
+    with TemporaryDirectory() as folder:
+        config = BaseTrainerConfig(
+            output_dir=folder, num_epochs=epochs, learning_rate=RATE, per_device_train_batch_size=BATCH
+        )
+        trainer = BaseTrainer(model, rows, training_config=config, callbacks=[Timer()])
+        marks = Marks()
+        trainer.train()
+    reconstruct, embed = (without_gradient(call) for call in (model.reconstruct, model.embed))
+    return Fitted(marks.seconds, error_of(reconstruct), in_pieces(reconstruct), in_pieces(embed))
+
+
+def pythae_model(widths: tuple[int, ...]) -> Any:
+    from pythae.models import AE, AEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = stack(widths)
+
+        def forward(self, x: Any) -> Any:
+            return ModelOutput(embedding=self.layers(x))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = stack(widths[::-1], linear_end=True)
+
+        def forward(self, z: Any) -> Any:
+            return ModelOutput(reconstruction=self.layers(z))
+
+    return AE(AEConfig(input_dim=widths[:1], latent_dim=widths[-1]), Encoder(), Decoder())
+
+
+def onnxruntime(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
+    from onnx_graph import encoder_of, run, scorer_of
+
+    model = isthmus_model(widths, x, epochs)
+    score, encode = (partial(run, make(model)) for make in (scorer_of, encoder_of))
+    some = x[:100]
+    np.testing.assert_allclose(score(some), model.score_samples(some), rtol=1e-3)
+    np.testing.assert_allclose(encode(some), model.transform(some), rtol=1e-3, atol=1e-4)
+    return Fitted([], error_of(model.reconstruct), in_pieces(score), in_pieces(encode))
+
+
+def stack(widths: tuple[int, ...], linear_end: bool = False) -> Any:
+    from torch import nn
+
+    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(*(layers[:-1] if linear_end else layers))
+
+
+def error_of(reconstruct: Call) -> Callable[[np.ndarray], float]:
+    return lambda x: float(np.mean((reconstruct(x) - x) ** 2))
+
+
+def with_sizes(call: Callable[..., Any]) -> dict[str, Call]:
+    return {f"batch {size}": partial(call, batch_size=size) for size in SIZES}
+
+
+def in_pieces(call: Call) -> dict[str, Call]:
+    """One call of all rows, and many calls of a few."""
+
+    def pieces(x: np.ndarray, size: int) -> np.ndarray:
+        return np.concatenate([call(x[start : start + size]) for start in range(0, len(x), size)])
+
+    return {"one call": call, **{f"batch {size}": partial(pieces, size=size) for size in SIZES}}
+
+
+def without_gradient(call: Callable[..., Any]) -> Call:
+    """Calls without the gradient that pythae records unasked; a careful user turns it off."""
+    import torch
+
+    def quiet(x: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return call(torch.from_numpy(x)).numpy()
+
+    return quiet
+
+
+class Peer(NamedTuple):
+    """A function above, and the imports that its memory is counted from."""
+
+    fit: Callable[..., Fitted]
+    imports: tuple[str, ...]
+
+
+OURS = ("torch", "isthmus.autoencoder")
+PEERS = {
+    "isthmus": Peer(isthmus, OURS),
+    "isthmus-float32": Peer(partial(isthmus, precision="float32"), OURS),
+    "keras-jax": Peer(partial(keras, backend="jax"), ("keras", "jax")),
+    "keras-torch": Peer(partial(keras, backend="torch"), ("keras", "torch")),
+    "skorch": Peer(skorch, ("torch", "skorch")),
+    "sklearn": Peer(sklearn, ("sklearn.neural_network",)),
+    "pyod": Peer(pyod, ("torch", "pyod.models.auto_encoder")),
+    "pythae": Peer(pythae, ("torch", "pythae.trainers")),
+    "onnxruntime": Peer(onnxruntime, (*OURS, "onnxruntime")),
+}
+TRAINERS = tuple(name for name in PEERS if name not in ("isthmus-float32", "onnxruntime"))

@@ -1,0 +1,140 @@
+"""Speed and memory beside the peers, in one run on the same arrays.
+
+    make bench                                                # everything, about 25 minutes on two cores
+    python benchmarks/speed.py small score-deep --rounds 1    # some of it
+    python benchmarks/speed.py --rows 2000 --out /tmp/try     # does it work?
+
+Every peer runs every task in a process of its own, and the peers take turns: a machine that slows down slows all. MNIST
+is found as in ``mnist.py``; the table of 200,000 x 30 is drawn by seed. Appends a line of JSON for each figure to
+``benchmarks/results/speed.jsonl`` and writes the medians, ratios and goals of the newest run of every task to
+``benchmarks/results/speed.md``. A peer that fails is left out, with its reason.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mnist import RESULTS
+from speed_report import report
+from speed_tasks import TASKS, write_arrays
+
+PACKAGES = (
+    *("isthmus", "torch", "numpy", "scikit-learn"),
+    *("keras", "jax", "jaxlib", "skorch", "pyod", "pythae", "onnx", "onnxruntime"),
+)
+PATIENCE_SECONDS = 900
+Record = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tasks", nargs="*", metavar="task", help=f"of {', '.join(TASKS)}; none is all")
+    parser.add_argument("--rounds", type=int, default=3, help="how often the peers take turns")
+    parser.add_argument("--rows", type=int, help="cut the arrays, to try the benchmark itself")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--worker", nargs=2, metavar=("PEER", "TASK"), help="measure once and print a line of JSON")
+    options = parser.parse_args()
+    if options.worker:
+        work(*options.worker)
+        return
+    unknown = sorted(set(options.tasks) - set(TASKS))
+    if unknown:
+        parser.error(f"unknown tasks {unknown}, expected some of {list(TASKS)}")
+    run(options.tasks or list(TASKS), options.rounds, options.rows, options.out)
+
+
+def run(tasks: list[str], rounds: int, n_rows: int | None, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}
+    with TemporaryDirectory() as folder, (out / "speed.jsonl").open("a") as file:
+        write_arrays(Path(folder), n_rows)
+        for record in measure(tasks, rounds, Path(folder)):
+            print(told(record), flush=True)
+            file.write(json.dumps({**record, **common}) + "\n")
+            file.flush()
+    report(out)
+
+
+def measure(tasks: list[str], rounds: int, folder: Path) -> Iterator[Record]:
+    for name in tasks:
+        failed: set[str] = set()
+        for turn in range(min(rounds, TASKS[name].most_rounds)):
+            for peer in TASKS[name].peers:
+                if peer in failed:
+                    continue
+                for figure in in_a_process(peer, name, folder):
+                    failed |= {peer} if "failed" in figure else set()
+                    yield {"task": name, "round": turn + 1, "peer": peer, **figure}
+
+
+def in_a_process(peer: str, task: str, folder: Path) -> list[Record]:
+    command = [sys.executable, __file__, "--worker", peer, task]
+    environment = {**os.environ, "ISTHMUS_SPEED_ARRAYS": str(folder)}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        if done.returncode == 0:
+            return json.loads(done.stdout.splitlines()[-1])
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    except subprocess.TimeoutExpired:
+        reason = f"not done after {PATIENCE_SECONDS} s"
+    return [{"failed": reason}]
+
+
+def work(peer: str, task: str) -> None:
+    """Measure in this process. Without a parent that has written the arrays, write them first."""
+    if "ISTHMUS_SPEED_ARRAYS" not in os.environ:
+        with TemporaryDirectory() as folder:
+            write_arrays(Path(folder), None)
+            print(json.dumps(in_a_process(peer, task, Path(folder))))
+        return
+    figures = TASKS[task].measure(peer, TASKS[task].net)
+    print("\n" + json.dumps([{"figure": name, **figure._asdict()} for name, figure in figures.items()]))
+
+
+def machine() -> dict[str, str]:
+    return {
+        "cpu": cpu_name(),
+        "cores": str(os.cpu_count()),
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        **versions(),
+    }
+
+
+def cpu_name() -> str:
+    """As Linux has it: ``platform.processor`` is empty there."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def told(record: Record) -> str:
+    what = f"round {record['round']}, {record['task']}, {record['peer']}: "
+    if "failed" in record:
+        return what + f"failed: {record['failed']}"
+    return what + f"{record['figure']} {record['value']:.4g}" + (f" ({record['note']})" if record["note"] else "")
+
+
+if __name__ == "__main__":
+    main()

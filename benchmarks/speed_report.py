@@ -1,0 +1,157 @@
+"""From the records of ``speed.py`` to a page: medians, ratios and goals."""
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from speed_tasks import BATCH, LARGE, NETS, TASKS, flops, shapes_of
+
+Record = dict[str, Any]
+Medians = dict[str, float]
+# By task and figure, the medians of the peers.
+Book = dict[tuple[str, str], Medians]
+OURS = ("isthmus", "isthmus-float32", "onnxruntime")
+EPOCH, SCORE, TRANSFORM = "seconds an epoch", "seconds to score", "seconds to transform"
+MEMORY, FIT, ERROR = "peak above the imports, in sizes of the array", "seconds to fit", "test error"
+
+ABOUT = """# Speed beside the peers
+
+All nets have ReLU after every hidden layer and after the code and a linear output, and train with Adam at 1e-3, squared
+error, batches of 256 and no validation; isthmus as `Gaussian(scale="shared", scaling="none")`, whose one learned scale
+is its own extra. `classic` is the net of the Keras tutorial, each with its own settings. Epochs are counted from the
+second on. Scoring is isthmus's `score_samples` beside the peers' `predict`, PyOD's `decision_function`, pythae's
+`reconstruct` and ONNX Runtime on the same graph with the sum; `transform` is the encoder alone. Peers have the best of
+several batch sizes, isthmus its own. Medians over rounds; a ratio is isthmus's time, or memory or error, over the
+peer's: below 1 isthmus is ahead."""
+SHARES = [
+    "| net | peer | GFLOP/s | of large products' | of the net's own products' |",
+    "| --- | --- | --- | --- | --- |",
+]
+
+
+def report(folder: Path) -> None:
+    """Write ``speed.md`` from the newest run of every task in ``speed.jsonl``."""
+    records = newest([json.loads(line) for line in (folder / "speed.jsonl").read_text().splitlines()])
+    book = medians(records)
+    page = [ABOUT, machines(records), "## Goals", goals_table(book)]
+    for task in TASKS:
+        of_task = [record for record in records if record["task"] == task]
+        if of_task:
+            page += [f"## {task}", *sections(task, of_task, book)]
+    if lines := shares(book, records):
+        page += ["## Share of the matrix-product limit that training reaches", "\n".join([*SHARES, *lines])]
+    (folder / "speed.md").write_text("\n\n".join(page) + "\n")
+
+
+def newest(records: list[Record]) -> list[Record]:
+    last = {record["task"]: record["run"] for record in records}
+    return [record for record in records if record["run"] == last[record["task"]]]
+
+
+def medians(records: list[Record]) -> Book:
+    """Peers that failed in any round are left out."""
+    failed = {(record["task"], record["peer"]) for record in records if "failed" in record}
+    values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        if (record["task"], record["peer"]) not in failed:
+            values[record["task"], record["figure"]][record["peer"]].append(record["value"])
+    return {key: {peer: statistics.median(each) for peer, each in peers.items()} for key, peers in values.items()}
+
+
+def machines(records: list[Record]) -> str:
+    """Where and with what the newest runs were made; one line if all were made alike."""
+    hidden = {"task", "round", "peer", "figure", "value", "rows", "note", "failed", "run"}
+    lines = {", ".join(f"{name} {value}" for name, value in r.items() if name not in hidden) for r in records}
+    runs = sorted({record["run"] for record in records})
+    return "\n".join(f"Measured {' and '.join(runs)}: {line}." for line in sorted(lines))
+
+
+def sections(task: str, records: list[Record], book: Book) -> list[str]:
+    net = TASKS[task].net
+    parts = [] if task in ("start", "limit") else [f"{net}."]
+    for key, peers in book.items():
+        if key[0] == task:
+            parts.append(figure_table(key[1], peers, [r for r in records if r.get("figure") == key[1]]))
+    failed = {record["peer"]: record["failed"] for record in records if "failed" in record}
+    return parts + [f"Left out: {peer}, which failed with `{reason}`." for peer, reason in failed.items()]
+
+
+def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
+    """A row a peer, the best first."""
+    by_peer = {record["peer"]: record for record in records}
+    ours = peers.get("isthmus")
+    lines = [f"| {figure} | median | rows a second | isthmus / peer | note |", "| --- | --- | --- | --- | --- |"]
+    for peer, value in sorted(peers.items(), key=lambda item: item[1]):
+        rows, note = by_peer[peer]["rows"], by_peer[peer]["note"]
+        ratio = "" if ours is None or peer == "isthmus" else f"{ours / value:.2f}"
+        lines.append(f"| {peer} | {value:.4g} | {f'{rows / value:,.0f}' if rows else ''} | {ratio} | {note} |")
+    return "\n".join(lines)
+
+
+def goals_table(book: Book) -> str:
+    lines = ["| goal | at most | measured | reached |", "| --- | --- | --- | --- |"]
+    for goal, most, value in goals(book):
+        if value is None:
+            lines.append(f"| {goal} | {most:g} | | not measured |")
+        else:
+            lines.append(f"| {goal} | {most:g} | {value:.3g} | {'yes' if value <= most else 'no'} |")
+    return "\n".join(lines)
+
+
+def goals(book: Book) -> list[tuple[str, float, float | None]]:
+    """What is asked, its limit and what was measured."""
+
+    def to_best(task: str, figure: str) -> float | None:
+        return ratio(book, task, figure, lambda peers: min(v for name, v in peers.items() if name not in OURS))
+
+    def to_peer(task: str, figure: str, peer: str) -> float | None:
+        return ratio(book, task, figure, lambda peers: peers[peer])
+
+    scoring = [
+        goal
+        for task in ("score-deep", "score-table")
+        for verb, figure in (("scoring", SCORE), ("transform", TRANSFORM))
+        for goal in (
+            (f"{verb}, {TASKS[task].net}: to the fastest peer", 0.5, to_best(task, figure)),
+            (f"{verb}, {TASKS[task].net}: to ONNX Runtime", 1.5, to_peer(task, figure, "onnxruntime")),
+        )
+    ]
+    return [
+        ("small net, seconds an epoch to the best peer's", 0.9, to_best("small", EPOCH)),
+        ("deep net, seconds an epoch to the best peer's", 0.6, to_best("deep", EPOCH)),
+        ("classic net, seconds to fit to Keras/JAX's", 0.33, to_peer("classic", FIT, "keras-jax")),
+        ("classic net, test error to Keras/JAX's", 1.0, to_peer("classic", ERROR, "keras-jax")),
+        *scoring,
+        ("`import isthmus`, seconds", 0.15, book.get(("start", "import isthmus"), {}).get("isthmus")),
+        ("peak memory of fitting, to the array", 1.4, book.get(("memory", MEMORY), {}).get("isthmus")),
+        ("final test error to float32's", 1.02, to_peer("quality", ERROR, "isthmus-float32")),
+    ]
+
+
+def ratio(book: Book, task: str, figure: str, beside: Callable[[Medians], float]) -> float | None:
+    """Isthmus's number over another, if both are there."""
+    peers = book.get((task, figure), {})
+    try:
+        return peers["isthmus"] / beside(peers)
+    except (KeyError, ValueError):
+        return None
+
+
+def shares(book: Book, records: list[Record]) -> list[str]:
+    """Floating-point operations that training does a second, over those of the measured products."""
+    lines = []
+    n_rows = {record["task"]: record["rows"] for record in records if record.get("figure") == EPOCH}
+    for name, net in NETS.items():
+        limits = [limit_of(book, what) for what in (f"{LARGE} x {LARGE}", name)]
+        for peer, seconds in sorted(book.get((name, EPOCH), {}).items(), key=lambda item: item[1]):
+            speed = flops(shapes_of(net)) / BATCH * n_rows[name] / seconds / 1e9
+            cells = [f"{speed / most:.1%}" if most else "" for most in limits]
+            lines.append(f"| {net} | {peer} | {speed:.4g} | {' | '.join(cells)} |")
+    return lines
+
+
+def limit_of(book: Book, what: str) -> float | None:
+    return book.get(("limit", f"GFLOP/s, {what}"), {}).get("torch")

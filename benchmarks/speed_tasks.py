@@ -1,0 +1,221 @@
+"""What is measured, each in a process of its own: one peer, one task, on arrays that the parent has written."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mnist
+import numpy as np
+from peers import BATCH, PEERS, TRAINERS, Call
+
+REPEATS, ENOUGH_SECONDS = 5, 2.0
+N_STARTS = 7
+LARGE = 2048
+COMMANDS = {
+    "python -c pass": ["-c", "pass"],
+    "import isthmus": ["-c", "import isthmus"],
+    "isthmus --help": ["-m", "isthmus", "--help"],
+    "from isthmus import Autoencoder": ["-c", "from isthmus import Autoencoder"],
+}
+
+
+class Net(NamedTuple):
+    """Widths from the data to the code, the array to fit, and epochs that give a time."""
+
+    widths: tuple[int, ...]
+    array: str
+    epochs: int
+
+    def __str__(self) -> str:
+        return f"{'-'.join(map(str, (*self.widths, *self.widths[-2::-1])))} on {self.array}"
+
+
+NETS = {
+    "small": Net((784, 32), "mnist", 4),
+    "deep": Net((784, 512, 256, 64), "mnist", 3),
+    "table": Net((30, 16, 4), "table", 3),
+}
+
+
+class Figure(NamedTuple):
+    """A number, how many rows it took, and how it came about."""
+
+    value: float
+    rows: int = 0
+    note: str = ""
+
+
+Figures = dict[str, Figure]
+
+
+def write_arrays(folder: Path, n_rows: int | None) -> None:
+    data = mnist.load()
+    table = curved_table(220_000)
+    arrays = {"mnist": data.train, "mnist-test": data.test, "table": table[:200_000], "table-test": table[200_000:]}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array[:n_rows])
+
+
+def curved_table(n_rows: int, n_columns: int = 30) -> np.ndarray:
+    """Rows on a curved sheet of four dimensions, and a little noise."""
+    rng = np.random.default_rng(0)
+    bent = np.tanh(rng.normal(size=(n_rows, 4)) @ rng.normal(size=(4, 16)))
+    x = bent @ rng.normal(size=(16, n_columns)) / 4 + 0.1 * rng.normal(size=(n_rows, n_columns))
+    return (x / x.std(0)).astype(np.float32)
+
+
+def array(name: str) -> np.ndarray:
+    return np.load(Path(os.environ["ISTHMUS_SPEED_ARRAYS"]) / f"{name}.npy")
+
+
+def epoch(peer: str, net: Net) -> Figures:
+    """Median of the epochs after the first, which also compiles and warms up."""
+    x = array(net.array)
+    fitted = PEERS[peer].fit(net.widths, x, net.epochs)
+    error = fitted.error(array(f"{net.array}-test"))
+    return {
+        "seconds an epoch": Figure(statistics.median(fitted.seconds[1:]), len(x)),
+        f"test error after {net.epochs} epochs": Figure(error),
+    }
+
+
+def score(peer: str, net: Net) -> Figures:
+    """Time the calls of a net that is hardly fitted: its weights do not change how long they take."""
+    x = array(net.array)
+    fitted = PEERS[peer].fit(net.widths, x[: 10 * BATCH], 1)
+    ways = {"score": fitted.score, "transform": fitted.transform}
+    return {f"seconds to {name}": fastest(calls, x) for name, calls in ways.items() if calls}
+
+
+def fastest(calls: dict[str, Call], x: np.ndarray) -> Figure:
+    seconds = {how: best_time(partial(call, x)) for how, call in calls.items()}
+    how = min(seconds, key=seconds.__getitem__)
+    return Figure(seconds[how], len(x), how)
+
+
+def best_time(function: Callable[[], object]) -> float:
+    """Shortest of a handful of runs after one to warm up."""
+    function()
+    times: list[float] = []
+    while len(times) < REPEATS and sum(times) < ENOUGH_SECONDS:
+        times.append(mnist.timed(function))
+    return min(times)
+
+
+def classic(peer: str, net: Net) -> Figures:
+    nothing = np.empty(0)
+    data = mnist.Data(array("mnist"), nothing, array("mnist-test"), nothing)
+    if peer == "isthmus":
+        model = mnist.our_classic()
+        seconds = mnist.timed(lambda: model.fit(data.train))
+        error = mnist.mse(model.reconstruct(data.test), data.test)
+    else:
+        os.environ["KERAS_BACKEND"] = peer.removeprefix("keras-")
+        seconds, error = mnist.keras_classic(data)
+    return {"seconds to fit": Figure(seconds), "test error": Figure(error)}
+
+
+def memory(peer: str, net: Net) -> Figures:
+    """Peak while fitting, the array included, above what the imports hold; read where Linux tells it.
+
+    Not by ``getrusage``, whose peak a process inherits from the one that started it.
+    """
+    for name in PEERS[peer].imports:
+        import_module(name)
+    before = resident("VmRSS")
+    x = array(net.array)
+    PEERS[peer].fit(net.widths, x, 2)
+    peak = resident("VmHWM") - before
+    note = f"{peak / 2**20:.0f} MiB above {before / 2**20:.0f} MiB of imports, the array {x.nbytes / 2**20:.0f} MiB"
+    return {"peak above the imports, in sizes of the array": Figure(peak / x.nbytes, note=note)}
+
+
+def resident(field: str) -> int:
+    """Bytes of VmRSS (now) or VmHWM (the most so far)."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def start(peer: str, net: Net) -> Figures:
+    """Wall clock of whole processes, one command after the other."""
+
+    def seconds(arguments: list[str]) -> float:
+        command = [sys.executable, *arguments]
+        return mnist.timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+
+    rounds = [{name: seconds(arguments) for name, arguments in COMMANDS.items()} for _ in range(N_STARTS)]
+    return {name: Figure(statistics.median(each[name] for each in rounds)) for name in COMMANDS}
+
+
+def limit(peer: str, net: Net) -> Figures:
+    """Matrix products in the precision that is fastest here: large ones, and those of one batch through each net."""
+    import torch
+
+    dtypes = (torch.float32, torch.bfloat16)
+    dtype = min(dtypes, key=lambda dtype: product_time([(512, 512, 512)], dtype))
+    shapes = {f"{LARGE} x {LARGE}": [(LARGE,) * 3], **{name: shapes_of(each) for name, each in NETS.items()}}
+    note = str(dtype).removeprefix("torch.")
+    return {
+        f"GFLOP/s, {name}": Figure(flops(each) / product_time(each, dtype) / 1e9, note=note)
+        for name, each in shapes.items()
+    }
+
+
+def product_time(shapes: list[tuple[int, int, int]], dtype: Any) -> float:
+    import torch
+
+    pairs = [(torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)) for m, k, n in shapes]
+    count = 1 + int(2e9 / flops(shapes))
+    return best_time(lambda: [a @ b for _ in range(count) for a, b in pairs]) / count
+
+
+def shapes_of(net: Net) -> list[tuple[int, int, int]]:
+    """Of a training step: forward, gradient of the weights and, but for the first layer, of the input."""
+    widths = (*net.widths, *net.widths[-2::-1])
+    layers = list(zip(widths, widths[1:], strict=False))
+    forward = [(BATCH, a, b) for a, b in layers]
+    return [*forward, *((b, BATCH, a) for a, b in layers), *((BATCH, b, a) for a, b in layers[1:])]
+
+
+def flops(shapes: list[tuple[int, int, int]]) -> int:
+    return sum(2 * m * k * n for m, k, n in shapes)
+
+
+def quality(peer: str, net: Net) -> Figures:
+    """Final error of a longer training in the precision that speed is measured with, and in float32."""
+    started = time.perf_counter()
+    fitted = PEERS[peer].fit(net.widths, array(net.array), 6)
+    seconds = time.perf_counter() - started
+    error = fitted.error(array(f"{net.array}-test"))
+    return {"test error": Figure(error, note=f"6 epochs in {seconds:.1f} s")}
+
+
+class Task(NamedTuple):
+    """A measurement of a net for some peers, at most so many rounds of it."""
+
+    measure: Callable[[str, Net], Figures]
+    net: Net
+    peers: tuple[str, ...]
+    most_rounds: int = 100
+
+
+SCORERS = (*TRAINERS, "onnxruntime")
+TASKS = {
+    "small": Task(epoch, NETS["small"], TRAINERS),
+    "deep": Task(epoch, NETS["deep"], TRAINERS),
+    "table": Task(epoch, NETS["table"], TRAINERS),
+    "classic": Task(classic, NETS["small"], ("isthmus", "keras-jax")),
+    "score-deep": Task(score, NETS["deep"], SCORERS),
+    "score-table": Task(score, NETS["table"], SCORERS),
+    "memory": Task(memory, NETS["deep"], ("isthmus", "keras-jax", "keras-torch", "skorch"), 1),
+    "start": Task(start, NETS["small"], ("isthmus",), 1),
+    "limit": Task(limit, NETS["deep"], ("torch",)),
+    "quality": Task(quality, NETS["deep"], ("isthmus", "isthmus-float32"), 1),
+}
