@@ -83,7 +83,7 @@ def in_a_process(peer: str, task: str, folder: Path) -> list[Record]:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
         if done.returncode == 0:
             return json.loads(done.stdout.splitlines()[-1])
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
     except subprocess.TimeoutExpired:
         reason = f"not done after {PATIENCE_SECONDS} s"
     return [{"failed": reason}]

@@ -70,18 +70,25 @@ def machines(records: list[Record]) -> str:
 
 
 def sections(task: str, records: list[Record], book: Book) -> list[str]:
-    net = TASKS[task].net
-    parts = [] if task in ("start", "limit") else [f"{net}."]
-    for key, peers in book.items():
-        if key[0] == task:
-            parts.append(figure_table(key[1], peers, [r for r in records if r.get("figure") == key[1]]))
+    figures = {figure: peers for (of, figure), peers in book.items() if of == task}
+    if len(TASKS[task].peers) == 1:
+        parts = [plain_table(figures)]
+    else:
+        tables = (figure_table(name, peers, records) for name, peers in figures.items())
+        parts = [f"{TASKS[task].net}.", *tables]
     failed = {record["peer"]: record["failed"] for record in records if "failed" in record}
     return parts + [f"Left out: {peer}, which failed with `{reason}`." for peer, reason in failed.items()]
 
 
+def plain_table(figures: dict[str, Medians]) -> str:
+    """For what has no peers."""
+    rows = (f"| {name} | {value:.4g} |" for name, peers in figures.items() for value in peers.values())
+    return "\n".join(["| | median |", "| --- | --- |", *rows])
+
+
 def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
     """A row a peer, the best first."""
-    by_peer = {record["peer"]: record for record in records}
+    by_peer = {record["peer"]: record for record in records if record.get("figure") == figure}
     ours = peers.get("isthmus")
     lines = [f"| {figure} | median | rows a second | isthmus / peer | note |", "| --- | --- | --- | --- | --- |"]
     for peer, value in sorted(peers.items(), key=lambda item: item[1]):
@@ -125,7 +132,7 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
         ("classic net, seconds to fit to Keras/JAX's", 0.33, to_peer("classic", FIT, "keras-jax")),
         ("classic net, test error to Keras/JAX's", 1.0, to_peer("classic", ERROR, "keras-jax")),
         *scoring,
-        ("`import isthmus`, seconds", 0.15, book.get(("start", "import isthmus"), {}).get("isthmus")),
+        ("`import isthmus`, seconds", 0.15, book.get(("start", "seconds, import isthmus"), {}).get("isthmus")),
         ("peak memory of fitting, to the array", 1.4, book.get(("memory", MEMORY), {}).get("isthmus")),
         ("final test error to float32's", 1.02, to_peer("quality", ERROR, "isthmus-float32")),
     ]
