@@ -7,11 +7,12 @@ if TYPE_CHECKING:
     from isthmus import zoo
     from isthmus.autoencoder import Autoencoder
     from isthmus.persistence import load, save
+    from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
-__all__ = ["Autoencoder", "load", "save", "zoo"]
+__all__ = ["Autoencoder", "Checkpoint", "load", "save", "zoo"]
 
-_HOME = {"Autoencoder": "autoencoder", "load": "persistence", "save": "persistence"}
+_HOME = {"Autoencoder": "autoencoder", "Checkpoint": "training", "load": "persistence", "save": "persistence"}
 
 
 def __getattr__(name: str) -> Any:

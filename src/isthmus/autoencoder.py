@@ -18,7 +18,7 @@ from torch import Tensor
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.frames import to_frame
-from isthmus.data.survey import check_source, describe
+from isthmus.data.survey import check_source, describe, survey
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
@@ -26,6 +26,8 @@ from isthmus.randomness import N_SEEDS, mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 from isthmus.training import (
+    ALONE,
+    Group,
     TrainState,
     check_precision,
     choose_batch_size,
@@ -203,10 +205,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed = seed_of(self.random_state)
         source, condition = self._read_to_fit(X, y)
         rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
-        batch_size = choose_batch_size(self.batch_size, len(rows))
-        max_epochs = choose_max_epochs(self.max_epochs, len(rows), batch_size)
-        state = self._start(rows, valid, condition, seed)
-        with reporting(self.verbose, max_epochs) as report:
+        group = Group.current()
+        n_rows = group.count(rows)
+        batch_size = choose_batch_size(self.batch_size, n_rows)
+        max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)
+        state = self._start(rows, valid, condition, seed, group)
+        with reporting(self.verbose if group.rank == 0 else 0, max_epochs) as report:
             train(
                 state,
                 rows,
@@ -220,6 +224,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 compile=self.compile,
                 callbacks=(*report, *self.callbacks),
                 seed=seed,
+                group=group,
             )
         return self._finish(state, rows, seed, X)
 
@@ -233,7 +238,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         else:
             self._check_parameters()
             rows, condition = self._read_to_fit(X, y)
-            state = self._start(rows, None, condition, seed_of(self.random_state))
+            state = self._start(rows, None, condition, seed_of(self.random_state), ALONE)
         seed = mix(seed_of(self.random_state), len(state.history))
         train(
             state,
@@ -280,9 +285,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         condition = Condition.of(y)
         return with_labels(source, condition, y), condition
 
-    def _start(self, rows: Source, valid: Source | None, condition: Condition | None, seed: int) -> TrainState:
+    def _start(
+        self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
+    ) -> TrainState:
         """Survey the training rows and build model and optimizer."""
-        schema, statistics = describe(rows, valid, condition)
+        statistics, others = (
+            None if part is None else group.merge(survey(part, group.share), Statistics.merge) for part in (rows, valid)
+        )
+        schema = describe(rows.schema, statistics, others is not None and others.missing, condition)
         choice = likelihoods.choose(statistics) if self.likelihood == "auto" else self.likelihood
         with seeded(seed):
             model = self._build_model(schema, statistics, choice)

@@ -6,9 +6,11 @@ say otherwise. All logarithms are natural, so all losses are in nats.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as torch_functional
 
 LOG_2PI = math.log(2 * math.pi)
@@ -42,6 +44,48 @@ def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     return torch.addcmul(-log_scale - 0.5 * LOG_2PI, squares, torch.exp(-2 * log_scale), value=-0.5)
 
 
+class _NormalRows(torch.autograd.Function):
+    """Sum of normal log densities over each row, by its closed-form gradient: one pass each way saved for each factor.
+
+    With r = (mean - x) / scale, the sum is -|r|^2 / 2 - sum log scale - d log(2 pi) / 2; its gradients are -r / scale
+    in the mean and r^2 - 1 in the log scale.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+        residual, inverse = mean - x, torch.exp(-log_scale)
+        if shared := inverse.ndim == 0:
+            squares = (torch.linalg.vector_norm(residual.flatten(1), dim=1) * inverse).square_()
+        else:
+            squares = torch.linalg.vector_norm(residual.mul_(inverse).flatten(1), dim=1).square_()
+        ctx.save_for_backward(residual, squares, inverse)
+        ctx.dtype, n_values = mean.dtype, mean.shape[1:].numel()
+        total = log_scale * n_values if shared else log_scale.sum()
+        return squares.mul(-0.5).sub_(total + 0.5 * LOG_2PI * n_values)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor | None]:
+        residual, squares, inverse = ctx.saved_tensors
+        each = (-1, *[1] * (residual.ndim - 1))
+        if inverse.ndim == 0:
+            in_log_scale = torch.dot(gradient, squares - residual.shape[1:].numel())
+            return None, (residual * (-gradient * inverse**2).view(each)).to(ctx.dtype), in_log_scale
+        pull = residual * -gradient.view(each)
+        in_log_scale = -torch.linalg.vecdot(pull, residual, dim=0) - gradient.sum()
+        return None, pull.mul_(inverse).to(ctx.dtype), in_log_scale
+
+
+def normal_row_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Sum ``normal_log_prob`` over the values of each row (n, ...), giving (n,); ``log_scale`` is of one row or ().
+
+    The same numbers in fewer passes over the batch, which is what training spends its time on. It can be
+    differentiated once, and not in ``x``.
+    """
+    rows: Tensor = _NormalRows.apply(x, mean, log_scale)  # type: ignore[no-untyped-call]
+    return rows
+
+
 def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence from N(mean, variance) to N(0, 1) (arXiv:1312.6114, appendix B)."""
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
@@ -70,6 +114,8 @@ def importance_bound(log_weights: Tensor) -> Tensor:
 
     With one draw it is the evidence lower bound.
     """
+    if len(log_weights) == 1:
+        return log_weights[0]
     return torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
 
 

@@ -118,7 +118,7 @@ class Model(nn.Module):
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         log_prob = self._log_prob_of_draws(code.z, x, y)
         terms = {"bound": -F.importance_bound(log_prob - code.cost)}
-        if self.training:
+        if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
             for regularizer in self.regularizers:
                 name = snake_case(type(regularizer).__name__)
@@ -200,8 +200,12 @@ class Model(nn.Module):
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Deterministic score of raw values, (n,)."""
-        log_prob, divergence = self.plug_in(x, y)
-        return log_prob.flatten(1).sum(-1) - divergence
+        if y is None and self.condition_width:
+            log_prob, divergence = self.plug_in(x, y)
+            return log_prob.flatten(1).sum(-1) - divergence
+        x = self.read(x)
+        code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
+        return self._row_log_prob(self.backbone.decode(code.z[0], y), x) - code.divergence
 
     def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
@@ -239,6 +243,10 @@ class Model(nn.Module):
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))
 
+    def _row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log p of every row, (n,): the sum of ``_log_prob``, in fewer passes where nothing is missing."""
+        return self._log_prob(theta, x).flatten(1).sum(-1) if self.flags else self.likelihood.row_log_prob(theta, x)
+
     def _log_prob_of_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
         """Log p(x | z) of every draw, (n_draws, n). Draws join the batch: a leading axis would break convolutions."""
         n_draws, n = z.shape[:2]
@@ -246,7 +254,7 @@ class Model(nn.Module):
             x = x.expand(n_draws, *x.shape).flatten(0, 1)
             y = None if y is None else y.expand(n_draws, *y.shape).flatten(0, 1)
         theta = self.backbone.decode(z.flatten(0, 1), y)
-        return self._log_prob(theta, x).flatten(1).sum(-1).unflatten(0, (n_draws, n))
+        return self._row_log_prob(theta, x).unflatten(0, (n_draws, n))
 
     def _each_level(self, n: int) -> list[Tensor]:
         return [level.expand(n, -1) for level in self.levels]

@@ -118,10 +118,12 @@ def _describe(estimator: Autoencoder) -> tuple[dict[str, Tensor], dict[str, Any]
         "history_": estimator.history_,
         "likelihood_": to_plain(estimator.likelihood_),
     }
-    tensors = {f"module.{name}": value for name, value in estimator.module_.state_dict().items()}
+    tensors = storage.put_under("module", estimator.module_.state_dict())
     if estimator.density_ is not None:
         fitted["density_"], arrays = _describe_density(estimator.density_)
-        tensors |= {f"density.{name}": torch.from_numpy(value.copy()) for name, value in arrays.items()}
+        tensors |= storage.put_under(
+            "density", {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
+        )
     document = {"estimator": {"class": kind, "params": params}, "schema": estimator.schema_.to_json(), "fitted": fitted}
     return tensors, document
 
@@ -160,10 +162,10 @@ def _rebuild(
     estimator.module_ = estimator._build_model(
         estimator.schema_, Statistics.blank(estimator.schema_.shape), estimator.likelihood_
     )
-    estimator.module_.load_state_dict(_under("module.", tensors))
+    estimator.module_.load_state_dict(storage.take_from("module", tensors))
     estimator.module_.to(choose_device(device)).eval()
     estimator._n_features_out = estimator.n_components
-    estimator.density_ = _rebuild_density(fitted.get("density_"), _under("density.", tensors), classes)
+    estimator.density_ = _rebuild_density(fitted.get("density_"), storage.take_from("density", tensors), classes)
     return estimator
 
 
@@ -173,7 +175,3 @@ def _rebuild_density(document: dict[str, Any] | None, tensors: dict[str, Tensor]
     density = from_plain({"class": document["class"], "params": document["params"]}, classes)
     vars(density).update(document["numbers"], **{name: tensor.numpy() for name, tensor in tensors.items()})
     return density
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -76,6 +76,17 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, A
     return tensors, document
 
 
+def put_under(prefix: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """Put a prefix and a dot before the names of tensors, so that several sets fit into one file."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def take_from(prefix: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """Return what ``put_under`` put there, under its own names."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
 @contextmanager
 def _opened(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
     if not Path(path).is_file():

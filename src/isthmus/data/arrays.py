@@ -3,18 +3,19 @@
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import Batch, Source
+from isthmus.data.base import WHOLE, Batch, Share, Source
 from isthmus.schema import Schema
 
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
 # shuffled copy of everything would double the memory.
-BLOCK = 2**23
+BLOCK = 2**21
 WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.float64, np.dtype(np.longdouble).name: np.float64}
 
 
@@ -43,7 +44,7 @@ class Array(Source):
     def __len__(self) -> int:
         return self.values.shape[0] if self.rows is None else len(self.rows)
 
-    def batches(self, size: int, seed: int | None = None) -> Iterator[Batch]:
+    def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
         """Hand over rows; see the base class."""
         order = self.rows
         if seed is not None:
@@ -53,7 +54,12 @@ class Array(Source):
         last = len(self) - 1 if seed is not None and len(self) % size == 1 and len(self) > 1 else len(self)
         starts = list(range(0, last, size))
         stops = [*starts[1:], len(self)]
-        return self._views(order, list(zip(starts, stops, strict=True)), size)
+        if share == WHOLE:
+            return self._views(order, list(zip(starts, stops, strict=True)), size)
+        parts = [part_of(start, stop, share) for start, stop in zip(starts, stops, strict=True)]
+        index = torch.cat([torch.arange(*part) for part in parts])
+        ends = list(accumulate((stop - start for start, stop in parts), initial=0))
+        return self._views(index if order is None else order[index], list(pairwise(ends)), size)
 
     def _views(self, order: Tensor | None, spans: list[tuple[int, int]], size: int) -> Iterator[Batch]:
         per_block = max(1, BLOCK // max(1, size * self._row_bytes()))
@@ -85,6 +91,15 @@ class Array(Source):
     def restore(self, values: np.ndarray[Any, Any]) -> Any:
         """Give results back; see the base class."""
         return values if self.container is None else self.container(values)
+
+
+def part_of(start: int, stop: int, share: Share) -> tuple[int, int]:
+    """Cut a batch into parts of equal size; one too small for two rows each, which normalisation needs, stays whole."""
+    rank, n_parts = share
+    n = stop - start
+    if n < 2 * n_parts:
+        return (start, stop) if rank == 0 else (stop, stop)
+    return start + n * rank // n_parts, start + n * (rank + 1) // n_parts
 
 
 def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:

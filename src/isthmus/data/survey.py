@@ -6,7 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from isthmus.data.base import Source
+from isthmus.data.base import WHOLE, Share, Source
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 
@@ -14,8 +14,8 @@ CHUNK = 2**21
 WIDE = {torch.int32: torch.float64, torch.int64: torch.float64}
 
 
-def survey(source: Source) -> Statistics:
-    """Measure every value of a sample.
+def survey(source: Source, share: Share = WHOLE) -> Statistics:
+    """Measure every value of a sample, over all rows or the share of one process.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def survey(source: Source) -> Statistics:
         If a value is infinite.
     """
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
-    chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in source.batches(size))
+    chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in source.batches(size, share=share))
     return reduce(Statistics.merge, chunks)
 
 
@@ -56,22 +56,20 @@ def check_source(source: Source, schema: Schema, missing_allowed: bool) -> None:
         check_values(batch.x, schema, missing_allowed)
 
 
-def describe(rows: Source, others: Source | None, condition: Condition | None) -> tuple[Schema, Statistics]:
-    """Learn from training rows what a sample looks like and how its values are distributed.
+def describe(schema: Schema, statistics: Statistics, missing: bool, condition: Condition | None) -> Schema:
+    """Say what a sample looks like, by the statistics of the training rows.
 
-    Only whether values are missing is learned from the other rows too.
+    Only whether values are missing may be known of other rows too.
 
     Raises
     ------
     ValueError
-        For too few rows, a column without a single value, or infinite values.
+        For too few rows, or a column without a single value.
     """
-    statistics = survey(rows)
     if statistics.n_rows < 2:
         raise ValueError(f"n_samples={statistics.n_rows}: fit needs at least 2 rows to train on")
     empty = (statistics.count == 0).flatten().nonzero()
     if len(empty):
-        raise ValueError(f"{rows.schema.column(int(empty[0]))} has no value in any training row; leave it out")
-    missing = (others is not None and survey(others).missing) or statistics.missing
+        raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")
     origin = None if statistics.origin is None else tuple(statistics.origin.flatten().tolist())
-    return replace(rows.schema, missing=missing, origin=origin, condition=condition), statistics
+    return replace(schema, missing=missing or statistics.missing, origin=origin, condition=condition)

@@ -60,11 +60,11 @@ class Bernoulli(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log probability; theta holds logits."""
-        return F.bernoulli_log_prob(x, theta[:, 0])
+        return F.bernoulli_log_prob(x, theta.squeeze(1))
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the probability of 1."""
-        return torch.sigmoid(theta[:, 0])
+        return torch.sigmoid(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw zeros and ones."""

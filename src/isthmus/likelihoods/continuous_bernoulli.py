@@ -41,12 +41,12 @@ class ContinuousBernoulli(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density; theta holds logits."""
-        return F.continuous_bernoulli_log_prob(x, theta[:, 0])
+        return F.continuous_bernoulli_log_prob(x, theta.squeeze(1))
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected value, which is not the sigmoid of theta."""
-        return F.continuous_bernoulli_mean(theta[:, 0])
+        return F.continuous_bernoulli_mean(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw values in [0, 1]."""
-        return F.draw_continuous_bernoulli(theta[:, 0])
+        return F.draw_continuous_bernoulli(theta.squeeze(1))

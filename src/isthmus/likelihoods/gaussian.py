@@ -63,9 +63,14 @@ class Gaussian(Likelihood):
         """Log density in the data's units."""
         return F.normal_log_prob(x, self.mean(theta), self.scatter.log_scale)
 
+    def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Sum of the log densities of every row."""
+        return F.normal_row_log_prob(x, self.mean(theta), self.scatter.log_scale)
+
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
-        return self.scatter.unit.decode(theta[:, 0]) if self.range is None else self.range(theta[:, 0])
+        theta = theta.squeeze(1)
+        return self.scatter.unit.decode(theta) if self.range is None else self.range(theta)
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""

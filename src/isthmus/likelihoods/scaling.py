@@ -1,9 +1,11 @@
 """Helpers of likelihoods: how values are scaled, and how far they scatter around the reconstruction."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from isthmus.part import Part
 from isthmus.statistics import Statistics
@@ -28,6 +30,7 @@ class Scaling(nn.Module):
 
     def __init__(self, scaling: str, statistics: Statistics) -> None:
         super().__init__()
+        self.scales = scaling != "none"
         deviation = statistics.deviation
         common = deviation.square().mean().sqrt().expand_as(deviation)
         spread = {"standard": deviation, "center": common, "none": torch.ones_like(deviation)}[scaling]
@@ -36,11 +39,11 @@ class Scaling(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Data's units to standard units."""
-        return (x - self.center) / self.spread
+        return (x - self.center).div_(self.spread) if self.scales else x
 
     def decode(self, u: Tensor) -> Tensor:
         """Standard units to the data's."""
-        return torch.addcmul(self.center, self.spread, u)
+        return torch.addcmul(self.center, self.spread, u) if self.scales else u
 
 
 class Range(nn.Module):
@@ -60,7 +63,7 @@ class Range(nn.Module):
 
     def forward(self, theta: Tensor) -> Tensor:
         """Unbounded numbers to the data's units."""
-        return torch.addcmul(self.low, self.width, torch.sigmoid(theta + self.logits))
+        return torch.addcmul(self.low, self.width, (theta + self.logits).sigmoid_())
 
 
 class Scatter(nn.Module):
@@ -107,8 +110,24 @@ class Scatter(nn.Module):
         """Of the shape of one sample, or of a single number."""
         if not self.learned:
             return self.raw
-        # The value is GAIN * raw, the gradient that of raw / GAIN: Adam steps GAIN times as far, plain descent the
-        # same as on the log scale itself.
-        above = (GAIN * self.raw).detach() + (self.raw - self.raw.detach()) / GAIN
-        log_scale = 0.5 * torch.logaddexp(2 * above, self.raw.new_tensor(2 * math.log(FLOOR)))
+        log_scale: Tensor = _Floored.apply(self.raw)  # type: ignore[no-untyped-call]
         return torch.where(self.constant, 0.0, log_scale) + self.unit.spread.log()
+
+
+class _Floored(torch.autograd.Function):
+    """Log of sqrt(scale^2 + FLOOR^2) for the scale exp(GAIN * raw).
+
+    The gradient is that of raw / GAIN: Adam steps GAIN times as far, plain descent the same as on the log scale itself.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, raw: Tensor) -> Tensor:
+        above = GAIN * raw - math.log(FLOOR)
+        ctx.save_for_backward(above)
+        return torch.nn.functional.softplus(above, beta=2) + math.log(FLOOR)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (above,) = ctx.saved_tensors
+        return gradient * torch.sigmoid(2 * above) / GAIN

@@ -63,7 +63,7 @@ class StudentT(Likelihood):
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
-        return self.scatter.unit.decode(theta[:, 0])
+        return self.scatter.unit.decode(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""

@@ -1,13 +1,19 @@
 """Training: one function, and what it needs."""
 
 from isthmus.training.callbacks import reporting
+from isthmus.training.checkpoint import Checkpoint
+from isthmus.training.group import ALONE, Group
 from isthmus.training.hardware import check_precision, choose_device
-from isthmus.training.loop import Callback, TrainState, train, weights_of
+from isthmus.training.loop import Callback, train
 from isthmus.training.optimizers import make_optimizer
 from isthmus.training.sizing import choose_batch_size, choose_max_epochs
+from isthmus.training.state import TrainState, weights_of
 
 __all__ = [
+    "ALONE",
     "Callback",
+    "Checkpoint",
+    "Group",
     "TrainState",
     "check_precision",
     "choose_batch_size",

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from isthmus.training.loop import Callback, TrainState
+from isthmus.training.loop import Callback
+from isthmus.training.state import TrainState
 
 
 @contextmanager

@@ -1,9 +1,17 @@
 """Where to compute, and how precisely."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch import nn
+
+# Multiplications and additions of a step that keep one thread busy: with fewer, threads wait for each other longer
+# than they compute, and for whatever else runs on the machine.
+WORK = 2**25
+# The most that glibc ever lets its threshold grow to, less what its header and our alignment take.
+LARGEST_KEPT = 2**25 - 2**12
 
 PRECISIONS = ("auto", "float32", "float64", "bfloat16")
 
@@ -40,3 +48,24 @@ def _is_fast_in_bfloat16(device: torch.device) -> bool:
     # Emulated bfloat16 is several times slower than float32, so the processor must say that it has the instructions.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return device.type == "cpu" and any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+@contextmanager
+def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
+    """Use as many threads as a training step keeps busy while the block runs."""
+    before = torch.get_num_threads()
+    n_weights = sum(p.numel() for p in model.parameters())
+    torch.set_num_threads(max(1, min(before, 6 * batch_size * n_weights // WORK)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what a step frees for the next one, where it is glibc.
+
+    It gives freed blocks back to the system until it has seen one of a size freed, and fetching them again, page by page,
+    takes as long as computing on them. This block is never touched and costs nothing.
+    """
+    torch.empty(LARGEST_KEPT, dtype=torch.uint8)

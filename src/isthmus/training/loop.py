@@ -3,58 +3,59 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import reduce
+from itertools import islice
 from typing import Any
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from isthmus.data import Source
+from isthmus.data.base import Batch
 from isthmus.randomness import mix, seeded
-from isthmus.training.hardware import autocast
-from isthmus.training.schedules import resolve_schedule
+from isthmus.training.checkpoint import Checkpoint, go_on
+from isthmus.training.group import ALONE, Group
+from isthmus.training.hardware import autocast, keep_freed_memory, threads_for
+from isthmus.training.schedules import Schedule, resolve_schedule
+from isthmus.training.state import Row, TrainState, weights_of
 
-Row = dict[str, float]
 VALIDATION_SEED = 0
 EVALUATION_SIZE = 2048
 
+Callback = Callable[[TrainState], Any]
+
 
 @dataclass
-class TrainState:
-    """Everything that training changes.
+class _Plan:
+    """What stays the same throughout a training."""
 
-    Parameters
-    ----------
-    model : Module
-        Returns a dictionary of loss terms from ``forward(x, y, progress)``.
-    optimizer : Optimizer
-    history : list of dict
-        One row an epoch.
-    best : dict of Tensor
-        Copy of the best weights so far, or without validation of the last that are known to be good.
-    best_bound : float
-    """
-
-    model: nn.Module
-    optimizer: optim.Optimizer
-    history: list[Row] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_bound: float = math.inf
+    forward: Callable[..., dict[str, Tensor]]
+    source: Source
+    n_rows: int
+    batch_size: int
+    max_epochs: int
+    learning_rate: float
+    schedule: Schedule
+    precision: str
+    endless: bool
+    seed: int
+    device: torch.device
+    group: Group
+    checkpoint: Checkpoint | None
 
     @property
-    def row(self) -> Row:
-        """The newest row of the history."""
-        return self.history[-1]
+    def n_batches(self) -> int:
+        """Steps an epoch."""
+        return math.ceil(self.n_rows / self.batch_size)
 
-
-def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Copy the weights: ``state_dict`` alone would go on changing with them."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-Callback = Callable[[TrainState], Any]
+    def progress(self, state: TrainState) -> float:
+        """Share of the training that is done."""
+        n_steps = self.max_epochs * self.n_batches
+        return 1.0 if self.endless else (state.epoch * self.n_batches + state.step) / n_steps
 
 
 def train(
@@ -72,6 +73,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     endless: bool = False,
     seed: int = 0,
+    group: Group = ALONE,
 ) -> None:
     """Fit a model to a source, and leave in it the weights that were best on ``valid``, or the last.
 
@@ -84,99 +86,165 @@ def train(
     patience : int or None
         Epochs without a better bound on ``valid`` before training stops; counted once the learning rate falls.
     callbacks : sequence of callables
-        Each is called with the state after every epoch; a true answer stops the training.
+        Each is called with the state after every epoch; a true answer stops the training. A ``Checkpoint`` among them
+        is asked after every step.
     endless : bool
         Whether nobody knows how many epochs will follow; then schedules of parts are at their end throughout.
+    group : Group
+        The processes that train together.
 
     Raises
     ------
     ValueError
         If the loss is not finite in the first epoch. Later the last good weights come back, with a warning.
+    KeyboardInterrupt
+        If interrupted in the first epoch. Later the best weights so far are kept, with a warning.
     """
-    plan = resolve_schedule(schedule)
-    forward = torch.compile(state.model) if compile else state.model
-    device = next(state.model.parameters()).device
-    waited = 0
-    for epoch in range(max_epochs):
-        started = time.perf_counter()
-        before = None if valid is not None else weights_of(state.model)
-        with seeded(mix(seed, epoch), device), autocast(precision, device):
-            rates = _rates(plan.factor, learning_rate, epoch, max_epochs, math.ceil(len(source) / batch_size), endless)
-            row = _train_epoch(forward, state, source, batch_size, mix(seed, epoch, 1), rates)
-        if valid is not None:
-            row["valid_bound"] = evaluate(state.model, valid)
-        row["seconds"] = time.perf_counter() - started
-        state.history.append({"epoch": len(state.history) + 1, **row})
-        bound = row.get("valid_bound", row["loss"])
-        if not math.isfinite(bound):
-            _give_up(state, bound, learning_rate)
-            break
-        better = valid is not None and bound < state.best_bound
-        waited = 0 if better or (epoch + 1) / max_epochs <= plan.anneals_from else waited + 1
-        if better:
-            state.best, state.best_bound = weights_of(state.model), bound
-        elif before is not None:
-            state.best = before  # shown to be good by an epoch that began with them
-        answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
-        if any(answers) or (valid is not None and patience is not None and waited >= patience):
-            break
+    settings = {
+        "max_epochs": max_epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "patience": patience,
+    }
+    settings |= {"schedule": schedule, "precision": precision, "seed": seed, "n_rows": group.count(source)}
+    checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
+    if checkpoint is not None:
+        checkpoint.resume(state, settings)
+    plan = _Plan(
+        torch.compile(state.model) if compile else state.model,
+        source,
+        settings["n_rows"],
+        batch_size,
+        max_epochs,
+        learning_rate,
+        resolve_schedule(schedule),
+        precision,
+        endless,
+        seed,
+        next(state.model.parameters()).device,
+        group,
+        checkpoint,
+    )
+    keep_freed_memory()
+    try:
+        with threads_for(state.model, batch_size):
+            _train_epochs(plan, state, valid, patience, callbacks)
+    except KeyboardInterrupt:
+        _keep_best(state)
     if valid is not None:
         state.model.load_state_dict(state.best)
     state.model.eval()
 
 
-def evaluate(model: nn.Module, source: Source) -> float:
+def _train_epochs(
+    plan: _Plan, state: TrainState, valid: Source | None, patience: int | None, callbacks: Sequence[Callback]
+) -> None:
+    while state.epoch < plan.max_epochs:
+        started = time.perf_counter()
+        if valid is None and not state.step:
+            state.start = weights_of(state.model)
+        row = _train_epoch(plan, state)
+        if valid is not None:
+            row["valid_bound"] = evaluate(state.model, valid, plan.group)
+        row["seconds"] = time.perf_counter() - started
+        state.history.append({"epoch": len(state.history) + 1, **row})
+        state.epoch, state.step, state.totals = state.epoch + 1, 0, {}
+        if not math.isfinite(row.get("valid_bound", row["loss"])):
+            _give_up(state, plan.learning_rate)
+            break
+        _keep_score(plan, state, valid is not None)
+        answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
+        if any(answers) or (valid is not None and patience is not None and state.waited >= patience):
+            break
+
+
+def _keep_score(plan: _Plan, state: TrainState, watched: bool) -> None:
+    """Keep the weights if they are the best so far, and count the epochs since."""
+    better = watched and state.row["valid_bound"] < state.best_bound
+    annealing = state.epoch / plan.max_epochs > plan.schedule.anneals_from
+    state.waited = state.waited + 1 if annealing and not better else 0
+    if better:
+        state.best, state.best_bound = weights_of(state.model), state.row["valid_bound"]
+    elif not watched:
+        state.best = state.start  # shown to be good by an epoch that began with them
+
+
+def evaluate(model: nn.Module, source: Source, group: Group = ALONE) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
-    bounds = []
+    total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y in source.batches(EVALUATION_SIZE):
-            bounds.append(model(x.to(device), None if y is None else y.to(device))["bound"])
-        return float(torch.cat(bounds).double().mean())
+        for x, y in source.batches(EVALUATION_SIZE, share=group.share):
+            bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
+            total += torch.stack([bounds.double().sum(), total.new_tensor(len(x))])
+        total = group.add_up(total)
+    return float(total[0] / total[1])
 
 
-def _train_epoch(
-    forward: Callable[..., dict[str, Tensor]],
-    state: TrainState,
-    source: Source,
-    batch_size: int,
-    seed: int,
-    rates: Iterator[tuple[float, float]],
-) -> Row:
+def _train_epoch(plan: _Plan, state: TrainState) -> Row:
     state.model.train()
-    device = next(state.model.parameters()).device
-    totals: dict[str, Tensor] = {}
-    for (x, y), (progress, rate) in zip(source.batches(batch_size, seed), rates, strict=False):
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        x, y = x.to(device, non_blocking=True), None if y is None else y.to(device, non_blocking=True)
-        terms = {name: term.mean() for name, term in forward(x, y, torch.full((), progress, device=device)).items()}
-        loss = torch.stack(list(terms.values())).sum()
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        state.optimizer.step()
+    batches = plan.source.batches(plan.batch_size, mix(plan.seed, state.epoch, 1), plan.group.share)
+    with ExitStack() as stack:
+        stack.enter_context(seeded(_noise_seed(plan, state.epoch), plan.device))
+        stack.enter_context(autocast(plan.precision, plan.device))
+        go_on(state, plan.device, plan.group)
+        for batch in islice(batches, state.step, None):
+            due = _train_batch(plan, state, batch)
+            if due and plan.checkpoint is not None:
+                plan.checkpoint.write(state, plan.device, plan.group)
+    sums = plan.group.add_up(torch.stack(list(state.totals.values())))
+    means = dict(zip(state.totals, (sums / plan.n_rows).tolist(), strict=True))
+    return {"loss": sum(means.values()), **means, "learning_rate": state.optimizer.param_groups[0]["lr"]}
+
+
+def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
+    """Make one step, and say whether a checkpoint is due."""
+    parameters = list(state.model.parameters())
+    progress = plan.progress(state)
+    for group in state.optimizer.param_groups:
+        group["lr"] = float(plan.learning_rate) * plan.schedule.factor(progress)
+    for parameter in parameters:
+        parameter.grad = None
+    for name, term in _backward(plan, batch, torch.full((), progress, device=plan.device)).items():
         # On the device: reading a number here would make the processor wait for the accelerator at every batch.
-        for name, term in {"loss": loss, **terms}.items():
-            totals[name] = totals.get(name, 0) + term.detach() * len(x)
-    means = (torch.stack(list(totals.values())) / len(source)).tolist()
-    return {**dict(zip(totals, means, strict=True)), "learning_rate": state.optimizer.param_groups[0]["lr"]}
+        state.totals.setdefault(name, torch.zeros_like(term)).add_(term, alpha=len(batch.x))
+    due = plan.checkpoint is not None and plan.checkpoint.is_due()
+    due = plan.group.average_gradients(parameters, len(batch.x), due)
+    state.optimizer.step()
+    state.step += 1
+    return due
 
 
-def _rates(
-    factor: Callable[[float], float], learning_rate: float, epoch: int, max_epochs: int, n_batches: int, endless: bool
-) -> Iterator[tuple[float, float]]:
-    """Progress and learning rate of every step of an epoch."""
-    for step in range(n_batches):
-        progress = 1.0 if endless else (epoch * n_batches + step) / (max_epochs * n_batches)
-        yield progress, float(learning_rate) * factor(progress)
+def _backward(plan: _Plan, batch: Batch, progress: Tensor) -> dict[str, Tensor]:
+    """Return the mean of each term, once their gradients are in the parameters."""
+    x, y = (None if part is None else part.to(plan.device, non_blocking=True) for part in batch)
+    terms = {name: term.mean() for name, term in plan.forward(x, y, progress).items()}
+    reduce(torch.add, terms.values()).backward()
+    return {name: term.detach() for name, term in terms.items()}
 
 
-def _give_up(state: TrainState, bound: float, learning_rate: float) -> None:
+def _noise_seed(plan: _Plan, epoch: int) -> int:
+    """Seed for corruption and draws, of each process its own."""
+    return mix(plan.seed, epoch, *([2, plan.group.rank] if plan.group.rank else []))
+
+
+def _keep_best(state: TrainState) -> None:
+    """Go back to the best weights when interrupted, or go on with the interruption if there are none."""
+    kept = state.start if state.epoch and state.start else state.best
+    if not kept:
+        raise KeyboardInterrupt
+    state.model.load_state_dict(kept)
+    what = f"interrupted in epoch {state.epoch + 1}; the best weights so far are kept"
+    warnings.warn(what, ConvergenceWarning, stacklevel=3)
+
+
+def _give_up(state: TrainState, learning_rate: float) -> None:
     """Go back to the last good weights when the loss is no longer a number, or say that there are none."""
+    bound = state.row.get("valid_bound", state.row["loss"])
     what = f"the loss became {bound} in epoch {len(state.history)}"
     advice = f"lower learning_rate (now {learning_rate:g}) or scale the data"
     if not state.best:
         raise ValueError(f"{what}; {advice}")
     state.model.load_state_dict(state.best)
-    warnings.warn(f"{what}; the last good weights are kept: {advice}", ConvergenceWarning, stacklevel=2)
+    warnings.warn(f"{what}; the last good weights are kept: {advice}", ConvergenceWarning, stacklevel=3)

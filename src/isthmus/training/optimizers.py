@@ -1,12 +1,56 @@
 """Optimizers by name."""
 
 from collections.abc import Callable
+from inspect import unwrap
 from numbers import Real
 from typing import Any
 
-from torch import nn, optim
+import torch
+from torch import Tensor, nn, optim
 
 from isthmus.part import did_you_mean
+
+
+class _Fused(optim.Optimizer):
+    """Adam in one kernel, with little around it.
+
+    Around the same kernel, torch imports its compiler (two seconds a process) and groups the tensors anew in every
+    step, which for a small net takes longer than the step. State is kept as torch keeps it.
+    """
+
+    kernel: Callable[..., None]
+    add_param_group = unwrap(optim.Optimizer.add_param_group)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Step; the closure of other optimizers is not used."""
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            states = [self.state[p] or self._begin(p) for p in parameters]
+            moments = [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq")]
+            steps = [state["step"] for state in states]
+            options = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad", "maximize")}
+            options["beta1"], options["beta2"] = group["betas"]
+            if parameters:
+                torch._foreach_add_(steps, 1)
+                type(self).kernel(parameters, [p.grad for p in parameters], *moments, [], steps, **options)
+
+    def _begin(self, parameter: Tensor) -> dict[str, Tensor]:
+        zeros = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        self.state[parameter] = {"step": torch.zeros((), device=parameter.device), **zeros}
+        return self.state[parameter]
+
+
+class AdamW(_Fused, optim.AdamW):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101)."""
+
+    kernel = staticmethod(torch._fused_adamw_)
+
+
+class Adam(_Fused, optim.Adam):
+    """Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980)."""
+
+    kernel = staticmethod(torch._fused_adam_)
 
 
 class ClippedSGD(optim.SGD):
@@ -25,7 +69,7 @@ class ClippedSGD(optim.SGD):
         return super().step(closure)
 
 
-OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {"adamw": optim.AdamW, "adam": optim.Adam, "sgd": ClippedSGD}
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": ClippedSGD}
 
 
 def make_optimizer(

@@ -1,0 +1,90 @@
+"""Data-parallel training: several processes, each with its share of every batch, as one."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isthmus.data import Source
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that train together, as one of them sees it.
+
+    Parameters
+    ----------
+    rank : int
+        Number of this process.
+    size : int
+        Number of processes; 1 is the ordinary case, in which nothing is exchanged.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def current(cls) -> "Group":
+        """Find out who trains along: those that ``torchrun``, Ray or the caller started, or nobody."""
+        if int(os.environ.get("WORLD_SIZE", 1)) < 2 and not _is_initialised():
+            return cls()
+        from torch import distributed
+
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return cls(distributed.get_rank(), distributed.get_world_size())
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which part of every batch is this process's, and of how many."""
+        return self.rank, self.size
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return what every process has, by rank."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def add_up(self, values: Tensor) -> Tensor:
+        """Replace values by their sums over all processes."""
+        if self.size > 1:
+            torch.distributed.all_reduce(values)
+        return values
+
+    def merge(self, value: Any, merge: Callable[[Any, Any], Any]) -> Any:
+        """Merge what all processes have, in the order of their ranks."""
+        return reduce(merge, self.gather(value))
+
+    def count(self, source: Source) -> int:
+        """Count the rows of all processes."""
+        return sum(self.gather(len(source))) if source.partial else len(source)
+
+    def average_gradients(self, parameters: list[Tensor], n_rows: int, notice: bool) -> bool:
+        """Make each gradient the mean over the rows of all processes, and say whether any gave notice.
+
+        Gradients, rows and notice travel together: one exchange a step.
+        """
+        if self.size == 1:
+            return notice
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        extra = gradients[0].new_tensor([n_rows, notice])
+        everything = self.add_up(torch.cat([*(gradient.flatten() * n_rows for gradient in gradients), extra]))
+        means = everything[:-2] / everything[-2]
+        for parameter, mean in zip(parameters, means.split([p.numel() for p in parameters]), strict=True):
+            parameter.grad = mean.view_as(parameter)
+        return bool(everything[-1] > 0)
+
+
+ALONE = Group()
+
+
+def _is_initialised() -> bool:
+    # Not imported here: nobody who trains alone should wait for it.
+    distributed = torch.distributed
+    return distributed.is_available() and distributed.is_initialized()
