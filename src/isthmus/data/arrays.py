@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import Batch, Source
+from isthmus.data.base import Batch, Source, spans
 from isthmus.schema import Schema
 
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
@@ -49,11 +49,7 @@ class Array(Source):
         if seed is not None:
             shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
             order = shuffled if order is None else order[shuffled]
-        # A last batch of a single row would leave batch normalisation nothing to normalise: it joins the one before.
-        last = len(self) - 1 if seed is not None and len(self) % size == 1 and len(self) > 1 else len(self)
-        starts = list(range(0, last, size))
-        stops = [*starts[1:], len(self)]
-        return self._views(order, list(zip(starts, stops, strict=True)), size)
+        return self._views(order, spans(len(self), size, seed), size)
 
     def _views(self, order: Tensor | None, spans: list[tuple[int, int]], size: int) -> Iterator[Batch]:
         per_block = max(1, BLOCK // max(1, size * self._row_bytes()))

@@ -40,3 +40,14 @@ class Source(ABC):
     @abstractmethod
     def restore(self, values: np.ndarray[Any, Any]) -> Any:
         """Give values (len(self), *shape) the container of the data."""
+
+
+def spans(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
+    """Where batches of ``n`` rows start and stop.
+
+    A last batch of a single row would leave batch normalisation nothing to normalise: where rows are shuffled, which is
+    to train, it joins the one before.
+    """
+    last = n - 1 if seed is not None and n % size == 1 and n > 1 else n
+    starts = range(0, last, size)
+    return list(zip(starts, [*starts[1:], n], strict=True))
