@@ -5,8 +5,10 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import narwhals as nw
 import numpy as np
@@ -84,6 +86,7 @@ class Parquet(Stream):
         for file in self._files[1:]:
             _check_columns(file, wanted, self._files[0].path)
         super().__init__(_schema_of(self._files[0], wanted))
+        self._names = self.schema.names
         self._groups = [(file, i) for file in self._files for i in range(file.footer.num_row_groups)]
         sizes = [file.footer.row_group(i).num_rows for file, i in self._groups]
         if not sum(sizes):
@@ -108,7 +111,7 @@ class Parquet(Stream):
             If the file is gone, has changed since it was found, or is damaged.
         """
         file, position = self._groups[group]
-        names, rows = self.schema.names, rows_of(POOL // PIECES, self.schema)
+        names, rows = self._names, rows_of(POOL // PIECES, self.schema)
         with _named(file.path):
             if _stamp(file.path) != file.stamp:
                 raise ValueError("it has changed since it was first looked at")
@@ -117,6 +120,12 @@ class Parquet(Stream):
                 for batch in opened.iter_batches(rows, [position], names, use_threads=False):
                     table = pa.Table.from_batches([batch]).select(names)
                     yield values_of(nw.from_native(table, eager_only=True), self.schema.dtype)
+
+    def unnamed(self) -> Self:
+        """Return the same rows without the names of their columns, for a model that was fitted to arrays."""
+        rows = copy(self)
+        rows.schema = replace(self.schema, fields=(), container="array")
+        return rows
 
 
 def find(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
