@@ -18,7 +18,7 @@ Values = np.ndarray[Any, Any]
 class Chunks(Stream):
     """Rows of any iterable of chunks, streamed: memory does not depend on how many there are.
 
-    The order of the chunks is that of the iterable, also where rows are shuffled, which they are within pools of eight
+    The order of the chunks is that of the iterable, also where rows are shuffled, which they are within pools of four
     million numbers. The chunks are counted when the number of rows is first asked for, which takes a pass over them.
 
     Parameters

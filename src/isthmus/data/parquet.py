@@ -23,7 +23,7 @@ from isthmus.schema import Schema
 FilePath = str | os.PathLike[str]
 Values = np.ndarray[Any, Any]
 
-# Columns that are read side by side: each holds a page and a dictionary of about a megabyte.
+# Columns of row groups that are read side by side: each holds a page and a dictionary of about a megabyte, 256 in all.
 COLUMNS_AT_ONCE = 128
 # Bytes read of a column at a time. Without, pyarrow would hold the column of a whole row group.
 BUFFER = 2**16

@@ -23,8 +23,8 @@ from isthmus.schema import Schema
 Item = TypeVar("Item")
 Values = np.ndarray[Any, Any]
 
-# Numbers that are shuffled together. Three pools are in memory at most: that in use, the next, and its pieces.
-POOL = 2**23
+# Numbers that are shuffled together. Three times as many are in memory at most: those in use, the next, and their copy.
+POOL = 2**22
 # Pieces of an even size that a pool is made of, so that several groups share each pool.
 PIECES = 8
 # Rows whose hashes are computed at once, and the leading bits that place a hash in a histogram.
@@ -48,7 +48,7 @@ class Stream(Source):
 
     A stream says in ``starts`` the number of the first row of each group, counts its rows in ``count_rows`` and reads
     a group in ``read``; all else is done here. Shuffled, the groups come in the order that the seed decides, some of
-    them side by side, and their rows are shuffled within pools of eight million numbers. A thread makes the next pool
+    them side by side, and their rows are shuffled within pools of four million numbers. A thread makes the next pool
     while the net works on this one.
 
     Parameters
@@ -222,6 +222,7 @@ def rows_of(n_numbers: int, schema: Schema) -> int:
 
 
 def _shuffled(pieces: list[Values], rng: np.random.Generator | None) -> Values:
-    """Join pieces, and shuffle their rows. By NumPy: on a thread of its own, torch would occupy every core."""
+    """Join pieces, which are given up, and shuffle their rows. By NumPy: torch would take the cores from the net."""
     rows = np.concatenate(pieces)
+    pieces.clear()
     return rows if rng is None else rows.take(rng.permutation(len(rows)), axis=0)
