@@ -126,6 +126,15 @@ def test_other_columns_and_other_orders_in_later_files_do_not_matter(tmp_path):
     np.testing.assert_array_equal(batch.x, [[1, 3], [2, 4], [5, 6]])
 
 
+def test_files_of_a_folder_that_other_tools_hide_are_not_read(table, tmp_path):
+    write_days(table, tmp_path)
+    for name in ("_metadata.parquet", ".day-4.parquet", "notes.txt"):
+        (tmp_path / name).write_text("no rows")
+    assert len(Parquet(tmp_path)) == len(table)
+    with pytest.raises(ValueError, match="must name at least one file, got none"):
+        Parquet([])
+
+
 # Chunks
 
 

@@ -82,6 +82,8 @@ class Parquet(Stream):
 
     def __init__(self, paths_or_pattern: FilePath | Iterable[FilePath], columns: Sequence[str] | None = None) -> None:
         self._files = [_look(path) for path in find(paths_or_pattern)]
+        if not self._files:
+            raise ValueError("paths_or_pattern must name at least one file, got none")
         wanted = _choose(self._files[0], columns)
         for file in self._files[1:]:
             _check_columns(file, wanted, self._files[0].path)
@@ -143,9 +145,9 @@ def find(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
         return [path]
     if not path.is_dir() and not is_pattern(path):
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    names = glob.glob(str(path), recursive=True) if is_pattern(path) else path.glob("*.parquet")
-    # Other tools begin the names of files that hold no rows with these letters.
-    files = sorted(file for file in map(Path, names) if file.is_file() and file.name[0] not in "._")
+    # In folders of other tools, files whose names begin with these letters hold no rows.
+    names = glob.glob(str(path), recursive=True) if is_pattern(path) else path.glob("[!._]*.parquet")
+    files = sorted(file for file in map(Path, names) if file.is_file())
     if not files:
         raise FileNotFoundError(
             f"no Parquet file matches {str(path)!r}"

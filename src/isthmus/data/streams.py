@@ -123,7 +123,7 @@ class Stream(Source):
     def _threshold(self, n: int, seed: int) -> np.uint64:
         """Return the hash that those of exactly ``n`` rows are below, without holding the hashes of all rows."""
         shift = np.uint64(64 - BITS)
-        counts = sum(np.bincount(some >> shift, minlength=2**BITS) for some in self._hashes(seed))
+        counts = sum(np.bincount((some >> shift).astype(np.int64), minlength=2**BITS) for some in self._hashes(seed))
         totals = np.cumsum(counts)
         place = int(np.searchsorted(totals, n, side="right"))
         near = np.concatenate([some[some >> shift == place] for some in self._hashes(seed)])
