@@ -6,14 +6,19 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP, Linear
+from isthmus.data import streams
 
 matplotlib.use("Agg")
 
+# Columns and rows of the table that comes in several files.
+COLUMNS, N_ROWS = list("abcde"), 1000
 # Backbones of variants that are not a small MLP when small.
 BACKBONES = {"linear": Linear()}
 
@@ -77,6 +82,34 @@ def images() -> np.ndarray:
 def holes(blobs, rng) -> np.ndarray:
     """The blobs with one cell in ten missing."""
     return np.where(rng.random(blobs.shape) < 0.1, np.nan, blobs)
+
+
+@pytest.fixture(scope="session")
+def table() -> pa.Table:
+    """Rows of one cause, the first column counting them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N_ROWS, 1)) + 0.3 * rng.normal(size=(N_ROWS, 4))
+    return pa.table(dict(zip(COLUMNS, np.column_stack([np.arange(N_ROWS), X]).T, strict=True)))
+
+
+def write_days(table, folder: Path) -> Path:
+    """Write a table to four files of several row groups, one a day."""
+    size = -(-len(table) // 4)
+    for day in range(4):
+        parquet.write_table(table.slice(day * size, size), folder / f"day-{day}.parquet", row_group_size=70)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def folder(table, tmp_path_factory) -> Path:
+    """Return where the table lies in several files."""
+    return write_days(table, tmp_path_factory.mktemp("days"))
+
+
+@pytest.fixture
+def small_pools(monkeypatch) -> None:
+    """Shuffle 150 rows of the table together."""
+    monkeypatch.setattr(streams, "POOL", 150 * len(COLUMNS))
 
 
 @pytest.fixture(scope="session")

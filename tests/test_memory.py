@@ -110,3 +110,33 @@ def test_a_million_rows_are_fitted_and_scored_in_less_than_a_copy_of_themselves(
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     unit = 1 if sys.platform == "darwin" else 2**10
     assert int(done.stdout) * unit < 1_000_000 * 30 * 4
+
+
+STREAM = """
+import resource, sys
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+from isthmus.data import Parquet
+from isthmus.data.survey import survey
+
+# The same file many times over: what counts is how many rows are read.
+rows = np.random.default_rng(0).standard_normal((250_000, 30), dtype=np.float32)
+parquet.write_table(pa.table({f"c{i}": column for i, column in enumerate(rows.T)}), sys.argv[1])
+source = Parquet([sys.argv[1]] * 20)
+survey(Parquet(sys.argv[1]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+survey(source)
+in_order = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert sum(len(batch.x) for batch in source.batches(4096, seed=0)) == len(source) == 5_000_000
+print(in_order - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_pass_over_a_stream_takes_a_fraction_of_its_rows(tmp_path):
+    command = [sys.executable, "-c", STREAM, str(tmp_path / "x.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    unit = 1 if sys.platform == "darwin" else 2**10
+    in_order, shuffled = (int(number) * unit for number in done.stdout.split())
+    assert in_order < 5_000_000 * 30 * 4 / 4
+    assert shuffled < 5_000_000 * 30 * 4 * 2 / 3

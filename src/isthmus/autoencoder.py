@@ -1,6 +1,7 @@
 """The estimator: scikit-learn's verbs over one model. Here data, model and training meet."""
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
-from isthmus.data.frames import to_frame
+from isthmus.data.frames import empty, to_frame
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
@@ -192,7 +193,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
-            NaN means missing.
+            NaN means missing. ``isthmus.data.Parquet`` and ``Chunks`` are sources larger than memory.
         y : array of shape (n_samples,) or None
             Labels; only a conditional model looks at them.
 
@@ -289,10 +290,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
     ) -> TrainState:
         """Survey the training rows and build model and optimizer."""
-        statistics, others = (
-            None if part is None else group.merge(survey(part, group.share), Statistics.merge) for part in (rows, valid)
-        )
-        schema = describe(rows.schema, statistics, others is not None and others.missing, condition)
+        statistics = group.merge(survey(rows, group.share), Statistics.merge)
+        missing = valid is not None and group.merge(survey(valid, group.share).missing, operator.or_)
+        schema = describe(rows.schema, statistics, missing, condition)
         choice = likelihoods.choose(statistics) if self.likelihood == "auto" else self.likelihood
         with seeded(seed):
             model = self._build_model(schema, statistics, choice)
@@ -478,9 +478,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return source if y is None or condition is None else with_labels(source, condition, y)
 
     def _check_names(self, X: Any, reset: bool) -> None:
-        """Keep number and names of the columns, or hold them against those of fit. A source has a schema instead."""
-        if not isinstance(X, Source):
-            validate_data(self, X, skip_check_array=True, reset=reset)
+        """Keep number and names of the columns, or hold them against those of fit."""
+        like = empty(X.schema) if isinstance(X, Source) else X
+        validate_data(self, like, skip_check_array=True, reset=reset)
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)

@@ -64,7 +64,7 @@ class _NormalRows(torch.autograd.Function):
         return squares.mul(-0.5).sub_(total + 0.5 * LOG_2PI * n_values)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor | None]:
         residual, squares, inverse = ctx.saved_tensors
         each = (-1, *[1] * (residual.ndim - 1))

@@ -18,7 +18,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Data = Annotated[Path, typer.Argument(help="File of rows: .csv, .tsv, .parquet, .npy or .npz.")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="File of rows: .csv, .tsv, .parquet, .npy or .npz; or a folder or quoted pattern of Parquet files."
+    ),
+]
 Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.")]
 Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
 

@@ -12,8 +12,10 @@ from rich.table import Column, Table
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import compare, unit_of
 from isthmus.cli.runs import Run, make_estimator
-from isthmus.data import as_source
+from isthmus.cli.streaming import beside, some, streams
+from isthmus.data import Parquet, as_source
 from isthmus.data.files import check_target, read
+from isthmus.data.parquet import head
 from isthmus.part import did_you_mean
 from isthmus.persistence import save
 
@@ -36,29 +38,48 @@ def fit_file(data: Path, run: Run, out: Path | None) -> None:
     """
     if out is not None:
         check_target(out, [SUFFIX])
+    out = out or beside(data, SUFFIX)
     estimator = make_estimator(run)
     _check_condition(run, estimator)
+    train, test, y = _streamed_halves(data, run) if streams(data) else _halves(data, run)
+    estimator.fit(train, y)
+    save(estimator, out)
+    known, unknown = (some(half, run.seed) for half in (train, test))
+    _show(compare(estimator, known, unknown), unit_of(known), run.model, len(unknown))
+    print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
+
+
+def _halves(data: Path, run: Run) -> tuple[Any, Any, Any]:
+    """Read the rows to fit, those to hold out, and the labels of the first, or None."""
     X, y = _choose_columns(read(data), run, data)
     kept, held_out = hold_out(X, run.seed)
-    train, test = _take(X, kept), _take(X, held_out)
-    estimator.fit(train, None if y is None else y[kept])
-    out = out or data.with_suffix(SUFFIX)
-    save(estimator, out)
-    _show(compare(estimator, train, test), unit_of(train), run.model, len(held_out))
-    print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
+    return _take(X, kept), _take(X, held_out), None if y is None else y[kept]
+
+
+def _streamed_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None]:
+    """Do the same for rows past memory, which have no labels."""
+    if run.condition is not None:
+        raise ValueError(f"{str(data)!r} is streamed, but a conditional model needs its rows in memory")
+    X, _ = _choose_columns(head(data), run, data)
+    source = Parquet(data, X.column_names)
+    return *source.split(_n_held_out(len(source)), run.seed), None
 
 
 def hold_out(X: Any, seed: int) -> tuple[Rows, Rows]:
     """Choose by chance the rows to fit, and one in ten to hold out."""
-    n = len(X)
-    n_out = max(1, round(HELD_OUT * n))
-    if n - n_out < 2:
-        raise ValueError(f"n_samples={n}: fit holds one row in ten out, and needs at least 2 others to train on")
+    n, n_out = len(X), _n_held_out(len(X))
     gaps = np.concatenate([x.flatten(1).isnan().any(1).numpy() for x, _ in as_source(X).batches(CHUNK)])
     # One row with gaps is always trained on, if there is any: a model that has seen none refuses them.
     first = np.flatnonzero(gaps)[:1]
     held_out = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), first))[:n_out]
     return np.setdiff1d(np.arange(n), held_out), np.sort(held_out)
+
+
+def _n_held_out(n: int) -> int:
+    n_out = max(1, round(HELD_OUT * n))
+    if n - n_out < 2:
+        raise ValueError(f"n_samples={n}: fit holds one row in ten out, and needs at least 2 others to train on")
+    return n_out
 
 
 def _check_condition(run: Run, estimator: Autoencoder) -> None:

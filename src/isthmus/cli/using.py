@@ -1,5 +1,7 @@
 """The commands that use a model: each reads rows, asks the model, and writes what it answers."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.runs import parse
+from isthmus.cli.streaming import beside, streams
+from isthmus.data import Parquet, apply
 from isthmus.data.files import as_array, as_table, check_target, read, write
 from isthmus.persistence import load
 
@@ -16,21 +20,21 @@ def transform(model: Path, data: Path, out: Path | None) -> None:
     """Write codes, in columns named after the model."""
     out = _target(out, data, "codes")
     estimator, X = _load(model, data)
-    _write(out, estimator.transform(X), list(estimator.get_feature_names_out()))
+    _answer(out, estimator.transform, X, list(estimator.get_feature_names_out()))
 
 
 def reconstruct(model: Path, data: Path, out: Path | None) -> None:
     """Write rebuilt rows."""
     out = _target(out, data, "rebuilt")
     estimator, X = _load(model, data)
-    _write(out, estimator.reconstruct(X))
+    _answer(out, estimator.reconstruct, X)
 
 
 def score(model: Path, data: Path, out: Path | None, draws: int) -> None:
     """Write a score a row."""
     out = _target(out, data, "scores")
     estimator, X = _load(model, data)
-    _write(out, estimator.score_samples(X, n_draws=draws), ["score"])
+    _answer(out, partial(estimator.score_samples, n_draws=draws), X, ["score"])
 
 
 def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None:
@@ -39,8 +43,8 @@ def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None
         raise ValueError("--contributions takes the score without draws apart; leave --draws out")
     out = _target(out, data, "contributions")
     estimator, X = _load(model, data)
-    values = estimator.contributions(X)
-    _write(out, values, [*(f"x{i}" for i in range(values.shape[1] - 2)), "code", "base"])
+    n_values = int(np.prod(estimator.schema_.shape))
+    _answer(out, estimator.contributions, X, [*(f"x{i}" for i in range(n_values)), "code", "base"])
 
 
 def sample(model: Path, n: int, out: Path | None, condition: str | None, seed: int | None) -> None:
@@ -54,15 +58,19 @@ def sample(model: Path, n: int, out: Path | None, condition: str | None, seed: i
 
 def _target(out: Path | None, source: Path, what: str) -> Path:
     """Say where to write: beside what was read and of its kind, if nothing is asked for."""
+    streamed = streams(source)
     if out is not None:
-        check_target(out)
-    return out or source.with_suffix(f".{what}{source.suffix}")
+        check_target(out, [".parquet"] if streamed else None)
+    return out or beside(source, f".{what}{'.parquet' if streamed else source.suffix}")
 
 
 def _load(model: Path, data: Path) -> tuple[Autoencoder, Any]:
     """Read a model and the rows for it: its own columns by name, where both know names, and by position where not."""
     estimator = load(model)
-    values, names = read(data), estimator.schema_.names
+    names = estimator.schema_.names
+    if streams(data):
+        return estimator, Parquet(data, names) if names else Parquet(data).unnamed()
+    values = read(data)
     if not names:
         return estimator, as_array(values)
     if isinstance(values, pa.Table):
@@ -88,7 +96,18 @@ def _label(estimator: Autoencoder, text: str | None) -> Any:
     return text if isinstance(condition.levels[0], str) else parse(text)
 
 
-def _write(out: Path, values: Any, names: list[str] | None = None) -> None:
-    write(out, values, names or [])
-    n_columns = int(np.prod(values.shape[1:]))
-    print(f"wrote {out}: {values.shape[0]} rows x {n_columns} column{'s' * (n_columns != 1)}")
+def _answer(out: Path, function: Callable[[Any], Any], X: Any, names: Sequence[str] = ()) -> None:
+    """Write what a function says of the rows, chunk by chunk where they are streamed."""
+    if isinstance(X, Parquet):
+        _say(out, *apply(function, X, out, names))
+    else:
+        _write(out, function(X), names)
+
+
+def _write(out: Path, values: Any, names: Sequence[str] = ()) -> None:
+    write(out, values, names)
+    _say(out, len(values), int(np.prod(values.shape[1:])))
+
+
+def _say(out: Path, n_rows: int, n_columns: int) -> None:
+    print(f"wrote {out}: {n_rows} rows x {n_columns} column{'s' * (n_columns != 1)}")

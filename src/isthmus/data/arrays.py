@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import WHOLE, Batch, Share, Source
+from isthmus.data.base import WHOLE, Batch, Share, Source, part_of, spans
 from isthmus.schema import Schema
 
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
@@ -50,15 +50,12 @@ class Array(Source):
         if seed is not None:
             shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
             order = shuffled if order is None else order[shuffled]
-        # A last batch of a single row would leave batch normalisation nothing to normalise: it joins the one before.
-        last = len(self) - 1 if seed is not None and len(self) % size == 1 and len(self) > 1 else len(self)
-        starts = list(range(0, last, size))
-        stops = [*starts[1:], len(self)]
+        cuts = spans(len(self), size, seed)
         if share == WHOLE:
-            return self._views(order, list(zip(starts, stops, strict=True)), size)
-        parts = [part_of(start, stop, share) for start, stop in zip(starts, stops, strict=True)]
+            return self._views(order, cuts, size)
+        parts = [part_of(start, stop, share) for start, stop in cuts]
         index = torch.cat([torch.arange(*part) for part in parts])
-        ends = list(accumulate((stop - start for start, stop in parts), initial=0))
+        ends = accumulate((stop - start for start, stop in parts), initial=0)
         return self._views(index if order is None else order[index], list(pairwise(ends)), size)
 
     def _views(self, order: Tensor | None, spans: list[tuple[int, int]], size: int) -> Iterator[Batch]:
@@ -91,15 +88,6 @@ class Array(Source):
     def restore(self, values: np.ndarray[Any, Any]) -> Any:
         """Give results back; see the base class."""
         return values if self.container is None else self.container(values)
-
-
-def part_of(start: int, stop: int, share: Share) -> tuple[int, int]:
-    """Cut a batch into parts of equal size; one too small for two rows each, which normalisation needs, stays whole."""
-    rank, n_parts = share
-    n = stop - start
-    if n < 2 * n_parts:
-        return (start, stop) if rank == 0 else (stop, stop)
-    return start + n * rank // n_parts, start + n * (rank + 1) // n_parts
 
 
 def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from isthmus.schema import Schema
 
-
 # Which part, and of how many.
 Share = tuple[int, int]
 WHOLE: Share = (0, 1)
@@ -25,8 +24,8 @@ class Batch(NamedTuple):
 class Source(ABC):
     """Knows where samples come from, how to hand them over as tensors, and how to give results back in kind.
 
-    ``schema`` says what one sample looks like. ``partial`` says whether each process of a group that trains together has
-    rows of its own; otherwise all have the same, and each takes its share of them.
+    ``schema`` says what one sample looks like. ``partial`` says whether each of several processes that train together
+    has rows of its own; otherwise all have the same, and each takes its share of them.
     """
 
     schema: Schema
@@ -46,8 +45,8 @@ class Source(ABC):
             Rows a batch.
         seed : int or None
         share : (int, int)
-            ``(rank, n)`` hands over one of ``n`` parts of every batch, so that ``n`` processes see every row once, in as
-            many batches each.
+            ``(rank, n)`` hands over one of ``n`` parts of every batch: ``n`` processes see every row once, in equally
+            many batches, of which some may be empty.
         """
 
     @abstractmethod
@@ -57,3 +56,30 @@ class Source(ABC):
     @abstractmethod
     def restore(self, values: np.ndarray[Any, Any]) -> Any:
         """Give values (len(self), *shape) the container of the data."""
+
+
+def spans(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
+    """Where batches of ``n`` rows start and stop.
+
+    A last batch of a single row would leave batch normalisation nothing to normalise: where rows are shuffled, which is
+    to train, it joins the one before.
+    """
+    last = n - 1 if seed is not None and n % size == 1 and n > 1 else n
+    starts = range(0, last, size)
+    return list(zip(starts, [*starts[1:], n], strict=True))
+
+
+def part_of(start: int, stop: int, share: Share) -> tuple[int, int]:
+    """Cut a batch into parts of equal size; one too small for two rows each, which normalisation needs, stays whole."""
+    rank, n_parts = share
+    n = stop - start
+    if n < 2 * n_parts:
+        return (start, stop) if rank == 0 else (stop, stop)
+    return start + n * rank // n_parts, start + n * (rank + 1) // n_parts
+
+
+def parts_of(batches: Iterator[Batch], share: Share) -> Iterator[Batch]:
+    """Cut a part out of every batch."""
+    for x, y in batches:
+        part = slice(*part_of(0, len(x), share))
+        yield Batch(x[part], None if y is None else y[part])

@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import BadZipFile
@@ -14,6 +15,7 @@ from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
 from pyarrow import csv, parquet
 
+from isthmus.data.base import Source
 from isthmus.storage import replacing
 
 FilePath = str | os.PathLike[str]
@@ -23,6 +25,8 @@ Values = np.ndarray[Any, Any]
 ARRAYS = ("X", "x_train")
 # The most that pyarrow takes as one block.
 MAX_BLOCK = 2**31 - 1
+# Numbers of the rows that a function is applied to at once.
+CHUNK = 2**21
 
 
 class Kind(NamedTuple):
@@ -93,6 +97,69 @@ def write(path: FilePath, values: Any, names: Sequence[str] = ()) -> None:
         kind.write(file, rows)
 
 
+def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names: Sequence[str] = ()) -> tuple[int, int]:
+    """Apply a function to all rows of a source, some at a time, and write the results to a Parquet file.
+
+    Memory depends neither on the number of rows nor on that of the results.
+
+    Parameters
+    ----------
+    function : callable
+        Of some rows, in the container that the source restores (of ``Parquet`` a pyarrow table); returns a table or an
+        array of as many rows, as ``model.transform``, ``model.reconstruct`` and ``model.score_samples`` do.
+    source : Source
+    path : str or path
+        All or nothing is written, in the order of the rows.
+    names : sequence of str
+        Of the columns of arrays; x0, x1, ... if there are none.
+
+    Returns
+    -------
+    tuple of int
+        Number of rows and columns written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from isthmus.data import apply, as_source
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     apply(np.abs, as_source(-np.ones((5, 2))), f"{folder}/abs.parquet", ["a", "b"])
+    (5, 2)
+    """
+    size = max(1, CHUNK // int(np.prod(source.schema.shape)))
+    results = (function(source.restore(batch.x.numpy())) for batch in source.batches(size))
+    return write_chunks(path, (as_table(result, names) for result in results))
+
+
+def write_chunks(path: FilePath, tables: Iterable[pa.Table]) -> tuple[int, int]:
+    """Write tables of the same columns to one Parquet file, each as it comes, all or nothing.
+
+    Returns
+    -------
+    tuple of int
+        Number of rows and columns written.
+
+    Raises
+    ------
+    ValueError
+        If there is no table, or one has other columns than the first.
+    OSError
+        If the file cannot be written; an older file of this name survives.
+    """
+    check_target(path, [".parquet"])
+    tables = iter(tables)
+    first = next(tables, None)
+    if first is None:
+        raise ValueError(f"there are no rows to write to {str(path)!r}")
+    n_rows = 0
+    with replacing(path) as file, parquet.ParquetWriter(file, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+            n_rows += len(table)
+    return n_rows, first.num_columns
+
+
 def check_target(path: FilePath, suffixes: Collection[str] | None = None) -> None:
     """Refuse a name to write to before work is done that would be lost.
 
@@ -122,7 +189,7 @@ def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
     if values.ndim > 2:
         raise ValueError(f"values of shape {values.shape} do not fit into a table; write them to .npy or .npz")
     columns = np.atleast_2d(values.T)
-    names = names or [f"x{i}" for i in range(len(columns))]
+    names = list(names) or [f"x{i}" for i in range(len(columns))]
     return pa.table({name: np.ascontiguousarray(column) for name, column in zip(names, columns, strict=True)})
 
 

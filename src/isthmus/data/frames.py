@@ -23,21 +23,36 @@ def read_frame(X: Any) -> Array:
         If a column does not hold numbers.
     """
     frame = nw.from_native(X, eager_only=True)
-    fields = []
+    schema = schema_of(frame)
+    index = nw.maybe_get_index(frame)
+    values = as_tensor(values_of(frame, schema.dtype))
+    return Array(values, schema, container=lambda rows: to_frame(rows, schema, index))
+
+
+def schema_of(frame: Any) -> Schema:
+    """Say what a row of a narwhals frame looks like, and which dtype its values take.
+
+    Raises
+    ------
+    ValueError
+        If a column does not hold numbers.
+    """
     for name, dtype in frame.schema.items():
         if not (dtype.is_numeric() or dtype == nw.Boolean):
             raise ValueError(_not_numbers(frame, name, dtype))
-        fields.append(Field(name, str(dtype)))
     # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
     narrow = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
-    width = nw.Float32 if set(frame.schema.values()) <= narrow else nw.Float64
+    fields = tuple(Field(name, str(dtype)) for name, dtype in frame.schema.items())
+    dtype = "float32" if set(frame.schema.values()) <= narrow else "float64"
+    return Schema((len(fields),), dtype=dtype, fields=fields, container=frame.implementation.value)
+
+
+def values_of(frame: Any, dtype: str) -> np.ndarray[Any, Any]:
+    """Return the values of a narwhals frame, (n, n_columns), nulls as NaN."""
+    width = nw.Float32 if dtype == "float32" else nw.Float64
     # Column by column: as a whole, nulls of nullable dtypes would come out as objects.
     columns = [frame.get_column(name).cast(width).to_numpy() for name in frame.columns]
-    values = np.column_stack(columns) if fields else np.empty((len(frame), 0))
-    backend = frame.implementation.value
-    schema = Schema((len(fields),), dtype=str(values.dtype), fields=tuple(fields), container=backend)
-    index = nw.maybe_get_index(frame)
-    return Array(as_tensor(values), schema, container=lambda rows: to_frame(rows, schema, index))
+    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
 def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, extra: tuple[str, ...] = ()) -> Any:
@@ -52,6 +67,11 @@ def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, ex
     if index is not None:
         frame.index = index
     return frame
+
+
+def empty(schema: Schema) -> Any:
+    """Return the container that data of this schema come in, without rows."""
+    return to_frame(np.empty((0, len(schema.fields))), schema) if schema.fields else np.empty((0, *schema.shape))
 
 
 def _unused(name: str, names: list[str]) -> str:

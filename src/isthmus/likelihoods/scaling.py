@@ -127,7 +127,7 @@ class _Floored(torch.autograd.Function):
         return torch.nn.functional.softplus(above, beta=2) + math.log(FLOOR)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (above,) = ctx.saved_tensors
         return gradient * torch.sigmoid(2 * above) / GAIN

@@ -73,7 +73,7 @@ class Checkpoint:
         tensors, document = storage.read(self.file)
         if document["fingerprint"] != self._fingerprint:
             raise ValueError(
-                f"{str(self.file)!r} was written by a fit of other data or parameters; delete it, or choose another folder"
+                f"{str(self.file)!r} was written by a fit of other data or parameters; delete it or choose another one"
             )
         state.restore(tensors, document["state"])
 

@@ -1,7 +1,7 @@
 """Data-parallel training: several processes, each with its share of every batch, as one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -65,7 +65,7 @@ class Group:
         """Count the rows of all processes."""
         return sum(self.gather(len(source))) if source.partial else len(source)
 
-    def average_gradients(self, parameters: list[Tensor], n_rows: int, notice: bool) -> bool:
+    def average_gradients(self, parameters: Sequence[Tensor], n_rows: int, notice: bool) -> bool:
         """Make each gradient the mean over the rows of all processes, and say whether any gave notice.
 
         Gradients, rows and notice travel together: one exchange a step.

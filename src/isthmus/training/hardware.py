@@ -65,7 +65,7 @@ def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
 def keep_freed_memory() -> None:
     """Let the C library keep what a step frees for the next one, where it is glibc.
 
-    It gives freed blocks back to the system until it has seen one of a size freed, and fetching them again, page by page,
-    takes as long as computing on them. This block is never touched and costs nothing.
+    It gives freed blocks back to the system until it has seen one of their size freed, and to fetch them again, page by
+    page, takes as long as to compute on them. This block is never touched and costs nothing.
     """
     torch.empty(LARGEST_KEPT, dtype=torch.uint8)

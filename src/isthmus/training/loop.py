@@ -100,20 +100,17 @@ def train(
     KeyboardInterrupt
         If interrupted in the first epoch. Later the best weights so far are kept, with a warning.
     """
-    settings = {
-        "max_epochs": max_epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "patience": patience,
-    }
-    settings |= {"schedule": schedule, "precision": precision, "seed": seed, "n_rows": group.count(source)}
+    n_rows = group.count(source)
+    settings: dict[str, Any] = {"max_epochs": max_epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    settings |= {"schedule": schedule, "patience": patience, "precision": precision, "seed": seed, "n_rows": n_rows}
     checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
+    state.epoch = state.step = state.waited = 0
     if checkpoint is not None:
         checkpoint.resume(state, settings)
     plan = _Plan(
         torch.compile(state.model) if compile else state.model,
         source,
-        settings["n_rows"],
+        n_rows,
         batch_size,
         max_epochs,
         learning_rate,

@@ -1,0 +1,41 @@
+"""Data past memory: which of it is streamed, and where results go that stand beside several files."""
+
+from pathlib import Path
+from typing import Any
+
+from isthmus.data.parquet import decoded_bytes, is_pattern
+from isthmus.data.streams import Stream
+
+# Parquet files whose rows take more bytes than this are streamed; those below are read whole, which is faster.
+LIMIT = 2**28
+# Rows of each kind that the model is compared with PCA and the mean on.
+N_COMPARED = 100_000
+
+
+def streams(data: Path) -> bool:
+    """Whether data are streamed: a folder, a pattern, or a large Parquet file."""
+    if data.is_dir() or is_pattern(data):
+        return True
+    return data.suffix.lower() == ".parquet" and data.is_file() and decoded_bytes(data) > LIMIT
+
+
+def beside(data: Path, ending: str) -> Path:
+    """Name a file to write beside data, after them.
+
+    Raises
+    ------
+    ValueError
+        If data are a pattern, whose name no file can have.
+    """
+    if is_pattern(data):
+        raise ValueError(f"{str(data)!r} stands for several files: name the file to write by --out")
+    return data.with_name(data.name + ending) if data.is_dir() else data.with_suffix(ending)
+
+
+def some(rows: Any, seed: int) -> Any:
+    """Take of a stream rows by chance to compare a model on, as a table; pass on what is in memory."""
+    if not isinstance(rows, Stream):
+        return rows
+    if len(rows) > N_COMPARED:
+        rows = rows.split(N_COMPARED, seed)[1]
+    return rows.restore(rows.load().values.numpy())

@@ -1,0 +1,137 @@
+"""Whatever the user has becomes a source: the one place that looks at types."""
+
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.utils import check_array
+
+from isthmus.data.arrays import Array, as_tensor
+from isthmus.data.base import Source
+from isthmus.data.frames import is_frame, read_frame
+from isthmus.data.streams import POOL, Stream, rows_of
+from isthmus.schema import Condition, Schema
+
+MIN_ASIDE = 5
+
+
+@singledispatch
+def as_source(X: Any) -> Source:
+    """Make a source of whatever the user has.
+
+    Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames of
+    numbers, nested lists, and sources. NaN means missing.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column, or the values are not numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import as_source
+    >>> source = as_source(np.zeros((10, 3)))
+    >>> len(source), source.schema.shape
+    (10, (3,))
+    """
+    if is_frame(X):
+        source = read_frame(X)
+        return _not_empty(source)
+    return _from_array(X)
+
+
+@as_source.register
+def _(X: Source) -> Source:
+    return X
+
+
+@as_source.register
+def _(X: torch.Tensor) -> Source:
+    if X.ndim < 2:
+        return _from_array(X.detach().cpu().numpy())
+    if X.is_complex():
+        raise ValueError("Complex data not supported: expected real numbers")
+    X = X.detach()
+    return _not_empty(Array(X.to_dense() if X.is_sparse else X, Schema(tuple(X.shape[1:]), dtype=str(X.dtype)[6:])))
+
+
+@as_source.register(sparse.sparray)
+@as_source.register(sparse.spmatrix)
+def _(X: Any) -> Source:
+    rows = check_array(X, accept_sparse="csr", ensure_all_finite=False)
+    return Array(rows, Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
+
+
+def _from_array(X: Any) -> Source:
+    X = np.asarray(X)
+    if X.ndim < 2:
+        advice = "Reshape your data: X.reshape(-1, 1) if it is one column, X.reshape(1, -1) if it is one row"
+        raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
+    try:
+        values = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
+    except ValueError as error:
+        raise _explained(error, X) from error
+    return Array(as_tensor(values), Schema(values.shape[1:], dtype=values.dtype.name))
+
+
+def _explained(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:
+    """Name the first text in an array of text, where that is what is wrong."""
+    if values.dtype.kind not in "OSU":
+        return error
+    for position, value in np.ndenumerate(values):
+        if isinstance(value, str | bytes) and not _is_number(value):
+            return ValueError(f"row {position[0]}, column {position[1]} holds text, {str(value)!r}; expected numbers")
+    return error if values.dtype.kind == "O" else ValueError(f"the array holds text ({values.dtype}), expected numbers")
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _not_empty(source: Array) -> Array:
+    n_rows, n_columns = len(source), source.schema.shape[0]
+    if n_rows == 0 or n_columns == 0:
+        what = ("sample(s)", n_rows) if n_rows == 0 else ("feature(s)", n_columns)
+        shape = (n_rows, *source.schema.shape)
+        raise ValueError(f"Found array with {what[1]} {what[0]} (shape={shape}) while a minimum of 1 is required.")
+    return source
+
+
+def with_labels(source: Source, condition: Condition, y: Any) -> Source:
+    """Put encoded labels beside the rows.
+
+    Raises
+    ------
+    ValueError
+        If there is not one known label a row.
+    TypeError
+        If the rows are not in memory.
+    """
+    if not isinstance(source, Array):
+        raise TypeError(f"labels go beside rows in memory, got {type(source).__name__}; load its rows first")
+    encoded = torch.from_numpy(condition.encode(y))
+    if len(encoded) != len(source):
+        raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
+    return replace(source, y=encoded)
+
+
+def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
+    """Split a random share of the rows off, or none where they would be too few to tell anything about the others.
+
+    Of a stream they are at most as many as a pool holds and are kept in memory, for they are needed at every epoch.
+    """
+    n_aside = int(fraction * len(source))
+    if n_aside < MIN_ASIDE:
+        return source, None
+    if not isinstance(source, Stream):
+        return source.split(n_aside, seed)
+    rest, aside = source.split(min(n_aside, rows_of(POOL, source.schema)), seed)
+    return rest, aside.load()
