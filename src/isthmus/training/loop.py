@@ -24,7 +24,7 @@ from isthmus.training.schedules import Schedule, resolve_schedule
 from isthmus.training.state import Row, TrainState, weights_of
 
 VALIDATION_SEED = 0
-EVALUATION_SIZE = 2048
+EVALUATION_SIZE = 256
 
 Callback = Callable[[TrainState], Any]
 
@@ -142,7 +142,7 @@ def _train_epochs(
             state.start = weights_of(state.model)
         row = _train_epoch(plan, state)
         if valid is not None:
-            row["valid_bound"] = evaluate(state.model, valid, plan.group)
+            row["valid_bound"] = evaluate(state.model, valid, plan.batch_size, plan.group)
         row["seconds"] = time.perf_counter() - started
         state.history.append({"epoch": len(state.history) + 1, **row})
         state.epoch, state.step, state.totals = state.epoch + 1, 0, {}
@@ -166,13 +166,13 @@ def _keep_score(plan: _Plan, state: TrainState, watched: bool) -> None:
         state.best = state.start  # shown to be good by an epoch that began with them
 
 
-def evaluate(model: nn.Module, source: Source, group: Group = ALONE) -> float:
+def evaluate(model: nn.Module, source: Source, size: int = EVALUATION_SIZE, group: Group = ALONE) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y in source.batches(EVALUATION_SIZE, share=group.share):
+        for x, y in source.batches(max(size, EVALUATION_SIZE), share=group.share):
             bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
             total += torch.stack([bounds.double().sum(), total.new_tensor(len(x))])
         total = group.add_up(total)
