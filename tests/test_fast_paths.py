@@ -72,6 +72,21 @@ def test_a_learned_scale_has_the_floor_and_the_small_gradient_that_it_should():
     torch.testing.assert_close(gradient, slope / GAIN**2)
 
 
+@pytest.mark.parametrize("scaling", ["standard", "center", "none"])
+@pytest.mark.parametrize("scale", ["feature", "shared"])
+def test_learned_scales_have_gradients_of_their_own_and_constant_features_none(scale, scaling):
+    x = torch.randn(50, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 9, 0])
+    likelihood = Gaussian(scale, scaling)
+    likelihood.build(Statistics.of(x))
+    likelihood.double()
+    theta = torch.zeros(50, 1, 3, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(likelihood.log_prob(theta, x).sum(), likelihood.scatter.raw)
+    (rows,) = torch.autograd.grad(likelihood.row_log_prob(theta, x).sum(), likelihood.scatter.raw)
+    torch.testing.assert_close(rows, gradient)
+    assert gradient.shape == ((3,) if scale == "feature" else ())
+    assert scale == "shared" or (gradient[:2] != 0).all() and gradient[2] == 0
+
+
 @pytest.mark.parametrize("options", [{}, {"bottleneck": "gaussian"}, {"likelihood": "student_t"}])
 def test_the_score_is_the_sum_of_what_the_values_score(options):
     x = np.random.default_rng(0).normal(size=(100, 5))
