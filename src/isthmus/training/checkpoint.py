@@ -84,6 +84,9 @@ class Checkpoint:
     def write(self, state: TrainState, device: torch.device, group: Group = ALONE) -> None:
         """Write the file; all processes of a group take part, the first writes."""
         state.generators = group.gather(generators_of(device))
+        for total in state.totals.values():
+            group.add_up(total)
+        _leave_to_first(state, group)
         if group.rank == 0:
             tensors, document = state.to_plain()
             storage.write(self.file, tensors, {"fingerprint": self._fingerprint, "state": document})
@@ -95,6 +98,14 @@ def go_on(state: TrainState, device: torch.device, group: Group) -> None:
     if len(state.generators) == group.size:
         set_generators(device, state.generators[group.rank])
     state.generators = []
+    _leave_to_first(state, group)
+
+
+def _leave_to_first(state: TrainState, group: Group) -> None:
+    """Keep sums over the rows of all processes in one of them, for they are added up when the epoch ends."""
+    if group.rank:
+        for total in state.totals.values():
+            total.zero_()
 
 
 def _fingerprint(state: TrainState, settings: dict[str, Any]) -> str:
