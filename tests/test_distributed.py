@@ -3,17 +3,19 @@
 import os
 import signal
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from conftest import small
 from pyarrow import parquet
+from sklearn.exceptions import ConvergenceWarning
 from test_cli import TINY, done, refused
 
 from isthmus import distributed, load
 from isthmus.backbones import MLP
 from isthmus.data import Parquet
-from isthmus.distributed import fitting
+from isthmus.distributed import applying, fitting
 
 ray = pytest.importorskip("ray", reason="ray is an extra")
 
@@ -36,9 +38,9 @@ def session():
 
 @pytest.fixture(scope="module")
 def file(table, tmp_path_factory):
-    """Return where the table lies in so few row groups that batches are those of one process."""
+    """Return where the table lies in one row group, so that every order of the rows is that of the Dataset."""
     path = tmp_path_factory.mktemp("rows") / "rows.parquet"
-    parquet.write_table(table, path, row_group_size=200)
+    parquet.write_table(table, path)
     return path
 
 
@@ -100,8 +102,16 @@ def test_an_error_ends_the_work_of_all_workers_and_is_kept(file, tmp_path):
     fitting._write(tmp_path / "job", (estimator(learning_rate=1e30, optimizer="sgd"), Parquet(file)))
     with pytest.raises(ValueError, match="loss became"):
         fitting._work({"run": str(tmp_path)})
-    assert "loss became" in str(fitting._read(tmp_path / "outcome"))
+    error, _ = fitting._read(tmp_path / "outcome")
+    assert "loss became" in str(error)
     fitting._work({"run": str(tmp_path)})
+
+
+def test_what_a_worker_warns_of_is_kept(file, tmp_path):
+    hasty = estimator(callbacks=[lambda state: warnings.warn("hasty", ConvergenceWarning, stacklevel=1)])
+    fitting._write(tmp_path / "job", (hasty, Parquet(file)))
+    fitting._work({"run": str(tmp_path)})
+    assert [str(warning) for warning in fitting._read(tmp_path / "outcome")[1]] == ["hasty"] * 8
 
 
 def test_what_cannot_be_fitted_is_refused_before_workers_start(file):
@@ -114,15 +124,24 @@ def test_what_cannot_be_fitted_is_refused_before_workers_start(file):
 # Applying
 
 
-@pytest.mark.parametrize("kind", ["file", "dataset"])
-def test_results_are_those_of_the_estimator(session, kind, file, table, model):
-    rows = file if kind == "file" else ray.data.from_arrow(table)
-    codes = distributed.transform(model, rows, keep=["a"]).to_pandas().sort_values("a")
+def test_codes_of_files_are_those_of_the_estimator(session, file, table, model):
+    codes = distributed.transform(model, file, keep=["a"]).to_pandas().astype(float).sort_values("a")
     assert list(codes) == [*model.get_feature_names_out(), "a"]
-    np.testing.assert_allclose(codes.iloc[:, :2].astype(float), model.transform(table), rtol=1e-5, atol=1e-5)
-    scores = distributed.score(model, rows).to_pandas().astype(float)
+    np.testing.assert_allclose(codes.iloc[:, :2], model.transform(table), rtol=1e-5, atol=1e-5)
+
+
+def test_scores_of_a_dataset_are_those_of_the_estimator(session, table, model):
+    scores = distributed.score(model, ray.data.from_arrow(table)).to_pandas().astype(float)
     assert list(scores) == ["score"]
     np.testing.assert_allclose(np.sort(scores["score"]), np.sort(model.score_samples(table)), rtol=1e-5)
+
+
+def test_a_model_without_names_takes_all_columns_but_those_kept(session, table):
+    X = table.drop_columns("a").to_pandas().to_numpy()
+    plain = estimator().fit(X)
+    results = applying._Worker(ray.put(plain), "score_samples", ["score"], ["a"])(table)
+    assert results.column_names == ["score", "a"]
+    np.testing.assert_allclose(results["score"], plain.score_samples(X), rtol=1e-5)
 
 
 def test_columns_that_files_lack_are_named(model, tmp_path, table):
@@ -144,3 +163,8 @@ def test_the_missing_extra_is_named(file, model, monkeypatch):
 def test_workers_read_parquet_only(tmp_path):
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     assert "--workers takes a Parquet file" in refused("fit", tmp_path / "x.csv", "--workers", 2)
+
+
+def test_storage_must_be_a_folder(session, file):
+    with pytest.raises(ValueError, match="storage_path must be a folder that all machines see, got 's3://bucket'"):
+        distributed.fit(estimator(), file, storage_path="s3://bucket")

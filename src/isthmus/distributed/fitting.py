@@ -5,6 +5,7 @@ Dataset --write--> Parquet --Ray Train--> workers --fit--> outcome, all in the f
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from isthmus.data import Parquet
 from isthmus.distributed.session import Resources, check_workers, load_ray, session
 from isthmus.randomness import seed_of
 from isthmus.storage import replacing
-from isthmus.training import Checkpoint, choose_device
+from isthmus.training import Checkpoint, Group, choose_device
 
 FilePath = str | os.PathLike[str]
 
@@ -90,7 +91,9 @@ def fit(
         )
         _write(run / "job", (job, _rows(dataset, run)))
         _train(run, num_workers, resources, max_failures)
-        outcome = _read(run / "outcome")
+        outcome, said = _read(run / "outcome")
+    for warning in said:
+        warnings.warn(warning, stacklevel=2)
     if isinstance(outcome, Exception):
         raise outcome
     outcome.module_.to(choose_device(estimator.device))
@@ -128,19 +131,20 @@ def _train(run: Path, num_workers: int, resources: dict[str, float], max_failure
 
 
 def _work(config: dict[str, str]) -> None:
-    """Fit as one of the workers, and leave what came of it: a fitted estimator or an error."""
+    """Fit as one of the workers, and leave what came of it: a fitted estimator or an error, and all warnings."""
     run = Path(config["run"])
     if (run / "outcome").exists():
         return  # a group that was started anew after the work was done
     estimator, rows = _read(run / "job")
     try:
-        estimator.fit(rows)
+        with warnings.catch_warnings(record=True, action="always") as said:
+            estimator.fit(rows)
     except MENDABLE as error:
-        _write(run / "outcome", error)
+        _write(run / "outcome", (error, []))
         raise
-    if load_ray().train.get_context().get_world_rank() == 0:
+    if Group.current().rank == 0:
         estimator.module_.cpu()  # the driver may have no accelerator
-        _write(run / "outcome", estimator)
+        _write(run / "outcome", (estimator, [warning.message for warning in said]))
 
 
 @contextmanager
