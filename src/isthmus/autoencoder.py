@@ -42,8 +42,8 @@ from isthmus.training import (
 
 Values = np.ndarray[Any, Any]
 
-# What scores are measured against is a mean over training rows, which this many give well enough.
-N_SETTLE = 10_000
+# What scores are measured against is a mean over training rows, which this many give well enough; and rows at a time.
+N_SETTLE, SETTLE_SIZE = 10_000, 256
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -328,7 +328,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _finish(self, state: TrainState, rows: Source, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
         model = cast(Model, state.model)
-        size = rows_at_once(model)
+        size = min(SETTLE_SIZE, rows_at_once(model))
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)

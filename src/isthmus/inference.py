@@ -12,8 +12,8 @@ from isthmus.data.survey import check_values
 from isthmus.model import Model
 from isthmus.schema import Schema
 
-# Numbers that a layer holds at once when nothing is learned: 8 MiB of float32.
-SIZE = 2**21
+# Numbers that a layer holds at once when nothing is learned: 4 MiB of float32.
+SIZE = 2**20
 
 
 def rows_at_once(model: Model) -> int:

@@ -1,5 +1,7 @@
 """Fully connected nets."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -9,7 +11,14 @@ from torch import Tensor, nn
 from isthmus.backbones.base import Backbone
 from isthmus.part import is_count
 
-ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "silu": nn.SiLU, "gelu": nn.GELU}
+# Nothing needs a layer's output from before its ReLU, not even the gradient.
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+}
 NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 

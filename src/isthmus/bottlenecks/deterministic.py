@@ -62,12 +62,13 @@ class Deterministic(Bottleneck):
 
     def settle(self, codes: Tensor) -> None:
         """Keep the mean of the codes and a square root of their covariance."""
-        codes = codes.double()
-        centre = codes.mean(0)
-        _, singular, directions = torch.linalg.svd(codes - centre, full_matrices=False)
-        factor = directions.T * singular / max(1, len(codes) - 1) ** 0.5  # factor @ factor.T is the covariance
+        deviations = codes.double()
+        centre = deviations.mean(0)
+        deviations -= centre
+        covariance = deviations.T @ deviations / max(1, len(codes) - 1)
+        variances, directions = torch.linalg.eigh(covariance)
         self.centre.copy_(centre)
-        self.factor.zero_()[:, : factor.shape[1]] = factor.to(self.factor.dtype)
+        self.factor.copy_(directions * variances.clamp(min=0).sqrt())
 
     def sample(self, n: int, temperature: float) -> Tensor:
         """Draw from the normal distribution of the training codes, kept where the activation can reach."""

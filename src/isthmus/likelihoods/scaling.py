@@ -30,7 +30,7 @@ class Scaling(nn.Module):
 
     def __init__(self, scaling: str, statistics: Statistics) -> None:
         super().__init__()
-        self.scales = scaling != "none"
+        self.scales, self.common = scaling != "none", scaling != "standard"
         deviation = statistics.deviation
         common = deviation.square().mean().sqrt().expand_as(deviation)
         spread = {"standard": deviation, "center": common, "none": torch.ones_like(deviation)}[scaling]
@@ -110,24 +110,28 @@ class Scatter(nn.Module):
         """Of the shape of one sample, or of a single number."""
         if not self.learned:
             return self.raw
-        log_scale: Tensor = _Floored.apply(self.raw)  # type: ignore[no-untyped-call]
-        return torch.where(self.constant, 0.0, log_scale) + self.unit.spread.log()
+        # One number where all features share scale and spread: half the work of one a feature.
+        spread = self.unit.spread.flatten()[0] if self.raw.ndim == 0 and self.unit.common else self.unit.spread
+        log_scale: Tensor = _Floored.apply(self.raw, self.constant, spread)  # type: ignore[no-untyped-call]
+        return log_scale
 
 
 class _Floored(torch.autograd.Function):
-    """Log of sqrt(scale^2 + FLOOR^2) for the scale exp(GAIN * raw).
+    """Log of spread * sqrt(scale^2 + FLOOR^2) for the scale exp(GAIN * raw), and of the spread for constant features.
 
     The gradient is that of raw / GAIN: Adam steps GAIN times as far, plain descent the same as on the log scale itself.
     """
 
     @staticmethod
-    def forward(ctx: Any, raw: Tensor) -> Tensor:
+    def forward(ctx: Any, raw: Tensor, constant: Tensor, spread: Tensor) -> Tensor:
         above = GAIN * raw - math.log(FLOOR)
-        ctx.save_for_backward(above)
-        return torch.nn.functional.softplus(above, beta=2) + math.log(FLOOR)
+        ctx.save_for_backward(above, constant)
+        floored = torch.nn.functional.softplus(above, beta=2) + math.log(FLOOR)
+        return (floored.masked_fill_(constant, 0.0) if raw.ndim else floored) + spread.log()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (above,) = ctx.saved_tensors
-        return gradient * torch.sigmoid(2 * above) / GAIN
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        above, constant = ctx.saved_tensors
+        slope = torch.sigmoid(2 * above) * gradient.sum_to_size(above.shape) / GAIN
+        return slope.masked_fill_(constant, 0.0) if slope.ndim else slope, None, None

@@ -24,7 +24,7 @@ from isthmus.training.schedules import Schedule, resolve_schedule
 from isthmus.training.state import Row, TrainState, weights_of
 
 VALIDATION_SEED = 0
-EVALUATION_SIZE = 2048
+EVALUATION_SIZE = 256
 
 Callback = Callable[[TrainState], Any]
 
@@ -34,6 +34,7 @@ class _Plan:
     """What stays the same throughout a training."""
 
     forward: Callable[..., dict[str, Tensor]]
+    parameters: list[nn.Parameter]
     source: Source
     n_rows: int
     batch_size: int
@@ -43,9 +44,13 @@ class _Plan:
     precision: str
     endless: bool
     seed: int
-    device: torch.device
     group: Group
     checkpoint: Checkpoint | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where to compute."""
+        return self.parameters[0].device
 
     @property
     def n_batches(self) -> int:
@@ -109,6 +114,7 @@ def train(
         checkpoint.resume(state, settings)
     plan = _Plan(
         torch.compile(state.model) if compile else state.model,
+        list(state.model.parameters()),
         source,
         n_rows,
         batch_size,
@@ -118,7 +124,6 @@ def train(
         precision,
         endless,
         seed,
-        next(state.model.parameters()).device,
         group,
         checkpoint,
     )
@@ -142,7 +147,7 @@ def _train_epochs(
             state.start = weights_of(state.model)
         row = _train_epoch(plan, state)
         if valid is not None:
-            row["valid_bound"] = evaluate(state.model, valid, plan.group)
+            row["valid_bound"] = evaluate(state.model, valid, plan.batch_size, plan.group)
         row["seconds"] = time.perf_counter() - started
         state.history.append({"epoch": len(state.history) + 1, **row})
         state.epoch, state.step, state.totals = state.epoch + 1, 0, {}
@@ -166,13 +171,13 @@ def _keep_score(plan: _Plan, state: TrainState, watched: bool) -> None:
         state.best = state.start  # shown to be good by an epoch that began with them
 
 
-def evaluate(model: nn.Module, source: Source, group: Group = ALONE) -> float:
+def evaluate(model: nn.Module, source: Source, size: int = EVALUATION_SIZE, group: Group = ALONE) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y in source.batches(EVALUATION_SIZE, share=group.share):
+        for x, y in source.batches(max(size, EVALUATION_SIZE), share=group.share):
             bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
             total += torch.stack([bounds.double().sum(), total.new_tensor(len(x))])
         total = group.add_up(total)
@@ -197,17 +202,16 @@ def _train_epoch(plan: _Plan, state: TrainState) -> Row:
 
 def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
     """Make one step, and say whether a checkpoint is due."""
-    parameters = list(state.model.parameters())
     progress = plan.progress(state)
     for group in state.optimizer.param_groups:
         group["lr"] = float(plan.learning_rate) * plan.schedule.factor(progress)
-    for parameter in parameters:
+    for parameter in plan.parameters:
         parameter.grad = None
     for name, term in _backward(plan, batch, torch.full((), progress, device=plan.device)).items():
         # On the device: reading a number here would make the processor wait for the accelerator at every batch.
         state.totals.setdefault(name, torch.zeros_like(term)).add_(term, alpha=len(batch.x))
     due = plan.checkpoint is not None and plan.checkpoint.is_due()
-    due = plan.group.average_gradients(parameters, len(batch.x), due)
+    due = plan.group.average_gradients(plan.parameters, len(batch.x), due)
     state.optimizer.step()
     state.step += 1
     return due
