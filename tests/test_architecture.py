@@ -26,7 +26,7 @@ LAYERS = [
     {"training", "inference"},
     {"autoencoder"},
     {"zoo", "plots", "baselines"},
-    {"persistence"},
+    {"persistence", "distributed"},
     {"demo"},
     {"cli"},
     {"__main__"},

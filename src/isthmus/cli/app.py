@@ -67,13 +67,16 @@ def fit(
     condition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes of Ray to fit Parquet files by; needs isthmus[ray].", min=1)
+    ] = None,
 ) -> None:
     """Fit a model, and compare its error with PCA's."""
     from isthmus.cli.fitting import fit_file
     from isthmus.cli.runs import read_run
 
     run = read_run(config, setting or [], model=model, seed=seed, columns=columns, without=without, condition=condition)
-    fit_file(data, run, out)
+    fit_file(data, run, out, workers)
 
 
 @app.command()

@@ -18,7 +18,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OSError, ImportError) as error:
             _say(error)
             raise typer.Exit(USAGE) from error
         except KeyboardInterrupt as error:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Column, Table
 
+from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import compare, unit_of
 from isthmus.cli.runs import Run, make_estimator
@@ -28,8 +29,10 @@ HELD_OUT = 0.1
 CHUNK = 2**12
 
 
-def fit_file(data: Path, run: Run, out: Path | None) -> None:
+def fit_file(data: Path, run: Run, out: Path | None, workers: int | None = None) -> None:
     """Fit what ``run`` describes to nine tenths of the rows, write it, and show its error on the others.
+
+    With ``workers`` so many processes of Ray fit it.
 
     Raises
     ------
@@ -41,8 +44,12 @@ def fit_file(data: Path, run: Run, out: Path | None) -> None:
     out = out or beside(data, SUFFIX)
     estimator = make_estimator(run)
     _check_condition(run, estimator)
-    train, test, y = _streamed_halves(data, run) if streams(data) else _halves(data, run)
-    estimator.fit(train, y)
+    if workers is None:
+        train, test, y = _streamed_halves(data, run) if streams(data) else _halves(data, run)
+        estimator.fit(train, y)
+    else:
+        train, test, y = _shared_halves(data, run)
+        estimator = distributed.fit(estimator, train, num_workers=workers)
     save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
     _show(compare(estimator, known, unknown), unit_of(known), run.model, len(unknown))
@@ -63,6 +70,13 @@ def _streamed_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None]:
     X, _ = _choose_columns(head(data), run, data)
     source = Parquet(data, X.column_names)
     return *source.split(_n_held_out(len(source)), run.seed), None
+
+
+def _shared_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None]:
+    """Do the same for rows that several processes read."""
+    if not streams(data) and data.suffix.lower() != ".parquet":
+        raise ValueError(f"--workers takes a Parquet file, or a folder or pattern of them, got {str(data)!r}")
+    return _streamed_halves(data, run)
 
 
 def hold_out(X: Any, seed: int) -> tuple[Rows, Rows]:

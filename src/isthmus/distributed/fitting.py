@@ -1,0 +1,173 @@
+"""Fitting on a cluster: a group of workers, each of which calls ``Autoencoder.fit``.
+
+Dataset --write--> Parquet --Ray Train--> workers --fit--> outcome, all in the folder of the run
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import clone
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.data import Parquet
+from isthmus.distributed.session import Resources, check_workers, load_ray, session
+from isthmus.randomness import seed_of
+from isthmus.storage import replacing
+from isthmus.training import Checkpoint, Group, choose_device
+
+FilePath = str | os.PathLike[str]
+
+# What the user can mend: it would be the same after a restart, so there is none.
+MENDABLE = (ValueError, TypeError, FileNotFoundError)
+
+
+def fit(
+    estimator: Autoencoder,
+    dataset: Any,
+    *,
+    num_workers: int = 2,
+    resources: Resources | None = None,
+    storage_path: FilePath | None = None,
+    max_failures: int = 3,
+    every: float = 60.0,
+) -> Any:
+    """Fit a copy of an estimator on several workers of Ray, as one process would on all rows.
+
+    Every step is that of one process, for each worker has its share of every batch. Where a worker dies, Ray starts
+    the group anew, and it goes on from the last checkpoint. The session of Ray is the one that is open, else that of
+    ``RAY_ADDRESS``, else one on this machine that ends with the fit.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+        Stays as it is. It travels to the workers with its parts and callbacks, which run there.
+    dataset : ray.data.Dataset, Parquet, or str, path or sequence of them, of shape (n_samples, n_features)
+        A Dataset, whose columns must be numbers, is first written to the run's folder: Ray hands its rows to other
+        workers in every epoch, but rows held out must stay so. Anything else is what ``isthmus.data.Parquet`` takes.
+    num_workers : int, default=2
+    resources : dict or None, default=None
+        Of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
+    storage_path : str, path or None, default=None
+        Folder that all machines see. The checkpoint stays there, so that the same call goes on after the driver died
+        too; all else is removed at the end. None is a folder on this machine, all of which is removed.
+    max_failures : int, default=3
+        How often the workers are started anew; -1 knows no limit.
+    every : float, default=60.0
+        Seconds between two checkpoints.
+
+    Returns
+    -------
+    Autoencoder
+        Fitted.
+
+    Raises
+    ------
+    ImportError
+        If ray is not installed.
+    FileNotFoundError, ValueError, TypeError
+        If a parameter or the data are not usable; the message names which.
+    ray.train.TrainingFailedError
+        If workers died too often.
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder, distributed
+    >>> model = distributed.fit(Autoencoder(8), "day-*.parquet", num_workers=4)  # doctest: +SKIP
+    """
+    check_workers(num_workers)
+    estimator._check_parameters()
+    resources = dict(resources or {"CPU": 1})
+    with session(num_workers, resources), _run_folder(storage_path) as run:
+        checkpoint = Checkpoint(run if storage_path is None else storage_path, every)
+        job = clone(estimator).set_params(
+            # The same for all workers, also where nobody chose one.
+            random_state=seed_of(estimator.random_state),
+            callbacks=(*estimator.callbacks, checkpoint),
+        )
+        _write(run / "job", (job, _rows(dataset, run)))
+        _train(run, num_workers, resources, max_failures)
+        outcome, said = _read(run / "outcome")
+    for warning in said:
+        warnings.warn(warning, stacklevel=2)
+    if isinstance(outcome, Exception):
+        raise outcome
+    outcome.module_.to(choose_device(estimator.device))
+    return outcome.set_params(random_state=estimator.random_state, callbacks=estimator.callbacks)
+
+
+def _rows(dataset: Any, run: Path) -> Parquet:
+    """Make files of a Dataset, and look at the files."""
+    if isinstance(dataset, Parquet):
+        return dataset
+    if isinstance(dataset, load_ray().data.Dataset):
+        dataset.write_parquet(str(run / "rows"))
+        return Parquet(run / "rows")
+    return Parquet(dataset)
+
+
+def _train(run: Path, num_workers: int, resources: dict[str, float], max_failures: int) -> None:
+    """Start the workers, and wait until they leave an outcome."""
+    train = load_ray().train
+    trainer = train.torch.TorchTrainer(
+        _work,
+        train_loop_config={"run": str(run)},
+        scaling_config=train.ScalingConfig(
+            num_workers=num_workers, resources_per_worker=resources, use_gpu=bool(resources.get("GPU"))
+        ),
+        run_config=train.RunConfig(
+            name="train", storage_path=str(run), failure_config=train.FailureConfig(max_failures=max_failures)
+        ),
+    )
+    try:
+        trainer.fit()
+    except train.TrainingFailedError:
+        if not (run / "outcome").exists():
+            raise
+
+
+def _work(config: dict[str, str]) -> None:
+    """Fit as one of the workers, and leave what came of it: a fitted estimator or an error, and all warnings."""
+    run = Path(config["run"])
+    if (run / "outcome").exists():
+        return  # a group that was started anew after the work was done
+    estimator, rows = _read(run / "job")
+    try:
+        with warnings.catch_warnings(record=True, action="always") as said:
+            estimator.fit(rows)
+    except MENDABLE as error:
+        _write(run / "outcome", (error, []))
+        raise
+    if Group.current().rank == 0:
+        estimator.module_.cpu()  # the driver may have no accelerator
+        _write(run / "outcome", (estimator, [warning.message for warning in said]))
+
+
+@contextmanager
+def _run_folder(storage_path: FilePath | None) -> Iterator[Path]:
+    """Make a folder for what travels between driver and workers, and remove it in the end."""
+    if storage_path is None:
+        n_machines = sum(node["Alive"] for node in load_ray().nodes())
+        if n_machines > 1:
+            raise ValueError(f"storage_path must be a folder that all {n_machines} machines see, got None")
+    elif "://" in str(storage_path):
+        raise ValueError(f"storage_path must be a folder that all machines see, got {str(storage_path)!r}")
+    else:
+        Path(storage_path).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="isthmus-", dir=storage_path) as folder:
+        yield Path(folder).resolve()
+
+
+def _write(path: Path, value: Any) -> None:
+    """Write any value, also functions, all or nothing."""
+    with replacing(path) as file:
+        load_ray().cloudpickle.dump(value, file)
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        return load_ray().cloudpickle.load(file)

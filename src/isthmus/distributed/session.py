@@ -1,0 +1,46 @@
+"""Ray itself: found, opened and closed."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from isthmus.part import is_count
+
+Resources = Mapping[str, float]
+
+
+def load_ray() -> Any:
+    """Import Ray with its libraries, or say how to get it."""
+    try:
+        import ray.data
+        import ray.train.torch
+    except ImportError as error:
+        raise ImportError("isthmus.distributed needs ray: pip install 'isthmus[ray]'") from error
+    return ray
+
+
+@contextmanager
+def session(num_workers: int, resources: dict[str, float]) -> Iterator[None]:
+    """Use the session that is open, or one for the time of the block."""
+    ray = load_ray()
+    if ray.is_initialized():
+        yield
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False)
+    else:
+        # As many processors as are asked for: on fewer, Ray would wait for other machines to join.
+        n_cpus = max(os.cpu_count() or 1, math.ceil(num_workers * resources.get("CPU", 1)))
+        ray.init("local", num_cpus=n_cpus, include_dashboard=False, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_workers(num_workers: Any) -> None:
+    """Raise ``ValueError`` unless it is a number of workers."""
+    if not is_count(num_workers):
+        raise ValueError(f"num_workers must be a positive integer, got {num_workers!r}")
