@@ -67,13 +67,17 @@ def fit(
     condition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to save progress in every minute; the same command goes on from it."),
+    ] = None,
 ) -> None:
     """Fit a model, and compare its error with PCA's."""
     from isthmus.cli.fitting import fit_file
     from isthmus.cli.runs import read_run
 
     run = read_run(config, setting or [], model=model, seed=seed, columns=columns, without=without, condition=condition)
-    fit_file(data, run, out)
+    fit_file(data, run, out, checkpoint)
 
 
 @app.command()

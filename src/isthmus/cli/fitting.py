@@ -18,6 +18,7 @@ from isthmus.data.files import check_target, read
 from isthmus.data.parquet import head
 from isthmus.part import did_you_mean
 from isthmus.persistence import save
+from isthmus.training import Checkpoint, Group
 
 Rows = np.ndarray[Any, Any]
 
@@ -28,8 +29,10 @@ HELD_OUT = 0.1
 CHUNK = 2**12
 
 
-def fit_file(data: Path, run: Run, out: Path | None) -> None:
+def fit_file(data: Path, run: Run, out: Path | None, checkpoint: Path | None = None) -> None:
     """Fit what ``run`` describes to nine tenths of the rows, write it, and show its error on the others.
+
+    Of several processes that train together, the first writes and speaks. A ``checkpoint`` is a folder.
 
     Raises
     ------
@@ -42,7 +45,11 @@ def fit_file(data: Path, run: Run, out: Path | None) -> None:
     estimator = make_estimator(run)
     _check_condition(run, estimator)
     train, test, y = _streamed_halves(data, run) if streams(data) else _halves(data, run)
+    if checkpoint is not None:
+        estimator.set_params(callbacks=(Checkpoint(checkpoint),))
     estimator.fit(train, y)
+    if Group.current().rank:
+        return
     save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
     _show(compare(estimator, known, unknown), unit_of(known), run.model, len(unknown))
