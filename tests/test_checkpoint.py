@@ -1,23 +1,18 @@
 """Checkpoints: a fit that was killed and started again ends as one that was not, bit for bit."""
 
-import json
 import pickle
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from conftest import COLUMNS
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from test_cli import call, refused
+from test_cli import refused
 
-from isthmus import Autoencoder, Checkpoint, load, storage, zoo
+from isthmus import Autoencoder, Checkpoint, storage
 from isthmus.backbones import MLP
 from isthmus.corruptions import GaussianNoise, Masking
-from isthmus.data import Array, Parquet
+from isthmus.data import Parquet
 from isthmus.training import Group, loop
 
 RNG = np.random.default_rng(0)
@@ -137,83 +132,89 @@ def test_another_number_of_processes_goes_on_with_what_was_added_up(tmp_path):
     assert totals == [tensors["process.0.total.bound"], 0]
 
 
-# Killed by the system
-
-DRIVER = """
-import json, os, random, signal, sys, time
-from pathlib import Path
-import numpy as np
-from isthmus import Autoencoder, Checkpoint, save
-from isthmus.__main__ import main
-from isthmus.backbones import MLP
-from isthmus.corruptions import Masking
-
-# This process never computes: threads of its own would not outlive a fork.
-home, chance = Path(sys.argv[1]), random.Random(0)
-Checkpoint.__init__.__defaults__ = (0.0,)
-rows = np.random.default_rng(0).normal(size=(500, 6))
-np.save(home / "rows.npy", rows)
-
-def by_hand(out, folder):
-    callbacks = [] if folder is None else [Checkpoint(folder)]
-    options = {"bottleneck": "gaussian", "corruption": Masking(0.3), "backbone": MLP((16,), dropout=0.1)}
-    model = Autoencoder(2, **options, max_epochs=10, batch_size=32, callbacks=callbacks, random_state=0)
-    save(model.fit(rows), out)
-
-def by_command(out, folder):
-    words = ["fit", home / "rows.npy", "--model", "vae", "--out", out, "--set", "max_epochs=10"]
-    words += ["--set", "backbone.hidden=[16]", "--set", "batch_size=32", "--set", "verbose=0"]
-    sys.argv = ["isthmus", *map(str, words + ([] if folder is None else ["--checkpoint", folder]))]
-    main()
-
-def lives(job, out, folder, seconds):
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        try:
-            job(out, folder)
-        finally:
-            os._exit(not Path(out).exists())
-    if seconds is not None:
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-def suffer(job, name, at_least):
-    started = time.perf_counter()
-    assert lives(job, home / f"{name}.safetensors", None, None)
-    whole, kills, parts, fits = time.perf_counter() - started, 0, 0, 0
-    while kills < at_least:
-        folder, out = home / f"{name}-{fits}", home / f"{name}-{fits}.safetensors"
-        # The last chance to end comes without a threat, so that the test ends.
-        while not lives(job, out, folder, chance.uniform(0, whole) if kills < at_least else None):
-            kills += 1
-            parts += len(list(folder.glob(".*.part"))) if folder.exists() else 0
-        fits += 1
-    left = [str(part) for part in home.glob("*/.*")]
-    return {"kills": kills, "parts": parts, "fits": fits, "left": left}
-
-print(json.dumps({job.__name__: suffer(job, job.__name__, n) for job, n in ((by_hand, 20), (by_command, 5))}))
-"""
+# Refusals
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """Where fits left their models that were killed at random moments, and how that went."""
-    home = tmp_path_factory.mktemp("killed")
-    done = subprocess.run([sys.executable, "-c", DRIVER, str(home)], stdout=subprocess.PIPE, text=True, check=True)
-    return home, json.loads(done.stdout)
+@pytest.fixture
+def unfinished(tmp_path):
+    """Return a folder with a checkpoint."""
+    with pytest.raises(Killed):
+        small(callbacks=[Fragile(tmp_path / "unfinished", 6)]).fit(X)
+    return tmp_path / "unfinished"
 
 
-@pytest.mark.parametrize("job", ["by_hand", "by_command"])
-def test_a_killed_fit_ends_with_the_weights_of_one_that_was_not(killed, job):
-    home, told = killed
-    assert told[job]["kills"] >= {"by_hand": 20, "by_command": 5}[job]
-    undisturbed = load(home / f"{job}.safetensors")
-    for i in range(told[job]["fits"]):
-        assert_equal(load(home / f"{job}-{i}.safetensors"), undisturbed)
+OTHERS = {
+    "seed": {"random_state": 1},
+    "epochs": {"max_epochs": 4},
+    "decay": {"weight_decay": 0.1},
+    "optimizer": {"optimizer": "adam"},
+    "part": {"corruption": Masking(0.2)},
+    "parameter of a part": {"corruption": GaussianNoise(0.2)},
+    "function": {"corruption": torch.abs},
+    "patience": {"patience": None},
+}
 
 
-def test_what_was_half_written_is_cleaned_up(killed):
-    assert killed[1]["by_hand"]["parts"] > 0
-    assert killed[1]["by_hand"]["left"] == []
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_fit_of_other_parameters_is_refused(unfinished, other):
+    before = (unfinished / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="checkpoint.safetensors' was written by a fit of other data or parameters"):
+        small(**OTHERS[other], callbacks=[Checkpoint(unfinished)]).fit(X)
+    assert [file.read_bytes() for file in unfinished.iterdir()] == [before]
+
+
+@pytest.mark.parametrize("rows", [X[::-1], X + 1e-9, X[:110]])
+def test_a_fit_of_other_data_is_refused(unfinished, rows):
+    with pytest.raises(ValueError, match="was written by a fit of other data"):
+        small(callbacks=[Checkpoint(unfinished)]).fit(rows)
+
+
+def test_the_fraction_of_hidden_cells_and_labels_tell_fits_apart(tmp_path):
+    for name, changed, y in (("a", {"corruption": Masking(0.4)}, Y), ("b", {}, (Y + 1) % 3)):
+        options = {"corruption": Masking(0.3), "conditional": True, "bottleneck": "gaussian"}
+        with pytest.raises(Killed):
+            small(**options, callbacks=[Fragile(tmp_path / name, 2)]).fit(X, Y)
+        with pytest.raises(ValueError, match="was written by a fit of other data"):
+            small(**{**options, **changed}, callbacks=[Checkpoint(tmp_path / name)]).fit(X, y)
+
+
+def test_the_address_of_a_function_does_not_tell_fits_apart(tmp_path):
+    """It is another in each process."""
+
+    def fit(callbacks):
+        return small(corruption=lambda x: x * 0.9, callbacks=callbacks).fit(X)
+
+    assert_equal(persist(fit, tmp_path, 5)[0], fit([]))
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: data[:-9] + b"123456789", lambda data: b""])
+def test_a_damaged_file_is_refused_with_advice(unfinished, damage):
+    file = unfinished / "checkpoint.safetensors"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ValueError, match="checkpoint.safetensors' is damaged; delete it to begin anew"):
+        small(callbacks=[Checkpoint(unfinished)]).fit(X)
+
+
+@pytest.mark.parametrize("every", [-1, float("nan"), "minute", None])
+def test_the_time_between_writes_is_a_number(tmp_path, every):
+    with pytest.raises(ValueError, match=f"Checkpoint.every must be a number of seconds >= 0, got {every!r}"):
+        small(callbacks=[Checkpoint(tmp_path, every)]).fit(X)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    np.save(tmp_path / "rows.npy", X)
+    said = refused("fit", tmp_path / "rows.npy", "--checkpoint", tmp_path / "rows.npy")
+    assert said.startswith("Checkpoint.path must be a folder, got the file")
+    assert not (tmp_path / "rows.safetensors").exists()
+
+
+def test_a_checkpoint_is_a_parameter_like_others(tmp_path):
+    model = small(callbacks=[Checkpoint(tmp_path, every=5)]).fit(X)
+    for copy in (clone(model), pickle.loads(pickle.dumps(model))):
+        assert repr(copy.get_params()["callbacks"]) == f"[Checkpoint('{tmp_path}', every=5)]"
+        copy.fit(X)
+
+
+def test_passing_once_over_rows_writes_none(tmp_path):
+    small(callbacks=[Checkpoint(tmp_path, every=0)]).partial_fit(X).partial_fit(X)
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -71,7 +72,7 @@ class TrainState:
         for i, (generators, totals) in enumerate(self.processes):
             tensors |= put_under(f"process.{i}", {"generators": generators, **put_under("total", totals)})
         numbers: dict[str, Any] = {}
-        for i, values in self.optimizer.state_dict()["state"].items():
+        for i, values in _state_dict(self.optimizer)["state"].items():
             tensors |= put_under(f"optimizer.{i}", {k: v for k, v in values.items() if isinstance(v, Tensor)})
             numbers[str(i)] = {k: v for k, v in values.items() if not isinstance(v, Tensor)}
         fields = {name: getattr(self, name) for name in ("history", "best_bound", "waited", "epoch", "step")}
@@ -93,9 +94,15 @@ class TrainState:
         for name in ("history", "best_bound", "waited", "epoch", "step"):
             setattr(self, name, document[name])
         state = {int(i): {**take_from(f"optimizer.{i}", tensors), **rest} for i, rest in document["optimizer"].items()}
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        load = unwrap(type(self.optimizer).load_state_dict)
+        load(self.optimizer, {**_state_dict(self.optimizer), "state": state})
         for group, rate in zip(self.optimizer.param_groups, document["learning_rates"], strict=True):
             group["lr"] = rate
+
+
+def _state_dict(optimizer: optim.Optimizer) -> dict[str, Any]:
+    """Call what torch wraps in an import of its compiler, which takes two seconds."""
+    return unwrap(type(optimizer).state_dict)(optimizer)
 
 
 def generators_of(device: torch.device) -> Tensor:
