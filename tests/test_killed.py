@@ -177,5 +177,3 @@ def test_ctrl_c_in_the_first_epoch_makes_the_command_write_nothing(monkeypatch, 
     interrupt(monkeypatch, 1)
     assert call("fit", tmp_path / "rows.npy", *COMMAND).exit_code == 130
     assert [file.name for file in tmp_path.iterdir()] == ["rows.npy"]
-
-
