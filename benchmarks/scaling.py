@@ -8,21 +8,48 @@ prints tables. ``docs/scaling.md`` says what follows from them.
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # Width of the rows, hidden layers, width of the code.
-NETS = {"784-512-256-32": (784, (512, 256), 32), "784-32": (784, (), 32), "table 30-64-8": (30, (64,), 8)}
+NETS = {"784-512-256-32": (784, (512, 256), 32), "784-128-32": (784, (128,), 32), "table 30-64-8": (30, (64,), 8)}
 BATCHES = (256, 4096)
 SIZES = [4 * 10**power for power in range(2, 8)]
 EPOCHS = 4
+
+
+class Machines(NamedTuple):
+    """Processes that train together, and what the cost model assumes of them; see ``docs/scaling.md``."""
+
+    name: str
+    n: int
+    per_row: float
+    per_step: float
+    bandwidth: float
+    latency: float
+
+
+# A row of the first net is 6.5 MFLOP, at 20 TFLOP/s; a step launches some 200 kernels of 5 microseconds.
+GPU = {"per_row": 0.33e-6, "per_step": 1e-3}
+ASSUMED = [
+    Machines("1 GPU", 1, **GPU, bandwidth=math.inf, latency=0),
+    Machines("8 GPUs, NVLink", 8, **GPU, bandwidth=200e9, latency=20e-6),
+    Machines("64 machines of 1 GPU, InfiniBand", 64, **GPU, bandwidth=25e9, latency=60e-6),
+]
+
+
+def seconds_per_step(machines: Machines, batch_size: int, n_bytes: float) -> float:
+    """Foretell a step: the rows of one process, what a step costs whatever its size, and the exchange."""
+    _, n, per_row, per_step, bandwidth, latency = machines
+    return batch_size / n * per_row + per_step + 2 * (n - 1) / n * n_bytes / bandwidth + latency
 
 
 def fit(net: str, batch_size: int) -> dict[str, Any]:
@@ -96,6 +123,17 @@ def show(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
             print(f"| {size:,} | {1e6 * seconds:,.0f} | {size / seconds / 1e6:,.0f} |")
 
 
+def foretell(n_bytes: float) -> None:
+    """Print what the model says of machines that are not here, for small and large batches."""
+    print("\n| machines | batch | milliseconds a step | million rows a second | speed-up |\n" + "| --- " * 5 + "|")
+    for batch_size in (4096, 65536, 4096 * 64):
+        alone = seconds_per_step(ASSUMED[0], batch_size, n_bytes)
+        for machines in ASSUMED:
+            seconds = seconds_per_step(machines, batch_size, n_bytes)
+            pace = batch_size / seconds / 1e6
+            print(f"| {machines.name} | {batch_size:,} | {1e3 * seconds:.2f} | {pace:.1f} | {alone / seconds:.1f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", action="store_true", help="be one of the processes")
@@ -106,6 +144,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "scaling.jsonl").write_text("".join(json.dumps(row) + "\n" for row in one + two))
     show(one, two)
+    foretell(one[0]["bytes_per_step"])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from isthmus.data.survey import survey
 from isthmus.regularizers import KLSparsity
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
-from isthmus.training import Group, loop
+from isthmus.training import Group, choose_device, loop
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(1001, 3)) @ RNG.normal(size=(3, 6)) + 0.3 * RNG.normal(size=(1001, 6))).astype(np.float32)
@@ -288,3 +288,10 @@ def test_statistics_of_shares_merge_into_those_of_all(rows):
     assert (one.n_rows, one.binary, one.missing) == (two.n_rows, two.binary, two.missing)
     for name in ("count", "mean", "squares", "low", "high"):
         torch.testing.assert_close(getattr(one, name), getattr(two, name))
+
+
+def test_each_process_of_a_machine_takes_an_accelerator_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device("auto") == torch.device("cuda:1")

@@ -41,11 +41,11 @@ np.save(home / "rows.npy", rows)
 def by_hand(out, folder):
     callbacks = [] if folder is None else [Checkpoint(folder)]
     options = {"bottleneck": "gaussian", "corruption": Masking(0.3), "backbone": MLP((16,), dropout=0.1)}
-    model = Autoencoder(2, **options, max_epochs=10, batch_size=32, callbacks=callbacks, random_state=0)
+    model = Autoencoder(2, **options, max_epochs=7, batch_size=32, callbacks=callbacks, random_state=0)
     save(model.fit(rows), out)
 
 def by_command(out, folder):
-    words = ["fit", home / "rows.npy", "--model", "vae", "--out", out, "--set", "max_epochs=10"]
+    words = ["fit", home / "rows.npy", "--model", "vae", "--out", out, "--set", "max_epochs=7"]
     words += ["--set", "backbone.hidden=[16]", "--set", "batch_size=32", "--set", "verbose=0"]
     sys.argv = ["isthmus", *map(str, words + ([] if folder is None else ["--checkpoint", folder]))]
     main()

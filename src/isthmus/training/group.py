@@ -1,6 +1,8 @@
 """Data-parallel training: several processes, each with its share of every batch, as one."""
 
+import atexit
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -37,6 +39,7 @@ class Group:
         if not distributed.is_initialized():
             # Of its own accord torch takes NCCL for tensors on GPUs and gloo for all else.
             distributed.init_process_group(None if torch.cuda.is_available() else "gloo")
+            atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @property
@@ -89,6 +92,15 @@ class Group:
 
 
 ALONE = Group()
+
+
+def _leave() -> None:
+    """End the group in good order: threads that still run when a process ends may abort it.
+
+    Where an exception ends the process, others may wait for it in vain: then ``torchrun`` ends all.
+    """
+    if "last_type" not in vars(sys) and _is_initialised():
+        torch.distributed.destroy_process_group()
 
 
 def _is_initialised() -> bool:
