@@ -203,10 +203,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If a parameter or the data are not usable; the message names which.
         """
         self._check_parameters()
-        seed = seed_of(self.random_state)
+        group = Group.current()
+        seed = group.gather(seed_of(self.random_state))[0]
         source, condition = self._read_to_fit(X, y)
         rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
-        group = Group.current()
         n_rows = group.count(rows)
         batch_size = choose_batch_size(self.batch_size, n_rows)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)

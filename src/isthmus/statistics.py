@@ -48,6 +48,12 @@ class Statistics:
         return cls(len(x), count.double(), mean.double(), squares.double(), low.double(), high.double(), binary)
 
     @classmethod
+    def of_none(cls, shape: tuple[int, ...]) -> "Statistics":
+        """Measure no rows: what merges with others without a trace."""
+        zeros, infinite = torch.zeros(shape, dtype=torch.float64), torch.full(shape, math.inf, dtype=torch.float64)
+        return cls(0, zeros, zeros, zeros, infinite, -infinite, binary=True)
+
+    @classmethod
     def blank(cls, shape: tuple[int, ...]) -> "Statistics":
         """Stand in for statistics that a model file brings in its buffers."""
         zeros, ones = torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64)

@@ -1,5 +1,6 @@
 """The byte format: named tensors and one JSON document in a safetensors file, written all or nothing."""
 
+import glob
 import json
 import os
 import tempfile
@@ -38,6 +39,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_parts(path: str | os.PathLike[str]) -> None:
+    """Remove what ``replacing`` left of a file when its process was killed."""
+    path = Path(path)
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 def write(path: str | os.PathLike[str], tensors: Mapping[str, "Tensor"], document: Mapping[str, Any]) -> None:

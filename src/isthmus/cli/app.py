@@ -67,6 +67,10 @@ def fit(
     condition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to save progress in every minute; the same command goes on from it."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes of Ray to fit Parquet files by; needs isthmus[ray].", min=1)
     ] = None,
@@ -76,7 +80,7 @@ def fit(
     from isthmus.cli.runs import read_run
 
     run = read_run(config, setting or [], model=model, seed=seed, columns=columns, without=without, condition=condition)
-    fit_file(data, run, out, workers)
+    fit_file(data, run, out, checkpoint, workers)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from isthmus.data.files import check_target, read
 from isthmus.data.parquet import head
 from isthmus.part import did_you_mean
 from isthmus.persistence import save
+from isthmus.training import Checkpoint, Group
 
 Rows = np.ndarray[Any, Any]
 
@@ -29,10 +30,13 @@ HELD_OUT = 0.1
 CHUNK = 2**12
 
 
-def fit_file(data: Path, run: Run, out: Path | None, workers: int | None = None) -> None:
+def fit_file(
+    data: Path, run: Run, out: Path | None, checkpoint: Path | None = None, workers: int | None = None
+) -> None:
     """Fit what ``run`` describes to nine tenths of the rows, write it, and show its error on the others.
 
-    With ``workers`` so many processes of Ray fit it.
+    Of several processes that train together, the first writes and speaks. A ``checkpoint`` is a folder. With
+    ``workers`` so many processes of Ray fit it.
 
     Raises
     ------
@@ -46,10 +50,12 @@ def fit_file(data: Path, run: Run, out: Path | None, workers: int | None = None)
     _check_condition(run, estimator)
     if workers is None:
         train, test, y = _streamed_halves(data, run) if streams(data) else _halves(data, run)
-        estimator.fit(train, y)
+        estimator.set_params(callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(train, y)
     else:
         train, test, y = _shared_halves(data, run)
-        estimator = distributed.fit(estimator, train, num_workers=workers)
+        estimator = distributed.fit(estimator, train, num_workers=workers, storage_path=checkpoint)
+    if Group.current().rank:
+        return
     save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
     _show(compare(estimator, known, unknown), unit_of(known), run.model, len(unknown))

@@ -78,6 +78,11 @@ def part_of(start: int, stop: int, share: Share) -> tuple[int, int]:
     return start + n * rank // n_parts, start + n * (rank + 1) // n_parts
 
 
+def nonempty(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Leave out batches of which other processes have all rows."""
+    return (batch for batch in batches if len(batch.x))
+
+
 def parts_of(batches: Iterator[Batch], share: Share) -> Iterator[Batch]:
     """Cut a part out of every batch."""
     for x, y in batches:

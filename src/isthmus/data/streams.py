@@ -27,9 +27,9 @@ Values = np.ndarray[Any, Any]
 POOL = 2**22
 # Pieces of an even size that a pool is made of, so that several groups share each pool.
 PIECES = 8
-# Rows whose hashes are computed at once, and the leading bits that place a hash in a histogram.
 # With fewer groups than these for each process, all read all groups and take a part of each batch.
 GROUPS_A_SHARE = 4
+# Rows whose hashes are computed at once, and the leading bits that place a hash in a histogram.
 INDICES, BITS = 2**20, 16
 
 
@@ -86,14 +86,23 @@ class Stream(Source):
         """Hand over rows; see the base class. Each share has row groups of its own where there are enough of them."""
         if share == WHOLE:
             return self._whole(size, seed)
-        if len(self.starts) < GROUPS_A_SHARE * share[1]:
-            return parts_of(self._whole(size, seed), share)
-        return self._groupwise(size, seed, share)
+        return (
+            self._groupwise(size, seed, share)
+            if self._divides(seed, share[1])
+            else parts_of(self._whole(size, seed), share)
+        )
 
     def _whole(self, size: int, seed: int | None) -> Iterator[Batch]:
         for pool in ahead(self._pools(size, seed)):
             rows = torch.from_numpy(pool)
             yield from (Batch(rows[start:stop], None) for start, stop in spans(len(rows), size, seed))
+
+    def _divides(self, seed: int | None, n_shares: int) -> bool:
+        """Whether no share of the groups would have less than half of the rows that are due to it."""
+        if len(self.starts) < GROUPS_A_SHARE * n_shares:
+            return False
+        sizes = np.diff([*self.starts, self.count_rows()])[self.order(seed)]
+        return 2 * n_shares * min(sizes[rank::n_shares].sum() for rank in range(n_shares)) >= sizes.sum()
 
     def _groupwise(self, size: int, seed: int | None, share: Share) -> Iterator[Batch]:
         """Spread the rows of one share's groups evenly over as many batches as all rows make."""
@@ -102,10 +111,7 @@ class Stream(Source):
         n_batches, n_rows = len(spans(len(self), size, seed)), mine._count_share(seed)
         ends = [n_rows * i // n_batches for i in range(n_batches + 1)]
         pools = ahead(mine._pools(size, seed))
-        rows, start = (
-            np.empty((0, *self.schema.shape), self.schema.dtype),
-            0,
-        )  # in hand, and the number of the first of them
+        rows, start = np.empty((0, *self.schema.shape), self.schema.dtype), 0  # in hand, and the number of the first
         for begin, end in pairwise(ends):
             while end > start + len(rows):
                 rows, start = np.concatenate([rows[begin - start :], next(pools)]), begin

@@ -6,7 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from isthmus.data.base import WHOLE, Share, Source
+from isthmus.data.base import WHOLE, Share, Source, nonempty
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 
@@ -23,8 +23,9 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
         If a value is infinite.
     """
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
-    chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in source.batches(size, share=share))
-    return reduce(Statistics.merge, chunks)
+    batches = nonempty(source.batches(size, share=share))
+    chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in batches)
+    return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape))
 
 
 def finite(x: Tensor, schema: Schema) -> Tensor:

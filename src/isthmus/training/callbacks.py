@@ -29,7 +29,7 @@ def _bar(max_epochs: int) -> Iterator[Callback]:
 
         def advance(state: TrainState) -> None:
             name = "valid_bound" if "valid_bound" in state.row else "loss"
-            progress.update(task, advance=1, figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats")
+            progress.update(task, completed=state.epoch, figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats")
 
         yield advance
         # Early stopping ends the work before the bar does.

@@ -4,14 +4,17 @@ import hashlib
 import os
 import re
 import time
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from isthmus import storage
+from isthmus.data.base import Batch
 from isthmus.training.group import ALONE, Group
-from isthmus.training.state import TrainState, generators_of, set_generators
+from isthmus.training.state import TrainState, Weights, generators_of, set_generators
 
 NAME = "checkpoint.safetensors"
 
@@ -22,6 +25,7 @@ class Checkpoint:
     Given among the ``callbacks`` of an estimator. A fit that was killed and started again ends with the weights of one
     that was not, bit for bit on the same machine and number of threads: the file carries weights, best weights, the
     optimizer's moments, the position in epoch and schedule, and the random generators. It is written all or nothing.
+    Each fit needs a folder of its own; ``partial_fit`` writes none.
 
     Parameters
     ----------
@@ -33,7 +37,10 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        In ``fit``, if ``every`` is negative, or the folder holds a checkpoint of other data or parameters.
+        In ``fit``, if ``every`` is negative, or the folder holds a checkpoint that is damaged, or of other data or
+        parameters.
+    OSError
+        In ``fit``, if the folder cannot be made or written to.
 
     Examples
     --------
@@ -44,6 +51,9 @@ class Checkpoint:
     ...     model = Autoencoder(2, callbacks=[Checkpoint(folder, every=10)], random_state=0).fit(X)
     """
 
+    _fingerprint: str
+    _written: float
+
     def __init__(self, path: str | os.PathLike[str], every: float = 60.0) -> None:
         self.path = path
         self.every = every
@@ -51,31 +61,39 @@ class Checkpoint:
     def __call__(self, state: TrainState) -> None:
         """Do nothing after an epoch: ``train`` asks after every step."""
 
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.path)!r}, every={self.every!r})"
+
     @property
     def file(self) -> Path:
         """Where it is written."""
         return Path(self.path) / NAME
 
-    def resume(self, state: TrainState, settings: dict[str, Any]) -> None:
+    def resume(self, state: TrainState, settings: dict[str, Any], batch: Batch, group: Group = ALONE) -> None:
         """Bring a fresh state to where the file left off, if there is one.
+
+        The first process reads it for all: another machine need not see the folder.
+
+        Parameters
+        ----------
+        state : TrainState
+        settings : dict
+            What the training was asked to do, in plain values.
+        batch : Batch
+            The first of the training, by which data are told apart.
+        group : Group
 
         Raises
         ------
-        ValueError
-            If the file is damaged, or of other data or parameters.
+        OSError, ValueError
+            As the class says.
         """
-        if not self.every >= 0:
+        if not isinstance(self.every, Real) or not self.every >= 0:
             raise ValueError(f"Checkpoint.every must be a number of seconds >= 0, got {self.every!r}")
-        self._fingerprint, self._written = _fingerprint(state, settings), time.monotonic()
-        Path(self.path).mkdir(parents=True, exist_ok=True)
-        if not self.file.exists():
-            return
-        tensors, document = storage.read(self.file)
-        if document["fingerprint"] != self._fingerprint:
-            raise ValueError(
-                f"{str(self.file)!r} was written by a fit of other data or parameters; delete it or choose another one"
-            )
-        state.restore(tensors, document["state"])
+        self._fingerprint, self._written = _fingerprint(state, settings, batch), time.monotonic()
+        found = group.gather(self._read() if group.rank == 0 else None)[0]
+        if found is not None:
+            state.restore(*found)
 
     def is_due(self) -> bool:
         """Whether it is time to write again."""
@@ -83,26 +101,67 @@ class Checkpoint:
 
     def write(self, state: TrainState, device: torch.device, group: Group = ALONE) -> None:
         """Write the file; all processes of a group take part, the first writes."""
-        state.generators = group.gather(generators_of(device))
+        totals = {name: total.cpu() for name, total in state.totals.items()}
+        state.processes = group.gather((generators_of(device), totals))
         if group.rank == 0:
             tensors, document = state.to_plain()
             storage.write(self.file, tensors, {"fingerprint": self._fingerprint, "state": document})
-        state.generators, self._written = [], time.monotonic()
+        state.processes, self._written = [], time.monotonic()
+
+    def _read(self) -> tuple[Weights, dict[str, Any]] | None:
+        """Return what the file holds, if there is one, and make the folder ready to write to."""
+        self._prepare()
+        if not self.file.exists():
+            return None
+        try:
+            tensors, document = storage.read(self.file)
+            fingerprint, state = document["fingerprint"], document["state"]
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"the checkpoint {str(self.file)!r} is damaged; delete it to begin anew ({error})"
+            ) from error
+        if fingerprint != self._fingerprint:
+            raise ValueError(
+                f"the checkpoint {str(self.file)!r} was written by a fit of other data or parameters; "
+                "delete it, or choose another folder"
+            )
+        return tensors, state
+
+    def _prepare(self) -> None:
+        folder = Path(self.path)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"Checkpoint.path must be a folder, got the file {str(folder)!r}")
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"Checkpoint.path must be a folder to write to, got {str(folder)!r}, which is not")
+        storage.remove_parts(self.file)
 
 
 def go_on(state: TrainState, device: torch.device, group: Group) -> None:
-    """Set the random generators to where a checkpoint in the middle of an epoch found them."""
-    if len(state.generators) == group.size:
-        set_generators(device, state.generators[group.rank])
-    state.generators = []
+    """Give each process back what is its own, if a checkpoint in the middle of an epoch was read."""
+    if len(state.processes) == group.size:
+        generators, state.totals = state.processes[group.rank]
+        set_generators(device, generators)
+    elif state.processes:  # of another number of processes: sums are not lost, draws are others
+        totals = [totals for _, totals in state.processes]
+        sums = {name: torch.stack([some[name] for some in totals]).sum(0) for name in totals[0]}
+        state.totals = sums if group.rank == 0 else {name: torch.zeros_like(sums[name]) for name in sums}
+    state.processes = []
 
 
-def _fingerprint(state: TrainState, settings: dict[str, Any]) -> str:
-    """Tell fits apart: by their untrained weights, which seed, parts and the statistics of the data decide."""
-    digest = hashlib.sha256()
-    for name, value in state.model.state_dict().items():
-        digest.update(name.encode() + value.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+def _fingerprint(state: TrainState, settings: dict[str, Any], batch: Batch) -> str:
+    """Tell fits apart: by their untrained weights, what they are asked to do, and the first rows."""
+    model, optimizer = state.model, state.optimizer
+    groups = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    own = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    words = f"{model!r} {own!r} {type(optimizer).__name__} {groups!r} {sorted(settings.items())!r}"
     # Functions print their address, which is another in each process.
-    words = f"{state.model!r} {state.optimizer.defaults!r} {sorted(settings.items())!r}"
-    digest.update(re.sub(r" at 0x[0-9a-f]+", "", words).encode())
+    digest = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", words).encode())
+    rows = {"x": batch.x, "y": batch.y}
+    for name, value in {**model.state_dict(), **rows}.items():
+        digest.update(name.encode() + (b"" if value is None else _bytes_of(value)))
     return digest.hexdigest()
+
+
+def _bytes_of(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

@@ -1,7 +1,9 @@
 """Data-parallel training: several processes, each with its share of every batch, as one."""
 
+import atexit
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -35,7 +37,9 @@ class Group:
         from torch import distributed
 
         if not distributed.is_initialized():
-            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            # Of its own accord torch takes NCCL for tensors on GPUs and gloo for all else.
+            distributed.init_process_group(None if torch.cuda.is_available() else "gloo")
+            atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @property
@@ -56,6 +60,12 @@ class Group:
         if self.size > 1:
             torch.distributed.all_reduce(values)
         return values
+
+    def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite tensors by those of the first process, such as the running means of batch normalisation."""
+        if self.size > 1:
+            for tensor in tensors:
+                torch.distributed.broadcast(tensor, 0)
 
     def merge(self, value: Any, merge: Callable[[Any, Any], Any]) -> Any:
         """Merge what all processes have, in the order of their ranks."""
@@ -82,6 +92,15 @@ class Group:
 
 
 ALONE = Group()
+
+
+def _leave() -> None:
+    """End the group in good order: threads that still run when a process ends may abort it.
+
+    Where an exception ends the process, others may wait for it in vain: then ``torchrun`` ends all.
+    """
+    if "last_type" not in vars(sys) and _is_initialised():
+        torch.distributed.destroy_process_group()
 
 
 def _is_initialised() -> bool:

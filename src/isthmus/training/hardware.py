@@ -1,5 +1,6 @@
 """Where to compute, and how precisely."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -19,13 +20,19 @@ PRECISIONS = ("auto", "float32", "float64", "bfloat16")
 def choose_device(device: str | torch.device) -> torch.device:
     """Turn "auto" into the accelerator if there is one, and check that the asked-for device is there."""
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _own_accelerator() if torch.cuda.is_available() else torch.device("cpu")
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device must be 'auto', 'cpu' or one that torch finds here, got {device!r}") from error
     return chosen
+
+
+def _own_accelerator() -> torch.device:
+    """Return the accelerator that ``torchrun`` means for this process, which may be the only one it sees."""
+    rank = os.environ.get("LOCAL_RANK")
+    return torch.device("cuda") if rank is None else torch.device("cuda", int(rank) % torch.cuda.device_count())
 
 
 def check_precision(precision: str) -> torch.dtype:

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import operator
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from isthmus.data import Source
-from isthmus.data.base import Batch
+from isthmus.data.base import Batch, nonempty
 from isthmus.randomness import mix, seeded
 from isthmus.training.checkpoint import Checkpoint, go_on
 from isthmus.training.group import ALONE, Group
@@ -106,12 +107,13 @@ def train(
         If interrupted in the first epoch. Later the best weights so far are kept, with a warning.
     """
     n_rows = group.count(source)
+    _check_shares(group, batch_size, n_rows)
     settings: dict[str, Any] = {"max_epochs": max_epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     settings |= {"schedule": schedule, "patience": patience, "precision": precision, "seed": seed, "n_rows": n_rows}
     checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
     state.epoch = state.step = state.waited = 0
     if checkpoint is not None:
-        checkpoint.resume(state, settings)
+        checkpoint.resume(state, settings, next(source.batches(batch_size, _order_seed(seed, 0))), group)
     plan = _Plan(
         torch.compile(state.model) if compile else state.model,
         list(state.model.parameters()),
@@ -138,6 +140,15 @@ def train(
     state.model.eval()
 
 
+def _check_shares(group: Group, batch_size: int, n_rows: int) -> None:
+    """Raise ``ValueError`` where a process would go without rows, and so without terms to add up."""
+    if group.size > 1 and min(batch_size, n_rows) < 2 * group.size:
+        raise ValueError(
+            f"batch_size must give each of the {group.size} processes 2 rows or more, "
+            f"got batches of {batch_size} of {n_rows} rows"
+        )
+
+
 def _train_epochs(
     plan: _Plan, state: TrainState, valid: Source | None, patience: int | None, callbacks: Sequence[Callback]
 ) -> None:
@@ -156,7 +167,9 @@ def _train_epochs(
             break
         _keep_score(plan, state, valid is not None)
         answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
-        if any(answers) or (valid is not None and patience is not None and state.waited >= patience):
+        if plan.group.merge(any(answers), operator.or_) or (
+            valid is not None and patience is not None and state.waited >= patience
+        ):
             break
 
 
@@ -177,7 +190,7 @@ def evaluate(model: nn.Module, source: Source, size: int = EVALUATION_SIZE, grou
     device = next(model.parameters()).device
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y in source.batches(max(size, EVALUATION_SIZE), share=group.share):
+        for x, y in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.share)):
             bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
             total += torch.stack([bounds.double().sum(), total.new_tensor(len(x))])
         total = group.add_up(total)
@@ -186,7 +199,7 @@ def evaluate(model: nn.Module, source: Source, size: int = EVALUATION_SIZE, grou
 
 def _train_epoch(plan: _Plan, state: TrainState) -> Row:
     state.model.train()
-    batches = plan.source.batches(plan.batch_size, mix(plan.seed, state.epoch, 1), plan.group.share)
+    batches = plan.source.batches(plan.batch_size, _order_seed(plan.seed, state.epoch), plan.group.share)
     with ExitStack() as stack:
         stack.enter_context(seeded(_noise_seed(plan, state.epoch), plan.device))
         stack.enter_context(autocast(plan.precision, plan.device))
@@ -195,6 +208,7 @@ def _train_epoch(plan: _Plan, state: TrainState) -> Row:
             due = _train_batch(plan, state, batch)
             if due and plan.checkpoint is not None:
                 plan.checkpoint.write(state, plan.device, plan.group)
+    plan.group.copy_from_first(state.model.buffers())
     sums = plan.group.add_up(torch.stack(list(state.totals.values())))
     means = dict(zip(state.totals, (sums / plan.n_rows).tolist(), strict=True))
     return {"loss": sum(means.values()), **means, "learning_rate": state.optimizer.param_groups[0]["lr"]}
@@ -207,7 +221,8 @@ def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
         group["lr"] = float(plan.learning_rate) * plan.schedule.factor(progress)
     for parameter in plan.parameters:
         parameter.grad = None
-    for name, term in _backward(plan, batch, torch.full((), progress, device=plan.device)).items():
+    terms = _backward(plan, batch, torch.full((), progress, device=plan.device)) if len(batch.x) else {}
+    for name, term in terms.items():
         # On the device: reading a number here would make the processor wait for the accelerator at every batch.
         state.totals.setdefault(name, torch.zeros_like(term)).add_(term, alpha=len(batch.x))
     due = plan.checkpoint is not None and plan.checkpoint.is_due()
@@ -225,6 +240,11 @@ def _backward(plan: _Plan, batch: Batch, progress: Tensor) -> dict[str, Tensor]:
     return {name: term.detach() for name, term in terms.items()}
 
 
+def _order_seed(seed: int, epoch: int) -> int:
+    """Seed for the order of the rows, which all processes share."""
+    return mix(seed, epoch, 1)
+
+
 def _noise_seed(plan: _Plan, epoch: int) -> int:
     """Seed for corruption and draws, of each process its own."""
     return mix(plan.seed, epoch, *([2, plan.group.rank] if plan.group.rank else []))
@@ -232,10 +252,11 @@ def _noise_seed(plan: _Plan, epoch: int) -> int:
 
 def _keep_best(state: TrainState) -> None:
     """Go back to the best weights when interrupted, or go on with the interruption if there are none."""
-    kept = state.start if state.epoch and state.start else state.best
-    if not kept:
+    if not state.best:
         raise KeyboardInterrupt
-    state.model.load_state_dict(kept)
+    # Without validation the last epoch's weights are the best if they are good, which nothing has shown yet.
+    good = state.start and all(bool(value.isfinite().all()) for value in state.start.values())
+    state.model.load_state_dict(state.start if good else state.best)
     what = f"interrupted in epoch {state.epoch + 1}; the best weights so far are kept"
     warnings.warn(what, ConvergenceWarning, stacklevel=3)
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -40,8 +41,8 @@ class TrainState:
         Copy of the weights that the epoch began with; only without validation.
     totals : dict of Tensor
         Sums over the rows of the epoch so far, by term.
-    generators : list of Tensor
-        State of the random generators of each process; empty but while a checkpoint is written or read.
+    processes : list of (Tensor, dict of Tensor)
+        Random generators and totals of each process; empty but while a checkpoint is written or read.
     """
 
     model: nn.Module
@@ -54,7 +55,7 @@ class TrainState:
     step: int = 0
     start: Weights = field(default_factory=dict)
     totals: Weights = field(default_factory=dict)
-    generators: list[Tensor] = field(default_factory=list)
+    processes: list[tuple[Tensor, Weights]] = field(default_factory=list)
 
     @property
     def row(self) -> Row:
@@ -67,32 +68,41 @@ class TrainState:
             **put_under("model", self.model.state_dict()),
             **put_under("best", self.best),
             **put_under("start", self.start),
-            **put_under("total", self.totals),
-            **put_under("generator", {str(i): generator for i, generator in enumerate(self.generators)}),
         }
+        for i, (generators, totals) in enumerate(self.processes):
+            tensors |= put_under(f"process.{i}", {"generators": generators, **put_under("total", totals)})
         numbers: dict[str, Any] = {}
-        for i, values in self.optimizer.state_dict()["state"].items():
+        for i, values in _state_dict(self.optimizer)["state"].items():
             tensors |= put_under(f"optimizer.{i}", {k: v for k, v in values.items() if isinstance(v, Tensor)})
             numbers[str(i)] = {k: v for k, v in values.items() if not isinstance(v, Tensor)}
         fields = {name: getattr(self, name) for name in ("history", "best_bound", "waited", "epoch", "step")}
-        return tensors, {**fields, "totals": list(self.totals), "optimizer": numbers}
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        others = {"processes": len(self.processes), "totals": list(self.totals), "learning_rates": rates}
+        return tensors, {**fields, **others, "optimizer": numbers}
 
     def restore(self, tensors: Weights, document: dict[str, Any]) -> None:
         """Take over what ``to_plain`` gave."""
         device = next(self.model.parameters()).device
-        tensors = {
-            name: tensor if name.startswith("generator.") else tensor.to(device) for name, tensor in tensors.items()
-        }
+        # Also those of an accelerator keep their state in the processor's memory.
+        tensors = {name: t if name.endswith(".generators") else t.to(device) for name, t in tensors.items()}
         self.model.load_state_dict(take_from("model", tensors))
         self.best, self.start = take_from("best", tensors), take_from("start", tensors)
-        totals = take_from("total", tensors)
-        self.totals = {name: totals[name] for name in document["totals"]}
-        generators = take_from("generator", tensors)
-        self.generators = [generators[str(i)] for i in range(len(generators))]
+        processes = [take_from(f"process.{i}", tensors) for i in range(document["processes"])]
+        self.processes = [
+            (own["generators"], {name: own[f"total.{name}"] for name in document["totals"]}) for own in processes
+        ]
         for name in ("history", "best_bound", "waited", "epoch", "step"):
             setattr(self, name, document[name])
         state = {int(i): {**take_from(f"optimizer.{i}", tensors), **rest} for i, rest in document["optimizer"].items()}
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        load = unwrap(type(self.optimizer).load_state_dict)
+        load(self.optimizer, {**_state_dict(self.optimizer), "state": state})
+        for group, rate in zip(self.optimizer.param_groups, document["learning_rates"], strict=True):
+            group["lr"] = rate
+
+
+def _state_dict(optimizer: optim.Optimizer) -> dict[str, Any]:
+    """Call what torch wraps in an import of its compiler, which takes two seconds."""
+    return unwrap(type(optimizer).state_dict)(optimizer)
 
 
 def generators_of(device: torch.device) -> Tensor:

@@ -1,0 +1,220 @@
+"""Checkpoints: a fit that was killed and started again ends as one that was not, bit for bit."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from conftest import COLUMNS
+from sklearn.base import clone
+from test_cli import refused
+
+from isthmus import Autoencoder, Checkpoint, storage
+from isthmus.backbones import MLP
+from isthmus.corruptions import GaussianNoise, Masking
+from isthmus.data import Parquet
+from isthmus.training import Group, loop
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 5)) + 0.1 * RNG.normal(size=(120, 5))
+Y = np.arange(120) % 3
+
+
+class Killed(Exception):
+    """What ends a fit in the place of a signal."""
+
+
+class Fragile(Checkpoint):
+    """Is killed after so many writes, one a step."""
+
+    def __init__(self, path, n_writes):
+        super().__init__(path, every=0)
+        self.n_writes = n_writes
+
+    def write(self, *arguments):
+        super().write(*arguments)
+        self.n_writes -= 1
+        if not self.n_writes:
+            raise Killed
+
+
+def small(**options):
+    options = {"backbone": MLP((8,)), "max_epochs": 3, "batch_size": 32, "random_state": 0, **options}
+    return Autoencoder(2, **options)
+
+
+def persist(fit, folder, n_writes):
+    """Fit, and once more after each death, until it ends well; also say how often it died."""
+    for deaths in range(100):
+        try:
+            return fit([Fragile(folder, n_writes)]), deaths
+        except Killed:
+            continue
+    raise AssertionError("the fit does not get on")
+
+
+def assert_equal(some, others):
+    weights = others.module_.state_dict()
+    for name, value in some.module_.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+    assert untimed(some) == untimed(others)
+
+
+def untimed(model):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in model.history_]
+
+
+# Going on
+
+CASES = {
+    "plain": {},
+    "nothing set aside": {"validation_fraction": 0},
+    "drawn codes": {"bottleneck": "gaussian"},
+    "hidden cells": {"bottleneck": "gaussian", "corruption": Masking(0.3), "validation_fraction": 0},
+    "noise, batch normalisation, dropout": {
+        "backbone": MLP((8,), norm="batch", dropout=0.2),
+        "corruption": GaussianNoise(0.1),
+    },
+    "adam": {"optimizer": "adam", "schedule": "constant", "weight_decay": 0.1},
+    "sgd": {"optimizer": "sgd"},
+    "another optimizer": {"optimizer": torch.optim.RMSprop},
+    "patience": {"patience": 1, "learning_rate": 0.3, "bottleneck": "gaussian", "max_epochs": 6},
+    "float64": {"precision": "float64"},
+    "two terms": {"regularizers": "l2", "validation_fraction": 0},
+    "labels": {"conditional": True, "bottleneck": "gaussian"},
+}
+
+
+@pytest.mark.parametrize("n_writes", [1, 3, 4])
+@pytest.mark.parametrize("case", CASES)
+def test_a_fit_goes_on_where_it_was(case, n_writes, tmp_path):
+    """Four steps an epoch: it dies after each, across the ends of epochs, and at them."""
+
+    def fit(callbacks):
+        return small(**CASES[case], callbacks=callbacks).fit(X, Y)
+
+    model, deaths = persist(fit, tmp_path, n_writes)
+    assert deaths >= 2
+    assert_equal(model, fit([]))
+
+
+@pytest.mark.usefixtures("small_pools")
+def test_a_fit_on_files_goes_on_where_it_was(folder, tmp_path):
+    def fit(callbacks):
+        return small(bottleneck="gaussian", batch_size=100, callbacks=callbacks).fit(Parquet(folder, COLUMNS[1:]))
+
+    model, deaths = persist(fit, tmp_path, 4)
+    assert deaths >= 5
+    assert_equal(model, fit([]))
+
+
+def test_a_fit_that_ended_ends_again_in_the_same_way(tmp_path):
+    first, second = (small(callbacks=[Checkpoint(tmp_path, every=0)]).fit(X) for _ in range(2))
+    assert_equal(first, second)
+
+
+def test_a_file_is_written_no_more_often_than_asked_for(tmp_path):
+    small(callbacks=[Checkpoint(tmp_path / "new" / "folder")]).fit(X)
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_another_number_of_processes_goes_on_with_what_was_added_up(tmp_path):
+    with pytest.raises(Killed):
+        small(callbacks=[Fragile(tmp_path, 3)]).fit(X)
+    tensors, document = storage.read(tmp_path / "checkpoint.safetensors")
+    model = small(max_epochs=1).fit(X)
+    state = loop.TrainState(model.module_, model._optimizer(model.module_))
+    totals = []
+    for rank in range(2):
+        state.restore(tensors, document["state"])
+        loop.go_on(state, torch.device("cpu"), Group(rank, 2))
+        totals.append(state.totals["bound"])
+    assert totals == [tensors["process.0.total.bound"], 0]
+
+
+# Refusals
+
+
+@pytest.fixture
+def unfinished(tmp_path):
+    """Return a folder with a checkpoint."""
+    with pytest.raises(Killed):
+        small(callbacks=[Fragile(tmp_path / "unfinished", 6)]).fit(X)
+    return tmp_path / "unfinished"
+
+
+OTHERS = {
+    "seed": {"random_state": 1},
+    "epochs": {"max_epochs": 4},
+    "decay": {"weight_decay": 0.1},
+    "optimizer": {"optimizer": "adam"},
+    "part": {"corruption": Masking(0.2)},
+    "parameter of a part": {"corruption": GaussianNoise(0.2)},
+    "function": {"corruption": torch.abs},
+    "patience": {"patience": None},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_fit_of_other_parameters_is_refused(unfinished, other):
+    before = (unfinished / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="checkpoint.safetensors' was written by a fit of other data or parameters"):
+        small(**OTHERS[other], callbacks=[Checkpoint(unfinished)]).fit(X)
+    assert [file.read_bytes() for file in unfinished.iterdir()] == [before]
+
+
+@pytest.mark.parametrize("rows", [X[::-1], X + 1e-9, X[:110]])
+def test_a_fit_of_other_data_is_refused(unfinished, rows):
+    with pytest.raises(ValueError, match="was written by a fit of other data"):
+        small(callbacks=[Checkpoint(unfinished)]).fit(rows)
+
+
+def test_the_fraction_of_hidden_cells_and_labels_tell_fits_apart(tmp_path):
+    for name, changed, y in (("a", {"corruption": Masking(0.4)}, Y), ("b", {}, (Y + 1) % 3)):
+        options = {"corruption": Masking(0.3), "conditional": True, "bottleneck": "gaussian"}
+        with pytest.raises(Killed):
+            small(**options, callbacks=[Fragile(tmp_path / name, 2)]).fit(X, Y)
+        with pytest.raises(ValueError, match="was written by a fit of other data"):
+            small(**{**options, **changed}, callbacks=[Checkpoint(tmp_path / name)]).fit(X, y)
+
+
+def test_the_address_of_a_function_does_not_tell_fits_apart(tmp_path):
+    """It is another in each process."""
+
+    def fit(callbacks):
+        return small(corruption=lambda x: x * 0.9, callbacks=callbacks).fit(X)
+
+    assert_equal(persist(fit, tmp_path, 5)[0], fit([]))
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: data[:-9] + b"123456789", lambda data: b""])
+def test_a_damaged_file_is_refused_with_advice(unfinished, damage):
+    file = unfinished / "checkpoint.safetensors"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ValueError, match="checkpoint.safetensors' is damaged; delete it to begin anew"):
+        small(callbacks=[Checkpoint(unfinished)]).fit(X)
+
+
+@pytest.mark.parametrize("every", [-1, float("nan"), "minute", None])
+def test_the_time_between_writes_is_a_number(tmp_path, every):
+    with pytest.raises(ValueError, match=f"Checkpoint.every must be a number of seconds >= 0, got {every!r}"):
+        small(callbacks=[Checkpoint(tmp_path, every)]).fit(X)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    np.save(tmp_path / "rows.npy", X)
+    said = refused("fit", tmp_path / "rows.npy", "--checkpoint", tmp_path / "rows.npy")
+    assert said.startswith("Checkpoint.path must be a folder, got the file")
+    assert not (tmp_path / "rows.safetensors").exists()
+
+
+def test_a_checkpoint_is_a_parameter_like_others(tmp_path):
+    model = small(callbacks=[Checkpoint(tmp_path, every=5)]).fit(X)
+    for copy in (clone(model), pickle.loads(pickle.dumps(model))):
+        assert repr(copy.get_params()["callbacks"]) == f"[Checkpoint('{tmp_path}', every=5)]"
+        copy.fit(X)
+
+
+def test_passing_once_over_rows_writes_none(tmp_path):
+    small(callbacks=[Checkpoint(tmp_path, every=0)]).partial_fit(X).partial_fit(X)
+    assert list(tmp_path.iterdir()) == []

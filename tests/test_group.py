@@ -1,0 +1,297 @@
+"""Several processes train as one: real ones, which ``torchrun`` starts on this file, and their shares of the data."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from isthmus import Autoencoder, Checkpoint
+from isthmus.backbones import MLP
+from isthmus.bottlenecks import Deterministic
+from isthmus.corruptions import Masking
+from isthmus.data import Parquet, as_source
+from isthmus.data.streams import Stream
+from isthmus.data.survey import survey
+from isthmus.regularizers import KLSparsity
+from isthmus.schema import Schema
+from isthmus.statistics import Statistics
+from isthmus.training import Group, choose_device, loop
+
+RNG = np.random.default_rng(0)
+X = (RNG.normal(size=(1001, 3)) @ RNG.normal(size=(3, 6)) + 0.3 * RNG.normal(size=(1001, 6))).astype(np.float32)
+Y = np.arange(1001) % 3
+HOLES = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
+
+# What two processes do
+
+
+def small(**options):
+    options = {"backbone": MLP((16,)), "max_epochs": 4, "batch_size": 250, "random_state": 0, **options}
+    return Autoencoder(2, **options)
+
+
+SAME = {
+    "plain": lambda: small().fit(X),
+    "last batch of one": lambda: small(validation_fraction=0).fit(X[:751]),
+    "last batch of two": lambda: small(validation_fraction=0).fit(X[:752]),
+    "last batch of three": lambda: small(validation_fraction=0).fit(X[:753]),
+    "stopped early": lambda: small(learning_rate=0.5, patience=1, max_epochs=12).fit(X),
+    "labels": lambda: small(conditional=True, regularizers="l2").fit(X, Y),
+    "missing values": lambda: small().fit(HOLES),
+    "gradient descent": lambda: small(optimizer="sgd").fit(X),
+    "one row group": lambda: small().fit(Parquet("one.parquet")),
+}
+ALIKE = {
+    "noise": lambda: small(
+        backbone=MLP((16,), norm="batch"), bottleneck="gaussian", corruption=Masking(0.3), max_epochs=20
+    ).fit(X),
+    "sparse": lambda: small(
+        bottleneck=Deterministic(activation="sigmoid"), regularizers=KLSparsity(0.1), max_epochs=20
+    ).fit(X),
+    "row groups": lambda: small(max_epochs=20).fit(Parquet("many.parquet")),
+    "no seed": lambda: small(max_epochs=20, random_state=None).fit(X),
+}
+FEW = {
+    "rows": lambda: small().fit(X[:3]),
+    "batch": lambda: small(batch_size=3).fit(X),
+}
+
+
+class Mortal(Checkpoint):
+    """Kills its process after so many writes."""
+
+    def __init__(self, path, n_writes):
+        super().__init__(path, every=0)
+        self.n_writes = n_writes
+
+    def write(self, state, device, group):
+        super().write(state, device, group)
+        self.n_writes -= 1
+        if not self.n_writes and group.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def noisy(callbacks=()):
+    """Fit with all that a checkpoint has to carry."""
+    backbone = MLP((16,), norm="batch", dropout=0.1)
+    return small(backbone=backbone, bottleneck="gaussian", corruption=Masking(0.3), callbacks=callbacks).fit(X)
+
+
+def told(model):
+    weights = hashlib.sha256()
+    for value in model.module_.state_dict().values():
+        weights.update(value.numpy().tobytes())
+    rows = [{name: value for name, value in row.items() if name != "seconds"} for row in model.history_]
+    return {"history": rows, "weights": weights.hexdigest()}
+
+
+def refusal(fit):
+    with pytest.raises(ValueError, match="processes") as error:
+        fit()
+    return str(error.value)
+
+
+def main(mode):
+    """Be one of the processes."""
+    rank = Group.current().rank
+    # Of a hundred rows to validate on, the last batch has one, and one process none of them.
+    loop.EVALUATION_SIZE = 33
+    if mode == "cases":
+        answer = {name: told(fit()) for name, fit in {**SAME, **ALIKE, "noisy": noisy}.items()}
+        answer |= {name: refusal(fit) for name, fit in FEW.items()}
+    elif mode == "mortal":
+        answer = told(noisy([Mortal("mortal", 9)]))
+    else:
+        rows = X.copy()
+        rows[-1, 2] = np.inf  # in the share of the second
+        answer = told(small().fit(rows))
+    Path(f"{mode}-{rank}.json").write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+
+# Whether it is what one process does
+
+
+def start(folder, mode):
+    """Run two processes, and return what the command printed and its exit code."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", __file__, mode]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True, timeout=250
+    )
+    return done.stdout, done.returncode
+
+
+def answers(folder, mode):
+    return [json.loads((folder / f"{mode}-{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Return a folder with Parquet files of one row group and of many."""
+    home = tmp_path_factory.mktemp("group")
+    table = pa.table(dict(zip("abcdef", X.T, strict=True)))
+    parquet.write_table(table, home / "one.parquet")
+    parquet.write_table(table, home / "many.parquet", row_group_size=40)
+    return home
+
+
+@pytest.fixture(scope="module")
+def both(home):
+    """Return what the two processes had to tell."""
+    output, code = start(home, "cases")
+    assert code == 0, output
+    return answers(home, "cases")
+
+
+def test_both_end_with_the_same_weights(both):
+    for name in [*SAME, *ALIKE]:
+        assert both[0][name] == both[1][name], name
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_losses_are_those_of_one_process(both, home, monkeypatch, case):
+    monkeypatch.chdir(home)
+    expected, found = told(SAME[case]())["history"], both[0][case]["history"]
+    assert len(found) == len(expected)
+    for row, other in zip(found, expected, strict=True):
+        # Of large steps, the last digits of the first become the first of the last.
+        assert row == pytest.approx(other, rel=1e-4 if case == "stopped early" else 1e-5)
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_with_noise_or_terms_of_the_batch_quality_is_that_of_one_process(both, home, monkeypatch, case):
+    monkeypatch.chdir(home)
+    expected, found = told(ALIKE[case]())["history"][-1], both[0][case]["history"][-1]
+    assert found["valid_bound"] == pytest.approx(expected["valid_bound"], rel=0.05)
+
+
+def test_both_stop_early(both):
+    assert len(both[1]["stopped early"]["history"]) < 12
+
+
+def test_too_few_rows_for_all_are_an_error_of_all(both):
+    expected = "batch_size must give each of the 2 processes 2 rows or more, got batches of"
+    for one in both:
+        assert one["rows"] == f"{expected} 250 of 3 rows"
+        assert one["batch"] == f"{expected} 3 of 901 rows"
+
+
+def test_a_killed_group_goes_on_where_it_was(both, home):
+    """Four steps an epoch: it dies in the third, of four."""
+    codes = [start(home, "mortal")[1] for _ in range(2)]
+    assert [code != 0 for code in codes] == [True, False]
+    assert answers(home, "mortal") == [one["noisy"] for one in both]
+
+
+def test_one_process_that_fails_ends_all(home):
+    output, code = start(home, "infinite")
+    assert code != 0
+    assert "column 2 holds an infinite value" in output
+
+
+# Shares
+
+
+class Groups(Stream):
+    """Counted rows in groups of given sizes."""
+
+    def __init__(self, sizes):
+        super().__init__(Schema((1,), dtype="float64"))
+        self.sizes, self.starts = sizes, [0, *np.cumsum(sizes)[:-1].tolist()]
+
+    def count_rows(self):
+        return sum(self.sizes)
+
+    def read(self, group):
+        yield np.arange(self.starts[group], self.starts[group] + self.sizes[group], dtype=float)[:, None]
+
+
+def shares_of(source, n, size, seed):
+    """Return the batches of each share, rows as tuples."""
+    return [[batch.x.tolist() for batch in source.batches(size, seed, (rank, n))] for rank in range(n)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n_rows=st.integers(1, 60),
+    n=st.integers(2, 5),
+    size=st.integers(1, 25),
+    seed=st.one_of(st.none(), st.integers(0, 9)),
+)
+def test_shares_of_an_array_partition_each_batch(n_rows, n, size, seed):
+    source = as_source(np.arange(float(n_rows))[:, None])
+    whole = [batch.x.tolist() for batch in source.batches(size, seed)]
+    shares = shares_of(source, n, size, seed)
+    assert [sum(parts, []) for parts in zip(*shares, strict=True)] == whole
+    assert all(len(part) != 1 for share in shares for part in share if len(whole[0]) > 1 and n_rows % size != 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    n=st.integers(2, 4),
+    size=st.integers(2, 25),
+    seed=st.one_of(st.none(), st.integers(0, 9)),
+    aside=st.integers(0, 3),
+)
+def test_shares_of_a_stream_hold_every_row_once_in_equally_many_batches(sizes, n, size, seed, aside):
+    source = Groups(sizes)
+    if 0 < aside < len(source):
+        source = source.split(aside, 0)[0]
+    shares = shares_of(source, n, size, seed)
+    assert len({len(share) for share in shares}) == 1
+    whole = sorted(sum((batch.x.tolist() for batch in source.batches(size)), []))
+    assert sorted(sum((part for share in shares for part in share), [])) == whole
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("n", [2, 3])
+def test_row_groups_are_shared_where_they_suffice(home, seed, n):
+    source = Parquet(home / "many.parquet").split(100, 0)[0]
+    shares = shares_of(source, n, 100, seed)
+    rows = [{tuple(row) for part in share for row in part} for share in shares]
+    assert sum(map(len, rows)) == len(set.union(*rows)) == 901
+    # Shuffled, the last row joins the batch before.
+    assert {len(share) for share in shares} == {10 if seed is None else 9}
+    groups = [{i // 40 for i, row in enumerate(X.tolist()) if tuple(row) in some} for some in rows]
+    assert sum(map(len, groups)) == 26
+    assert all(abs(len(part) - 901 / 10 / n) < 20 for share in shares for part in share)
+
+
+def test_one_large_row_group_is_cut(tmp_path):
+    table = pa.table({"a": np.arange(400.0)})
+    with parquet.ParquetWriter(tmp_path / "uneven.parquet", table.schema) as writer:
+        for start, stop in [(0, 330), *((i, i + 10) for i in range(330, 400, 10))]:
+            writer.write_table(table.slice(start, stop - start))
+    shares = shares_of(Parquet(tmp_path / "uneven.parquet"), 2, 100, 0)
+    assert [[len(part) for part in share] for share in shares] == [[50] * 4] * 2
+
+
+@pytest.mark.parametrize("rows", [X, HOLES, X[:3], X[:1]])
+def test_statistics_of_shares_merge_into_those_of_all(rows):
+    source = as_source(rows)
+    one, two = survey(source), Statistics.merge(survey(source, (0, 2)), survey(source, (1, 2)))
+    assert (one.n_rows, one.binary, one.missing) == (two.n_rows, two.binary, two.missing)
+    for name in ("count", "mean", "squares", "low", "high"):
+        torch.testing.assert_close(getattr(one, name), getattr(two, name))
+
+
+def test_each_process_of_a_machine_takes_an_accelerator_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device("auto") == torch.device("cuda:1")

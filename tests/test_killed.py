@@ -1,0 +1,179 @@
+"""Fits that are killed by the system at random moments, and fits that the user interrupts."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from test_checkpoint import X, assert_equal, small
+from test_cli import call
+
+from isthmus import load
+from isthmus.corruptions import GaussianNoise
+from isthmus.data import Array
+from isthmus.training import weights_of
+
+# Killed by the system
+
+DRIVER = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+import numpy as np
+import torch
+from isthmus import Autoencoder, Checkpoint, save, storage
+from isthmus.__main__ import main
+from isthmus.backbones import MLP
+from isthmus.corruptions import Masking
+
+# This process never computes: threads of its own would not outlive a fork. But what it imports, no child has to.
+home, chance = Path(sys.argv[1]), random.Random(0)
+storage.write(home / "first", {"first": torch.zeros(1)}, {})
+# Disks take their time.
+os.fsync = lambda file: time.sleep(0.005)
+Checkpoint.__init__.__defaults__ = (0.0,)
+rows = np.random.default_rng(0).normal(size=(500, 6))
+np.save(home / "rows.npy", rows)
+
+def by_hand(out, folder):
+    callbacks = [] if folder is None else [Checkpoint(folder)]
+    options = {"bottleneck": "gaussian", "corruption": Masking(0.3), "backbone": MLP((16,), dropout=0.1)}
+    model = Autoencoder(2, **options, max_epochs=7, batch_size=32, callbacks=callbacks, random_state=0)
+    save(model.fit(rows), out)
+
+def by_command(out, folder):
+    words = ["fit", home / "rows.npy", "--model", "vae", "--out", out, "--set", "max_epochs=7"]
+    words += ["--set", "backbone.hidden=[16]", "--set", "batch_size=32", "--set", "verbose=0"]
+    sys.argv = ["isthmus", *map(str, words + ([] if folder is None else ["--checkpoint", folder]))]
+    main()
+
+def lives(job, out, folder, seconds):
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        try:
+            job(out, folder)
+        finally:
+            os._exit(not Path(out).exists())
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+def suffer(job, name, at_least):
+    started = time.perf_counter()
+    assert lives(job, home / f"{name}.safetensors", None, None)
+    whole, kills, parts, fits, positions = time.perf_counter() - started, 0, 0, 0, set()
+    while kills < at_least:
+        folder, out = home / f"{name}-{fits}", home / f"{name}-{fits}.safetensors"
+        # The last chance to end comes without a threat, so that the test ends.
+        while not lives(job, out, folder, chance.uniform(0.2, 1.2) * whole if kills < at_least else None):
+            kills += 1
+            parts += len(list(folder.glob(".*.part")))
+            positions |= {(fits, file.read_bytes()) for file in folder.glob("*.safetensors")}
+        fits += 1
+    left = [str(part) for part in home.glob("*/.*")]
+    return {"kills": kills, "positions": len(positions), "parts": parts, "fits": fits, "left": left}
+
+print(json.dumps({job.__name__: suffer(job, job.__name__, n) for job, n in ((by_hand, 20), (by_command, 5))}))
+"""
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """Where fits left their models that were killed at random moments, and how that went."""
+    home = tmp_path_factory.mktemp("killed")
+    done = subprocess.run([sys.executable, "-c", DRIVER, str(home)], stdout=subprocess.PIPE, text=True, check=True)
+    return home, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("job", ["by_hand", "by_command"])
+def test_a_killed_fit_ends_with_the_weights_of_one_that_was_not(killed, job):
+    home, told = killed
+    assert told[job]["kills"] >= {"by_hand": 20, "by_command": 5}[job]
+    undisturbed = load(home / f"{job}.safetensors")
+    for i in range(told[job]["fits"]):
+        assert_equal(load(home / f"{job}-{i}.safetensors"), undisturbed)
+
+
+def test_what_was_half_written_is_cleaned_up(killed):
+    assert killed[1]["by_hand"]["parts"] > 0
+    assert killed[1]["by_hand"]["positions"] > 5
+    assert killed[1]["by_hand"]["left"] == []
+
+
+# Interrupted by the user
+
+
+class Interrupting(GaussianNoise):
+    """Presses Ctrl-C in the middle of a step."""
+
+    def __init__(self, step=0):
+        super().__init__()
+        self.step = step
+
+    def forward(self, x):
+        self.step -= self.training
+        if not self.step:
+            signal.raise_signal(signal.SIGINT)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("share", [0, 0.1])
+def test_ctrl_c_keeps_the_best_weights_so_far(share):
+    seen = []
+    options = {"validation_fraction": share, "corruption": Interrupting(10), "optimizer": "adam"}
+    model = small(**options, callbacks=[lambda state: seen.append(weights_of(state.model))])
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3; the best weights so far are kept"):
+        model.fit(X)
+    bounds = [row["valid_bound" if share else "epoch"] for row in model.history_]
+    best = seen[int(np.argmin(bounds))] if share else seen[-1]
+    kept = {
+        name: value
+        for name, value in model.module_.state_dict().items()
+        if name in dict(model.module_.named_parameters())
+    }
+    assert all(torch.equal(value, best[name]) for name, value in kept.items())
+    assert np.isfinite(model.reconstruct(X)).all()
+
+
+def test_ctrl_c_in_the_first_epoch_is_an_interruption():
+    model = small(corruption=Interrupting(3))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    assert "module_" not in vars(model)
+
+
+def interrupt(monkeypatch, epochs):
+    """Press Ctrl-C when so many epochs have begun."""
+    original, begun = Array.batches, []
+
+    def batches(self, size, seed=None, share=(0, 1)):
+        begun.extend([seed] * (seed is not None))
+        if len(begun) == epochs:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, size, seed, share)
+
+    monkeypatch.setattr(Array, "batches", batches)
+
+
+COMMAND = ["--set", "max_epochs=9", "--set", "backbone.hidden=[4]", "--set", "verbose=0"]
+
+
+def test_ctrl_c_makes_the_command_write_the_best_model_so_far(monkeypatch, tmp_path):
+    np.save(tmp_path / "rows.npy", X)
+    interrupt(monkeypatch, 3)
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3"):
+        result = call("fit", tmp_path / "rows.npy", *COMMAND)
+    assert result.exit_code == 0
+    assert len(load(tmp_path / "rows.safetensors").history_) == 2
+
+
+def test_ctrl_c_in_the_first_epoch_makes_the_command_write_nothing(monkeypatch, tmp_path):
+    np.save(tmp_path / "rows.npy", X)
+    interrupt(monkeypatch, 1)
+    assert call("fit", tmp_path / "rows.npy", *COMMAND).exit_code == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.npy"]
