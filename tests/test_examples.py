@@ -27,7 +27,7 @@ def denoising_leaves_the_least_error(figures):
 
 def scores_find_more_than_pca(figures):
     assert figures["variational autoencoder"][0] > figures["PCA"][0]
-    assert figures["area error"][0] < 0
+    assert figures["code"][0] < 0
 
 
 CLAIMS = {

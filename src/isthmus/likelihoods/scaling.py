@@ -124,14 +124,15 @@ class _Floored(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, raw: Tensor, constant: Tensor, spread: Tensor) -> Tensor:
-        above = GAIN * raw - math.log(FLOOR)
+        # log sqrt(scale^2 + FLOOR^2) = log FLOOR + log(1 + (scale / FLOOR)^2) / 2
+        above = torch.mul(raw, 2 * GAIN).sub_(2 * math.log(FLOOR))
         ctx.save_for_backward(above, constant)
-        floored = torch.nn.functional.softplus(above, beta=2) + math.log(FLOOR)
+        floored = torch.nn.functional.softplus(above).mul_(0.5).add_(math.log(FLOOR))
         return (floored.masked_fill_(constant, 0.0) if raw.ndim else floored) + spread.log()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         above, constant = ctx.saved_tensors
-        slope = torch.sigmoid(2 * above) * gradient.sum_to_size(above.shape) / GAIN
+        slope = torch.sigmoid(above).mul_(gradient.sum_to_size(above.shape)).div_(GAIN)
         return slope.masked_fill_(constant, 0.0) if slope.ndim else slope, None, None
