@@ -115,7 +115,7 @@ def importance_bound(log_weights: Tensor) -> Tensor:
     With one draw it is the evidence lower bound.
     """
     if len(log_weights) == 1:
-        return log_weights[0]
+        return log_weights.squeeze(0)
     return torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
 
 

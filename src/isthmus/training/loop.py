@@ -224,7 +224,7 @@ def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
     terms = _backward(plan, batch, torch.full((), progress, device=plan.device)) if len(batch.x) else {}
     for name, term in terms.items():
         # On the device: reading a number here would make the processor wait for the accelerator at every batch.
-        state.totals.setdefault(name, torch.zeros_like(term)).add_(term, alpha=len(batch.x))
+        state.totals[name] = torch.add(state.totals.get(name, 0.0), term, alpha=len(batch.x))
     due = plan.checkpoint is not None and plan.checkpoint.is_due()
     due = plan.group.average_gradients(plan.parameters, len(batch.x), due)
     state.optimizer.step()
