@@ -176,7 +176,8 @@ def test_losses_are_those_of_one_process(both, home, monkeypatch, case):
 def test_with_noise_or_terms_of_the_batch_quality_is_that_of_one_process(both, home, monkeypatch, case):
     monkeypatch.chdir(home)
     expected, found = told(ALIKE[case]())["history"][-1], both[0][case]["history"][-1]
-    assert found["valid_bound"] == pytest.approx(expected["valid_bound"], rel=0.05)
+    # Without a seed each start is another training.
+    assert found["valid_bound"] == pytest.approx(expected["valid_bound"], rel=0.3 if case == "no seed" else 0.05)
 
 
 def test_both_stop_early(both):

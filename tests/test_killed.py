@@ -122,6 +122,15 @@ class Interrupting(GaussianNoise):
         return super().forward(x)
 
 
+@pytest.fixture
+def listening():
+    """Hear Ctrl-C, to which shells make what runs in the background deaf."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("share", [0, 0.1])
 def test_ctrl_c_keeps_the_best_weights_so_far(share):
     seen = []
@@ -140,6 +149,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(share):
     assert np.isfinite(model.reconstruct(X)).all()
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_in_the_first_epoch_is_an_interruption():
     model = small(corruption=Interrupting(3))
     with pytest.raises(KeyboardInterrupt):
@@ -163,6 +173,7 @@ def interrupt(monkeypatch, epochs):
 COMMAND = ["--set", "max_epochs=9", "--set", "backbone.hidden=[4]", "--set", "verbose=0"]
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_makes_the_command_write_the_best_model_so_far(monkeypatch, tmp_path):
     np.save(tmp_path / "rows.npy", X)
     interrupt(monkeypatch, 3)
@@ -172,6 +183,7 @@ def test_ctrl_c_makes_the_command_write_the_best_model_so_far(monkeypatch, tmp_p
     assert len(load(tmp_path / "rows.safetensors").history_) == 2
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_in_the_first_epoch_makes_the_command_write_nothing(monkeypatch, tmp_path):
     np.save(tmp_path / "rows.npy", X)
     interrupt(monkeypatch, 1)

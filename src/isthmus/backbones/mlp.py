@@ -100,21 +100,13 @@ class MLP(Backbone):
     def _layers(self, *widths: int) -> list[nn.Module]:
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths[:-1]):
-            layers += [_linear(n_in, n_out), *self._between(n_out)]
-        return [*layers, _linear(widths[-2], widths[-1])]
+            layers += [nn.Linear(n_in, n_out), *self._between(n_out)]
+        return [*layers, nn.Linear(widths[-2], widths[-1])]
 
     def _between(self, width: int) -> list[nn.Module]:
         norm = [] if self.norm is None else [NORMS[self.norm](width)]
         dropout = [nn.Dropout(self.dropout)] if self.dropout else []
         return [*norm, ACTIVATIONS[self.activation](), *dropout]
-
-
-def _linear(n_in: int, n_out: int) -> nn.Linear:
-    """Make a layer that keeps the size of signals and gradients (Glorot and Bengio, AISTATS 2010, equation 16)."""
-    layer = nn.Linear(n_in, n_out)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 def _are_widths(hidden: Any) -> bool:
