@@ -119,7 +119,7 @@ def test_without_validation_rows_the_last_weights_stay():
 
 def test_a_fit_with_noisy_validation_keeps_the_weights_of_its_best_epoch():
     kept = []
-    options = {"schedule": "constant", "learning_rate": 0.2, "max_epochs": 12, "patience": None}
+    options = {"schedule": "constant", "learning_rate": 0.1, "max_epochs": 12, "patience": None}
     model = small(callbacks=(lambda state: kept.append([p.clone() for p in state.model.parameters()]),), **options).fit(
         X
     )
