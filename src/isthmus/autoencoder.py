@@ -207,7 +207,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed = group.gather(seed_of(self.random_state))[0]
         source, condition = self._read_to_fit(X, y)
         rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
-        n_rows = group.count(rows)
+        n_rows = len(rows)
         batch_size = choose_batch_size(self.batch_size, n_rows)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)
         state = self._start(rows, valid, condition, seed, group)

@@ -24,12 +24,11 @@ class Batch(NamedTuple):
 class Source(ABC):
     """Knows where samples come from, how to hand them over as tensors, and how to give results back in kind.
 
-    ``schema`` says what one sample looks like. ``partial`` says whether each of several processes that train together
-    has rows of its own; otherwise all have the same, and each takes its share of them.
+    ``schema`` says what one sample looks like. Processes that train together all have the same rows, and each takes its
+    share of them.
     """
 
     schema: Schema
-    partial: bool = False
 
     @abstractmethod
     def __len__(self) -> int:

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isthmus.data import Source
-
 
 @dataclass(frozen=True)
 class Group:
@@ -70,10 +68,6 @@ class Group:
     def merge(self, value: Any, merge: Callable[[Any, Any], Any]) -> Any:
         """Merge what all processes have, in the order of their ranks."""
         return reduce(merge, self.gather(value))
-
-    def count(self, source: Source) -> int:
-        """Count the rows of all processes."""
-        return sum(self.gather(len(source))) if source.partial else len(source)
 
     def average_gradients(self, parameters: Sequence[Tensor], n_rows: int, notice: bool) -> bool:
         """Make each gradient the mean over the rows of all processes, and say whether any gave notice.

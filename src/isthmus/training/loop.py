@@ -106,7 +106,7 @@ def train(
     KeyboardInterrupt
         If interrupted in the first epoch. Later the best weights so far are kept, with a warning.
     """
-    n_rows = group.count(source)
+    n_rows = len(source)
     _check_shares(group, batch_size, n_rows)
     settings: dict[str, Any] = {"max_epochs": max_epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     settings |= {"schedule": schedule, "patience": patience, "precision": precision, "seed": seed, "n_rows": n_rows}
