@@ -37,7 +37,6 @@ class _Plan:
     forward: Callable[..., dict[str, Tensor]]
     parameters: list[nn.Parameter]
     source: Source
-    n_rows: int
     batch_size: int
     max_epochs: int
     learning_rate: float
@@ -56,7 +55,7 @@ class _Plan:
     @property
     def n_batches(self) -> int:
         """Steps an epoch."""
-        return math.ceil(self.n_rows / self.batch_size)
+        return math.ceil(len(self.source) / self.batch_size)
 
     def progress(self, state: TrainState) -> float:
         """Share of the training that is done."""
@@ -106,10 +105,15 @@ def train(
     KeyboardInterrupt
         If interrupted in the first epoch. Later the best weights so far are kept, with a warning.
     """
-    n_rows = len(source)
-    _check_shares(group, batch_size, n_rows)
+    _check_shares(group, batch_size, len(source))
     settings: dict[str, Any] = {"max_epochs": max_epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    settings |= {"schedule": schedule, "patience": patience, "precision": precision, "seed": seed, "n_rows": n_rows}
+    settings |= {
+        "schedule": schedule,
+        "patience": patience,
+        "precision": precision,
+        "seed": seed,
+        "n_rows": len(source),
+    }
     checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
     state.epoch = state.step = state.waited = 0
     if checkpoint is not None:
@@ -118,7 +122,6 @@ def train(
         torch.compile(state.model) if compile else state.model,
         list(state.model.parameters()),
         source,
-        n_rows,
         batch_size,
         max_epochs,
         learning_rate,
@@ -210,7 +213,7 @@ def _train_epoch(plan: _Plan, state: TrainState) -> Row:
                 plan.checkpoint.write(state, plan.device, plan.group)
     plan.group.copy_from_first(state.model.buffers())
     sums = plan.group.add_up(torch.stack(list(state.totals.values())))
-    means = dict(zip(state.totals, (sums / plan.n_rows).tolist(), strict=True))
+    means = dict(zip(state.totals, (sums / len(plan.source)).tolist(), strict=True))
     return {"loss": sum(means.values()), **means, "learning_rate": state.optimizer.param_groups[0]["lr"]}
 
 
