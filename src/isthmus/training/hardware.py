@@ -11,6 +11,8 @@ from torch import nn
 # Multiplications and additions of a step that keep one thread busy: with fewer, threads wait for each other longer
 # than they compute, and for whatever else runs on the machine.
 WORK = 2**25
+# Those of a step from which on bfloat16 saves more in the products than it costs around them.
+LARGE_WORK = 2**29
 # The most that glibc ever lets its threshold grow to, less what its header and our alignment take.
 LARGEST_KEPT = 2**25 - 2**12
 
@@ -42,11 +44,16 @@ def check_precision(precision: str) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Training's lower precision: bfloat16 if asked for, or by itself where the hardware multiplies it faster."""
-    if precision == "bfloat16" or (precision == "auto" and _is_fast_in_bfloat16(device)):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
+def lowers_precision(precision: str, model: nn.Module, batch_size: int) -> bool:
+    """Whether to train in bfloat16: if asked for, or by itself where that is faster, for nets large enough to gain."""
+    device = next(model.parameters()).device
+    large = _work(model, batch_size) >= LARGE_WORK
+    return precision == "bfloat16" or (precision == "auto" and large and _is_fast_in_bfloat16(device))
+
+
+def autocast(lower: bool, device: torch.device) -> AbstractContextManager[Any]:
+    """Multiply matrices in bfloat16 while the block runs, or as they are."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if lower else nullcontext()
 
 
 def _is_fast_in_bfloat16(device: torch.device) -> bool:
@@ -61,12 +68,16 @@ def _is_fast_in_bfloat16(device: torch.device) -> bool:
 def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
     """Use as many threads as a training step keeps busy while the block runs."""
     before = torch.get_num_threads()
-    n_weights = sum(p.numel() for p in model.parameters())
-    torch.set_num_threads(max(1, min(before, 6 * batch_size * n_weights // WORK)))
+    torch.set_num_threads(max(1, min(before, _work(model, batch_size) // WORK)))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _work(model: nn.Module, batch_size: int) -> int:
+    """Multiplications and additions of a training step."""
+    return 6 * batch_size * sum(p.numel() for p in model.parameters())
 
 
 def keep_freed_memory() -> None:

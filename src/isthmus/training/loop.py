@@ -20,7 +20,7 @@ from isthmus.data.base import Batch, nonempty
 from isthmus.randomness import mix, seeded
 from isthmus.training.checkpoint import Checkpoint, go_on
 from isthmus.training.group import ALONE, Group
-from isthmus.training.hardware import autocast, keep_freed_memory, threads_for
+from isthmus.training.hardware import autocast, keep_freed_memory, lowers_precision, threads_for
 from isthmus.training.schedules import Schedule, resolve_schedule
 from isthmus.training.state import Row, TrainState, weights_of
 
@@ -41,7 +41,9 @@ class _Plan:
     max_epochs: int
     learning_rate: float
     schedule: Schedule
+    patience: int | None
     precision: str
+    lowers_precision: bool
     endless: bool
     seed: int
     group: Group
@@ -56,6 +58,13 @@ class _Plan:
     def n_batches(self) -> int:
         """Steps an epoch."""
         return math.ceil(len(self.source) / self.batch_size)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must be the same for a training to go on from a checkpoint."""
+        names = ("max_epochs", "batch_size", "learning_rate", "patience", "precision", "seed")
+        settings = {name: getattr(self, name) for name in names}
+        return settings | {"schedule": self.schedule.name, "n_rows": len(self.source)}
 
     def progress(self, state: TrainState) -> float:
         """Share of the training that is done."""
@@ -106,18 +115,6 @@ def train(
         If interrupted in the first epoch. Later the best weights so far are kept, with a warning.
     """
     _check_shares(group, batch_size, len(source))
-    settings: dict[str, Any] = {"max_epochs": max_epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    settings |= {
-        "schedule": schedule,
-        "patience": patience,
-        "precision": precision,
-        "seed": seed,
-        "n_rows": len(source),
-    }
-    checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
-    state.epoch = state.step = state.waited = 0
-    if checkpoint is not None:
-        checkpoint.resume(state, settings, next(source.batches(batch_size, _order_seed(seed, 0))), group)
     plan = _Plan(
         torch.compile(state.model) if compile else state.model,
         list(state.model.parameters()),
@@ -126,16 +123,22 @@ def train(
         max_epochs,
         learning_rate,
         resolve_schedule(schedule),
+        patience,
         precision,
+        lowers_precision(precision, state.model, batch_size),
         endless,
         seed,
         group,
-        checkpoint,
+        next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None),
     )
+    state.epoch = state.step = state.waited = 0
+    if plan.checkpoint is not None:
+        first_batch = next(source.batches(batch_size, _order_seed(seed, 0)))
+        plan.checkpoint.resume(state, plan.settings, first_batch, group)
     keep_freed_memory()
     try:
         with threads_for(state.model, batch_size):
-            _train_epochs(plan, state, valid, patience, callbacks)
+            _train_epochs(plan, state, valid, callbacks)
     except KeyboardInterrupt:
         _keep_best(state)
     if valid is not None:
@@ -152,9 +155,7 @@ def _check_shares(group: Group, batch_size: int, n_rows: int) -> None:
         )
 
 
-def _train_epochs(
-    plan: _Plan, state: TrainState, valid: Source | None, patience: int | None, callbacks: Sequence[Callback]
-) -> None:
+def _train_epochs(plan: _Plan, state: TrainState, valid: Source | None, callbacks: Sequence[Callback]) -> None:
     while state.epoch < plan.max_epochs:
         started = time.perf_counter()
         if valid is None and not state.step:
@@ -171,7 +172,7 @@ def _train_epochs(
         _keep_score(plan, state, valid is not None)
         answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
         if plan.group.merge(any(answers), operator.or_) or (
-            valid is not None and patience is not None and state.waited >= patience
+            valid is not None and plan.patience is not None and state.waited >= plan.patience
         ):
             break
 
@@ -205,7 +206,6 @@ def _train_epoch(plan: _Plan, state: TrainState) -> Row:
     batches = plan.source.batches(plan.batch_size, _order_seed(plan.seed, state.epoch), plan.group.share)
     with ExitStack() as stack:
         stack.enter_context(seeded(_noise_seed(plan, state.epoch), plan.device))
-        stack.enter_context(autocast(plan.precision, plan.device))
         go_on(state, plan.device, plan.group)
         for batch in islice(batches, state.step, None):
             due = _train_batch(plan, state, batch)
@@ -238,7 +238,9 @@ def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
 def _backward(plan: _Plan, batch: Batch, progress: Tensor) -> dict[str, Tensor]:
     """Return the mean of each term, once their gradients are in the parameters."""
     x, y = (None if part is None else part.to(plan.device, non_blocking=True) for part in batch)
-    terms = {name: term.mean() for name, term in plan.forward(x, y, progress).items()}
+    # One step long: autocast keeps the weights it has cast until it ends, and the next step has others.
+    with autocast(plan.lowers_precision, plan.device):
+        terms = {name: term.mean() for name, term in plan.forward(x, y, progress).items()}
     reduce(torch.add, terms.values()).backward()
     return {name: term.detach() for name, term in terms.items()}
 

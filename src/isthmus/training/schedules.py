@@ -13,6 +13,7 @@ START, END = 0.04, 1e-3
 class Schedule(NamedTuple):
     """A factor of the learning rate by progress in [0, 1], and from where on it falls."""
 
+    name: str
     factor: Callable[[float], float]
     anneals_from: float
 
@@ -28,8 +29,8 @@ def one_cycle(progress: float) -> float:
 
 
 SCHEDULES = {
-    "one_cycle": Schedule(one_cycle, WARM),
-    "constant": Schedule(lambda progress: 1.0, 0.0),
+    "one_cycle": Schedule("one_cycle", one_cycle, WARM),
+    "constant": Schedule("constant", lambda progress: 1.0, 0.0),
 }
 
 
