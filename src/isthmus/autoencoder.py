@@ -2,6 +2,7 @@
 
 import math
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -20,6 +21,7 @@ from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularize
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.frames import empty, to_frame
 from isthmus.data.survey import check_source, describe, survey
+from isthmus.data.tables import new_table
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
@@ -63,7 +65,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         What the code is and costs: ``isthmus.bottlenecks``.
     likelihood : str or Likelihood, default="auto"
         What kind of values the data are: ``isthmus.likelihoods``. "auto" takes Bernoulli for exactly {0, 1}, Gaussian
-        with one shared scale for values that share a range (pixels), Gaussian with a scale a feature for all else.
+        with one shared scale for values that share a range (pixels), Gaussian with a scale a feature for other arrays,
+        and for data frames one for each column by what it holds.
+    schema : dict, Schema or None, default=None
+        Kinds of columns of a data frame by name, such as ``{"zip": "category"}``, where they should not be told by the
+        values; or all of the schema. Kinds are "real", "positive", "count", "binary", "category", "ordered", "date",
+        and of columns to leave out "identifier", "constant", "text".
     regularizers : Regularizer or tuple of them, default=()
         Further terms of the loss: ``isthmus.regularizers``.
     corruption : str, Corruption, callable or None, default=None
@@ -143,6 +150,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         backbone: Any = "mlp",
         bottleneck: Any = "deterministic",
         likelihood: Any = "auto",
+        schema: Any = None,
         regularizers: Any = (),
         corruption: Any = None,
         conditional: bool = False,
@@ -166,6 +174,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.backbone = backbone
         self.bottleneck = bottleneck
         self.likelihood = likelihood
+        self.schema = schema
         self.regularizers = regularizers
         self.corruption = corruption
         self.conditional = conditional
@@ -278,7 +287,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
 
     def _read_to_fit(self, X: Any, y: Any) -> tuple[Source, Condition | None]:
-        source = as_source(X)
+        source = as_source(X, self.schema)
+        left_out = [f"{field.name!r} ({field.note})" for field in source.schema.fields if field.note]
+        if left_out:
+            warnings.warn(f"left out: {'; '.join(left_out)}", stacklevel=3)
         if not self.conditional:
             return source, None
         if y is None:
@@ -293,11 +305,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         statistics = group.merge(survey(rows, group.share), Statistics.merge)
         missing = valid is not None and group.merge(survey(valid, group.share).missing, operator.or_)
         schema = describe(rows.schema, statistics, missing, condition)
-        choice = likelihoods.choose(statistics) if self.likelihood == "auto" else self.likelihood
+        choice = self._choose_likelihood(statistics, schema)
         with seeded(seed):
             model = self._build_model(schema, statistics, choice)
         model.to(choose_device(self.device))
         return TrainState(model, self._optimizer(model))
+
+    def _choose_likelihood(self, statistics: Statistics, schema: Schema) -> Any:
+        if isinstance(self.likelihood, str) and self.likelihood in ("auto", "mixed"):
+            return likelihoods.choose(statistics, schema)
+        if schema.levelled and not isinstance(self.likelihood, likelihoods.Mixed):
+            names = ", ".join(repr(schema.used[i].name) for i in schema.levelled if schema.used[i].kind != "binary")
+            if names:
+                raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but {names} hold categories")
+        return self.likelihood
 
     def _build_model(self, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
         """Build the parts into a model. The one hook for what does not fit into parts."""
@@ -334,7 +355,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
         density = None if self.density is None else clone(self.density).fit(run(model, model.encode, rows)[0])
         self._check_names(X, reset=True)
-        self.n_features_in_ = model.schema.shape[0]
+        self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
         self._n_features_out, self._state = self.n_components, None
@@ -470,8 +491,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _read(self, X: Any, y: Any = None) -> Source:
         """Make a source of new rows and hold it against what fit saw."""
         check_is_fitted(self)
-        source = as_source(X)
+        source = as_source(X, self.schema_)
         self._check_names(X, reset=False)
+        if self.schema_.levelled and not source.schema.fields:
+            raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
         if source.schema.shape != self.schema_.shape:
             raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {self.schema_.shape}")
         condition = self.schema_.condition
@@ -491,6 +514,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if y is not None and condition is not None:
             codes = with_labels(codes, condition, y)
         values = run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, schema=codes.schema)[0]
+        if self.schema_.template:
+            return new_table(values, self.schema_)
         return to_frame(values, self.schema_) if self.schema_.fields else values
 
     def __sklearn_tags__(self) -> Tags:

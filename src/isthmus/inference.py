@@ -57,7 +57,7 @@ def _batchwise(
     for x, y in source.batches(size):
         check_values(x, schema, missing_allowed=model.flags)
         if schema is model.schema:
-            model.check_support(x)
+            model.likelihood.check_support(x)
         with torch.inference_mode():
             result = function(x.to(device), None if y is None else y.to(device))
         yield tuple(part.cpu() for part in (result if isinstance(result, tuple) else (result,)))

@@ -8,7 +8,6 @@ Shapes: x (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_com
 theta (n, n_parameters, *shape).
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -62,6 +61,8 @@ class Model(nn.Module):
         self.schema = schema
         shape = schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
+        # Levels that fit has not seen are missing too.
+        self.has_holes = self.flags or bool(schema.levelled)
         origin = None if schema.origin is None else torch.tensor(schema.origin, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
         statistics = statistics.shifted(origin)
@@ -74,8 +75,9 @@ class Model(nn.Module):
         for regularizer in regularizers:
             regularizer.build(bottleneck)
         self._build_condition(schema)
-        input_shape = (shape[0] * (1 + self.flags), *shape[1:])
-        backbone.build(input_shape, (likelihood.n_parameters, *shape), code_in, code_out, self.condition_width)
+        encoded = likelihood.encoded_shape
+        input_shape = (encoded[0] + shape[0] * self.flags, *encoded[1:])
+        backbone.build(input_shape, likelihood.parameter_shape, code_in, code_out, self.condition_width)
         self.register_buffer("expected", torch.zeros(shape))
         self.register_buffer("expected_divergence", torch.zeros(()))
 
@@ -96,7 +98,7 @@ class Model(nn.Module):
     @property
     def width(self) -> int:
         """The most numbers that any layer holds a row."""
-        return max(max(p.shape) for p in self.backbone.parameters() if p.ndim > 1)
+        return max(max(p.shape) for p in self.parameters() if p.ndim > 1)
 
     @property
     def condition_levels(self) -> int:
@@ -114,7 +116,7 @@ class Model(nn.Module):
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
         x = self.likelihood.observe(self.read(x))
-        u = self.look(x if self.corruption is None else self.corruption(x))
+        u = self.look(self._spoil(x))
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         log_prob = self._log_prob_of_draws(code.z, x, y)
         terms = {"bound": -F.importance_bound(log_prob - code.cost)}
@@ -124,6 +126,13 @@ class Model(nn.Module):
                 name = snake_case(type(regularizer).__name__)
                 terms[name] = terms.get(name, 0) + regularizer(step)
         return terms
+
+    def _spoil(self, x: Tensor) -> Tensor:
+        if self.corruption is None:
+            return x
+        spoiled = self.corruption(x)
+        numbers_only = isinstance(self.corruption, Corruption) and self.corruption.numeric and self.schema.levelled
+        return torch.where(self.likelihood.numeric, spoiled, x) if numbers_only else spoiled
 
     def read(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do."""
@@ -135,10 +144,10 @@ class Model(nn.Module):
 
     def look(self, x: Tensor) -> Tensor:
         """Values to encoded input: missing ones become the typical value, with a flag beside them."""
-        if not self.flags:
+        if not self.has_holes:
             return self.likelihood.encode(x)
         u = self.likelihood.encode(self.likelihood.fill(x))
-        return torch.cat([u, x.isnan().to(u)], 1)
+        return torch.cat([u, x.isnan().to(u)], 1) if self.flags else u
 
     def centre(self, u: Tensor) -> Tensor:
         """Encoded input to the centre of its code."""
@@ -231,21 +240,15 @@ class Model(nn.Module):
             codes.append(self.encode(x)[0])
         self.bottleneck.settle(torch.cat(codes))
 
-    def check_support(self, x: Tensor) -> None:
-        """Raise ``ValueError`` for raw values that the likelihood cannot score."""
-        if self.likelihood.support != (-math.inf, math.inf):
-            observed = x[~x.isnan()]
-            self.likelihood.check_support(float(observed.min()), float(observed.max())) if len(observed) else None
-
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""
-        if not self.flags:
+        if not self.has_holes:
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))
 
     def _row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every row, (n,): the sum of ``_log_prob``, in fewer passes where nothing is missing."""
-        return self._log_prob(theta, x).flatten(1).sum(-1) if self.flags else self.likelihood.row_log_prob(theta, x)
+        return self._log_prob(theta, x).flatten(1).sum(-1) if self.has_holes else self.likelihood.row_log_prob(theta, x)
 
     def _log_prob_of_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
         """Log p(x | z) of every draw, (n_draws, n). Draws join the batch: a leading axis would break convolutions."""

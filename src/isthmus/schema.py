@@ -8,19 +8,68 @@ import numpy as np
 N_QUANTILES = 15
 
 
+# What a column can be: kinds that are learned from, and kinds that are left out.
+NUMBERS = ("real", "positive", "count")
+LEVELS = ("binary", "category", "ordered")
+USED = (*NUMBERS, *LEVELS, "date")
+LEFT_OUT = ("identifier", "constant", "text")
+KINDS = (*USED, *LEFT_OUT)
+
+
 @dataclass(frozen=True)
 class Field:
-    """A named column and the dtype it had.
+    """A column of a data frame: what it is, and what its values look like.
 
     Parameters
     ----------
     name : str
     dtype : str
         Name of the dtype as the data frame prints it.
+    kind : str
+        Numbers are "real", "positive" (a log scale suits them) or "count"; levels "binary", "category" or "ordered";
+        then "date"; and what no code is learned of: "identifier", "constant", "text".
+    levels : tuple
+        The values of a binary column or a category, in order, and the only one of a constant.
+    low, high : float
+        Smallest and largest number; of dates, days since ``origin``.
+    step : float
+        What all numbers are multiples of, such as 1 for whole numbers; 0 if there is no such thing.
+    knots : tuple of float
+        Quantiles of numbers, evenly spaced; a value that many rows share comes up several times.
+    origin : float
+        Of dates: days from 1970-01-01 to the Monday that they are counted from.
+    note : str
+        Why the column is left out.
     """
 
     name: str
     dtype: str
+    kind: str = "real"
+    levels: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    step: float = 0.0
+    knots: tuple[float, ...] = ()
+    origin: float = 0.0
+    note: str = ""
+
+    @property
+    def used(self) -> bool:
+        """Whether a code is learned of it."""
+        return self.kind in USED
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether its values are positions in ``levels``."""
+        return self.kind in LEVELS
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Field":
+        """Rebuild a field, whose tuples JSON made lists."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -106,9 +155,11 @@ class Schema:
     dtype : str
         Of the values as they came.
     fields : tuple of Field
-        The columns of a data frame; empty for arrays.
+        The columns of a data frame, also those left out; empty for arrays.
     container : str
         ``"array"``, or the data frame library: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
+    template : str
+        The data frame without its rows, as text: dtypes and kind of index as the library has them.
     missing : bool
         Whether fit saw missing values.
     origin : tuple of float or None
@@ -121,6 +172,7 @@ class Schema:
     dtype: str = "float64"
     fields: tuple[Field, ...] = ()
     container: str = "array"
+    template: str = ""
     missing: bool = False
     origin: tuple[float, ...] | None = None
     condition: Condition | None = None
@@ -130,10 +182,20 @@ class Schema:
         """Names of the columns; empty for arrays."""
         return [field.name for field in self.fields]
 
+    @property
+    def used(self) -> list[Field]:
+        """The columns that a sample consists of."""
+        return [field for field in self.fields if field.used]
+
+    @property
+    def levelled(self) -> list[int]:
+        """Positions in a sample whose values are positions in levels."""
+        return [i for i, field in enumerate(self.used) if field.has_levels]
+
     def column(self, position: int) -> str:
         """Name a position of the flattened sample for a message: ``column 'age'``, ``column 3``, ``value (2, 5)``."""
         if self.fields:
-            return f"column {self.fields[position].name!r}"
+            return f"column {self.used[position].name!r}"
         if len(self.shape) == 1:
             return f"column {position}"
         return f"value {tuple(int(i) for i in np.unravel_index(position, self.shape))}"
@@ -151,5 +213,5 @@ class Schema:
             condition["levels"], condition["frequencies"] = tuple(condition["levels"]), tuple(condition["frequencies"])
             condition = Condition(**condition)
         document["shape"] = tuple(document["shape"])
-        document["fields"] = tuple(Field(**field) for field in document["fields"])
+        document["fields"] = tuple(map(Field.from_json, document["fields"]))
         return cls(**document, condition=condition, origin=None if origin is None else tuple(origin))

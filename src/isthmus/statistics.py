@@ -74,10 +74,21 @@ class Statistics:
             self.binary and other.binary,
         )
 
+    def select(self, columns: list[int]) -> "Statistics":
+        """Return those of some columns of a table."""
+        names = ("count", "mean", "squares", "low", "high")
+        return replace(self, **{name: getattr(self, name)[columns] for name in names})
+
     @property
     def deviation(self) -> Tensor:
         """Standard deviation; 0 where a value never varied."""
         return torch.where(self.constant, 0.0, (self.squares / self.count.clamp(min=1)).sqrt())
+
+    @property
+    def reach(self) -> Tensor:
+        """Deviations from the mean to the value furthest from it; 0 where nothing varies."""
+        furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
+        return torch.where(self.constant, 0.0, furthest / self.deviation)
 
     @property
     def constant(self) -> Tensor:

@@ -17,6 +17,8 @@ class Corruption(Part):
 
     role: ClassVar[str] = "corruption"
     hides: ClassVar[bool] = False
+    # Whether it is of use for numbers alone: between positions in a list of levels there is nothing.
+    numeric: ClassVar[bool] = False
 
     def build(self, statistics: Statistics) -> None:
         """Learn what the corruption needs of the training rows: deviation and range of each value."""

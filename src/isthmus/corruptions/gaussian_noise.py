@@ -35,6 +35,8 @@ class GaussianNoise(Corruption):
     GaussianNoise(clip=(0.0, 1.0), scale=0.5, unit='data')
     """
 
+    numeric = True
+
     spread: Tensor
 
     def __init__(self, scale: float = 0.3, unit: str = "std", clip: tuple[float, float] | None = None) -> None:

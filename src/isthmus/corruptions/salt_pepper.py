@@ -31,6 +31,8 @@ class SaltPepper(Corruption):
     SaltPepper(fraction=0.2)
     """
 
+    numeric = True
+
     low: Tensor
     high: Tensor
 

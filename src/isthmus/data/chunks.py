@@ -14,6 +14,9 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
+# All columns of chunks are numbers: what they are cannot depend on the values of one chunk.
+NUMBERS = Schema(())
+
 
 class Chunks(Stream):
     """Rows of any iterable of chunks, streamed: memory does not depend on how many there are.
@@ -98,7 +101,7 @@ class Chunks(Stream):
 
 def _source_of(chunk: Any, position: int) -> Source:
     try:
-        return as_source(chunk)
+        return as_source(chunk, NUMBERS)
     except ValueError as error:
         raise ValueError(f"chunk {position}: {error}") from error
 

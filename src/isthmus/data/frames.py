@@ -56,12 +56,13 @@ def values_of(frame: Any, dtype: str) -> np.ndarray[Any, Any]:
 
 
 def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, extra: tuple[str, ...] = ()) -> Any:
-    """Make a data frame of the schema's library out of rows (n, n_columns).
+    """Make a data frame of numbers, of the schema's library, out of rows (n, n_used).
 
     ``extra`` names columns beyond those of the schema, with underscores where a column has such a name already.
     """
-    extra = tuple(_unused(name, schema.names) for name in extra)
-    columns = dict(zip([*schema.names, *extra], np.asarray(values).T, strict=True))
+    names = [field.name for field in schema.used]
+    extra = tuple(_unused(name, names) for name in extra)
+    columns = dict(zip([*names, *extra], np.asarray(values).T, strict=True))
     copies = {name: column.copy() for name, column in columns.items()}
     frame = nw.from_dict(copies, backend=schema.container).to_native()  # type: ignore[arg-type]
     if index is not None:
@@ -71,7 +72,7 @@ def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, ex
 
 def empty(schema: Schema) -> Any:
     """Return the container that data of this schema come in, without rows."""
-    return to_frame(np.empty((0, len(schema.fields))), schema) if schema.fields else np.empty((0, *schema.shape))
+    return to_frame(np.empty((0, len(schema.used))), schema) if schema.fields else np.empty((0, *schema.shape))
 
 
 def _unused(name: str, names: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Whatever the user has becomes a source: the one place that looks at types."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import singledispatch
 from typing import Any
@@ -13,17 +14,25 @@ from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.base import Source
 from isthmus.data.frames import is_frame, read_frame
 from isthmus.data.streams import POOL, Stream, rows_of
+from isthmus.data.tables import learn_table, read_table
 from isthmus.schema import Condition, Schema
 
 MIN_ASIDE = 5
 
 
 @singledispatch
-def as_source(X: Any) -> Source:
+def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Source:
     """Make a source of whatever the user has.
 
-    Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames of
-    numbers, nested lists, and sources. NaN means missing.
+    Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames,
+    nested lists, and sources. NaN means missing.
+
+    Parameters
+    ----------
+    X : array, tensor, sparse rows, data frame or Source
+    schema : Schema, mapping or None
+        Of data frames: what their columns are, or the kinds of those that the caller knows. A schema without fields
+        takes all columns for numbers, as those of arrays are.
 
     Raises
     ------
@@ -38,19 +47,20 @@ def as_source(X: Any) -> Source:
     >>> len(source), source.schema.shape
     (10, (3,))
     """
-    if is_frame(X):
-        source = read_frame(X)
-        return _not_empty(source)
-    return _from_array(X)
+    if not is_frame(X):
+        return _from_array(X)
+    if not isinstance(schema, Schema):
+        return _not_empty(learn_table(X, schema or {}))
+    return _not_empty(read_table(X, schema) if schema.fields else read_frame(X))
 
 
 @as_source.register
-def _(X: Source) -> Source:
+def _(X: Source, schema: Any = None) -> Source:
     return X
 
 
 @as_source.register
-def _(X: torch.Tensor) -> Source:
+def _(X: torch.Tensor, schema: Any = None) -> Source:
     if X.ndim < 2:
         return _from_array(X.detach().cpu().numpy())
     if X.is_complex():
@@ -61,7 +71,7 @@ def _(X: torch.Tensor) -> Source:
 
 @as_source.register(sparse.sparray)
 @as_source.register(sparse.spmatrix)
-def _(X: Any) -> Source:
+def _(X: Any, schema: Any = None) -> Source:
     rows = check_array(X, accept_sparse="csr", ensure_all_finite=False)
     return Array(rows, Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
 

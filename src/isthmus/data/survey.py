@@ -44,9 +44,10 @@ def check_values(x: Tensor, schema: Schema, missing_allowed: bool) -> None:
     """Raise ``ValueError`` for infinite values, and for missing ones unless the model knows what to do with them."""
     if not x.is_floating_point() or bool(torch.isfinite(x.sum())):
         return  # the sum is finite if every value is, and one pass without a mask
-    x = finite(x, schema)
-    if not missing_allowed and bool(x.isnan().any()):
-        position = int(x.isnan().flatten(1).any(0).nonzero()[0])
+    holes = finite(x, schema).isnan().flatten(1).any(0)
+    holes[schema.levelled] = False  # a level that fit has not seen is missing too
+    if not missing_allowed and bool(holes.any()):
+        position = int(holes.nonzero()[0])
         raise ValueError(
             f"{schema.column(position)} has missing values, but there were none in fit; "
             "fit on rows with missing values, or with corruption='masking'"

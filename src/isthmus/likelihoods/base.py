@@ -14,28 +14,42 @@ from isthmus.statistics import Statistics
 class Likelihood(Part):
     """Knows one kind of value: how it enters the net, how it is scored, how it leaves.
 
-    ``theta`` has the decoder's parameters on its second axis: (n, n_parameters, *shape). What is learned of the
-    training rows lives in buffers, so that it travels with the weights.
+    ``theta`` is (n, *parameter_shape), mostly (n, n_parameters, *shape): the decoder's parameters are on the second
+    axis. What is learned of the training rows lives in buffers, so that it travels with the weights.
     """
 
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
     support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     typical: Tensor
+    numeric: Tensor
+    encoded_shape: tuple[int, ...]
+    parameter_shape: tuple[int, ...]
 
     def build(self, statistics: Statistics) -> None:
         """Learn what the training rows say of the values.
+
+        Sets ``encoded_shape``, that of an encoded sample; ``parameter_shape``, that of what the decoder says of one;
+        ``typical`` values, which stand for missing ones; and which values are ``numeric``, so that noise can be added.
 
         Raises
         ------
         ValueError
             If the values lie outside the support.
         """
-        self.check_support(float(statistics.low.min()), float(statistics.high.max()))
+        self._check_range(float(statistics.low.min()), float(statistics.high.max()))
+        shape = tuple(statistics.mean.shape)
+        self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
         self.register_buffer("typical", statistics.mean.float())
+        self.register_buffer("numeric", torch.ones(shape, dtype=torch.bool), persistent=False)
 
-    def check_support(self, low: float, high: float) -> None:
-        """Raise ``ValueError`` if values reaching from ``low`` to ``high`` leave the support."""
+    def check_support(self, x: Tensor) -> None:
+        """Raise ``ValueError`` if a value of new rows leaves the support; NaN never does."""
+        if self.support != (-math.inf, math.inf):
+            observed = x[~x.isnan()]
+            self._check_range(float(observed.min()), float(observed.max())) if len(observed) else None
+
+    def _check_range(self, low: float, high: float) -> None:
         if low < self.support[0] or high > self.support[1]:
             raise ValueError(
                 f"likelihood {type(self).__name__} needs values in [{self.support[0]:g}, {self.support[1]:g}], "
@@ -44,7 +58,7 @@ class Likelihood(Part):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Values (n, *shape) as the encoder wants them, of the same shape."""
+        """Values (n, *shape) as the encoder wants them, (n, *encoded_shape)."""
 
     @abstractmethod
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Range, Scatter
+from isthmus.likelihoods.scaling import Range, Scatter, check_scatter
 from isthmus.statistics import Statistics
 
 
@@ -52,7 +52,8 @@ class Gaussian(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn scaling and range; see the base class."""
         super().build(statistics)
-        self.scatter = Scatter(self, self.scale, self.scaling, statistics)
+        check_scatter(self)
+        self.scatter = Scatter(statistics, self.scale, self.scaling)
         self.range = Range(statistics) if self.bounded else None
 
     def encode(self, x: Tensor) -> Tensor:

@@ -66,6 +66,16 @@ class Range(nn.Module):
         return torch.addcmul(self.low, self.width, (theta + self.logits).sigmoid_())
 
 
+def check_scatter(part: Part) -> None:
+    """Raise ``ValueError`` if ``scale`` or ``scaling`` of a likelihood are none that ``Scatter`` knows."""
+    part.require("scaling", lambda v: v in SCALINGS, f"one of {SCALINGS}")
+    part.require(
+        "scale",
+        lambda v: v in ("feature", "shared") if isinstance(v, str) else 0 < v < math.inf,
+        '"feature", "shared" or a positive number',
+    )
+
+
 class Scatter(nn.Module):
     """A scaling, and the log of the scale around the mean in the data's units.
 
@@ -74,29 +84,16 @@ class Scatter(nn.Module):
 
     Parameters
     ----------
-    part : Part
-        The likelihood that asks, for messages.
-    scale : "feature", "shared" or float
-    scaling : {"standard", "center", "none"}
     statistics : Statistics
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of its range.
+    scale : "feature", "shared" or float, default="feature"
+    scaling : {"standard", "center", "none"}, default="standard"
     """
 
     raw: Tensor
     constant: Tensor
 
-    def __init__(self, part: Part, scale: str | float, scaling: str, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, scale: str | float = "feature", scaling: str = "standard") -> None:
         super().__init__()
-        part.require("scaling", lambda v: v in SCALINGS, f"one of {SCALINGS}")
-        part.require(
-            "scale",
-            lambda v: v in ("feature", "shared") if isinstance(v, str) else 0 < v < math.inf,
-            '"feature", "shared" or a positive number',
-        )
         self.unit = Scaling(scaling, statistics)
         self.learned = isinstance(scale, str)
         if isinstance(scale, str):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter
+from isthmus.likelihoods.scaling import Scatter, check_scatter
 from isthmus.statistics import Statistics
 
 
@@ -51,7 +51,8 @@ class StudentT(Likelihood):
         """Learn the scaling; see the base class."""
         super().build(statistics)
         self.require("df", lambda v: 1 < v < math.inf, "> 1")
-        self.scatter = Scatter(self, self.scale, self.scaling, statistics)
+        check_scatter(self)
+        self.scatter = Scatter(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale; see the base class."""

@@ -1,0 +1,244 @@
+"""What the columns of a data frame are, told by their values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.part import did_you_mean
+from isthmus.schema import KINDS, LEFT_OUT, LEVELS, NUMBERS, Field
+
+Values = np.ndarray[Any, Any]
+
+# Below so many rows, numbers in a row may be counts or ranks as well as identifiers.
+FEW_ROWS = 20
+# With at most so many different values, each value of a number is remembered; with more, those that many rows share.
+FEW_VALUES, SHARED = 64, 0.005
+# Text with more levels than this, most of them unlike all others, tells rows apart and not kinds of rows.
+FEW_LEVELS, UNLIKE = 50, 0.5
+# Words of a value on average from which on text is written language.
+WORDS = 3
+# Skewness from which on a log scale is worth a look; counts mostly stay below the largest.
+SKEWED, LARGEST_COUNT = 1.0, 1000
+# Digits after the point that all numbers of a column may share.
+DIGITS = 4
+# Probabilities of the quantiles that say what a column of numbers looks like: finer in the tails, which are wide.
+TAIL = np.array([0.0, 0.001, 0.005, 0.01, 0.02, 0.035])
+PROBABILITIES = np.concatenate([TAIL, np.linspace(0.05, 0.95, 31), 1 - TAIL[::-1]])
+NAME_OF_IDENTIFIER = re.compile(r"(^|[_\W])(id|pid|uid|uuid|guid|key|index)$|[a-z]I[dD]$|^P?ID$", re.ASCII)
+TEXT_NOTE = "free text; isthmus.data.text makes rows of it that a model can learn"
+MICROSECONDS = 86_400e6
+MONDAY = 4  # 1970-01-05
+
+
+def infer(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
+    """Say what each column of a narwhals frame is.
+
+    Parameters
+    ----------
+    frame : narwhals.DataFrame
+    kinds : mapping of str to str
+        Kinds of columns by name, where the caller knows better.
+
+    Raises
+    ------
+    ValueError
+        If ``kinds`` names an unknown column or kind, a column cannot be of its kind, or it holds what no kind fits.
+    """
+    for name, kind in kinds.items():
+        if name not in frame.columns:
+            raise ValueError(f"schema names a column {name!r} that the data lack{did_you_mean(name, frame.columns)}")
+        if kind not in KINDS:
+            raise ValueError(f"the kind of column {name!r} must be one of {KINDS}, got {kind!r}")
+    return tuple(_field(frame.get_column(name), kinds.get(name, "")) for name in frame.columns)
+
+
+def is_number(dtype: Any) -> bool:
+    """Whether a dtype of narwhals holds numbers."""
+    return bool(dtype.is_numeric()) or dtype == nw.Decimal
+
+
+def is_date(dtype: Any) -> bool:
+    """Whether a dtype of narwhals holds dates, with or without a time."""
+    return dtype in (nw.Date, nw.Datetime)
+
+
+def is_text(dtype: Any) -> bool:
+    """Whether a dtype of narwhals holds what can be levels of a category, and is no number."""
+    return dtype in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object)
+
+
+def numbers_of(column: Any) -> Values:
+    """Return a column of numbers as float64, missing ones as NaN."""
+    return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+def days_of(column: Any, origin: float = 0.0) -> Values:
+    """Return a column of dates as days since ``origin``, missing ones as NaN."""
+    return np.asarray(column.dt.timestamp("us").cast(nw.Float64).to_numpy(), dtype=np.float64) / MICROSECONDS - origin
+
+
+def levels_of(column: Any) -> list[Any]:
+    """List the different values of a column, in the order of an enumeration, and else of their size or the alphabet.
+
+    Raises
+    ------
+    ValueError
+        If a value is neither text, a number nor a truth value.
+    """
+    values = [_plain(value, column.name) for value in column.drop_nulls().unique().to_list()]
+    values = [value for value in values if value == value]
+    if column.dtype == nw.Enum:
+        order = {level: i for i, level in enumerate(column.dtype.categories)}
+        return sorted(values, key=lambda value: order[value])
+    return sorted(values, key=lambda value: (isinstance(value, str), value))
+
+
+def _plain(value: Any, name: str) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, str | bool | int | float):
+        raise ValueError(
+            f"column {name!r} holds a value of type {type(value).__name__}, {value!r}; expected numbers, text, truth "
+            "values, or dates in a column of dates; leave it out or turn it into one of these"
+        )
+    return value
+
+
+def _field(column: Any, kind: str) -> Field:
+    """Describe a column: of the kind that is given, or of the one that its values suggest."""
+    field = Field(column.name, str(column.dtype), kind)
+    if not len(column.drop_nulls()):
+        return replace(field, kind=kind if kind in LEFT_OUT else "constant", note="no value in any row")
+    if kind in LEFT_OUT and kind != "constant":
+        return field
+    if is_date(column.dtype):
+        return _of_dates(field, column)
+    if is_number(column.dtype):
+        return _of_numbers(field, column)
+    if is_text(column.dtype):
+        return _of_levels(field, column)
+    raise ValueError(
+        f"column {field.name!r} holds {field.dtype}, expected numbers, text, dates or truth values; leave it out or "
+        "turn it into one of these"
+    )
+
+
+def _of_numbers(field: Field, column: Any) -> Field:
+    x = numbers_of(column)
+    if np.isinf(x).any():
+        raise ValueError(f"column {field.name!r} holds an infinite value; expected finite numbers, or NaN for missing")
+    x = x[~np.isnan(x)]
+    values, counts = np.unique(x, return_counts=True)
+    if not len(values):
+        return replace(field, kind="constant", note="no value in any row")
+    kind = field.kind or _kind_of_numbers(field.name, x, values)
+    if kind in LEFT_OUT:
+        return _left_out(field, kind, values)
+    if kind in LEVELS:
+        return replace(field, kind=kind, levels=_checked_levels(field, kind, values.tolist()))
+    if kind not in NUMBERS:
+        raise _misfit(field, kind)
+    few = len(values) <= FEW_VALUES
+    shared = np.ones(len(values), bool) if few else counts > max(SHARED * len(x), 2)
+    others = x if few else x[np.isin(x, values[shared], invert=True)]
+    knots = () if few or not len(others) else tuple(np.unique(np.quantile(others, PROBABILITIES)).tolist())
+    low, high = float(values[0]), float(values[-1])
+    return replace(
+        field, kind=kind, levels=tuple(values[shared].tolist()), low=low, high=high, step=_step(values), knots=knots
+    )
+
+
+def _kind_of_numbers(name: str, x: Values, values: Values) -> str:
+    if len(values) < 3:
+        return ("constant", "binary")[len(values) - 1]
+    whole = bool((values == np.round(values)).all())
+    if whole and len(values) == len(x) >= FEW_ROWS and _tells_rows_apart(name, values):
+        return "identifier"
+    skewness = _skewness(x)
+    if whole and 0 <= values[0] <= 1 and values[-1] <= LARGEST_COUNT and skewness > 0:
+        return "count"
+    if values[0] > 0 and skewness > SKEWED and abs(_skewness(np.log(x))) < skewness / 2:
+        return "positive"
+    return "real"
+
+
+def _tells_rows_apart(name: str, values: Values) -> bool:
+    """Whether whole numbers, no two of them equal, count the rows or are named like a key."""
+    return bool(values[-1] - values[0] == len(values) - 1) or bool(NAME_OF_IDENTIFIER.search(str(name)))
+
+
+def _skewness(x: Values) -> float:
+    deviations = x - x.mean()
+    spread = np.sqrt(np.mean(deviations**2))
+    return float(np.mean((deviations / spread) ** 3)) if spread > 0 else 0.0
+
+
+def _step(values: Values) -> float:
+    """Return what all numbers are multiples of: a power of ten from 1 down, or 0."""
+    if np.abs(values).max() > 2**53:
+        return 0.0
+    scales = (10**digits for digits in range(DIGITS + 1))
+    return next((1 / scale for scale in scales if np.array_equal(np.round(values * scale) / scale, values)), 0.0)
+
+
+def _of_dates(field: Field, column: Any) -> Field:
+    days = days_of(column)
+    values = np.unique(days[~np.isnan(days)])
+    if field.kind not in ("", "date", "constant"):
+        raise _misfit(field, field.kind)
+    if len(values) < 2 or field.kind == "constant":
+        return replace(field, kind="constant", note="" if field.kind else "one date in all rows")
+    origin = float(np.floor((values[0] - MONDAY) / 7) * 7 + MONDAY)
+    low, high = float(values[0] - origin), float(values[-1] - origin)
+    step = float(bool((values == np.round(values)).all()))
+    return replace(field, kind="date", low=low, high=high, step=step, origin=origin)
+
+
+def _of_levels(field: Field, column: Any) -> Field:
+    levels = levels_of(column)
+    kind = field.kind or _kind_of_levels(column, levels)
+    if kind in LEFT_OUT:
+        return _left_out(field, kind, levels)
+    if kind not in LEVELS:
+        raise _misfit(field, kind)
+    return replace(field, kind=kind, levels=_checked_levels(field, kind, levels))
+
+
+def _kind_of_levels(column: Any, levels: list[Any]) -> str:
+    if len(levels) < 2:
+        return "constant"
+    if column.dtype == nw.Boolean or all(isinstance(level, bool) for level in levels):
+        return "binary"
+    if column.dtype == nw.Enum:
+        return "ordered"
+    n_present = len(column.drop_nulls())
+    if column.dtype == nw.Categorical or len(levels) <= min(FEW_LEVELS, n_present - 1):
+        return "category"
+    if len(levels) <= max(UNLIKE * n_present, 1) or n_present < FEW_ROWS:
+        return "category"
+    some = [str(level).split() for level in levels[:1000]]
+    return "text" if np.mean([len(words) for words in some]) >= WORDS else "identifier"
+
+
+def _left_out(field: Field, kind: str, levels: Any) -> Field:
+    """Describe a column that no code is learned of, with a note where nobody asked for that."""
+    only = tuple(np.asarray(levels, dtype=object).tolist()) if kind == "constant" and len(levels) == 1 else ()
+    notes = {
+        "constant": f"{only[0] if only else 'one value'!r} in all rows",
+        "identifier": "an identifier: no two rows or hardly any share a value",
+        "text": TEXT_NOTE,
+    }
+    return replace(field, kind=kind, levels=only, note="" if field.kind else notes[kind])
+
+
+def _checked_levels(field: Field, kind: str, levels: list[Any]) -> tuple[Any, ...]:
+    if kind == "binary" and len(levels) != 2:
+        raise ValueError(f"column {field.name!r} is to be binary, but has {len(levels)} different values, expected 2")
+    return tuple(levels)
+
+
+def _misfit(field: Field, kind: str) -> ValueError:
+    return ValueError(f"column {field.name!r} holds {field.dtype} and cannot be of kind {kind!r}")

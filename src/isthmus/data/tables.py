@@ -1,0 +1,178 @@
+"""Data frames of any columns: rows of numbers in, the same data frame out."""
+
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.arrays import Array, as_tensor
+from isthmus.data.kinds import MICROSECONDS, days_of, infer, is_text, numbers_of
+from isthmus.data.library import blank, column_like, frame_of, template_of
+from isthmus.schema import Field, Schema
+
+Values = np.ndarray[Any, Any]
+
+NARROW = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
+
+
+def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
+    """Read a data frame, and say what its columns are; ``kinds`` are those that the caller knows.
+
+    Raises
+    ------
+    ValueError
+        If a name comes twice, a column holds what cannot be learned, or no column is left to learn from.
+    """
+    frame = open_frame(X)
+    fields = infer(frame, kinds)
+    used = [field for field in fields if field.used]
+    if fields and not used:
+        notes = "; ".join(f"column {field.name!r}: {field.note or field.kind}" for field in fields[:5])
+        raise ValueError(f"there is no column to learn from ({notes})")
+    # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
+    narrow = {frame.schema[field.name] for field in used} <= NARROW
+    schema = Schema(
+        (len(used),),
+        dtype="float32" if narrow else "float64",
+        fields=fields,
+        container=frame.implementation.value,
+        template=template_of(frame) if fields else "",
+    )
+    return read_table(X, schema)
+
+
+def read_table(X: Any, schema: Schema) -> Array:
+    """Read a data frame whose columns are those of a schema.
+
+    Levels that the schema does not have are missing, with one warning.
+
+    Raises
+    ------
+    ValueError
+        If a column is lacking, or holds no numbers where there were some.
+    """
+    frame = open_frame(X)
+    lacking = [name for name in schema.names if name not in frame.columns]
+    if lacking:
+        raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}")
+    values = np.empty((len(frame), *schema.shape), dtype=schema.dtype)
+    unseen: list[str] = []
+    for i, field in enumerate(schema.used):
+        values[:, i] = _encode(frame.get_column(field.name), field, unseen)
+    if unseen:
+        warnings.warn(f"treated as missing, for fit has not seen them: {'; '.join(unseen)}", stacklevel=2)
+    return Array(as_tensor(values), schema, container=partial(restored, frame=frame, schema=schema))
+
+
+def open_frame(X: Any) -> Any:
+    """Return a data frame of any library as one of narwhals.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name.
+    """
+    names = [str(name) for name in X.columns] if nw.dependencies.is_pandas_like_dataframe(X) else []
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{names.count(twice)} columns are named {twice!r}; give each a name of its own")
+    return nw.from_native(X, eager_only=True)
+
+
+def restored(values: Values, frame: Any, schema: Schema) -> Any:
+    """Put new values (n, n_used) in the place of a frame's; columns that are left out stay as they are."""
+    columns = [
+        column_like(frame.get_column(field.name), _decode(values[:, i], field)) for i, field in enumerate(schema.used)
+    ]
+    return frame.with_columns(*columns).to_native()
+
+
+def filled(values: Values, X: Any, schema: Schema) -> Any:
+    """Put new values (n, n_used) where those of a data frame are missing."""
+    frame = open_frame(X)
+    columns = []
+    for i, field in enumerate(schema.used):
+        column = frame.get_column(field.name)
+        known = ~missing_in(column)
+        if not known.all():
+            new = column_like(column, _decode(values[:, i], field))
+            columns.append(column.zip_with(known, new))
+    return frame.with_columns(*columns).to_native()
+
+
+def missing_in(column: Any) -> Any:
+    """Tell, as a column of truth values, which cells of a column are missing: null, or NaN."""
+    missing = column.is_null()
+    return missing | column.is_nan() if column.dtype.is_float() else missing
+
+
+def new_table(values: Values, schema: Schema) -> Any:
+    """Make a data frame like that of fit out of rows (n, n_used). Identifiers are counted on; free text is missing."""
+    empty = blank(schema)
+    positions = {field.name: i for i, field in enumerate(schema.used)}
+    columns = {}
+    for field in schema.fields:
+        column = empty.get_column(field.name)
+        new = _decode(values[:, positions[field.name]], field) if field.used else _invent(field, len(values), column)
+        columns[field.name] = column_like(column, new)
+    return frame_of(columns, schema)
+
+
+def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
+    """Turn a column into numbers, missing ones NaN, and note the levels that nobody has seen."""
+    if field.has_levels:
+        return _positions(column, field, unseen)
+    if field.kind == "date":
+        if column.dtype not in (nw.Date, nw.Datetime):
+            raise ValueError(f"column {field.name!r} holds {column.dtype}, but held dates in fit")
+        return days_of(column, field.origin)
+    if is_text(column.dtype) and column.dtype != nw.Boolean:
+        raise ValueError(f"column {field.name!r} holds {column.dtype}, but held numbers in fit")
+    return numbers_of(column)
+
+
+def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
+    """Turn levels into their positions among those of the field."""
+    values = column.to_list()
+    positions = {level: float(i) for i, level in enumerate(field.levels)}
+    numbers = np.array([positions.get(value, np.nan) for value in values])
+    for row in np.flatnonzero(np.isnan(numbers)):
+        value = values[row]
+        if value is not None and value == value:
+            n_rows = sum(other == value for other in values)
+            unseen.append(f"{value!r} in column {field.name!r} ({n_rows} rows)")
+            break
+    return numbers
+
+
+def _decode(numbers: Values, field: Field) -> Values:
+    """Turn numbers back into values of the column's kind, within its range."""
+    if field.has_levels:
+        levels = np.empty(len(field.levels), dtype=object)
+        levels[:] = field.levels
+        return levels[np.clip(np.round(numbers), 0, len(levels) - 1).astype(np.intp)]
+    numbers = numbers.astype(np.float64)
+    if field.low is not None:
+        numbers = np.clip(numbers, field.low, field.high)
+    if field.step:
+        # By way of whole numbers: 3 * 0.1 is not 0.3, but 3 / 10 is.
+        scale = round(1 / field.step)
+        numbers = np.round(numbers * scale) / scale
+    if field.kind == "date":
+        days = np.round((numbers + field.origin) * MICROSECONDS)
+        return days.astype("datetime64[us]")
+    return numbers
+
+
+def _invent(field: Field, n: int, column: Any) -> Values:
+    """Make values of a column that no code is learned of: its constant, a count, or nothing."""
+    if field.kind == "constant" and field.levels:
+        return np.full(n, field.levels[0], dtype=object)
+    if field.kind == "identifier" and column.dtype.is_numeric():
+        return np.arange(1, n + 1)
+    if field.kind == "identifier" and column.dtype == nw.String:
+        return np.array([f"{field.name}-{i}" for i in range(1, n + 1)], dtype=object)
+    return np.full(n, None, dtype=object)

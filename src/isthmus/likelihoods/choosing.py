@@ -1,0 +1,93 @@
+"""What ``likelihood="auto"`` means for the data."""
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import Any
+
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.bernoulli import Bernoulli
+from isthmus.likelihoods.categorical import Categorical
+from isthmus.likelihoods.date import DAY, WEEK, YEAR, Date
+from isthmus.likelihoods.embedded import Embedded
+from isthmus.likelihoods.gaussian import Gaussian
+from isthmus.likelihoods.histogram import Cells, Histogram
+from isthmus.likelihoods.log_normal import LogNormal
+from isthmus.likelihoods.mixed import Mixed
+from isthmus.likelihoods.student_t import StudentT
+from isthmus.schema import Field, Schema
+from isthmus.statistics import Statistics
+
+# From so many levels on, a level is a point of a learned space and not a column of its own.
+MANY_LEVELS = 65
+# Rows below which numbers are better told by a centre and a scale than by the frequencies of their values.
+FEW_ROWS = 2000
+# Deviations from the mean that no value of a normal column reaches, however many rows there are.
+HEAVY = 6.0
+
+
+def choose(statistics: Statistics, schema: Schema) -> Likelihood:
+    """Choose what ``likelihood="auto"`` means for the data.
+
+    For arrays, Bernoulli for exactly {0, 1}. Gaussian with one shared scale where the values share a range, as pixels
+    do: an error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns
+    that have units of their own. For data frames, a likelihood for each column by what it holds.
+    """
+    if all(field.kind == "binary" for field in schema.used) and statistics.binary:
+        return Bernoulli()
+    if not schema.levelled and statistics.shares_a_range:
+        return Gaussian(scale="shared", scaling="center", bounded=True)
+    return compose(schema.used, statistics) if schema.template else Gaussian()
+
+
+def compose(fields: list[Field], statistics: Statistics) -> Likelihood:
+    """Compose a likelihood of one a column; columns of one kind share a part."""
+    heavy = (statistics.reach > HEAVY).tolist()
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for i, field in enumerate(fields):
+        kind = _kind_of_levels(field) if field.has_levels else _kind_of_numbers(field, statistics.n_rows, heavy[i])
+        # Categories of very many levels, and dates, have a part each.
+        groups[f"{kind} {i}" if kind in ("embedded", "date") else kind].append(i)
+    parts = tuple(_part(name, [fields[i] for i in columns]) for name, columns in groups.items())
+    return parts[0] if len(parts) == 1 else Mixed(parts, tuple(map(tuple, groups.values())))
+
+
+def _kind_of_levels(field: Field) -> str:
+    if field.kind == "binary":
+        return "bernoulli"
+    return "categorical" if len(field.levels) < MANY_LEVELS else "embedded"
+
+
+def _kind_of_numbers(field: Field, n_rows: int, heavy: bool) -> str:
+    if field.kind == "date":
+        return "date"
+    if field.kind == "count" or ((field.levels or heavy) and n_rows >= FEW_ROWS):
+        return "histogram"
+    if field.kind == "positive":
+        return "log_normal"
+    return "student_t" if heavy else "gaussian"
+
+
+def _part(name: str, fields: list[Field]) -> Likelihood:
+    makers: dict[str, Any] = {
+        "bernoulli": Bernoulli,
+        "categorical": lambda: Categorical(tuple(len(field.levels) for field in fields)),
+        "embedded": lambda: Embedded(len(fields[0].levels)),
+        "date": lambda: Date(_periods(fields[0])),
+        "histogram": lambda: Histogram(tuple(map(cells_of, fields))),
+        "gaussian": Gaussian,
+        "log_normal": LogNormal,
+        "student_t": StudentT,
+    }
+    return makers[name.partition(" ")[0]]()
+
+
+def _periods(field: Field) -> tuple[float, ...]:
+    """Which periods a date repeats itself in: those that its range covers and its step divides."""
+    days = (field.high or 0.0) - (field.low or 0.0)
+    return tuple(period for period in (YEAR, WEEK, DAY) if field.step < period <= 2 * days)
+
+
+def cells_of(field: Field) -> Cells:
+    """Cut the range of a number into its shared values, each a cell of its own, and intervals between quantiles."""
+    intervals = list(pairwise(field.knots)) if len(field.knots) > 1 else [(knot, knot) for knot in field.knots]
+    return (*((value, value) for value in field.levels), *intervals)

@@ -1,0 +1,79 @@
+"""Categories of very many levels."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.likelihoods.base import Likelihood
+from isthmus.part import is_count
+from isthmus.statistics import Statistics
+
+
+class Embedded(Likelihood):
+    """One column of a category with so many levels that each is a point of a learned space, not a column of its own.
+
+    A level enters as its point, and its logit is the product of that point with what the decoder says [1]: memory is
+    levels x ``width``, not levels x hidden units.
+
+    Parameters
+    ----------
+    n_levels : int, default=2
+    width : int, default=16
+        Dimensions of the space.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range, or there is more than one column.
+
+    References
+    ----------
+    [1] Press and Wolf, Using the output embedding to improve language models, EACL 2017, arXiv:1608.05859.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import Embedded
+    >>> Embedded(10_000)
+    Embedded(n_levels=10000)
+    """
+
+    def __init__(self, n_levels: int = 2, width: int = 16) -> None:
+        super().__init__()
+        self.n_levels = n_levels
+        self.width = width
+
+    def build(self, statistics: Statistics) -> None:
+        """Make the points; see the base class."""
+        super().build(statistics)
+        self.require(
+            "n_levels", lambda v: is_count(v) and len(statistics.mean) == 1, "a positive integer, of one column"
+        )
+        self.require("width", is_count, "a positive integer")
+        # The last point stands for what is missing.
+        self.points = nn.Embedding(self.n_levels + 1, self.width, padding_idx=self.n_levels)
+        self.bias = nn.Parameter(torch.zeros(self.n_levels))
+        self.encoded_shape, self.parameter_shape = (self.width,), (1, self.width)
+        self.typical.fill_(self.n_levels)
+        self.numeric.fill_(False)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the points of the levels; see the base class."""
+        return self.points(x.long().squeeze(1))
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log probability of the levels, (n, 1)."""
+        index = x.long().clamp(max=self.n_levels - 1)
+        return torch.log_softmax(self._logits(theta), -1).gather(1, index)
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the most likely level."""
+        return self._logits(theta).argmax(-1, keepdim=True).to(theta)
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw levels."""
+        return torch.multinomial(self._logits(theta).softmax(-1), 1).to(theta)
+
+    def _logits(self, theta: Tensor) -> Tensor:
+        points = self.points.weight[:-1]
+        return theta.squeeze(1) @ points.T / math.sqrt(self.width) + self.bias

@@ -1,0 +1,80 @@
+"""Positive values over several orders of magnitude."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.scaling import Scatter
+from isthmus.statistics import Statistics
+
+# The share of the smallest value seen in fit below which values are taken for it: their logarithm runs to -infinity.
+SMALLEST = 1e-3
+
+
+class LogNormal(Likelihood):
+    """Positive values whose logarithms scatter normally around the reconstruction: prices, durations, sizes.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a value is not positive.
+
+    References
+    ----------
+    Crow and Shimizu, Lognormal distributions, 1988.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import LogNormal
+    >>> LogNormal()
+    LogNormal()
+    """
+
+    floor: Tensor
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn the scaling of the logarithms; see the base class."""
+        super().build(statistics)
+        if bool((statistics.low <= 0).any()):
+            raise ValueError(f"likelihood LogNormal needs values > 0, the data reach down to {statistics.low.min():g}")
+        self.register_buffer("floor", (SMALLEST * statistics.low).float())
+        self.scatter = Scatter(_of_logarithms(statistics))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Scale the logarithms; see the base class."""
+        return self.scatter.unit.encode(self._log(x))
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log density in the data's units: that of the logarithm, less the logarithm."""
+        log_x = self._log(x)
+        return F.normal_log_prob(log_x, self._centre(theta), self.scatter.log_scale) - log_x
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the median, which the heavy tail does not move."""
+        return torch.exp(self._centre(theta))
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw around the median."""
+        centre = self._centre(theta)
+        return torch.exp(centre + torch.exp(self.scatter.log_scale) * torch.randn_like(centre))
+
+    def _log(self, x: Tensor) -> Tensor:
+        return torch.maximum(x, self.floor).log()
+
+    def _centre(self, theta: Tensor) -> Tensor:
+        return self.scatter.unit.decode(theta.squeeze(1))
+
+
+def _of_logarithms(statistics: Statistics) -> Statistics:
+    """Mean and deviation of the logarithms, by those of the values, as if these were log-normal."""
+    variance = torch.log1p((statistics.deviation / statistics.mean).square())
+    return replace(
+        statistics,
+        mean=statistics.mean.log() - variance / 2,
+        squares=variance * statistics.count,
+        low=statistics.low.log(),
+        high=statistics.high.log(),
+    )
