@@ -22,7 +22,7 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 LAYERS = [
     {"functional", "part", "schema", "statistics", "randomness", "storage"},
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions"},
-    {"model", "data", "configuration"},
+    {"model", "data", "metrics", "configuration"},
     {"training", "inference"},
     {"autoencoder"},
     {"zoo", "plots", "baselines"},

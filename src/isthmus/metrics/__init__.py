@@ -1,0 +1,19 @@
+"""How good synthetic tables are: each figure lies in plain sight, beside that of a holdout."""
+
+from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
+from isthmus.metrics.learning import Utility, detection_score, utility
+from isthmus.metrics.privacy import ClosestRecord, Figure, closest_record
+from isthmus.metrics.synthetic import Quality, synthetic_quality
+
+__all__ = [
+    "ClosestRecord",
+    "Figure",
+    "Quality",
+    "Utility",
+    "closest_record",
+    "column_fidelity",
+    "detection_score",
+    "pair_fidelity",
+    "synthetic_quality",
+    "utility",
+]

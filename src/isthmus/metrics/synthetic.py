@@ -1,0 +1,147 @@
+"""All figures of synthetic rows at once, each beside what real rows that were held out reach."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from isthmus.metrics.encoding import as_frame, sample
+from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
+from isthmus.metrics.learning import Utility, detection_score, utility
+from isthmus.metrics.privacy import ClosestRecord, Figure, closest_record
+from isthmus.randomness import seed_of
+
+# Of the columns and pairs, those that a printed report names.
+N_LOWEST = 3
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures of synthetic rows; printed, a table of the main ones.
+
+    Attributes
+    ----------
+    columns : dict of str to Figure
+        ``column_fidelity`` to the training rows; the baseline is that of the holdout.
+    pairs : dict of str to dict of str to Figure
+        ``pair_fidelity`` likewise: ``pairs["a"]["b"]``, where column a comes before b.
+    detection : Figure
+        ``detection_score`` beside training rows, likewise.
+    closest : ClosestRecord
+    utility : Utility or None
+        Tested on the holdout. None without a target.
+    """
+
+    columns: dict[str, Figure]
+    pairs: dict[str, dict[str, Figure]]
+    detection: Figure
+    closest: ClosestRecord
+    utility: Utility | None
+
+    def to_json(self) -> str:
+        """Return all figures as a JSON document."""
+        return json.dumps(asdict(self), indent=2)
+
+    def __str__(self) -> str:
+        rows = [(label, f"{figure.synthetic:.3f}", f"{figure.baseline:.3f}") for label, figure in self._lines()]
+        rows = [("", "synthetic", "baseline"), *rows]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)
+
+    def _lines(self) -> list[tuple[str, Figure]]:
+        pairs = {f"{a}, {b}": figure for a, others in self.pairs.items() for b, figure in others.items()}
+        lines = [*_summary("columns alike", self.columns), *_summary("pairs alike", pairs)]
+        lines.append(("told from training rows, AUROC (0.5 is best)", self.detection))
+        if self.utility:
+            label = f"training on them, {self.utility.metric} (baseline: on training rows)"
+            lines.append((label, Figure(self.utility.synthetic, self.utility.real)))
+        return [
+            *lines,
+            ("distance to the closest training row, median", self.closest.median),
+            ("  5th percentile", self.closest.percentile_5),
+            ("copies of training rows, share", self.closest.copies),
+            (
+                "closer to training rows than to the holdout, share (0.5 is best)",
+                Figure(self.closest.closer_to_train, 0.5),
+            ),
+        ]
+
+
+def synthetic_quality(
+    train: Any, synthetic: Any, holdout: Any, target: Any = None, random_state: Any = None
+) -> Quality:
+    """Judge synthetic rows by all measures of this package, each beside the same of the holdout.
+
+    Real rows that the synthesiser never saw are the best that it could make, and no finite table of them is perfect.
+    Fidelity and detection depend on the number of rows: they are those of as many synthetic rows as the holdout has.
+
+    Parameters
+    ----------
+    train : data frame
+        The rows that the synthesiser learned from. Of any library that narwhals knows.
+    synthetic : data frame
+        With the same columns.
+    holdout : data frame
+        Real rows that it did not see, with the same columns.
+    target : str or None
+        Column to predict, for the utility.
+    random_state : int, RandomState or None
+        Decides everything random.
+
+    Returns
+    -------
+    Quality
+
+    Raises
+    ------
+    ValueError
+        If tables cannot be read together or have fewer than 20 rows, or the target is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> from isthmus.metrics import synthetic_quality
+    >>> x = np.random.default_rng(0).normal(size=(3, 200))
+    >>> train, synthetic, holdout = (pa.table({"x": row, "positive": row > 0}) for row in x)
+    >>> quality = synthetic_quality(train, synthetic, holdout, target="positive", random_state=0)
+    >>> quality.closest.copies
+    Figure(synthetic=0.0, baseline=0.0)
+    >>> print(str(quality).splitlines()[0].split())
+    ['synthetic', 'baseline']
+    """
+    seed = seed_of(random_state)
+    made, unseen = _of_equal_size(synthetic, holdout, seed)
+    candidates = [made, unseen]
+    columns = [column_fidelity(train, rows) for rows in candidates]
+    pairs = [pair_fidelity(train, rows) for rows in candidates]
+    return Quality(
+        columns={str(name): Figure(*(scores[name] for scores in columns)) for name in columns[0]},
+        pairs=_nested({pair: Figure(*(scores[pair] for scores in pairs)) for pair in pairs[0]}),
+        detection=Figure(*(detection_score(train, rows, seed) for rows in candidates)),
+        closest=closest_record(train, synthetic, holdout, random_state=seed),
+        utility=None if target is None else utility(train, synthetic, holdout, target, seed),
+    )
+
+
+def _of_equal_size(synthetic: Any, holdout: Any, seed: int) -> list[Any]:
+    frames = [as_frame("synthetic", synthetic), as_frame("holdout", holdout)]
+    generator = np.random.default_rng(seed)
+    return [sample(frame, min(map(len, frames)), generator).to_native() for frame in frames]
+
+
+def _nested(pairs: dict[tuple[Any, Any], Figure]) -> dict[str, dict[str, Figure]]:
+    nested: dict[str, dict[str, Figure]] = {}
+    for (a, b), figure in pairs.items():
+        nested.setdefault(str(a), {})[str(b)] = figure
+    return nested
+
+
+def _summary(label: str, figures: dict[str, Figure]) -> list[tuple[str, Figure]]:
+    """The mean of figures, and the lowest of the synthetic rows by name."""
+    if not figures:
+        return []
+    mean = np.mean([(figure.synthetic, figure.baseline) for figure in figures.values()], axis=0).tolist()
+    lowest = sorted(figures.items(), key=lambda item: item[1].synthetic)[:N_LOWEST]
+    return [(f"{label}, mean (1 is best)", Figure(*mean)), *((f"  {name}", figure) for name, figure in lowest)]
