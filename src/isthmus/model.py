@@ -69,8 +69,10 @@ class Model(nn.Module):
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)
+        self.spares_levels = False
         if isinstance(corruption, Corruption):
             corruption.build(statistics)
+            self.spares_levels = corruption.numeric and not bool(likelihood.numeric.all())
         code_in, code_out = bottleneck.build(n_components)
         for regularizer in regularizers:
             regularizer.build(bottleneck)
@@ -131,8 +133,7 @@ class Model(nn.Module):
         if self.corruption is None:
             return x
         spoiled = self.corruption(x)
-        numbers_only = isinstance(self.corruption, Corruption) and self.corruption.numeric and self.schema.levelled
-        return torch.where(self.likelihood.numeric, spoiled, x) if numbers_only else spoiled
+        return torch.where(self.likelihood.numeric, spoiled, x) if self.spares_levels else spoiled
 
     def read(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do."""
