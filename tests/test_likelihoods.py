@@ -11,12 +11,16 @@ from sklearn.datasets import load_digits, load_wine
 
 from isthmus import Autoencoder, likelihoods
 from isthmus.backbones import MLP
-from isthmus.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, StudentT
+from isthmus.likelihoods import Bernoulli, ContinuousBernoulli, Date, Gaussian, LogNormal, StudentT
 from isthmus.likelihoods.scaling import FLOOR, GAIN
+from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
 REAL = torch.randn(500, 3, generator=torch.Generator().manual_seed(0)).double() * torch.tensor([0.5, 3.0, 20.0])
 REAL += torch.tensor([0.0, -10.0, 100.0])
+POSITIVE = torch.exp(
+    (REAL - REAL.mean(0)) / REAL.std(0) * torch.tensor([0.3, 1.0, 2.0]) + torch.tensor([0.0, 3.0, -5.0])
+)
 UNIT = torch.sigmoid(REAL[:, :1].double() * torch.tensor([1.0, 2.0, 4.0]))
 THETA = torch.tensor([[[-0.3, -1.2, -2.0]]], dtype=torch.float64)  # one row, one parameter, three features
 SHARE = 0.4  # of the scaling's spread that learned scales are set to
@@ -25,8 +29,10 @@ N_DRAWS = 20_000
 SCALES, SCALINGS = ("feature", "shared", 1.7), ("standard", "center", "none")
 NORMAL = [Gaussian(*pair) for pair in product(SCALES, SCALINGS)] + [Gaussian(2.0, bounded=True)]
 HEAVY = [StudentT(3.0, *pair) for pair in product(SCALES, SCALINGS)]
-CONTINUOUS = [*NORMAL, *HEAVY, ContinuousBernoulli()]
+CONTINUOUS = [*NORMAL, *HEAVY, ContinuousBernoulli(), LogNormal(), Date()]
 ALL = [*CONTINUOUS, Bernoulli()]
+# Of these, theta does not hold the same parameters for each value: see test_likelihoods_of_tables.py.
+OF_LEVELS = {"Categorical", "Embedded", "Histogram", "Mixed"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +41,8 @@ def _seed():
 
 
 def data_for(likelihood):
+    if isinstance(likelihood, LogNormal):
+        return POSITIVE
     return UNIT if isinstance(likelihood, Bernoulli | ContinuousBernoulli) else REAL
 
 
@@ -49,6 +57,10 @@ def built(likelihood, x=None):
 
 def expected_scale(likelihood):
     """What ``scale`` and ``scaling`` mean, from the data alone: one number a feature, in the data's units."""
+    if isinstance(likelihood, Date):
+        return REAL.numpy().std(0) * np.hypot(SHARE, FLOOR)
+    if isinstance(likelihood, LogNormal):
+        return deviation_of_logarithms() * np.hypot(SHARE, FLOOR)
     if not isinstance(likelihood.scale, str):
         return np.full(3, likelihood.scale)
     deviation = REAL.numpy().std(0)
@@ -57,13 +69,21 @@ def expected_scale(likelihood):
     return unit * np.hypot(SHARE, FLOOR)
 
 
+def deviation_of_logarithms():
+    """Of log-normal values, by their mean and deviation."""
+    x = POSITIVE.numpy()
+    return np.sqrt(np.log1p((x.std(0) / x.mean(0)) ** 2))
+
+
 def references(likelihood):
     """SciPy's distribution of each feature at THETA."""
     if isinstance(likelihood, ContinuousBernoulli):
         return [stats.truncexpon(b=-logit, scale=-1 / logit) for logit in THETA.flatten().tolist()]
     mean = likelihood.mean(THETA)[0].numpy(force=True)
-    family = stats.norm if isinstance(likelihood, Gaussian) else stats.t(likelihood.df).dist
-    shape = () if isinstance(likelihood, Gaussian) else (likelihood.df,)
+    if isinstance(likelihood, LogNormal):
+        return [stats.lognorm(s, scale=median) for median, s in zip(mean, expected_scale(likelihood), strict=True)]
+    family = stats.norm if isinstance(likelihood, Gaussian | Date) else stats.t(likelihood.df).dist
+    shape = () if isinstance(likelihood, Gaussian | Date) else (likelihood.df,)
     return [family(*shape, m, s) for m, s in zip(mean, expected_scale(likelihood), strict=True)]
 
 
@@ -76,7 +96,7 @@ def draws(likelihood):
 
 
 def test_every_likelihood_is_tested():
-    assert {type(likelihood).__name__ for likelihood in ALL} == set(likelihoods.__all__)
+    assert {type(likelihood).__name__ for likelihood in ALL} | OF_LEVELS == set(likelihoods.__all__)
 
 
 # Densities
@@ -94,15 +114,20 @@ def test_log_prob_is_that_of_scipy_in_the_datas_units(likelihood):
 @pytest.mark.parametrize("feature", range(3))
 def test_densities_integrate_to_one_over_the_datas_units(likelihood, feature):
     likelihood = built(likelihood)
-    in_unit_interval = isinstance(likelihood, ContinuousBernoulli)
     centre = likelihood.mean(THETA)[0].detach().clone()
+    # From the variable of integration to the value, and the slope of that.
+    change, limits = (lambda t: (centre[feature] + t, 1.0)), (-np.inf, np.inf)
+    if isinstance(likelihood, ContinuousBernoulli):
+        change, limits = (lambda t: (t, 1.0)), (0, 1)
+    if isinstance(likelihood, LogNormal):
+        change = lambda t: (math.exp(t), math.exp(t))  # noqa: E731
+        limits = (math.log(likelihood.floor[feature]), 50.0)
 
     def density(t):
         x = centre.clone()
-        x[feature] = t if in_unit_interval else centre[feature] + t
-        return math.exp(log_prob(likelihood, x[None])[0, feature])
+        x[feature], slope = change(t)
+        return math.exp(log_prob(likelihood, x[None])[0, feature]) * slope
 
-    limits = (0, 1) if in_unit_interval else (-np.inf, np.inf)
     assert integrate.quad(density, *limits)[0] == pytest.approx(1.0, abs=1e-6)
 
 
@@ -131,6 +156,10 @@ def test_in_units_a_thousand_times_smaller_densities_are_a_thousand_times_lower(
 def test_mean_is_the_average_of_many_samples(likelihood):
     likelihood = built(likelihood)
     x = draws(likelihood)
+    if isinstance(likelihood, LogNormal):  # whose mean is that of the logarithms
+        below = (x < likelihood.mean(THETA)[0].numpy(force=True)).mean(0)
+        np.testing.assert_allclose(below, 0.5, atol=5 * 0.5 / math.sqrt(N_DRAWS))
+        return
     error = 5 * x.std(0) / math.sqrt(N_DRAWS)
     np.testing.assert_array_less(np.abs(x.mean(0) - likelihood.mean(THETA)[0].numpy(force=True)), error)
 
@@ -185,10 +214,10 @@ def test_the_best_fit_of_students_t_is_that_of_scipy():
 # Scaling and range
 
 
-@pytest.mark.parametrize("likelihood", [*NORMAL[:-1], *HEAVY], ids=repr)
+@pytest.mark.parametrize("likelihood", [*NORMAL[:-1], *HEAVY, LogNormal(), Date(periods=())], ids=repr)
 def test_the_mean_at_the_encoded_value_is_the_value(likelihood):
-    likelihood = built(likelihood)
-    torch.testing.assert_close(likelihood.mean(likelihood.encode(REAL)[:, None]), REAL)
+    likelihood, x = built(likelihood), data_for(likelihood)
+    torch.testing.assert_close(likelihood.mean(likelihood.encode(x)[:, None]), x)
 
 
 @pytest.mark.parametrize("family", [Gaussian, StudentT])
@@ -227,6 +256,75 @@ def test_values_outside_the_unit_interval_are_refused(family, value):
     x[7, 2] = value
     with pytest.raises(ValueError, match=rf"{family.__name__} needs values in \[0(\.0)?, 1(\.0)?\].* {value}"):
         built(family(), x)
+
+
+# Positive values
+
+
+def test_mean_and_deviation_of_log_normal_values_give_those_of_their_logarithms():
+    mu, sigma = np.array([0.0, 3.0, -5.0]), np.array([0.1, 1.0, 2.0])
+    exact = [stats.lognorm(s, scale=np.exp(m)) for m, s in zip(mu, sigma, strict=True)]
+    moments = {
+        "mean": [d.mean() for d in exact],
+        "squares": [d.var() for d in exact],
+        "low": [0.1] * 3,
+        "high": [9] * 3,
+    }
+    tensors = {name: torch.tensor(value, dtype=torch.float64) for name, value in moments.items()}
+    likelihood = LogNormal()
+    likelihood.build(Statistics(1, torch.ones(3), binary=False, **tensors))
+    np.testing.assert_allclose(likelihood.scatter.unit.center, mu, atol=1e-6)
+    np.testing.assert_allclose(likelihood.scatter.unit.spread, sigma, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_new_values_that_are_not_positive_score_low_but_finite(dtype):
+    likelihood = built(LogNormal()).to(dtype)
+    theta = torch.zeros(6, 1, 3, dtype=dtype)
+    x = torch.tensor([-1e12, -1.0, 0.0, 1e-45, 1e-30, 1e30], dtype=dtype)[:, None].expand(-1, 3)
+    low, usual = likelihood.log_prob(theta, x), likelihood.log_prob(theta[:1], POSITIVE[:1].to(dtype))
+    assert torch.isfinite(low).all()
+    assert torch.isfinite(likelihood.encode(x)).all()
+    assert (low < usual).all()
+
+
+@pytest.mark.parametrize("low", [0.0, -2.5])
+def test_values_to_learn_from_that_are_not_positive_are_refused(low):
+    x = POSITIVE.clone()
+    x[3, 1] = low
+    with pytest.raises(ValueError, match=rf"LogNormal needs values > 0, the data reach down to {low:g}"):
+        built(LogNormal(), x)
+
+
+def test_values_whose_logarithms_are_all_alike_are_refused():
+    statistics = Statistics.of(1e9 + torch.rand(50, 1, dtype=torch.float64))
+    with pytest.raises(ValueError, match="LogNormal needs values whose logarithms differ"):
+        LogNormal().build(statistics.shifted(statistics.origin))
+
+
+# Dates
+
+
+def test_a_whole_number_of_periods_later_the_place_within_is_the_same():
+    likelihood = Date(periods=(7.0, 1.0))
+    days = torch.tensor([[0.0], [0.25], [3.5], [6.75]])
+    likelihood.build(Statistics.of(torch.cat([days, days + 14_000])))
+    now, later = likelihood.encode(days), likelihood.encode(days + 2_000 * 7)
+    assert torch.equal(now[:, 1:], later[:, 1:])
+    assert not torch.equal(now[:, 0], later[:, 0])
+    angle = 2 * math.pi * days / torch.tensor([7.0, 1.0])
+    torch.testing.assert_close(now[:, 1:], torch.cat([angle.sin(), angle.cos()], 1))
+
+
+def test_a_year_of_dates_is_one_turn_also_before_the_first():
+    likelihood = Date()
+    likelihood.build(Statistics.of(torch.rand(50, 2) * 1000))
+    assert likelihood.encoded_shape == (10,)
+    x = torch.tensor([[100.0, 200.0]])
+    before, after = likelihood.encode(x - 3 * 365.2425), likelihood.encode(x + 20 * 365.2425)
+    assert before.shape == (1, 10)
+    yearly = [2, 4, 6, 8]  # sines of two columns by two periods, then cosines
+    torch.testing.assert_close(before[:, yearly], after[:, yearly], rtol=0, atol=1e-4)
 
 
 # Learned scales have a floor
@@ -294,5 +392,6 @@ def test_binarize_draws_afresh_each_time_and_keeps_missing_values():
     ids=["binary", "binary with missing", "other integers", "one range", "pixels", "units of their own", "one column"],
 )
 def test_auto_chooses_by_the_values(x, expected):
-    chosen = likelihoods.choose(Statistics.of(torch.as_tensor(np.asarray(x, dtype=float))))
+    x = torch.as_tensor(np.asarray(x, dtype=float))
+    chosen = likelihoods.choose(Statistics.of(x), Schema(tuple(x.shape[1:])))
     assert repr(chosen) == repr(expected)

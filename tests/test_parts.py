@@ -144,6 +144,21 @@ def test_what_was_built_survives_pickle_and_deepcopy(part, duplicate):
         assert value.numel() == 0 or value.data_ptr() != others[name].data_ptr()
 
 
+@pytest.mark.parametrize("part", [part for part in PARTS if part.role in ("likelihood", "corruption")], ids=repr)
+def test_a_part_built_of_no_rows_is_the_one_whose_weights_it_is_given(part):
+    """As a model that is read from a file: the rows that it has learned of are gone."""
+    x = torch.from_numpy(data_for(part))
+    known, unborn = built(part), clone(part)
+    unborn.build(Statistics.of_none(x.shape[1:]))
+    unborn.load_state_dict(known.state_dict())
+    if part.role == "likelihood":
+        theta = torch.randn(len(x), *known.parameter_shape)
+        torch.testing.assert_close(unborn.log_prob(theta, x.float()), known.log_prob(theta, x.float()), rtol=0, atol=0)
+        assert torch.equal(unborn.encode(x.float()), known.encode(x.float()))
+    for twin in (known, unborn):
+        assert all(torch.isfinite(buffer).all() for buffer in twin.buffers())
+
+
 @every_part
 def test_a_clone_of_a_built_part_is_not_built(part):
     assert not clone(built(part)).state_dict()

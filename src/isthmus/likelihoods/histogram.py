@@ -13,8 +13,6 @@ from isthmus.statistics import Statistics
 
 # What is left, as a log share, of a cell's probability for values beyond all cells of a column: one in a million.
 BEYOND = math.log(1e-6)
-# A value this close to another, as a share of its size, may be the same one in float32.
-ROUNDING = 2.0**-24
 
 Cells = tuple[tuple[float, float], ...]
 
@@ -51,7 +49,7 @@ class Histogram(Likelihood):
     low: Tensor
     high: Tensor
     log_width: Tensor
-    is_value: Tensor
+    least: Tensor
 
     def __init__(self, cells: tuple[Cells, ...] = ()) -> None:
         super().__init__()
@@ -66,9 +64,15 @@ class Histogram(Likelihood):
         self.levels = Levels([len(cells) for cells in self.cells])
         self.unit = Scaling("standard", statistics)
         low, high = torch.tensor([*chain(*self.cells)], dtype=torch.float64).T
-        widths = torch.where(high > low, high - low, 1.0)
+        is_interval = low < high
         offset = 0.0 if statistics.offset is None else statistics.offset[self.levels.owner]
-        buffers = {"low": low - offset, "high": high - offset, "log_width": widths.log(), "is_value": low == high}
+        buffers = {
+            "low": low - offset,
+            "high": high - offset,
+            "log_width": torch.where(is_interval, high - low, 1.0).log(),
+            # A value within an interval is not quite as near to it as to the single value that it may be.
+            "least": is_interval * torch.finfo(torch.float32).tiny,
+        }
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer, persistent=False)
         self.encoded_shape, self.parameter_shape = (n + self.levels.total,), (1, self.levels.total)
@@ -79,23 +83,22 @@ class Histogram(Likelihood):
 
     def cell_of(self, x: Tensor) -> Tensor:
         """Position of the cell that values (n, columns) lie in, or lie nearest to."""
-        each = x.index_select(1, self.levels.owner)
-        distance = torch.maximum(self.low.to(x) - each, each - self.high.to(x))
-        # To a single value's neighbours in float32, no interval is as near as the single value itself.
-        within = _rounding(x).index_select(1, self.levels.owner).masked_fill(self.is_value, 0.0)
-        return self.levels.most_likely(-torch.maximum(distance, within))
+        low, high, least = (ends[self.levels.places].to(x) for ends in (self.low, self.high, self.least))
+        distance = torch.maximum(low - x[..., None], x[..., None] - high)  # (n, columns, most cells)
+        return torch.maximum(distance, least).argmin(-1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in intervals, log probability of single values; theta holds logits."""
         cell = self.cell_of(x)
         place = cell + self.levels.starts
-        low, high, log_width = (of_cells[place].to(x) for of_cells in (self.low, self.high, self.log_width))
-        log_share = self.levels.log_prob(digits(theta).squeeze(1), cell)
-        distance = (torch.maximum(low - x, x - high) - _rounding(x)).clamp(min=0)
-        # No denser beyond the cells than evenly spread over the cell or over the column's deviation.
-        log_reach = torch.where(self.is_value[place], 0.0, torch.maximum(log_width, self.unit.spread.log()))
+        low, high, log_width, least = (
+            of_cells[place].to(x) for of_cells in (self.low, self.high, self.log_width, self.least)
+        )
+        distance = torch.maximum(low - x, x - high).clamp(min=0)
+        # Beyond, values are no denser than if they were spread over the cell, or over the column's deviation.
+        log_reach = torch.where(least > 0, torch.maximum(log_width, self.unit.spread.log()), 0.0)
         beyond = BEYOND - distance / self.unit.spread - log_reach
-        return log_share + torch.where(distance > 0, beyond, -log_width)
+        return self.levels.log_prob(digits(theta).squeeze(1), cell) + torch.where(distance > 0, beyond, -log_width)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected value."""
@@ -110,8 +113,3 @@ class Histogram(Likelihood):
 
 def _are_cells(cells: Cells) -> bool:
     return len(cells) > 0 and all(-math.inf < low <= high < math.inf for low, high in cells)
-
-
-def _rounding(x: Tensor) -> Tensor:
-    """How far values may have moved when they were rounded to float32."""
-    return (ROUNDING * x.abs()).clamp(min=torch.finfo(torch.float32).tiny)
