@@ -51,19 +51,15 @@ class Levels(nn.Module):
         place = torch.where(index > self.last, self.total, index + self.starts)
         return hot.scatter_(1, place, 1.0)[:, :-1]
 
-    def log_normaliser(self, logits: Tensor) -> Tensor:
-        """Log of the sum of exp(logits) of each column, (n, columns)."""
-        result: Tensor = _LogNormaliser.apply(logits, self.sizes, self.owner)  # type: ignore[no-untyped-call]
-        return result
-
     def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
         """Log probability of levels (n, columns); of what is no level, that of the last."""
-        chosen = logits.gather(1, torch.minimum(index, self.last) + self.starts)
-        return chosen - self.log_normaliser(logits)
+        place = torch.minimum(index, self.last) + self.starts
+        result: Tensor = _LogProb.apply(logits, place, self.owner, self.sizes)  # type: ignore[no-untyped-call]
+        return result
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probability of every level within its column, (n, total)."""
-        return torch.exp(logits - self.log_normaliser(logits).index_select(1, self.owner))
+        return torch.cat([part.softmax(1) for part in logits.split(self.sizes, 1)], 1)
 
     def expectation(self, logits: Tensor, values: Tensor) -> Tensor:
         """Mean of each column, (n, columns), where levels stand for values (total,)."""
@@ -80,24 +76,24 @@ class Levels(nn.Module):
         return self.most_likely(logits - torch.empty_like(logits).exponential_().log())
 
 
-class _LogNormaliser(torch.autograd.Function):
-    """Log of the sum of exp(logits) of columns side by side, by its closed-form gradient, the probabilities.
+class _LogProb(torch.autograd.Function):
+    """Log probability of the levels at some places, by its closed-form gradient: less the probabilities, and one there.
 
-    Left to torch, the gradient of cutting a row into columns takes longer than all else.
+    Left to torch, the gradients of cutting rows into columns and of picking levels take longer than all else.
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, sizes: list[int], owner: Tensor) -> Tensor:
-        result = torch.stack([part.logsumexp(1) for part in logits.split(sizes, 1)], 1)
-        ctx.save_for_backward(logits, result, owner)
-        return result
+    def forward(ctx: Any, logits: Tensor, place: Tensor, owner: Tensor, sizes: list[int]) -> Tensor:
+        log_prob = torch.cat([part.log_softmax(1) for part in logits.split(sizes, 1)], 1)
+        ctx.save_for_backward(log_prob, place, owner)
+        return log_prob.gather(1, place)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        logits, result, owner = ctx.saved_tensors
-        probabilities = (logits - result.index_select(1, owner)).exp_()
-        return probabilities.mul_(gradient.index_select(1, owner)), None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        log_prob, place, owner = ctx.saved_tensors
+        slope = log_prob.exp().mul_(gradient.neg().index_select(1, owner))
+        return slope.scatter_add_(1, place, gradient), None, None, None
 
 
 def digits(values: Tensor) -> Tensor:
