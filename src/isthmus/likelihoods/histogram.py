@@ -33,7 +33,7 @@ class Histogram(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if there are not cells for each column.
+        At ``build``, if there are not cells for each column, or one is no pair (low, high) of finite numbers.
 
     References
     ----------
@@ -58,9 +58,9 @@ class Histogram(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Lay out the cells; see the base class."""
         super().build(statistics)
-        n = statistics.mean.numel()
+        n, shape = len(statistics.mean), statistics.mean.shape
         expected = f"for each of {n} columns its cells, low <= high"
-        self.require("cells", lambda v: len(v) == n and all(map(_are_cells, v)), expected)
+        self.require("cells", lambda v: shape == (len(v),) and all(map(_are_cells, v)), expected)
         self.levels = Levels([len(cells) for cells in self.cells])
         self.unit = Scaling("standard", statistics)
         low, high = torch.tensor([*chain(*self.cells)], dtype=torch.float64).T

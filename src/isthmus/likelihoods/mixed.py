@@ -25,7 +25,7 @@ class Mixed(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if the columns are not those of the data, once each.
+        At ``build``, if the columns are not those of the data, once each, or a part refuses its own.
 
     References
     ----------
