@@ -56,8 +56,8 @@ class Statistics:
     @classmethod
     def blank(cls, shape: tuple[int, ...]) -> "Statistics":
         """Stand in for statistics that a model file brings in its buffers."""
-        zeros, ones = torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64)
-        return cls(1, ones, zeros, ones, zeros, ones, binary=False)
+        ones = torch.ones(shape, dtype=torch.float64)
+        return cls(1, ones, ones / 2, ones, ones / 4, ones, binary=False)  # within the support of every likelihood
 
     def merge(self, other: "Statistics") -> "Statistics":
         """Return the statistics of both sets of rows together."""
