@@ -1,8 +1,10 @@
 """Every part of every package: scikit-learn's language, the three steps of its life, and what it computes."""
 
 import copy
+import json
 import math
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -15,10 +17,10 @@ from torch import nn
 from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Deterministic, Gaussian
-from isthmus.configuration import PACKAGES
+from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap
+from isthmus.likelihoods import Categorical, Date, Embedded, Histogram, Mixed, StudentT
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
-from isthmus.likelihoods import StudentT
 from isthmus.part import Part, snake_case
 from isthmus.regularizers import L1, L2, Jacobian, KLSparsity, Step
 from isthmus.statistics import Statistics
@@ -27,6 +29,19 @@ CLASSES = [getattr(package, name) for package in PACKAGES for name in package.__
 X = np.random.default_rng(0).uniform(size=(40, 5))
 STATISTICS = Statistics.of(torch.from_numpy(X))
 SIGMOID = Deterministic("sigmoid")
+
+SIZES = (2, 3, 4, 2, 5)
+LEVELS = np.random.default_rng(1).integers(0, SIZES, (40, 5)).astype(float)
+# Some of the columns of numbers, some of levels.
+BOTH = np.column_stack([X[:, 0], LEVELS[:, 1], X[:, 2], LEVELS[:, 3], X[:, 4]])
+CELLS = ((0.5, 0.5), (0.0, 0.3), (0.3, 0.6), (0.6, 1.0))
+# Parts that cannot do without arguments, or not with any data, and data that suit them.
+PARTICULAR = {
+    Categorical: (Categorical(SIZES), LEVELS),
+    Embedded: (Embedded(5), LEVELS[:, 4:]),
+    Histogram: (Histogram((CELLS,) * 5), X),
+    Mixed: (Mixed((Categorical((3, 2)), GaussianLikelihood(), Histogram((CELLS,))), ((1, 3), (4, 0), (2,))), BOTH),
+}
 
 # Parts whose values are not their defaults.
 VARIANTS = [
@@ -46,19 +61,25 @@ VARIANTS = [
     KLSparsity(target=0.2),
     GaussianNoise(0.2, unit="data", clip=(0.0, 1.0)),
     Masking((0.1, 0.8)),
+    Date(periods=(7.0, 1.0)),
+    Embedded(9, width=3),
 ]
-PARTS = [*(kind() for kind in CLASSES), *VARIANTS]
+PARTS = [*(PARTICULAR[kind][0] if kind in PARTICULAR else kind() for kind in CLASSES), *VARIANTS]
 
 BUILD = {
     "backbone": lambda part: part.build((5,), (1, 5), 2, 2, 0),
     "bottleneck": lambda part: part.build(2),
-    "likelihood": lambda part: part.build(STATISTICS),
+    "likelihood": lambda part: part.build(Statistics.of(torch.from_numpy(data_for(part)))),
     "regularizer": lambda part: part.build(SIGMOID),
     "corruption": lambda part: part.build(STATISTICS),
 }
 
 every_class = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"{kind.role}-{kind.__name__}")
 every_part = pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.role}-{part!r}")
+
+
+def data_for(part):
+    return PARTICULAR[type(part)][1] if type(part) in PARTICULAR else X
 
 
 def name_of(value):
@@ -101,12 +122,14 @@ def test_a_constructor_stores_and_nothing_else(kind):
 @every_part
 def test_parameters_survive_clone_set_params_repr_pickle_and_deepcopy(part):
     params = part.get_params()
-    evaluated = eval(repr(part), {type(part).__name__: type(part)})
+    package = sys.modules[type(part).__module__.rpartition(".")[0]]
+    evaluated = eval(repr(part), {name: getattr(package, name) for name in package.__all__})
     renewed = type(part)().set_params(**params)
-    for twin in (clone(part), copy.deepcopy(part), pickle.loads(pickle.dumps(part)), evaluated, renewed):
+    written = from_plain(json.loads(json.dumps(to_plain(part))), known_classes())
+    for twin in (clone(part), copy.deepcopy(part), pickle.loads(pickle.dumps(part)), evaluated, renewed, written):
         assert twin is not part
         assert type(twin) is type(part)
-        assert twin.get_params() == params
+        assert to_plain(twin) == to_plain(part)
 
 
 @every_part
@@ -121,9 +144,9 @@ def test_what_was_built_survives_pickle_and_deepcopy(part, duplicate):
         assert value.numel() == 0 or value.data_ptr() != others[name].data_ptr()
 
 
-@every_class
-def test_a_clone_of_a_built_part_is_not_built(kind):
-    assert not clone(built(kind())).state_dict()
+@every_part
+def test_a_clone_of_a_built_part_is_not_built(part):
+    assert not clone(built(part)).state_dict()
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
@@ -146,7 +169,7 @@ def test_one_step_reaches_every_weight(part):
         snapshots.append([p.detach().clone() for p in state.model.parameters()])
 
     options = {"max_epochs": 2, "batch_size": len(X), "schedule": "constant", "precision": "float64"}
-    model = estimator(part, callbacks=(snapshot,), **options).fit(X).module_
+    model = estimator(part, callbacks=(snapshot,), **options).fit(data_for(part)).module_
     for (name, weight), before, after in zip(model.named_parameters(), *snapshots, strict=True):
         assert torch.isfinite(weight.grad).all(), name
         assert weight.grad.abs().sum() > 0, name
@@ -174,6 +197,24 @@ BAD = [
     (GaussianLikelihood(scale=0.0), r"likelihood.scale of Gaussian must be .*0.0"),
     (GaussianLikelihood(scaling="minmax"), r"likelihood.scaling of Gaussian must be one of .*'minmax'"),
     (StudentT(df=1.0), r"likelihood.df of StudentT must be > 1, got 1.0"),
+    (
+        Categorical((2, 3)),
+        r"likelihood.n_levels of Categorical must be positive integers of shape \(5,\), got \(2, 3\)",
+    ),
+    (Categorical((2, 3, 0, 2, 5)), r"likelihood.n_levels of Categorical must be .*0, 2, 5\)"),
+    (Categorical((2, 3, 4, 2, 4)), r"Categorical needs positions from 0 to 3 in column 4, the data reach .* to 4"),
+    (Embedded(0), r"likelihood.n_levels of Embedded must be a positive integer, .*, got 0"),
+    (Embedded(4), r"likelihood Embedded needs values in \[0, 3\], the data reach from 0 to 4"),
+    (Embedded(5, width=0), r"likelihood.width of Embedded must be a positive integer, got 0"),
+    (Histogram((CELLS,) * 4), r"likelihood.cells of Histogram must be for each of 5 columns its cells"),
+    (Histogram(((),) * 5), r"likelihood.cells of Histogram must be for each"),
+    (Histogram((((1.0, 0.0),),) * 5), r"likelihood.cells of Histogram must be .* low <= high, got"),
+    (Histogram((((0.0, math.inf),),) * 5), r"likelihood.cells of Histogram must be for each"),
+    (Date(periods=(7.0, 0.0)), r"likelihood.periods of Date must be positive numbers, got \(7.0, 0.0\)"),
+    (Mixed((Date(),), ((0, 1, 2, 3),)), r"likelihood.columns of Mixed must be each of 5 columns once"),
+    (Mixed((Date(),), ((0, 1, 2, 3, 4, 4),)), r"likelihood.columns of Mixed must be each of 5 columns once"),
+    (Mixed((Date(),), ((0, 1, 2), (3, 4))), r"likelihood.parts of Mixed must be a likelihood for each tuple"),
+    (Mixed((L1(),), ((0, 1, 2, 3, 4),)), r"likelihood.parts of Mixed must be a likelihood for each tuple"),
     (L1(weight=-1.0), r"regularizer.weight of L1 must be >= 0, got -1.0"),
     (L2(weight=-1.0), r"regularizer.weight of L2 must be >= 0, got -1.0"),
     (Jacobian(n_probes=0), r"regularizer.n_probes of Jacobian must be None or a positive integer, got 0"),
@@ -198,6 +239,13 @@ WRONG_KINDS = [
     (Gaussian(n_draws=1.5), "bottleneck.n_draws"),
     (GaussianLikelihood(scale=None), "likelihood.scale"),
     (StudentT(df="4"), "likelihood.df"),
+    (Categorical(3), "likelihood.n_levels"),
+    (Embedded("5"), "likelihood.n_levels"),
+    (Histogram(5), "likelihood.cells"),
+    (Histogram(((1.0, 2.0),) * 5), "likelihood.cells"),
+    (Date("week"), "likelihood.periods"),
+    (Mixed((Date(),), (0, 1, 2, 3, 4)), "likelihood.columns"),
+    (Mixed(None, ((0, 1, 2, 3, 4),)), "likelihood.parts"),
     (L1(weight="a"), "regularizer.weight"),
     (Jacobian(n_probes=1.5), "regularizer.n_probes"),
     (KLSparsity(target="a"), "regularizer.target"),
@@ -210,18 +258,23 @@ WRONG_KINDS = [
 @pytest.mark.parametrize(("part", "name"), WRONG_KINDS, ids=name_of)
 def test_a_value_of_the_wrong_kind_is_named_just_as_well(part, name):
     with pytest.raises(ValueError, match=rf"{name} of {type(part).__name__} must be .*, got "):
-        estimator(part).fit(X)
+        estimator(part).fit(data_for(part))
 
 
 @pytest.mark.parametrize(("part", "message"), BAD, ids=name_of)
 def test_a_value_out_of_range_is_named_with_its_part_and_what_was_expected(part, message):
     with pytest.raises(ValueError, match=message):
-        estimator(part).fit(X)
+        estimator(part).fit(data_for(part))
 
 
 def test_kl_sparsity_refuses_codes_without_an_activity():
     with pytest.raises(ValueError, match=r"KLSparsity needs codes in \(0, 1\).*got Deterministic\(\)"):
         estimator(bottleneck=Deterministic(), regularizers=KLSparsity()).fit(X)
+
+
+def test_a_likelihood_of_one_column_refuses_several():
+    with pytest.raises(ValueError, match=r"n_levels of Embedded must be .*for rows of a single column, got 5"):
+        estimator(Embedded(5)).fit(LEVELS)
 
 
 def test_tied_weights_refuse_a_code_that_they_do_not_fit():
@@ -331,6 +384,35 @@ def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption)
     rebuilt = model.backbone.decode(model.backbone.encode(model.corruption(x)))[:, 0]
     torch.testing.assert_close(loss, functional.normal_log_prob(x, rebuilt, torch.zeros(())).sum(1).neg())
     assert (rebuilt - model.reconstruct(x)).abs().max() > 0.01
+
+
+def seen_by_the_encoder(model, x):
+    """What the likelihood is given to encode in a step of training."""
+    seen, encode = [], model.likelihood.encode
+    model.likelihood.encode = lambda x: seen.append(x) or encode(x)
+    model.train()(x)
+    return seen[0]
+
+
+@pytest.mark.parametrize("corruption", [GaussianNoise(5.0, unit="data"), SaltPepper(0.9)], ids=repr)
+def test_noise_is_for_numbers_and_never_lands_on_the_position_of_a_level(corruption):
+    likelihood = PARTICULAR[Mixed][0]
+    model = estimator(likelihood, corruption=corruption, precision="float64").fit(BOTH).module_
+    x = torch.from_numpy(BOTH)
+    seen = seen_by_the_encoder(model, x)
+    assert torch.equal(seen[:, [1, 3]], x[:, [1, 3]])
+    assert (seen[:, [0, 2, 4]] != x[:, [0, 2, 4]]).double().mean() > 0.5
+
+
+def test_masking_and_swapping_treat_levels_like_all_values():
+    likelihood, x = PARTICULAR[Mixed][0], torch.from_numpy(BOTH)
+    masked = seen_by_the_encoder(estimator(likelihood, corruption=Masking(0.5)).fit(BOTH).module_, x)
+    hidden = masked[:, [1, 3]] == torch.tensor([3, 2])  # one past the last level
+    assert 0.3 < hidden.double().mean() < 0.7
+    swapped = seen_by_the_encoder(estimator(likelihood, corruption=Swap(0.5)).fit(BOTH).module_, x)
+    assert (swapped[:, [1, 3]] != x[:, [1, 3]]).any()
+    for i in (1, 3):
+        assert torch.isin(swapped[:, i], x[:, i].float()).all()
 
 
 # Regularizers

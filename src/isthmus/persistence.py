@@ -160,7 +160,7 @@ def _rebuild(
         estimator.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
     estimator.history_ = fitted["history_"]
     estimator.module_ = estimator._build_model(
-        estimator.schema_, Statistics.blank(estimator.schema_.shape), estimator.likelihood_
+        estimator.schema_, Statistics.of_none(estimator.schema_.shape), estimator.likelihood_
     )
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
     estimator.module_.to(choose_device(device)).eval()

@@ -26,6 +26,8 @@ class Statistics:
         Mean, sum of squared deviations, smallest and largest.
     binary : bool
         Whether every value is 0 or 1.
+    offset : Tensor or None
+        What is subtracted of the values, to which the other figures then belong; see ``shifted``.
     """
 
     n_rows: int
@@ -35,6 +37,7 @@ class Statistics:
     low: Tensor
     high: Tensor
     binary: bool
+    offset: Tensor | None = None
 
     @classmethod
     def of(cls, x: Tensor) -> "Statistics":
@@ -49,15 +52,9 @@ class Statistics:
 
     @classmethod
     def of_none(cls, shape: tuple[int, ...]) -> "Statistics":
-        """Measure no rows: what merges with others without a trace."""
+        """Measure no rows: what merges with others without a trace, and no part finds anything wrong with."""
         zeros, infinite = torch.zeros(shape, dtype=torch.float64), torch.full(shape, math.inf, dtype=torch.float64)
         return cls(0, zeros, zeros, zeros, infinite, -infinite, binary=True)
-
-    @classmethod
-    def blank(cls, shape: tuple[int, ...]) -> "Statistics":
-        """Stand in for statistics that a model file brings in its buffers."""
-        ones = torch.ones(shape, dtype=torch.float64)
-        return cls(1, ones, ones / 2, ones, ones / 4, ones, binary=False)  # within the support of every likelihood
 
     def merge(self, other: "Statistics") -> "Statistics":
         """Return the statistics of both sets of rows together."""
@@ -77,7 +74,8 @@ class Statistics:
     def select(self, columns: list[int]) -> "Statistics":
         """Return those of some columns of a table."""
         names = ("count", "mean", "squares", "low", "high")
-        return replace(self, **{name: getattr(self, name)[columns] for name in names})
+        offset = None if self.offset is None else self.offset[columns]
+        return replace(self, offset=offset, **{name: getattr(self, name)[columns] for name in names})
 
     @property
     def deviation(self) -> Tensor:
@@ -118,7 +116,7 @@ class Statistics:
         """Return the statistics of the values less ``origin``."""
         if origin is None:
             return self
-        return replace(self, mean=self.mean - origin, low=self.low - origin, high=self.high - origin)
+        return replace(self, mean=self.mean - origin, low=self.low - origin, high=self.high - origin, offset=origin)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, ...]:

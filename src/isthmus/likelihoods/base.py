@@ -20,7 +20,7 @@ class Likelihood(Part):
 
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
-    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    support: tuple[float, float] = (-math.inf, math.inf)
     typical: Tensor
     numeric: Tensor
     encoded_shape: tuple[int, ...]

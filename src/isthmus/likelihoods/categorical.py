@@ -1,25 +1,26 @@
 """Categories."""
 
+import torch
 from torch import Tensor
 
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.levels import Levels
+from isthmus.likelihoods.levels import Levels, digits
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
 
 class Categorical(Likelihood):
-    """Columns of categories, each a position in the list of its levels; they enter as one column a level.
+    """Columns of categories, each value a position in the list of its levels; they enter as one column a level.
 
     Parameters
     ----------
-    n_levels : tuple of int or "auto", default="auto"
-        Number of levels of each column. "auto" takes the largest position seen in fit.
+    n_levels : tuple of int, default=()
+        Number of levels of each column.
 
     Raises
     ------
     ValueError
-        At ``build``, if there is not one number for each column, or a value is no position.
+        At ``build``, if there is not one number for each column, or a value is none of the positions.
 
     References
     ----------
@@ -32,21 +33,38 @@ class Categorical(Likelihood):
     Categorical(n_levels=(3, 7))
     """
 
-    def __init__(self, n_levels: tuple[int, ...] | str = "auto") -> None:
+    def __init__(self, n_levels: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.n_levels = n_levels
 
     def build(self, statistics: Statistics) -> None:
         """Lay out the levels; see the base class."""
         super().build(statistics)
-        n_columns = len(statistics.mean)
-        self.require("n_levels", lambda v: v == "auto" or _are_sizes(v, n_columns), f"a tuple of {n_columns} sizes")
-        sizes = (statistics.high + 1).int().tolist() if isinstance(self.n_levels, str) else self.n_levels
-        self.levels = Levels(sizes)
+        shape = tuple(statistics.mean.shape)
+        self.require(
+            "n_levels", lambda v: (len(v),) == shape and all(map(is_count, v)), f"positive integers of shape {shape}"
+        )
+        self.levels = Levels(self.n_levels)
+        self._check_positions(statistics.low, statistics.high)
         self.encoded_shape, self.parameter_shape = (self.levels.total,), (1, self.levels.total)
         # One past the last level: what is missing enters as zeros.
         self.typical.copy_(self.levels.last + 1)
         self.numeric.fill_(False)
+
+    def check_support(self, x: Tensor) -> None:
+        """Raise ``ValueError`` if a value of new rows is none of the positions; NaN never is wrong."""
+        if len(x):
+            self._check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0))
+
+    def _check_positions(self, low: Tensor, high: Tensor) -> None:
+        last = self.levels.last.cpu()
+        wrong = ((low < 0) | (high > last)).nonzero()
+        if len(wrong):
+            i = int(wrong[0])
+            raise ValueError(
+                f"likelihood Categorical needs positions from 0 to {last[i]} in column {i}, "
+                f"the data reach from {low[i]:g} to {high[i]:g}"
+            )
 
     def encode(self, x: Tensor) -> Tensor:
         """One column a level; see the base class."""
@@ -54,16 +72,14 @@ class Categorical(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log probability; theta holds logits."""
-        return self.levels.log_prob(theta.squeeze(1), x.long())
+        return self.levels.log_prob(digits(theta).squeeze(1), x.long())
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the most likely level: there is nothing between two."""
+        theta = digits(theta)
         return self.levels.most_likely(theta.squeeze(1)).to(theta)
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw levels."""
+        theta = digits(theta)
         return self.levels.draw(theta.squeeze(1)).to(theta)
-
-
-def _are_sizes(sizes: tuple[int, ...], n_columns: int) -> bool:
-    return len(sizes) == n_columns and all(map(is_count, sizes))

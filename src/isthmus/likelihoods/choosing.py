@@ -32,19 +32,22 @@ def choose(statistics: Statistics, schema: Schema) -> Likelihood:
     do: an error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns
     that have units of their own. For data frames, a likelihood for each column by what it holds.
     """
-    if all(field.kind == "binary" for field in schema.used) and statistics.binary:
+    fields = schema.used if schema.template else []
+    if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()
     if not schema.levelled and statistics.shares_a_range:
         return Gaussian(scale="shared", scaling="center", bounded=True)
-    return compose(schema.used, statistics) if schema.template else Gaussian()
+    return compose(fields, statistics) if fields else Gaussian()
 
 
 def compose(fields: list[Field], statistics: Statistics) -> Likelihood:
     """Compose a likelihood of one a column; columns of one kind share a part."""
     heavy = (statistics.reach > HEAVY).tolist()
+    far = [False] * len(fields) if statistics.origin is None else statistics.origin.bool().tolist()
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for i, field in enumerate(fields):
-        kind = _kind_of_levels(field) if field.has_levels else _kind_of_numbers(field, statistics.n_rows, heavy[i])
+        of_numbers = _kind_of_numbers(field, statistics.n_rows, heavy[i], far[i])
+        kind = _kind_of_levels(field) if field.has_levels else of_numbers
         # Categories of very many levels, and dates, have a part each.
         groups[f"{kind} {i}" if kind in ("embedded", "date") else kind].append(i)
     parts = tuple(_part(name, [fields[i] for i in columns]) for name, columns in groups.items())
@@ -57,12 +60,12 @@ def _kind_of_levels(field: Field) -> str:
     return "categorical" if len(field.levels) < MANY_LEVELS else "embedded"
 
 
-def _kind_of_numbers(field: Field, n_rows: int, heavy: bool) -> str:
+def _kind_of_numbers(field: Field, n_rows: int, heavy: bool, far: bool) -> str:
     if field.kind == "date":
         return "date"
     if field.kind == "count" or ((field.levels or heavy) and n_rows >= FEW_ROWS):
         return "histogram"
-    if field.kind == "positive":
+    if field.kind == "positive" and not far:
         return "log_normal"
     return "student_t" if heavy else "gaussian"
 

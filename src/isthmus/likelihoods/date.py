@@ -8,7 +8,6 @@ from torch import Tensor
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.scaling import Scatter
-from isthmus.part import passes
 from isthmus.statistics import Statistics
 
 YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
@@ -25,7 +24,7 @@ class Date(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a period is not positive.
+        At ``build``, if a period is not positive and finite.
 
     References
     ----------
@@ -38,7 +37,7 @@ class Date(Likelihood):
     Date(periods=(7.0, 1.0))
     """
 
-    turns: Tensor
+    days: Tensor
 
     def __init__(self, periods: tuple[float, ...] = (YEAR, WEEK)) -> None:
         super().__init__()
@@ -47,16 +46,17 @@ class Date(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling; see the base class."""
         super().build(statistics)
-        self.require("periods", lambda v: all(passes(lambda days: days > 0, days) for days in v), "positive numbers")
+        self.require("periods", lambda v: all(0 < days < math.inf for days in v), "positive numbers")
         self.scatter = Scatter(statistics)
-        turns = 2 * math.pi / torch.tensor(self.periods, dtype=torch.float64)
-        self.register_buffer("turns", turns.float(), persistent=False)
+        self.register_buffer("days", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
         n = len(statistics.mean)
         self.encoded_shape = (n * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale, and give the place within each period; see the base class."""
-        angle = (x[..., None] * self.turns).flatten(1)
+        days = self.days.to(x)
+        # The remainder first: many turns later, a float32 angle has lost its digits.
+        angle = (x[..., None].remainder(days) * (2 * math.pi / days)).flatten(1)
         return torch.cat([self.scatter.unit.encode(x), angle.sin(), angle.cos()], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

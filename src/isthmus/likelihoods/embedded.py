@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.levels import digits
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
@@ -13,8 +14,8 @@ from isthmus.statistics import Statistics
 class Embedded(Likelihood):
     """One column of a category with so many levels that each is a point of a learned space, not a column of its own.
 
-    A level enters as its point, and its logit is the product of that point with what the decoder says [1]: memory is
-    levels x ``width``, not levels x hidden units.
+    A level enters as its point, and its logit is the product of that point with what the decoder says [1]: the number
+    of weights is levels x ``width``, not levels x hidden units.
 
     Parameters
     ----------
@@ -25,7 +26,8 @@ class Embedded(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or there is more than one column.
+        At ``build``, if a parameter is out of its range, there is not exactly one column, or a value is no position in
+        the list of levels.
 
     References
     ----------
@@ -45,11 +47,11 @@ class Embedded(Likelihood):
 
     def build(self, statistics: Statistics) -> None:
         """Make the points; see the base class."""
-        super().build(statistics)
-        self.require(
-            "n_levels", lambda v: is_count(v) and len(statistics.mean) == 1, "a positive integer, of one column"
-        )
+        one = statistics.mean.shape == (1,)
+        self.require("n_levels", lambda v: is_count(v) and one, "a positive integer, for rows of a single column")
         self.require("width", is_count, "a positive integer")
+        self.support = (0, self.n_levels - 1)
+        super().build(statistics)
         # The last point stands for what is missing.
         self.points = nn.Embedding(self.n_levels + 1, self.width, padding_idx=self.n_levels)
         self.bias = nn.Parameter(torch.zeros(self.n_levels))
@@ -68,12 +70,12 @@ class Embedded(Likelihood):
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the most likely level."""
-        return self._logits(theta).argmax(-1, keepdim=True).to(theta)
+        return self._logits(theta).argmax(-1, keepdim=True).to(digits(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw levels."""
-        return torch.multinomial(self._logits(theta).softmax(-1), 1).to(theta)
+        return torch.multinomial(self._logits(theta).softmax(-1), 1).to(digits(theta))
 
     def _logits(self, theta: Tensor) -> Tensor:
         points = self.points.weight[:-1]
-        return theta.squeeze(1) @ points.T / math.sqrt(self.width) + self.bias
+        return digits(theta.squeeze(1) @ points.T) / math.sqrt(self.width) + self.bias

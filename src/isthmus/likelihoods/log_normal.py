@@ -20,7 +20,7 @@ class LogNormal(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a value is not positive.
+        At ``build``, if a value is not positive, or a column so far from 0 that its logarithms are all alike.
 
     References
     ----------
@@ -38,9 +38,12 @@ class LogNormal(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling of the logarithms; see the base class."""
         super().build(statistics)
+        if statistics.offset is not None and bool((statistics.offset != 0).any()):
+            raise ValueError("likelihood LogNormal needs values whose logarithms differ; use likelihood='gaussian'")
         if bool((statistics.low <= 0).any()):
             raise ValueError(f"likelihood LogNormal needs values > 0, the data reach down to {statistics.low.min():g}")
-        self.register_buffer("floor", (SMALLEST * statistics.low).float())
+        floor = (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)
+        self.register_buffer("floor", floor)
         self.scatter = Scatter(_of_logarithms(statistics))
 
     def encode(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Tables whose columns are of different kinds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from math import prod
 
@@ -48,19 +48,28 @@ class Mixed(Likelihood):
 
     def build(self, statistics: Statistics) -> None:
         """Build each part for its columns; see the base class."""
-        order, n_columns = list(chain(*self.columns)), len(statistics.mean)
-        self.require("columns", lambda v: sorted(order) == list(range(n_columns)), f"each of {n_columns} columns once")
-        self.require("parts", lambda v: len(v) == len(self.columns), "a likelihood for each tuple of columns")
+        n = statistics.mean.numel()
+        self.require("columns", lambda v: sorted(chain(*v)) == [*range(n)], f"each of {n} columns once")
+        self.require("parts", lambda v: _fit(v, self.columns), "a likelihood for each tuple of columns")
+        super().build(statistics)
         for part, columns in zip(self.parts, self.columns, strict=True):
             part.build(statistics.select(list(columns)))
-        super().build(statistics)
         self.members = nn.ModuleList(self.parts)
-        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.register_buffer("order", torch.tensor([*chain(*self.columns)]), persistent=False)
         self.register_buffer("places", self.order.argsort(), persistent=False)
         self.typical.copy_(self._join(part.typical[None] for part in self.parts)[0])
         self.numeric.copy_(self._join(part.numeric[None] for part in self.parts)[0])
         self.encoded_shape = (sum(part.encoded_shape[0] for part in self.parts),)
         self.parameter_shape = (1, sum(prod(part.parameter_shape) for part in self.parts))
+
+    def check_support(self, x: Tensor) -> None:
+        """Raise ``ValueError`` if a value of new rows leaves the support of its part."""
+        for part, columns in zip(self.parts, self.columns, strict=True):
+            part.check_support(x[:, list(columns)])
+
+    def observe(self, x: Tensor) -> Tensor:
+        """Return the values that each part takes as data."""
+        return self._join(part.observe(own) for part, own in zip(self.parts, self._split(x), strict=True))
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode each part's columns; see the base class."""
@@ -68,32 +77,36 @@ class Mixed(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density or probability of every value, as its part has it."""
-        parts = zip(self._of_each(theta), self._split(x), strict=True)
-        return self._join(part.log_prob(own, values) for (part, own), values in parts)
+        each = zip(self.parts, self._thetas(theta), self._split(x), strict=True)
+        return self._join(part.log_prob(own, values) for part, own, values in each)
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Sum over the values of every row."""
-        parts = zip(self._of_each(theta), self._split(x), strict=True)
-        return torch.stack([part.row_log_prob(own, values) for (part, own), values in parts]).sum(0)
+        each = zip(self.parts, self._thetas(theta), self._split(x), strict=True)
+        return torch.stack([part.row_log_prob(own, values) for part, own, values in each]).sum(0)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return what each part expects."""
-        return self._join(part.mean(own) for part, own in self._of_each(theta))
+        return self._join(part.mean(own) for part, own in zip(self.parts, self._thetas(theta), strict=True))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw from each part."""
-        return self._join(part.sample(own) for part, own in self._of_each(theta))
+        return self._join(part.sample(own) for part, own in zip(self.parts, self._thetas(theta), strict=True))
 
-    def _of_each(self, theta: Tensor) -> Iterator[tuple[Likelihood, Tensor]]:
-        """Parts, and what the decoder says of their columns."""
-        sizes = [prod(part.parameter_shape) for part in self.parts]
-        for part, own in zip(self.parts, theta.squeeze(1).split(sizes, 1), strict=True):
-            yield part, own.unflatten(1, part.parameter_shape)
+    def _thetas(self, theta: Tensor) -> list[Tensor]:
+        """Cut what the decoder says into what it says to each part."""
+        shapes = [part.parameter_shape for part in self.parts]
+        each = theta.squeeze(1).split([prod(shape) for shape in shapes], 1)
+        return [own.unflatten(1, shape) for own, shape in zip(each, shapes, strict=True)]
 
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
         """Cut values (n, columns) into those of each part."""
         return x.index_select(1, self.order).split([len(columns) for columns in self.columns], 1)
 
     def _join(self, values: Iterable[Tensor]) -> Tensor:
-        """Put values of each part, all of one dtype, back in the order of the columns."""
+        """Put values of each part back in the order of the columns, in the widest dtype of any."""
         return torch.cat(list(values), 1).index_select(1, self.places)
+
+
+def _fit(parts: tuple[Likelihood, ...], columns: tuple[tuple[int, ...], ...]) -> bool:
+    return len(parts) == len(columns) and all(isinstance(part, Likelihood) for part in parts)
