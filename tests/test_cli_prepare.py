@@ -90,6 +90,23 @@ def test_options_reach_the_work(table):
     assert train["kind"].null_count == 5
 
 
+@pytest.mark.parametrize(("suffix", "delimiter"), [(".csv", ","), (".tsv", "\t")])
+def test_what_reading_numbers_would_lose_is_kept_or_listed(tmp_path, suffix, delimiter):
+    lines = ["zip,size,long,flag,gap", *(f"0{i}123,{i},1234567890123456789{i},true," for i in range(5)), ",NA,1,false,"]
+    (tmp_path / f"in{suffix}").write_text("\n".join(lines).replace(",", delimiter) + "\n")
+    out = tmp_path / "out.parquet"
+    said = done(tmp_path / f"in{suffix}", out, "--report", "--split", "1,0,0")
+    table = read(out)
+    assert table["zip"].to_pylist() == [*(f"0{i}123" for i in range(5)), None]
+    assert table["size"].to_pylist() == [*range(5), None]
+    assert table["long"].to_pylist() == [*(f"1234567890123456789{i}" for i in range(5)), "1"]
+    assert table["flag"].to_pylist() == [True] * 5 + [False]
+    assert "  size: 1 value, marker of a missing value made missing: 'NA' (row 5)" in said
+    assert [line for line in said if "zip" in line and "leading zeros" in line]
+    assert [line for line in said if "long" in line and "more digits" in line]
+    assert not [line for line in said if "flag" in line]
+
+
 def test_one_seed_gives_one_set_of_files(table):
     first, second, other = (table.with_name(f"{name}.csv") for name in "abc")
     done(table, first, "--seed", 1)

@@ -376,6 +376,12 @@ def test_constant_columns_are_removed(make):
     assert removed == [("same", 1, "column", ("'x'",)), ("none", 1, "column", ("missing",))]
 
 
+def test_a_late_change_is_none_of_a_constant(make):
+    n = 3000
+    table = make({"a": list(range(n)), "late": ["x"] * (n - 1) + ["y"], "gap": [1] * (n - 1) + [None], "same": [1] * n})
+    assert nw.from_native(prepare(table, **WHOLE).frame, eager_only=True).columns == ["a", "late", "gap"]
+
+
 def test_constant_columns_can_be_reported(make):
     result = prepare(make({"a": [1, 2, 3], "same": [7] * 3}), **WHOLE, constants="report")
     assert values_of(result.frame, "same") == [7, 7, 7]

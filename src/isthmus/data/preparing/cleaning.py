@@ -11,6 +11,9 @@ from isthmus.data.preparing.findings import at_rows
 
 Bound = float | None
 
+# Rows that show of most columns that they are not constant.
+N_FIRST = 1000
+
 
 def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) -> None:
     """Make missing what is infinite, or outside the limits of its column.
@@ -62,7 +65,8 @@ def treat_duplicates(draft: Draft, action: str) -> None:
         draft.note("reported", "repeats an earlier row", None, where, examples, advice, unit="row")
     else:
         draft.note("removed", "repeats an earlier row", None, where, examples, unit="row")
-        draft.remove_rows(where)
+        if len(where):
+            draft.remove_rows(where)
 
 
 def treat_constants(draft: Draft, action: str) -> None:
@@ -92,6 +96,8 @@ def _note_constants(draft: Draft, action: Any, constant: Mapping[Any, str], advi
 
 def _only_value(series: Any) -> str | None:
     """Return the one value that all rows have, as text, or None."""
+    if len(series) > N_FIRST and _only_value(series.head(N_FIRST)) is None:
+        return None
     codes, levels = encode(series)
     if not levels:
         return "missing"

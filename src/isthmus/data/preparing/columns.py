@@ -63,18 +63,23 @@ def encode(series: Any) -> Coded:
     """Tell the distinct values of a column apart, whatever they are."""
     if series.dtype == nw.Object:
         return _encode_objects(series)
-    # Adding 0 makes -0 and 0 one value.
-    floating = series.dtype.is_float()
-    values = pa.array(numbers(series) + 0.0, from_pandas=True) if floating else series.to_arrow()
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    try:
+        values = _as_arrow(series)
+        encoded = values.dictionary_encode()
+    except pa.ArrowException:
+        # Lists, complex numbers, intervals and other rarities.
+        return _encode_objects(series)
     if pa.types.is_null(values.type):
         return Coded(np.full(len(values), -1), [])
-    try:
-        encoded = values.dictionary_encode()
-    except pa.ArrowNotImplementedError:
-        return _encode_objects(series)
     return Coded(np.asarray(encoded.indices.fill_null(-1)).astype(np.int64), encoded.dictionary.to_pylist())
+
+
+def _as_arrow(series: Any) -> pa.Array:
+    if series.dtype.is_float():
+        # Adding 0 makes -0 and 0 one value.
+        return pa.array(numbers(series) + 0.0, from_pandas=True)
+    values = series.to_arrow()
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def _encode_objects(series: Any) -> Coded:
@@ -105,6 +110,9 @@ def encode_rows(frame: Any) -> Values:
     """Return a number for each row, the same for rows that are equal in all columns; missing equals missing."""
     keys = np.zeros(len(frame), dtype=np.int64)
     for name in frame.columns:
+        if keys.max(initial=0) == len(keys) - 1:
+            # All rows differ already.
+            break
         codes, levels = encode(frame.get_column(name))
         # Numbered anew after each column, the keys stay below the number of rows and never overflow.
         keys = np.asarray(pa.array(keys * (len(levels) + 1) + codes + 1).dictionary_encode().indices).astype(np.int64)

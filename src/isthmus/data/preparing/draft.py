@@ -62,5 +62,5 @@ class Draft:
 
     def remove_rows(self, where: Values) -> None:
         """Remove the rows at these positions."""
-        kept = np.setdiff1d(np.arange(len(self.rows)), where)
+        kept = np.delete(np.arange(len(self.rows)), where)
         self.frame, self.rows = self.frame[kept], self.rows[kept]

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -31,9 +32,7 @@ class Convention(NamedTuple):
 
     def read(self, numeral: "Numeral") -> Number | None:
         """Return the number that a numeral is by this convention, or None if it does not follow it."""
-        point = re.escape(self.decimal)
-        grouped = rf"[1-9][0-9]{{0,2}}(?:[{self.thousands}][0-9]{{3}})+(?:{point}[0-9]*)?" if self.thousands else "$^"
-        if not re.fullmatch(rf"{grouped}|[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+", numeral.body):
+        if not _pattern(self).fullmatch(numeral.body):
             return None
         plain = re.sub(rf"[{self.thousands}]", "", numeral.body) if self.thousands else numeral.body
         if self.decimal not in numeral.body and not numeral.exponent:
@@ -44,6 +43,13 @@ class Convention(NamedTuple):
         """Say it in words."""
         names = {"": "none", ",": "comma", ".": "point", " \u00a0\u202f": "space", "'’": "apostrophe"}
         return f"decimal {names[self.decimal]}, thousands separator: {names[self.thousands]}"
+
+
+@cache
+def _pattern(convention: Convention) -> re.Pattern[str]:
+    point = re.escape(convention.decimal)
+    grouped = f"[1-9][0-9]{{0,2}}(?:[{convention.thousands}][0-9]{{3}})+(?:{point}[0-9]*)?|"
+    return re.compile(f"{grouped if convention.thousands else ''}[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+")
 
 
 # The plain one comes first: where it fits, no other is considered.
@@ -81,7 +87,9 @@ def read_numbers(levels: Sequence[Any]) -> Reading:
     units = Counter(numeral.unit for numeral in numerals if numeral is not None)
     unit = units.most_common(1)[0][0] if units else ""
     numerals = [numeral if numeral is not None and numeral.unit == unit else None for numeral in numerals]
-    readings = [_read_all(levels, numerals, convention, unit) for convention in CONVENTIONS]
+    readings = [_read_all(levels, numerals, CONVENTIONS[0], unit)]
+    if None in readings[0]:
+        readings += [_read_all(levels, numerals, convention, unit) for convention in CONVENTIONS[1:]]
     n_read = [sum(value is not None for value in values) for values in readings]
     best = max(n_read)
     fitting = [i for i, n in enumerate(n_read) if n == best]
