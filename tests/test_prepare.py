@@ -299,6 +299,11 @@ def test_limits_may_be_open(make):
     assert values_of(result.frame, "a") == [-5, 0, None]
 
 
+def test_a_column_without_values_breaks_no_limits():
+    result = prepare(pd.DataFrame({"a": [1, 2], "gone": ["?", None]}), limits={"gone": (0, 1)}, **WHOLE, **QUIET)
+    assert values_of(result.frame, "gone") == [None, None]
+
+
 def test_large_integers_keep_their_digits(make):
     numbers = [2**60 + 1, -1, 2**60 + 3]
     result = prepare(make({"a": numbers}), limits={"a": (0, None)}, **WHOLE, **QUIET)

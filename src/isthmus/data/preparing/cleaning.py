@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.preparing.columns import Values, encode, encode_rows, first_rows, is_number, numbers
+from isthmus.data.preparing.columns import Values, encode, encode_rows, first_rows, is_number, missing_in, numbers
 from isthmus.data.preparing.draft import Draft
 from isthmus.data.preparing.findings import at_rows
 
@@ -29,7 +29,7 @@ def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) ->
             lowest, highest = limits.get(name, (None, None))
             _blank_infinite(draft, name, numbers(series))
             _blank_outside(draft, name, lowest, highest)
-        elif name in limits:
+        elif name in limits and not missing_in(series).all():
             raise ValueError(f"limits are given for column {name!r}, which holds {series.dtype}, expected numbers")
 
 
