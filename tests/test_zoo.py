@@ -194,6 +194,8 @@ OWN_PARAMETERS = {
         {"bottleneck__beta": 9.0, "bottleneck__capacity": 5.0, "bottleneck__warmup": 0.5},
     ),
     "conditional_vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5, "conditional": True}),
+    "imputer": ({"fraction": 0.5}, {"corruption__fraction": 0.5}),
+    "tabular_vae": ({"beta": 0.5, "n_clusters": 7}, {"bottleneck__beta": 0.5, "density__n_components": 7}),
 }
 
 

@@ -371,9 +371,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self
 
     def _fit_density(self, codes: Values) -> Any:
-        """Fit the mixture, of fewer clusters where there are few codes to each."""
+        """Fit the mixture, of fewer clusters where there are few different codes to each."""
         density = clone(self.density)
-        n_clusters = min(density.n_components, max(1, len(codes) // MIN_CLUSTER))
+        n_different = len(np.unique(codes[:N_SETTLE], axis=0))
+        n_clusters = min(density.n_components, max(1, n_different // MIN_CLUSTER))
         return density.set_params(n_components=n_clusters).fit(codes)
 
     # Using

@@ -41,6 +41,7 @@ class Model(nn.Module):
     """
 
     origin: Tensor | None
+    numeric: Tensor
     levels: Tensor
     log_frequencies: Tensor
     expected: Tensor
@@ -69,13 +70,15 @@ class Model(nn.Module):
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)
-        self.spares_levels = False
         if isinstance(corruption, Corruption):
             corruption.build(statistics)
-            self.spares_levels = corruption.numeric and not bool(likelihood.numeric.all())
         code_in, code_out = bottleneck.build(n_components)
         for regularizer in regularizers:
             regularizer.build(bottleneck)
+        numeric = likelihood.numeric.clone()
+        numeric.view(-1)[schema.levelled] = False
+        self.register_buffer("numeric", numeric, persistent=False)
+        self.spares_levels = isinstance(corruption, Corruption) and corruption.numeric and not bool(numeric.all())
         self._build_condition(schema)
         encoded = likelihood.encoded_shape
         input_shape = (encoded[0] + shape[0] * self.flags, *encoded[1:])
@@ -118,9 +121,11 @@ class Model(nn.Module):
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
         x = self.likelihood.observe(self.read(x))
-        u = self.look(self._spoil(x))
+        spoiled = self._spoil(x)
+        u = self.look(spoiled)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
-        log_prob = self._log_prob_of_draws(code.z, x, y)
+        target = self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
+        log_prob = self._log_prob_of_draws(code.z, target, y)
         terms = {"bound": -F.importance_bound(log_prob - code.cost)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
@@ -133,7 +138,7 @@ class Model(nn.Module):
         if self.corruption is None:
             return x
         spoiled = self.corruption(x)
-        return torch.where(self.likelihood.numeric, spoiled, x) if self.spares_levels else spoiled
+        return torch.where(self.numeric, spoiled, x) if self.spares_levels else spoiled
 
     def read(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do."""

@@ -319,6 +319,6 @@ def imputer(
     --------
     >>> from isthmus.zoo import imputer
     >>> imputer().corruption
-    Masking(fraction=(0.0, 0.8))
+    Masking(fraction=(0.0, 0.8), judged='hidden')
     """
-    return compose(n_components, options, corruption=Masking(fraction))
+    return compose(n_components, options, corruption=Masking(fraction, judged="hidden"))

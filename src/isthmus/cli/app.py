@@ -26,6 +26,24 @@ Data = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.")]
 Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
+Prepared = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT", help="Table to write; beside it OUT's name with .train, .valid, .test and .report.json."
+    ),
+]
+Missing = Annotated[
+    list[str] | None, typer.Option(metavar="TEXT", help="Text that means missing, besides the usual; repeatable.")
+]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: ask the column]")
+]
+Limits = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="What is possible, such as age=0:120; repeatable.")
+]
+SplitColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -41,6 +59,48 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+@app.command()
+def prepare(
+    data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read: .csv, .tsv or .parquet.")],
+    out: Prepared,
+    report: Annotated[bool, typer.Option("--report", help="Show all that was changed, removed or seen.")] = False,
+    missing: Missing = None,
+    day_first: DayFirst = None,
+    limits: Limits = None,
+    sentinels: Annotated[str, typer.Option(help="Codes such as 0 or -999: report, missing or keep.")] = "report",
+    duplicates: Annotated[str, typer.Option(help="Repeated rows: remove, report or keep.")] = "remove",
+    constants: Annotated[str, typer.Option(help="Columns of one value: remove, report or keep.")] = "remove",
+    outliers: Annotated[str, typer.Option(help="Rows unlike the others: report, remove or keep.")] = "report",
+    outlier_method: Annotated[str, typer.Option(help="robust_z or isolation.")] = "robust_z",
+    scaling: Annotated[str | None, typer.Option(help="standard, robust, range or auto.  [default: none]")] = None,
+    split: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "0.7,0.15,0.15",
+    split_by: Annotated[str, typer.Option(help="random, stratified, grouped or time.")] = "random",
+    split_column: SplitColumn = None,
+    seed: Annotated[int, typer.Option(help="Decides the split.")] = 0,
+) -> None:
+    """Repair, clean and split a table, and list all that was done."""
+    from isthmus.cli import preparing
+
+    prepared = preparing.prepare(
+        preparing.read_table(data, out),
+        missing=[*preparing.MISSING, *(missing or [])],
+        day_first=day_first,
+        limits=preparing.parse_limits(limits or []),
+        sentinels=sentinels,
+        duplicates=duplicates,
+        constants=constants,
+        outliers=outliers,
+        outlier_method=outlier_method,
+        scaling=scaling,
+        split=preparing.parse_shares(split),
+        split_by=split_by,
+        split_column=split_column,
+        random_state=seed,
+    )
+    preparing.write_prepared(prepared, out)
+    preparing.show(prepared, out, report)
 
 
 @app.command()

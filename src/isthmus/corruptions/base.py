@@ -23,6 +23,10 @@ class Corruption(Part):
     def build(self, statistics: Statistics) -> None:
         """Learn what the corruption needs of the training rows: deviation and range of each value."""
 
+    def target(self, x: Tensor, spoiled: Tensor) -> Tensor:
+        """Return the values that the reconstruction is judged by; NaN is not judged."""
+        return x
+
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Return a spoiled copy; hidden cells are NaN."""

@@ -8,6 +8,8 @@ from torch import Tensor
 from isthmus.corruptions.base import Corruption
 from isthmus.statistics import Statistics
 
+JUDGED = ("all", "hidden")
+
 
 class Masking(Corruption):
     """Hides a random share of the cells, exactly as if they were missing; the encoder is told which.
@@ -16,15 +18,19 @@ class Masking(Corruption):
     ----------
     fraction : float or tuple of two floats, default=0.3
         Chance of each cell to be hidden; a pair draws the chance of each row evenly from between.
+    judged : {"all", "hidden"}, default="all"
+        Which cells the loss judges: all of them [1], or only those hidden, so that the net learns to fill gaps and not
+        to copy, and learned scales say how uncertain a filling is [2].
 
     Raises
     ------
     ValueError
-        At ``build``, if the fraction is not in [0, 1).
+        At ``build``, if a parameter is out of its range.
 
     References
     ----------
-    Vincent et al., Extracting and composing robust features with denoising autoencoders, ICML 2008.
+    [1] Vincent et al., Extracting and composing robust features with denoising autoencoders, ICML 2008. [2] Devlin et
+        al., BERT, NAACL 2019, arXiv:1810.04805.
 
     Examples
     --------
@@ -35,13 +41,19 @@ class Masking(Corruption):
 
     hides = True
 
-    def __init__(self, fraction: float | tuple[float, float] = 0.3) -> None:
+    def __init__(self, fraction: float | tuple[float, float] = 0.3, judged: str = "all") -> None:
         super().__init__()
         self.fraction = fraction
+        self.judged = judged
 
     def build(self, statistics: Statistics) -> None:
         """Check the fraction; see the base class."""
         self.require("fraction", _is_share, "in [0, 1), or a rising pair of such")
+        self.require("judged", lambda v: v in JUDGED, f"one of {JUDGED}")
+
+    def target(self, x: Tensor, spoiled: Tensor) -> Tensor:
+        """Return what is judged: all cells, or those that were hidden."""
+        return x if self.judged == "all" else torch.where(spoiled.isnan(), x, math.nan)
 
     def forward(self, x: Tensor) -> Tensor:
         """Hide cells; see the base class."""

@@ -5,6 +5,20 @@ from isthmus.data.base import Batch, Source
 from isthmus.data.chunks import Chunks
 from isthmus.data.files import apply
 from isthmus.data.parquet import Parquet
+from isthmus.data.preparing import Finding, Prepared, prepare
 from isthmus.data.sources import as_source, set_aside, with_labels
 
-__all__ = ["Array", "Batch", "Chunks", "Parquet", "Source", "apply", "as_source", "set_aside", "with_labels"]
+__all__ = [
+    "Array",
+    "Batch",
+    "Chunks",
+    "Finding",
+    "Parquet",
+    "Prepared",
+    "Source",
+    "apply",
+    "as_source",
+    "prepare",
+    "set_aside",
+    "with_labels",
+]

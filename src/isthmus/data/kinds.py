@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -61,9 +62,11 @@ def is_number(dtype: Any) -> bool:
     return bool(dtype.is_numeric()) or dtype == nw.Decimal
 
 
-def is_date(dtype: Any) -> bool:
-    """Whether a dtype of narwhals holds dates, with or without a time."""
-    return dtype in (nw.Date, nw.Datetime)
+def holds_dates(column: Any) -> bool:
+    """Whether a column holds dates, with or without a time, as such or as objects of Python's."""
+    if column.dtype != nw.Object:
+        return column.dtype in (nw.Date, nw.Datetime)
+    return all(isinstance(value, date) for value in column.drop_nulls().to_list())
 
 
 def is_text(dtype: Any) -> bool:
@@ -78,6 +81,9 @@ def numbers_of(column: Any) -> Values:
 
 def days_of(column: Any, origin: float = 0.0) -> Values:
     """Return a column of dates as days since ``origin``, missing ones as NaN."""
+    if column.dtype == nw.Object:
+        times = np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
+        return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
     return np.asarray(column.dt.timestamp("us").cast(nw.Float64).to_numpy(), dtype=np.float64) / MICROSECONDS - origin
 
 
@@ -114,7 +120,7 @@ def _field(column: Any, kind: str) -> Field:
         return replace(field, kind=kind if kind in LEFT_OUT else "constant", note="no value in any row")
     if kind in LEFT_OUT and kind != "constant":
         return field
-    if is_date(column.dtype):
+    if holds_dates(column):
         return _of_dates(field, column)
     if is_number(column.dtype):
         return _of_numbers(field, column)
@@ -141,6 +147,8 @@ def _of_numbers(field: Field, column: Any) -> Field:
         return replace(field, kind=kind, levels=_checked_levels(field, kind, values.tolist()))
     if kind not in NUMBERS:
         raise _misfit(field, kind)
+    if kind == "positive" and values[0] <= 0:
+        raise ValueError(f"column {field.name!r} is to be positive, but holds {values[0]:g}")
     few = len(values) <= FEW_VALUES
     shared = np.ones(len(values), bool) if few else counts > max(SHARED * len(x), 2)
     others = x if few else x[np.isin(x, values[shared], invert=True)]

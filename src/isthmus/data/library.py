@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,8 @@ import pyarrow as pa
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
+
+ARROW_COLUMNS = b"isthmus.arrow_columns"
 
 
 def column_like(column: Any, values: Values) -> Any:
@@ -66,7 +69,7 @@ def template_of(frame: Any) -> str:
             raise ValueError(f"column {unknown[0]!r} holds Python objects; turn it into numbers, text or dates")
         rows.write_ipc_stream(file)
     else:
-        batch = pa.RecordBatch.from_pandas(rows) if library.is_pandas_like() else _no_rows(rows.schema)
+        batch = _of_pandas(rows) if library.is_pandas_like() else _no_rows(rows.schema)
         with pa.ipc.new_stream(file, batch.schema) as writer:
             writer.write_batch(batch)
     return base64.b64encode(file.getvalue()).decode()
@@ -79,10 +82,25 @@ def blank(schema: Schema) -> Any:
     if library.is_polars():
         return nw.from_native(library.to_native_namespace().read_ipc_stream(data))
     table = pa.ipc.open_stream(data).read_all()
-    frame = table if library.is_pyarrow() else table.to_pandas()
-    if library.is_pandas_like():
-        frame.columns = schema.names
-    return nw.from_native(frame)
+    return nw.from_native(table if library.is_pyarrow() else _to_pandas(table, library, schema.names))
+
+
+def _of_pandas(rows: Any) -> pa.RecordBatch:
+    """Write a pandas frame without rows, and which columns are arrow's, which pandas does not note well."""
+    arrow = {i: dtype.pyarrow_dtype for i, dtype in enumerate(rows.dtypes) if type(dtype).__name__ == "ArrowDtype"}
+    plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}))
+    arrays = [pa.array([], arrow[i]) if i in arrow else plain[i] for i in range(plain.num_columns)]
+    notes = {**plain.schema.metadata, ARROW_COLUMNS: json.dumps(list(arrow))}
+    return pa.RecordBatch.from_arrays(arrays, plain.schema.names).replace_schema_metadata(notes)
+
+
+def _to_pandas(table: pa.Table, library: Any, names: list[str]) -> Any:
+    frame, pandas = table.to_pandas(), library.to_native_namespace()
+    for i in json.loads(table.schema.metadata[ARROW_COLUMNS]):
+        dtype = pandas.ArrowDtype(table.schema.field(i).type)
+        frame[frame.columns[i]] = pandas.Series([], frame.index, dtype=dtype)
+    frame.columns = names
+    return frame
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
@@ -114,7 +132,8 @@ def _cast(new: Any, like: Any, library: Any) -> Any:
     if pa.types.is_dictionary(kind):
         return new.cast(kind.value_type).dictionary_encode().cast(kind)
     if pa.types.is_decimal(kind):
-        return new.cast(pa.string()).cast(kind)  # straight from floats, digits past the scale are an error
+        # Straight from floats, digits past the scale would be an error.
+        return pa.chunked_array([[f"{value:.{kind.scale}f}" for value in new.to_pylist()]], pa.string()).cast(kind)
     return new.cast(kind)
 
 

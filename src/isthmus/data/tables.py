@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.kinds import MICROSECONDS, days_of, infer, is_text, numbers_of
+from isthmus.data.kinds import MICROSECONDS, days_of, holds_dates, infer, is_number, is_text, numbers_of
 from isthmus.data.library import blank, column_like, frame_of, template_of
 from isthmus.part import did_you_mean
 from isthmus.schema import Field, Schema
@@ -171,7 +171,7 @@ def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
     if field.has_levels:
         return _positions(column, field, unseen)
     if field.kind == "date":
-        if column.dtype not in (nw.Date, nw.Datetime):
+        if not holds_dates(column):
             raise ValueError(f"column {field.name!r} holds {column.dtype}, but held dates in fit")
         return days_of(column, field.origin)
     if is_text(column.dtype) and column.dtype != nw.Boolean:
@@ -181,15 +181,14 @@ def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
 
 def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     """Turn levels into their positions among those of the field."""
-    values = column.to_list()
+    values = numbers_of(column).tolist() if is_number(column.dtype) else column.to_list()
     positions = {level: float(i) for i, level in enumerate(field.levels)}
     numbers = np.array([positions.get(value, np.nan) for value in values])
-    for row in np.flatnonzero(np.isnan(numbers)):
-        value = values[row]
-        if value is not None and value == value:
-            n_rows = sum(other == value for other in values)
-            unseen.append(f"{value!r} in column {field.name!r} ({n_rows} rows)")
-            break
+    strange = np.flatnonzero(np.isnan(numbers) & ~missing_in(column).to_numpy().astype(bool))
+    if len(strange):
+        first = values[strange[0]]
+        n_rows = sum(values[row] == first for row in strange)
+        unseen.append(f"{first!r} in column {field.name!r} ({n_rows} rows)")
     return numbers
 
 
@@ -207,8 +206,9 @@ def _decode(numbers: Values, field: Field, rounded: bool) -> Values:
         scale = round(1 / field.step)
         numbers = np.round(numbers * scale) / scale
     if field.kind == "date":
-        days = np.round((numbers + field.origin) * MICROSECONDS)
-        return days.astype("datetime64[us]")
+        as_objects = field.dtype == "Object"
+        times = np.round((numbers + field.origin) * MICROSECONDS).astype("datetime64[us]")
+        return times.astype("datetime64[D]" if field.step else times.dtype).astype(object) if as_objects else times
     return numbers
 
 

@@ -1,0 +1,131 @@
+"""``isthmus prepare``: a table to a prepared one, its three parts and the report, all of them or none."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import compute, csv
+
+from isthmus.data.files import KINDS, as_table, check_target, read
+from isthmus.data.preparing import MISSING, Prepared, prepare
+from isthmus.storage import replacing
+
+__all__ = ["MISSING", "beside", "parse_limits", "parse_shares", "prepare", "read_table", "show", "write_prepared"]
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+TABLES = [suffix for suffix, kind in KINDS.items() if kind.tabular]
+
+
+def read_table(data: Path, out: Path) -> pa.Table:
+    """Read a table, once it is clear that the results can be written.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read, or there is no folder to write to.
+    ValueError
+        If a suffix does not fit, or a result would replace what is read.
+    """
+    check_target(out, TABLES)
+    for path in (out, *beside(out).values()):
+        if path.resolve() == data.resolve():
+            raise ValueError(f"{str(path)!r} would replace what is read; give OUT another name")
+    table = as_table(read(data))
+    return _with_text_kept(table, data) if data.suffix.lower() in DELIMITERS else table
+
+
+def _with_text_kept(table: pa.Table, path: Path) -> pa.Table:
+    """Put the text of a file back where reading it as numbers lost something that a report has to list.
+
+    That is the zeros of 00123, digits beyond those of a number type, and which word stood for a missing value.
+    """
+    read_as_other = [field.name for field in table.schema if not pa.types.is_string(field.type)]
+    texts = _read_as_text(path, read_as_other)
+    for name in read_as_other:
+        if _has_lost(table.column(name), texts.column(name)):
+            table = table.set_column(table.column_names.index(name), name, texts.column(name))
+    return table
+
+
+def _read_as_text(path: Path, names: list[str]) -> pa.Table:
+    if not names:
+        return pa.table({})
+    return csv.read_csv(
+        path,
+        parse_options=csv.ParseOptions(delimiter=DELIMITERS[path.suffix.lower()]),
+        convert_options=csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string())),
+    )
+
+
+def _has_lost(column: pa.ChunkedArray, text: pa.ChunkedArray) -> bool:
+    n_empty = compute.sum(compute.equal(text, "")).as_py()
+    # Integers of any length are read without loss, unless they made the column one of floats.
+    lost = "0[0-9]+|[0-9]{16,}" if pa.types.is_floating(column.type) else "0[0-9]+"
+    codes = compute.match_substring_regex(text, rf"^\s*[+-]?({lost})\s*$")
+    return bool(column.null_count > n_empty or compute.any(codes).as_py())
+
+
+def beside(out: Path) -> dict[str, Path]:
+    """Name the files that are written beside a table: its parts and the report."""
+    parts = {part: out.with_name(f"{out.stem}.{part}{out.suffix}") for part in ("train", "valid", "test")}
+    return {**parts, "report": out.with_name(f"{out.stem}.report.json")}
+
+
+def write_prepared(prepared: Prepared, out: Path) -> None:
+    """Write a table, its parts and the report; what stood there is replaced only once all are written."""
+    paths = beside(out)
+    tables = [
+        (out, prepared.frame),
+        (paths["train"], prepared.train),
+        (paths["valid"], prepared.valid),
+        (paths["test"], prepared.test),
+    ]
+    write = KINDS[out.suffix.lower()].write
+    # The files take their names as the stack unwinds, which an error in writing any of them prevents.
+    with ExitStack() as stack:
+        for path, table in tables:
+            write(stack.enter_context(replacing(path)), table)
+        stack.enter_context(replacing(paths["report"])).write(prepared.to_json().encode())
+
+
+def show(prepared: Prepared, out: Path, report: bool) -> None:
+    """Say what was done, in one line or in full, and what was written."""
+    print(prepared if report else prepared.summary)
+    print(f"wrote {out} and beside it {', '.join(path.name for path in beside(out).values())}")
+
+
+def parse_limits(texts: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Read limits such as ``age=0:120``, ``age=0:`` and ``age=:120``.
+
+    Raises
+    ------
+    ValueError
+        If one does not look like that.
+    """
+    limits = {}
+    for text in texts:
+        name, equals, bounds = text.rpartition("=")
+        lowest, colon, highest = bounds.partition(":")
+        try:
+            if not (name and equals and colon):
+                raise ValueError
+            limits[name] = (float(lowest) if lowest else None, float(highest) if highest else None)
+        except ValueError as error:
+            raise ValueError(f"--limits must be NAME=LOW:HIGH, such as age=0:120, got {text!r}") from error
+    return limits
+
+
+def parse_shares(text: str) -> tuple[float, float, float]:
+    """Read shares such as ``0.7,0.15,0.15``.
+
+    Raises
+    ------
+    ValueError
+        If these are not three numbers.
+    """
+    try:
+        train, valid, test = (float(share) for share in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"--split must be three numbers such as 0.7,0.15,0.15, got {text!r}") from error
+    return train, valid, test

@@ -1,0 +1,92 @@
+"""Values and rows unlike the others: by distance from the median, or by how easily a forest isolates them."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import IsolationForest
+
+from isthmus.data.preparing.columns import Values, is_number, numbers
+from isthmus.data.preparing.draft import Draft
+from isthmus.data.preparing.findings import at_rows
+
+# Iglewicz and Hoaglin's limit for robust z; of Liu, Ting and Zhou's score, where a row is clearly isolated.
+THRESHOLDS = {"robust_z": 3.5, "isolation": 0.65}
+# The MAD of a normal distribution, in standard deviations.
+MAD_OF_NORMAL = 0.674489750196082
+
+
+def treat_outliers(
+    draft: Draft, action: str, method: str, threshold: float | None, without: Collection[Any], seed: int
+) -> None:
+    """Report outliers, or remove their rows as well."""
+    names = [name for name in draft.frame.columns if name not in without and is_number(draft.column(name))]
+    limit = THRESHOLDS[method] if threshold is None else threshold
+    where = _beyond(draft, names, limit) if method == "robust_z" else _isolated(draft, names, limit, seed)
+    if action == "remove" and len(where):
+        if len(where) == len(draft.rows):
+            raise ValueError(f"every row is an outlier by outlier_threshold={limit}, so that none would be left")
+        draft.note("removed", "holds an outlier", None, where, unit="row")
+        draft.remove_rows(where)
+
+
+def robust_z(values: Values) -> Values:
+    """Return distances from the median in robust standard deviations, all 0 where half the values are the same.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        NaN is missing, and stays NaN.
+
+    References
+    ----------
+    B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data.preparing.outliers import robust_z
+    >>> robust_z(np.array([1.0, 2.0, 3.0, 4.0, 100.0])).round(2).tolist()
+    [-1.35, -0.67, 0.0, 0.67, 65.43]
+    """
+    if np.isnan(values).all():
+        return values
+    distance = values - np.nanmedian(values)
+    mad = np.nanmedian(np.abs(distance))
+    return MAD_OF_NORMAL * distance / mad if mad > 0 else 0.0 * distance
+
+
+def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
+    """Note values with a large robust z, and return the rows that hold any."""
+    beyond = np.zeros(len(draft.rows), dtype=bool)
+    for name in names:
+        values = numbers(draft.column(name))
+        z = robust_z(values)
+        # The farthest first: they are the examples.
+        where = np.flatnonzero(np.abs(np.nan_to_num(z)) > limit)
+        where = where[np.argsort(-np.abs(z[where]), kind="stable")]
+        shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
+        examples = at_rows(shown, draft.rows[where])
+        beyond[where] = True
+        draft.note("reported", f"outlier, robust z over {limit:g}", name, np.sort(where), examples)
+    return np.flatnonzero(beyond)
+
+
+def _isolated(draft: Draft, names: list[Any], limit: float, seed: int) -> Values:
+    """Note rows that a forest isolates with few cuts, and return them."""
+    columns = [_filled(numbers(draft.column(name))) for name in names]
+    if not columns:
+        return np.empty(0, dtype=np.int64)
+    X = np.column_stack(columns)
+    scores = -IsolationForest(random_state=seed).fit(X).score_samples(X)
+    where = np.flatnonzero(scores > limit)
+    order = where[np.argsort(-scores[where], kind="stable")]
+    examples = at_rows([f"score {scores[i]:.2f}" for i in order[:10]], draft.rows[order])
+    draft.note("reported", f"outlier, isolation score over {limit:g}", None, where, examples, unit="row")
+    return where
+
+
+def _filled(values: Values) -> Values:
+    """Put the median where values are missing: there a row is not odd."""
+    known = values[~np.isnan(values)]
+    return np.where(np.isnan(values), np.median(known) if len(known) else 0.0, values)
