@@ -25,7 +25,7 @@ LAYERS = [
     {"model", "data", "metrics", "configuration"},
     {"training", "inference"},
     {"autoencoder"},
-    {"zoo", "plots", "baselines"},
+    {"zoo", "plots", "baselines", "doctor"},
     {"persistence", "distributed"},
     {"demo"},
     {"cli"},

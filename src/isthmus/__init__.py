@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import distributed, metrics, zoo
+    from isthmus import distributed, doctor, metrics, zoo
     from isthmus.autoencoder import Autoencoder
     from isthmus.persistence import load, save
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
-__all__ = ["Autoencoder", "Checkpoint", "distributed", "load", "metrics", "save", "zoo"]
+__all__ = ["Autoencoder", "Checkpoint", "distributed", "doctor", "load", "metrics", "save", "zoo"]
 
 _HOME = {"Autoencoder": "autoencoder", "Checkpoint": "training", "load": "persistence", "save": "persistence"}
 

@@ -318,7 +318,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _choose_likelihood(self, statistics: Statistics, schema: Schema) -> Any:
         if isinstance(self.likelihood, str) and self.likelihood in ("auto", "mixed"):
             return likelihoods.choose(statistics, schema)
-        if schema.levelled and not isinstance(self.likelihood, likelihoods.Mixed):
+        of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
+        if schema.levelled and not isinstance(self.likelihood, of_levels):
             names = ", ".join(repr(schema.used[i].name) for i in schema.levelled if schema.used[i].kind != "binary")
             if names:
                 raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but {names} hold categories")

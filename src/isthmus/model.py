@@ -252,11 +252,12 @@ class Model(nn.Module):
 
     def settle(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Keep, once trained, what scores and samples are measured against: the mean score of each value, the codes."""
-        codes, n = [], 0
+        codes, n, n_known = [], 0, torch.zeros_like(self.expected)
         for x, y in batches:
             log_prob, divergence = self.plug_in(x, y)
-            n += len(x)
-            self.expected += (log_prob - self.expected).sum(0) / n
+            known = ~x.isnan()
+            n, n_known = n + len(x), n_known + known.sum(0)
+            self.expected += (log_prob - self.expected * known).sum(0) / n_known.clamp(min=1)
             self.expected_divergence += (divergence - self.expected_divergence).sum() / n
             codes.append(self.encode(x)[0])
         self.bottleneck.settle(torch.cat(codes))

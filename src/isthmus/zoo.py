@@ -321,4 +321,4 @@ def imputer(
     >>> imputer().corruption
     Masking(fraction=(0.0, 0.8), judged='hidden')
     """
-    return compose(n_components, options, corruption=Masking(fraction, judged="hidden"))
+    return compose(n_components, options, backbone=MLP(hidden=(128,)), corruption=Masking(fraction, judged="hidden"))

@@ -25,6 +25,25 @@ Data = Annotated[
     ),
 ]
 Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.")]
+Variant = Annotated[str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: autoencoder]")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
+    ),
+]
+Config = Annotated[Path | None, typer.Option(help="Run file, JSON with model, set and seed; options win over it.")]
+Columns = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")]
+Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=KIND",
+        help="What a column is: real, positive, count, binary, category, ordered, date; or, to leave out, "
+        "identifier, constant, text; repeatable.  [default: told by its values]",
+    ),
+]
+Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
 Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
 Prepared = Annotated[
     Path,
@@ -104,37 +123,38 @@ def prepare(
 
 
 @app.command()
+def doctor(
+    data: Data,
+    test: Annotated[Path | None, typer.Option(metavar="FILE", help="Rows that should not be among those.")] = None,
+    model: Variant = None,
+    setting: Settings = None,
+    config: Config = None,
+    columns: Columns = None,
+    without: Without = None,
+    kind: Kinds = None,
+    condition: Label = None,
+) -> None:
+    """Say what is wrong with rows, and with the model that is to be fitted to them."""
+    from isthmus.cli.doctoring import examine_file
+    from isthmus.cli.runs import read_run
+
+    options = {"model": model, "columns": columns, "without": without, "condition": condition}
+    run = read_run(config, setting or [], kind or [], **options)
+    examine_file(data, run, test)
+
+
+@app.command()
 def fit(
     data: Data,
-    model: Annotated[
-        str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: autoencoder]")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Run file, JSON with model, set and seed; options win over it.")
-    ] = None,
+    model: Variant = None,
+    setting: Settings = None,
+    config: Config = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Model file to write.  [default: DATA's name, .safetensors]")] = None,
-    columns: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")
-    ] = None,
-    without: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=KIND",
-            help="What a column is: real, positive, count, binary, category, ordered, date; or, to leave out, "
-            "identifier, constant, text; repeatable.  [default: told by its values]",
-        ),
-    ] = None,
-    condition: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")
-    ] = None,
+    columns: Columns = None,
+    without: Without = None,
+    kind: Kinds = None,
+    condition: Label = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder to save progress in every minute; the same command goes on from it."),

@@ -12,12 +12,11 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import compare, compare_levels, unit_of
-from isthmus.cli.runs import Run, make_estimator
+from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, some, streams
 from isthmus.data import Parquet, Source, as_source
 from isthmus.data.files import check_target, read
 from isthmus.data.parquet import head
-from isthmus.part import did_you_mean
 from isthmus.persistence import save
 from isthmus.schema import Schema
 from isthmus.training import Checkpoint, Group
@@ -122,18 +121,9 @@ def _check_condition(run: Run, estimator: Autoencoder) -> None:
 
 def _choose_columns(values: Any, run: Run, path: Path) -> tuple[Any, Any]:
     """Return the columns to learn from, and the labels or None."""
-    named = [*run.columns, *run.without, *([] if run.condition is None else [run.condition])]
-    if not isinstance(values, pa.Table):
-        if named:
-            raise ValueError(
-                f"{str(path)!r} has no column names, so there is no column {named[0]!r} to choose or leave out"
-            )
-        return values, None
-    for name in named:
-        if name not in values.column_names:
-            raise ValueError(f"{str(path)!r} has no column {name!r}{did_you_mean(name, values.column_names)}")
-    left_out = {*run.without, run.condition}
-    X = values.select([name for name in run.columns or values.column_names if name not in left_out])
+    X = choose_columns(values, run, path)
+    if not isinstance(X, pa.Table):
+        return X, None
     return X, None if run.condition is None else _labels(values, run.condition)
 
 

@@ -8,6 +8,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers, zoo
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import from_plain, known_classes
@@ -96,7 +98,29 @@ def make_estimator(run: Run) -> Autoencoder:
     estimator: Autoencoder = variant(**{"random_state": run.seed, "verbose": 1, **options})
     _check_known(parameters, [*own, *_names(estimator)], run.model)
     nested = {name.replace(".", "__"): value for name, value in parameters.items() if name not in options}
-    return estimator.set_params(**nested)
+    return estimator.set_params(schema=dict(run.kinds) or None, **nested)
+
+
+def choose_columns(values: Any, run: Run, path: Path) -> Any:
+    """Take the columns to learn from out of what a file holds.
+
+    Raises
+    ------
+    ValueError
+        If the run names columns that are not there.
+    """
+    named = [*run.columns, *run.without, *([] if run.condition is None else [run.condition])]
+    if not isinstance(values, pa.Table):
+        if named:
+            raise ValueError(
+                f"{str(path)!r} has no column names, so there is no column {named[0]!r} to choose or leave out"
+            )
+        return values
+    for name in named:
+        if name not in values.column_names:
+            raise ValueError(f"{str(path)!r} has no column {name!r}{did_you_mean(name, values.column_names)}")
+    left_out = {*run.without, run.condition}
+    return values.select([name for name in run.columns or values.column_names if name not in left_out])
 
 
 def parse(text: str) -> Any:

@@ -1,0 +1,34 @@
+"""``isthmus doctor``: what is wrong with the rows of a file, before a fit is spent on them."""
+
+from pathlib import Path
+from typing import Any
+
+from isthmus.cli.runs import Run, choose_columns, make_estimator
+from isthmus.cli.streaming import some, streams
+from isthmus.data import Parquet
+from isthmus.data.files import read
+from isthmus.data.parquet import head
+from isthmus.doctor import examine, report
+
+
+def examine_file(data: Path, run: Run, test: Path | None) -> None:
+    """Show what is wrong with rows, and with a run that is to fit them; of streamed rows some are looked at.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a file cannot be read, or the run is not one.
+    """
+    estimator = make_estimator(run)
+    tests = None if test is None else {test.name: _rows(test, run)}
+    print(report(examine(_rows(data, run), estimator, test=tests)))
+
+
+def _rows(data: Path, run: Run) -> Any:
+    if not streams(data):
+        return choose_columns(read(data), run, data)
+    names = choose_columns(head(data), run, data).column_names
+    source = Parquet(data, names)
+    rows = some(source, run.seed)
+    print(f"{data} is streamed: {len(rows):,} of its {len(source):,} rows are looked at")
+    return rows

@@ -1,0 +1,91 @@
+"""The examination: all checks, in the order of their findings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.doctor import of_columns, of_models, of_pairs, of_rows
+from isthmus.doctor.case import Case
+from isthmus.doctor.finding import Finding
+from isthmus.doctor.rows import Rows, read_rows
+
+CHECKS = (
+    of_rows.leaks,
+    of_rows.duplicates,
+    of_rows.empty_rows,
+    of_columns.infinite,
+    of_columns.beyond_float32,
+    of_columns.without_values,
+    of_columns.numbers_as_text,
+    of_columns.left_out,
+    of_columns.hardly_varying,
+    of_columns.row_numbers,
+    of_columns.scattered_levels,
+    of_columns.codes_as_numbers,
+    of_columns.mostly_missing,
+    of_pairs.copies,
+    of_models.likelihood_of_numbers,
+    of_models.outside_the_support,
+    of_models.grey_values,
+    of_models.scales,
+    of_models.tails,
+    of_models.few_rows,
+    of_models.wide_code,
+    of_models.large_batches,
+)
+
+
+def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None) -> list[Finding]:
+    """Look, before a fit, for what would spoil it.
+
+    Parameters
+    ----------
+    X : array, tensor, sparse rows or data frame of shape (n_samples, ...)
+        Rows to fit, in memory.
+    estimator : Autoencoder or None, default=None
+        Whose choices are held against the data; it is not fitted. None is ``Autoencoder()``.
+    test : like X, dict of such by name, or None, default=None
+        Rows that should not be among those of X, nor of each other.
+
+    Returns
+    -------
+    list of Finding
+        Empty if there is nothing to mend.
+
+    Raises
+    ------
+    TypeError
+        If ``estimator`` is none, or the rows are not in memory.
+    ValueError
+        If ``X`` or ``test`` hold no rows that could be read, or a parameter of the estimator is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.doctor import examine
+    >>> X = np.random.default_rng(0).normal(size=(500, 4))
+    >>> examine(X)
+    []
+    >>> print(*examine(X, test=X[:100]))
+    error: leak between splits: 100 of 100 rows of test (100 %) are in X
+      take them out of test, or remove duplicates and split anew: isthmus prepare
+    """
+    estimator = Autoencoder() if estimator is None else estimator
+    if not isinstance(estimator, Autoencoder):
+        raise TypeError(f"estimator must be an Autoencoder, got {estimator!r}")
+    estimator._check_parameters()
+    rows = read_rows(X, estimator.schema)
+    splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
+    case = Case(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator)
+    return [finding for check in CHECKS for finding in check(case)]
+
+
+def _read_split(name: str, X: Any, rows: Rows) -> Rows:
+    split = read_rows(X, rows.source.schema)
+    if (split.frame is None) != (rows.frame is None):
+        raise ValueError(f"{name} must be a data frame where X is one, and an array where X is one")
+    if split.source.schema.shape != rows.source.schema.shape:
+        raise ValueError(
+            f"{name} has samples of shape {split.source.schema.shape}, those of X are of {rows.source.schema.shape}"
+        )
+    return split

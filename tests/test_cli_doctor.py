@@ -1,0 +1,107 @@
+"""``isthmus doctor``: what it says of files, and how it refuses."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from isthmus import zoo
+from isthmus.cli import streaming
+from isthmus.cli.app import app
+from isthmus.data.files import KINDS, write
+from isthmus.doctor import examine, report
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["doctor", *map(str, arguments)])
+
+
+def said(*arguments):
+    """Return what the doctor says of a file that can be read."""
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout.rstrip("\n")
+
+
+@pytest.fixture
+def rows(rng):
+    return rng.normal(size=(300, 3))
+
+
+@pytest.fixture
+def table(rows, rng):
+    """Rows beside a category, a label and a constant."""
+    columns = dict(zip("abc", rows.T, strict=True))
+    return pa.table(
+        {**columns, "city": rng.choice(["Oslo", "Rome"], 300), "label": np.arange(300) % 2, "same": [1] * 300}
+    )
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_nothing_is_wrong_with_clean_files_of_any_kind(tmp_path, rows, suffix):
+    write(tmp_path / f"rows{suffix}", rows)
+    assert said(tmp_path / f"rows{suffix}") == "nothing to mend"
+
+
+def test_it_says_what_the_library_says(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    write(tmp_path / "new.parquet", table[:30])
+    expected = report(examine(table, test={"new.parquet": table[:30]}))
+    assert "30 of 30 rows of new.parquet (100 %) are in X" in expected
+    assert "'same'" in expected
+    assert said(tmp_path / "rows.csv", "--test", tmp_path / "new.parquet") == expected
+
+
+def test_columns_are_chosen_as_for_fit(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    assert said(tmp_path / "rows.csv", "--without", "same") == "nothing to mend"
+    assert said(tmp_path / "rows.csv", "--columns", "a", "--columns", "b", "--columns", "c") == "nothing to mend"
+    conditional = ["--model", "conditional_vae", "--condition", "same"]
+    assert said(tmp_path / "rows.csv", *conditional) == "nothing to mend"
+
+
+def test_the_model_is_held_against_the_rows(tmp_path, rows):
+    write(tmp_path / "rows.npy", rows)
+    assert said(tmp_path / "rows.npy", "--model", "vae", "--set", "n_components=3") == "nothing to mend"
+    expected = report(examine(rows, zoo.autoencoder(3, likelihood="bernoulli")))
+    assert said(tmp_path / "rows.npy", "--set", "n_components=3", "--set", "likelihood=bernoulli") == expected
+    (tmp_path / "run.json").write_text('{"set": {"n_components": 3, "likelihood": "bernoulli"}}')
+    assert said(tmp_path / "rows.npy", "--config", tmp_path / "run.json") == expected
+    assert expected.count("\n") == 3
+
+
+def test_of_rows_that_are_streamed_some_are_looked_at(tmp_path, table, monkeypatch):
+    monkeypatch.setattr(streaming, "N_COMPARED", 200)
+    write(tmp_path / "one.parquet", table)
+    first, *others = said(tmp_path, "--columns", "a", "--columns", "b", "--columns", "c").splitlines()
+    assert first == f"{tmp_path} is streamed: 200 of its 300 rows are looked at"
+    assert others == ["nothing to mend"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["none.csv"], "there is no file 'none.csv'"),
+        (["rows.npy", "--without", "a"], "'rows.npy' has no column names"),
+        (["rows.csv", "--without", "citi"], "did you mean 'city'?"),
+        (["rows.csv", "--test", "other.csv"], "'other.csv' has no column 'city'"),
+        (["rows.csv", "--test", "rows.npy"], "rows.npy must be a data frame where X is one"),
+        (["rows.csv", "--model", "vea"], "did you mean 'vae'?"),
+        (["rows.csv", "--set", "n_components=0"], "n_components must be a positive integer, got 0"),
+        (["text.csv"], "there is no column to learn from"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path, monkeypatch, table, rows, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    write("rows.csv", table)
+    write("rows.npy", rows)
+    write("other.csv", table.drop_columns(["city"]))
+    write("text.csv", pa.table({"note": ["one"] * 9}))
+    columns = ["--columns", "city"] if "other.csv" in arguments else []
+    result = call(*arguments, *columns)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("isthmus: ")
+    assert sentence in result.stderr
