@@ -20,8 +20,10 @@ from isthmus.cli.app import app
 from isthmus.cli.errors import show_warning
 from isthmus.cli.fitting import hold_out
 from isthmus.cli.runs import Run, make_estimator, parse, read_run
+from isthmus.data import as_source
 from isthmus.data.files import KINDS, as_array, read, write
 from isthmus.likelihoods import StudentT
+from isthmus.schema import Schema
 
 NAMES = ["height", "width", "depth", "weight"]
 TINY = ["--set", "max_epochs=1", "--set", "backbone.hidden=[4]", "--set", "n_components=2"]
@@ -96,7 +98,8 @@ def test_fit_shows_progress_and_the_error_beside_those_of_pca_and_the_mean(share
 
 def test_fit_is_the_library_fitted_to_the_rows_that_are_not_held_out(shared, tmp_path):
     done("fit", shared / "rows.csv", "--model", "vae", *TINY, "--seed", 3, "--out", tmp_path / "m.safetensors")
-    kept, held_out = hold_out(table := read(shared / "rows.csv"), 3)
+    table = read(shared / "rows.csv")
+    kept, held_out = hold_out(as_source(table), 3)
     model = zoo.vae(2, max_epochs=1, random_state=3).set_params(backbone__hidden=(4,)).fit(table.take(kept))
     assert sorted([*kept, *held_out]) == list(range(60))
     np.testing.assert_array_equal(load(tmp_path / "m.safetensors").transform(table), model.transform(table))
@@ -134,7 +137,7 @@ def test_a_single_row_with_gaps_is_learned_from_and_not_held_out(tmp_path, rows)
     for row in range(0, 60, 10):
         values = rows.copy()
         values[row, 1] = np.nan
-        kept, _ = hold_out(values, seed=0)
+        kept, _ = hold_out(as_source(values), seed=0)
         assert row in kept
     write(tmp_path / "gaps.csv", values, NAMES)
     done("fit", tmp_path / "gaps.csv", *TINY)
@@ -381,7 +384,7 @@ def test_an_unknown_model_is_refused_with_the_nearest(shared):
         ("bottleneck.bta=4", "unknown --set key 'bottleneck.bta' for vae; did you mean 'bottleneck.beta'?"),
         ("qqqqqqqq=4", "unknown --set key 'qqqqqqqq' for vae"),
         ("options=4", "did you mean 'corruption'?"),
-        ("n_components", "--set takes KEY=VALUE, such as n_components=8, got 'n_components'"),
+        ("n_components", "--set takes NAME=VALUE, such as n_components=8, got 'n_components'"),
         ("bottleneck.beta=-1", "bottleneck.beta of Gaussian must be >= 0, got -1"),
         ("bottleneck=gausian", "did you mean 'gaussian'?"),
         ('bottleneck={"class": "os.system", "params": {}}', "a part of your own is given to load(path, parts=[...])"),
@@ -414,11 +417,15 @@ def test_a_missing_run_file_is_named(shared, tmp_path):
     assert refused("fit", shared / "rows.csv", "--config", tmp_path / "run.json").startswith("there is no run file ")
 
 
-def test_columns_of_text_are_refused_with_the_options_that_leave_them_out(tmp_path, table):
+def test_columns_of_text_are_categories_and_those_that_teach_nothing_are_left_out(tmp_path, table):
     write(tmp_path / "rows.csv", table)
-    message = refused("fit", tmp_path / "rows.csv", *TINY)
-    assert message.startswith("column 'kind' holds String, such as 'oak', expected numbers")
-    assert message.endswith("--without kind --without 'noted by'")
+    with pytest.warns(UserWarning, match=r"left out: 'noted by' \('Ann' in all rows\)"):
+        done("fit", tmp_path / "rows.csv", *TINY)
+    assert {field.name: field.kind for field in load(tmp_path / "rows.safetensors").schema_.fields} == {
+        **dict.fromkeys(NAMES, "real"),
+        "kind": "category",
+        "noted by": "constant",
+    }
 
 
 @pytest.mark.parametrize("option", ["--columns", "--without", "--condition"])
@@ -454,7 +461,7 @@ def test_too_few_rows_to_hold_one_out_are_refused(tmp_path, n):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("1,inf", "column 'b' holds an infinite value"), ("1,", "column 'b' has no value in any training row")],
+    [("1,inf", "column 'b' holds an infinite value"), ("1,", "column 'b': no value in any row")],
 )
 def test_values_that_teach_nothing_are_refused_with_their_column(tmp_path, text, said):
     (tmp_path / "rows.csv").write_text("a,b\n" + f"{text}\n" * 20)
@@ -627,6 +634,7 @@ class Off:
     """Stand in for a fitted estimator whose reconstructions are off by a known amount."""
 
     n_components = 1
+    schema_ = Schema((4,))
 
     def __init__(self, by):
         self.by = by

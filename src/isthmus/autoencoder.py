@@ -3,7 +3,7 @@
 import math
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from itertools import islice
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
-from isthmus.data.frames import empty, to_frame
+from isthmus.data.frames import empty, is_frame, to_frame
 from isthmus.data.survey import check_source, describe, survey
-from isthmus.data.tables import new_table
+from isthmus.data.tables import filled, given_row, new_table
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
@@ -46,6 +46,10 @@ Values = np.ndarray[Any, Any]
 
 # What scores are measured against is a mean over training rows, which this many give well enough; and rows at a time.
 N_SETTLE, SETTLE_SIZE = 10_000, 256
+# Codes that make a cluster of a mixture.
+MIN_CLUSTER = 10
+# Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
+N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -353,7 +357,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
-        density = None if self.density is None else clone(self.density).fit(run(model, model.encode, rows)[0])
+        density = None if self.density is None else self._fit_density(run(model, model.encode, rows)[0])
         self._check_names(X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
@@ -365,6 +369,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             name: params[name] if name == "callbacks" else clone(params[name], safe=False) for name in params
         }
         return self
+
+    def _fit_density(self, codes: Values) -> Any:
+        """Fit the mixture, of fewer clusters where there are few codes to each."""
+        density = clone(self.density)
+        n_clusters = min(density.n_components, max(1, len(codes) // MIN_CLUSTER))
+        return density.set_params(n_components=n_clusters).fit(codes)
 
     # Using
 
@@ -392,15 +402,47 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Z = check_array(Z, dtype=[np.float64, np.float32])
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self._n_features_out}")
-        return self._decode(Z, y, self.module_.decode)
+        return self._in_kind(self._decoded(Z, y, self.module_.decode), rounded=False)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
         source = self._read(X, y)
         return source.restore(self._run(self.module_.reconstruct, source)[0])
 
+    def impute(self, X: Any, y: Any = None, *, n_draws: int | None = None, random_state: Any = None) -> Any:
+        """Fill the missing cells, and leave all others as they are.
+
+        Parameters
+        ----------
+        X : array, tensor, data frame or Source of shape (n_samples, ...)
+        y : array of shape (n_samples,) or None
+        n_draws : int or None, default=None
+            None fills in what is expected. A number draws so many fillings, of which the spread says how sure they are
+            (multiple imputation: Rubin, Multiple imputation for nonresponse in surveys, 1987).
+        random_state : int, RandomState or None, default=None
+            For the draws; None falls back to the estimator's.
+
+        Returns
+        -------
+        array or data frame, in the container that X came in; a list of them if drawn
+        """
+        if not (n_draws is None or is_count(n_draws)):
+            raise ValueError(f"n_draws must be None or a positive integer, got {n_draws!r}")
+        source = self._read(X, y)
+        if n_draws is None:
+            return self._fill(X, source, self.module_.reconstruct)
+        with seeded(self._seed(random_state), self.module_.device):
+            return [self._fill(X, source, self.module_.redraw) for _ in range(n_draws)]
+
     def sample(
-        self, n: int = 1, *, y: Any = None, temperature: float = 1.0, noise: bool = True, random_state: Any = None
+        self,
+        n: int = 1,
+        *,
+        y: Any = None,
+        given: Mapping[Any, Any] | None = None,
+        temperature: float = 1.0,
+        noise: bool = True,
+        random_state: Any = None,
     ) -> Any:
         """Draw new rows.
 
@@ -409,6 +451,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n : int, default=1
         y : array of shape (n,), one label, or None
             Labels to draw for; without them a conditional model draws labels as often as it saw them.
+        given : dict or None, default=None
+            Values that columns are to have, by name or, of arrays, by position, such as ``{"sex": "F"}``. Codes are
+            drawn as often as they explain these values, by importance resampling (Rubin, 1988).
         temperature : float, default=1.0
             Multiplies the deviation of the codes: below 1 rows are more typical. ``density`` ignores it.
         noise : bool, default=True
@@ -422,12 +467,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not isinstance(temperature, Real) or not temperature >= 0:
             raise ValueError(f"temperature must be a number >= 0, got {temperature!r}")
         seed = self._seed(random_state)
-        if self.schema_.condition is not None and y is None:
-            y = self.schema_.condition.draw(n, np.random.default_rng(seed))
-        elif y is not None:
-            y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
+        row = None if not given else given_row(given, self.schema_)
         with seeded(seed, self.module_.device):
-            return self._decode(self._draw_codes(n, temperature), y, partial(self.module_.sample, noise=noise))
+            n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
+            codes, y = self._draw_codes(n_codes, temperature), self._labels_for(y, n, n_codes, seed)
+            if row is not None:
+                chosen = self._resample(codes, y, row, n)
+                codes, y = codes[chosen], None if y is None else y[chosen]
+            values = self._decoded(codes, y, partial(self.module_.sample, noise=noise))
+        return self._in_kind(values if row is None else np.where(np.isnan(row), values, row), rounded=True)
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
         """Score rows in nats; higher is more normal.
@@ -482,6 +530,30 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _seed(self, random_state: Any) -> int:
         return seed_of(self.random_state if random_state is None else random_state)
 
+    def _labels_for(self, y: Any, n: int, n_codes: int, seed: int) -> Any:
+        """Labels for the codes of ``n`` rows, or for candidates of them."""
+        if self.schema_.condition is None:
+            return None
+        if y is None:
+            return self.schema_.condition.draw(n_codes, np.random.default_rng(seed))
+        y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
+        return y if n_codes == n else np.resize(y, n_codes)
+
+    def _resample(self, codes: Values, y: Any, row: Values, n: int) -> Values:
+        """Choose ``n`` codes, as often as each explains the values of a row that are given."""
+        explains = partial(self.module_.log_prob_of, row=torch.from_numpy(row).to(self.module_.device))
+        weights = torch.from_numpy(self._decoded(codes, y, explains)).double().softmax(0)
+        if 1 / weights.square().sum() < min(n, FEW_EFFECTIVE):
+            warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=3)
+        return torch.multinomial(weights, n, replacement=True).numpy()
+
+    def _fill(self, X: Any, source: Source, function: Callable[..., Tensor]) -> Any:
+        values = self._run(function, source)[0]
+        if self.schema_.template and not isinstance(X, Source):
+            return filled(values, X, self.schema_)
+        known = np.concatenate([batch.x.numpy() for batch in source.batches(rows_at_once(self.module_))])
+        return source.restore(np.where(np.isnan(known), values, known))
+
     def _draw_codes(self, n: int, temperature: float) -> Values:
         if self.density_ is None:
             return self.module_.bottleneck.sample(n, temperature).cpu().numpy()
@@ -491,8 +563,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _read(self, X: Any, y: Any = None) -> Source:
         """Make a source of new rows and hold it against what fit saw."""
         check_is_fitted(self)
-        source = as_source(X, self.schema_)
-        self._check_names(X, reset=False)
+        if is_frame(X):
+            self._check_names(X, reset=False)  # first, for columns are read by their names
+            source = as_source(X, self.schema_)
+        else:
+            source = as_source(X)
+            self._check_names(X, reset=False)
         if self.schema_.levelled and not source.schema.fields:
             raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
         if source.schema.shape != self.schema_.shape:
@@ -508,14 +584,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)
 
-    def _decode(self, Z: Values, y: Any, function: Callable[..., Tensor]) -> Any:
-        """Apply a function of codes and labels, and give the result the container that fit saw."""
+    def _decoded(self, Z: Values, y: Any, function: Callable[..., Tensor]) -> Values:
+        """Apply a function of codes and labels."""
         codes, condition = as_source(Z), self.schema_.condition
         if y is not None and condition is not None:
             codes = with_labels(codes, condition, y)
-        values = run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, schema=codes.schema)[0]
+        return run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, schema=codes.schema)[0]
+
+    def _in_kind(self, values: Values, rounded: bool) -> Any:
+        """Give values the container that fit saw."""
         if self.schema_.template:
-            return new_table(values, self.schema_)
+            return new_table(values, self.schema_, rounded)
         return to_frame(values, self.schema_) if self.schema_.fields else values
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,7 +1,7 @@
 """Estimators and parts as plain values and back: one form for model files, the command line and run files.
 
-A part is ``{"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}``, a tuple ``{"tuple": [...]}``; all else is as
-JSON has it.
+A part is ``{"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}``, a tuple ``{"tuple": [...]}``, a dict
+``{"dict": {...}}``, a schema ``{"schema": {...}}``; all else is as JSON has it.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.part import did_you_mean
+from isthmus.schema import Schema
 
 PACKAGES: tuple[ModuleType, ...] = (backbones, bottlenecks, corruptions, likelihoods, regularizers)
 DENSITIES = {"sklearn.mixture." + kind.__name__: kind for kind in (GaussianMixture, BayesianGaussianMixture)}
@@ -44,6 +45,10 @@ def to_plain(value: Any, where: str = "value") -> Any:
         return {"tuple": [to_plain(item, where) for item in value]}
     if isinstance(value, list):
         return [to_plain(item, where) for item in value]
+    if isinstance(value, Schema):
+        return {"schema": value.to_json()}
+    if isinstance(value, dict):
+        return {"dict": {name: to_plain(item, where) for name, item in value.items()}}
     if callable(getattr(value, "get_params", None)):
         return {
             "class": class_name(type(value)),
@@ -77,6 +82,10 @@ def from_plain(value: Any, classes: dict[str, type]) -> Any:
         return value
     if set(value) == {"tuple"}:
         return tuple(from_plain(item, classes) for item in value["tuple"])
+    if set(value) == {"dict"}:
+        return {name: from_plain(item, classes) for name, item in value["dict"].items()}
+    if set(value) == {"schema"}:
+        return Schema.from_json(value["schema"])
     if set(value) != {"class", "params"}:
         raise ValueError(f"expected a part with 'class' and 'params', got an object with {sorted(value)}")
     name = value["class"]

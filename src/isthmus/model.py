@@ -161,7 +161,7 @@ class Model(nn.Module):
         """Codes (n, n_components) to raw expected values; without a label, to their mean over all labels."""
         if y is not None or not self.condition_width:
             return self.write(self.likelihood.mean(self.backbone.decode(z, y)))
-        weights = self.log_frequencies.exp().expand(len(z), -1)
+        weights = self._one_of(self.log_frequencies.exp().expand(len(z), -1))
         means = [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))]
         return self.write(self._mix(weights, means))
 
@@ -173,13 +173,28 @@ class Model(nn.Module):
         if y is not None or not self.condition_width:
             return self.decode(z, y)
         thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
-        weights = self._responsibilities([self._log_prob(theta, read) for theta in thetas])
+        weights = self._one_of(self._responsibilities([self._log_prob(theta, read) for theta in thetas]))
         return self.write(self._mix(weights, [self.likelihood.mean(theta) for theta in thetas]))
 
     def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
         """Codes to raw values, with or without the likelihood's own scatter."""
         theta = self.backbone.decode(z, y)
         return self.write(self.likelihood.sample(theta) if noise else self.likelihood.mean(theta))
+
+    def redraw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Raw values to raw values drawn from one code each, drawn too; without a label, of the likeliest."""
+        read = self.read(x)
+        z = self.bottleneck(self.backbone.encode(self.look(read)), True, DONE).z[0]
+        if y is None and self.condition_width:
+            thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
+            y = self.levels[self._responsibilities([self._log_prob(theta, read) for theta in thetas]).argmax(-1)]
+        return self.sample(z, y, noise=True)
+
+    def log_prob_of(self, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
+        """Log p(row | z) of the values of one raw row that are not missing, for each code, (n,)."""
+        x = self.read(row[None]).expand(len(z), *row.shape)
+        log_prob = self.likelihood.log_prob(self.backbone.decode(z, y), self.likelihood.fill(x))
+        return torch.where(x.isnan(), 0.0, log_prob).flatten(1).sum(-1)
 
     def plug_in(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log p(x | decoder(centre)) of every value (n, *shape), and the code's divergence (n,).
@@ -266,6 +281,10 @@ class Model(nn.Module):
         """How much each label explains each row, (n, n_levels)."""
         totals = torch.stack([log_prob.flatten(1).sum(-1) for log_prob in log_probs], -1)
         return torch.softmax(totals + self.log_frequencies, -1)
+
+    def _one_of(self, weights: Tensor) -> Tensor:
+        """Put all weight (n, n_levels) on the likeliest label where values are levels: they have no mean."""
+        return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.schema.levelled else weights
 
     @staticmethod
     def _mix(weights: Tensor, values: list[Tensor]) -> Tensor:

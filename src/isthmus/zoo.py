@@ -6,10 +6,12 @@ instances, so that ``set_params`` and searches reach their parameters: ``vae(8).
 
 from typing import Any
 
+from sklearn.mixture import GaussianMixture
+
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Deterministic, Gaussian
-from isthmus.corruptions import GaussianNoise
+from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.regularizers import L1, Jacobian, KLSparsity, Regularizer
 
@@ -19,8 +21,10 @@ __all__ = [
     "conditional_vae",
     "contractive",
     "denoising",
+    "imputer",
     "linear",
     "sparse",
+    "tabular_vae",
     "vae",
 ]
 
@@ -261,3 +265,60 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
     True
     """
     return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True)
+
+
+def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, **options: Any) -> Autoencoder:
+    """VAE for new rows of tables: codes keep nearly all of a row, and a mixture says where codes lie.
+
+    With ``beta`` well below 1 the code is no longer standard normal, so rows are drawn from a mixture of normal
+    distributions fitted to the codes.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+    beta : float, default=0.1
+        Weight of the divergence.
+    n_clusters : int, default=30
+        Components of the mixture.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Xu et al., Modeling tabular data using conditional GAN (TVAE), NeurIPS 2019, arXiv:1907.00503;
+    Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import tabular_vae
+    >>> tabular_vae(8).bottleneck
+    Gaussian(beta=0.1)
+    """
+    density = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta), density=density)
+
+
+def imputer(
+    n_components: int = 16, *, fraction: float | tuple[float, float] = (0.0, 0.8), **options: Any
+) -> Autoencoder:
+    """Masked autoencoder: learns to fill gaps by hiding cells from itself.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+    fraction : float or tuple of two floats, default=(0.0, 0.8)
+        Chance of each cell to be hidden; a pair draws the chance of each row evenly from between.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Gondara and Wang, MIDA: multiple imputation using denoising autoencoders, PAKDD 2018, arXiv:1705.02737.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import imputer
+    >>> imputer().corruption
+    Masking(fraction=(0.0, 0.8))
+    """
+    return compose(n_components, options, corruption=Masking(fraction))

@@ -64,6 +64,14 @@ def fit(
         list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")
     ] = None,
     without: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="What a column is: real, positive, count, binary, category, ordered, date; or, to leave out, "
+            "identifier, constant, text; repeatable.  [default: told by its values]",
+        ),
+    ] = None,
     condition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")
     ] = None,
@@ -79,7 +87,8 @@ def fit(
     from isthmus.cli.fitting import fit_file
     from isthmus.cli.runs import read_run
 
-    run = read_run(config, setting or [], model=model, seed=seed, columns=columns, without=without, condition=condition)
+    options = {"model": model, "seed": seed, "columns": columns, "without": without, "condition": condition}
+    run = read_run(config, setting or [], kind or [], **options)
     fit_file(data, run, out, checkpoint, workers)
 
 
@@ -97,6 +106,22 @@ def reconstruct(model: Model, data: Data, out: Out = None) -> None:
     from isthmus.cli import using
 
     using.reconstruct(model, data, out)
+
+
+@app.command()
+def impute(
+    model: Model,
+    data: Data,
+    out: Out = None,
+    draws: Annotated[
+        int, typer.Option(help="Draw so many fillings, a file each, instead of the expected one.", min=0)
+    ] = 0,
+    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
+) -> None:
+    """Write rows with their missing values filled, all others as they are."""
+    from isthmus.cli import using
+
+    using.impute(model, data, out, draws, seed)
 
 
 @app.command()
@@ -124,12 +149,16 @@ def sample(
     n: Annotated[int, typer.Option("-n", help="How many rows.", min=1)] = 100,
     out: Out = None,
     condition: Annotated[str | None, typer.Option(metavar="VALUE", help="Label to draw rows of.")] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Value that a column is to have, such as sex=F; repeatable."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
 ) -> None:
     """Write new rows."""
     from isthmus.cli import using
 
-    using.sample(model, n, out, condition, seed)
+    using.sample(model, n, out, condition, given or [], seed)
 
 
 @app.command()

@@ -50,13 +50,18 @@ def _facts(document: dict[str, Any]) -> dict[str, str]:
         "written by": f"isthmus {document['isthmus']}, torch {document['torch']}",
         "model": estimator["class"],
         "sample": f"shape {tuple(schema['shape'])}",
-        "columns": shorten(", ".join(field["name"] for field in schema["fields"]), WIDTH),
+        "columns": shorten(", ".join(map(_column, schema["fields"])), WIDTH),
         "labels": _labels(schema["condition"]),
         "epochs": str(len(history)),
         "last epoch": ", ".join(f"{name} {value:.5g}" for name, value in history[-1].items()) if history else "",
     }
     params = {f"  {name}": _plain(value) for name, value in estimator["params"].items()}
     return {name: fact for name, fact in facts.items() if fact} | {"parameters": ""} | params
+
+
+def _column(field: dict[str, Any]) -> str:
+    """Name a column, and its kind unless it is a plain number."""
+    return field["name"] if field["kind"] == "real" else f"{field['name']} ({field['kind']})"
 
 
 def _labels(condition: dict[str, Any] | None) -> str:
@@ -69,6 +74,10 @@ def _plain(value: Any) -> str:
     """Write a plain value, part or tuple as Python does: ``bottlenecks.Gaussian(beta=4.0)``."""
     if isinstance(value, dict) and "class" in value:
         return f"{value['class']}({', '.join(f'{name}={_plain(item)}' for name, item in value['params'].items())})"
+    if isinstance(value, dict) and "schema" in value:
+        return f"Schema of {len(value['schema']['fields'])} columns"
+    if isinstance(value, dict) and "dict" in value:
+        return f"{{{', '.join(f'{name!r}: {_plain(item)}' for name, item in value['dict'].items())}}}"
     if isinstance(value, dict):
         items = [_plain(item) for item in value["tuple"]]
         return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

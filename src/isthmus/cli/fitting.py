@@ -11,14 +11,15 @@ from rich.table import Column, Table
 
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
-from isthmus.baselines import compare, unit_of
+from isthmus.baselines import compare, compare_levels, unit_of
 from isthmus.cli.runs import Run, make_estimator
 from isthmus.cli.streaming import beside, some, streams
-from isthmus.data import Parquet, as_source
+from isthmus.data import Parquet, Source, as_source
 from isthmus.data.files import check_target, read
 from isthmus.data.parquet import head
 from isthmus.part import did_you_mean
 from isthmus.persistence import save
+from isthmus.schema import Schema
 from isthmus.training import Checkpoint, Group
 
 Rows = np.ndarray[Any, Any]
@@ -49,46 +50,56 @@ def fit_file(
     estimator = make_estimator(run)
     _check_condition(run, estimator)
     if workers is None:
-        train, test, y = _streamed_halves(data, run) if streams(data) else _halves(data, run)
-        estimator.set_params(callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(train, y)
+        train, test, y, schema = _streamed_halves(data, run) if streams(data) else _halves(data, run)
+        estimator.set_params(schema=schema, callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(
+            train, y
+        )
     else:
-        train, test, y = _shared_halves(data, run)
+        train, test, y, _ = _shared_halves(data, run)
         estimator = distributed.fit(estimator, train, num_workers=workers, storage_path=checkpoint)
     if Group.current().rank:
         return
     save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
-    _show(compare(estimator, known, unknown), unit_of(known), run.model, len(unknown))
+    errors, wrong = (measure(estimator, known, unknown) for measure in (compare, compare_levels))
+    _show(errors, wrong, unit_of(known), run.model, len(unknown))
     print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
 
 
-def _halves(data: Path, run: Run) -> tuple[Any, Any, Any]:
-    """Read the rows to fit, those to hold out, and the labels of the first, or None."""
+def _halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
+    """Read the rows to fit, those to hold out, the labels of the first, and of tables what the columns are."""
     X, y = _choose_columns(read(data), run, data)
-    kept, held_out = hold_out(X, run.seed)
-    return _take(X, kept), _take(X, held_out), None if y is None else y[kept]
+    _n_held_out(len(X))  # too few rows are said before anything is told by them
+    source = as_source(X, run.kinds)
+    kept, held_out = hold_out(source, run.seed)
+    # By all rows: the rows held out may have levels that the others have not.
+    schema = source.schema if source.schema.fields else None
+    return _take(X, kept), _take(X, held_out), None if y is None else y[kept], schema
 
 
-def _streamed_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None]:
-    """Do the same for rows past memory, which have no labels."""
+def _streamed_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None, None]:
+    """Do the same for rows past memory, which have no labels and hold numbers."""
+    if run.kinds:
+        raise ValueError(f"{str(data)!r} is streamed, and its columns are numbers: --kind is for tables in memory")
     if run.condition is not None:
         raise ValueError(f"{str(data)!r} is streamed, but a conditional model needs its rows in memory")
     X, _ = _choose_columns(head(data), run, data)
+    _refuse_text(X)
     source = Parquet(data, X.column_names)
-    return *source.split(_n_held_out(len(source)), run.seed), None
+    return *source.split(_n_held_out(len(source)), run.seed), None, None
 
 
-def _shared_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None]:
+def _shared_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None, None]:
     """Do the same for rows that several processes read."""
     if not streams(data) and data.suffix.lower() != ".parquet":
         raise ValueError(f"--workers takes a Parquet file, or a folder or pattern of them, got {str(data)!r}")
     return _streamed_halves(data, run)
 
 
-def hold_out(X: Any, seed: int) -> tuple[Rows, Rows]:
+def hold_out(source: Source, seed: int) -> tuple[Rows, Rows]:
     """Choose by chance the rows to fit, and one in ten to hold out."""
-    n, n_out = len(X), _n_held_out(len(X))
-    gaps = np.concatenate([x.flatten(1).isnan().any(1).numpy() for x, _ in as_source(X).batches(CHUNK)])
+    n, n_out = len(source), _n_held_out(len(source))
+    gaps = np.concatenate([x.flatten(1).isnan().any(1).numpy() for x, _ in source.batches(CHUNK)])
     # One row with gaps is always trained on, if there is any: a model that has seen none refuses them.
     first = np.flatnonzero(gaps)[:1]
     held_out = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), first))[:n_out]
@@ -123,19 +134,15 @@ def _choose_columns(values: Any, run: Run, path: Path) -> tuple[Any, Any]:
             raise ValueError(f"{str(path)!r} has no column {name!r}{did_you_mean(name, values.column_names)}")
     left_out = {*run.without, run.condition}
     X = values.select([name for name in run.columns or values.column_names if name not in left_out])
-    _refuse_text(X)
     return X, None if run.condition is None else _labels(values, run.condition)
 
 
 def _refuse_text(table: pa.Table) -> None:
-    """Raise what the library says of columns that are not numbers, and name the options that leave them out."""
+    """Raise ``ValueError`` for columns of a stream that are not numbers, and name the options that leave them out."""
     others = [field.name for field in table.schema if not _is_number(field.type)]
     if others:
-        try:
-            as_source(table.select(others))
-        except ValueError as error:
-            options = " ".join(f"--without {shlex.quote(name)}" for name in others)
-            raise ValueError(f"{error}: {options}") from error
+        options = " ".join(f"--without {shlex.quote(name)}" for name in others)
+        raise ValueError(f"rows past memory must be numbers, but column {others[0]!r} holds text or dates: {options}")
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -154,10 +161,19 @@ def _take(X: Any, rows: Rows) -> Any:
     return X.take(rows) if isinstance(X, pa.Table) else X[rows]
 
 
-def _show(errors: dict[str, float], unit: str, model: str, n_rows: int) -> None:
-    table = Table("reconstruction by", Column("error", justify="right"))
-    for name, error in errors.items():
-        table.add_row(model if name == "model" else name, f"{error:.4g}")
+def _show(errors: dict[str, float], wrong: dict[str, float], unit: str, model: str, n_rows: int) -> None:
+    """Show mean errors of numbers, and the share of wrong levels."""
+    columns = {"error": errors, "wrong": wrong}
+    shown = {name: figures for name, figures in columns.items() if figures}
+    table = Table("reconstruction by", *(Column(name, justify="right") for name in shown))
+    for method in errors or wrong:
+        figures = [
+            f"{values[method]:.4g}" if name == "error" else f"{values[method]:.1%}" for name, values in shown.items()
+        ]
+        table.add_row(model if method == "model" else method, *figures)
     console = Console()
-    console.print(f"mean squared error of a value, in squares of {unit}, on held-out rows ({n_rows}):")
+    if errors:
+        console.print(f"mean squared error of a value, in squares of {unit}, on held-out rows ({n_rows}):")
+    if wrong:
+        console.print(f"share of wrong levels of categories, on held-out rows ({n_rows}):")
     console.print(table)

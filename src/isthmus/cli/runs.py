@@ -20,7 +20,7 @@ ROLES = {
     "likelihood": likelihoods,
     "regularizers": regularizers,
 }
-TYPES = {"model": str, "set": dict, "seed": int, "columns": list, "without": list, "condition": str}
+TYPES = {"model": str, "set": dict, "seed": int, "columns": list, "without": list, "kinds": dict, "condition": str}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Run:
     seed : int
     columns, without : sequence of str
         Columns to use, all if none are named, and columns to leave out.
+    kinds : dict
+        Kinds of columns by name, where their values should not tell them.
     condition : str or None
         Column of the labels.
     """
@@ -45,10 +47,11 @@ class Run:
     seed: int = 0
     columns: Sequence[str] = ()
     without: Sequence[str] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
     condition: str | None = None
 
 
-def read_run(config: Path | None, settings: Iterable[str], **options: Any) -> Run:
+def read_run(config: Path | None, settings: Iterable[str], kinds: Iterable[str] = (), **options: Any) -> Run:
     """Join a run file and options, which win where they are given.
 
     Parameters
@@ -57,6 +60,8 @@ def read_run(config: Path | None, settings: Iterable[str], **options: Any) -> Ru
         JSON such as ``{"model": "vae", "set": {"n_components": 8, "bottleneck.beta": 4}, "seed": 0}``.
     settings : iterable of str
         Such as ``"bottleneck.beta=4"``.
+    kinds : iterable of str
+        Such as ``"zip=category"``.
     **options
         Fields of ``Run``; None where not given.
 
@@ -66,9 +71,10 @@ def read_run(config: Path | None, settings: Iterable[str], **options: Any) -> Ru
         If the run file is not there, or says what cannot be understood.
     """
     run = {} if config is None else _read_config(config)
-    parameters = {**run.get("set", {}), **dict(map(_split, settings))}
+    parameters = {name: parse(text) for name, text in pairs("--set", settings, "n_components=8").items()}
+    named = {**run.get("kinds", {}), **pairs("--kind", kinds, "zip=category")}
     given = {name: value for name, value in options.items() if value not in (None, [])}
-    return Run(**{**run, **given, "set": parameters})
+    return Run(**{**run, **given, "set": {**run.get("set", {}), **parameters}, "kinds": named})
 
 
 def make_estimator(run: Run) -> Autoencoder:
@@ -122,11 +128,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     return run
 
 
-def _split(setting: str) -> tuple[str, Any]:
-    name, equals, text = setting.partition("=")
-    if not equals:
-        raise ValueError(f"--set takes KEY=VALUE, such as n_components=8, got {setting!r}")
-    return name.strip(), parse(text)
+def pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
+    """Split texts such as ``NAME=VALUE``, which an option was given, at the first equals sign."""
+    split = [text.partition("=") for text in texts]
+    for name, equals, value in split:
+        if not equals:
+            raise ValueError(f"{option} takes NAME=VALUE, such as {example}, got {name + value!r}")
+    return {name.strip(): value.strip() for name, _, value in split}
 
 
 def _value(plain: Any) -> Any:

@@ -1,6 +1,6 @@
 """The commands that use a model: each reads rows, asks the model, and writes what it answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.cli.runs import parse
+from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams
 from isthmus.data import Parquet, apply
 from isthmus.data.files import as_array, as_table, check_target, read, write
@@ -30,6 +30,19 @@ def reconstruct(model: Path, data: Path, out: Path | None) -> None:
     _answer(out, estimator.reconstruct, X)
 
 
+def impute(model: Path, data: Path, out: Path | None, draws: int, seed: int | None) -> None:
+    """Write rows with their missing values filled; several fillings go to files that are counted."""
+    out = _target(out, data, "filled")
+    estimator, X = _load(model, data)
+    if not draws:
+        _answer(out, estimator.impute, X)
+        return
+    if isinstance(X, Parquet):
+        raise ValueError(f"{str(data)!r} is streamed, but --draws needs its rows in memory")
+    for i, filled in enumerate(estimator.impute(X, n_draws=draws, random_state=seed), start=1):
+        _write(out.with_suffix(f".{i}{out.suffix}"), filled)
+
+
 def score(model: Path, data: Path, out: Path | None, draws: int) -> None:
     """Write a score a row."""
     out = _target(out, data, "scores")
@@ -47,13 +60,16 @@ def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None
     _answer(out, estimator.contributions, X, [*(f"x{i}" for i in range(n_values)), "code", "base"])
 
 
-def sample(model: Path, n: int, out: Path | None, condition: str | None, seed: int | None) -> None:
+def sample(
+    model: Path, n: int, out: Path | None, condition: str | None, given: Sequence[str], seed: int | None
+) -> None:
     """Write new rows."""
     if out is not None:
         check_target(out)
     estimator = load(model)
     out = out or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
-    _write(out, estimator.sample(n, y=_label(estimator, condition), random_state=seed))
+    values = _given(estimator, pairs("--given", given, "sex=F"))
+    _write(out, estimator.sample(n, y=_label(estimator, condition), given=values, random_state=seed))
 
 
 def _target(out: Path | None, source: Path, what: str) -> Path:
@@ -94,6 +110,19 @@ def _label(estimator: Autoencoder, text: str | None) -> Any:
     if condition is None:
         raise ValueError("the model was fitted without labels, so it takes no --condition")
     return text if isinstance(condition.levels[0], str) else parse(text)
+
+
+def _given(estimator: Autoencoder, texts: Mapping[str, str]) -> dict[Any, Any]:
+    """Turn texts into values of their columns; of arrays, names are positions."""
+    fields = {field.name: field for field in estimator.schema_.fields}
+    if not fields:
+        return {parse(name): parse(text) for name, text in texts.items()}
+    return {name: _value(text, fields[name].levels if name in fields else ()) for name, text in texts.items()}
+
+
+def _value(text: str, levels: Sequence[Any]) -> Any:
+    """Read a value as one of some levels, where there are any, or as what it looks like."""
+    return next((level for level in levels if str(level) == text), parse(text))
 
 
 def _answer(out: Path, function: Callable[[Any], Any], X: Any, names: Sequence[str] = ()) -> None:

@@ -134,7 +134,7 @@ def _of_numbers(field: Field, column: Any) -> Field:
     values, counts = np.unique(x, return_counts=True)
     if not len(values):
         return replace(field, kind="constant", note="no value in any row")
-    kind = field.kind or _kind_of_numbers(field.name, x, values)
+    kind = field.kind or _kind_of_numbers(column, x, values)
     if kind in LEFT_OUT:
         return _left_out(field, kind, values)
     if kind in LEVELS:
@@ -151,11 +151,12 @@ def _of_numbers(field: Field, column: Any) -> Field:
     )
 
 
-def _kind_of_numbers(name: str, x: Values, values: Values) -> str:
+def _kind_of_numbers(column: Any, x: Values, values: Values) -> str:
     if len(values) < 3:
         return ("constant", "binary")[len(values) - 1]
     whole = bool((values == np.round(values)).all())
-    if whole and len(values) == len(x) >= FEW_ROWS and _tells_rows_apart(name, values):
+    unique = column.dtype.is_integer() and len(values) == len(x) >= FEW_ROWS
+    if unique and _tells_rows_apart(column.name, values):
         return "identifier"
     skewness = _skewness(x)
     if whole and 0 <= values[0] <= 1 and values[-1] <= LARGEST_COUNT and skewness > 0:

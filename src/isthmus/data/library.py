@@ -34,7 +34,7 @@ def column_like(column: Any, values: Values) -> Any:
         new = nw.new_series(column.name, values, _first_dtype(column, values), backend=library)
         new = new.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else new
         native = _cast(new.to_native(), column.to_native(), library)
-    return nw.from_native(native, series_only=True)
+    return nw.from_native(native, series_only=True).alias(column.name)
 
 
 def frame_of(columns: Mapping[str, Any], schema: Schema) -> Any:

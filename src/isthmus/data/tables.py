@@ -7,10 +7,12 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import torch
 
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.kinds import MICROSECONDS, days_of, infer, is_text, numbers_of
 from isthmus.data.library import blank, column_like, frame_of, template_of
+from isthmus.part import did_you_mean
 from isthmus.schema import Field, Schema
 
 Values = np.ndarray[Any, Any]
@@ -27,9 +29,12 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         If a name comes twice, a column holds what cannot be learned, or no column is left to learn from.
     """
     frame = open_frame(X)
+    if not all(frame.shape):
+        return Array(torch.empty(frame.shape), Schema(frame.shape[1:]))  # of which nothing can be told
+    template = template_of(frame)
     fields = infer(frame, kinds)
     used = [field for field in fields if field.used]
-    if fields and not used:
+    if not used:
         notes = "; ".join(f"column {field.name!r}: {field.note or field.kind}" for field in fields[:5])
         raise ValueError(f"there is no column to learn from ({notes})")
     # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
@@ -39,7 +44,7 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         dtype="float32" if narrow else "float64",
         fields=fields,
         container=frame.implementation.value,
-        template=template_of(frame) if fields else "",
+        template=template,
     )
     return read_table(X, schema)
 
@@ -83,11 +88,44 @@ def open_frame(X: Any) -> Any:
 
 
 def restored(values: Values, frame: Any, schema: Schema) -> Any:
-    """Put new values (n, n_used) in the place of a frame's; columns that are left out stay as they are."""
+    """Put expected values (n, n_used) in the place of a frame's; columns that are left out stay as they are."""
     columns = [
-        column_like(frame.get_column(field.name), _decode(values[:, i], field)) for i, field in enumerate(schema.used)
+        column_like(frame.get_column(field.name), _decode(values[:, i], field, rounded=False))
+        for i, field in enumerate(schema.used)
     ]
     return frame.with_columns(*columns).to_native()
+
+
+def given_row(given: Mapping[str, Any], schema: Schema) -> Values:
+    """Encode the values that some columns are to have, (n_used,), NaN for the others.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column to learn from, or fit has not seen the level.
+    """
+    fields = schema.used or [Field(i, schema.dtype) for i in range(schema.shape[0])]  # type: ignore[arg-type]
+    row = np.full(schema.shape, np.nan)
+    known = {field.name: i for i, field in enumerate(fields)}
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"given names a column {name!r} that the model has not learned{did_you_mean(name, known)}")
+        field = fields[known[name]]
+        if field.has_levels and value not in field.levels:
+            raise ValueError(f"given[{name!r}] must be one of {list(field.levels)[:10]}, got {value!r}")
+        row[known[name]] = field.levels.index(value) if field.has_levels else _number(value, field)
+    return row
+
+
+def _number(value: Any, field: Field) -> float:
+    try:
+        if field.kind == "date":
+            microseconds = np.datetime64(value, "us").astype(np.int64)
+            return float(microseconds / MICROSECONDS - field.origin)
+        return float(value)
+    except (TypeError, ValueError) as error:
+        expected = "a date" if field.kind == "date" else "a number"
+        raise ValueError(f"given[{field.name!r}] must be {expected}, got {value!r}") from error
 
 
 def filled(values: Values, X: Any, schema: Schema) -> Any:
@@ -98,7 +136,7 @@ def filled(values: Values, X: Any, schema: Schema) -> Any:
         column = frame.get_column(field.name)
         known = ~missing_in(column)
         if not known.all():
-            new = column_like(column, _decode(values[:, i], field))
+            new = column_like(column, _decode(values[:, i], field, rounded=True))
             columns.append(column.zip_with(known, new))
     return frame.with_columns(*columns).to_native()
 
@@ -109,14 +147,21 @@ def missing_in(column: Any) -> Any:
     return missing | column.is_nan() if column.dtype.is_float() else missing
 
 
-def new_table(values: Values, schema: Schema) -> Any:
-    """Make a data frame like that of fit out of rows (n, n_used). Identifiers are counted on; free text is missing."""
+def new_table(values: Values, schema: Schema, rounded: bool) -> Any:
+    """Make a data frame like that of fit out of rows (n, n_used).
+
+    Identifiers count the rows, constants are what they were, and free text is missing. ``rounded`` numbers have no more
+    digits than those of fit; expected values have.
+    """
     empty = blank(schema)
     positions = {field.name: i for i, field in enumerate(schema.used)}
     columns = {}
     for field in schema.fields:
         column = empty.get_column(field.name)
-        new = _decode(values[:, positions[field.name]], field) if field.used else _invent(field, len(values), column)
+        if field.used:
+            new = _decode(values[:, positions[field.name]], field, rounded)
+        else:
+            new = _invent(field, len(values), column)
         columns[field.name] = column_like(column, new)
     return frame_of(columns, schema)
 
@@ -148,7 +193,7 @@ def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     return numbers
 
 
-def _decode(numbers: Values, field: Field) -> Values:
+def _decode(numbers: Values, field: Field, rounded: bool) -> Values:
     """Turn numbers back into values of the column's kind, within its range."""
     if field.has_levels:
         levels = np.empty(len(field.levels), dtype=object)
@@ -157,7 +202,7 @@ def _decode(numbers: Values, field: Field) -> Values:
     numbers = numbers.astype(np.float64)
     if field.low is not None:
         numbers = np.clip(numbers, field.low, field.high)
-    if field.step:
+    if field.step and (rounded or field.kind == "date"):
         # By way of whole numbers: 3 * 0.1 is not 0.3, but 3 / 10 is.
         scale = round(1 / field.step)
         numbers = np.round(numbers * scale) / scale
