@@ -101,6 +101,7 @@ class Matrix:
         self.levels = [sorted(frame[name].dropna().unique()) for name in self.categories]
 
     def encode(self, frame: pd.DataFrame) -> Values:
+        """Turn a table into a matrix (n, n_numbers + n_levels)."""
         numbers = (frame[self.numbers].to_numpy() - self.mean) / self.spread
         return np.hstack([numbers, *(_one_hot(frame[name], each) for name, each in self._each())])
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from tables_data import SETS, Matrix, categories_of, hide, load, numbers_of, score
 from tables_case import Case, Figures, timed
+from tables_data import SETS, Matrix, categories_of, hide, load, numbers_of, score
 
+N_SEEDS, PATIENCE_SECONDS = 1, 300
 FRACTIONS = (0.1, 0.3, 0.5)
 # Forests and neighbours of all rows of adult would take most of an hour.
 MOST_ROWS = 5000
@@ -42,15 +43,17 @@ def typical(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
 def neighbours(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
     from sklearn.impute import KNNImputer
 
-    return through_matrix(holed, KNNImputer(n_neighbors=10, weights="distance"))
+    return through_matrix(holed, KNNImputer(n_neighbors=30))
 
 
 def ridge_chain(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Predict each column by all others, over and over: one column a level, for the order of levels means nothing."""
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer
+    from sklearn.linear_model import Ridge
 
-    return through_matrix(holed, IterativeImputer(max_iter=10, random_state=seed))
+    imputer = IterativeImputer(Ridge(alpha=10), n_nearest_features=20, max_iter=10, random_state=seed)
+    return through_matrix(holed, imputer)
 
 
 def through_matrix(holed: pd.DataFrame, imputer: object) -> pd.DataFrame:
