@@ -100,14 +100,14 @@ def work(peer: str, task: str) -> None:
     print("\n" + json.dumps([{"figure": name, **figure._asdict()} for name, figure in figures.items()]))
 
 
-def machine() -> dict[str, str]:
+def machine(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     return {
         "cpu": cpu_name(),
         "cores": str(os.cpu_count()),
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        **versions(),
+        **versions(packages),
     }
 
 
@@ -119,9 +119,9 @@ def cpu_name() -> str:
     return next(names, platform.processor())
 
 
-def versions() -> dict[str, str]:
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -1,0 +1,28 @@
+"""What is measured at once: a method, on a table, with a seed."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+Result = TypeVar("Result")
+Figures = dict[str, float]
+
+
+class Case(NamedTuple):
+    """One method's turn at a task; ``fraction`` is the share of hidden cells, where cells are hidden."""
+
+    task: str
+    method: str
+    data: str
+    fraction: float
+    seed: int
+
+    def __str__(self) -> str:
+        hidden = f" with {self.fraction:.0%} hidden" if self.fraction else ""
+        return f"{self.task}, {self.method} on {self.data}{hidden}, seed {self.seed}"
+
+
+def timed(function: Callable[[], Result]) -> tuple[float, Result]:
+    started = time.perf_counter()
+    result = function()
+    return time.perf_counter() - started, result
