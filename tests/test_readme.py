@@ -12,7 +12,7 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     assert names["codes"].shape == (1797, 8)
     assert names["again"].shape == (1797, 64)
     assert names["threes"].shape == (10, 64)
@@ -20,3 +20,8 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert (abs(names["reasons"].sum(axis=1) - names["scores"]) < 1e-3 * abs(names["scores"]).max()).all()
     assert not names["filled"].isna().any().any()
     assert (names["same"] == names["codes"]).all()
+    assert names["numbers"].shape == (500, 8)
+    assert (names["new"].dtypes == names["people"].dtypes).all()
+    assert set(names["in_oslo"]["city"]) == {"Oslo"}
+    assert len(names["draws"]) == 5
+    assert not any(draw.isna().any().any() for draw in names["draws"])

@@ -376,7 +376,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         density = clone(self.density)
         n_different = len(np.unique(codes[:N_SETTLE], axis=0))
         n_clusters = min(density.n_components, max(1, n_different // MIN_CLUSTER))
-        return density.set_params(n_components=n_clusters).fit(codes)
+        return density.set_params(n_components=n_clusters).fit(
+            codes.astype(np.float64)
+        )  # in float32, covariances lose their rank
 
     # Using
 
