@@ -55,6 +55,15 @@ def isthmus(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values,
     return model.transform(train), model.transform(test)
 
 
+def isthmus_swap(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values, Values]:
+    """Cells of other rows are to be seen through, so the code keeps what columns have in common."""
+    from isthmus import Autoencoder
+    from isthmus.corruptions import Swap
+
+    model = Autoencoder(N_COMPONENTS, corruption=Swap(0.3), max_epochs=30, random_state=seed).fit(train)
+    return model.transform(train), model.transform(test)
+
+
 def isthmus_vae(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values, Values]:
     from isthmus import zoo
 
@@ -76,4 +85,10 @@ def all_columns(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Val
     return np.nan_to_num(matrix.encode(train)), np.nan_to_num(matrix.encode(test))
 
 
-METHODS = {"isthmus": isthmus, "isthmus vae": isthmus_vae, "PCA": pca, "all columns": all_columns}
+METHODS = {
+    "isthmus": isthmus,
+    "isthmus swap": isthmus_swap,
+    "isthmus vae": isthmus_vae,
+    "PCA": pca,
+    "all columns": all_columns,
+}

@@ -188,7 +188,7 @@ def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     if len(strange):
         first = values[strange[0]]
         n_rows = sum(values[row] == first for row in strange)
-        unseen.append(f"{first!r} in column {field.name!r} ({n_rows} rows)")
+        unseen.append(f"{first!r} in column {field.name!r} ({n_rows} row{'s' * (n_rows != 1)})")
     return numbers
 
 
