@@ -166,3 +166,24 @@ def test_small_steps_take_one_thread_and_large_ones_all_and_afterwards_all_is_as
     with pytest.raises(KeyError), hardware.threads_for(nn.Linear(2, 2), 1):
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+# Lower precision
+
+
+def test_bfloat16_uses_the_weights_of_each_step(blobs):
+    """Weights that were cast once an epoch would be those of its start: the loss would hardly fall."""
+    options = {"max_epochs": 3, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant"}
+    losses = {
+        precision: small("autoencoder", precision=precision, **options).fit(blobs).history_[-1]["loss"]
+        for precision in ("float32", "bfloat16")
+    }
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], abs=0.5)
+
+
+def test_only_large_steps_lower_their_precision_by_themselves(monkeypatch):
+    monkeypatch.setattr(hardware, "_is_fast_in_bfloat16", lambda device: True)
+    assert not hardware.lowers_precision("auto", nn.Linear(30, 30), 256)
+    assert hardware.lowers_precision("auto", nn.Linear(1000, 1000), 256)
+    assert hardware.lowers_precision("bfloat16", nn.Linear(2, 2), 1)
+    assert not hardware.lowers_precision("float32", nn.Linear(1000, 1000), 256)
