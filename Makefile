@@ -21,6 +21,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/mnist.py
 	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/streaming.py
+	.venv-bench/bin/python benchmarks/tables.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

@@ -116,7 +116,7 @@ def over_sets(book: Book, fraction: float, figure: str) -> dict[str, float]:
     for method in different(key[3] for key in book if key[0] == "imputation"):
         values = [book.get(("imputation", name, fraction, method, figure)) for name in sets]
         if None not in values:
-            found[method] = statistics.mean(value for value in values if not math.isnan(value))
+            found[method] = statistics.mean(values)
     return found
 
 

@@ -521,3 +521,10 @@ def test_a_likelihood_for_numbers_refuses_categories():
     with pytest.raises(ValueError, match="likelihood 'gaussian' is for numbers, but 'city' hold categories"):
         fit(mixed().select(["city", "height"]), likelihood="gaussian")
     assert isinstance(fit(mixed().select(["height", "visits"]), likelihood="student_t"), Autoencoder)
+
+
+@every_library
+def test_holes_of_a_constant_column_are_the_constant(make):
+    table = mixed().append_column("five", pyarrow.array([5, None] * (ROWS // 2)))
+    filled = as_table(fit(make(table), "imputer").impute(make(table)))
+    assert set(filled["five"]) == {5}

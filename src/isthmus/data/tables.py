@@ -130,14 +130,18 @@ def _number(value: Any, field: Field) -> float:
 
 def filled(values: Values, X: Any, schema: Schema) -> Any:
     """Put new values (n, n_used) where those of a data frame are missing."""
-    frame = open_frame(X)
-    columns = []
-    for i, field in enumerate(schema.used):
+    frame, columns = open_frame(X), []
+    positions = {field.name: i for i, field in enumerate(schema.used)}
+    for field in schema.fields:
         column = frame.get_column(field.name)
         known = ~missing_in(column)
-        if not known.all():
-            new = column_like(column, _decode(values[:, i], field, rounded=True))
-            columns.append(column.zip_with(known, new))
+        constant = field.kind == "constant" and field.levels
+        if known.all() or not (field.used or constant):
+            continue
+        new = (
+            _invent(field, len(values), column) if constant else _decode(values[:, positions[field.name]], field, True)
+        )
+        columns.append(column.zip_with(known, column_like(column, new)))
     return frame.with_columns(*columns).to_native()
 
 
