@@ -24,6 +24,7 @@ LAYERS = [
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions"},
     {"model", "data", "metrics", "configuration"},
     {"training", "inference"},
+    {"generation"},
     {"autoencoder"},
     {"ensemble", "sliding"},
     {"zoo", "plots", "baselines", "doctor"},

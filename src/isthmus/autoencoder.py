@@ -4,7 +4,6 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from functools import partial
 from itertools import islice
 from numbers import Real
@@ -22,10 +21,11 @@ from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.frames import empty, is_frame, to_frame
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
+from isthmus.generation import decoded, draw_rows, fit_density
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
-from isthmus.randomness import N_SEEDS, mix, seed_of, seeded
+from isthmus.randomness import mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 from isthmus.training import (
@@ -46,10 +46,6 @@ Values = np.ndarray[Any, Any]
 
 # What scores are measured against is a mean over training rows, which this many give well enough; and rows at a time.
 N_SETTLE, SETTLE_SIZE = 10_000, 256
-# Codes that make a cluster of a mixture.
-MIN_CLUSTER = 10
-# Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
-N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -358,7 +354,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
-        density = None if self.density is None else self._fit_density(run(model, model.encode, rows)[0])
+        density = None if self.density is None else fit_density(self.density, run(model, model.encode, rows)[0])
         self._check_names(X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
@@ -370,15 +366,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             name: params[name] if name == "callbacks" else clone(params[name], safe=False) for name in params
         }
         return self
-
-    def _fit_density(self, codes: Values) -> Any:
-        """Fit the mixture, of fewer clusters where there are few different codes to each."""
-        density = clone(self.density)
-        n_different = len(np.unique(codes[:N_SETTLE], axis=0))
-        n_clusters = min(density.n_components, max(1, n_different // MIN_CLUSTER))
-        return density.set_params(n_components=n_clusters).fit(
-            codes.astype(np.float64)
-        )  # in float32, covariances lose their rank
 
     # Using
 
@@ -406,7 +393,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Z = check_array(Z, dtype=[np.float64, np.float32])
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self._n_features_out}")
-        return self._in_kind(self._decoded(Z, y, self.module_.decode), rounded=False)
+        return self._in_kind(decoded(self.module_, Z, y, self.module_.decode), rounded=False)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
@@ -473,13 +460,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed = self._seed(random_state)
         row = None if not given else given_row(given, self.schema_)
         with seeded(seed, self.module_.device):
-            n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
-            codes, y = self._draw_codes(n_codes, temperature), self._labels_for(y, n, n_codes, seed)
-            if row is not None:
-                chosen = self._resample(codes, y, row, n)
-                codes, y = codes[chosen], None if y is None else y[chosen]
-            values = self._decoded(codes, y, partial(self.module_.sample, noise=noise))
-        return self._in_kind(values if row is None else np.where(np.isnan(row), values, row), rounded=True)
+            values = draw_rows(self.module_, self.density_, n, y, row, temperature, noise, seed)
+        return self._in_kind(values, rounded=True)
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
         """Score rows in nats; higher is more normal.
@@ -534,35 +516,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _seed(self, random_state: Any) -> int:
         return seed_of(self.random_state if random_state is None else random_state)
 
-    def _labels_for(self, y: Any, n: int, n_codes: int, seed: int) -> Any:
-        """Labels for the codes of ``n`` rows, or for candidates of them."""
-        if self.schema_.condition is None:
-            return None
-        if y is None:
-            return self.schema_.condition.draw(n_codes, np.random.default_rng(seed))
-        y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
-        return y if n_codes == n else np.resize(y, n_codes)
-
-    def _resample(self, codes: Values, y: Any, row: Values, n: int) -> Values:
-        """Choose ``n`` codes, as often as each explains the values of a row that are given."""
-        explains = partial(self.module_.log_prob_of, row=torch.from_numpy(row).to(self.module_.device))
-        weights = torch.from_numpy(self._decoded(codes, y, explains)).double().softmax(0)
-        if 1 / weights.square().sum() < min(n, FEW_EFFECTIVE):
-            warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=3)
-        return torch.multinomial(weights, n, replacement=True).numpy()
-
     def _fill(self, X: Any, source: Source, function: Callable[..., Tensor]) -> Any:
         values = self._run(function, source)[0]
         if self.schema_.template and not isinstance(X, Source):
             return filled(values, X, self.schema_)
         known = np.concatenate([batch.x.numpy() for batch in source.batches(rows_at_once(self.module_))])
         return source.restore(np.where(np.isnan(known), values, known))
-
-    def _draw_codes(self, n: int, temperature: float) -> Values:
-        if self.density_ is None:
-            return self.module_.bottleneck.sample(n, temperature).cpu().numpy()
-        density = deepcopy(self.density_).set_params(random_state=int(torch.randint(N_SEEDS, ())))
-        return density.sample(n)[0]
 
     def _read(self, X: Any, y: Any = None) -> Source:
         """Make a source of new rows and hold it against what fit saw."""
@@ -587,13 +546,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)
-
-    def _decoded(self, Z: Values, y: Any, function: Callable[..., Tensor]) -> Values:
-        """Apply a function of codes and labels."""
-        codes, condition = as_source(Z), self.schema_.condition
-        if y is not None and condition is not None:
-            codes = with_labels(codes, condition, y)
-        return run(self.module_, lambda z, y: function(z.to(self.module_.dtype), y), codes, schema=codes.schema)[0]
 
     def _in_kind(self, values: Values, rounded: bool) -> Any:
         """Give values the container that fit saw."""

@@ -1,0 +1,100 @@
+"""New rows from codes: where codes lie, which are drawn, and what they decode to."""
+
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from isthmus.data import as_source, with_labels
+from isthmus.inference import run
+from isthmus.model import Model
+from isthmus.randomness import N_SEEDS
+
+Values = np.ndarray[Any, Any]
+
+# Rows that are looked at to count different codes, and codes that make a cluster of a mixture.
+N_COUNTED, MIN_CLUSTER = 10_000, 10
+# Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
+N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
+
+
+def fit_density(density: Any, codes: Values) -> Any:
+    """Fit a clone of a mixture to codes, of fewer clusters where there are few different codes to each."""
+    density = clone(density)
+    n_different = len(np.unique(codes[:N_COUNTED], axis=0))
+    n_clusters = min(density.n_components, max(1, n_different // MIN_CLUSTER))
+    # In float32, covariances lose their rank.
+    return density.set_params(n_components=n_clusters).fit(codes.astype(np.float64))
+
+
+def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:
+    """Apply a function of codes and encoded labels to codes (n, n_components) and raw labels."""
+    source, condition = as_source(codes), model.schema.condition
+    if y is not None and condition is not None:
+        source = with_labels(source, condition, y)
+    return run(model, lambda z, y: function(z.to(model.dtype), y), source, schema=source.schema)[0]
+
+
+def draw_rows(
+    model: Model, density: Any, n: int, y: Any, row: Values | None, temperature: float, noise: bool, seed: int
+) -> Values:
+    """Draw rows (n, *shape), with the global generator of torch, which the caller has seeded.
+
+    Parameters
+    ----------
+    model : Model
+    density : fitted mixture or None
+        Where codes lie; None is the bottleneck's own prior.
+    n : int
+    y : array of shape (n,), one label, or None
+        None draws labels as often as fit saw them.
+    row : ndarray of shape (n_values,) or None
+        Values that rows are to have; NaN where any will do.
+    temperature : float
+        Of the prior.
+    noise : bool
+        Whether values scatter as the likelihood says.
+    seed : int
+        For labels.
+    """
+    n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
+    codes, y = _draw_codes(model, density, n_codes, temperature), _labels_for(model, y, n, n_codes, seed)
+    if row is not None:
+        chosen = _resample(model, codes, y, row, n)
+        codes, y = codes[chosen], None if y is None else y[chosen]
+    values = decoded(model, codes, y, partial(model.sample, noise=noise))
+    return values if row is None else np.where(np.isnan(row), values, row)
+
+
+def _draw_codes(model: Model, density: Any, n: int, temperature: float) -> Values:
+    if density is None:
+        return model.bottleneck.sample(n, temperature).cpu().numpy()
+    density = deepcopy(density).set_params(random_state=int(torch.randint(N_SEEDS, ())))
+    codes: Values = density.sample(n)[0]
+    return codes
+
+
+def _labels_for(model: Model, y: Any, n: int, n_codes: int, seed: int) -> Any:
+    """Labels for the codes of ``n`` rows, or for candidates of them."""
+    condition = model.schema.condition
+    if condition is None:
+        return None
+    if y is None:
+        return condition.draw(n_codes, np.random.default_rng(seed))
+    y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
+    return y if n_codes == n else np.resize(y, n_codes)
+
+
+def _resample(model: Model, codes: Values, y: Any, row: Values, n: int) -> Values:
+    """Choose ``n`` codes, as often as each explains the values of a row that are given."""
+    explains = partial(model.log_prob_of, row=torch.from_numpy(row).to(model.device))
+    weights = torch.from_numpy(decoded(model, codes, y, explains)).double().softmax(0)
+    if 1 / weights.square().sum() < min(n, FEW_EFFECTIVE):
+        warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=4)
+    return torch.multinomial(weights, n, replacement=True).numpy()
