@@ -7,7 +7,9 @@ from conftest import small
 from sklearn.base import clone
 from torch import nn
 
+from isthmus import inference
 from isthmus.backbones import TCN, Conv, Recurrent
+from isthmus.backbones.grids import uses
 from isthmus.backbones.tcn import n_blocks_for
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
@@ -97,14 +99,14 @@ def test_images_take_the_layout_that_is_fastest():
 def test_automatic_blocks_are_as_few_as_let_every_step_see_the_whole_window(kernel_size, n_steps):
     def unseen(n_blocks):
         part = built(TCN(4, n_blocks, kernel_size, "tanh"), (1, n_steps)).double()
-        layers = part.encoder[:-2]
+        layers = part.encoder[:2]
         u = torch.randn(1, 1, n_steps, dtype=torch.float64, requires_grad=True)
         first = torch.autograd.grad(layers(u)[0, :, 0].sum(), u)[0]
         return int((first == 0).sum())
 
     fewest = n_blocks_for(n_steps, kernel_size)
     assert (
-        len([m for m in built(TCN(4, "auto", kernel_size), (1, n_steps)).encoder if type(m).__name__ == "Residual"])
+        len([m for m in built(TCN(4, "auto", kernel_size), (1, n_steps)).encoder[1] if type(m).__name__ == "Residual"])
         == fewest
     )
     assert unseen(fewest) == 0
@@ -115,7 +117,7 @@ def test_a_recurrent_net_is_its_cell_step_by_step():
     part = built(Recurrent(5), (2, 7), n_parameters=1)
     u, z = torch.randn(3, 2, 7), torch.randn(3, 3)
     reader, writer = nn.GRUCell(2, 5), nn.GRUCell(5, 5)
-    for cell, net in ((reader, part.encoder[1].net), (writer, part.decoder[2].net)):
+    for cell, net in ((reader, part.encoder[1][0].net), (writer, part.decoder[2][0].net)):
         cell.load_state_dict({name.removesuffix("_l0"): value for name, value in net.state_dict().items()})
     state = torch.zeros(3, 5)
     for step in range(7):
@@ -124,8 +126,25 @@ def test_a_recurrent_net_is_its_cell_step_by_step():
     state, code = torch.zeros(3, 5), part.decoder[0](z)
     for step in range(7):
         state = writer(code, state)
-        expected = part.decoder[3].weight[:, :, 0] @ state.T + part.decoder[3].bias[:, None]
+        expected = part.decoder[2][1].weight[:, :, 0] @ state.T + part.decoder[2][1].bias[:, None]
         torch.testing.assert_close(part.decode(z)[:, 0, :, step], expected.T)
+
+
+def test_weights_on_a_grid_count_once_a_place():
+    part = built(Conv((4, 6), kernel_size=5), (1, 9, 8))
+    # Stages of 5 x 4 and 3 x 2 places.
+    products = 2 * (1 * 4 * 25 * 20 + 4 * 6 * 25 * 6) + 36 * (4 + 3)
+    assert sum(weight.numel() * times for weight, times in uses(part) if weight.ndim > 1) == products
+    assert (
+        sum(weight.numel() * times for weight, times in uses(built(Recurrent(5), (2, 7))) if weight.ndim == 3)
+        == 5 * 2 * 7
+    )
+
+
+@pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16)], ids=repr)
+def test_long_series_go_through_the_net_few_at_a_time(part, rng):
+    model = small("autoencoder", backbone=part, max_epochs=1).fit(rng.normal(size=(8, 1, 1000)))
+    assert inference.rows_at_once(model.module_) <= inference.SIZE / (16 * 500)
 
 
 @pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16)], ids=repr)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import NORMS, Grid, Reshape, Residual, Shape
+from isthmus.backbones.grids import NORMS, Grid, Reshape, Residual, Shape, Stage
 from isthmus.backbones.mlp import ACTIVATIONS, are_widths
 from isthmus.part import is_count
 
@@ -110,25 +110,25 @@ def sizes_of(part: Conv, grid: Grid) -> list[Shape]:
 
 def narrowing(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]:
     """Stages of the encoder, and the shape that a sample has after the last."""
-    convolution = CONVOLUTIONS[len(grid.sizes)][0]
-    layers: list[nn.Module] = []
-    for n_in, n_out in pairwise((grid.channels_in, *part.channels)):
-        layers += [convolution(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2)]
-        layers += _between(part, n_out, convolution)
-    return layers, (part.channels[-1], *sizes_of(part, grid)[-1])
+    convolution, sizes = CONVOLUTIONS[len(grid.sizes)][0], sizes_of(part, grid)
+    stages: list[nn.Module] = []
+    for (n_in, n_out), small in zip(pairwise((grid.channels_in, *part.channels)), sizes[1:], strict=True):
+        smaller = convolution(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2)
+        stages.append(Stage(prod(small), smaller, *_between(part, n_out, convolution)))
+    return stages, (part.channels[-1], *sizes[-1])
 
 
 def widening(part: Conv, grid: Grid) -> list[nn.Module]:
     """Stages of the decoder, each of which undoes the sizes of one of the encoder."""
     convolution, transposed = CONVOLUTIONS[len(grid.sizes)]
-    layers: list[nn.Module] = []
+    stages: list[nn.Module] = []
     widths = pairwise((*part.channels[::-1], grid.channels_out))
     for (n_in, n_out), (small, large) in zip(widths, pairwise(sizes_of(part, grid)[::-1]), strict=True):
         # Several sizes become one by a stride: the padding says which of them it was.
         beyond = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
-        layers += _between(part, n_in, convolution)
-        layers += [transposed(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)]
-    return layers
+        larger = transposed(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
+        stages.append(Stage(prod(small), *_between(part, n_in, convolution), larger))
+    return stages
 
 
 def _between(part: Conv, width: int, convolution: Any) -> list[nn.Module]:

@@ -1,6 +1,6 @@
 """Helpers of backbones for samples whose values have neighbours: series, images, volumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import gcd, prod
 from typing import NamedTuple
 
@@ -51,6 +51,22 @@ class Grid(NamedTuple):
                 f"channel, whose values are numbers; got {input_shape} in and {parameter_shape} out"
             )
         return cls(channels_in, parameter_shape[0] * channels, sizes)
+
+
+class Stage(nn.Sequential):
+    """Layers whose weights are used at so many places of a row."""
+
+    def __init__(self, places: int, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.places = places
+
+
+def uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int]]:
+    """Go through all weights, and how often each is used for one row: once, but on a grid once a place."""
+    times = module.places if isinstance(module, Stage) else times
+    yield from ((weight, times) for weight in module.parameters(recurse=False))
+    for child in module.children():
+        yield from uses(child, times)
 
 
 class Reshape(nn.Module):

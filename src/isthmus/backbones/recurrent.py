@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import Grid, OverTime, Repeat, Reshape, Shape
+from isthmus.backbones.grids import Grid, OverTime, Repeat, Reshape, Shape, Stage
 from isthmus.part import is_count
 
 CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -59,14 +59,17 @@ class Recurrent(Backbone):
         grid = Grid.of(self, input_shape, parameter_shape, most_axes=1)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
-            OverTime(self._net(grid.channels_in), last=True),
+            Stage(grid.sizes[0], OverTime(self._net(grid.channels_in), last=True)),
             nn.Linear(self.width, code_in),
         )
         self.decoder = nn.Sequential(
             nn.Linear(code_out + condition_width, self.width),
             Repeat(grid.sizes[0]),
-            OverTime(self._net(self.width), last=False),
-            nn.Conv1d(self.width, grid.channels_out, 1),
+            Stage(
+                grid.sizes[0],
+                OverTime(self._net(self.width), last=False),
+                nn.Conv1d(self.width, grid.channels_out, 1),
+            ),
             nn.Flatten(),
             nn.Unflatten(1, parameter_shape),
         )

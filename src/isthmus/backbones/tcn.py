@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import Grid, Reshape, Residual, Shape
+from isthmus.backbones.grids import Grid, Reshape, Residual, Shape, Stage
 from isthmus.backbones.mlp import ACTIVATIONS
 from isthmus.part import is_count
 
@@ -73,16 +73,14 @@ class TCN(Backbone):
         inner = (self.width, *grid.sizes)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
-            nn.Conv1d(grid.channels_in, self.width, 1),
-            *blocks(self, grid),
+            Stage(grid.sizes[0], nn.Conv1d(grid.channels_in, self.width, 1), *blocks(self, grid)),
             nn.Flatten(),
             nn.Linear(prod(inner), code_in),
         )
         self.decoder = nn.Sequential(
             nn.Linear(code_out + condition_width, prod(inner)),
             nn.Unflatten(1, inner),
-            *blocks(self, grid),
-            nn.Conv1d(self.width, grid.channels_out, 1),
+            Stage(grid.sizes[0], *blocks(self, grid), nn.Conv1d(self.width, grid.channels_out, 1)),
             nn.Flatten(),
             nn.Unflatten(1, parameter_shape),
         )
