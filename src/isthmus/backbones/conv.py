@@ -26,7 +26,7 @@ class Conv(Backbone):
 
     Parameters
     ----------
-    channels : tuple of int, default=(32, 64)
+    channels : tuple of int, default=(32, 64, 128)
         Those of each stage, from the data towards the code.
     kernel_size : int, default=3
         Odd, so that a place sees as far on either side.
@@ -50,13 +50,13 @@ class Conv(Backbone):
     Examples
     --------
     >>> from isthmus.backbones import Conv
-    >>> Conv((16, 32, 64), kernel_size=5)
-    Conv(channels=(16, 32, 64), kernel_size=5)
+    >>> Conv((16, 32), kernel_size=5)
+    Conv(channels=(16, 32), kernel_size=5)
     """
 
     def __init__(
         self,
-        channels: Shape = (32, 64),
+        channels: Shape = (32, 64, 128),
         kernel_size: int = 3,
         stride: int = 2,
         residual: bool = False,

@@ -95,26 +95,29 @@ class Residual(nn.Module):
         return x + self.layers(x)
 
 
-class OverTime(nn.Module):
-    """Applies a recurrent net to series (n, channels, time); what it says of each step, or after the last."""
+class Reader(nn.Module):
+    """A recurrent net that reads series (n, channels, time); what it holds after the last step, (n, width)."""
 
-    def __init__(self, net: nn.RNNBase, last: bool) -> None:
+    def __init__(self, net: nn.RNNBase) -> None:
         super().__init__()
-        self.net, self.last = net, last
+        self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values (n, channels, time) to states (n, width) or (n, width, time)."""
-        states = self.net(x.transpose(1, 2))[0]
-        return states[:, -1] if self.last else states.transpose(1, 2)
+        """Values (n, channels, time) to the last state (n, width)."""
+        return self.net(x.transpose(1, 2))[0][:, -1]
 
 
-class Repeat(nn.Module):
-    """Hands the same numbers (n, width) to each of so many steps, (n, width, n_steps)."""
+class Writer(nn.Module):
+    """A recurrent net that gets the same numbers (n, width) at each of so many steps, (n, width, time).
 
-    def __init__(self, n_steps: int) -> None:
+    It writes backwards: the last steps, of which the reader knows most, come first.
+    """
+
+    def __init__(self, net: nn.RNNBase, n_steps: int) -> None:
         super().__init__()
-        self.n_steps = n_steps
+        self.net, self.n_steps = net, n_steps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Numbers (n, width) to (n, width, n_steps)."""
-        return x[:, :, None].expand(-1, -1, self.n_steps)
+        """Numbers (n, width) to states (n, width, time)."""
+        states = self.net(x[:, None].expand(-1, self.n_steps, -1))[0]
+        return states.flip(1).transpose(1, 2)

@@ -5,14 +5,14 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import Grid, OverTime, Repeat, Reshape, Shape, Stage
+from isthmus.backbones.grids import Grid, Reader, Reshape, Shape, Stage, Writer
 from isthmus.part import is_count
 
 CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Recurrent(Backbone):
-    """A recurrent net reads the series and its last state becomes the code; another gets the code at each step [1].
+    """A recurrent net reads the series and its last state becomes the code; another writes it backwards from there [1].
 
     Samples are (channels, time), or (time,) for one channel.
 
@@ -59,15 +59,14 @@ class Recurrent(Backbone):
         grid = Grid.of(self, input_shape, parameter_shape, most_axes=1)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
-            Stage(grid.sizes[0], OverTime(self._net(grid.channels_in), last=True)),
+            Stage(grid.sizes[0], Reader(self._net(grid.channels_in))),
             nn.Linear(self.width, code_in),
         )
         self.decoder = nn.Sequential(
             nn.Linear(code_out + condition_width, self.width),
-            Repeat(grid.sizes[0]),
             Stage(
                 grid.sizes[0],
-                OverTime(self._net(self.width), last=False),
+                Writer(self._net(self.width), grid.sizes[0]),
                 nn.Conv1d(self.width, grid.channels_out, 1),
             ),
             nn.Flatten(),
