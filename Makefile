@@ -18,6 +18,7 @@ check: .venv/checked
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: .venv/benched
+	.venv-bench/bin/python benchmarks/anomalies.py
 	.venv-bench/bin/python benchmarks/mnist.py
 	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/streaming.py
