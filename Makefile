@@ -18,11 +18,11 @@ check: .venv/checked
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: .venv/benched
-	.venv-bench/bin/python benchmarks/anomalies.py
 	.venv-bench/bin/python benchmarks/mnist.py
 	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/streaming.py
 	.venv-bench/bin/python benchmarks/tables.py
+	.venv-bench/bin/python benchmarks/anomalies.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

@@ -372,7 +372,7 @@ def test_signs_of_predict_are_explained(name):
 
 def test_parameters_are_checked(noise):
     for call in (vus_pr, vus_roc, lambda *_, window: series_quality(EVENTS, noise, window=window)):
-        for window in (-1, 2.5, "auto"):
+        for window in (-1, 2.5, 0.0, "auto"):
             with pytest.raises(ValueError, match=f"window must be a whole number from 0 up, got {window!r}"):
                 call(EVENTS, noise, window=window)
     with pytest.raises(ValueError, match="alpha must lie between 0 and 1, got 2"):

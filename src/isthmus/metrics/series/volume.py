@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from isthmus.metrics.series.reading import Values, events_of, read_labels, read_scores
-from isthmus.part import is_count
+from isthmus.part import is_count, passes
 
 
 def vus_pr(labels: Any, anomaly_scores: Any, window: int = 100) -> float:
@@ -120,7 +120,7 @@ def volumes(flags: Values, scores: Values, window: int) -> Volumes:
 
 def check_window(window: Any) -> None:
     """Raise ``ValueError`` unless the greatest width is a count or 0, no buffers."""
-    if not (is_count(window) or window == 0):
+    if not passes(lambda width: is_count(width + 1), window):
         raise ValueError(f"window must be a whole number from 0 up, got {window!r}")
 
 
