@@ -41,11 +41,11 @@ def lof(rows: Values, seed: int) -> Score:
 
 
 def knn(rows: Values, seed: int) -> Score:
-    """Distance to the fifth neighbour."""
+    """Mean distance to five neighbours."""
     from sklearn.neighbors import NearestNeighbors
 
     model = NearestNeighbors(n_neighbors=5).fit(rows)
-    return lambda others: model.kneighbors(others)[0][:, -1]
+    return lambda others: model.kneighbors(others)[0].mean(axis=1)
 
 
 def pca(rows: Values, seed: int) -> Score:
@@ -71,6 +71,13 @@ def pyod_ecod(rows: Values, seed: int) -> Score:
     from pyod.models.ecod import ECOD
 
     return fitted(ECOD(), rows)
+
+
+def pyod_knn(rows: Values, seed: int) -> Score:
+    """Distance to the fifth neighbour."""
+    from pyod.models.knn import KNN
+
+    return fitted(KNN(), rows)
 
 
 def fitted(detector: Any, rows: Values) -> Score:
@@ -102,6 +109,7 @@ OF_ROWS: dict[str, Fit] = {
     "PyOD AutoEncoder": pyod_autoencoder,
     "PyOD VAE": pyod_vae,
     "PyOD ECOD": pyod_ecod,
+    "PyOD KNN": pyod_knn,
 }
 OF_FRAMES: dict[str, Fit] = {
     "isthmus": isthmus,
