@@ -18,6 +18,7 @@ from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
+from isthmus.data.base import Feed
 from isthmus.data.frames import empty, is_frame, to_frame
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
@@ -220,6 +221,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         batch_size = choose_batch_size(self.batch_size, n_rows)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)
         state = self._start(rows, valid, condition, seed, group)
+        self._train(state, rows, valid, batch_size, max_epochs, seed, group)
+        return self._finish(state, rows, seed, X)
+
+    def _train(
+        self,
+        state: TrainState,
+        rows: Feed,
+        valid: Feed | None,
+        batch_size: int,
+        max_epochs: int,
+        seed: int,
+        group: Group,
+    ) -> None:
+        """Train as the parameters say."""
         with reporting(self.verbose if group.rank == 0 else 0, max_epochs) as report:
             train(
                 state,
@@ -236,7 +251,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 seed=seed,
                 group=group,
             )
-        return self._finish(state, rows, seed, X)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling."""
@@ -347,7 +361,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
         return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
 
-    def _finish(self, state: TrainState, rows: Source, seed: int, X: Any) -> Self:
+    def _finish(self, state: TrainState, rows: Feed, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
         model = cast(Model, state.model)
         size = min(SETTLE_SIZE, rows_at_once(model))

@@ -107,6 +107,11 @@ class Model(nn.Module):
         return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)
 
     @property
+    def n_nets(self) -> int:
+        """Nets side by side, of which each row of a batch goes through one."""
+        return self.backbone.n_nets
+
+    @property
     def condition_levels(self) -> int:
         """Labels to average over where none is given; 0 without labels."""
         return 0 if self.schema.condition is None else len(self.schema.condition.levels)
