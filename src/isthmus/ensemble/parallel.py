@@ -53,17 +53,22 @@ def _together(nets: Sequence[nn.Module]) -> nn.Module:
 
 
 class Stacked(nn.Module):
-    """Equal sequences of layers, whose products are made together."""
+    """Equal sequences of layers, whose products are made together.
+
+    Between its layers, values are (n_nets, features, n): products are fastest where their last axis is long, and the
+    others, codes above all, may be narrow.
+    """
 
     def __init__(self, nets: Sequence[nn.Sequential]) -> None:
         super().__init__()
         self.n_nets = len(nets)
-        self.layers = nn.Sequential(*[_stack(layers) for layers in zip(*nets, strict=True)])
+        self.layers = nn.Sequential(*[_stack(layers) for layers in zip(*nets, strict=True) if _computes(layers[0])])
+        self.reshape = nn.Sequential(*[layer for layer in nets[0] if isinstance(layer, nn.Unflatten)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Rows, net by net in turn, to results in the same order."""
-        results = self.layers(x.unflatten(0, (-1, self.n_nets)).transpose(0, 1))
-        return results.transpose(0, 1).flatten(0, 1)
+        results = self.layers(x.flatten(1).unflatten(0, (-1, self.n_nets)).permute(1, 2, 0))
+        return self.reshape(results.permute(2, 0, 1).flatten(0, 1))
 
 
 class OneByOne(nn.Module):
@@ -80,26 +85,23 @@ class OneByOne(nn.Module):
 
 
 class StackedLinear(nn.Module):
-    """Affine maps of as many nets: rows (n_nets, n, n_in) to (n_nets, n, n_out)."""
+    """Affine maps of as many nets: values (n_nets, n_in, n) to (n_nets, n_out, n)."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]))
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
         # In one row, for parameters of one axis are those that do not decay.
         self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply and add."""
-        return torch.baddbmm(self.bias.view(len(x), 1, -1), x, self.weight)
+        return torch.baddbmm(self.bias.view(len(x), -1, 1), self.weight, x)
 
 
 def _stack(layers: Sequence[nn.Module]) -> nn.Module:
-    """Make one layer of those at the same place of every net; the axis of nets comes before all others."""
-    first = layers[0]
-    if isinstance(first, nn.Linear):
-        return StackedLinear(cast(Sequence[nn.Linear], layers))
-    if isinstance(first, nn.Flatten):
-        return nn.Flatten(first.start_dim + 1)
-    if isinstance(first, nn.Unflatten):
-        return nn.Unflatten(first.dim + 1, first.unflattened_size)
-    return first
+    """Make one layer of those at the same place of every net."""
+    return StackedLinear(cast(Sequence[nn.Linear], layers)) if isinstance(layers[0], nn.Linear) else layers[0]
+
+
+def _computes(layer: nn.Module) -> bool:
+    return not isinstance(layer, nn.Flatten | nn.Unflatten)
