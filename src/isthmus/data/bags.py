@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from isthmus.data.base import WHOLE, Batch, Feed, Share, Source, part_of
 from isthmus.randomness import mix
+
+Positions = np.ndarray[Any, Any]
 
 # Parts that a fold is made of: where parts are blocks of time, two make folds of one turn differ from those of another.
 PARTS = 2
@@ -56,26 +59,32 @@ def make_bags(source: Source, n_bags: int, max_samples: float, seed: int) -> Bag
         If the rows are a stream.
     """
     n_each, n_folds = _sizes(len(source), n_bags, max_samples)
-    bags, left_out = [], torch.zeros((n_bags, len(source)), dtype=torch.bool)
-    for i in range(n_bags):
-        turn, fold = divmod(i, n_folds)
-        rng = np.random.default_rng(mix(seed, turn))
-        parts = source.parts(PARTS * n_folds, mix(seed, turn))
-        mine = rng.permutation(len(parts))[fold::n_folds]
-        out = np.concatenate([parts[j] for j in mine])
-        known = source.apart_from(out)
-        if not len(known):
-            raise ValueError(f"the {len(source)} rows are too few: nothing is left to learn from beside those held out")
-        chosen = np.sort(np.random.default_rng(mix(seed, i, 1)).permutation(known)[:n_each])
-        bags.append(source.take(chosen))
-        left_out[i, out] = True
-    return Bags(bags, left_out)
+    n_turns = math.ceil(n_bags / n_folds)
+    held_out = [fold for turn in range(n_turns) for fold in _deal(source, n_folds, mix(seed, turn))][:n_bags]
+    left_out = torch.zeros((n_bags, len(source)), dtype=torch.bool)
+    for i, fold in enumerate(held_out):
+        left_out[i, fold] = True
+    return Bags([_bag(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)], left_out)
+
+
+def _deal(source: Source, n_folds: int, seed: int) -> list[Positions]:
+    """Deal all rows to folds."""
+    parts = source.parts(PARTS * n_folds, seed)
+    order = np.random.default_rng(seed).permutation(len(parts))
+    return [np.concatenate([parts[j] for j in order[fold::n_folds]]) for fold in range(n_folds)]
+
+
+def _bag(source: Source, held_out: Positions, n_rows: int, seed: int) -> Source:
+    """Take random rows that know nothing of those held out."""
+    known = source.apart_from(held_out)
+    if not len(known):
+        raise ValueError(f"{len(source)} rows are too few: nothing is left to learn from beside those held out")
+    return source.take(np.sort(np.random.default_rng(seed).permutation(known)[:n_rows]))
 
 
 def _sizes(n_rows: int, n_bags: int, max_samples: float) -> tuple[int, int]:
     """Rows of each bag, and how many folds leave a fold for it to be without."""
-    n_each = int(max_samples * n_rows) if max_samples < 1 else min(int(max_samples), n_rows // 2)
-    n_each = max(1, n_each)
+    n_each = max(1, int(max_samples * n_rows) if max_samples < 1 else min(int(max_samples), n_rows // 2))
     n_folds = max(2, math.ceil(n_rows / max(1, n_rows - n_each)))
     if n_bags < n_folds:
         raise ValueError(
