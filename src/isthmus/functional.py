@@ -195,3 +195,8 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
         scale = 1 / n_probes
     rows = [torch.autograd.grad(code, u, v, create_graph=True)[0].flatten(1) for v in directions]
     return scale * torch.stack([row.square().sum(-1) for row in rows]).sum(0)
+
+
+def weighted_sum(weights: Tensor, values: list[Tensor]) -> Tensor:
+    """Sum one tensor (n, ...) a label by the labels' weights (n, n_labels)."""
+    return torch.einsum("nl,ln...->n...", weights, torch.stack(values))

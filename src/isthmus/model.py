@@ -175,7 +175,7 @@ class Model(nn.Module):
             return self.write(self.likelihood.mean(self.backbone.decode(z, y)))
         weights = self._one_of(self.log_frequencies.exp().expand(len(z), -1))
         means = [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))]
-        return self.write(self._mix(weights, means))
+        return self.write(F.weighted_sum(weights, means))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values. Without a label, labels weigh as they explain the row."""
@@ -186,7 +186,7 @@ class Model(nn.Module):
             return self.decode(z, y)
         thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
         weights = self._one_of(self._responsibilities([self._log_prob(theta, read) for theta in thetas]))
-        return self.write(self._mix(weights, [self.likelihood.mean(theta) for theta in thetas]))
+        return self.write(F.weighted_sum(weights, [self.likelihood.mean(theta) for theta in thetas]))
 
     def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
         """Codes to raw values, with or without the likelihood's own scatter."""
@@ -221,7 +221,7 @@ class Model(nn.Module):
             return self._log_prob(self.backbone.decode(z, y), x), code.divergence
         each = [self._log_prob(self.backbone.decode(z, y), x) for y in self._each_level(len(z))]
         log_weights = self._responsibilities(each)
-        mixed = self._mix(log_weights, each)
+        mixed = F.weighted_sum(log_weights, each)
         excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.log_frequencies)).sum(-1)
         return mixed, code.divergence + excess
 
@@ -298,8 +298,3 @@ class Model(nn.Module):
     def _one_of(self, weights: Tensor) -> Tensor:
         """Put all weight (n, n_levels) on the likeliest label where values are levels: they have no mean."""
         return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.schema.levelled else weights
-
-    @staticmethod
-    def _mix(weights: Tensor, values: list[Tensor]) -> Tensor:
-        """Weighted sum of one tensor (n, ...) a label, weights (n, n_levels)."""
-        return torch.einsum("nl,ln...->n...", weights, torch.stack(values))
