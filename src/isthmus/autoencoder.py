@@ -80,6 +80,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Whether the decoder sees the label ``y`` beside the code. The encoder never does.
     density : scikit-learn mixture or None, default=None
         Fitted on the codes and sampled from instead of the bottleneck's own prior.
+    trim : float, default=0.0
+        Share of the rows of each batch that are not learned from: those of the largest loss. Robust where rows are
+        contaminated (least trimmed squares: Rousseeuw, JASA 79, 1984).
     optimizer : {"adamw", "adam", "sgd"} or callable, default="adamw"
     schedule : {"one_cycle", "constant"}, default="one_cycle"
         Of the learning rate.
@@ -156,6 +159,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         corruption: Any = None,
         conditional: bool = False,
         density: Any = None,
+        trim: float = 0.0,
         optimizer: Any = "adamw",
         schedule: str = "one_cycle",
         max_epochs: int | str = "auto",
@@ -180,6 +184,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.corruption = corruption
         self.conditional = conditional
         self.density = density
+        self.trim = trim
         self.optimizer = optimizer
         self.schedule = schedule
         self.max_epochs = max_epochs
@@ -286,6 +291,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         expectations = {
             "n_components": (is_count(width), "a positive integer"),
             "validation_fraction": (isinstance(share, Real) and 0 <= share < 1, "in [0, 1)"),
+            "trim": (isinstance(self.trim, Real) and 0 <= self.trim < 1, "in [0, 1)"),
             "callbacks": (
                 isinstance(callbacks, tuple | list) and all(map(callable, callbacks)),
                 "a tuple of callables",
@@ -347,6 +353,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             resolve(likelihood, likelihoods, likelihoods.Likelihood),
             [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
             self._resolve_corruption(),
+            float(self.trim),
         )
         # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
         return model.double() if check_precision(self.precision) is torch.float64 else model

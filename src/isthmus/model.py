@@ -39,6 +39,8 @@ class Model(nn.Module):
     backbone, bottleneck, likelihood, regularizers
         Parts, not yet built, which the model makes its own.
     corruption : Corruption, callable or None
+    trim : float
+        Share of the rows of each batch, those of the largest loss, that are not learned from.
     """
 
     origin: Tensor | None
@@ -58,9 +60,10 @@ class Model(nn.Module):
         likelihood: Likelihood,
         regularizers: Sequence[Regularizer] = (),
         corruption: Callable[[Tensor], Tensor] | None = None,
+        trim: float = 0.0,
     ) -> None:
         super().__init__()
-        self.schema = schema
+        self.schema, self.trim, self.n_nets = schema, trim, backbone.n_nets
         shape = schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
         # Levels that fit has not seen are missing too.
@@ -107,11 +110,6 @@ class Model(nn.Module):
         return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)
 
     @property
-    def n_nets(self) -> int:
-        """Nets side by side, of which each row of a batch goes through one."""
-        return self.backbone.n_nets
-
-    @property
     def condition_levels(self) -> int:
         """Labels to average over where none is given; 0 without labels."""
         return 0 if self.schema.condition is None else len(self.schema.condition.levels)
@@ -122,7 +120,7 @@ class Model(nn.Module):
         return self.expected.dtype
 
     def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> dict[str, Tensor]:
-        """Return the loss terms of a batch by name, each of shape (n,) or (), with draws and corruption.
+        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
 
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
@@ -132,7 +130,7 @@ class Model(nn.Module):
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         target = self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
         log_prob = self._log_prob_of_draws(code.z, target, y)
-        terms = {"bound": -F.importance_bound(log_prob - code.cost)}
+        terms = {"bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
             for regularizer in self.regularizers:

@@ -195,7 +195,7 @@ def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group:
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
         for x, y in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.share)):
             bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
-            total += torch.stack([bounds.double().sum(), total.new_tensor(len(x))])
+            total += torch.stack([bounds.double().sum(), total.new_tensor(len(bounds))])
         total = group.add_up(total)
     return float(total[0] / total[1])
 
