@@ -371,7 +371,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _finish(self, state: TrainState, rows: Feed, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
         model = cast(Model, state.model)
-        size = min(SETTLE_SIZE, rows_at_once(model))
+        size = min(SETTLE_SIZE * model.n_nets, rows_at_once(model))
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
