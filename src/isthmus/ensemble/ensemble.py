@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from isthmus import backbones
 from isthmus.autoencoder import Autoencoder, Values
-from isthmus.data.bags import make_bags
+from isthmus.data.bags import Bags, make_bags
 from isthmus.data.base import Source
 from isthmus.data.frames import to_frame
+from isthmus.ensemble.exemplars import Exemplars
 from isthmus.ensemble.parallel import Parallel
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
@@ -23,9 +25,8 @@ from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 from isthmus.training import ALONE, choose_batch_size, choose_max_epochs
 
-
-def _mean(each: Tensor) -> Tensor:
-    return each.mean(1)
+# Rows whose mean addends of the score say what is usual.
+N_EXPECT = 2_000
 
 
 class Ensemble(MetaEstimatorMixin, BaseEstimator):
@@ -44,6 +45,10 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
     max_samples : float or int, default=0.5
         Rows of each net: a share below 1, or a number, which is cut to half of the rows. Rows are dealt to folds, so
         that every row is left out by a net.
+    n_exemplars : int, default=0
+        0 judges a row by its own reconstruction. A number judges it by the reconstructions of so many training rows of
+        each net: by its density in a mixture around them. Nets also rebuild rows that are odd; they do not turn a
+        training row into one.
     random_state : int, RandomState or None, default=None
         Decides everything random.
 
@@ -87,11 +92,13 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         n_estimators: int = 8,
         *,
         max_samples: float = 0.5,
+        n_exemplars: int = 0,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.max_samples = max_samples
+        self.n_exemplars = n_exemplars
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -123,9 +130,19 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = nets._finish(state, bags, seed, X)
         for name in {"n_features_in_", "feature_names_in_"} & set(vars(nets)):
             setattr(self, name, getattr(nets, name))
-        scores = self._run(self.module_.score, source, lambda each: each).astype(np.float64)
+        self._exemplars = self._choose_exemplars(bags, mix(seed, 4))
+        scores = self._run(self._scores, source)[0].astype(np.float64)
         self.held_out_scores_ = np.average(scores, axis=1, weights=bags.left_out.T.numpy())
+        some = np.random.default_rng(mix(seed, 5)).permutation(len(source))[:N_EXPECT]
+        values, rest = self._run(self._addends, source.take(np.sort(some)))
+        self._expected = np.nanmean(values, 0), rest.mean()
         return self
+
+    def _choose_exemplars(self, bags: Bags, seed: int) -> Exemplars | None:
+        if not self.n_exemplars:
+            return None
+        x = next(bags.batches(self.n_exemplars * self.n_estimators, seed)).x
+        return Exemplars.of(self.module_, x.to(self.module_.device))
 
     def _check_parameters(self) -> None:
         if not (self.estimator is None or isinstance(self.estimator, Autoencoder)):
@@ -139,6 +156,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
                 is_count(share) or (isinstance(share, Real) and 0 < share < 1),
                 "a share in (0, 1) or a positive integer",
             ),
+            "n_exemplars": (is_count(self.n_exemplars) or self.n_exemplars == 0, "0 or a positive integer"),
         }
         for name, (holds, expected) in expectations.items():
             if not holds:
@@ -165,7 +183,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,), float64
             Mean over the nets of what ``Autoencoder.score_samples`` gives for each.
         """
-        return self._run(self.module_.score, self._read(X)).astype(np.float64)
+        return self._run(lambda x: self._scores(x).mean(1), self._read(X))[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``."""
@@ -177,16 +195,31 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray or data frame of shape (n_samples, n_values + 2)
-            Mean over the nets of ``Autoencoder.contributions``. Rows add up to ``score_samples``.
+            A column a value: its log probability, as the nets have it on average, less what it is on training rows;
+            "code", the same of what does not belong to a value; "base", the constants. Rows add up to
+            ``score_samples``; missing values contribute 0.
         """
         source = self._read(X)
-        values = self._run(self.module_.contributions, source)
-        return to_frame(values, source.schema, extra=("code", "base")) if source.schema.fields else values
+        values, rest = self._run(self._addends, source)
+        expected, expected_rest = self._expected
+        known = ~np.isnan(values)
+        base = (known * expected).reshape(len(values), -1).sum(1) + expected_rest
+        addends = np.where(known, values - expected, 0.0).reshape(len(values), -1)
+        addends = np.column_stack([addends, rest - expected_rest, base])
+        return to_frame(addends, source.schema, extra=("code", "base")) if source.schema.fields else addends
+
+    def divergence(self, X: Any) -> Values:
+        """Mean divergence of the nets' codes from their prior, (n_samples,) in nats, from the encoders alone."""
+        rows = self._read(X)
+        return self._run(lambda x: self._by_net(self.module_.divergence(self._for_each(x))).mean(1), rows)[0]
 
     def reconstruct(self, X: Any) -> Any:
         """Rows as the nets rebuild them: means of numbers, the most frequent levels; missing values are filled."""
         source = self._read(X)
-        return source.restore(self._run(self.module_.reconstruct, source, self._consensus))
+        rebuilt = self._run(
+            lambda x: self._consensus(self._by_net(self.module_.reconstruct(self._for_each(x)))), source
+        )[0]
+        return source.restore(rebuilt)
 
     # How
 
@@ -212,16 +245,29 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
     def _read(self, X: Any) -> Source:
         return self._fitted()._read(X)
 
-    def _run(
-        self, function: Callable[[Tensor], Tensor], source: Source, join: Callable[[Tensor], Tensor] = _mean
-    ) -> Values:
-        """Apply a function of rows to each net's own copy of all rows, and join what the nets say (n, n_nets, ...)."""
-        model, n_nets = self.module_, self.module_.n_nets
+    def _run(self, function: Callable[[Tensor], Any], source: Source) -> tuple[Values, ...]:
+        """Apply a function of raw values to all rows, fewer at a time the more often each is looked at."""
+        n_looks = self.module_.n_nets * max(1, self.n_exemplars)
+        return run(self.module_, lambda x, y: function(x), source, max(1, rows_at_once(self.module_) // n_looks))
 
-        def joined(x: Tensor, y: None) -> Tensor:
-            return join(function(x.repeat_interleave(n_nets, 0)).unflatten(0, (-1, n_nets)))
+    def _scores(self, x: Tensor) -> Tensor:
+        """Score of raw values by each net, (n, n_nets)."""
+        return self._exemplars.score(x) if self._exemplars else self._by_net(self.module_.score(self._for_each(x)))
 
-        return run(model, joined, source, max(1, rows_at_once(model) // n_nets))[0]
+    def _addends(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the score adds up, means over the nets: that of each value, NaN where it is missing, and the rest."""
+        if self._exemplars:
+            values, rest = self._exemplars.plug_in(x)
+        else:
+            values, divergence = map(self._by_net, self.module_.plug_in(self._for_each(x)))
+            rest = -divergence
+        return torch.where(x.isnan(), torch.nan, values.mean(1)), rest.mean(1)
+
+    def _for_each(self, x: Tensor) -> Tensor:
+        return x.repeat_interleave(self.module_.n_nets, 0)
+
+    def _by_net(self, results: Tensor) -> Tensor:
+        return results.unflatten(0, (-1, self.module_.n_nets))
 
     def _consensus(self, each: Tensor) -> Tensor:
         values = each.mean(1)
