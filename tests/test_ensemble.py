@@ -21,6 +21,7 @@ from isthmus.ensemble import parallel
 from isthmus.ensemble.parallel import OneByOne, Parallel, Stacked
 from isthmus.likelihoods import Gaussian
 from isthmus.randomness import mix, seeded
+from isthmus.regularizers import L1
 from isthmus.training.hardware import _work
 
 # Nothing is learned of the rows but by the nets.
@@ -109,11 +110,13 @@ def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
             torch.testing.assert_close(stack.bias.view(4, -1)[i], linear.bias, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("bottleneck", ["deterministic", GaussianCode(n_draws=3)])
-def test_one_by_one_gives_what_stacked_gives(bottleneck, blobs, monkeypatch):
-    together = small_ensemble(bottleneck=bottleneck, precision="float64").fit(blobs)
+@pytest.mark.parametrize(
+    "options", [{}, {"bottleneck": GaussianCode(n_draws=3)}, {"regularizers": L1(), "corruption": "masking"}]
+)
+def test_one_by_one_gives_what_stacked_gives(options, blobs, monkeypatch):
+    together = small_ensemble(precision="float64", **options).fit(blobs)
     monkeypatch.setattr(parallel, "STACKABLE", ())
-    one_by_one = small_ensemble(bottleneck=bottleneck, precision="float64").fit(blobs)
+    one_by_one = small_ensemble(precision="float64", **options).fit(blobs)
     assert isinstance(one_by_one.module_.backbone.encoder, OneByOne)
     np.testing.assert_allclose(one_by_one.score_samples(blobs), together.score_samples(blobs), rtol=1e-8)
 

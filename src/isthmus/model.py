@@ -94,10 +94,8 @@ class Model(nn.Module):
         condition = schema.condition
         self.condition_width = 0 if condition is None else condition.width
         if condition is not None:
-            levels = torch.from_numpy(condition.encode(condition.levels))
-            self.register_buffer("levels", levels, persistent=False)
-            log_frequencies = torch.tensor(condition.frequencies).log()
-            self.register_buffer("log_frequencies", log_frequencies, persistent=False)
+            self.register_buffer("levels", torch.from_numpy(condition.encode(condition.levels)), persistent=False)
+            self.register_buffer("log_frequencies", torch.tensor(condition.frequencies).log(), persistent=False)
 
     @property
     def device(self) -> torch.device:

@@ -45,6 +45,10 @@ class Parallel(Backbone):
             net.build(input_shape, parameter_shape, code_in, code_out, condition_width)
         self.encoder = _together([net.encoder for net in nets])
         self.decoder = _together([net.decoder for net in nets])
+        self.code_out = code_out
+
+    def code_norms(self) -> None:
+        """Say nothing: each net has its own; see the base class."""
 
 
 def _together(nets: Sequence[nn.Module]) -> nn.Module:
