@@ -39,6 +39,8 @@ class Model(nn.Module):
     backbone, bottleneck, likelihood, regularizers
         Parts, not yet built, which the model makes its own.
     corruption : Corruption, callable or None
+    trim : float
+        Share of the rows of each batch, those of the largest loss, that are not learned from.
     """
 
     origin: Tensor | None
@@ -58,9 +60,10 @@ class Model(nn.Module):
         likelihood: Likelihood,
         regularizers: Sequence[Regularizer] = (),
         corruption: Callable[[Tensor], Tensor] | None = None,
+        trim: float = 0.0,
     ) -> None:
         super().__init__()
-        self.schema = schema
+        self.schema, self.trim, self.n_nets = schema, trim, backbone.n_nets
         shape = schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
         # Levels that fit has not seen are missing too.
@@ -91,10 +94,8 @@ class Model(nn.Module):
         condition = schema.condition
         self.condition_width = 0 if condition is None else condition.width
         if condition is not None:
-            levels = torch.from_numpy(condition.encode(condition.levels))
-            self.register_buffer("levels", levels, persistent=False)
-            log_frequencies = torch.tensor(condition.frequencies).log()
-            self.register_buffer("log_frequencies", log_frequencies, persistent=False)
+            self.register_buffer("levels", torch.from_numpy(condition.encode(condition.levels)), persistent=False)
+            self.register_buffer("log_frequencies", torch.tensor(condition.frequencies).log(), persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -117,7 +118,7 @@ class Model(nn.Module):
         return self.expected.dtype
 
     def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> dict[str, Tensor]:
-        """Return the loss terms of a batch by name, each of shape (n,) or (), with draws and corruption.
+        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
 
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
@@ -127,7 +128,7 @@ class Model(nn.Module):
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         target = self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
         log_prob = self._log_prob_of_draws(code.z, target, y)
-        terms = {"bound": -F.importance_bound(log_prob - code.cost)}
+        terms = {"bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
             for regularizer in self.regularizers:
@@ -170,18 +171,17 @@ class Model(nn.Module):
             return self.write(self.likelihood.mean(self.backbone.decode(z, y)))
         weights = self._one_of(self.log_frequencies.exp().expand(len(z), -1))
         means = [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))]
-        return self.write(self._mix(weights, means))
+        return self.write(F.weighted_sum(weights, means))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values. Without a label, labels weigh as they explain the row."""
         read = self.read(x)
-        h = self.backbone.encode(self.look(read))
-        z = self.bottleneck.posterior(h)[0]
+        z = self.centre(self.look(read))
         if y is not None or not self.condition_width:
             return self.decode(z, y)
         thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
         weights = self._one_of(self._responsibilities([self._log_prob(theta, read) for theta in thetas]))
-        return self.write(self._mix(weights, [self.likelihood.mean(theta) for theta in thetas]))
+        return self.write(F.weighted_sum(weights, [self.likelihood.mean(theta) for theta in thetas]))
 
     def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
         """Codes to raw values, with or without the likelihood's own scatter."""
@@ -216,7 +216,7 @@ class Model(nn.Module):
             return self._log_prob(self.backbone.decode(z, y), x), code.divergence
         each = [self._log_prob(self.backbone.decode(z, y), x) for y in self._each_level(len(z))]
         log_weights = self._responsibilities(each)
-        mixed = self._mix(log_weights, each)
+        mixed = F.weighted_sum(log_weights, each)
         excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.log_frequencies)).sum(-1)
         return mixed, code.divergence + excess
 
@@ -237,6 +237,10 @@ class Model(nn.Module):
         x = self.read(x)
         code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
         return self._row_log_prob(self.backbone.decode(code.z[0], y), x) - code.divergence
+
+    def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Divergence of the code of raw values, (n,), from the encoder alone."""
+        return self.bottleneck(self.backbone.encode(self.look(self.read(x))), False, DONE).divergence
 
     def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
@@ -293,8 +297,3 @@ class Model(nn.Module):
     def _one_of(self, weights: Tensor) -> Tensor:
         """Put all weight (n, n_levels) on the likeliest label where values are levels: they have no mean."""
         return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.schema.levelled else weights
-
-    @staticmethod
-    def _mix(weights: Tensor, values: list[Tensor]) -> Tensor:
-        """Weighted sum of one tensor (n, ...) a label, weights (n, n_levels)."""
-        return torch.einsum("nl,ln...->n...", weights, torch.stack(values))
