@@ -8,13 +8,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import AnomalyDetector
 
-NETS = dict(precision="float64", batch_size=128)
+NETS = {"precision": "float64", "batch_size": 128}
 
 
 @parametrize_with_checks(
     [
-        AnomalyDetector(GaussianMixture()),
-        AnomalyDetector(GaussianMixture(), contamination=0.1, calibration="split"),
+        AnomalyDetector(GaussianMixture(2)),
+        AnomalyDetector(GaussianMixture(2), contamination=0.1, calibration="split"),
         AnomalyDetector(small("vae", **NETS), n_folds=4),
         AnomalyDetector(
             small("vae", **NETS), contamination=0.2, calibration="split", score_from=("encoder", "decoder")

@@ -493,7 +493,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
 
     def divergence(self, X: Any) -> Values:
-        """Return how far codes are from typical, in nats, (n_samples,): that of posterior from prior, by the encoder alone.
+        """Return the divergence of each row's code from the prior, in nats, (n_samples,): from the encoder alone.
 
         Raises
         ------

@@ -1,6 +1,5 @@
 """The detector: scikit-learn's verbs for outliers over anything that scores rows."""
 
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -9,19 +8,19 @@ from sklearn.utils import ClassifierTags, Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.detector import conformal
 from isthmus.detector.calibration import Calibration, fit_and_calibrate
+from isthmus.detector.conformal import p_values
+from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
 from isthmus.detector.probability import Probability, probability_of
 from isthmus.detector.recipe import default_estimator
-from isthmus.detector.rows import ANOMALY, NORMAL, UNKNOWN, Values, read_labels, take
-from isthmus.detector.scores import Scorer, kinds_of
-from isthmus.detector.thresholds import Rule, choose_rule, interval
+from isthmus.detector.rows import ANOMALY, NORMAL, Values, read_labels
+from isthmus.detector.scores import Scorer, kinds_of, with_seeds
+from isthmus.detector.streaming import score_then_learn
+from isthmus.detector.thresholds import Rule, choose_rule
 from isthmus.part import is_count
-from isthmus.randomness import N_SEEDS, mix, seed_of
+from isthmus.randomness import mix, seed_of
 
 CALIBRATIONS = ("cross", "split")
-# Latest rows of a stream that calibrate it.
-N_LATEST = 10_000
 
 
 def _learns_on(detector: "AnomalyDetector") -> bool:
@@ -146,47 +145,27 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         ruled = calibration if self.contamination is None else Calibration.of(scorer(X))
         return self._take_over(scorer)._settle(calibration, rule(ruled))
 
-    @available_if(_learns_on)
+    @available_if(_learns_on)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from arriving rows, of which scores that were taken before join the calibration (the latest 10,000 count).
+        """Learn from arriving rows.
 
-        The first call keeps a fifth of its rows from the estimator to calibrate on.
-
-        Parameters
-        ----------
-        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
-        y : array of shape (n_samples,) or None, default=None
-            As of ``fit``.
+        Their scores, taken before the estimator learns of them, join the calibration, of which the latest 10,000 count.
+        The first call keeps a fifth of its rows from the estimator to calibrate on. ``X`` and ``y`` are as of ``fit``.
         """
         rule = self._check_parameters()
         labels = read_labels(y, X, required=False)
-        if "estimator_" in vars(self):
-            scorer, calibration = self._scorer, Calibration(self._scorer(X), labels)
-            rest = X if ANOMALY not in labels else take(X, np.flatnonzero(labels != ANOMALY))
-            scorer.estimator.partial_fit(rest)
-            calibration = self._calibration.joined(calibration, N_LATEST)
-        else:
-            scorer, calibration = fit_and_calibrate(
-                self._scorer_on, X, labels, "split", self.n_folds, seed_of(self.random_state)
-            )
-        return self._take_over(scorer)._settle(calibration, rule(calibration))
+        if "estimator_" not in vars(self):
+            seed = seed_of(self.random_state)
+            scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, "split", self.n_folds, seed)
+            return self._take_over(scorer)._settle(calibration, rule(calibration))
+        calibration = score_then_learn(self._scorer, self._calibration, X, labels)
+        return self._settle(calibration, rule(calibration))
 
     def calibrate(self, X: Any, y: Any = None) -> Self:
         """Take calibration scores and threshold from new rows, without fitting the estimator again.
 
         On clean rows that played no part in the fit, p-values are exactly uniform and rates of false alarms are kept
-        exactly, whatever the estimator is worth.
-
-        Parameters
-        ----------
-        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
-        y : array of shape (n_samples,) or None, default=None
-            As of ``fit``.
-
-        Raises
-        ------
-        ValueError
-            If the rows or the labels do not serve the threshold.
+        exactly, whatever the estimator is worth. ``X`` and ``y`` are as of ``fit``.
         """
         check_is_fitted(self)
         rule = self._check_parameters()
@@ -196,12 +175,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     # Using
 
     def score_samples(self, X: Any) -> Values:
-        """Score rows; higher is more normal.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
+        """Score rows, (n_samples,); higher is more normal."""
         check_is_fitted(self)
         return self._scorer(X)
 
@@ -227,37 +201,29 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of int of shape (n_samples,)
             -1 for alarms, 1 for normal rows, 0 for undecided ones.
         """
-        for name, value in (("fdr", fdr), ("abstain", abstain)):
-            if value is not None and not (isinstance(value, Real) and 0 < value < 1):
-                raise ValueError(f"{name} must be None or in (0, 1), got {value!r}")
-        if fdr is not None and abstain is not None:
-            raise ValueError("fdr and abstain are different ways to decide: give one of them")
+        check_decision(fdr, abstain)
         scores = self.score_samples(X)
         if fdr is not None:
-            p = conformal.p_values(scores, self.calibration_scores_)
-            return np.where(conformal.discoveries(p, fdr), ANOMALY, NORMAL)
-        low, high = (self.offset_, self.offset_) if abstain is None else self._interval(abstain)
-        return np.select([scores < low, scores < high], [ANOMALY, UNKNOWN], NORMAL)
+            return by_discovery_rate(scores, self._calibration, fdr)
+        if abstain is None:
+            return by_threshold(scores, self.offset_, self.offset_)
+        seed = mix(seed_of(self.random_state), 1)
+        return by_threshold(scores, *interval(self._check_parameters(), self._calibration, self.offset_, abstain, seed))
 
     def fit_predict(self, X: Any, y: Any = None) -> Values:
         """Fit, and decide on the same rows."""
         return self.fit(X, y).predict(X)
 
     def p_values(self, X: Any) -> Values:
-        """Return how often a normal row would score as low as each row.
+        """Return how often a normal row would score as low as each row, (n_samples,).
 
         Uniform on [0, 1] for normal rows, exactly so if calibration rows are normal and took no part in the fit:
         ``calibration="split"`` on clean rows, or ``calibrate``. Cross-fitted scores come close; their guarantee is
         weaker, twice the level (Vovk, 2015; Barber et al., 2021). Anomalies among calibration rows make values larger,
-        which errs on the side of fewer alarms.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Ties are broken at random, as ``random_state`` says.
+        which errs on the side of fewer alarms. Ties are broken at random, as ``random_state`` says.
         """
         scores = self.score_samples(X)
-        return conformal.p_values(scores, self.calibration_scores_, np.random.default_rng(self._seed(0)))
+        return p_values(scores, self.calibration_scores_, np.random.default_rng(seed_of(self.random_state)))
 
     def predict_proba(self, X: Any) -> Values:
         """Return how likely rows are anomalies, and normal.
@@ -288,16 +254,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     def _template(self) -> Any:
         return default_estimator() if self.estimator is None else self.estimator
 
-    def _seed(self, purpose: int) -> int:
-        return mix(seed_of(self.random_state), purpose)
-
     def _scorer_on(self, X: Any, seed: int) -> Scorer:
-        """Fit a clone, with a seed of its own."""
-        estimator = clone(self._template())
-        if self.random_state is not None:
-            names = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
-            estimator.set_params(**{name: mix(seed, i) % N_SEEDS for i, name in enumerate(sorted(names))})
-        return Scorer.of(estimator.fit(X), kinds_of(self.score_from), X, seed)
+        template = self._template()
+        estimator = clone(template) if self.random_state is None else with_seeds(template, seed)
+        return Scorer.fit(estimator, kinds_of(self.score_from), X, seed)
 
     def _take_over(self, scorer: Scorer) -> Self:
         self._scorer, self.estimator_ = scorer, scorer.estimator
@@ -314,13 +274,6 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         self.fpr_ = float((np.searchsorted(scores, offset) + 1) / (len(scores) + 1))
         self.classes_ = np.array([ANOMALY, NORMAL])
         return self
-
-    def _interval(self, confidence: float) -> tuple[float, float]:
-        """Where the threshold may lie. A quantile of training scores is as unsure as one of calibration scores."""
-        rule = self._check_parameters()
-        shift = self.offset_ - rule(self._calibration)
-        low, high = interval(rule, self._calibration, confidence, self._seed(1))
-        return min(low + shift, self.offset_), max(high + shift, self.offset_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

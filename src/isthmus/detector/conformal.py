@@ -1,9 +1,9 @@
 """P-values against calibration scores.
 
-A score of a normal row is exchangeable with those of calibration rows that its net has not seen either, so that its
-rank among them is uniform, whatever the net and the data [1, 2]. That takes calibration rows which are normal and which
-took no part in the fit. Scores by cross-fitted nets, of which each has seen other rows, keep the level up to a factor of
-two at worst and nearly exactly in practice [3, 4].
+The score of a normal row is exchangeable with those of calibration rows that its net has not seen either, so that its
+rank among them is uniform, whatever the net and the data [1, 2]. That takes calibration rows which are normal and took
+no part in the fit. Scores by cross-fitted nets, each of which has seen other rows, keep the level up to a factor of two
+at worst, and nearly exactly in practice [3, 4].
 
 References
 ----------

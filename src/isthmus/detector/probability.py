@@ -1,21 +1,24 @@
 """How likely a row is an anomaly: from labels where there are some, and from the shape of the scores where not."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import gamma
+from scipy.special import gammainc, gammaincc, gammaln, xlogy
 from sklearn.isotonic import isotonic_regression
 from sklearn.linear_model import LogisticRegression
 
 from isthmus.detector.calibration import Calibration
 from isthmus.detector.rows import ANOMALY, NORMAL, Values
 
-# Share of the rows, the most normal ones, to which the null is fitted, and rows to which it is thinned out.
-CENTRE, N_CENTRE = 0.8, 1000
-# Skewness that is expected, and the deviation of its log: what few rows cannot tell.
-SKEWNESS, DOUBT = 0.5, 1.0
+# Share of the rows, the most normal ones, to which the null is fitted, and rows that are enough for it.
+CENTRE, N_NULL = 0.8, 5000
+# Skewness that is expected, the deviation of its log, and the share of anomalies that is expected.
+SKEWNESS, DOUBT, ANOMALIES = 1.0, 1.0, 0.05
+# From nearly normal to nearly exponential: beyond, the density has no bound.
+SKEWNESSES = (0.02, 1.95)
 
 
 class Probability(Protocol):
@@ -67,19 +70,54 @@ class Labelled:
 
 
 @dataclass
-class LocalFalseDiscoveryRate:
-    """One less the local false discovery rate, against a null that the centre of the scores shows [1].
-
-    Most rows are taken to be normal. A shifted gamma distribution, which the squares of residuals follow and which
-    nears the normal one, is fitted to the distances (scores turned round) of the most normal four fifths, truncated.
-    Under it, distances become p-values, uniform but for anomalies, and the density of all p-values, which can only fall,
-    is Grenander's [2]: probabilities never rise with the score. A row beyond all calibration rows is held against their
-    number: one that far would be expected among ``n + 1`` of its like.
+class Law:
+    """A shifted gamma distribution: squares of residuals follow it, and without skewness it is the normal one.
 
     Parameters
     ----------
-    null : (float, float, float)
-        Mean, deviation and skewness of normal distances.
+    mean, deviation, skewness : float
+    """
+
+    mean: float
+    deviation: float
+    skewness: float
+
+    @property
+    def shape(self) -> float:
+        """Of the gamma distribution."""
+        return 4 / self.skewness**2
+
+    def log_density(self, x: Values) -> Values:
+        """Return the log density."""
+        z = self._standard(x)
+        constant = math.log(self.shape**0.5 / self.deviation) - gammaln(self.shape)
+        return np.where(z > 0, xlogy(self.shape - 1, z) - z + constant, -np.inf)
+
+    def below(self, x: Any) -> Any:
+        """Return the probability of a smaller value."""
+        return gammainc(self.shape, self._standard(x))
+
+    def beyond(self, x: Any) -> Any:
+        """Return the probability of a larger value."""
+        return gammaincc(self.shape, self._standard(x))
+
+    def _standard(self, x: Any) -> Any:
+        return np.maximum(self.shape + (x - self.mean) / self.deviation * self.shape**0.5, 0)
+
+
+@dataclass
+class LocalFalseDiscoveryRate:
+    """One less the local false discovery rate, against a null that the centre of the scores shows [1].
+
+    Most rows are taken to be normal. Their distances (scores turned round) follow a shifted gamma distribution, whose
+    parameters the most normal four fifths tell. Under it distances become p-values, uniform but for anomalies. Their
+    density can only fall, which makes it Grenander's, and probabilities never rise with the score [2]. A row beyond all
+    calibration rows is held against their number: it would be one of ``n + 1``.
+
+    Parameters
+    ----------
+    null : Law
+        Of normal distances.
     share : float
         Of normal rows.
     places, density : ndarray of shape (n_places,)
@@ -88,11 +126,11 @@ class LocalFalseDiscoveryRate:
 
     References
     ----------
-    [1] Efron, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis, JASA 99, 2004. [2] Strimmer,
-        A unified approach to false discovery rate estimation, BMC Bioinformatics 9, 2008.
+    [1] Efron, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis, JASA 99, 2004.
+    [2] Strimmer, A unified approach to false discovery rate estimation, BMC Bioinformatics 9, 2008.
     """
 
-    null: tuple[float, float, float]
+    null: "Law"
     share: float
     places: Values
     density: Values
@@ -102,59 +140,62 @@ class LocalFalseDiscoveryRate:
     def of(cls, scores: Values) -> "LocalFalseDiscoveryRate":
         """Fit null and density to scores (n,), sorted."""
         distances = -scores[::-1]
-        cut = float(np.quantile(distances, CENTRE))
-        null = fit_null(distances, cut)
-        inside = float(np.mean(distances <= cut))
-        share = min(1.0, inside / max(float(1 - _tail(null, cut)), 1e-9))
-        places, density = falling_density(_tail(null, distances))
+        null, share = fit_null(distances)
+        places, density = falling_density(null.beyond(distances))
         return cls(null, share, places, density, len(scores))
 
     def __call__(self, scores: Values) -> Values:
         """Return the probability of an anomaly."""
-        p = np.maximum(_tail(self.null, -scores), np.finfo(float).tiny)
+        p = np.maximum(self.null.beyond(-scores), np.finfo(float).tiny)
         density = np.maximum(np.interp(p, self.places, self.density), 1 / ((self.n_rows + 1) * p))
         return 1 - np.minimum(1, self.share / np.maximum(density, self.share))
 
 
-def fit_null(distances: Values, cut: float) -> tuple[float, float, float]:
-    """Mean, deviation and skewness of the shifted gamma distribution that distances (n,) up to ``cut`` come from.
+def fit_null(distances: Values) -> tuple[Law, float]:
+    """Law of normal distances and their share, from distances (n,), sorted, of which most are normal.
 
-    Maximum likelihood of the truncated distribution, with a weak expectation of the skewness.
+    Maximum likelihood of the most normal ones, and of how many lie beyond, with weak expectations of the skewness and
+    the share, which few rows cannot tell.
     """
-    inside = distances[distances <= cut]
-    some = np.quantile(inside, (np.arange(N_CENTRE) + 0.5) / N_CENTRE) if len(inside) > N_CENTRE else inside
-    centre = float(np.median(distances))
-    spread = float(np.subtract(*np.quantile(distances, [0.75, 0.25]))) / 1.35
-    if spread <= 1e-9 * max(1.0, abs(centre)):
-        return centre, max(1e-9, 1e-9 * abs(centre)), SKEWNESS
-    standard, limit = (some - centre) / spread, (cut - centre) / spread
+    some = np.quantile(distances, (np.arange(N_NULL) + 0.5) / N_NULL) if len(distances) > N_NULL else distances
+    low, centre, high = np.quantile(some, [0.25, 0.5, 0.75])
+    spread = max(float(high - low) / 1.35, 1e-9 * max(1.0, abs(centre)))
+    standard = (some - centre) / spread
+    cut = np.quantile(standard, CENTRE)
+    inside = standard[standard <= cut]
+    share_inside = len(inside) / len(standard)
+
+    def law_of(x: Values) -> Law:
+        return Law(float(x[0]), math.exp(x[1]), float(np.clip(SKEWNESS * math.exp(x[2]), *SKEWNESSES)))
+
+    def share_of(law: Law) -> float:
+        return min(1.0, share_inside / max(law.below(cut), share_inside))
 
     def misfit(x: Values) -> float:
-        law = _law((x[0], float(np.exp(x[1])), SKEWNESS * float(np.exp(x[2]))))
-        log_likelihood = law.logpdf(standard).sum() - len(standard) * law.logcdf(limit)
-        return float(-log_likelihood + (x[2] / DOUBT) ** 2 / 2) if np.isfinite(log_likelihood) else 1e300
+        law = law_of(x)
+        share = share_of(law)
+        beyond = max(1 - share * law.below(cut), 1e-12)
+        log_likelihood = (law.log_density(inside) + math.log(share)).sum() + (1 - share_inside) * len(some) * math.log(
+            beyond
+        )
+        return float(min(-log_likelihood, 1e9) + (x[2] / DOUBT) ** 2 / 2 + (1 - share) / ANOMALIES)
 
-    best = minimize(misfit, np.array([0.0, 0.2, -1.0]), method="Nelder-Mead", options={"maxiter": 400}).x
-    return centre + spread * float(best[0]), spread * float(np.exp(best[1])), SKEWNESS * float(np.exp(best[2]))
+    # From little skewness on: much of it would give the most normal rows no density at all.
+    start = np.array([0.0, 0.1, math.log(0.3 / SKEWNESS)])
+    simplex = start + 0.4 * np.eye(4, 3, -1)
+    best = minimize(misfit, start, method="Nelder-Mead", options={"initial_simplex": simplex, "fatol": 1e-3}).x
+    law = law_of(best)
+    return Law(centre + spread * law.mean, spread * law.deviation, law.skewness), share_of(law)
 
 
 def falling_density(p: Values) -> tuple[Values, Values]:
-    """Middles and heights of the steps of the falling density of p-values (n,), less the smallest, which would see itself.
+    """Middles and heights of the steps of the density of p-values (n,), which falls.
 
-    The slopes of the least concave majorant of their distribution function (Grenander, 1956).
+    The slopes of the least concave majorant of their distribution function (Grenander, 1956). A value counts from its
+    place on: the smallest would else make a peak of itself.
     """
     edges = np.unique(np.concatenate([[0.0, 1.0], p]))
     width = np.diff(edges)
     counts = np.histogram(p, edges)[0]
     density = isotonic_regression(counts / len(p) / width, sample_weight=width, increasing=False)
     return edges[:-1] + width / 2, density
-
-
-def _law(null: tuple[float, float, float]) -> Any:
-    mean, deviation, skewness = null
-    shape = 4 / skewness**2
-    return gamma(shape, loc=mean - deviation * shape**0.5, scale=deviation / shape**0.5)
-
-
-def _tail(null: tuple[float, float, float], distances: Any) -> Values:
-    return _law(null).sf(distances)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _num_samples
 
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
+from isthmus.randomness import N_SEEDS
 
 Values = np.ndarray[Any, Any]
 ANOMALY, UNKNOWN, NORMAL = -1, 0, 1
@@ -100,5 +101,5 @@ def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any
         for rest, held in X.folds(n_folds, seed):
             yield rest, held, np.full(len(held), UNKNOWN)
         return
-    for rest, held in KFold(n_folds, shuffle=True, random_state=seed % 2**32).split(np.empty(n_rows)):
+    for rest, held in KFold(n_folds, shuffle=True, random_state=seed % N_SEEDS).split(np.empty(n_rows)):
         yield take(X, rest), take(X, held), labels[held]

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
+
+from isthmus.randomness import N_SEEDS, mix
 
 Values = np.ndarray[Any, Any]
 KINDS = ("full", "encoder", "decoder", "latent")
@@ -50,8 +53,9 @@ class Scorer:
     spread: Values = field(default_factory=lambda: np.ones(1))
 
     @classmethod
-    def of(cls, estimator: Any, kinds: tuple[str, ...], X: Any, seed: int) -> "Scorer":
-        """Make the scorer of an estimator fitted on ``X``."""
+    def fit(cls, estimator: Any, kinds: tuple[str, ...], X: Any, seed: int) -> "Scorer":
+        """Fit an estimator on rows."""
+        estimator = estimator.fit(X)
         codes = Codes.of(_ask(estimator, "transform", "latent")(X), seed) if "latent" in kinds else None
         return cls(estimator, kinds, codes)
 
@@ -118,12 +122,19 @@ class Codes:
         mean, deviation = codes.mean(0), codes.std(0)
         deviation = np.where(deviation > 0, deviation, 1.0)
         n_clusters = min(N_CLUSTERS, max(1, len(np.unique(codes, axis=0)) // MIN_CLUSTER))
-        mixture = GaussianMixture(n_clusters, reg_covar=1e-3, random_state=seed % 2**32)
+        mixture = GaussianMixture(n_clusters, reg_covar=1e-3, random_state=seed % N_SEEDS)
         return cls(mean, deviation, mixture.fit((codes - mean) / deviation))
 
     def score(self, codes: Any) -> Values:
         """Log density of codes."""
         return self.mixture.score_samples((np.asarray(codes, dtype=np.float64) - self.mean) / self.deviation)
+
+
+def with_seeds(estimator: Any, seed: int) -> Any:
+    """Return a clone each of whose random states is a seed of its own."""
+    estimator = clone(estimator)
+    names = sorted(name for name in estimator.get_params() if name.split("__")[-1] == "random_state")
+    return estimator.set_params(**{name: mix(seed, i) % N_SEEDS for i, name in enumerate(names)})
 
 
 def _ask(estimator: Any, method: str, kind: str) -> Any:

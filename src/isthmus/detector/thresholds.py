@@ -19,8 +19,6 @@ FPR, TAIL_FPR = 0.01, 0.001
 N_DEVIATIONS = 3.5
 # Rows that make the tail: a tenth of few rows, a fiftieth of many; and the fewest.
 LARGE_SHARE, SMALL_SHARE, TAIL_ROWS, MIN_TAIL = 0.1, 0.02, 50, 5
-# Resamples that tell how far calibration rows determine a threshold.
-N_RESAMPLES = 200
 
 
 def choose_rule(threshold: Any, contamination: Any, fpr: Any, costs: Any) -> Rule:
@@ -155,14 +153,6 @@ def of_least_cost(calibration: Calibration, costs: tuple[float, float]) -> float
     return float(cuts[best[len(best) // 2]])
 
 
-def interval(rule: Rule, calibration: Calibration, confidence: float, seed: int) -> tuple[float, float]:
-    """Return where the threshold may lie, for all that calibration rows say: a bootstrap (Efron, 1979) of the rule."""
-    rng = np.random.default_rng(seed)
-    drawn = [rule(calibration.resampled(rng)) for _ in range(N_RESAMPLES)]
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
 def _check_rules(threshold: Any, contamination: Any, fpr: Any) -> None:
     is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
     if not (is_number or (isinstance(threshold, str) and threshold in THRESHOLDS)):
@@ -177,10 +167,10 @@ def _check_rules(threshold: Any, contamination: Any, fpr: Any) -> None:
 
 
 def _check_ranges(contamination: Any, fpr: Any, costs: Any) -> None:
-    if contamination is not None and not (isinstance(contamination, Real) and 0 < contamination <= 0.5):
+    if contamination is not None and not (isinstance(contamination, Real) and 0 < float(contamination) <= 0.5):
         raise ValueError(f"contamination must be None or in (0, 0.5], got {contamination!r}")
-    if fpr is not None and not (isinstance(fpr, Real) and 0 < fpr < 1):
+    if fpr is not None and not (isinstance(fpr, Real) and 0 < float(fpr) < 1):
         raise ValueError(f"fpr must be None or in (0, 1), got {fpr!r}")
     pair = isinstance(costs, tuple | list) and len(costs) == 2
-    if not (pair and all(isinstance(cost, Real) and 0 < cost < math.inf for cost in costs)):
+    if not (pair and all(isinstance(cost, Real) and 0 < float(cost) < math.inf for cost in costs)):
         raise ValueError(f"costs must be two positive numbers, of a false alarm and of a miss, got {costs!r}")
