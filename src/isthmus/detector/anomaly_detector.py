@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.detector.calibration import Calibration, fit_and_calibrate
 from isthmus.detector.conformal import p_values
 from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
-from isthmus.detector.probability import Probability, probability_of
+from isthmus.detector.probability import Probability
 from isthmus.detector.recipe import default_estimator
 from isthmus.detector.rows import ANOMALY, NORMAL, Values, read_labels
 from isthmus.detector.scores import Scorer, kinds_of, with_seeds
@@ -269,7 +269,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     def _settle(self, calibration: Calibration, offset: float) -> Self:
         """Keep the calibration, and all that follows from it."""
         scores = calibration.normal
-        self._calibration, self._probability = calibration, probability_of(calibration)
+        self._calibration, self._probability = calibration, Probability(calibration)
         self.calibration_scores_, self.offset_ = scores, offset
         self.fpr_ = float((np.searchsorted(scores, offset) + 1) / (len(scores) + 1))
         self.classes_ = np.array([ANOMALY, NORMAL])

@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -21,17 +22,29 @@ SKEWNESS, DOUBT, ANOMALIES = 1.0, 1.0, 0.05
 SKEWNESSES = (0.02, 1.95)
 
 
-class Probability(Protocol):
-    """Turns scores into probabilities."""
+class Probability:
+    """Turns scores into probabilities of an anomaly.
+
+    By labels where calibration rows have some of both kinds, and else by the scores alone. The curve is fitted when it
+    is first asked for: streams are calibrated more often than that.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    """
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._calibration = calibration
 
     def __call__(self, scores: Values) -> Values:
         """Return the probability of an anomaly for each of (n,) scores."""
+        return self.curve(scores)
 
-
-def probability_of(calibration: Calibration) -> Probability:
-    """Choose by what calibration rows have: labels of both kinds, or only scores."""
-    both = {NORMAL, ANOMALY} <= set(calibration.labels.tolist())
-    return Labelled.of(calibration) if both else LocalFalseDiscoveryRate.of(calibration.normal)
+    @cached_property
+    def curve(self) -> "Labelled | LocalFalseDiscoveryRate":
+        """Fit the one or the other."""
+        both = {NORMAL, ANOMALY} <= set(self._calibration.labels.tolist())
+        return Labelled.of(self._calibration) if both else LocalFalseDiscoveryRate.of(self._calibration.normal)
 
 
 @dataclass

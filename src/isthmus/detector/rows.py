@@ -12,6 +12,7 @@ from sklearn.utils.validation import _num_samples
 
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
+from isthmus.data.streams import Stream
 from isthmus.randomness import N_SEEDS
 
 Values = np.ndarray[Any, Any]
@@ -26,6 +27,8 @@ def count(X: Any) -> int:
 
 def take(X: Any, rows: Values) -> Any:
     """Take rows by their numbers, in the container they are in."""
+    if isinstance(X, Source):
+        return X.take(rows)
     if is_frame(X):
         return nw.from_native(X, eager_only=True)[rows].to_native()
     if sparse.issparse(X):
@@ -47,7 +50,7 @@ def read_labels(y: Any, X: Any, required: bool) -> Values:
     Raises
     ------
     ValueError
-        If labels are required and there are none, or others; or if the rows are those of a source.
+        If labels are required and there are none, or others; or if there is not one a row.
     """
     n_rows = count(X)
     if y is None and required:
@@ -60,10 +63,6 @@ def read_labels(y: Any, X: Any, required: bool) -> Values:
         return np.full(n_rows, UNKNOWN)
     if given.shape != (n_rows,):
         raise ValueError(f"y must have a label for each of the {n_rows} rows of X, got shape {given.shape}")
-    if isinstance(X, Source):
-        raise ValueError(
-            f"labels go with rows that are taken by index: give an array or a frame, not {type(X).__name__}"
-        )
     return given.astype(int)
 
 
@@ -86,6 +85,8 @@ def _check(given: Values, are_labels: bool) -> None:
 def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any, Any, Values]]:
     """Yield rows to learn from, rows held out, and the labels of the latter.
 
+    A source knows which of its rows share values. One that streams is read for one fold alone: it has rows enough.
+
     Raises
     ------
     ValueError
@@ -93,13 +94,18 @@ def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any
     """
     n_rows = count(X)
     if n_rows < 2:
-        raise ValueError(
-            f"n_samples={n_rows}: a threshold needs at least 2 rows, one to learn from and one to hold out"
-        )
+        raise ValueError(f"n_samples={n_rows}: expected at least 2 rows, one to learn from and one to hold out")
     n_folds = min(n_folds, n_rows)
-    if isinstance(X, Source):
-        for rest, held in X.folds(n_folds, seed):
-            yield rest, held, np.full(len(held), UNKNOWN)
+    if isinstance(X, Stream):
+        rest, held = X.split(max(1, n_rows // n_folds), seed)
+        yield rest, held, np.full(len(held), UNKNOWN)
         return
-    for rest, held in KFold(n_folds, shuffle=True, random_state=seed % N_SEEDS).split(np.empty(n_rows)):
-        yield take(X, rest), take(X, held), labels[held]
+    # The last first: of what is in order, the latest rows are most like those to come.
+    for learned, aside in reversed(list(_positions(X, n_rows, n_folds, seed))):
+        yield take(X, learned), take(X, aside), labels[aside]
+
+
+def _positions(X: Any, n_rows: int, n_folds: int, seed: int) -> Iterator[tuple[Values, Values]]:
+    if isinstance(X, Source):
+        return X.folds(n_folds, seed)
+    return KFold(n_folds, shuffle=True, random_state=seed % N_SEEDS).split(np.empty(n_rows))

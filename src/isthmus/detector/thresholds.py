@@ -91,18 +91,18 @@ def by_tail(scores: Values, fpr: float) -> float:
     if fpr * n_rows >= n_tail:
         return at_rate(scores, fpr)
     start, peaks = scores[n_tail], scores[n_tail] - scores[:n_tail]
+    if not peaks.any():
+        return float(start)
     shape, scale = fit_pareto(peaks[peaks > 0])
     return float(start - genpareto.isf(fpr * n_rows / n_tail, shape, scale=scale))
 
 
 def fit_pareto(peaks: Values) -> tuple[float, float]:
-    """Shape and scale of a generalised Pareto distribution of positive values; nothing gives scale 0.
+    """Shape and scale of a generalised Pareto distribution of positive values.
 
     A posterior mean over a grid of the profile likelihood, which has no trouble with few values (Zhang and Stephens, A
     new and efficient estimation method for the generalized Pareto distribution, Technometrics 51, 2009).
     """
-    if not len(peaks):
-        return 0.0, 0.0
     peaks = np.sort(peaks)
     n = len(peaks)
     m = 20 + int(math.sqrt(n))
