@@ -13,7 +13,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.linear_model import LinearRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -122,14 +121,14 @@ def test_cross_fitted_scores_are_those_of_folds(blobs):
 def test_the_threshold_promises_its_rate_on_new_rows():
     """A mixture that has learned its rows by heart: the quantile of training scores would promise too much."""
     rng, rates, naive = np.random.default_rng(0), [], []
-    for i in range(30):
+    for i in range(15):
         X, fresh = rng.normal(size=(200, 5)), rng.normal(size=(2000, 5))
-        net = GaussianMixture(8, reg_covar=1e-3, random_state=0)
+        net = GaussianMixture(6, max_iter=15, tol=0.1, random_state=0)
         detector = AnomalyDetector(net, fpr=0.05, random_state=i).fit(X)
         rates.append((detector.predict(fresh) == -1).mean())
         naive.append((detector.score_samples(fresh) < np.quantile(detector.score_samples(X), 0.05)).mean())
-    assert np.mean(rates) <= 0.05 + 2 * np.std(rates) / np.sqrt(30)
-    assert np.mean(naive) > 0.15
+    assert np.mean(rates) <= 0.05 + 2 * np.std(rates) / np.sqrt(15)
+    assert np.mean(naive) > 0.1
 
 
 def test_the_rate_is_told_by_the_rank_of_the_threshold(numbered):
@@ -196,7 +195,7 @@ def test_dear_misses_raise_the_threshold(blobs, rng):
 LABELS = {
     "none": (None, "threshold='labels' needs y"),
     "no anomalies": (np.ones(240), "needs anomalies at calibration, but no row of y is -1"),
-    "zero and one": (np.repeat([0, 1], 120), r"got 0 and 1: if 1 means anomaly, give np.where\(y == 1, -1, 1\)"),
+    "zero and one": (np.repeat([0, 1], 120), r"y holds 0 and 1: if 1 means anomaly, give np.where\(y == 1, -1, 1\)"),
     "others": (np.repeat([1, -1, 7], 80), r"y must hold 1 \(normal\), -1 \(anomaly\) or 0 \(unknown\), got \[7\]"),
     "words": (np.repeat(["bad", "good"], 120), r"y must hold 1 \(normal\).* got \['bad', 'good'\]"),
     "too few": (np.repeat([1, -1], 5), "y must have a label for each of the 240 rows of X"),
@@ -239,8 +238,9 @@ def test_training_quantiles_are_unsure_too(blobs):
 
 def test_discoveries_need_no_threshold(spoiled):
     X, y = spoiled
-    detector = AnomalyDetector(GaussianMixture(), calibration="split", random_state=0).fit(X[20:])
-    assert (detector.predict(X, fdr=0.2)[:20] == -1).all()
+    found = AnomalyDetector(GaussianMixture(), random_state=0).fit(X[20:]).predict(X, fdr=0.2)
+    assert (found[:20] == -1).all()
+    assert (found[20:] == -1).sum() < 10
 
 
 DECISIONS = {
@@ -316,7 +316,7 @@ KINDS = {
         "encoder",
         "divergence needs a bottleneck that draws.*Deterministic does not",
     ),
-    "no scores": (LinearRegression(), "full", "score_from='full' needs an estimator with 'score_samples', and Linear"),
+    "no scores": (StandardScaler(), "full", "score_from='full' needs an estimator with 'score_samples', and Stand"),
 }
 
 
@@ -484,9 +484,7 @@ def test_parameters_that_do_not_serve(blobs, params, message):
 @pytest.mark.parametrize("calibration", ["cross", "split"])
 def test_one_row_is_too_few(calibration):
     with pytest.raises(ValueError, match="n_samples=1: expected at least 2 rows"):
-        AnomalyDetector(PCA(1), calibration=calibration).fit(np.zeros((1, 3)), None) if calibration == "split" else (
-            AnomalyDetector(Counting()).fit(np.zeros((1, 3)))
-        )
+        AnomalyDetector(Counting(), calibration=calibration).fit(np.zeros((1, 3)))
 
 
 # Files
