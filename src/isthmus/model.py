@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.backbones import Backbone
+from isthmus.backbones.grids import uses
 from isthmus.bottlenecks import Bottleneck
 from isthmus.corruptions import Corruption
 from isthmus.likelihoods import Likelihood
@@ -101,7 +102,7 @@ class Model(nn.Module):
     @property
     def width(self) -> int:
         """The most numbers that any layer holds a row."""
-        return max(max(p.shape) for p in self.parameters() if p.ndim > 1)
+        return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)
 
     @property
     def condition_levels(self) -> int:
