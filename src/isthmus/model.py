@@ -246,8 +246,7 @@ class Model(nn.Module):
         """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
         log_prob, divergence = self.plug_in(x, y)
         expected = torch.where(x.isnan(), 0.0, self.expected).flatten(1)
-        code = self.expected_divergence - divergence
-        base = expected.sum(-1) - self.expected_divergence
+        code, base = self.expected_divergence - divergence, expected.sum(-1) - self.expected_divergence
         return torch.cat([log_prob.flatten(1) - expected, code[:, None], base[:, None]], 1)
 
     def bound(self, x: Tensor, y: Tensor | None, n_draws: int, at_once: int) -> Tensor:
