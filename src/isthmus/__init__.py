@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from isthmus.detector import AnomalyDetector
     from isthmus.ensemble import Ensemble
     from isthmus.persistence import load, save
+    from isthmus.proximity import Proximity
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
@@ -17,6 +18,7 @@ __all__ = [
     "Autoencoder",
     "Checkpoint",
     "Ensemble",
+    "Proximity",
     "distributed",
     "doctor",
     "load",
@@ -30,6 +32,7 @@ _HOME = {
     "Autoencoder": "autoencoder",
     "Checkpoint": "training",
     "Ensemble": "ensemble",
+    "Proximity": "proximity",
     "load": "persistence",
     "save": "persistence",
 }

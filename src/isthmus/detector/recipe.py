@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from isthmus import zoo
+from isthmus.proximity import Proximity
 
 
 def default_estimator() -> Any:
     """Return an estimator that has not been fitted, one for all tables."""
-    return zoo.vae(4, likelihood="student_t")
+    return Proximity()

@@ -58,6 +58,8 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         The fitted nets side by side. Its methods take rows that are meant for one net each in turn.
     held_out_scores_ : ndarray of shape (n_samples,)
         Score of every training row: the mean over the nets that have not seen it.
+    left_out_ : ndarray of bool of shape (n_estimators, n_samples)
+        Rows that each net knows nothing of.
     module_ : Model
     schema_ : Schema
     history_ : list of dict
@@ -84,6 +86,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
 
     estimator_: Autoencoder
     held_out_scores_: Values
+    left_out_: Values
     n_features_in_: int
 
     def __init__(
@@ -131,8 +134,9 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         for name in {"n_features_in_", "feature_names_in_"} & set(vars(nets)):
             setattr(self, name, getattr(nets, name))
         self._exemplars = self._choose_exemplars(bags, mix(seed, 4))
+        self.left_out_ = bags.left_out.numpy()
         scores = self._run(self._scores, source)[0].astype(np.float64)
-        self.held_out_scores_ = np.average(scores, axis=1, weights=bags.left_out.T.numpy())
+        self.held_out_scores_ = np.average(scores, axis=1, weights=self.left_out_.T)
         some = np.random.default_rng(mix(seed, 5)).permutation(len(source))[:N_EXPECT]
         values, rest = self._run(self._addends, source.take(np.sort(some)))
         self._expected = np.nanmean(values, 0), rest.mean()
@@ -216,10 +220,12 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
     def reconstruct(self, X: Any) -> Any:
         """Rows as the nets rebuild them: means of numbers, the most frequent levels; missing values are filled."""
         source = self._read(X)
-        rebuilt = self._run(
-            lambda x: self._consensus(self._by_net(self.module_.reconstruct(self._for_each(x)))), source
-        )[0]
+        rebuilt = self._run(lambda x: self._consensus(self._rebuilt(x)), source)[0]
         return source.restore(rebuilt)
+
+    def reconstruct_each(self, X: Any) -> Values:
+        """Rows as each net rebuilds them, (n_samples, n_estimators, ...)."""
+        return self._run(self._rebuilt, self._read(X))[0]
 
     # How
 
@@ -262,6 +268,9 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
             values, divergence = map(self._by_net, self.module_.plug_in(self._for_each(x)))
             rest = -divergence
         return torch.where(x.isnan(), torch.nan, values.mean(1)), rest.mean(1)
+
+    def _rebuilt(self, x: Tensor) -> Tensor:
+        return self._by_net(self.module_.reconstruct(self._for_each(x)))
 
     def _for_each(self, x: Tensor) -> Tensor:
         return x.repeat_interleave(self.module_.n_nets, 0)

@@ -1,0 +1,84 @@
+"""Distances to others: to a few rows as nets rebuild them, and to the nearest of all rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from isthmus.ensemble import Ensemble
+from isthmus.proximity.views import Points
+
+# Rows of a group of exemplars, few and some, and groups of each size that a net gets.
+GROUP_SIZES, N_GROUPS = (4, 16), 4
+# Rows that can be the nearest, at most; and distances that are in memory at once.
+N_KEPT, SIZE = 10_000, 2**22
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """Groups of training rows as nets rebuild them: how far off typical rows a row lies.
+
+    Groups are small, so that anomalies among the training rows are in few of them.
+
+    Parameters
+    ----------
+    groups : tuple of ndarray of shape (n_nets, n_groups, group_size, n_coordinates)
+        For each size of a group.
+    """
+
+    groups: tuple[Points, ...]
+
+    @classmethod
+    def of(cls, ensemble: Ensemble, points: Points, rng: np.random.Generator) -> "Exemplars":
+        """Draw groups from the rows that each net has learned from, and let it rebuild them."""
+        known = [np.flatnonzero(~left_out) for left_out in ensemble.left_out_]
+        return cls(tuple(_rebuilt_groups(ensemble, points, known, size, rng) for size in GROUP_SIZES))
+
+    def distances(self, points: Points) -> Points:
+        """Distance to the nearest of each group, (n, n_sizes, n_nets): means over the groups of a size."""
+        return np.stack([_nearest(points, groups).mean(2) for groups in self.groups], 1)
+
+
+def _rebuilt_groups(
+    ensemble: Ensemble, points: Points, known: list[NDArray[np.int64]], size: int, rng: np.random.Generator
+) -> Points:
+    rows = [rng.choice(own, (N_GROUPS, min(size, min(map(len, known))))) for own in known]
+    rebuilt = [
+        ensemble.reconstruct_each(points[own.ravel()])[:, i].reshape(*own.shape, -1) for i, own in enumerate(rows)
+    ]
+    return np.stack(rebuilt).astype(np.float64)
+
+
+def _nearest(points: Points, groups: Points) -> Points:
+    """Distance to the nearest member of each group, (n, n_nets, n_groups)."""
+    centres = torch.from_numpy(groups.reshape(-1, groups.shape[-1]))
+    chunks = torch.from_numpy(points).split(max(1, SIZE // len(centres)))
+    parts = [torch.cdist(chunk, centres).unflatten(1, groups.shape[:-1]).amin(-1) for chunk in chunks]
+    return torch.cat(parts).numpy()
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Training rows: how far the nearest lies.
+
+    Parameters
+    ----------
+    index : NearestNeighbors
+        Fitted on the rows that are kept.
+    """
+
+    index: NearestNeighbors
+
+    @classmethod
+    def of(cls, points: Points) -> "Neighbours":
+        """Keep points."""
+        return cls(NearestNeighbors().fit(points))
+
+    def distances(self, points: Points, themselves: NDArray[np.bool_] | None = None) -> Points:
+        """Distance to the nearest, (n,); of rows that are kept ``themselves``, to the nearest other."""
+        if themselves is None:
+            return self.index.kneighbors(points, 1)[0][:, 0]
+        nearest = self.index.kneighbors(points, 2)[0]
+        return np.where(themselves, nearest[:, 1], nearest[:, 0])
