@@ -1,0 +1,5 @@
+"""Anomalies: why rows are odd."""
+
+from isthmus.detector.explanation import Explanation
+
+__all__ = ["Explanation"]
