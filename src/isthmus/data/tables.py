@@ -173,17 +173,19 @@ def new_table(values: Values, schema: Schema, rounded: bool) -> Any:
 
 def plain_table(values: Values, schema: Schema) -> Any:
     """Make a data frame of the used columns alone, out of rows (n, n_used), whatever their values: odd ones too."""
-    columns = {}
-    for i, field in enumerate(boundless(schema).used):
-        known = ~np.isnan(values[:, i])
-        column = _decode(np.where(known, values[:, i], 0.0), field, rounded=False)
-        if column.dtype.kind == "M":
-            columns[field.name] = np.where(known, column, np.datetime64("NaT"))
-        elif column.dtype == object:
-            columns[field.name] = np.where(known, column, None).tolist()
-        else:
-            columns[field.name] = np.where(known, column, np.nan)
+    columns = {field.name: _plain(values[:, i], field) for i, field in enumerate(boundless(schema).used)}
     return nw.from_dict(columns, backend=schema.container).to_native()  # type: ignore[arg-type]
+
+
+def _plain(numbers: Values, field: Field) -> Any:
+    """Turn numbers into values, missing ones into what stands for them."""
+    known = ~np.isnan(numbers)
+    values = _decode(np.where(known, numbers, 0.0), field, rounded=False)
+    if values.dtype == object:
+        values[~known] = None
+        return values.tolist()
+    values[~known] = np.datetime64("NaT") if values.dtype.kind == "M" else np.nan
+    return values
 
 
 def boundless(schema: Schema) -> Schema:

@@ -113,6 +113,7 @@ def _addends(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> Valu
         return judge.contribute(x)
     flat = x.reshape(len(x), -1)
     start = neighbours.rows[neighbours.nearest(flat, 1)[:, 0]]
+
     def score(rows: Values) -> Values:
         return judge.score(rows.reshape(-1, *x.shape[1:]))
 

@@ -116,7 +116,7 @@ class Explanation:
         reasons = [reason for row in range(len(self)) for reason in self.reasons(row, top)]
         columns = {name: [getattr(reason, name) for reason in reasons] for name in Reason._fields}
         columns["share"] = [round(100 * share, 1) for share in columns["share"]]
-        backend = nw.from_native(self.values).implementation if is_frame(self.values) else "pyarrow"
+        backend: Any = nw.from_native(self.values).implementation if is_frame(self.values) else "pyarrow"
         return nw.from_dict(columns, backend=backend).to_native()
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Values in words: short, and as precise as the limits beside them need."""
 
 import math
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 # Numbers outside are written with an exponent.
@@ -30,7 +30,8 @@ def cell(value: Any, low: Any = None, high: Any = None) -> str:
     if missing(value):
         return "missing"
     if isinstance(value, date):  # of which times are a kind
-        return str(value).removesuffix(" 00:00:00")
+        text = value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)
+        return text.removesuffix(" 00:00")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return number(float(value), _width(low, high))
