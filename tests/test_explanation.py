@@ -25,7 +25,7 @@ from isthmus.detector.paths import shares
 from isthmus.detector.repairs import limits_around
 from isthmus.detector.wording import cell, interval
 
-OPTIONS = {"backbone": MLP((32,)), "max_epochs": 60, "random_state": 0}
+OPTIONS = {"backbone": MLP((32,)), "max_epochs": 40, "batch_size": 64, "learning_rate": 1e-2, "random_state": 0}
 
 
 def correlated(n, seed=0):
@@ -102,7 +102,7 @@ def of_table(table):
 ESTIMATORS = {
     "pca": lambda: PCA(4),
     "mixture": lambda: GaussianMixture(2, random_state=0),
-    "forest": lambda: IsolationForest(20, random_state=0),
+    "forest": lambda: IsolationForest(n_estimators=20, random_state=0),
     "pipeline": lambda: make_pipeline(PCA(6), GaussianMixture(random_state=0)),
 }
 
@@ -228,7 +228,7 @@ def test_patches_of_windows_keep_the_shape_of_the_data():
     assert found.by_value.shape == found.expected.shape == rows.shape
     np.testing.assert_allclose(sums(found), found.scores, rtol=1e-4)
     inside = found.by_value[:, 1, 8:12].sum((1,))
-    assert (inside < 0.8 * np.minimum(found.by_value, 0).sum((1, 2))).all()
+    assert (inside < 0.7 * np.minimum(found.by_value, 0).sum((1, 2))).all()
     assert "value (1, " in str(found)
 
 
@@ -449,10 +449,10 @@ def test_long_explanations_are_cut_in_print(vae, X):
 
 def test_explanations_do_not_depend_on_the_other_rows_or_on_global_generators(vae, X):
     rows = planted(X, 10)[0]
-    np.random.seed(3)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(3)
+    before = np.random.get_state()[1].copy()
     all_of_them, one = why(vae, rows, X), why(vae, rows[4:5], X)
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+    assert (np.random.get_state()[1] == before).all()
     np.testing.assert_allclose(all_of_them.by_value[4], one.by_value[0], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(all_of_them.expected[4], one.expected[0], rtol=1e-3, atol=1e-3)
 
@@ -468,7 +468,7 @@ def test_copies_that_do_not_fit_in_memory_are_made_in_pieces(vae, X, monkeypatch
 
 
 def test_rows_of_another_width_are_named(vae, X):
-    with pytest.raises(ValueError, match="fit"):
+    with pytest.raises(ValueError, match="X has 4 features, but Autoencoder is expecting 10"):
         why(vae, X[:, :4], X)
     with pytest.raises(ValueError, match=r"X has samples of shape \(4,\), but fit saw \(10,\)"):
         why(PCA(2).fit(X), X[:, :4], X)

@@ -46,6 +46,12 @@ class Neighbours:
         deviation = np.sqrt((np.where(known, self.rows - mean, 0.0) ** 2).sum(0) / n_known)
         return np.where(deviation > 0, deviation, 1.0)
 
+    @cached_property
+    def limits(self) -> tuple[Values, Values]:
+        """The smallest and the largest value of every column; no limits where all are missing."""
+        missing = np.isnan(self.rows)
+        return np.where(missing, np.inf, self.rows).min(0), np.where(missing, -np.inf, self.rows).max(0)
+
     def nearest(self, x: Values, n: int, n_rows: int | None = None) -> Values:
         """Return positions (n_x, n) of the nearest of all rows, or of the first ``n_rows``; nearest first."""
         rows, found = self.rows[:n_rows], np.empty((len(x), n), dtype=np.intp)

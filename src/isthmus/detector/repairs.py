@@ -85,7 +85,8 @@ class Repairs:
             return [typical]
         n_rounds, value = (1, np.full_like(x, np.nan)) if self.judge.hides else (N_ROUNDS, typical)
         for _ in range(n_rounds):
-            value = _own(self.judge.rebuild(_swapped(x, value)), x.shape[1])
+            # Whatever a net makes of an odd row, what is expected is a value that normal rows can have.
+            value = np.clip(_own(self.judge.rebuild(_swapped(x, value)), x.shape[1]), *self.neighbours.limits)
         return [typical, value]
 
     def _gains(self, x: Values, themselves: bool = False) -> tuple[Values, Values, Values]:
