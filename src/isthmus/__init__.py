@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus import distributed, doctor, metrics, zoo
     from isthmus.autoencoder import Autoencoder
+    from isthmus.detector import AnomalyDetector
     from isthmus.persistence import load, save
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
-__all__ = ["Autoencoder", "Checkpoint", "distributed", "doctor", "load", "metrics", "save", "zoo"]
+__all__ = ["AnomalyDetector", "Autoencoder", "Checkpoint", "distributed", "doctor", "load", "metrics", "save", "zoo"]
 
-_HOME = {"Autoencoder": "autoencoder", "Checkpoint": "training", "load": "persistence", "save": "persistence"}
+_HOME = {
+    "AnomalyDetector": "detector",
+    "Autoencoder": "autoencoder",
+    "Checkpoint": "training",
+    "load": "persistence",
+    "save": "persistence",
+}
 
 
 def __getattr__(name: str) -> Any:

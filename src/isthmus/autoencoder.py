@@ -492,6 +492,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
             return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
 
+    def divergence(self, X: Any) -> Values:
+        """Return the divergence of each row's code from the prior, in nats, (n_samples,): from the encoder alone.
+
+        Raises
+        ------
+        ValueError
+            If the code has no posterior.
+        """
+        source = self._read(X)
+        if not self.module_.bottleneck.stochastic:
+            kind = type(self.module_.bottleneck).__name__
+            raise ValueError(f"divergence needs a bottleneck that draws its codes, such as 'gaussian'; {kind} does not")
+        return self._run(self.module_.divergence, source)[0].astype(np.float64)
+
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``."""
         return float(self.score_samples(X, y).mean())

@@ -90,10 +90,8 @@ class Model(nn.Module):
         condition = schema.condition
         self.condition_width = 0 if condition is None else condition.width
         if condition is not None:
-            levels = torch.from_numpy(condition.encode(condition.levels))
-            self.register_buffer("levels", levels, persistent=False)
-            log_frequencies = torch.tensor(condition.frequencies).log()
-            self.register_buffer("log_frequencies", log_frequencies, persistent=False)
+            self.register_buffer("levels", torch.from_numpy(condition.encode(condition.levels)), persistent=False)
+            self.register_buffer("log_frequencies", torch.tensor(condition.frequencies).log(), persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -174,8 +172,7 @@ class Model(nn.Module):
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values. Without a label, labels weigh as they explain the row."""
         read = self.read(x)
-        h = self.backbone.encode(self.look(read))
-        z = self.bottleneck.posterior(h)[0]
+        z = self.centre(self.look(read))
         if y is not None or not self.condition_width:
             return self.decode(z, y)
         thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
@@ -236,6 +233,10 @@ class Model(nn.Module):
         x = self.read(x)
         code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
         return self._row_log_prob(self.backbone.decode(code.z[0], y), x) - code.divergence
+
+    def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Divergence of the code of raw values, (n,), from the encoder alone."""
+        return self.bottleneck(self.backbone.encode(self.look(self.read(x))), False, DONE).divergence
 
     def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""

@@ -166,6 +166,8 @@ class Schema:
         Offsets of the flattened sample, subtracted in float64 where float32 would lose the digits (timestamps).
     condition : Condition or None
         How labels are encoded.
+    shared_axes : tuple of int
+        Axes of a sample along which values have one unit, such as the time of a series.
     """
 
     shape: tuple[int, ...]
@@ -176,6 +178,7 @@ class Schema:
     missing: bool = False
     origin: tuple[float, ...] | None = None
     condition: Condition | None = None
+    shared_axes: tuple[int, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -213,5 +216,6 @@ class Schema:
             condition["levels"], condition["frequencies"] = tuple(condition["levels"]), tuple(condition["frequencies"])
             condition = Condition(**condition)
         document["shape"] = tuple(document["shape"])
+        document["shared_axes"] = tuple(document.get("shared_axes", ()))
         document["fields"] = tuple(map(Field.from_json, document["fields"]))
         return cls(**document, condition=condition, origin=None if origin is None else tuple(origin))

@@ -59,7 +59,7 @@ class Statistics:
     def merge(self, other: "Statistics") -> "Statistics":
         """Return the statistics of both sets of rows together."""
         count = self.count + other.count
-        share = other.count / count.clamp(min=1)
+        share = other.count / _or_one(count)
         delta = other.mean - self.mean
         return Statistics(
             self.n_rows + other.n_rows,
@@ -71,6 +71,25 @@ class Statistics:
             self.binary and other.binary,
         )
 
+    def shared(self, axes: tuple[int, ...]) -> "Statistics":
+        """Let values along some axes of a sample have one mean, spread and range, as if they were one value's.
+
+        Counts and squares are means along the axes and not sums, so that what is shared merges as before.
+        """
+        if not axes or not self.n_rows:
+            return self
+        count = self.count.mean(axes, keepdim=True)
+        mean = (self.mean * self.count).mean(axes, keepdim=True) / _or_one(count)
+        squares = self.squares + self.count * (self.mean - mean).square()
+        return replace(
+            self,
+            count=count.expand_as(self.mean),
+            mean=mean.expand_as(self.mean),
+            squares=squares.mean(axes, keepdim=True).expand_as(self.mean),
+            low=self.low.amin(axes, keepdim=True).expand_as(self.mean),
+            high=self.high.amax(axes, keepdim=True).expand_as(self.mean),
+        )
+
     def select(self, columns: list[int]) -> "Statistics":
         """Return those of some columns of a table."""
         names = ("count", "mean", "squares", "low", "high")
@@ -80,7 +99,7 @@ class Statistics:
     @property
     def deviation(self) -> Tensor:
         """Standard deviation; 0 where a value never varied."""
-        return torch.where(self.constant, 0.0, (self.squares / self.count.clamp(min=1)).sqrt())
+        return torch.where(self.constant, 0.0, (self.squares / _or_one(self.count)).sqrt())
 
     @property
     def reach(self) -> Tensor:
@@ -117,6 +136,11 @@ class Statistics:
         if origin is None:
             return self
         return replace(self, mean=self.mean - origin, low=self.low - origin, high=self.high - origin, offset=origin)
+
+
+def _or_one(count: Tensor) -> Tensor:
+    """Counts to divide by; of shared values they can be below 1."""
+    return torch.where(count > 0, count, 1.0)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, ...]:

@@ -7,6 +7,7 @@ from isthmus.data.files import apply
 from isthmus.data.parquet import Parquet
 from isthmus.data.preparing import Finding, Prepared, prepare
 from isthmus.data.sources import as_source, set_aside, with_labels
+from isthmus.data.windows import Windows
 
 __all__ = [
     "Array",
@@ -16,6 +17,7 @@ __all__ = [
     "Parquet",
     "Prepared",
     "Source",
+    "Windows",
     "apply",
     "as_source",
     "prepare",

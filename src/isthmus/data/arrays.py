@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -77,6 +77,11 @@ class Array(Source):
             return self.values[index] if isinstance(index, slice) else self.values.index_select(0, index)
         dense = self.values[index if isinstance(index, slice) else index.numpy()].toarray()
         return torch.from_numpy(dense)
+
+    def take(self, index: np.ndarray[Any, Any]) -> Self:
+        """Choose rows; see the base class."""
+        rows = torch.from_numpy(index)
+        return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
         """Set rows aside; see the base class."""

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from isthmus.schema import Schema
@@ -51,6 +52,31 @@ class Source(ABC):
     @abstractmethod
     def split(self, n: int, seed: int) -> tuple["Source", "Source"]:
         """Set ``n`` random rows aside: the rest, and these. Rows are chosen by index, not copied."""
+
+    def take(self, index: np.ndarray[Any, Any]) -> Self:
+        """Choose rows by their positions, in this order. They are not copied.
+
+        Raises
+        ------
+        TypeError
+            If rows cannot be taken by position, as those of a stream.
+        """
+        raise TypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
+
+    def parts(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
+        """Cut the positions of all rows into ``n`` parts of about equal size that are held out in turn."""
+        shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).numpy()
+        return [np.sort(part) for part in np.array_split(shuffled, n)]
+
+    def apart_from(self, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Find the positions of the rows that know nothing of those given: all others, if rows share no values."""
+        others = np.ones(len(self), dtype=bool)
+        others[index] = False
+        return np.flatnonzero(others)
+
+    def folds(self, n: int, seed: int) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+        """Hold each of ``n`` parts out in turn: positions to learn from, and positions held out."""
+        return ((self.apart_from(held_out), held_out) for held_out in self.parts(n, seed))
 
     @abstractmethod
     def restore(self, values: np.ndarray[Any, Any]) -> Any:

@@ -134,7 +134,7 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
 
 
 def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
-    """Split a random share of the rows off, or none where they would be too few to tell anything about the others.
+    """Split a share of the rows off, or none where either they or the others would be too few to tell anything.
 
     Of a stream they are at most as many as a pool holds and are kept in memory, for they are needed at every epoch.
     """
@@ -142,6 +142,7 @@ def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Sourc
     if n_aside < MIN_ASIDE:
         return source, None
     if not isinstance(source, Stream):
-        return source.split(n_aside, seed)
-    rest, aside = source.split(min(n_aside, rows_of(POOL, source.schema)), seed)
-    return rest, aside.load()
+        rest, aside = source.split(n_aside, seed)
+        return (rest, aside) if len(rest) > len(aside) else (source, None)
+    others, held = source.split(min(n_aside, rows_of(POOL, source.schema)), seed)
+    return others, held.load()

@@ -17,6 +17,8 @@ WIDE = {torch.int32: torch.float64, torch.int64: torch.float64}
 def survey(source: Source, share: Share = WHOLE) -> Statistics:
     """Measure every value of a sample, over all rows or the share of one process.
 
+    Values along shared axes are measured together.
+
     Raises
     ------
     ValueError
@@ -25,7 +27,7 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
     batches = nonempty(source.batches(size, share=share))
     chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in batches)
-    return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape))
+    return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape)).shared(source.schema.shared_axes)
 
 
 def finite(x: Tensor, schema: Schema) -> Tensor:

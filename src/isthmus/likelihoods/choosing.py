@@ -30,12 +30,13 @@ def choose(statistics: Statistics, schema: Schema) -> Likelihood:
 
     For arrays, Bernoulli for exactly {0, 1}. Gaussian with one shared scale where the values share a range, as pixels
     do: an error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns
-    that have units of their own. For data frames, a likelihood for each column by what it holds.
+    that have units of their own, as the channels of a series always have. For data frames, a likelihood for each column
+    by what it holds.
     """
     fields = schema.used if schema.template else []
     if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()
-    if not schema.levelled and statistics.shares_a_range:
+    if not schema.levelled and not schema.shared_axes and statistics.shares_a_range:
         return Gaussian(scale="shared", scaling="center", bounded=True)
     return compose(fields, statistics) if fields else Gaussian()
 

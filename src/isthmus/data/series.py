@@ -1,0 +1,194 @@
+"""Series of one or more channels: read from arrays and data frames, onto even steps of time."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.arrays import Array
+from isthmus.data.frames import is_frame
+from isthmus.data.sources import as_source
+from isthmus.part import did_you_mean
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+# All channels are numbers.
+NUMBERS = Schema(())
+# Share of a step by which a time may miss the even grid.
+TOLERANCE = 0.01
+# Steps between two known points from which what lies between is missing rather than on the line between them.
+GAP = 2.0
+# The most steps for each known point: beyond, a series is mostly gaps.
+SPARSEST = 10
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values at even steps of time, and where on them the points lie that they were read from.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_channels, n_steps)
+        NaN where missing, as in gaps.
+    channels : tuple of str
+        Names of the columns; empty for arrays.
+    times : ndarray of shape (n_points,)
+        Of the points as they came: dates, numbers, or the positions of an array.
+    points : ndarray of shape (n_points,)
+        Where each lies on the steps, which begin at 0.
+    step : float or None
+        Time between two steps, nanoseconds for dates; None for arrays.
+    note : str
+        What was done to make the steps even.
+    """
+
+    values: Tensor
+    channels: tuple[str, ...]
+    times: Values
+    points: Values
+    step: float | None = None
+    note: str = ""
+
+
+class Clock(NamedTuple):
+    """Times of the points: as they came, as numbers, and the unit of these for a message."""
+
+    times: Values
+    ticks: Values
+    is_date: bool
+
+
+def read_series(X: Any, time: str | None = None, step: float | None = None) -> Series:
+    """Read a series of numbers.
+
+    Parameters
+    ----------
+    X : array, tensor, column or data frame of shape (n_points,) or (n_points, n_channels)
+    time : str or None
+        The column of a data frame that holds the times; None takes the index of pandas where it holds dates, and even
+        steps otherwise.
+    step : float or None
+        Time between two steps; None is the median of what is found.
+
+    Raises
+    ------
+    ValueError
+        If the values are not numbers or not finite, or times are missing, duplicated or out of order.
+    """
+    X, column = _take_times(X, time)
+    source = as_source(X, NUMBERS)
+    if not (isinstance(source, Array) and isinstance(source.values, Tensor) and source.values.ndim == 2):
+        shape = (len(source), *source.schema.shape)
+        raise ValueError(f"a series is a dense array of shape (time,) or (time, channels), got {shape}")
+    values, channels = _floats(source.values), tuple(map(str, source.schema.names))
+    _check_finite(values, channels)
+    if column is None:
+        points = np.arange(len(values))
+        return Series(values.T.contiguous(), channels, points, points)
+    clock = _read_clock(column)
+    return _evenly(values.numpy(), channels, clock, step or float(np.median(np.diff(clock.ticks))))
+
+
+def _take_times(X: Any, time: str | None) -> tuple[Any, Any]:
+    """Part the values of a series from its times, a narwhals column or None."""
+    if nw.dependencies.is_into_series(X):
+        X = nw.from_native(X, series_only=True).to_frame().to_native()
+    if not is_frame(X):
+        if time is not None:
+            raise ValueError(f"time={time!r} names a column of a data frame, got {type(X).__name__}")
+        return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), None
+    frame = nw.from_native(X, eager_only=True)
+    if time is None:
+        index: Any = nw.maybe_get_index(frame)
+        if type(index).__name__ != "DatetimeIndex":
+            return X, None
+        return X, nw.from_native(index.to_series(), series_only=True).alias("index")
+    if time not in frame.columns:
+        raise ValueError(
+            f"there is no column {time!r} of times, only {frame.columns}{did_you_mean(time, frame.columns)}"
+        )
+    return frame.drop(time).to_native(), frame.get_column(time)
+
+
+def _floats(values: Tensor) -> Tensor:
+    wide = values.dtype in (torch.int32, torch.int64, torch.float64)
+    return values.to(torch.float64 if wide else torch.float32)
+
+
+def _check_finite(values: Tensor, channels: tuple[str, ...]) -> None:
+    infinite = values.isinf().nonzero()
+    if len(infinite):
+        point, channel = infinite[0].tolist()
+        name = repr(channels[channel]) if channels else channel
+        raise ValueError(
+            f"channel {name} holds an infinite value at time point {point}; expected finite numbers, or NaN for missing"
+        )
+
+
+def _read_clock(column: Any) -> Clock:
+    """Read the times of at least two points in order.
+
+    Raises
+    ------
+    ValueError
+        If they are no times, or missing, duplicated or out of order.
+    """
+    is_date = column.dtype in (nw.Datetime, nw.Date)
+    if not (is_date or column.dtype.is_numeric()):
+        raise ValueError(f"column {column.name!r} holds {column.dtype}, expected dates or numbers as times")
+    missing = np.flatnonzero(column.is_null().to_numpy())
+    if len(missing):
+        raise ValueError(f"column {column.name!r} has no time in row {missing[0]}; leave such rows out")
+    if len(column) < 2:
+        raise ValueError(f"the series has {len(column)} time points, expected at least 2")
+    dates = column.cast(nw.Datetime("ns")) if column.dtype == nw.Date else column
+    ticks = (dates.dt.timestamp("ns") if is_date else column).to_numpy()
+    steps = np.diff(ticks)
+    if not (steps > 0).all():
+        row = int(np.argmin(steps > 0)) + 1
+        fault = "has the same time as the row before" if steps[row - 1] == 0 else "lies before the row before"
+        raise ValueError(
+            f"row {row} {fault}: {column.name!r} is {column[row]} after {column[row - 1]}; "
+            "expected times in order, each once"
+        )
+    return Clock(ticks.astype("datetime64[ns]") if is_date else ticks, ticks, is_date)
+
+
+def _evenly(values: Values, channels: tuple[str, ...], clock: Clock, step: float) -> Series:
+    """Put points (n_points, n_channels) onto even steps."""
+    points = (clock.ticks - clock.ticks[0]) / step
+    nearest = np.round(points)
+    on_grid = bool((np.abs(points - nearest) <= TOLERANCE).all())
+    points = nearest if on_grid else points
+    n_steps, each = int(points[-1]) + 1, f"{step / 1e9:g} s" if clock.is_date else f"{step:g}"
+    if n_steps > SPARSEST * len(points):
+        raise ValueError(
+            f"{len(points)} time points lie on {n_steps} steps of {each}: the series is mostly gaps; "
+            "cut it where it pauses, or bring it to even steps"
+        )
+    known, note = _holding(points, n_steps), ""
+    if not on_grid:
+        note = f"time points are uneven: resampled to steps of {each} by linear interpolation"
+    if not known.all():
+        note += f"{'; ' if note else ''}{n_steps - int(known.sum())} of {n_steps} steps of {each} lie in gaps"
+    even = np.where(known, interpolate(np.arange(n_steps), points, values).T, np.nan).astype(values.dtype)
+    return Series(torch.from_numpy(np.ascontiguousarray(even)), channels, clock.times, points, step, note)
+
+
+def _holding(points: Values, n_steps: int) -> Values:
+    """Which steps have a point close by, or points not far apart on both sides."""
+    steps = np.arange(n_steps)
+    after = np.searchsorted(points, steps).clip(1, len(points) - 1)
+    left, right = points[after - 1], points[after]
+    return (right - left < GAP) | (np.minimum(steps - left, right - steps) <= TOLERANCE)
+
+
+def interpolate(at: Values, points: Values, values: Values) -> Values:
+    """Read values (n_points,) or (n_points, n_channels) off the straight lines between points."""
+    if values.ndim == 1:
+        return np.interp(at, points, values)
+    return np.column_stack([np.interp(at, points, channel) for channel in values.T])

@@ -1,0 +1,283 @@
+"""The detector: scikit-learn's verbs for outliers over anything that scores rows."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
+from sklearn.utils import ClassifierTags, Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.detector.calibration import Calibration, fit_and_calibrate
+from isthmus.detector.conformal import p_values
+from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
+from isthmus.detector.probability import Probability
+from isthmus.detector.recipe import default_estimator
+from isthmus.detector.rows import ANOMALY, NORMAL, Values, read_labels
+from isthmus.detector.scores import Scorer, kinds_of, with_seeds
+from isthmus.detector.streaming import score_then_learn
+from isthmus.detector.thresholds import Rule, choose_rule
+from isthmus.part import is_count
+from isthmus.randomness import mix, seed_of
+
+CALIBRATIONS = ("cross", "split")
+
+
+def _learns_on(detector: "AnomalyDetector") -> bool:
+    """Whether the estimator can learn from more rows."""
+    return callable(getattr(detector._template(), "partial_fit", None))
+
+
+class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Tells anomalies from normal rows, by scores of an estimator and a threshold with a known rate of false alarms.
+
+    Thresholds, p-values and probabilities stand on held-out scores: an autoencoder rebuilds the rows it was trained on
+    better than others, so that training scores promise too much.
+
+    Parameters
+    ----------
+    estimator : object with ``score_samples`` or None, default=None
+        An autoencoder, a pipeline, any density of scikit-learn. None is one recipe for all tables.
+    threshold : {"auto", "tail", "mad", "labels"} or float, default="auto"
+        "auto" keeps to the false-positive rate ``fpr``; "tail" too, beyond what so few rows can show, by extreme-value
+        theory, and at 0.001 if no rate is given; "mad" is 3.5 robust deviations below the median; "labels" costs least
+        on labelled rows; a number is itself, a value of ``score_samples``.
+    contamination : float or None, default=None
+        Share of the training rows to alarm on, in (0, 0.5], as elsewhere in scikit-learn: a guess, not a guarantee.
+    fpr : float or None, default=None
+        Share of normal rows to alarm on at most. None is 0.01, or 1 / (n + 1) where there are fewer than 99 rows.
+    score_from : {"full", "encoder", "decoder", "latent"} or tuple of them, default="full"
+        The estimator's own score; less the divergence of the code, from the encoder alone; the full score without that
+        divergence; the density of the code among those of training rows. Several are standardised and added.
+    calibration : {"cross", "split"}, default="cross"
+        "cross" scores every row by a clone fitted on other folds (or asks the estimator for ``held_out_scores_``, if it
+        has some), and takes ``n_folds + 1`` fits. "split" keeps a fifth of the rows from the one fit.
+    n_folds : int, default=5
+    costs : (float, float), default=(1.0, 1.0)
+        Of a false alarm and of a miss, for ``threshold="labels"``.
+    random_state : int, RandomState or None, default=None
+        Decides everything random, also that of the estimator; None leaves the estimator its own.
+
+    Attributes
+    ----------
+    estimator_ : object
+        Fitted.
+    offset_ : float
+        The threshold: rows that score lower are alarms.
+    fpr_ : float
+        Share of normal rows to expect alarms on, by the rank of the threshold among calibration scores.
+    calibration_scores_ : ndarray of shape (n_calibration,)
+        Sorted, of held-out rows that are not known anomalies.
+    classes_ : ndarray of shape (2,)
+        -1 and 1, in the order of the columns of ``predict_proba``.
+    n_features_in_ : int
+        If the estimator has it.
+    feature_names_in_ : ndarray of str
+        If the estimator has it.
+
+    References
+    ----------
+    Bates, Candes, Lei, Romano and Sesia, Testing for outliers with conformal p-values, Annals of statistics 51, 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import AnomalyDetector
+    >>> from sklearn.mixture import GaussianMixture
+    >>> X = np.random.default_rng(0).normal(size=(500, 3))
+    >>> detector = AnomalyDetector(GaussianMixture(), fpr=0.02, random_state=0).fit(X)
+    >>> detector.predict([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]])
+    array([ 1, -1])
+    """
+
+    estimator_: Any
+    offset_: float
+    fpr_: float
+    calibration_scores_: Values
+    _scorer: Scorer
+    _calibration: Calibration
+    _probability: Probability
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        threshold: str | float = "auto",
+        contamination: float | None = None,
+        fpr: float | None = None,
+        score_from: Any = "full",
+        calibration: str = "cross",
+        n_folds: int = 5,
+        costs: tuple[float, float] = (1.0, 1.0),
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.threshold = threshold
+        self.contamination = contamination
+        self.fpr = fpr
+        self.score_from = score_from
+        self.calibration = calibration
+        self.n_folds = n_folds
+        self.costs = costs
+        self.random_state = random_state
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what is normal, and where it ends.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+        y : array of shape (n_samples,) or None, default=None
+            1 for normal rows, -1 for anomalies, which are not learned from, 0 where it is not known. Needed by
+            ``threshold="labels"``; if there are some, probabilities use them. Other targets are not looked at.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the labels or the number of rows do not serve; the message names which.
+        """
+        rule = self._check_parameters()
+        labels = read_labels(y, X, required=self.threshold == "labels")
+        seed = seed_of(self.random_state)
+        scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, self.calibration, self.n_folds, seed)
+        ruled = calibration if self.contamination is None else Calibration.of(scorer(X))
+        return self._take_over(scorer)._settle(calibration, rule(ruled))
+
+    @available_if(_learns_on)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from arriving rows.
+
+        Their scores, taken before the estimator learns of them, join the calibration, of which the latest 10,000 count.
+        The first call keeps a fifth of its rows from the estimator to calibrate on. ``X`` and ``y`` are as of ``fit``.
+        """
+        rule = self._check_parameters()
+        labels = read_labels(y, X, required=False)
+        if "estimator_" not in vars(self):
+            seed = seed_of(self.random_state)
+            scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, "split", self.n_folds, seed)
+            return self._take_over(scorer)._settle(calibration, rule(calibration))
+        calibration = score_then_learn(self._scorer, self._calibration, X, labels)
+        return self._settle(calibration, rule(calibration))
+
+    def calibrate(self, X: Any, y: Any = None) -> Self:
+        """Take calibration scores and threshold from new rows, without fitting the estimator again.
+
+        On clean rows that played no part in the fit, p-values are exactly uniform and rates of false alarms are kept
+        exactly, whatever the estimator is worth. ``X`` and ``y`` are as of ``fit``.
+        """
+        check_is_fitted(self)
+        rule = self._check_parameters()
+        calibration = Calibration(self._scorer(X), read_labels(y, X, required=self.threshold == "labels"))
+        return self._settle(calibration, rule(calibration))
+
+    # Using
+
+    def score_samples(self, X: Any) -> Values:
+        """Score rows, (n_samples,); higher is more normal."""
+        check_is_fitted(self)
+        return self._scorer(X)
+
+    def decision_function(self, X: Any) -> Values:
+        """Return by how much rows score above the threshold; alarms are below 0."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any, *, fdr: float | None = None, abstain: float | None = None) -> Values:
+        """Decide.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+        fdr : float or None, default=None
+            Alarms such that at most this share of them is false on average (Benjamini and Hochberg, 1995), instead of
+            a threshold. They depend on all rows that are given together.
+        abstain : float or None, default=None
+            Confidence, in (0, 1), with which a score must be on one side of the threshold, which few calibration rows
+            do not determine: rows that could be on either side are undecided.
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples,)
+            -1 for alarms, 1 for normal rows, 0 for undecided ones.
+        """
+        check_decision(fdr, abstain)
+        scores = self.score_samples(X)
+        if fdr is not None:
+            return by_discovery_rate(scores, self._calibration, fdr)
+        if abstain is None:
+            return by_threshold(scores, self.offset_, self.offset_)
+        seed = mix(seed_of(self.random_state), 1)
+        return by_threshold(scores, *interval(self._check_parameters(), self._calibration, self.offset_, abstain, seed))
+
+    def fit_predict(self, X: Any, y: Any = None) -> Values:
+        """Fit, and decide on the same rows."""
+        return self.fit(X, y).predict(X)
+
+    def p_values(self, X: Any) -> Values:
+        """Return how often a normal row would score as low as each row, (n_samples,).
+
+        Uniform on [0, 1] for normal rows, exactly so if calibration rows are normal and took no part in the fit:
+        ``calibration="split"`` on clean rows, or ``calibrate``. Cross-fitted scores come close; their guarantee is
+        weaker, twice the level (Vovk, 2015; Barber et al., 2021). Anomalies among calibration rows make values larger,
+        which errs on the side of fewer alarms. Ties are broken at random, as ``random_state`` says.
+        """
+        scores = self.score_samples(X)
+        return p_values(scores, self.calibration_scores_, np.random.default_rng(seed_of(self.random_state)))
+
+    def predict_proba(self, X: Any) -> Values:
+        """Return how likely rows are anomalies, and normal.
+
+        With labels, a logistic curve over held-out scores. Without, one less the local false discovery rate: how far
+        the density of scores exceeds that of normal rows, whose shape the centre of the calibration scores shows.
+        Either goes by how frequent anomalies are among calibration rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Columns are those of ``classes_``: of -1, and of 1.
+        """
+        scores = self.score_samples(X)
+        anomaly = self._probability(scores)
+        return np.column_stack([anomaly, 1 - anomaly])
+
+    # How
+
+    def _check_parameters(self) -> Rule:
+        kinds_of(self.score_from)
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(f"calibration must be one of {list(CALIBRATIONS)}, got {self.calibration!r}")
+        if not (is_count(self.n_folds) and self.n_folds >= 2):
+            raise ValueError(f"n_folds must be an integer from 2 on, got {self.n_folds!r}")
+        return choose_rule(self.threshold, self.contamination, self.fpr, self.costs)
+
+    def _template(self) -> Any:
+        return default_estimator() if self.estimator is None else self.estimator
+
+    def _scorer_on(self, X: Any, seed: int) -> Scorer:
+        template = self._template()
+        estimator = clone(template) if self.random_state is None else with_seeds(template, seed)
+        return Scorer.fit(estimator, kinds_of(self.score_from), X, seed)
+
+    def _take_over(self, scorer: Scorer) -> Self:
+        self._scorer, self.estimator_ = scorer, scorer.estimator
+        for name in ("n_features_in_", "feature_names_in_"):
+            if (value := getattr(scorer.estimator, name, None)) is not None:
+                setattr(self, name, value)
+        return self
+
+    def _settle(self, calibration: Calibration, offset: float) -> Self:
+        """Keep the calibration, and all that follows from it."""
+        scores = calibration.normal
+        self._calibration, self._probability = calibration, Probability(calibration)
+        self.calibration_scores_, self.offset_ = scores, offset
+        self.fpr_ = float((np.searchsorted(scores, offset) + 1) / (len(scores) + 1))
+        self.classes_ = np.array([ANOMALY, NORMAL])
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._template()).input_tags
+        # predict_proba has two columns, which scikit-learn's checks look up here.
+        tags.classifier_tags = ClassifierTags(multi_class=False)
+        return tags

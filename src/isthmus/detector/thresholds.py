@@ -1,0 +1,176 @@
+"""Where to draw the line: rules that turn calibration scores into a threshold, below which a row is an alarm."""
+
+import math
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy.stats import genpareto, median_abs_deviation
+
+from isthmus.detector.calibration import Calibration
+from isthmus.detector.rows import ANOMALY, NORMAL, Values
+
+Rule = Callable[[Calibration], float]
+THRESHOLDS = ("auto", "tail", "mad", "labels")
+# False-positive rates where none is asked for: of "auto", and of "tail", which reaches beyond the rows.
+FPR, TAIL_FPR = 0.01, 0.001
+# Deviations from the median that make an outlier (Iglewicz and Hoaglin, How to detect and handle outliers, 1993).
+N_DEVIATIONS = 3.5
+# Rows that make the tail: a tenth of few rows, a fiftieth of many; and the fewest.
+LARGE_SHARE, SMALL_SHARE, TAIL_ROWS, MIN_TAIL = 0.1, 0.02, 50, 5
+
+
+def choose_rule(threshold: Any, contamination: Any, fpr: Any, costs: Any) -> Rule:
+    """Return the one rule that the parameters of the detector ask for.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its range, or if they ask for two rules.
+    """
+    _check_rules(threshold, contamination, fpr)
+    _check_ranges(contamination, fpr, costs)
+    if contamination is not None:
+        return lambda calibration: lowest_share(calibration.normal, contamination)
+    if threshold == "labels":
+        return lambda calibration: of_least_cost(calibration, costs)
+    if threshold == "tail":
+        return lambda calibration: by_tail(calibration.normal, TAIL_FPR if fpr is None else fpr)
+    if threshold == "mad":
+        return lambda calibration: by_deviations(calibration.normal)
+    if threshold == "auto":
+        return lambda calibration: at_rate(calibration.normal, fpr)
+    return lambda calibration: float(threshold)
+
+
+def at_rate(scores: Values, fpr: float | None = None) -> float:
+    """Alarm on normal rows at most as often as ``fpr``, exactly so where they are exchangeable with ``scores``.
+
+    The threshold is the k-th lowest of n scores with k = fpr (n + 1), rounded down: a new row is one of n + 1 that
+    could as well stand in any place among them.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Sorted, of calibration rows.
+    fpr : float or None, default=None
+        None is 0.01, or the lowest rate that so many rows allow.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows to promise so low a rate; the message says how many it takes.
+    """
+    n_rows = len(scores)
+    rate = max(FPR, 1 / (n_rows + 1)) if fpr is None else fpr
+    k = math.floor(rate * (n_rows + 1) * (1 + 1e-12))
+    if k < 1:
+        needed = math.ceil((1 - 1e-12) / rate) - 1
+        advice = "ask for a higher rate, or for threshold='tail', which estimates what lies beyond the rows"
+        raise ValueError(f"fpr={rate} needs at least {needed} calibration rows, got {n_rows}; {advice}")
+    return float(scores[k - 1])
+
+
+def by_tail(scores: Values, fpr: float) -> float:
+    """Alarm on normal rows as often as ``fpr``, by a generalised Pareto distribution of the lowest scores.
+
+    It reaches rates that no calibration row has seen: peaks over threshold, as in Siffer, Fouque, Termier and Largouet,
+    Anomaly detection in streams with extreme value theory, 2017.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows for a tail.
+    """
+    n_rows = len(scores)
+    n_tail = int(max(SMALL_SHARE * n_rows, min(LARGE_SHARE * n_rows, TAIL_ROWS)))
+    if n_tail < MIN_TAIL:
+        needed = math.ceil(MIN_TAIL / LARGE_SHARE)
+        raise ValueError(f"threshold='tail' needs at least {needed} calibration rows, got {n_rows}")
+    if fpr * n_rows >= n_tail:
+        return at_rate(scores, fpr)
+    start, peaks = scores[n_tail], scores[n_tail] - scores[:n_tail]
+    if not peaks.any():
+        return float(start)
+    shape, scale = fit_pareto(peaks[peaks > 0])
+    return float(start - genpareto.isf(fpr * n_rows / n_tail, shape, scale=scale))
+
+
+def fit_pareto(peaks: Values) -> tuple[float, float]:
+    """Shape and scale of a generalised Pareto distribution of positive values.
+
+    A posterior mean over a grid of the profile likelihood, which has no trouble with few values (Zhang and Stephens, A
+    new and efficient estimation method for the generalized Pareto distribution, Technometrics 51, 2009).
+    """
+    peaks = np.sort(peaks)
+    n = len(peaks)
+    m = 20 + int(math.sqrt(n))
+    quartile = peaks[int(n / 4 + 0.5) - 1 if n > 1 else 0]
+    grid = 1 / peaks[-1] + (1 - np.sqrt(m / (np.arange(1, m + 1) - 0.5))) / (3 * quartile)
+    k = -np.log1p(-np.outer(grid, peaks)).mean(1)
+    log_likelihood = n * (np.log(grid / k) + k - 1)
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    rate = float(weights @ grid / weights.sum())
+    shape = float(np.log1p(-rate * peaks).mean())
+    return shape, -shape / rate
+
+
+def by_deviations(scores: Values) -> float:
+    """Alarm 3.5 robust deviations below the median: the median absolute deviation, as wide as a normal one."""
+    return float(np.median(scores) - N_DEVIATIONS * median_abs_deviation(scores, scale="normal"))
+
+
+def lowest_share(scores: Values, share: float) -> float:
+    """Alarm on this share of the rows themselves."""
+    return float(np.quantile(scores, share))
+
+
+def of_least_cost(calibration: Calibration, costs: tuple[float, float]) -> float:
+    """Alarm where false alarms and misses on labelled rows cost least in all; the middle of equally good thresholds.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    costs : (float, float)
+        Of a false alarm and of a miss.
+
+    Raises
+    ------
+    ValueError
+        If there are no anomalies, or no normal rows, among the labels.
+    """
+    scores, labels = calibration
+    normal, odd = np.sort(scores[labels == NORMAL]), np.sort(scores[labels == ANOMALY])
+    for name, rows in (("anomalies (y = -1)", odd), ("normal rows (y = 1)", normal)):
+        if not len(rows):
+            raise ValueError(f"threshold='labels' needs {name} at calibration, and there are none")
+    levels = np.unique(np.concatenate([normal, odd]))
+    cuts = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2, [np.nextafter(levels[-1], np.inf)]])
+    false_alarms, hits = np.searchsorted(normal, cuts), np.searchsorted(odd, cuts)
+    cost = costs[0] * false_alarms + costs[1] * (len(odd) - hits)
+    best = np.flatnonzero(cost == cost.min())
+    return float(cuts[best[len(best) // 2]])
+
+
+def _check_rules(threshold: Any, contamination: Any, fpr: Any) -> None:
+    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not (is_number or (isinstance(threshold, str) and threshold in THRESHOLDS)):
+        raise ValueError(f"threshold must be a number or one of {list(THRESHOLDS)}, got {threshold!r}")
+    asked = {"threshold": threshold, "contamination": contamination, "fpr": fpr}
+    if threshold == "auto" or (threshold == "tail" and fpr is not None):
+        del asked["threshold"]
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if len(asked) > 1:
+        rules = " and ".join(f"{name}={value!r}" for name, value in asked.items())
+        raise ValueError(f"{rules} are different rules for the threshold: give one of them")
+
+
+def _check_ranges(contamination: Any, fpr: Any, costs: Any) -> None:
+    if contamination is not None and not (isinstance(contamination, Real) and 0 < float(contamination) <= 0.5):
+        raise ValueError(f"contamination must be None or in (0, 0.5], got {contamination!r}")
+    if fpr is not None and not (isinstance(fpr, Real) and 0 < float(fpr) < 1):
+        raise ValueError(f"fpr must be None or in (0, 1), got {fpr!r}")
+    pair = isinstance(costs, tuple | list) and len(costs) == 2
+    if not (pair and all(isinstance(cost, Real) and 0 < float(cost) < math.inf for cost in costs)):
+        raise ValueError(f"costs must be two positive numbers, of a false alarm and of a miss, got {costs!r}")

@@ -1,0 +1,5 @@
+"""Save and load fitted estimators: one safetensors file with a JSON header, no pickle anywhere."""
+
+from isthmus.persistence.saving import load, save
+
+__all__ = ["load", "save"]

@@ -1,0 +1,57 @@
+"""Detectors in files: the estimator within, and the scores that decide."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sklearn.base import clone
+
+from isthmus import storage
+from isthmus.configuration import construct, params_from_plain, params_to_plain
+from isthmus.detector import AnomalyDetector
+from isthmus.detector.calibration import Calibration
+from isthmus.detector.scores import Codes, Scorer
+from isthmus.persistence.context import (
+    Content,
+    Context,
+    arrays_to_tensors,
+    describe_mixture,
+    rebuild_mixture,
+    seed_to_plain,
+)
+
+INNER, OWN, CODES = "inner", "detector", "codes"
+
+
+def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Content:
+    """Take a fitted detector apart."""
+    scorer, calibration = detector._scorer, detector._calibration
+    inner = nested(scorer.estimator)
+    own = arrays_to_tensors({**calibration._asdict(), "centre": scorer.centre, "spread": scorer.spread})
+    tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
+    fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds)}
+    if scorer.codes is not None:
+        fitted["mixture"], mixture = describe_mixture(scorer.codes.mixture)
+        moments = arrays_to_tensors({"mean": scorer.codes.mean, "deviation": scorer.codes.deviation})
+        tensors |= storage.put_under(OWN, moments) | storage.put_under(CODES, mixture)
+    params = params_to_plain("AnomalyDetector", detector.get_params(deep=False), ("estimator", "random_state"))
+    params["random_state"] = seed_to_plain(detector.random_state)
+    own_document = {"class": "AnomalyDetector", "params": params, "default": detector.estimator is None}
+    return Content(tensors, {"estimator": own_document, INNER: inner.document, "fitted": fitted})
+
+
+def rebuild(content: Content, context: Context) -> AnomalyDetector:
+    """Put a detector together."""
+    tensors, document = content
+    fitted, own = document["fitted"], storage.take_from(OWN, tensors)
+    arrays = {name: tensor.numpy() for name, tensor in own.items()}
+    estimator = context.rebuild(Content(storage.take_from(INNER, tensors), document[INNER]))
+    params = params_from_plain(document["estimator"]["params"], context.classes)
+    template = None if document["estimator"]["default"] else clone(estimator)
+    detector: AnomalyDetector = construct(AnomalyDetector, {**params, "estimator": template})
+    scorer = Scorer(estimator, tuple(fitted["kinds"]), None, arrays["centre"], arrays["spread"])
+    if "mixture" in fitted:
+        mixture = rebuild_mixture(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
+        scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
+    calibration = Calibration(arrays["scores"], arrays["labels"])
+    return detector._take_over(scorer)._settle(calibration, float(fitted["offset_"]))

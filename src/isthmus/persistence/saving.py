@@ -1,0 +1,129 @@
+"""Files and the classes that they may hold."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+import isthmus
+from isthmus import storage
+from isthmus.autoencoder import Autoencoder
+from isthmus.configuration import known_classes
+from isthmus.detector import AnomalyDetector
+from isthmus.persistence import autoencoders, detectors
+from isthmus.persistence.context import Content, Context
+
+FORMAT = 1
+
+
+class Saver(NamedTuple):
+    """How estimators of one class are taken apart, and put together again."""
+
+    kind: type
+    describe: Callable[[Any, Callable[[Any], Content]], Content]
+    rebuild: Callable[[Content, Context], Any]
+
+
+SAVERS = {
+    "AnomalyDetector": Saver(AnomalyDetector, detectors.describe, detectors.rebuild),
+    "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
+}
+FOREIGN = (
+    "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"
+)
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to one file, all or nothing.
+
+    The file is safetensors: weights and buffers as tensors, all else as JSON in the header. ``callbacks`` and
+    ``device`` are left out.
+
+    Parameters
+    ----------
+    estimator : Autoencoder or AnomalyDetector
+        Fitted.
+    path : str or path
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If a parameter has no plain form, such as a function as corruption; or if a detector holds an estimator that is
+        not of isthmus.
+    OSError
+        If the file cannot be written; an older file of this name survives.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> from isthmus import Autoencoder, load, save
+    >>> X = np.random.default_rng(0).normal(size=(100, 5))
+    >>> model = Autoencoder(2, max_epochs=1, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "model.safetensors"
+    ...     save(model, path)
+    ...     again = load(path)
+    >>> bool((again.transform(X) == model.transform(X)).all())
+    True
+    """
+    tensors, document = _describe(estimator)
+    storage.write(
+        path, tensors, {"format": FORMAT, "isthmus": isthmus.__version__, "torch": torch.__version__, **document}
+    )
+
+
+def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str = "auto") -> Any:
+    """Read a fitted estimator from a file that ``save`` wrote.
+
+    Nothing in the file is executed, and no class is looked up but isthmus's own parts and those in ``parts``.
+
+    Parameters
+    ----------
+    path : str or path
+    parts : sequence of classes
+        Parts of your own that the model was made of.
+    device : str, default="auto"
+        Where to compute.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, of another kind, of a newer format, or names a class that is not known.
+
+    Examples
+    --------
+    See ``save``.
+    """
+    content = Content(*storage.read(path))
+    try:
+        return _rebuild(content, known_classes(parts), device)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: its header does not fit its tensors ({error})") from error
+
+
+def _describe(estimator: Any) -> Content:
+    kind = type(estimator).__name__
+    if kind not in SAVERS or SAVERS[kind].kind is not type(estimator):
+        raise ValueError(f"save takes one of {sorted(SAVERS)}, got {kind}{FOREIGN}")
+    check_is_fitted(estimator)
+    return SAVERS[kind].describe(estimator, _describe)
+
+
+def _rebuild(content: Content, classes: dict[str, type], device: str) -> Any:
+    if content.document["format"] > FORMAT:
+        found = content.document["format"]
+        raise ValueError(f"the file has format {found}, newer than {FORMAT}: update isthmus")
+
+    def rebuild(content: Content) -> Any:
+        kind = content.document["estimator"]["class"]
+        if kind not in SAVERS:
+            raise ValueError(f"the file holds a {kind!r}, expected one of {sorted(SAVERS)}")
+        return SAVERS[kind].rebuild(content, Context(classes, device, rebuild))
+
+    return rebuild(content)

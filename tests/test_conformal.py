@@ -1,0 +1,98 @@
+"""P-values and false discoveries: exact ranks, uniformity and levels by simulation."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+from sklearn.base import BaseEstimator
+from sklearn.mixture import GaussianMixture
+
+from isthmus import AnomalyDetector
+from isthmus.detector.conformal import discoveries, p_values
+
+
+class FirstColumn(BaseEstimator):
+    """Scores rows by their first column, and learns nothing: rows are exchangeable by construction."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def score_samples(self, X):
+        return np.asarray(X)[:, 0]
+
+
+def brute_force(score, calibration, share):
+    return (sum(c < score for c in calibration) + share * (1 + sum(c == score for c in calibration))) / (
+        1 + len(calibration)
+    )
+
+
+def test_p_values_are_ranks_among_calibration_scores(rng):
+    calibration, scores = np.sort(rng.integers(0, 8, 30)), rng.integers(-1, 10, 50)
+    expected = [brute_force(score, calibration, 1.0) for score in scores]
+    np.testing.assert_allclose(p_values(scores, calibration), expected)
+    shares = np.random.default_rng(1).random(50)
+    expected = [brute_force(score, calibration, share) for score, share in zip(scores, shares, strict=True)]
+    np.testing.assert_allclose(p_values(scores, calibration, np.random.default_rng(1)), expected)
+
+
+def test_discoveries_are_those_of_the_step_up_procedure(rng):
+    for _ in range(20):
+        p = rng.random(40) ** 2
+        ordered = np.sort(p)
+        passing = np.flatnonzero(ordered <= 0.3 * np.arange(1, 41) / 40)
+        expected = p <= ordered[passing[-1]] if len(passing) else np.zeros(40, dtype=bool)
+        np.testing.assert_array_equal(discoveries(p, 0.3), expected)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_p_values_are_uniform_after_calibration_on_clean_rows(rng, ties):
+    """One new row to each calibration: those that share one are not independent, and a test would see that."""
+    p = []
+    for i in range(400):
+        X = rng.normal(size=(41, 1))
+        X = np.round(X) if ties else X
+        detector = AnomalyDetector(FirstColumn(), calibration="split", threshold=0.0, random_state=i).fit(X[:20])
+        p.append(detector.calibrate(X[20:40]).p_values(X[40:])[0])
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
+def test_p_values_of_a_net_are_uniform_with_a_split(rng):
+    p = []
+    for i in range(60):
+        X = rng.normal(size=(300, 4))
+        detector = AnomalyDetector(GaussianMixture(3), calibration="split", random_state=i).fit(X[:250])
+        p.extend(detector.p_values(X[250:]))
+    # Rows that share their calibration are bound together, which a test of independent rows would take for a bias.
+    assert kstest(p, "uniform").statistic < 0.05
+
+
+def test_the_same_seed_draws_the_same_p_values(blobs):
+    first, second = (AnomalyDetector(GaussianMixture(), random_state=3).fit(blobs).p_values(blobs) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2])
+def test_false_discoveries_keep_to_their_level(level):
+    """Benjamini and Hochberg on 200 repetitions: 20 anomalies among 200 rows, calibrated on 500 clean ones."""
+    rng = np.random.default_rng(0)
+    shares, found = [], []
+    for _ in range(200):
+        clean, X = rng.normal(size=(600, 2)), rng.normal(size=(200, 2))
+        X[:20] += 3.5
+        detector = AnomalyDetector(GaussianMixture(), calibration="split", random_state=0).fit(clean[:100])
+        alarms = detector.calibrate(clean[100:]).predict(X, fdr=level) == -1
+        shares.append(alarms[20:].sum() / max(1, alarms.sum()))
+        found.append(alarms[:20].mean())
+    assert np.mean(shares) <= level + 2 * np.std(shares) / np.sqrt(len(shares))
+    assert np.mean(found) > 0.5
+
+
+def test_no_discovery_where_there_is_nothing(rng):
+    """With normal rows alone every discovery is false: as often as the level says there are some."""
+    some = []
+    for _ in range(200):
+        X = rng.normal(size=(250, 1))
+        detector = AnomalyDetector(FirstColumn(), calibration="split", random_state=0).fit(X[:100])
+        some.append((detector.calibrate(X[:200]).predict(X[200:], fdr=0.2) == -1).any())
+    assert np.mean(some) <= 0.2 + 2 * np.sqrt(0.2 * 0.8 / 200)

@@ -1,0 +1,215 @@
+"""Threshold rules against order statistics, SciPy, brute force, and by simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from isthmus.detector.calibration import Calibration
+from isthmus.detector.decisions import by_threshold, interval
+from isthmus.detector.thresholds import (
+    at_rate,
+    by_deviations,
+    by_tail,
+    choose_rule,
+    fit_pareto,
+    lowest_share,
+    of_least_cost,
+)
+
+# By rate
+
+
+def test_a_rate_is_an_order_statistic():
+    scores = np.arange(1.0, 100.0)
+    assert at_rate(scores, 0.01) == 1.0
+    assert at_rate(scores, 0.05) == 5.0
+    assert at_rate(scores, 0.0599) == 5.0
+    assert at_rate(scores, 0.999) == 99.0
+
+
+@pytest.mark.parametrize(("n_rows", "fpr"), [(99, 0.01), (50, 0.1), (199, 0.05), (33, 0.2)])
+def test_the_rate_of_false_alarms_is_kept_exactly(n_rows, fpr):
+    """P(alarm) is k / (n + 1), k = fpr (n + 1) rounded down: a beta law, and here by simulation."""
+    rng = np.random.default_rng(0)
+    scores = np.sort(rng.normal(size=(4000, n_rows)), 1)
+    rates = [stats.norm.cdf(at_rate(row, fpr)) for row in scores]
+    expected = int(fpr * (n_rows + 1) + 1e-9) / (n_rows + 1)
+    assert np.mean(rates) == pytest.approx(expected, abs=3 * np.std(rates) / np.sqrt(len(rates)))
+    assert expected <= fpr
+
+
+def test_automatic_rate_is_one_in_a_hundred_or_what_the_rows_allow():
+    assert at_rate(np.arange(1.0, 1000.0)) == 10.0
+    assert at_rate(np.arange(1.0, 6.0)) == 1.0
+
+
+@pytest.mark.parametrize(("fpr", "needed"), [(0.01, 99), (0.001, 999), (0.05, 19), (0.3, 3), (0.5, 1)])
+def test_too_few_rows_for_a_rate_says_how_many_it_takes(fpr, needed):
+    assert np.isfinite(at_rate(np.arange(float(needed)), fpr))
+    with pytest.raises(
+        ValueError, match=rf"fpr={fpr} needs at least {needed} calibration rows, got {needed - 1};.*tail"
+    ):
+        at_rate(np.arange(needed - 1.0), fpr)
+
+
+# By the tail
+
+
+@pytest.mark.parametrize("shape", [-0.3, 0.0, 0.4])
+def test_pareto_parameters_are_found(shape):
+    rng = np.random.default_rng(0)
+    found = np.array([fit_pareto(stats.genpareto.rvs(shape, scale=2.0, size=500, random_state=rng)) for _ in range(60)])
+    assert found.mean(0) == pytest.approx([shape, 2.0], abs=0.06)
+    # No worse than maximum likelihood, whose asymptotic deviation this is.
+    assert found[:, 0].std() < 1.2 * (1 + shape) / np.sqrt(500) + 0.01
+
+
+def test_pareto_agrees_with_maximum_likelihood(rng):
+    peaks = stats.genpareto.rvs(0.2, scale=3.0, size=2000, random_state=rng)
+    shape, _, scale = stats.genpareto.fit(peaks, floc=0)
+    assert fit_pareto(peaks) == pytest.approx((shape, scale), rel=0.05)
+
+
+@pytest.mark.parametrize("law", [stats.norm(), stats.expon(), stats.t(4)], ids=["normal", "exponential", "heavy"])
+def test_the_tail_reaches_beyond_the_rows(law):
+    """A rate of one in 10,000 from 2,000 rows, which no order statistic gives."""
+    rng = np.random.default_rng(1)
+    rates = [law.sf(-by_tail(np.sort(-law.rvs(2000, random_state=rng)), 1e-4)) for _ in range(100)]
+    assert 1e-4 / 3 < np.median(rates) < 3e-4
+
+
+def test_within_the_rows_the_tail_is_the_order_statistic():
+    scores = np.arange(1.0, 1000.0)
+    assert by_tail(scores, 0.2) == at_rate(scores, 0.2)
+
+
+def test_a_tail_of_equal_scores_ends_there():
+    assert by_tail(np.zeros(200), 0.001) == 0.0
+
+
+def test_too_few_rows_for_a_tail():
+    with pytest.raises(ValueError, match="needs at least 50 calibration rows, got 49"):
+        by_tail(np.arange(49.0), 0.001)
+
+
+# By deviations, shares and labels
+
+
+def test_deviations_are_those_of_the_normal_law(rng):
+    assert by_deviations(np.sort(rng.normal(2.0, 3.0, 200_000))) == pytest.approx(2.0 - 3.5 * 3.0, abs=0.1)
+
+
+def test_half_of_the_rows_do_not_move_deviations(rng):
+    clean = rng.normal(size=2000)
+    spoiled = np.concatenate([clean[:1500], np.full(500, -1e9)])
+    assert by_deviations(np.sort(spoiled)) > -8.0
+
+
+def test_a_share_alarms_on_as_many_rows(rng):
+    scores = np.sort(rng.normal(size=300))
+    assert (scores < lowest_share(scores, 0.1)).sum() == 30
+
+
+@pytest.mark.parametrize("costs", [(1.0, 1.0), (1.0, 5.0), (3.0, 1.0)])
+def test_labels_give_the_cheapest_threshold(rng, costs):
+    for _ in range(20):
+        labels = rng.choice([1, -1, 0], 60, p=[0.5, 0.3, 0.2])
+        scores = np.round(rng.normal(size=60) + labels, 1)
+        cost = [cost_of(cut, scores, labels, costs) for cut in [*(np.unique(scores) - 0.05), 99.0]]
+        found = of_least_cost(Calibration(scores, labels), costs)
+        assert cost_of(found, scores, labels, costs) == min(cost)
+
+
+def cost_of(cut, scores, labels, costs):
+    return costs[0] * ((scores < cut) & (labels == 1)).sum() + costs[1] * ((scores >= cut) & (labels == -1)).sum()
+
+
+def test_between_groups_the_threshold_is_in_the_middle():
+    calibration = Calibration(np.array([-4.0, -2.0, 2.0, 3.0]), np.array([-1, -1, 1, 1]))
+    assert of_least_cost(calibration, (1.0, 1.0)) == 0.0
+
+
+@pytest.mark.parametrize(("labels", "missing"), [([1, 1, 0], "anomalies"), ([-1, 0, -1], "normal rows")])
+def test_labels_of_one_kind_do_not_do(labels, missing):
+    with pytest.raises(ValueError, match=f"needs {missing}.*at calibration, and there are none"):
+        of_least_cost(Calibration(np.arange(3.0), np.array(labels)), (1.0, 1.0))
+
+
+# Choice
+
+
+RULES = {
+    "a name": ({"threshold": "iqr"}, r"threshold must be a number or one of \['auto', 'tail', 'mad', 'labels'\]"),
+    "a truth": ({"threshold": True}, "threshold must be a number"),
+    "two rates": ({"fpr": 0.1, "contamination": 0.1}, r"contamination=0.1 and fpr=0.1 are different rules"),
+    "a rule and a rate": ({"fpr": 0.1, "threshold": "mad"}, r"threshold='mad' and fpr=0.1 are different rules"),
+    "a rule and a share": ({"contamination": 0.1, "threshold": -3.0}, r"threshold=-3.0 and contamination=0.1"),
+    "no share": ({"contamination": 0.0}, r"contamination must be None or in \(0, 0.5\], got 0.0"),
+    "most rows": ({"contamination": 0.51}, r"contamination must be None or in \(0, 0.5\]"),
+    "a share in words": ({"contamination": "auto"}, r"contamination must be None or in \(0, 0.5\], got 'auto'"),
+    "no rate": ({"fpr": 0.0}, r"fpr must be None or in \(0, 1\), got 0.0"),
+    "every row": ({"fpr": 1}, r"fpr must be None or in \(0, 1\), got 1"),
+    "one cost": ({"costs": 1.0}, "costs must be two positive numbers"),
+    "a free miss": ({"costs": (1.0, 0.0)}, "costs must be two positive numbers"),
+}
+
+
+@pytest.mark.parametrize(("params", "message"), RULES.values(), ids=RULES)
+def test_rules_that_do_not_serve(params, message):
+    with pytest.raises(ValueError, match=message):
+        choose_rule(**{"threshold": "auto", "contamination": None, "fpr": None, "costs": (1.0, 1.0), **params})
+
+
+def test_each_name_is_its_rule(rng):
+    calibration = Calibration.of(rng.normal(size=500))
+    scores = calibration.normal
+    expected = {
+        ("auto", None): at_rate(scores, 0.01),
+        ("auto", 0.05): at_rate(scores, 0.05),
+        ("tail", None): by_tail(scores, 0.001),
+        ("tail", 0.002): by_tail(scores, 0.002),
+        ("mad", None): by_deviations(scores),
+        (-2.5, None): -2.5,
+    }
+    found = {(name, fpr): choose_rule(name, None, fpr, (1.0, 1.0))(calibration) for name, fpr in expected}
+    assert found == expected
+
+
+# Abstention
+
+
+def test_the_interval_of_a_quantile_covers_it():
+    """Of the 20 % quantile of the normal law: with 95 % confidence, nearly as often."""
+    rng = np.random.default_rng(0)
+    rule, wanted, hits = choose_rule("auto", None, 0.2, (1.0, 1.0)), stats.norm.ppf(0.2), 0
+    for i in range(200):
+        calibration = Calibration.of(rng.normal(size=300))
+        low, high = interval(rule, calibration, rule(calibration), 0.95, i)
+        hits += low <= wanted <= high
+    assert 0.9 < hits / 200 < 0.99
+
+
+def test_more_rows_and_less_confidence_leave_less_undecided(rng):
+    rule = choose_rule("auto", None, 0.05, (1.0, 1.0))
+
+    def width(n_rows, confidence):
+        calibration = Calibration.of(rng.normal(size=n_rows))
+        low, high = interval(rule, calibration, rule(calibration), confidence, 0)
+        return high - low
+
+    assert width(20_000, 0.95) < width(200, 0.95) / 3
+    assert width(2000, 0.5) < width(2000, 0.99)
+
+
+def test_a_given_number_is_sure():
+    rule = choose_rule(-1.5, None, None, (1.0, 1.0))
+    assert interval(rule, Calibration.of(np.arange(-5.0, 5.0)), -1.5, 0.95, 0) == (-1.5, -1.5)
+
+
+def test_anomalies_are_resampled_among_themselves(rng):
+    calibration = Calibration(rng.normal(size=50), np.repeat([1, -1], [47, 3]))
+    assert all((calibration.resampled(rng).labels == -1).sum() == 3 for _ in range(20))
+
+
+def test_scores_between_are_undecided():
+    np.testing.assert_array_equal(by_threshold(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]), 0.0, 1.0), [-1, 0, 0, 1, 1])

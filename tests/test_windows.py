@@ -1,0 +1,403 @@
+"""Windows of a series: cut, held out, put back together."""
+
+import datetime
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+import torch
+from conftest import small
+
+from isthmus import load, save
+from isthmus.backbones import MLP
+from isthmus.data import Array, Windows, as_source, set_aside
+from isthmus.data.periods import choose_length, period
+from isthmus.data.survey import survey
+from isthmus.likelihoods import Bernoulli, Gaussian
+from isthmus.statistics import Statistics
+
+STEPS = np.arange(600)
+SINE = np.sin(STEPS * 2 * np.pi / 30)
+TWO = np.column_stack([SINE, 1e4 + 50 * np.cos(STEPS * 2 * np.pi / 30)])
+HOURS = np.datetime64("2026-03-01") + STEPS * np.timedelta64(1, "h")
+
+
+def rows_of(source):
+    return next(source.batches(len(source))).x.numpy()
+
+
+def brute_force(series, length, starts):
+    return np.stack([series[start : start + length].T for start in starts])
+
+
+# Cutting
+
+
+@pytest.mark.parametrize("stride", [1, 3, 7, 40])
+def test_windows_are_those_of_a_loop_and_the_last_ends_with_the_series(stride):
+    windows = Windows(TWO, 25, stride)
+    starts = sorted({*range(0, 576, stride), 575})
+    assert windows.starts.tolist() == starts
+    assert windows.schema.shape == (2, 25)
+    np.testing.assert_array_equal(rows_of(windows), brute_force(TWO, 25, starts))
+
+
+def test_a_window_can_be_the_whole_series():
+    np.testing.assert_array_equal(rows_of(Windows(SINE, 600)), SINE[None, None])
+
+
+def test_windows_share_the_memory_of_the_series():
+    windows = Windows(TWO, 200)
+    assert windows._windows.values.untyped_storage().nbytes() == TWO.nbytes
+
+
+def test_shuffled_windows_are_the_same_rows_in_another_order():
+    windows = Windows(STEPS.astype(float), 25, 4)
+    starts = np.concatenate([batch.x[:, 0, 0].numpy() for batch in windows.batches(32, seed=1)])
+    assert sorted(starts) == windows.starts.tolist() != starts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [("float32", "float32"), ("float64", "float64"), ("int16", "float32"), ("int64", "float64")]
+)
+def test_numbers_keep_their_digits(dtype, expected):
+    windows = Windows(np.arange(20).astype(dtype), 5)
+    assert windows.schema.dtype == expected
+    assert rows_of(windows).dtype == expected
+
+
+@pytest.mark.parametrize("make", [torch.from_numpy, np.ndarray.tolist, pandas.DataFrame, polars.DataFrame], ids=repr)
+def test_series_come_in_any_container(make):
+    np.testing.assert_array_equal(rows_of(Windows(make(TWO), 25)), rows_of(Windows(TWO, 25)))
+
+
+@pytest.mark.parametrize("make", [torch.from_numpy, np.ndarray.tolist, pandas.Series, polars.Series], ids=repr)
+def test_one_channel_may_lack_its_axis(make):
+    np.testing.assert_array_equal(rows_of(Windows(make(SINE), 25)), rows_of(Windows(SINE[:, None], 25)))
+
+
+# Putting together
+
+
+@pytest.mark.parametrize("stride", [1, 4, 11])
+@pytest.mark.parametrize("shape", [(), (13,), (2, 13)], ids=["windows", "steps", "channels"])
+def test_spread_is_the_mean_over_the_windows_that_hold_a_point(stride, shape, rng):
+    windows = Windows(TWO[:101], 13, stride)
+    values = rng.normal(size=(len(windows), *shape))
+    held = [[] for _ in range(101)]
+    for value, start in zip(values, windows.starts, strict=True):
+        for step in range(13):
+            held[start + step].append(value[..., step] if shape else value)
+    spread = windows.spread(values)
+    np.testing.assert_allclose(spread, [np.mean(each, 0) for each in held], rtol=1e-12)
+
+
+def test_windows_spread_give_the_series_back():
+    windows = Windows(TWO, 25, 6)
+    np.testing.assert_allclose(windows.spread(rows_of(windows)), TWO, rtol=1e-12)
+
+
+def test_points_between_windows_lie_on_a_line():
+    windows = Windows(np.arange(10.0), 2, 4)
+    assert windows.starts.tolist() == [0, 4, 8]
+    assert windows.spread([0.0, 4.0, 8.0]).tolist() == pytest.approx([0, 0, 4 / 3, 8 / 3, 4, 4, 16 / 3, 20 / 3, 8, 8])
+
+
+def test_spread_refuses_other_shapes():
+    with pytest.raises(
+        ValueError, match=r"values must be of shape \(576,\), \(576, 25\) or \(576, 2, 25\), got \(7,\)"
+    ):
+        Windows(TWO, 25).spread(np.zeros(7))
+
+
+# Times
+
+
+def frame_of(library, times, values):
+    columns = {"when": times, "a": values[:, 0], "b": values[:, 1]}
+    if library == "pandas":
+        return pandas.DataFrame(columns)
+    if library == "polars":
+        return polars.DataFrame(columns)
+    return pyarrow.table(columns)
+
+
+every_library = pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+
+
+@every_library
+@pytest.mark.parametrize(
+    "times", [HOURS.astype("datetime64[us]"), 0.1 * STEPS, 5 * STEPS], ids=["dates", "seconds", "counts"]
+)
+def test_even_times_of_a_frame_change_nothing(library, times):
+    windows = Windows(frame_of(library, times, TWO), 25, time="when")
+    assert windows.channels == ("a", "b")
+    assert windows.note == ""
+    assert (windows.times == times).all()
+    np.testing.assert_array_equal(rows_of(windows), rows_of(Windows(TWO, 25)))
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_an_index_of_dates_is_the_time(zone):
+    index = pandas.DatetimeIndex(HOURS).tz_localize("UTC").tz_convert(zone) if zone else pandas.DatetimeIndex(HOURS)
+    series = pandas.DataFrame(TWO, index=index, columns=["a", "b"])
+    assert (Windows(series, 25).times == HOURS).all()
+    assert (Windows(series["a"], 25).times == HOURS).all()
+    with pytest.warns(UserWarning, match="1 of 600 steps of 3600 s lie in gaps"):
+        Windows(series.drop(index[300]), 25)
+
+
+def test_days_are_times_too():
+    days = [datetime.date(2026, 1, 1) + datetime.timedelta(int(i)) for i in range(100)]
+    windows = Windows(polars.DataFrame({"day": days, "a": SINE[:100]}), 10, time="day")
+    assert windows.times[-1] == np.datetime64(days[-1])
+
+
+@every_library
+def test_steps_in_gaps_are_missing_and_results_are_those_of_the_points(library):
+    kept = np.delete(STEPS, [10, 11, 12, 300])
+    with pytest.warns(UserWarning, match="^4 of 600 steps of 1 lie in gaps$"):
+        windows = Windows(frame_of(library, kept, TWO[kept]), 25, time="when")
+    assert np.isnan(rows_of(windows)[0, :, 10:13]).all()
+    spread = windows.spread(rows_of(Windows(TWO, 25)))
+    assert len(windows.times) == 596
+    np.testing.assert_allclose(spread, TWO[kept], rtol=1e-12)
+
+
+def test_uneven_times_are_resampled_to_the_median_step(rng):
+    times = STEPS + rng.uniform(-0.3, 0.3, 600)
+    line = 3.0 * times
+    with pytest.warns(
+        UserWarning, match=r"time points are uneven: resampled to steps of 0\.98.* by linear interpolation"
+    ):
+        windows = Windows(pandas.DataFrame({"when": times, "a": line}), 25, time="when")
+    values = rows_of(windows)[:, 0]
+    np.testing.assert_allclose(values[0], line[0] + 3 * np.median(np.diff(times)) * np.arange(25), rtol=1e-9)
+    inside = windows.spread(values)[:590]
+    np.testing.assert_allclose(inside, line[:590], rtol=1e-6)
+
+
+def test_resampling_does_not_bridge_gaps():
+    times = np.concatenate([np.arange(50) * 1.0, 80.25 + np.arange(50)])
+    with pytest.warns(UserWarning, match=r"uneven.*; 31 of 130 steps of 1 lie in gaps"):
+        windows = Windows(pandas.DataFrame({"when": times, "a": times}), 10, time="when")
+    values = windows._series.values[0].numpy()
+    assert np.isnan(values[50:81]).all()
+    np.testing.assert_allclose(values[[*range(50), *range(81, 130)]], [*range(50), *range(81, 130)])
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([0, 1, 1, 3, 4], r"row 2 has the same time as the row before: 'when' is 1 after 1"),
+        ([0, 2, 1, 3, 4], r"row 2 lies before the row before: 'when' is 1 after 2; expected times in order"),
+        ([0.0, 1.0, np.nan, 3.0, 4.0], r"column 'when' has no time in row 2"),
+        (list("abcde"), r"column 'when' holds .*, expected dates or numbers as times"),
+        ([0, 1, 2, 3, 900], r"5 time points lie on 901 steps of 1: the series is mostly gaps"),
+    ],
+)
+def test_times_that_are_none_are_named(times, message):
+    with pytest.raises(ValueError, match=message):
+        Windows(pandas.DataFrame({"when": times, "a": SINE[:5]}), 2, time="when")
+
+
+# Other series
+
+
+def test_another_series_is_cut_alike():
+    windows = Windows(SINE)
+    twin = windows.like(TWO[:100, :1])
+    assert twin.length == windows.length == 30
+    np.testing.assert_array_equal(rows_of(twin), brute_force(TWO[:100, :1], 30, range(71)))
+    assert len(windows) == 571
+
+
+def test_another_series_keeps_the_step_of_the_first():
+    first = Windows(pandas.DataFrame({"when": STEPS, "a": SINE}), 25, time="when")
+    with pytest.warns(UserWarning, match="199 of 399 steps of 1 lie in gaps"):
+        assert len(first.like(pandas.DataFrame({"when": 2 * STEPS[:200], "a": SINE[::3]}))) == 399 - 24
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        (SINE[:10], r"10 time points, fewer than the length=25 of a window"),
+        (TWO, r"2 channels without names, but the first one had 1 channels without names"),
+        (pandas.DataFrame({"a": SINE}), r"channels \['a'\], but the first one had 1 channels without names"),
+    ],
+)
+def test_another_series_must_fit(series, message):
+    with pytest.raises(ValueError, match=message):
+        Windows(SINE, 25).like(series)
+
+
+# Holding out
+
+
+@pytest.mark.parametrize("stride", [1, 5])
+def test_what_is_held_out_shares_no_step_with_what_is_learned_from(stride):
+    windows = Windows(STEPS.astype(float), 20, stride)
+    held_out = []
+    for learned, held in windows.folds(4, seed=0):
+        assert not set(rows_of(windows.take(learned)).ravel()) & set(rows_of(windows.take(held)).ravel())
+        assert len(learned) > len(windows) / 2
+        held_out.append(held)
+    assert sorted(np.concatenate(held_out)) == list(range(len(windows)))
+
+
+def test_rows_for_validation_are_the_last_and_a_window_lies_between():
+    windows = Windows(STEPS.astype(float), 20)
+    learned, held = windows.split(58, seed=0)
+    assert held.starts.tolist() == list(range(523, 581))
+    assert learned.starts.tolist() == list(range(504))
+
+
+def test_nothing_is_held_out_of_a_series_too_short_for_it():
+    windows = Windows(SINE[:100], 48)
+    assert set_aside(windows, 0.1, 0) == (windows, None)
+
+
+def test_folds_of_independent_rows_are_random_and_leave_nothing_out():
+    source = as_source(np.arange(40.0)[:, None])
+    folds = list(source.folds(3, seed=1))
+    assert sorted(np.concatenate([held for _, held in folds])) == list(range(40))
+    for learned, held in folds:
+        assert sorted([*learned, *held]) == list(range(40))
+        np.testing.assert_array_equal(rows_of(source.take(held))[:, 0], held)
+    assert folds[0][1].tolist() != list(range(14))
+    assert isinstance(source.take(folds[0][0]).take(np.arange(3)), Array)
+
+
+# Length
+
+
+@pytest.mark.parametrize("length", [9, 30, 47.5, 120])
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_the_period_of_a_sine_is_found_under_noise_and_trend(length, noise, rng):
+    steps = np.arange(2000)
+    series = np.sin(steps * 2 * np.pi / length) + noise * rng.normal(size=2000) + 0.01 * steps
+    assert period(series[None]) == pytest.approx(length, abs=1 if noise == 0 else max(1, 0.06 * length))
+
+
+def test_the_period_is_not_that_of_an_overtone():
+    steps = np.arange(3000)
+    assert period((np.sin(steps * 2 * np.pi / 90) + np.sin(steps * 2 * np.pi / 30))[None]) == 90
+
+
+def test_the_clearest_channel_says_the_period(rng):
+    channels = rng.normal(size=(5, 1000))
+    channels[3] += 3 * SINE[np.arange(1000) % 600]
+    channels[4] = 1.0
+    channels[3, 100:150] = np.nan
+    assert period(channels) == pytest.approx(30, abs=1)
+
+
+@pytest.mark.parametrize("make", [np.zeros_like, lambda x: x, lambda x: np.random.default_rng(0).normal(size=x.shape)])
+def test_series_that_do_not_repeat_have_no_period(make):
+    series = make(np.arange(3000.0))[None]
+    assert period(series) is None
+    assert choose_length(series) == 64
+
+
+@pytest.mark.parametrize(("n", "every", "expected"), [(600, 3, 8), (40, 30, 10), (6, 2, 1)])
+def test_an_automatic_length_stays_between_eight_steps_and_a_quarter(n, every, expected):
+    assert Windows(np.sin(np.arange(n) * 2 * np.pi / every)).length == expected
+
+
+# Scaling
+
+
+def test_values_along_time_have_one_unit_a_channel():
+    statistics = survey(Windows(TWO, 25, 5))
+    values = rows_of(Windows(TWO, 25, 5))
+    assert statistics.mean.shape == (2, 25)
+    np.testing.assert_allclose(statistics.mean, np.broadcast_to(values.mean((0, 2))[:, None], (2, 25)))
+    np.testing.assert_allclose(statistics.deviation, np.broadcast_to(values.std((0, 2))[:, None], (2, 25)))
+    np.testing.assert_array_equal(statistics.high[:, 0], values.max((0, 2)))
+
+
+def test_shared_statistics_merge_as_those_of_all_rows(rng):
+    x = torch.from_numpy(rng.normal(size=(40, 2, 6)))
+    x[rng.random(x.shape) < 0.3] = np.nan
+    together = Statistics.of(x).shared((1,))
+    merged = Statistics.of(x[:13]).shared((1,)).merge(Statistics.of(x[13:]).shared((1,)))
+    for name in ("count", "mean", "squares", "low", "high"):
+        torch.testing.assert_close(getattr(merged, name), getattr(together, name))
+    np.testing.assert_allclose(together.deviation[:, 0], np.nanstd(x, (0, 2)))
+
+
+def test_channels_have_units_of_their_own_even_where_they_share_a_range():
+    fit = small("autoencoder").fit
+    assert fit(Windows(SINE, 25)).likelihood_.get_params() == Gaussian().get_params()
+    assert isinstance(fit(Windows((SINE > 0).astype(float), 25)).likelihood_, Bernoulli)
+
+
+# Learning
+
+
+def test_a_bump_is_found_where_it_is(tmp_path):
+    windows = Windows(TWO)
+    spoiled = TWO.copy()
+    spoiled[400:406, 1] += 40
+    model = small("autoencoder", max_epochs=40, backbone=MLP((16,)), learning_rate=0.01).fit(windows)
+    save(model, tmp_path / "model.safetensors")
+    new = windows.like(spoiled)
+    scores = new.spread(model.score_samples(new))
+    assert 390 < scores.argmin() < 416
+    contributions = model.contributions(new)[:, :-2].reshape(-1, *windows.schema.shape)
+    point, channel = np.unravel_index(new.spread(contributions).argmin(), (600, 2))
+    assert 400 <= point < 406
+    assert channel == 1
+    assert model.reconstruct(new).shape == (len(new), 2, 30)
+    again = load(tmp_path / "model.safetensors")
+    assert again.schema_.shared_axes == (1,)
+    np.testing.assert_array_equal(again.score_samples(new), model.score_samples(new))
+
+
+def test_gaps_are_learned_around():
+    series = TWO.copy()
+    series[100:110] = np.nan
+    windows = Windows(series, 20)
+    scores = small("vae").fit(windows).score_samples(windows)
+    assert np.isfinite(scores).all()
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("series", "options", "message"),
+    [
+        (SINE[:20], {"length": 21}, r"the series has 20 time points, fewer than the length=21 of a window"),
+        (SINE, {"length": 0}, r'length must be "auto" or a positive integer, got 0'),
+        (SINE, {"length": "period"}, r"length must be .*'period'"),
+        (SINE, {"stride": 0}, r"stride must be a positive integer, got 0"),
+        (SINE, {"time": "when"}, r"time='when' names a column of a data frame, got ndarray"),
+        (TWO.reshape(-1, 2, 2), {}, r"a series is a dense array of shape .*, got \(300, 2, 2\)"),
+        (pandas.DataFrame({"wen": STEPS, "a": SINE}), {"time": "when"}, r"no column 'when' of times.*mean 'wen'\?"),
+        (pandas.DataFrame({"when": HOURS, "a": SINE}), {}, r"column 'when' holds Datetime.*expected numbers"),
+        (pandas.DataFrame({"a": list("ab") * 300}), {}, r"column 'a' holds .*, expected numbers"),
+        (np.where(STEPS == 7, np.inf, SINE), {}, r"channel 0 holds an infinite value at time point 7"),
+        (np.array(["a", "b"]), {}, r"row 0, column 0 holds text"),
+        (np.array([]), {}, r"0 sample\(s\)"),
+    ],
+)
+def test_series_that_are_none_say_so(series, options, message):
+    with pytest.raises(ValueError, match=message):
+        Windows(series, **options)
+
+
+def test_constant_channels_are_kept_and_named():
+    series = np.column_stack([SINE, np.full(600, 3.0), np.full(600, np.nan)])
+    windows = Windows(series, 25)
+    assert windows.constant == [1, 2]
+    assert windows.schema.shape == (3, 25)
+
+
+def test_rows_of_a_stream_cannot_be_taken_by_position(folder):
+    from isthmus.data import Parquet
+
+    with pytest.raises(TypeError, match="rows of Parquet cannot be taken by position"):
+        Parquet(folder).take(np.arange(3))
