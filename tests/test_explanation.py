@@ -12,17 +12,21 @@ import pytest
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from isthmus import Autoencoder, zoo
+from isthmus import AnomalyDetector, Autoencoder, load, save, zoo
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
+from isthmus.data import Parquet, Windows
+from isthmus.detector.background import Background
 from isthmus.detector.explaining import explain
 from isthmus.detector.neighbours import Neighbours
 from isthmus.detector.paths import shares
 from isthmus.detector.repairs import limits_around
+from isthmus.detector.scores import Scorer
 from isthmus.detector.wording import cell, interval
 
 OPTIONS = {"backbone": MLP((32,)), "max_epochs": 40, "batch_size": 64, "learning_rate": 1e-2, "random_state": 0}
@@ -60,9 +64,9 @@ def mixed(n, seed=0):
     )
 
 
-def why(estimator, rows, X, **options):
-    options = {"full": True, "n_nearest": 2, "seed": 0, **options}
-    return explain(estimator, estimator.score_samples, rows, X, np.arange(len(X)), **options)
+def why(estimator, rows, X, n_nearest=2, kinds=("full",)):
+    background = Background.of(X, np.zeros(len(X)), 0)
+    return explain(Scorer(estimator, kinds), rows, background, n_nearest, seed=0)
 
 
 def first(explanation):
@@ -128,12 +132,11 @@ def test_contributions_of_other_estimators_add_up_exactly(name, X):
     np.testing.assert_allclose(sums(found), estimator.score_samples(rows), rtol=1e-10)
 
 
-def test_contributions_to_another_score_than_the_estimators_own_add_up_to_it(vae, X):
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_contributions_to_another_score_than_the_estimators_own_add_up_to_it(kind, vae, X):
     rows = planted(X, 5)[0]
-    found = explain(
-        vae, lambda rows: -(vae.score_samples(rows) ** 2), rows, X, np.arange(600), full=False, n_nearest=1, seed=0
-    )
-    np.testing.assert_allclose(sums(found), -(vae.score_samples(rows) ** 2), rtol=1e-4)
+    found = why(vae, rows, X, kinds=(kind,))
+    np.testing.assert_allclose(sums(found), Scorer(vae, (kind,))(rows), rtol=1e-4)
 
 
 def test_a_row_without_odd_values_has_the_contributions_of_the_estimator(vae, X):
@@ -344,8 +347,7 @@ def test_the_typical_level_is_the_most_frequent(rng):
 
 
 def test_the_nearest_rows_are_given_with_their_places_in_fit(vae, X):
-    kept = np.random.default_rng(0).permutation(600)[:200]
-    found = explain(vae, vae.score_samples, X[:4], X[kept], kept, full=True, n_nearest=3, seed=0)
+    found = why(vae, X[:4], X, n_nearest=3)
     assert found.nearest.shape == (4, 3)
     for row, near in zip(found.nearest, found.nearest_rows, strict=True):
         np.testing.assert_allclose(near, X[row])
@@ -483,3 +485,58 @@ def test_columns_that_are_lacking_are_named(of_table, table):
 def test_more_neighbours_than_normal_rows_are_an_error(n_nearest, vae, X):
     with pytest.raises(ValueError, match=r"n_nearest must be a positive integer up to 540 normal rows, got"):
         why(vae, X[:2], X, n_nearest=n_nearest)
+
+
+# The detector's verb
+
+
+def test_the_detector_explains_its_alarms(X):
+    rows, columns = planted(correlated(300, seed=5), 20)
+    detector = AnomalyDetector(zoo.vae(4, likelihood="student_t", **OPTIONS), calibration="split", random_state=0)
+    found = detector.fit(X).explain(rows, n_nearest=4)
+    np.testing.assert_allclose(found.scores, detector.score_samples(rows), rtol=1e-5)
+    np.testing.assert_allclose(sums(found), found.scores, rtol=1e-4)
+    assert np.mean(first(found) == columns) >= 0.9
+    np.testing.assert_allclose(found.nearest_rows[0], X[found.nearest[0]])
+
+
+def test_known_anomalies_and_too_many_rows_are_not_kept(monkeypatch, X):
+    monkeypatch.setattr("isthmus.detector.background.N_ROWS", 50)
+    labels = np.where(np.arange(600) < 300, -1, 1)
+    detector = AnomalyDetector(PCA(2), random_state=0).fit(X, labels)
+    found = detector.explain(X[:5])
+    assert found.nearest.min() >= 300
+    assert len(detector._background.rows) == 50
+
+
+def test_a_saved_detector_explains_as_before(tmp_path, of_table, table):
+    detector = AnomalyDetector(zoo.vae(2, **{**OPTIONS, "max_epochs": 3}), calibration="split", random_state=0)
+    detector.fit(table)
+    save(detector, tmp_path / "detector.safetensors")
+    rows = mixed(5, seed=3)
+    before, after = detector.explain(rows), load(tmp_path / "detector.safetensors").explain(rows)
+    assert str(before) == str(after)
+    pd.testing.assert_frame_equal(before.nearest_rows[0], after.nearest_rows[0])
+
+
+def test_windows_and_streams_are_explained(tmp_path, rng):
+    series = np.sin(np.arange(400) / 5) + 0.1 * rng.normal(size=400)
+    windows = Windows(series, 30)
+    options = {**OPTIONS, "max_epochs": 3}
+    detector = AnomalyDetector(zoo.vae(2, **options), calibration="split", random_state=0).fit(windows)
+    assert detector.explain(windows.take(np.arange(3))).by_value.shape == (3, 1, 30)
+    pd.DataFrame(correlated(300), columns=list("abcdefghij")).to_parquet(tmp_path / "rows.parquet")
+    stream = Parquet(tmp_path)
+    detector = AnomalyDetector(zoo.vae(2, **options), calibration="split", random_state=0).fit(stream)
+    found = detector.explain(correlated_frame(3))
+    assert (found.nearest == -1).all()
+    assert len(found.nearest_rows[0]) == 3
+
+
+def correlated_frame(n):
+    return pd.DataFrame(correlated(n, seed=2), columns=list("abcdefghij"))
+
+
+def test_an_unfitted_detector_explains_nothing(X):
+    with pytest.raises(NotFittedError):
+        AnomalyDetector(PCA(2)).explain(X)

@@ -7,11 +7,13 @@ import numpy as np
 
 from isthmus.data.frames import to_frame
 from isthmus.data.tables import plain_table
+from isthmus.detector.background import Background
 from isthmus.detector.explanation import Explanation
-from isthmus.detector.judge import Function, Judge, summon
+from isthmus.detector.judge import Judge, summon
 from isthmus.detector.neighbours import Neighbours
 from isthmus.detector.paths import shares
 from isthmus.detector.repairs import MOST, Repairs, limits_around
+from isthmus.detector.scores import Scorer
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -32,34 +34,25 @@ class _Account:
     high: Values
 
 
-def explain(
-    estimator: Any, score: Function, X: Any, kept: Any, positions: Values, *, full: bool, n_nearest: int, seed: int
-) -> Explanation:
+def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed: int) -> Explanation:
     """Say why rows score as they do.
 
     Parameters
     ----------
-    estimator : object
-        Fitted.
-    score : callable
-        Rows, in the container that the estimator takes, to scores; higher is more normal.
+    scorer : Scorer
     X : array, data frame or Source
         Rows to explain.
-    kept : array, data frame or Source of shape (n_kept, ...)
-        Some rows of fit, in random order.
-    positions : ndarray of shape (n_kept,)
-        Where they were in fit.
-    full : bool
-        Whether the score is the estimator's own, so that its ``contributions`` add up to it.
+    background : Background
     n_nearest : int
     seed : int
+        Of the orders in which estimators that know no contributions have values replaced.
 
     Raises
     ------
     ValueError
         If there are fewer normal rows than ``n_nearest``, or rows are not like those of fit.
     """
-    judge, x, rows = summon(estimator, score, X, kept, full)
+    judge, x, rows = summon(scorer, X, background.rows)
     if x.shape[1:] != rows.shape[1:]:
         raise ValueError(f"X has samples of shape {x.shape[1:]}, but fit saw {rows.shape[1:]}")
     scores = judge.score(rows)
@@ -80,7 +73,7 @@ def explain(
         expected=expected,
         low=low,
         high=high,
-        nearest=positions[nearest],
+        nearest=background.positions[nearest],
         nearest_rows=[_for_people(rows[each], judge) for each in nearest],
     )
 

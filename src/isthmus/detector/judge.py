@@ -11,6 +11,7 @@ import torch
 from isthmus.data import Source, as_source
 from isthmus.data.frames import is_frame
 from isthmus.data.tables import boundless, learn_table, new_table, open_frame
+from isthmus.detector.scores import Scorer
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -59,27 +60,16 @@ class Judge:
         return tuple(self.schema.column(i) for i in range(int(np.prod(self.schema.shape))))
 
 
-def summon(estimator: Any, score: Function, X: Any, kept: Any, full: bool) -> tuple[Judge, Values, Values]:
-    """Return the judge that an estimator makes, and rows to explain and rows that were kept of fit as numbers.
-
-    Parameters
-    ----------
-    estimator : object
-        Fitted.
-    score : callable
-        Rows, in the container that the estimator takes, to scores.
-    X, kept : array, data frame or Source
-    full : bool
-        Whether the score is the estimator's own, so that its ``contributions`` add up to it.
-    """
+def summon(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
+    """Return the judge that a scorer makes, and as numbers rows to explain and rows that were kept of fit."""
+    estimator = scorer.estimator
     if isinstance(getattr(estimator, "schema_", None), Schema):
         source = estimator._read(X)
-        judge = _of_ours(estimator, score, source.schema, full)
-        return judge, numbers_of(source), numbers_of(estimator._read(kept))
+        return _of_ours(scorer, source.schema), numbers_of(source), numbers_of(estimator._read(kept))
     if is_frame(X):
-        return _of_frames(score, X, kept)
+        return _of_frames(scorer, X, kept)
     x, normal = (numbers_of(as_source(rows)) for rows in (X, kept))
-    return Judge(Schema(x.shape[1:]), score), x, normal
+    return Judge(Schema(x.shape[1:]), scorer), x, normal
 
 
 def numbers_of(source: Source) -> Values:
@@ -92,13 +82,15 @@ def source_of(numbers: Values, schema: Schema) -> Source:
     return replace(as_source(torch.from_numpy(numbers)), schema=schema)  # type: ignore[type-var]
 
 
-def _of_ours(estimator: Any, score: Function, schema: Schema, full: bool) -> Judge:
-    def over(function: Any) -> Function | None:
-        return None if function is None else lambda numbers: _numbers(function(source_of(numbers, schema)))
+def _of_ours(scorer: Scorer, schema: Schema) -> Judge:
+    """Judge by an estimator that knows contributions to its own score, and what it expects."""
+    estimator = scorer.estimator
 
-    contribute = getattr(estimator, "contributions", None) if full else None
-    rebuild = getattr(estimator, "reconstruct", None)
-    return Judge(schema, over(score), over(contribute), over(rebuild), estimator.module_.flags)  # type: ignore[arg-type]
+    def over(function: Callable[[Any], Any]) -> Function:
+        return lambda numbers: _numbers(function(source_of(numbers, schema)))
+
+    contribute = over(estimator.contributions) if scorer.kinds == ("full",) else None
+    return Judge(schema, over(scorer), contribute, over(estimator.reconstruct), estimator.module_.flags)
 
 
 def _numbers(result: Any) -> Values:
@@ -106,13 +98,13 @@ def _numbers(result: Any) -> Values:
     return np.asarray(frame, dtype=np.float64)
 
 
-def _of_frames(score: Function, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
+def _of_frames(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
     """Judge frames by an estimator that wants frames: each column is a number, a date or a level of both frames."""
     frames = [open_frame(kept), open_frame(X)]
     both = nw.concat([frames[0], frames[1].select(frames[0].columns)])
     table = learn_table(both.to_native(), {name: _kind_of(both.get_column(name)) for name in both.columns})
     numbers, schema = numbers_of(table), boundless(table.schema)
-    judge = Judge(schema, lambda rows: score(new_table(rows, schema, rounded=False)))
+    judge = Judge(schema, lambda rows: scorer(new_table(rows, schema, rounded=False)))
     return judge, numbers[len(frames[0]) :], numbers[: len(frames[0])]
 
 
