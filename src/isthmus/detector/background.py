@@ -45,8 +45,10 @@ class Background:
 
 def _width(X: Any) -> int:
     """Count the values of a row."""
-    shape = X.schema.shape if isinstance(X, Source) else getattr(X, "shape", np.shape(X))[1:]
-    return max(1, prod(shape))
+    if isinstance(X, Source):
+        return prod(X.schema.shape)
+    shape = getattr(X, "shape", None)
+    return prod((np.asarray(X).shape if shape is None else shape)[1:])
 
 
 def _copied(rows: Any) -> Any:
