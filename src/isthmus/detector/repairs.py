@@ -18,7 +18,8 @@ SIZE = 2**22
 N_ROUNDS = 2
 # Values of a row that are set right at most.
 N_REPAIRS = 5
-# Normal rows that say what setting right gains there, and how far expectations are off: at least and at most.
+# Normal rows that say what setting right gains there, and how far expectations are off: as many copies allow, but at
+# least the first number, which is enough for gains, and at most the second.
 FEWEST, MOST, N_COPIES = 100, 400, 20_000
 # Share of the normal rows in which no value is odd, and between which quantiles normal values lie.
 USUAL, LIMITS = 0.95, (0.05, 0.95)
@@ -43,15 +44,15 @@ class Repairs:
     judge: Judge
     neighbours: Neighbours
 
-    def expected(self, x: Values) -> Values:
+    def expected(self, x: Values, themselves: bool = False) -> Values:
         """Return every value (n, n_values) as the rest of its row leads to expect it."""
-        return self._in_pieces(lambda some: (self._candidates(some, False)[-1],), x)[0]
+        return self._in_pieces(lambda some: (self._candidates(some, themselves)[-1],), x)[0]
 
     def set_right(self, x: Values) -> tuple[Values, Values]:
         """Return rows whose odd values are set right, and what each of these cost, (n, n_values)."""
         x, cost, odd = x.copy(), np.zeros_like(x), np.arange(len(x))
         for _ in range(min(N_REPAIRS, x.shape[1])):
-            gain, right, _ = self._in_pieces(self._gains, x[odd])
+            gain, right = self._in_pieces(self._gains, x[odd])
             worst = gain.argmax(1)
             rows = np.flatnonzero(gain.max(1) > self._normal.usual_gain)
             odd, worst = odd[rows], worst[rows]
@@ -73,10 +74,9 @@ class Repairs:
 
     @cached_property
     def _normal(self) -> "_Normal":
-        rows = self.neighbours.rows
-        rows = rows[: int(np.clip(N_COPIES // rows.shape[1], FEWEST, MOST))]
-        gain, _, expected = self._in_pieces(lambda some: self._gains(some, themselves=True), rows)
-        return _Normal(rows, expected, max(0.0, float(np.quantile(gain.max(1), USUAL))))
+        rows = self.neighbours.rows[: int(np.clip(N_COPIES // self.neighbours.rows.shape[1], FEWEST, MOST))]
+        gain, _ = self._in_pieces(lambda some: self._gains(some, themselves=True), rows[:FEWEST])
+        return _Normal(rows, self.expected(rows, themselves=True), float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL)))
 
     def _candidates(self, x: Values, themselves: bool) -> list[Values]:
         """Return right values: those typical of like rows, then what the net makes of the row without each value."""
@@ -89,13 +89,13 @@ class Repairs:
             value = np.clip(_own(self.judge.rebuild(_swapped(x, value)), x.shape[1]), *self.neighbours.limits)
         return [typical, value]
 
-    def _gains(self, x: Values, themselves: bool = False) -> tuple[Values, Values, Values]:
-        """Return by how much the score rises if each value alone is set right, right values, and expected ones."""
+    def _gains(self, x: Values, themselves: bool = False) -> tuple[Values, Values]:
+        """Return by how much the score rises if each value alone is set right, and the right values."""
         right = np.stack(self._candidates(x, themselves))
         after = np.stack([self.judge.score(_swapped(x, values)).reshape(x.shape) for values in right])
         gain = np.where(np.isnan(x), -np.inf, after - self.judge.score(x)[:, None])
         best = gain.argmax(0)[None]
-        return np.take_along_axis(gain, best, 0)[0], np.take_along_axis(right, best, 0)[0], right[-1]
+        return np.take_along_axis(gain, best, 0)[0], np.take_along_axis(right, best, 0)[0]
 
     def _in_pieces(self, function: Callable[[Values], tuple[Values, ...]], x: Values) -> tuple[Values, ...]:
         """Apply a function to so many rows at a time that their copies fit in memory."""
