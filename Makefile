@@ -22,6 +22,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/streaming.py
 	.venv-bench/bin/python benchmarks/tables.py
+	.venv-bench/bin/python benchmarks/anomalies.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

@@ -21,13 +21,16 @@ SETS = ("adult_train", "titanic", "ames_housing", "german_credit", "pima_diabete
 Values = np.ndarray[Any, Any]
 
 
+def folder() -> Path:
+    return Path(os.environ.get("ISTHMUS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
 def load(name: str, n_rows: int | None = None, seed: int = 0) -> pd.DataFrame:
     """Read a table, or so many of its rows, as every method gets it: numbers are float64, all else is text.
 
     Numbers of two values are text too. Left out are identifiers and names, and columns known in under half of the rows.
     """
-    folder = Path(os.environ.get("ISTHMUS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-    path = folder / "tabular-mixed" / f"{name}.csv.gz"
+    path = folder() / "tabular-mixed" / f"{name}.csv.gz"
     # Ames has a masonry veneer of the type "None", which pandas would read as missing.
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""]).drop(columns=TELLS_ROWS_APART.get(name, []))
     zeros = frame.columns.intersection(NEVER_ZERO)

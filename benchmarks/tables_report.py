@@ -11,6 +11,8 @@ from typing import Any
 Record = dict[str, Any]
 # Means over seeds by task, table, share of hidden cells, method and figure.
 Book = dict[tuple[str, str, float, str, str], float]
+# What is asked, what was measured, and the limit: 1 for at most, -1 for at least.
+Goal = tuple[str, float | None, tuple[int, float]]
 HIDDEN = {"task", "method", "data", "fraction", "seed", "figure", "value", "failed", "run"}
 PEERS = ("KNNImputer", "IterativeImputer", "mean and mode")
 
@@ -36,7 +38,7 @@ def report(folder: Path) -> None:
     """Write ``tables.md`` from the newest run of every task in ``tables.jsonl``."""
     records = newest([json.loads(line) for line in (folder / "tables.jsonl").read_text().splitlines()])
     book = means(records)
-    page = [ABOUT, machines(records), "## Goals", goals_table(book)]
+    page = [ABOUT, machines(records), "## Goals", goals_table(goals(book))]
     for task, section in (("imputation", imputation), ("synthetic", plain), ("codes", plain)):
         if any(key[0] == task for key in book):
             page += [f"## {task}", *section(book, task)]
@@ -77,17 +79,16 @@ def different(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-def goals_table(book: Book) -> str:
+def goals_table(goals: Iterable[Goal]) -> str:
     rows = []
-    for goal, measured, (sign, limit) in goals(book):
+    for goal, measured, (sign, limit) in goals:
         reached = "not measured" if measured is None else "yes" if sign * measured <= sign * limit else "no"
         bound = f"{'at most' if sign > 0 else 'at least'} {limit:g}"
         rows.append((goal, bound, "" if measured is None else f"{measured:.3f}", reached))
     return table(("goal", "", "measured", "reached"), rows)
 
 
-def goals(book: Book) -> Iterable[tuple[str, float | None, tuple[int, float]]]:
-    """What is asked, what was measured, and the limit: 1 for at most, -1 for at least."""
+def goals(book: Book) -> Iterable[Goal]:
     for fraction in (0.1, 0.3, 0.5):
         errors, right = (over_sets(book, fraction, figure) for figure in ("nrmse", "accuracy"))
         what = f"{fraction:.0%} hidden, the best of scikit-learn's imputers and of mean and mode"

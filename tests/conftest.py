@@ -12,7 +12,7 @@ from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, zoo
-from isthmus.backbones import MLP, Linear
+from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
 from isthmus.data import streams
 
 matplotlib.use("Agg")
@@ -20,7 +20,12 @@ matplotlib.use("Agg")
 # Columns and rows of the table that comes in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000
 # Backbones of variants that are not a small MLP when small.
-BACKBONES = {"linear": Linear()}
+BACKBONES = {
+    "linear": Linear(),
+    "convolutional": Conv((4,)),
+    "recurrent": Recurrent(8),
+    "tcn": TCN(4, n_blocks=2),
+}
 
 
 def small(name, n_components=2, **options) -> Autoencoder:

@@ -225,10 +225,11 @@ def test_parts_say_their_parameters_their_source_and_show_an_example(package, pa
         assert ast.literal_eval(line[1]) == parameter.default
 
 
-def test_the_estimator_describes_every_parameter_with_its_default():
-    doc = inspect.getdoc(isthmus.Autoencoder)
+@pytest.mark.parametrize("estimator", [isthmus.AnomalyDetector, isthmus.Autoencoder])
+def test_estimators_describe_every_parameter_with_its_default(estimator):
+    doc = inspect.getdoc(estimator)
     described = dict(re.findall(r"^(\w+) : .*default=(.*)$", section(doc, "Parameters"), re.MULTILINE))
-    defaults = {name: p.default for name, p in inspect.signature(isthmus.Autoencoder).parameters.items()}
+    defaults = {name: p.default for name, p in inspect.signature(estimator).parameters.items()}
     assert {name: ast.literal_eval(value) for name, value in described.items()} == defaults
 
 

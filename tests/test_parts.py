@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import check_parameters_default_constructibl
 from torch import nn
 
 from isthmus import Autoencoder, functional
-from isthmus.backbones import MLP, Linear
+from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap
@@ -49,6 +49,9 @@ VARIANTS = [
     MLP((), activation="relu"),
     MLP((8,), norm="batch"),
     Linear(tied=True),
+    Conv((4, 8), kernel_size=5, stride=1, residual=True, activation="tanh", norm="group"),
+    TCN(4, n_blocks=2, kernel_size=5, activation="tanh", dropout=0.5),
+    Recurrent(4, n_layers=2, cell="lstm"),
     Gaussian(beta=4.0, free_bits=0.1, warmup=0.5),
     Gaussian(capacity=3.0),
     Gaussian(n_draws=3),
@@ -199,6 +202,19 @@ BAD = [
     (MLP(activation="silo"), r"backbone.activation of MLP must be one of .*'silo'"),
     (MLP(dropout=1.0), r"backbone.dropout of MLP must be in \[0, 1\), got 1.0"),
     (MLP(norm="group"), r"backbone.norm of MLP must be None or one of .*'group'"),
+    (Conv(()), r"backbone.channels of Conv must be a tuple of positive integers, got \(\)"),
+    (Conv(kernel_size=4), r"backbone.kernel_size of Conv must be an odd positive integer, got 4"),
+    (Conv(stride=0), r"backbone.stride of Conv must be a positive integer, got 0"),
+    (Conv(activation="silo"), r"backbone.activation of Conv must be one of .*'silo'"),
+    (Conv(norm="batch"), r"backbone.norm of Conv must be None, \"layer\" or \"group\", got 'batch'"),
+    (TCN(width=0), r"backbone.width of TCN must be a positive integer, got 0"),
+    (TCN(n_blocks="all"), r"backbone.n_blocks of TCN must be \"auto\" or a positive integer, got 'all'"),
+    (TCN(kernel_size=1), r"backbone.kernel_size of TCN must be an odd integer from 3 up, got 1"),
+    (TCN(activation="silo"), r"backbone.activation of TCN must be one of .*'silo'"),
+    (TCN(dropout=1.0), r"backbone.dropout of TCN must be in \[0, 1\), got 1.0"),
+    (Recurrent(width=0), r"backbone.width of Recurrent must be a positive integer, got 0"),
+    (Recurrent(n_layers=0), r"backbone.n_layers of Recurrent must be a positive integer, got 0"),
+    (Recurrent(cell="rnn"), r"backbone.cell of Recurrent must be one of \['gru', 'lstm'\], got 'rnn'"),
     (Deterministic("step"), r"bottleneck.activation of Deterministic must be None or one of .*'step'"),
     (Gaussian(beta=-1.0), r"bottleneck.beta of Gaussian must be >= 0, got -1.0"),
     (Gaussian(beta=math.nan), r"bottleneck.beta of Gaussian must be >= 0, got nan"),
@@ -248,6 +264,11 @@ BAD = [
 WRONG_KINDS = [
     (MLP(dropout="a"), "backbone.dropout"),
     (MLP(activation=["relu"]), "backbone.activation"),
+    (Conv(8), "backbone.channels"),
+    (Conv(kernel_size="3"), "backbone.kernel_size"),
+    (Conv(norm=["layer"]), "backbone.norm"),
+    (TCN(n_blocks=None), "backbone.n_blocks"),
+    (Recurrent(cell=["gru"]), "backbone.cell"),
     (Deterministic(["relu"]), "bottleneck.activation"),
     (Gaussian(beta="4"), "bottleneck.beta"),
     (Gaussian(beta=None), "bottleneck.beta"),

@@ -22,13 +22,18 @@ Y = np.arange(300) % 2
 X = (RNG.normal(size=(300, 2)) + 0.5 * Y[:, None]) @ RNG.normal(size=(2, 12)) * np.arange(1, 13) + 7
 X += 0.1 * RNG.normal(size=X.shape)
 
+# Of nets for series, which a table is none for; and what they are for: two waves.
+FOR_SERIES = ("recurrent", "tcn")
+WAVES = np.random.default_rng(1).normal(size=(300, 2)) @ np.cos(np.arange(12) / 3 + [[0], [1.5]])
+
 every_variant = pytest.mark.parametrize("name", zoo.__all__)
 
 
 @cache
-def trained(name):
+def trained(name, on="table"):
     """Shared between tests, which leave it as it is."""
-    return small(name, max_epochs=30, batch_size=32, learning_rate=0.02).fit(X, Y)
+    rows = {"table": X, "waves": WAVES}[on]
+    return small(name, max_epochs=30, batch_size=32, learning_rate=0.02).fit(rows, Y)
 
 
 @every_variant
@@ -85,9 +90,10 @@ def test_the_loss_falls(name):
 
 @every_variant
 def test_reconstructs_better_than_the_mean(name):
-    error = np.square(trained(name).reconstruct(X, Y) - X).mean(0)
-    assert error.mean() < 0.8 * X.var(0).mean()
-    assert (error < 1.05 * X.var(0)).all()
+    on, rows = ("waves", WAVES) if name in FOR_SERIES else ("table", X)
+    error = np.square(trained(name, on).reconstruct(rows, Y) - rows).mean(0)
+    assert error.mean() < 0.8 * rows.var(0).mean()
+    assert (error < 1.05 * rows.var(0)).all()
 
 
 @every_variant
@@ -140,6 +146,8 @@ AWKWARD = {
 @pytest.mark.parametrize("kind", AWKWARD)
 def test_awkward_data_give_finite_results(name, kind):
     rows = AWKWARD[kind]
+    if kind == "images" and name in FOR_SERIES:
+        pytest.skip("tested to be an error in test_backbones.py")
     model = small(name, 1, batch_size=64).fit(rows, np.arange(len(rows)) % 2)
     assert model.transform(rows).shape == (len(rows), 1)
     assert model.reconstruct(rows).shape == model.sample(len(rows)).shape == np.shape(rows)
@@ -194,6 +202,12 @@ OWN_PARAMETERS = {
         {"bottleneck__beta": 9.0, "bottleneck__capacity": 5.0, "bottleneck__warmup": 0.5},
     ),
     "conditional_vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5, "conditional": True}),
+    "convolutional": (
+        {"channels": (4, 8), "kernel_size": 5},
+        {"backbone__channels": (4, 8), "backbone__kernel_size": 5},
+    ),
+    "recurrent": ({"width": 5, "cell": "gru"}, {"backbone__width": 5, "backbone__cell": "gru"}),
+    "tcn": ({"width": 5}, {"backbone__width": 5}),
     "imputer": ({"fraction": 0.5}, {"corruption__fraction": 0.5}),
     "tabular_vae": ({"beta": 0.5, "n_clusters": 7}, {"bottleneck__beta": 0.5, "density__n_components": 7}),
 }

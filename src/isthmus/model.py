@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.backbones import Backbone
+from isthmus.backbones.grids import uses
 from isthmus.bottlenecks import Bottleneck
 from isthmus.corruptions import Corruption
 from isthmus.likelihoods import Likelihood
@@ -101,7 +102,7 @@ class Model(nn.Module):
     @property
     def width(self) -> int:
         """The most numbers that any layer holds a row."""
-        return max(max(p.shape) for p in self.parameters() if p.ndim > 1)
+        return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)
 
     @property
     def condition_levels(self) -> int:
@@ -242,8 +243,7 @@ class Model(nn.Module):
         """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
         log_prob, divergence = self.plug_in(x, y)
         expected = torch.where(x.isnan(), 0.0, self.expected).flatten(1)
-        code = self.expected_divergence - divergence
-        base = expected.sum(-1) - self.expected_divergence
+        code, base = self.expected_divergence - divergence, expected.sum(-1) - self.expected_divergence
         return torch.cat([log_prob.flatten(1) - expected, code[:, None], base[:, None]], 1)
 
     def bound(self, x: Tensor, y: Tensor | None, n_draws: int, at_once: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.mixture import GaussianMixture
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.backbones import MLP, Linear
+from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
@@ -20,11 +20,14 @@ __all__ = [
     "beta_vae",
     "conditional_vae",
     "contractive",
+    "convolutional",
     "denoising",
     "imputer",
     "linear",
+    "recurrent",
     "sparse",
     "tabular_vae",
+    "tcn",
     "vae",
 ]
 
@@ -86,6 +89,84 @@ def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Auto
     """
     likelihood = GaussianLikelihood(scale="shared", scaling="center")
     return compose(n_components, options, backbone=Linear(tied=tied), likelihood=likelihood)
+
+
+def convolutional(
+    n_components: int = 2, *, channels: tuple[int, ...] = (32, 64, 128), kernel_size: int = 3, **options: Any
+) -> Autoencoder:
+    """Convolutional autoencoder: for series, images and volumes, whose values have neighbours.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    channels : tuple of int, default=(32, 64, 128)
+        Those of each stage, from the data towards the code.
+    kernel_size : int, default=3
+        Odd.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Masci, Meier, Ciresan and Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import convolutional
+    >>> convolutional(16, channels=(16, 32)).backbone
+    Conv(channels=(16, 32))
+    """
+    return compose(n_components, options, backbone=Conv(channels, kernel_size))
+
+
+def recurrent(n_components: int = 2, *, width: int = 64, cell: str = "lstm", **options: Any) -> Autoencoder:
+    """Recurrent autoencoder: reads a series step by step and writes it again from the code.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    width : int, default=64
+        Numbers of the state.
+    cell : {"gru", "lstm"}, default="lstm"
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Malhotra et al., LSTM-based encoder-decoder for multi-sensor anomaly detection, 2016, arXiv:1607.00148.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import recurrent
+    >>> recurrent(8).backbone
+    Recurrent(cell='lstm')
+    """
+    return compose(n_components, options, backbone=Recurrent(width, cell=cell))
+
+
+def tcn(n_components: int = 2, *, width: int = 32, **options: Any) -> Autoencoder:
+    """Temporal convolutional autoencoder: dilated convolutions over a series, at full resolution.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    width : int, default=32
+        Channels of every block.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Thill, Konen, Wang and Baeck, Temporal convolutional autoencoder for unsupervised anomaly detection in time series,
+    Applied Soft Computing 112, 2021.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import tcn
+    >>> tcn(8, width=16).backbone
+    TCN(width=16)
+    """
+    return compose(n_components, options, backbone=TCN(width))
 
 
 def sparse(

@@ -1,7 +1,10 @@
 """Backbones: the geometry of the data, as an encoder and a decoder."""
 
 from isthmus.backbones.base import Backbone as Backbone
+from isthmus.backbones.conv import Conv
 from isthmus.backbones.linear import Linear
 from isthmus.backbones.mlp import MLP
+from isthmus.backbones.recurrent import Recurrent
+from isthmus.backbones.tcn import TCN
 
-__all__ = ["MLP", "Linear"]
+__all__ = ["MLP", "TCN", "Conv", "Linear", "Recurrent"]

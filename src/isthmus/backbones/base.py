@@ -12,12 +12,13 @@ from isthmus.part import Part
 class Backbone(Part):
     """Knows a geometry and makes an encoder and a decoder for it.
 
-    ``build`` sets ``encoder`` and ``decoder``; the two methods only call them.
+    ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the methods only use them.
     """
 
     role: ClassVar[str] = "backbone"
     encoder: nn.Module
     decoder: nn.Module
+    code_out: int
 
     @abstractmethod
     def build(
@@ -52,4 +53,5 @@ class Backbone(Part):
 
     def code_norms(self) -> Tensor | None:
         """Length of the decoder's first weights for each component of the code, or None where there are none."""
-        return None
+        first = next((layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)), None)
+        return None if first is None else first.weight[:, : self.code_out].norm(dim=0)

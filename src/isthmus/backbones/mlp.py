@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from isthmus.backbones.base import Backbone
 from isthmus.part import is_count
@@ -85,16 +85,11 @@ class MLP(Backbone):
         )
         self.code_out = code_out
 
-    def code_norms(self) -> Tensor:
-        """Length of the decoder's first weights for each component of the code."""
-        first = next(layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear))
-        return first.weight[:, : self.code_out].norm(dim=0)
-
     def _widths(self, n_values: int) -> list[int]:
         if self.hidden == "auto":
             first = 2 ** min(9, max(6, (4 * n_values - 1).bit_length()))
             return [first, first // 2]
-        self.require("hidden", _are_widths, '"auto" or a tuple of positive integers')
+        self.require("hidden", are_widths, '"auto" or a tuple of positive integers')
         return [int(width) for width in self.hidden]
 
     def _layers(self, *widths: int) -> list[nn.Module]:
@@ -109,5 +104,6 @@ class MLP(Backbone):
         return [*norm, ACTIVATIONS[self.activation](), *dropout]
 
 
-def _are_widths(hidden: Any) -> bool:
+def are_widths(hidden: Any) -> bool:
+    """Whether a value is a tuple of positive whole numbers."""
     return isinstance(hidden, tuple | list) and all(map(is_count, hidden))

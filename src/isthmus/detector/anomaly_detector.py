@@ -233,8 +233,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return how likely rows are anomalies, and normal.
 
         With labels, a logistic curve over held-out scores. Without, one less the local false discovery rate: how far
-        the density of scores exceeds that of normal rows, whose shape the centre of the calibration scores shows.
-        Either goes by how frequent anomalies are among calibration rows.
+        the density of scores exceeds that of normal rows, whose shape the centre of the calibration scores shows. Where
+        normal scores have a heavier tail than a gamma distribution, that tail counts as anomalies. Either goes by how
+        frequent anomalies are among calibration rows.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""How good synthetic tables are: each figure lies in plain sight, beside that of a holdout."""
+"""How good synthetic tables are, each figure beside that of a holdout; and, in ``series``, how good detectors are."""
 
 from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
 from isthmus.metrics.learning import Utility, detection_score, utility

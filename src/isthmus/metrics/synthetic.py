@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.metrics.encoding import as_frame, sample
 from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
 from isthmus.metrics.learning import Utility, detection_score, utility
+from isthmus.metrics.printing import aligned
 from isthmus.metrics.privacy import ClosestRecord, Figure, closest_record
 from isthmus.randomness import seed_of
 
@@ -45,9 +46,7 @@ class Quality:
 
     def __str__(self) -> str:
         rows = [(label, f"{figure.synthetic:.3f}", f"{figure.baseline:.3f}") for label, figure in self._lines()]
-        rows = [("", "synthetic", "baseline"), *rows]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)
+        return aligned([("", "synthetic", "baseline"), *rows])
 
     def _lines(self) -> list[tuple[str, Figure]]:
         pairs = {f"{a}, {b}": figure for a, others in self.pairs.items() for b, figure in others.items()}

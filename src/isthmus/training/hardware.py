@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from isthmus.backbones.grids import uses
+
 # Multiplications and additions of a step that keep one thread busy: with fewer, threads wait for each other longer
 # than they compute, and for whatever else runs on the machine.
 WORK = 2**25
@@ -77,7 +79,7 @@ def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
 
 def _work(model: nn.Module, batch_size: int) -> int:
     """Multiplications and additions of a training step."""
-    return 6 * batch_size * sum(p.numel() for p in model.parameters())
+    return 6 * batch_size * sum(weight.numel() * times for weight, times in uses(model))
 
 
 def keep_freed_memory() -> None:

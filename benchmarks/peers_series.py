@@ -1,0 +1,179 @@
+"""Detectors of anomalous time points: isthmus, and what is commonly laid over windows of a series.
+
+Each function learns from a series (time, channels) and returns what scores the points of another, higher being more
+anomalous. Channels are standardised by the training part. The peers cut windows of one period, score these, and give
+each point the mean of the windows that hold it.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from anomalies_peers import Fit, Score, isolation_forest, negative
+from tables_data import Values
+
+# Where the autocorrelation shows no period.
+LENGTH = 100
+SHORTEST, LONGEST = 10, 500
+N_CLUSTERS, N_PRINCIPAL = 20, 8
+# Of the largest variance: below, a component is rounding.
+SMALLEST = 1e-6
+# As the authors of USAD have it for SMD; the length is taken for all methods that look at many channels.
+LENGTH_OF_MANY = 5
+EPOCHS_USAD, BATCH_USAD, RATE_USAD, CODE_USAD = 250, 7919, 1e-3, 38
+
+
+def isthmus(series: Values, seed: int) -> Score:
+    from isthmus import AnomalyDetector, Sliding
+
+    detector = AnomalyDetector(Sliding(random_state=seed), random_state=seed)
+    return negative(detector.fit(series).score_samples)
+
+
+def on_windows(fit: Fit) -> Fit:
+    """Make a detector of points of one that learns from windows (n_windows, length * channels)."""
+
+    def fit_series(series: Values, seed: int) -> Score:
+        length = LENGTH_OF_MANY if series.shape[1] > 1 else period(series[:, 0])
+        mean, spread = series.mean(axis=0), series.std(axis=0)
+        spread[spread == 0] = 1
+        score = fit(windows((series - mean) / spread, length), seed)
+        return lambda other: to_points(score(windows((other - mean) / spread, length)), length)
+
+    return fit_series
+
+
+def period(values: Values) -> int:
+    """Lag of the highest peak of the autocorrelation, within bounds."""
+    centred = values - values.mean()
+    power = np.abs(np.fft.rfft(centred, 2 * len(values))) ** 2
+    correlation = np.fft.irfft(power)[: min(LONGEST, len(values) // 4) + 2]
+    inner = correlation[1:-1]
+    peaks = np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:])) + 1
+    peaks = peaks[peaks >= SHORTEST]
+    return int(peaks[correlation[peaks].argmax()]) if len(peaks) else min(LENGTH, len(values) // 4)
+
+
+def windows(series: Values, length: int) -> Values:
+    view = np.lib.stride_tricks.sliding_window_view(series, length, axis=0)
+    return np.ascontiguousarray(view.reshape(len(view), -1), dtype=np.float32)
+
+
+def to_points(scores: Values, length: int) -> Values:
+    """Mean of the scores of the windows that hold each point."""
+    ones = np.ones(length)
+    return np.convolve(scores, ones) / np.convolve(np.ones(len(scores)), ones)
+
+
+def sub_pca(rows: Values, seed: int) -> Score:
+    """Squared components of windows of mean 0 and deviation 1, each over its variance, added up.
+
+    M.-L. Shyu, S.-C. Chen, K. Sarinnapakorn, L. Chang. A Novel Anomaly Detection Scheme Based on Principal Component
+    Classifier. ICDM Workshop, 2003. TSB-AD's program adds distances to the axes instead, and finds much less.
+    """
+    known = each_standardised(rows)
+    mean = known.mean(axis=0)
+    variances, axes = np.linalg.eigh(np.cov(known, rowvar=False))
+    kept = variances > SMALLEST * variances[-1]
+    axes = axes[:, kept] / np.sqrt(variances[kept])
+    return lambda others: (((each_standardised(others) - mean) @ axes) ** 2).sum(axis=1)
+
+
+def each_standardised(rows: Values) -> Values:
+    rows = rows.astype(np.float64)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    spread = centred.std(axis=1, keepdims=True)
+    return centred / np.where(spread > 0, spread, 1)
+
+
+def pca(rows: Values, seed: int) -> Score:
+    """Error of reconstruction from eight components."""
+    from sklearn.decomposition import PCA
+
+    model = PCA(min(N_PRINCIPAL, *rows.shape), random_state=seed).fit(rows)
+    return lambda others: ((others - model.inverse_transform(model.transform(others))) ** 2).mean(axis=1)
+
+
+def k_means(rows: Values, seed: int) -> Score:
+    """Distance to the nearest of twenty centres."""
+    from sklearn.cluster import KMeans
+
+    model = KMeans(min(N_CLUSTERS, len(rows)), random_state=seed).fit(rows)
+    return lambda others: model.transform(others).min(axis=1)
+
+
+def usad(rows: Values, seed: int) -> Score:
+    """Two decoders on one encoder, the second trained against the first.
+
+    J. Audibert, P. Michiardi, F. Guyard, S. Marti, M. Zuluaga. USAD: Unsupervised Anomaly Detection on Multivariate
+    Time Series. KDD, 2020.
+    """
+    import torch
+
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    width = np.where(high > low, high - low, 1)
+
+    def scaled(some: Values) -> Any:
+        return torch.from_numpy(((some - low) / width).astype(np.float32))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        nets = usad_nets(rows.shape[1])
+        train_usad(*nets, scaled(rows))
+    return lambda others: usad_scores(*nets, scaled(others))
+
+
+def usad_nets(n: int) -> tuple[Any, Any, Any]:
+    """Layers of n, n/2, n/4 and the code, and the same back."""
+    from torch import nn
+
+    half, quarter, code = (max(1, each) for each in (n // 2, n // 4, min(n // 8, CODE_USAD)))
+
+    def stack(widths: tuple[int, ...], last: Any) -> Any:
+        layers: list[Any] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+        return nn.Sequential(*layers[:-1], last)
+
+    decoders = [stack((code, quarter, half, n), nn.Sigmoid()) for _ in range(2)]
+    return stack((n, half, quarter, code), nn.ReLU()), *decoders
+
+
+def train_usad(encoder: Any, first: Any, second: Any, rows: Any) -> None:
+    import torch
+
+    optimizers = [
+        torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=RATE_USAD) for decoder in (first, second)
+    ]
+    for epoch in range(1, EPOCHS_USAD + 1):
+        for batch in rows[torch.randperm(len(rows))].split(BATCH_USAD):
+            for optimizer, sign, decoder in zip(optimizers, (1, -1), (first, second), strict=True):
+                once = decoder(encoder(batch))
+                twice = second(encoder(first(encoder(batch))))
+                share = 1 / epoch
+                loss = share * ((batch - once) ** 2).mean() + sign * (1 - share) * ((batch - twice) ** 2).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+
+def usad_scores(encoder: Any, first: Any, second: Any, rows: Any) -> Values:
+    import torch
+
+    scores = []
+    with torch.inference_mode():
+        for batch in rows.split(BATCH_USAD):
+            once = first(encoder(batch))
+            twice = second(encoder(once))
+            scores.append(((batch - once) ** 2).mean(dim=1) / 2 + ((batch - twice) ** 2).mean(dim=1) / 2)
+    return torch.cat(scores).numpy().astype(np.float64)
+
+
+OF_SERIES: dict[str, Fit] = {
+    "isthmus": isthmus,
+    "PCA": on_windows(pca),
+    "Sub-PCA": on_windows(sub_pca),
+    "KMeansAD": on_windows(k_means),
+    "IForest": on_windows(isolation_forest),
+}
+OF_SERVERS = {**OF_SERIES, "USAD": on_windows(usad)}

@@ -1,0 +1,140 @@
+"""Convolutional nets for series, images and volumes."""
+
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from torch import nn
+
+from isthmus.backbones.base import Backbone
+from isthmus.backbones.grids import NORMS, Grid, Reshape, Residual, Shape, Stage
+from isthmus.backbones.mlp import ACTIVATIONS, are_widths
+from isthmus.part import is_count
+
+CONVOLUTIONS: dict[int, tuple[Any, Any]] = {
+    1: (nn.Conv1d, nn.ConvTranspose1d),
+    2: (nn.Conv2d, nn.ConvTranspose2d),
+    3: (nn.Conv3d, nn.ConvTranspose3d),
+}
+
+
+class Conv(Backbone):
+    """Convolutions that make the grid smaller stage by stage and, mirrored, larger again.
+
+    Samples are (channels, time), (channels, height, width) or (channels, depth, height, width), of any size;
+    (time,) is one channel.
+
+    Parameters
+    ----------
+    channels : tuple of int, default=(32, 64, 128)
+        Those of each stage, from the data towards the code.
+    kernel_size : int, default=3
+        Odd, so that a place sees as far on either side.
+    stride : int, default=2
+        By how much a stage makes each axis smaller.
+    residual : bool, default=False
+        Whether each stage has a residual block besides.
+    activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
+    norm : {"layer", "group"} or None, default=None
+        Normalisation before each activation, of all channels together or in up to eight groups.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range or samples do not lie on a grid.
+
+    References
+    ----------
+    Masci, Meier, Ciresan and Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
+
+    Examples
+    --------
+    >>> from isthmus.backbones import Conv
+    >>> Conv((16, 32), kernel_size=5)
+    Conv(channels=(16, 32), kernel_size=5)
+    """
+
+    def __init__(
+        self,
+        channels: Shape = (32, 64, 128),
+        kernel_size: int = 3,
+        stride: int = 2,
+        residual: bool = False,
+        activation: str = "silu",
+        norm: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.residual = residual
+        self.activation = activation
+        self.norm = norm
+
+    def build(
+        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+    ) -> None:
+        """Make both nets; see the base class."""
+        check(self)
+        grid = Grid.of(self, input_shape, parameter_shape, most_axes=3)
+        down, inner = narrowing(self, grid)
+        self.encoder = nn.Sequential(
+            Reshape(grid.channels_in, *grid.sizes), *down, nn.Flatten(), nn.Linear(prod(inner), code_in)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(code_out + condition_width, prod(inner)),
+            Reshape(*inner),
+            *widening(self, grid),
+            nn.Flatten(),
+            nn.Unflatten(1, parameter_shape),
+        )
+        self.code_out = code_out
+
+
+def check(part: Conv) -> None:
+    """Raise ``ValueError`` for a parameter out of its range."""
+    part.require("channels", lambda v: are_widths(v) and len(v) > 0, "a tuple of positive integers")
+    part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1, "an odd positive integer")
+    part.require("stride", is_count, "a positive integer")
+    part.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
+    part.require("norm", lambda v: v in NORMS, 'None, "layer" or "group"')
+
+
+def sizes_of(part: Conv, grid: Grid) -> list[Shape]:
+    """Sizes of the axes before the first stage and after each."""
+    sizes = [grid.sizes]
+    for _ in part.channels:
+        sizes.append(tuple(-(-size // part.stride) for size in sizes[-1]))
+    return sizes
+
+
+def narrowing(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]:
+    """Stages of the encoder, and the shape that a sample has after the last."""
+    convolution, sizes = CONVOLUTIONS[len(grid.sizes)][0], sizes_of(part, grid)
+    stages: list[nn.Module] = []
+    for (n_in, n_out), small in zip(pairwise((grid.channels_in, *part.channels)), sizes[1:], strict=True):
+        smaller = convolution(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2)
+        stages.append(Stage(prod(small), smaller, *_between(part, n_out, convolution)))
+    return stages, (part.channels[-1], *sizes[-1])
+
+
+def widening(part: Conv, grid: Grid) -> list[nn.Module]:
+    """Stages of the decoder, each of which undoes the sizes of one of the encoder."""
+    convolution, transposed = CONVOLUTIONS[len(grid.sizes)]
+    stages: list[nn.Module] = []
+    widths = pairwise((*part.channels[::-1], grid.channels_out))
+    for (n_in, n_out), (small, large) in zip(widths, pairwise(sizes_of(part, grid)[::-1]), strict=True):
+        # Several sizes become one by a stride: the padding says which of them it was.
+        beyond = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
+        larger = transposed(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
+        stages.append(Stage(prod(small), *_between(part, n_in, convolution), larger))
+    return stages
+
+
+def _between(part: Conv, width: int, convolution: Any) -> list[nn.Module]:
+    """Normalisation and activation, and a residual block where there is one."""
+    nonlinear = [*NORMS[part.norm](width), ACTIVATIONS[part.activation]()]
+    if not part.residual:
+        return nonlinear
+    first, second = (convolution(width, width, part.kernel_size, 1, part.kernel_size // 2) for _ in range(2))
+    return [*nonlinear, Residual(first, *NORMS[part.norm](width), ACTIVATIONS[part.activation](), second)]

@@ -1,0 +1,123 @@
+"""Helpers of backbones for samples whose values have neighbours: series, images, volumes."""
+
+from collections.abc import Callable, Iterator
+from math import gcd, prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.part import Part
+
+Shape = tuple[int, ...]
+
+# The most groups of channels that are normalised by themselves.
+N_GROUPS = 8
+NORMS: dict[str | None, Callable[[int], list[nn.Module]]] = {
+    None: lambda width: [],
+    "layer": lambda width: [nn.GroupNorm(1, width)],
+    # Groups of two at least: a single number would be normalised away where the grid has shrunk to one place.
+    "group": lambda width: [nn.GroupNorm(gcd(N_GROUPS, width, width // 2), width)],
+}
+# The layout in which convolutions over so many axes are fastest: channels of one place side by side.
+LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
+class Grid(NamedTuple):
+    """Channels of the encoded sample, and of what the decoder says, and the sizes of the axes that they lie on."""
+
+    channels_in: int
+    channels_out: int
+    sizes: Shape
+
+    @classmethod
+    def of(cls, part: Part, input_shape: Shape, parameter_shape: Shape, most_axes: int) -> "Grid":
+        """Read the grid off the shapes that a backbone is built for.
+
+        Samples of shape (d,) are one channel; flags of missing values, which come after the values, are channels too.
+
+        Raises
+        ------
+        ValueError
+            If the values of a sample do not lie on a grid of at most ``most_axes`` axes.
+        """
+        shape = parameter_shape[1:]
+        channels, sizes = (1, shape) if len(shape) < 2 else (shape[0], shape[1:])
+        channels_in, rest = divmod(prod(input_shape), max(1, prod(sizes)))
+        if not 1 <= len(sizes) <= most_axes or rest:
+            expected = ["(channels, time)", "(channels, height, width)", "(channels, depth, height, width)"][:most_axes]
+            raise ValueError(
+                f"{part.role} {type(part).__name__} needs samples of shape {', '.join(expected)}, or (time,) for one "
+                f"channel, whose values are numbers; got {input_shape} in and {parameter_shape} out"
+            )
+        return cls(channels_in, parameter_shape[0] * channels, sizes)
+
+
+class Stage(nn.Sequential):
+    """Layers whose weights are used at so many places of a row."""
+
+    def __init__(self, places: int, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.places = places
+
+
+def uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int]]:
+    """Go through all weights, and how often each is used for one row: once, but on a grid once a place."""
+    times = module.places if isinstance(module, Stage) else times
+    yield from ((weight, times) for weight in module.parameters(recurse=False))
+    for child in module.children():
+        yield from uses(child, times)
+
+
+class Reshape(nn.Module):
+    """Gives every row another shape, in the layout that convolutions over it are fastest in."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values (n, ...) to (n, *shape)."""
+        x = x.reshape(len(x), *self.shape)
+        layout = LAYOUTS.get(len(self.shape) - 1)
+        return x if layout is None else x.contiguous(memory_format=layout)
+
+
+class Residual(nn.Module):
+    """Adds what layers make of the input to it (He, Zhang, Ren and Sun, CVPR 2016)."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values to values of the same shape."""
+        return x + self.layers(x)
+
+
+class Reader(nn.Module):
+    """A recurrent net that reads series (n, channels, time); what it holds after the last step, (n, width)."""
+
+    def __init__(self, net: nn.RNNBase) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values (n, channels, time) to the last state (n, width)."""
+        return self.net(x.transpose(1, 2))[0][:, -1]
+
+
+class Writer(nn.Module):
+    """A recurrent net that gets the same numbers (n, width) at each of so many steps, (n, width, time).
+
+    It writes backwards: the last steps, of which the reader knows most, come first.
+    """
+
+    def __init__(self, net: nn.RNNBase, n_steps: int) -> None:
+        super().__init__()
+        self.net, self.n_steps = net, n_steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Numbers (n, width) to states (n, width, time)."""
+        states = self.net(x[:, None].expand(-1, self.n_steps, -1))[0]
+        return states.flip(1).transpose(1, 2)

@@ -1,0 +1,114 @@
+"""Dilated convolutions over time."""
+
+from itertools import count
+from math import prod
+from typing import Any
+
+from torch import nn
+
+from isthmus.backbones.base import Backbone
+from isthmus.backbones.grids import Grid, Reshape, Residual, Shape, Stage
+from isthmus.backbones.mlp import ACTIVATIONS
+from isthmus.part import is_count
+
+
+class TCN(Backbone):
+    """Residual blocks of dilated convolutions over time, at full resolution, as encoder and as decoder.
+
+    Samples are (channels, time), or (time,) for one channel. Each block sees twice as far as the one before. A code is
+    of a whole window, so that a step may look at what comes after: convolutions are centred and not causal.
+
+    Parameters
+    ----------
+    width : int, default=32
+        Channels of every block.
+    n_blocks : int or "auto", default="auto"
+        "auto" takes as many as it needs for every step to see the whole window.
+    kernel_size : int, default=3
+        Odd, so that a step sees as far on either side.
+    activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
+    dropout : float, default=0.0
+        Share of channels dropped in training.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range or samples are no series.
+
+    References
+    ----------
+    [1] Bai, Kolter and Koltun, An empirical evaluation of generic convolutional and recurrent networks for sequence
+        modeling, 2018, arXiv:1803.01271.
+    [2] Thill, Konen, Wang and Baeck, Temporal convolutional autoencoder for unsupervised anomaly detection in time
+        series, Applied Soft Computing 112, 2021.
+
+    Examples
+    --------
+    >>> from isthmus.backbones import TCN
+    >>> TCN(width=16, n_blocks=4)
+    TCN(n_blocks=4, width=16)
+    """
+
+    def __init__(
+        self,
+        width: int = 32,
+        n_blocks: int | str = "auto",
+        kernel_size: int = 3,
+        activation: str = "silu",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.n_blocks = n_blocks
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.dropout = dropout
+
+    def build(
+        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+    ) -> None:
+        """Make both nets; see the base class."""
+        check(self)
+        grid = Grid.of(self, input_shape, parameter_shape, most_axes=1)
+        inner = (self.width, *grid.sizes)
+        self.encoder = nn.Sequential(
+            Reshape(grid.channels_in, *grid.sizes),
+            Stage(grid.sizes[0], nn.Conv1d(grid.channels_in, self.width, 1), *blocks(self, grid)),
+            nn.Flatten(),
+            nn.Linear(prod(inner), code_in),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(code_out + condition_width, prod(inner)),
+            nn.Unflatten(1, inner),
+            Stage(grid.sizes[0], *blocks(self, grid), nn.Conv1d(self.width, grid.channels_out, 1)),
+            nn.Flatten(),
+            nn.Unflatten(1, parameter_shape),
+        )
+        self.code_out = code_out
+
+
+def check(part: TCN) -> None:
+    """Raise ``ValueError`` for a parameter out of its range."""
+    part.require("width", is_count, "a positive integer")
+    part.require("n_blocks", lambda v: v == "auto" or is_count(v), '"auto" or a positive integer')
+    part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1 and v > 1, "an odd integer from 3 up")
+    part.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
+    part.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
+
+
+def blocks(part: TCN, grid: Grid) -> list[nn.Module]:
+    """Residual blocks, dilated by 1, 2, 4 and so on."""
+    n_blocks = n_blocks_for(grid.sizes[0], part.kernel_size) if isinstance(part.n_blocks, str) else part.n_blocks
+    return [Residual(*_layer(part, 2**i), *_layer(part, 2**i)) for i in range(n_blocks)]
+
+
+def n_blocks_for(n_steps: int, kernel_size: int) -> int:
+    """Count the blocks that a step needs to see the whole window: n of them reach (kernel_size - 1) (2^n - 1) steps."""
+    return next(n for n in count(1) if (kernel_size - 1) * (2**n - 1) >= n_steps - 1)
+
+
+def _layer(part: TCN, dilation: int) -> list[Any]:
+    padding = dilation * (part.kernel_size // 2)
+    convolution = nn.Conv1d(part.width, part.width, part.kernel_size, padding=padding, dilation=dilation)
+    dropout = [nn.Dropout1d(part.dropout)] if part.dropout else []
+    return [convolution, ACTIVATIONS[part.activation](), *dropout]

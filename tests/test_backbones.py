@@ -1,0 +1,165 @@
+"""Backbones for samples whose values have neighbours."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+from sklearn.base import clone
+from torch import nn
+
+from isthmus import inference
+from isthmus.backbones import TCN, Conv, Recurrent
+from isthmus.backbones.grids import uses
+from isthmus.backbones.tcn import n_blocks_for
+from isthmus.data import Windows
+from isthmus.likelihoods import Gaussian
+
+SERIES = [(5,), (1, 1), (3, 17), (2, 64)]
+IMAGES = [(1, 28, 28), (3, 7, 10), (2, 1, 9), (1, 5, 6, 7)]
+OF_GRIDS = [
+    Conv(),
+    Conv((4, 8, 8), kernel_size=5, stride=3, residual=True, activation="relu", norm="group"),
+    Conv((6,), kernel_size=1, stride=1, norm="layer"),
+]
+OF_SERIES = [
+    TCN(8),
+    TCN(8, n_blocks=2, kernel_size=5, activation="relu", dropout=0.1),
+    Recurrent(8),
+    Recurrent(8, n_layers=2, cell="lstm"),
+]
+CASES = [(part, shape) for part in OF_GRIDS for shape in SERIES + IMAGES]
+CASES += [(part, shape) for part in OF_SERIES for shape in SERIES]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def built(part, shape, flags=False, n_parameters=1, condition_width=0):
+    part = clone(part)
+    part.build((shape[0] * (1 + flags), *shape[1:]), (n_parameters, *shape), 4, 3, condition_width)
+    return part
+
+
+@pytest.mark.parametrize(("part", "shape"), CASES, ids=repr)
+def test_samples_of_any_size_come_back_in_their_shape(part, shape):
+    part = built(part, shape, flags=True, n_parameters=2, condition_width=2)
+    h = part.encode(torch.randn(6, shape[0] * 2, *shape[1:]))
+    theta = part.decode(torch.randn(6, 3), torch.randn(6, 2))
+    assert h.shape == (6, 4)
+    assert theta.shape == (6, 2, *shape)
+    assert part.code_norms().shape == (3,)
+
+
+@pytest.mark.parametrize(("part", "shape"), CASES, ids=repr)
+def test_every_value_reaches_the_code_and_every_weight_the_reconstruction(part, shape):
+    part = built(part, shape).double()
+    u = torch.randn(9, *shape, dtype=torch.float64, requires_grad=True)
+    part.decode(part.encode(u)[:, :3]).square().sum().backward()
+    assert (u.grad.abs().sum(0) > 0).all()
+    unused = [name for name, p in part.named_parameters() if not p.grad.abs().sum() > 0]
+    assert not [name for name in unused if shape[-1] > 1 or "weight_hh" not in name]
+
+
+@pytest.mark.parametrize("part", OF_SERIES, ids=repr)
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
+def test_nets_for_series_refuse_images(part, shape):
+    with pytest.raises(
+        ValueError, match=rf"{type(part).__name__} needs samples of shape \(channels, time\), or \(time,\)"
+    ):
+        built(part, shape)
+
+
+@pytest.mark.parametrize("part", [Conv(), TCN(), Recurrent()], ids=repr)
+def test_levels_have_no_neighbours(part):
+    with pytest.raises(ValueError, match=r"whose values are numbers; got \(7,\) in and \(12,\) out"):
+        clone(part).build((7,), (12,), 4, 3, 0)
+
+
+def test_flags_of_a_single_channel_are_a_second_one():
+    first = built(Conv(), (6,), flags=True).encoder[0]
+    values, flags = torch.randn(4, 6), torch.ones(4, 6)
+    assert torch.equal(first(torch.cat([values, flags], 1)), torch.stack([values, flags], 1))
+
+
+def test_images_take_the_layout_that_is_fastest():
+    part = built(Conv(), (3, 16, 16))
+    stages = []
+    for module in part.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.register_forward_hook(lambda module, inputs, output: stages.append(output))
+    assert part.decode(part.encode(torch.randn(2, 3, 16, 16))[:, :3]).is_contiguous()
+    assert len(stages) == 6
+    assert all(stage.is_contiguous(memory_format=torch.channels_last) for stage in stages)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 7])
+@pytest.mark.parametrize("n_steps", [2, 9, 50])
+def test_automatic_blocks_are_as_few_as_let_every_step_see_the_whole_window(kernel_size, n_steps):
+    def unseen(n_blocks):
+        part = built(TCN(4, n_blocks, kernel_size, "tanh"), (1, n_steps)).double()
+        layers = part.encoder[:2]
+        u = torch.randn(1, 1, n_steps, dtype=torch.float64, requires_grad=True)
+        first = torch.autograd.grad(layers(u)[0, :, 0].sum(), u)[0]
+        return int((first == 0).sum())
+
+    fewest = n_blocks_for(n_steps, kernel_size)
+    assert (
+        len([m for m in built(TCN(4, "auto", kernel_size), (1, n_steps)).encoder[1] if type(m).__name__ == "Residual"])
+        == fewest
+    )
+    assert unseen(fewest) == 0
+    assert fewest == 1 or unseen(fewest - 1) > 0
+
+
+def test_a_recurrent_net_is_its_cell_step_by_step():
+    part = built(Recurrent(5), (2, 7), n_parameters=1)
+    u, z = torch.randn(3, 2, 7), torch.randn(3, 3)
+    reader, writer = nn.GRUCell(2, 5), nn.GRUCell(5, 5)
+    for cell, net in ((reader, part.encoder[1][0].net), (writer, part.decoder[1][0].net)):
+        cell.load_state_dict({name.removesuffix("_l0"): value for name, value in net.state_dict().items()})
+    state = torch.zeros(3, 5)
+    for step in range(7):
+        state = reader(u[:, :, step], state)
+    torch.testing.assert_close(part.encode(u), part.encoder[2](state))
+    state, code = torch.zeros(3, 5), part.decoder[0](z)
+    for step in range(7):
+        state = writer(code, state)
+        expected = part.decoder[1][1].weight[:, :, 0] @ state.T + part.decoder[1][1].bias[:, None]
+        torch.testing.assert_close(part.decode(z)[:, 0, :, 6 - step], expected.T)
+
+
+def test_weights_on_a_grid_count_once_a_place():
+    part = built(Conv((4, 6), kernel_size=5), (1, 9, 8))
+    # Stages of 5 x 4 and 3 x 2 places.
+    products = 2 * (1 * 4 * 25 * 20 + 4 * 6 * 25 * 6) + 36 * (4 + 3)
+    assert sum(weight.numel() * times for weight, times in uses(part) if weight.ndim > 1) == products
+    assert (
+        sum(weight.numel() * times for weight, times in uses(built(Recurrent(5), (2, 7))) if weight.ndim == 3)
+        == 5 * 2 * 7
+    )
+
+
+@pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16)], ids=repr)
+def test_long_series_go_through_the_net_few_at_a_time(part, rng):
+    model = small("autoencoder", backbone=part, max_epochs=1).fit(rng.normal(size=(8, 1, 1000)))
+    assert inference.rows_at_once(model.module_) <= inference.SIZE / (16 * 500)
+
+
+@pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16)], ids=repr)
+def test_waves_of_any_phase_need_two_components(part):
+    """A circle of phases, which a linear code of two components holds exactly: so must these."""
+    windows = Windows(np.sin(np.arange(420) * 2 * np.pi / 20), 20)
+    model = small("autoencoder", backbone=part, max_epochs=40, batch_size=64, learning_rate=0.02).fit(windows)
+    truth = next(windows.batches(len(windows))).x.numpy()
+    assert np.square(model.reconstruct(windows) - truth).mean() < 0.05 * truth.var()
+
+
+@pytest.mark.parametrize("part", [Conv((4,)), TCN(4), Recurrent(4)], ids=repr)
+def test_labels_and_holes_reach_every_net(part, rng):
+    X = rng.normal(size=(60, 2, 9))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    model = small("conditional_vae", backbone=part, likelihood=Gaussian()).fit(X, np.arange(60) % 3)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert model.sample(5, y=1).shape == (5, 2, 9)
