@@ -17,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from isthmus import AnomalyDetector, Autoencoder, load, save, zoo
+from isthmus import AnomalyDetector, Autoencoder, Ensemble, load, save, zoo
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
 from isthmus.data import Parquet, Windows
@@ -94,6 +94,11 @@ def masking(X):
 
 
 @pytest.fixture(scope="module")
+def ensemble(X):
+    return Ensemble(zoo.vae(4, likelihood="student_t", **OPTIONS), 4, random_state=0).fit(X)
+
+
+@pytest.fixture(scope="module")
 def table():
     return mixed(800)
 
@@ -114,7 +119,7 @@ ESTIMATORS = {
 # They add up
 
 
-@pytest.mark.parametrize("name", ["vae", "masking"])
+@pytest.mark.parametrize("name", ["vae", "masking", "ensemble"])
 def test_contributions_add_up_to_the_score(name, X, request):
     estimator = request.getfixturevalue(name)
     rows = np.concatenate([planted(X, 10)[0], X[:10]])
@@ -154,7 +159,7 @@ def test_shares_are_what_makes_a_row_less_normal(vae, X):
 # They name what was planted
 
 
-@pytest.mark.parametrize("name", ["vae", "masking"])
+@pytest.mark.parametrize("name", ["vae", "masking", "ensemble"])
 def test_planted_values_come_first(name, X, request):
     rows, columns = planted(correlated(300, seed=5))
     assert np.mean(first(why(request.getfixturevalue(name), rows, X)) == columns) >= 0.95

@@ -76,7 +76,9 @@ class Repairs:
     def _normal(self) -> "_Normal":
         rows = self.neighbours.rows[: int(np.clip(N_COPIES // self.neighbours.rows.shape[1], FEWEST, MOST))]
         gain, _ = self._in_pieces(lambda some: self._gains(some, themselves=True), rows[:FEWEST])
-        return _Normal(rows, self.expected(rows, themselves=True), float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL)))
+        return _Normal(
+            rows, self.expected(rows, themselves=True), float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL))
+        )
 
     def _candidates(self, x: Values, themselves: bool) -> list[Values]:
         """Return right values: those typical of like rows, then what the net makes of the row without each value."""
