@@ -35,8 +35,8 @@ All methods have one setting for all data, their authors' own. *isthmus* is `Ano
 - beats: heartbeats of ECG5000's training file, one half of the normal ones learned from, five seeds.
 
 Peers on windows (one period long, five points for many channels) are fitted as isthmus is, on the training part. AP is
-average precision, KNN the mean distance to five neighbours (PyOD's is that to the fifth), PCA the likelihood with half of
-the components for rows and the error of eight for windows. Sub-PCA weighs components by their variance, which finds
+average precision, KNN the mean distance to five neighbours (PyOD's is that to the fifth), PCA the likelihood with half
+of the components for rows and the error of eight for windows. Sub-PCA weighs components by their variance, which finds
 more than the program of TSB-AD does. USAD has the size and the 250 epochs that its authors gave it for SMD."""
 
 

@@ -148,8 +148,10 @@ def train_usad(encoder: Any, first: Any, second: Any, rows: Any) -> None:
     for epoch in range(1, EPOCHS_USAD + 1):
         for batch in rows[torch.randperm(len(rows))].split(BATCH_USAD):
             for optimizer, sign, decoder in zip(optimizers, (1, -1), (first, second), strict=True):
-                once = decoder(encoder(batch))
-                twice = second(encoder(first(encoder(batch))))
+                code = encoder(batch)
+                rebuilt = first(code)
+                once = rebuilt if decoder is first else second(code)
+                twice = second(encoder(rebuilt))
                 share = 1 / epoch
                 loss = share * ((batch - once) ** 2).mean() + sign * (1 - share) * ((batch - twice) ** 2).mean()
                 optimizer.zero_grad()

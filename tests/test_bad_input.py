@@ -140,6 +140,7 @@ def test_a_part_of_the_wrong_kind_is_named(parameter, value):
 
 BAD_PARAMETERS = {
     "n_components": ([0, -1, 2.5, "2", None], "n_components must be a positive integer"),
+    "trim": ([-0.1, 1.0, "some"], r"trim must be in \[0, 1\)"),
     "validation_fraction": ([-0.1, 1.0, float("nan")], r"validation_fraction must be in \[0, 1\)"),
     "learning_rate": ([0, -1.0, float("nan")], "learning_rate must be a number > 0"),
     "weight_decay": ([-1e-3, float("nan")], "weight_decay must be a number >= 0"),

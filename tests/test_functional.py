@@ -223,6 +223,16 @@ def test_draws_of_the_continuous_bernoulli_follow_its_distribution(logits):
     assert stats.kstest(1 - x if logits > 0 else x, truncated_exponential(logits).cdf).pvalue > 1e-3
 
 
+# Trimming
+
+
+@pytest.mark.parametrize(("share", "n_kept"), [(0.0, 10), (0.05, 10), (0.1, 9), (0.25, 8), (0.99, 1)])
+def test_trimmed_losses_are_the_smallest(share, n_kept):
+    losses = torch.randn(10)
+    kept = F.trimmed(losses, share).sort().values
+    torch.testing.assert_close(kept, losses.sort().values[:n_kept], rtol=0, atol=0)
+
+
 # Gradients
 
 
@@ -233,6 +243,7 @@ def test_draws_of_the_continuous_bernoulli_follow_its_distribution(logits):
         (F.kl_normal, (inputs(4), inputs(4))),
         (F.log_ratio_normal, (inputs(2, 3), inputs(2, 3), inputs(2, 3))),
         (F.importance_bound, (inputs(5, 3),)),
+        (lambda losses: F.trimmed(losses, 0.3), (inputs(7),)),
         (lambda x, loc, log_scale: F.student_t_log_prob(x, loc, log_scale, 4.0), (inputs(4), inputs(4), inputs(4))),
         (F.bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4))),
         (F.continuous_bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4))),

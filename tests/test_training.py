@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn, optim
 
 from isthmus import Autoencoder
-from isthmus.backbones import MLP
+from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian
 from isthmus.corruptions import GaussianNoise
 from isthmus.data import Array, arrays, as_source
@@ -213,6 +213,32 @@ def test_validation_weighs_the_code_as_at_the_end_of_the_training():
     ]
     assert warming["valid_bound"] == pytest.approx(full["valid_bound"])
     assert warming["bound"] < full["bound"]
+
+
+# Trimming
+
+
+def test_trimmed_rows_are_not_learned_from(rng):
+    """Rows near a plane, and one in seven near another: only without them the net finds the first alone."""
+    X = rng.normal(size=(210, 2)) @ rng.normal(size=(2, 6))
+    X[:30] = 3 * rng.normal(size=(30, 2)) @ rng.normal(size=(2, 6))
+    options = {"backbone": Linear(), "likelihood": GaussianLikelihood(1.0, "center"), "max_epochs": 150}
+    errors = {}
+    for trim in (0.0, 0.2):
+        model = Autoencoder(2, trim=trim, random_state=0, **options).fit(X)
+        errors[trim] = np.square(model.reconstruct(X) - X).sum(1)
+    assert errors[0.2][30:].mean() < 0.1 * errors[0.0][30:].mean()
+    assert errors[0.2][:30].mean() > 10 * errors[0.2][30:].mean()
+
+
+def test_history_and_validation_are_means_over_the_rows_that_are_left(blobs):
+    """Against the losses of all rows, which untrained nets of one seed share."""
+    model = Autoencoder(2, likelihood=GaussianLikelihood(1.0), random_state=0, max_epochs=1).fit(blobs).module_
+    source = as_source(blobs)
+    losses = model(torch.from_numpy(blobs))["bound"].detach()
+    model.trim = 0.25
+    expected = losses.sort().values[:180].double().mean().item()
+    assert evaluate(model, source) == pytest.approx(expected)
 
 
 # Batches

@@ -286,6 +286,12 @@ def test_the_period_is_not_that_of_an_overtone():
     assert period((np.sin(steps * 2 * np.pi / 90) + np.sin(steps * 2 * np.pi / 30))[None]) == 90
 
 
+def test_the_period_is_found_under_slow_wander(rng):
+    wander = rng.normal(size=3000).cumsum()
+    smooth = np.convolve(wander, np.ones(200) / 200, "same")
+    assert period((smooth + np.sin(np.arange(3000) * 2 * np.pi / 25))[None]) == pytest.approx(25, abs=1)
+
+
 def test_the_clearest_channel_says_the_period(rng):
     channels = rng.normal(size=(5, 1000))
     channels[3] += 3 * SINE[np.arange(1000) % 600]
@@ -301,7 +307,7 @@ def test_series_that_do_not_repeat_have_no_period(make):
     assert choose_length(series) == 64
 
 
-@pytest.mark.parametrize(("n", "every", "expected"), [(600, 3, 8), (40, 30, 10), (6, 2, 1)])
+@pytest.mark.parametrize(("n", "every", "expected"), [(600, 3, 8), (40, 30, 10), (6, 2, 1), (1, 2, 1)])
 def test_an_automatic_length_stays_between_eight_steps_and_a_quarter(n, every, expected):
     assert Windows(np.sin(np.arange(n) * 2 * np.pi / every)).length == expected
 

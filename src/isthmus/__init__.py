@@ -7,16 +7,29 @@ if TYPE_CHECKING:
     from isthmus import distributed, doctor, metrics, zoo
     from isthmus.autoencoder import Autoencoder
     from isthmus.detector import AnomalyDetector
+    from isthmus.ensemble import Ensemble
     from isthmus.persistence import load, save
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
-__all__ = ["AnomalyDetector", "Autoencoder", "Checkpoint", "distributed", "doctor", "load", "metrics", "save", "zoo"]
+__all__ = [
+    "AnomalyDetector",
+    "Autoencoder",
+    "Checkpoint",
+    "Ensemble",
+    "distributed",
+    "doctor",
+    "load",
+    "metrics",
+    "save",
+    "zoo",
+]
 
 _HOME = {
     "AnomalyDetector": "detector",
     "Autoencoder": "autoencoder",
     "Checkpoint": "training",
+    "Ensemble": "ensemble",
     "load": "persistence",
     "save": "persistence",
 }

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
+from isthmus.data.base import Feed
 from isthmus.data.frames import empty, is_frame, to_frame
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
@@ -79,6 +80,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Whether the decoder sees the label ``y`` beside the code. The encoder never does.
     density : scikit-learn mixture or None, default=None
         Fitted on the codes and sampled from instead of the bottleneck's own prior.
+    trim : float, default=0.0
+        Share of the rows of each batch that are not learned from: those of the largest loss. Robust where rows are
+        contaminated (least trimmed squares: Rousseeuw, JASA 79, 1984).
     optimizer : {"adamw", "adam", "sgd"} or callable, default="adamw"
     schedule : {"one_cycle", "constant"}, default="one_cycle"
         Of the learning rate.
@@ -155,6 +159,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         corruption: Any = None,
         conditional: bool = False,
         density: Any = None,
+        trim: float = 0.0,
         optimizer: Any = "adamw",
         schedule: str = "one_cycle",
         max_epochs: int | str = "auto",
@@ -179,6 +184,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.corruption = corruption
         self.conditional = conditional
         self.density = density
+        self.trim = trim
         self.optimizer = optimizer
         self.schedule = schedule
         self.max_epochs = max_epochs
@@ -220,6 +226,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         batch_size = choose_batch_size(self.batch_size, n_rows)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)
         state = self._start(rows, valid, condition, seed, group)
+        self._train(state, rows, valid, batch_size, max_epochs, seed, group)
+        return self._finish(state, rows, seed, X)
+
+    def _train(
+        self,
+        state: TrainState,
+        rows: Feed,
+        valid: Feed | None,
+        batch_size: int,
+        max_epochs: int,
+        seed: int,
+        group: Group,
+    ) -> None:
+        """Train as the parameters say."""
         with reporting(self.verbose if group.rank == 0 else 0, max_epochs) as report:
             train(
                 state,
@@ -236,7 +256,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 seed=seed,
                 group=group,
             )
-        return self._finish(state, rows, seed, X)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling."""
@@ -272,6 +291,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         expectations = {
             "n_components": (is_count(width), "a positive integer"),
             "validation_fraction": (isinstance(share, Real) and 0 <= share < 1, "in [0, 1)"),
+            "trim": (isinstance(self.trim, Real) and 0 <= self.trim < 1, "in [0, 1)"),
             "callbacks": (
                 isinstance(callbacks, tuple | list) and all(map(callable, callbacks)),
                 "a tuple of callables",
@@ -333,6 +353,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             resolve(likelihood, likelihoods, likelihoods.Likelihood),
             [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
             self._resolve_corruption(),
+            float(self.trim),
         )
         # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
         return model.double() if check_precision(self.precision) is torch.float64 else model
@@ -347,10 +368,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
         return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
 
-    def _finish(self, state: TrainState, rows: Source, seed: int, X: Any) -> Self:
+    def _finish(self, state: TrainState, rows: Feed, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
         model = cast(Model, state.model)
-        size = min(SETTLE_SIZE, rows_at_once(model))
+        size = min(SETTLE_SIZE * model.n_nets, rows_at_once(model))
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)

@@ -195,3 +195,14 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
         scale = 1 / n_probes
     rows = [torch.autograd.grad(code, u, v, create_graph=True)[0].flatten(1) for v in directions]
     return scale * torch.stack([row.square().sum(-1) for row in rows]).sum(0)
+
+
+def trimmed(losses: Tensor, share: float) -> Tensor:
+    """Losses (n,) without a share of the largest (Rousseeuw, Least median of squares regression, JASA 79, 1984)."""
+    n_kept = len(losses) - int(share * len(losses))
+    return losses if n_kept == len(losses) else losses.topk(n_kept, largest=False, sorted=False).values
+
+
+def weighted_sum(weights: Tensor, values: list[Tensor]) -> Tensor:
+    """Sum one tensor (n, ...) a label by the labels' weights (n, n_labels)."""
+    return torch.einsum("nl,ln...->n...", weights, torch.stack(values))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data import Source
+from isthmus.data.base import Feed
 from isthmus.data.survey import check_values
 from isthmus.model import Model
 from isthmus.schema import Schema
@@ -23,7 +23,7 @@ def rows_at_once(model: Model) -> int:
 
 
 def run(
-    model: Model, function: Callable[..., Any], source: Source, size: int | None = None, schema: Schema | None = None
+    model: Model, function: Callable[..., Any], source: Feed, size: int | None = None, schema: Schema | None = None
 ) -> tuple[np.ndarray[Any, Any], ...]:
     """Apply ``function(x, y)`` of a batch to all rows and return its results, a tuple of arrays of as many rows.
 
@@ -33,7 +33,7 @@ def run(
         Whose device is used.
     function : callable
         Of raw values and encoded labels; returns a tensor or a tuple of tensors.
-    source : Source
+    source : Feed
     size : int or None
         Rows at a time.
     schema : Schema or None
@@ -51,7 +51,7 @@ def run(
 
 
 def _batchwise(
-    model: Model, function: Callable[..., Any], source: Source, schema: Schema, size: int
+    model: Model, function: Callable[..., Any], source: Feed, schema: Schema, size: int
 ) -> Iterator[tuple[Tensor, ...]]:
     device = model.device
     for x, y in source.batches(size):

@@ -39,6 +39,8 @@ class Model(nn.Module):
     backbone, bottleneck, likelihood, regularizers
         Parts, not yet built, which the model makes its own.
     corruption : Corruption, callable or None
+    trim : float
+        Share of the rows of each batch, those of the largest loss, that are not learned from.
     """
 
     origin: Tensor | None
@@ -58,9 +60,10 @@ class Model(nn.Module):
         likelihood: Likelihood,
         regularizers: Sequence[Regularizer] = (),
         corruption: Callable[[Tensor], Tensor] | None = None,
+        trim: float = 0.0,
     ) -> None:
         super().__init__()
-        self.schema = schema
+        self.schema, self.trim, self.n_nets = schema, trim, backbone.n_nets
         shape = schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
         # Levels that fit has not seen are missing too.
@@ -115,7 +118,7 @@ class Model(nn.Module):
         return self.expected.dtype
 
     def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> dict[str, Tensor]:
-        """Return the loss terms of a batch by name, each of shape (n,) or (), with draws and corruption.
+        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
 
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
@@ -125,7 +128,7 @@ class Model(nn.Module):
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         target = self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
         log_prob = self._log_prob_of_draws(code.z, target, y)
-        terms = {"bound": -F.importance_bound(log_prob - code.cost)}
+        terms = {"bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
             for regularizer in self.regularizers:
@@ -168,7 +171,7 @@ class Model(nn.Module):
             return self.write(self.likelihood.mean(self.backbone.decode(z, y)))
         weights = self._one_of(self.log_frequencies.exp().expand(len(z), -1))
         means = [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))]
-        return self.write(self._mix(weights, means))
+        return self.write(F.weighted_sum(weights, means))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values. Without a label, labels weigh as they explain the row."""
@@ -178,7 +181,7 @@ class Model(nn.Module):
             return self.decode(z, y)
         thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
         weights = self._one_of(self._responsibilities([self._log_prob(theta, read) for theta in thetas]))
-        return self.write(self._mix(weights, [self.likelihood.mean(theta) for theta in thetas]))
+        return self.write(F.weighted_sum(weights, [self.likelihood.mean(theta) for theta in thetas]))
 
     def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
         """Codes to raw values, with or without the likelihood's own scatter."""
@@ -213,7 +216,7 @@ class Model(nn.Module):
             return self._log_prob(self.backbone.decode(z, y), x), code.divergence
         each = [self._log_prob(self.backbone.decode(z, y), x) for y in self._each_level(len(z))]
         log_weights = self._responsibilities(each)
-        mixed = self._mix(log_weights, each)
+        mixed = F.weighted_sum(log_weights, each)
         excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.log_frequencies)).sum(-1)
         return mixed, code.divergence + excess
 
@@ -293,8 +296,3 @@ class Model(nn.Module):
     def _one_of(self, weights: Tensor) -> Tensor:
         """Put all weight (n, n_levels) on the likeliest label where values are levels: they have no mean."""
         return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.schema.levelled else weights
-
-    @staticmethod
-    def _mix(weights: Tensor, values: list[Tensor]) -> Tensor:
-        """Weighted sum of one tensor (n, ...) a label, weights (n, n_levels)."""
-        return torch.einsum("nl,ln...->n...", weights, torch.stack(values))

@@ -12,10 +12,12 @@ from isthmus.part import Part
 class Backbone(Part):
     """Knows a geometry and makes an encoder and a decoder for it.
 
-    ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the methods only use them.
+    ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the methods only use them. ``n_nets`` are how many nets
+    there are side by side, of which each row goes through one.
     """
 
     role: ClassVar[str] = "backbone"
+    n_nets: int = 1
     encoder: nn.Module
     decoder: nn.Module
     code_out: int

@@ -22,18 +22,12 @@ class Batch(NamedTuple):
     y: Tensor | None
 
 
-class Source(ABC):
-    """Knows where samples come from, how to hand them over as tensors, and how to give results back in kind.
-
-    ``schema`` says what one sample looks like. Processes that train together all have the same rows, and each takes its
-    share of them.
-    """
-
-    schema: Schema
+class Feed(ABC):
+    """What training asks of data: how many rows there are, and passes over them."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Count the rows."""
+        """Count the rows of a pass."""
 
     @abstractmethod
     def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
@@ -48,6 +42,16 @@ class Source(ABC):
             ``(rank, n)`` hands over one of ``n`` parts of every batch: ``n`` processes see every row once, in equally
             many batches, of which some may be empty.
         """
+
+
+class Source(Feed):
+    """Knows where samples come from, how to hand them over as tensors, and how to give results back in kind.
+
+    ``schema`` says what one sample looks like. Processes that train together all have the same rows, and each takes its
+    share of them.
+    """
+
+    schema: Schema
 
     @abstractmethod
     def split(self, n: int, seed: int) -> tuple["Source", "Source"]:

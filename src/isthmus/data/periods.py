@@ -10,7 +10,7 @@ Values = np.ndarray[Any, Any]
 # Steps that are looked at: the first so many tell a period, and a transform of all could take longer than the fit.
 N_STEPS = 2**17
 # Autocorrelation from which a peak counts, or so many deviations of that of noise, whichever is more.
-STRONG, SIGMAS = 0.2, 4.0
+STRONG, SIGMAS = 0.3, 4.0
 # Share of the highest peak from which an earlier one is the period, and the highest a multiple of it.
 ALIKE = 0.9
 # Fewest steps of a window, and those of one of a series without a period.
@@ -34,16 +34,22 @@ def period(values: Values) -> int | None:
 
     It is the lag of the first strong peak of the autocorrelation, once a straight trend is taken off. A series of mean
     0 that repeats itself must be its own opposite somewhere in between, so that peaks are looked for after the first
-    lag at which the autocorrelation is negative: not on the shoulder of a smooth series.
+    lag at which the autocorrelation is negative: not on the shoulder of a smooth series. Where slow wander hides the
+    period, the steps from value to value may still tell it.
 
     Parameters
     ----------
     values : ndarray of shape (n_channels, n_steps)
         NaN means missing.
     """
-    peaks = [_first_peak(_autocorrelation(channel)) for channel in values[:, :N_STEPS] if _varies(channel)]
+    values = values[:, :N_STEPS]
+    return _period(values) or _period(np.diff(values))
+
+
+def _period(values: Values) -> int | None:
+    peaks = [_first_peak(_autocorrelation(channel)) for channel in values if _varies(channel)]
     lag, height = max(peaks, key=lambda peak: peak[1], default=(0, 0.0))
-    return lag if height > max(STRONG, SIGMAS / np.sqrt(min(values.shape[1], N_STEPS))) else None
+    return lag if height > max(STRONG, SIGMAS / np.sqrt(max(1, values.shape[1]))) else None
 
 
 def _varies(channel: Values) -> bool:

@@ -78,8 +78,9 @@ def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
 
 
 def _work(model: nn.Module, batch_size: int) -> int:
-    """Multiplications and additions of a training step."""
-    return 6 * batch_size * sum(weight.numel() * times for weight, times in uses(model))
+    """Multiplications and additions of a training step; of nets side by side, a row meets one."""
+    n_nets = getattr(model, "n_nets", 1)
+    return 6 * batch_size * sum(weight.numel() * times for weight, times in uses(model)) // n_nets
 
 
 def keep_freed_memory() -> None:

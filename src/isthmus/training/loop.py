@@ -15,8 +15,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
-from isthmus.data import Source
-from isthmus.data.base import Batch, nonempty
+from isthmus.data.base import Batch, Feed, nonempty
 from isthmus.randomness import mix, seeded
 from isthmus.training.checkpoint import Checkpoint, go_on
 from isthmus.training.group import ALONE, Group
@@ -36,7 +35,7 @@ class _Plan:
 
     forward: Callable[..., dict[str, Tensor]]
     parameters: list[nn.Parameter]
-    source: Source
+    source: Feed
     batch_size: int
     max_epochs: int
     learning_rate: float
@@ -74,8 +73,8 @@ class _Plan:
 
 def train(
     state: TrainState,
-    source: Source,
-    valid: Source | None = None,
+    source: Feed,
+    valid: Feed | None = None,
     *,
     max_epochs: int,
     batch_size: int,
@@ -95,7 +94,7 @@ def train(
     ----------
     state : TrainState
         Changed in place.
-    source, valid : Source
+    source, valid : Feed
         Rows to train on and rows to watch.
     patience : int or None
         Epochs without a better bound on ``valid`` before training stops; counted once the learning rate falls.
@@ -155,7 +154,7 @@ def _check_shares(group: Group, batch_size: int, n_rows: int) -> None:
         )
 
 
-def _train_epochs(plan: _Plan, state: TrainState, valid: Source | None, callbacks: Sequence[Callback]) -> None:
+def _train_epochs(plan: _Plan, state: TrainState, valid: Feed | None, callbacks: Sequence[Callback]) -> None:
     while state.epoch < plan.max_epochs:
         started = time.perf_counter()
         if valid is None and not state.step:
@@ -188,7 +187,7 @@ def _keep_score(plan: _Plan, state: TrainState, watched: bool) -> None:
         state.best = state.start  # shown to be good by an epoch that began with them
 
 
-def evaluate(model: nn.Module, source: Source, size: int = EVALUATION_SIZE, group: Group = ALONE) -> float:
+def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group: Group = ALONE) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
@@ -196,7 +195,7 @@ def evaluate(model: nn.Module, source: Source, size: int = EVALUATION_SIZE, grou
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
         for x, y in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.share)):
             bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
-            total += torch.stack([bounds.double().sum(), total.new_tensor(len(x))])
+            total += torch.stack([bounds.double().sum(), total.new_tensor(len(bounds))])
         total = group.add_up(total)
     return float(total[0] / total[1])
 

@@ -1,0 +1,111 @@
+"""Many nets of one kind side by side, as one backbone."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from isthmus.backbones import Backbone
+
+# Layers without weights that treat every number alone, so that it does not matter in which net it is.
+ELEMENTWISE = (nn.SiLU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Dropout)
+STACKABLE = (nn.Linear, nn.Flatten, nn.Unflatten, *ELEMENTWISE)
+
+
+class Parallel(Backbone):
+    """Many nets of one kind: row i of a batch goes through net i % n_nets.
+
+    Fully connected nets are multiplied together, one product for each layer of all nets; others go one by one.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The kind of net, not yet built.
+    n_nets : int, default=8
+    """
+
+    def __init__(self, backbone: Backbone, n_nets: int = 8) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.n_nets = n_nets
+
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        parameter_shape: tuple[int, ...],
+        code_in: int,
+        code_out: int,
+        condition_width: int,
+    ) -> None:
+        """Make all nets; see the base class."""
+        nets: list[Backbone] = [clone(self.backbone) for _ in range(self.n_nets)]
+        for net in nets:
+            net.build(input_shape, parameter_shape, code_in, code_out, condition_width)
+        self.encoder = _together([net.encoder for net in nets])
+        self.decoder = _together([net.decoder for net in nets])
+        self.code_out = code_out
+
+    def code_norms(self) -> None:
+        """Say nothing: each net has its own; see the base class."""
+
+
+def _together(nets: Sequence[nn.Module]) -> nn.Module:
+    stackable = isinstance(nets[0], nn.Sequential) and all(isinstance(layer, STACKABLE) for layer in nets[0])
+    return Stacked(cast(Sequence[nn.Sequential], nets)) if stackable else OneByOne(nets)
+
+
+class Stacked(nn.Module):
+    """Equal sequences of layers, whose products are made together.
+
+    Between its layers, values are (n_nets, features, n): products are fastest where their last axis is long, and the
+    others, codes above all, may be narrow.
+    """
+
+    def __init__(self, nets: Sequence[nn.Sequential]) -> None:
+        super().__init__()
+        self.n_nets = len(nets)
+        self.layers = nn.Sequential(*[_stack(layers) for layers in zip(*nets, strict=True) if _computes(layers[0])])
+        self.reshape = nn.Sequential(*[layer for layer in nets[0] if isinstance(layer, nn.Unflatten)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows, net by net in turn, to results in the same order."""
+        results = self.layers(x.flatten(1).unflatten(0, (-1, self.n_nets)).permute(1, 2, 0))
+        return self.reshape(results.permute(2, 0, 1).flatten(0, 1))
+
+
+class OneByOne(nn.Module):
+    """Nets of any kind, each called with its own rows."""
+
+    def __init__(self, nets: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows, net by net in turn, to results in the same order."""
+        rows = x.unflatten(0, (-1, len(self.nets))).unbind(1)
+        return torch.stack([net(own) for net, own in zip(self.nets, rows, strict=True)], 1).flatten(0, 1)
+
+
+class StackedLinear(nn.Module):
+    """Affine maps of as many nets: values (n_nets, n_in, n) to (n_nets, n_out, n)."""
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
+        # In one row, for parameters of one axis are those that do not decay.
+        self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply and add."""
+        return torch.baddbmm(self.bias.view(len(x), -1, 1), self.weight, x)
+
+
+def _stack(layers: Sequence[nn.Module]) -> nn.Module:
+    """Make one layer of those at the same place of every net."""
+    return StackedLinear(cast(Sequence[nn.Linear], layers)) if isinstance(layers[0], nn.Linear) else layers[0]
+
+
+def _computes(layer: nn.Module) -> bool:
+    return not isinstance(layer, nn.Flatten | nn.Unflatten)
