@@ -545,3 +545,13 @@ def correlated_frame(n):
 def test_an_unfitted_detector_explains_nothing(X):
     with pytest.raises(NotFittedError):
         AnomalyDetector(PCA(2)).explain(X)
+
+
+def test_rows_that_are_judged_together_are_not_explained_one_by_one(X):
+    class Context(PCA):
+        def contributions(self, X):
+            return X
+
+    detector = AnomalyDetector(Context(2), calibration="split", random_state=0).fit(X)
+    with pytest.raises(TypeError, match="Context judges rows by those around them"):
+        detector.explain(X)

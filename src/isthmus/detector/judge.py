@@ -61,11 +61,22 @@ class Judge:
 
 
 def summon(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
-    """Return the judge that a scorer makes, and as numbers rows to explain and rows that were kept of fit."""
+    """Return the judge that a scorer makes, and as numbers rows to explain and rows that were kept of fit.
+
+    Raises
+    ------
+    TypeError
+        If the estimator judges rows together, such as time points of a series.
+    """
     estimator = scorer.estimator
     if isinstance(getattr(estimator, "schema_", None), Schema):
         source = estimator._read(X)
         return _of_ours(scorer, source.schema), numbers_of(source), numbers_of(estimator._read(kept))
+    if getattr(estimator, "contributions", None) is not None:
+        name = type(estimator).__name__
+        raise TypeError(
+            f"{name} judges rows by those around them, not one by one; its contributions(X) take scores apart"
+        )
     if is_frame(X):
         return _of_frames(scorer, X, kept)
     x, normal = (numbers_of(as_source(rows)) for rows in (X, kept))
