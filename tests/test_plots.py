@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder, plots
 from isthmus.backbones import MLP
+from isthmus.detector import Explanation
 
 
 @pytest.fixture
@@ -46,11 +47,21 @@ def n_points(axes):
     return sum(len(points.get_offsets()) for points in axes.collections)
 
 
+def explanation(values):
+    """What is said of rows whose values all are expected to be between 0 and 1."""
+    n, names = len(values), tuple(f"column {i}" for i in range(values[0].size))
+    addends = np.column_stack([-np.abs(values.reshape(n, -1)), np.zeros((n, 2))])
+    zero = np.zeros_like(values)
+    nearest = np.zeros((n, 1), dtype=int)
+    return Explanation(addends.sum(1), addends, values, zero, zero, zero + 1, nearest, [values[:1]] * n, names)
+
+
 PICTURES = {
     "images": lambda model, ax: plots.images({"noise": codes_of(5, 16)}, (4, 4), ax=ax),
     "reconstructions": lambda model, ax: plots.reconstructions(codes_of(5, 16), codes_of(5, 16), (4, 4), ax=ax),
     "code_map": lambda model, ax: plots.code_map(codes_of(20), ax=ax),
     "histogram": lambda model, ax: plots.histogram(codes_of(20)[:, 0], ax=ax),
+    "explain": lambda model, ax: plots.explain(explanation(codes_of(3, 4)), ax=ax),
     "history": lambda model, ax: plots.history(model, ax=ax),
 }
 
@@ -227,3 +238,28 @@ def test_without_validation_the_history_shows_training_alone(ax):
 def test_the_history_of_an_unfitted_estimator_is_an_error():
     with pytest.raises(NotFittedError):
         plots.history(Autoencoder())
+
+
+def test_bars_show_the_worst_features_with_what_was_expected(ax):
+    values = np.array([[0.5, -40.0, 3.0, 0.0]])
+    plots.explain(explanation(values), ax=ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["column 1", "column 2", "column 0"]
+    assert ax.texts[0].get_text() == "-40, expected 0 .. 1"
+    assert ax.patches[0].get_width() == pytest.approx(100 * 40 / 43.5)
+
+
+@pytest.mark.parametrize(("shape", "picture"), [((2, 30), (2, 30)), ((3, 5, 6), (5, 6))])
+def test_windows_and_images_become_heat_maps(shape, picture, ax):
+    values = np.zeros((2, *shape))
+    values[1, ..., 1, 4] = 7.0
+    plots.explain(explanation(values), row=1, ax=ax)
+    heat = ax.images[0].get_array()
+    assert heat.shape == picture
+    assert np.argwhere(heat == heat.max()).tolist() == [[1, 4]]
+
+
+def test_rows_without_a_picture_are_an_error(ax):
+    with pytest.raises(ValueError, match="row must be from 0 to 2, got 3"):
+        plots.explain(explanation(codes_of(3, 4)), row=3, ax=ax)
+    with pytest.raises(ValueError, match="no picture"):
+        plots.explain(explanation(np.zeros((1, 2, 2, 2, 2))), ax=ax)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -168,6 +169,28 @@ def new_table(values: Values, schema: Schema, rounded: bool) -> Any:
             new = _invent(field, len(values), column)
         columns[field.name] = column_like(column, new)
     return frame_of(columns, schema)
+
+
+def plain_table(values: Values, schema: Schema) -> Any:
+    """Make a data frame of the used columns alone, out of rows (n, n_used), whatever their values: odd ones too."""
+    columns = {field.name: _plain(values[:, i], field) for i, field in enumerate(boundless(schema).used)}
+    return nw.from_dict(columns, backend=schema.container).to_native()  # type: ignore[arg-type]
+
+
+def _plain(numbers: Values, field: Field) -> Any:
+    """Turn numbers into values, missing ones into what stands for them."""
+    known = ~np.isnan(numbers)
+    values = _decode(np.where(known, numbers, 0.0), field, rounded=False)
+    if values.dtype == object:
+        values[~known] = None
+        return values.tolist()
+    values[~known] = np.datetime64("NaT") if values.dtype.kind == "M" else np.nan
+    return values
+
+
+def boundless(schema: Schema) -> Schema:
+    """Return a schema whose numbers know no range, so that odd ones are not drawn into it."""
+    return replace(schema, fields=tuple(replace(field, low=None, high=None) for field in schema.fields))
 
 
 def _encode(column: Any, field: Field, unseen: list[str]) -> Values:

@@ -1,5 +1,6 @@
-"""Anomalies: scores of rows that a net has not seen, thresholds with guarantees, p-values and probabilities."""
+"""Anomalies: scores of rows that a net has not seen, thresholds with guarantees, p-values, probabilities, reasons."""
 
 from isthmus.detector.anomaly_detector import AnomalyDetector
+from isthmus.detector.explanation import Explanation
 
-__all__ = ["AnomalyDetector"]
+__all__ = ["AnomalyDetector", "Explanation"]

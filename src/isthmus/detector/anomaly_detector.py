@@ -8,9 +8,12 @@ from sklearn.utils import ClassifierTags, Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration, fit_and_calibrate
 from isthmus.detector.conformal import p_values
 from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
+from isthmus.detector.explaining import explain
+from isthmus.detector.explanation import Explanation
 from isthmus.detector.probability import Probability
 from isthmus.detector.recipe import default_estimator
 from isthmus.detector.rows import ANOMALY, NORMAL, Values, read_labels
@@ -95,6 +98,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     fpr_: float
     calibration_scores_: Values
     _scorer: Scorer
+    _background: Background
     _calibration: Calibration
     _probability: Probability
 
@@ -143,7 +147,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         seed = seed_of(self.random_state)
         scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, self.calibration, self.n_folds, seed)
         ruled = calibration if self.contamination is None else Calibration.of(scorer(X))
-        return self._take_over(scorer)._settle(calibration, rule(ruled))
+        return self._take_over(scorer, Background.of(X, labels, seed))._settle(calibration, rule(ruled))
 
     @available_if(_learns_on)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -157,7 +161,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         if "estimator_" not in vars(self):
             seed = seed_of(self.random_state)
             scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, "split", self.n_folds, seed)
-            return self._take_over(scorer)._settle(calibration, rule(calibration))
+            return self._take_over(scorer, Background.of(X, labels, seed))._settle(calibration, rule(calibration))
         calibration = score_then_learn(self._scorer, self._calibration, X, labels)
         return self._settle(calibration, rule(calibration))
 
@@ -242,6 +246,16 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         anomaly = self._probability(scores)
         return np.column_stack([anomaly, 1 - anomaly])
 
+    def explain(self, X: Any, *, n_nearest: int = 3) -> Explanation:
+        """Say why rows, such as the alarms, score as they do.
+
+        Each value's contribution to the score, what was expected of it, and the ``n_nearest`` normal rows among those
+        of fit, of which up to 10,000 are kept, in files too. An odd value answers for what it spoils: it is set right,
+        and what the score gains is its own.
+        """
+        check_is_fitted(self)
+        return explain(self._scorer, X, self._background, n_nearest, seed_of(self.random_state))
+
     # How
 
     def _check_parameters(self) -> Rule:
@@ -260,8 +274,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         estimator = clone(template) if self.random_state is None else with_seeds(template, seed)
         return Scorer.fit(estimator, kinds_of(self.score_from), X, seed)
 
-    def _take_over(self, scorer: Scorer) -> Self:
-        self._scorer, self.estimator_ = scorer, scorer.estimator
+    def _take_over(self, scorer: Scorer, background: Background) -> Self:
+        self._scorer, self.estimator_, self._background = scorer, scorer.estimator, background
         for name in ("n_features_in_", "feature_names_in_"):
             if (value := getattr(scorer.estimator, name, None)) is not None:
                 setattr(self, name, value)

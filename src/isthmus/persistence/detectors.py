@@ -9,7 +9,9 @@ from sklearn.base import clone
 from isthmus import storage
 from isthmus.configuration import construct, params_from_plain, params_to_plain
 from isthmus.detector import AnomalyDetector
+from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration
+from isthmus.detector.judge import numbers_of, source_of
 from isthmus.detector.scores import Codes, Scorer
 from isthmus.persistence.context import (
     Content,
@@ -27,7 +29,16 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
     """Take a fitted detector apart."""
     scorer, calibration = detector._scorer, detector._calibration
     inner = nested(scorer.estimator)
-    own = arrays_to_tensors({**calibration._asdict(), "centre": scorer.centre, "spread": scorer.spread})
+    rows = numbers_of(scorer.estimator._read(detector._background.rows))
+    own = arrays_to_tensors(
+        {
+            **calibration._asdict(),
+            "centre": scorer.centre,
+            "spread": scorer.spread,
+            "rows": rows,
+            "positions": detector._background.positions,
+        }
+    )
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
     fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds)}
     if scorer.codes is not None:
@@ -54,4 +65,5 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
         mixture = rebuild_mixture(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
         scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
     calibration = Calibration(arrays["scores"], arrays["labels"])
-    return detector._take_over(scorer)._settle(calibration, float(fitted["offset_"]))
+    background = Background(source_of(arrays["rows"], estimator.schema_), arrays["positions"])
+    return detector._take_over(scorer, background)._settle(calibration, float(fitted["offset_"]))

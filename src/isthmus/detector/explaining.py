@@ -1,0 +1,123 @@
+"""From rows to their explanation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isthmus.data.frames import to_frame
+from isthmus.data.tables import plain_table
+from isthmus.detector.background import Background
+from isthmus.detector.explanation import Explanation
+from isthmus.detector.judge import Judge, summon
+from isthmus.detector.neighbours import Neighbours
+from isthmus.detector.paths import shares
+from isthmus.detector.repairs import MOST, Repairs, limits_around
+from isthmus.detector.scores import Scorer
+from isthmus.part import is_count
+
+Values = np.ndarray[Any, Any]
+
+# Share of the kept rows, those that score lowest, that are not taken for normal: training rows are rarely clean.
+DOUBTFUL = 0.1
+# Values of a row up to which each is set right by itself: more, or an image or a series, go wrong in patches.
+FEW_VALUES = 1000
+
+
+@dataclass(frozen=True)
+class _Account:
+    """What is said of rows: addends of their scores, and of every value what it should be, and between what limits."""
+
+    addends: Values
+    expected: Values
+    low: Values
+    high: Values
+
+
+def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed: int) -> Explanation:
+    """Say why rows score as they do.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    X : array, data frame or Source
+        Rows to explain.
+    background : Background
+    n_nearest : int
+    seed : int
+        Of the orders in which estimators that know no contributions have values replaced.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer normal rows than ``n_nearest``, or rows are not like those of fit.
+    """
+    judge, x, rows = summon(scorer, X, background.rows)
+    if x.shape[1:] != rows.shape[1:]:
+        raise ValueError(f"X has samples of shape {x.shape[1:]}, but fit saw {rows.shape[1:]}")
+    scores = judge.score(rows)
+    normal = np.flatnonzero(scores >= np.quantile(scores, DOUBTFUL))
+    if not (is_count(n_nearest) and n_nearest <= len(normal)):
+        raise ValueError(f"n_nearest must be a positive integer up to {len(normal)} normal rows, got {n_nearest!r}")
+    neighbours = Neighbours(rows[normal].reshape(len(normal), -1), judge.is_level)
+    flat = x.reshape(len(x), -1)
+    nearest = normal[neighbours.nearest(flat, n_nearest)]
+    account = _account(judge, x, neighbours, seed)
+    values = (account.expected, account.low, account.high)
+    expected, low, high = (_for_people(each.reshape(x.shape), judge) for each in values)
+    return Explanation(
+        scores=judge.score(x),
+        contributions=_named(account.addends, judge),
+        names=judge.names,
+        values=_for_people(x, judge),
+        expected=expected,
+        low=low,
+        high=high,
+        nearest=background.positions[nearest],
+        nearest_rows=[_for_people(rows[each], judge) for each in nearest],
+    )
+
+
+def _account(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Account:
+    if x.ndim > 2 or x.shape[1] > FEW_VALUES:
+        return _as_a_whole(judge, x, neighbours, seed)
+    repairs = Repairs(judge, neighbours)
+    right, cost = repairs.set_right(x)
+    addends = _addends(judge, right, neighbours, seed)
+    addends[:, : x.shape[1]] -= cost
+    expected = repairs.expected(right)
+    return _Account(addends, expected, *repairs.limits(expected))
+
+
+def _as_a_whole(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Account:
+    """Account for images, series and very wide rows, whose values are not set right one by one."""
+    flat, some = x.reshape(len(x), -1), neighbours.rows[:MOST]
+    if judge.rebuild is None:
+        expected, foretold = neighbours.typical(flat), neighbours.typical(some, themselves=True)
+    else:
+        shape = x.shape[1:]
+        expected, foretold = (judge.rebuild(rows.reshape(-1, *shape)).reshape(len(rows), -1) for rows in (flat, some))
+    return _Account(_addends(judge, x, neighbours, seed), expected, *limits_around(expected, some, foretold))
+
+
+def _addends(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> Values:
+    """Return addends of the score: one a value, one of the code, one of the rest."""
+    if judge.contribute is not None:
+        return judge.contribute(x)
+    flat = x.reshape(len(x), -1)
+    start = neighbours.rows[neighbours.nearest(flat, 1)[:, 0]]
+
+    def score(rows: Values) -> Values:
+        return judge.score(rows.reshape(-1, *x.shape[1:]))
+
+    return np.column_stack([shares(score, start, flat, seed), np.zeros(len(x)), score(start)])
+
+
+def _named(addends: Values, judge: Judge) -> Any:
+    return to_frame(addends, judge.schema, extra=("code", "base")) if judge.schema.fields else addends
+
+
+def _for_people(values: Values, judge: Judge) -> Any:
+    """Give values the container of fit: levels as they are called, dates as dates."""
+    schema = judge.schema
+    return plain_table(values, schema) if schema.fields else values

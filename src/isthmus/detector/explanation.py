@@ -1,0 +1,153 @@
+"""Why rows score as they do, as plain data, as a table and in sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.frames import is_frame
+from isthmus.detector.wording import cell, interval
+
+Values = np.ndarray[Any, Any]
+
+# Sentences of a printed explanation: values of a row, the share of the score below which none is worth one, and rows.
+N_VALUES, MIN_SHARE, N_ROWS = 3, 0.05, 20
+CODE = "code"
+
+
+class Reason(NamedTuple):
+    """One value of a row, and what it has to do with the score."""
+
+    row: int
+    feature: str
+    value: str
+    expected: str
+    share: float
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """Why rows score as they do.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+    contributions : ndarray or data frame of shape (n, n_values + 2)
+        A column a value: by how much it makes the row more or less normal; then "code", the same of the code, and
+        "base", the rest. Rows add up to the scores.
+    values : ndarray or data frame of shape (n, ...)
+        The rows themselves.
+    expected : ndarray or data frame of shape (n, ...)
+        Each value as the rest of its row, odd values set right, leads to expect it.
+    low, high : ndarray or data frame of shape (n, ...)
+        Between what limits nine in ten normal values lie that are expected to be these. Of categories, the expected
+        level.
+    nearest : ndarray of int of shape (n, n_nearest)
+        Positions of the nearest normal rows among those of fit, nearest first.
+    nearest_rows : list of ndarray or data frame of shape (n_nearest, ...)
+        These rows.
+    names : tuple of str
+        What each value is called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.detector import Explanation
+    >>> x, zero, one = np.array([[9.1e6, 2.0]]), np.zeros((1, 2)), np.ones((1, 2))
+    >>> addends = np.array([[-9.0, -1.0, 0.0, 3.0]])
+    >>> nearest = np.array([[0]])
+    >>> print(Explanation(addends.sum(1), addends, x, zero, zero, one, nearest, [x], ("bytes_out", "hour")))
+    row 0: bytes_out = 9.1e6, expected 0 .. 1, 90 % of the score
+    row 0: hour = 2, expected 0 .. 1, 10 % of the score
+    """
+
+    scores: Values
+    contributions: Any
+    values: Any
+    expected: Any
+    low: Any
+    high: Any
+    nearest: Values
+    nearest_rows: list[Any]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        return (len(self.names),) if is_frame(self.values) else self.values.shape[1:]
+
+    @property
+    def by_value(self) -> Values:
+        """Contributions of the values alone, in the shape of the data, (n, *shape)."""
+        return self._addends[:, : prod(self.shape)].reshape(len(self), *self.shape)
+
+    @property
+    def shares(self) -> Values:
+        """Share of each value, and of the code, in what makes a row less normal, (n, n_values + 1)."""
+        against = np.maximum(-self._addends[:, :-1], 0.0)
+        total = against.sum(1, keepdims=True)
+        return against / np.where(total > 0, total, 1.0)
+
+    def reasons(self, row: int, top: int = N_VALUES) -> list[Reason]:
+        """Return the values of a row that make it least normal, the worst first."""
+        shares = self.shares[row]
+        worst = np.argsort(-shares, kind="stable")[:top]
+        return [self._reason(row, int(j), float(shares[j])) for j in worst if shares[j] > 0]
+
+    def table(self, top: int = N_VALUES) -> Any:
+        """Return a data frame for people: of each row the values that make it least normal.
+
+        Parameters
+        ----------
+        top : int, default=3
+            Values of each row.
+
+        Returns
+        -------
+        data frame of the library that the rows came in, pyarrow for arrays
+            Columns row, feature, value, expected and share, the last in percent.
+        """
+        reasons = [reason for row in range(len(self)) for reason in self.reasons(row, top)]
+        columns = {name: [getattr(reason, name) for reason in reasons] for name in Reason._fields}
+        columns["share"] = [round(100 * share, 1) for share in columns["share"]]
+        backend: Any = nw.from_native(self.values).implementation if is_frame(self.values) else "pyarrow"
+        return nw.from_dict(columns, backend=backend).to_native()
+
+    def __str__(self) -> str:
+        more = f"\n... and {len(self) - N_ROWS} more rows" if len(self) > N_ROWS else ""
+        return "\n".join(self._sentences()) + more
+
+    __repr__ = __str__
+
+    def _sentences(self) -> Iterator[str]:
+        for row in range(min(len(self), N_ROWS)):
+            reasons = [reason for reason in self.reasons(row) if reason.share >= MIN_SHARE]
+            for reason in reasons:
+                what = f" = {reason.value}, expected {reason.expected}" if reason.value else ""
+                yield f"row {row}: {reason.feature}{what}, {reason.share:.0%} of the score".replace("%", " %")
+            if not reasons:
+                yield f"row {row}: nothing is odd"
+
+    @property
+    def _addends(self) -> Values:
+        frame = self.contributions
+        return nw.from_native(frame).to_numpy() if is_frame(frame) else np.asarray(frame)
+
+    def _reason(self, row: int, j: int, share: float) -> Reason:
+        if j == len(self.names):
+            return Reason(row, CODE, "", "", share)
+        value, expected, low, high = (
+            self._cell(each, row, j) for each in (self.values, self.expected, self.low, self.high)
+        )
+        return Reason(row, self.names[j], cell(value, low, high), interval(expected, low, high), share)
+
+    def _cell(self, rows: Any, row: int, j: int) -> Any:
+        if is_frame(rows):
+            return nw.from_native(rows)[self.names[j]][row]
+        return rows.reshape(len(self), -1)[row, j].item()

@@ -1,0 +1,67 @@
+"""Values in words: short, and as precise as the limits beside them need."""
+
+import math
+from datetime import date, datetime
+from typing import Any
+
+# Numbers outside are written with an exponent.
+SMALL, LARGE = 1e-3, 1e5
+# Digits of a number that nothing is beside, and at most after the point.
+N_DIGITS, MOST_DIGITS = 3, 8
+
+
+def interval(expected: Any, low: Any, high: Any) -> str:
+    """Write what is expected: limits of numbers and dates, and of levels the one."""
+    if missing(low) or missing(high):
+        return cell(expected)
+    low, high = cell(low, low, high), cell(high, low, high)
+    return low if low == high else f"{low} .. {high}"
+
+
+def cell(value: Any, low: Any = None, high: Any = None) -> str:
+    """Write a value, of a number so many digits that it can be told from others between these limits.
+
+    Examples
+    --------
+    >>> from isthmus.detector.wording import cell
+    >>> cell(9.1e6), cell(0.25), cell(1013.24, 1013.1, 1013.4), cell(float("nan")), cell("tcp")
+    ('9.1e6', '0.25', '1013.24', 'missing', 'tcp')
+    """
+    if missing(value):
+        return "missing"
+    if isinstance(value, date):  # of which times are a kind
+        text = value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)
+        return text.removesuffix(" 00:00")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return number(float(value), _width(low, high))
+
+
+def missing(value: Any) -> bool:
+    """Whether there is no value: None, NaN or no time."""
+    return value is None or value != value
+
+
+def number(value: float, width: float = 0.0) -> str:
+    """Write a number with about three digits, or so many that two of them show what ``width`` is."""
+    if value == 0 or math.isinf(value):
+        return f"{value:g}"
+    size = _power(value)
+    n_digits = N_DIGITS if width <= 0 else max(2, size - _power(width) + 2)
+    if SMALL <= abs(value) < LARGE:
+        return _trimmed(f"{value:.{min(max(n_digits - 1 - size, 0), MOST_DIGITS)}f}")
+    mantissa, exponent = f"{value:.{min(n_digits - 1, MOST_DIGITS)}e}".split("e")
+    return f"{_trimmed(mantissa)}e{int(exponent)}"
+
+
+def _power(value: float) -> int:
+    return math.floor(math.log10(abs(value)))
+
+
+def _width(low: Any, high: Any) -> float:
+    numbers = isinstance(low, int | float) and isinstance(high, int | float)
+    return 0.0 if not numbers or missing(low) or missing(high) else float(high - low)
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

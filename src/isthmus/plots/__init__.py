@@ -1,0 +1,13 @@
+"""Pictures: one a function, matplotlib axes in and out.
+
+Given axes, a function draws there and leaves pyplot alone; without, it makes a figure with pyplot, as notebooks want.
+"""
+
+from isthmus.plots.base import MARKERS as MARKERS
+from isthmus.plots.base import PALETTE as PALETTE
+from isthmus.plots.codes import code_map
+from isthmus.plots.curves import histogram, history
+from isthmus.plots.reasons import explain
+from isthmus.plots.strips import images, reconstructions
+
+__all__ = ["code_map", "explain", "histogram", "history", "images", "reconstructions"]

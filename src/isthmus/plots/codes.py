@@ -1,0 +1,115 @@
+"""Maps of codes."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length
+
+from isthmus.plots.base import PALETTE, new_axes, styles_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+Values = np.ndarray[Any, Any]
+
+
+def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes":
+    """Scatter codes in the plane.
+
+    Parameters
+    ----------
+    codes : array of shape (n_samples, n_components)
+        With more than two components, their first two principal components are shown.
+    labels : array of shape (n_samples,) or None, default=None
+        Classes get a legend; numbers that are not whole, or whole ones of many values, get a colour bar.
+    ax : Axes or None, default=None
+
+    Raises
+    ------
+    ValueError
+        If the codes have one component only, or the labels more classes than can be told apart.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.plots import code_map
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = Autoencoder(2, max_epochs=1, random_state=0).fit(X)
+    >>> ax = code_map(model.transform(X), y, ax=Figure().subplots())
+    >>> ax.get_xlabel()
+    'code 1'
+    """
+    plane, names = _plane(check_array(codes))
+    ax = new_axes(ax, 5.5, 4.5)
+    ax.set(xlabel=names[0], ylabel=names[1])
+    # Later points cover earlier ones: in random order no class covers another.
+    order = np.random.default_rng(0).permutation(len(plane))
+    plane = plane[order]
+    if labels is None:
+        _scatter(ax, plane, len(plane), color=PALETTE[0])
+        return ax
+    check_consistent_length(codes, labels)
+    labels = np.asarray(labels)[order]
+    if _is_continuous(labels):
+        _scatter_values(ax, plane, labels)
+    else:
+        _scatter_classes(ax, plane, labels)
+    return ax
+
+
+def _plane(codes: Values) -> tuple[Values, tuple[str, str]]:
+    """Return two columns and their names."""
+    n_components = codes.shape[1]
+    if n_components < 2:
+        raise ValueError("codes have 1 component; a map needs at least 2")
+    if n_components == 2:
+        return codes, ("code 1", "code 2")
+    pca = PCA(2).fit(codes)
+    first, second = (
+        f"principal component {i} of the codes ({share:.0%})"
+        for i, share in enumerate(pca.explained_variance_ratio_, 1)
+    )
+    return pca.transform(codes), (first, second)
+
+
+def _is_continuous(labels: Values) -> bool:
+    if labels.dtype.kind not in "iuf":
+        return False
+    return bool((labels % 1 != 0).any()) or len(np.unique(labels)) > 2 * len(PALETTE)
+
+
+def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollection":
+    """Draw points, the smaller and fainter the more there are on the whole map."""
+    size, alpha = np.clip(400 / np.sqrt(n), 1.5, 25), np.clip(30 / np.sqrt(n), 0.3, 0.8)
+    return ax.scatter(points[:, 0], points[:, 1], s=size, alpha=alpha, linewidths=0, rasterized=True, **options)
+
+
+def _scatter_values(ax: "Axes", plane: Values, values: Values) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    points = _scatter(ax, plane, len(plane), c=values, cmap="viridis")
+    # A mappable of its own, because the bar would inherit the points' transparency.
+    ax.figure.colorbar(ScalarMappable(points.norm, points.cmap), ax=ax)
+
+
+def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
+    """Draw one collection for every ten classes, which share a marker."""
+    from matplotlib.lines import Line2D
+
+    classes, index = np.unique(labels, return_inverse=True)
+    styles = styles_of(len(classes))
+    for marker in dict.fromkeys(marker for marker, _ in styles):
+        some = np.array([styles[i][0] == marker for i in index])
+        _scatter(ax, plane[some], len(plane), color=[styles[i][1] for i in index[some]], marker=marker)
+    handles = [
+        Line2D([], [], linestyle="", marker=marker, markersize=5, markeredgewidth=0, color=colour, label=str(level))
+        for level, (marker, colour) in zip(classes, styles, strict=True)
+    ]
+    # Beside the axes: the best place within would be searched for among all the points.
+    n_columns = -(-len(classes) // 14)
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=n_columns)
