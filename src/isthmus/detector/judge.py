@@ -94,14 +94,16 @@ def source_of(numbers: Values, schema: Schema) -> Source:
 
 
 def _of_ours(scorer: Scorer, schema: Schema) -> Judge:
-    """Judge by an estimator that knows contributions to its own score, and what it expects."""
+    """Judge by an estimator that may know contributions to its own score, and what it expects."""
     estimator = scorer.estimator
 
     def over(function: Callable[[Any], Any]) -> Function:
         return lambda numbers: _numbers(function(source_of(numbers, schema)))
 
-    contribute = over(estimator.contributions) if scorer.kinds == ("full",) else None
-    return Judge(schema, over(scorer), contribute, over(estimator.reconstruct), estimator.module_.flags)
+    contributions, rebuild = (getattr(estimator, name, None) for name in ("contributions", "reconstruct"))
+    contribute = over(contributions) if contributions and scorer.kinds == ("full",) else None
+    hides = bool(rebuild) and estimator.module_.flags
+    return Judge(schema, over(scorer), contribute, rebuild and over(rebuild), hides)
 
 
 def _numbers(result: Any) -> Values:

@@ -22,7 +22,7 @@ from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 
 # Steps of the nets, rows of each at a time, and nets.
-N_STEPS, BATCH_SIZE, N_NETS = 300, 128, 4
+N_STEPS, BATCH_SIZE, N_NETS = 200, 128, 4
 
 
 @dataclass(frozen=True)

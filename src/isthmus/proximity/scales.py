@@ -11,7 +11,7 @@ from isthmus.ensemble import Ensemble
 from isthmus.proximity.views import Points
 
 # Rows of a group of exemplars, few and some, and groups of each size that a net gets.
-GROUP_SIZES, N_GROUPS = (4, 16), 4
+GROUP_SIZES, N_GROUPS = (4, 16), 8
 # Rows that can be the nearest, at most; and distances that are in memory at once.
 N_KEPT, SIZE = 10_000, 2**22
 
