@@ -33,9 +33,10 @@ class Side:
     exemplars: Exemplars
     neighbours: Neighbours
 
-    def look(self, points: Points) -> Points:
-        """Scale points; what is missing is typical."""
-        return np.nan_to_num(self.view(points))
+    def distances(self, points: Points) -> Points:
+        """Distances of points, coarse and then fine (n, n_coarse + 1); what is missing is typical."""
+        seen = np.nan_to_num(self.view(points))
+        return np.column_stack([self.exemplars.distances(seen).mean(2), self.neighbours.distances(seen)])
 
 
 class Proximity(MetaEstimatorMixin, BaseEstimator):
@@ -52,7 +53,7 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
         The kind of net that rebuilds rows. None is a small masked autoencoder whose code is half as wide as the data.
     n_estimators : int, default=4
         Nets of each view.
-    weight : float, default=1.0
+    weight : float, default=1.15
         Of the fine scale. More is right where the training rows are known to be clean.
     random_state : int, RandomState or None, default=None
         Decides everything random.
@@ -92,7 +93,7 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
         estimator: Autoencoder | None = None,
         n_estimators: int = N_NETS,
         *,
-        weight: float = 1.0,
+        weight: float = 1.15,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -157,31 +158,29 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
         )
 
     def _learn_units(self, held_out: list[tuple[Points, Points]]) -> None:
-        coarse, fine = (np.hstack(parts) for parts in zip(*held_out, strict=True))
-        measured = np.hstack([coarse, fine])
-        self._n_coarse = coarse.shape[1]
+        """Learn what is usual of each distance, and how far off the outer half of the rows lies."""
+        measured = np.stack([np.hstack(pair) for pair in held_out], 1)
         self._centre, upper = np.quantile(measured, [0.5, 0.75], axis=0)
         spread = np.where(upper > self._centre, upper - self._centre, measured.std(0))
         self._spread = np.where(spread > 0, spread, 1.0)
         self.held_out_scores_ = self._combine(measured)
 
     def _combine(self, measured: Points) -> Values:
+        """Join distances (n, n_views, n_coarse + 1) to scores: the odder scale decides in each view."""
         odd = (measured - self._centre) / self._spread
-        coarse, fine = odd[:, : self._n_coarse].mean(1), odd[:, self._n_coarse :].mean(1)
-        scores: Values = -np.maximum(coarse, self.weight * fine)
+        coarse, fine = odd[..., :-1].mean(-1), odd[..., -1]
+        scores: Values = -np.maximum(coarse, self.weight * fine).mean(1)
         return scores
 
     # Using
 
     def score_samples(self, X: Any) -> Values:
-        """Score rows, (n_samples,); higher is more normal, 0 is usual, -1 as odd as one training row in four."""
+        """Score rows, (n_samples,); higher is more normal.
+
+        0 is usual, and -1 where the outer quarter of the training rows begins.
+        """
         points = points_of(self._read(X), self.schema_)
-        coarse, fine = [], []
-        for side in self._sides:
-            looked = side.look(points)
-            coarse.append(side.exemplars.distances(looked).mean(2))
-            fine.append(side.neighbours.distances(looked)[:, None])
-        return self._combine(np.hstack([*coarse, *fine]))
+        return self._combine(np.stack([side.distances(points) for side in self._sides], 1))
 
     def _read(self, X: Any) -> Source:
         check_is_fitted(self)

@@ -77,8 +77,11 @@ class Neighbours:
         return cls(NearestNeighbors().fit(points))
 
     def distances(self, points: Points, themselves: NDArray[np.bool_] | None = None) -> Points:
-        """Distance to the nearest, (n,); of rows that are kept ``themselves``, to the nearest other."""
-        if themselves is None:
-            return self.index.kneighbors(points, 1)[0][:, 0]
-        nearest = self.index.kneighbors(points, 2)[0]
-        return np.where(themselves, nearest[:, 1], nearest[:, 0])
+        """Distance to the nearest, (n,); of rows that are kept ``themselves``, to the nearest other.
+
+        Where nobody says which these are, a row that equals one that is kept is taken for it: training rows get the
+        scores of rows that were held out, and are not found normal for being there.
+        """
+        nearest = self.index.kneighbors(points, min(2, self.index.n_samples_fit_))[0]
+        themselves = nearest[:, 0] == 0 if themselves is None else themselves
+        return np.where(themselves, nearest[:, -1], nearest[:, 0])
