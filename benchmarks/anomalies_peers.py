@@ -21,11 +21,10 @@ def isthmus(rows: Any, seed: int) -> Score:
 
 
 def isthmus_encoder(rows: Any, seed: int) -> Score:
-    """Score by the encoder alone: how far a row's code lies from where codes belong."""
-    from isthmus import AnomalyDetector, zoo
+    """How far the posterior of a row's code lies from the prior: the encoder alone says."""
+    from isthmus import zoo
 
-    model = zoo.vae(8, random_state=seed)
-    return negative(AnomalyDetector(model, score="encoder", random_state=seed).fit(rows).score_samples)
+    return zoo.vae(8, random_state=seed).fit(rows).divergence
 
 
 def isolation_forest(rows: Values, seed: int) -> Score:
