@@ -45,8 +45,10 @@ class Judge:
     def fit(cls, estimator: Ensemble, view: View) -> "Judge":
         """Train on the windows of a view."""
         estimator.fit(view)
-        base = np.concatenate([addends[:, -1] for addends in addends_of(estimator, view)])
-        held_out = estimator.held_out_scores_ - base
+        # Without holes, what is expected of all values of a window is the same for each.
+        some = view if estimator.schema_.missing else view.take(np.arange(1))
+        expected = np.concatenate([addends[:, -1] for addends in addends_of(estimator, some)])
+        held_out = estimator.held_out_scores_ - expected
         usual, odd = float(np.median(held_out)), float(np.quantile(held_out, TAIL))
         unit = usual - odd if usual > odd else 1.0
         return cls(estimator, view, usual, unit, view.windows.spread((held_out - usual) / unit))
