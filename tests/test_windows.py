@@ -407,3 +407,11 @@ def test_rows_of_a_stream_cannot_be_taken_by_position(folder):
 
     with pytest.raises(TypeError, match="rows of Parquet cannot be taken by position"):
         Parquet(folder).take(np.arange(3))
+
+
+def test_a_series_can_be_cut_again():
+    windows = Windows(TWO, 25, 3)
+    np.testing.assert_array_equal(rows_of(windows.cut(40)), rows_of(Windows(TWO, 40, 3)))
+    assert windows.length == 25
+    with pytest.raises(ValueError, match="600 time points, fewer than the length=601"):
+        windows.cut(601)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from isthmus.ensemble import Ensemble
     from isthmus.persistence import load, save
     from isthmus.proximity import Proximity
+    from isthmus.sliding import Sliding
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "Ensemble",
     "Proximity",
+    "Sliding",
     "distributed",
     "doctor",
     "load",
@@ -33,6 +35,7 @@ _HOME = {
     "Checkpoint": "training",
     "Ensemble": "ensemble",
     "Proximity": "proximity",
+    "Sliding": "sliding",
     "load": "persistence",
     "save": "persistence",
 }

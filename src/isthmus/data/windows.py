@@ -78,6 +78,7 @@ class Windows(Source):
         self.length = choose_length(read.values.numpy()) if isinstance(length, str) else int(length)
         self.stride, self.time = int(stride), time
         self._cut(read)
+        _note(read)
 
     def like(self, series: Any) -> Self:
         """Cut another series of the same channels the same way, such as the one to score."""
@@ -89,6 +90,14 @@ class Windows(Source):
             )
             raise ValueError(f"the series has {found}, but the first one had {expected}")
         twin._cut(read)
+        _note(read)
+        return twin
+
+    def cut(self, length: int) -> Self:
+        """Cut the same series into windows of another length."""
+        twin = copy(self)
+        twin.length = length
+        twin._cut(self._series)
         return twin
 
     def _cut(self, series: Series) -> None:
@@ -97,8 +106,6 @@ class Windows(Source):
             raise ValueError(
                 f"the series has {series.values.shape[1]} time points, fewer than the length={self.length} of a window"
             )
-        if series.note:
-            warnings.warn(series.note, stacklevel=3)
         starts = torch.arange(0, last + self.stride, self.stride).clamp(max=last)
         views = series.values.unfold(1, self.length, 1).movedim(1, 0)
         self.schema = Schema(tuple(views.shape[1:]), dtype=str(views.dtype)[6:], shared_axes=(1,))
@@ -193,3 +200,8 @@ class Windows(Source):
         held = np.flatnonzero(counts)
         means = (sums[held].T / counts[held]).T
         return interpolate(self._series.points, held, means)
+
+
+def _note(series: Series) -> None:
+    if series.note:
+        warnings.warn(series.note, stacklevel=3)

@@ -1,0 +1,110 @@
+"""Windows as the nets look at them: their values, or their shape alone; long ones coarsely."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from torch import Tensor
+
+from isthmus.data import Batch, Source, Windows
+from isthmus.data.base import WHOLE, Share
+from isthmus.data.survey import survey
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+KINDS = ("values", "shape")
+# Steps that a net sees of a window: longer ones are averaged over a few steps at a time.
+MAX_STEPS = 128
+# The most values of a window, all channels together, that small nets can rebuild, and its fewest steps.
+MAX_VALUES, SHORTEST = 1024, 4
+# Share of a channel's deviation below which the fluctuation within a window is taken for noise, not for its shape.
+NOISE = 0.1
+
+
+@dataclass(frozen=True)
+class View(Source):
+    """Windows, averaged to few steps, with or without their own level and scale.
+
+    Parameters
+    ----------
+    windows : Windows
+    kind : {"values", "shape"}
+        "shape" takes each channel's mean over the window off and divides by its deviation in the window.
+    noise : Tensor of shape (n_channels, 1)
+        Deviation that is added, so that noise in quiet windows is not blown up to a shape.
+    """
+
+    windows: Windows
+    kind: str
+    noise: Tensor
+
+    @classmethod
+    def of(cls, windows: Windows, kind: str) -> "View":
+        """Look at the windows of a training series."""
+        deviation = survey(windows).deviation[:, :1]
+        return cls(windows, kind, NOISE * deviation.masked_fill(deviation == 0, 1.0))
+
+    def like(self, windows: Windows) -> "View":
+        """Look at the windows of another series the same way."""
+        return replace(self, windows=windows.cut(self.windows.length))
+
+    @property
+    def schema(self) -> Schema:  # type: ignore[override]
+        """What one window looks like."""
+        n_channels, length = self.windows.schema.shape
+        return replace(self.windows.schema, shape=(n_channels, length // pace(length)))
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+        """Hand over windows; see the base class."""
+        return (Batch(self._look(x), y) for x, y in self.windows.batches(size, seed, share))
+
+    def _look(self, x: Tensor) -> Tensor:
+        step = pace(x.shape[-1])
+        if step > 1:
+            x = x[..., : x.shape[-1] // step * step].unflatten(-1, (-1, step)).nanmean(-1)
+        if self.kind == "values":
+            return x
+        x = x - x.nanmean(-1, keepdim=True)
+        return x / (x.square().nanmean(-1, keepdim=True) + self.noise.to(x.dtype).square()).sqrt()
+
+    def take(self, index: Values) -> Self:
+        """Choose windows; see the base class."""
+        return replace(self, windows=self.windows.take(index))
+
+    def parts(self, n: int, seed: int) -> list[Values]:
+        """Cut into blocks of time; see the base class."""
+        return self.windows.parts(n, seed)
+
+    def apart_from(self, index: Values) -> Values:
+        """Find the windows that overlap none of those given; see the base class."""
+        return self.windows.apart_from(index)
+
+    def split(self, n: int, seed: int) -> tuple[Self, Self]:
+        """Set the last windows aside; see the base class."""
+        kept, aside = self.windows.split(n, seed)
+        return replace(self, windows=kept), replace(self, windows=aside)
+
+    def restore(self, values: Values) -> Values:
+        """Return values of windows as they are."""
+        return values
+
+
+def pace(length: int) -> int:
+    """Steps of a window that are averaged into one."""
+    return -(-length // MAX_STEPS)
+
+
+def choose_lengths(period: int, n_channels: int, n_timepoints: int) -> list[int]:
+    """Choose half a period, one and two, as far as there are data to learn from.
+
+    No window holds more than ``MAX_VALUES`` values, for small nets cannot rebuild more; and none more than an eighth
+    of the series, which is held out in blocks with a window's length beside them.
+    """
+    period = min(period, max(SHORTEST, MAX_VALUES // (2 * n_channels)))
+    longest = max(1, n_timepoints // 8)
+    return sorted({min(longest, max(SHORTEST, length)) for length in (period // 2, period, 2 * period)})
