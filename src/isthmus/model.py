@@ -9,6 +9,7 @@ theta (n, n_parameters, *shape).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +71,7 @@ class Model(nn.Module):
         self.has_holes = self.flags or bool(schema.levelled)
         origin = None if schema.origin is None else torch.tensor(schema.origin, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
-        statistics = statistics.shifted(origin)
+        statistics = replace(statistics.shifted(origin), shared_axes=schema.shared_axes)
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)

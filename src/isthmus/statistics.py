@@ -28,6 +28,8 @@ class Statistics:
         Whether every value is 0 or 1.
     offset : Tensor or None
         What is subtracted of the values, to which the other figures then belong; see ``shifted``.
+    shared_axes : tuple of int
+        Axes of a sample along which the figures are those of one value; see ``shared``.
     """
 
     n_rows: int
@@ -38,6 +40,7 @@ class Statistics:
     high: Tensor
     binary: bool
     offset: Tensor | None = None
+    shared_axes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, x: Tensor) -> "Statistics":
@@ -77,7 +80,7 @@ class Statistics:
         Counts and squares are means along the axes and not sums, so that what is shared merges as before.
         """
         if not axes or not self.n_rows:
-            return self
+            return replace(self, shared_axes=axes)
         count = self.count.mean(axes, keepdim=True)
         mean = (self.mean * self.count).mean(axes, keepdim=True) / _or_one(count)
         squares = self.squares + self.count * (self.mean - mean).square()
@@ -88,6 +91,7 @@ class Statistics:
             squares=squares.mean(axes, keepdim=True).expand_as(self.mean),
             low=self.low.amin(axes, keepdim=True).expand_as(self.mean),
             high=self.high.amax(axes, keepdim=True).expand_as(self.mean),
+            shared_axes=axes,
         )
 
     def select(self, columns: list[int]) -> "Statistics":

@@ -71,8 +71,10 @@ def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, ex
 
 
 def empty(schema: Schema) -> Any:
-    """Return the container that data of this schema come in, without rows."""
-    return to_frame(np.empty((0, len(schema.used))), schema) if schema.fields else np.empty((0, *schema.shape))
+    """Return the container that data of this schema come in, columns that are left out among them, without rows."""
+    if not schema.fields:
+        return np.empty((0, *schema.shape))
+    return nw.from_dict({name: np.empty(0) for name in schema.names}, backend=schema.container).to_native()  # type: ignore[arg-type]
 
 
 def _unused(name: str, names: list[str]) -> str:

@@ -79,8 +79,8 @@ def check_scatter(part: Part) -> None:
 class Scatter(nn.Module):
     """A scaling, and the log of the scale around the mean in the data's units.
 
-    ``scale="feature"`` learns one a feature, ``"shared"`` one for all (in the units of the scaling); a number fixes it.
-    Features that never varied keep a scale of 1.
+    ``scale="feature"`` learns one a feature (a channel of a series), ``"shared"`` one for all (in the units of the
+    scaling); a number fixes it. Features that never varied keep a scale of 1.
 
     Parameters
     ----------
@@ -97,8 +97,10 @@ class Scatter(nn.Module):
         self.unit = Scaling(scaling, statistics)
         self.learned = isinstance(scale, str)
         if isinstance(scale, str):
-            self.raw = nn.Parameter(torch.zeros(statistics.mean.shape if scale == "feature" else ()))
-            self.register_buffer("constant", statistics.constant & (scale == "feature"))
+            # One number where values have one unit, as those of a channel: it is learned from all of them.
+            alike = statistics.constant.all(statistics.shared_axes, keepdim=True)
+            self.raw = nn.Parameter(torch.zeros(alike.shape if scale == "feature" else ()))
+            self.register_buffer("constant", alike & (scale == "feature"))
         else:
             self.register_buffer("raw", torch.tensor(math.log(scale)))
 
