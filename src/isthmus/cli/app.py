@@ -7,6 +7,24 @@ import typer
 
 import isthmus
 from isthmus.cli.errors import Commands
+from isthmus.cli.options import (
+    Columns,
+    Config,
+    Data,
+    DayFirst,
+    Kinds,
+    Label,
+    Limits,
+    Missing,
+    Model,
+    Out,
+    Prepared,
+    Seed,
+    Settings,
+    SplitColumn,
+    Variant,
+    Without,
+)
 
 app = typer.Typer(
     cls=Commands,
@@ -17,53 +35,6 @@ app = typer.Typer(
     # Plain help comes at once; the decorated one would first import rich.
     rich_markup_mode=None,
 )
-
-Data = Annotated[
-    Path,
-    typer.Argument(
-        help="File of rows: .csv, .tsv, .parquet, .npy or .npz; or a folder or quoted pattern of Parquet files."
-    ),
-]
-Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.")]
-Variant = Annotated[str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: autoencoder]")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
-    ),
-]
-Config = Annotated[Path | None, typer.Option(help="Run file, JSON with model, set and seed; options win over it.")]
-Columns = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")]
-Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
-Kinds = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=KIND",
-        help="What a column is: real, positive, count, binary, category, ordered, date; or, to leave out, "
-        "identifier, constant, text; repeatable.  [default: told by its values]",
-    ),
-]
-Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
-Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
-Prepared = Annotated[
-    Path,
-    typer.Argument(
-        metavar="OUT", help="Table to write; beside it OUT's name with .train, .valid, .test and .report.json."
-    ),
-]
-Missing = Annotated[
-    list[str] | None, typer.Option(metavar="TEXT", help="Text that means missing, besides the usual; repeatable.")
-]
-DayFirst = Annotated[
-    bool | None, typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: ask the column]")
-]
-Limits = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="What is possible, such as age=0:120; repeatable.")
-]
-SplitColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
-]
-
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -149,7 +120,7 @@ def fit(
     model: Variant = None,
     setting: Settings = None,
     config: Config = None,
-    seed: Annotated[int | None, typer.Option(help="Decides everything random.  [default: 0]")] = None,
+    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="Model file to write.  [default: DATA's name, .safetensors]")] = None,
     columns: Columns = None,
     without: Without = None,
@@ -221,6 +192,42 @@ def score(
         using.contributions(model, data, out, draws)
     else:
         using.score(model, data, out, draws)
+
+
+@app.command()
+def detect(
+    data: Annotated[Path, typer.Argument(help="File of rows to look for anomalies in: .csv, .tsv, .parquet, .npy or .npz.")],
+    normal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]")
+    ] = None,
+    fpr: Annotated[
+        float | None, typer.Option(help="Share of normal rows to alarm on at most.  [default: 0.01]")
+    ] = None,
+    fdr: Annotated[float | None, typer.Option(help="Share of the alarms that may be false, instead of a rate.")] = None,
+    contamination: Annotated[float | None, typer.Option(help="Share of all rows to alarm on: a guess.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of times: rows are the time points of a series.")
+    ] = None,
+    explain: Annotated[int, typer.Option(help="Say why, of so many of the worst alarms.", min=0)] = 0,
+    out: Annotated[Path | None, typer.Option(help="File of alarms to write.  [default: DATA's name, .alarms]")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Detector file to write, .safetensors.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: what suits the data best]")
+    ] = None,
+    setting: Settings = None,
+    config: Config = None,
+    seed: Seed = None,
+    columns: Columns = None,
+    without: Without = None,
+    kind: Kinds = None,
+) -> None:
+    """Find the anomalies among rows or in a series, with a known rate of false alarms."""
+    from isthmus.cli.detecting import Search, detect_file
+    from isthmus.cli.runs import read_run
+
+    run = read_run(config, setting or [], kind or [], model=model, seed=seed, columns=columns, without=without)
+    given = config is not None or model is not None or bool(setting)
+    detect_file(data, Search(run, given, normal, fpr, fdr, contamination, time, explain), out, save)
 
 
 @app.command()

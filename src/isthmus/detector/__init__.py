@@ -1,6 +1,7 @@
 """Anomalies: scores of rows that a net has not seen, thresholds with guarantees, p-values, probabilities, reasons."""
 
 from isthmus.detector.anomaly_detector import AnomalyDetector
+from isthmus.detector.events import Event
 from isthmus.detector.explanation import Explanation
 
-__all__ = ["AnomalyDetector", "Explanation"]
+__all__ = ["AnomalyDetector", "Event", "Explanation"]

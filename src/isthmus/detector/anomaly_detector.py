@@ -12,6 +12,7 @@ from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration, fit_and_calibrate
 from isthmus.detector.conformal import p_values
 from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
+from isthmus.detector.events import Event, find_events
 from isthmus.detector.explaining import explain
 from isthmus.detector.explanation import Explanation
 from isthmus.detector.probability import Probability
@@ -255,6 +256,26 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return explain(self._scorer, X, self._background, n_nearest, seed_of(self.random_state))
+
+    def events(self, X: Any, *, gap: int | None = None, min_length: int = 1) -> list[Event]:
+        """Merge alarms of a series into intervals of time.
+
+        Parameters
+        ----------
+        X : Windows, or series of shape (n_timepoints,) or (n_timepoints, n_channels)
+            As the estimator takes it: windows, whose scores are spread to time points, or rows that are time points.
+        gap : int or None, default=None
+            Points without alarm that may lie within an event; None is half a window.
+        min_length : int, default=1
+            Points of an event at least.
+
+        Returns
+        -------
+        list of Event
+            In order of time, with start, end, peak, n_points, severity and channels; ``pandas.DataFrame`` takes it.
+        """
+        check_is_fitted(self)
+        return find_events(self, X, gap, min_length)
 
     # How
 

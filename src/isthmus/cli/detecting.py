@@ -1,0 +1,130 @@
+"""``isthmus detect``: the anomalies of a file, with what makes them odd."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.cli.runs import Run, choose_columns, make_estimator
+from isthmus.cli.streaming import beside, streams
+from isthmus.data.files import as_table, check_target, read, write
+from isthmus.detector import AnomalyDetector, Event
+from isthmus.persistence import save
+from isthmus.sliding import Sliding
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for, and by what.
+
+    Parameters
+    ----------
+    run : Run
+        Columns, kinds and seed, and the estimator where it is ``chosen``.
+    chosen : bool
+        Whether the run names the estimator; else the one that suits the data is taken.
+    normal : path or None
+        Rows to learn from; None are those that are searched.
+    fpr, fdr, contamination : float or None
+        Where to draw the line.
+    time : str or None
+        Column of times of a series.
+    explain : int
+        How many alarms to explain.
+    """
+
+    run: Run
+    chosen: bool = False
+    normal: Path | None = None
+    fpr: float | None = None
+    fdr: float | None = None
+    contamination: float | None = None
+    time: str | None = None
+    explain: int = 0
+
+
+def detect_file(data: Path, search: Search, out: Path | None, target: Path | None) -> None:
+    """Fit a detector, write the alarms and say how many there are, and why the worst of them.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a file cannot be read or written, or what is asked for does not suit the data.
+    """
+    out = out or beside(data, f".alarms{data.suffix if data.suffix in ('.csv', '.tsv', '.parquet') else '.csv'}")
+    check_target(out, [".csv", ".tsv", ".parquet"])
+    if target is not None:
+        check_target(target, [".safetensors"])
+    X = _read(data, search)
+    detector = _make_detector(search).fit(X if search.normal is None else _read(search.normal, search))
+    if target is not None:
+        save(detector, target)
+    if search.time is None:
+        _report_rows(detector, X, search, out)
+    else:
+        _report_events(detector, X, search, out)
+
+
+def _read(path: Path, search: Search) -> Any:
+    if streams(path):
+        raise ValueError(f"{str(path)!r} is larger than detect reads at once; fit a model, and score the rows instead")
+    values = choose_columns(read(path), search.run, path)
+    if search.time is not None and search.time not in getattr(values, "column_names", ()):
+        raise ValueError(f"{str(path)!r} has no column {search.time!r} of times")
+    return values
+
+
+def _make_detector(search: Search) -> AnomalyDetector:
+    estimator: Any = make_estimator(search.run).set_params(verbose=0) if search.chosen else None
+    if search.time is not None:
+        estimator = Sliding(estimator, time=search.time)
+    return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
+
+
+def _report_rows(detector: AnomalyDetector, X: Any, search: Search, out: Path) -> None:
+    scores, n_rows = detector.score_samples(X), len(X)
+    alarms = np.flatnonzero(detector.predict(X, fdr=search.fdr) == -1)
+    alarms = alarms[np.argsort(scores[alarms], kind="stable")]
+    found = {"row": alarms, "score": scores[alarms], "p_value": detector.p_values(X)[alarms]}
+    odd = X.take(alarms) if isinstance(X, pa.Table) else as_table(X[alarms])
+    write(out, _beside(found, odd))
+    print(f"wrote {out}: {len(alarms)} of {n_rows} rows are alarms, the least normal first; {_expected(detector, search, n_rows)}")
+    if search.explain and len(alarms):
+        _explain(detector, X, alarms[: search.explain])
+
+
+def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
+    """Put what was found before the columns of the rows; a column of the same name keeps its place."""
+    return pa.table({**found, **{name: rows[name] for name in rows.column_names if name not in found}})
+
+
+def _expected(detector: AnomalyDetector, search: Search, n_rows: int) -> str:
+    if search.fdr is not None:
+        return f"at most {search.fdr:.3g} of the alarms should be false"
+    return f"about {detector.fpr_ * n_rows:.3g} would be if all were normal"
+
+
+def _explain(detector: AnomalyDetector, X: Any, rows: Sequence[int]) -> None:
+    explanation = detector.explain(X.take(rows) if isinstance(X, pa.Table) else X[rows])
+    for i, row in enumerate(rows):
+        for reason in explanation.reasons(i):
+            what = f" = {reason.value}, expected {reason.expected}" if reason.value else ""
+            print(f"row {row}: {reason.feature}{what}, {reason.share:.0%} of the score".replace("%", " %"))
+
+
+def _report_events(detector: AnomalyDetector, X: Any, search: Search, out: Path) -> None:
+    events = detector.events(X)
+    write(out, _as_table(events))
+    print(f"wrote {out}: {len(events)} events in {len(X)} time points")
+    for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
+        channels = ", ".join(map(str, event.channels)) or "all channels"
+        print(f"{event.start} .. {event.end}: {channels}, severity {event.severity:.3g}")
+
+
+def _as_table(events: Sequence[Event]) -> pa.Table:
+    columns = {name: [getattr(event, name) for event in events] for name in Event._fields}
+    columns["channels"] = [", ".join(map(str, channels)) for channels in columns["channels"]]
+    return pa.table({name: pa.array(values) for name, values in columns.items()})

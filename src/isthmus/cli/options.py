@@ -1,0 +1,54 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="File of rows: .csv, .tsv, .parquet, .npy or .npz; or a folder or quoted pattern of Parquet files."
+    ),
+]
+Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.")]
+Variant = Annotated[str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: autoencoder]")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
+    ),
+]
+Config = Annotated[Path | None, typer.Option(help="Run file, JSON with model, set and seed; options win over it.")]
+Columns = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")]
+Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=KIND",
+        help="What a column is: real, positive, count, binary, category, ordered, date; or, to leave out, "
+        "identifier, constant, text; repeatable.  [default: told by its values]",
+    ),
+]
+Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
+Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
+Prepared = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT", help="Table to write; beside it OUT's name with .train, .valid, .test and .report.json."
+    ),
+]
+Missing = Annotated[
+    list[str] | None, typer.Option(metavar="TEXT", help="Text that means missing, besides the usual; repeatable.")
+]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: ask the column]")
+]
+Limits = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="What is possible, such as age=0:120; repeatable.")
+]
+SplitColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
+]
+
+Seed = Annotated[int | None, typer.Option(help="Decides everything random.  [default: 0]")]
