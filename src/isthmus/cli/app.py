@@ -36,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"isthmus {isthmus.__version__}")
@@ -196,7 +197,9 @@ def score(
 
 @app.command()
 def detect(
-    data: Annotated[Path, typer.Argument(help="File of rows to look for anomalies in: .csv, .tsv, .parquet, .npy or .npz.")],
+    data: Annotated[
+        Path, typer.Argument(help="File of rows to look for anomalies in: .csv, .tsv, .parquet, .npy or .npz.")
+    ],
     normal: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]")
     ] = None,

@@ -74,7 +74,12 @@ def _event(course: Course, start: int, stop: int, offset: float, unit: float) ->
     severity = float((offset - course.scores[peak]) / unit) if unit > 0 else np.inf
     parts = course.apart(start, stop)
     channels = () if parts is None else tuple(course.channels[i] for i in _standing_out(parts.sum(0)))
-    return Event(course.times[start], course.times[stop - 1], course.times[peak], stop - start, severity, channels)
+    return Event(*(_plain(course.times[i]) for i in (start, stop - 1, peak)), stop - start, severity, channels)
+
+
+def _plain(time: Any) -> Any:
+    """Dates stay as they are; numbers become Python's own."""
+    return time if isinstance(time, np.datetime64) else time.item()
 
 
 def _standing_out(contributions: Values) -> Values:
@@ -98,9 +103,7 @@ def _of_windows(detector: Any, windows: Windows) -> Course:
         return some.spread(values.reshape(-1, *shape))[start:stop]
 
     channels = windows.channels or tuple(range(shape[0]))
-    return Course(
-        windows.spread(detector.score_samples(windows)), windows.times, channels, windows.length, apart
-    )
+    return Course(windows.spread(detector.score_samples(windows)), windows.times, channels, windows.length, apart)
 
 
 def _of_points(detector: Any, X: Any) -> Course:
@@ -112,4 +115,6 @@ def _of_points(detector: Any, X: Any) -> Course:
     channels = series.channels or tuple(range(len(series.values)))
     parts = None if contributions is None else np.asarray(contributions(X))[:, : len(channels)]
     width = getattr(estimator, "width_", 1)
-    return Course(scores, series.times, channels, width, lambda start, stop: None if parts is None else parts[start:stop])
+    return Course(
+        scores, series.times, channels, width, lambda start, stop: None if parts is None else parts[start:stop]
+    )
