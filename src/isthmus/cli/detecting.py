@@ -91,9 +91,8 @@ def _report_rows(detector: AnomalyDetector, X: Any, search: Search, out: Path) -
     found = {"row": alarms, "score": scores[alarms], "p_value": detector.p_values(X)[alarms]}
     odd = X.take(alarms) if isinstance(X, pa.Table) else as_table(X[alarms])
     write(out, _beside(found, odd))
-    print(
-        f"wrote {out}: {len(alarms)} of {n_rows} rows are alarms, the least normal first; {_expected(detector, search, n_rows)}"
-    )
+    print(f"wrote {out}: {len(alarms)} of {n_rows} rows are alarms, the least normal first")
+    print(_expected(detector, search, n_rows))
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
 

@@ -114,7 +114,7 @@ def _of_points(detector: Any, X: Any) -> Course:
     contributions = getattr(estimator, "contributions", None)
     channels = series.channels or tuple(range(len(series.values)))
     parts = None if contributions is None else np.asarray(contributions(X))[:, : len(channels)]
-    width = getattr(estimator, "width_", 1)
+    width = min(getattr(estimator, "lengths_", [1]))
     return Course(
         scores, series.times, channels, width, lambda start, stop: None if parts is None else parts[start:stop]
     )
