@@ -85,16 +85,18 @@ def _make_detector(search: Search) -> AnomalyDetector:
 
 
 def _report_rows(detector: AnomalyDetector, X: Any, search: Search, out: Path) -> None:
-    scores, n_rows = detector.score_samples(X), len(X)
-    alarms = np.flatnonzero(detector.predict(X, fdr=search.fdr) == -1)
-    alarms = alarms[np.argsort(scores[alarms], kind="stable")]
-    found = {"row": alarms, "score": scores[alarms], "p_value": detector.p_values(X)[alarms]}
-    odd = X.take(alarms) if isinstance(X, pa.Table) else as_table(X[alarms])
-    write(out, _beside(found, odd))
-    print(f"wrote {out}: {len(alarms)} of {n_rows} rows are alarms, the least normal first")
-    print(_expected(detector, search, n_rows))
+    scores = detector.score_samples(X)
+    odd = scores < detector.offset_ if search.fdr is None else detector.predict(X, fdr=search.fdr) == -1
+    alarms = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
+    write(out, _beside({"row": alarms, "score": scores[alarms]}, _take(X, alarms)))
+    print(f"wrote {out}: {len(alarms)} of {len(X)} rows are alarms, the least normal first")
+    print(_expected(detector, search, len(X)))
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
+
+
+def _take(X: Any, rows: Sequence[int]) -> pa.Table:
+    return X.take(rows) if isinstance(X, pa.Table) else as_table(X[rows])
 
 
 def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
@@ -105,7 +107,7 @@ def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
 def _expected(detector: AnomalyDetector, search: Search, n_rows: int) -> str:
     if search.fdr is not None:
         return f"at most {search.fdr:.3g} of the alarms should be false"
-    return f"about {detector.fpr_ * n_rows:.3g} would be if all were normal"
+    return f"about {detector.fpr_ * n_rows:.3g} alarms would be false if all rows were normal"
 
 
 def _explain(detector: AnomalyDetector, X: Any, rows: Sequence[int]) -> None:
@@ -122,7 +124,12 @@ def _report_events(detector: AnomalyDetector, X: Any, search: Search, out: Path)
     print(f"wrote {out}: {len(events)} events in {len(X)} time points")
     for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"
-        print(f"{event.start} .. {event.end}: {channels}, severity {event.severity:.3g}")
+        print(f"{_clock(event.start)} .. {_clock(event.end)}: {channels}, severity {event.severity:.3g}")
+
+
+def _clock(time: Any) -> str:
+    """Write a time without the fractions of a second that are none."""
+    return str(time).removesuffix(".000000000")
 
 
 def _as_table(events: Sequence[Event]) -> pa.Table:

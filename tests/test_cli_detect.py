@@ -1,0 +1,87 @@
+"""``isthmus detect``."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.csv
+import pytest
+from typer.testing import CliRunner
+
+from isthmus.cli.app import app
+
+QUICK = ["--model", "autoencoder", "--set", "max_epochs=3", "--set", "backbone.hidden=[16]"]
+
+
+@pytest.fixture
+def folder(tmp_path, rng, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = pd.DataFrame(rng.standard_normal((300, 3)), columns=["a", "b", "c"])
+    rows["d"] = rows["a"] - rows["b"]
+    rows["city"] = rng.choice(["Oslo", "Bergen"], 300)
+    rows.to_csv("normal.csv", index=False)
+    odd = rows.iloc[:50].copy()
+    odd.loc[7, "c"] = 60.0
+    odd.to_csv("new.csv", index=False)
+    t = np.arange(900)
+    series = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=900, freq="h"), "load": np.sin(t / 4)})
+    series["load"] += 0.05 * rng.standard_normal(900)
+    series.iloc[:700].to_csv("train.csv", index=False)
+    series.loc[800:820, "load"] = 4.0
+    series.iloc[700:].to_csv("test.csv", index=False)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["detect", *arguments])
+
+
+def test_rows_that_are_odd_are_written_and_explained(folder):
+    done = run("new.csv", "--normal", "normal.csv", "--explain", "1")
+    assert done.exit_code == 0, done.output
+    alarms = pyarrow.csv.read_csv("new.alarms.csv").to_pandas()
+    assert alarms.loc[0, ["row", "c"]].tolist() == [7, 60.0]
+    assert alarms["score"].is_monotonic_increasing
+    assert "row 7: c = 60, expected" in done.output
+    assert "of 50 rows are alarms" in done.output
+
+
+def test_a_detector_learns_from_the_rows_themselves_and_is_saved(folder):
+    options = ["--contamination", "0.02", "--out", "x.parquet", "--save", "d.safetensors", *QUICK]
+    done = run("new.csv", *options, "--without", "city")
+    assert done.exit_code == 0, done.output
+    assert "1 of 50 rows are alarms" in done.output
+    assert {"x.parquet", "d.safetensors"} <= {path.name for path in folder.iterdir()}
+
+
+def test_false_discoveries_are_bounded_instead(folder):
+    done = run("new.csv", "--normal", "normal.csv", "--fdr", "0.2", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "at most 0.2 of the alarms should be false" in done.output
+
+
+def test_series_give_events(folder):
+    done = run("test.csv", "--normal", "train.csv", "--time", "time", "--explain", "1", "--out", "events.csv")
+    assert done.exit_code == 0, done.output
+    events = pyarrow.csv.read_csv("events.csv").to_pandas()
+    worst = events.loc[events["severity"].idxmax()]
+    assert worst["start"] <= pd.Timestamp("2024-02-03 16:00") <= worst["end"]
+    assert worst["channels"] == "load"
+    assert ": load, severity" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.csv"], "there is no file 'nothing.csv'"),
+        (["test.csv", "--time", "when"], "has no column 'when' of times"),
+        (["new.csv", "--fpr", "0.0001"], "needs at least 9999 calibration rows, got 50"),
+        (["new.csv", "--fpr", "0.01", "--contamination", "0.1"], "different rules for the threshold"),
+        (["new.csv", "--out", "alarms.npy"], ".csv"),
+        (["new.csv", "--without", "x"], "has no column 'x'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(folder, arguments, message):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert "Traceback" not in done.output
+    assert not list(folder.glob("*.alarms.*"))

@@ -1,0 +1,107 @@
+"""Alarms of time points, merged into events."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, OutlierMixin
+
+from isthmus import AnomalyDetector, Autoencoder
+from isthmus.backbones import MLP
+from isthmus.data import Windows
+from isthmus.detector import Event
+from isthmus.detector.events import merge_spans
+
+
+class Level(OutlierMixin, BaseEstimator):
+    """Scores rows by how far their sum is from 0, channel by channel."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def score_samples(self, X):
+        return self.contributions(X).sum(1)
+
+    def contributions(self, X):
+        return -np.abs(np.asarray(X, dtype=float))
+
+
+def brute_spans(alarms, gap):
+    """Close gaps one by one, then read the runs off."""
+    closed = np.array(alarms, dtype=bool)
+    on = np.flatnonzero(closed)
+    for left, right in zip(on[:-1], on[1:], strict=True):
+        if right - left - 1 <= gap:
+            closed[left:right] = True
+    spans, start = [], None
+    for i, alarm in enumerate([*closed, False]):
+        if alarm and start is None:
+            start = i
+        elif not alarm and start is not None:
+            spans.append((start, i))
+            start = None
+    return spans
+
+
+@pytest.mark.parametrize("gap", [0, 1, 3, 50])
+def test_spans_are_merged_as_by_hand(rng, gap):
+    for share in (0.0, 0.05, 0.3, 1.0):
+        alarms = rng.random(60) < share
+        assert merge_spans(alarms, gap) == brute_spans(alarms, gap)
+
+
+@pytest.fixture
+def points(rng):
+    X = 0.1 * rng.standard_normal((400, 3))
+    X[50:60, 1], X[55, 1] = 5.0, 9.0
+    X[62:64, 1] = 5.0
+    X[200, 0], X[200, 2] = 6.0, 3.0
+    return X
+
+
+def test_points_become_events_with_time_peak_and_channels(points):
+    detector = AnomalyDetector(Level(), threshold=-2.0).fit(points[300:])
+    first, second = detector.events(points, gap=2)
+    assert (first.start, first.end, first.peak, first.n_points, first.channels) == (50, 63, 55, 14, (1,))
+    assert (second.start, second.end, second.channels) == (200, 200, (0,))
+    assert first.severity > second.severity > 0
+    assert [event.start for event in detector.events(points, gap=0)] == [50, 62, 200]
+    assert [event.start for event in detector.events(points, gap=2, min_length=2)] == [50]
+    assert list(pd.DataFrame(detector.events(points))) == list(Event._fields)
+
+
+def test_severity_counts_distances_from_the_median_to_the_threshold(points):
+    detector = AnomalyDetector(Level(), threshold=-2.0).fit(points[300:])
+    peak = detector.events(points, gap=2)[0]
+    usual = np.median(detector.calibration_scores_)
+    lowest = detector.score_samples(points)[55]
+    assert peak.severity == pytest.approx((-2.0 - lowest) / (usual + 2.0))
+
+
+def test_windows_become_events_of_their_series(rng):
+    t = np.arange(1500)
+    series = np.stack([np.sin(t * 2 * np.pi / 25), np.cos(t * 2 * np.pi / 25)], 1) + 0.05 * rng.standard_normal(
+        (1500, 2)
+    )
+    times = pd.date_range("2024-01-01", periods=1500, freq="min")
+    frame = pd.DataFrame(series, columns=["left", "right"], index=times)
+    windows = Windows(frame.iloc[:1000], 25)
+    net = Autoencoder(4, backbone=MLP((32,)), max_epochs=8, random_state=0)
+    detector = AnomalyDetector(net, fpr=0.01, calibration="split", random_state=0).fit(windows)
+    broken = frame.iloc[1000:].copy()
+    broken.iloc[200:230, 1] += 3.0
+    worst = max(detector.events(windows.like(broken)), key=lambda event: event.severity)
+    assert worst.channels == ("right",)
+    assert worst.start <= times[1200].to_datetime64() < worst.end
+    assert times[1175].to_datetime64() <= worst.start
+    assert worst.end <= times[1255].to_datetime64()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"gap": -1}, "gap must be an integer from 0 on, got -1"), ({"min_length": 0}, "min_length must be an integer")],
+)
+def test_bad_options_are_refused(points, options, message):
+    detector = AnomalyDetector(Level(), threshold=-2.0).fit(points)
+    with pytest.raises(ValueError, match=message):
+        detector.events(points, **options)
