@@ -2,5 +2,6 @@
 
 from isthmus.detector.anomaly_detector import AnomalyDetector
 from isthmus.detector.explanation import Explanation
+from isthmus.detector.watch import Watch
 
-__all__ = ["AnomalyDetector", "Explanation"]
+__all__ = ["AnomalyDetector", "Explanation", "Watch"]
