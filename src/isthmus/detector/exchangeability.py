@@ -17,7 +17,7 @@ References
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import betaln, logsumexp
+from scipy.special import betaln
 
 from isthmus.detector.rows import Values
 
@@ -97,10 +97,10 @@ class ExchangeabilityTest:
         before = np.concatenate([np.zeros_like(log_won[:1]), log_won[:-1]])
         invested = np.concatenate([self.log_stakes[None], log_entering - before])
         log_stakes = log_won + np.logaddexp.accumulate(invested)[1:]
-        fortunes = np.logaddexp(np.log(kept[1:])[:, None], logsumexp(log_stakes, axis=1))
+        fortunes = np.logaddexp(np.log(kept[1:])[:, None], np.logaddexp.reduce(log_stakes, axis=1))
         self.log_stakes = log_stakes[-1]
         self.log_peaks = np.maximum(self.log_peaks, fortunes.max(0))
-        self.log_peak = max(self.log_peak, float((logsumexp(fortunes, axis=1) - np.log(p.shape[1])).max()))
+        self.log_peak = max(self.log_peak, float(np.logaddexp.reduce(fortunes, axis=1).max() - np.log(p.shape[1])))
 
 
 def ranks(values: Values, reference: Values, shares: Values) -> Values:
