@@ -4,10 +4,10 @@
     OMP_NUM_THREADS=1 python benchmarks/watching.py --rows 500 --out /tmp/try    # does it work?
 
 Numpy rows of 30 columns; each detector is fitted once on 5,000 of them, and for every size of batch the detectors take
-turns, a batch each: a machine that slows down slows all, and the time of the processor is told beside that of the clock,
-for on a busy machine the clock measures the others. A watch decides, keeps the latest rows and tests for drift; the
-others only score. Appends a line of JSON for each figure to ``benchmarks/results/watching.jsonl`` and writes the newest
-run to ``benchmarks/results/watching.md``. A detector that is not installed is left out.
+turns, a batch each: a machine that slows down slows all. The processor's time is told beside the clock's, which on a
+busy machine measures the others. A watch decides, keeps the latest rows and tests for drift; the others only score.
+Appends a line of JSON for each figure to ``benchmarks/results/watching.jsonl`` and writes the newest run to
+``benchmarks/results/watching.md``. A detector that is not installed is left out.
 """
 
 import argparse
