@@ -203,6 +203,16 @@ def test_every_component_of_an_autoencoders_code_is_watched():
     assert len(watch.drift().p_values) == 1 + detector.estimator_.n_components
 
 
+def test_cross_fitted_scores_are_no_measure_for_the_net():
+    rng = np.random.default_rng(0)
+    detector = AnomalyDetector(small("vae"), n_folds=2, random_state=0).fit(rows(rng, 300))
+    watch = Watch(detector, random_state=0)
+    watch.update(rows(rng, 1000))
+    assert not watch.drift().drifted
+    watch.update(rows(rng, 100, shift=3.0))
+    assert watch.drift().drifted
+
+
 def test_estimators_without_codes_are_watched_by_their_scores():
     detector, rng = fitted(GaussianMixture())
     watch = Watch(detector, random_state=0)

@@ -29,7 +29,7 @@ class Decision(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """Whether arriving rows are still of the kind that the detector was calibrated on.
+    """Whether arriving rows are still of the kind that came before.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class Drift(NamedTuple):
 class Watch:
     """Decides on rows as they arrive, in batches of any size, and watches whether they have changed.
 
-    Scores are held against those of the calibration rows and all rows since; codes, if the estimator has some
-    (``transform``), against those of all rows since, for a detector keeps no rows. As long as rows are exchangeable
-    with the calibration rows, whatever their distribution, the chance that ``drift`` ever finds a change is at most
-    ``level``, no matter how long the stream is and how often one looks. That takes calibration rows that took no part
-    in the fit: ``calibration="split"`` or ``calibrate``; cross-fitted scores, of other nets, may differ a little, and
-    an endless stream shows it. Neighbours in a series are not exchangeable: rhythms count as change.
+    Scores are held against those of all rows since the watch began or was recalibrated, and before against those of
+    calibration rows that were kept from the one fit (``calibration="split"``): cross-fitted scores are those of other
+    nets, which are no measure for this one. Codes, if the estimator has some (``transform``), are held against those of
+    all rows since. As long as rows are exchangeable, whatever their distribution, the chance that ``drift`` ever finds a
+    change is at most ``level``, no matter how long the stream is and how often one looks. Neighbours in a series are
+    not exchangeable: rhythms count as change, and so do anomalies that come in bursts.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Watch:
         return Decision(scores, by_threshold(scores, self.detector.offset_, self.detector.offset_))
 
     def drift(self) -> Drift:
-        """Say whether rows have changed since the detector was calibrated. Asking costs nothing, nor does it often."""
+        """Say whether rows have changed. Asking costs nothing, nor does it often."""
         p_value, p_values = self._test.p_value, self._test.p_values
         names = ["score", *(f"code {i}" for i in range(len(p_values) - 1))]
         drifted = p_value <= self.level
@@ -165,10 +165,15 @@ class Watch:
         return self
 
     def _begin(self, known: Values) -> None:
-        """Watch for change against the calibration scores and the codes of known rows."""
+        """Watch for change from known rows on."""
         self._latest = known
-        references = [self.detector.calibration_scores_, *np.sort(known[:, 1:].T)]
-        self._test = ExchangeabilityTest(references, self._rng)
+        scores = np.sort(known[:, 0]) if len(known) else self._comparable()
+        self._test = ExchangeabilityTest([scores, *np.sort(known[:, 1:].T)], self._rng)
+
+    def _comparable(self) -> Values:
+        """Calibration scores by the net that scores arriving rows; cross-fitted ones are by others."""
+        scores = self.detector.calibration_scores_
+        return scores if self.detector.calibration == "split" else scores[:0]
 
     def _codes(self, X: Any) -> list[Values]:
         transform = getattr(self.detector.estimator_, "transform", None)
