@@ -55,8 +55,8 @@ class Watch:
     Scores are held against those of all rows since the watch began or was recalibrated, and before against those of
     calibration rows that were kept from the one fit (``calibration="split"``): cross-fitted scores are those of other
     nets, which are no measure for this one. Codes, if the estimator has some (``transform``), are held against those of
-    all rows since. As long as rows are exchangeable, whatever their distribution, the chance that ``drift`` ever finds a
-    change is at most ``level``, no matter how long the stream is and how often one looks. Neighbours in a series are
+    all rows since. As long as rows are exchangeable, whatever their distribution, the chance that ``drift`` ever finds
+    a change is at most ``level``, no matter how long the stream is and how often one looks. Neighbours in a series are
     not exchangeable: rhythms count as change, and so do anomalies that come in bursts.
 
     Parameters
