@@ -280,9 +280,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _calibrate_on(self, scores: Values, y: Any) -> Self:
-        rule = self._check_parameters()
         calibration = Calibration(scores, read_labels(y, scores, required=self.threshold == "labels"))
-        return self._settle(calibration, rule(calibration))
+        return self._settle(calibration, self._check_parameters()(calibration))
 
     def _settle(self, calibration: Calibration, offset: float) -> Self:
         """Keep the calibration, and all that follows from it."""
