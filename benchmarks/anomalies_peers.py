@@ -24,7 +24,7 @@ def isthmus_encoder(rows: Any, seed: int) -> Score:
     """How far the posterior of a row's code lies from the prior: the encoder alone says."""
     from isthmus import zoo
 
-    return zoo.vae(8, random_state=seed).fit(rows).divergence
+    return zoo.vae(4, random_state=seed).fit(rows).divergence
 
 
 def isolation_forest(rows: Values, seed: int) -> Score:

@@ -10,6 +10,7 @@ theta (n, n_parameters, *shape).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +104,7 @@ class Model(nn.Module):
         """Where the weights are."""
         return self.expected.device
 
-    @property
+    @cached_property
     def width(self) -> int:
         """The most numbers that any layer holds a row."""
         return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)

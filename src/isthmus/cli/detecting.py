@@ -15,6 +15,8 @@ from isthmus.detector import AnomalyDetector, Event
 from isthmus.persistence import save
 from isthmus.sliding import Sliding
 
+Rows = np.ndarray[Any, Any]
+
 
 @dataclass(frozen=True)
 class Search:
@@ -95,7 +97,7 @@ def _report_rows(detector: AnomalyDetector, X: Any, search: Search, out: Path) -
         _explain(detector, X, alarms[: search.explain])
 
 
-def _take(X: Any, rows: Sequence[int]) -> pa.Table:
+def _take(X: Any, rows: Rows) -> pa.Table:
     return X.take(rows) if isinstance(X, pa.Table) else as_table(X[rows])
 
 
@@ -110,7 +112,7 @@ def _expected(detector: AnomalyDetector, search: Search, n_rows: int) -> str:
     return f"about {detector.fpr_ * n_rows:.3g} alarms would be false if all rows were normal"
 
 
-def _explain(detector: AnomalyDetector, X: Any, rows: Sequence[int]) -> None:
+def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
     explanation = detector.explain(X.take(rows) if isinstance(X, pa.Table) else X[rows])
     for i, row in enumerate(rows):
         for reason in explanation.reasons(i):

@@ -81,11 +81,17 @@ def _from_array(X: Any) -> Source:
     if X.ndim < 2:
         advice = "Reshape your data: X.reshape(-1, 1) if it is one column, X.reshape(1, -1) if it is one row"
         raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
+    values = X if X.dtype.kind in "biuf" else _numbers(X)
+    return _not_empty(Array(as_tensor(values), Schema(values.shape[1:], dtype=values.dtype.name)))
+
+
+def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Make numbers of an array of another kind."""
     try:
-        values = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
+        values: np.ndarray[Any, Any] = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
     except ValueError as error:
         raise _explained(error, X) from error
-    return Array(as_tensor(values), Schema(values.shape[1:], dtype=values.dtype.name))
+    return values
 
 
 def _explained(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:

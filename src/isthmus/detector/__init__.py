@@ -3,5 +3,6 @@
 from isthmus.detector.anomaly_detector import AnomalyDetector
 from isthmus.detector.events import Event
 from isthmus.detector.explanation import Explanation
+from isthmus.detector.watch import Decision, Drift, Watch
 
-__all__ = ["AnomalyDetector", "Event", "Explanation"]
+__all__ = ["AnomalyDetector", "Decision", "Drift", "Event", "Explanation", "Watch"]

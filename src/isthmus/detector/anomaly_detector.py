@@ -173,9 +173,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         exactly, whatever the estimator is worth. ``X`` and ``y`` are as of ``fit``.
         """
         check_is_fitted(self)
-        rule = self._check_parameters()
-        calibration = Calibration(self._scorer(X), read_labels(y, X, required=self.threshold == "labels"))
-        return self._settle(calibration, rule(calibration))
+        return self._calibrate_on(self._scorer(X), y)
 
     # Using
 
@@ -301,6 +299,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
             if (value := getattr(scorer.estimator, name, None)) is not None:
                 setattr(self, name, value)
         return self
+
+    def _calibrate_on(self, scores: Values, y: Any) -> Self:
+        calibration = Calibration(scores, read_labels(y, scores, required=self.threshold == "labels"))
+        return self._settle(calibration, self._check_parameters()(calibration))
 
     def _settle(self, calibration: Calibration, offset: float) -> Self:
         """Keep the calibration, and all that follows from it."""

@@ -74,7 +74,8 @@ def _event(course: Course, start: int, stop: int, offset: float, unit: float) ->
     severity = float((offset - course.scores[peak]) / unit) if unit > 0 else np.inf
     parts = course.apart(start, stop)
     channels = () if parts is None else tuple(course.channels[i] for i in _standing_out(parts.sum(0)))
-    return Event(*(_plain(course.times[i]) for i in (start, stop - 1, peak)), stop - start, severity, channels)
+    first, last, lowest = (_plain(course.times[i]) for i in (start, stop - 1, peak))
+    return Event(first, last, lowest, stop - start, severity, channels)
 
 
 def _plain(time: Any) -> Any:
@@ -102,7 +103,7 @@ def _of_windows(detector: Any, windows: Windows) -> Course:
         values = np.asarray(contributions(some))[:, : int(np.prod(shape))]
         return some.spread(values.reshape(-1, *shape))[start:stop]
 
-    channels = windows.channels or tuple(range(shape[0]))
+    channels = tuple(windows.channels or range(shape[0]))
     return Course(windows.spread(detector.score_samples(windows)), windows.times, channels, windows.length, apart)
 
 
@@ -112,7 +113,7 @@ def _of_points(detector: Any, X: Any) -> Course:
     series = read_series(X, getattr(estimator, "time", None))
     scores = detector.score_samples(X)
     contributions = getattr(estimator, "contributions", None)
-    channels = series.channels or tuple(range(len(series.values)))
+    channels = tuple(series.channels or range(len(series.values)))
     parts = None if contributions is None else np.asarray(contributions(X))[:, : len(channels)]
     width = min(getattr(estimator, "lengths_", [1]))
     return Course(
