@@ -12,8 +12,8 @@ from scipy import sparse, special, stats
 from sklearn.base import clone
 
 from isthmus import Autoencoder
-from isthmus.backbones import MLP
-from isthmus.data import Array
+from isthmus.backbones import MLP, Conv
+from isthmus.data import Array, Windows
 from isthmus.doctor import examine
 from isthmus.likelihoods import Gaussian, Logistic, Mixed, Multinomial, NegativeBinomial, Poisson, Quantile
 from isthmus.likelihoods.negative_binomial import RARELY
@@ -340,6 +340,17 @@ def test_columns_of_a_table_are_counts_where_asked_for():
     np.testing.assert_allclose(model.contributions(x).sum(1), model.score_samples(x), rtol=1e-4, atol=1e-4)
     drawn = model.sample(50)
     assert (drawn[:, [1, 3, 4]] == drawn[:, [1, 3, 4]].round()).all()
+
+
+@pytest.mark.parametrize(
+    "likelihood", [*OF_ONE_VALUE[:3], Logistic(2000, "feature"), Multinomial(), Quantile()], ids=repr
+)
+def test_windows_of_series_are_learned_from_with_one_scale_a_channel(likelihood):
+    windows = Windows(COUNTS[:, 1:], length=16)
+    model = Autoencoder(2, backbone=Conv((4,)), likelihood=likelihood, max_epochs=1, random_state=0).fit(windows)
+    assert np.isfinite(model.score_samples(windows)).all()
+    assert model.sample(3).shape == (3, 2, 16)
+    assert all(weight.shape == (2, 1) for weight in model.module_.likelihood.parameters())
 
 
 @pytest.mark.parametrize("likelihood", [Poisson(), NegativeBinomial(), Multinomial(), Logistic()], ids=repr)

@@ -21,7 +21,9 @@ RARELY = -2.0
 
 
 class NegativeBinomial(Likelihood):
-    """Counts whose variance exceeds their mean m: it is m + m^2 / size, with a size learned for each feature [1].
+    """Counts whose variance exceeds their mean m: it is m + m^2 / size [1].
+
+    A size is learned for each feature, of series for each channel: the smaller it is, the wider counts scatter.
 
     Parameters
     ----------
@@ -59,12 +61,12 @@ class NegativeBinomial(Likelihood):
         self.counts = Counts(statistics)
         excess = (statistics.deviation.square() - statistics.mean).clamp(min=1e-6)
         self.register_buffer("start", (statistics.mean.square().clamp(min=1e-6) / excess).log().clamp(*EARLY).float())
-        self.raw = nn.Parameter(torch.zeros(statistics.mean.shape))
+        self.raw = nn.Parameter(torch.zeros(statistics.constant.all(statistics.shared_axes, keepdim=True).shape))
         self.parameter_shape = (1 + self.zero_inflated, *self.parameter_shape[1:])
 
     @property
     def log_size(self) -> Tensor:
-        """Log of the size, of the shape of one sample; the smaller, the wider counts scatter."""
+        """Log of the size of each value of a sample; the smaller, the wider counts scatter."""
         return (self.start + geared(self.raw)).clamp(*LIMITS)
 
     def encode(self, x: Tensor) -> Tensor:
