@@ -309,3 +309,147 @@ def test_squared_jacobian_is_differentiable_in_the_weights():
         return F.squared_jacobian(torch.tanh(u @ weight.T + bias), u)
 
     assert gradcheck(penalty, (inputs(2, 4),))
+
+
+# Counts
+
+
+@FEW
+@given(x=st.integers(0, 10_000), log_rate=reals(9))
+def test_poisson_log_prob_is_that_of_scipy(x, log_rate):
+    ours = F.poisson_log_prob(double(float(x)), double(log_rate)).item()
+    assert ours == pytest.approx(stats.poisson.logpmf(x, math.exp(log_rate)), rel=1e-9, abs=1e-9)
+
+
+@FEW
+@given(x=st.integers(0, 10_000), log_mean=reals(9), log_size=reals(7))
+def test_negative_binomial_log_prob_is_that_of_scipy(x, log_mean, log_size):
+    size, mean = math.exp(log_size), math.exp(log_mean)
+    ours = F.negative_binomial_log_prob(double(float(x)), double(log_mean), double(log_size)).item()
+    assert ours == pytest.approx(stats.nbinom.logpmf(x, size, size / (size + mean)), rel=1e-7, abs=1e-7)
+
+
+def test_with_a_size_beyond_all_bounds_the_negative_binomial_is_the_poisson_distribution_also_in_float32():
+    x = torch.arange(60.0)
+    ours = F.negative_binomial_log_prob(x, torch.tensor(math.log(20.0)), torch.tensor(14.0))
+    np.testing.assert_allclose(ours, stats.poisson.logpmf(np.arange(60), 20.0), rtol=1e-3, atol=1e-3)
+
+
+@FEW
+@given(x=st.floats(0, 1e4), log_start=reals(12))
+def test_log_rising_is_the_difference_of_two_log_gammas(x, log_start):
+    start = math.exp(log_start)
+    expected = math.log(special.poch(start, x)) if x < 20 else special.gammaln(start + x) - special.gammaln(start)
+    assert F.log_rising(double(x), double(start)).item() == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_in_float32_log_rising_keeps_digits_that_the_difference_has_lost():
+    x, start = torch.tensor(3.0), torch.tensor(1e6)
+    exact = math.log(1e6 * (1e6 + 1) * (1e6 + 2))
+    assert F.log_rising(x, start).item() == pytest.approx(exact, rel=1e-6)
+    assert abs(torch.lgamma(x + start) - torch.lgamma(start) - exact) > 0.1
+
+
+@pytest.mark.parametrize("logit", [-3.0, 0.5])
+def test_inflated_zeros_add_to_those_of_the_counts(logit):
+    x, share = np.arange(9), special.expit(logit)
+    ours = F.zero_inflated_log_prob(double(x), double(stats.poisson.logpmf(x, 2.0)), double(logit))
+    expected = (1 - share) * stats.poisson.pmf(x, 2.0) + share * (x == 0)
+    np.testing.assert_allclose(ours.exp(), expected, rtol=1e-12)
+
+
+@FEW
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(0, 99))
+def test_multinomial_log_prob_is_that_of_scipy_and_what_was_not_counted_adds_nothing(counts, seed):
+    logits = double(np.random.default_rng(seed).normal(size=len(counts)) * 3)
+    addends = F.multinomial_log_prob(double([counts]) * 1.0, logits[None])
+    expected = stats.multinomial.logpmf(counts, sum(counts), logits.softmax(0).numpy())
+    assert addends.sum().item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert not addends[0, np.array(counts) == 0].any()
+
+
+def test_a_row_with_missing_counts_is_one_of_the_others():
+    x, logits = double([[3.0, -1.0, 0.0, 5.0, -1.0]]), inputs(1, 5)
+    kept = [0, 2, 3]
+    ours = F.multinomial_log_prob(x, logits)
+    torch.testing.assert_close(ours[:, kept], F.multinomial_log_prob(x[:, kept], logits[:, kept]))
+    assert not ours[0, [1, 4]].any()
+    (slope,) = torch.autograd.grad(ours.sum(), logits)
+    assert not slope[0, [1, 4]].any()
+
+
+def test_a_row_of_nothing_but_missing_counts_has_probability_one_and_no_gradient():
+    logits = inputs(1, 4).float().detach().requires_grad_()
+    log_prob = F.multinomial_log_prob(-torch.ones(1, 4), logits)
+    log_prob.sum().backward()
+    assert not log_prob.any()
+    assert not logits.grad.any()
+
+
+# Levels in order
+
+
+@FEW
+@given(x=st.integers(0, 15), loc=reals(30), log_scale=reals(3))
+def test_discretised_logistic_log_prob_is_the_mass_of_the_bin(x, loc, log_scale):
+    ours = F.discretised_logistic_log_prob(double(float(x)), double(loc), double(log_scale), 15).item()
+    logistic = stats.logistic(loc, math.exp(log_scale))
+    ends = (-math.inf if x == 0 else x - 0.5, math.inf if x == 15 else x + 0.5)
+    # By the nearer tail, for the difference of two numbers near 1 has no digits.
+    mass = max(logistic.cdf(ends[1]) - logistic.cdf(ends[0]), logistic.sf(ends[0]) - logistic.sf(ends[1]))
+    assert math.exp(ours) == pytest.approx(mass, rel=1e-6, abs=1e-15)
+
+
+@pytest.mark.parametrize("log_scale", [-9.0, 0.0, 9.0])
+@pytest.mark.parametrize("loc", [-1e3, -0.4, 100.2, 255.0, 1e4])
+def test_masses_of_all_levels_add_up_to_one_also_in_float32_and_keep_gradients_finite(loc, log_scale):
+    parameters = [torch.tensor(value, requires_grad=True) for value in (loc, log_scale)]
+    log_prob = F.discretised_logistic_log_prob(torch.arange(256.0), *parameters, 255)
+    assert log_prob.exp().sum().item() == pytest.approx(1.0, abs=1e-4)
+    assert all(torch.isfinite(slope) for slope in torch.autograd.grad(log_prob.sum(), parameters))
+
+
+# Quantiles
+
+
+@FEW
+@given(x=reals(50), loc=reals(50), log_scale=reals(3), level=st.floats(0.02, 0.98))
+def test_asymmetric_laplace_log_prob_is_that_of_scipy(x, loc, log_scale, level):
+    ours = F.asymmetric_laplace_log_prob(double(x), double(loc), double(log_scale), double(level)).item()
+    kappa = math.sqrt(level / (1 - level))
+    scale = math.exp(log_scale) / math.sqrt(level * (1 - level))
+    assert ours == pytest.approx(stats.laplace_asymmetric.logpdf(x, kappa, loc, scale), rel=1e-9, abs=1e-9)
+
+
+def test_draws_by_one_quantile_are_asymmetric_laplace():
+    draws = F.draw_by_quantiles(torch.full((N_DRAWS, 1), 3.0), torch.tensor([0.2]), torch.tensor(1.5)).numpy()
+    reference = stats.laplace_asymmetric(math.sqrt(0.2 / 0.8), 3.0, 1.5 / math.sqrt(0.16))
+    assert stats.kstest(draws, reference.cdf).pvalue > 1e-3
+
+
+def test_draws_lie_below_each_quantile_as_often_as_its_level_says_and_evenly_between():
+    quantiles, level = torch.tensor([-4.0, 0.0, 1.0, 10.0]), torch.tensor([0.1, 0.4, 0.5, 0.9])
+    draws = F.draw_by_quantiles(quantiles.expand(N_DRAWS, -1), level, torch.tensor(2.0)).numpy()
+    below = (draws[:, None] < quantiles.numpy()).mean(0)
+    np.testing.assert_allclose(below, level, atol=5 * 0.5 / math.sqrt(N_DRAWS))
+    between = draws[(draws > 1) & (draws < 10)]
+    assert stats.kstest(between, stats.uniform(1, 9).cdf).pvalue > 1e-3
+    assert stats.kstest(draws[draws > 10] - 10, stats.expon(scale=2.0 / 0.9).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("function", "n_parameters"),
+    [
+        (F.poisson_log_prob, 1),
+        (F.negative_binomial_log_prob, 2),
+        (lambda x, logits: F.zero_inflated_log_prob(x, -x, logits), 1),
+        (F.multinomial_log_prob, 1),
+        (lambda x, loc, log_scale: F.discretised_logistic_log_prob(x, 4 * loc, log_scale, 9), 2),
+        (lambda x, loc, log_scale: F.asymmetric_laplace_log_prob(x, loc, log_scale, double(0.3)), 2),
+    ],
+)
+def test_gradients_of_log_probabilities_are_those_of_finite_differences(function, n_parameters):
+    x = double([[0.0, 3.0, 9.0], [1.0, 0.0, 2.0]])
+    assert gradcheck(lambda *parameters: function(x, *parameters), tuple(inputs(2, 3) for _ in range(n_parameters)))
+    if function is F.negative_binomial_log_prob:  # where Stirling's series takes over
+        assert gradcheck(lambda *parameters: function(x, *parameters), (inputs(2, 3), inputs(2, 3, low=3.0, high=6.0)))

@@ -18,8 +18,20 @@ from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
-from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap
-from isthmus.likelihoods import Categorical, Date, Embedded, Histogram, Mixed, StudentT
+from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
+from isthmus.likelihoods import (
+    Categorical,
+    Date,
+    Embedded,
+    Histogram,
+    Logistic,
+    Mixed,
+    Multinomial,
+    NegativeBinomial,
+    Poisson,
+    Quantile,
+    StudentT,
+)
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.part import Part, snake_case
 from isthmus.regularizers import L1, L2, Jacobian, KLSparsity, Step
@@ -34,12 +46,14 @@ SIZES = (2, 3, 4, 2, 5)
 LEVELS = np.random.default_rng(1).integers(0, SIZES, (40, 5)).astype(float)
 # Some of the columns of numbers, some of levels.
 BOTH = np.column_stack([X[:, 0], LEVELS[:, 1], X[:, 2], LEVELS[:, 3], X[:, 4]])
+COUNTS = np.random.default_rng(2).negative_binomial(2, 0.2, (40, 5)).astype(float)
 CELLS = ((0.5, 0.5), (0.0, 0.3), (0.3, 0.6), (0.6, 1.0))
 # Parts that cannot do without arguments, or not with any data, and data that suit them.
 PARTICULAR = {
     Categorical: (Categorical(SIZES), LEVELS),
     Embedded: (Embedded(5), LEVELS[:, 4:]),
     Histogram: (Histogram((CELLS,) * 5), X),
+    **{kind: (kind(), COUNTS) for kind in (Logistic, Multinomial, NegativeBinomial, Poisson)},
     Mixed: (Mixed((Categorical((3, 2)), GaussianLikelihood(), Histogram((CELLS,))), ((1, 3), (4, 0), (2,))), BOTH),
 }
 
@@ -66,6 +80,11 @@ VARIANTS = [
     Masking((0.1, 0.8)),
     Date(periods=(7.0, 1.0)),
     Embedded(9, width=3),
+    Logistic(64, scale="feature"),
+    Multinomial("proportions"),
+    NegativeBinomial(zero_inflated=True),
+    Quantile((0.5,)),
+    Zeroing(0.2),
 ]
 PARTS = [*(PARTICULAR[kind][0] if kind in PARTICULAR else kind() for kind in CLASSES), *VARIANTS]
 
@@ -246,6 +265,16 @@ BAD = [
     (Mixed((Date(),), ((0, 1, 2, 3, 4, 4),)), r"likelihood.columns of Mixed must be each of 5 columns once"),
     (Mixed((Date(),), ((0, 1, 2), (3, 4))), r"likelihood.parts of Mixed must be a likelihood for each tuple"),
     (Mixed((L1(),), ((0, 1, 2, 3, 4),)), r"likelihood.parts of Mixed must be a likelihood for each tuple"),
+    (Logistic(1), r"likelihood.n_levels of Logistic must be an integer from 2 up, got 1"),
+    (Logistic(8), r"likelihood Logistic needs values in \[0, 7\], the data reach from 0 to"),
+    (Logistic(scale=0.0), r"likelihood.scale of Logistic must be .*0.0"),
+    (
+        Multinomial("counts"),
+        r"likelihood.encoding of Multinomial must be one of \('log', 'proportions'\), got 'counts'",
+    ),
+    (Quantile(()), r"likelihood.levels of Quantile must be rising numbers in \(0, 1\), got \(\)"),
+    (Quantile((0.5, 0.5)), r"likelihood.levels of Quantile must be rising numbers in \(0, 1\), got \(0.5, 0.5\)"),
+    (Quantile((0.5, 1.0)), r"likelihood.levels of Quantile must be rising"),
     (L1(weight=-1.0), r"regularizer.weight of L1 must be >= 0, got -1.0"),
     (L2(weight=-1.0), r"regularizer.weight of L2 must be >= 0, got -1.0"),
     (Jacobian(n_probes=0), r"regularizer.n_probes of Jacobian must be None or a positive integer, got 0"),
@@ -257,6 +286,7 @@ BAD = [
     (Masking((0.5, 0.2)), r"corruption.fraction of Masking must be .*\(0.5, 0.2\)"),
     (SaltPepper(1.1), r"corruption.fraction of SaltPepper must be in \[0, 1\], got 1.1"),
     (Swap(-0.1), r"corruption.fraction of Swap must be in \[0, 1\], got -0.1"),
+    (Zeroing(1.0), r"corruption.fraction of Zeroing must be in \[0, 1\), got 1.0"),
 ]
 
 
@@ -282,12 +312,16 @@ WRONG_KINDS = [
     (Date("week"), "likelihood.periods"),
     (Mixed((Date(),), (0, 1, 2, 3, 4)), "likelihood.columns"),
     (Mixed(None, ((0, 1, 2, 3, 4),)), "likelihood.parts"),
+    (Logistic("256"), "likelihood.n_levels"),
+    (Multinomial(["log"]), "likelihood.encoding"),
+    (Quantile(0.5), "likelihood.levels"),
     (L1(weight="a"), "regularizer.weight"),
     (Jacobian(n_probes=1.5), "regularizer.n_probes"),
     (KLSparsity(target="a"), "regularizer.target"),
     (GaussianNoise(clip=5), "corruption.clip"),
     (Masking((0.1, 0.2, 0.3)), "corruption.fraction"),
     (Swap("a"), "corruption.fraction"),
+    (Zeroing("a"), "corruption.fraction"),
 ]
 
 
@@ -399,6 +433,16 @@ def test_swap_takes_values_of_other_rows_and_keeps_the_distribution_of_each_feat
     for swapped, column in zip(x.T, MANY.T, strict=True):
         assert torch.isin(swapped, column).all()
         assert stats.ks_2samp(swapped, column).pvalue > 1e-3
+
+
+def test_zeroing_sets_the_share_asked_for_to_zero_and_leaves_what_is_missing():
+    x = MANY.clone()
+    x[::2, 0] = math.nan
+    spoiled = corrupted(Zeroing(0.3), x)
+    assert (spoiled == 0).float().mean(0).tolist() == pytest.approx([0.15, 0.3, 0.3], abs=0.02)
+    left = (spoiled != 0) & ~spoiled.isnan()
+    assert torch.equal(spoiled[left], x[left])
+    assert torch.equal(spoiled.isnan(), x.isnan())
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.role == "corruption"], ids=repr)

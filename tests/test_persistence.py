@@ -13,7 +13,7 @@ import pandas
 import polars
 import pytest
 import torch
-from conftest import small
+from conftest import OF_NUMBERS, small
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.base import clone
@@ -110,7 +110,8 @@ CASES = {
     "pandas without names": (small("vae"), pandas.DataFrame(X), None),
     "polars": (small("vae"), polars.DataFrame(X, schema=NAMES), None),
     "a source": (small("vae"), as_source(X), None),
-    **{name: (small(name), X, LABELS) for name in zoo.__all__},
+    **{name: (small(name), X, LABELS) for name in OF_NUMBERS},
+    "counts": (small("mult_vae"), np.random.default_rng(0).poisson(2.0, (100, 6)), None),
 }
 
 

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from conftest import small
+from conftest import OF_NUMBERS, small
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -12,14 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from isthmus import AnomalyDetector, Autoencoder, zoo
+from isthmus import AnomalyDetector, Autoencoder
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Gaussian
 from isthmus.configuration import PACKAGES
 
 # Name of a check to the reason why it cannot hold. At most three.
 EXPECTED_FAILURES: dict[str, str] = {}
-VARIANTS = [small(name, precision="float64", batch_size=128) for name in zoo.__all__]
+VARIANTS = [small(name, precision="float64", batch_size=128) for name in OF_NUMBERS]
 
 
 @parametrize_with_checks(VARIANTS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
@@ -72,7 +72,7 @@ def test_feature_names_out_count_the_components(blobs):
     assert list(model.get_feature_names_out()) == ["autoencoder0", "autoencoder1", "autoencoder2"]
 
 
-@pytest.mark.parametrize("name", zoo.__all__)
+@pytest.mark.parametrize("name", OF_NUMBERS)
 def test_a_clone_of_a_fitted_estimator_is_unfitted_and_fits_alike(name, labelled_blobs):
     model = small(name).fit(*labelled_blobs)
     copy = clone(model)

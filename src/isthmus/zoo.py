@@ -11,8 +11,9 @@ from sklearn.mixture import GaussianMixture
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
 from isthmus.bottlenecks import Deterministic, Gaussian
-from isthmus.corruptions import GaussianNoise, Masking
+from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.likelihoods import Multinomial
 from isthmus.regularizers import L1, Jacobian, KLSparsity, Regularizer
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "denoising",
     "imputer",
     "linear",
+    "mult_vae",
     "recurrent",
     "sparse",
     "tabular_vae",
@@ -346,6 +348,43 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
     True
     """
     return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True)
+
+
+def mult_vae(
+    n_components: int = 32, *, beta: float = 0.2, warmup: float = 0.8, dropout: float = 0.5, **options: Any
+) -> Autoencoder:
+    """Multinomial VAE: for rows of counts, sparse or not; topics of texts, recommendations to customers.
+
+    Parameters
+    ----------
+    n_components : int, default=32
+    beta : float, default=0.2
+        Weight of the divergence; well below 1, for counts are few beside the values that they could fall on.
+    warmup : float, default=0.8
+        Share of the training over which beta rises from 0.
+    dropout : float, default=0.5
+        Share of the counts that the encoder does not see.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Liang, Krishnan, Hoffman and Jebara, Variational autoencoders for collaborative filtering, WWW 2018,
+    arXiv:1802.05814.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import mult_vae
+    >>> mult_vae(8).corruption
+    Zeroing()
+    """
+    parts = {
+        "backbone": MLP(hidden=(600,), activation="tanh"),
+        "bottleneck": Gaussian(beta=beta, warmup=warmup),
+        "likelihood": Multinomial(),
+        "corruption": Zeroing(dropout),
+    }
+    return compose(n_components, options, **parts)
 
 
 def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, **options: Any) -> Autoencoder:

@@ -5,5 +5,6 @@ from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.corruptions.masking import Masking
 from isthmus.corruptions.salt_pepper import SaltPepper
 from isthmus.corruptions.swap import Swap
+from isthmus.corruptions.zeroing import Zeroing
 
-__all__ = ["GaussianNoise", "Masking", "SaltPepper", "Swap"]
+__all__ = ["GaussianNoise", "Masking", "SaltPepper", "Swap", "Zeroing"]

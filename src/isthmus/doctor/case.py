@@ -178,6 +178,8 @@ class Case:
         outside = (low < leaf.support[0]) | (high > leaf.support[1])
         if isinstance(leaf, LogNormal):
             outside |= low <= 0
+        if leaf.whole:
+            outside |= (low != low.round()) | (high != high.round())
         return [position for position, out in zip(positions, outside.tolist(), strict=True) if out]
 
     def count_weights(self, **changes: Any) -> int:

@@ -10,7 +10,7 @@ from isthmus.bottlenecks import Bottleneck, Deterministic
 from isthmus.data.sources import MIN_ASIDE
 from isthmus.doctor.case import Case, Column
 from isthmus.doctor.finding import Finding
-from isthmus.likelihoods import Bernoulli, Gaussian, StudentT
+from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
 from isthmus.part import resolve
 from isthmus.training import choose_batch_size
 
@@ -39,8 +39,9 @@ def outside_the_support(case: Case) -> Iterator[Finding]:
         outside = case.outside(leaf, positions)
         if outside:
             low, high = case.statistics.low.flatten()[outside].min(), case.statistics.high.flatten()[outside].max()
-            allowed = "[0, 1]" if leaf.support == (0.0, 1.0) else "(0, inf)"
-            detail = f"{type(leaf).__name__} takes values in {allowed}, these reach from {low:g} to {high:g}"
+            allowed = "(0, inf)" if isinstance(leaf, LogNormal) else "[{:g}, {:g}]".format(*leaf.support)
+            values = f"{'whole ' * leaf.whole}values in {allowed}"
+            detail = f"{type(leaf).__name__} takes {values}, these reach from {low:g} to {high:g}"
             advice = 'likelihood="gaussian", or leave the choice to isthmus: likelihood="auto"'
             yield Finding("wrong likelihood", case.labels(outside), detail, advice, "error")
 

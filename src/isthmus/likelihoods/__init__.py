@@ -10,7 +10,12 @@ from isthmus.likelihoods.embedded import Embedded
 from isthmus.likelihoods.gaussian import Gaussian
 from isthmus.likelihoods.histogram import Histogram
 from isthmus.likelihoods.log_normal import LogNormal
+from isthmus.likelihoods.logistic import Logistic
 from isthmus.likelihoods.mixed import Mixed
+from isthmus.likelihoods.multinomial import Multinomial
+from isthmus.likelihoods.negative_binomial import NegativeBinomial
+from isthmus.likelihoods.poisson import Poisson
+from isthmus.likelihoods.quantile import Quantile
 from isthmus.likelihoods.student_t import StudentT
 
 __all__ = [
@@ -22,6 +27,11 @@ __all__ = [
     "Gaussian",
     "Histogram",
     "LogNormal",
+    "Logistic",
     "Mixed",
+    "Multinomial",
+    "NegativeBinomial",
+    "Poisson",
+    "Quantile",
     "StudentT",
 ]

@@ -20,11 +20,17 @@ class Likelihood(Part):
 
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
-    support: tuple[float, float] = (-math.inf, math.inf)
+    # Whether values are whole numbers, counted from 0 and not from an origin.
+    whole: ClassVar[bool] = False
     typical: Tensor
     numeric: Tensor
     encoded_shape: tuple[int, ...]
     parameter_shape: tuple[int, ...]
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The smallest and the largest value that there can be."""
+        return -math.inf, math.inf
 
     def build(self, statistics: Statistics) -> None:
         """Learn what the training rows say of the values.
@@ -35,8 +41,10 @@ class Likelihood(Part):
         Raises
         ------
         ValueError
-            If the values lie outside the support.
+            If the values lie outside the support, or are not whole where they must be.
         """
+        if self.whole:
+            self._check_whole(torch.stack([statistics.low, statistics.high]), statistics.offset)
         self._check_range(float(statistics.low.min()), float(statistics.high.max()))
         shape = tuple(statistics.mean.shape)
         self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
@@ -45,6 +53,8 @@ class Likelihood(Part):
 
     def check_support(self, x: Tensor) -> None:
         """Raise ``ValueError`` if a value of new rows leaves the support; NaN never does."""
+        if self.whole:
+            self._check_whole(x[~x.isnan()])
         if self.support != (-math.inf, math.inf):
             observed = x[~x.isnan()]
             self._check_range(float(observed.min()), float(observed.max())) if len(observed) else None
@@ -54,6 +64,17 @@ class Likelihood(Part):
             raise ValueError(
                 f"likelihood {type(self).__name__} needs values in [{self.support[0]:g}, {self.support[1]:g}], "
                 f"the data reach from {low:g} to {high:g}; scale them, or use likelihood='gaussian'"
+            )
+
+    def _check_whole(self, values: Tensor, offset: Tensor | None = None) -> None:
+        name = type(self).__name__
+        if offset is not None and bool((offset != 0).any()):
+            raise ValueError(f"likelihood {name} needs counts that scatter more widely; use likelihood='gaussian'")
+        broken = values[values != values.round()]
+        if len(broken):
+            raise ValueError(
+                f"likelihood {name} needs whole numbers, the data hold {broken[0]:g}; "
+                "give them as they were counted, or use likelihood='gaussian'"
             )
 
     @abstractmethod

@@ -45,12 +45,16 @@ class Embedded(Likelihood):
         self.n_levels = n_levels
         self.width = width
 
+    @property
+    def support(self) -> tuple[float, float]:
+        """First and last position; see the base class."""
+        return 0, self.n_levels - 1
+
     def build(self, statistics: Statistics) -> None:
         """Make the points; see the base class."""
         one = statistics.mean.shape == (1,)
         self.require("n_levels", lambda v: is_count(v) and one, "a positive integer, for rows of a single column")
         self.require("width", is_count, "a positive integer")
-        self.support = (0, self.n_levels - 1)
         super().build(statistics)
         # The last point stands for what is missing.
         self.points = nn.Embedding(self.n_levels + 1, self.width, padding_idx=self.n_levels)

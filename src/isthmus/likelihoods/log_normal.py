@@ -1,13 +1,11 @@
 """Positive values over several orders of magnitude."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter
+from isthmus.likelihoods.scaling import Scatter, of_logarithms
 from isthmus.statistics import Statistics
 
 # The share of the smallest value seen in fit below which values are taken for it: their logarithm runs to -infinity.
@@ -44,7 +42,7 @@ class LogNormal(Likelihood):
             raise ValueError(f"likelihood LogNormal needs values > 0, the data reach down to {statistics.low.min():g}")
         floor = (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)
         self.register_buffer("floor", floor)
-        self.scatter = Scatter(_of_logarithms(statistics))
+        self.scatter = Scatter(of_logarithms(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale the logarithms; see the base class."""
@@ -69,15 +67,3 @@ class LogNormal(Likelihood):
 
     def _centre(self, theta: Tensor) -> Tensor:
         return self.scatter.unit.decode(theta.squeeze(1))
-
-
-def _of_logarithms(statistics: Statistics) -> Statistics:
-    """Mean and deviation of the logarithms, by those of the values, as if these were log-normal."""
-    variance = torch.log1p((statistics.deviation / statistics.mean).square())
-    return replace(
-        statistics,
-        mean=statistics.mean.log() - variance / 2,
-        squares=variance * statistics.count,
-        low=statistics.low.log(),
-        high=statistics.high.log(),
-    )

@@ -1,6 +1,7 @@
 """Helpers of likelihoods: how values are scaled, and how far they scatter around the reconstruction."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -115,6 +116,11 @@ class Scatter(nn.Module):
         return log_scale
 
 
+def geared(raw: Tensor) -> Tensor:
+    """GAIN times a parameter, with the gradient of raw / GAIN: Adam steps GAIN times as far, plain descent the same."""
+    return raw / GAIN + (raw * (GAIN - 1 / GAIN)).detach()
+
+
 class _Floored(torch.autograd.Function):
     """Log of spread * sqrt(scale^2 + FLOOR^2) for the scale exp(GAIN * raw), and of the spread for constant features.
 
@@ -135,3 +141,15 @@ class _Floored(torch.autograd.Function):
         above, constant = ctx.saved_tensors
         slope = torch.sigmoid(above).mul_(gradient.sum_to_size(above.shape)).div_(GAIN)
         return slope.masked_fill_(constant, 0.0) if slope.ndim else slope, None, None
+
+
+def of_logarithms(statistics: Statistics) -> Statistics:
+    """Mean and deviation of the logarithms, by those of the values, as if these were log-normal."""
+    variance = torch.log1p((statistics.deviation / statistics.mean).square())
+    return replace(
+        statistics,
+        mean=statistics.mean.log() - variance / 2,
+        squares=variance * statistics.count,
+        low=statistics.low.log(),
+        high=statistics.high.log(),
+    )

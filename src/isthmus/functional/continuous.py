@@ -1,9 +1,4 @@
-"""The mathematics, as pure functions of tensors: no parts, no state.
-
-Letters: ``x`` data, ``z`` code, ``theta`` what the decoder says of the data, ``log_variance`` = log sigma^2.
-Sums over features and means over samples are taken by the callers; the functions here are elementwise unless they
-say otherwise. All logarithms are natural, so all losses are in nats.
-"""
+"""The mathematics of codes and losses, and of continuous values."""
 
 import math
 from typing import Any
@@ -159,6 +154,29 @@ def draw_continuous_bernoulli(logits: Tensor) -> Tensor:
     near = logits.abs() < 1e-3
     safe = torch.where(near, torch.ones_like(logits), logits)
     return torch.where(near, u, torch.logaddexp(torch.log1p(-u), torch.log(u) + safe) / safe).clamp(0, 1)
+
+
+def asymmetric_laplace_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, level: Tensor) -> Tensor:
+    """Log density that is highest, over ``loc``, at the quantile of that level: less the pinball loss over the scale.
+
+    (Koenker and Bassett, Regression quantiles, Econometrica 46, 1978; Yu and Moyeed, Bayesian quantile regression,
+    Statistics and Probability Letters 54, 2001.)
+    """
+    residual = (x - loc) * torch.exp(-log_scale)
+    pinball = torch.maximum(level * residual, (level - 1) * residual)
+    return torch.log(level * (1 - level)) - log_scale - pinball
+
+
+def draw_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tensor:
+    """Draw (n, ...) evenly between neighbouring quantiles (n, n_levels, ...) of levels (n_levels, ...).
+
+    Beyond the outermost lie the tails of asymmetric Laplace distributions of that scale.
+    """
+    u = torch.rand_like(quantiles[:, 0]).clamp(min=torch.finfo(quantiles.dtype).eps)
+    passed = ((u[:, None] - level[:-1]) / level.diff(dim=0)).clamp(0, 1)
+    below = torch.log(u / level[0]).clamp(max=0) / (1 - level[0])
+    above = torch.log((1 - u) / (1 - level[-1])).clamp(max=0) / level[-1]
+    return quantiles[:, 0] + (passed * quantiles.diff(dim=1)).sum(1) + scale * (below - above)
 
 
 def kl_bernoulli(target: float, activity: Tensor) -> Tensor:

@@ -1,0 +1,49 @@
+"""Zeros."""
+
+import torch
+from torch import Tensor
+
+from isthmus.corruptions.base import Corruption
+from isthmus.statistics import Statistics
+
+
+class Zeroing(Corruption):
+    """Sets a random share of the values to 0, as if they had not been counted; the encoder is not told which.
+
+    Of likes, words and purchases a 0 says little, so the net learns what else belongs to what it sees.
+
+    Parameters
+    ----------
+    fraction : float, default=0.5
+        Chance of each value.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if the fraction is not in [0, 1).
+
+    References
+    ----------
+    Vincent et al., Extracting and composing robust features with denoising autoencoders, ICML 2008;
+    Liang et al., Variational autoencoders for collaborative filtering, WWW 2018, arXiv:1802.05814.
+
+    Examples
+    --------
+    >>> from isthmus.corruptions import Zeroing
+    >>> Zeroing(0.3)
+    Zeroing(fraction=0.3)
+    """
+
+    numeric = True
+
+    def __init__(self, fraction: float = 0.5) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def build(self, statistics: Statistics) -> None:
+        """Check the fraction; see the base class."""
+        self.require("fraction", lambda v: 0 <= v < 1, "in [0, 1)")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Set values to 0; see the base class."""
+        return torch.where((torch.rand(x.shape, device=x.device) < self.fraction) & ~x.isnan(), 0.0, x)

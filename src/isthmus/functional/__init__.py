@@ -1,0 +1,62 @@
+"""The mathematics, as pure functions of tensors: no parts, no state.
+
+Letters: ``x`` data, ``z`` code, ``theta`` what the decoder says of the data, ``log_variance`` = log sigma^2.
+Sums over features and means over samples are taken by the callers; the functions here are elementwise unless they
+say otherwise. All logarithms are natural, so all losses are in nats.
+"""
+
+from isthmus.functional.continuous import (
+    asymmetric_laplace_log_prob,
+    bernoulli_log_prob,
+    continuous_bernoulli_log_prob,
+    continuous_bernoulli_mean,
+    draw_by_quantiles,
+    draw_continuous_bernoulli,
+    draw_normal,
+    free_bits,
+    importance_bound,
+    kl_bernoulli,
+    kl_normal,
+    log_ratio_normal,
+    normal_log_prob,
+    normal_row_log_prob,
+    squared_jacobian,
+    student_t_log_prob,
+    trimmed,
+    weighted_sum,
+)
+from isthmus.functional.discrete import (
+    discretised_logistic_log_prob,
+    log_rising,
+    multinomial_log_prob,
+    negative_binomial_log_prob,
+    poisson_log_prob,
+    zero_inflated_log_prob,
+)
+
+__all__ = [
+    "asymmetric_laplace_log_prob",
+    "bernoulli_log_prob",
+    "continuous_bernoulli_log_prob",
+    "continuous_bernoulli_mean",
+    "discretised_logistic_log_prob",
+    "draw_by_quantiles",
+    "draw_continuous_bernoulli",
+    "draw_normal",
+    "free_bits",
+    "importance_bound",
+    "kl_bernoulli",
+    "kl_normal",
+    "log_ratio_normal",
+    "log_rising",
+    "multinomial_log_prob",
+    "negative_binomial_log_prob",
+    "normal_log_prob",
+    "normal_row_log_prob",
+    "poisson_log_prob",
+    "squared_jacobian",
+    "student_t_log_prob",
+    "trimmed",
+    "weighted_sum",
+    "zero_inflated_log_prob",
+]

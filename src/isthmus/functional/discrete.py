@@ -1,0 +1,76 @@
+"""The mathematics of counts and of levels in order."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as torch_functional
+
+STIRLING = 10.0
+# A logit of what cannot be; infinity would leave a row of nothing else without any probability.
+IMPOSSIBLE = -1e30
+
+
+def poisson_log_prob(x: Tensor, log_rate: Tensor) -> Tensor:
+    """Log probability of counts at a rate."""
+    return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
+
+
+def negative_binomial_log_prob(x: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
+    """Log probability of counts whose rates are gamma-distributed, of mean m and variance m + m^2 / size.
+
+    (Lopez et al., Deep generative modeling for single-cell transcriptomics, Nature Methods 15, 2018.)
+    """
+    size = log_size.exp()
+    # log(m + size) by the larger of the two: with a size beyond all bounds this is the Poisson distribution.
+    log_total = torch.logaddexp(log_mean, log_size)
+    failures = size * torch_functional.softplus(log_mean - log_size)
+    return log_rising(x, size) - torch.lgamma(x + 1) - failures + x * (log_mean - log_total)
+
+
+def log_rising(x: Tensor, start: Tensor) -> Tensor:
+    """Log of gamma(start + x) / gamma(start), also where their difference would cancel all digits of both.
+
+    From 10 on it is the difference of two of Stirling's series, term by term.
+    """
+    far = start > STIRLING
+    near, large = torch.where(far, 1.0, start), torch.where(far, start, STIRLING)
+    end = large + x
+    tail = (1 / end - 1 / large) / 12 - (end**-3 - large**-3) / 360
+    series = (large - 0.5) * torch.log1p(x / large) + x * (torch.log(end) - 1) + tail
+    return torch.where(far, series, torch.lgamma(near + x) - torch.lgamma(near))
+
+
+def zero_inflated_log_prob(x: Tensor, log_prob: Tensor, logits: Tensor) -> Tensor:
+    """Log probability where a count is 0 for another reason with the probability whose logit is given (Lambert, 1992).
+
+    ``log_prob`` is that of the count if there is no other reason.
+    """
+    otherwise = torch_functional.logsigmoid(-logits) + log_prob
+    return torch.where(x == 0, torch.logaddexp(torch_functional.logsigmoid(logits), otherwise), otherwise)
+
+
+def multinomial_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Addends (n, d) of the log probability of rows of counts, given how many each row counts in all.
+
+    The multinomial coefficient n! / prod x! is shared out so that what was not counted adds nothing. A negative count
+    is missing: the row is one of the others.
+    """
+    counted = x.clamp(min=0)
+    log_share = torch.log_softmax(logits.masked_fill(x < 0, IMPOSSIBLE), -1)
+    total = counted.sum(-1, keepdim=True)
+    orders = torch.lgamma(total + 1) / total.clamp(min=1)
+    return counted * (log_share + orders) - torch.lgamma(counted + 1)
+
+
+def discretised_logistic_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, last: int) -> Tensor:
+    """Log of the mass of a logistic distribution within half a unit of x, for x in 0, 1, ..., last.
+
+    The first and the last bin take the tails. (Salimans et al., PixelCNN++, ICLR 2017, arXiv:1701.05517, equation 2.)
+    With a and b the ends of the bin in units of the scale, the mass is s(b) s(-a) (1 - exp(a - b)) for the sigmoid s.
+    """
+    rate = torch.exp(-log_scale)
+    not_above = torch_functional.logsigmoid((x + 0.5 - loc) * rate)
+    not_below = torch_functional.logsigmoid((loc - x + 0.5) * rate)
+    width = torch.log(-torch.expm1(-rate))
+    is_first, is_last = x <= 0, x >= last
+    inside = not_above.masked_fill(is_last, 0.0) + not_below.masked_fill(is_first, 0.0)
+    return inside + torch.where(is_first | is_last, 0.0, width)

@@ -1,0 +1,90 @@
+"""Real values, by their quantiles."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from isthmus import functional as F
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.levels import digits
+from isthmus.likelihoods.scaling import Scatter
+from isthmus.statistics import Statistics
+
+
+class Quantile(Likelihood):
+    """Real values by some of their quantiles, whatever their distribution: intervals that say how sure the net is.
+
+    Scores are the mean over the levels of an asymmetric Laplace density's logarithm: less the pinball loss, in units of
+    a scale learned for each feature [1]. With several levels that is at most the log of a density. Each quantile is the
+    one below and a positive step, so that none cross.
+
+    Parameters
+    ----------
+    levels : tuple of float, default=(0.05, 0.5, 0.95)
+        Rising, in (0, 1). Reconstructions are the quantile of the level nearest to 0.5.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if the levels do not rise in (0, 1).
+
+    References
+    ----------
+    [1] Koenker and Bassett, Regression quantiles, Econometrica 46, 1978; Yu and Moyeed, Bayesian quantile regression,
+        Statistics and Probability Letters 54, 2001.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import Quantile
+    >>> Quantile((0.1, 0.9))
+    Quantile(levels=(0.1, 0.9))
+    """
+
+    level: Tensor
+
+    def __init__(self, levels: tuple[float, ...] = (0.05, 0.5, 0.95)) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn the scaling; see the base class."""
+        super().build(statistics)
+        self.require("levels", _are_levels, "rising numbers in (0, 1)")
+        shape = statistics.mean.shape
+        self.scatter = Scatter(statistics)
+        level = torch.tensor(self.levels, dtype=torch.float64).view(-1, *[1] * len(shape))
+        self.register_buffer("level", level, persistent=False)
+        self.parameter_shape = (len(self.levels), *shape)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Scale; see the base class."""
+        return self.scatter.unit.encode(x)
+
+    def quantiles(self, theta: Tensor) -> Tensor:
+        """Return the quantiles (n, n_levels, *shape); theta = 0 gives those of normal values."""
+        theta = digits(theta)
+        normal = torch.special.ndtri(self.level).to(theta)
+        steps = normal.diff(dim=0)
+        # The inverse of softplus, so that a step of nothing is the normal one.
+        rising = softplus(theta[:, 1:] + steps + torch.log(-torch.expm1(-steps)))
+        return self.scatter.unit.decode(torch.cat([theta[:, :1] + normal[:1], rising], 1).cumsum(1))
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Mean of the log densities of the levels, in the data's units."""
+        level, quantiles = self.level.to(x), self.quantiles(theta)
+        return F.asymmetric_laplace_log_prob(x[:, None], quantiles, self.scatter.log_scale, level).mean(1)
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the quantile nearest to the median."""
+        return self.quantiles(theta)[:, (self.level.flatten() - 0.5).abs().argmin()]
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw evenly between neighbouring quantiles, and from exponential tails beyond the outermost."""
+        quantiles = self.quantiles(theta)
+        return F.draw_by_quantiles(quantiles, self.level.to(quantiles), torch.exp(self.scatter.log_scale))
+
+
+def _are_levels(levels: tuple[float, ...]) -> bool:
+    return len(levels) > 0 and all(a < b for a, b in pairwise((0.0, *levels, 1.0)))
