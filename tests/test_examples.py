@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -30,12 +31,34 @@ def scores_find_more_than_pca(figures):
     assert figures["code"][0] < 0
 
 
+def the_encoder_alone_finds_attacks(figures):
+    assert figures["encoder alone"][0] >= 0.93
+    assert figures["full model"][0] >= 0.93
+    assert figures["dos"][0] > 10 * figures["normal"][0]
+
+
+def windows_find_more_than_points(figures):
+    assert figures["windows"][0] > 2 * figures["PCA of time points"][0]
+
+
+def beats_that_differ_are_found(figures):
+    assert figures["area under the ROC curve"][0] >= 0.97
+    assert figures["abnormal beats found"][0] > 90
+    assert figures["normal beats among alarms"][0] < 15
+
+
 CLAIMS = {
     "anomaly_detection": scores_find_more_than_pca,
     "dimensionality_reduction": codes_keep_neighbours,
     "features_for_a_classifier": codes_carry_more_than_components,
+    "heartbeats": beats_that_differ_are_found,
     "image_denoising": denoising_leaves_the_least_error,
+    "network_intrusion": the_encoder_alone_finds_attacks,
+    "server_metrics": windows_find_more_than_points,
 }
+# Folders of data that do not come with the package.
+DATA = {"heartbeats": "ecg5000-train", "network_intrusion": "nsl-kdd", "server_metrics": "asd"}
+PUBLIC = Path(os.environ.get("ISTHMUS_TEST_DATA", FOLDER.parents[1] / "shared" / "data"))
 
 
 @pytest.fixture(scope="module", params=CLAIMS)
@@ -43,6 +66,11 @@ def example(request, tmp_path_factory):
     """Name, printed figures by the name that stands before them, and picture of each example in turn."""
     folder = tmp_path_factory.mktemp("example")
     command = [sys.executable, str(FOLDER / f"{request.param}.py"), str(folder)]
+    if request.param in DATA:
+        data = PUBLIC / DATA[request.param]
+        if not data.is_dir():
+            pytest.skip(f"there is no folder {data}; ISTHMUS_TEST_DATA names the one above it")
+        command.append(str(data))
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr

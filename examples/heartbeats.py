@@ -1,0 +1,47 @@
+"""Tell abnormal heartbeats from normal ones with a model that has seen normal ones only, and see where they differ.
+
+ECG5000 holds heartbeats of one patient, 140 values each. A small autoencoder learns from half of the normal beats; the
+others and all abnormal beats are scored. The line is drawn by beats that were held out, so that at most one normal beat
+in twenty is an alarm. The picture shows an abnormal beat, what the model expected, and which part of the beat made it odd.
+
+Run: python examples/heartbeats.py [folder] [data]
+where data (default ../shared/data/ecg5000-train) holds ecg5000_train.npz with X (n, 140) and y, 1 for normal beats
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from isthmus import AnomalyDetector, zoo
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/ecg5000-train")
+
+with np.load(data / "ecg5000_train.npz") as file:
+    beats, kinds = file["X"], file["y"]
+normal = np.random.default_rng(0).permutation(np.flatnonzero(kinds == 1))
+train, held_out = beats[normal[::2]], np.concatenate([normal[1::2], np.flatnonzero(kinds != 1)])
+beats, is_normal = beats[held_out], kinds[held_out] == 1
+
+network = zoo.autoencoder(8, max_epochs=60, random_state=0)
+detector = AnomalyDetector(network, fpr=0.05, random_state=0).fit(train)
+scores = detector.score_samples(beats)
+found = detector.predict(beats) == -1
+
+print(f"{'area under the ROC curve':28} {roc_auc_score(is_normal, scores):.3f}")
+print(f"{'abnormal beats found':28} {100 * found[~is_normal].mean():.1f}")
+print(f"{'normal beats among alarms':28} {100 * is_normal[found].mean():.1f}")
+
+odd = np.flatnonzero(~is_normal)[np.argsort(scores[~is_normal])[np.sum(~is_normal) // 2]]
+beat = beats[[odd]]
+expected, reasons = detector.estimator_.reconstruct(beat)[0], detector.estimator_.contributions(beat)[0, :-2]
+figure, (above, below) = plt.subplots(2, 1, figsize=(7, 4), sharex=True, layout="constrained")
+above.plot(beat[0], color="#cc6677", label="an abnormal beat")
+above.plot(expected, color="#332288", linestyle="dashed", label="as the model rebuilds it")
+above.legend(frameon=False)
+below.bar(np.arange(len(reasons)), reasons, width=1.0, color="#cc6677")
+below.set(xlabel="time within the beat", ylabel="contribution (nats)")
+figure.savefig(folder / "heartbeats.png", dpi=100)
