@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from isthmus import Autoencoder, Ensemble, inference
+from isthmus import AnomalyDetector, Autoencoder, Ensemble, inference, load, save, storage
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian as GaussianCode
+from isthmus.cli.describing import describe
 from isthmus.data import Parquet, Windows, as_source
 from isthmus.data.bags import Bags, make_bags
 from isthmus.ensemble import parallel
@@ -147,6 +148,14 @@ def test_every_row_is_left_out_of_a_bag_and_no_bag_holds_what_it_left_out(n_rows
         assert len(set(rows)) == len(rows)
         assert not left_out[rows].any()
         assert n_each * n_rows - 2 <= len(rows) <= n_each * n_rows
+
+
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_the_fewest_rows_are_left_out_and_learned_from_too(n_rows):
+    for seed in range(10):
+        bags = make_bags(as_source(np.arange(n_rows, dtype=float)[:, None]), 2, 0.5, seed)
+        assert bags.left_out.any(0).all()
+        assert not bags.left_out.all(1).any()
 
 
 def test_two_bags_of_halves_hold_all_rows():
@@ -361,6 +370,54 @@ def test_a_pickled_ensemble_scores_the_same(blobs):
     ensemble = small_ensemble().fit(blobs)
     again = pickle.loads(pickle.dumps(ensemble))
     np.testing.assert_array_equal(again.score_samples(blobs), ensemble.score_samples(blobs))
+
+
+# Files
+
+
+@pytest.mark.parametrize("table", [False, True], ids=["array", "table"])
+def test_a_saved_ensemble_comes_back(table, customers, holes, tmp_path):
+    X = customers if table else holes
+    ensemble = Ensemble(small_net(bottleneck="gaussian"), 3, random_state=0).fit(X)
+    save(ensemble, tmp_path / "ensemble")
+    again = load(tmp_path / "ensemble")
+    assert repr(again) == repr(ensemble)
+    assert (again.history_, again.schema_, again.n_features_in_) == (
+        ensemble.history_,
+        ensemble.schema_,
+        ensemble.n_features_in_,
+    )
+    for method in ("score_samples", "contributions", "reconstruct", "reconstruct_each", "divergence"):
+        np.testing.assert_array_equal(getattr(again, method)(X), getattr(ensemble, method)(X))
+    for name in ("held_out_scores_", "left_out_"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(ensemble, name))
+    save(again, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "ensemble").read_bytes()
+    np.testing.assert_array_equal(again.fit(X).held_out_scores_, ensemble.held_out_scores_)
+
+
+def test_a_saved_detector_over_an_ensemble_comes_back(blobs, tmp_path):
+    detector = AnomalyDetector(small_ensemble(), random_state=0).fit(blobs)
+    save(detector, tmp_path / "detector")
+    np.testing.assert_array_equal(load(tmp_path / "detector").p_values(blobs), detector.p_values(blobs))
+
+
+@pytest.mark.parametrize("start", ["ensemble.expected", "ensemble.left_out", "inner.module."])
+def test_damaged_files_are_refused(start, blobs, tmp_path):
+    save(small_ensemble().fit(blobs), tmp_path / "ensemble")
+    tensors, document = storage.read(tmp_path / "ensemble")
+    tensors.pop(next(name for name in tensors if name.startswith(start)))
+    storage.write(tmp_path / "ensemble", tensors, document)
+    with pytest.raises(ValueError, match="damaged: its header does not fit its tensors"):
+        load(tmp_path / "ensemble")
+
+
+def test_info_names_the_ensemble_and_its_nets(blobs, tmp_path):
+    save(small_ensemble().fit(blobs), tmp_path / "ensemble")
+    told = describe(tmp_path / "ensemble")
+    assert "model" in told
+    assert "Ensemble of Autoencoder" in told
+    assert "Autoencoder.max_epochs" in told
 
 
 @pytest.mark.parametrize(

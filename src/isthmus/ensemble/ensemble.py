@@ -49,6 +49,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         The kind of net, how it is trained and on what device; not conditional. "auto" lengths are those for the rows of
         one net. Its ``validation_fraction``, ``patience``, ``density`` and ``random_state`` are not used.
     n_estimators : int, default=8
+        Nets, from 2 on.
     max_samples : float or int, default=0.5
         Rows of each net: a share below 1, or a number, which is cut to half of the rows. Rows are dealt to folds, so
         that every row is left out by a net.
