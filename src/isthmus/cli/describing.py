@@ -47,11 +47,12 @@ def describe(path: Path) -> str:
 
 def _facts(document: dict[str, Any]) -> dict[str, str]:
     nested = list(_nested(document))
+    model = " of ".join(part["estimator"]["class"] for part in nested)
     schema, fitted = nested[-1]["schema"], document["fitted"]
     history = nested[-1]["fitted"].get("history_")
     facts = {
         "written by": f"isthmus {document['isthmus']}, torch {document['torch']}",
-        "model": " of ".join(part["estimator"]["class"] for part in nested),
+        "model": model,
         "threshold": f"{fitted['offset_']:.6g}" if "offset_" in fitted else "",
         "sample": f"shape {tuple(schema['shape'])}",
         "columns": shorten(", ".join(map(_column, schema["fields"])), WIDTH),
