@@ -227,7 +227,9 @@ def test_parts_say_their_parameters_their_source_and_show_an_example(package, pa
         assert ast.literal_eval(line[1]) == parameter.default
 
 
-@pytest.mark.parametrize("estimator", [isthmus.AnomalyDetector, isthmus.Autoencoder])
+@pytest.mark.parametrize(
+    "estimator", [isthmus.AnomalyDetector, isthmus.Autoencoder, isthmus.Ensemble, isthmus.Proximity]
+)
 def test_estimators_describe_every_parameter_with_its_default(estimator):
     doc = inspect.getdoc(estimator)
     described = dict(re.findall(r"^(\w+) : .*default=(.*)$", section(doc, "Parameters"), re.MULTILINE))

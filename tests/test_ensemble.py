@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import stats
-from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from isthmus import Autoencoder, Ensemble, inference
+from isthmus import AnomalyDetector, Autoencoder, Ensemble, inference, load, save, storage
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian as GaussianCode
+from isthmus.cli.describing import describe
 from isthmus.data import Parquet, Windows, as_source
 from isthmus.data.bags import Bags, make_bags
 from isthmus.ensemble import parallel
@@ -32,8 +31,8 @@ def small_net(**options) -> Autoencoder:
     return Autoencoder(**{"n_components": 2, "backbone": MLP((8,)), "max_epochs": 2, **options})
 
 
-def small_ensemble(n_estimators=4, n_exemplars=0, **options) -> Ensemble:
-    return Ensemble(small_net(**options), n_estimators, n_exemplars=n_exemplars, random_state=0)
+def small_ensemble(n_estimators=4, **options) -> Ensemble:
+    return Ensemble(small_net(**options), n_estimators, random_state=0)
 
 
 # Nets side by side
@@ -151,6 +150,14 @@ def test_every_row_is_left_out_of_a_bag_and_no_bag_holds_what_it_left_out(n_rows
         assert n_each * n_rows - 2 <= len(rows) <= n_each * n_rows
 
 
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_the_fewest_rows_are_left_out_and_learned_from_too(n_rows):
+    for seed in range(10):
+        bags = make_bags(as_source(np.arange(n_rows, dtype=float)[:, None]), 2, 0.5, seed)
+        assert bags.left_out.any(0).all()
+        assert not bags.left_out.all(1).any()
+
+
 def test_two_bags_of_halves_hold_all_rows():
     bags = make_bags(as_source(np.arange(30.0)[:, None]), 2, 0.5, seed=1)
     assert sorted(torch.cat([bag._take(bag.rows) for bag in bags.bags]).flatten().tolist()) == [*range(30)]
@@ -213,15 +220,13 @@ def nets_of(ensemble):
 
 def test_a_row_changes_the_nets_that_saw_it_and_no_others(blobs):
     blobs = blobs.astype(np.float64)
-    before = small_ensemble(n_exemplars=3, **FIXED).fit(blobs)
+    before = small_ensemble(**FIXED).fit(blobs)
     blobs[17] += 3
-    after = small_ensemble(n_exemplars=3, **FIXED).fit(blobs)
+    after = small_ensemble(**FIXED).fit(blobs)
     same = (nets_of(before) == nets_of(after)).all(1)
     left_out = make_bags(as_source(blobs), 4, 0.5, mix(0, 3)).left_out[:, 17]
     assert same.tolist() == left_out.tolist()
     assert 0 < left_out.sum() < 4
-    exemplars = [ensemble._exemplars.theta.unflatten(0, (3, 4)) for ensemble in (before, after)]
-    assert (exemplars[0] == exemplars[1]).all(-1).all(-1).all(0).tolist() == left_out.tolist()
 
 
 def test_held_out_scores_are_means_over_the_nets_that_left_the_row_out(blobs):
@@ -229,6 +234,7 @@ def test_held_out_scores_are_means_over_the_nets_that_left_the_row_out(blobs):
     nets = ensemble.estimator_
     scores = nets.score_samples(np.repeat(blobs, 4, axis=0)).reshape(-1, 4)
     left_out = make_bags(as_source(blobs), 4, 0.5, mix(0, 3)).left_out.numpy().T
+    np.testing.assert_array_equal(ensemble.left_out_, left_out.T)
     np.testing.assert_allclose(ensemble.score_samples(blobs), scores.mean(1))
     np.testing.assert_allclose(ensemble.held_out_scores_, np.nanmean(np.where(left_out, scores, np.nan), axis=1))
 
@@ -250,32 +256,9 @@ def test_planted_outliers_score_low(rng):
     assert roc_auc_score(outlying, -ensemble.held_out_scores_) > 0.95
 
 
-def test_an_exemplar_score_is_the_density_of_a_mixture(holes):
-    """Against SciPy: normal around each reconstruction of a training row, of the values that are there."""
-    ensemble = small_ensemble(n_exemplars=5, **FIXED).fit(holes)
-    centres = ensemble._exemplars.theta.reshape(5, 4, 6).numpy()
-    rows = {tuple(row) for row in np.round(ensemble.estimator_.reconstruct(np.repeat(holes, 4, axis=0)), 8)}
-    assert {tuple(np.round(centre, 8)) for centre in centres.reshape(-1, 6)} <= rows
-    log_density = np.nansum(stats.norm.logpdf(holes[:, None, None], centres), axis=-1)
-    expected = logsumexp(log_density, axis=1) - np.log(5)
-    np.testing.assert_allclose(ensemble.score_samples(holes), expected.mean(1))
-
-
-def test_exemplars_find_what_nets_that_copy_cannot(rng):
-    """A code as wide as the data rebuilds any row, also in the middle of a ring."""
-    angles = rng.uniform(0, 2 * np.pi, 400)
-    ring = 10 * np.column_stack([np.cos(angles), np.sin(angles)]) + 0.3 * rng.normal(size=(400, 2))
-    middle = 0.3 * rng.normal(size=(20, 2))
-    options = {"backbone": Linear(), "max_epochs": 40, "learning_rate": 0.02, "likelihood": Gaussian(1.0)}
-    copying, judging = (small_ensemble(n_exemplars=n, **options).fit(ring) for n in (0, 60))
-    assert judging.score_samples(middle).max() < judging.held_out_scores_.min()
-    assert copying.score_samples(middle).min() == pytest.approx(copying.held_out_scores_.max(), abs=1e-3)
-
-
-@pytest.mark.parametrize("n_exemplars", [0, 7])
 @pytest.mark.parametrize("bottleneck", ["deterministic", "gaussian"])
-def test_contributions_add_up_and_score_is_their_mean(n_exemplars, bottleneck, holes):
-    ensemble = small_ensemble(n_exemplars=n_exemplars, bottleneck=bottleneck, precision="float64").fit(holes)
+def test_contributions_add_up_and_score_is_their_mean(bottleneck, holes):
+    ensemble = small_ensemble(bottleneck=bottleneck, precision="float64").fit(holes)
     scores = ensemble.score_samples(holes)
     np.testing.assert_allclose(ensemble.contributions(holes).sum(1), scores)
     assert ensemble.score(holes) == pytest.approx(scores.mean())
@@ -294,6 +277,7 @@ def test_the_divergence_is_that_of_the_codes(blobs):
 def test_rows_are_rebuilt_as_the_mean_over_the_nets(holes):
     ensemble = small_ensemble(precision="float64").fit(holes)
     each = ensemble.estimator_.reconstruct(np.repeat(holes, 4, axis=0)).reshape(-1, 4, 6)
+    np.testing.assert_allclose(ensemble.reconstruct_each(holes), each)
     np.testing.assert_allclose(ensemble.reconstruct(holes), each.mean(1))
 
 
@@ -363,12 +347,7 @@ def test_rows_with_other_columns_are_an_error(customers):
 # scikit-learn
 
 
-@parametrize_with_checks(
-    [
-        Ensemble(small_net(precision="float64", batch_size=128), 2, n_exemplars=n_exemplars, random_state=0)
-        for n_exemplars in (0, 4)
-    ]
-)
+@parametrize_with_checks([Ensemble(small_net(precision="float64", batch_size=128), 2, random_state=0)])
 def test_scikit_learns_battery(estimator, check):
     check(estimator)
 
@@ -393,6 +372,54 @@ def test_a_pickled_ensemble_scores_the_same(blobs):
     np.testing.assert_array_equal(again.score_samples(blobs), ensemble.score_samples(blobs))
 
 
+# Files
+
+
+@pytest.mark.parametrize("table", [False, True], ids=["array", "table"])
+def test_a_saved_ensemble_comes_back(table, customers, holes, tmp_path):
+    X = customers if table else holes
+    ensemble = Ensemble(small_net(bottleneck="gaussian"), 3, random_state=0).fit(X)
+    save(ensemble, tmp_path / "ensemble")
+    again = load(tmp_path / "ensemble")
+    assert repr(again) == repr(ensemble)
+    assert (again.history_, again.schema_, again.n_features_in_) == (
+        ensemble.history_,
+        ensemble.schema_,
+        ensemble.n_features_in_,
+    )
+    for method in ("score_samples", "contributions", "reconstruct", "reconstruct_each", "divergence"):
+        np.testing.assert_array_equal(getattr(again, method)(X), getattr(ensemble, method)(X))
+    for name in ("held_out_scores_", "left_out_"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(ensemble, name))
+    save(again, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "ensemble").read_bytes()
+    np.testing.assert_array_equal(again.fit(X).held_out_scores_, ensemble.held_out_scores_)
+
+
+def test_a_saved_detector_over_an_ensemble_comes_back(blobs, tmp_path):
+    detector = AnomalyDetector(small_ensemble(), random_state=0).fit(blobs)
+    save(detector, tmp_path / "detector")
+    np.testing.assert_array_equal(load(tmp_path / "detector").p_values(blobs), detector.p_values(blobs))
+
+
+@pytest.mark.parametrize("start", ["ensemble.expected", "ensemble.left_out", "inner.module."])
+def test_damaged_files_are_refused(start, blobs, tmp_path):
+    save(small_ensemble().fit(blobs), tmp_path / "ensemble")
+    tensors, document = storage.read(tmp_path / "ensemble")
+    tensors.pop(next(name for name in tensors if name.startswith(start)))
+    storage.write(tmp_path / "ensemble", tensors, document)
+    with pytest.raises(ValueError, match="damaged: its header does not fit its tensors"):
+        load(tmp_path / "ensemble")
+
+
+def test_info_names_the_ensemble_and_its_nets(blobs, tmp_path):
+    save(small_ensemble().fit(blobs), tmp_path / "ensemble")
+    told = describe(tmp_path / "ensemble")
+    assert "model" in told
+    assert "Ensemble of Autoencoder" in told
+    assert "Autoencoder.max_epochs" in told
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -401,7 +428,6 @@ def test_a_pickled_ensemble_scores_the_same(blobs):
         ({"estimator": Autoencoder(n_components=0)}, ValueError, "n_components must be a positive integer, got 0"),
         ({"n_estimators": 1}, ValueError, "n_estimators must be an integer from 2 on, got 1"),
         ({"n_estimators": 2.5}, ValueError, "n_estimators must be an integer from 2 on, got 2.5"),
-        ({"n_exemplars": -1}, ValueError, "n_exemplars must be 0 or a positive integer, got -1"),
         ({"max_samples": 1.0}, ValueError, r"max_samples must be a share in \(0, 1\) or a positive integer, got 1.0"),
         ({"max_samples": "half"}, ValueError, "max_samples must be a share .* got 'half'"),
         ({"max_samples": 0.9}, ValueError, "max_samples=0.9 leaves every row out of a net only from n_estimators=10"),

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import Tags, check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.base import Feed
-from isthmus.data.frames import empty, is_frame, to_frame
+from isthmus.data.frames import to_frame
+from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.generation import decoded, draw_rows, fit_density
@@ -376,7 +377,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
         density = None if self.density is None else fit_density(self.density, run(model, model.encode, rows)[0])
-        self._check_names(X, reset=True)
+        check_names(self, X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
@@ -560,24 +561,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _read(self, X: Any, y: Any = None) -> Source:
         """Make a source of new rows and hold it against what fit saw."""
-        check_is_fitted(self)
-        if is_frame(X):
-            self._check_names(X, reset=False)  # first, for columns are read by their names
-            source = as_source(X, self.schema_)
-        else:
-            source = as_source(X)
-            self._check_names(X, reset=False)
-        if self.schema_.levelled and not source.schema.fields:
-            raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
-        if source.schema.shape != self.schema_.shape:
-            raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {self.schema_.shape}")
+        source = read_new(self, X)
         condition = self.schema_.condition
         return source if y is None or condition is None else with_labels(source, condition, y)
-
-    def _check_names(self, X: Any, reset: bool) -> None:
-        """Keep number and names of the columns, or hold them against those of fit."""
-        like = empty(X.schema) if isinstance(X, Source) else X
-        validate_data(self, like, skip_check_array=True, reset=reset)
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)

@@ -1,6 +1,7 @@
 """What needs no net: the variants, read from the source of the zoo, and the header of a model file."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -45,18 +46,38 @@ def describe(path: Path) -> str:
 
 
 def _facts(document: dict[str, Any]) -> dict[str, str]:
-    estimator, schema, history = document["estimator"], document["schema"], document["fitted"]["history_"]
+    nested = list(_nested(document))
+    model = " of ".join(part["estimator"]["class"] for part in nested)
+    schema, fitted = nested[-1]["schema"], document["fitted"]
+    history = nested[-1]["fitted"].get("history_")
     facts = {
         "written by": f"isthmus {document['isthmus']}, torch {document['torch']}",
-        "model": estimator["class"],
+        "model": model,
+        "threshold": f"{fitted['offset_']:.6g}" if "offset_" in fitted else "",
         "sample": f"shape {tuple(schema['shape'])}",
         "columns": shorten(", ".join(map(_column, schema["fields"])), WIDTH),
         "labels": _labels(schema["condition"]),
-        "epochs": str(len(history)),
+        "epochs": "" if history is None else str(len(history)),
         "last epoch": ", ".join(f"{name} {value:.5g}" for name, value in history[-1].items()) if history else "",
     }
-    params = {f"  {name}": _plain(value) for name, value in estimator["params"].items()}
-    return {name: fact for name, fact in facts.items() if fact} | {"parameters": ""} | params
+    facts = {name: fact for name, fact in facts.items() if fact}
+    for part in nested:
+        facts |= _parameters(part["estimator"], of_many=len(nested) > 1)
+    return facts
+
+
+def _nested(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what is said of the estimator, and of the one that it stands on, and so on."""
+    yield document
+    if "inner" in document:
+        yield from _nested(document["inner"])
+
+
+def _parameters(estimator: dict[str, Any], of_many: bool) -> dict[str, str]:
+    """Say the parameters, with the name of the estimator where there are several."""
+    prefix = f"{estimator['class']}." if of_many else ""
+    title = f"parameters of {estimator['class']}" if of_many else "parameters"
+    return {title: ""} | {f"  {prefix}{name}": _plain(value) for name, value in estimator["params"].items()}
 
 
 def _column(field: dict[str, Any]) -> str:

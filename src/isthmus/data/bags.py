@@ -68,8 +68,8 @@ def make_bags(source: Source, n_bags: int, max_samples: float, seed: int) -> Bag
 
 
 def _deal(source: Source, n_folds: int, seed: int) -> list[Positions]:
-    """Deal all rows to folds."""
-    parts = source.parts(PARTS * n_folds, seed)
+    """Deal all rows to folds, none of which is empty."""
+    parts = source.parts(max(n_folds, min(PARTS * n_folds, len(source))), seed)
     order = np.random.default_rng(seed).permutation(len(parts))
     return [np.concatenate([parts[j] for j in order[fold::n_folds]]) for fold in range(n_folds)]
 

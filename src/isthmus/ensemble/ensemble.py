@@ -13,10 +13,9 @@ from torch import Tensor
 
 from isthmus import backbones
 from isthmus.autoencoder import Autoencoder, Values
-from isthmus.data.bags import Bags, make_bags
+from isthmus.data.bags import make_bags
 from isthmus.data.base import Source
 from isthmus.data.frames import to_frame
-from isthmus.ensemble.exemplars import Exemplars
 from isthmus.ensemble.parallel import Parallel
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
@@ -27,6 +26,14 @@ from isthmus.training import ALONE, choose_batch_size, choose_max_epochs
 
 # Rows whose mean addends of the score say what is usual.
 N_EXPECT = 2_000
+
+
+def check_net(estimator: Any) -> None:
+    """Raise an error unless the estimator is an autoencoder that judges rows without labels, or None."""
+    if not (estimator is None or isinstance(estimator, Autoencoder)):
+        raise TypeError(f"estimator must be an Autoencoder or None, got {estimator!r}")
+    if estimator is not None and estimator.conditional:
+        raise ValueError("estimator must not be conditional: rows are scored without labels")
 
 
 class Ensemble(MetaEstimatorMixin, BaseEstimator):
@@ -42,13 +49,10 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         The kind of net, how it is trained and on what device; not conditional. "auto" lengths are those for the rows of
         one net. Its ``validation_fraction``, ``patience``, ``density`` and ``random_state`` are not used.
     n_estimators : int, default=8
+        Nets, from 2 on.
     max_samples : float or int, default=0.5
         Rows of each net: a share below 1, or a number, which is cut to half of the rows. Rows are dealt to folds, so
         that every row is left out by a net.
-    n_exemplars : int, default=0
-        0 judges a row by its own reconstruction. A number judges it by the reconstructions of so many training rows of
-        each net: by its density in a mixture around them. Nets also rebuild rows that are odd; they do not turn a
-        training row into one.
     random_state : int, RandomState or None, default=None
         Decides everything random.
 
@@ -95,13 +99,11 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         n_estimators: int = 8,
         *,
         max_samples: float = 0.5,
-        n_exemplars: int = 0,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.max_samples = max_samples
-        self.n_exemplars = n_exemplars
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -120,6 +122,16 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         TypeError
             If the estimator is not an autoencoder, or the rows are a stream.
         """
+        source = self._fit_nets(X)
+        scores = self._run(self._scores, source)[0].astype(np.float64)
+        self.held_out_scores_ = np.average(scores, axis=1, weights=self.left_out_.T)
+        some = np.random.default_rng(mix(self.estimator_.random_state, 5)).permutation(len(source))[:N_EXPECT]
+        values, rest = self._run(self._addends, source.take(np.sort(some)))
+        self._expected = np.nanmean(values, 0), rest.mean()
+        return self
+
+    def _fit_nets(self, X: Any) -> Source:
+        """Train the nets, and return the rows."""
         self._check_parameters()
         seed = seed_of(self.random_state)
         nets = self._side_by_side(seed)
@@ -133,26 +145,11 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = nets._finish(state, bags, seed, X)
         for name in {"n_features_in_", "feature_names_in_"} & set(vars(nets)):
             setattr(self, name, getattr(nets, name))
-        self._exemplars = self._choose_exemplars(bags, mix(seed, 4))
         self.left_out_ = bags.left_out.numpy()
-        scores = self._run(self._scores, source)[0].astype(np.float64)
-        self.held_out_scores_ = np.average(scores, axis=1, weights=self.left_out_.T)
-        some = np.random.default_rng(mix(seed, 5)).permutation(len(source))[:N_EXPECT]
-        values, rest = self._run(self._addends, source.take(np.sort(some)))
-        self._expected = np.nanmean(values, 0), rest.mean()
-        return self
-
-    def _choose_exemplars(self, bags: Bags, seed: int) -> Exemplars | None:
-        if not self.n_exemplars:
-            return None
-        x = next(bags.batches(self.n_exemplars * self.n_estimators, seed)).x
-        return Exemplars.of(self.module_, x.to(self.module_.device))
+        return source
 
     def _check_parameters(self) -> None:
-        if not (self.estimator is None or isinstance(self.estimator, Autoencoder)):
-            raise TypeError(f"estimator must be an Autoencoder or None, got {self.estimator!r}")
-        if self.estimator is not None and self.estimator.conditional:
-            raise ValueError("estimator must not be conditional: an ensemble scores rows without labels")
+        check_net(self.estimator)
         share = self.max_samples
         expectations = {
             "n_estimators": (is_count(self.n_estimators) and self.n_estimators > 1, "an integer from 2 on"),
@@ -160,7 +157,6 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
                 is_count(share) or (isinstance(share, Real) and 0 < share < 1),
                 "a share in (0, 1) or a positive integer",
             ),
-            "n_exemplars": (is_count(self.n_exemplars) or self.n_exemplars == 0, "0 or a positive integer"),
         }
         for name, (holds, expected) in expectations.items():
             if not holds:
@@ -253,21 +249,17 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
 
     def _run(self, function: Callable[[Tensor], Any], source: Source) -> tuple[Values, ...]:
         """Apply a function of raw values to all rows, fewer at a time the more often each is looked at."""
-        n_looks = self.module_.n_nets * max(1, self.n_exemplars)
-        return run(self.module_, lambda x, y: function(x), source, max(1, rows_at_once(self.module_) // n_looks))
+        size = max(1, rows_at_once(self.module_) // self.module_.n_nets)
+        return run(self.module_, lambda x, y: function(x), source, size)
 
     def _scores(self, x: Tensor) -> Tensor:
         """Score of raw values by each net, (n, n_nets)."""
-        return self._exemplars.score(x) if self._exemplars else self._by_net(self.module_.score(self._for_each(x)))
+        return self._by_net(self.module_.score(self._for_each(x)))
 
     def _addends(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the score adds up, means over the nets: that of each value, NaN where it is missing, and the rest."""
-        if self._exemplars:
-            values, rest = self._exemplars.plug_in(x)
-        else:
-            values, divergence = map(self._by_net, self.module_.plug_in(self._for_each(x)))
-            rest = -divergence
-        return torch.where(x.isnan(), torch.nan, values.mean(1)), rest.mean(1)
+        values, divergence = map(self._by_net, self.module_.plug_in(self._for_each(x)))
+        return torch.where(x.isnan(), torch.nan, values.mean(1)), -divergence.mean(1)
 
     def _rebuilt(self, x: Tensor) -> Tensor:
         return self._by_net(self.module_.reconstruct(self._for_each(x)))

@@ -3,12 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from isthmus import storage
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import construct, from_plain, params_from_plain, params_to_plain, to_plain
-from isthmus.persistence.context import Content, Context, describe_mixture, rebuild_mixture, seed_to_plain
+from isthmus.persistence.context import (
+    Content,
+    Context,
+    columns_to_plain,
+    describe_mixture,
+    rebuild_mixture,
+    seed_to_plain,
+    take_columns,
+)
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 from isthmus.training import choose_device
@@ -17,15 +23,17 @@ from isthmus.training import choose_device
 NOT_SAVED = ("callbacks", "device")
 
 
+def describe_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Turn the parameters of an autoencoder into plain values."""
+    plain = params_to_plain("Autoencoder", params, leave_out=("random_state", *NOT_SAVED))
+    return {**plain, "random_state": seed_to_plain(params["random_state"])}
+
+
 def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Content:
     """Take a fitted autoencoder apart."""
-    kind = type(estimator).__name__
-    params = params_to_plain(kind, estimator._fitted_params, leave_out=("random_state", *NOT_SAVED))
-    params["random_state"] = seed_to_plain(estimator._fitted_params["random_state"])
-    names = vars(estimator).get("feature_names_in_")
+    kind, params = type(estimator).__name__, describe_params(estimator._fitted_params)
     fitted = {
-        "n_features_in_": estimator.n_features_in_,
-        "feature_names_in_": None if names is None else list(names),
+        **columns_to_plain(estimator),
         "history_": estimator.history_,
         "likelihood_": to_plain(estimator.likelihood_),
     }
@@ -46,9 +54,7 @@ def rebuild(content: Content, context: Context) -> Autoencoder:
     estimator.schema_ = Schema.from_json(document["schema"])
     estimator.likelihood_ = from_plain(fitted["likelihood_"], context.classes)
     estimator._state, estimator._fitted_params = None, estimator.get_params(deep=False)
-    estimator.n_features_in_ = fitted["n_features_in_"]
-    if fitted["feature_names_in_"] is not None:
-        estimator.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
+    take_columns(estimator, fitted)
     estimator.history_ = fitted["history_"]
     estimator.module_ = estimator._build_model(
         estimator.schema_, Statistics.of_none(estimator.schema_.shape), estimator.likelihood_

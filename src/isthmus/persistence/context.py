@@ -34,7 +34,25 @@ def seed_to_plain(seed: Any) -> int | None:
 
 def arrays_to_tensors(arrays: dict[str, Values]) -> dict[str, Tensor]:
     """Copy arrays to tensors."""
-    return {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
+    return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+
+
+def tensors_to_arrays(tensors: dict[str, Tensor]) -> dict[str, Values]:
+    """See tensors as arrays."""
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def columns_to_plain(estimator: Any) -> dict[str, Any]:
+    """Say how many features fit saw, and their names if they had some."""
+    names = vars(estimator).get("feature_names_in_")
+    return {"n_features_in_": estimator.n_features_in_, "feature_names_in_": None if names is None else list(names)}
+
+
+def take_columns(estimator: Any, fitted: dict[str, Any]) -> None:
+    """Give an estimator back what ``columns_to_plain`` said."""
+    estimator.n_features_in_ = fitted["n_features_in_"]
+    if fitted["feature_names_in_"] is not None:
+        estimator.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
 
 
 def describe_mixture(mixture: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -20,6 +20,7 @@ from isthmus.persistence.context import (
     describe_mixture,
     rebuild_mixture,
     seed_to_plain,
+    tensors_to_arrays,
 )
 
 INNER, OWN, CODES = "inner", "detector", "codes"
@@ -54,8 +55,7 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
 def rebuild(content: Content, context: Context) -> AnomalyDetector:
     """Put a detector together."""
     tensors, document = content
-    fitted, own = document["fitted"], storage.take_from(OWN, tensors)
-    arrays = {name: tensor.numpy() for name, tensor in own.items()}
+    fitted, arrays = document["fitted"], tensors_to_arrays(storage.take_from(OWN, tensors))
     estimator = context.rebuild(Content(storage.take_from(INNER, tensors), document[INNER]))
     params = params_from_plain(document["estimator"]["params"], context.classes)
     template = None if document["estimator"]["default"] else clone(estimator)

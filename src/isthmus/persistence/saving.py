@@ -12,8 +12,10 @@ from isthmus import storage
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
 from isthmus.detector import AnomalyDetector
-from isthmus.persistence import autoencoders, detectors
+from isthmus.ensemble import Ensemble
+from isthmus.persistence import autoencoders, detectors, ensembles, proximities
 from isthmus.persistence.context import Content, Context
+from isthmus.proximity import Proximity
 
 FORMAT = 1
 
@@ -29,6 +31,8 @@ class Saver(NamedTuple):
 SAVERS = {
     "AnomalyDetector": Saver(AnomalyDetector, detectors.describe, detectors.rebuild),
     "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
+    "Ensemble": Saver(Ensemble, ensembles.describe, ensembles.rebuild),
+    "Proximity": Saver(Proximity, proximities.describe, proximities.rebuild),
 }
 FOREIGN = (
     "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"
@@ -43,7 +47,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : Autoencoder or AnomalyDetector
+    estimator : Autoencoder, Ensemble, Proximity or AnomalyDetector
         Fitted.
     path : str or path
 

@@ -32,7 +32,7 @@ class Exemplars:
 
     @classmethod
     def of(cls, ensemble: Ensemble, points: Points, rng: np.random.Generator) -> "Exemplars":
-        """Draw groups from the rows that each net has learned from, and let it rebuild them."""
+        """Draw groups from the rows that each net may know, and let it rebuild them."""
         known = [np.flatnonzero(~left_out) for left_out in ensemble.left_out_]
         return cls(tuple(_rebuilt_groups(ensemble, points, known, size, rng) for size in GROUP_SIZES))
 
@@ -44,19 +44,19 @@ class Exemplars:
 def _rebuilt_groups(
     ensemble: Ensemble, points: Points, known: list[NDArray[np.int64]], size: int, rng: np.random.Generator
 ) -> Points:
-    rows = [rng.choice(own, (N_GROUPS, min(size, min(map(len, known))))) for own in known]
-    rebuilt = [
-        ensemble.reconstruct_each(points[own.ravel()])[:, i].reshape(*own.shape, -1) for i, own in enumerate(rows)
-    ]
-    return np.stack(rebuilt).astype(np.float64)
+    size = min(size, *map(len, known))
+    drawn = [rng.choice(rows, (N_GROUPS, size)) for rows in known]
+    rebuilt = [ensemble.reconstruct_each(points[rows.ravel()])[:, i] for i, rows in enumerate(drawn)]
+    return np.stack(rebuilt).reshape(len(known), N_GROUPS, size, -1).astype(np.float64)
 
 
 def _nearest(points: Points, groups: Points) -> Points:
     """Distance to the nearest member of each group, (n, n_nets, n_groups)."""
     centres = torch.from_numpy(groups.reshape(-1, groups.shape[-1]))
     chunks = torch.from_numpy(points).split(max(1, SIZE // len(centres)))
-    parts = [torch.cdist(chunk, centres).unflatten(1, groups.shape[:-1]).amin(-1) for chunk in chunks]
-    return torch.cat(parts).numpy()
+    # By one method, whatever the number of rows: a row must score the same alone and among others.
+    parts = [torch.cdist(chunk, centres, compute_mode="use_mm_for_euclid_dist") for chunk in chunks]
+    return torch.cat([part.unflatten(1, groups.shape[:-1]).amin(-1) for part in parts]).numpy()
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,18 @@ class Neighbours:
 
     Parameters
     ----------
+    points : ndarray of shape (n_kept, n_coordinates)
     index : NearestNeighbors
-        Fitted on the rows that are kept.
+        Fitted on them.
     """
 
+    points: Points
     index: NearestNeighbors
 
     @classmethod
     def of(cls, points: Points) -> "Neighbours":
         """Keep points."""
-        return cls(NearestNeighbors().fit(points))
+        return cls(points, NearestNeighbors().fit(points))
 
     def distances(self, points: Points, themselves: NDArray[np.bool_] | None = None) -> Points:
         """Distance to the nearest, (n,); of rows that are kept ``themselves``, to the nearest other.
@@ -82,6 +84,12 @@ class Neighbours:
         Where nobody says which these are, a row that equals one that is kept is taken for it: training rows get the
         scores of rows that were held out, and are not found normal for being there.
         """
-        nearest = self.index.kneighbors(points, min(2, self.index.n_samples_fit_))[0]
+        nearest = np.sort(self._to_nearest(points, 2))
         themselves = nearest[:, 0] == 0 if themselves is None else themselves
-        return np.where(themselves, nearest[:, -1], nearest[:, 0])
+        return np.where(themselves, nearest[:, 1], nearest[:, 0])
+
+    def _to_nearest(self, points: Points, n: int) -> Points:
+        # Measured anew: the index finds by products, of which equal rows come out as nearly equal only.
+        nearest = self.index.kneighbors(points, n, return_distance=False)
+        parts = [np.linalg.norm(points - self.points[rows], axis=1) for rows in nearest.T]
+        return np.column_stack(parts)

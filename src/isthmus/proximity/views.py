@@ -1,12 +1,13 @@
 """Rows as points in a space: numbers on one scale, levels a coordinate each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from isthmus.data import Source
+from isthmus.data.survey import finite
 from isthmus.schema import Schema
 
 Points = NDArray[np.float64]
@@ -15,11 +16,19 @@ Points = NDArray[np.float64]
 MAX_LEVELS, CHUNK = 32, 2**14
 # Quantiles that describe a coordinate; and deviations beyond which tamed values are cut.
 N_QUANTILES, FARTHEST = 1000, 20.0
+# A coordinate whose deviation is a smaller share of its mean never varies, but for rounding.
+ROUNDING = 1e-9
 
 
 def points_of(source: Source, schema: Schema) -> Points:
-    """Lay rows out as points, NaN where a number is missing; a missing level is none of the levels."""
-    rows = np.concatenate([batch.x.flatten(1).double().numpy() for batch in source.batches(CHUNK)])
+    """Lay rows out as points, NaN where a number is missing; a missing level is none of the levels.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite.
+    """
+    rows = np.concatenate([finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK)])
     columns = [
         rows[:, i, None] if i not in schema.levelled else _one_column_a_level(rows[:, i], len(schema.used[i].levels))
         for i in range(rows.shape[1])
@@ -41,9 +50,8 @@ class Scaling:
     @classmethod
     def of(cls, points: Points) -> "Scaling":
         """Take mean and standard deviation."""
-        known = np.where(np.isnan(points).all(0), 0.0, points)
-        centre, spread = np.nanmean(known, 0), np.nanstd(known, 0)
-        return cls(centre, np.where(spread > 1e-9 * np.abs(centre), spread, 1.0))
+        centre, spread = np.nanmean(points, 0), np.nanstd(points, 0)
+        return cls(centre, np.where(spread > ROUNDING * np.abs(centre), spread, 1.0))
 
     def __call__(self, points: Points) -> Points:
         """Scale points."""
@@ -56,11 +64,13 @@ class Taming:
 
     Parameters
     ----------
-    plain, again : Scaling
-        Of the values, and of the sum.
+    plain : Scaling
+        Of the values.
     quantiles : ndarray of shape (n_quantiles, n_coordinates)
     n_rows : int
         Normal scores end where so many rows end.
+    again : Scaling
+        Of the sum.
 
     References
     ----------
@@ -73,23 +83,30 @@ class Taming:
     again: Scaling
 
     @classmethod
-    def of(cls, points: Points) -> "Taming":
-        """Learn from points."""
-        known = np.where(np.isnan(points).all(0), 0.0, points)
-        quantiles = np.nanquantile(known, np.linspace(0, 1, min(N_QUANTILES, len(points))), axis=0)
-        plain, nothing = Scaling.of(points), Scaling(np.zeros(1), np.ones(1))
-        return cls(plain, quantiles, len(points), Scaling.of(cls(plain, quantiles, len(points), nothing)(points)))
+    def of(cls, points: Points, plain: Scaling) -> "Taming":
+        """Learn from points, and from the scaling of their values."""
+        take = np.nanquantile if np.isnan(points).any() else np.quantile
+        quantiles = take(points, np.linspace(0, 1, min(N_QUANTILES, len(points))), axis=0)
+        unscaled = cls(plain, quantiles, len(points), Scaling(np.zeros(1), np.ones(1)))
+        return replace(unscaled, again=Scaling.of(unscaled(points)))
 
     def __call__(self, points: Points) -> Points:
         """Tame points."""
-        scores = np.column_stack([self._normal_scores(*pair) for pair in zip(points.T, self.quantiles.T, strict=True)])
-        return self.again(scores + np.clip(self.plain(points), -FARTHEST, FARTHEST))
+        return self.again(self.normal_scores(points) + np.clip(self.plain(points), -FARTHEST, FARTHEST))
 
-    def _normal_scores(self, values: Points, quantiles: Points) -> Points:
+    def normal_scores(self, points: Points) -> Points:
         """Read ranks off the quantiles, tied values in the middle of their ranks, and turn them into normal scores."""
-        shares = np.linspace(0, 1, len(quantiles)) if len(quantiles) > 1 else np.full(1, 0.5)
-        upper = np.interp(values, quantiles, shares)
-        lower = 1 - np.interp(-values, -quantiles[::-1], shares)
+        pairs = zip(points.T, self.quantiles.T, strict=True)
+        ranks = np.column_stack([_middle_share(values, quantiles) for values, quantiles in pairs])
         edge = 0.5 / (self.n_rows + 1)
-        scores: Points = ndtri(np.clip((upper + lower) / 2, edge, 1 - edge))
-        return np.where(np.isnan(values), np.nan, scores)
+        scores: Points = np.where(np.isnan(points), np.nan, ndtri(np.clip(ranks, edge, 1 - edge)))
+        return scores
+
+
+def _middle_share(values: Points, quantiles: Points) -> Points:
+    """Say what share of the rows is below values, counting half of those that are equal."""
+    shares = np.linspace(0, 1, len(quantiles))
+    upper = np.interp(values, quantiles, shares)
+    lower = 1 - np.interp(-values, -quantiles[::-1], shares)
+    middle: Points = (upper + lower) / 2
+    return middle
