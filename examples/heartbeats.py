@@ -2,7 +2,7 @@
 
 ECG5000 holds heartbeats of one patient, 140 values each. A small autoencoder learns from half of the normal beats; the
 others and all abnormal beats are scored. The line is drawn by beats that were held out, so that at most one normal beat
-in twenty is an alarm. The picture shows an abnormal beat, what the model expected, and which part of the beat made it odd.
+in twenty is an alarm. The picture shows an abnormal beat, what the model makes of it, and which part made it odd.
 
 Run: python examples/heartbeats.py [folder] [data]
 where data (default ../shared/data/ecg5000-train) holds ecg5000_train.npz with X (n, 140) and y, 1 for normal beats

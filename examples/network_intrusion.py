@@ -1,15 +1,16 @@
 """Find attacks among network connections with a model that has seen normal ones only, by its encoder alone.
 
-NSL-KDD (Tavallaee et al., 2009) describes connections by 41 columns, three of them categories. A variational autoencoder
-learns from half of the normal connections of the 20 % training file; the other half and all attacks are scored. The
-encoder alone asks how far the distribution of a row's code lies from the prior: half a model, and no decoding, which is
-what one wants beside a network. The detector draws its line so that at most one normal connection in twenty is an alarm.
+NSL-KDD (Tavallaee et al., 2009) describes connections by 41 columns, three of them categories. A variational
+autoencoder learns from half of the normal connections of the 20 % training file; the other half and all attacks are
+scored. The encoder alone asks how far the distribution of a row's code lies from the prior: half a model, and no
+decoding, which is what one wants beside a network. The line is drawn so that at most one normal connection in twenty
+is an alarm.
 
-Measured by the area under the ROC curve, the encoder alone nearly reaches the full score. Rare attacks that look like
-ordinary sessions (r2l, u2r) are found less often than floods and scans.
+Measured by the area under the ROC curve, the encoder alone is as good as the full model. Rare attacks that look like
+ordinary sessions (r2l, u2r) are found less often than floods.
 
 Run: python examples/network_intrusion.py [folder] [data]
-where data (default ../shared/data/nsl-kdd) holds train_20percent.csv.gz, whose last columns are label, difficulty, family
+where data (default ../shared/data/nsl-kdd) holds train_20percent.csv.gz, with columns label, difficulty and family
 """
 
 import sys

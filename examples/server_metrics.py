@@ -2,8 +2,8 @@
 
 The first server of the Application Server Dataset (Li et al., InterFusion, KDD 2021) has 19 metrics, one value in five
 minutes: 30 days to learn from and 15 days to watch, with labels that are used to judge only. Small autoencoders rebuild
-windows of the metrics; what they rebuild badly is odd. Points are merged into events, each with the metrics that explain
-most of it.
+windows of the metrics; what they rebuild badly is odd. Points are merged into events, each with the metrics that
+explain most of it.
 
 By the volume under the precision-recall surface, windows find far more than PCA of single time points, which sees no
 course of time.
