@@ -77,6 +77,7 @@ def test_series_give_events(folder):
         (["new.csv", "--fpr", "0.01", "--contamination", "0.1"], "different rules for the threshold"),
         (["new.csv", "--out", "alarms.npy"], ".csv"),
         (["new.csv", "--without", "x"], "has no column 'x'"),
+        (["new.csv", "--kind", "city=category"], "name one with --model"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(folder, arguments, message):

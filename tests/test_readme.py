@@ -12,12 +12,12 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 11
+    assert len(blocks) == 13
     assert names["codes"].shape == (1797, 8)
     assert names["again"].shape == (1797, 64)
     assert names["threes"].shape == (10, 64)
-    assert list(names["reasons"].columns) == [*names["table"].columns, "code", "base"]
-    assert (abs(names["reasons"].sum(axis=1) - names["scores"]) < 1e-3 * abs(names["scores"]).max()).all()
+    assert 0 < len(names["alarms"]) < 20
+    assert any(event.start < 220 and event.end >= 200 for event in names["watcher"].events(names["later"]))
     assert not names["filled"].isna().any().any()
     assert (names["same"] == names["codes"]).all()
     assert names["numbers"].shape == (500, 8)

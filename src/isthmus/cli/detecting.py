@@ -81,6 +81,8 @@ def _read(path: Path, search: Search) -> Any:
 
 def _make_detector(search: Search) -> AnomalyDetector:
     estimator: Any = make_estimator(search.run).set_params(verbose=0) if search.chosen else None
+    if search.run.kinds and not search.chosen:
+        raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
     if search.time is not None:
         estimator = Sliding(estimator, time=search.time)
     return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
