@@ -33,7 +33,7 @@ class Figure(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Digits scaled to [0, 1], one a row, and their labels."""
+    """Digits, scaled to [0, 1] and one a row where not said otherwise, and their labels."""
 
     train: np.ndarray
     train_labels: np.ndarray
@@ -42,10 +42,16 @@ class Data(NamedTuple):
 
 
 def load() -> Data:
+    data = load_images()
+    train, test = (images.reshape(-1, 784).astype(np.float32) / 255 for images in (data.train, data.test))
+    return data._replace(train=train, test=test)
+
+
+def load_images() -> Data:
+    """Digits as they are in the file, (n, 28, 28) uint8."""
     folder = Path(os.environ.get("ISTHMUS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     with np.load(folder / "mnist" / "mnist.npz") as file:
-        train, test = (file[name].reshape(-1, 784).astype(np.float32) / 255 for name in ("x_train", "x_test"))
-        return Data(train, file["y_train"], test, file["y_test"])
+        return Data(*(file[name] for name in ("x_train", "y_train", "x_test", "y_test")))
 
 
 def timed(function: Callable[[], object]) -> float:
@@ -203,27 +209,27 @@ def machine() -> dict[str, str]:
     return {"python": platform.python_version(), "cores": str(os.cpu_count()), "cpu": platform.processor(), **versions}
 
 
-def write(figures: list[Figure]) -> None:
-    """Append to the record, and make the table of the newest value of every figure."""
+def write(figures: list[Figure], name: str) -> None:
+    """Append to a record, and make the table of the newest value of every figure."""
     RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / "mnist.jsonl").open("a") as file:
+    record = RESULTS / f"{name}.jsonl"
+    with record.open("a") as file:
         file.writelines(json.dumps({**figure._asdict(), **machine()}) + "\n" for figure in figures)
-    lines = (RESULTS / "mnist.jsonl").read_text().splitlines()
-    newest = {row["what"]: row for row in map(json.loads, lines)}
+    newest = {row["what"]: row for row in map(json.loads, record.read_text().splitlines())}
     table = ["| figure | isthmus | beside |", "| --- | --- | --- |"]
     table += [f"| {row['what']} | {row['value']:.5g} | {row['beside']} |" for row in newest.values()]
-    (RESULTS / "mnist.md").write_text("\n".join(table) + "\n")
+    (RESULTS / f"{name}.md").write_text("\n".join(table) + "\n")
 
 
-def main(names: list[str]) -> None:
-    data = load()
-    for name in names or SECTIONS:
+def measure(sections: dict[str, Callable[[Any], Iterator[Figure]]], data: Any, names: list[str], name: str) -> None:
+    """Go through sections, all if none is named, and record their figures under a name."""
+    for section in names or sections:
         figures = []
-        for figure in SECTIONS[name](data):
+        for figure in sections[section](data):
             print(f"{figure.what}: {figure.value:.5g}   ({figure.beside})", flush=True)
             figures.append(figure)
-        write(figures)
+        write(figures, name)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    measure(SECTIONS, load(), sys.argv[1:], "mnist")

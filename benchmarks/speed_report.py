@@ -21,7 +21,8 @@ ABOUT = """# Speed beside the peers
 
 All nets have ReLU after every hidden layer and after the code and a linear output, and train with Adam at 1e-3, squared
 error, batches of 256 and no validation; isthmus as `Gaussian(scale="shared", scaling="none")`, whose one learned scale
-is its own extra. `classic` is the net of the Keras tutorial, each with its own settings. Epochs are counted from the
+is its own extra. `conv` has 3 x 3 convolutions of stride 2 and a linear code, and `torch` there is a plain loop with
+`DataLoader`. `classic` is the net of the Keras tutorial, each with its own settings. Epochs are counted from the
 second on. Scoring is isthmus's `score_samples` beside the peers' `predict`, PyOD's `decision_function`, pythae's
 `reconstruct` and ONNX Runtime on the same graph with the sum; `transform` is the encoder alone. Peers have the best of
 several batch sizes, isthmus its own. Medians over rounds; a ratio is isthmus's time, or memory or error, over the
@@ -129,6 +130,8 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
     return [
         ("small net, seconds an epoch to the best peer's", 0.9, to_best("small", EPOCH)),
         ("deep net, seconds an epoch to the best peer's", 0.6, to_best("deep", EPOCH)),
+        ("convolutional net, seconds an epoch to Keras/JAX's", 0.9, to_peer("conv", EPOCH, "keras-jax")),
+        ("convolutional net, seconds an epoch to a plain PyTorch loop's", 0.7, to_peer("conv", EPOCH, "torch")),
         ("classic net, seconds to fit to Keras/JAX's", 0.33, to_peer("classic", FIT, "keras-jax")),
         ("classic net, test error to Keras/JAX's", 1.0, to_peer("classic", ERROR, "keras-jax")),
         *scoring,

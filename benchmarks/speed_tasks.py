@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import mnist
 import numpy as np
-from peers import BATCH, PEERS, TRAINERS, Call
+from peers import BATCH, PEERS, TRAINERS, Call, Peer
+from peers_images import IMAGE_PEERS
 
 REPEATS, ENOUGH_SECONDS = 5, 1.5
 N_TRIAL = 2**14
@@ -43,6 +44,21 @@ NETS = {
     "deep": Net((784, 512, 256, 64), "mnist", 3),
     "table": Net((30, 16, 4), "table", 3),
 }
+
+
+class ConvNet(NamedTuple):
+    """Channels of the convolutions and the code, as the widths of ``Net``."""
+
+    widths: tuple[int, ...]
+    array: str
+    epochs: int
+
+    def __str__(self) -> str:
+        *channels, code = self.widths
+        return f"Convolutions of {' and '.join(map(str, channels))} channels, a code of {code}, on {self.array}"
+
+
+CONVOLUTIONAL = ConvNet((16, 32, 128), "mnist", 3)
 
 
 class Figure(NamedTuple):
@@ -76,10 +92,10 @@ def array(name: str) -> np.ndarray:
     return np.load(Path(os.environ["ISTHMUS_SPEED_ARRAYS"]) / f"{name}.npy")
 
 
-def epoch(peer: str, net: Net) -> Figures:
+def epoch(peer: str, net: Net | ConvNet, peers: dict[str, Peer] = PEERS) -> Figures:
     """Median of the epochs after the first, which also compiles and warms up."""
     x = array(net.array)
-    fitted = PEERS[peer].fit(net.widths, x, net.epochs)
+    fitted = peers[peer].fit(net.widths, x, net.epochs)
     error = fitted.error(array(f"{net.array}-test"))
     return {
         "seconds an epoch": Figure(statistics.median(fitted.seconds[1:]), len(x)),
@@ -202,8 +218,8 @@ def quality(peer: str, net: Net) -> Figures:
 class Task(NamedTuple):
     """A measurement of a net for some peers, at most so many rounds of it."""
 
-    measure: Callable[[str, Net], Figures]
-    net: Net
+    measure: Callable[[str, Any], Figures]
+    net: Net | ConvNet
     peers: tuple[str, ...]
     most_rounds: int = 100
 
@@ -213,6 +229,7 @@ TASKS = {
     "small": Task(epoch, NETS["small"], TRAINERS),
     "deep": Task(epoch, NETS["deep"], TRAINERS),
     "table": Task(epoch, NETS["table"], TRAINERS),
+    "conv": Task(partial(epoch, peers=IMAGE_PEERS), CONVOLUTIONAL, tuple(IMAGE_PEERS)),
     "classic": Task(classic, NETS["small"], ("isthmus", "keras-jax")),
     "score-deep": Task(score, NETS["deep"], SCORERS),
     "score-table": Task(score, NETS["table"], SCORERS),

@@ -9,7 +9,7 @@ from torch import nn
 
 from isthmus import inference
 from isthmus.backbones import TCN, Conv, Recurrent
-from isthmus.backbones.grids import uses
+from isthmus.backbones.grids import ToOneChannel, uses
 from isthmus.backbones.tcn import n_blocks_for
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
@@ -163,3 +163,16 @@ def test_labels_and_holes_reach_every_net(part, rng):
     model = small("conditional_vae", backbone=part, likelihood=Gaussian()).fit(X, np.arange(60) % 3)
     assert np.isfinite(model.score_samples(X)).all()
     assert model.sample(5, y=1).shape == (5, 2, 9)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "sizes"), [(3, 2, (7, 10)), (5, 3, (4, 1)), (1, 2, (3, 3)), (3, 1, (5, 4))]
+)
+def test_patches_that_overlap_are_a_transposed_convolution(kernel, stride, sizes):
+    beyond = (stride - 1, 0)
+    ours, theirs = (
+        kind(6, 1, kernel, stride, kernel // 2, beyond).double() for kind in (ToOneChannel, nn.ConvTranspose2d)
+    )
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 6, *sizes, dtype=torch.float64)
+    torch.testing.assert_close(ours(x), theirs(x))

@@ -20,6 +20,7 @@ from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularize
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.base import Feed
 from isthmus.data.frames import to_frame
+from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
@@ -539,7 +540,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         ndarray or data frame of shape (n_samples, n_values + 2)
             A column a value: its log probability less what it is on training rows; "code", the same of the code's
-            divergence; "base", the constants. Rows add up to ``score_samples``; missing values contribute 0.
+            divergence; "base", the constants. Rows add up to ``score_samples``; missing values contribute 0. Values of
+            images are in the order of ``schema_.shape``, channels first.
         """
         source = self._read(X, y)
         values = self._run(self.module_.contributions, source)[0]
@@ -572,7 +574,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Give values the container that fit saw."""
         if self.schema_.template:
             return new_table(values, self.schema_, rounded)
-        return to_frame(values, self.schema_) if self.schema_.fields else values
+        return to_frame(values, self.schema_) if self.schema_.fields else as_given(values, self.schema_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

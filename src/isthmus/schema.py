@@ -168,6 +168,9 @@ class Schema:
         How labels are encoded.
     shared_axes : tuple of int
         Axes of a sample along which values have one unit, such as the time of a series.
+    layout : str
+        Of images, the axes as they came: "chw", "hwc", or "hw" without an axis of channels. The shape is always
+        (channels, height, width). Empty for all else.
     """
 
     shape: tuple[int, ...]
@@ -179,6 +182,7 @@ class Schema:
     origin: tuple[float, ...] | None = None
     condition: Condition | None = None
     shared_axes: tuple[int, ...] = ()
+    layout: str = ""
 
     @property
     def names(self) -> list[str]:

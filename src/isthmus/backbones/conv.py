@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import NORMS, Grid, Reshape, Residual, Shape, Stage
+from isthmus.backbones.grids import NORMS, Grid, Reshape, Residual, Shape, Stage, ToOneChannel
 from isthmus.backbones.mlp import ACTIVATIONS, are_widths
 from isthmus.part import is_count
 
@@ -126,7 +126,8 @@ def widening(part: Conv, grid: Grid) -> list[nn.Module]:
     for (n_in, n_out), (small, large) in zip(widths, pairwise(sizes_of(part, grid)[::-1]), strict=True):
         # Several sizes become one by a stride: the padding says which of them it was.
         beyond = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
-        larger = transposed(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
+        layer: Any = ToOneChannel if (n_out, len(small)) == (1, 2) else transposed
+        larger = layer(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
         stages.append(Stage(prod(small), *_between(part, n_in, convolution), larger))
     return stages
 

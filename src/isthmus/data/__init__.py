@@ -4,6 +4,7 @@ from isthmus.data.arrays import Array
 from isthmus.data.base import Batch, Source
 from isthmus.data.chunks import Chunks
 from isthmus.data.files import apply
+from isthmus.data.image_folder import ImageFolder
 from isthmus.data.parquet import Parquet
 from isthmus.data.preparing import Finding, Prepared, prepare
 from isthmus.data.sources import as_source, set_aside, with_labels
@@ -14,6 +15,7 @@ __all__ = [
     "Batch",
     "Chunks",
     "Finding",
+    "ImageFolder",
     "Parquet",
     "Prepared",
     "Source",

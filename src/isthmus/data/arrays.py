@@ -26,6 +26,7 @@ class Array(Source):
     Parameters
     ----------
     values : Tensor or scipy.sparse.csr_array of shape (n, ...)
+        Or what else has ``shape`` and ``dtype`` and makes chosen rows dense by ``toarray``.
     schema : Schema
     y : Tensor of shape (n, width) or None
         Encoded labels.

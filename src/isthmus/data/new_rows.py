@@ -21,10 +21,9 @@ def read_new(estimator: Any, X: Any) -> Source:
     schema = estimator.schema_
     if is_frame(X):
         check_names(estimator, X, reset=False)  # first, for columns are read by their names
-        source = as_source(X, schema)
-    else:
-        source = as_source(X)
-        check_names(estimator, X, reset=False)
+    source = as_source(X, schema)
+    if not is_frame(X):
+        check_names(estimator, source, reset=False)
     if schema.levelled and not source.schema.fields:
         raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
     if source.schema.shape != schema.shape:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.base import Source
 from isthmus.data.frames import is_frame, read_frame
+from isthmus.data.images import as_given, channels_first, joined, layout_like, layout_of
 from isthmus.data.streams import POOL, Stream, rows_of
 from isthmus.data.tables import learn_table, read_table
 from isthmus.schema import Condition, Schema
@@ -25,19 +26,24 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     """Make a source of whatever the user has.
 
     Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames,
-    nested lists, and sources. NaN means missing.
+    nested lists, lists of images, and sources. NaN means missing.
+
+    Arrays of rank 3 are series (n, channels, time), but those of uint8 are grey images (n, height, width); grey images
+    of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or last, are
+    images. Images are given back as they came, those of uint8 in uint8.
 
     Parameters
     ----------
     X : array, tensor, sparse rows, data frame or Source
     schema : Schema, mapping or None
         Of data frames: what their columns are, or the kinds of those that the caller knows. A schema without fields
-        takes all columns for numbers, as those of arrays are.
+        takes all columns for numbers, as those of arrays are. Of arrays: whether they are images, and of which size.
 
     Raises
     ------
     ValueError
-        If there is no row or no column, or the values are not numbers.
+        If there is no row or no column, the values are not numbers, or images are of different sizes or have other
+        channels than 1, 3 or 4.
 
     Examples
     --------
@@ -48,7 +54,7 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     (10, (3,))
     """
     if not is_frame(X):
-        return _from_array(X)
+        return _from_array(X, schema)
     if not isinstance(schema, Schema):
         return _not_empty(learn_table(X, schema or {}))
     return _not_empty(read_table(X, schema) if schema.fields else read_frame(X))
@@ -66,7 +72,7 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
     if X.is_complex():
         raise ValueError("Complex data not supported: expected real numbers")
     X = X.detach()
-    return _not_empty(Array(X.to_dense() if X.is_sparse else X, Schema(tuple(X.shape[1:]), dtype=str(X.dtype)[6:])))
+    return _laid_out(X.to_dense() if X.is_sparse else X, str(X.dtype)[6:], schema)
 
 
 @as_source.register(sparse.sparray)
@@ -76,13 +82,13 @@ def _(X: Any, schema: Any = None) -> Source:
     return Array(rows, Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
 
 
-def _from_array(X: Any) -> Source:
-    X = np.asarray(X)
+def _from_array(X: Any, schema: Any = None) -> Source:
+    X = joined(X)
     if X.ndim < 2:
         advice = "Reshape your data: X.reshape(-1, 1) if it is one column, X.reshape(1, -1) if it is one row"
         raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
     values = X if X.dtype.kind in "biuf" else _numbers(X)
-    return _not_empty(Array(as_tensor(values), Schema(values.shape[1:], dtype=values.dtype.name)))
+    return _laid_out(as_tensor(values), values.dtype.name, schema)
 
 
 def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -92,6 +98,18 @@ def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     except ValueError as error:
         raise _explained(error, X) from error
     return values
+
+
+def _laid_out(values: torch.Tensor, dtype: str, schema: Any) -> Array:
+    """Take images for what they are: by the schema where there is one, otherwise by shape and dtype."""
+    shape = tuple(values.shape[1:])
+    if isinstance(schema, Schema):
+        layout = layout_like(shape, schema) if schema.layout else ""
+    else:
+        layout = layout_of(shape, dtype)
+    values = channels_first(values, layout)
+    own = Schema(tuple(values.shape[1:]), dtype=dtype, layout=layout)
+    return _not_empty(Array(values, own, container=partial(as_given, schema=own) if layout else None))
 
 
 def _explained(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:
@@ -113,7 +131,7 @@ def _is_number(text: str | bytes) -> bool:
 
 
 def _not_empty(source: Array) -> Array:
-    n_rows, n_columns = len(source), source.schema.shape[0]
+    n_rows, n_columns = len(source), min(source.schema.shape)
     if n_rows == 0 or n_columns == 0:
         what = ("sample(s)", n_rows) if n_rows == 0 else ("feature(s)", n_columns)
         shape = (n_rows, *source.schema.shape)

@@ -28,15 +28,16 @@ HEAVY = 6.0
 def choose(statistics: Statistics, schema: Schema) -> Likelihood:
     """Choose what ``likelihood="auto"`` means for the data.
 
-    For arrays, Bernoulli for exactly {0, 1}. Gaussian with one shared scale where the values share a range, as pixels
-    do: an error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns
-    that have units of their own, as the channels of a series always have. For data frames, a likelihood for each column
-    by what it holds.
+    For arrays, Bernoulli for exactly {0, 1}. Gaussian with one shared scale for images of bytes and for other values
+    that share a range as pixels do: an error counts the same wherever it falls, and none falls outside. Gaussian with a
+    scale a feature for columns that have units of their own, as the channels of a series always have. For data frames,
+    a likelihood for each column by what it holds.
     """
     fields = schema.used if schema.template else []
     if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()
-    if not schema.levelled and not schema.shared_axes and statistics.shares_a_range:
+    of_bytes = bool(schema.layout) and schema.dtype == "uint8"
+    if of_bytes or (not schema.levelled and not schema.shared_axes and statistics.shares_a_range):
         return Gaussian(scale="shared", scaling="center", bounded=True)
     return compose(fields, statistics) if fields else Gaussian()
 

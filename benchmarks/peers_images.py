@@ -1,0 +1,135 @@
+"""The race of convolutional nets: isthmus, Keras and a plain loop in PyTorch on the same net and images.
+
+3 x 3 convolutions of stride 2 with ReLU, a linear code, and the mirror image of both; squared error, Adam at 1e-3,
+batches of 256. Each function takes the widths (channels of each convolution, then the code), the rows (n, 784) and the
+number of epochs, as those of ``peers.py`` do.
+"""
+
+import os
+import time
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from peers import BATCH, OURS, RATE, Fitted, Marks, Peer, error_of
+
+SIDE = 28
+Widths = tuple[int, ...]
+
+
+def isthmus(widths: Widths, x: np.ndarray, epochs: int) -> Fitted:
+    from isthmus import Autoencoder
+    from isthmus.backbones import Conv
+    from isthmus.likelihoods import Gaussian
+
+    marks = Marks()
+    model = Autoencoder(
+        widths[-1],
+        backbone=Conv(widths[:-1], activation="relu"),
+        likelihood=Gaussian(scale="shared", scaling="none"),
+        optimizer="adam",
+        schedule="constant",
+        learning_rate=RATE,
+        batch_size=BATCH,
+        max_epochs=epochs,
+        validation_fraction=0.0,
+        random_state=0,
+        callbacks=(marks,),
+    ).fit(images_of(x))
+    return Fitted(marks.seconds, error_of(lambda x: model.reconstruct(images_of(x)).reshape(x.shape)), {}, {})
+
+
+def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str) -> Fitted:
+    os.environ["KERAS_BACKEND"] = backend
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    *channels, code = widths
+    small = side_after(len(channels))
+    images = images_of(x)
+    convolution = partial(layers.Conv2D, kernel_size=3, strides=2, padding="same", activation="relu")
+    transposed = partial(layers.Conv2DTranspose, kernel_size=3, strides=2, padding="same")
+    net = keras.Sequential(
+        [
+            keras.Input(images.shape[1:]),
+            *(convolution(width) for width in channels),
+            layers.Flatten(),
+            layers.Dense(code),
+            layers.Dense(small**2 * channels[-1], activation="relu"),
+            layers.Reshape((small, small, channels[-1])),
+            *(transposed(width, activation="relu") for width in channels[-2::-1]),
+            transposed(1),
+        ]
+    )
+    net.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse")
+    marks = Marks()
+    timer = keras.callbacks.LambdaCallback(on_epoch_end=marks)
+    net.fit(images, images, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=[timer])
+    return Fitted(marks.seconds, error_of(lambda x: net.predict(images_of(x), verbose=0).reshape(x.shape)), {}, {})
+
+
+def torch(widths: Widths, x: np.ndarray, epochs: int) -> Fitted:
+    """Train by the loop of PyTorch's tutorials, with its ``DataLoader``."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(0)
+    net = torch_net(widths)
+    optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
+    rows = DataLoader(TensorDataset(torch.from_numpy(x).view(-1, 1, SIDE, SIDE)), batch_size=BATCH, shuffle=True)
+    seconds = []
+    for _ in range(epochs):
+        started = time.perf_counter()
+        for (images,) in rows:
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(net(images), images).backward()
+            optimizer.step()
+        seconds.append(time.perf_counter() - started)
+
+    def rebuild(x: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return net(torch.from_numpy(x).view(-1, 1, SIDE, SIDE)).flatten(1).numpy()
+
+    return Fitted(seconds, error_of(rebuild), {}, {})
+
+
+def torch_net(widths: Widths) -> Any:
+    from torch import nn
+
+    *channels, code = widths
+    small = side_after(len(channels))
+    inner = small**2 * channels[-1]
+    down = [
+        layer for a, b in pairwise((1, *channels)) for layer in (nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU())
+    ]
+    up = [
+        layer
+        for a, b in pairwise((*channels[::-1], 1))
+        for layer in (nn.ReLU(), nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1))
+    ]
+    middle = [
+        nn.Flatten(),
+        nn.Linear(inner, code),
+        nn.Linear(code, inner),
+        nn.Unflatten(1, (channels[-1], small, small)),
+    ]
+    return nn.Sequential(*down, *middle, *up)
+
+
+def images_of(x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1, SIDE, SIDE, 1)
+
+
+def side_after(n_stages: int) -> int:
+    """Height and width that so many strides of 2 leave."""
+    return SIDE // 2**n_stages
+
+
+IMAGE_PEERS = {
+    "isthmus": Peer(isthmus, OURS),
+    "keras-jax": Peer(partial(keras, backend="jax"), ("keras", "jax")),
+    "keras-torch": Peer(partial(keras, backend="torch"), ("keras", "torch")),
+    "torch": Peer(torch, ("torch",)),
+}
