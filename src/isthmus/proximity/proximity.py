@@ -24,7 +24,7 @@ from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 
 # Steps of the nets, and rows of each at a time.
-N_STEPS, BATCH_SIZE = 200, 128
+N_STEPS, BATCH_SIZE = 120, 128
 
 
 class Proximity(MetaEstimatorMixin, BaseEstimator):
