@@ -96,16 +96,15 @@ class Taming:
 
     def normal_scores(self, points: Points) -> Points:
         """Read ranks off the quantiles, tied values in the middle of their ranks, and turn them into normal scores."""
-        pairs = zip(points.T, self.quantiles.T, strict=True)
-        ranks = np.column_stack([_middle_share(values, quantiles) for values, quantiles in pairs])
+        pairs, shares = zip(points.T, self.quantiles.T, strict=True), np.linspace(0, 1, len(self.quantiles))
+        ranks = np.column_stack([_middle_share(values, quantiles, shares) for values, quantiles in pairs])
         edge = 0.5 / (self.n_rows + 1)
         scores: Points = np.where(np.isnan(points), np.nan, ndtri(np.clip(ranks, edge, 1 - edge)))
         return scores
 
 
-def _middle_share(values: Points, quantiles: Points) -> Points:
+def _middle_share(values: Points, quantiles: Points, shares: Points) -> Points:
     """Say what share of the rows is below values, counting half of those that are equal."""
-    shares = np.linspace(0, 1, len(quantiles))
     upper = np.interp(values, quantiles, shares)
     lower = 1 - np.interp(-values, -quantiles[::-1], shares)
     middle: Points = (upper + lower) / 2
