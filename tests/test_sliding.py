@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, Sliding
+from isthmus import AnomalyDetector, Autoencoder, Ensemble, Sliding, load, save
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
 from isthmus.sliding import judges
@@ -265,3 +265,26 @@ def test_series_that_are_too_short_say_so(fitted):
         fitted.score_samples(TWO[:20])
     with pytest.raises(ValueError, match="1 channels without names, but the first one had 2"):
         fitted.score_samples(WAVE)
+
+
+def test_files_hold_all_but_the_series(tmp_path, rng):
+    frame = pandas.DataFrame(
+        {"a": np.sin(np.arange(600) / 4), "b": rng.standard_normal(600)},
+        index=pandas.date_range("2024-01-01", periods=600, freq="min"),
+    )
+    detector = AnomalyDetector(Sliding(lengths=(16, 24), random_state=0), fpr=0.05, random_state=0).fit(frame[:400])
+    save(detector, tmp_path / "series.safetensors")
+    again = load(tmp_path / "series.safetensors")
+    assert (again.score_samples(frame[400:]) == detector.score_samples(frame[400:])).all()
+    assert again.events(frame[400:]) == detector.events(frame[400:])
+    assert (again.estimator_.held_out_scores_ == detector.estimator_.held_out_scores_).all()
+    with pytest.raises(ValueError, match="channels"):
+        again.score_samples(frame[["a"]])
+    save(again, tmp_path / "twice.safetensors")
+    assert (tmp_path / "twice.safetensors").read_bytes() == (tmp_path / "series.safetensors").read_bytes()
+
+
+def test_files_of_foreign_nets_are_refused(tmp_path):
+    model = Sliding(Autoencoder(2, max_epochs=1), lengths=(8,), random_state=0).fit(np.sin(np.arange(200) / 4))
+    with pytest.raises(ValueError, match="own nets only"):
+        save(model, tmp_path / "x.safetensors")

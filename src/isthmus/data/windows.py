@@ -80,6 +80,14 @@ class Windows(Source):
         self._cut(read)
         _note(read)
 
+    @classmethod
+    def of(cls, series: Series, length: int, stride: int, time: str | None) -> Self:
+        """Cut a series that has been read already."""
+        windows = cls.__new__(cls)
+        windows.length, windows.stride, windows.time = length, stride, time
+        windows._cut(series)
+        return windows
+
     def like(self, series: Any) -> Self:
         """Cut another series of the same channels the same way, such as the one to score."""
         read, twin = read_series(series, self.time, self._series.step), copy(self)

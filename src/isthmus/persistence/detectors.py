@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from isthmus import storage
@@ -16,6 +17,7 @@ from isthmus.detector.scores import Codes, Scorer
 from isthmus.persistence.context import (
     Content,
     Context,
+    Values,
     arrays_to_tensors,
     describe_mixture,
     rebuild_mixture,
@@ -30,15 +32,8 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
     """Take a fitted detector apart."""
     scorer, calibration = detector._scorer, detector._calibration
     inner = nested(scorer.estimator)
-    rows = numbers_of(scorer.estimator._read(detector._background.rows))
     own = arrays_to_tensors(
-        {
-            **calibration._asdict(),
-            "centre": scorer.centre,
-            "spread": scorer.spread,
-            "rows": rows,
-            "positions": detector._background.positions,
-        }
+        {**calibration._asdict(), "centre": scorer.centre, "spread": scorer.spread, **_kept(detector)}
     )
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
     fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds)}
@@ -65,5 +60,14 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
         mixture = rebuild_mixture(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
         scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
     calibration = Calibration(arrays["scores"], arrays["labels"])
-    background = Background(source_of(arrays["rows"], estimator.schema_), arrays["positions"])
+    rows = source_of(arrays["rows"], estimator.schema_) if "rows" in arrays else np.empty((0, 0))
+    background = Background(rows, arrays.get("positions", np.empty(0, dtype=int)))
     return detector._take_over(scorer, background)._settle(calibration, float(fitted["offset_"]))
+
+
+def _kept(detector: AnomalyDetector) -> dict[str, Values]:
+    """Return the rows of fit that explanations need; time points are not explained one by one."""
+    estimator, background = detector.estimator_, detector._background
+    if getattr(estimator, "schema_", None) is None:
+        return {}
+    return {"rows": numbers_of(estimator._read(background.rows)), "positions": background.positions}

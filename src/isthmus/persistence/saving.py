@@ -13,9 +13,10 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
 from isthmus.detector import AnomalyDetector
 from isthmus.ensemble import Ensemble
-from isthmus.persistence import autoencoders, detectors, ensembles, proximities
+from isthmus.persistence import autoencoders, detectors, ensembles, proximities, slidings
 from isthmus.persistence.context import Content, Context
 from isthmus.proximity import Proximity
+from isthmus.sliding import Sliding
 
 FORMAT = 1
 
@@ -33,6 +34,7 @@ SAVERS = {
     "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
     "Ensemble": Saver(Ensemble, ensembles.describe, ensembles.rebuild),
     "Proximity": Saver(Proximity, proximities.describe, proximities.rebuild),
+    "Sliding": Saver(Sliding, slidings.describe, slidings.rebuild),
 }
 FOREIGN = (
     "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"

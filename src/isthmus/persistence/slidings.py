@@ -1,0 +1,77 @@
+"""Estimators of series in files: the ensembles of all views, and how a series is cut for them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from isthmus import storage
+from isthmus.configuration import construct, params_from_plain, params_to_plain
+from isthmus.data import Windows
+from isthmus.data.series import Series
+from isthmus.persistence.context import (
+    Content,
+    Context,
+    columns_to_plain,
+    seed_to_plain,
+    take_columns,
+)
+from isthmus.sliding import Sliding
+from isthmus.sliding.judges import Judge
+from isthmus.sliding.views import View
+
+OWN = "sliding"
+
+
+def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
+    """Take a fitted estimator of series apart. The series itself stays out."""
+    if sliding.estimator is not None:
+        raise ValueError("save takes a Sliding of its own nets only, got one with an estimator; pickle it instead")
+    tensors = {f"{OWN}.held_out_scores": torch.from_numpy(sliding.held_out_scores_.copy())}
+    judges = []
+    for i, judge in enumerate(sliding._judges):
+        inner = nested(judge.estimator)
+        tensors |= storage.put_under(f"judge{i}", inner.tensors)
+        tensors |= {f"{OWN}.noise{i}": judge.view.noise, f"{OWN}.held_out{i}": torch.from_numpy(judge.held_out)}
+        judges.append(
+            {
+                "inner": inner.document,
+                "kind": judge.view.kind,
+                "length": judge.view.windows.length,
+                "usual": judge.usual,
+                "unit": judge.unit,
+            }
+        )
+    params = params_to_plain("Sliding", sliding.get_params(deep=False), ("estimator", "random_state"))
+    params["random_state"] = seed_to_plain(sliding.random_state)
+    series = sliding._windows._series
+    cut = {"channels": list(series.channels), "n_channels": len(series.values), "step": series.step}
+    fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "judges": judges, "series": cut}
+    return Content(tensors, {"estimator": {"class": "Sliding", "params": params}, "fitted": fitted})
+
+
+def rebuild(content: Content, context: Context) -> Sliding:
+    """Put an estimator of series together."""
+    tensors, document = content
+    fitted, own = document["fitted"], storage.take_from(OWN, tensors)
+    sliding: Sliding = construct(Sliding, params_from_plain(document["estimator"]["params"], context.classes))
+    windows = _blank(fitted["series"], max(fitted["lengths_"]), sliding.time, own["noise0"].dtype)
+    sliding._windows, sliding._judges = windows, []
+    for i, judge in enumerate(fitted["judges"]):
+        ensemble = context.rebuild(Content(storage.take_from(f"judge{i}", tensors), judge["inner"]))
+        view = View(windows.cut(judge["length"]), judge["kind"], own[f"noise{i}"])
+        held_out = own[f"held_out{i}"].numpy()
+        sliding._judges.append(Judge(ensemble, view, judge["usual"], judge["unit"], held_out))
+    sliding.estimators_ = [judge.estimator for judge in sliding._judges]
+    sliding.lengths_ = fitted["lengths_"]
+    sliding.held_out_scores_ = own["held_out_scores"].numpy()
+    take_columns(sliding, fitted)
+    return sliding
+
+
+def _blank(cut: dict[str, Any], length: int, time: str | None, dtype: torch.dtype) -> Windows:
+    """Make windows of an empty series of the same channels, for others to be cut like."""
+    points = np.arange(length)
+    values = torch.zeros((cut["n_channels"], length), dtype=dtype)
+    return Windows.of(Series(values, tuple(cut["channels"]), points, points, cut["step"]), length, 1, time)
