@@ -34,7 +34,7 @@ class Conv(Backbone):
         By how much a stage makes each axis smaller.
     residual : bool, default=False
         Whether each stage has a residual block besides.
-    activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
+    activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="relu"
     norm : {"layer", "group"} or None, default=None
         Normalisation before each activation, of all channels together or in up to eight groups.
 
@@ -60,7 +60,7 @@ class Conv(Backbone):
         kernel_size: int = 3,
         stride: int = 2,
         residual: bool = False,
-        activation: str = "silu",
+        activation: str = "relu",
         norm: str | None = None,
     ) -> None:
         super().__init__()
