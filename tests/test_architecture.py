@@ -27,7 +27,7 @@ LAYERS = [
     {"generation"},
     {"autoencoder"},
     {"ensemble"},
-    {"proximity", "sliding"},
+    {"latent", "proximity", "sliding"},
     {"zoo", "plots", "baselines", "doctor"},
     {"detector"},
     {"persistence", "distributed"},

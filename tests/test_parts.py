@@ -16,7 +16,7 @@ from torch import nn
 
 from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian
+from isthmus.bottlenecks import Deterministic, Gaussian, Nested
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
 from isthmus.likelihoods import (
@@ -70,6 +70,7 @@ VARIANTS = [
     Gaussian(capacity=3.0),
     Gaussian(n_draws=3),
     Deterministic("tanh"),
+    Nested(Gaussian(beta=0.5)),
     GaussianLikelihood(scale="shared", scaling="center", bounded=True),
     GaussianLikelihood(scale=0.5, scaling="none"),
     StudentT(df=3.0, scale="shared"),
@@ -303,6 +304,7 @@ WRONG_KINDS = [
     (Gaussian(beta="4"), "bottleneck.beta"),
     (Gaussian(beta=None), "bottleneck.beta"),
     (Gaussian(n_draws=1.5), "bottleneck.n_draws"),
+    (Nested("gaussian"), "bottleneck.bottleneck"),
     (GaussianLikelihood(scale=None), "likelihood.scale"),
     (StudentT(df="4"), "likelihood.df"),
     (Categorical(3), "likelihood.n_levels"),

@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from isthmus import Autoencoder, plots
 from isthmus.backbones import MLP
 from isthmus.detector import Explanation
+from isthmus.latent import traverse
 
 
 @pytest.fixture
@@ -63,6 +64,10 @@ PICTURES = {
     "histogram": lambda model, ax: plots.histogram(codes_of(20)[:, 0], ax=ax),
     "explain": lambda model, ax: plots.explain(explanation(codes_of(3, 4)), ax=ax),
     "history": lambda model, ax: plots.history(model, ax=ax),
+    "interpolation": lambda model, ax: plots.interpolation(model, codes_of(2, 4), codes_of(2, 4), (2, 2), ax=ax),
+    "manifold": lambda model, ax: plots.manifold(model, (2, 2), ax=ax),
+    "residuals": lambda model, ax: plots.residuals(codes_of(5, 16), codes_of(5, 16), (4, 4), ax=ax),
+    "traversal": lambda model, ax: plots.traversal(model, (2, 2), ax=ax),
 }
 
 
@@ -121,6 +126,64 @@ def test_images_may_be_in_colour(ax):
 def test_images_of_another_shape_are_named():
     with pytest.raises(ValueError, match=r"'rebuilt': an image of shape \(2, 2\) has 4 values, got 5"):
         plots.reconstructions(np.ones((3, 4)), np.ones((3, 5)), (2, 2))
+
+
+def test_residuals_are_what_is_too_much_in_one_colour_scale(ax):
+    X, rebuilt = np.zeros((2, 6)), np.zeros((2, 6))
+    rebuilt[0, 0], rebuilt[1, 5] = 3.0, -1.0
+    plots.residuals(X, rebuilt, (2, 3), ax=ax)
+    write(ax)
+    _, gap = ax.images
+    assert gap.get_clim() == (-3, 3)
+    np.testing.assert_array_equal(gap.get_array()[:2, :3], rebuilt[0].reshape(2, 3))
+    np.testing.assert_array_equal(gap.get_array()[:2, 4:7], rebuilt[1].reshape(2, 3))
+    assert tuple(gap.get_extent()) == (-0.5, 7.5, 8.5, 5.5)
+    assert ax.get_ylim() == (8.5, -0.5)
+
+
+def test_residuals_of_colours_are_averaged(ax):
+    X = np.zeros((1, 2, 2, 3))
+    plots.residuals(X, X + [0.0, 0.3, 0.6], (2, 2, 3), ax=ax)
+    np.testing.assert_allclose(ax.images[1].get_array()[:2, :2], 0.3)
+
+
+# Walks
+
+
+def test_a_traversal_shows_a_component_a_row(fitted, ax):
+    plots.traversal(fitted, (2, 2), codes_of(1, 4), components=[1], values=[-1.0, 2.0], ax=ax)
+    shown = ax.images[0].get_array()
+    path = traverse(fitted, codes_of(1, 4), 1, [-1.0, 2.0])
+    np.testing.assert_allclose(shown[:2, 3:5], path[1].reshape(2, 2))
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["-1", "2"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["code 2"]
+
+
+def test_an_interpolation_shows_a_pair_a_row(fitted, ax):
+    rows = codes_of(4, 4)
+    plots.interpolation(fitted, rows[:2], rows[2:], (2, 2), n=5, ax=ax)
+    shown = ax.images[0].get_array()
+    assert shown.shape == (2 * 3, 5 * 3)
+    np.testing.assert_allclose(shown[3:5, 12:14], fitted.reconstruct(rows)[3].reshape(2, 2), atol=1e-5)
+    with pytest.raises(ValueError, match="a and b must have equally many rows, got 2 and 1"):
+        plots.interpolation(fitted, rows[:2], rows[2:3], (2, 2))
+
+
+def test_a_manifold_grows_to_the_right_and_upwards(fitted, ax):
+    plots.manifold(fitted, (2, 2), n=3, ax=ax)
+    shown = ax.images[0].get_array()
+    right = [float(label.get_text()) for label in ax.get_xticklabels()]
+    up = [float(label.get_text()) for label in ax.get_yticklabels()]
+    assert right == sorted(right)
+    assert up == sorted(up, reverse=True)
+    corner = fitted.inverse_transform([[right[0], up[0]]])
+    np.testing.assert_allclose(shown[:2, :2], corner.reshape(2, 2), atol=0.2)
+
+
+def test_a_manifold_has_two_components():
+    model = Autoencoder(1, backbone=MLP((8,)), max_epochs=1, random_state=0).fit(codes_of(20, 4))
+    with pytest.raises(ValueError, match="codes of 2 components, got 1"):
+        plots.manifold(model, (2, 2))
 
 
 # Maps

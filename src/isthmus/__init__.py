@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import distributed, doctor, metrics, zoo
+    from isthmus import distributed, doctor, latent, metrics, zoo
     from isthmus.autoencoder import Autoencoder
     from isthmus.detector import AnomalyDetector
     from isthmus.ensemble import Ensemble
@@ -23,6 +23,7 @@ __all__ = [
     "Sliding",
     "distributed",
     "doctor",
+    "latent",
     "load",
     "metrics",
     "save",

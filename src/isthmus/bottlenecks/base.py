@@ -30,7 +30,7 @@ class Bottleneck(Part):
     """Turns what the encoder delivers into a code, and says what that code costs."""
 
     role: ClassVar[str] = "bottleneck"
-    stochastic: ClassVar[bool] = False
+    stochastic: bool = False
 
     @abstractmethod
     def build(self, n_components: int) -> tuple[int, int]:

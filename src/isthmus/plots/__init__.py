@@ -8,6 +8,18 @@ from isthmus.plots.base import PALETTE as PALETTE
 from isthmus.plots.codes import code_map
 from isthmus.plots.curves import histogram, history
 from isthmus.plots.reasons import explain
-from isthmus.plots.strips import images, reconstructions
+from isthmus.plots.strips import images, reconstructions, residuals
+from isthmus.plots.walks import interpolation, manifold, traversal
 
-__all__ = ["code_map", "explain", "histogram", "history", "images", "reconstructions"]
+__all__ = [
+    "code_map",
+    "explain",
+    "histogram",
+    "history",
+    "images",
+    "interpolation",
+    "manifold",
+    "reconstructions",
+    "residuals",
+    "traversal",
+]

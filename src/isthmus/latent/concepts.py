@@ -1,0 +1,127 @@
+"""Directions that mean something."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.latent.codes import Values, decode
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+
+
+def concept_vector(model: "Autoencoder", positive: Any, negative: Any) -> Values:
+    """Return the direction from rows without a concept to rows with it: the difference of their mean codes.
+
+    Whatever else differs between the two sets is in the direction too: choose rows that are alike in all but the
+    concept, or as many of each kind in both.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Fitted.
+    positive, negative : array or data frame of shape (n_samples, ...)
+        Rows with the concept, and rows without.
+
+    Returns
+    -------
+    ndarray of shape (n_components,)
+
+    References
+    ----------
+    Larsen et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, arXiv:1512.09300.
+    White, Sampling generative networks, 2016, arXiv:1609.04468.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import zoo
+    >>> from isthmus.latent import concept_vector, edit
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = zoo.vae(8, max_epochs=1, random_state=0).fit(X)
+    >>> vector = concept_vector(model, X[y == 8], X[y == 3])
+    >>> edit(model, X[y == 3], vector).shape
+    (183, 64)
+    """
+    check_is_fitted(model)
+    vector: Values = model.transform(positive).mean(0) - model.transform(negative).mean(0)
+    return vector
+
+
+def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y: Any = None) -> Any:
+    """Move the codes of rows along a direction, and decode them.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Fitted.
+    X : array or data frame of shape (n_samples, ...)
+    vector : array of shape (n_components,)
+        Such as a ``concept_vector``.
+    strength : float, default=1.0
+        How far: 1 adds the vector once, negative strengths take the concept away, 0 reconstructs.
+    y : label, array of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    array or data frame of shape (n_samples, ...)
+
+    Raises
+    ------
+    ValueError
+        If the vector has another width than the code.
+
+    References
+    ----------
+    Larsen et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, arXiv:1512.09300.
+    """
+    check_is_fitted(model)
+    vector = np.asarray(vector, dtype=float)
+    if vector.shape != (model.n_components,):
+        raise ValueError(f"vector must have shape ({model.n_components},), as the code, got {vector.shape}")
+    return decode(model, model.transform(X) + strength * vector, y)
+
+
+def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> Any:
+    """Answer "a is to b as c is to what?" by the code c + b - a.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Fitted.
+    a, b, c : array or data frame of shape (n_samples, ...)
+        Of equally many rows, or of one row that goes with all.
+    y : label, array of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    array or data frame of shape (n_samples, ...)
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows do not match.
+
+    References
+    ----------
+    Mikolov, Yih and Zweig, Linguistic regularities in continuous space word representations, NAACL 2013.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.latent import analogy
+    >>> X = load_digits().data
+    >>> model = Autoencoder(4, max_epochs=1, random_state=0).fit(X)
+    >>> analogy(model, X[:1], X[1:2], X[2:7]).shape
+    (5, 64)
+    """
+    check_is_fitted(model)
+    codes = [model.transform(rows) for rows in (a, b, c)]
+    lengths = [len(rows) for rows in codes]
+    if len({*lengths} - {1}) > 1:
+        raise ValueError(
+            f"a, b and c must have equally many rows, or one, got {lengths[0]}, {lengths[1]}, {lengths[2]}"
+        )
+    return decode(model, codes[2] + codes[1] - codes[0], y)

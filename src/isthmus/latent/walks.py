@@ -1,0 +1,128 @@
+"""Ways through the latent space."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.latent.codes import Values, code_of, decode, spread
+from isthmus.part import is_count
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+
+KINDS = ("linear", "spherical")
+
+
+def interpolate(model: "Autoencoder", a: Any, b: Any, n: int = 8, *, kind: str = "linear", y: Any = None) -> Any:
+    """Walk from one row to another by equal steps between their codes, and decode each.
+
+    The first and the last row are the reconstructions of the two.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Fitted.
+    a, b : array or data frame
+        One row each, as such or as a batch of one.
+    n : int, default=8
+        Rows of the way, both ends counted.
+    kind : {"linear", "spherical"}, default="linear"
+        A straight line, or an arc around the origin [1]: in a code of many components drawn from a normal prior all
+        codes lie near a sphere, which a straight line leaves [2].
+    y : label, array of shape (n,) or None, default=None
+
+    Returns
+    -------
+    array or data frame of shape (n, ...)
+
+    Raises
+    ------
+    ValueError
+        If there are several rows, the kind is unknown or n below 2.
+
+    References
+    ----------
+    [1] Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985. [2] White, Sampling generative networks,
+        2016, arXiv:1609.04468.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.latent import interpolate
+    >>> X = load_digits().data
+    >>> model = Autoencoder(4, max_epochs=1, random_state=0).fit(X)
+    >>> interpolate(model, X[0], X[1], n=5).shape
+    (5, 64)
+    """
+    if not (is_count(n) and n >= 2):
+        raise ValueError(f"n must be an integer from 2 up, got {n!r}")
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+    start, end = code_of(model, a, "a"), code_of(model, b, "b")
+    steps = np.linspace(0.0, 1.0, n)[:, None]
+    return decode(model, _arc(start, end, steps) if kind == "spherical" else start + steps * (end - start), y)
+
+
+def traverse(
+    model: "Autoencoder",
+    X: Any = None,
+    component: int = 0,
+    values: Any = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0),
+    *,
+    y: Any = None,
+) -> Any:
+    """Let one component of a code take several values while all others stay, and decode each.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Fitted.
+    X : array, data frame or None, default=None
+        The row whose code is changed; None is the centre of the codes that ``sample`` draws.
+    component : int, default=0
+    values : array of shape (n,), default=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+        What the component becomes: deviations of the drawn codes from their centre.
+    y : label, array of shape (n,) or None, default=None
+
+    Returns
+    -------
+    array or data frame of shape (n, ...)
+
+    Raises
+    ------
+    ValueError
+        If there is no such component, or X has several rows.
+
+    References
+    ----------
+    Higgins et al., beta-VAE: learning basic visual concepts with a constrained variational framework, ICLR 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import zoo
+    >>> from isthmus.latent import traverse
+    >>> X = load_digits().data
+    >>> model = zoo.vae(4, max_epochs=1, random_state=0).fit(X)
+    >>> traverse(model, X[0], component=2, values=[-2, 0, 2]).shape
+    (3, 64)
+    """
+    check_is_fitted(model)
+    if component not in range(model.n_components):
+        raise ValueError(f"component must be from 0 to {model.n_components - 1}, got {component!r}")
+    centre, deviation = spread(model)
+    values = np.asarray(values, dtype=float)
+    codes = np.tile(centre if X is None else code_of(model, X, "X"), (len(values), 1))
+    codes[:, component] = centre[component] + values * deviation[component]
+    return decode(model, codes, y)
+
+
+def _arc(start: Values, end: Values, steps: Values) -> Values:
+    """Go along the great circle, the length changing as it does; straight on where there is no angle to turn by."""
+    cosine = start @ end / max(float(np.linalg.norm(start) * np.linalg.norm(end)), 1e-30)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < 1e-6:
+        return start + steps * (end - start)
+    return (np.sin((1 - steps) * angle) * start + np.sin(steps * angle) * end) / np.sin(angle)
