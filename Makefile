@@ -25,6 +25,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/tables.py
 	.venv-bench/bin/python benchmarks/anomalies.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/watching.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/latent.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.svm import SVC
 
 from isthmus import Autoencoder, latent, zoo
@@ -91,6 +92,14 @@ def test_without_a_row_a_traversal_starts_at_the_centre(X):
     model = zoo.vae(2, backbone=MLP((8,)), max_epochs=1, random_state=0).fit(X)
     (middle,) = traverse(model, component=0, values=[0.0])
     np.testing.assert_allclose(middle, model.inverse_transform(np.zeros((1, 2)))[0], atol=0.1)
+
+
+def test_codes_of_a_density_are_traversed_by_its_deviations(X):
+    density = GaussianMixture(random_state=0)
+    model = Autoencoder(2, backbone=Linear(), max_epochs=2, density=density, random_state=0).fit(X)
+    middle, beyond = traverse(model, component=0, values=[0.0, 1.0])
+    codes = model.density_.means_ + np.array([[0.0, 0.0], [np.sqrt(model.density_.covariances_[0, 0, 0]), 0.0]])
+    np.testing.assert_allclose([middle, beyond], model.inverse_transform(codes), atol=0.2)
 
 
 def test_walks_leave_the_global_generator_alone(model, X):
@@ -288,6 +297,16 @@ def test_the_dimension_is_found(X, n_dimensions):
 
 
 QUICK = Autoencoder(backbone=MLP((8,)), max_epochs=2, validation_fraction=0)
+
+
+def test_errors_of_pixels_count_the_same_wherever_they_fall():
+    digits = load_digits().data
+    found = suggest_n_components(digits, max_components=12, random_state=0, tolerance=0.01)
+    assert found.n_components > 9
+    assert (np.diff(found.errors) < 0).all()
+    least = 1 - PCA(12).fit(digits).explained_variance_ratio_.cumsum()
+    n_varying = np.sum(digits.std(0) > 0)
+    assert (found.errors * digits.shape[1] / n_varying < 2 * least).all()
 
 
 def test_the_seed_decides(X):

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from isthmus import Autoencoder, plots
 from isthmus.backbones import MLP
 from isthmus.detector import Explanation
-from isthmus.latent import traverse
+from isthmus.latent import Sizes, traverse
 
 
 @pytest.fixture
@@ -57,10 +57,14 @@ def explanation(values):
     return Explanation(addends.sum(1), addends, values, zero, zero, zero + 1, nearest, [values[:1]] * n, names)
 
 
+ERRORS = np.array([0.5, 0.08, 0.06])
+FOUND = Sizes(2, (1, 2), np.array([1, 2, 3]), ERRORS, ERRORS / 2, ERRORS / [0.75, 0.5, 0.25])
+
 PICTURES = {
     "images": lambda model, ax: plots.images({"noise": codes_of(5, 16)}, (4, 4), ax=ax),
     "reconstructions": lambda model, ax: plots.reconstructions(codes_of(5, 16), codes_of(5, 16), (4, 4), ax=ax),
     "code_map": lambda model, ax: plots.code_map(codes_of(20), ax=ax),
+    "code_sizes": lambda model, ax: plots.code_sizes(FOUND, ax),
     "histogram": lambda model, ax: plots.histogram(codes_of(20)[:, 0], ax=ax),
     "explain": lambda model, ax: plots.explain(explanation(codes_of(3, 4)), ax=ax),
     "history": lambda model, ax: plots.history(model, ax=ax),
@@ -296,6 +300,14 @@ def test_without_validation_the_history_shows_training_alone(ax):
     model = Autoencoder(1, backbone=MLP((8,)), max_epochs=2, random_state=0).fit(codes_of(20, 3))
     plots.history(model, ax)
     assert legend(ax) == ["training"]
+
+
+def test_the_suggested_size_is_marked_with_its_interval(ax):
+    plots.code_sizes(FOUND, ax)
+    suggested = next(line for line in ax.lines if line.get_label() == "suggested")
+    assert (list(suggested.get_xdata()), list(suggested.get_ydata())) == ([2], [0.08 / 0.5])
+    (band,) = ax.patches
+    assert (band.get_x(), band.get_width()) == (0.5, 2.0)
 
 
 def test_the_history_of_an_unfitted_estimator_is_an_error():

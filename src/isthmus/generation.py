@@ -64,7 +64,7 @@ def draw_rows(
         For labels.
     """
     n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
-    codes, y = _draw_codes(model, density, n_codes, temperature), _labels_for(model, y, n, n_codes, seed)
+    codes, y = draw_codes(model, density, n_codes, temperature), _labels_for(model, y, n, n_codes, seed)
     if row is not None:
         chosen = _resample(model, codes, y, row, n)
         codes, y = codes[chosen], None if y is None else y[chosen]
@@ -72,7 +72,8 @@ def draw_rows(
     return values if row is None else np.where(np.isnan(row), values, row)
 
 
-def _draw_codes(model: Model, density: Any, n: int, temperature: float) -> Values:
+def draw_codes(model: Model, density: Any, n: int, temperature: float) -> Values:
+    """Draw codes (n, n_components) with the global generator of torch; see ``draw_rows``."""
     if density is None:
         return model.bottleneck.sample(n, temperature).cpu().numpy()
     density = deepcopy(density).set_params(random_state=int(torch.randint(N_SEEDS, ())))

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data.frames import is_frame
+from isthmus.generation import draw_codes
 from isthmus.randomness import seeded
 
 if TYPE_CHECKING:
@@ -43,5 +44,5 @@ def spread(model: "Autoencoder") -> tuple[Values, Values]:
     """Return centre and standard deviation of the codes that ``sample`` draws, each (n_components,)."""
     check_is_fitted(model)
     with seeded(0, model.module_.device):
-        codes = model.module_.bottleneck.sample(N_DRAWN, 1.0).cpu().numpy()
+        codes = draw_codes(model.module_, model.density_, N_DRAWN, 1.0)
     return codes.mean(0), codes.std(0)

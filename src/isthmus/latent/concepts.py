@@ -77,10 +77,10 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
     Larsen et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, arXiv:1512.09300.
     """
     check_is_fitted(model)
-    vector = np.asarray(vector, dtype=float)
-    if vector.shape != (model.n_components,):
-        raise ValueError(f"vector must have shape ({model.n_components},), as the code, got {vector.shape}")
-    return decode(model, model.transform(X) + strength * vector, y)
+    codes, vector = model.transform(X), np.asarray(vector, dtype=float)
+    if vector.shape != codes.shape[1:]:
+        raise ValueError(f"vector must have shape {codes.shape[1:]}, as the code, got {vector.shape}")
+    return decode(model, codes + strength * vector, y)
 
 
 def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> Any:

@@ -15,9 +15,12 @@ from isthmus.bottlenecks import Bottleneck, Nested
 from isthmus.data import Source, as_source, set_aside
 from isthmus.data.survey import survey
 from isthmus.inference import run
+from isthmus.likelihoods import StudentT
 from isthmus.model import Model
 from isthmus.part import is_count, resolve
 from isthmus.randomness import mix, seed_of
+from isthmus.schema import Schema
+from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
 
@@ -25,7 +28,7 @@ Values = np.ndarray[Any, Any]
 WIDEST, ASIDE, N_RESAMPLES = 32, 0.2, 400
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sizes:
     """What codes of every size leave unexplained on rows that the net has not seen.
 
@@ -56,7 +59,7 @@ def suggest_n_components(
     estimator: Autoencoder | None = None,
     *,
     max_components: int | str = "auto",
-    tolerance: float = 1.0,
+    tolerance: float = 0.5,
     random_state: Any = None,
 ) -> Sizes:
     """Find the smallest code beyond which only noise would be kept.
@@ -73,8 +76,9 @@ def suggest_n_components(
         are too small errors are large, and would drown those of codes that suffice.
     max_components : int or "auto", default="auto"
         The widest code that is tried; "auto" is one less than the number of values that vary, at most 32.
-    tolerance : float, default=1.0
-        Share by which the noise may exceed its smallest estimate.
+    tolerance : float, default=0.5
+        Share by which the noise may exceed its smallest estimate: higher for smaller codes. Where the error falls
+        without a knee, as that of real data often does, this decides: look at ``isthmus.plots.code_sizes``.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -111,9 +115,11 @@ def suggest_n_components(
         raise ValueError(f"X has {len(source)} rows, too few to set some aside and measure errors on them")
     if not tolerance > 0:
         raise ValueError(f"tolerance must be a number > 0, got {tolerance!r}")
-    n_varying = int((~survey(rows).constant).sum())
+    statistics = survey(rows)
+    n_varying = int((~statistics.constant).sum())
     widest = _widest(max_components, n_varying)
-    model = _nested(estimator, widest, source).set_params(random_state=seed).fit(rows).module_
+    estimator = _robust(statistics, source.schema) if estimator is None else estimator
+    model = _nested(estimator, widest).set_params(random_state=seed).fit(rows).module_
     errors = _errors(model, held_out, widest)
     return _judge(errors, n_varying, tolerance, np.random.default_rng(mix(seed, 4)))
 
@@ -127,10 +133,15 @@ def _widest(max_components: int | str, n_varying: int) -> int:
     return int(max_components)
 
 
-def _nested(estimator: Autoencoder | None, widest: int, source: Source) -> Autoencoder:
+def _robust(statistics: Statistics, schema: Schema) -> Autoencoder:
+    """Make an estimator of heavy-tailed errors; what has levels has errors of its own."""
+    # Errors of pixels count the same wherever they fall, as with the "auto" likelihood.
+    of_numbers = StudentT(scale="shared", scaling="center") if statistics.shares_a_range else StudentT()
+    return Autoencoder(likelihood="auto" if schema.levelled else of_numbers)
+
+
+def _nested(estimator: Autoencoder, widest: int) -> Autoencoder:
     """Make an estimator of so many components whose code is nested."""
-    if estimator is None:
-        estimator = Autoencoder(likelihood="auto" if source.schema.levelled else "student_t")
     whole = resolve(estimator.bottleneck, bottlenecks, Bottleneck)
     nested = whole if isinstance(whole, Nested) else Nested(whole)
     return clone(estimator).set_params(n_components=widest, bottleneck=nested)

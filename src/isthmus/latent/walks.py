@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from isthmus.latent.codes import Values, code_of, decode, spread
 from isthmus.part import is_count
@@ -109,10 +108,9 @@ def traverse(
     >>> traverse(model, X[0], component=2, values=[-2, 0, 2]).shape
     (3, 64)
     """
-    check_is_fitted(model)
-    if component not in range(model.n_components):
-        raise ValueError(f"component must be from 0 to {model.n_components - 1}, got {component!r}")
     centre, deviation = spread(model)
+    if component not in range(len(centre)):
+        raise ValueError(f"component must be from 0 to {len(centre) - 1}, got {component!r}")
     values = np.asarray(values, dtype=float)
     codes = np.tile(centre if X is None else code_of(model, X, "X"), (len(values), 1))
     codes[:, component] = centre[component] + values * deviation[component]

@@ -1,4 +1,4 @@
-"""Distributions of scores, and the course of a training."""
+"""Distributions of scores, the course of a training, and what codes of every size leave."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from isthmus.autoencoder import Autoencoder
+    from isthmus.latent import Sizes
 
 
 def histogram(values: Any, labels: Any = None, name: str = "", ax: "Axes | None" = None) -> "Axes":
@@ -80,6 +81,40 @@ def history(estimator: "Autoencoder", ax: "Axes | None" = None) -> "Axes":
         ax.plot(epochs, bounds, color=PALETTE[6], label="validation")
         ax.plot(epochs[best], bounds[best], "o", color=PALETTE[6], label="kept")
     ax.set(xlabel="epoch", ylabel="loss bound (nats a sample)")
+    ax.locator_params("x", integer=True)
+    ax.legend(frameon=False)
+    return ax
+
+
+def code_sizes(found: "Sizes", ax: "Axes | None" = None) -> "Axes":
+    """Show what codes of every size leave unexplained, the size that is suggested, and how sure it is.
+
+    Parameters
+    ----------
+    found : Sizes
+        What ``isthmus.latent.suggest_n_components`` returned.
+    ax : Axes or None, default=None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from isthmus.latent import Sizes
+    >>> from isthmus.plots import code_sizes
+    >>> errors = np.array([0.5, 0.08, 0.06])
+    >>> found = Sizes(2, (2, 2), np.array([1, 2, 3]), errors, errors / 10, errors / [0.75, 0.5, 0.25])
+    >>> ax = code_sizes(found, ax=Figure().subplots())
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['error by free direction', 'suggested', 'error']
+    """
+    ax = new_axes(ax, 5.5, 3.0)
+    low, high = found.interval
+    ax.axvspan(low - 0.5, high + 0.5, color="gray", alpha=0.2, linewidth=0)
+    ax.errorbar(found.sizes, found.errors, 2 * found.stds, color=PALETTE[6], elinewidth=1, label="error")
+    ax.plot(found.sizes, found.noise, color=PALETTE[1], label="error by free direction")
+    suggested = found.n_components - 1
+    ax.plot(found.n_components, found.noise[suggested], "o", color=PALETTE[1], label="suggested")
+    ax.set(xlabel="components", ylabel="mean squared error", yscale="log")
     ax.locator_params("x", integer=True)
     ax.legend(frameon=False)
     return ax

@@ -60,7 +60,7 @@ def traversal(
     ['code 1', 'code 2', 'code 3']
     """
     check_is_fitted(model)
-    components = range(model.n_components) if components is None else components
+    components = range(len(model.get_feature_names_out())) if components is None else components
     rows = {f"code {i + 1}": traverse(model, X, i, values, y=y) for i in components}
     ax = _grid(rows, shape, ax)
     _name_columns(ax, [f"{value:g}" for value in values], shape)
