@@ -250,7 +250,7 @@ BAD = [
     (StudentT(df=1.0), r"likelihood.df of StudentT must be > 1, got 1.0"),
     (
         Categorical((2, 3)),
-        r"likelihood.n_levels of Categorical must be positive integers of shape \(5,\), got \(2, 3\)",
+        r"likelihood.n_levels of Categorical must be positive integers of shape \(5,\), or one of at least 2, got \(2, 3\)",
     ),
     (Categorical((2, 3, 0, 2, 5)), r"likelihood.n_levels of Categorical must be .*0, 2, 5\)"),
     (Categorical((2, 3, 4, 2, 4)), r"Categorical needs positions from 0 to 3 in column 4, the data reach .* to 4"),
@@ -307,7 +307,7 @@ WRONG_KINDS = [
     (Nested("gaussian"), "bottleneck.bottleneck"),
     (GaussianLikelihood(scale=None), "likelihood.scale"),
     (StudentT(df="4"), "likelihood.df"),
-    (Categorical(3), "likelihood.n_levels"),
+    (Categorical("3"), "likelihood.n_levels"),
     (Embedded("5"), "likelihood.n_levels"),
     (Histogram(5), "likelihood.cells"),
     (Histogram(((1.0, 2.0),) * 5), "likelihood.cells"),

@@ -65,8 +65,7 @@ class Model(nn.Module):
         trim: float = 0.0,
     ) -> None:
         super().__init__()
-        self.schema, self.trim, self.n_nets = schema, trim, backbone.n_nets
-        shape = schema.shape
+        self.schema, self.trim, self.n_nets, shape = schema, trim, backbone.n_nets, schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
         # Levels that fit has not seen are missing too.
         self.has_holes = self.flags or bool(schema.levelled)
@@ -84,10 +83,12 @@ class Model(nn.Module):
         numeric = likelihood.numeric.clone()
         numeric.view(-1)[schema.levelled] = False
         self.register_buffer("numeric", numeric, persistent=False)
-        self.spares_levels = isinstance(corruption, Corruption) and corruption.numeric and not bool(numeric.all())
+        self.has_levels = not numeric.all()
+        self.spares_levels = isinstance(corruption, Corruption) and corruption.numeric and self.has_levels
         self._build_condition(schema)
         encoded = likelihood.encoded_shape
-        input_shape = (encoded[0] + shape[0] * self.flags, *encoded[1:])
+        self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
+        input_shape = (encoded[0] + self.flag_shape[0] * self.flags, *encoded[1:])
         backbone.build(input_shape, likelihood.parameter_shape, code_in, code_out, self.condition_width)
         self.register_buffer("expected", torch.zeros(shape))
         self.register_buffer("expected_divergence", torch.zeros(()))
@@ -139,9 +140,7 @@ class Model(nn.Module):
         return terms
 
     def _spoil(self, x: Tensor) -> Tensor:
-        if self.corruption is None:
-            return x
-        spoiled = self.corruption(x)
+        spoiled = x if self.corruption is None else self.corruption(x)
         return torch.where(self.numeric, spoiled, x) if self.spares_levels else spoiled
 
     def read(self, x: Tensor) -> Tensor:
@@ -157,7 +156,7 @@ class Model(nn.Module):
         if not self.has_holes:
             return self.likelihood.encode(x)
         u = self.likelihood.encode(self.likelihood.fill(x))
-        return torch.cat([u, x.isnan().to(u)], 1) if self.flags else u
+        return torch.cat([u, x.isnan().to(u).view(-1, *self.flag_shape)], 1) if self.flags else u
 
     def centre(self, u: Tensor) -> Tensor:
         """Encoded input to the centre of its code."""
@@ -297,4 +296,4 @@ class Model(nn.Module):
 
     def _one_of(self, weights: Tensor) -> Tensor:
         """Put all weight (n, n_levels) on the likeliest label where values are levels: they have no mean."""
-        return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.schema.levelled else weights
+        return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.has_levels else weights

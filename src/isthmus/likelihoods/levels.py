@@ -1,4 +1,4 @@
-"""Helper of likelihoods: columns that each take one of several levels, side by side, however many those are."""
+"""Helpers of likelihoods: values that each take one of several levels, of their own or the same everywhere."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,6 +39,7 @@ class Levels(nn.Module):
         }
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer, persistent=False)
+        self.encoded_shape, self.parameter_shape = (self.total,), (1, self.total)
 
     @property
     def total(self) -> int:
@@ -73,6 +74,45 @@ class Levels(nn.Module):
 
     def draw(self, logits: Tensor) -> Tensor:
         """Draw a level of each column, (n, columns), by adding Gumbel noise (Gumbel, 1954)."""
+        return self.most_likely(logits - torch.empty_like(logits).exponential_().log())
+
+
+class SharedLevels(nn.Module):
+    """Logits of values that all take the same levels, such as tokens and tiles, and what is computed of them.
+
+    Parameters
+    ----------
+    n_levels : int
+    shape : tuple of int
+        Of one sample.
+    """
+
+    last: Tensor
+
+    def __init__(self, n_levels: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.n_levels = n_levels
+        self.register_buffer("last", torch.full(shape, n_levels - 1), persistent=False)
+        # Beside time or a grid, the levels of each channel are channels.
+        self.encoded_shape = (n_levels, *shape) if len(shape) == 1 else (n_levels * shape[0], *shape[1:])
+        self.parameter_shape = (n_levels, *shape)
+
+    def one_hot(self, index: Tensor) -> Tensor:
+        """Levels (n, *shape) as zeros and ones (n, *encoded_shape); one past the last is no level, and gives zeros."""
+        hot = torch.zeros(len(index), self.n_levels + 1, *index.shape[1:], device=index.device)
+        hot = hot.scatter_(1, index[:, None], 1.0)[:, :-1]
+        return hot.reshape(-1, *self.encoded_shape)
+
+    def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
+        """Log probability of levels (n, *shape); of what is no level, that of the last."""
+        return -nn.functional.cross_entropy(logits, torch.minimum(index, self.last), reduction="none")
+
+    def most_likely(self, logits: Tensor) -> Tensor:
+        """Level of the highest logit of each value, (n, *shape)."""
+        return logits.argmax(1)
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """Draw a level of each value, (n, *shape), by adding Gumbel noise (Gumbel, 1954)."""
         return self.most_likely(logits - torch.empty_like(logits).exponential_().log())
 
 
