@@ -250,7 +250,7 @@ BAD = [
     (StudentT(df=1.0), r"likelihood.df of StudentT must be > 1, got 1.0"),
     (
         Categorical((2, 3)),
-        r"likelihood.n_levels of Categorical must be positive integers of shape \(5,\), or one of at least 2, got \(2, 3\)",
+        r"likelihood.n_levels of Categorical must be positive integers of shape \(5,\), or one .*, got \(2, 3\)",
     ),
     (Categorical((2, 3, 0, 2, 5)), r"likelihood.n_levels of Categorical must be .*0, 2, 5\)"),
     (Categorical((2, 3, 4, 2, 4)), r"Categorical needs positions from 0 to 3 in column 4, the data reach .* to 4"),
