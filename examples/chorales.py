@@ -111,8 +111,14 @@ def main(folder, data, max_epochs=8, n_samples=200):
     print(f"{'nats that the code holds':34} {model.divergence(held_out).mean():.1f}")
     written = model.sample(n_samples, random_state=0)
     imitated, real = markov.sample(n_samples, np.random.default_rng(0)), habits(held_out)
-    for name, *shares in zip(["pitch classes", "steps of a voice", "intervals to soprano"], real, habits(written),
-                             habits(imitated), habits(phrases(train, N_STEPS)), strict=True):
+    for name, *shares in zip(
+        ["pitch classes", "steps of a voice", "intervals to soprano"],
+        real,
+        habits(written),
+        habits(imitated),
+        habits(phrases(train, N_STEPS)),
+        strict=True,
+    ):
         ours, theirs, bach = (jensenshannon(shares[0], other, base=2) ** 2 for other in shares[1:])
         print(f"{'divergence of ' + name:34} {ours:.4f}   Markov model: {theirs:.4f}, other chorales: {bach:.4f}")
 
