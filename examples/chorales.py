@@ -60,6 +60,7 @@ class Markov:
                     self.counts[(len(context), *context)][level] += 1
 
     def probabilities(self, row, i):
+        """Share of each level as the next, for note ``i`` of a row."""
         share = np.full(N_LEVELS, 1 / N_LEVELS)
         for context in contexts(row, i):
             if (len(context), *context) in self.counts:
@@ -69,9 +70,11 @@ class Markov:
         return share
 
     def bits(self, rows):
+        """Mean bits a note."""
         return np.mean([-np.log2(self.probabilities(row, i)[row[i]]) for row in rows.tolist() for i in range(len(row))])
 
     def sample(self, n, rng):
+        """Draw rows, note after note."""
         rows = [[] for _ in range(n)]
         for row in rows:
             for i in range(N_STEPS * N_VOICES):
@@ -100,11 +103,12 @@ def show(rows, path):
     figure.savefig(path, dpi=100)
 
 
-def main(folder, data, max_epochs=8, n_samples=200):
+def main(folder, data, max_epochs=12, n_samples=200):
+    """Learn, measure, write."""
     train, held_out = chorales(data, "train"), phrases(chorales(data, "valid"), N_STEPS)
-    rows = phrases(train, stride=4, shifts=range(-5, 7))
+    rows = phrases(train, stride=N_STEPS, shifts=range(-5, 7))
     model = zoo.sequence_vae(16, n_levels=N_LEVELS, max_epochs=max_epochs, random_state=0).fit(rows)
-    markov = Markov(phrases(train, stride=4, shifts=range(-5, 7, 3)))
+    markov = Markov(rows)
 
     bits = -model.score_samples(held_out, n_draws=20, random_state=0).mean() / np.log(2) / held_out.shape[1]
     print(f"{'bits a note, held out':34} {bits:.2f}   Markov model: {markov.bits(held_out):.2f}")
