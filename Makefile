@@ -24,6 +24,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/streaming.py
 	.venv-bench/bin/python benchmarks/tables.py
 	.venv-bench/bin/python benchmarks/anomalies.py
+	.venv-bench/bin/python benchmarks/text.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/watching.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/latent.py
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, zoo
-from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
+from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent, Topics
 from isthmus.data import streams
 
 matplotlib.use("Agg")
@@ -20,7 +20,7 @@ matplotlib.use("Agg")
 # Columns and rows of the table that comes in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000
 # Variants that take only counts: test_likelihoods_of_counts.py has their data.
-OF_COUNTS = ("mult_vae",)
+OF_COUNTS = ("mult_vae", "topic_model")
 OF_NUMBERS = [name for name in zoo.__all__ if name not in OF_COUNTS]
 # Backbones of variants that are not a small MLP when small.
 BACKBONES = {
@@ -28,6 +28,7 @@ BACKBONES = {
     "convolutional": Conv((4,)),
     "recurrent": Recurrent(8),
     "tcn": TCN(4, n_blocks=2),
+    "topic_model": Topics((8,)),
 }
 
 

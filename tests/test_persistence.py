@@ -111,6 +111,7 @@ CASES = {
     "polars": (small("vae"), polars.DataFrame(X, schema=NAMES), None),
     "a source": (small("vae"), as_source(X), None),
     **{name: (small(name), X, LABELS) for name in OF_NUMBERS},
+    "topics": (small("topic_model"), np.random.default_rng(0).poisson(2.0, (100, 6)), None),
     "counts": (small("mult_vae"), np.random.default_rng(0).poisson(2.0, (100, 6)), None),
 }
 

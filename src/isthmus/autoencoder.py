@@ -24,6 +24,7 @@ from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
+from isthmus.data.text import written
 from isthmus.generation import decoded, draw_rows, fit_density
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
@@ -337,6 +338,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if isinstance(self.likelihood, str) and self.likelihood in ("auto", "mixed"):
             return likelihoods.choose(statistics, schema)
         of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
+        if schema.n_levels and not isinstance(self.likelihood, of_levels):
+            raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but the values are tokens")
         if schema.levelled and not isinstance(self.likelihood, of_levels):
             names = ", ".join(repr(schema.used[i].name) for i in schema.levelled if schema.used[i].kind != "binary")
             if names:
@@ -572,6 +575,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _in_kind(self, values: Values, rounded: bool) -> Any:
         """Give values the container that fit saw."""
+        if self.schema_.vocabulary:
+            return written(values, self.schema_)
         if self.schema_.template:
             return new_table(values, self.schema_, rounded)
         return to_frame(values, self.schema_) if self.schema_.fields else as_given(values, self.schema_)

@@ -171,6 +171,10 @@ class Schema:
     layout : str
         Of images, the axes as they came: "chw", "hwc", or "hw" without an axis of channels. The shape is always
         (channels, height, width). Empty for all else.
+    vocabulary : str
+        Of texts, the tokens that their positions stand for, as JSON. Empty for all else.
+    n_levels : int
+        Of values that are positions in one list of levels, how many there are; 0 for all else.
     """
 
     shape: tuple[int, ...]
@@ -183,6 +187,8 @@ class Schema:
     condition: Condition | None = None
     shared_axes: tuple[int, ...] = ()
     layout: str = ""
+    vocabulary: str = ""
+    n_levels: int = 0
 
     @property
     def names(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.mixture import GaussianMixture
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
+from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent, Topics
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
@@ -30,6 +30,7 @@ __all__ = [
     "sparse",
     "tabular_vae",
     "tcn",
+    "topic_model",
     "vae",
 ]
 
@@ -383,6 +384,42 @@ def mult_vae(
         "bottleneck": Gaussian(beta=beta, warmup=warmup),
         "likelihood": Multinomial(),
         "corruption": Zeroing(dropout),
+    }
+    return compose(n_components, options, **parts)
+
+
+def topic_model(
+    n_components: int = 20, *, hidden: tuple[int, ...] = (100,), dropout: float = 0.2, **options: Any
+) -> Autoencoder:
+    """Topic model: for texts as counts of words; codes are logarithms of the shares of topics.
+
+    ``isthmus.metrics.topics`` names the words of each topic and says how far they belong together.
+
+    Parameters
+    ----------
+    n_components : int, default=20
+        Topics.
+    hidden : tuple of int, default=(100,)
+        Widths of the encoder.
+    dropout : float, default=0.2
+        Share of topics, and of the encoder's last units, dropped in training.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    Srivastava and Sutton, Autoencoding variational inference for topic models (ProdLDA), ICLR 2017, arXiv:1703.01488.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import topic_model
+    >>> topic_model(50).bottleneck
+    Gaussian(warmup=0.3)
+    """
+    parts = {
+        "backbone": Topics(hidden, dropout),
+        "bottleneck": Gaussian(warmup=0.3),
+        "likelihood": Multinomial(),
     }
     return compose(n_components, options, **parts)
 

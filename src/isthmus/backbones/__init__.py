@@ -6,5 +6,6 @@ from isthmus.backbones.linear import Linear
 from isthmus.backbones.mlp import MLP
 from isthmus.backbones.recurrent import Recurrent
 from isthmus.backbones.tcn import TCN
+from isthmus.backbones.topics import Topics
 
-__all__ = ["MLP", "TCN", "Conv", "Linear", "Recurrent"]
+__all__ = ["MLP", "TCN", "Conv", "Linear", "Recurrent", "Topics"]

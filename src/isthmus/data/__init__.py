@@ -8,6 +8,7 @@ from isthmus.data.image_folder import ImageFolder
 from isthmus.data.parquet import Parquet
 from isthmus.data.preparing import Finding, Prepared, prepare
 from isthmus.data.sources import as_source, set_aside, with_labels
+from isthmus.data.text import Texts
 from isthmus.data.windows import Windows
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Parquet",
     "Prepared",
     "Source",
+    "Texts",
     "Windows",
     "apply",
     "as_source",

@@ -19,10 +19,11 @@ def read_new(estimator: Any, X: Any) -> Source:
     """
     check_is_fitted(estimator)
     schema = estimator.schema_
-    if is_frame(X):
+    framed = is_frame(X) and not schema.vocabulary
+    if framed:
         check_names(estimator, X, reset=False)  # first, for columns are read by their names
     source = as_source(X, schema)
-    if not is_frame(X):
+    if not framed:
         check_names(estimator, source, reset=False)
     if schema.levelled and not source.schema.fields:
         raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")

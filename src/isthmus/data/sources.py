@@ -16,6 +16,7 @@ from isthmus.data.frames import is_frame, read_frame
 from isthmus.data.images import as_given, channels_first, joined, layout_like, layout_of
 from isthmus.data.streams import POOL, Stream, rows_of
 from isthmus.data.tables import learn_table, read_table
+from isthmus.data.text import Texts, read_texts
 from isthmus.schema import Condition, Schema
 
 MIN_ASIDE = 5
@@ -26,7 +27,7 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     """Make a source of whatever the user has.
 
     Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames,
-    nested lists, lists of images, and sources. NaN means missing.
+    nested lists, lists of images, ``Texts``, and sources. NaN means missing.
 
     Arrays of rank 3 are series (n, channels, time), but those of uint8 are grey images (n, height, width); grey images
     of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or last, are
@@ -53,6 +54,8 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     >>> len(source), source.schema.shape
     (10, (3,))
     """
+    if isinstance(schema, Schema) and schema.vocabulary:
+        return read_texts(X, schema)
     if not is_frame(X):
         return _from_array(X, schema)
     if not isinstance(schema, Schema):
@@ -63,6 +66,11 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
 @as_source.register
 def _(X: Source, schema: Any = None) -> Source:
     return X
+
+
+@as_source.register
+def _(X: Texts, schema: Any = None) -> Source:
+    return read_texts(X, schema if isinstance(schema, Schema) and schema.vocabulary else X.schema)
 
 
 @as_source.register
@@ -85,6 +93,8 @@ def _(X: Any, schema: Any = None) -> Source:
 def _from_array(X: Any, schema: Any = None) -> Source:
     X = joined(X)
     if X.ndim < 2:
+        if X.size and isinstance(X.flat[0], str):
+            raise ValueError("expected numbers, got texts; make tokens of them by isthmus.data.Texts, or count words")
         advice = "Reshape your data: X.reshape(-1, 1) if it is one column, X.reshape(1, -1) if it is one row"
         raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
     values = X if X.dtype.kind in "biuf" else _numbers(X)

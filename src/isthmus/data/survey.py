@@ -78,4 +78,4 @@ def describe(schema: Schema, statistics: Statistics, missing: bool, condition: C
     if len(empty):
         raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")
     origin = None if statistics.origin is None else tuple(statistics.origin.flatten().tolist())
-    return replace(schema, missing=missing or statistics.missing, origin=origin, condition=condition)
+    return replace(schema, missing=schema.missing or missing or statistics.missing, origin=origin, condition=condition)

@@ -28,11 +28,13 @@ HEAVY = 6.0
 def choose(statistics: Statistics, schema: Schema) -> Likelihood:
     """Choose what ``likelihood="auto"`` means for the data.
 
-    For arrays, Bernoulli for exactly {0, 1}. Gaussian with one shared scale for images of bytes and for other values
-    that share a range as pixels do: an error counts the same wherever it falls, and none falls outside. Gaussian with a
-    scale a feature for columns that have units of their own, as the channels of a series always have. For data frames,
-    a likelihood for each column by what it holds.
+    For texts and other positions in one list of levels, Categorical. For arrays, Bernoulli for exactly {0, 1}. Gaussian
+    with one shared scale for images of bytes and for other values that share a range as pixels do: an error counts the
+    same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns that have units of their
+    own, as the channels of a series always have. For data frames, a likelihood for each column by what it holds.
     """
+    if schema.n_levels:
+        return Categorical(schema.n_levels)
     fields = schema.used if schema.template else []
     if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()

@@ -1,0 +1,148 @@
+"""Texts: codes for a classifier, topics beside scikit-learn's, and the n-grams that a model of sequences must beat.
+
+    make bench                           # everything
+    python benchmarks/text.py topics     # some of it
+
+Texts are read from ``$ISTHMUS_TEST_DATA/text`` (default: ``../shared/data/text`` beside the repository): sms_spam, sst2
+and trec, CSV files with columns text and label, and split where the authors split them. Texts that came up before are
+left out. Writes a line of JSON for each figure to ``benchmarks/results/text.jsonl`` and a table to
+``benchmarks/results/text.md``.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mnist import REPOSITORY, Figure, measure
+from ngrams import Bigrams, perplexity
+from tables_case import timed
+
+N_SEEDS, N_TOPICS, N_WORDS = 3, 20, 10
+WORD = r"(?u)\b[^\W\d_]{3,}\b"
+Values = np.ndarray[Any, Any]
+
+
+def load(name: str) -> pd.DataFrame:
+    folder = Path(os.environ.get("ISTHMUS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    return pd.read_csv(folder / "text" / f"{name}.csv.gz", keep_default_na=False).drop_duplicates("text")
+
+
+def spam(_: None) -> Iterator[Figure]:
+    """Codes of messages, learned without labels from seven tenths of them; the rest is classified."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    from sklearn.model_selection import train_test_split
+    from sklearn.pipeline import make_pipeline
+
+    from isthmus import zoo
+
+    table = load("sms_spam")
+    for seed in range(N_SEEDS):
+        split = train_test_split(table.text, table.label, test_size=0.3, stratify=table.label, random_state=seed)
+        codes = make_pipeline(CountVectorizer(min_df=2), zoo.mult_vae(32, random_state=seed))
+        seconds, ours = timed(partial(auroc, codes, *split))
+        of_words = auroc(TfidfVectorizer(min_df=2), *split)
+        of_svd = auroc(make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(32, random_state=seed)), *split)
+        beside = f"goal 0.98; 32 components of tf-idf {of_svd:.4f}, all words {of_words:.4f}"
+        yield Figure(f"sms_spam, AUROC of logistic regression on 32 numbers of Mult-VAE, split {seed}", ours, beside)
+        yield Figure(f"sms_spam, Mult-VAE, seconds in all, split {seed}", seconds)
+
+
+def auroc(features: Any, train: Any, test: Any, train_labels: Any, test_labels: Any) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    classifier = make_pipeline(features, StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
+    scores = classifier.fit(train, train_labels).predict_proba(test)[:, 1]
+    return float(roc_auc_score(test_labels == classifier.classes_[1], scores))
+
+
+def topics(_: None) -> Iterator[Figure]:
+    """Twenty topics of each corpus: NPMI of their ten first words, and which share of these words comes up once."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    from isthmus.metrics.topics import coherence
+
+    for name in ("sms_spam", "sst2"):
+        vectorizer = CountVectorizer(min_df=5, max_df=0.5, stop_words="english", token_pattern=WORD)
+        X = vectorizer.fit_transform(load(name).text)
+        X = X[np.asarray(X.sum(1)).ravel() > 0]
+        words = vectorizer.get_feature_names_out()
+        for method, find in TOPICS.items():
+            runs = [timed(partial(find, X, words, seed)) for seed in range(N_SEEDS)]
+            npmi = [coherence(found, X, words).mean() for _, found in runs]
+            different = [len({word for topic in found for word in topic}) / np.size(found) for _, found in runs]
+            seconds = np.mean([seconds for seconds, _ in runs])
+            beside = f"{np.mean(different):.2f} of words in one topic, {seconds:.1f} s; by seed {np.round(npmi, 3)}"
+            yield Figure(f"{name}, {N_TOPICS} topics, NPMI of {method}", float(np.mean(npmi)), beside)
+
+
+def of_net(name: str, X: Any, words: Values, seed: int) -> list[list[str]]:
+    from isthmus import zoo
+    from isthmus.metrics.topics import topic_words
+
+    return topic_words(getattr(zoo, name)(N_TOPICS, random_state=seed).fit(X), words, N_WORDS)
+
+
+def of_lda(X: Any, words: Values, seed: int) -> list[list[str]]:
+    from sklearn.decomposition import LatentDirichletAllocation
+
+    return largest(LatentDirichletAllocation(N_TOPICS, max_iter=30, random_state=seed).fit(X), words)
+
+
+def of_nmf(X: Any, words: Values, seed: int) -> list[list[str]]:
+    from sklearn.decomposition import NMF
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    return largest(NMF(N_TOPICS, max_iter=500, random_state=seed).fit(TfidfTransformer().fit_transform(X)), words)
+
+
+def of_nmf_of_counts(X: Any, words: Values, seed: int) -> list[list[str]]:
+    from sklearn.decomposition import NMF
+
+    options = {"beta_loss": "kullback-leibler", "solver": "mu", "init": "nndsvdar", "max_iter": 500}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return largest(NMF(N_TOPICS, random_state=seed, **options).fit(X.astype(float)), words)
+
+
+def largest(model: Any, words: Values) -> list[list[str]]:
+    return [words[np.argsort(-weights)[:N_WORDS]].tolist() for weights in model.components_]
+
+
+TOPICS = {
+    "zoo.topic_model": partial(of_net, "topic_model"),
+    "zoo.mult_vae": partial(of_net, "mult_vae"),
+    "LatentDirichletAllocation": of_lda,
+    "NMF of tf-idf": of_nmf,
+    "NMF of counts (Kullback-Leibler)": of_nmf_of_counts,
+}
+
+
+def language(_: None) -> Iterator[Figure]:
+    """Perplexity of the questions of trec's test split a word, the end counted as one."""
+    from isthmus.data import Texts
+    from isthmus.data.vocabulary import END, encode
+
+    table = load("trec")
+    train, test = (table.text[table.split == part].tolist() for part in ("train", "test"))
+    texts = Texts(train, vocabulary="word", size=2000)
+    rows, held_out = ([[*row, END] for row in encode(part, texts.schema.vocabulary)] for part in (train, test))
+    for name, order in (("unigrams", 1), ("bigrams", 2)):
+        model = Bigrams(texts.schema.n_levels, order).fit(rows[:-500], rows[-500:])
+        beside = f"weights of orders 0, 1, ...: {np.round(model.weights, 3)}"
+        yield Figure(f"trec, perplexity a word of {name}", perplexity(model, held_out), beside)
+
+
+SECTIONS = {"spam": spam, "topics": topics, "language": language}
+
+if __name__ == "__main__":
+    measure(SECTIONS, None, sys.argv[1:], "text")

@@ -1,0 +1,130 @@
+"""Topics of texts: the words that components of a code raise, and whether these words belong together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+from isthmus.part import is_count
+
+Values = np.ndarray[Any, Any]
+
+
+def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength: float = 4.0) -> list[list[str]]:
+    """Find the words whose share of a text each component of the code raises most.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        With ``inverse_transform`` of codes to counts, such as ``zoo.topic_model`` and ``zoo.mult_vae``.
+    vocabulary : sequence of str
+        The word of each column, such as a vectorizer's ``get_feature_names_out()``.
+    n : int, default=10
+        Words a topic.
+    strength : float, default=4.0
+        What a component is set to, all others being 0; below 0 are the words at its other end.
+
+    Returns
+    -------
+    list of lists of str
+        For each component its words, the one that is raised most first.
+
+    Raises
+    ------
+    ValueError
+        If there is not a word for every column, or ``n`` is not in 1 to their number.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import CountVectorizer
+    >>> from isthmus import zoo
+    >>> from isthmus.metrics.topics import topic_words
+    >>> texts = ["the cat and the dog", "a dog barks", "stocks and bonds", "bonds fall"] * 25
+    >>> words = CountVectorizer()
+    >>> model = zoo.topic_model(2, random_state=0).fit(words.fit_transform(texts))
+    >>> topics = topic_words(model, words.get_feature_names_out(), 3)
+    >>> sorted("dog" in topic for topic in topics)
+    [False, True]
+    """
+    words = np.asarray(vocabulary, dtype=object)
+    if not (is_count(n) and n <= len(words)):
+        raise ValueError(f"n must be in 1 to the {len(words)} words of the vocabulary, got {n!r}")
+    n_components = model.n_components
+    codes = np.concatenate([np.zeros((1, n_components)), strength * np.eye(n_components)])
+    shares = np.asarray(model.inverse_transform(codes), dtype=np.float64)
+    if shares.shape[1:] != words.shape:
+        raise ValueError(f"the vocabulary has {len(words)} words, but rows have shape {shares.shape[1:]}")
+    shares /= shares.sum(1, keepdims=True)
+    order = np.argsort(shares[0] - shares[1:], axis=1, kind="stable")[:, :n]
+    return [words[positions].tolist() for positions in order]
+
+
+def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]) -> Values:
+    """Measure by texts how far the words of each topic belong together: their mean NPMI [1, 2].
+
+    The normalised pointwise mutual information of two words is 1 if texts hold both or none, 0 if they are
+    independent and -1 if no text holds both. People and this measure mostly agree on topics [2].
+
+    Parameters
+    ----------
+    topics : sequence of sequences of str
+        Two words at least each.
+    X : array or sparse rows of shape (n_texts, n_words)
+        Counts; a text holds the words that are counted in it.
+    vocabulary : sequence of str
+        The word of each column.
+
+    Returns
+    -------
+    ndarray of shape (n_topics,)
+
+    Raises
+    ------
+    ValueError
+        If a word is not in the vocabulary or in no text, or a topic has less than two words.
+
+    References
+    ----------
+    [1] Bouma, Normalized (pointwise) mutual information in collocation extraction, GSCL 2009. [2] Lau, Newman and
+        Baldwin, Machine reading tea leaves, EACL 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.metrics.topics import coherence
+    >>> X = np.array([[1, 2, 0, 0], [3, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    >>> coherence([["cat", "dog"], ["bond", "stock"]], X, ["cat", "dog", "bond", "stock"])
+    array([ 1., -1.])
+    """
+    X = check_array(X, accept_sparse="csc")
+    column = {word: i for i, word in enumerate(vocabulary)}
+    if len(column) != X.shape[1]:
+        raise ValueError(f"the vocabulary has {len(column)} different words, but X has {X.shape[1]} columns")
+    held = sparse.csc_array(X > 0, dtype=np.float64)
+    return np.array([_coherence(held[:, _positions(words, column)], words) for words in topics])
+
+
+def _positions(words: Sequence[str], column: dict[str, int]) -> list[int]:
+    unknown = [word for word in words if word not in column]
+    if unknown:
+        raise ValueError(f"the word {unknown[0]!r} is not in the vocabulary")
+    if len(words) < 2:
+        raise ValueError(f"a topic needs two words at least, got {list(words)}")
+    return [column[word] for word in words]
+
+
+def _coherence(held: Any, words: Sequence[str]) -> float:
+    """Mean NPMI of all pairs of columns of zeros and ones."""
+    together = (held.T @ held).toarray() / held.shape[0]
+    alone = together.diagonal()
+    if not alone.all():
+        raise ValueError(f"the word {words[int(np.argmin(alone))]!r} is in no text")
+    pairs = np.triu_indices(len(words), 1)
+    both, independent = together[pairs], np.outer(alone, alone)[pairs]
+    # Of words that no text holds together the limit is -1, of those that every text holds it is 1.
+    known = (both > 0) & (both < 1)
+    npmi = np.where(both == 0, -1.0, 1.0)
+    npmi[known] = np.log(both[known] / independent[known]) / -np.log(both[known])
+    return float(npmi.mean())

@@ -1,0 +1,53 @@
+"""The n-grams of ``benchmarks/text.py`` against counts by hand."""
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROWS = [[1, 2, 0], [1, 2, 2, 0], [2, 0]]
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+
+
+@pytest.fixture
+def ngrams():
+    return import_module("ngrams")
+
+
+def test_shares_are_those_counted_by_hand(ngrams):
+    model = ngrams.Bigrams(4).fit(ROWS, ROWS)
+    each = model._each([[2, 2, 3]])
+    # At the start, 2 comes in one of three rows; after 2 comes 0 three times of four, and 2 once. 3 is never seen.
+    np.testing.assert_allclose(each, [[1 / 4, 4 / 9, 1 / 3], [1 / 4, 4 / 9, 1 / 4], [1 / 4, 0, 0]])
+
+
+def test_what_was_never_seen_before_has_shares_of_anywhere(ngrams):
+    model = ngrams.Bigrams(4).fit(ROWS, ROWS)
+    np.testing.assert_allclose(model._each([[3, 2]])[1], [1 / 4, 4 / 9, 4 / 9])
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_probabilities_sum_to_one(ngrams, order):
+    model = ngrams.Bigrams(4, order).fit(ROWS, [[2, 2, 0], [3, 1, 0]])
+    assert model.weights.sum() == pytest.approx(1)
+    for before in range(4):
+        assert sum(np.exp(model.log_prob([[before, after]])[1]) for after in range(4)) == pytest.approx(1)
+
+
+def test_weights_are_those_that_explain_the_other_rows_best(ngrams):
+    valid = [[2, 2, 0], [1, 2, 0], [3, 1, 0], [1, 1, 2, 0]]
+    model = ngrams.Bigrams(4).fit(ROWS, valid)
+    best = ngrams.perplexity(model, valid)
+    for weights in np.random.default_rng(0).dirichlet(np.ones(3), 300):
+        model.weights = weights
+        assert ngrams.perplexity(model, valid) >= best - 1e-6
+
+
+def test_a_fair_die_has_the_perplexity_of_its_sides(ngrams):
+    rows = [[0, 1, 2, 3]]
+    assert ngrams.perplexity(ngrams.Bigrams(4, 1).fit(rows, rows), rows) == pytest.approx(4)
