@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
 
 from isthmus.data.levels import read_levels, segments, to_text
+from isthmus.metrics.tile_chain import TileChain
 from isthmus.metrics.levels import Platformer, novelty, pattern_divergence
 
 # Up one, at most three to the right, and down again; and one straight up by two.
@@ -178,15 +181,23 @@ def real_rules(folder, legend):
 def test_divergence_of_two_tiles_is_that_of_two_coins():
     rare, often = np.zeros((10, 10), int), np.zeros((10, 10), int)
     rare.flat[:10], often.flat[:40] = 1, 1
-    expected = 0.1 * np.log(0.1 / 0.4) + 0.9 * np.log(0.9 / 0.6)
-    assert pattern_divergence([rare], [often], size=1) == pytest.approx(expected, rel=1e-4)
+    p, q = [0.1, 0.9], [0.4, 0.6]
+    found = pattern_divergence([rare], [often], size=1)
+    expected = (jensenshannon(p, q) ** 2, entropy(p, q), entropy(q, p))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_divergence_of_levels_that_have_nothing_in_common_has_an_end():
+    found = pattern_divergence([np.zeros((4, 4))], [np.ones((4, 4))])
+    assert found.jensen_shannon == pytest.approx(np.log(2))
+    assert min(found.missing, found.invented) > 10
 
 
 def test_patterns_are_counted_over_all_levels():
     rng = np.random.default_rng(0)
     levels = rng.integers(3, size=(4, 6, 9))
-    assert pattern_divergence(levels, levels[::-1], size=3) == 0
-    assert pattern_divergence(levels[:2], levels[2:], size=2) > 0
+    np.testing.assert_allclose(pattern_divergence(levels, levels[::-1], size=3), 0, atol=1e-12)
+    assert min(pattern_divergence(levels[:2], levels[2:], size=2)) > 0
     with pytest.raises(ValueError, match="no level has a pattern of 7 by 7 tiles"):
         pattern_divergence(levels, levels, size=7)
     with pytest.raises(ValueError, match="size must be a positive integer"):
@@ -199,3 +210,36 @@ def test_news_are_counted_from_the_nearest_level():
     expected = [min((level != other).mean() for other in train) for level in new]
     np.testing.assert_allclose(novelty(train, new), expected)
     assert novelty(train, train).tolist() == [0] * 20
+
+
+# A chain of tiles
+
+
+def test_a_chain_repeats_what_has_no_choice():
+    board = np.indices((6, 9)).sum(0) % 2
+    np.testing.assert_array_equal(TileChain().fit([board]).sample(3, width=9, random_state=0), [board] * 3)
+
+
+def test_a_chain_draws_tiles_as_often_as_they_follow():
+    rng = np.random.default_rng(0)
+    drawn = TileChain().fit(rng.choice(3, p=[0.6, 0.3, 0.1], size=(300, 4, 50))).sample(300, width=50, random_state=1)
+    np.testing.assert_allclose(np.bincount(drawn.ravel()) / drawn.size, [0.6, 0.3, 0.1], atol=0.01)
+
+
+def test_a_chain_knows_rows_and_what_lies_left_below_and_between():
+    """Each tile is 1 if an odd number of its three neighbours are, and in the lowest row a coin."""
+    rng = np.random.default_rng(0)
+    levels = rng.integers(2, size=(200, 5, 20))
+    drawn = TileChain().fit(grown(levels)).sample(50, width=20, random_state=0)
+    np.testing.assert_array_equal(drawn, grown(drawn))
+    assert 0.4 < drawn[:, -1].mean() < 0.6
+
+
+def grown(levels):
+    levels = np.array(levels)
+    for row in range(levels.shape[1] - 2, -1, -1):
+        for column in range(1, levels.shape[2]):
+            levels[:, row, column] = (
+                levels[:, row, column - 1] ^ levels[:, row + 1, column] ^ levels[:, row + 1, column - 1]
+            )
+    return levels

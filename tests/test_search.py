@@ -87,6 +87,17 @@ def test_the_seed_decides_and_the_best_of_all_steps_is_kept(linear):
     assert search(linear, noisy, n_steps=4, random_state=0).value == max(values.max() for values in seen)
 
 
+def test_a_search_begins_with_given_rows(linear, X):
+    asked = []
+
+    def first(rows):
+        asked.append(rows)
+        return rows[:, 0]
+
+    search(linear, first, X[:50], n_steps=1)
+    np.testing.assert_allclose(asked[0], linear.reconstruct(X[:50]), atol=1e-5)
+
+
 def test_rows_that_no_number_can_be_given_are_last(linear):
     found = search(linear, lambda X: np.where(X[:, 0] > 0, np.nan, X[:, 0]), n_steps=30, random_state=0)
     assert -0.05 < found.value <= 0

@@ -28,7 +28,7 @@ class Levels(NamedTuple):
 
 
 def read_levels(path: str | Path, legend: str | None = None) -> Levels:
-    """Read levels from text files: a line is a row of tiles, a character a tile.
+    r"""Read levels from text files: a line is a row of tiles, a character a tile.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def read_levels(path: str | Path, legend: str | None = None) -> Levels:
     >>> from tempfile import TemporaryDirectory
     >>> from isthmus.data.levels import read_levels
     >>> with TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "first.txt").write_text("---E\\nXX-X\\n")
+    ...     _ = Path(folder, "first.txt").write_text("---E\nXX-X\n")
     ...     levels = read_levels(folder)
     >>> levels.legend, levels.grids["first"].tolist()
     ('-EX', [[0, 0, 0, 1], [2, 2, 0, 2]])

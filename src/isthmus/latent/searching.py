@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from isthmus.latent.codes import Values, decode
+from isthmus.latent.codes import Values, decode, spread
 from isthmus.part import is_count
 from isthmus.randomness import seed_of
 
@@ -38,6 +38,7 @@ class Found(NamedTuple):
 def search(
     model: "Autoencoder",
     objective: Callable[[Any], Any],
+    X: Any = None,
     *,
     y: Any = None,
     enough: float = np.inf,
@@ -47,9 +48,9 @@ def search(
 ) -> Found:
     """Search the codes of a model for the row that an objective likes best.
 
-    An evolution strategy [1]: the best of the rows that ``sample`` draws are the first parents; each has some children
-    nearby, the best of which are the next parents. How far children go is inherited too, and varied, so that the search
-    narrows by itself. The objective need not be smooth: counts and rules are welcome.
+    An evolution strategy [1]: of some rows the best are the first parents; each has some children nearby in the code,
+    the best of which are the next parents. How far children go is inherited too, and varied, so that the search narrows
+    by itself. The objective need not be smooth: counts and rules are welcome.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ def search(
         Fitted.
     objective : callable
         Of rows (n, ...) as ``sample`` gives them without noise; returns a number for each, higher is better.
+    X : array or data frame of shape (n_samples, ...) or None, default=None
+        Rows to begin with; None draws them by ``sample``.
     y : label or None, default=None
         What the rows are decoded for.
     enough : float, default=inf
@@ -95,19 +98,20 @@ def search(
         if not is_count(number):
             raise ValueError(f"{name} must be a positive integer, got {number!r}")
     seed, n = seed_of(random_state), N_CHILDREN * n_parents
-    codes: Values = model.transform(model.sample(n, y=y, random_state=seed))
-    rng, unit, steps = np.random.default_rng(seed), codes.std(0), np.full((n, 1), FIRST_STEP)
-    best: tuple[float, Values] = (-np.inf, codes[0])
+    codes: Values = model.transform(model.sample(n, y=y, random_state=seed) if X is None else X)
+    rng, unit, steps = np.random.default_rng(seed), spread(model)[1], np.full((len(codes), 1), FIRST_STEP)
+    best, n_rows = (-np.inf, codes[0]), 0
     for step in range(1, n_steps + 1):
         values = _values(objective, decode(model, codes, y))
         first, *_ = order = np.argsort(-values, kind="stable")
+        n_rows += len(codes)
         best = max(best, (float(values[first]), codes[first]), key=lambda pair: pair[0])
         if best[0] >= enough or step == n_steps:
             break
         parents = rng.choice(order[:n_parents], n)
         codes, steps = _children(codes[parents], steps[parents], unit, rng)
     value, code = best
-    return Found(decode(model, code[None], y), code, value, step * n)
+    return Found(decode(model, code[None], y), code, value, n_rows)
 
 
 def _children(codes: Values, steps: Values, unit: Values, rng: np.random.Generator) -> tuple[Values, Values]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ Place = tuple[int, int]
 # Row, column, and how far along which arcs of jumps the player is; 0 outside of a jump.
 State = tuple[int, int, int]
 
-__all__ = ["Platformer", "novelty", "pattern_divergence"]
+__all__ = ["Divergence", "Platformer", "novelty", "pattern_divergence"]
 
 # Cells of distances that are held at once.
 CHUNK = 2**24
@@ -139,18 +139,35 @@ class Platformer:
         return places[::-1]
 
 
-def pattern_divergence(real: Any, generated: Any, size: int = 2, smoothing: float = 1e-5) -> float:
-    """Kullback-Leibler divergence of the patterns of tiles in generated levels from those in real ones, in nats.
+class Divergence(NamedTuple):
+    """How far the patterns of generated levels are from those of real ones, in nats.
 
-    A pattern is what a window of ``size`` by ``size`` tiles shows. The figure is large where patterns of real levels are
-    missing in generated ones; with the arguments exchanged, where generated ones have patterns of their own.
+    Attributes
+    ----------
+    jensen_shannon : float
+        From 0, no difference, to log 2, nothing in common.
+    missing : float
+        Kullback-Leibler divergence of generated from real: large where patterns of real levels are never made.
+    invented : float
+        The other way round: large where patterns are made that no real level has.
+    """
+
+    jensen_shannon: float
+    missing: float
+    invented: float
+
+
+def pattern_divergence(real: Any, generated: Any, size: int = 2, smoothing: float = 1e-5) -> Divergence:
+    """Compare how often which patterns of tiles occur: what a window of ``size`` by ``size`` tiles shows.
 
     Parameters
     ----------
     real, generated : sequence of arrays of shape (height, width)
+        Figures fall with the number of levels, so that only those of as many compare.
     size : int, default=2
     smoothing : float, default=1e-5
-        Added to every count, so that patterns that never occur are no infinity.
+        Added to counts for the two Kullback-Leibler divergences, which a pattern that occurs on one side only would
+        make infinite: they depend on it, Jensen and Shannon's does not.
 
     Raises
     ------
@@ -167,13 +184,21 @@ def pattern_divergence(real: Any, generated: Any, size: int = 2, smoothing: floa
     >>> from isthmus.metrics.levels import pattern_divergence
     >>> stripes = np.tile([[0, 1], [1, 0]], (4, 4))
     >>> pattern_divergence([stripes], [stripes])
-    0.0
+    Divergence(jensen_shannon=0.0, missing=0.0, invented=0.0)
     """
     wanted, found = _patterns(real, size), _patterns(generated, size)
     names = wanted.keys() | found.keys()
-    p, q = (np.array([counts[name] for name in names]) + smoothing for counts in (wanted, found))
+    p, q = (np.array([counts[name] for name in names], dtype=float) for counts in (wanted, found))
+    both = p / p.sum() + q / q.sum()
+    jensen_shannon = (_relative_entropy(p, both) + _relative_entropy(q, both)) / 2
+    p, q = p + smoothing, q + smoothing
+    return Divergence(jensen_shannon, _relative_entropy(p, q), _relative_entropy(q, p))
+
+
+def _relative_entropy(p: Values, q: Values) -> float:
+    """Kullback-Leibler divergence of q from p, both up to a factor."""
     p, q = p / p.sum(), q / q.sum()
-    return float(p @ np.log(p / q))
+    return float(np.sum(p[p > 0] * np.log(p[p > 0] / q[p > 0])))
 
 
 def novelty(train: Any, generated: Any) -> Values:
