@@ -8,8 +8,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
 from isthmus.data.levels import read_levels, segments, to_text
-from isthmus.metrics.tile_chain import TileChain
 from isthmus.metrics.levels import Platformer, novelty, pattern_divergence
+from isthmus.metrics.tile_chain import TileChain
 
 # Up one, at most three to the right, and down again; and one straight up by two.
 JUMPS = [[(0, -1), (1, -1), (2, -1), (3, -1), (3, 0)], [(0, -1), (0, -2), (1, -2)]]
@@ -123,7 +123,7 @@ def test_a_ceiling_stops_a_jump():
 
 def test_above_the_highest_row_is_air():
     way = RULES.path(level("--X---", "XXXXXX"), margin=1)
-    assert min(row for row, _ in way) == -2
+    assert min(row for row, _ in way) == -1
     assert RULES.path(level("XXX---", "--X---", "XXXXXX"), margin=1) is None
 
 
@@ -138,13 +138,18 @@ def test_the_player_falls_straight_and_aslant():
     assert way[-1] == (2, 6)
 
 
-def test_a_way_is_made_of_steps_through_free_places():
+@pytest.mark.parametrize("shortest", [True, False])
+def test_a_way_is_made_of_steps_through_free_places(shortest):
     lines = level("----------", "-----X----", "---XXX--X-", "XXXXXX-XXX")
-    way = RULES.path(lines, margin=2)
+    way = RULES.path(lines, margin=2, shortest=shortest)
     assert way[0][1] < 2
     assert way[-1][1] >= 8
     assert all(max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in zip(way, way[1:], strict=False))
     assert all(row < 0 or lines[row, column] == 0 for row, column in way)
+
+
+def test_the_shortest_way_is_straight():
+    assert RULES.path(level("-----", "XXXXX"), margin=1) == [(0, column) for column in range(5)]
 
 
 def test_margins_let_a_level_begin_and_end_in_a_gap():
