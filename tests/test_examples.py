@@ -47,17 +47,35 @@ def beats_that_differ_are_found(figures):
     assert figures["normal beats among alarms"][0] < 15
 
 
+def levels_are_new_and_can_be_played(figures):
+    training, new, chain = figures["playable, percent"]
+    assert new > max(90, chain)
+    assert training > 95
+    for size in ("two", "three", "four"):
+        _, new, chain = figures[f"divergence, patterns of {size}"]
+        assert new < chain
+    assert figures["no training segment, percent"][1] > 95
+    assert figures["enemies and gaps, five and three asked"] == [5, 3]
+    assert figures["differences from what was asked"] == [0]
+
+
 CLAIMS = {
     "anomaly_detection": scores_find_more_than_pca,
     "dimensionality_reduction": codes_keep_neighbours,
     "features_for_a_classifier": codes_carry_more_than_components,
     "heartbeats": beats_that_differ_are_found,
     "image_denoising": denoising_leaves_the_least_error,
+    "mario_levels": levels_are_new_and_can_be_played,
     "network_intrusion": the_encoder_alone_finds_attacks,
     "server_metrics": windows_find_more_than_points,
 }
 # Folders of data that do not come with the package.
-DATA = {"heartbeats": "ecg5000-train", "network_intrusion": "nsl-kdd", "server_metrics": "asd"}
+DATA = {
+    "heartbeats": "ecg5000-train",
+    "mario_levels": "vglc-levels",
+    "network_intrusion": "nsl-kdd",
+    "server_metrics": "asd",
+}
 PUBLIC = Path(os.environ.get("ISTHMUS_TEST_DATA", FOLDER.parents[1] / "shared" / "data"))
 
 

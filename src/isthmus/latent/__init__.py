@@ -6,10 +6,12 @@ or one a row that comes out.
 
 from isthmus.latent.concepts import analogy, concept_vector, edit
 from isthmus.latent.maps import active_units, map2d
+from isthmus.latent.searching import Found, search
 from isthmus.latent.sizes import Sizes, suggest_n_components
 from isthmus.latent.walks import interpolate, traverse
 
 __all__ = [
+    "Found",
     "Sizes",
     "active_units",
     "analogy",
@@ -17,6 +19,7 @@ __all__ = [
     "edit",
     "interpolate",
     "map2d",
+    "search",
     "suggest_n_components",
     "traverse",
 ]
