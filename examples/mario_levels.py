@@ -6,10 +6,12 @@ rows of a level are channels and its columns steps in time, because tiles mean s
 levels are decoded from the codes of training segments moved by a little noise: a kernel density of the codes.
 
 Real levels that were held out say how good new ones are, beside a Markov chain of tiles (Snodgrass and Ontanon, 2014):
-by how often patterns of 2 by 2 to 4 by 4 tiles occur (divergences in nats: that of Jensen and Shannon, and those of
-Lucas and Volz, 2019, of which the chain, that tries everything, misses fewer patterns of real levels and invents more),
-by the share that can be played through with the jumps of the game, and by how new they are. The first column has the
-same figures of training segments. The picture shows levels of each kind, and a way through them.
+by how often patterns of 2 by 2 to 4 by 4 tiles occur, by the share that can be played through with the jumps of the
+game, and by how new they are. The first column has the same figures of training segments. Divergences are those of
+Jensen and Shannon, in nats, and the two of Lucas and Volz (2019): of patterns that are missing and that are invented.
+Patterns of two are what the chain draws by; which of the two makes them better depends on the levels held out. Of
+larger ones the chain, that tries everything, misses fewer and invents more. The picture shows levels of each kind with
+the shortest way through, and one that was searched for.
 
 Run: python examples/mario_levels.py [folder] [data]
 where data (default ../shared/data/vglc-levels) holds smb/levels and smb/paths of the corpus
@@ -34,7 +36,7 @@ from isthmus.metrics.tile_chain import TileChain
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/vglc-levels") / "smb"
 
-WIDTH, BANDWIDTH = 28, 0.35
+WIDTH, BANDWIDTH = 28, 0.3
 HELD_OUT = ("mario-4-1", "mario-4-2", "mario-6-1", "mario-6-3")
 KINDS = ("overground", "underground", "sky")
 KIND = {"1-2": "underground", "4-2": "underground", "1-3": "sky", "3-3": "sky", "5-3": "sky", "6-3": "sky"}

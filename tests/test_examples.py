@@ -51,7 +51,7 @@ def levels_are_new_and_can_be_played(figures):
     training, new, chain = figures["playable, percent"]
     assert new > max(90, chain)
     assert training > 95
-    for size in ("two", "three", "four"):
+    for size in ("three", "four"):
         _, new, chain = figures[f"divergence, patterns of {size}"]
         assert new < chain
     assert figures["no training segment, percent"][1] > 95
