@@ -14,7 +14,7 @@ from isthmus.data.base import Feed
 from isthmus.densities import PerLabel, draw, fit_density
 from isthmus.inference import run
 from isthmus.model import Model
-from isthmus.randomness import N_SEEDS
+from isthmus.randomness import N_SEEDS, seeded
 
 Values = np.ndarray[Any, Any]
 
@@ -23,12 +23,20 @@ N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
 
 
 def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
-    """Fit a density to the codes of rows: one for each label of a conditional model, unless labels are numbers."""
+    """Fit a density to codes of rows: one for each label of a conditional model, unless labels are numbers.
+
+    Codes are drawn as the decoder got them in training: their centres alone would lie closer together.
+    """
     condition = model.schema.condition
-    if condition is None or condition.continuous:
-        return fit_density(density, run(model, model.encode, rows)[0], None, seed)
-    codes, labels = run(model, lambda x, y: (model.encode(x)[0], y.argmax(-1)), rows)
-    return fit_density(density, codes, labels, seed)
+    with seeded(seed, model.device):
+        codes, labels = run(model, partial(_code_and_label, model), rows)
+    return fit_density(density, codes, None if condition is None or condition.continuous else labels, seed)
+
+
+def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Draw codes (n, n_components), with the numbers of their labels (n,)."""
+    mean, deviation = model.encode(x)
+    return mean + deviation * torch.randn_like(mean), torch.zeros(len(x)) if y is None else y.argmax(-1)
 
 
 def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:

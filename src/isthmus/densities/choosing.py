@@ -16,8 +16,9 @@ from isthmus.randomness import N_SEEDS
 
 Values = np.ndarray[Any, Any]
 
-# Rows that are looked at to count different codes, and codes that make a cluster of a mixture.
-N_COUNTED, MIN_CLUSTER = 10_000, 10
+# Rows that are looked at to count different codes, and codes that make a cluster of a mixture: so many at least, and
+# so many for each component, for fewer have no covariance.
+N_COUNTED, MIN_CLUSTER, MIN_A_COMPONENT = 10_000, 10, 2
 # Codes that a bandwidth is chosen by, and the candidates, in deviations of the codes.
 N_CHOOSING, BANDWIDTHS = 2_000, 2.0 ** np.arange(-5, 0.5, 0.5)
 
@@ -80,7 +81,8 @@ def fit_density(density: Any, codes: Values, labels: Values | None, seed: int) -
     params = density.get_params(deep=False)
     if "n_components" in params:
         n_different = len(np.unique(codes[:N_COUNTED], axis=0))
-        density.set_params(n_components=min(params["n_components"], max(1, n_different // MIN_CLUSTER)))
+        most = max(1, n_different // max(MIN_CLUSTER, MIN_A_COMPONENT * codes.shape[1]))
+        density.set_params(n_components=min(params["n_components"], most))
     if params.get("random_state", 0) is None:
         density.set_params(random_state=seed % N_SEEDS)
     return density.fit(codes)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
 Values = np.ndarray[Any, Any]
 
 
