@@ -26,7 +26,7 @@ LAYERS = [
     {"training", "inference"},
     {"generation"},
     {"autoencoder"},
-    {"ensemble"},
+    {"decoder", "ensemble"},
     {"latent", "proximity", "sliding"},
     {"zoo", "plots", "baselines", "doctor"},
     {"detector"},

@@ -44,8 +44,8 @@ def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Conten
     return Content(tensors, document)
 
 
-def rebuild(content: Content, context: Context) -> Autoencoder:
-    """Put an autoencoder together."""
+def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoencoder:
+    """Put an autoencoder together, or all of it but the encoder."""
     tensors, document = content
     params = params_from_plain(document["estimator"]["params"], context.classes)
     estimator: Autoencoder = construct(Autoencoder, params)
@@ -58,6 +58,8 @@ def rebuild(content: Content, context: Context) -> Autoencoder:
     estimator.module_ = estimator._build_model(
         estimator.schema_, Statistics.of_none(estimator.schema_.shape), estimator.likelihood_
     )
+    if not encodes:
+        estimator.module_.backbone.forget_encoder()
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
     estimator.module_.to(choose_device(context.device)).eval()
     estimator._n_features_out = estimator.n_components
