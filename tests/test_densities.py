@@ -111,23 +111,23 @@ def test_a_flow_says_what_is_wrong(moons, flow):
 
 def test_the_bandwidth_is_about_the_best_for_normal_codes():
     codes = np.random.default_rng(0).normal(5, 2, size=(3000, 1))
-    found = fit_density("kde", codes, None, 0)
+    found = fit_density("kde", codes, 0)
     # Silverman 1986: 1.06 deviations of normal rows n^(-1/5).
     assert found.bandwidth == pytest.approx(1.06 * 2 * 3000**-0.2, rel=0.5)
-    assert isinstance(fit_density("kde", codes[:1], None, 0), KernelDensity)
+    assert isinstance(fit_density("kde", codes[:1], 0), KernelDensity)
 
 
 @pytest.mark.parametrize("name", ["mixture", "kde", "flow"])
 def test_names_stand_for_densities_of_the_codes(name):
     rng = np.random.default_rng(0)
     codes = np.concatenate([rng.normal(-4, 1, (300, 2)), rng.normal(4, 0.5, (300, 2))])
-    drawn = draw(fit_density(name, codes, None, 0), 2000, 1)
+    drawn = draw(fit_density(name, codes, 0), 2000, 1)
     assert max(ks_2samp(drawn[:, i], codes[:, i]).statistic for i in range(2)) < 0.12
 
 
 def test_draws_are_in_no_order():
     codes = np.repeat([[0.0], [100.0]], 50, axis=0) + np.random.default_rng(0).normal(size=(100, 1))
-    high = draw(fit_density(GaussianMixture(2), codes, None, 0), 400, 0).ravel() > 50
+    high = draw(fit_density(GaussianMixture(2), codes, 0), 400, 0).ravel() > 50
     assert kstest(np.flatnonzero(high), "uniform", (0, 400)).pvalue > 0.01
 
 
@@ -135,7 +135,7 @@ def test_a_mixture_without_a_seed_gets_one_and_is_not_changed():
     numpy_state = np.random.get_state()[1].copy()
     template = BayesianGaussianMixture(n_components=3)
     codes = np.random.default_rng(0).normal(size=(25, 2))
-    first, second = (fit_density(template, codes, None, 0) for _ in range(2))
+    first, second = (fit_density(template, codes, 0) for _ in range(2))
     np.testing.assert_array_equal(first.means_, second.means_)
     assert first.n_components == 2, "ten different codes to a cluster"
     assert (template.n_components, template.random_state) == (3, None)
@@ -163,6 +163,14 @@ def test_conditional_models_draw_the_codes_of_the_label(two_kinds, density):
     given = model.sample(50, y="right", given={0: 5.0}, random_state=0)
     assert (given[:, 0] == 5).all()
     assert (given.mean(1) > 0).all()
+
+
+def test_rare_labels_share_the_density_of_all_codes(two_kinds):
+    X, y = two_kinds
+    y = np.concatenate([["seldom"], y[1:]])
+    model = Autoencoder(2, conditional=True, density="mixture", max_epochs=2, random_state=0).fit(X, y)
+    drawn = model.sample(300, y="seldom", random_state=0)
+    assert (drawn.mean(1) < 0).mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_conditional_models_of_numbers_have_one_density(two_kinds):

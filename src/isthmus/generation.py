@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isthmus.data import as_source, with_labels
 from isthmus.data.base import Feed
-from isthmus.densities import PerLabel, draw, fit_density
+from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
 from isthmus.inference import run
 from isthmus.model import Model
 from isthmus.randomness import N_SEEDS, seeded
@@ -30,7 +30,9 @@ def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
     condition = model.schema.condition
     with seeded(seed, model.device):
         codes, labels = run(model, partial(_code_and_label, model), rows)
-    return fit_density(density, codes, None if condition is None or condition.continuous else labels, seed)
+    if condition is None or condition.continuous:
+        return fit_density(density, codes, seed)
+    return fit_per_label(density, codes, labels, len(condition.levels), seed)
 
 
 def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:

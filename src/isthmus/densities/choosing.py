@@ -59,24 +59,19 @@ def check_density(density: Any) -> None:
         raise ValueError(f"density must be {expected}, got {density!r}")
 
 
-def fit_density(density: Any, codes: Values, labels: Values | None, seed: int) -> Any:
-    """Fit a density to codes, or one for each label.
+def fit_density(density: Any, codes: Values, seed: int) -> Any:
+    """Fit a density to codes.
 
     Parameters
     ----------
     density : str or estimator
         A name, or what is cloned.
     codes : ndarray of shape (n, n_components)
-    labels : ndarray of shape (n,) or None
-        Numbers of labels. Codes of conditional models still depend on the label, for the encoder does not see it.
     seed : int
         For densities that have no random state of their own.
     """
     # In float32, covariances lose their rank.
     codes = codes.astype(np.float64)
-    if labels is not None:
-        parts = [fit_density(density, codes[labels == label], None, seed) for label in range(labels.max() + 1)]
-        return PerLabel(parts)
     density = NAMES[density](codes, seed) if isinstance(density, str) else clone(density)
     params = density.get_params(deep=False)
     if "n_components" in params:
@@ -86,3 +81,13 @@ def fit_density(density: Any, codes: Values, labels: Values | None, seed: int) -
     if params.get("random_state", 0) is None:
         density.set_params(random_state=seed % N_SEEDS)
     return density.fit(codes)
+
+
+def fit_per_label(density: Any, codes: Values, labels: Values, n_labels: int, seed: int) -> PerLabel:
+    """Fit a density to the codes of each of so many labels, numbered from 0; rare ones share that of all codes."""
+    members = [codes[labels == label] for label in range(n_labels)]
+    rare = [len(some) < MIN_CLUSTER for some in members]
+    of_all = fit_density(density, codes, seed) if any(rare) else None
+    return PerLabel(
+        [of_all if few else fit_density(density, some, seed) for some, few in zip(members, rare, strict=True)]
+    )
