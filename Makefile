@@ -20,6 +20,7 @@ check: .venv/checked
 bench: .venv/benched
 	.venv-bench/bin/python benchmarks/mnist.py
 	.venv-bench/bin/python benchmarks/images.py
+	.venv-bench/bin/python benchmarks/generation.py
 	.venv-bench/bin/python benchmarks/speed.py
 	.venv-bench/bin/python benchmarks/streaming.py
 	.venv-bench/bin/python benchmarks/tables.py

@@ -21,12 +21,12 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 
 LAYERS = [
     {"functional", "part", "schema", "statistics", "randomness", "storage"},
-    {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions"},
+    {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
     {"model", "data", "metrics", "configuration"},
     {"training", "inference"},
     {"generation"},
     {"autoencoder"},
-    {"ensemble"},
+    {"decoder", "ensemble"},
     {"latent", "proximity", "sliding"},
     {"zoo", "plots", "baselines", "doctor"},
     {"detector"},

@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.mixture import GaussianMixture
 
 import isthmus
 from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, as_source
+from isthmus.densities import PerLabel
 from isthmus.doctor import Finding, examine, report
 from isthmus.doctor.examination import CHECKS
 from isthmus.doctor.finding import listed, percent
@@ -556,3 +559,45 @@ def test_digits_leak_only_where_they_are_the_same():
     X = load_digits().data
     assert examine(X[:1000], test=X[1000:]) == []
     assert whats(X[:1000], test=X[990:]) == ["leak between splits"]
+
+
+# Codes of a fitted estimator
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    rng = np.random.default_rng(0)
+    centres, y = rng.normal(0, 6, size=(3, 8)), rng.integers(0, 3, 1500)
+    return centres[y] + rng.normal(size=(1500, 8)), y
+
+
+ASTRAY = "codes do not lie where samples are drawn"
+
+
+def test_codes_of_a_plain_autoencoder_are_no_normal_distribution(clusters):
+    model = zoo.autoencoder(2, max_epochs=40, random_state=0)
+    assert whats(clusters[0], model) == []
+    finding = only(clusters[0], model.fit(clusters[0]))
+    assert (finding.what, finding.severity) == (ASTRAY, "warning")
+    assert 'density="mixture"' in finding.advice
+    assert whats(clusters[0], clone(model).set_params(density="mixture").fit(clusters[0])) == []
+
+
+def test_a_density_that_does_not_follow_the_codes_is_told_as_well(clusters):
+    model = zoo.autoencoder(2, density=GaussianMixture(1), max_epochs=40, random_state=0).fit(clusters[0])
+    assert 'density="flow"' in only(clusters[0], model).advice
+
+
+def test_codes_of_a_good_vae_lie_where_its_prior_is(rng):
+    X = rng.normal(size=(1000, 3)) @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(1000, 8))
+    assert examine(X, zoo.vae(4, random_state=0).fit(X)) == []
+
+
+def test_codes_that_tell_the_label_are_found_with_labels(clusters):
+    X, y = clusters
+    model = Autoencoder(2, conditional=True, density="mixture", max_epochs=40, random_state=0).fit(X, y)
+    assert examine(X, model, y=y) == []
+    # Together the codes still lie as they should, and each label's do not.
+    model.density_ = PerLabel(model.density_.densities[::-1])
+    assert examine(X, model) == []
+    assert "and their labels" in only(X, model, y=y).detail

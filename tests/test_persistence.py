@@ -28,6 +28,7 @@ from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.bottlenecks.base import Bottleneck, Code
 from isthmus.data import as_source
+from isthmus.densities import Flow
 from isthmus.likelihoods import StudentT
 from isthmus.regularizers import L1, L2
 
@@ -95,6 +96,10 @@ CASES = {
     "double precision": (small("vae", precision="float64"), X, None),
     "a mixture on the codes": (small("vae", density=GaussianMixture(3, random_state=0)), X, None),
     "a Bayesian mixture": (small("vae", density=BayesianGaussianMixture(n_components=2, max_iter=500)), X, None),
+    "a kernel density": (small("vae", density="kde"), X, None),
+    "a flow": (small("vae", density=Flow(n_layers=2, width=8)), X, None),
+    "a density for each label": (small("conditional_vae", density="mixture"), X, LABELS),
+    "a flow for each label": (small("conditional_vae", density=Flow(n_layers=1, width=4)), X, LABELS),
     "flags of masking": (small("vae", corruption="masking"), X, None),
     "salt and pepper": (small("vae", corruption="salt_pepper"), X, None),
     "several regularizers": (small("autoencoder", regularizers=(L1(0.1), L2(0.2))), X, None),

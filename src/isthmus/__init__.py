@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus import distributed, doctor, latent, metrics, zoo
     from isthmus.autoencoder import Autoencoder
+    from isthmus.decoder import Decoder
     from isthmus.detector import AnomalyDetector
     from isthmus.ensemble import Ensemble
     from isthmus.persistence import load, save
@@ -18,6 +19,7 @@ __all__ = [
     "AnomalyDetector",
     "Autoencoder",
     "Checkpoint",
+    "Decoder",
     "Ensemble",
     "Proximity",
     "Sliding",
@@ -34,6 +36,7 @@ _HOME = {
     "AnomalyDetector": "detector",
     "Autoencoder": "autoencoder",
     "Checkpoint": "training",
+    "Decoder": "decoder",
     "Ensemble": "ensemble",
     "Proximity": "proximity",
     "Sliding": "sliding",

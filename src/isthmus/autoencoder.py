@@ -25,7 +25,8 @@ from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written
-from isthmus.generation import decoded, draw_rows, fit_density
+from isthmus.densities import check_density
+from isthmus.generation import decoded, draw_rows, fit_codes
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
@@ -81,8 +82,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Spoils what the encoder sees in training: ``isthmus.corruptions``.
     conditional : bool, default=False
         Whether the decoder sees the label ``y`` beside the code. The encoder never does.
-    density : scikit-learn mixture or None, default=None
-        Fitted on the codes and sampled from instead of the bottleneck's own prior.
+    density : {"mixture", "kde", "flow"}, estimator or None, default=None
+        Fitted on the codes and sampled from instead of the bottleneck's own prior: of a conditional model one for each
+        label, for codes depend on labels that the encoder does not see. An estimator is a mixture or ``KernelDensity``
+        of scikit-learn, ``isthmus.densities.Flow`` or the like.
     trim : float, default=0.0
         Share of the rows of each batch that are not learned from: those of the largest loss. Robust where rows are
         contaminated (least trimmed squares: Rousseeuw, JASA 79, 1984).
@@ -125,7 +128,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         The one that was chosen.
     module_ : Model
         The fitted torch module.
-    density_ : scikit-learn mixture or None
+    density_ : fitted density or None
+        Of a conditional model ``isthmus.densities.PerLabel``, unless labels are continuous.
 
     References
     ----------
@@ -299,7 +303,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 isinstance(callbacks, tuple | list) and all(map(callable, callbacks)),
                 "a tuple of callables",
             ),
-            "density": (self.density is None or isinstance(self.density, BaseEstimator), "None or a mixture"),
             "patience": (
                 patience is None or is_count(patience),
                 "None or a positive integer",
@@ -308,6 +311,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         for name, (holds, expected) in expectations.items():
             if not holds:
                 raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
+        check_density(self.density)
 
     def _read_to_fit(self, X: Any, y: Any) -> tuple[Source, Condition | None]:
         source = as_source(X, self.schema)
@@ -380,7 +384,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
-        density = None if self.density is None else fit_density(self.density, run(model, model.encode, rows)[0])
+        density = None if self.density is None else fit_codes(self.density, model, rows, mix(seed, 3))
         check_names(self, X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history

@@ -10,17 +10,24 @@ from typing import Any
 
 import numpy as np
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.neighbors import KernelDensity
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
+from isthmus.densities import Flow
 from isthmus.part import did_you_mean
 from isthmus.schema import Schema
 
 PACKAGES: tuple[ModuleType, ...] = (backbones, bottlenecks, corruptions, likelihoods, regularizers)
-DENSITIES = {"sklearn.mixture." + kind.__name__: kind for kind in (GaussianMixture, BayesianGaussianMixture)}
+DENSITIES = {
+    "densities.Flow": Flow,
+    "sklearn.mixture.BayesianGaussianMixture": BayesianGaussianMixture,
+    "sklearn.mixture.GaussianMixture": GaussianMixture,
+    "sklearn.neighbors.KernelDensity": KernelDensity,
+}
 
 
 def known_classes(parts: Sequence[type] = ()) -> dict[str, type]:
-    """Return every class that a document may name: those of ``__all__`` lists, mixtures, and the caller's own."""
+    """Return every class that a document may name: those of ``__all__`` lists, densities, and the caller's own."""
     ours = {
         f"{package.__name__.rsplit('.', 1)[-1]}.{name}": getattr(package, name)
         for package in PACKAGES

@@ -2,35 +2,43 @@
 
 import warnings
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from torch import Tensor
 
 from isthmus.data import as_source, with_labels
+from isthmus.data.base import Feed
+from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
 from isthmus.inference import run
 from isthmus.model import Model
-from isthmus.randomness import N_SEEDS
+from isthmus.randomness import N_SEEDS, seeded
 
 Values = np.ndarray[Any, Any]
 
-# Rows that are looked at to count different codes, and codes that make a cluster of a mixture.
-N_COUNTED, MIN_CLUSTER = 10_000, 10
 # Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
 N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
 
 
-def fit_density(density: Any, codes: Values) -> Any:
-    """Fit a clone of a mixture to codes, of fewer clusters where there are few different codes to each."""
-    density = clone(density)
-    n_different = len(np.unique(codes[:N_COUNTED], axis=0))
-    n_clusters = min(density.n_components, max(1, n_different // MIN_CLUSTER))
-    # In float32, covariances lose their rank.
-    return density.set_params(n_components=n_clusters).fit(codes.astype(np.float64))
+def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
+    """Fit a density to codes of rows: one for each label of a conditional model, unless labels are numbers.
+
+    Codes are drawn as the decoder got them in training: their centres alone would lie closer together.
+    """
+    condition = model.schema.condition
+    with seeded(seed, model.device):
+        codes, labels = run(model, partial(_code_and_label, model), rows)
+    if condition is None or condition.continuous:
+        return fit_density(density, codes, seed)
+    return fit_per_label(density, codes, labels, len(condition.levels), seed)
+
+
+def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Draw codes (n, n_components), with the numbers of their labels (n,)."""
+    mean, deviation = model.encode(x)
+    return mean + deviation * torch.randn_like(mean), torch.zeros(len(x)) if y is None else y.argmax(-1)
 
 
 def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:
@@ -49,7 +57,7 @@ def draw_rows(
     Parameters
     ----------
     model : Model
-    density : fitted mixture or None
+    density : fitted density or None
         Where codes lie; None is the bottleneck's own prior.
     n : int
     y : array of shape (n,), one label, or None
@@ -64,7 +72,8 @@ def draw_rows(
         For labels.
     """
     n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
-    codes, y = draw_codes(model, density, n_codes, temperature), _labels_for(model, y, n, n_codes, seed)
+    y = _labels_for(model, y, n, n_codes, seed)
+    codes = draw_codes(model, density, n_codes, temperature, y)
     if row is not None:
         chosen = _resample(model, codes, y, row, n)
         codes, y = codes[chosen], None if y is None else y[chosen]
@@ -72,13 +81,15 @@ def draw_rows(
     return values if row is None else np.where(np.isnan(row), values, row)
 
 
-def draw_codes(model: Model, density: Any, n: int, temperature: float) -> Values:
+def draw_codes(model: Model, density: Any, n: int, temperature: float, y: Any = None) -> Values:
     """Draw codes (n, n_components) with the global generator of torch; see ``draw_rows``."""
     if density is None:
         return model.bottleneck.sample(n, temperature).cpu().numpy()
-    density = deepcopy(density).set_params(random_state=int(torch.randint(N_SEEDS, ())))
-    codes: Values = density.sample(n)[0]
-    return codes
+    seed, condition = int(torch.randint(N_SEEDS, ())), model.schema.condition
+    if condition is None or not isinstance(density, PerLabel):
+        return draw(density, n, seed)
+    y = condition.draw(n, np.random.default_rng(seed)) if y is None else y
+    return density.sample(condition.encode(y).argmax(-1), seed)
 
 
 def _labels_for(model: Model, y: Any, n: int, n_codes: int, seed: int) -> Any:
@@ -89,6 +100,8 @@ def _labels_for(model: Model, y: Any, n: int, n_codes: int, seed: int) -> Any:
     if y is None:
         return condition.draw(n_codes, np.random.default_rng(seed))
     y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
+    if len(y) != n:
+        raise ValueError(f"y must be one label or as many as rows are drawn, {n}, got {len(y)}")
     return y if n_codes == n else np.resize(y, n_codes)
 
 

@@ -329,6 +329,9 @@ def beta_vae(
 def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:
     """Conditional VAE: the decoder knows the label, so one can sample by label.
 
+    The encoder does not, and writes into the code what the decoder could have known from the label. So codes are drawn
+    from a mixture of normal distributions that is fitted to those of the label, not from the prior of all.
+
     Parameters
     ----------
     n_components : int, default=2
@@ -348,7 +351,7 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
     >>> conditional_vae(8).conditional
     True
     """
-    return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True)
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True, density="mixture")
 
 
 def mult_vae(

@@ -53,7 +53,32 @@ class Backbone(Part):
         """Codes (n, code_out) to parameters (n, *parameter_shape)."""
         return self.decoder(z if condition is None else torch.cat([z, condition], -1))
 
+    @property
+    def decodes_alone(self) -> bool:
+        """Whether the decoder needs nothing of the encoder's."""
+        return True
+
+    def forget_encoder(self) -> None:
+        """Keep the decoder alone.
+
+        Raises
+        ------
+        ValueError
+            If it has weights of the encoder's.
+        """
+        if not self.decodes_alone:
+            raise ValueError(f"the decoder of {self!r} shares weights with the encoder: save the whole estimator")
+        self.encoder = Absent()
+
     def code_norms(self) -> Tensor | None:
         """Length of the decoder's first weights for each component of the code, or None where there are none."""
         first = next((layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)), None)
         return None if first is None else first.weight[:, : self.code_out].norm(dim=0)
+
+
+class Absent(nn.Module):
+    """Stands where an encoder was."""
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Raise ``ValueError``."""
+        raise ValueError("this is the decoder of an autoencoder, saved without its encoder")

@@ -78,7 +78,8 @@ class Reshape(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Values (n, ...) to (n, *shape)."""
-        x = x.reshape(len(x), *self.shape)
+        # Not len(x), which is one number for good where a program is traced for export.
+        x = x.reshape(x.shape[0], *self.shape)
         layout = LAYOUTS.get(len(self.shape) - 1)
         return x if layout is None else x.contiguous(memory_format=layout)
 

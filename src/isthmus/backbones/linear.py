@@ -53,6 +53,11 @@ class Linear(Backbone):
         self.decoder = nn.Sequential(last, nn.Unflatten(1, parameter_shape))
         self.code_out = code_out
 
+    @property
+    def decodes_alone(self) -> bool:
+        """Whether weights are not tied."""
+        return not self.tied
+
     def code_norms(self) -> Tensor:
         """Length of the decoder's weights for each component of the code."""
         weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index]

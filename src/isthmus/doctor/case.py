@@ -89,11 +89,14 @@ class Case:
     rows : Rows
     splits : mapping of str to Rows
     estimator : Autoencoder
+    y : array of shape (n,) or None
+        Labels of the rows.
     """
 
     rows: Rows
     splits: Mapping[str, Rows]
     estimator: Autoencoder
+    y: Any = None
 
     @property
     def schema(self) -> Schema:
@@ -104,6 +107,11 @@ class Case:
     def n_values(self) -> int:
         """Number of values of a sample."""
         return n_values(self.schema)
+
+    @property
+    def knows_labels(self) -> bool:
+        """Whether there are labels, and the estimator looks at them."""
+        return self.y is not None and bool(self.estimator.conditional)
 
     @cached_property
     def statistics(self) -> Statistics:

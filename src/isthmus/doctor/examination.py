@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.doctor import of_columns, of_models, of_pairs, of_rows
+from isthmus.doctor import of_codes, of_columns, of_models, of_pairs, of_rows
 from isthmus.doctor.case import Case
 from isthmus.doctor.finding import Finding
 from isthmus.doctor.rows import Rows, read_rows
@@ -32,20 +32,24 @@ CHECKS = (
     of_models.few_rows,
     of_models.wide_code,
     of_models.large_batches,
+    of_codes.prior,
 )
 
 
-def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None) -> list[Finding]:
-    """Look, before a fit, for what would spoil it.
+def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y: Any = None) -> list[Finding]:
+    """Look, before a fit, for what would spoil it; and after one, whether codes lie where samples are drawn.
 
     Parameters
     ----------
     X : array, tensor, sparse rows or data frame of shape (n_samples, ...)
         Rows to fit, in memory.
     estimator : Autoencoder or None, default=None
-        Whose choices are held against the data; it is not fitted. None is ``Autoencoder()``.
+        Whose choices are held against the data. It is not fitted; if it is already, its codes are looked at too. None
+        is ``Autoencoder()``.
     test : like X, dict of such by name, or None, default=None
         Rows that should not be among those of X, nor of each other.
+    y : array of shape (n_samples,) or None, default=None
+        Labels of the rows of X, for the codes of a fitted conditional model.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None) -
     estimator._check_parameters()
     rows = read_rows(X, estimator.schema)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
-    case = Case(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator)
+    case = Case(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
     return [finding for check in CHECKS for finding in check(case)]
 
 

@@ -33,6 +33,7 @@ from isthmus.functional.discrete import (
     poisson_log_prob,
     zero_inflated_log_prob,
 )
+from isthmus.functional.splines import rational_quadratic
 
 __all__ = [
     "asymmetric_laplace_log_prob",
@@ -54,6 +55,7 @@ __all__ = [
     "normal_log_prob",
     "normal_row_log_prob",
     "poisson_log_prob",
+    "rational_quadratic",
     "squared_jacobian",
     "student_t_log_prob",
     "trimmed",

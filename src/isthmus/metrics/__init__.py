@@ -1,4 +1,7 @@
-"""How good synthetic tables are, each figure beside that of a holdout; and, in ``series``, how good detectors are."""
+"""How good synthetic tables are, each figure beside that of a holdout.
+
+``series`` measures how good detectors are, ``generation``, how good generated samples are by any features.
+"""
 
 from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
 from isthmus.metrics.learning import Utility, detection_score, utility

@@ -10,11 +10,10 @@ from isthmus.persistence.context import (
     Content,
     Context,
     columns_to_plain,
-    describe_mixture,
-    rebuild_mixture,
     seed_to_plain,
     take_columns,
 )
+from isthmus.persistence.densities import describe_density, rebuild_density
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 from isthmus.training import choose_device
@@ -39,14 +38,14 @@ def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Conten
     }
     tensors = storage.put_under("module", estimator.module_.state_dict())
     if estimator.density_ is not None:
-        fitted["density_"], mixture = describe_mixture(estimator.density_)
-        tensors |= storage.put_under("density", mixture)
+        fitted["density_"], density = describe_density(estimator.density_)
+        tensors |= storage.put_under("density", density)
     document = {"estimator": {"class": kind, "params": params}, "schema": estimator.schema_.to_json(), "fitted": fitted}
     return Content(tensors, document)
 
 
-def rebuild(content: Content, context: Context) -> Autoencoder:
-    """Put an autoencoder together."""
+def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoencoder:
+    """Put an autoencoder together, or all of it but the encoder."""
     tensors, document = content
     params = params_from_plain(document["estimator"]["params"], context.classes)
     estimator: Autoencoder = construct(Autoencoder, params)
@@ -59,8 +58,10 @@ def rebuild(content: Content, context: Context) -> Autoencoder:
     estimator.module_ = estimator._build_model(
         estimator.schema_, Statistics.of_none(estimator.schema_.shape), estimator.likelihood_
     )
+    if not encodes:
+        estimator.module_.backbone.forget_encoder()
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
     estimator.module_.to(choose_device(context.device)).eval()
     estimator._n_features_out = estimator.n_components
-    estimator.density_ = rebuild_mixture(fitted.get("density_"), storage.take_from("density", tensors), context.classes)
+    estimator.density_ = rebuild_density(fitted.get("density_"), storage.take_from("density", tensors), context.classes)
     return estimator

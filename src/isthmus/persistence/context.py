@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.configuration import class_name, from_plain, params_to_plain, to_plain
-
 Values = np.ndarray[Any, Any]
 
 
@@ -53,26 +51,3 @@ def take_columns(estimator: Any, fitted: dict[str, Any]) -> None:
     estimator.n_features_in_ = fitted["n_features_in_"]
     if fitted["feature_names_in_"] is not None:
         estimator.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
-
-
-def describe_mixture(mixture: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Take a mixture apart: what fit found is whatever ends in an underscore."""
-    found = {name: value for name, value in vars(mixture).items() if name.endswith("_") and not name.startswith("_")}
-    arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
-    numbers = {
-        name: to_plain(value) for name, value in found.items() if isinstance(value, bool | int | float | np.generic)
-    }
-    return {
-        "class": class_name(type(mixture)),
-        "params": params_to_plain("density", mixture.get_params(deep=False)),
-        "numbers": numbers,
-    }, arrays_to_tensors(arrays)
-
-
-def rebuild_mixture(document: dict[str, Any] | None, tensors: dict[str, Tensor], classes: dict[str, type]) -> Any:
-    """Put a mixture together; None is none."""
-    if document is None:
-        return None
-    mixture = from_plain({"class": document["class"], "params": document["params"]}, classes)
-    vars(mixture).update(document["numbers"], **{name: tensor.numpy() for name, tensor in tensors.items()})
-    return mixture

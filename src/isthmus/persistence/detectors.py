@@ -19,11 +19,10 @@ from isthmus.persistence.context import (
     Context,
     Values,
     arrays_to_tensors,
-    describe_mixture,
-    rebuild_mixture,
     seed_to_plain,
     tensors_to_arrays,
 )
+from isthmus.persistence.densities import describe_density, rebuild_density
 
 INNER, OWN, CODES = "inner", "detector", "codes"
 
@@ -38,7 +37,7 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
     fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds)}
     if scorer.codes is not None:
-        fitted["mixture"], mixture = describe_mixture(scorer.codes.mixture)
+        fitted["mixture"], mixture = describe_density(scorer.codes.mixture)
         moments = arrays_to_tensors({"mean": scorer.codes.mean, "deviation": scorer.codes.deviation})
         tensors |= storage.put_under(OWN, moments) | storage.put_under(CODES, mixture)
     params = params_to_plain("AnomalyDetector", detector.get_params(deep=False), ("estimator", "random_state"))
@@ -57,7 +56,7 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
     detector: AnomalyDetector = construct(AnomalyDetector, {**params, "estimator": template})
     scorer = Scorer(estimator, tuple(fitted["kinds"]), None, arrays["centre"], arrays["spread"])
     if "mixture" in fitted:
-        mixture = rebuild_mixture(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
+        mixture = rebuild_density(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
         scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
     calibration = Calibration(arrays["scores"], arrays["labels"])
     rows = source_of(arrays["rows"], estimator.schema_) if "rows" in arrays else np.empty((0, 0))

@@ -11,9 +11,10 @@ import isthmus
 from isthmus import storage
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
+from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.ensemble import Ensemble
-from isthmus.persistence import autoencoders, detectors, ensembles, proximities, slidings
+from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, slidings
 from isthmus.persistence.context import Content, Context
 from isthmus.proximity import Proximity
 from isthmus.sliding import Sliding
@@ -32,6 +33,7 @@ class Saver(NamedTuple):
 SAVERS = {
     "AnomalyDetector": Saver(AnomalyDetector, detectors.describe, detectors.rebuild),
     "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
+    "Decoder": Saver(Decoder, decoders.describe, decoders.rebuild),
     "Ensemble": Saver(Ensemble, ensembles.describe, ensembles.rebuild),
     "Proximity": Saver(Proximity, proximities.describe, proximities.rebuild),
     "Sliding": Saver(Sliding, slidings.describe, slidings.rebuild),
@@ -49,7 +51,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : Autoencoder, Ensemble, Proximity or AnomalyDetector
+    estimator : Autoencoder, Decoder, Ensemble, Proximity, Sliding or AnomalyDetector
         Fitted.
     path : str or path
 
@@ -117,7 +119,8 @@ def _describe(estimator: Any) -> Content:
     kind = type(estimator).__name__
     if kind not in SAVERS or SAVERS[kind].kind is not type(estimator):
         raise ValueError(f"save takes one of {sorted(SAVERS)}, got {kind}{FOREIGN}")
-    check_is_fitted(estimator)
+    if not isinstance(estimator, Decoder):
+        check_is_fitted(estimator)
     return SAVERS[kind].describe(estimator, _describe)
 
 

@@ -1,0 +1,130 @@
+"""Decoders alone: saved without the encoder, and exported to programs whose outputs are ours."""
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from sklearn.exceptions import NotFittedError
+
+import isthmus
+from isthmus import Autoencoder, Decoder, load, save, zoo
+from isthmus.backbones import Conv
+
+N = 60
+LABELS = np.random.default_rng(0).integers(0, 3, N)
+ROWS = np.random.default_rng(1).normal(LABELS[:, None], 1.0, size=(N, 12))
+TABLE = pd.DataFrame(ROWS[:, :2], columns=["a", "b"]).assign(city=np.array(["Oslo", "Rome", "Bonn"])[LABELS])
+FAST = {"max_epochs": 2, "random_state": 0}
+CASES = {
+    "rows": (zoo.vae(3, **FAST), ROWS),
+    "labels": (zoo.conditional_vae(3, **FAST), ROWS),
+    "images with labels": (
+        zoo.conditional_vae(3, backbone=Conv((4, 8)), **FAST),
+        (40 * ROWS + 100).clip(0, 255).astype(np.uint8).reshape(N, 3, 4),
+    ),
+    "a series": (zoo.recurrent(3, width=8, **FAST), ROWS[:, None]),
+    "a temporal net": (zoo.tcn(3, width=4, **FAST), ROWS[:, None]),
+    "a table": (zoo.tabular_vae(3, n_clusters=2, **FAST), TABLE),
+    "double precision": (zoo.linear(3, precision="float64", **FAST), ROWS),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def model(request):
+    template, X = CASES[request.param]
+    return template.fit(X, LABELS)
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    save(Decoder(model), tmp_path / "decoder.safetensors")
+    return tmp_path / "decoder.safetensors"
+
+
+def labels_for(model):
+    return LABELS[:7] if model.conditional else None
+
+
+def assert_equal(found, expected):
+    assert type(found) is type(expected)
+    assert bool(np.all(np.asarray(found) == np.asarray(expected)))
+
+
+def test_a_saved_decoder_does_what_the_whole_did(model, saved):
+    again = load(saved)
+    codes = np.random.default_rng(2).normal(size=(7, 3))
+    assert isinstance(again, Decoder)
+    assert_equal(again.inverse_transform(codes, labels_for(model)), model.inverse_transform(codes, labels_for(model)))
+    assert_equal(again.inverse_transform(codes), model.inverse_transform(codes))
+    assert_equal(again.sample(9, random_state=3), model.sample(9, random_state=3))
+    save(again, saved.with_name("again"))
+    assert_equal(load(saved.with_name("again")).sample(9), model.sample(9))
+
+
+def test_the_file_has_no_encoder_and_the_model_still_has_one(model, saved):
+    with safe_open(saved, "np") as file:
+        names = set(file.keys())
+    whole = {f"module.{name}" for name in model.module_.state_dict()}
+    assert whole - names == {name for name in whole if name.startswith("module.backbone.encoder.")} != set()
+    X = next(X for template, X in CASES.values() if template is model)
+    assert len(model.transform(X)) == N
+    with pytest.raises(ValueError, match="saved without its encoder"):
+        load(saved).estimator.transform(X)
+
+
+def program_of(path):
+    """The exported program as a function of arrays by name."""
+    if path.suffix == ".pt2":
+        program = torch.export.load(path).module()
+        return lambda **inputs: program(**{name: torch.from_numpy(x) for name, x in inputs.items()}).numpy()
+    session = onnxruntime.InferenceSession(path)
+    assert [output.name for output in session.get_outputs()] == ["values"]
+    return lambda **inputs: session.run(None, inputs)[0]
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
+def test_exported_programs_compute_what_we_do(model, tmp_path, suffix):
+    path = tmp_path / f"decoder{suffix}"
+    Decoder(model).export(path)
+    dtype = np.float64 if model.precision == "float64" else np.float32
+    codes = np.random.default_rng(2).normal(size=(7, 3)).astype(dtype)
+    inputs = {"codes": codes}
+    labels = None
+    if model.conditional:
+        inputs["labels"] = model.schema_.condition.encode(labels_for(model)).astype(dtype)
+        labels = torch.from_numpy(inputs["labels"])
+    with torch.inference_mode():
+        expected = model.module_.decode(torch.from_numpy(codes), labels).numpy()
+    values = program_of(path)(**inputs)
+    assert values.shape == (7, *model.schema_.shape)
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_images_of_a_program_are_ours_but_for_rounding(tmp_path):
+    template, X = CASES["images with labels"]
+    model = template.fit(X, LABELS)
+    Decoder(model).export(tmp_path / "decoder.onnx")
+    codes = np.random.default_rng(2).normal(size=(7, 3)).astype(np.float32)
+    values = program_of(tmp_path / "decoder.onnx")(codes=codes, labels=model.schema_.condition.encode(LABELS[:7]))
+    images = np.rint(values.clip(0, 255)).astype(np.uint8)[:, 0]
+    np.testing.assert_array_equal(images, model.inverse_transform(codes, LABELS[:7]))
+
+
+def test_tied_weights_are_not_torn_apart(tmp_path):
+    model = zoo.linear(2, tied=True, **FAST).fit(ROWS)
+    with pytest.raises(ValueError, match=r"the decoder of Linear\(tied=True\) shares weights with the encoder"):
+        save(Decoder(model), tmp_path / "decoder")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported(tmp_path):
+    with pytest.raises(NotFittedError):
+        Decoder(Autoencoder()).export(tmp_path / "decoder.onnx")
+    with pytest.raises(NotFittedError):
+        save(Decoder(Autoencoder()), tmp_path / "decoder")
+    model = Autoencoder(**FAST).fit(ROWS)
+    with pytest.raises(ValueError, match=r"path must end in one of \['.onnx', '.pt2'\], got '.*decoder.bin'"):
+        isthmus.Decoder(model).export(tmp_path / "decoder.bin")

@@ -1,0 +1,210 @@
+"""Densities of codes: splines and flows against calculus, and what an estimator draws from them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import ks_2samp, kstest, norm
+from sklearn.datasets import make_moons
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.neighbors import KernelDensity
+
+from isthmus import Autoencoder
+from isthmus.bottlenecks import Gaussian
+from isthmus.densities import Flow, PerLabel, draw, fit_density
+from isthmus.functional import rational_quadratic
+
+BOUND = 3.0
+
+
+@pytest.fixture
+def spline():
+    """Numbers from beyond the bound to beyond it, and the logits of a spline for each."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.linspace(-4, 4, 401, dtype=torch.float64)
+    logits = [torch.randn(n, generator=generator, dtype=torch.float64).expand(401, n) for n in (8, 8, 7)]
+    return x, logits
+
+
+def test_the_inverse_of_a_spline_undoes_it(spline):
+    x, logits = spline
+    y, slope = rational_quadratic(x, *logits, BOUND)
+    again, same = rational_quadratic(y, *logits, BOUND, inverse=True)
+    torch.testing.assert_close(again, x)
+    torch.testing.assert_close(same, slope)
+    assert (y.diff() > 0).all()
+    assert not torch.allclose(y, x, atol=0.1)
+
+
+def test_the_slope_of_a_spline_is_its_derivative(spline):
+    x, logits = spline
+    x.requires_grad_()
+    y, slope = rational_quadratic(x, *logits, BOUND)
+    (derivative,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(slope.exp(), derivative)
+
+
+def test_a_spline_is_the_identity_beyond_its_bound_and_where_all_logits_are_0(spline):
+    x, logits = spline
+    y, slope = rational_quadratic(x, *logits, BOUND)
+    beyond = x.abs() >= BOUND
+    assert torch.equal(y[beyond], x[beyond])
+    assert (slope[beyond] == 0).all()
+    straight, flat = rational_quadratic(x, *(torch.zeros_like(some) for some in logits), BOUND)
+    torch.testing.assert_close(straight, x)
+    torch.testing.assert_close(flat, torch.zeros_like(x))
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return make_moons(1500, noise=0.1, random_state=0)[0] * [3, 10] + [5, 0]
+
+
+@pytest.fixture(scope="module")
+def flow(moons):
+    return Flow(n_layers=4, width=32, random_state=0).fit(moons)
+
+
+def test_a_flow_is_a_density(flow):
+    across, up = np.linspace(-3, 15, 400), np.linspace(-20, 25, 400)
+    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2)
+    cell = (across[1] - across[0]) * (up[1] - up[0])
+    assert np.exp(flow.score_samples(grid)).sum() * cell == pytest.approx(1, abs=0.01)
+
+
+def test_a_flow_finds_what_one_normal_distribution_does_not(flow):
+    new = make_moons(1000, noise=0.1, random_state=1)[0] * [3, 10] + [5, 0]
+    plain, mixture = (GaussianMixture(n, random_state=0).fit(new).score(new) for n in (1, 10))
+    assert flow.score(new) > plain + 0.8 * (mixture - plain)
+    drawn = draw(flow, 1000, 3)
+    assert max(ks_2samp(drawn[:, i], new[:, i]).statistic for i in range(2)) < 0.1
+    assert flow.score(drawn) == pytest.approx(flow.score(new), abs=0.15)
+
+
+def test_a_flow_of_one_feature_is_that_of_the_quantiles():
+    x = np.random.default_rng(0).gamma(3.0, size=(2000, 1))
+    flow = Flow(n_layers=2, random_state=0).fit(x)
+    assert ks_2samp(flow.sample(2000).ravel(), x.ravel()).statistic < 0.06
+
+
+def test_a_flow_repeats_itself_and_leaves_global_generators_alone(moons):
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    first, second = (Flow(n_layers=1, width=8, random_state=3).fit(moons[:200]) for _ in range(2))
+    np.testing.assert_array_equal(first.sample(9), second.sample(9))
+    assert not np.array_equal(draw(first, 9, 1), draw(first, 9, 2))
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+def test_a_flow_of_few_rows_and_of_a_constant_is_finite():
+    rows = np.column_stack([np.arange(3.0), np.full(3, 7.0)])
+    flow = Flow(n_layers=2, random_state=0).fit(rows)
+    assert np.isfinite(flow.score_samples(rows)).all()
+    assert np.isfinite(flow.sample(20)).all()
+
+
+def test_a_flow_says_what_is_wrong(moons, flow):
+    with pytest.raises(ValueError, match="n_layers of Flow must be a positive integer, got 0"):
+        Flow(n_layers=0).fit(moons)
+    with pytest.raises(ValueError, match="X has 3 features, but Flow is expecting 2"):
+        flow.score_samples(np.zeros((2, 3)))
+
+
+def test_the_bandwidth_is_about_the_best_for_normal_codes():
+    codes = np.random.default_rng(0).normal(5, 2, size=(3000, 1))
+    found = fit_density("kde", codes, 0)
+    # Silverman 1986: 1.06 deviations of normal rows n^(-1/5).
+    assert found.bandwidth == pytest.approx(1.06 * 2 * 3000**-0.2, rel=0.5)
+    assert isinstance(fit_density("kde", codes[:1], 0), KernelDensity)
+
+
+@pytest.mark.parametrize("name", ["mixture", "kde", "flow"])
+def test_names_stand_for_densities_of_the_codes(name):
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.normal(-4, 1, (300, 2)), rng.normal(4, 0.5, (300, 2))])
+    drawn = draw(fit_density(name, codes, 0), 2000, 1)
+    assert max(ks_2samp(drawn[:, i], codes[:, i]).statistic for i in range(2)) < 0.12
+
+
+def test_draws_are_in_no_order():
+    codes = np.repeat([[0.0], [100.0]], 50, axis=0) + np.random.default_rng(0).normal(size=(100, 1))
+    high = draw(fit_density(GaussianMixture(2), codes, 0), 400, 0).ravel() > 50
+    assert kstest(np.flatnonzero(high), "uniform", (0, 400)).pvalue > 0.01
+
+
+def test_a_mixture_without_a_seed_gets_one_and_is_not_changed():
+    numpy_state = np.random.get_state()[1].copy()
+    template = BayesianGaussianMixture(n_components=3)
+    codes = np.random.default_rng(0).normal(size=(25, 2))
+    first, second = (fit_density(template, codes, 0) for _ in range(2))
+    np.testing.assert_array_equal(first.means_, second.means_)
+    assert first.n_components == 2, "ten different codes to a cluster"
+    assert (template.n_components, template.random_state) == (3, None)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+
+
+@pytest.fixture(scope="module")
+def two_kinds():
+    """Rows whose kind is plain to see, so that an encoder that does not know labels writes it into the code."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(["left", "right"], 300)
+    return rng.normal(np.where(y == "left", -5, 5)[:, None], 1.0, (600, 4)), y
+
+
+@pytest.mark.parametrize("density", ["mixture", KernelDensity(bandwidth=0.1)])
+def test_conditional_models_draw_the_codes_of_the_label(two_kinds, density):
+    X, y = two_kinds
+    model = Autoencoder(2, conditional=True, density=density, max_epochs=60, random_state=0).fit(X, y)
+    assert isinstance(model.density_, PerLabel)
+    asked = np.random.default_rng(1).permutation(y)
+    found = np.where(model.sample(600, y=asked, random_state=0).mean(1) < 0, "left", "right")
+    assert (found == asked).mean() > 0.99
+    assert (model.sample(50, y="left", random_state=0).mean(1) < 0).all()
+    assert (model.sample(400, random_state=0).mean(1) < 0).mean() == pytest.approx(0.5, abs=0.1)
+    given = model.sample(50, y="right", given={0: 5.0}, random_state=0)
+    assert (given[:, 0] == 5).all()
+    assert (given.mean(1) > 0).all()
+
+
+def test_rare_labels_share_the_density_of_all_codes(two_kinds):
+    X, y = two_kinds
+    y = np.concatenate([["seldom"], y[1:]])
+    model = Autoencoder(2, conditional=True, density="mixture", max_epochs=2, random_state=0).fit(X, y)
+    drawn = model.sample(300, y="seldom", random_state=0)
+    assert (drawn.mean(1) < 0).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_conditional_models_of_numbers_have_one_density(two_kinds):
+    X, _ = two_kinds
+    model = Autoencoder(1, conditional=True, density="mixture", max_epochs=2, random_state=0).fit(X, X[:, 0])
+    assert isinstance(model.density_, GaussianMixture)
+    assert model.sample(5, y=0.5).shape == (5, 4)
+
+
+def test_a_flow_on_codes_is_drawn_from():
+    x = np.random.default_rng(0).uniform(size=(1000, 1)) * [1.0, -2.0]
+    model = Autoencoder(1, density=Flow(n_layers=2), max_epochs=60, random_state=0).fit(x)
+    drawn = model.sample(2000, noise=False, random_state=0)
+    assert kstest(drawn[:, 0], "uniform").statistic < 0.1
+    assert kstest(drawn[:, 0], norm(0.5, x[:, 0].std()).cdf).pvalue < 1e-6
+    np.testing.assert_array_equal(drawn, model.sample(2000, noise=False, random_state=0))
+
+
+@pytest.mark.parametrize(
+    ("density", "message"),
+    [
+        ("mixtur", r"density must be one of \['flow', 'kde', 'mixture'\], got 'mixtur'; did you mean 'mixture'"),
+        (Gaussian(), "density must be None, a name, or an estimator with fit and sample such as a mixture, got Gauss"),
+        (GaussianMixture, "density must be None, a name"),
+        (3, "density must be None, a name"),
+    ],
+)
+def test_bad_densities(density, message):
+    with pytest.raises(ValueError, match=message):
+        Autoencoder(density=density).fit(np.zeros((5, 2)))
+
+
+def test_labels_that_are_not_as_many_as_rows(two_kinds):
+    X, y = two_kinds
+    model = Autoencoder(2, conditional=True, density="mixture", max_epochs=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="y must be one label or as many as rows are drawn, 3, got 2"):
+        model.sample(3, y=["left", "right"])
