@@ -110,21 +110,15 @@ def main(folder, data, max_epochs=12, n_samples=200):
     model = zoo.sequence_vae(16, n_levels=N_LEVELS, max_epochs=max_epochs, random_state=0).fit(rows)
     markov = Markov(rows)
 
+    written, imitated = model.sample(n_samples, random_state=0), markov.sample(n_samples, np.random.default_rng(0))
     bits = -model.score_samples(held_out, n_draws=20, random_state=0).mean() / np.log(2) / held_out.shape[1]
-    print(f"{'bits a note, held out':34} {bits:.2f}   Markov model: {markov.bits(held_out):.2f}")
-    print(f"{'nats that the code holds':34} {model.divergence(held_out).mean():.1f}")
-    written = model.sample(n_samples, random_state=0)
-    imitated, real = markov.sample(n_samples, np.random.default_rng(0)), habits(held_out)
-    for name, *shares in zip(
-        ["pitch classes", "steps of a voice", "intervals to soprano"],
-        real,
-        habits(written),
-        habits(imitated),
-        habits(phrases(train, N_STEPS)),
-        strict=True,
-    ):
-        ours, theirs, bach = (jensenshannon(shares[0], other, base=2) ** 2 for other in shares[1:])
-        print(f"{'divergence of ' + name:34} {ours:.4f}   Markov model: {theirs:.4f}, other chorales: {bach:.4f}")
+    print(f"{'':36} {'written':>8} {'Markov':>8} {'training':>8}")
+    print(f"{'bits a note of chorales held out':36} {bits:8.2f} {markov.bits(held_out):8.2f}")
+    print(f"{'nats that the code holds':36} {model.divergence(held_out).mean():8.1f}")
+    real, *others = map(habits, (held_out, written, imitated, phrases(train, N_STEPS)))
+    for i, name in enumerate(("pitch classes", "steps of a voice", "intervals to the soprano")):
+        away = [jensenshannon(real[i], other[i], base=2) ** 2 for other in others]
+        print(f"{'divergence of ' + name:36}" + "".join(f" {value:8.4f}" for value in away))
 
     way = latent.interpolate(model, held_out[0], held_out[7], n=5)
     for name, pieces in [("new", written[:8]), ("way", way)]:

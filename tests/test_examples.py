@@ -59,8 +59,18 @@ def levels_are_new_and_can_be_played(figures):
     assert figures["differences from what was asked"] == [0]
 
 
+def voices_are_known_better_than_by_two_notes(figures):
+    ours, markov = figures["bits a note of chorales held out"]
+    assert ours < 0.9 * markov
+    assert figures["nats that the code holds"][0] > 1
+    for name in ("steps of a voice", "intervals to the soprano"):
+        ours, markov, _ = figures[f"divergence of {name}"]
+        assert ours < markov
+
+
 CLAIMS = {
     "anomaly_detection": scores_find_more_than_pca,
+    "chorales": voices_are_known_better_than_by_two_notes,
     "dimensionality_reduction": codes_keep_neighbours,
     "features_for_a_classifier": codes_carry_more_than_components,
     "heartbeats": beats_that_differ_are_found,
@@ -71,6 +81,7 @@ CLAIMS = {
 }
 # Folders of data that do not come with the package.
 DATA = {
+    "chorales": "jsb-chorales",
     "heartbeats": "ecg5000-train",
     "mario_levels": "vglc-levels",
     "network_intrusion": "nsl-kdd",
@@ -103,7 +114,7 @@ def test_every_example_is_run():
 
 def test_an_example_writes_one_picture_of_its_name(example):
     name, _, files = example
-    (picture,) = files
+    (picture,) = (file for file in files if file.suffix == ".png")
     assert picture.name == f"{name}.png"
     assert matplotlib.image.imread(picture).std() > 0
 
