@@ -21,11 +21,16 @@ OF_GRIDS = [
     Conv((4, 8, 8), kernel_size=5, stride=3, residual=True, activation="relu", norm="group"),
     Conv((6,), kernel_size=1, stride=1, norm="layer"),
 ]
+OF_STEPS = [
+    Recurrent(8, autoregressive=True),
+    Recurrent(8, n_layers=2, cell="lstm", autoregressive=True, word_dropout=0.5),
+]
 OF_SERIES = [
     TCN(8),
     TCN(8, n_blocks=2, kernel_size=5, activation="relu", dropout=0.1),
     Recurrent(8),
     Recurrent(8, n_layers=2, cell="lstm"),
+    *OF_STEPS,
 ]
 CASES = [(part, shape) for part in OF_GRIDS for shape in SERIES + IMAGES]
 CASES += [(part, shape) for part in OF_SERIES for shape in SERIES]
@@ -37,16 +42,22 @@ def _seed():
 
 
 def built(part, shape, flags=False, n_parameters=1, condition_width=0):
-    part = clone(part)
+    part = clone(part).eval()
+    part.n_flags = flags * (1 if len(shape) == 1 else shape[0])
     part.build((shape[0] * (1 + flags), *shape[1:]), (n_parameters, *shape), 4, 3, condition_width)
     return part
+
+
+def decoded(part, z, target, condition=None):
+    """Parameters of series, which autoregressive decoders are told."""
+    return part.decode(z, condition, target) if part.autoregressive else part.decode(z, condition)
 
 
 @pytest.mark.parametrize(("part", "shape"), CASES, ids=repr)
 def test_samples_of_any_size_come_back_in_their_shape(part, shape):
     part = built(part, shape, flags=True, n_parameters=2, condition_width=2)
     h = part.encode(torch.randn(6, shape[0] * 2, *shape[1:]))
-    theta = part.decode(torch.randn(6, 3), torch.randn(6, 2))
+    theta = decoded(part, torch.randn(6, 3), torch.randn(6, *shape), torch.randn(6, 2))
     assert h.shape == (6, 4)
     assert theta.shape == (6, 2, *shape)
     assert part.code_norms().shape == (3,)
@@ -56,10 +67,10 @@ def test_samples_of_any_size_come_back_in_their_shape(part, shape):
 def test_every_value_reaches_the_code_and_every_weight_the_reconstruction(part, shape):
     part = built(part, shape).double()
     u = torch.randn(9, *shape, dtype=torch.float64, requires_grad=True)
-    part.decode(part.encode(u)[:, :3]).square().sum().backward()
+    decoded(part, part.encode(u)[:, :3], u).square().sum().backward()
     assert (u.grad.abs().sum(0) > 0).all()
     unused = [name for name, p in part.named_parameters() if not p.grad.abs().sum() > 0]
-    assert not [name for name in unused if shape[-1] > 1 or "weight_hh" not in name]
+    assert not [name for name in unused if shape[-1] > 1 or not ("weight_hh" in name or "before" in name)]
 
 
 @pytest.mark.parametrize("part", OF_SERIES, ids=repr)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus.data import as_source, with_labels
 from isthmus.data.base import Feed
+from isthmus.decoding import parameters
 from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
 from isthmus.inference import run
 from isthmus.model import Model
@@ -107,8 +108,16 @@ def _labels_for(model: Model, y: Any, n: int, n_codes: int, seed: int) -> Any:
 
 def _resample(model: Model, codes: Values, y: Any, row: Values, n: int) -> Values:
     """Choose ``n`` codes, as often as each explains the values of a row that are given."""
-    explains = partial(model.log_prob_of, row=torch.from_numpy(row).to(model.device))
+    explains = partial(_log_prob, model, row=torch.from_numpy(row).to(model.device))
     weights = torch.from_numpy(decoded(model, codes, y, explains)).double().softmax(0)
     if 1 / weights.square().sum() < min(n, FEW_EFFECTIVE):
         warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=4)
     return torch.multinomial(weights, n, replacement=True).numpy()
+
+
+def _log_prob(model: Model, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
+    """Log p(row | z) of the values of one raw row that are not missing, for each code, (n,)."""
+    x = model.read(row[None]).expand(len(z), *row.shape)
+    theta = parameters(model.backbone, model.likelihood, z, y, x)
+    log_prob = model.likelihood.log_prob(theta, model.likelihood.fill(x))
+    return torch.where(x.isnan(), 0.0, log_prob).flatten(1).sum(-1)

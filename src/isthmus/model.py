@@ -20,6 +20,7 @@ from isthmus.backbones import Backbone
 from isthmus.backbones.grids import uses
 from isthmus.bottlenecks import Bottleneck
 from isthmus.corruptions import Corruption
+from isthmus.decoding import parameters, rows
 from isthmus.likelihoods import Likelihood
 from isthmus.part import snake_case
 from isthmus.regularizers import Regularizer, Step
@@ -67,9 +68,9 @@ class Model(nn.Module):
         super().__init__()
         self.schema, self.trim, self.n_nets, shape = schema, trim, backbone.n_nets, schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
-        # Levels that fit has not seen are missing too.
-        self.has_holes = self.flags or bool(schema.levelled)
-        origin = None if schema.origin is None else torch.tensor(schema.origin, dtype=torch.float64).reshape(shape)
+        self.has_holes = self.flags or bool(schema.levelled)  # levels that fit has not seen are missing too
+        far = schema.origin if likelihood.shifts else None
+        origin = None if far is None else torch.tensor(far, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
         statistics = replace(statistics.shifted(origin), shared_axes=schema.shared_axes)
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
@@ -88,7 +89,8 @@ class Model(nn.Module):
         self._build_condition(schema)
         encoded = likelihood.encoded_shape
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
-        input_shape = (encoded[0] + self.flag_shape[0] * self.flags, *encoded[1:])
+        backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
+        input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
         backbone.build(input_shape, likelihood.parameter_shape, code_in, code_out, self.condition_width)
         self.register_buffer("expected", torch.zeros(shape))
         self.register_buffer("expected_divergence", torch.zeros(()))
@@ -168,11 +170,9 @@ class Model(nn.Module):
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Codes (n, n_components) to raw expected values; without a label, to their mean over all labels."""
-        if y is not None or not self.condition_width:
-            return self.write(self.likelihood.mean(self.backbone.decode(z, y)))
-        weights = self._one_of(self.log_frequencies.exp().expand(len(z), -1))
-        means = [self.likelihood.mean(self.backbone.decode(z, y)) for y in self._each_level(len(z))]
-        return self.write(F.weighted_sum(weights, means))
+        if y is None and self.condition_width:
+            return self._average(z, self.log_frequencies.exp().expand(len(z), -1))
+        return self.sample(z, y, noise=False)
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values. Without a label, labels weigh as they explain the row."""
@@ -180,29 +180,19 @@ class Model(nn.Module):
         z = self.centre(self.look(read))
         if y is not None or not self.condition_width:
             return self.decode(z, y)
-        thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
-        weights = self._one_of(self._responsibilities([self._log_prob(theta, read) for theta in thetas]))
-        return self.write(F.weighted_sum(weights, [self.likelihood.mean(theta) for theta in thetas]))
+        return self._average(z, self._responsibilities(self._log_prob_of_each(z, read)))
 
     def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
         """Codes to raw values, with or without the likelihood's own scatter."""
-        theta = self.backbone.decode(z, y)
-        return self.write(self.likelihood.sample(theta) if noise else self.likelihood.mean(theta))
+        return self.write(self._rows(z, y, noise))
 
     def redraw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values drawn from one code each, drawn too; without a label, of the likeliest."""
         read = self.read(x)
         z = self.bottleneck(self.backbone.encode(self.look(read)), True, DONE).z[0]
         if y is None and self.condition_width:
-            thetas = [self.backbone.decode(z, y) for y in self._each_level(len(z))]
-            y = self.levels[self._responsibilities([self._log_prob(theta, read) for theta in thetas]).argmax(-1)]
+            y = self.levels[self._responsibilities(self._log_prob_of_each(z, read)).argmax(-1)]
         return self.sample(z, y, noise=True)
-
-    def log_prob_of(self, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
-        """Log p(row | z) of the values of one raw row that are not missing, for each code, (n,)."""
-        x = self.read(row[None]).expand(len(z), *row.shape)
-        log_prob = self.likelihood.log_prob(self.backbone.decode(z, y), self.likelihood.fill(x))
-        return torch.where(x.isnan(), 0.0, log_prob).flatten(1).sum(-1)
 
     def plug_in(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log p(x | decoder(centre)) of every value (n, *shape), and the code's divergence (n,).
@@ -214,8 +204,8 @@ class Model(nn.Module):
         code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
         z = code.z[0]
         if y is not None or not self.condition_width:
-            return self._log_prob(self.backbone.decode(z, y), x), code.divergence
-        each = [self._log_prob(self.backbone.decode(z, y), x) for y in self._each_level(len(z))]
+            return self._log_prob(self._theta(z, y, x), x), code.divergence
+        each = self._log_prob_of_each(z, x)
         log_weights = self._responsibilities(each)
         mixed = F.weighted_sum(log_weights, each)
         excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.log_frequencies)).sum(-1)
@@ -237,7 +227,7 @@ class Model(nn.Module):
             return log_prob.flatten(1).sum(-1) - divergence
         x = self.read(x)
         code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
-        return self._row_log_prob(self.backbone.decode(code.z[0], y), x) - code.divergence
+        return self._row_log_prob(self._theta(code.z[0], y, x), x) - code.divergence
 
     def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Divergence of the code of raw values, (n,), from the encoder alone."""
@@ -267,6 +257,15 @@ class Model(nn.Module):
             codes.append(self.encode(x)[0])
         self.bottleneck.settle(torch.cat(codes))
 
+    def _theta(self, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
+        return parameters(self.backbone, self.likelihood, z, y, x)
+
+    def _rows(self, z: Tensor, y: Tensor | None, noise: bool = False) -> Tensor:
+        return rows(self.backbone, self.likelihood, z, y, noise)
+
+    def _log_prob_of_each(self, z: Tensor, x: Tensor) -> list[Tensor]:
+        return [self._log_prob(self._theta(z, y, x), x) for y in self._each_level(len(z))]
+
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""
         if not self.has_holes:
@@ -283,7 +282,7 @@ class Model(nn.Module):
         if n_draws > 1:
             x = x.expand(n_draws, *x.shape).flatten(0, 1)
             y = None if y is None else y.expand(n_draws, *y.shape).flatten(0, 1)
-        theta = self.backbone.decode(z.flatten(0, 1), y)
+        theta = self._theta(z.flatten(0, 1), y, x)
         return self._row_log_prob(theta, x).unflatten(0, (n_draws, n))
 
     def _each_level(self, n: int) -> list[Tensor]:
@@ -294,6 +293,8 @@ class Model(nn.Module):
         totals = torch.stack([log_prob.flatten(1).sum(-1) for log_prob in log_probs], -1)
         return torch.softmax(totals + self.log_frequencies, -1)
 
-    def _one_of(self, weights: Tensor) -> Tensor:
-        """Put all weight (n, n_levels) on the likeliest label where values are levels: they have no mean."""
-        return torch.zeros_like(weights).scatter_(1, weights.argmax(-1, True), 1.0) if self.has_levels else weights
+    def _average(self, z: Tensor, weights: Tensor) -> Tensor:
+        """Decode with every label and weigh them (n, n_levels); levels have no mean: there the likeliest decides."""
+        if self.has_levels:
+            return self.write(self._rows(z, self.levels[weights.argmax(-1)]))
+        return self.write(F.weighted_sum(weights, [self._rows(z, y) for y in self._each_level(len(z))]))

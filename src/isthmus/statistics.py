@@ -1,6 +1,7 @@
 """What one streaming pass over the training rows learns about every value of a sample."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,6 +27,8 @@ class Statistics:
         Mean, sum of squared deviations, smallest and largest.
     binary : bool
         Whether every value is 0 or 1.
+    whole : bool
+        Whether every value is a whole number.
     offset : Tensor or None
         What is subtracted of the values, to which the other figures then belong; see ``shifted``.
     shared_axes : tuple of int
@@ -39,6 +42,7 @@ class Statistics:
     low: Tensor
     high: Tensor
     binary: bool
+    whole: bool = True
     offset: Tensor | None = None
     shared_axes: tuple[int, ...] = ()
 
@@ -50,8 +54,10 @@ class Statistics:
         lost = ~squares.isfinite() | ((squares == 0) & (low < high))
         if x.dtype != torch.float64 and bool(lost.any()):
             return cls.of(x.double())  # squares of very small or very large values leave float32's range
-        binary = bool(low.min() >= 0) and bool(high.max() <= 1) and _is_binary(x)
-        return cls(len(x), count.double(), mean.double(), squares.double(), low.double(), high.double(), binary)
+        binary = bool(low.min() >= 0) and bool(high.max() <= 1) and _all_are(x, lambda rows: (rows == 0) | (rows == 1))
+        is_whole = binary or _all_are(x, lambda rows: rows == rows.round())
+        figures = (count.double(), mean.double(), squares.double(), low.double(), high.double())
+        return cls(len(x), *figures, binary, is_whole)
 
     @classmethod
     def of_none(cls, shape: tuple[int, ...]) -> "Statistics":
@@ -72,6 +78,7 @@ class Statistics:
             torch.minimum(self.low, other.low),
             torch.maximum(self.high, other.high),
             self.binary and other.binary,
+            self.whole and other.whole,
         )
 
     def shared(self, axes: tuple[int, ...]) -> "Statistics":
@@ -98,7 +105,8 @@ class Statistics:
         """Return those of some columns of a table."""
         names = ("count", "mean", "squares", "low", "high")
         offset = None if self.offset is None else self.offset[columns]
-        return replace(self, offset=offset, **{name: getattr(self, name)[columns] for name in names})
+        # Which of the columns hold whole numbers only is not known; the kinds of columns say it.
+        return replace(self, offset=offset, whole=True, **{name: getattr(self, name)[columns] for name in names})
 
     @property
     def deviation(self) -> Tensor:
@@ -162,6 +170,6 @@ def _moments_of_observed(x: Tensor) -> tuple[Tensor, ...]:
     return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
 
 
-def _is_binary(x: Tensor) -> bool:
-    """Whether all values are 0, 1 or missing; the first few rows mostly tell that they are not."""
-    return all(bool(((rows == 0) | (rows == 1) | rows.isnan()).all()) for rows in (x[:32], x))
+def _all_are(x: Tensor, test: Callable[[Tensor], Tensor]) -> bool:
+    """Whether all values pass a test or are missing; the first few rows mostly tell that they do not."""
+    return all(bool((test(rows) | rows.isnan()).all()) for rows in (x[:32], x))

@@ -1,23 +1,33 @@
 """The contract of a backbone."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from isthmus.part import Part
 
+# What a decoder keeps from step to step, a row of each tensor for each row.
+State = tuple[Tensor, ...]
+
 
 class Backbone(Part):
     """Knows a geometry and makes an encoder and a decoder for it.
 
     ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the methods only use them. ``n_nets`` are how many nets
-    there are side by side, of which each row goes through one.
+    there are side by side, of which each row goes through one. ``n_flags``, set before ``build``, are how many of the
+    encoded input's last channels say that values are missing; (d,) numbers are one channel, and so are their flags.
+
+    An ``autoregressive`` decoder writes along the last axis, each step from the code and the steps before it.
+    ``decode`` is given all steps, encoded, of which each parameter sees those before its own; ``begin`` and ``step``
+    write anew.
     """
 
     role: ClassVar[str] = "backbone"
     n_nets: int = 1
+    n_flags: int = 0
+    autoregressive: bool = False
     encoder: nn.Module
     decoder: nn.Module
     code_out: int
@@ -49,9 +59,28 @@ class Backbone(Part):
         """Encoded input (n, *input_shape) to what the bottleneck wants (n, code_in)."""
         return self.encoder(u)
 
-    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Codes (n, code_out) to parameters (n, *parameter_shape)."""
-        return self.decoder(z if condition is None else torch.cat([z, condition], -1))
+    def decode(self, z: Tensor, condition: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+        """Codes (n, code_out) to parameters (n, *parameter_shape).
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, code_out)
+        condition : Tensor of shape (n, condition_width) or None
+        target : Tensor of shape (n, *encoded shape) or None
+            What is to be written, encoded and without flags: only for autoregressive decoders.
+        """
+        code = z if condition is None else torch.cat([z, condition], -1)
+        return self.decoder(code, target) if self.autoregressive else self.decoder(code)
+
+    def begin(self, z: Tensor, condition: Tensor | None = None) -> State:
+        """Return what an autoregressive decoder knows before the first step: tensors of n rows."""
+        writer: Any = self.decoder
+        return writer.begin(z if condition is None else torch.cat([z, condition], -1))
+
+    def step(self, state: State, before: Tensor | None) -> tuple[Tensor, State]:
+        """Write one step, (n, *parameter_shape[:-1], 1), given the encoded step before, if there is one."""
+        writer: Any = self.decoder
+        return writer.step(state, before)
 
     @property
     def decodes_alone(self) -> bool:

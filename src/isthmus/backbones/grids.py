@@ -110,31 +110,3 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Values to values of the same shape."""
         return x + self.layers(x)
-
-
-class Reader(nn.Module):
-    """A recurrent net that reads series (n, channels, time); what it holds after the last step, (n, width)."""
-
-    def __init__(self, net: nn.RNNBase) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Values (n, channels, time) to the last state (n, width)."""
-        return self.net(x.transpose(1, 2))[0][:, -1]
-
-
-class Writer(nn.Module):
-    """A recurrent net that gets the same numbers (n, width) at each of so many steps, (n, width, time).
-
-    It writes backwards: the last steps, of which the reader knows most, come first.
-    """
-
-    def __init__(self, net: nn.RNNBase, n_steps: int) -> None:
-        super().__init__()
-        self.net, self.n_steps = net, n_steps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Numbers (n, width) to states (n, width, time)."""
-        states = self.net(x[:, None].expand(-1, self.n_steps, -1))[0]
-        return states.flip(1).transpose(1, 2)

@@ -5,7 +5,8 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import Grid, Reader, Reshape, Shape, Stage, Writer
+from isthmus.backbones.grids import Grid, Reshape, Shape, Stage
+from isthmus.backbones.steps import Cells, Reader, Repeater, Writer
 from isthmus.part import is_count
 
 CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -14,7 +15,7 @@ CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
 class Recurrent(Backbone):
     """A recurrent net reads the series and its last state becomes the code; another writes it backwards from there [1].
 
-    Samples are (channels, time), or (time,) for one channel.
+    Samples are (channels, time), or (time,) for one channel. Shorter ones end in missing values.
 
     Parameters
     ----------
@@ -24,6 +25,10 @@ class Recurrent(Backbone):
         Nets on top of each other.
     cell : {"gru", "lstm"}, default="gru"
         Gated recurrent unit [2], or long short-term memory.
+    autoregressive : bool, default=False
+        Whether to write forwards, each step from the code and the steps before it: for tokens.
+    word_dropout : float, default=0.0
+        Share of the steps that an autoregressive decoder does not see in training, so that it needs the code [3].
 
     Raises
     ------
@@ -33,8 +38,8 @@ class Recurrent(Backbone):
     References
     ----------
     [1] Srivastava, Mansimov and Salakhutdinov, Unsupervised learning of video representations using LSTMs, ICML 2015,
-        arXiv:1502.04681.
-    [2] Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014, arXiv:1406.1078.
+        arXiv:1502.04681. [2] Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014,
+        arXiv:1406.1078. [3] Bowman et al., Generating sentences from a continuous space, CoNLL 2016, arXiv:1511.06349.
 
     Examples
     --------
@@ -43,37 +48,63 @@ class Recurrent(Backbone):
     Recurrent(cell='lstm', width=32)
     """
 
-    def __init__(self, width: int = 64, n_layers: int = 1, cell: str = "gru") -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        n_layers: int = 1,
+        cell: str = "gru",
+        autoregressive: bool = False,
+        word_dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.width = width
         self.n_layers = n_layers
         self.cell = cell
+        self.autoregressive = autoregressive
+        self.word_dropout = word_dropout
 
     def build(
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
-        self.require("width", is_count, "a positive integer")
-        self.require("n_layers", is_count, "a positive integer")
-        self.require("cell", lambda v: v in CELLS, f"one of {sorted(CELLS)}")
+        check(self)
         grid = Grid.of(self, input_shape, parameter_shape, most_axes=1)
+        n_code, n_read = code_out + condition_width, min(grid.channels_in, self.width)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
-            Stage(grid.sizes[0], Reader(self._net(grid.channels_in))),
+            Stage(grid.sizes[0], Reader(net(self, n_read), grid.channels_in, self.n_flags)),
             nn.Linear(self.width, code_in),
         )
-        self.decoder = nn.Sequential(
-            nn.Linear(code_out + condition_width, self.width),
-            Stage(
-                grid.sizes[0],
-                Writer(self._net(self.width), grid.sizes[0]),
-                nn.Conv1d(self.width, grid.channels_out, 1),
-            ),
-            nn.Flatten(),
-            nn.Unflatten(1, parameter_shape),
-        )
+        if self.autoregressive:
+            n_in, cells = grid.channels_in - self.n_flags, Cells(net(self, self.width))
+            self.decoder = Writer(
+                cells, self.width, n_code, n_in, grid.channels_out, parameter_shape, self.word_dropout
+            )
+        else:
+            self.decoder = repeating(self, grid, parameter_shape, n_code)
         self.code_out = code_out
 
-    def _net(self, n_in: int) -> nn.RNNBase:
-        net: nn.RNNBase = CELLS[self.cell](n_in, self.width, self.n_layers, batch_first=True)
-        return net
+
+def check(part: Recurrent) -> None:
+    """Raise ``ValueError`` for a parameter out of its range."""
+    part.require("width", is_count, "a positive integer")
+    part.require("n_layers", is_count, "a positive integer")
+    part.require("cell", lambda v: v in CELLS, f"one of {sorted(CELLS)}")
+    part.require("word_dropout", lambda v: 0 <= v < 1, "in [0, 1)")
+
+
+def net(part: Recurrent, n_in: int) -> nn.RNNBase:
+    """Make a recurrent net of so many channels."""
+    made: nn.RNNBase = CELLS[part.cell](n_in, part.width, part.n_layers, batch_first=True)
+    return made
+
+
+def repeating(part: Recurrent, grid: Grid, parameter_shape: Shape, n_code: int) -> nn.Module:
+    """Decoder that sees the code alone, at each step."""
+    writer = Repeater(net(part, part.width), grid.sizes[0])
+    return nn.Sequential(
+        nn.Linear(n_code, part.width),
+        Stage(grid.sizes[0], writer, nn.Conv1d(part.width, grid.channels_out, 1)),
+        nn.Flatten(),
+        nn.Unflatten(1, parameter_shape),
+    )

@@ -22,6 +22,10 @@ class Likelihood(Part):
     n_parameters: ClassVar[int] = 1
     # Whether values are whole numbers, counted from 0 and not from an origin.
     whole: ClassVar[bool] = False
+    # Whether values mean the same when counted from an origin.
+    shifts: ClassVar[bool] = True
+    # Whether all values of a sample are alike, so that a part of its steps can be encoded and drawn by itself.
+    alike: bool = False
     typical: Tensor
     numeric: Tensor
     encoded_shape: tuple[int, ...]
@@ -45,6 +49,8 @@ class Likelihood(Part):
         """
         if self.whole:
             self._check_whole(torch.stack([statistics.low, statistics.high]), statistics.offset)
+            if not statistics.whole:
+                raise ValueError(self._not_whole("others"))
         self._check_range(float(statistics.low.min()), float(statistics.high.max()))
         shape = tuple(statistics.mean.shape)
         self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
@@ -72,10 +78,13 @@ class Likelihood(Part):
             raise ValueError(f"likelihood {name} needs counts that scatter more widely; use likelihood='gaussian'")
         broken = values[values != values.round()]
         if len(broken):
-            raise ValueError(
-                f"likelihood {name} needs whole numbers, the data hold {broken[0]:g}; "
-                "give them as they were counted, or use likelihood='gaussian'"
-            )
+            raise ValueError(self._not_whole(f"{broken[0]:g}"))
+
+    def _not_whole(self, found: str) -> str:
+        return (
+            f"likelihood {type(self).__name__} needs whole numbers, the data hold {found}; "
+            "give them as they were counted, or use likelihood='gaussian'"
+        )
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
@@ -96,6 +105,10 @@ class Likelihood(Part):
     @abstractmethod
     def sample(self, theta: Tensor) -> Tensor:
         """Draw values (n, *shape)."""
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Return values (n, *shape) without what comes after a row's end, where the values have one."""
+        return x
 
     def observe(self, x: Tensor) -> Tensor:
         """Return the values that a training step takes as data; others than ``x`` where they are drawn afresh."""

@@ -17,6 +17,9 @@ class Categorical(Likelihood):
     n_levels : tuple of int or int, default=()
         Number of levels of each column; or of every value alike, such as the tokens of a text or the tiles of a level,
         in samples of any shape.
+    end : int or None, default=None
+        Level after which a row is over, if there is one and all values share their levels: what comes after it along
+        the last axis is missing.
 
     Raises
     ------
@@ -36,19 +39,25 @@ class Categorical(Likelihood):
     Categorical(n_levels=256)
     """
 
-    def __init__(self, n_levels: tuple[int, ...] | int = ()) -> None:
+    whole = True
+    shifts = False
+
+    def __init__(self, n_levels: tuple[int, ...] | int = (), end: int | None = None) -> None:
         super().__init__()
         self.n_levels = n_levels
+        self.end = end
 
     def build(self, statistics: Statistics) -> None:
         """Lay out the levels; see the base class."""
         super().build(statistics)
         self.levels = self._levels_for(tuple(statistics.mean.shape))
-        self._check_positions(statistics.low, statistics.high)
+        check_positions(statistics.low, statistics.high, self.levels.last)
         self.encoded_shape, self.parameter_shape = self.levels.encoded_shape, self.levels.parameter_shape
         # One past the last level: what is missing enters as zeros.
         self.typical.copy_(self.levels.last + 1)
         self.numeric.fill_(False)
+        self.alike = isinstance(self.levels, SharedLevels)
+        self.require("end", lambda v: v is None or (self.alike and 0 <= v < self.n_levels), "None or one of the levels")
 
     def _levels_for(self, shape: tuple[int, ...]) -> Levels | SharedLevels:
         n_levels = self.n_levels
@@ -62,18 +71,9 @@ class Categorical(Likelihood):
 
     def check_support(self, x: Tensor) -> None:
         """Raise ``ValueError`` if a value of new rows is none of the positions; NaN never is wrong."""
+        super().check_support(x)
         if len(x):
-            self._check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0))
-
-    def _check_positions(self, low: Tensor, high: Tensor) -> None:
-        last = self.levels.last.cpu()
-        wrong = ((low < 0) | (high > last)).nonzero()
-        if len(wrong):
-            i = tuple(wrong[0].tolist())
-            raise ValueError(
-                f"likelihood Categorical needs positions from 0 to {last[i]} in column {i[0] if len(i) == 1 else i}, "
-                f"the data reach from {low[i]:g} to {high[i]:g}"
-            )
+            check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0), self.levels.last)
 
     def encode(self, x: Tensor) -> Tensor:
         """One column or channel a level; see the base class."""
@@ -86,9 +86,28 @@ class Categorical(Likelihood):
     def mean(self, theta: Tensor) -> Tensor:
         """Return the most likely level: there is nothing between two."""
         theta = digits(theta)
-        return self.levels.most_likely(theta.squeeze(1)).to(theta)
+        return self.finish(self.levels.most_likely(theta.squeeze(1)).to(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw levels."""
         theta = digits(theta)
-        return self.levels.draw(theta.squeeze(1)).to(theta)
+        return self.finish(self.levels.draw(theta.squeeze(1)).to(theta))
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Nothing comes after the end; see the base class."""
+        if self.end is None:
+            return x
+        ends = (x == self.end).int()
+        return x.masked_fill(ends.cumsum(-1) > ends, torch.nan)
+
+
+def check_positions(low: Tensor, high: Tensor, last: Tensor) -> None:
+    """Raise ``ValueError`` if the smallest or the largest of a value is none of its positions."""
+    last = last.cpu()
+    wrong = ((low < 0) | (high > last)).nonzero()
+    if len(wrong):
+        i = tuple(wrong[0].tolist())
+        raise ValueError(
+            f"likelihood Categorical needs positions from 0 to {last[i]} in column {i[0] if len(i) == 1 else i}, "
+            f"the data reach from {low[i]:g} to {high[i]:g}"
+        )

@@ -101,7 +101,7 @@ class SharedLevels(nn.Module):
         """Levels (n, *shape) as zeros and ones (n, *encoded_shape); one past the last is no level, and gives zeros."""
         hot = torch.zeros(len(index), self.n_levels + 1, *index.shape[1:], device=index.device)
         hot = hot.scatter_(1, index[:, None], 1.0)[:, :-1]
-        return hot.reshape(-1, *self.encoded_shape)
+        return hot if hot.ndim == 3 else hot.flatten(1, 2)
 
     def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
         """Log probability of levels (n, *shape); of what is no level, that of the last."""

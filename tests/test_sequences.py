@@ -1,0 +1,233 @@
+"""Rows that are written step by step: what each step may see, where rows end, and how they are read."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from isthmus import Autoencoder, load, save
+from isthmus.backbones import MLP, Recurrent
+from isthmus.backbones.steps import last_known
+from isthmus.decoding import parameters, rows
+from isthmus.likelihoods import Categorical, Gaussian
+from isthmus.statistics import Statistics
+
+PARTS = [
+    Recurrent(8, autoregressive=True),
+    Recurrent(8, n_layers=2, cell="lstm", autoregressive=True, word_dropout=0.4),
+]
+N_LEVELS, N_STEPS, END = 5, 6, 0
+KINDS = {
+    "tokens": (Categorical(N_LEVELS), (N_STEPS,)),
+    "voices": (Categorical(N_LEVELS), (3, N_STEPS)),
+    "numbers": (Gaussian(), (2, N_STEPS)),
+}
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def values_of(kind, n=20):
+    likelihood, shape = KINDS[kind]
+    if isinstance(likelihood, Categorical):
+        return torch.randint(N_LEVELS, (n, *shape)).double()
+    return torch.randn(n, *shape, dtype=torch.float64) * torch.arange(1, N_STEPS + 1) + 3
+
+
+def built(part, kind, condition_width=0):
+    """A backbone and a likelihood for values, in float64."""
+    x = values_of(kind)
+    likelihood, part = clone(KINDS[kind][0]), clone(part)
+    likelihood.build(Statistics.of(x))
+    part.build(likelihood.encoded_shape, likelihood.parameter_shape, 4, 3, condition_width)
+    return part.double().eval(), likelihood.double(), x
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", PARTS, ids=repr)
+def test_a_step_sees_those_before_it_and_no_other(part, kind):
+    part, likelihood, x = built(part, kind)
+    u = likelihood.encode(x).requires_grad_()
+    theta = part.decode(torch.randn(len(x), 3, dtype=torch.float64), None, u)
+    for step in range(N_STEPS):
+        slope = (
+            torch.autograd.grad(theta[..., step].sum(), u, retain_graph=True, allow_unused=True)[0].abs().sum((0, 1))
+        )
+        assert (slope[:step] > 0).all()
+        assert (slope[step:] == 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", PARTS, ids=repr)
+def test_written_step_by_step_a_row_has_the_parameters_that_scores_see(part, kind):
+    part, likelihood, _ = built(part, kind, condition_width=2)
+    z, y = torch.randn(20, 3, dtype=torch.float64), torch.randn(20, 2, dtype=torch.float64)
+    written = rows(part, likelihood, z, y, draw=False)
+    theta = parameters(part, likelihood, z, y, written)
+    torch.testing.assert_close(likelihood.mean(theta), written)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_drawn_as_often_as_their_probability_says(kind):
+    part, likelihood, x = built(PARTS[0], kind)
+    z = torch.randn(1, 3, dtype=torch.float64).expand(4000, -1)
+    drawn = rows(part, likelihood, z, None, draw=True)
+    log_prob = likelihood.log_prob(parameters(part, likelihood, z, None, drawn), drawn).flatten(1).sum(1)
+    # The mean of the log probability is the negative entropy, which a second sample estimates from other steps.
+    first, rest = log_prob.chunk(2)
+    assert abs(first.mean() - rest.mean()) < 5 * log_prob.std() / 1000**0.5
+    assert drawn.shape == (4000, *x.shape[1:])
+
+
+def test_the_distribution_of_all_short_rows_adds_up_to_one_and_is_drawn_from():
+    x = torch.cartesian_prod(*[torch.arange(3.0)] * 3).double()
+    likelihood, part = Categorical(3), Recurrent(8, autoregressive=True)
+    likelihood.build(Statistics.of(x))
+    part.build((3, 3), (3, 3), 4, 2, 0)
+    part.double().eval()
+    for weight in part.parameters():
+        weight.data *= 3
+    z = torch.randn(1, 2, dtype=torch.float64)
+    theta = parameters(part, likelihood, z.expand(len(x), -1), None, x)
+    probability = likelihood.log_prob(theta, x).sum(1).exp()
+    torch.testing.assert_close(probability.sum(), torch.tensor(1.0, dtype=torch.float64))
+    drawn = rows(part, likelihood, z.expand(50_000, -1), None, draw=True)
+    shares = (drawn[:, None] == x).all(-1).double().mean(0)
+    torch.testing.assert_close(shares, probability, atol=0.01, rtol=0)
+
+
+def test_words_are_dropped_in_training_only():
+    part, likelihood, x = built(PARTS[1], "tokens")
+    z, u = torch.zeros(len(x), 3, dtype=torch.float64), likelihood.encode(x)
+    assert torch.equal(part.decode(z, None, u), part.decode(z, None, u))
+    part.train()
+    assert not torch.equal(part.decode(z, None, u), part.decode(z, None, u))
+    hidden = part.decode(z, None, torch.zeros_like(u))
+    part.word_dropout = part.decoder.word_dropout = 0.999999
+    torch.testing.assert_close(part.decode(z, None, u), hidden)
+
+
+@pytest.mark.parametrize("word_dropout", [-0.1, 1.0, "all"])
+def test_word_dropout_is_a_share(word_dropout):
+    with pytest.raises(ValueError, match=r"backbone.word_dropout of Recurrent must be in \[0, 1\)"):
+        built(Recurrent(word_dropout=word_dropout), "tokens")
+
+
+# Where rows end
+
+
+def test_nothing_comes_after_the_end():
+    likelihood = Categorical(N_LEVELS, end=END)
+    likelihood.build(Statistics.of(values_of("tokens")))
+    nan = torch.nan
+    x = torch.tensor([[1.0, 2, 0, 3, 0, 4], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [2, 2, 2, 2, 2, 0]])
+    expected = torch.tensor([[1, 2, 0, nan, nan, nan], [1.0] * 6, [0.0, *[nan] * 5], [2.0, 2, 2, 2, 2, 0]])
+    torch.testing.assert_close(likelihood.finish(x), expected, equal_nan=True)
+    logits = torch.nn.functional.one_hot(x.long(), N_LEVELS).transpose(1, 2).float()
+    torch.testing.assert_close(likelihood.mean(logits), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("likelihood", [Categorical(N_LEVELS, end=5), Categorical(N_LEVELS, end=-1)])
+def test_the_end_is_one_of_the_levels(likelihood):
+    with pytest.raises(ValueError, match="end of Categorical must be None or one of the levels"):
+        likelihood.build(Statistics.of(values_of("tokens")))
+
+
+def test_a_series_is_read_up_to_its_last_known_step():
+    flags = torch.tensor([[[0, 0, 1, 1], [1, 0, 1, 1]], [[1, 1, 1, 1], [0, 1, 1, 0]], [[1, 1, 1, 1], [1, 1, 1, 1]]])
+    assert last_known(flags).tolist() == [1, 3, 0]
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_padding_does_not_change_the_code(cell):
+    part = Recurrent(6, cell=cell)
+    part.n_flags = 1
+    part.build((N_LEVELS + 1, N_STEPS), (N_LEVELS, N_STEPS), 4, 3, 0)
+    u = torch.randn(8, N_LEVELS + 1, N_STEPS)
+    u[:, -1] = 0.0
+    u[:, -1, 4:] = 1.0
+    other = u.clone()
+    other[:, :-1, 4:] = 7.0
+    assert torch.equal(part.encode(u), part.encode(other))
+    other[:, :-1, 3] = 7.0
+    assert not torch.allclose(part.encode(u), part.encode(other))
+
+
+def counting(n, rng):
+    """Rows that count up from a number to the last level, then end: the first token decides all others."""
+    X = np.full((n, 6), np.nan, dtype=np.float32)
+    for row in X:
+        start = rng.integers(1, 6)
+        numbers = np.arange(start, 6)
+        row[: len(numbers)], row[len(numbers)] = numbers, END
+    return X
+
+
+@pytest.fixture(scope="module")
+def counter():
+    likelihood = Categorical(6, end=END)
+    backbone = Recurrent(16, autoregressive=True)
+    options = {"max_epochs": 60, "batch_size": 32, "learning_rate": 0.02, "random_state": 0}
+    X = counting(200, np.random.default_rng(0))
+    return Autoencoder(3, backbone=backbone, likelihood=likelihood, **options).fit(X)
+
+
+def test_rows_of_any_length_are_rebuilt(counter, rng):
+    X = counting(20, rng)
+    np.testing.assert_array_equal(counter.reconstruct(X), X)
+    np.testing.assert_array_equal(counter.inverse_transform(counter.transform(X)), X)
+    assert counter.score_samples(X).min() > -0.5
+    swapped = X[X[:, 1] > 0]
+    swapped[:, :2] = swapped[:, 1::-1]
+    assert counter.score_samples(swapped).max() < -2
+
+
+def test_what_is_missing_scores_nothing(counter, rng):
+    X = counting(20, rng)
+    parts = counter.contributions(X)
+    np.testing.assert_allclose(parts.sum(1), counter.score_samples(X), rtol=1e-3, atol=1e-3)
+    assert (parts[:, :6][np.isnan(X)] == 0).all()
+
+
+def test_a_model_that_writes_is_saved(counter, tmp_path, rng):
+    save(counter, tmp_path / "model")
+    again = load(tmp_path / "model")
+    X = counting(10, rng)
+    np.testing.assert_array_equal(again.score_samples(X), counter.score_samples(X))
+    np.testing.assert_array_equal(again.sample(5, random_state=1), counter.sample(5, random_state=1))
+
+
+@pytest.mark.parametrize("autoregressive", [False, True])
+def test_without_a_label_the_likeliest_one_writes(autoregressive, rng):
+    X, y = counting(200, rng), rng.integers(2, size=200)
+    X = np.where(y[:, None] == 1, X, np.where(np.isnan(X), np.nan, np.where(X == END, END, 6 - X)))
+    options = {"max_epochs": 40, "batch_size": 32, "learning_rate": 0.02, "random_state": 0, "conditional": True}
+    backbone = Recurrent(16, autoregressive=autoregressive)
+    model = Autoencoder(3, backbone=backbone, likelihood=Categorical(6, end=END), **options).fit(X, y)
+    assert (np.nan_to_num(model.reconstruct(X), nan=9) == np.nan_to_num(X, nan=9)).mean() > 0.95
+    assert model.inverse_transform(model.transform(X)).shape == X.shape
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+# What levels are
+
+
+def test_levels_are_whole():
+    X = np.random.default_rng(0).integers(N_LEVELS, size=(100, 4)).astype(float)
+    model = Autoencoder(likelihood=Categorical(N_LEVELS), max_epochs=1).fit(X)
+    with pytest.raises(ValueError, match="Categorical needs whole numbers, the data hold 2.5"):
+        model.score_samples(np.full((3, 4), 2.5))
+    X[50, 2] = 2.5
+    with pytest.raises(ValueError, match="Categorical needs whole numbers"):
+        Autoencoder(likelihood=Categorical(N_LEVELS)).fit(X)
+
+
+def test_levels_are_counted_from_zero_however_far_they_are():
+    X = np.full((100, 2), 6000.0)
+    X[::2, 0] += 1
+    options = {"backbone": MLP((8,)), "max_epochs": 20, "learning_rate": 0.02, "random_state": 0}
+    model = Autoencoder(likelihood=Categorical(6002), **options).fit(X)
+    assert model.module_.origin is None
+    np.testing.assert_array_equal(model.reconstruct(X), X)
