@@ -8,7 +8,8 @@ from sklearn.base import clone
 from torch import nn
 
 from isthmus import inference
-from isthmus.backbones import TCN, Conv, Recurrent
+from isthmus.backbones import TCN, Conv, Recurrent, Transformer
+from isthmus.backbones.attention import Block, cut, paste
 from isthmus.backbones.grids import ToOneChannel, uses
 from isthmus.backbones.tcn import n_blocks_for
 from isthmus.data import Windows
@@ -20,10 +21,13 @@ OF_GRIDS = [
     Conv(),
     Conv((4, 8, 8), kernel_size=5, stride=3, residual=True, activation="relu", norm="group"),
     Conv((6,), kernel_size=1, stride=1, norm="layer"),
+    Transformer(8, n_heads=2),
+    Transformer(8, n_layers=1, patch=3),
 ]
 OF_STEPS = [
     Recurrent(8, autoregressive=True),
     Recurrent(8, n_layers=2, cell="lstm", autoregressive=True, word_dropout=0.5),
+    Transformer(8, autoregressive=True, dropout=0.1),
 ]
 OF_SERIES = [
     TCN(8),
@@ -82,7 +86,7 @@ def test_nets_for_series_refuse_images(part, shape):
         built(part, shape)
 
 
-@pytest.mark.parametrize("part", [Conv(), TCN(), Recurrent()], ids=repr)
+@pytest.mark.parametrize("part", [Conv(), TCN(), Recurrent(), Transformer()], ids=repr)
 def test_levels_have_no_neighbours(part):
     with pytest.raises(ValueError, match=r"whose values are numbers; got \(7,\) in and \(12,\) out"):
         clone(part).build((7,), (12,), 4, 3, 0)
@@ -152,13 +156,13 @@ def test_weights_on_a_grid_count_once_a_place():
     )
 
 
-@pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16)], ids=repr)
+@pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16), Transformer(16)], ids=repr)
 def test_long_series_go_through_the_net_few_at_a_time(part, rng):
     model = small("autoencoder", backbone=part, max_epochs=1).fit(rng.normal(size=(8, 1, 1000)))
     assert inference.rows_at_once(model.module_) <= inference.SIZE / (16 * 500)
 
 
-@pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16)], ids=repr)
+@pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16), Transformer(16)], ids=repr)
 def test_waves_of_any_phase_need_two_components(part):
     """A circle of phases, which a linear code of two components holds exactly: so must these."""
     windows = Windows(np.sin(np.arange(420) * 2 * np.pi / 20), 20)
@@ -167,7 +171,9 @@ def test_waves_of_any_phase_need_two_components(part):
     assert np.square(model.reconstruct(windows) - truth).mean() < 0.05 * truth.var()
 
 
-@pytest.mark.parametrize("part", [Conv((4,)), TCN(4), Recurrent(4)], ids=repr)
+@pytest.mark.parametrize(
+    "part", [Conv((4,)), TCN(4), Recurrent(4), Transformer(4), Recurrent(4, autoregressive=True)], ids=repr
+)
 def test_labels_and_holes_reach_every_net(part, rng):
     X = rng.normal(size=(60, 2, 9))
     X[rng.random(X.shape) < 0.1] = np.nan
@@ -187,3 +193,57 @@ def test_patches_that_overlap_are_a_transposed_convolution(kernel, stride, sizes
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(3, 6, *sizes, dtype=torch.float64)
     torch.testing.assert_close(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize(("patch", "sizes"), [(1, (5,)), (3, (7,)), (2, (4, 6)), (4, (6, 9)), (2, (3, 4, 5))])
+def test_patches_are_cut_and_pasted(patch, sizes):
+    x = torch.randn(2, 3, *sizes)
+    patches = cut(x, patch)
+    counts = [-(-size // patch) for size in sizes]
+    assert patches.shape == (2, np.prod(counts), 3 * patch ** len(sizes))
+    assert torch.equal(paste(patches, patch, sizes), x)
+    first = x[(slice(None), slice(None), *[slice(patch)] * len(sizes))]
+    assert torch.equal(patches[:, 0], first.flatten(1))
+
+
+def test_attention_is_that_of_torch():
+    block = Block(8, 2, 0.0).double()
+    theirs = nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).double()
+    pairs = {
+        "norm1": block.first,
+        "norm2": block.second,
+        "linear1": block.think[0],
+        "linear2": block.think[2],
+        "self_attn.out_proj": block.attend,
+    }
+    state = {f"{name}.{key}": value for name, part in pairs.items() for key, value in part.state_dict().items()}
+    state |= {"self_attn.in_proj_weight": block.look.weight, "self_attn.in_proj_bias": block.look.bias}
+    theirs.load_state_dict(state)
+    x = torch.randn(3, 5, 8, dtype=torch.float64)
+    torch.testing.assert_close(block(x)[0], theirs(x))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (Transformer(n_heads=5), "n_heads of Transformer must be a divisor of the width, 64, got 5"),
+        (
+            Transformer(patch=2, autoregressive=True),
+            "patch of Transformer must be 1 for an autoregressive decoder, got 2",
+        ),
+        (Transformer(dropout=1.0), r"dropout of Transformer must be in \[0, 1\), got 1.0"),
+    ],
+)
+def test_transformers_check_their_parameters(part, message):
+    with pytest.raises(ValueError, match=message):
+        built(part, (2, 6))
+
+
+def test_values_beyond_the_edge_of_patches_are_missing_to_no_place():
+    part = built(Transformer(8, patch=4), (1, 6), flags=True)
+    u = torch.randn(4, 2, 6)
+    u[:, 1] = 0.0
+    u[:, 1, 4:] = 1.0
+    other = u.clone()
+    other[:, 0, 4:] = 5.0
+    assert torch.equal(part.encode(u), part.encode(other))

@@ -6,7 +6,7 @@ import torch
 from sklearn.base import clone
 
 from isthmus import Autoencoder, load, save
-from isthmus.backbones import MLP, Recurrent
+from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.steps import last_known
 from isthmus.decoding import parameters, rows
 from isthmus.likelihoods import Categorical, Gaussian
@@ -15,6 +15,7 @@ from isthmus.statistics import Statistics
 PARTS = [
     Recurrent(8, autoregressive=True),
     Recurrent(8, n_layers=2, cell="lstm", autoregressive=True, word_dropout=0.4),
+    Transformer(8, autoregressive=True, dropout=0.1),
 ]
 N_LEVELS, N_STEPS, END = 5, 6, 0
 KINDS = {
@@ -140,9 +141,9 @@ def test_a_series_is_read_up_to_its_last_known_step():
     assert last_known(flags).tolist() == [1, 3, 0]
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_padding_does_not_change_the_code(cell):
-    part = Recurrent(6, cell=cell)
+@pytest.mark.parametrize("part", [Recurrent(6), Recurrent(6, cell="lstm"), Transformer(8)], ids=repr)
+def test_padding_does_not_change_the_code(part):
+    part = clone(part)
     part.n_flags = 1
     part.build((N_LEVELS + 1, N_STEPS), (N_LEVELS, N_STEPS), 4, 3, 0)
     u = torch.randn(8, N_LEVELS + 1, N_STEPS)

@@ -7,5 +7,6 @@ from isthmus.backbones.mlp import MLP
 from isthmus.backbones.recurrent import Recurrent
 from isthmus.backbones.tcn import TCN
 from isthmus.backbones.topics import Topics
+from isthmus.backbones.transformer import Transformer
 
-__all__ = ["MLP", "TCN", "Conv", "Linear", "Recurrent", "Topics"]
+__all__ = ["MLP", "TCN", "Conv", "Linear", "Recurrent", "Topics", "Transformer"]

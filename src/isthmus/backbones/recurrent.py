@@ -76,10 +76,8 @@ class Recurrent(Backbone):
             nn.Linear(self.width, code_in),
         )
         if self.autoregressive:
-            n_in, cells = grid.channels_in - self.n_flags, Cells(net(self, self.width))
-            self.decoder = Writer(
-                cells, self.width, n_code, n_in, grid.channels_out, parameter_shape, self.word_dropout
-            )
+            said = (self.width, parameter_shape, self.word_dropout)
+            self.decoder = Writer(Cells(net(self, self.width)), grid, self.n_flags, n_code, *said)
         else:
             self.decoder = repeating(self, grid, parameter_shape, n_code)
         self.code_out = code_out

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.backbones.base import State
-from isthmus.backbones.grids import Shape, Stage
+from isthmus.backbones.grids import Grid, Shape, Stage
 
 
 class Cells(nn.Module):
@@ -75,11 +75,11 @@ class Writer(nn.Module):
     ----------
     net : Module
         Steps (n, time, width) and a state to steps and the next state; looks at no later steps.
-    width : int
-    n_code : int
-        Numbers of the code.
-    n_in, n_out : int
-        Channels of an encoded step and of what is said of one.
+    grid : Grid
+    n_flags : int
+        Channels of the encoder that the decoder does not see.
+    n_code, width : int
+        Numbers of the code, and of a step within ``net``.
     parameter_shape : tuple of int
         Of what is said of a whole series.
     word_dropout : float
@@ -89,19 +89,19 @@ class Writer(nn.Module):
     def __init__(
         self,
         net: nn.Module,
-        width: int,
+        grid: Grid,
+        n_flags: int,
         n_code: int,
-        n_in: int,
-        n_out: int,
+        width: int,
         parameter_shape: Shape,
         word_dropout: float,
     ) -> None:
         super().__init__()
+        n_in, n_steps = grid.channels_in - n_flags, grid.sizes[0]
         self.code = nn.Linear(n_code, width)
-        n_steps = parameter_shape[-1]
         self.before = Stage(n_steps, nn.Linear(n_in, width, bias=False))
         self.net = Stage(n_steps, net)
-        self.says = Stage(n_steps, nn.Linear(width, n_out))
+        self.says = Stage(n_steps, nn.Linear(width, grid.channels_out))
         self.n_in, self.parameter_shape, self.word_dropout = n_in, parameter_shape, word_dropout
 
     def forward(self, code: Tensor, target: Tensor) -> Tensor:
