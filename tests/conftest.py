@@ -21,7 +21,9 @@ matplotlib.use("Agg")
 COLUMNS, N_ROWS = list("abcde"), 1000
 # Variants that take only counts: test_likelihoods_of_counts.py has their data.
 OF_COUNTS = ("mult_vae", "topic_model")
-OF_NUMBERS = [name for name in zoo.__all__ if name not in OF_COUNTS]
+# And those that take only tokens: test_sequences.py has theirs.
+OF_TOKENS = ("sequence_vae",)
+OF_NUMBERS = [name for name in zoo.__all__ if name not in OF_COUNTS + OF_TOKENS]
 # Backbones of variants that are not a small MLP when small.
 BACKBONES = {
     "linear": Linear(),

@@ -82,7 +82,7 @@ BAD_ROWS = {
     "one column of a frame": (pandas.Series([1.0, 2.0]), "Reshape your data"),
     "a number": (3.0, "Reshape your data"),
     "nothing": (None, "Reshape your data"),
-    "rows of different length": ([[1, 2], [3]], "inhomogeneous shape"),
+    "rows of different depth": ([[1, 2], [[3]]], "inhomogeneous shape"),
     "complex": (X + 1j, "Complex data not supported"),
     "complex tensor": (torch.ones(5, 2, dtype=torch.complex64), "Complex data not supported"),
     "complex sparse rows": (sparse.csr_array(X + 1j), "Complex data not supported"),

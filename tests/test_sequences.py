@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import Autoencoder, load, save
+from isthmus import Autoencoder, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.steps import last_known
 from isthmus.decoding import parameters, rows
@@ -222,7 +222,7 @@ def test_levels_are_whole():
         model.score_samples(np.full((3, 4), 2.5))
     X[50, 2] = 2.5
     with pytest.raises(ValueError, match="Categorical needs whole numbers"):
-        Autoencoder(likelihood=Categorical(N_LEVELS)).fit(X)
+        Autoencoder(likelihood=Categorical(N_LEVELS), validation_fraction=0.0).fit(X)
 
 
 def test_levels_are_counted_from_zero_however_far_they_are():
@@ -232,3 +232,83 @@ def test_levels_are_counted_from_zero_however_far_they_are():
     model = Autoencoder(likelihood=Categorical(6002), **options).fit(X)
     assert model.module_.origin is None
     np.testing.assert_array_equal(model.reconstruct(X), X)
+
+
+def test_integers_come_back_as_integers():
+    X = np.random.default_rng(0).integers(N_LEVELS, size=(60, 4))
+    model = Autoencoder(likelihood=Categorical(N_LEVELS), max_epochs=1).fit(X)
+    assert {model.reconstruct(X).dtype, model.sample(3).dtype, model.inverse_transform(np.zeros((1, 2))).dtype} == {
+        np.dtype("int64")
+    }
+    ended = Autoencoder(likelihood=Categorical(N_LEVELS, end=END), max_epochs=1).fit(X)
+    assert ended.reconstruct(X).dtype.kind == "f"
+
+
+# Rows of different lengths
+
+
+def sentences(n, rng):
+    return [row[~np.isnan(row)].astype(int) for row in counting(n, rng)]
+
+
+def test_lists_of_tokens_go_in_and_come_back(rng, tmp_path):
+    options = {"max_epochs": 60, "batch_size": 32, "learning_rate": 0.02, "random_state": 0}
+    backbone = Recurrent(16, autoregressive=True)
+    model = Autoencoder(3, backbone=backbone, likelihood=Categorical(6, end=END), **options)
+    model.fit(sentences(200, rng))
+    save(model, tmp_path / "model")
+    for fitted in (model, load(tmp_path / "model")):
+        some = [row for row in sentences(50, rng) if len(row) < 5]
+        rebuilt = fitted.reconstruct(some)
+        assert [row.tolist() for row in rebuilt] == [row.tolist() for row in some]
+        assert rebuilt[0].dtype == some[0].dtype
+        assert all(row[-1] == END or len(row) == 6 for row in fitted.sample(20, random_state=0))
+        assert [len(row) for row in fitted.impute(some)] == [len(row) for row in some]
+        same = [row for row in sentences(50, rng) if len(row) == 3]
+        assert [row.tolist() for row in fitted.reconstruct(same)] == [row.tolist() for row in same]
+
+
+def test_lists_of_series_go_in_and_come_back(rng):
+    series = [np.sin(np.arange(rng.integers(5, 12)) + rng.uniform(0, 6))[None] * [[1.0], [3.0]] for _ in range(80)]
+    model = Autoencoder(3, backbone=Recurrent(8), max_epochs=3, random_state=0).fit(series)
+    assert [row.shape for row in model.reconstruct(series)] == [row.shape for row in series]
+    assert model.sample(2)[0].shape == (2, 11)
+    assert np.isfinite(model.score_samples(series)).all()
+    # A row scores the same whatever it is beside.
+    np.testing.assert_allclose(model.score_samples(series[:1]), model.score_samples(series)[:1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([np.zeros(3), np.zeros(30)], "row 1 has 30 steps, expected 1 to 6"),
+        ([np.zeros(3), np.zeros(0)], "row 1 has 0 steps, expected 1 to 6"),
+        ([np.zeros(3), np.zeros((2, 4))], r"row 1 is of shape \(2, 4\), but row 0 of \(3,\)"),
+        ([np.zeros((2, 3)), np.zeros((2, 4))], r"X has 2 features, but Autoencoder is expecting 6"),
+        (["ab", "c"], "got an array of shape"),
+        ([[1.0, "x"], [1.0]], "inhomogeneous"),
+    ],
+)
+def test_rows_that_cannot_be_lined_up_are_named(rows, message, rng):
+    model = Autoencoder(backbone=Recurrent(4), max_epochs=1).fit([np.zeros(k) + k for k in (2, 3, 6) * 10])
+    with pytest.raises(ValueError, match=message):
+        model.transform(rows)
+
+
+def test_images_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match="images must be of one size"):
+        Autoencoder().fit([np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint8)])
+
+
+# The variant
+
+
+def test_a_sequence_vae_keeps_its_code_in_use(rng):
+    model = zoo.sequence_vae(
+        4, width=16, free_bits=0.5, likelihood=Categorical(6, end=END), max_epochs=30, batch_size=32, random_state=0
+    ).fit(sentences(300, rng))
+    X = sentences(50, rng)
+    assert model.divergence(X).mean() > 1
+    assert model.score(X) > -np.log(5) - 2
+    starts = [row[0] for row in model.sample(200, random_state=0)]
+    assert set(starts) >= {1, 2, 3, 4, 5}

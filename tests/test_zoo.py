@@ -207,6 +207,16 @@ OWN_PARAMETERS = {
         {"channels": (4, 8), "kernel_size": 5},
         {"backbone__channels": (4, 8), "backbone__kernel_size": 5},
     ),
+    "sequence_vae": (
+        {"width": 5, "word_dropout": 0.1, "free_bits": 0.2, "warmup": 0.1},
+        {
+            "backbone__width": 5,
+            "backbone__word_dropout": 0.1,
+            "bottleneck__free_bits": 0.2,
+            "bottleneck__warmup": 0.1,
+            "backbone__autoregressive": True,
+        },
+    ),
     "recurrent": ({"width": 5, "cell": "gru"}, {"backbone__width": 5, "backbone__cell": "gru"}),
     "tcn": ({"width": 5}, {"backbone__width": 5}),
     "mult_vae": (

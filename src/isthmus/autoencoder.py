@@ -22,6 +22,7 @@ from isthmus.data.base import Feed
 from isthmus.data.frames import to_frame
 from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
+from isthmus.data.ragged import as_given as as_list
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written
@@ -583,6 +584,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return written(values, self.schema_)
         if self.schema_.template:
             return new_table(values, self.schema_, rounded)
+        if self.schema_.ragged:
+            return as_list(values, self.schema_)
         return to_frame(values, self.schema_) if self.schema_.fields else as_given(values, self.schema_)
 
     def __sklearn_tags__(self) -> Tags:

@@ -113,11 +113,6 @@ class Model(nn.Module):
         return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)
 
     @property
-    def condition_levels(self) -> int:
-        """Labels to average over where none is given; 0 without labels."""
-        return 0 if self.schema.condition is None else len(self.schema.condition.levels)
-
-    @property
     def dtype(self) -> torch.dtype:
         """Of the weights, and of all computation but for autocast."""
         return self.expected.dtype
@@ -150,7 +145,9 @@ class Model(nn.Module):
         return (x if self.origin is None else x - self.origin).to(self.dtype)
 
     def write(self, x: Tensor) -> Tensor:
-        """Undo ``read``, in float64 where there is an origin."""
+        """Undo ``read``, in float64 where there is an origin; levels that came as integers are integers again."""
+        if self.likelihood.integral and self.schema.dtype.startswith(("int", "uint")) and not self.flags:
+            return x.long()
         return x if self.origin is None else x + self.origin
 
     def look(self, x: Tensor) -> Tensor:

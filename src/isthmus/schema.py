@@ -175,6 +175,8 @@ class Schema:
         Of texts, the tokens that their positions stand for, as JSON. Empty for all else.
     n_levels : int
         Of values that are positions in one list of levels, how many there are; 0 for all else.
+    ragged : bool
+        Whether rows are series of different lengths, of which the shorter end in missing values.
     """
 
     shape: tuple[int, ...]
@@ -189,6 +191,7 @@ class Schema:
     layout: str = ""
     vocabulary: str = ""
     n_levels: int = 0
+    ragged: bool = False
 
     @property
     def names(self) -> list[str]:

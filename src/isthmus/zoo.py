@@ -27,6 +27,7 @@ __all__ = [
     "linear",
     "mult_vae",
     "recurrent",
+    "sequence_vae",
     "sparse",
     "tabular_vae",
     "tcn",
@@ -423,6 +424,53 @@ def topic_model(
         "backbone": Topics(hidden, dropout),
         "bottleneck": Gaussian(warmup=0.3),
         "likelihood": Multinomial(),
+    }
+    return compose(n_components, options, **parts)
+
+
+def sequence_vae(
+    n_components: int = 16,
+    *,
+    width: int = 128,
+    word_dropout: float = 0.3,
+    free_bits: float = 0.125,
+    warmup: float = 0.5,
+    **options: Any,
+) -> Autoencoder:
+    """Sequence VAE: writes texts, melodies and other rows of tokens step by step from a code that one can draw.
+
+    A decoder that sees what it has written does well without the code. Three things keep the code in use: hidden steps,
+    information that is free, and a divergence that costs nothing at first.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+    width : int, default=128
+        Numbers of the state.
+    word_dropout : float, default=0.3
+        Share of the steps that the decoder does not see in training.
+    free_bits : float, default=0.125
+        Nats that each component may carry at no cost.
+    warmup : float, default=0.5
+        Share of the training over which the weight of the divergence rises from 0.
+    **options
+        Of ``Autoencoder``. Tokens that are no texts need ``likelihood=Categorical(n_levels, end)``.
+
+    References
+    ----------
+    Bowman et al., Generating sentences from a continuous space, CoNLL 2016, arXiv:1511.06349;
+    Kingma et al., Improved variational inference with inverse autoregressive flow, NIPS 2016, arXiv:1606.04934.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import sequence_vae
+    >>> sequence_vae(8).backbone
+    Recurrent(autoregressive=True, width=128, word_dropout=0.3)
+    """
+    parts = {
+        "backbone": Recurrent(width, autoregressive=True, word_dropout=word_dropout),
+        "bottleneck": Gaussian(free_bits=free_bits, warmup=warmup),
+        "learning_rate": 5e-3,
     }
     return compose(n_components, options, **parts)
 

@@ -14,6 +14,8 @@ from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.base import Source
 from isthmus.data.frames import is_frame, read_frame
 from isthmus.data.images import as_given, channels_first, joined, layout_like, layout_of
+from isthmus.data.ragged import as_given as as_list
+from isthmus.data.ragged import as_rows, is_ragged, padded, schema_of
 from isthmus.data.streams import POOL, Stream, rows_of
 from isthmus.data.tables import learn_table, read_table
 from isthmus.data.text import Texts, read_texts
@@ -27,7 +29,8 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     """Make a source of whatever the user has.
 
     Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames,
-    nested lists, lists of images, ``Texts``, and sources. NaN means missing.
+    nested lists, lists of images, lists of series (time,) or (channels, time) of different lengths, ``Texts``, and
+    sources. NaN means missing.
 
     Arrays of rank 3 are series (n, channels, time), but those of uint8 are grey images (n, height, width); grey images
     of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or last, are
@@ -91,6 +94,9 @@ def _(X: Any, schema: Any = None) -> Source:
 
 
 def _from_array(X: Any, schema: Any = None) -> Source:
+    rows = as_rows(X)
+    if rows and (is_ragged(rows) or (isinstance(schema, Schema) and schema.ragged)):
+        return _from_rows(rows, schema)
     X = joined(X)
     if X.ndim < 2:
         if X.size and isinstance(X.flat[0], str):
@@ -99,6 +105,14 @@ def _from_array(X: Any, schema: Any = None) -> Source:
         raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
     values = X if X.dtype.kind in "biuf" else _numbers(X)
     return _laid_out(as_tensor(values), values.dtype.name, schema)
+
+
+def _from_rows(rows: list[np.ndarray[Any, Any]], schema: Any) -> Source:
+    """Pad series of different lengths, to the length that fit saw if there was a fit."""
+    known = schema if isinstance(schema, Schema) and schema.ragged else schema_of(rows)
+    values, lengths = as_tensor(padded(rows, known.shape[-1])), [row.shape[-1] for row in rows]
+    own = replace(known, shape=tuple(values.shape[1:]))
+    return Array(values, own, container=partial(as_list, schema=own, lengths=lengths))
 
 
 def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

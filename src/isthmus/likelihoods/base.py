@@ -26,6 +26,8 @@ class Likelihood(Part):
     shifts: ClassVar[bool] = True
     # Whether all values of a sample are alike, so that a part of its steps can be encoded and drawn by itself.
     alike: bool = False
+    # Whether all values that it gives are whole numbers, and none is missing.
+    integral: bool = False
     typical: Tensor
     numeric: Tensor
     encoded_shape: tuple[int, ...]

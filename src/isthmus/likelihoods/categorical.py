@@ -57,6 +57,7 @@ class Categorical(Likelihood):
         self.typical.copy_(self.levels.last + 1)
         self.numeric.fill_(False)
         self.alike = isinstance(self.levels, SharedLevels)
+        self.integral = self.end is None
         self.require("end", lambda v: v is None or (self.alike and 0 <= v < self.n_levels), "None or one of the levels")
 
     def _levels_for(self, shape: tuple[int, ...]) -> Levels | SharedLevels:
