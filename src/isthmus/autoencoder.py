@@ -66,7 +66,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     n_components : int, default=2
         Width of the code.
     backbone : str or Backbone, default="mlp"
-        The nets: ``isthmus.backbones``.
+        The nets: ``isthmus.backbones``. "auto" takes MLP for vectors, Conv for series, images and volumes, and
+        Recurrent for tokens.
     bottleneck : str or Bottleneck, default="deterministic"
         What the code is and costs: ``isthmus.bottlenecks``.
     likelihood : str or Likelihood, default="auto"
@@ -354,19 +355,26 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _build_model(self, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
         """Build the parts into a model. The one hook for what does not fit into parts."""
         terms = self.regularizers if isinstance(self.regularizers, tuple | list) else (self.regularizers,)
+        likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
         model = Model(
             schema,
             statistics,
             int(self.n_components),
-            resolve(self.backbone, backbones, backbones.Backbone),
+            self._resolve_backbone(schema, likelihood),
             resolve(self.bottleneck, bottlenecks, bottlenecks.Bottleneck),
-            resolve(likelihood, likelihoods, likelihoods.Likelihood),
+            likelihood,
             [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
             self._resolve_corruption(),
             float(self.trim),
         )
         # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
         return model.double() if check_precision(self.precision) is torch.float64 else model
+
+    def _resolve_backbone(self, schema: Schema, likelihood: Any) -> Any:
+        if isinstance(self.backbone, str) and self.backbone == "auto":
+            of_levels = isinstance(likelihood, likelihoods.Categorical)
+            return backbones.choose(schema.shape, of_levels and is_count(likelihood.n_levels))
+        return resolve(self.backbone, backbones, backbones.Backbone)
 
     def _resolve_corruption(self) -> Any:
         """Any callable will do, but for a part of another kind."""

@@ -1,7 +1,9 @@
 """Backbones: the geometry of the data, as an encoder and a decoder."""
 
 from isthmus.backbones.base import Backbone as Backbone
+from isthmus.backbones.choosing import choose as choose
 from isthmus.backbones.conv import Conv
+from isthmus.backbones.custom import Custom
 from isthmus.backbones.linear import Linear
 from isthmus.backbones.mlp import MLP
 from isthmus.backbones.recurrent import Recurrent
@@ -9,4 +11,4 @@ from isthmus.backbones.tcn import TCN
 from isthmus.backbones.topics import Topics
 from isthmus.backbones.transformer import Transformer
 
-__all__ = ["MLP", "TCN", "Conv", "Linear", "Recurrent", "Topics", "Transformer"]
+__all__ = ["MLP", "TCN", "Conv", "Custom", "Linear", "Recurrent", "Topics", "Transformer"]

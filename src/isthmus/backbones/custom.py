@@ -1,0 +1,89 @@
+"""Nets of the user's own."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.backbones.base import Backbone
+from isthmus.backbones.grids import Shape
+
+
+class Custom(Backbone):
+    """Two nets of one's own; what they give is flattened, and led to the numbers that are needed by a linear map.
+
+    Parameters
+    ----------
+    reader : Module, callable or None, default=None
+        Encoded samples (n, *input_shape) to (n, ...). A callable makes the net, given ``input_shape``, from the random
+        state; a Module is copied with its weights. None only flattens.
+    writer : Module, callable or None, default=None
+        Codes (n, n_code), labels included, to (n, ...). A callable makes the net, given ``n_code``.
+
+    Raises
+    ------
+    TypeError
+        At ``build``, if a net is no Module and makes none.
+
+    References
+    ----------
+    Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313, 2006.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from isthmus.backbones import Custom
+    >>> Custom(nn.Tanh())
+    Custom(reader=Tanh())
+    """
+
+    def __init__(self, reader: Any = None, writer: Any = None) -> None:
+        super().__init__()
+        self.reader: Any
+        self.writer: Any
+        # Not as parts of this module: it trains copies.
+        object.__setattr__(self, "reader", reader)
+        object.__setattr__(self, "writer", writer)
+
+    def build(
+        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+    ) -> None:
+        """Make both nets; see the base class."""
+        n_code = code_out + condition_width
+        reader, writer = made("reader", self.reader, input_shape), made("writer", self.writer, n_code)
+        self.encoder = nn.Sequential(reader, nn.Flatten(), nn.Linear(n_given(reader, input_shape), code_in))
+        self.decoder = nn.Sequential(
+            writer,
+            nn.Flatten(),
+            nn.Linear(n_given(writer, (n_code,)), prod(parameter_shape)),
+            nn.Unflatten(1, parameter_shape),
+        )
+        self.code_out = code_out
+
+
+def made(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: Any) -> nn.Module:
+    """Return a net of one's own: a copy, or what a callable makes of the shape.
+
+    Raises
+    ------
+    TypeError
+        If it is no Module.
+    """
+    if net is None:
+        return nn.Identity()
+    made_net = deepcopy(net) if isinstance(net, nn.Module) else net(shape) if callable(net) else net
+    if not isinstance(made_net, nn.Module):
+        raise TypeError(f"backbone.{name} of Custom must be a Module or make one, got {made_net!r}")
+    return made_net
+
+
+def n_given(net: nn.Module, shape: Shape) -> int:
+    """Count the numbers that a net gives for a sample, by two samples of zeros."""
+    was_training = net.training
+    with torch.no_grad():
+        given: Tensor = net.eval()(torch.zeros(2, *shape))
+    net.train(was_training)
+    return given[0].numel()
