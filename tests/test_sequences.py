@@ -8,7 +8,7 @@ from sklearn.base import clone
 from isthmus import Autoencoder, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.steps import last_known
-from isthmus.decoding import parameters, rows
+from isthmus.decoding import parameters, rows, search
 from isthmus.likelihoods import Categorical, Gaussian
 from isthmus.statistics import Statistics
 
@@ -312,3 +312,41 @@ def test_a_sequence_vae_keeps_its_code_in_use(rng):
     assert model.score(X) > -np.log(5) - 2
     starts = [row[0] for row in model.sample(200, random_state=0)]
     assert set(starts) >= {1, 2, 3, 4, 5}
+
+
+# Beams
+
+
+@pytest.mark.parametrize("end", [None, 0])
+@pytest.mark.parametrize("part", PARTS, ids=repr)
+def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
+    n_levels, n_steps = 3, 4
+    every = torch.cartesian_prod(*[torch.arange(float(n_levels))] * n_steps).double()
+    likelihood, part = Categorical(n_levels, end=end), clone(part)
+    likelihood.build(Statistics.of(every))
+    part.build((n_levels, n_steps), (n_levels, n_steps), 4, 2, 0)
+    part.double().eval()
+    for weight in part.decoder.parameters():
+        weight.data *= 2
+    every = torch.unique(likelihood.finish(every).nan_to_num(-1), dim=0)
+    every[every == -1] = torch.nan
+    codes = torch.randn(30, 2, dtype=torch.float64)
+
+    def log_prob(z, x):
+        found = likelihood.log_prob(parameters(part, likelihood, z, None, x), likelihood.fill(x))
+        return torch.where(x.isnan(), 0.0, found).sum(1)
+
+    best = torch.stack([every[log_prob(z.expand(len(every), -1), every).argmax()] for z in codes])
+    wide, narrow, greedy = (search(part, likelihood, codes, None, width) for width in (n_levels**n_steps, 2, 1))
+    torch.testing.assert_close(wide, best, equal_nan=True)
+    torch.testing.assert_close(greedy, rows(part, likelihood, codes, None, draw=False), equal_nan=True)
+    assert (log_prob(codes, wide) >= log_prob(codes, greedy) - 1e-9).all()
+    assert log_prob(codes, narrow).mean() >= log_prob(codes, greedy).mean()
+    part.beam_width = n_levels**n_steps
+    torch.testing.assert_close(rows(part, likelihood, codes, None, draw=False), best, equal_nan=True)
+
+
+def test_beams_are_for_tokens():
+    part, likelihood, _ = built(Recurrent(4, autoregressive=True, beam_width=3), "numbers")
+    with pytest.raises(ValueError, match="beam_width above 1 is for rows of tokens, got likelihood Gaussian"):
+        rows(part, likelihood, torch.zeros(2, 3, dtype=torch.float64), None, draw=False)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from isthmus.backbones import Backbone
-from isthmus.likelihoods import Likelihood
+from isthmus.likelihoods import Categorical, Likelihood
 
 
 def parameters(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
@@ -21,6 +21,8 @@ def rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None
     choose = likelihood.sample if draw else likelihood.mean
     if not backbone.autoregressive:
         return choose(backbone.decode(z, y))
+    if backbone.beam_width > 1 and not draw:
+        return search(backbone, likelihood, z, y, backbone.beam_width)
     state, before, steps = backbone.begin(z, y), None, []
     for i in range(likelihood.parameter_shape[-1]):
         theta, state = backbone.step(state, before)
@@ -35,3 +37,39 @@ def at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], x: Ten
         return function(x)
     whole = x.expand(*x.shape[:-1], likelihood.parameter_shape[-1])
     return function(whole)[..., i : i + 1]
+
+
+def search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, width: int) -> Tensor:
+    """Write the likeliest rows of tokens (n, length) that are found when so many beginnings are kept at each step.
+
+    Raises
+    ------
+    ValueError
+        If values are not tokens, of which one comes at each step.
+    """
+    if not (isinstance(likelihood, Categorical) and likelihood.alike and len(likelihood.parameter_shape) == 2):
+        raise ValueError(f"beam_width above 1 is for rows of tokens, got likelihood {likelihood!r}")
+    n, (n_levels, n_steps) = len(z), likelihood.parameter_shape
+    first = torch.arange(n, device=z.device)[:, None] * width  # the first beam of each row
+    z, y = z.repeat_interleave(width, 0), None if y is None else y.repeat_interleave(width, 0)
+    state, before, written = backbone.begin(z, y), None, z.new_empty(n * width, 0)
+    total = torch.full((n, width), -torch.inf, device=z.device)
+    total[:, 0] = 0.0  # all beams are the same still
+    for _ in range(n_steps):
+        theta, state = backbone.step(state, before)
+        log_prob = ended(theta[..., 0].log_softmax(1), written, likelihood.end).view(n, width, n_levels)
+        total, chosen = (total[..., None] + log_prob).flatten(1).topk(width)
+        parent, level = (first + chosen // n_levels).flatten(), (chosen % n_levels).view(-1, 1)
+        state = tuple(part[parent] for part in state)
+        written = torch.cat([written[parent], level.to(z)], 1)
+        before = likelihood.encode(written[:, -1:])
+    return likelihood.finish(written[first[:, 0]])
+
+
+def ended(log_prob: Tensor, written: Tensor, end: int | None) -> Tensor:
+    """Let rows (n, steps) that are over go on with their end, at no cost, so that they stay what they are."""
+    if end is None:
+        return log_prob
+    rest = torch.full_like(log_prob, -torch.inf)
+    rest[:, end] = 0.0
+    return torch.where((written == end).any(1, keepdim=True), rest, log_prob)

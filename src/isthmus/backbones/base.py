@@ -21,13 +21,15 @@ class Backbone(Part):
 
     An ``autoregressive`` decoder writes along the last axis, each step from the code and the steps before it.
     ``decode`` is given all steps, encoded, of which each parameter sees those before its own; ``begin`` and ``step``
-    write anew.
+    write anew. Of tokens, the likeliest row stands for the mean, as far as ``beam_width`` beginnings kept at each step
+    find it.
     """
 
     role: ClassVar[str] = "backbone"
     n_nets: int = 1
     n_flags: int = 0
     autoregressive: bool = False
+    beam_width: int = 1
     encoder: nn.Module
     decoder: nn.Module
     code_out: int

@@ -29,6 +29,8 @@ class Recurrent(Backbone):
         Whether to write forwards, each step from the code and the steps before it: for tokens.
     word_dropout : float, default=0.0
         Share of the steps that an autoregressive decoder does not see in training, so that it needs the code [3].
+    beam_width : int, default=1
+        Beginnings of a row of tokens that are kept at each step, to find the likeliest row; 1 is greedy.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Recurrent(Backbone):
         cell: str = "gru",
         autoregressive: bool = False,
         word_dropout: float = 0.0,
+        beam_width: int = 1,
     ) -> None:
         super().__init__()
         self.width = width
@@ -62,6 +65,7 @@ class Recurrent(Backbone):
         self.cell = cell
         self.autoregressive = autoregressive
         self.word_dropout = word_dropout
+        self.beam_width = beam_width
 
     def build(
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
@@ -87,6 +91,7 @@ def check(part: Recurrent) -> None:
     """Raise ``ValueError`` for a parameter out of its range."""
     part.require("width", is_count, "a positive integer")
     part.require("n_layers", is_count, "a positive integer")
+    part.require("beam_width", is_count, "a positive integer")
     part.require("cell", lambda v: v in CELLS, f"one of {sorted(CELLS)}")
     part.require("word_dropout", lambda v: 0 <= v < 1, "in [0, 1)")
 

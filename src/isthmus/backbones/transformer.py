@@ -31,6 +31,8 @@ class Transformer(Backbone):
         Share of what blocks add that is dropped in training.
     word_dropout : float, default=0.0
         Share of the steps that an autoregressive decoder does not see in training.
+    beam_width : int, default=1
+        Beginnings of a row of tokens that are kept at each step, to find the likeliest row; 1 is greedy.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class Transformer(Backbone):
         autoregressive: bool = False,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
+        beam_width: int = 1,
     ) -> None:
         super().__init__()
         self.width = width
@@ -67,6 +70,7 @@ class Transformer(Backbone):
         self.autoregressive = autoregressive
         self.dropout = dropout
         self.word_dropout = word_dropout
+        self.beam_width = beam_width
 
     def build(
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
@@ -91,7 +95,7 @@ class Transformer(Backbone):
 
 def check(part: Transformer) -> None:
     """Raise ``ValueError`` for a parameter out of its range."""
-    for name in ("width", "n_layers", "n_heads", "patch"):
+    for name in ("width", "n_layers", "n_heads", "patch", "beam_width"):
         part.require(name, is_count, "a positive integer")
     part.require("n_heads", lambda v: part.width % v == 0, f"a divisor of the width, {part.width}")
     part.require("patch", lambda v: v == 1 or not part.autoregressive, "1 for an autoregressive decoder")
