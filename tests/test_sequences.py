@@ -5,9 +5,10 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import Autoencoder, load, save, zoo
+from isthmus import Autoencoder, Ensemble, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.steps import last_known
+from isthmus.data import Texts
 from isthmus.decoding import parameters, rows, search
 from isthmus.likelihoods import Categorical, Gaussian
 from isthmus.statistics import Statistics
@@ -285,7 +286,7 @@ def test_lists_of_series_go_in_and_come_back(rng):
         ([np.zeros(3), np.zeros(0)], "row 1 has 0 steps, expected 1 to 6"),
         ([np.zeros(3), np.zeros((2, 4))], r"row 1 is of shape \(2, 4\), but row 0 of \(3,\)"),
         ([np.zeros((2, 3)), np.zeros((2, 4))], r"X has 2 features, but Autoencoder is expecting 6"),
-        (["ab", "c"], "got an array of shape"),
+        (["ab", "c"], "expected numbers, got texts"),
         ([[1.0, "x"], [1.0]], "inhomogeneous"),
     ],
 )
@@ -350,3 +351,23 @@ def test_beams_are_for_tokens():
     part, likelihood, _ = built(Recurrent(4, autoregressive=True, beam_width=3), "numbers")
     with pytest.raises(ValueError, match="beam_width above 1 is for rows of tokens, got likelihood Gaussian"):
         rows(part, likelihood, torch.zeros(2, 3, dtype=torch.float64), None, draw=False)
+
+
+def test_nets_side_by_side_write_at_once(rng):
+    X = rng.normal(size=(40, 2, 6))
+    X[:20, :, 4:] = np.nan
+    scores = Ensemble(Autoencoder(backbone=Recurrent(4), max_epochs=1), n_estimators=3).fit(X).score_samples(X)
+    assert np.isfinite(scores).all()
+    with pytest.raises(ValueError, match="nets of an ensemble write rows at once"):
+        Ensemble(Autoencoder(backbone=Recurrent(4, autoregressive=True)), n_estimators=3).fit(X)
+
+
+def test_texts_go_in_and_come_back():
+    pytest.importorskip("tokenizers")
+    texts = ["who wrote it ?", "who is it ?", "where is the big house", "what is it"] * 30
+    model = zoo.sequence_vae(
+        4, width=24, word_dropout=0.0, free_bits=2.0, max_epochs=60, batch_size=16, learning_rate=0.01, random_state=0
+    ).fit(Texts(texts, vocabulary="word"))
+    assert model.likelihood_.end == END
+    assert np.mean([a == b for a, b in zip(model.reconstruct(texts), texts, strict=True)]) > 0.9
+    assert set(model.sample(50, random_state=0)) & set(texts)

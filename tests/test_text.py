@@ -113,7 +113,7 @@ def test_nothing_after_the_end_is_written():
 
 
 def test_a_model_of_texts_takes_and_gives_lists_of_strings(model):
-    assert model.likelihood_.get_params() == {"n_levels": 13}
+    assert model.likelihood_.get_params() == {"n_levels": 13, "end": 0}
     rebuilt = model.reconstruct(SENTENCES)
     assert np.mean([a == b for a, b in zip(rebuilt, SENTENCES, strict=True)]) > 0.9
     assert model.inverse_transform(model.transform(SENTENCES)) == rebuilt

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 N_QUANTILES = 15
+# The level that ends a text.
+END = 0
 
 
 # What a column can be: kinds that are learned from, and kinds that are left out.

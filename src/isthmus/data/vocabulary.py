@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.schema import END as END
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -13,8 +15,8 @@ Values = np.ndarray[Any, Any]
 
 KINDS = ("bpe", "word")
 UNKNOWN = "<unknown>"
-# The level that ends a text; that of what is unknown is the next, and then come those that were learned.
-END, FIRST = 0, 1
+# After the level that ends a text comes that of what is unknown, and then come those that were learned.
+FIRST = END + 1
 
 
 def learn_vocabulary(texts: Sequence[str], kind: str, size: int, lowercase: bool) -> str:

@@ -41,7 +41,10 @@ class Parallel(Backbone):
     ) -> None:
         """Make all nets; see the base class."""
         nets: list[Backbone] = [clone(self.backbone) for _ in range(self.n_nets)]
+        if self.backbone.autoregressive:
+            raise ValueError("nets of an ensemble write rows at once, got a backbone with autoregressive=True")
         for net in nets:
+            net.n_flags = self.n_flags
             net.build(input_shape, parameter_shape, code_in, code_out, condition_width)
         self.encoder = _together([net.encoder for net in nets])
         self.decoder = _together([net.decoder for net in nets])

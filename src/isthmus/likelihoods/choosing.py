@@ -14,7 +14,7 @@ from isthmus.likelihoods.histogram import Cells, Histogram
 from isthmus.likelihoods.log_normal import LogNormal
 from isthmus.likelihoods.mixed import Mixed
 from isthmus.likelihoods.student_t import StudentT
-from isthmus.schema import Field, Schema
+from isthmus.schema import END, Field, Schema
 from isthmus.statistics import Statistics
 
 # From so many levels on, a level is a point of a learned space and not a column of its own.
@@ -34,7 +34,7 @@ def choose(statistics: Statistics, schema: Schema) -> Likelihood:
     own, as the channels of a series always have. For data frames, a likelihood for each column by what it holds.
     """
     if schema.n_levels:
-        return Categorical(schema.n_levels)
+        return Categorical(schema.n_levels, end=END if schema.vocabulary else None)
     fields = schema.used if schema.template else []
     if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()
