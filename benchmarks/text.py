@@ -24,6 +24,8 @@ from ngrams import Bigrams, perplexity
 from tables_case import timed
 
 N_SEEDS, N_TOPICS, N_WORDS = 3, 20, 10
+# Questions of more words and an end than these are left out: one in a hundred.
+LONGEST = 24
 WORD = r"(?u)\b[^\W\d_]{3,}\b"
 Values = np.ndarray[Any, Any]
 
@@ -125,18 +127,34 @@ TOPICS = {
 
 
 def language(_: None) -> Iterator[Figure]:
-    """Perplexity of the questions of trec's test split a word, the end counted as one."""
+    """Perplexity of the questions of trec's test split a word, the end counted as one; of short ones, all but a few."""
     from isthmus.data import Texts
     from isthmus.data.vocabulary import END, encode
 
     table = load("trec")
     train, test = (table.text[table.split == part].tolist() for part in ("train", "test"))
-    texts = Texts(train, vocabulary="word", size=2000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        texts = Texts(train, vocabulary="word", size=2000, length=LONGEST)
     rows, held_out = ([[*row, END] for row in encode(part, texts.schema.vocabulary)] for part in (train, test))
+    short = [i for i, row in enumerate(held_out) if len(row) <= LONGEST]
+    held_out, test = [held_out[i] for i in short], [test[i] for i in short]
     for name, order in (("unigrams", 1), ("bigrams", 2)):
         model = Bigrams(texts.schema.n_levels, order).fit(rows[:-500], rows[-500:])
         beside = f"weights of orders 0, 1, ...: {np.round(model.weights, 3)}"
         yield Figure(f"trec, perplexity a word of {name}", perplexity(model, held_out), beside)
+    yield from of_sequence_vae(texts, test, sum(map(len, held_out)))
+
+
+def of_sequence_vae(texts: Any, test: list[str], n_words: int) -> Iterator[Figure]:
+    """Perplexity by the bound with 50 draws, what the code holds, and a way between two questions."""
+    from isthmus import latent, zoo
+
+    seconds, model = timed(lambda: zoo.sequence_vae(max_epochs=20, batch_size=64, random_state=0).fit(texts))
+    log_prob = model.score_samples(test, n_draws=50, random_state=0).sum()
+    yield Figure("trec, perplexity a word of zoo.sequence_vae", float(np.exp(-log_prob / n_words)), f"{seconds:.0f} s")
+    way = latent.interpolate(model, test[0], test[3], n=5, noise=False)
+    yield Figure("trec, nats in the code of zoo.sequence_vae", float(model.divergence(test).mean()), " / ".join(way))
 
 
 SECTIONS = {

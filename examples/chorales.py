@@ -19,6 +19,7 @@ from scipy.spatial.distance import jensenshannon
 
 from isthmus import latent, zoo
 from isthmus.data.music import piano_roll, write_midi
+from isthmus.likelihoods import Categorical
 
 N_STEPS, N_VOICES, SIXTEENTHS = 16, 4, 4
 # Levels are silence and the keys from 29 on, as far as transposition goes.
@@ -107,7 +108,18 @@ def main(folder, data, max_epochs=12, n_samples=200):
     """Learn, measure, write."""
     train, held_out = chorales(data, "train"), phrases(chorales(data, "valid"), N_STEPS)
     rows = phrases(train, stride=N_STEPS, shifts=range(-5, 7))
-    model = zoo.sequence_vae(16, n_levels=N_LEVELS, max_epochs=max_epochs, random_state=0).fit(rows)
+    model = zoo.sequence_vae(
+        16,
+        width=160,
+        word_dropout=0.2,
+        free_bits=0.5,
+        warmup=0.3,
+        likelihood=Categorical(N_LEVELS),
+        learning_rate=3e-3,
+        batch_size=128,
+        max_epochs=max_epochs,
+        random_state=0,
+    ).fit(rows)
     markov = Markov(rows)
 
     written, imitated = model.sample(n_samples, random_state=0), markov.sample(n_samples, np.random.default_rng(0))
@@ -120,7 +132,7 @@ def main(folder, data, max_epochs=12, n_samples=200):
         away = [jensenshannon(real[i], other[i], base=2) ** 2 for other in others]
         print(f"{'divergence of ' + name:36}" + "".join(f" {value:8.4f}" for value in away))
 
-    way = latent.interpolate(model, held_out[0], held_out[7], n=5)
+    way = latent.interpolate(model, held_out[0], held_out[7], n=5, noise=True, random_state=0)
     for name, pieces in [("new", written[:8]), ("way", way)]:
         voices = np.concatenate([pitches_of(piece) for piece in pieces])
         write_midi(folder / f"chorales_{name}.mid", [piano_roll(voice) for voice in voices.T], steps_a_beat=1)

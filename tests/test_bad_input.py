@@ -297,6 +297,10 @@ BAD_USES = {
         "y must have a label for each of the 60 rows of X, got 9",
     ),
     "too few labels to draw": (lambda: CONDITIONAL.sample(3, y=[0, 1]), "y must .*3.*got 2"),
+    "no labels to scatter by": (
+        lambda: CONDITIONAL.inverse_transform(np.zeros((3, 2)), noise=True),
+        "noise=True needs labels y",
+    ),
     "too few labels to decode": (
         lambda: CONDITIONAL.inverse_transform(np.zeros((3, 2)), [0]),
         "y must have .*3 .*got 1",

@@ -389,3 +389,13 @@ def test_what_is_wrong_is_named(model, X):
     ]:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_a_way_scatters_as_the_likelihood_says(X):
+    model = zoo.vae(2, max_epochs=2, random_state=0).fit(X)
+    means, drawn = interpolate(model, X[0], X[0], n=4000), interpolate(model, X[0], X[0], n=4000, noise=True)
+    np.testing.assert_array_equal(drawn, interpolate(model, X[0], X[0], n=4000, noise=True))
+    assert (interpolate(model, X[0], X[0], n=4000, noise=True, random_state=1) != drawn).all()
+    deviations = drawn.std(0)
+    assert (np.abs(drawn.mean(0) - means[0]) < 5 * deviations / np.sqrt(4000)).all()
+    np.testing.assert_allclose(deviations, (model.sample(4000, temperature=0.0) - means[:1]).std(0), rtol=0.1)

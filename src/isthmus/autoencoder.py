@@ -426,13 +426,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return self._run(self.module_.encode, source)
         return self._run(lambda x, y: self.module_.encode(x)[0], source)[0]
 
-    def inverse_transform(self, Z: Any, y: Any = None) -> Any:
-        """Codes (n, n_components) to data; a conditional model without ``y`` gives the mean over its labels."""
+    def inverse_transform(self, Z: Any, y: Any = None, *, noise: bool = False, random_state: Any = None) -> Any:
+        """Codes to data.
+
+        Parameters
+        ----------
+        Z : array of shape (n_samples, n_components)
+        y : array of shape (n_samples,) or None
+            A conditional model without labels gives the mean over them.
+        noise : bool, default=False
+            Whether values scatter as the likelihood says; of conditional models only with labels. Tokens are livelier
+            so: the likeliest row of a code is a dull one.
+        random_state : int, RandomState or None, default=None
+            For the noise; None falls back to the estimator's.
+        """
         check_is_fitted(self)
         Z = check_array(Z, dtype=[np.float64, np.float32])
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self._n_features_out}")
-        return self._in_kind(decoded(self.module_, Z, y, self.module_.decode), rounded=False)
+        if noise and y is None and self.schema_.condition is not None:
+            raise ValueError("noise=True needs labels y, for the model is conditional")
+        function = partial(self.module_.sample, noise=True) if noise else self.module_.decode
+        with seeded(self._seed(random_state), self.module_.device):
+            return self._in_kind(decoded(self.module_, Z, y, function), rounded=noise)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""

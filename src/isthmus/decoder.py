@@ -45,9 +45,9 @@ class Decoder(BaseEstimator):
     def __init__(self, estimator: Autoencoder) -> None:
         self.estimator = estimator
 
-    def inverse_transform(self, Z: Any, y: Any = None) -> Any:
+    def inverse_transform(self, Z: Any, y: Any = None, **options: Any) -> Any:
         """Codes (n, n_components) to data; see ``Autoencoder``."""
-        return self.estimator.inverse_transform(Z, y)
+        return self.estimator.inverse_transform(Z, y, **options)
 
     def sample(self, n: int = 1, **options: Any) -> Any:
         """Draw new rows; options are those of ``Autoencoder.sample``."""

@@ -35,9 +35,9 @@ def code_of(model: "Autoencoder", row: Any, name: str) -> Values:
     return codes[0]
 
 
-def decode(model: "Autoencoder", codes: Values, y: Any) -> Any:
+def decode(model: "Autoencoder", codes: Values, y: Any, **options: Any) -> Any:
     """Codes (n, n_components) to rows, all for one label or each for its own."""
-    return model.inverse_transform(codes, y if y is None or np.ndim(y) else np.repeat(y, len(codes)))
+    return model.inverse_transform(codes, y if y is None or np.ndim(y) else np.repeat(y, len(codes)), **options)
 
 
 def spread(model: "Autoencoder") -> tuple[Values, Values]:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 KINDS = ("linear", "spherical")
 
 
-def interpolate(model: "Autoencoder", a: Any, b: Any, n: int = 8, *, kind: str = "linear", y: Any = None) -> Any:
+def interpolate(
+    model: "Autoencoder", a: Any, b: Any, n: int = 8, *, kind: str = "linear", y: Any = None, **options: Any
+) -> Any:
     """Walk from one row to another by equal steps between their codes, and decode each.
 
     The first and the last row are the reconstructions of the two.
@@ -30,6 +32,8 @@ def interpolate(model: "Autoencoder", a: Any, b: Any, n: int = 8, *, kind: str =
         A straight line, or an arc around the origin [1]: in a code of many components drawn from a normal prior all
         codes lie near a sphere, which a straight line leaves [2].
     y : label, array of shape (n,) or None, default=None
+    **options
+        Of ``Autoencoder.inverse_transform``, such as ``noise=True``.
 
     Returns
     -------
@@ -61,7 +65,8 @@ def interpolate(model: "Autoencoder", a: Any, b: Any, n: int = 8, *, kind: str =
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     start, end = code_of(model, a, "a"), code_of(model, b, "b")
     steps = np.linspace(0.0, 1.0, n)[:, None]
-    return decode(model, _arc(start, end, steps) if kind == "spherical" else start + steps * (end - start), y)
+    codes = _arc(start, end, steps) if kind == "spherical" else start + steps * (end - start)
+    return decode(model, codes, y, **options)
 
 
 def traverse(
