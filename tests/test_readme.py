@@ -12,7 +12,7 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 13
+    assert len(blocks) == 15
     assert names["codes"].shape == (1797, 8)
     assert names["again"].shape == (1797, 64)
     assert names["threes"].shape == (10, 64)
@@ -20,6 +20,10 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert any(event.start < 220 and event.end >= 200 for event in names["watcher"].events(names["later"]))
     assert not names["filled"].isna().any().any()
     assert (names["same"] == names["codes"]).all()
+    assert names["way"].shape == (6, 8, 8)
+    assert names["edited"].dtype == names["images"].dtype
+    assert all(isinstance(verse, str) for verse in names["verses"])
+    assert names["topics"].shape == (90, 3)
     assert names["numbers"].shape == (500, 8)
     assert (names["new"].dtypes == names["people"].dtypes).all()
     assert set(names["in_oslo"]["city"]) == {"Oslo"}

@@ -6,8 +6,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data.frames import is_frame
+from isthmus.data.images import laid_out
 from isthmus.generation import draw_codes
 from isthmus.randomness import seeded
+from isthmus.schema import Schema
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -27,12 +29,18 @@ def code_of(model: "Autoencoder", row: Any, name: str) -> Values:
         If there are several rows.
     """
     check_is_fitted(model)
-    if not is_frame(row) and np.ndim(row) == len(model.schema_.shape):
-        row = np.asarray(row)[None]
-    codes: Values = model.transform(row)
+    codes: Values = model.transform([row] if _is_one(row, model.schema_) else row)
     if len(codes) != 1:
         raise ValueError(f"{name} must be one row, got {len(codes)}")
     return codes[0]
+
+
+def _is_one(row: Any, schema: Schema) -> bool:
+    """Whether a row is given as such: a text, or values of as many axes as a row has as the user has it."""
+    if schema.vocabulary or is_frame(row):
+        return isinstance(row, str)
+    shape = laid_out(schema.shape, schema.layout) if schema.layout else schema.shape
+    return np.ndim(row) == len(shape)
 
 
 def decode(model: "Autoencoder", codes: Values, y: Any, **options: Any) -> Any:
