@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 import isthmus
 from isthmus import Autoencoder, Decoder, load, save, zoo
-from isthmus.backbones import Conv
+from isthmus.backbones import Conv, Recurrent
 
 N = 60
 LABELS = np.random.default_rng(0).integers(0, 3, N)
@@ -128,3 +128,11 @@ def test_what_cannot_be_exported(tmp_path):
     model = Autoencoder(**FAST).fit(ROWS)
     with pytest.raises(ValueError, match=r"path must end in one of \['.onnx', '.pt2'\], got '.*decoder.bin'"):
         isthmus.Decoder(model).export(tmp_path / "decoder.bin")
+
+
+def test_what_writes_step_by_step_is_saved_and_not_exported(tmp_path):
+    model = Autoencoder(2, backbone=Recurrent(8, autoregressive=True), **FAST).fit(ROWS[:, None])
+    save(Decoder(model), tmp_path / "decoder")
+    np.testing.assert_array_equal(load(tmp_path / "decoder").sample(3), model.sample(3))
+    with pytest.raises(ValueError, match=r"Recurrent\(.*\) writes step by step"):
+        Decoder(model).export(tmp_path / "decoder.onnx")

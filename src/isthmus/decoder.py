@@ -85,14 +85,17 @@ class Decoder(BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the path ends in anything else, or the decoder has weights of the encoder's.
+            If the path ends in anything else, the decoder has weights of the encoder's, or it is autoregressive.
         ImportError
             If ONNX is not installed.
         """
         path = Path(path)
         if path.suffix not in FORMATS:
             raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
-        module = Program(self.alone())
+        model = self.alone()
+        if model.backbone.autoregressive:
+            raise ValueError(f"{model.backbone!r} writes step by step, which no program does that export makes")
+        module = Program(model)
         write = _write_onnx if path.suffix == ".onnx" else _write_program
         with warnings.catch_warnings():
             # Of torch's tracing about itself.
