@@ -8,8 +8,9 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 demo: .venv/installed
 	$(BIN)/python -m isthmus.demo isthmus-demo
 
+# A process a core, each with one thread: two threads of one process wait for each other more than they compute.
 test: .venv/tested
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: .venv/checked
 	$(BIN)/ruff format --check .
