@@ -68,12 +68,18 @@ def test_numbers_keep_their_digits(dtype, expected):
     assert rows_of(windows).dtype == expected
 
 
-@pytest.mark.parametrize("make", [torch.from_numpy, np.ndarray.tolist, pandas.DataFrame, polars.DataFrame], ids=repr)
+@pytest.mark.parametrize(
+    "make",
+    [torch.from_numpy, np.ndarray.tolist, pandas.DataFrame, polars.DataFrame],
+    ids=lambda make: make.__qualname__,
+)
 def test_series_come_in_any_container(make):
     np.testing.assert_array_equal(rows_of(Windows(make(TWO), 25)), rows_of(Windows(TWO, 25)))
 
 
-@pytest.mark.parametrize("make", [torch.from_numpy, np.ndarray.tolist, pandas.Series, polars.Series], ids=repr)
+@pytest.mark.parametrize(
+    "make", [torch.from_numpy, np.ndarray.tolist, pandas.Series, polars.Series], ids=lambda make: make.__qualname__
+)
 def test_one_channel_may_lack_its_axis(make):
     np.testing.assert_array_equal(rows_of(Windows(make(SINE), 25)), rows_of(Windows(SINE[:, None], 25)))
 
