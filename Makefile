@@ -8,9 +8,12 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 demo: .venv/installed
 	$(BIN)/python -m isthmus.demo isthmus-demo
 
-# A process a core, each with one thread: two threads of one process wait for each other more than they compute.
+# A process a core, each with one thread: two threads of one process wait for each other more than they compute. Tests
+# that start several processes themselves come after, alone: beside others they wait until their time is over.
+TOGETHER := tests/test_distributed.py tests/test_group.py
 test: .venv/tested
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(TOGETHER:%=--ignore=%)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TOGETHER)
 
 check: .venv/checked
 	$(BIN)/ruff format --check .
