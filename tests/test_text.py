@@ -175,7 +175,11 @@ def test_labels_go_beside_texts():
         (["she", None], TypeError, "row 1 holds None, expected a text"),
         (["she", ["sees"]], TypeError, r"row 1 holds \['sees'\], expected a text"),
         (["she", " \n"], ValueError, "row 1 holds an empty text; leave it out"),
-        (["she", "qu", "sees", "xy z"], ValueError, "2 texts have no word .* in rows 1, 3, such as 'qu'; leave them"),
+        (
+            ["she", "qu", "sees", "xy z"],
+            ValueError,
+            "2 of 4 texts have no word .* in row 1, 3, such as 'qu'; leave them",
+        ),
         ("she sees", TypeError, "expected a sequence of texts, got one str: give a list or a column"),
         ([], ValueError, "there is no text"),
         (np.zeros((2, 5)), TypeError, "row 0 holds array"),

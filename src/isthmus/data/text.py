@@ -120,8 +120,8 @@ def read_texts(texts: Any, schema: Schema) -> Array:
         some = ", ".join(map(str, strange[:N_TOLD])) + (", ..." if len(strange) > N_TOLD else "")
         first = given[strange[0]]
         raise ValueError(
-            f"{len(strange)} texts have no word that the vocabulary has, in rows {some}, such as {first[:40]!r}; "
-            "leave them out"
+            f"{len(strange)} of {len(given)} texts have no word that the vocabulary has, in rows {some}, "
+            f"such as {first[:40]!r}; leave them out"
         )
     values = torch.from_numpy(padded(rows, schema.shape[0]))
     return Array(values, schema, container=partial(written, schema=schema))
