@@ -178,7 +178,7 @@ def test_labels_go_beside_texts():
         (
             ["she", "qu", "sees", "xy z"],
             ValueError,
-            "2 of 4 texts have no word .* in row 1, 3, such as 'qu'; leave them",
+            "2 of 4 texts have no word .* in rows 1, 3, such as 'qu'; leave them",
         ),
         ("she sees", TypeError, "expected a sequence of texts, got one str: give a list or a column"),
         ([], ValueError, "there is no text"),
