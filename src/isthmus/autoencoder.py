@@ -22,7 +22,7 @@ from isthmus.data.base import Feed
 from isthmus.data.frames import to_frame
 from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
-from isthmus.data.ragged import as_given as as_list
+from isthmus.data.ragged import as_list
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written

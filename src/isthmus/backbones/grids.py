@@ -79,12 +79,12 @@ class Reshape(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Values (n, ...) to (n, *shape)."""
         # Not len(x), which is one number for good where a program is traced for export.
-        channels, *sizes = self.shape
+        n, (channels, *sizes) = x.shape[0], self.shape
         layout = LAYOUTS.get(len(sizes))
         if layout is not None and channels == 1:
-            # One channel is in both layouts at once; convolutions go by the strides, which these are the right ones of.
-            return x.reshape(x.shape[0], *sizes, 1).movedim(-1, 1)
-        x = x.reshape(x.shape[0], *self.shape)
+            # One channel lies in both layouts at once: convolutions go by the strides, so these say channels last.
+            return x.reshape(n, *sizes, 1).movedim(-1, 1)
+        x = x.reshape(n, *self.shape)
         return x if layout is None else x.contiguous(memory_format=layout)
 
 

@@ -66,7 +66,7 @@ def schema_of(rows: list[Values]) -> Schema:
     return Schema(shape, dtype=dtype, missing=True, shared_axes=(len(shape) - 1,), ragged=True)
 
 
-def as_given(values: Values, schema: Schema, lengths: Sequence[int] | None = None) -> list[Values]:
+def as_list(values: Values, schema: Schema, lengths: Sequence[int] | None = None) -> list[Values]:
     """Turn an array into a list of series, each up to its last value; one that has no end, up to its old length."""
     rows = []
     for i, row in enumerate(values):

@@ -14,8 +14,7 @@ from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.base import Source
 from isthmus.data.frames import is_frame, read_frame
 from isthmus.data.images import as_given, channels_first, joined, layout_like, layout_of
-from isthmus.data.ragged import as_given as as_list
-from isthmus.data.ragged import as_rows, is_ragged, padded, schema_of
+from isthmus.data.ragged import as_list, as_rows, is_ragged, padded, schema_of
 from isthmus.data.streams import POOL, Stream, rows_of
 from isthmus.data.tables import learn_table, read_table
 from isthmus.data.text import Texts, read_texts
