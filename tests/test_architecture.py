@@ -49,6 +49,13 @@ PARTS = [(package, getattr(package, name)) for package in PACKAGES for name in p
 PART_IDS = [f"{package.__name__.split('.')[1]}.{part.__name__}" for package, part in PARTS]
 
 
+def test_the_design_shows_the_layers():
+    design = (ROOT.parents[1] / "docs" / "design.md").read_text()
+    for level, modules in enumerate(LAYERS[:-1]):
+        shown = re.search(rf"^{level} +(\w.*)$", design, re.MULTILINE)
+        assert modules <= set(shown[1].split())
+
+
 def home(path):
     """The module or package directly below isthmus that a file belongs to."""
     return path.parts[0].removesuffix(".py")
