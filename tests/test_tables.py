@@ -5,6 +5,7 @@ import json
 import math
 import warnings
 
+import narwhals as nw
 import numpy as np
 import pandas
 import polars
@@ -528,3 +529,17 @@ def test_holes_of_a_constant_column_are_the_constant(make):
     table = mixed().append_column("five", pyarrow.array([5, None] * (ROWS // 2)))
     filled = as_table(fit(make(table), "imputer").impute(make(table)))
     assert set(filled["five"]) == {5}
+
+
+def test_reading_a_wide_table_does_not_ask_for_the_schema_of_the_frame_once_a_column(monkeypatch):
+    accesses = []
+    schema = nw.DataFrame.schema
+    monkeypatch.setattr(nw.DataFrame, "schema", property(lambda frame: accesses.append(1) or schema.fget(frame)))
+
+    def count(width):
+        accesses.clear()
+        X = pyarrow.table({f"x{i}": np.arange(30.0) ** 0.5 for i in range(width)})
+        as_source(X, as_source(X).schema)
+        return len(accesses)
+
+    assert count(40) == count(4)

@@ -1,6 +1,7 @@
 """What one sample looks like: plain data that travels in the model file."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ class Schema:
         """Names of the columns; empty for arrays."""
         return [field.name for field in self.fields]
 
-    @property
+    @cached_property
     def used(self) -> list[Field]:
         """The columns that a sample consists of."""
         return [field for field in self.fields if field.used]

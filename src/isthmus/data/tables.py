@@ -39,7 +39,8 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         notes = "; ".join(f"column {field.name!r}: {field.note or field.kind}" for field in fields[:5])
         raise ValueError(f"there is no column to learn from ({notes})")
     # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
-    narrow = {frame.schema[field.name] for field in used} <= NARROW
+    dtypes = frame.schema  # narwhals builds the schema anew at every access
+    narrow = {dtypes[field.name] for field in used} <= NARROW
     schema = Schema(
         (len(used),),
         dtype="float32" if narrow else "float64",
@@ -61,7 +62,8 @@ def read_table(X: Any, schema: Schema) -> Array:
         If a column is lacking, or holds no numbers where there were some.
     """
     frame = open_frame(X)
-    lacking = [name for name in schema.names if name not in frame.columns]
+    present = set(frame.columns)
+    lacking = [name for name in schema.names if name not in present]
     if lacking:
         raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}")
     values = np.empty((len(frame), *schema.shape), dtype=schema.dtype)
