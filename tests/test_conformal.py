@@ -1,13 +1,20 @@
 """P-values and false discoveries: exact ranks, uniformity and levels by simulation."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+import torch
+from scipy import sparse
 from scipy.stats import kstest
 from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
 
 from isthmus import AnomalyDetector
+from isthmus.data import as_source
 from isthmus.detector.conformal import discoveries, p_values
+from isthmus.detector.tie_breaking import uniforms_of
 
 
 class FirstColumn(BaseEstimator):
@@ -33,7 +40,7 @@ def test_p_values_are_ranks_among_calibration_scores(rng):
     np.testing.assert_allclose(p_values(scores, calibration), expected)
     shares = np.random.default_rng(1).random(50)
     expected = [brute_force(score, calibration, share) for score, share in zip(scores, shares, strict=True)]
-    np.testing.assert_allclose(p_values(scores, calibration, np.random.default_rng(1)), expected)
+    np.testing.assert_allclose(p_values(scores, calibration, shares), expected)
 
 
 def test_discoveries_are_those_of_the_step_up_procedure(rng):
@@ -70,6 +77,63 @@ def test_p_values_of_a_net_are_uniform_with_a_split(rng):
 def test_the_same_seed_draws_the_same_p_values(blobs):
     first, second = (AnomalyDetector(GaussianMixture(), random_state=3).fit(blobs).p_values(blobs) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_p_values_row_by_row_are_those_of_the_batch(rng):
+    """Scores of eight values on four calibration rows: nearly all of a p-value is the broken tie."""
+    X = np.column_stack([rng.integers(0, 8, 2000), rng.normal(size=2000)]).astype(float)
+    detector = AnomalyDetector(FirstColumn(), calibration="split", threshold=0.0, random_state=0).fit(X[:50])
+    detector.calibrate(X[:4])
+    together = detector.p_values(X)
+    np.testing.assert_array_equal([detector.p_values(X[i : i + 1])[0] for i in range(300)], together[:300])
+    np.testing.assert_array_equal(detector.p_values(X[::-1]), together[::-1])
+    detector.calibrate(rng.integers(0, 8, (5000, 1)).astype(float))
+    row_by_row = [detector.p_values(row[None])[0] for row in X]
+    assert kstest(row_by_row, "uniform").statistic < 0.04
+    assert kstest(detector.p_values(X), "uniform").statistic < 0.04
+
+
+def test_ties_of_equal_rows_are_broken_within_a_call(rng):
+    detector = AnomalyDetector(FirstColumn(), calibration="split", threshold=0.0, random_state=0)
+    detector.fit(np.zeros((50, 1))).calibrate(np.zeros((500, 1)))
+    assert kstest(detector.p_values(np.zeros((2000, 1))), "uniform").pvalue > 0.01
+    other = AnomalyDetector(FirstColumn(), calibration="split", threshold=0.0, random_state=1)
+    other.fit(np.zeros((50, 1))).calibrate(np.zeros((500, 1)))
+    assert detector.p_values([[0.0]]) == detector.p_values([[0.0]]) != other.p_values([[0.0]])
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_p_values_move_no_generator(random_state, blobs):
+    detector = AnomalyDetector(GaussianMixture(), calibration="split", random_state=random_state).fit(blobs)
+    before = None if random_state is None else random_state.get_state()[2]
+    np.testing.assert_array_equal(detector.p_values(blobs), detector.p_values(blobs))
+    assert random_state is None or random_state.get_state()[2] == before
+
+
+CONTAINERS = {
+    "list": lambda X: X.tolist(),
+    "float32": lambda X: X.astype(np.float32),
+    "integers": lambda X: X.astype(int),
+    "sparse": sparse.csr_array,
+    "tensor": torch.from_numpy,
+    "source": as_source,
+    "minus zero": lambda X: np.where(X == 0, -0.0, X),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_row_has_one_number_in_any_container(name, rng):
+    X = rng.integers(-3, 4, (20, 3)).astype(float)
+    np.testing.assert_array_equal(uniforms_of(CONTAINERS[name](X), 5), uniforms_of(X, 5))
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+def test_rows_of_frames_have_numbers_of_their_own(make):
+    frame = make({"a": [1, 2, 2], "b": ["x", "y", "y"]})
+    alone = make({"a": [2], "b": ["y"]})
+    found = uniforms_of(frame, 0)
+    assert len(set(found)) == 3
+    assert uniforms_of(alone, 0)[0] == found[1]
 
 
 @pytest.mark.parametrize("level", [0.05, 0.2])

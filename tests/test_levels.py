@@ -248,3 +248,10 @@ def grown(levels):
                 levels[:, row, column - 1] ^ levels[:, row + 1, column] ^ levels[:, row + 1, column - 1]
             )
     return levels
+
+
+@pytest.mark.parametrize("tiles", [(0, 256), (-1, 255), (0.2, 0.4), ("a", "b")])
+def test_any_two_tiles_differ(tiles):
+    one, other = (np.full((3, 3), tile) for tile in tiles)
+    assert pattern_divergence([one], [other]).jensen_shannon == pytest.approx(np.log(2))
+    assert pattern_divergence([one], [one]).jensen_shannon == 0

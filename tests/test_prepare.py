@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime
+from itertools import product
 
 import narwhals as nw
 import numpy as np
@@ -488,6 +489,36 @@ def test_groups_stay_whole_and_parts_near_their_shares(sizes, seed):
     assert sum(len(set(part)) for part in parts) == len(sizes)
     for part, share in zip(parts, (0.7, 0.15, 0.15), strict=True):
         assert 1 <= len(part) <= share * len(groups) + max(sizes)
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=3, max_size=7),
+    st.sampled_from([(0.7, 0.15, 0.15), (0.8, 0, 0.2), (0.5, 0.25, 0.25)]),
+)
+@settings(max_examples=40, deadline=None)
+def test_groups_are_split_nearly_as_well_as_can_be(sizes, shares):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    table = pa.table({"g": groups, "a": np.arange(len(groups))})
+    result = prepare(table, split_by="grouped", split_column="g", split=shares, random_state=0)
+
+    def miss(counts):
+        return np.abs(np.array(counts) / len(groups) - shares).sum() / 2
+
+    used = [part for part, share in enumerate(shares) if share]
+    deals = [deal for deal in product(used, repeat=len(sizes)) if set(deal) == set(used)]
+    best = min(miss(np.bincount(deal, weights=sizes, minlength=3)) for deal in deals)
+    assert miss([len(part) for part in (result.train, result.valid, result.test)]) <= best + 0.12
+
+
+def test_the_largest_groups_are_dealt_first(rng):
+    """One group of 250 rows among 250 of three: dealt late, it would overfill the part that it falls to."""
+    groups = np.concatenate([np.zeros(250), np.repeat(np.arange(1, 251), 3)]).astype(int)
+    table = pa.table({"g": rng.permutation(groups)})
+    results = [
+        prepare(table, split_by="grouped", split_column="g", split=(0.8, 0, 0.2), random_state=seed) for seed in (0, 1)
+    ]
+    assert all(abs(len(result.test) - 200) <= 3 for result in results)
+    assert len({tuple(sorted(set(result.test["g"].to_pylist()))) for result in results}) == 2
 
 
 def test_time_splits_in_order_and_keeps_a_moment_together(make, rng):

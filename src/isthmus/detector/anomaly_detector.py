@@ -21,6 +21,7 @@ from isthmus.detector.rows import ANOMALY, NORMAL, Values, read_labels
 from isthmus.detector.scores import Scorer, kinds_of, with_seeds
 from isthmus.detector.streaming import score_then_learn
 from isthmus.detector.thresholds import Rule, choose_rule
+from isthmus.detector.tie_breaking import uniforms_of
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
 
@@ -223,10 +224,14 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         Uniform on [0, 1] for normal rows, exactly so if calibration rows are normal and took no part in the fit:
         ``calibration="split"`` on clean rows, or ``calibrate``. Cross-fitted scores come close; their guarantee is
         weaker, twice the level (Vovk, 2015; Barber et al., 2021). Anomalies among calibration rows make values larger,
-        which errs on the side of fewer alarms. Ties are broken at random, as ``random_state`` says.
+        which errs on the side of fewer alarms.
+
+        The rank among equal scores is random (smoothed conformal p-values: Vovk, Gammerman and Shafer, 2005). It
+        depends on the seed and on the row alone, so that a row has the same p-value in every call, whatever its company;
+        only of equal rows in one call, the later ones have ranks of their own. The seed is ``random_state`` if that is
+        an integer, and else 0.
         """
-        scores = self.score_samples(X)
-        return p_values(scores, self.calibration_scores_, np.random.default_rng(seed_of(self.random_state)))
+        return p_values(self.score_samples(X), self.calibration_scores_, uniforms_of(X, self._tie_seed()))
 
     def predict_proba(self, X: Any) -> Values:
         """Return how likely rows are anomalies, and normal.
@@ -284,6 +289,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         if not (is_count(self.n_folds) and self.n_folds >= 2):
             raise ValueError(f"n_folds must be an integer from 2 on, got {self.n_folds!r}")
         return choose_rule(self.threshold, self.contamination, self.fpr, self.costs)
+
+    def _tie_seed(self) -> int:
+        """Return the seed of ties, the same in every call: a generator as ``random_state`` would move on."""
+        return seed_of(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
 
     def _template(self) -> Any:
         return default_estimator() if self.estimator is None else self.estimator

@@ -19,7 +19,7 @@ from scipy.stats import false_discovery_control
 from isthmus.detector.rows import Values
 
 
-def p_values(scores: Values, calibration: Values, rng: np.random.Generator | None = None) -> Values:
+def p_values(scores: Values, calibration: Values, uniforms: Values | None = None) -> Values:
     """Return how often a normal row scores as low.
 
     Parameters
@@ -27,9 +27,9 @@ def p_values(scores: Values, calibration: Values, rng: np.random.Generator | Non
     scores : ndarray of shape (n,)
     calibration : ndarray of shape (m,)
         Sorted.
-    rng : Generator or None
-        Draws the rank among equals, the row itself included, so that values are exactly uniform on [0, 1]. None takes
-        the highest: never too small, and at least 1 / (m + 1).
+    uniforms : ndarray of shape (n,) or None
+        Random numbers in [0, 1), which choose the rank among equal scores, the row itself included: smoothed conformal
+        p-values [1], exactly uniform on [0, 1]. None takes the highest rank: conservative, and at least 1 / (m + 1).
 
     Examples
     --------
@@ -40,7 +40,7 @@ def p_values(scores: Values, calibration: Values, rng: np.random.Generator | Non
     """
     below = np.searchsorted(calibration, scores, side="left")
     equal = np.searchsorted(calibration, scores, side="right") - below
-    share = 1.0 if rng is None else rng.random(len(scores))
+    share = 1.0 if uniforms is None else uniforms
     return (below + share * (equal + 1)) / (len(calibration) + 1)
 
 

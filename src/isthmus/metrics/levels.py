@@ -227,16 +227,16 @@ def novelty(train: Any, generated: Any) -> Values:
     return np.concatenate([part.mean((2, 3)).min(1) for part in parts])
 
 
-def _patterns(levels: Any, size: int) -> Counter[bytes]:
+def _patterns(levels: Any, size: int) -> Counter[tuple[Any, ...]]:
     """Count the patterns of levels."""
     if not is_count(size):
         raise ValueError(f"size must be a positive integer, got {size!r}")
-    counts: Counter[bytes] = Counter()
+    counts: Counter[tuple[Any, ...]] = Counter()
     for level in levels:
         level = np.asarray(level)
         if min(level.shape) >= size:
             windows = np.lib.stride_tricks.sliding_window_view(level, (size, size)).reshape(-1, size * size)
-            counts.update(map(bytes, np.ascontiguousarray(windows, dtype=np.uint8)))
+            counts.update(map(tuple, windows.tolist()))
     if not counts:
         raise ValueError(f"no level has a pattern of {size} by {size} tiles")
     return counts

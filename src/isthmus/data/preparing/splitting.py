@@ -76,14 +76,22 @@ def _evenly_mixed(sizes: Sequence[int]) -> Values:
 
 
 def _deal_groups(codes: Values, shares: Sequence[float], random: np.random.Generator) -> Values:
-    """Deal groups out in an order of chance, each to the part that has least of its share."""
+    """Assign whole groups to parts, the largest groups first, each to the part that lacks most rows.
+
+    Of equally large groups, chance decides which comes first. This is the LPT rule of scheduling (Graham, Bounds on
+    multiprocessing timing anomalies, SIAM journal on applied mathematics 17, 1969). The last groups go to parts that
+    are still empty.
+    """
     counts = np.bincount(codes + 1)
-    wanted, dealt = np.array(shares) * len(codes), np.zeros(3)
+    groups = random.permutation(np.flatnonzero(counts))
+    groups = groups[np.argsort(-counts[groups], kind="stable")]
+    lacking, empty = np.array(shares) * len(codes), np.array(shares) > 0
     part_of = np.zeros(len(counts), dtype=np.int64)
-    for group in random.permutation(np.flatnonzero(counts)):
-        fullness = np.divide(dealt, wanted, out=np.full(3, np.inf), where=wanted > 0)
-        part_of[group] = fullness.argmin()
-        dealt[part_of[group]] += counts[group]
+    for n_left, group in zip(range(len(groups), 0, -1), groups, strict=True):
+        allowed = empty if n_left <= empty.sum() else np.array(shares) > 0
+        part = np.where(allowed, lacking, -np.inf).argmax()
+        part_of[group], empty[part] = part, False
+        lacking[part] -= counts[group]
     return part_of[codes + 1]
 
 
