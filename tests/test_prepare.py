@@ -513,7 +513,7 @@ def test_groups_are_split_nearly_as_well_as_can_be(sizes, shares):
 def test_the_largest_groups_are_dealt_first(rng):
     """One group of 250 rows among 250 of three: dealt late, it would overfill the part that it falls to."""
     groups = np.concatenate([np.zeros(250), np.repeat(np.arange(1, 251), 3)]).astype(int)
-    table = pa.table({"g": rng.permutation(groups)})
+    table = pa.table({"g": rng.permutation(groups), "a": np.arange(1000)})
     results = [
         prepare(table, split_by="grouped", split_column="g", split=(0.8, 0, 0.2), random_state=seed) for seed in (0, 1)
     ]

@@ -227,7 +227,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         which errs on the side of fewer alarms.
 
         The rank among equal scores is random (smoothed conformal p-values: Vovk, Gammerman and Shafer, 2005). It
-        depends on the seed and on the row alone, so that a row has the same p-value in every call, whatever its company;
+        depends on the seed and on the row alone, so that a row has the same p-value in every call and in any batch;
         only of equal rows in one call, the later ones have ranks of their own. The seed is ``random_state`` if that is
         an integer, and else 0.
         """
