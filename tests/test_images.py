@@ -3,6 +3,9 @@
 import builtins
 import json
 import shutil
+import struct
+import warnings
+import zlib
 from functools import partial
 
 import numpy as np
@@ -39,6 +42,7 @@ def small(**options):
     ("shape", "dtype", "sample", "layout"),
     [
         ((28, 20), "uint8", (1, 28, 20), "hw"),
+        ((28, 20), "uint16", (1, 28, 20), "hw"),
         ((28, 20), "float32", (28, 20), ""),
         ((28, 20), "int64", (28, 20), ""),
         ((28, 20, 3), "uint8", (3, 28, 20), "hwc"),
@@ -143,6 +147,13 @@ def test_lists_of_images_are_joined():
         np.testing.assert_array_equal(source.values, X.transpose(0, 3, 1, 2))
 
 
+def test_lists_of_grey_images_of_16_bits_are_images():
+    X = pictures(SHAPES["hw"], n=4).astype(np.uint16)
+    source = as_source(list(X))
+    assert (source.schema.shape, source.schema.dtype, source.schema.layout) == ((1, 7, 6), "uint16", "hw")
+    np.testing.assert_array_equal(source.restore(np.full((4, 1, 7, 6), 70_000.0)), np.full((4, 7, 6), 65_535))
+
+
 def ragged(kind):
     rows = [np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8), np.zeros((20, 28), np.uint8)]
     if kind is list:
@@ -215,13 +226,212 @@ def test_the_mode_says_what_channels_there_are(album, mode, layout, channels):
         np.testing.assert_allclose(next(source.batches(4)).x[3, 3], opacity, atol=1)
 
 
-def test_grey_images_stay_grey_and_keep_the_upper_eight_of_sixteen_bits(tmp_path):
-    deep = np.array([[0, 256], [255 * 256, 65535]], dtype=np.uint16)
-    Image.fromarray(deep).save(tmp_path / "deep.png")
-    Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8)).save(tmp_path / "flat.png")
-    source = ImageFolder(tmp_path, 2)
-    assert source.schema.layout == "hw"
-    assert next(source.batches(2)).x.tolist() == [[[[0, 1], [255, 255]]], [[[0, 1], [2, 3]]]]
+def deep(folder, dtype, highest, n=12, name="png"):
+    """Write grey images with a bar of the highest value at a place of its own on dark ground."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        picture = np.zeros((7, 6), dtype)
+        picture[i % 7] = highest
+        Image.fromarray(picture).save(folder / f"{i:02}.{name}")
+    return folder
+
+
+DEEP = {
+    "10 bits": ("uint16", 1000, "png", "0 to 1023"),
+    "12 bits": ("uint16", 4095, "png", "0 to 4095"),
+    "12 bits in tiff": ("uint16", 2100, "tif", "0 to 4095"),
+    "16 bits": ("uint16", 65535, "tiff", "0 to 65535"),
+    "integers of 32 bits": ("int32", 1_000_000, "tif", "0 to 1e\\+06"),
+    "floats to 1": ("float32", 0.75, "tif", "0 to 1"),
+    "small floats": ("float32", 3e-6, "tif", "0 to 1"),
+    "large floats": ("float32", 2e7, "tif", "0 to 2e\\+07"),
+    "negative floats": ("float32", -40.0, "tif", "-40 to 0"),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_deep_images_keep_their_values_and_the_range_is_said(kind, tmp_path):
+    dtype, highest, name, told = DEEP[kind]
+    folder = deep(tmp_path, dtype, highest, name=name)
+    with pytest.warns(UserWarning, match=f"12 of 12 images hold .*: their range is {told}; results come back in it"):
+        source = ImageFolder(folder, (7, 6))
+    assert (source.schema.layout, source.schema.dtype) == ("hw", dtype)
+    X = next(source.batches(12)).x.numpy()[:, 0]
+    expected = np.zeros((12, 7, 6))
+    expected[np.arange(12), np.arange(12) % 7] = highest
+    np.testing.assert_allclose(X, expected, rtol=1e-6)
+    assert source.restore(X[:, None]).dtype == dtype
+    model = small(max_epochs=150, learning_rate=1e-2).fit(source)
+    rebuilt = model.reconstruct(source)
+    assert rebuilt.dtype == dtype
+    bars = rebuilt[np.arange(12), np.arange(12) % 7].mean() / np.float64(highest)
+    assert 0.4 < bars < 1.1
+    assert model.sample(3).dtype == dtype
+
+
+def test_images_of_several_dtypes_become_bytes_by_their_ranges(tmp_path):
+    Image.fromarray(np.array([[0, 256], [4080, 4095]], np.uint16)).save(tmp_path / "a.png")
+    Image.fromarray(np.array([[0, 1], [2, 255]], np.uint8)).save(tmp_path / "b.png")
+    Image.fromarray(np.array([[-2.0, 0.0], [1.0, 2.0]], np.float32)).save(tmp_path / "c.tif")
+    with pytest.warns(UserWarning, match="which becomes 0 to 255") as told:
+        source = ImageFolder(tmp_path, 2)
+    assert [str(warning.message) for warning in told] == [
+        "1 of 3 images hold floats: their range is -2 to 2, which becomes 0 to 255",
+        "1 of 3 images hold 16 bits: their range is 0 to 4095, which becomes 0 to 255",
+    ]
+    assert (source.schema.layout, source.schema.dtype) == ("hw", "uint8")
+    x = next(source.batches(3)).x
+    assert x.dtype == torch.uint8
+    assert x[:, 0].tolist() == [[[0, 16], [254, 255]], [[0, 1], [2, 255]], [[0, 128], [191, 255]]]
+
+
+@pytest.mark.parametrize("cache", [2**30, 0])
+def test_new_images_have_the_scale_of_those_of_fit(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_folder, "CACHE", cache)
+    old, new = deep(tmp_path / "old", "uint16", 4095), deep(tmp_path / "new", "uint16", 900)
+    deep(old, "uint8", 200, n=3, name="bmp")
+    with pytest.warns(UserWarning, match="0 to 4095"):
+        model = small(conditional=True).fit(source := ImageFolder(old, (7, 6)), np.arange(15) % 2)
+    assert source.schema.ranges == (("uint16", 0.0, 4095.0), ("uint8", 0.0, 255.0))
+    save(model, tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    later = ImageFolder(new, like=again)
+    assert later.schema.dtype == "uint8"
+    assert next(later.batches(1)).x.max() == round(900 / 4095 * 255)
+    with pytest.warns(UserWarning, match="0 to 1023"):
+        own = ImageFolder(new, (7, 6))
+    np.testing.assert_array_equal(again.transform(own), again.transform(later))
+    np.testing.assert_array_equal(again.transform(own.take(np.array([4, 2]))), again.transform(later)[[4, 2]])
+    labels = np.arange(12) % 2
+    np.testing.assert_array_equal(again.reconstruct(own, labels), again.reconstruct(later, labels))
+
+
+def test_new_grey_images_suit_a_coloured_model(tmp_path):
+    (tmp_path / "old").mkdir()
+    for i, picture in enumerate(pictures((7, 6, 3), n=12)):
+        Image.fromarray(picture).save(tmp_path / "old" / f"{i}.png")
+    model = small().fit(ImageFolder(tmp_path / "old", (7, 6)))
+    (tmp_path / "new").mkdir()
+    Image.fromarray(pictures((7, 6), n=1)[0]).save(tmp_path / "new" / "grey.png")
+    codes = model.transform(ImageFolder(tmp_path / "new", (7, 6)))
+    np.testing.assert_array_equal(codes, model.transform(ImageFolder(tmp_path / "new", like=model)))
+    with pytest.raises(ValueError, match=r"X has samples of shape \(3, 5, 5\), but fit saw \(3, 7, 6\)"):
+        model.transform(ImageFolder(tmp_path / "new", 5))
+
+
+def test_missing_pixels_of_floats_stay_missing_and_infinite_ones_are_broken(tmp_path):
+    folder = deep(tmp_path, "float32", 5.0, name="tif")
+    for name, value in {"hole.tif": np.nan, "far.tif": np.inf}.items():
+        Image.fromarray(np.full((7, 6), value, np.float32)).save(folder / name)
+    with pytest.warns(UserWarning, match="infinite values|range is 0 to 5"):
+        source = ImageFolder(folder, (7, 6))
+    assert [file.name for file in source.broken] == ["far.tif"]
+    assert next(source.batches(13)).x[12].isnan().all()
+
+
+@pytest.mark.parametrize(("background", "shown"), [("white", [255, 255, 255]), ("#102030", [16, 32, 48])])
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
+def test_transparency_is_composed_on_a_ground(kind, background, shown, tmp_path):
+    picture = np.zeros((4, 4, 4), np.uint8)
+    picture[:2, :, 3] = 255
+    image = Image.fromarray(picture)
+    image = image.quantize() if kind == "P" else image.convert(kind)
+    assert image.mode == kind
+    image.save(tmp_path / "a.png")
+    source = ImageFolder(tmp_path, mode="RGB", background=background)
+    x = next(source.batches(1)).x[0]
+    assert x[:, 0, 0].tolist() == [0, 0, 0]
+    assert x[:, 3, 0].tolist() == shown
+    assert next(ImageFolder(tmp_path, mode="RGBA").batches(1)).x[0, 3].tolist() == [[255] * 4] * 2 + [[0] * 4] * 2
+
+
+def test_a_transparent_colour_is_composed_on_the_ground(tmp_path):
+    picture = np.zeros((4, 4), np.uint8)
+    picture[:2] = 7
+    Image.fromarray(picture).save(tmp_path / "a.png", transparency=7)
+    assert next(ImageFolder(tmp_path, background="#404040").batches(1)).x[0, 0, :, 0].tolist() == [64, 64, 0, 0]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
+def test_images_of_every_mode_are_read(mode, tmp_path):
+    ramp = Image.fromarray(np.linspace(0, 255, 64).reshape(8, 8).round().astype(np.uint8))
+    image = ramp.convert("RGB").convert(mode) if mode in ("CMYK", "YCbCr") else ramp.convert(mode)
+    image.save(tmp_path / "a.tif")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        x = next(ImageFolder(tmp_path, 8, mode="L").batches(1)).x[0, 0].float()
+    assert np.corrcoef(x.flatten(), np.arange(64))[0, 1] > (0.6 if mode == "1" else 0.99)
+
+
+def test_of_several_frames_the_first_is_used(tmp_path):
+    frames = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in (200, 100, 0)]
+    for name in ("a.gif", "b.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    with pytest.warns(UserWarning, match=r"2 of 2 images have several frames or pages: the first is used \('a.gif'\)"):
+        source = ImageFolder(tmp_path)
+    assert next(source.batches(2)).x.unique().tolist() == [200]
+
+
+def test_colours_of_16_bits_are_said_to_be_read_with_8(tmp_path):
+    (tmp_path / "a.png").write_bytes(png_of_16_bits(np.full((3, 4, 3), 40_000)))
+    with pytest.warns(UserWarning, match=r"1 of 1 images have colours of 16 bits, which are read with 8 \('a.png'\)"):
+        source = ImageFolder(tmp_path)
+    assert next(source.batches(1)).x.unique().tolist() == [40_000 // 256]
+
+
+def png_of_16_bits(pixels):
+    """Return a PNG file of colours (height, width, 3), which Pillow cannot write."""
+    height, width, _ = pixels.shape
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(lines),
+        b"IEND": b"",
+    }
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_hidden_and_system_files_are_skipped(album):
+    for place in (".git", ".thumbnails", "__MACOSX", "@eaDir", "$RECYCLE.BIN", "deeper/.cache", "deeper/@eaDir"):
+        (album / place).mkdir()
+        (album / place / "copy.png").write_bytes((album / "a.png").read_bytes())
+    for name in ("._a.png", ".hidden.png", "Thumbs.db", ".DS_Store", "desktop.ini"):
+        (album / name).write_bytes(b"no image")
+    assert names(ImageFolder(album, 5)) == ["a.png", "c.jpg", "d.bmp", "e.PNG"]
+
+
+def test_a_hidden_root_is_read(album):
+    assert len(ImageFolder(album.rename(album.with_name(".album")), 5)) == 4
+
+
+def test_labels_are_the_subfolders(album):
+    (album / "cats" / "black").mkdir(parents=True)
+    for name in ("cats/1.png", "cats/black/2.png"):
+        (album / name).write_bytes((album / "a.png").read_bytes())
+    source = ImageFolder(album, 5)
+    assert source.labels.tolist() == ["", "", "cats", "cats", "", "deeper"]
+    assert source.take(np.array([5, 2])).labels.tolist() == ["deeper", "cats"]
+    model = small(conditional=True).fit(source, source.labels)
+    assert model.schema_.condition.levels == ("", "cats", "deeper")
+    assert model.sample(2, y="cats").shape == (2, 5, 5, 3)
+
+
+def test_a_folder_prints_in_one_line(album):
+    assert repr(ImageFolder(album, (9, 8))) == f"<ImageFolder {str(album)!r}: 4 coloured images, 9 x 8, uint8>"
+
+
+def test_without_a_size_images_have_their_own(album, tmp_path):
+    with pytest.raises(ValueError, match=r"size must be .*: the images have 4 sizes, from 5 x 5 to 30 x 40"):
+        ImageFolder(album)
+    shutil.copytree(album, tmp_path / "same")
+    for file in sorted((tmp_path / "same").rglob("*.[pjb]*")):
+        Image.open(file).resize((8, 9)).save(file)
+    (tmp_path / "same" / "deeper" / "e.PNG").unlink()
+    assert ImageFolder(tmp_path / "same").schema.shape == (3, 9, 8)
 
 
 def test_images_are_turned_as_the_camera_says(tmp_path):
@@ -231,6 +441,7 @@ def test_images_are_turned_as_the_camera_says(tmp_path):
     picture[:, :2] = 255
     Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
     np.testing.assert_array_equal(next(ImageFolder(tmp_path, (6, 4)).batches(1)).x[0, 0], np.rot90(picture, -1))
+    assert ImageFolder(tmp_path).schema.shape == (1, 6, 4)
 
 
 @pytest.fixture
@@ -270,6 +481,11 @@ def test_a_wrong_size_is_an_error(album, size):
 
 
 def test_other_mistakes_of_folders(album, tmp_path, monkeypatch):
+    for colour in ("no colour", (1, 2), (0, 0, 300), 7):
+        with pytest.raises(ValueError, match=r"background must be a colour|unknown color"):
+            ImageFolder(album, 5, background=colour)
+    with pytest.raises(ValueError, match=r"like must be a model that was fitted on images"):
+        ImageFolder(album, 5, like=small().fit(np.zeros((20, 4)) + np.arange(4)))
     with pytest.raises(ValueError, match=r"mode must be None or one of .*, got 'CMYK'"):
         ImageFolder(album, 5, mode="CMYK")
     with pytest.raises(FileNotFoundError, match="there is no folder 'nowhere'"):

@@ -180,6 +180,8 @@ class Schema:
         Of values that are positions in one list of levels, how many there are; 0 for all else.
     ragged : bool
         Whether rows are series of different lengths, of which the shorter end in missing values.
+    ranges : tuple of (str, float, float)
+        Of images in files, by dtype of their pixels, the values that are black and white. Empty for all else.
     """
 
     shape: tuple[int, ...]
@@ -195,6 +197,7 @@ class Schema:
     vocabulary: str = ""
     n_levels: int = 0
     ragged: bool = False
+    ranges: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -233,5 +236,6 @@ class Schema:
             condition = Condition(**condition)
         document["shape"] = tuple(document["shape"])
         document["shared_axes"] = tuple(document.get("shared_axes", ()))
+        document["ranges"] = tuple(map(tuple, document.get("ranges", ())))
         document["fields"] = tuple(map(Field.from_json, document["fields"]))
         return cls(**document, condition=condition, origin=None if origin is None else tuple(origin))

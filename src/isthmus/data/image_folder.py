@@ -1,57 +1,83 @@
 """Images in files: a folder of them is a source."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from isthmus.data.arrays import Array
 from isthmus.data.base import WHOLE, Batch, Share, Source
-from isthmus.data.images import WHITE, as_given
+from isthmus.data.image_files import (
+    CHANNELS,
+    Head,
+    Pixels,
+    decode,
+    files_in,
+    parse_colour,
+    read_head,
+    say_broken,
+    say_heads,
+    some_of,
+)
+from isthmus.data.image_scale import Scale
+from isthmus.data.images import as_given
 from isthmus.data.streams import ahead
 from isthmus.part import is_count
 from isthmus.schema import Schema
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 Values = np.ndarray[Any, Any]
 Result = TypeVar("Result")
+Size = tuple[int, int]
 
 # Bytes of pixels up to which they are kept in memory; of more, files are decoded each time they are needed.
 CACHE = 2**30
-CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
-N_TOLD, N_LOADED = 3, 256
+N_LOADED = 256
+EXPECTED_SIZE = "size must be a positive integer or two, height and width"
+MODES = {n: mode for mode, n in CHANNELS.items()}
 
 
 class ImageFolder(Source):
-    """The images in a folder and in its folders, each of them a sample (channels, height, width).
+    """The images in a folder and in its subfolders, each of them a sample (channels, height, width).
 
-    Images are turned as their cameras say and stretched to one size. All are decoded once at the start, so that broken
-    files are known before a training begins. What a model makes of images comes back as an array of uint8,
-    (n, height, width) if they are grey and (n, height, width, channels) if not.
+    Images are turned as their cameras say and resized to one size. Transparent parts show a background. Hidden files
+    and folders are skipped, and those that operating systems make. All images are decoded once at the start, so that
+    broken files are known before a training begins.
+
+    Grey images of 16 bits, floats and integers of 32 bits keep their values, and what a model makes of them comes back
+    in the same dtype and range. Where a folder holds images of several dtypes, all are brought to bytes: the darkest
+    value of a dtype in the folder becomes 0, the brightest 255. A fitted model remembers these ranges, and new images
+    are read with the ranges of the model. Results have shape (n, height, width) if images are grey and
+    (n, height, width, channels) if not. Colours of 16 bits are read with 8, and of several frames or pages the first.
 
     Parameters
     ----------
     path : str or Path
-    size : int or (int, int)
-        Height and width; one number is both.
+    size : int, (int, int) or None, default=None
+        Height and width; one number is both. None is the size of the images, which must all have the same.
     mode : {"L", "RGB", "RGBA"} or None, default=None
         Grey, coloured, or coloured with opacity. None is grey if all images are, and coloured if not.
     strict : bool, default=False
         Whether a broken file is an error. Otherwise broken files are left out, with a warning.
+    background : str or tuple of int, default="white"
+        Colour behind transparent parts, as Pillow names colours, such as "black", "#20c0ff" or (255, 0, 0).
+    like : fitted model, Schema or None, default=None
+        What the images are for: they get the size, channels and range of values of the images that it was fitted on.
 
     Attributes
     ----------
     files : list of Path
         Those of the rows, sorted.
+    labels : ndarray of str of shape (n,)
+        For each row the subfolder of ``path`` that its file lies in; empty for files in ``path`` itself.
     broken : dict of Path to str
         Files that cannot be decoded, and why.
 
@@ -60,7 +86,8 @@ class ImageFolder(Source):
     FileNotFoundError
         If there is no such folder, or no image in it.
     ValueError
-        If ``size`` or ``mode`` make no sense, all files are broken, or one is and ``strict`` is true.
+        If ``size``, ``mode`` or ``background`` make no sense, images have several sizes and ``size`` is None, all files
+        are broken, or one is and ``strict`` is true.
     ImportError
         Without Pillow.
 
@@ -79,43 +106,95 @@ class ImageFolder(Source):
     """
 
     def __init__(
-        self, path: str | Path, size: int | tuple[int, int], *, mode: str | None = None, strict: bool = False
+        self,
+        path: str | Path,
+        size: int | Size | None = None,
+        *,
+        mode: str | None = None,
+        strict: bool = False,
+        background: str | tuple[int, ...] = "white",
+        like: Any = None,
     ) -> None:
         if not (mode is None or mode in CHANNELS):
             raise ValueError(f"mode must be None or one of {list(CHANNELS)}, got {mode!r}")
-        sizes = _sizes(size)
-        files = files_in(Path(path))
-        self.broken: dict[Path, str] = {}
-        grey = self._each(is_grey, files, strict)
-        mode = mode or ("L" if all(grey.values()) else "RGB")
-        decoded = partial(decode, sizes=sizes, mode=mode)
-        shape = (CHANNELS[mode], *sizes)
-        keep = len(grey) * prod(shape) <= CACHE
-        good: dict[Path, Any] = self._each(decoded if keep else partial(_tried, decoded), list(grey), strict)
-        _tell(self.broken, files)
-        self._files = list(good)
-        self.schema = Schema(shape, dtype="uint8", layout="hw" if mode == "L" else "hwc")
-        images = np.stack(list(good.values())) if keep else Undecoded(self._files, decoded, shape)
-        self._images = Array(torch.from_numpy(images) if keep else images, self.schema)
+        known = getattr(like, "schema_", like)
+        if known is not None and not (isinstance(known, Schema) and known.layout):
+            raise ValueError(f"like must be a model that was fitted on images, or its schema, got {like!r}")
+        sizes = None if size is None else _sizes(size)
+        self.path, self.broken, self._mode, self._strict = Path(path), dict[Path, str](), mode, strict
+        files = files_in(self.path)
+        self._background = parse_colour(background)
+        self._heads = self._each(read_head, files)
+        self._decode(sizes or (_own_size(self._heads) if known is None else _sizes(known.shape[1:])), known)
+        notes = [*say_broken(self.broken, len(files)), *say_heads(self._heads)]
+        for line in [*notes, *(self._scale.notes(self._heads) if known is None else ())]:
+            warnings.warn(line, stacklevel=2)
 
-    def _each(self, function: Callable[[Path], Result], files: Sequence[Path], strict: bool) -> dict[Path, Result]:
-        """Apply a function to files, side by side, and note those that are broken."""
+    def _decode(self, sizes: Size, known: Schema | None) -> None:
+        """Decode all files, in the channels and the scale of a known schema or in their own."""
+        mode = self._mode or (_mode_of(self._heads) if known is None else MODES[known.shape[0]])
+        decoded = partial(decode, sizes=sizes, mode=mode, background=self._background)
+        shape, itemsize = (CHANNELS[mode], *sizes), 1 if _dtypes(self._heads) == {"uint8"} else 4
+        keep = len(self._heads) * prod(shape) * itemsize <= CACHE
+        good = self._each(decoded if keep else partial(_without_values, decoded), list(self._heads))
+        self._heads = {file: self._heads[file] for file in good}
+        scale = self._scale = Scale.of(good.values(), known)
+        self.schema = Schema(shape, dtype=scale.dtype, layout="hw" if mode == "L" else "hwc", ranges=scale.ranges)
+        images: Any = Undecoded(list(good), lambda file: scale(decoded(file)), shape, scale.stored)
+        if keep:
+            images = torch.from_numpy(np.stack([scale(pixels) for pixels in good.values()]))
+        self._images = Array(images, self.schema)
+
+    def _each(self, function: Callable[[Path], Result], files: Sequence[Path]) -> dict[Path, Result]:
+        """Apply a function to files, side by side, and note those that are broken.
+
+        Raises
+        ------
+        ValueError
+            If all are broken, or one is where that is not allowed.
+        """
         results = {}
         with ThreadPoolExecutor() as pool:
             for file, result in zip(files, pool.map(partial(_attempt, function), files), strict=True):
                 if not isinstance(result, Exception):
                     results[file] = result
-                elif strict:
+                elif self._strict:
                     raise ValueError(_reason(file, result)) from result
                 else:
                     self.broken[file] = str(result)
+        if not results:
+            raise ValueError(f"none of the {len(self.broken)} images can be decoded: {some_of(self.broken)}")
         return results
+
+    def match(self, schema: Schema) -> Self:
+        """Return these images as a model needs them: in the channels and the range of values of its schema.
+
+        Channels that were asked for by ``mode`` stay, and so does the size.
+        """
+        channels = self.schema.shape[0] if self._mode else schema.shape[0]
+        scale = self._scale.like(schema)
+        if channels == self.schema.shape[0] and scale.alike(self._scale, _dtypes(self._heads)):
+            return self
+        matched = copy(self)
+        matched._decode(_sizes(self.schema.shape[1:]), schema)
+        matched._images = replace(matched._images, rows=self._images.rows, y=self._images.y)
+        return matched
+
+    def __repr__(self) -> str:
+        _, height, width = self.schema.shape
+        kind = "grey" if self.schema.layout == "hw" else "coloured" if self.schema.shape[0] == 3 else "transparent"
+        return f"<ImageFolder {str(self.path)!r}: {len(self)} {kind} images, {height} x {width}, {self.schema.dtype}>"
 
     @property
     def files(self) -> list[Path]:
         """Those of the rows."""
-        rows = self._images.rows
-        return self._files if rows is None else [self._files[i] for i in rows.tolist()]
+        files, rows = list(self._heads), self._images.rows
+        return files if rows is None else [files[i] for i in rows.tolist()]
+
+    @property
+    def labels(self) -> Values:
+        """For each row the subfolder that its file lies in."""
+        return np.array([next(iter(file.relative_to(self.path).parts[:-1]), "") for file in self.files])
 
     def __len__(self) -> int:
         return len(self._images)
@@ -123,7 +202,7 @@ class ImageFolder(Source):
     def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
         """Hand over images; see the base class. Files are decoded by threads while the net computes."""
         batches = self._images.batches(size, seed, share)
-        return batches if isinstance(self._images.values, torch.Tensor) else ahead(batches)
+        return batches if isinstance(self._images.values, Tensor) else ahead(batches)
 
     def take(self, index: Values) -> Self:
         """Choose images; see the base class."""
@@ -134,17 +213,21 @@ class ImageFolder(Source):
         kept, aside = self._images.split(n, seed)
         return self._with(kept), self._with(aside)
 
+    def beside(self, y: Tensor) -> Self:
+        """Put encoded labels (n, width) beside the images."""
+        return self._with(replace(self._images, y=y))
+
     def _with(self, images: Array) -> Self:
         chosen = copy(self)
         chosen._images = images
         return chosen
 
     def restore(self, values: Values) -> Values:
-        """Give results back as uint8; see the base class."""
+        """Give results back in the dtype of the images; see the base class."""
         return as_given(values, self.schema)
 
     def load(self) -> Array:
-        """Decode all images into memory, where labels can go beside them."""
+        """Decode all images into memory."""
         images = torch.cat([batch.x for batch in self.batches(N_LOADED)])
         return Array(images, self.schema, container=self.restore)
 
@@ -152,14 +235,14 @@ class ImageFolder(Source):
 class Undecoded:
     """Files as rows (n, channels, height, width) that are decoded when needed, as sparse rows are made dense."""
 
-    dtype = np.dtype(np.uint8)
-
-    def __init__(self, files: Sequence[Path], decoded: Callable[[Path], Values], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, files: Sequence[Path], decoded: Callable[[Path], Values], shape: tuple[int, ...], dtype: Any
+    ) -> None:
         self.files, self.decoded = np.array(files, dtype=object), decoded
-        self.shape = (len(files), *shape)
+        self.shape, self.dtype = (len(files), *shape), np.dtype(dtype)
 
     def __getitem__(self, index: slice | Values) -> "Undecoded":
-        return Undecoded(self.files[index].tolist(), self.decoded, self.shape[1:])
+        return Undecoded(self.files[index].tolist(), self.decoded, self.shape[1:], self.dtype)
 
     def toarray(self) -> Values:
         """Decode the files, side by side."""
@@ -171,49 +254,6 @@ class Undecoded:
         return np.stack(results)  # type: ignore[arg-type]
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Find the files in a folder and in its folders that Pillow knows by their ending, sorted."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("images in files need Pillow: pip install 'isthmus[images]'") from error
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(folder)!r}")
-    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in endings and file.is_file())
-    if not files:
-        raise FileNotFoundError(f"there is no image in the folder {str(folder)!r}")
-    return files
-
-
-def is_grey(file: Path) -> bool:
-    """Whether an image has no colours, by the head of its file."""
-    from PIL import Image
-
-    with Image.open(file) as image:
-        return Image.getmodebase(image.mode) == "L"
-
-
-def decode(file: Path, sizes: tuple[int, int], mode: str) -> Values:
-    """Read an image as bytes (channels, height, width)."""
-    from PIL import Image, ImageOps
-
-    with Image.open(file) as image:
-        image.draft(None, (max(sizes), max(sizes)))  # a large JPEG is decoded at a smaller size, in less time
-        upright = _eight_bits(ImageOps.exif_transpose(image)).convert(mode)
-        pixels = np.asarray(upright.resize(sizes[::-1], Image.Resampling.BILINEAR))
-    return np.ascontiguousarray(pixels.reshape(*sizes, -1).transpose(2, 0, 1))
-
-
-def _eight_bits(image: "Image") -> "Image":
-    """Keep the upper half of 16 bits, where Pillow would cut off all that is brighter than 255."""
-    from PIL import Image
-
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray(np.clip(np.asarray(image) // (WHITE + 1), 0, WHITE).astype(np.uint8))
-
-
 def _attempt(function: Callable[[Path], Result], file: Path) -> Result | Exception:
     """Apply a function to a file, or return what went wrong: decoders of broken files raise anything."""
     try:
@@ -222,29 +262,33 @@ def _attempt(function: Callable[[Path], Result], file: Path) -> Result | Excepti
         return error
 
 
-def _tried(function: Callable[[Path], Any], file: Path) -> None:
-    """Apply a function without keeping the result."""
-    function(file)
+def _without_values(decoded: Callable[[Path], Pixels], file: Path) -> Pixels:
+    """Decode a file to know that it can be, and the range of its values."""
+    return decoded(file)._replace(values=np.empty(0))
 
 
 def _reason(file: Path, error: Exception) -> str:
     return f"the image {str(file)!r} cannot be decoded: {error}"
 
 
-def _tell(broken: dict[Path, str], files: Sequence[Path]) -> None:
-    """Warn of broken files, or raise ``ValueError`` where all are."""
-    if not broken:
-        return
-    some = "; ".join(f"{str(file)!r}: {reason}" for file, reason in list(broken.items())[:N_TOLD])
-    if len(broken) == len(files):
-        raise ValueError(f"none of the {len(files)} images can be decoded: {some}")
-    warnings.warn(
-        f"left out {len(broken)} of {len(files)} images, listed in broken, that cannot be decoded: {some}", stacklevel=3
-    )
-
-
-def _sizes(size: Any) -> tuple[int, int]:
+def _sizes(size: Any) -> Size:
     pair = (size, size) if is_count(size) else size
     if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(map(is_count, pair))):
-        raise ValueError(f"size must be a positive integer or two, height and width, got {size!r}")
+        raise ValueError(f"{EXPECTED_SIZE}, got {size!r}")
     return int(pair[0]), int(pair[1])
+
+
+def _own_size(heads: Mapping[Path, Head]) -> Size:
+    sizes = sorted({head.size for head in heads.values()})
+    if len(sizes) > 1:
+        low, high = (f"{height} x {width}" for height, width in (sizes[0], sizes[-1]))
+        raise ValueError(f"{EXPECTED_SIZE}: the images have {len(sizes)} sizes, from {low} to {high}")
+    return sizes[0]
+
+
+def _mode_of(heads: Mapping[Path, Head]) -> str:
+    return "L" if all(head.grey for head in heads.values()) else "RGB"
+
+
+def _dtypes(heads: Mapping[Path, Head]) -> set[str]:
+    return {head.dtype for head in heads.values()}

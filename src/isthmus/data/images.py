@@ -16,14 +16,16 @@ Values = np.ndarray[Any, Any]
 
 # Grey, colour, and colour with opacity.
 CHANNELS = (1, 3, 4)
-WHITE = 255
+# Unsigned integers, of which only images are made.
+UNSIGNED = ("uint8", "uint16")
 
 
 def layout_of(shape: Shape, dtype: str) -> str:
     """Tell the layout of samples by shape and dtype.
 
-    Two axes of bytes are a grey image; of other numbers they are a series, (channels, time). Of three axes the first
-    are channels if there are 1, 3 or 4, otherwise the last, if it is shorter than the others.
+    Two axes of unsigned integers of 8 or 16 bits are a grey image; of other numbers they are a series, (channels,
+    time). Of three axes the first are channels if there are 1, 3 or 4, otherwise the last, if it is shorter than the
+    others.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def layout_of(shape: Shape, dtype: str) -> str:
     >>> layout_of((28, 28), "uint8"), layout_of((28, 28), "float32"), layout_of((32, 32, 3), "float32")
     ('hw', '', 'hwc')
     """
-    if len(shape) == 2 and dtype == "uint8":
+    if len(shape) == 2 and dtype in UNSIGNED:
         return "hw"
     if len(shape) != 3:
         return ""
@@ -84,12 +86,15 @@ def channels_first(values: Tensor, layout: str) -> Tensor:
 
 
 def as_given(values: Values, schema: Schema) -> Values:
-    """Images (n, channels, height, width) in layout and dtype of a schema; bytes are rounded and stay in 0 to 255."""
+    """Images (n, channels, height, width) in layout and dtype of a schema; integers are rounded and stay in range."""
     if schema.layout == "hw":
         values = values[:, 0]
     elif schema.layout == "hwc":
         values = np.moveaxis(values, 1, -1)
-    return np.clip(np.rint(values), 0, WHITE).astype(np.uint8) if schema.layout and schema.dtype == "uint8" else values
+    if not schema.layout or np.dtype(schema.dtype).kind not in "iu":
+        return values
+    limits = np.iinfo(schema.dtype)
+    return np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max).astype(schema.dtype)
 
 
 def joined(X: Any) -> Values:

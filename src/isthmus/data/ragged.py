@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data.images import UNSIGNED
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -29,7 +30,7 @@ def as_rows(X: Any) -> list[Values] | None:
     except ValueError:
         return None
     known = all(row.ndim in (1, 2) and row.dtype.kind in "biuf" for row in arrays)
-    images = all(row.ndim == 2 and row.dtype == np.uint8 for row in arrays)
+    images = all(row.ndim == 2 and row.dtype.name in UNSIGNED for row in arrays)
     return arrays if known and not images else None
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.base import Source
 from isthmus.data.frames import is_frame, read_frame
+from isthmus.data.image_folder import ImageFolder
 from isthmus.data.images import as_given, channels_first, joined, layout_like, layout_of
 from isthmus.data.ragged import as_list, as_rows, is_ragged, padded, schema_of
 from isthmus.data.streams import POOL, Stream, rows_of
@@ -31,9 +32,9 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     nested lists, lists of images, lists of series (time,) or (channels, time) of different lengths, ``Texts``, and
     sources. NaN means missing.
 
-    Arrays of rank 3 are series (n, channels, time), but those of uint8 are grey images (n, height, width); grey images
-    of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or last, are
-    images. Images are given back as they came, those of uint8 in uint8.
+    Arrays of rank 3 are series (n, channels, time), but those of uint8 and uint16 are grey images (n, height, width);
+    grey images of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or
+    last, are images. Images are given back as they came, those of integers in the same dtype.
 
     Parameters
     ----------
@@ -68,6 +69,11 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
 @as_source.register
 def _(X: Source, schema: Any = None) -> Source:
     return X
+
+
+@as_source.register
+def _(X: ImageFolder, schema: Any = None) -> Source:
+    return X.match(schema) if isinstance(schema, Schema) and schema.layout else X
 
 
 @as_source.register
@@ -172,12 +178,12 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
     TypeError
         If the rows are not in memory.
     """
-    if not isinstance(source, Array):
+    if not isinstance(source, Array | ImageFolder):
         raise TypeError(f"labels go beside rows in memory, got {type(source).__name__}; load its rows first")
     encoded = torch.from_numpy(condition.encode(y))
     if len(encoded) != len(source):
         raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
-    return replace(source, y=encoded)
+    return source.beside(encoded) if isinstance(source, ImageFolder) else replace(source, y=encoded)
 
 
 def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:

@@ -29,17 +29,19 @@ def choose(statistics: Statistics, schema: Schema) -> Likelihood:
     """Choose what ``likelihood="auto"`` means for the data.
 
     For texts and other positions in one list of levels, Categorical. For arrays, Bernoulli for exactly {0, 1}. Gaussian
-    with one shared scale for images of bytes and for other values that share a range as pixels do: an error counts the
-    same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns that have units of their
-    own, as the channels of a series always have. For data frames, a likelihood for each column by what it holds.
+    with one shared scale for images of integers or in files, and for other values that share a range as pixels do: an
+    error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns that
+    have units of their own, as the channels of a series always have. For data frames, a likelihood for each column by
+    what it holds.
     """
     if schema.n_levels:
         return Categorical(schema.n_levels, end=END if schema.vocabulary else None)
     fields = schema.used if schema.template else []
     if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()
-    of_bytes = bool(schema.layout) and schema.dtype == "uint8"
-    if of_bytes or (not schema.levelled and not schema.shared_axes and statistics.shares_a_range):
+    # Grey images without an axis of channels are floats only in files.
+    of_pixels = bool(schema.layout) and (schema.dtype in ("uint8", "uint16", "int32") or schema.layout == "hw")
+    if of_pixels or (not schema.levelled and not schema.shared_axes and statistics.shares_a_range):
         return Gaussian(scale="shared", scaling="center", bounded=True)
     return compose(fields, statistics) if fields else Gaussian()
 
