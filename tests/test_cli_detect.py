@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pyarrow.csv
+import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
@@ -41,21 +42,22 @@ def test_rows_that_are_odd_are_written_and_explained(folder):
     assert alarms.loc[0, ["row", "c"]].tolist() == [7, 60.0]
     assert alarms["score"].is_monotonic_increasing
     assert "row 7: c = 60, expected" in done.output
-    assert "of 50 rows are alarms" in done.output
+    assert "(less than 1 false alarm expected among 50 normal rows)" in done.output
 
 
 def test_a_detector_learns_from_the_rows_themselves_and_is_saved(folder):
     options = ["--contamination", "0.02", "--out", "x.parquet", "--save", "d.safetensors", *QUICK]
     done = run("new.csv", *options, "--without", "city")
     assert done.exit_code == 0, done.output
-    assert "1 of 50 rows are alarms" in done.output
+    assert "wrote x.parquet: 1 alarm (" in done.output
+    assert "city" in pyarrow.parquet.read_table("x.parquet").column_names
     assert {"x.parquet", "d.safetensors"} <= {path.name for path in folder.iterdir()}
 
 
 def test_false_discoveries_are_bounded_instead(folder):
     done = run("new.csv", "--normal", "normal.csv", "--fdr", "0.2", *QUICK)
     assert done.exit_code == 0, done.output
-    assert "at most 0.2 of the alarms should be false" in done.output
+    assert "on average at most 0.2 of them false" in done.output
 
 
 def test_series_give_events(folder):
@@ -66,6 +68,40 @@ def test_series_give_events(folder):
     assert worst["start"] <= pd.Timestamp("2024-02-03 16:00") <= worst["end"]
     assert worst["channels"] == "load"
     assert ": load, severity" in done.output
+
+
+def test_a_detector_that_was_saved_finds_what_it_found(folder):
+    options = ["--without", "city", "--explain", "2"]
+    first = run("new.csv", "--normal", "normal.csv", "--save", "d.safetensors", "--out", "first.csv", *options)
+    again = run("new.csv", "--detector", "d.safetensors", "--out", "again.csv", *options)
+    assert (first.exit_code, again.exit_code) == (0, 0), first.output + again.output
+    assert (folder / "first.csv").read_text() == (folder / "again.csv").read_text()
+    assert first.output == again.output.replace("again.csv", "first.csv")
+    assert pd.read_csv("again.csv").columns.tolist() == ["row", "score", "a", "b", "c", "d", "city"]
+
+
+def test_a_detector_of_a_series_knows_its_times(folder):
+    first = run("test.csv", "--normal", "train.csv", "--time", "time", "--save", "d.safetensors", "--out", "first.csv")
+    again = run("test.csv", "--detector", "d.safetensors", "--out", "again.csv")
+    assert (first.exit_code, again.exit_code) == (0, 0), first.output + again.output
+    assert (folder / "first.csv").read_text() == (folder / "again.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--fpr", "0.1"],
+        ["--contamination", "0.1"],
+        ["--normal", "normal.csv"],
+        ["--model", "vae"],
+        ["--kind", "city=category"],
+        ["--time", "time"],
+    ],
+)
+def test_a_fitted_detector_takes_no_options_of_a_fit(folder, options):
+    done = run("new.csv", "--detector", "d.safetensors", *options)
+    assert done.exit_code == 2
+    assert f"is fitted already and takes no {options[0]}" in done.output
 
 
 @pytest.mark.parametrize(

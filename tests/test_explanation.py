@@ -23,6 +23,7 @@ from isthmus.corruptions import Masking
 from isthmus.data import Parquet, Windows
 from isthmus.detector.background import Background
 from isthmus.detector.explaining import explain
+from isthmus.detector.explanation import Explanation
 from isthmus.detector.neighbours import Neighbours
 from isthmus.detector.paths import shares
 from isthmus.detector.repairs import limits_around
@@ -555,3 +556,37 @@ def test_rows_that_are_judged_together_are_not_explained_one_by_one(X):
     detector = AnomalyDetector(Context(2), calibration="split", random_state=0).fit(X)
     with pytest.raises(TypeError, match="Context judges rows by those around them"):
         detector.explain(X)
+
+
+# Words
+
+
+def spoken(addends, **options):
+    """Explain one row (outcome, load) whose addends are given; "success" is what was expected of the outcome."""
+    frame = pd.DataFrame({"outcome": ["success"], "load": [0.5]})
+    low, high = frame.assign(load=0.0), frame.assign(load=1.0)
+    addends = np.array([[*addends, 0.0, 0.0]])
+    nearest = np.array([[0]])
+    return Explanation(addends.sum(1), addends, frame, frame, low, high, nearest, [frame], tuple(frame), **options)
+
+
+def test_a_value_that_is_the_expected_one_is_not_said_to_be_another():
+    assert str(spoken([-3.0, 1.0])) == "row 0: outcome = success, 100 % of the score"
+
+
+def test_reasons_that_round_to_nothing_are_none():
+    assert [reason.feature for reason in spoken([-1.0, -0.005]).reasons(0)] == ["outcome"]
+    told = list(map(str, spoken([-1.0, -0.006]).reasons(0)))
+    assert told[1] == "row 0: load = 0.5, expected 0 .. 1, 1 % of the score"
+    assert spoken([1.0, 1.0]).reasons(0) == []
+    assert str(spoken([1.0, 1.0], labels=["Monday"])) == "row Monday: nothing is odd"
+
+
+def test_rows_are_called_as_in_the_index_of_the_frame():
+    X = pd.DataFrame(correlated(200))
+    X.index, X.columns = pd.date_range("2024-01-01", periods=200), [f"x{i}" for i in range(10)]
+    rows = X.iloc[[150, 3]] + 20
+    explanation = AnomalyDetector(GaussianMixture(), random_state=0).fit(X).explain(rows)
+    assert str(explanation).startswith("row 2024-05-30 00:00:00: ")
+    assert explanation.table(1)["row"].tolist() == rows.index.tolist()
+    assert AnomalyDetector(GaussianMixture(), random_state=0).fit(X.to_numpy()).explain(rows.to_numpy()).labels is None

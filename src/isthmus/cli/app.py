@@ -186,7 +186,7 @@ def score(
     ] = 0,
     contributions: Annotated[bool, typer.Option("--contributions", help="Take scores apart by column.")] = False,
 ) -> None:
-    """Write the scores of rows in nats; higher is more normal."""
+    """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
     from isthmus.cli import using
 
     if contributions:
@@ -202,6 +202,10 @@ def detect(
     ],
     normal: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]")
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Detector that --save wrote, to use as it is.  [default: fit a new one]"),
     ] = None,
     fpr: Annotated[
         float | None, typer.Option(help="Share of normal rows to alarm on at most.  [default: 0.01]")
@@ -230,7 +234,7 @@ def detect(
 
     run = read_run(config, setting or [], kind or [], model=model, seed=seed, columns=columns, without=without)
     given = config is not None or model is not None or bool(setting)
-    detect_file(data, Search(run, given, normal, fpr, fdr, contamination, time, explain), out, save)
+    detect_file(data, Search(run, given, normal, detector, fpr, fdr, contamination, time, explain), out, save)
 
 
 @app.command()

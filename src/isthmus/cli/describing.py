@@ -36,6 +36,8 @@ def describe(path: Path) -> str:
     from isthmus.storage import read_document
 
     document = read_document(path)
+    if "fingerprint" in document:
+        raise ValueError(f"{str(path)!r} is the checkpoint of an unfinished fit, and no model file")
     try:
         facts = _facts(document)
     except (KeyError, TypeError, AttributeError) as error:
@@ -48,22 +50,43 @@ def describe(path: Path) -> str:
 def _facts(document: dict[str, Any]) -> dict[str, str]:
     nested = list(_nested(document))
     model = " of ".join(part["estimator"]["class"] for part in nested)
-    schema, fitted = nested[-1]["schema"], document["fitted"]
-    history = nested[-1]["fitted"].get("history_")
+    inmost, fitted = nested[-1], document.get("fitted", {})
     facts = {
         "written by": f"isthmus {document['isthmus']}, torch {document['torch']}",
         "model": model,
         "threshold": f"{fitted['offset_']:.6g}" if "offset_" in fitted else "",
-        "sample": f"shape {tuple(schema['shape'])}",
-        "columns": shorten(", ".join(map(_column, schema["fields"])), WIDTH),
-        "labels": _labels(schema["condition"]),
-        "epochs": "" if history is None else str(len(history)),
-        "last epoch": ", ".join(f"{name} {value:.5g}" for name, value in history[-1].items()) if history else "",
+        **(_of_rows(inmost) if "schema" in inmost else _of_series(inmost)),
+        **_of_training(inmost["fitted"].get("history_")),
     }
     facts = {name: fact for name, fact in facts.items() if fact}
     for part in nested:
         facts |= _parameters(part["estimator"], of_many=len(nested) > 1)
     return facts
+
+
+def _of_rows(document: dict[str, Any]) -> dict[str, str]:
+    schema = document["schema"]
+    return {
+        "sample": f"shape {tuple(schema['shape'])}",
+        "columns": shorten(", ".join(map(_column, schema["fields"])), WIDTH),
+        "labels": _labels(schema["condition"]),
+    }
+
+
+def _of_series(document: dict[str, Any]) -> dict[str, str]:
+    fitted = document["fitted"]
+    channels = fitted["series"]["channels"] or [f"{fitted['series']['n_channels']} without names"]
+    return {
+        "sample": f"windows of {', '.join(map(str, fitted['lengths_']))} time points",
+        "channels": shorten(", ".join(map(str, channels)), WIDTH),
+    }
+
+
+def _of_training(history: list[dict[str, float]] | None) -> dict[str, str]:
+    if not history:
+        return {}
+    last = ", ".join(f"{name} {value:.5g}" for name, value in history[-1].items())
+    return {"epochs": str(len(history)), "last epoch": last}
 
 
 def _nested(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -74,7 +97,9 @@ def _nested(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _parameters(estimator: dict[str, Any], of_many: bool) -> dict[str, str]:
-    """Say the parameters, with the name of the estimator where there are several."""
+    """Say the parameters, with the name of the estimator where there are several; a decoder has none of its own."""
+    if "params" not in estimator:
+        return {}
     prefix = f"{estimator['class']}." if of_many else ""
     title = f"parameters of {estimator['class']}" if of_many else "parameters"
     return {title: ""} | {f"  {prefix}{name}": _plain(value) for name, value in estimator["params"].items()}

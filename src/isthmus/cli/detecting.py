@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 
+from isthmus.cli.models import choose_rows, load_for
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams
 from isthmus.data.files import as_table, check_target, read, write
+from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector, Event
 from isthmus.persistence import save
 from isthmus.sliding import Sliding
@@ -30,6 +32,8 @@ class Search:
         Whether the run names the estimator; else the one that suits the data is taken.
     normal : path or None
         Rows to learn from; None are those that are searched.
+    detector : path or None
+        File of a fitted detector, which is used as it is.
     fpr, fdr, contamination : float or None
         Where to draw the line.
     time : str or None
@@ -41,6 +45,7 @@ class Search:
     run: Run
     chosen: bool = False
     normal: Path | None = None
+    detector: Path | None = None
     fpr: float | None = None
     fdr: float | None = None
     contamination: float | None = None
@@ -60,20 +65,48 @@ def detect_file(data: Path, search: Search, out: Path | None, target: Path | Non
     check_target(out, [".csv", ".tsv", ".parquet"])
     if target is not None:
         check_target(target, [".safetensors"])
-    X = _read(data, search)
-    detector = _make_detector(search).fit(X if search.normal is None else _read(search.normal, search))
+    rows = _read(data)
+    detector, X = _fit(data, rows, search) if search.detector is None else _load(data, rows, search)
     if target is not None:
         save(detector, target)
-    if search.time is None:
-        _report_rows(detector, X, search, out)
-    else:
+    if isinstance(detector.estimator_, Sliding):
         _report_events(detector, X, search, out)
+    else:
+        _report_rows(detector, X, rows, search, out)
 
 
-def _read(path: Path, search: Search) -> Any:
+def _fit(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
+    """Fit a detector on the normal rows, or on all, and choose the columns to search."""
+    X = _choose(rows, search, data)
+    normal = X if search.normal is None else _choose(_read(search.normal), search, search.normal)
+    return _make_detector(search).fit(normal), X
+
+
+def _load(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
+    """Load a detector, and choose the columns that it was fitted on."""
+    given = {
+        "--normal": search.normal is not None,
+        "--fpr": search.fpr is not None,
+        "--contamination": search.contamination is not None,
+        "--time": search.time is not None,
+        "--model, --set and --config": search.chosen,
+        "--kind": bool(search.run.kinds),
+    }
+    for options, is_given in given.items():
+        if is_given:
+            raise ValueError(f"the detector of --detector is fitted already and takes no {options}")
+    detector: AnomalyDetector = load_for("detect --detector", cast(Path, search.detector))
+    return detector, choose_rows(detector, rows, data)
+
+
+def _read(path: Path) -> Any:
     if streams(path):
         raise ValueError(f"{str(path)!r} is larger than detect reads at once; fit a model, and score the rows instead")
-    values = choose_columns(read(path), search.run, path)
+    return read(path)
+
+
+def _choose(rows: Any, search: Search, path: Path) -> Any:
+    values = choose_columns(rows, search.run, path)
     if search.time is not None and search.time not in getattr(values, "column_names", ()):
         raise ValueError(f"{str(path)!r} has no column {search.time!r} of times")
     return values
@@ -88,13 +121,13 @@ def _make_detector(search: Search) -> AnomalyDetector:
     return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
 
 
-def _report_rows(detector: AnomalyDetector, X: Any, search: Search, out: Path) -> None:
+def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, out: Path) -> None:
+    """Write the alarms with all columns of the file, also those that the detector does not read."""
     scores = detector.score_samples(X)
     odd = scores < detector.offset_ if search.fdr is None else detector.predict(X, fdr=search.fdr) == -1
     alarms = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
-    write(out, _beside({"row": alarms, "score": scores[alarms]}, _take(X, alarms)))
-    print(f"wrote {out}: {len(alarms)} of {len(X)} rows are alarms, the least normal first")
-    print(_expected(detector, search, len(X)))
+    write(out, _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms)))
+    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({_expected(detector, search, len(X))})")
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
 
@@ -109,23 +142,25 @@ def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
 
 
 def _expected(detector: AnomalyDetector, search: Search, n_rows: int) -> str:
+    """Say how many of the alarms are false: by the rate that was asked for, or among as many normal rows."""
     if search.fdr is not None:
-        return f"at most {search.fdr:.3g} of the alarms should be false"
-    return f"about {detector.fpr_ * n_rows:.3g} alarms would be false if all rows were normal"
+        return f"on average at most {search.fdr:.3g} of them false"
+    n_false = round(detector.fpr_ * n_rows)
+    how_many = f"about {plural(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
+    return f"{how_many} expected among {plural(n_rows, 'normal row')}"
 
 
 def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
     explanation = detector.explain(X.take(rows) if isinstance(X, pa.Table) else X[rows])
     for i, row in enumerate(rows):
         for reason in explanation.reasons(i):
-            what = f" = {reason.value}, expected {reason.expected}" if reason.value else ""
-            print(f"row {row}: {reason.feature}{what}, {reason.share:.0%} of the score".replace("%", " %"))
+            print(reason._replace(row=row))
 
 
 def _report_events(detector: AnomalyDetector, X: Any, search: Search, out: Path) -> None:
     events = detector.events(X)
     write(out, _as_table(events))
-    print(f"wrote {out}: {len(events)} events in {len(X)} time points")
+    print(f"wrote {out}: {plural(len(events), 'event')} in {plural(len(X), 'time point')}")
     for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"
         print(f"{_clock(event.start)} .. {_clock(event.end)}: {channels}, severity {event.severity:.3g}")

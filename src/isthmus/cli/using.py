@@ -9,31 +9,36 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.cli.models import choose_rows, columns_of, load_for
 from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams
 from isthmus.data import Parquet, apply
-from isthmus.data.files import as_array, as_table, check_target, read, write
-from isthmus.persistence import load
+from isthmus.data.files import check_target, read, write
+from isthmus.decoder import Decoder
+from isthmus.detector import AnomalyDetector
+from isthmus.sliding import Sliding
 
 
 def transform(model: Path, data: Path, out: Path | None) -> None:
     """Write codes, in columns named after the model."""
     out = _target(out, data, "codes")
-    estimator, X = _load(model, data)
+    estimator = load_for("transform", model)
+    X = _read_rows(estimator, data)
     _answer(out, estimator.transform, X, list(estimator.get_feature_names_out()))
 
 
 def reconstruct(model: Path, data: Path, out: Path | None) -> None:
     """Write rebuilt rows."""
     out = _target(out, data, "rebuilt")
-    estimator, X = _load(model, data)
-    _answer(out, estimator.reconstruct, X)
+    estimator = load_for("reconstruct", model)
+    _answer(out, estimator.reconstruct, _read_rows(estimator, data))
 
 
 def impute(model: Path, data: Path, out: Path | None, draws: int, seed: int | None) -> None:
     """Write rows with their missing values filled; several fillings go to files that are counted."""
     out = _target(out, data, "filled")
-    estimator, X = _load(model, data)
+    estimator = load_for("impute", model)
+    X = _read_rows(estimator, data)
     if not draws:
         _answer(out, estimator.impute, X)
         return
@@ -44,10 +49,14 @@ def impute(model: Path, data: Path, out: Path | None, draws: int, seed: int | No
 
 
 def score(model: Path, data: Path, out: Path | None, draws: int) -> None:
-    """Write a score a row."""
+    """Write a score a row; of a detector, the p-value and the decision as well."""
     out = _target(out, data, "scores")
-    estimator, X = _load(model, data)
-    _answer(out, partial(estimator.score_samples, n_draws=draws), X, ["score"])
+    estimator = load_for("score --draws" if draws else "score", model)
+    X = _read_rows(estimator, data)
+    if isinstance(estimator, AnomalyDetector):
+        _answer(out, partial(_decisions, estimator), X)
+    else:
+        _answer(out, partial(estimator.score_samples, **({"n_draws": draws} if draws else {})), X, ["score"])
 
 
 def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None:
@@ -55,9 +64,8 @@ def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None
     if draws:
         raise ValueError("--contributions takes the score without draws apart; leave --draws out")
     out = _target(out, data, "contributions")
-    estimator, X = _load(model, data)
-    n_values = int(np.prod(estimator.schema_.shape))
-    _answer(out, estimator.contributions, X, [*(f"x{i}" for i in range(n_values)), "code", "base"])
+    estimator = load_for("score --contributions", model)
+    _answer(out, estimator.contributions, _read_rows(estimator, data), _names_of_addends(estimator))
 
 
 def sample(
@@ -66,7 +74,8 @@ def sample(
     """Write new rows."""
     if out is not None:
         check_target(out)
-    estimator = load(model)
+    estimator = load_for("sample", model)
+    estimator = estimator.estimator if isinstance(estimator, Decoder) else estimator
     out = out or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
     values = _given(estimator, pairs("--given", given, "sex=F"))
     _write(out, estimator.sample(n, y=_label(estimator, condition), given=values, random_state=seed))
@@ -80,27 +89,27 @@ def _target(out: Path | None, source: Path, what: str) -> Path:
     return out or beside(source, f".{what}{'.parquet' if streamed else source.suffix}")
 
 
-def _load(model: Path, data: Path) -> tuple[Autoencoder, Any]:
-    """Read a model and the rows for it: its own columns by name, where both know names, and by position where not."""
-    estimator = load(model)
-    names = estimator.schema_.names
-    if streams(data):
-        return estimator, Parquet(data, names) if names else Parquet(data).unnamed()
-    values = read(data)
-    if not names:
-        return estimator, as_array(values)
-    if isinstance(values, pa.Table):
-        lacking = [name for name in names if name not in values.column_names]
-        if lacking:
-            raise ValueError(
-                f"{str(data)!r} lacks columns that the model was fitted on: {', '.join(map(repr, lacking))}"
-            )
-        return estimator, values.select(names)
-    if values.shape[1:] != estimator.schema_.shape:
-        raise ValueError(
-            f"{str(data)!r} has rows of shape {values.shape[1:]}, but the model was fitted on {len(names)} columns"
-        )
-    return estimator, as_table(values, names)
+def _read_rows(estimator: Any, data: Path) -> Any:
+    """Read the columns of a file that a model was fitted on, as a stream where the file is large."""
+    if not streams(data):
+        return choose_rows(estimator, read(data), data)
+    if isinstance(getattr(estimator, "estimator_", estimator), Sliding):
+        raise ValueError(f"{str(data)!r} is streamed, but the model scores a time point by those around it")
+    names = columns_of(estimator)
+    return Parquet(data, names) if names else Parquet(data).unnamed()
+
+
+def _decisions(detector: AnomalyDetector, X: Any) -> pa.Table:
+    """Return score, p-value and decision of each row."""
+    scores = detector.score_samples(X)
+    return pa.table({"score": scores, "p_value": detector.p_values(X), "is_anomaly": scores < detector.offset_})
+
+
+def _names_of_addends(estimator: Any) -> list[str]:
+    if isinstance(estimator, Sliding):
+        channels = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(estimator.n_features_in_)])
+        return [*map(str, channels), "base"]
+    return [*(f"x{i}" for i in range(int(np.prod(estimator.schema_.shape)))), "code", "base"]
 
 
 def _label(estimator: Autoencoder, text: str | None) -> Any:

@@ -15,6 +15,12 @@ def is_frame(X: Any) -> bool:
     return not isinstance(X, np.ndarray) and bool(nw.dependencies.is_into_dataframe(X))
 
 
+def row_labels(X: Any) -> list[Any] | None:
+    """Return the index of a data frame of pandas as a list; None for what has no index."""
+    index = nw.maybe_get_index(nw.from_native(X, eager_only=True)) if is_frame(X) else None
+    return None if index is None else list(index)
+
+
 def read_frame(X: Any) -> Array:
     """Read a data frame of numbers; nulls become NaN.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.frames import to_frame
+from isthmus.data.frames import row_labels, to_frame
 from isthmus.data.tables import plain_table
 from isthmus.detector.background import Background
 from isthmus.detector.explanation import Explanation
@@ -75,6 +75,7 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
         high=high,
         nearest=background.positions[nearest],
         nearest_rows=[_for_people(rows[each], judge) for each in nearest],
+        labels=row_labels(X),
     )
 
 

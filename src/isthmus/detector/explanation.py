@@ -1,6 +1,6 @@
 """Why rows score as they do, as plain data, as a table and in sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -15,17 +15,25 @@ Values = np.ndarray[Any, Any]
 
 # Sentences of a printed explanation: values of a row, the share of the score below which none is worth one, and rows.
 N_VALUES, MIN_SHARE, N_ROWS = 3, 0.05, 20
+# Shares up to this one round to 0 % and are no reasons.
+ROUNDS_TO_0 = 0.005
 CODE = "code"
 
 
 class Reason(NamedTuple):
     """One value of a row, and what it has to do with the score."""
 
-    row: int
+    row: Any
     feature: str
     value: str
     expected: str
     share: float
+
+    def __str__(self) -> str:
+        value = f" = {self.value}" if self.value else ""
+        # A value can count against a row though it is the expected one: then there is nothing else to name.
+        expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
+        return f"row {self.row}: {self.feature}{value}{expected}, {round(100 * self.share)} % of the score"
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +59,8 @@ class Explanation:
         These rows.
     names : tuple of str
         What each value is called.
+    labels : sequence of shape (n,) or None, default=None
+        What each row is called in tables and sentences; None counts the rows from 0.
 
     Examples
     --------
@@ -73,6 +83,7 @@ class Explanation:
     nearest: Values
     nearest_rows: list[Any]
     names: tuple[str, ...]
+    labels: Sequence[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -98,7 +109,7 @@ class Explanation:
         """Return the values of a row that make it least normal, the worst first."""
         shares = self.shares[row]
         worst = np.argsort(-shares, kind="stable")[:top]
-        return [self._reason(row, int(j), float(shares[j])) for j in worst if shares[j] > 0]
+        return [self._reason(row, int(j), float(shares[j])) for j in worst if shares[j] > ROUNDS_TO_0]
 
     def table(self, top: int = N_VALUES) -> Any:
         """Return a data frame for people: of each row the values that make it least normal.
@@ -128,11 +139,12 @@ class Explanation:
     def _sentences(self) -> Iterator[str]:
         for row in range(min(len(self), N_ROWS)):
             reasons = [reason for reason in self.reasons(row) if reason.share >= MIN_SHARE]
-            for reason in reasons:
-                what = f" = {reason.value}, expected {reason.expected}" if reason.value else ""
-                yield f"row {row}: {reason.feature}{what}, {reason.share:.0%} of the score".replace("%", " %")
+            yield from map(str, reasons)
             if not reasons:
-                yield f"row {row}: nothing is odd"
+                yield f"row {self._label(row)}: nothing is odd"
+
+    def _label(self, row: int) -> Any:
+        return row if self.labels is None else self.labels[row]
 
     @property
     def _addends(self) -> Values:
@@ -140,12 +152,13 @@ class Explanation:
         return nw.from_native(frame).to_numpy() if is_frame(frame) else np.asarray(frame)
 
     def _reason(self, row: int, j: int, share: float) -> Reason:
+        label = self._label(row)
         if j == len(self.names):
-            return Reason(row, CODE, "", "", share)
+            return Reason(label, CODE, "", "", share)
         value, expected, low, high = (
             self._cell(each, row, j) for each in (self.values, self.expected, self.low, self.high)
         )
-        return Reason(row, self.names[j], cell(value, low, high), interval(expected, low, high), share)
+        return Reason(label, self.names[j], cell(value, low, high), interval(expected, low, high), share)
 
     def _cell(self, rows: Any, row: int, j: int) -> Any:
         if is_frame(rows):

@@ -1,0 +1,91 @@
+"""Model files: which commands take which class of model, and the rows that a model can read."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from isthmus.data.files import as_array, as_table
+from isthmus.detector import AnomalyDetector
+from isthmus.persistence import load
+from isthmus.sliding import Sliding
+from isthmus.storage import read_document
+
+# Classes of models that each command takes.
+TAKES: dict[str, tuple[str, ...]] = {
+    "transform": ("Autoencoder",),
+    "reconstruct": ("Autoencoder", "Ensemble"),
+    "impute": ("Autoencoder",),
+    "score": ("Autoencoder", "Ensemble", "Proximity", "Sliding", "AnomalyDetector"),
+    "score --draws": ("Autoencoder",),
+    "score --contributions": ("Autoencoder", "Ensemble", "Sliding"),
+    "sample": ("Autoencoder", "Decoder"),
+    "detect --detector": ("AnomalyDetector",),
+}
+
+
+def load_for(command: str, path: Path) -> Any:
+    """Load a model for a command.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, or holds a model of a class that the command does not take.
+    """
+    kind = _class_in(read_document(path))
+    if kind is None or kind in TAKES[command]:
+        return load(path)
+    others = [name for name in TAKES if kind in TAKES[name]]
+    advice = f"commands that take it are {', '.join([*others, 'info'])}" if others else "only info reads it"
+    raise ValueError(f"{str(path)!r} holds {_with_article(kind)}, which {command} does not take; {advice}")
+
+
+def columns_of(model: Any) -> list[str]:
+    """Return the names of the columns that a model reads; none if it was fitted on arrays."""
+    estimator = model.estimator_ if isinstance(model, AnomalyDetector) else model
+    if not isinstance(estimator, Sliding):
+        return list(estimator.schema_.names)
+    times = [] if estimator.time is None else [estimator.time]
+    return [*times, *map(str, getattr(estimator, "feature_names_in_", ()))]
+
+
+def choose_rows(model: Any, values: Any, path: Path) -> Any:
+    """Return the columns of a file that a model reads: by name where both have names, and by position where not.
+
+    Raises
+    ------
+    ValueError
+        If a column is lacking, or an array has another shape than in fit.
+    """
+    names = columns_of(model)
+    if not names:
+        return as_array(values)
+    if isinstance(values, pa.Table):
+        _check_columns(names, values.column_names, path)
+        return values.select(names)
+    if values.shape[1:] != (len(names),):
+        raise ValueError(
+            f"{str(path)!r} has rows of shape {values.shape[1:]}, but the model was fitted on {len(names)} columns"
+        )
+    return as_table(values, names)
+
+
+def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:
+    lacking = [name for name in names if name not in found]
+    if lacking:
+        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {', '.join(map(repr, lacking))}")
+
+
+def _class_in(document: dict[str, Any]) -> str | None:
+    """Return the class that a header names, or None if the header is damaged, of which ``load`` has more to say."""
+    if "fingerprint" in document:
+        return "checkpoint of an unfinished fit"
+    estimator = document.get("estimator")
+    return estimator.get("class") if isinstance(estimator, dict) else None
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"

@@ -1,0 +1,103 @@
+"""Model files of every class at every command: used, or refused in one sentence that says what the file holds."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.csv
+import pytest
+from test_cli import call, done, refused
+
+from isthmus import AnomalyDetector, Autoencoder, Decoder, Ensemble, Proximity, Sliding, load, save, storage, zoo
+from isthmus.backbones import MLP
+from isthmus.cli.models import TAKES
+
+COLUMNS = ["length", "width", "city"]
+FILES = ["Autoencoder", "Decoder", "Ensemble", "Proximity", "Sliding", "AnomalyDetector", "AnomalyDetector of Sliding"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Return a folder with a model file of every class, rows of a table and a series."""
+    folder, rng = tmp_path_factory.mktemp("models"), np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(150, 2)), columns=COLUMNS[:2])
+    rows["city"] = rng.choice(["Oslo", "Bergen"], 150)
+    rows["note"] = [f"note {i}" for i in range(150)]
+    rows.to_csv(folder / "rows.csv", index=False)
+    time = pd.date_range("2024-01-01", periods=300, freq="h")
+    series = pd.DataFrame({"time": time, "load": np.sin(np.arange(300) / 4) + 0.05 * rng.normal(size=300)})
+    series.to_csv(folder / "series.csv", index=False)
+    small = {"backbone": MLP((8,)), "max_epochs": 1, "random_state": 0}
+    vae, table = zoo.vae(2, likelihood="auto", **small).fit(rows[COLUMNS]), rows[COLUMNS]
+    sliding = Sliding(lengths=(8,), time="time", random_state=0)
+    models = {
+        "Autoencoder": vae,
+        "Decoder": Decoder(vae),
+        "Ensemble": Ensemble(Autoencoder(2, **small), 2, random_state=0).fit(table),
+        "Proximity": Proximity(random_state=0).fit(table),
+        "Sliding": sliding.fit(series),
+        "AnomalyDetector": AnomalyDetector(random_state=0).fit(table),
+        "AnomalyDetector of Sliding": AnomalyDetector(sliding, fpr=0.05, random_state=0).fit(series),
+    }
+    for name, model in models.items():
+        save(model, folder / f"{name}.safetensors")
+    return folder
+
+
+def words(command, model, data, out):
+    """Write a command with its arguments."""
+    if command == "sample":
+        return ["sample", model, "-n", "3", "--out", out]
+    if command == "detect --detector":
+        return ["detect", data, "--detector", model, "--out", out]
+    name, *option = command.split()
+    return [name, model, data, *option, *(["2"] if option == ["--draws"] else []), "--out", out]
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("command", TAKES)
+def test_a_command_takes_a_model_or_says_what_it_is_and_who_takes_it(home, tmp_path, command, file):
+    data = home / ("series.csv" if "Sliding" in file else "rows.csv")
+    arguments, kind = words(command, home / f"{file}.safetensors", data, tmp_path / "out.csv"), file.split()[0]
+    if kind in TAKES[command]:
+        assert done(*arguments).startswith(f"wrote {tmp_path / 'out.csv'}: ")
+        return
+    message = refused(*arguments)
+    assert f" {kind}, which {command} does not take; commands that take it are " in message
+    assert all((name in message) for name in TAKES if kind in TAKES[name])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_info_describes_every_class(home, file):
+    told = call("info", home / f"{file}.safetensors")
+    assert told.exit_code == 0, told.output
+    assert "load" in told.output if "Sliding" in file else "city" in told.output
+    assert file.split()[0] in told.output
+
+
+@pytest.mark.parametrize("command", [*TAKES, "info"])
+def test_a_checkpoint_is_no_model(home, tmp_path, command):
+    path = tmp_path / "checkpoint.safetensors"
+    storage.write(path, {}, {"fingerprint": "0", "state": {}})
+    arguments = ["info", path] if command == "info" else words(command, path, home / "rows.csv", tmp_path / "out.csv")
+    assert "checkpoint of an unfinished fit" in refused(*arguments)
+
+
+def test_a_detector_scores_all_rows_with_p_values_and_decisions(home, tmp_path):
+    done("score", home / "AnomalyDetector.safetensors", home / "rows.csv", "--out", tmp_path / "scores.csv")
+    found = pyarrow.csv.read_csv(tmp_path / "scores.csv").to_pandas()
+    detector, rows = load(home / "AnomalyDetector.safetensors"), pd.read_csv(home / "rows.csv")[COLUMNS]
+    np.testing.assert_allclose(found["score"], detector.score_samples(rows), rtol=1e-12)
+    np.testing.assert_allclose(found["p_value"], detector.p_values(rows), rtol=1e-12)
+    assert found["is_anomaly"].tolist() == (detector.predict(rows) == -1).tolist()
+
+
+def test_a_decoder_samples_what_its_autoencoder_does(home, tmp_path):
+    for name in ("Autoencoder", "Decoder"):
+        done("sample", home / f"{name}.safetensors", "--seed", "1", "--out", tmp_path / f"{name}.csv")
+    assert (tmp_path / "Decoder.csv").read_text() == (tmp_path / "Autoencoder.csv").read_text()
+
+
+def test_contributions_of_channels_have_their_names(home, tmp_path):
+    arguments = words("score --contributions", home / "Sliding.safetensors", home / "series.csv", tmp_path / "out.csv")
+    done(*arguments)
+    assert (tmp_path / "out.csv").read_text().splitlines()[0] == '"load","base"'
