@@ -430,9 +430,8 @@ def test_columns_of_text_are_categories_and_those_that_teach_nothing_are_left_ou
 
 @pytest.mark.parametrize("option", ["--columns", "--without", "--condition"])
 def test_an_unknown_column_is_refused_with_the_nearest(shared, option):
-    message = refused(
-        "fit", shared / "rows.csv", "--model", "conditional_vae", "--condition", "weight", option, "hight"
-    )
+    condition = () if option == "--condition" else ("--condition", "weight")
+    message = refused("fit", shared / "rows.csv", "--model", "conditional_vae", *condition, option, "hight")
     assert message.endswith("rows.csv' has no column 'hight'; did you mean 'height'?")
 
 

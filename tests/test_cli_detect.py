@@ -122,3 +122,30 @@ def test_what_is_wrong_is_said_in_a_sentence(folder, arguments, message):
     assert message in done.output
     assert "Traceback" not in done.output
     assert not list(folder.glob("*.alarms.*"))
+
+
+def in_parts(path, target, **changed):
+    frame = pd.read_csv(path)
+    dates = pd.DatetimeIndex(frame.pop("time"))
+    parts = {name: getattr(dates, name) for name in ("year", "month", "day", "hour")}
+    pd.DataFrame({**parts, **frame, **changed}).to_csv(target, index=False)
+
+
+def test_dates_in_parts_are_the_times_of_a_series(folder):
+    whole = run("test.csv", "--normal", "train.csv", "--time", "time", "--out", "whole.csv", *QUICK)
+    assert whole.exit_code == 0, whole.output
+    in_parts("train.csv", "train_parts.csv")
+    in_parts("test.csv", "test_parts.csv")
+    times = [word for name in ("year", "month", "day", "hour") for word in ("--time", name)]
+    done = run("test_parts.csv", "--normal", "train_parts.csv", *times, "--out", "parts.csv", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert (folder / "parts.csv").read_text() == (folder / "whole.csv").read_text()
+    chosen = run("test_parts.csv", "--normal", "train_parts.csv", *times, "--columns", "load", *QUICK)
+    assert chosen.exit_code == 0, chosen.output
+
+
+def test_an_option_of_one_value_is_not_given_twice(folder):
+    done = run("new.csv", "--normal", "normal.csv", "--fpr", "0.1", "--fpr", "0.2")
+    assert done.exit_code == 2
+    assert "--fpr takes one value, but is given 2 times" in done.output
+    assert not (folder / "new.alarms.csv").exists()

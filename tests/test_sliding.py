@@ -288,3 +288,85 @@ def test_files_of_foreign_nets_are_refused(tmp_path):
     model = Sliding(Autoencoder(2, max_epochs=1), lengths=(8,), random_state=0).fit(np.sin(np.arange(200) / 4))
     with pytest.raises(ValueError, match="own nets only"):
         save(model, tmp_path / "x.safetensors")
+
+
+# Holes in later series
+
+
+def holes(place):
+    """A later series with an anomaly at 200 to 220 of channel 0, and what is missing of it."""
+    series = broken()
+    series[place] = np.nan
+    return series
+
+
+PLACES = {
+    "one value": (50, 1),
+    "gap": slice(50, 120),
+    "short gap": slice(50, 58),
+    "gap of a channel": (slice(50, 120), 1),
+    "dead sensor": (slice(None), 1),
+    "many values": np.random.default_rng(1).random((400, 2)) < 0.1,
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+def test_what_is_missing_is_left_out_and_the_rest_scored(fitted, place):
+    series, whole = holes(place), fitted.score_samples(broken())
+    with pytest.warns(UserWarning, match="values are missing and scores go by the rest"):
+        scores = fitted.score_samples(series)
+    assert 195 < scores.argmin() < 225
+    assert scores.min() < 0.5 * whole.min()
+    calm = np.r_[:180, 240:400]
+    assert np.mean(scores[calm] < -1) < np.mean(whole[calm] < -1) + 0.02
+    assert np.isfinite(scores).all()
+
+
+def test_nets_that_have_seen_a_hole_do_not_take_a_dead_sensor_for_an_anomaly():
+    train = TWO[TRAIN].copy()
+    train[100, 1] = np.nan
+    model = short().fit(train)
+    with pytest.warns(UserWarning, match=r"missing of 400 steps, by channel: 1 \(400\)"):
+        scores = model.score_samples(holes(PLACES["dead sensor"]))
+    assert 195 < scores.argmin() < 225
+    assert np.mean(scores[:180] < -1) < 0.1
+
+
+def test_channels_with_missing_values_are_named():
+    frame = pandas.DataFrame(TWO, columns=["load", "heat"])
+    model = short(views=("shape",)).fit(frame[:800])
+    later = frame[800:].assign(heat=None)
+    with pytest.warns(UserWarning, match=r"by channel: 'heat' \(400\)"):
+        contributions = model.contributions(later)
+    assert not contributions[:, 1].any()
+
+
+def test_points_without_values_around_them_score_0(fitted):
+    with pytest.warns(UserWarning, match="missing"):
+        scores = fitted.score_samples(holes(PLACES["gap"]))
+    assert not scores[80:90].any()
+
+
+def test_a_series_without_holes_is_scored_as_ever(fitted):
+    judge = fitted._judges[0]
+    x = judges.rows_of(judge.view)
+    assert judge._complete(x) is x
+
+
+def test_a_channel_without_a_value_to_learn_from_is_named():
+    frame = pandas.DataFrame({"load": WAVE, "heat": np.nan})
+    with pytest.raises(ValueError, match="channel 'heat' has no value in the training series; leave it out"):
+        short().fit(frame)
+
+
+def test_dates_in_parts_are_kept_in_files(tmp_path):
+    dates = pandas.date_range("2026-01-01", periods=600, freq="h")
+    frame = pandas.DataFrame({"year": dates.year, "month": dates.month, "day": dates.day, "hour": dates.hour})
+    frame["load"] = WAVE[:600]
+    model = Sliding(lengths=(16,), views=("values",), time=("year", "month", "day", "hour"), random_state=0)
+    detector = AnomalyDetector(model, fpr=0.05, random_state=0).fit(frame[:400])
+    save(detector, tmp_path / "series.safetensors")
+    again = load(tmp_path / "series.safetensors")
+    later = frame[400:].drop(index=range(450, 470))
+    with pytest.warns(UserWarning, match="gaps|missing"):
+        assert again.events(later) == detector.events(later)

@@ -421,3 +421,97 @@ def test_a_series_can_be_cut_again():
     assert windows.length == 25
     with pytest.raises(ValueError, match="600 time points, fewer than the length=601"):
         windows.cut(601)
+
+
+# Times that are hard to read
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int64"])
+def test_times_of_any_integers_are_in_order(dtype):
+    frame = pandas.DataFrame({"when": np.arange(100).astype(dtype), "a": SINE[:100]})
+    np.testing.assert_array_equal(rows_of(Windows(frame, 10, time="when")), rows_of(Windows(SINE[:100], 10)))
+    with pytest.raises(ValueError, match=r"row 1 lies before the row before: 'when' is 98 after 99"):
+        Windows(frame[::-1].reset_index(drop=True), 10, time="when")
+
+
+def test_times_may_span_all_integers():
+    times = np.array([-(2**63), -1, 2**63 - 1], dtype=np.int64)
+    assert Windows(pandas.DataFrame({"when": times, "a": [1.0, 2.0, 3.0]}), 2, time="when").note == ""
+    far = np.uint64(2**64 - 100) + np.arange(50, dtype=np.uint64)
+    assert Windows(pandas.DataFrame({"when": far, "a": SINE[:50]}), 10, time="when").note == ""
+
+
+@pytest.mark.parametrize(("row", "value"), [(0, -np.inf), (3, np.inf), (5, np.inf), (2, np.nan)])
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_times_that_are_not_finite_are_named(library, row, value):
+    times = np.arange(6.0)
+    times[row] = value
+    found = "has no time" if np.isnan(value) else f"holds {value}"
+    with pytest.raises(ValueError, match=f"column 'when' {found} in row {row}"):
+        Windows(library.DataFrame({"when": times, "a": np.arange(6.0)}), 3, time="when")
+
+
+def in_parts(**changed):
+    dates = pandas.DatetimeIndex(HOURS)
+    parts = {name: getattr(dates, name).to_numpy() for name in ("year", "month", "day", "hour")}
+    return pandas.DataFrame({**parts, "load": SINE, **changed})
+
+
+@pytest.mark.parametrize("names", [("year", "month", "day", "hour"), ("hour", "day", "year", "month")])
+def test_dates_in_parts_are_dates(names):
+    windows = Windows(in_parts(), 24, time=names)
+    np.testing.assert_array_equal(windows.times, HOURS.astype("datetime64[ns]"))
+    assert windows.channels == ("load",)
+    assert windows.note == ""
+
+
+def test_parts_without_telling_names_come_in_order():
+    frame = in_parts().rename(columns={"year": "a", "month": "m", "day": "d", "hour": "h"})
+    windows = Windows(polars.from_pandas(frame), 24, time=("a", "m", "d", "h"))
+    np.testing.assert_array_equal(windows.times, HOURS.astype("datetime64[ns]"))
+
+
+def test_minutes_and_parts_of_seconds_count():
+    frame = pandas.DataFrame({"Year": 2026, "Month": 2, "Minute": [58, 58, 59], "Second": [0.0, 30.5, 1.0], "a": 1.0})
+    windows = Windows(frame, 2, time=("Year", "Month", "Minute", "Second"))
+    assert windows.times[1] == np.datetime64("2026-02-01T00:58:30.5")
+
+
+def test_a_date_and_a_time_of_day_make_a_time():
+    dates = [moment.date() for moment in HOURS.astype("datetime64[us]").tolist()]
+    hours = [moment.time() for moment in HOURS.astype("datetime64[us]").tolist()]
+    frame = pyarrow.table({"date": dates, "clock": hours, "load": SINE})
+    np.testing.assert_array_equal(Windows(frame, 24, time=("date", "clock")).times, HOURS.astype("datetime64[ns]"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "time", "message"),
+    [
+        ({"month": 13}, ("year", "month"), r"column 'month' is 13 in row 0, expected a month from 1 to 12"),
+        ({"month": 2, "day": 30}, ("year", "month", "day"), r"row 0 holds day 30 of 2026-02"),
+        ({"hour": 1.5}, ("year", "month", "day", "hour"), r"column 'hour' is 1.5 in row 0, expected a hour"),
+        ({"hour": "noon"}, ("year", "hour"), r"column 'hour' holds String; times in several columns are numbers"),
+        ({}, ("month", "day"), r"start with a year, then month, day, hour, minute, second; got \['month', 'day'\]"),
+        ({}, ("year", "months"), r"there is no column 'months' of times"),
+    ],
+)
+def test_parts_that_make_no_date_are_named(changed, time, message):
+    with pytest.raises(ValueError, match=message):
+        Windows(in_parts(**changed), 24, time=time)
+
+
+def test_columns_may_change_places_but_not_names():
+    frame = pandas.DataFrame(TWO, columns=["a", "b"])
+    windows = Windows(frame, 25)
+    np.testing.assert_array_equal(rows_of(windows.like(frame[["b", "a"]])), rows_of(windows))
+    with pytest.raises(ValueError, match=r"channels \['a', 'c'\], but the first one had channels \['a', 'b'\]"):
+        windows.like(frame.rename(columns={"b": "c"}))
+
+
+@pytest.mark.parametrize(
+    "nothing", [lambda n: [None] * n, lambda n: pyarrow.nulls(n).to_pylist(), lambda n: np.full(n, np.nan)]
+)
+@pytest.mark.parametrize("library", [pandas.DataFrame, polars.DataFrame, pyarrow.table])
+def test_a_column_without_a_value_is_a_channel(library, nothing):
+    windows = Windows(library({"a": TWO[:, 0], "b": nothing(600)}), 25)
+    assert windows.n_missing.tolist() == [0, 600]

@@ -9,6 +9,8 @@ from isthmus.cli.errors import show_warning
 def main() -> None:
     """Run the command line and leave with its exit code."""
     warnings.showwarning = show_warning
+    # Wherever in the source it arises.
+    warnings.simplefilter("once", UserWarning)
     app(prog_name="isthmus")
 
 

@@ -22,6 +22,7 @@ from isthmus.cli.options import (
     Seed,
     Settings,
     SplitColumn,
+    Times,
     Variant,
     Without,
 )
@@ -212,9 +213,7 @@ def detect(
     ] = None,
     fdr: Annotated[float | None, typer.Option(help="Share of the alarms that may be false, instead of a rate.")] = None,
     contamination: Annotated[float | None, typer.Option(help="Share of all rows to alarm on: a guess.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of times: rows are the time points of a series.")
-    ] = None,
+    time: Times = None,
     explain: Annotated[int, typer.Option(help="Say why, of so many of the worst alarms.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="File of alarms to write.  [default: DATA's name, .alarms]")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Detector file to write, .safetensors.")] = None,
@@ -234,7 +233,8 @@ def detect(
 
     run = read_run(config, setting or [], kind or [], model=model, seed=seed, columns=columns, without=without)
     given = config is not None or model is not None or bool(setting)
-    detect_file(data, Search(run, given, normal, detector, fpr, fdr, contamination, time, explain), out, save)
+    search = Search(run, given, normal, detector, fpr, fdr, contamination, tuple(time or ()), explain)
+    detect_file(data, search, out, save)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """``isthmus detect``: the anomalies of a file, with what makes them odd."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,8 +36,8 @@ class Search:
         File of a fitted detector, which is used as it is.
     fpr, fdr, contamination : float or None
         Where to draw the line.
-    time : str or None
-        Column of times of a series.
+    time : tuple of str
+        Columns of the times of a series; none if rows are no time points.
     explain : int
         How many alarms to explain.
     """
@@ -49,7 +49,7 @@ class Search:
     fpr: float | None = None
     fdr: float | None = None
     contamination: float | None = None
-    time: str | None = None
+    time: tuple[str, ...] = ()
     explain: int = 0
 
 
@@ -88,7 +88,7 @@ def _load(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
         "--normal": search.normal is not None,
         "--fpr": search.fpr is not None,
         "--contamination": search.contamination is not None,
-        "--time": search.time is not None,
+        "--time": bool(search.time),
         "--model, --set and --config": search.chosen,
         "--kind": bool(search.run.kinds),
     }
@@ -106,18 +106,19 @@ def _read(path: Path) -> Any:
 
 
 def _choose(rows: Any, search: Search, path: Path) -> Any:
-    values = choose_columns(rows, search.run, path)
-    if search.time is not None and search.time not in getattr(values, "column_names", ()):
-        raise ValueError(f"{str(path)!r} has no column {search.time!r} of times")
-    return values
+    for name in search.time:
+        if name not in getattr(rows, "column_names", ()):
+            raise ValueError(f"{str(path)!r} has no column {name!r} of times")
+    run = replace(search.run, columns=[*search.run.columns, *search.time]) if search.run.columns else search.run
+    return choose_columns(rows, run, path)
 
 
 def _make_detector(search: Search) -> AnomalyDetector:
     estimator: Any = make_estimator(search.run).set_params(verbose=0) if search.chosen else None
     if search.run.kinds and not search.chosen:
         raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
-    if search.time is not None:
-        estimator = Sliding(estimator, time=search.time)
+    if search.time:
+        estimator = Sliding(estimator, time=search.time[0] if len(search.time) == 1 else search.time)
     return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
 
 

@@ -24,6 +24,22 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, and refuse a single value that is given twice: the last would win without a word."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _check_repeated(command, ctx, rest)
+        return name, command, rest
+
+
+def _check_repeated(command: Any, ctx: Any, args: list[str]) -> None:
+    with command.context_class(command, parent=ctx, resilient_parsing=True) as own:
+        given = command.make_parser(own).parse_args(list(args))[2]
+    for option in given:
+        single = option.param_type_name == "option" and not option.multiple and not option.is_flag
+        if single and given.count(option) > 1:
+            raise ValueError(f"{option.opts[0]} takes one value, but is given {given.count(option)} times")
+
 
 def show_warning(
     message: Warning | str,

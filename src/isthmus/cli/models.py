@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from isthmus.data.clock import names_of
 from isthmus.data.files import as_array, as_table
 from isthmus.detector import AnomalyDetector
 from isthmus.persistence import load
@@ -48,8 +49,7 @@ def columns_of(model: Any) -> list[str]:
     estimator = model.estimator_ if isinstance(model, AnomalyDetector) else model
     if not isinstance(estimator, Sliding):
         return list(estimator.schema_.names)
-    times = [] if estimator.time is None else [estimator.time]
-    return [*times, *map(str, getattr(estimator, "feature_names_in_", ()))]
+    return [*names_of(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
 
 
 def choose_rows(model: Any, values: Any, path: Path) -> Any:

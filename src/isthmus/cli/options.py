@@ -30,6 +30,14 @@ Kinds = Annotated[
         "identifier, constant, text; repeatable.  [default: told by its values]",
     ),
 ]
+Times = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Column of times: rows are the time points of a series. Repeat it for a date in parts, such as "
+        "--time year --time month --time day --time hour.",
+    ),
+]
 Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
 Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
 Prepared = Annotated[

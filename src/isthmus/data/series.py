@@ -1,7 +1,8 @@
 """Series of one or more channels: read from arrays and data frames, onto even steps of time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 
 from isthmus.data.arrays import Array
+from isthmus.data.clock import Clock, names_of, read_clock, time_columns
 from isthmus.data.frames import is_frame
 from isthmus.data.sources import as_source
-from isthmus.part import did_you_mean
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -54,23 +55,15 @@ class Series:
     note: str = ""
 
 
-class Clock(NamedTuple):
-    """Times of the points: as they came, as numbers, and the unit of these for a message."""
-
-    times: Values
-    ticks: Values
-    is_date: bool
-
-
-def read_series(X: Any, time: str | None = None, step: float | None = None) -> Series:
+def read_series(X: Any, time: str | Sequence[str] | None = None, step: float | None = None) -> Series:
     """Read a series of numbers.
 
     Parameters
     ----------
     X : array, tensor, column or data frame of shape (n_points,) or (n_points, n_channels)
-    time : str or None
-        The column of a data frame that holds the times; None takes the index of pandas where it holds dates, and even
-        steps otherwise.
+    time : str, sequence of str or None
+        The column of a data frame that holds the times, or columns that hold parts of dates, such as year, month, day
+        and hour; None takes the index of pandas where it holds dates, and even steps otherwise.
     step : float or None
         Time between two steps; None is the median of what is found.
 
@@ -79,39 +72,43 @@ def read_series(X: Any, time: str | None = None, step: float | None = None) -> S
     ValueError
         If the values are not numbers or not finite, or times are missing, duplicated or out of order.
     """
-    X, column = _take_times(X, time)
+    X, columns = _take_times(X, names_of(time))
     source = as_source(X, NUMBERS)
     if not (isinstance(source, Array) and isinstance(source.values, Tensor) and source.values.ndim == 2):
         shape = (len(source), *source.schema.shape)
         raise ValueError(f"a series is a dense array of shape (time,) or (time, channels), got {shape}")
     values, channels = _floats(source.values), tuple(map(str, source.schema.names))
     _check_finite(values, channels)
-    if column is None:
+    if not columns:
         points = np.arange(len(values))
         return Series(values.T.contiguous(), channels, points, points)
-    clock = _read_clock(column)
-    return _evenly(values.numpy(), channels, clock, step or float(np.median(np.diff(clock.ticks))))
+    clock = read_clock(columns)
+    return _evenly(values.numpy(), channels, clock, step or float(np.median(np.diff(clock.elapsed))))
 
 
-def _take_times(X: Any, time: str | None) -> tuple[Any, Any]:
-    """Part the values of a series from its times, a narwhals column or None."""
+def _take_times(X: Any, names: Sequence[str]) -> tuple[Any, list[Any]]:
+    """Part the values of a series from the narwhals columns of its times, if it has some."""
     if nw.dependencies.is_into_series(X):
         X = nw.from_native(X, series_only=True).to_frame().to_native()
     if not is_frame(X):
-        if time is not None:
-            raise ValueError(f"time={time!r} names a column of a data frame, got {type(X).__name__}")
-        return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), None
+        if names:
+            raise ValueError(f"time={', '.join(names)!r} names a column of a data frame, got {type(X).__name__}")
+        return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), []
     frame = nw.from_native(X, eager_only=True)
-    if time is None:
-        index: Any = nw.maybe_get_index(frame)
-        if type(index).__name__ != "DatetimeIndex":
-            return X, None
-        return X, nw.from_native(index.to_series(), series_only=True).alias("index")
-    if time not in frame.columns:
-        raise ValueError(
-            f"there is no column {time!r} of times, only {frame.columns}{did_you_mean(time, frame.columns)}"
-        )
-    return frame.drop(time).to_native(), frame.get_column(time)
+    columns = time_columns(frame, names) or _index_of(frame)
+    return _with_dead_channels(frame.drop(names)).to_native(), columns
+
+
+def _index_of(frame: Any) -> list[Any]:
+    index: Any = nw.maybe_get_index(frame)
+    dated = type(index).__name__ == "DatetimeIndex"
+    return [nw.from_native(index.to_series(), series_only=True).alias("index")] if dated else []
+
+
+def _with_dead_channels(frame: Any) -> Any:
+    """Let columns without a single value, whose dtype tells nothing, be missing numbers."""
+    dead = [c.name for c in frame.iter_columns() if not c.dtype.is_numeric() and c.is_null().all()]
+    return frame.with_columns(nw.lit(np.nan).alias(name) for name in dead) if dead else frame
 
 
 def _floats(values: Tensor) -> Tensor:
@@ -129,38 +126,9 @@ def _check_finite(values: Tensor, channels: tuple[str, ...]) -> None:
         )
 
 
-def _read_clock(column: Any) -> Clock:
-    """Read the times of at least two points in order.
-
-    Raises
-    ------
-    ValueError
-        If they are no times, or missing, duplicated or out of order.
-    """
-    is_date = column.dtype in (nw.Datetime, nw.Date)
-    if not (is_date or column.dtype.is_numeric()):
-        raise ValueError(f"column {column.name!r} holds {column.dtype}, expected dates or numbers as times")
-    missing = np.flatnonzero(column.is_null().to_numpy())
-    if len(missing):
-        raise ValueError(f"column {column.name!r} has no time in row {missing[0]}; leave such rows out")
-    if len(column) < 2:
-        raise ValueError(f"the series has {len(column)} time points, expected at least 2")
-    dates = column.cast(nw.Datetime("ns")) if column.dtype == nw.Date else column
-    ticks = (dates.dt.timestamp("ns") if is_date else column).to_numpy()
-    steps = np.diff(ticks)
-    if not (steps > 0).all():
-        row = int(np.argmin(steps > 0)) + 1
-        fault = "has the same time as the row before" if steps[row - 1] == 0 else "lies before the row before"
-        raise ValueError(
-            f"row {row} {fault}: {column.name!r} is {column[row]} after {column[row - 1]}; "
-            "expected times in order, each once"
-        )
-    return Clock(ticks.astype("datetime64[ns]") if is_date else ticks, ticks, is_date)
-
-
 def _evenly(values: Values, channels: tuple[str, ...], clock: Clock, step: float) -> Series:
     """Put points (n_points, n_channels) onto even steps."""
-    points = (clock.ticks - clock.ticks[0]) / step
+    points = clock.elapsed / step
     nearest = np.round(points)
     on_grid = bool((np.abs(points - nearest) <= TOLERANCE).all())
     points = nearest if on_grid else points

@@ -1,8 +1,9 @@
 """Windows of a series: overlapping samples, none of them copied."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -33,8 +34,9 @@ class Windows(Source):
         of the series; 64 without one.
     stride : int, default=1
         Steps from one window to the next. The last window ends with the series in any case.
-    time : str or None, default=None
-        The column of a data frame that holds the times, dates or numbers; None takes the index of pandas where it holds
+    time : str, tuple of str or None, default=None
+        The column of a data frame that holds the times, dates or numbers, or columns that hold parts of dates, such as
+        ``("year", "month", "day", "hour")`` or a date and a time of day; None takes the index of pandas where it holds
         dates, and even steps otherwise.
 
     Attributes
@@ -69,7 +71,9 @@ class Windows(Source):
     (1000,)
     """
 
-    def __init__(self, series: Any, length: int | str = "auto", stride: int = 1, time: str | None = None) -> None:
+    def __init__(
+        self, series: Any, length: int | str = "auto", stride: int = 1, time: str | Sequence[str] | None = None
+    ) -> None:
         if not (length == "auto" or is_count(length)):
             raise ValueError(f'length must be "auto" or a positive integer, got {length!r}')
         if not is_count(stride):
@@ -81,7 +85,7 @@ class Windows(Source):
         _note(read)
 
     @classmethod
-    def of(cls, series: Series, length: int, stride: int, time: str | None) -> Self:
+    def of(cls, series: Series, length: int, stride: int, time: str | Sequence[str] | None) -> Self:
         """Cut a series that has been read already."""
         windows = cls.__new__(cls)
         windows.length, windows.stride, windows.time = length, stride, time
@@ -89,8 +93,11 @@ class Windows(Source):
         return windows
 
     def like(self, series: Any) -> Self:
-        """Cut another series of the same channels the same way, such as the one to score."""
+        """Cut another series of the same channels the same way, such as the one to score; names may change places."""
         read, twin = read_series(series, self.time, self._series.step), copy(self)
+        if self.channels and sorted(read.channels) == sorted(self.channels):
+            order = [read.channels.index(name) for name in self.channels]
+            read = replace(read, values=read.values[order], channels=self.channels)
         if (len(read.values), read.channels) != (len(self._series.values), self.channels):
             found, expected = (
                 f"channels {list(s.channels)}" if s.channels else f"{len(s.values)} channels without names"
@@ -133,6 +140,16 @@ class Windows(Source):
     def note(self) -> str:
         """What was done to make the steps even."""
         return self._series.note
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the series."""
+        return self._series.values.shape[1]
+
+    @property
+    def n_missing(self) -> Values:
+        """How many steps of each channel have no value, (n_channels,)."""
+        return self._series.values.isnan().sum(1).numpy()
 
     @property
     def constant(self) -> list[int]:
@@ -200,7 +217,7 @@ class Windows(Source):
         if values.shape not in ((n,), (n, self.length), shape):
             raise ValueError(f"values must be of shape {(n,)}, {(n, self.length)} or {shape}, got {values.shape}")
         each = np.broadcast_to(values[:, None], (n, self.length)) if values.ndim == 1 else values
-        sums = np.zeros((self._series.values.shape[1], *each.shape[1:-1]))
+        sums = np.zeros((self.n_steps, *each.shape[1:-1]))
         counts = np.zeros(len(sums))
         for offset in range(self.length):
             sums[self.starts + offset] += each[..., offset]

@@ -1,6 +1,6 @@
 """Estimators of series in files: the ensembles of all views, and how a series is cut for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,8 @@ def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
     for i, judge in enumerate(sliding._judges):
         inner = nested(judge.estimator)
         tensors |= storage.put_under(f"judge{i}", inner.tensors)
-        tensors |= {f"{OWN}.noise{i}": judge.view.noise, f"{OWN}.held_out{i}": torch.from_numpy(judge.held_out)}
+        own = {"noise": judge.view.noise, "mean": judge.view.mean, "held_out": torch.from_numpy(judge.held_out)}
+        tensors |= {f"{OWN}.{name}{i}": tensor for name, tensor in own.items()}
         judges.append(
             {
                 "inner": inner.document,
@@ -60,7 +61,7 @@ def rebuild(content: Content, context: Context) -> Sliding:
     sliding._windows, sliding._judges = windows, []
     for i, judge in enumerate(fitted["judges"]):
         ensemble = context.rebuild(Content(storage.take_from(f"judge{i}", tensors), judge["inner"]))
-        view = View(windows.cut(judge["length"]), judge["kind"], own[f"noise{i}"])
+        view = View(windows.cut(judge["length"]), judge["kind"], own[f"noise{i}"], own[f"mean{i}"])
         held_out = own[f"held_out{i}"].numpy()
         sliding._judges.append(Judge(ensemble, view, judge["usual"], judge["unit"], held_out))
     sliding.estimators_ = [judge.estimator for judge in sliding._judges]
@@ -70,7 +71,7 @@ def rebuild(content: Content, context: Context) -> Sliding:
     return sliding
 
 
-def _blank(cut: dict[str, Any], length: int, time: str | None, dtype: torch.dtype) -> Windows:
+def _blank(cut: dict[str, Any], length: int, time: str | Sequence[str] | None, dtype: torch.dtype) -> Windows:
     """Make windows of an empty series of the same channels, for others to be cut like."""
     points = np.arange(length)
     values = torch.zeros((cut["n_channels"], length), dtype=dtype)

@@ -1,6 +1,8 @@
 """The estimator of series."""
 
 import math
+import warnings
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -42,8 +44,8 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         window holds more than 1,024 values, and for short series, of which none holds more than an eighth.
     views : tuple of {"values", "shape"}, default=("values", "shape")
         How windows are looked at. Windows of more than 128 steps are averaged to at most so many.
-    time : str or None, default=None
-        The column of a data frame that holds the times; see ``isthmus.data.Windows``.
+    time : str, tuple of str or None, default=None
+        The column of a data frame that holds the times, or several; see ``isthmus.data.Windows``.
     random_state : int, RandomState or None, default=None
         Decides everything random.
 
@@ -86,7 +88,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         lengths: tuple[int, ...] | str = "auto",
         *,
         views: tuple[str, ...] = KINDS,
-        time: str | None = None,
+        time: str | Sequence[str] | None = None,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -112,6 +114,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         seed = seed_of(self.random_state)
         windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
+        _check_alive(windows)
         lengths = self._choose_lengths(windows)
         views = [View.of(windows.cut(length), kind) for kind in self.views for length in lengths]
         judges = [Judge.fit(self._make(view, mix(seed, i)), view) for i, view in enumerate(views)]
@@ -129,7 +132,9 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
-            At least as long as the longest window.
+            At least as long as the longest window. Missing values are left out of the scores, also those of a sensor
+            that is dead throughout, with a warning that names the channels: a point is scored by the values around it,
+            and 0 where there are none.
 
         Returns
         -------
@@ -152,6 +157,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         windows = self._windows.like(X)
+        self._warn_of_missing(windows)
         each = np.stack([judge.contributions(windows) for judge in self._judges])
         oddest = each.sum(-1).argmin(0)
         return np.asarray(each[oddest, np.arange(each.shape[1])])
@@ -167,6 +173,19 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         if not (self.estimator is None or isinstance(self.estimator, Autoencoder | Ensemble)):
             raise TypeError(f"estimator must be an Autoencoder, an Ensemble or None, got {self.estimator!r}")
 
+    def _warn_of_missing(self, windows: Windows) -> None:
+        """Name the channels that lack values which fit had, and are scored by the rest."""
+        usual = self._judges[0].estimator.schema_.missing
+        lacking = np.flatnonzero(windows.n_missing == windows.n_steps if usual else windows.n_missing)
+        names = [repr(windows.channels[i]) if windows.channels else str(i) for i in lacking]
+        told = [f"{name} ({windows.n_missing[i]})" for name, i in zip(names, lacking, strict=True)]
+        if told:
+            warnings.warn(
+                f"values are missing and scores go by the rest; missing of {windows.n_steps} steps, by channel: "
+                f"{', '.join(told)}",
+                stacklevel=3,
+            )
+
     def _choose_lengths(self, windows: Windows) -> list[int]:
         if self.lengths != "auto":
             return sorted({int(length) for length in self.lengths})
@@ -177,6 +196,14 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         one = small_net(len(view)) if self.estimator is None else clone(self.estimator)
         ensemble = one if isinstance(one, Ensemble) else Ensemble(one, N_NETS, max_samples=SHARE)
         return ensemble.set_params(random_state=seed)
+
+
+def _check_alive(windows: Windows) -> None:
+    """Raise a ValueError for a channel of which nothing can be learned."""
+    dead = np.flatnonzero(windows.n_missing == windows.n_steps)
+    if len(dead):
+        name = repr(windows.channels[dead[0]]) if windows.channels else dead[0]
+        raise ValueError(f"channel {name} has no value in the training series; leave it out")
 
 
 def small_net(n_windows: int) -> Autoencoder:

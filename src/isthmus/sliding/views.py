@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from isthmus.data import Batch, Source, Windows
@@ -34,17 +35,26 @@ class View(Source):
         "shape" takes each channel's mean over the window off and divides by its deviation in the window.
     noise : Tensor of shape (n_channels, 1)
         Deviation that is added, so that noise in quiet windows is not blown up to a shape.
+    mean : Tensor of shape (n_channels, 1)
+        Of the values of the training series.
     """
 
     windows: Windows
     kind: str
     noise: Tensor
+    mean: Tensor
 
     @classmethod
     def of(cls, windows: Windows, kind: str) -> "View":
         """Look at the windows of a training series."""
-        deviation = survey(windows).deviation[:, :1]
-        return cls(windows, kind, NOISE * deviation.masked_fill(deviation == 0, 1.0))
+        statistics = survey(windows)
+        deviation = statistics.deviation[:, :1]
+        return cls(
+            windows,
+            kind,
+            NOISE * deviation.masked_fill(deviation == 0, 1.0),
+            statistics.mean[:, :1].clone(memory_format=torch.contiguous_format),
+        )
 
     def like(self, windows: Windows) -> "View":
         """Look at the windows of another series the same way."""
@@ -61,16 +71,36 @@ class View(Source):
 
     def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
         """Hand over windows; see the base class."""
-        return (Batch(self._look(x), y) for x, y in self.windows.batches(size, seed, share))
+        return (Batch(self.look(x), y) for x, y in self.coarse_batches(size, seed, share))
 
-    def _look(self, x: Tensor) -> Tensor:
-        step = pace(x.shape[-1])
-        if step > 1:
-            x = x[..., : x.shape[-1] // step * step].unflatten(-1, (-1, step)).nanmean(-1)
+    def coarse_batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+        """Hand over windows of few steps, in their own units."""
+        return (Batch(coarse(x), y) for x, y in self.windows.batches(size, seed, share))
+
+    def look(self, x: Tensor) -> Tensor:
+        """Turn windows of few steps (n, n_channels, length) into what the nets see."""
         if self.kind == "values":
             return x
-        x = x - x.nanmean(-1, keepdim=True)
-        return x / (x.square().nanmean(-1, keepdim=True) + self.noise.to(x.dtype).square()).sqrt()
+        level, scale = self._level_and_scale(x)
+        return (x - level) / scale
+
+    def look_back(self, seen: Tensor, x: Tensor) -> Tensor:
+        """Turn what nets make of windows into values of windows whose level and scale are those of ``x``."""
+        if self.kind == "values":
+            return seen
+        level, scale = self._level_and_scale(x)
+        return seen * scale + level
+
+    def _level_and_scale(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        level = x.nanmean(-1, keepdim=True)
+        variance = (x - level).square().nanmean(-1, keepdim=True)
+        return level, (variance + self.noise.to(x.dtype).square()).sqrt()
+
+    def typical(self, x: Tensor) -> Tensor:
+        """Return what may stand for missing values at first: the mean of the series, or of the window for its shape."""
+        mean = self.mean.to(x.dtype).expand(len(x), -1, -1)
+        level = mean if self.kind == "values" else x.nanmean(-1, keepdim=True)
+        return torch.where(level.isnan(), mean, level)
 
     def take(self, index: Values) -> Self:
         """Choose windows; see the base class."""
@@ -92,6 +122,12 @@ class View(Source):
     def restore(self, values: Values) -> Values:
         """Return values of windows as they are."""
         return values
+
+
+def coarse(x: Tensor) -> Tensor:
+    """Average windows over a few steps at a time."""
+    step = pace(x.shape[-1])
+    return x if step == 1 else x[..., : x.shape[-1] // step * step].unflatten(-1, (-1, step)).nanmean(-1)
 
 
 def pace(length: int) -> int:
