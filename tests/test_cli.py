@@ -120,7 +120,7 @@ def test_columns_are_chosen_and_left_out_by_name(tmp_path, table):
     leave = ["--without", "kind", "--without", "noted by"]
     done("fit", tmp_path / "rows.csv", *TINY, *leave, "--without", "width")
     assert load(tmp_path / "rows.safetensors").schema_.names == ["height", "depth", "weight"]
-    done("fit", tmp_path / "rows.csv", *TINY, "--columns", "depth", "--columns", "height")
+    done("fit", tmp_path / "rows.csv", *TINY, "--columns", "depth", "--columns", "height", "--force")
     assert load(tmp_path / "rows.safetensors").schema_.names == ["depth", "height"]
 
 
@@ -561,7 +561,7 @@ def test_the_old_file_survives_a_full_disk(shared, tmp_path, command, monkeypatc
     out = tmp_path / {"fit": "old.safetensors", "transform": "old.csv"}[command]
     out.write_text("old")
     before = [shared / "rows.csv", *TINY] if command == "fit" else [shared / "named.safetensors", shared / "rows.csv"]
-    assert "No space left" in refused(command, *before, "--out", out)
+    assert "No space left" in refused(command, *before, "--out", out, "--force")
     assert out.read_text() == "old"
     assert list(tmp_path.iterdir()) == [out]
 

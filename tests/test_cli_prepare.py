@@ -156,9 +156,10 @@ def test_files_that_cannot_be_are_refused(table):
     refused(table, folder / "out.npy", message="has the suffix '.npy', expected one of .csv, .tsv, .parquet")
     refused(table, folder / "nowhere" / "out.csv", message="there is no folder")
     refused(folder / "in.parquet", folder / "out.csv", message="there is no file")
-    refused(table, table, message="would replace what is read")
+    refused(table, table, message="which is read; choose another name")
     (folder / "out.train.csv").write_bytes(table.read_bytes())
-    refused(folder / "out.train.csv", folder / "out.csv", message="would replace what is read")
+    refused(folder / "out.train.csv", folder / "out.csv", message="which is read; choose another name")
+    (folder / "out.train.csv").unlink()
     (folder / "no.csv").write_text("a,b\n")
     refused(folder / "no.csv", folder / "out.csv", message="holds no rows")
     (folder / "twice.csv").write_text("a,a\n1,2\n")
@@ -182,7 +183,7 @@ def test_a_full_disk_leaves_the_old_files(table, monkeypatch, n_written):
 
     kind = files.KINDS[".csv"]
     monkeypatch.setitem(files.KINDS, ".csv", kind._replace(write=fill))
-    result = call(table, out, "--seed", 9)
+    result = call(table, out, "--seed", 9, "--force")
     assert result.exit_code == 2
     assert "No space left" in result.stderr
     assert {path: path.read_bytes() for path in table.parent.iterdir()} == before

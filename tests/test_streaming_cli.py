@@ -26,8 +26,8 @@ def models(folder, table, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["days", "days/day-*.parquet"])
-def test_fit_streams_folders_and_patterns(folder, name):
-    out = folder.with_name("m.safetensors")
+def test_fit_streams_folders_and_patterns(folder, name, tmp_path):
+    out = tmp_path / "m.safetensors"
     last = done("fit", folder.parent / name.replace("days", folder.name), *TINY, "--out", out)
     assert last == f"wrote {out}: autoencoder fitted to 900 rows x 5 columns"
     assert load(out).schema_.names == COLUMNS

@@ -3,60 +3,131 @@
 import glob
 import json
 import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
+
+try:
+    import fcntl
+except ImportError:  # not on every system; there, an open file cannot be removed
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "isthmus"
 CHECKSUM = "checksum"
+# The last letters of the name of a file that is being written.
+PART = ".part"
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
 
-    A reader sees the old file or the whole new one, also after a crash or on a full disk.
+    A reader sees the old file or the whole new one, also after a crash or on a full disk. A file that is replaced keeps
+    its owner and its permissions, and a link keeps pointing to its target. What earlier writers of the same file left
+    when they were killed is removed.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {str(path.parent)!r}")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    target = _target_of(path)
+    remove_parts(target)
+    handle, part = _new_part(target)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+            _take_over_permissions(target, part)
+            os.replace(part, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Check that ``replacing`` can write a file, before work is done that would be lost.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, the path is not that of a file, or the folder does not take new files.
+    """
+    handle, part = _new_part(_target_of(path))
+    os.close(handle)
+    part.unlink()
 
 
 def remove_parts(path: str | os.PathLike[str]) -> None:
     """Remove what ``replacing`` left of a file when its process was killed."""
     path = Path(path)
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        part.unlink(missing_ok=True)
+    for part in path.parent.glob(f".{glob.escape(path.name)}.????????{PART}"):
+        with suppress(OSError), part.open("r+b") as file:  # a part that is being written is locked
+            _lock(file.fileno())
+            part.unlink()
 
 
-def write(path: str | os.PathLike[str], tensors: Mapping[str, "Tensor"], document: Mapping[str, Any]) -> None:
-    """Write tensors and a document to one file."""
+def _target_of(path: str | os.PathLike[str]) -> Path:
+    """Follow links, and check that a file can be there."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}")
+    if target.exists() and not target.is_file():
+        raise FileExistsError(f"cannot write {str(path)!r}: it exists and is not a file")
+    return target
+
+
+def _new_part(target: Path) -> tuple[int, Path]:
+    """Open a new file beside ``target``, locked for as long as it is open."""
+    while True:
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent)
+        except OSError as error:
+            raise type(error)(f"cannot write {str(target)!r}: {error.strerror}") from error
+        with suppress(OSError):
+            _lock(handle)
+        if os.path.exists(name):
+            return handle, Path(name)
+        os.close(handle)  # another process removed it before it was locked
+
+
+def _lock(handle: int) -> None:
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _take_over_permissions(target: Path, part: Path) -> None:
+    """Give a new file the owner and the mode of the file that it replaces, or the mode of any new file."""
+    if not target.exists():
+        os.chmod(part, 0o666 & ~_umask())
+        return
+    old = target.stat()
+    with suppress(OSError, AttributeError):  # only an administrator may, and not on every system
+        os.chown(part, old.st_uid, old.st_gid)
+    os.chmod(part, stat.S_IMODE(old.st_mode))
+
+
+def write(
+    path: str | os.PathLike[str] | BinaryIO, tensors: Mapping[str, "Tensor"], document: Mapping[str, Any]
+) -> None:
+    """Write tensors and a document to one file, which is replaced if it exists, or is open already."""
     from safetensors.torch import save as serialise
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # One entry of metadata: the order of several would differ from file to file.
     document = {**document, CHECKSUM: _checksum(contiguous)}
     data = serialise(contiguous, metadata={KEY: json.dumps(document)})
-    with replacing(path) as file:
+    with replacing(path) if isinstance(path, str | os.PathLike) else nullcontext(path) as file:
         file.write(data)
 
 

@@ -7,17 +7,19 @@ import typer
 
 import isthmus
 from isthmus.cli.errors import Commands
+from isthmus.cli.model_commands import impute, reconstruct, sample, score, transform
 from isthmus.cli.options import (
     Columns,
     Config,
     Data,
     DayFirst,
+    EscapeFormulas,
+    Force,
     Kinds,
     Label,
     Limits,
     Missing,
     Model,
-    Out,
     Prepared,
     Seed,
     Settings,
@@ -71,12 +73,17 @@ def prepare(
     split_by: Annotated[str, typer.Option(help="random, stratified, grouped or time.")] = "random",
     split_column: SplitColumn = None,
     seed: Annotated[int, typer.Option(help="Decides the split.")] = 0,
+    force: Force = False,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Repair, clean and split a table, and list all that was done."""
     from isthmus.cli import preparing
+    from isthmus.cli.outputs import Output
 
+    output = Output(out, force, escape_formulas)
+    preparing.check_output(output, out, data)
     prepared = preparing.prepare(
-        preparing.read_table(data, out),
+        preparing.read_table(data),
         missing=[*preparing.MISSING, *(missing or [])],
         day_first=day_first,
         limits=preparing.parse_limits(limits or []),
@@ -91,7 +98,7 @@ def prepare(
         split_column=split_column,
         random_state=seed,
     )
-    preparing.write_prepared(prepared, out)
+    preparing.write_prepared(prepared, output, out)
     preparing.show(prepared, out, report)
 
 
@@ -135,65 +142,20 @@ def fit(
     workers: Annotated[
         int | None, typer.Option(help="Processes of Ray to fit Parquet files by; needs isthmus[ray].", min=1)
     ] = None,
+    force: Force = False,
 ) -> None:
     """Fit a model, and compare its error with PCA's."""
     from isthmus.cli.fitting import fit_file
+    from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
 
     options = {"model": model, "seed": seed, "columns": columns, "without": without, "condition": condition}
     run = read_run(config, setting or [], kind or [], **options)
-    fit_file(data, run, out, checkpoint, workers)
+    fit_file(data, run, Output(out, force), config, checkpoint, workers)
 
 
-@app.command()
-def transform(model: Model, data: Data, out: Out = None) -> None:
-    """Write the codes of rows."""
-    from isthmus.cli import using
-
-    using.transform(model, data, out)
-
-
-@app.command()
-def reconstruct(model: Model, data: Data, out: Out = None) -> None:
-    """Write rows rebuilt from their codes, missing values filled."""
-    from isthmus.cli import using
-
-    using.reconstruct(model, data, out)
-
-
-@app.command()
-def impute(
-    model: Model,
-    data: Data,
-    out: Out = None,
-    draws: Annotated[
-        int, typer.Option(help="Draw so many fillings, a file each, instead of the expected one.", min=0)
-    ] = 0,
-    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
-) -> None:
-    """Write rows with their missing values filled, all others as they are."""
-    from isthmus.cli import using
-
-    using.impute(model, data, out, draws, seed)
-
-
-@app.command()
-def score(
-    model: Model,
-    data: Data,
-    out: Out = None,
-    draws: Annotated[
-        int, typer.Option(help="Codes to draw a row for the importance-weighted bound; 0 draws none.", min=0)
-    ] = 0,
-    contributions: Annotated[bool, typer.Option("--contributions", help="Take scores apart by column.")] = False,
-) -> None:
-    """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
-    from isthmus.cli import using
-
-    if contributions:
-        using.contributions(model, data, out, draws)
-    else:
-        using.score(model, data, out, draws)
+for _command in (transform, reconstruct, impute, score):
+    app.command()(_command)
 
 
 @app.command()
@@ -226,33 +188,21 @@ def detect(
     columns: Columns = None,
     without: Without = None,
     kind: Kinds = None,
+    force: Force = False,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Find the anomalies among rows or in a series, with a known rate of false alarms."""
     from isthmus.cli.detecting import Search, detect_file
+    from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
 
     run = read_run(config, setting or [], kind or [], model=model, seed=seed, columns=columns, without=without)
     given = config is not None or model is not None or bool(setting)
     search = Search(run, given, normal, detector, fpr, fdr, contamination, tuple(time or ()), explain)
-    detect_file(data, search, out, save)
+    detect_file(data, search, Output(out, force, escape_formulas), save, config)
 
 
-@app.command()
-def sample(
-    model: Model,
-    n: Annotated[int, typer.Option("-n", help="How many rows.", min=1)] = 100,
-    out: Out = None,
-    condition: Annotated[str | None, typer.Option(metavar="VALUE", help="Label to draw rows of.")] = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Value that a column is to have, such as sex=F; repeatable."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
-) -> None:
-    """Write new rows."""
-    from isthmus.cli import using
-
-    using.sample(model, n, out, condition, given or [], seed)
+app.command()(sample)
 
 
 @app.command()

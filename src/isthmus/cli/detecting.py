@@ -1,6 +1,7 @@
 """``isthmus detect``: the anomalies of a file, with what makes them odd."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -9,13 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.cli.models import choose_rows, load_for
+from isthmus.cli.outputs import Output
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams
-from isthmus.data.files import as_table, check_target, read, write
+from isthmus.data.files import as_table, read
 from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector, Event
 from isthmus.persistence import save
 from isthmus.sliding import Sliding
+from isthmus.storage import replacing
 
 Rows = np.ndarray[Any, Any]
 
@@ -53,7 +56,7 @@ class Search:
     explain: int = 0
 
 
-def detect_file(data: Path, search: Search, out: Path | None, target: Path | None) -> None:
+def detect_file(data: Path, search: Search, output: Output, target: Path | None, config: Path | None = None) -> None:
     """Fit a detector, write the alarms and say how many there are, and why the worst of them.
 
     Raises
@@ -61,18 +64,31 @@ def detect_file(data: Path, search: Search, out: Path | None, target: Path | Non
     OSError, ValueError
         If a file cannot be read or written, or what is asked for does not suit the data.
     """
-    out = out or beside(data, f".alarms{data.suffix if data.suffix in ('.csv', '.tsv', '.parquet') else '.csv'}")
-    check_target(out, [".csv", ".tsv", ".parquet"])
+    out = output.path or beside(
+        data, f".alarms{data.suffix if data.suffix in ('.csv', '.tsv', '.parquet') else '.csv'}"
+    )
+    inputs = [data, search.normal, search.detector, config]
+    output.check([out], inputs, [".csv", ".tsv", ".parquet"])
     if target is not None:
-        check_target(target, [".safetensors"])
+        output.check([target], inputs, [".safetensors"])
     rows = _read(data)
     detector, X = _fit(data, rows, search) if search.detector is None else _load(data, rows, search)
-    if target is not None:
-        save(detector, target)
-    if isinstance(detector.estimator_, Sliding):
-        _report_events(detector, X, search, out)
-    else:
-        _report_rows(detector, X, rows, search, out)
+    with _saving(detector, target):
+        if isinstance(detector.estimator_, Sliding):
+            _report_events(detector, X, search, output, out)
+        else:
+            _report_rows(detector, X, rows, search, output, out)
+
+
+@contextmanager
+def _saving(detector: AnomalyDetector, target: Path | None) -> Iterator[None]:
+    """Save a detector if the block, which writes the alarms, ends well: both files are written or none."""
+    if target is None:
+        yield
+        return
+    with replacing(target) as file:
+        save(detector, file)
+        yield
 
 
 def _fit(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
@@ -122,12 +138,13 @@ def _make_detector(search: Search) -> AnomalyDetector:
     return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
 
 
-def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, out: Path) -> None:
+def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, output: Output, out: Path) -> None:
     """Write the alarms with all columns of the file, also those that the detector does not read."""
     scores = detector.score_samples(X)
     odd = scores < detector.offset_ if search.fdr is None else detector.predict(X, fdr=search.fdr) == -1
     alarms = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
-    write(out, _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms)))
+    table = _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
+    output.write({out: table})
     print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({_expected(detector, search, len(X))})")
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
@@ -158,9 +175,9 @@ def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
             print(reason._replace(row=row))
 
 
-def _report_events(detector: AnomalyDetector, X: Any, search: Search, out: Path) -> None:
+def _report_events(detector: AnomalyDetector, X: Any, search: Search, output: Output, out: Path) -> None:
     events = detector.events(X)
-    write(out, _as_table(events))
+    output.write({out: _as_table(events)})
     print(f"wrote {out}: {plural(len(events), 'event')} in {plural(len(X), 'time point')}")
     for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"

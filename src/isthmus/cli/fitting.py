@@ -12,10 +12,11 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import compare, compare_levels, unit_of
+from isthmus.cli.outputs import Output
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, some, streams
 from isthmus.data import Parquet, Source, as_source
-from isthmus.data.files import check_target, read
+from isthmus.data.files import read
 from isthmus.data.parquet import head
 from isthmus.persistence import save
 from isthmus.schema import Schema
@@ -31,21 +32,26 @@ CHUNK = 2**12
 
 
 def fit_file(
-    data: Path, run: Run, out: Path | None, checkpoint: Path | None = None, workers: int | None = None
+    data: Path,
+    run: Run,
+    output: Output,
+    config: Path | None = None,
+    checkpoint: Path | None = None,
+    workers: int | None = None,
 ) -> None:
     """Fit what ``run`` describes to nine tenths of the rows, write it, and show its error on the others.
 
-    Of several processes that train together, the first writes and speaks. A ``checkpoint`` is a folder. With
-    ``workers`` so many processes of Ray fit it.
+    Of several processes that train together, the first writes and speaks. ``config`` is the run file that ``run`` was
+    read from, if there is one, and ``checkpoint`` a folder. With ``workers`` so many processes of Ray fit it.
 
     Raises
     ------
     OSError, ValueError
         If a file cannot be read or written, or the run does not suit the data.
     """
-    if out is not None:
-        check_target(out, [SUFFIX])
-    out = out or beside(data, SUFFIX)
+    out = output.path or beside(data, SUFFIX)
+    progress = None if checkpoint is None else Checkpoint(checkpoint).file
+    output.check([out], [data, config, progress], [SUFFIX])
     estimator = make_estimator(run)
     _check_condition(run, estimator)
     if workers is None:

@@ -40,6 +40,11 @@ Times = Annotated[
 ]
 Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
 Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+EscapeFormulas = Annotated[
+    bool,
+    typer.Option("--escape-formulas", help="Keep spreadsheets from computing text cells of CSV and TSV such as =1+1."),
+]
 Prepared = Annotated[
     Path,
     typer.Argument(

@@ -1,36 +1,41 @@
 """``isthmus prepare``: a table to a prepared one, its three parts and the report, all of them or none."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from isthmus.data.files import KINDS, as_table, check_target, read
+from isthmus.cli.outputs import Output
+from isthmus.data.files import KINDS, as_table, read
 from isthmus.data.preparing import MISSING, Prepared, prepare
 from isthmus.storage import replacing
 
-__all__ = ["MISSING", "beside", "parse_limits", "parse_shares", "prepare", "read_table", "show", "write_prepared"]
+__all__ = [
+    "MISSING",
+    "beside",
+    "check_output",
+    "parse_limits",
+    "parse_shares",
+    "prepare",
+    "read_table",
+    "show",
+    "write_prepared",
+]
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 TABLES = [suffix for suffix, kind in KINDS.items() if kind.tabular]
 
 
-def read_table(data: Path, out: Path) -> pa.Table:
-    """Read a table, once it is clear that the results can be written.
+def check_output(output: Output, out: Path, data: Path) -> None:
+    """Refuse to start if one of the results could not be written, or would replace something; see ``Output.check``."""
+    *tables, report = (out, *beside(out).values())
+    output.check(tables, [data], TABLES)
+    output.check([report], [data], [".json"])
 
-    Raises
-    ------
-    OSError
-        If a file cannot be read, or there is no folder to write to.
-    ValueError
-        If a suffix does not fit, or a result would replace what is read.
-    """
-    check_target(out, TABLES)
-    for path in (out, *beside(out).values()):
-        if path.resolve() == data.resolve():
-            raise ValueError(f"{str(path)!r} would replace what is read; give OUT another name")
+
+def read_table(data: Path) -> pa.Table:
+    """Read a table."""
     table = as_table(read(data))
     return _with_text_kept(table, data) if data.suffix.lower() in DELIMITERS else table
 
@@ -72,21 +77,19 @@ def beside(out: Path) -> dict[str, Path]:
     return {**parts, "report": out.with_name(f"{out.stem}.report.json")}
 
 
-def write_prepared(prepared: Prepared, out: Path) -> None:
+def write_prepared(prepared: Prepared, output: Output, out: Path) -> None:
     """Write a table, its parts and the report; what stood there is replaced only once all are written."""
     paths = beside(out)
-    tables = [
-        (out, prepared.frame),
-        (paths["train"], prepared.train),
-        (paths["valid"], prepared.valid),
-        (paths["test"], prepared.test),
-    ]
-    write = KINDS[out.suffix.lower()].write
-    # The files take their names as the stack unwinds, which an error in writing any of them prevents.
-    with ExitStack() as stack:
-        for path, table in tables:
-            write(stack.enter_context(replacing(path)), table)
-        stack.enter_context(replacing(paths["report"])).write(prepared.to_json().encode())
+    with replacing(paths["report"]) as report:
+        report.write(prepared.to_json().encode())
+        output.write(
+            {
+                out: prepared.frame,
+                paths["train"]: prepared.train,
+                paths["valid"]: prepared.valid,
+                paths["test"]: prepared.test,
+            }
+        )
 
 
 def show(prepared: Prepared, out: Path, report: bool) -> None:

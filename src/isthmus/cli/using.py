@@ -10,83 +10,91 @@ import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.models import choose_rows, columns_of, load_for
+from isthmus.cli.outputs import Output
 from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams
 from isthmus.data import Parquet, apply
-from isthmus.data.files import check_target, read, write
+from isthmus.data.files import read
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.sliding import Sliding
 
 
-def transform(model: Path, data: Path, out: Path | None) -> None:
+def transform(model: Path, data: Path, output: Output) -> None:
     """Write codes, in columns named after the model."""
-    out = _target(out, data, "codes")
+    out = _target(output, model, data, "codes")
     estimator = load_for("transform", model)
     X = _read_rows(estimator, data)
-    _answer(out, estimator.transform, X, list(estimator.get_feature_names_out()))
+    _answer(output, out, estimator.transform, X, list(estimator.get_feature_names_out()))
 
 
-def reconstruct(model: Path, data: Path, out: Path | None) -> None:
+def reconstruct(model: Path, data: Path, output: Output) -> None:
     """Write rebuilt rows."""
-    out = _target(out, data, "rebuilt")
+    out = _target(output, model, data, "rebuilt")
     estimator = load_for("reconstruct", model)
-    _answer(out, estimator.reconstruct, _read_rows(estimator, data))
+    _answer(output, out, estimator.reconstruct, _read_rows(estimator, data))
 
 
-def impute(model: Path, data: Path, out: Path | None, draws: int, seed: int | None) -> None:
+def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
     """Write rows with their missing values filled; several fillings go to files that are counted."""
-    out = _target(out, data, "filled")
+    out = _target(output, model, data, "filled", draws)
     estimator = load_for("impute", model)
     X = _read_rows(estimator, data)
     if not draws:
-        _answer(out, estimator.impute, X)
+        _answer(output, out, estimator.impute, X)
         return
     if isinstance(X, Parquet):
         raise ValueError(f"{str(data)!r} is streamed, but --draws needs its rows in memory")
-    for i, filled in enumerate(estimator.impute(X, n_draws=draws, random_state=seed), start=1):
-        _write(out.with_suffix(f".{i}{out.suffix}"), filled)
+    drawn = estimator.impute(X, n_draws=draws, random_state=seed)
+    fillings = dict(zip(_files(out, draws), drawn, strict=True))
+    output.write(fillings)
+    for path, filled in fillings.items():
+        _say(path, len(filled), int(np.prod(filled.shape[1:])))
 
 
-def score(model: Path, data: Path, out: Path | None, draws: int) -> None:
+def score(model: Path, data: Path, output: Output, draws: int) -> None:
     """Write a score a row; of a detector, the p-value and the decision as well."""
-    out = _target(out, data, "scores")
+    out = _target(output, model, data, "scores")
     estimator = load_for("score --draws" if draws else "score", model)
     X = _read_rows(estimator, data)
     if isinstance(estimator, AnomalyDetector):
-        _answer(out, partial(_decisions, estimator), X)
+        _answer(output, out, partial(_decisions, estimator), X)
     else:
-        _answer(out, partial(estimator.score_samples, **({"n_draws": draws} if draws else {})), X, ["score"])
+        _answer(output, out, partial(estimator.score_samples, **({"n_draws": draws} if draws else {})), X, ["score"])
 
 
-def contributions(model: Path, data: Path, out: Path | None, draws: int) -> None:
+def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
     """Write what each column adds to the score."""
     if draws:
         raise ValueError("--contributions takes the score without draws apart; leave --draws out")
-    out = _target(out, data, "contributions")
+    out = _target(output, model, data, "contributions")
     estimator = load_for("score --contributions", model)
-    _answer(out, estimator.contributions, _read_rows(estimator, data), _names_of_addends(estimator))
+    _answer(output, out, estimator.contributions, _read_rows(estimator, data), _names_of_addends(estimator))
 
 
-def sample(
-    model: Path, n: int, out: Path | None, condition: str | None, given: Sequence[str], seed: int | None
-) -> None:
+def sample(model: Path, n: int, output: Output, condition: str | None, given: Sequence[str], seed: int | None) -> None:
     """Write new rows."""
-    if out is not None:
-        check_target(out)
+    if output.path is not None:
+        output.check([output.path], [model])
     estimator = load_for("sample", model)
     estimator = estimator.estimator if isinstance(estimator, Decoder) else estimator
-    out = out or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
+    out = output.path or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
+    output.check([out], [model])
     values = _given(estimator, pairs("--given", given, "sex=F"))
-    _write(out, estimator.sample(n, y=_label(estimator, condition), given=values, random_state=seed))
+    _write(output, out, estimator.sample(n, y=_label(estimator, condition), given=values, random_state=seed))
 
 
-def _target(out: Path | None, source: Path, what: str) -> Path:
+def _target(output: Output, model: Path, source: Path, what: str, draws: int = 0) -> Path:
     """Say where to write: beside what was read and of its kind, if nothing is asked for."""
     streamed = streams(source)
-    if out is not None:
-        check_target(out, [".parquet"] if streamed else None)
-    return out or beside(source, f".{what}{'.parquet' if streamed else source.suffix}")
+    out = output.path or beside(source, f".{what}{'.parquet' if streamed else source.suffix}")
+    output.check(_files(out, draws), [model, source], [".parquet"] if streamed else None)
+    return out
+
+
+def _files(out: Path, draws: int) -> list[Path]:
+    """List the files to write: one, or for several draws one each, with its number."""
+    return [out.with_suffix(f".{i}{out.suffix}") for i in range(1, draws + 1)] or [out]
 
 
 def _read_rows(estimator: Any, data: Path) -> Any:
@@ -134,16 +142,16 @@ def _value(text: str, levels: Sequence[Any]) -> Any:
     return next((level for level in levels if str(level) == text), parse(text))
 
 
-def _answer(out: Path, function: Callable[[Any], Any], X: Any, names: Sequence[str] = ()) -> None:
+def _answer(output: Output, out: Path, function: Callable[[Any], Any], X: Any, names: Sequence[str] = ()) -> None:
     """Write what a function says of the rows, chunk by chunk where they are streamed."""
     if isinstance(X, Parquet):
         _say(out, *apply(function, X, out, names))
     else:
-        _write(out, function(X), names)
+        _write(output, out, function(X), names)
 
 
-def _write(out: Path, values: Any, names: Sequence[str] = ()) -> None:
-    write(out, values, names)
+def _write(output: Output, out: Path, values: Any, names: Sequence[str] = ()) -> None:
+    output.write({out: values}, names)
     _say(out, len(values), int(np.prod(values.shape[1:])))
 
 

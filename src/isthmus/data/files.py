@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
-from pyarrow import csv, parquet
+from pyarrow import compute, csv, parquet
 
 from isthmus.data.base import Source
-from isthmus.storage import replacing
+from isthmus.storage import check_writable, replacing
 
 FilePath = str | os.PathLike[str]
 Values = np.ndarray[Any, Any]
@@ -25,6 +26,10 @@ Values = np.ndarray[Any, Any]
 ARRAYS = ("X", "x_train")
 # The most that pyarrow takes as one block.
 MAX_BLOCK = 2**31 - 1
+# Kinds of files whose cells are text.
+TEXTS = ("CSV", "TSV")
+# Begin of a cell that spreadsheets compute: OWASP, CSV Injection; spaces before are ignored by some.
+FORMULA = "^(?:\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 # Numbers of the rows that a function is applied to at once.
 CHUNK = 2**21
 
@@ -73,7 +78,7 @@ def read(path: FilePath) -> Any:
     return values
 
 
-def write(path: FilePath, values: Any, names: Sequence[str] = ()) -> None:
+def write(path: FilePath, values: Any, names: Sequence[str] = (), *, escape_formulas: bool = False) -> None:
     """Write rows to a file, all or nothing.
 
     Parameters
@@ -83,6 +88,9 @@ def write(path: FilePath, values: Any, names: Sequence[str] = ()) -> None:
     values : pyarrow.Table or ndarray
     names : sequence of str
         Of the columns of an array that becomes a table; x0, x1, ... if there are none.
+    escape_formulas : bool, default=False
+        Put an apostrophe before text cells of CSV and TSV files that spreadsheets would compute, such as ``=1+1``. The
+        apostrophe stays when the file is read again.
 
     Raises
     ------
@@ -91,10 +99,19 @@ def write(path: FilePath, values: Any, names: Sequence[str] = ()) -> None:
     OSError
         If the file cannot be written; an older file of this name survives.
     """
-    kind = _kind_of(path)
-    rows = as_table(values, names) if kind.tabular else as_array(values)
-    with replacing(path) as file:
-        kind.write(file, rows)
+    write_all({Path(path): values}, names, escape_formulas=escape_formulas)
+
+
+def write_all(contents: Mapping[Path, Any], names: Sequence[str] = (), *, escape_formulas: bool = False) -> None:
+    """Write several files, all of them or none; parameters and errors are those of ``write``."""
+    # The files take their names as the stack unwinds, which an error in writing any of them prevents.
+    with ExitStack() as stack:
+        for path, values in contents.items():
+            kind = _kind_of(path)
+            rows = as_table(values, names) if kind.tabular else as_array(values)
+            if escape_formulas and kind.name in TEXTS:
+                rows = _escape_formulas(rows)
+            kind.write(stack.enter_context(replacing(path)), rows)
 
 
 def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names: Sequence[str] = ()) -> tuple[int, int]:
@@ -153,7 +170,7 @@ def write_chunks(path: FilePath, tables: Iterable[pa.Table]) -> tuple[int, int]:
     if first is None:
         raise ValueError(f"there are no rows to write to {str(path)!r}")
     n_rows = 0
-    with replacing(path) as file, parquet.ParquetWriter(file, first.schema) as writer:
+    with replacing(path) as file, parquet.ParquetWriter(file, first.schema, write_page_checksum=True) as writer:
         for table in chain([first], tables):
             writer.write_table(table)
             n_rows += len(table)
@@ -173,13 +190,11 @@ def check_target(path: FilePath, suffixes: Collection[str] | None = None) -> Non
     ------
     ValueError
         If the suffix is not among them.
-    FileNotFoundError
-        If there is no such folder.
+    OSError
+        If there is no such folder, the path is not that of a file, or the folder does not take new files.
     """
     _check_suffix(path, KINDS if suffixes is None else suffixes)
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(folder)!r}")
+    check_writable(path)
 
 
 def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
@@ -238,12 +253,27 @@ def _read_npz(path: Path) -> Values:
         return arrays[chosen[0]]
 
 
+def _escape_formulas(table: pa.Table) -> pa.Table:
+    """Put an apostrophe before texts and names that spreadsheets would compute."""
+    columns = [_escape_cells(column) for column in table.columns]
+    names = _escape_cells(pa.chunked_array([pa.array(table.column_names, pa.string())])).to_pylist()
+    return pa.Table.from_arrays(columns, names)
+
+
+def _escape_cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    return compute.replace_substring_regex(column, FORMULA, r"'\0")
+
+
 def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
     csv.write_csv(table, file, csv.WriteOptions(delimiter=delimiter))
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table) -> None:
-    parquet.write_table(table, file)
+    parquet.write_table(table, file, write_page_checksum=True)
 
 
 def _write_npy(file: BinaryIO, values: Values) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -43,7 +43,7 @@ FOREIGN = (
 )
 
 
-def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
     """Write a fitted estimator to one file, all or nothing.
 
     The file is safetensors: weights and buffers as tensors, all else as JSON in the header. ``callbacks`` and
@@ -53,7 +53,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ----------
     estimator : Autoencoder, Decoder, Ensemble, Proximity, Sliding or AnomalyDetector
         Fitted.
-    path : str or path
+    path : str, path or binary file
+        A file that exists is replaced.
 
     Raises
     ------

@@ -1,0 +1,84 @@
+"""The commands that use a model, with their options; their work is in ``using``."""
+
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.options import Data, EscapeFormulas, Force, Model, Out
+
+
+def transform(
+    model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
+) -> None:
+    """Write the codes of rows."""
+    from isthmus.cli import using
+    from isthmus.cli.outputs import Output
+
+    using.transform(model, data, Output(out, force, escape_formulas))
+
+
+def reconstruct(
+    model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
+) -> None:
+    """Write rows rebuilt from their codes, missing values filled."""
+    from isthmus.cli import using
+    from isthmus.cli.outputs import Output
+
+    using.reconstruct(model, data, Output(out, force, escape_formulas))
+
+
+def impute(
+    model: Model,
+    data: Data,
+    out: Out = None,
+    draws: Annotated[
+        int, typer.Option(help="Draw so many fillings, a file each, instead of the expected one.", min=0)
+    ] = 0,
+    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
+    force: Force = False,
+    escape_formulas: EscapeFormulas = False,
+) -> None:
+    """Write rows with their missing values filled, all others as they are."""
+    from isthmus.cli import using
+    from isthmus.cli.outputs import Output
+
+    using.impute(model, data, Output(out, force, escape_formulas), draws, seed)
+
+
+def score(
+    model: Model,
+    data: Data,
+    out: Out = None,
+    draws: Annotated[
+        int, typer.Option(help="Codes to draw a row for the importance-weighted bound; 0 draws none.", min=0)
+    ] = 0,
+    contributions: Annotated[bool, typer.Option("--contributions", help="Take scores apart by column.")] = False,
+    force: Force = False,
+    escape_formulas: EscapeFormulas = False,
+) -> None:
+    """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
+    from isthmus.cli import using
+    from isthmus.cli.outputs import Output
+
+    write = using.contributions if contributions else using.score
+    write(model, data, Output(out, force, escape_formulas), draws)
+
+
+def sample(
+    model: Model,
+    n: Annotated[int, typer.Option("-n", help="How many rows.", min=1)] = 100,
+    out: Out = None,
+    condition: Annotated[str | None, typer.Option(metavar="VALUE", help="Label to draw rows of.")] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Value that a column is to have, such as sex=F; repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
+    force: Force = False,
+    escape_formulas: EscapeFormulas = False,
+) -> None:
+    """Write new rows."""
+    from isthmus.cli import using
+    from isthmus.cli.outputs import Output
+
+    using.sample(model, n, Output(out, force, escape_formulas), condition, given or [], seed)
