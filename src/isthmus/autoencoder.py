@@ -26,6 +26,7 @@ from isthmus.data.ragged import as_list
 from isthmus.data.survey import check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written
+from isthmus.data.weights import split_off_weights
 from isthmus.densities import check_density
 from isthmus.generation import decoded, draw_rows, fit_codes
 from isthmus.inference import rows_at_once, run
@@ -211,7 +212,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # Fitting
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows.
 
         Parameters
@@ -220,6 +221,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             NaN means missing. ``isthmus.data.Parquet`` and ``Chunks`` are sources larger than memory.
         y : array of shape (n_samples,) or None
             Labels; only a conditional model looks at them.
+        sample_weight : array of shape (n_samples,), float or None, default=None
+            Weights >= 0 of rows in memory: their terms of the loss, of the validation bound and of the statistics that
+            scale the data are multiplied by them. Only their ratios matter. A row of weight 0 is as good as absent, and
+            one of weight 2 counts as two equal rows, on average over the order of training. Regularizers of a whole
+            batch, such as ``KLSparsity``, and batch normalisation do not weigh rows.
 
         Raises
         ------
@@ -229,7 +235,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._check_parameters()
         group = Group.current()
         seed = group.gather(seed_of(self.random_state))[0]
-        source, condition = self._read_to_fit(X, y)
+        source, condition = self._read_to_fit(X, y, sample_weight)
         rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
         n_rows = len(rows)
         batch_size = choose_batch_size(self.batch_size, n_rows)
@@ -266,16 +272,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 group=group,
             )
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling."""
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling.
+
+        Parameters are those of ``fit``; weights are relative to each other within a call.
+        """
         if "module_" in vars(self):
-            rows = self._read(X, y)
+            self._check_weights(sample_weight)
+            some, y, weight = split_off_weights(X, y, sample_weight, self.schema_)
+            rows = self._read(some, y)
+            rows = rows if weight is None else rows.weighted(weight)
             check_source(rows, self.schema_, missing_allowed=self.module_.flags)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
             state.best = weights_of(self.module_)
         else:
             self._check_parameters()
-            rows, condition = self._read_to_fit(X, y)
+            rows, condition = self._read_to_fit(X, y, sample_weight)
             state = self._start(rows, None, condition, seed_of(self.random_state), ALONE)
         seed = mix(seed_of(self.random_state), len(state.history))
         train(
@@ -315,8 +327,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
         check_density(self.density)
 
-    def _read_to_fit(self, X: Any, y: Any) -> tuple[Source, Condition | None]:
+    def _check_weights(self, sample_weight: Any) -> None:
+        if sample_weight is not None and self.trim:
+            raise ValueError(f"trim={self.trim!r} and sample_weight exclude each other: trim weighs rows by their loss")
+
+    def _read_to_fit(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Source, Condition | None]:
+        self._check_weights(sample_weight)
+        X, y, weight = split_off_weights(X, y, sample_weight, self.schema)
         source = as_source(X, self.schema)
+        source = source if weight is None else source.weighted(weight)
         left_out = [f"{field.name!r} ({field.note})" for field in source.schema.fields if field.note]
         if left_out:
             warnings.warn(f"left out: {'; '.join(left_out)}", stacklevel=3)
@@ -388,11 +407,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _finish(self, state: TrainState, rows: Feed, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
-        model = cast(Model, state.model)
+        model, rows = cast(Model, state.model), rows.resampled(mix(seed, 4))
         size = min(SETTLE_SIZE * model.n_nets, rows_at_once(model))
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
-            model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y in some)
+            model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y, _ in some)
         density = None if self.density is None else fit_codes(self.density, model, rows, mix(seed, 3))
         check_names(self, X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]

@@ -55,7 +55,7 @@ def _batchwise(
     model: Model, function: Callable[..., Any], source: Feed, schema: Schema, size: int
 ) -> Iterator[tuple[Tensor, ...]]:
     device = model.device
-    for x, y in source.batches(size):
+    for x, y, _ in source.batches(size):
         check_values(x, schema, missing_allowed=model.flags)
         if schema is model.schema:
             model.likelihood.check_support(x)

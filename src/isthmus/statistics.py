@@ -20,11 +20,12 @@ class Statistics:
 
     Parameters
     ----------
-    n_rows : int
+    n_rows : float
+        Sum of the weights of the rows, which are 1 if none are given.
     count : Tensor
-        Rows in which the value is not missing.
+        The same of the rows in which the value is not missing.
     mean, squares, low, high : Tensor
-        Mean, sum of squared deviations, smallest and largest.
+        Weighted mean, weighted sum of squared deviations, smallest and largest.
     binary : bool
         Whether every value is 0 or 1.
     whole : bool
@@ -35,7 +36,7 @@ class Statistics:
         Axes of a sample along which the figures are those of one value; see ``shared``.
     """
 
-    n_rows: int
+    n_rows: float
     count: Tensor
     mean: Tensor
     squares: Tensor
@@ -47,17 +48,20 @@ class Statistics:
     shared_axes: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, x: Tensor) -> "Statistics":
-        """Measure one chunk of floats of shape (n, ...), NaN meaning missing."""
-        whole = bool(torch.isfinite(x.sum()))
-        count, mean, squares, low, high = _moments(x) if whole else _moments_of_observed(x)
+    def of(cls, x: Tensor, weight: Tensor | None = None) -> "Statistics":
+        """Measure one chunk of floats of shape (n, ...), NaN meaning missing, whose rows have weights (n,) or none."""
+        if weight is None:
+            whole = bool(torch.isfinite(x.sum()))
+            n_rows, (count, mean, squares, low, high) = float(len(x)), _moments(x) if whole else _moments_of_observed(x)
+        else:
+            n_rows, (count, mean, squares, low, high) = float(weight.sum()), _weighted_moments(x.double(), weight)
         lost = ~squares.isfinite() | ((squares == 0) & (low < high))
         if x.dtype != torch.float64 and bool(lost.any()):
-            return cls.of(x.double())  # squares of very small or very large values leave float32's range
+            return cls.of(x.double(), weight)  # squares of very small or very large values leave float32's range
         binary = bool(low.min() >= 0) and bool(high.max() <= 1) and _all_are(x, lambda rows: (rows == 0) | (rows == 1))
         is_whole = binary or _all_are(x, lambda rows: rows == rows.round())
         figures = (count.double(), mean.double(), squares.double(), low.double(), high.double())
-        return cls(len(x), *figures, binary, is_whole)
+        return cls(n_rows, *figures, binary, is_whole)
 
     @classmethod
     def of_none(cls, shape: tuple[int, ...]) -> "Statistics":
@@ -167,6 +171,16 @@ def _moments_of_observed(x: Tensor) -> tuple[Tensor, ...]:
     count = observed.sum(0)
     mean = x.nansum(0) / count.clamp(min=1)
     squares = torch.where(observed, x - mean, 0).square().sum(0)
+    return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
+
+
+def _weighted_moments(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """Do the same of rows with weights."""
+    observed, weight = ~x.isnan(), weight.view(-1, *[1] * (x.ndim - 1))
+    # Of complete columns exactly the sum of the weights: what is less, is missing.
+    count = torch.where(observed.all(0), weight.sum(), (observed * weight).sum(0))
+    mean = (x * weight).nansum(0) / _or_one(count)
+    squares = (torch.where(observed, x - mean, 0).square() * weight).sum(0)
     return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
 
 

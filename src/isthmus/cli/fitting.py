@@ -104,7 +104,7 @@ def _shared_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None, None]:
 def hold_out(source: Source, seed: int) -> tuple[Rows, Rows]:
     """Choose by chance the rows to fit, and one in ten to hold out."""
     n, n_out = len(source), _n_held_out(len(source))
-    gaps = np.concatenate([x.flatten(1).isnan().any(1).numpy() for x, _ in source.batches(CHUNK)])
+    gaps = np.concatenate([batch.x.flatten(1).isnan().any(1).numpy() for batch in source.batches(CHUNK)])
     # One row with gaps is always trained on, if there is any: a model that has seen none refuses them.
     first = np.flatnonzero(gaps)[:1]
     held_out = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), first))[:n_out]

@@ -30,6 +30,7 @@ class Array(Source):
     schema : Schema
     y : Tensor of shape (n, width) or None
         Encoded labels.
+    weight : Tensor of float64 of shape (n,) or None
     rows : Tensor or None
         Which rows of ``values``, and in which order; None is all.
     container : callable or None
@@ -39,6 +40,7 @@ class Array(Source):
     values: Any
     schema: Schema
     y: Tensor | None = None
+    weight: Tensor | None = None
     rows: Tensor | None = None
     container: Callable[[np.ndarray[Any, Any]], Any] | None = None
 
@@ -60,14 +62,22 @@ class Array(Source):
         return self._views(index if order is None else order[index], list(pairwise(ends)), size)
 
     def _views(self, order: Tensor | None, spans: list[tuple[int, int]], size: int) -> Iterator[Batch]:
+        weight = self._relative_weight()
         per_block = max(1, BLOCK // max(1, size * self._row_bytes()))
         for first in range(0, len(spans), per_block):
             block = spans[first : first + per_block]
             start, stop = block[0][0], block[-1][1]
             index = slice(start, stop) if order is None else order[start:stop]
-            x, y = self._take(index), None if self.y is None else self.y[index]
+            beside = (None if values is None else values[index] for values in (self.y, weight))
+            gathered = Batch(self._take(index), *beside)
             for a, b in block:
-                yield Batch(x[a - start : b - start], None if y is None else y[a - start : b - start])
+                yield gathered.part(slice(a - start, b - start))
+
+    def _relative_weight(self) -> Tensor | None:
+        """Return weights of all values whose mean over the chosen rows is 1."""
+        if self.weight is None:
+            return None
+        return self.weight / (self.weight if self.rows is None else self.weight[self.rows]).mean()
 
     def _row_bytes(self) -> int:
         itemsize = self.values.dtype.itemsize
@@ -83,6 +93,29 @@ class Array(Source):
         """Choose rows; see the base class."""
         rows = torch.from_numpy(index)
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
+
+    def beside(self, y: Tensor) -> Self:
+        """Put encoded labels (n, width) beside the rows."""
+        return replace(self, y=self._placed(y))
+
+    def weighted(self, weight: np.ndarray[Any, Any]) -> Self:
+        """Give rows weights; see the base class."""
+        return replace(self, weight=self._placed(torch.from_numpy(weight)))
+
+    def _placed(self, values: Tensor) -> Tensor:
+        """Put what belongs to the chosen rows (len(self), ...) in the places of these rows among all."""
+        if self.rows is None:
+            return values
+        return values.new_zeros((self.values.shape[0], *values.shape[1:])).index_copy(0, self.rows, values)
+
+    def resampled(self, seed: int) -> Self:
+        """Draw rows as often as they weigh; see the base class."""
+        weight = self._relative_weight()
+        if weight is None:
+            return self
+        weight = weight if self.rows is None else weight[self.rows]
+        drawn = np.random.default_rng(seed).choice(len(self), len(self), p=(weight / weight.sum()).numpy())
+        return replace(self.take(drawn), weight=None)
 
     def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
         """Set rows aside; see the base class."""

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -42,7 +42,17 @@ class Bags(Feed):
         passes = [bag.batches(n_each, None if seed is None else mix(seed, i)) for i, bag in enumerate(self.bags)]
         for batches in zip(*passes, strict=False):
             part = slice(*part_of(0, min(len(batch.x) for batch in batches), share))
-            yield Batch(torch.stack([batch.x[part] for batch in batches], 1).flatten(0, 1), None)
+            yield Batch(*(_in_turn(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
+
+    def resampled(self, seed: int) -> Self:
+        """Draw rows of each bag as often as they weigh; see the base class."""
+        return replace(self, bags=[bag.resampled(mix(seed, i)) for i, bag in enumerate(self.bags)])
+
+
+def _in_turn(values: Sequence[Tensor | None], part: slice) -> Tensor | None:
+    """Take some rows of each bag, one of each bag in turn."""
+    known = [each[part] for each in values if each is not None]
+    return torch.stack(known, 1).flatten(0, 1) if known else None
 
 
 def make_bags(source: Source, n_bags: int, max_samples: float, seed: int) -> Bags:

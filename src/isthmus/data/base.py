@@ -16,10 +16,18 @@ WHOLE: Share = (0, 1)
 
 
 class Batch(NamedTuple):
-    """Raw values (n, *shape) in the dtype they came in, and encoded labels (n, width) or None."""
+    """Raw values (n, *shape) in the dtype they came in, encoded labels (n, width), and weights (n,).
+
+    Weights have a mean of 1 over all rows of a source. Labels and weights are None where there are none.
+    """
 
     x: Tensor
-    y: Tensor | None
+    y: Tensor | None = None
+    weight: Tensor | None = None
+
+    def part(self, rows: slice) -> "Batch":
+        """Cut out some rows."""
+        return Batch(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
 
 
 class Feed(ABC):
@@ -42,6 +50,13 @@ class Feed(ABC):
             ``(rank, n)`` hands over one of ``n`` parts of every batch: ``n`` processes see every row once, in equally
             many batches, of which some may be empty.
         """
+
+    def resampled(self, seed: int) -> Self:
+        """Return as many rows without weights, drawn as often as they weigh; the rows themselves if all weigh the same.
+
+        This is for what cannot weigh rows.
+        """
+        return self
 
 
 class Source(Feed):
@@ -66,6 +81,16 @@ class Source(Feed):
             If rows cannot be taken by position, as those of a stream.
         """
         raise TypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
+
+    def weighted(self, weight: np.ndarray[Any, Any]) -> Self:
+        """Give each row a positive weight, (n,).
+
+        Raises
+        ------
+        TypeError
+            If the rows are not in memory, as those of a stream.
+        """
+        raise TypeError(f"sample_weight goes with rows in memory, got {type(self).__name__}; load its rows first")
 
     def parts(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
         """Cut the positions of all rows into ``n`` parts of about equal size that are held out in turn."""
@@ -114,6 +139,5 @@ def nonempty(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 def parts_of(batches: Iterator[Batch], share: Share) -> Iterator[Batch]:
     """Cut a part out of every batch."""
-    for x, y in batches:
-        part = slice(*part_of(0, len(x), share))
-        yield Batch(x[part], None if y is None else y[part])
+    for batch in batches:
+        yield batch.part(slice(*part_of(0, len(batch.x), share)))

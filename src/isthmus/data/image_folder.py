@@ -208,6 +208,14 @@ class ImageFolder(Source):
         """Choose images; see the base class."""
         return self._with(self._images.take(index))
 
+    def weighted(self, weight: Values) -> Self:
+        """Give images weights; see the base class."""
+        return self._with(self._images.weighted(weight))
+
+    def resampled(self, seed: int) -> Self:
+        """Draw images as often as they weigh; see the base class."""
+        return self._with(self._images.resampled(seed))
+
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
         """Set images aside; see the base class."""
         kept, aside = self._images.split(n, seed)
@@ -215,7 +223,7 @@ class ImageFolder(Source):
 
     def beside(self, y: Tensor) -> Self:
         """Put encoded labels (n, width) beside the images."""
-        return self._with(replace(self._images, y=y))
+        return self._with(self._images.beside(y))
 
     def _with(self, images: Array) -> Self:
         chosen = copy(self)

@@ -183,7 +183,7 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
     encoded = torch.from_numpy(condition.encode(y))
     if len(encoded) != len(source):
         raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
-    return source.beside(encoded) if isinstance(source, ImageFolder) else replace(source, y=encoded)
+    return source.beside(encoded)
 
 
 def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:

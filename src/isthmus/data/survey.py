@@ -26,7 +26,7 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
     """
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
     batches = nonempty(source.batches(size, share=share))
-    chunks = (Statistics.of(finite(batch.x, source.schema)) for batch in batches)
+    chunks = (Statistics.of(finite(batch.x, source.schema), batch.weight) for batch in batches)
     return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape)).shared(source.schema.shared_axes)
 
 
@@ -72,8 +72,8 @@ def describe(schema: Schema, statistics: Statistics, missing: bool, condition: C
     ValueError
         For too few rows, or a column without a single value.
     """
-    if statistics.n_rows < 2:
-        raise ValueError(f"n_samples={statistics.n_rows}: fit needs at least 2 rows to train on")
+    if round(statistics.n_rows) < 2:
+        raise ValueError(f"n_samples={round(statistics.n_rows)}: fit needs at least 2 rows to train on")
     empty = (statistics.count == 0).flatten().nonzero()
     if len(empty):
         raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")

@@ -173,8 +173,19 @@ class Windows(Source):
 
     def take(self, index: Values) -> Self:
         """Choose windows; see the base class."""
+        return self._with(self._windows.take(index))
+
+    def weighted(self, weight: Values) -> Self:
+        """Give windows weights; see the base class."""
+        return self._with(self._windows.weighted(weight))
+
+    def resampled(self, seed: int) -> Self:
+        """Draw windows as often as they weigh; see the base class."""
+        return self._with(self._windows.resampled(seed))
+
+    def _with(self, windows: Array) -> Self:
         chosen = copy(self)
-        chosen._windows = self._windows.take(index)
+        chosen._windows = windows
         return chosen
 
     def parts(self, n: int, seed: int) -> list[Values]:

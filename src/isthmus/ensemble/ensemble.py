@@ -106,7 +106,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.max_samples = max_samples
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows.
 
         Parameters
@@ -114,6 +114,8 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             In memory; NaN means missing.
         y : ignored
+        sample_weight : array of shape (n_samples,), float or None, default=None
+            As of ``Autoencoder.fit``. Rows of weight 0 have no held-out score.
 
         Raises
         ------
@@ -122,20 +124,22 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         TypeError
             If the estimator is not an autoencoder, or the rows are a stream.
         """
-        source = self._fit_nets(X)
+        source = self._fit_nets(X, sample_weight)
         scores = self._run(self._scores, source)[0].astype(np.float64)
         self.held_out_scores_ = np.average(scores, axis=1, weights=self.left_out_.T)
         some = np.random.default_rng(mix(self.estimator_.random_state, 5)).permutation(len(source))[:N_EXPECT]
-        values, rest = self._run(self._addends, source.take(np.sort(some)))
+        values, rest = self._run(
+            self._addends, source.take(np.sort(some)).resampled(mix(self.estimator_.random_state, 6))
+        )
         self._expected = np.nanmean(values, 0), rest.mean()
         return self
 
-    def _fit_nets(self, X: Any) -> Source:
+    def _fit_nets(self, X: Any, sample_weight: Any = None) -> Source:
         """Train the nets, and return the rows."""
         self._check_parameters()
         seed = seed_of(self.random_state)
         nets = self._side_by_side(seed)
-        source, _ = nets._read_to_fit(X, None)
+        source, _ = nets._read_to_fit(X, None, sample_weight)
         state = nets._start(source, None, None, seed, ALONE)
         bags = make_bags(source, self.n_estimators, self.max_samples, mix(seed, 3))
         n_each = len(bags) // self.n_estimators

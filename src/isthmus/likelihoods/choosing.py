@@ -66,7 +66,7 @@ def _kind_of_levels(field: Field) -> str:
     return "categorical" if len(field.levels) < MANY_LEVELS else "embedded"
 
 
-def _kind_of_numbers(field: Field, n_rows: int, heavy: bool, far: bool) -> str:
+def _kind_of_numbers(field: Field, n_rows: float, heavy: bool, far: bool) -> str:
     if field.kind == "date":
         return "date"
     if field.kind == "count" or ((field.levels or heavy) and n_rows >= FEW_ROWS):

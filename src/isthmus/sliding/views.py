@@ -71,11 +71,11 @@ class View(Source):
 
     def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
         """Hand over windows; see the base class."""
-        return (Batch(self.look(x), y) for x, y in self.coarse_batches(size, seed, share))
+        return (batch._replace(x=self.look(batch.x)) for batch in self.coarse_batches(size, seed, share))
 
     def coarse_batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
         """Hand over windows of few steps, in their own units."""
-        return (Batch(coarse(x), y) for x, y in self.windows.batches(size, seed, share))
+        return (batch._replace(x=coarse(batch.x)) for batch in self.windows.batches(size, seed, share))
 
     def look(self, x: Tensor) -> Tensor:
         """Turn windows of few steps (n, n_channels, length) into what the nets see."""

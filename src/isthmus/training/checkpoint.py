@@ -157,8 +157,7 @@ def _fingerprint(state: TrainState, settings: dict[str, Any], batch: Batch) -> s
     words = f"{model!r} {own!r} {type(optimizer).__name__} {groups!r} {sorted(settings.items())!r}"
     # Functions print their address, which is another in each process.
     digest = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", words).encode())
-    rows = {"x": batch.x, "y": batch.y}
-    for name, value in {**model.state_dict(), **rows}.items():
+    for name, value in {**model.state_dict(), **batch._asdict()}.items():
         digest.update(name.encode() + (b"" if value is None else _bytes_of(value)))
     return digest.hexdigest()
 

@@ -193,9 +193,10 @@ def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group:
     device = next(model.parameters()).device
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.share)):
-            bounds = model(x.to(device), None if y is None else y.to(device))["bound"]
-            total += torch.stack([bounds.double().sum(), total.new_tensor(len(bounds))])
+        for x, y, weight in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.share)):
+            bounds = model(x.to(device), None if y is None else y.to(device))["bound"].double()
+            bounds = bounds if weight is None else bounds * weight.to(device)
+            total += torch.stack([bounds.sum(), total.new_tensor(len(bounds))])
         total = group.add_up(total)
     return float(total[0] / total[1])
 
@@ -236,12 +237,20 @@ def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
 
 def _backward(plan: _Plan, batch: Batch, progress: Tensor) -> dict[str, Tensor]:
     """Return the mean of each term, once their gradients are in the parameters."""
-    x, y = (None if part is None else part.to(plan.device, non_blocking=True) for part in batch)
+    x, y, weight = (None if part is None else part.to(plan.device, non_blocking=True) for part in batch)
     # One step long: autocast keeps the weights it has cast until it ends, and the next step has others.
     with autocast(plan.lowers_precision, plan.device):
-        terms = {name: term.mean() for name, term in plan.forward(x, y, progress).items()}
+        terms = {name: _mean(term, weight) for name, term in plan.forward(x, y, progress).items()}
     reduce(torch.add, terms.values()).backward()
     return {name: term.detach() for name, term in terms.items()}
+
+
+def _mean(term: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean of a term over rows, whose weights have a mean of 1 over the epoch and not over the batch.
+
+    So its gradient is on average that of the weighted sum over all rows. A term of the batch as a whole has no weights.
+    """
+    return term.mean() if weight is None or not term.ndim else (term * weight.to(term.dtype)).mean()
 
 
 def _order_seed(seed: int, epoch: int) -> int:

@@ -1,0 +1,42 @@
+"""Weights of rows, as scikit-learn's ``sample_weight`` gives them."""
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from isthmus.data.frames import is_frame
+from isthmus.data.sources import as_source
+
+
+def split_off_weights(X: Any, y: Any, sample_weight: Any, schema: Any = None) -> tuple[Any, Any, Any]:
+    """Return rows, labels and weights, without the rows of weight 0, which nothing may be learned from.
+
+    Equal weights say nothing, and neither do none: both are None.
+
+    Parameters
+    ----------
+    X : array, data frame or Source of shape (n_samples, ...)
+    y : array of shape (n_samples,) or None
+    sample_weight : array of shape (n_samples,), float or None
+    schema : Schema, mapping or None
+        As of ``as_source``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite weight >= 0 for each row, or all are 0.
+    """
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    kept = np.flatnonzero(weight)
+    if len(kept) < len(weight):
+        X, y = _take(X, kept, schema), None if y is None else np.asarray(y)[kept]
+    return X, y, weight[kept] if np.ptp(weight[kept]) else None
+
+
+def _take(X: Any, rows: np.ndarray[Any, Any], schema: Any) -> Any:
+    """Take rows before a frame's columns are looked at, so that the others leave no trace in the schema."""
+    return nw.from_native(X, eager_only=True)[rows].to_native() if is_frame(X) else as_source(X, schema).take(rows)
