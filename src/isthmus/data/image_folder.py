@@ -208,14 +208,6 @@ class ImageFolder(Source):
         """Choose images; see the base class."""
         return self._with(self._images.take(index))
 
-    def weighted(self, weight: Values) -> Self:
-        """Give images weights; see the base class."""
-        return self._with(self._images.weighted(weight))
-
-    def resampled(self, seed: int) -> Self:
-        """Draw images as often as they weigh; see the base class."""
-        return self._with(self._images.resampled(seed))
-
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
         """Set images aside; see the base class."""
         kept, aside = self._images.split(n, seed)
