@@ -103,6 +103,15 @@ def prepare(
 
 
 @app.command()
+def look(data: Data, columns: Columns = None, without: Without = None, kind: Kinds = None) -> None:
+    """Show what a file holds: kind, missing cells and values of each column, repeated rows, related columns."""
+    from isthmus.cli.look import show_file
+    from isthmus.cli.runs import read_run
+
+    show_file(data, read_run(None, [], kind or [], columns=columns, without=without))
+
+
+@app.command()
 def doctor(
     data: Data,
     test: Annotated[Path | None, typer.Option(metavar="FILE", help="Rows that should not be among those.")] = None,
@@ -203,6 +212,25 @@ def detect(
 
 
 app.command()(sample)
+
+
+@app.command()
+def quality(
+    real: Annotated[Path, typer.Argument(help="Rows that the model was fitted to.")],
+    synthetic: Annotated[Path, typer.Argument(help="Rows that sample wrote.")],
+    holdout: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Real rows that the model did not see.  [default: half of REAL]")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column to predict, to see what the rows are worth for training.")
+    ] = None,
+    without: Without = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+) -> None:
+    """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training."""
+    from isthmus.cli.quality import compare_files
+
+    compare_files(real, synthetic, holdout, target, without or [], seed)
 
 
 @app.command()

@@ -20,11 +20,18 @@ def examine_file(data: Path, run: Run, test: Path | None) -> None:
         If a file cannot be read, or the run is not one.
     """
     estimator = make_estimator(run)
-    tests = None if test is None else {test.name: _rows(test, run)}
-    print(report(examine(_rows(data, run), estimator, test=tests)))
+    tests = None if test is None else {test.name: read_rows(test, run)}
+    print(report(examine(read_rows(data, run), estimator, test=tests)))
 
 
-def _rows(data: Path, run: Run) -> Any:
+def read_rows(data: Path, run: Run) -> Any:
+    """Read the rows of a file; of rows past memory, some.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read, or lacks a column of the run.
+    """
     if not streams(data):
         return choose_columns(read(data), run, data)
     names = choose_columns(head(data), run, data).column_names

@@ -6,9 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import compute, csv
 
+from isthmus.cli.look import show_overview
 from isthmus.cli.outputs import Output
 from isthmus.data.files import KINDS, as_table, read
 from isthmus.data.preparing import MISSING, Prepared, prepare
+from isthmus.doctor import summarize
 from isthmus.storage import replacing
 
 __all__ = [
@@ -95,6 +97,9 @@ def write_prepared(prepared: Prepared, output: Output, out: Path) -> None:
 def show(prepared: Prepared, out: Path, report: bool) -> None:
     """Say what was done, in one line or in full, and what was written."""
     print(prepared if report else prepared.summary)
+    if report:
+        print()
+        show_overview(summarize(prepared.frame))
     print(f"wrote {out} and beside it {', '.join(path.name for path in beside(out).values())}")
 
 

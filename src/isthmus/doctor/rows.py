@@ -93,7 +93,7 @@ def read_rows(X: Any, schema: Any) -> Rows:
         If they are nothing that fit could read.
     """
     if is_frame(X):
-        frame, infinite = _finite_frame(open_frame(X))
+        frame, infinite = finite_frame(open_frame(X))
         with warnings.catch_warnings():
             # Levels that the first rows lack are told from missing values here.
             warnings.filterwarnings("ignore", message="treated as missing")
@@ -129,7 +129,7 @@ def _plain(x: Tensor) -> Values:
     return values
 
 
-def _finite_frame(frame: Any) -> tuple[Any, dict[Any, int]]:
+def finite_frame(frame: Any) -> tuple[Any, dict[Any, int]]:
     """Make infinite values missing, and count them by column."""
     infinite, columns = {}, []
     for name in [name for name, dtype in frame.schema.items() if is_number(dtype) and dtype.is_float()]:

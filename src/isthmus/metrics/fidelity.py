@@ -83,7 +83,7 @@ def pair_fidelity(real: Any, synthetic: Any) -> dict[tuple[Any, Any], float]:
     names, categorical, (ours, theirs) = encode({"real": real, "synthetic": synthetic})
     fidelity = 1 - _contingency_distances(ours, theirs, categorical)
     numbers = ~categorical
-    difference = _rank_correlations(ours[:, numbers]) - _rank_correlations(theirs[:, numbers])
+    difference = rank_correlations(ours[:, numbers]) - rank_correlations(theirs[:, numbers])
     fidelity[np.ix_(numbers, numbers)] = 1 - np.abs(difference) / 2
     return {(names[i], names[j]): float(fidelity[i, j]) for i, j in combinations(range(len(names)), 2)}
 
@@ -143,7 +143,7 @@ def _one_hot(cells: Values, n_levels: int) -> csr_array:
     return csr_array((np.ones(cells.size), cells.ravel(), np.arange(n + 1) * width), shape=(n, n_levels))
 
 
-def _rank_correlations(values: Values) -> Values:
+def rank_correlations(values: Values) -> Values:
     """Spearman's correlations (n_columns, n_columns) over rows where both are known, ranked by column."""
     known = (~np.isnan(values)).astype(float)
     ranks = np.apply_along_axis(_centred_ranks, 0, values) if values.size else values

@@ -1,15 +1,16 @@
 """Figures in columns, for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines of text, the first column to the left and all others to the right."""
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """Return rows as lines of text, the columns ``left`` to the left and all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
+    lines = (
         "  ".join(
-            f"{cell:{'>' if place else '<'}{width}}"
+            f"{cell:{'<' if place in left else '>'}{width}}"
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
     )
+    return "\n".join(map(str.rstrip, lines))

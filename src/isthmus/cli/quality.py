@@ -1,0 +1,58 @@
+"""``isthmus quality``: synthetic rows held against real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.data.files import as_table, read
+from isthmus.metrics import synthetic_quality
+
+HALVED = (
+    "half of the real rows stand for training rows and half for rows held out; if the model was trained on all of "
+    "them, pass rows that it has not seen by --holdout"
+)
+
+
+def compare_files(
+    real: Path, synthetic: Path, holdout: Path | None, target: str | None, without: list[str], seed: int
+) -> None:
+    """Print all figures of synthetic rows, each beside that of real rows that were held out.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a file cannot be read, or tables do not have the same columns.
+    """
+    train = _read(real, without)
+    made = _match(train, _read(synthetic, without), real, synthetic)
+    if holdout is None:
+        train, unseen = _halve(train, seed)
+        print(HALVED)
+    else:
+        unseen = _match(train, _read(holdout, without), real, holdout)
+    if target is not None and target not in train.column_names:
+        raise ValueError(f"{str(real)!r} has no column {target!r} for --target")
+    print(synthetic_quality(train, made, unseen, target=target, random_state=seed))
+
+
+def _read(path: Path, without: list[str]) -> pa.Table:
+    table = as_table(read(path))
+    return table.select([name for name in table.column_names if name not in without])
+
+
+def _match(real: pa.Table, other: pa.Table, real_path: Path, other_path: Path) -> pa.Table:
+    """Give a table the columns of the real one, with their types where files do not tell them."""
+    lacking = [name for name in real.column_names if name not in other.column_names]
+    if lacking:
+        names = ", ".join(map(repr, lacking))
+        raise ValueError(
+            f"{str(other_path)!r} lacks columns of {str(real_path)!r}: {names}; leave them out by --without"
+        )
+    return other.select(real.column_names)
+
+
+def _halve(table: pa.Table, seed: int) -> tuple[pa.Table, pa.Table]:
+    order = np.random.default_rng(seed).permutation(len(table))
+    middle = len(table) // 2
+    return table.take(np.sort(order[:middle])), table.take(np.sort(order[middle:]))
