@@ -40,7 +40,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[pandas,text]'
 	touch $@
 
 .venv/tested: pyproject.toml constraints.txt | .venv/bin/python

@@ -86,13 +86,13 @@ def test_fit_takes_every_kind_of_file_and_writes_a_model_beside_it(tmp_path, row
     assert load(tmp_path / "rows.safetensors").n_features_in_ == 4
 
 
-def test_fit_shows_progress_and_the_error_beside_those_of_pca_and_the_mean(shared, tmp_path):
+def test_fit_shows_progress_the_bound_and_the_error_beside_those_of_simple_methods(shared, tmp_path):
     result = call("fit", shared / "rows.csv", "--model", "vae", *TINY, "--out", tmp_path / "m.safetensors")
     assert "1/1 epochs" in result.stdout
-    assert "each column's standard deviation" in result.stdout
+    assert "each column's standard deviation" in " ".join(result.stdout.split())
     rows = [line.replace("│", " ").split() for line in result.stdout.splitlines() if line.startswith("│")]
-    assert [name for name, _ in rows] == ["vae", "PCA", "mean"]
-    errors = {name: float(error) for name, error in rows}
+    assert [row[0] for row in rows] == ["vae", "no", "vae", "PCA", "mean"]
+    errors = {row[0]: float(row[-1]) for row in rows[2:]}
     assert errors["PCA"] < 0.1 < errors["mean"]
 
 

@@ -126,8 +126,7 @@ class Model(nn.Module):
         spoiled = self._spoil(x)
         u = self.look(spoiled)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
-        target = self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
-        log_prob = self._log_prob_of_draws(code.z, target, y)
+        log_prob = self._log_prob_of_draws(code.z, self._target(x, spoiled), y)
         terms = {"bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
@@ -139,6 +138,15 @@ class Model(nn.Module):
     def _spoil(self, x: Tensor) -> Tensor:
         spoiled = x if self.corruption is None else self.corruption(x)
         return torch.where(self.numeric, spoiled, x) if self.spares_levels else spoiled
+
+    def _target(self, x: Tensor, spoiled: Tensor) -> Tensor:
+        return self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
+
+    def corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw values to raw values as the encoder sees them in training, and those that are judged, NaN elsewhere."""
+        read = self.read(x)
+        spoiled = self._spoil(read)
+        return self.write(spoiled), self.write(self._target(read, spoiled))
 
     def read(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do."""

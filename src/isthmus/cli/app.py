@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import isthmus
+from isthmus.cli.data_commands import doctor, look, quality
 from isthmus.cli.errors import Commands
 from isthmus.cli.model_commands import impute, reconstruct, sample, score, transform
 from isthmus.cli.options import (
@@ -55,6 +56,11 @@ def _options(
     pass
 
 
+app.command()(look)
+app.command()(doctor)
+app.command()(quality)
+
+
 @app.command()
 def prepare(
     data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read: .csv, .tsv or .parquet.")],
@@ -100,36 +106,6 @@ def prepare(
     )
     preparing.write_prepared(prepared, output, out)
     preparing.show(prepared, out, report)
-
-
-@app.command()
-def look(data: Data, columns: Columns = None, without: Without = None, kind: Kinds = None) -> None:
-    """Show what a file holds: kind, missing cells and values of each column, repeated rows, related columns."""
-    from isthmus.cli.look import show_file
-    from isthmus.cli.runs import read_run
-
-    show_file(data, read_run(None, [], kind or [], columns=columns, without=without))
-
-
-@app.command()
-def doctor(
-    data: Data,
-    test: Annotated[Path | None, typer.Option(metavar="FILE", help="Rows that should not be among those.")] = None,
-    model: Variant = None,
-    setting: Settings = None,
-    config: Config = None,
-    columns: Columns = None,
-    without: Without = None,
-    kind: Kinds = None,
-    condition: Label = None,
-) -> None:
-    """Say what is wrong with rows, and with the model that is to be fitted to them."""
-    from isthmus.cli.doctoring import examine_file
-    from isthmus.cli.runs import read_run
-
-    options = {"model": model, "columns": columns, "without": without, "condition": condition}
-    run = read_run(config, setting or [], kind or [], **options)
-    examine_file(data, run, test)
 
 
 @app.command()
@@ -212,25 +188,6 @@ def detect(
 
 
 app.command()(sample)
-
-
-@app.command()
-def quality(
-    real: Annotated[Path, typer.Argument(help="Rows that the model was fitted to.")],
-    synthetic: Annotated[Path, typer.Argument(help="Rows that sample wrote.")],
-    holdout: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Real rows that the model did not see.  [default: half of REAL]")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column to predict, to see what the rows are worth for training.")
-    ] = None,
-    without: Without = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-) -> None:
-    """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training."""
-    from isthmus.cli.quality import compare_files
-
-    compare_files(real, synthetic, holdout, target, without or [], seed)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
-from isthmus.baselines import compare, compare_levels, unit_of
+from isthmus.baselines import Comparison, judge
 from isthmus.cli.outputs import Output
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, some, streams
@@ -66,8 +66,8 @@ def fit_file(
         return
     save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
-    errors, wrong = (measure(estimator, known, unknown) for measure in (compare, compare_levels))
-    _show(errors, wrong, unit_of(known), run.model, len(unknown))
+    for comparison in judge(estimator, known, unknown, run.seed):
+        _show(comparison, run.model, len(unknown))
     print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
 
 
@@ -157,19 +157,18 @@ def _take(X: Any, rows: Rows) -> Any:
     return X.take(rows) if isinstance(X, pa.Table) else X[rows]
 
 
-def _show(errors: dict[str, float], wrong: dict[str, float], unit: str, model: str, n_rows: int) -> None:
-    """Show mean errors of numbers, and the share of wrong levels."""
-    columns = {"error": errors, "wrong": wrong}
-    shown = {name: figures for name, figures in columns.items() if figures}
-    table = Table("reconstruction by", *(Column(name, justify="right") for name in shown))
-    for method in errors or wrong:
-        figures = [
-            f"{values[method]:.4g}" if name == "error" else f"{values[method]:.1%}" for name, values in shown.items()
-        ]
+def _show(comparison: Comparison, model: str, n_rows: int) -> None:
+    """Show the figures of a model and of simple methods, a line a method."""
+    table = Table("method", *(Column(name, justify="right") for name in comparison.figures))
+    for method in next(iter(comparison.figures.values()), {}):
+        figures = [_write(name, values[method]) for name, values in comparison.figures.items()]
         table.add_row(model if method == "model" else method, *figures)
     console = Console()
-    if errors:
-        console.print(f"mean squared error of a value, in squares of {unit}, on held-out rows ({n_rows}):")
-    if wrong:
-        console.print(f"share of wrong levels of categories, on held-out rows ({n_rows}):")
+    console.print(f"{comparison.title}; {n_rows:,} held-out rows", highlight=False)
     console.print(table)
+    if comparison.note:
+        console.print(comparison.note, highlight=False)
+
+
+def _write(name: str, figure: float) -> str:
+    return f"{figure:.1%}" if name == "wrong" else f"{figure:.4g}"

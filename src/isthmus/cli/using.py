@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.cli.filling import FilledCells
 from isthmus.cli.models import choose_rows, columns_of, load_for
 from isthmus.cli.outputs import Output
 from isthmus.cli.runs import pairs, parse
@@ -39,17 +40,25 @@ def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None
     """Write rows with their missing values filled; several fillings go to files that are counted."""
     out = _target(output, model, data, "filled", draws)
     estimator = load_for("impute", model)
-    X = _read_rows(estimator, data)
+    X, cells = _read_rows(estimator, data), FilledCells()
     if not draws:
-        _answer(output, out, estimator.impute, X)
-        return
-    if isinstance(X, Parquet):
+        _answer(output, out, partial(_impute, estimator, cells), X)
+    elif isinstance(X, Parquet):
         raise ValueError(f"{str(data)!r} is streamed, but --draws needs its rows in memory")
-    drawn = estimator.impute(X, n_draws=draws, random_state=seed)
-    fillings = dict(zip(_files(out, draws), drawn, strict=True))
-    output.write(fillings)
-    for path, filled in fillings.items():
-        _say(path, len(filled), int(np.prod(filled.shape[1:])))
+    else:
+        drawn = estimator.impute(X, n_draws=draws, random_state=seed)
+        cells.add(X, drawn[0])
+        fillings = dict(zip(_files(out, draws), drawn, strict=True))
+        output.write(fillings)
+        for path, filled in fillings.items():
+            _say(path, len(filled), int(np.prod(filled.shape[1:])))
+    print(cells)
+
+
+def _impute(estimator: Any, cells: FilledCells, rows: Any) -> Any:
+    filled = estimator.impute(rows)
+    cells.add(rows, filled)
+    return filled
 
 
 def score(model: Path, data: Path, output: Output, draws: int) -> None:

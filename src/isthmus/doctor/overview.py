@@ -168,7 +168,7 @@ def _describe_dates(days: Values) -> tuple[str, Sequence[int]]:
 
 
 def _describe_categories(values: list[Any], counts: Values) -> tuple[str, Sequence[int]]:
-    named = zip(values[: N_NAMED], counts[:N_NAMED] / counts.sum(), strict=True)
+    named = zip(values[:N_NAMED], counts[:N_NAMED] / counts.sum(), strict=True)
     shares = [f"{_shorten(value)} {_round_percent(share)}" for value, share in named]
     others = ", ..." if len(values) > N_NAMED else ""
     return f"{len(values):,} categories: {', '.join(shares)}{others}", counts[:N_BARS].tolist()

@@ -1,0 +1,47 @@
+"""How many missing cells a model filled, by column."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.data.tables import missing_in, open_frame
+
+# Number of columns that a sentence names.
+N_NAMED = 5
+
+
+class FilledCells:
+    """Counts the cells that were missing before and are known after, over one or more tables or arrays."""
+
+    def __init__(self) -> None:
+        self.before: Counter[str] = Counter()
+        self.after: Counter[str] = Counter()
+
+    def add(self, before: Any, after: Any) -> None:
+        """Count the missing cells of rows before and after they were filled."""
+        self.before += _count_missing(before)
+        self.after += _count_missing(after)
+
+    def __str__(self) -> str:
+        """Return one sentence, such as ``filled 23 cells (age 10, city 13); 2 stay missing (note 2)``."""
+        filled = self.before - self.after
+        n = filled.total()
+        sentence = f"filled {n:,} cell{'s' * (n != 1)}{_by_column(filled)}"
+        return f"{sentence}; {self.after.total():,} stay missing{_by_column(self.after)}" if self.after else sentence
+
+
+def _count_missing(rows: Any) -> Counter[str]:
+    if isinstance(rows, pa.Table):
+        frame = open_frame(rows)
+        counts = {name: missing_in(frame.get_column(name)).sum() for name in frame.columns}
+        return Counter({name: int(n) for name, n in counts.items() if n})
+    n_missing = int(np.isnan(np.asarray(rows, dtype=np.float64)).sum())
+    return Counter({"": n_missing} if n_missing else {})
+
+
+def _by_column(counts: Counter[str]) -> str:
+    named = [f"{name} {n:,}" for name, n in counts.most_common(N_NAMED) if name]
+    more = ", ..." if len(counts) > N_NAMED else ""
+    return f" ({', '.join(named)}{more})" if named else ""

@@ -1,0 +1,132 @@
+"""What a model is judged by, and the simple methods beside it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from sklearn.linear_model import LinearRegression
+
+from isthmus import Autoencoder, zoo
+from isthmus.baselines import judge
+from isthmus.baselines.bounds import bound_without_code
+from isthmus.baselines.reconstruction import Training, fit_regression
+from isthmus.baselines.widening import Widening
+from isthmus.corruptions import GaussianNoise, Masking
+from isthmus.data import as_source
+from isthmus.likelihoods import Bernoulli, Gaussian
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(400, 6))
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Oslo", "Rome", "Bern"], 400, p=[0.5, 0.3, 0.2])
+    age = np.where(town == "Oslo", 30, 60) + rng.normal(size=400)
+    return pd.DataFrame(
+        {"town": town, "age": age, "pay": 2 * age + rng.normal(size=400), "glad": rng.random(400) < 0.5}
+    )
+
+
+def judged(model, rows):
+    return judge(model.fit(rows[:300]), rows[:300], rows[300:], random_state=0)
+
+
+def test_an_imputer_is_judged_by_hidden_cells_beside_regression_and_the_mean(rows):
+    (comparison,) = judged(zoo.imputer(max_epochs=60, random_state=0), rows)
+    errors = comparison.figures["error"]
+    assert comparison.title.startswith("hidden cells")
+    assert list(errors) == ["model", "iterative regression", "mean"]
+    assert errors["iterative regression"] < 0.5 * errors["mean"]
+    assert errors["mean"] == pytest.approx(1, abs=0.3)
+    assert errors["model"] < errors["mean"]
+
+
+def test_hidden_categories_count_as_wrong_or_right(people):
+    (comparison,) = judged(zoo.imputer(max_epochs=60, random_state=0), people)
+    wrong = comparison.figures["wrong"]
+    # Half of the cells are truth values that nothing predicts, and the most frequent town is right in half of the rows.
+    assert 0.3 < wrong["mean"] < 0.7
+    assert wrong["iterative regression"] < wrong["mean"]
+
+
+def test_a_code_as_large_as_the_row_is_not_compared_with_pca(rows):
+    (comparison,) = judged(Autoencoder(6, max_epochs=1, random_state=0), rows)
+    assert list(comparison.figures["error"]) == ["model", "mean"]
+    assert "a code of 6 numbers holds all 6 values" in comparison.note
+    (smaller,) = judged(Autoencoder(5, max_epochs=1, random_state=0), rows)
+    assert list(smaller.figures["error"]) == ["model", "PCA", "mean"]
+    assert not smaller.note
+
+
+def test_a_denoiser_is_judged_by_clean_values_of_corrupted_rows(rows):
+    noise = GaussianNoise(0.5)
+    (comparison,) = judged(Autoencoder(2, corruption=noise, max_epochs=60, random_state=0), rows)
+    errors = comparison.figures["error"]
+    assert comparison.title.startswith("clean values of corrupted rows")
+    assert errors["as corrupted"] == pytest.approx(0.25, rel=0.2)  # the variance of the noise, in deviations
+    assert errors["model"] < errors["as corrupted"]
+
+
+def test_cells_hidden_from_a_model_that_rebuilds_all_leave_no_corrupted_rows_to_compare(rows):
+    (comparison,) = judged(Autoencoder(2, corruption=Masking(0.3), max_epochs=1, random_state=0), rows)
+    assert list(comparison.figures["error"]) == ["model", "PCA", "mean"]
+
+
+def test_a_variational_model_is_judged_by_its_bound_and_a_weighted_one_is_not(rows):
+    bound, reconstruction = judged(zoo.vae(2, max_epochs=60, random_state=0), rows)
+    assert bound.figures["bound"]["model"] > bound.figures["bound"]["no code"]
+    assert list(reconstruction.figures["error"]) == ["model", "PCA", "mean"]
+    assert len(judged(zoo.vae(2, beta=4.0, max_epochs=1, random_state=0), rows)) == 1
+
+
+def test_the_bound_without_a_code_is_that_of_independent_normal_columns(rows):
+    model = Autoencoder(2, likelihood=Gaussian(scale="feature"), max_epochs=1, random_state=0).fit(rows[:300])
+    source = as_source(rows[:300])
+    expected = norm.logpdf(rows[:300], rows[:300].mean(0), rows[:300].std(0)).sum(1).mean()
+    assert bound_without_code(model.module_, source, source) == pytest.approx(expected, abs=0.02)
+
+
+def test_the_bound_without_a_code_is_the_entropy_of_independent_bits():
+    bits = (np.random.default_rng(0).random((500, 4)) < [0.1, 0.3, 0.5, 0.9]).astype(float)
+    model = Autoencoder(1, likelihood=Bernoulli(), max_epochs=1, random_state=0).fit(bits)
+    p = bits.mean(0)
+    expected = (p * np.log(p) + (1 - p) * np.log(1 - p)).sum()
+    assert bound_without_code(model.module_, as_source(bits), as_source(bits)) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_generator_of_tables_is_judged_by_new_rows_beside_real_ones(people):
+    samples, reconstruction = judged(zoo.tabular_vae(4, max_epochs=20, random_state=0), people)
+    assert list(samples.figures) == ["columns", "pairs", "told apart"]
+    assert samples.figures["columns"]["test rows"] > 0.85
+    assert abs(samples.figures["told apart"]["test rows"] - 0.5) < 0.2
+    assert reconstruction.title.startswith("reconstruction")
+
+
+def test_the_same_seed_hides_the_same_cells(rows):
+    model = zoo.imputer(max_epochs=1, random_state=0).fit(rows[:300])
+    first, again, other = (judge(model, rows[:300], rows[300:], seed)[0].figures for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_regression_fills_a_hidden_column_as_least_squares_do(rows):
+    model = Autoencoder(1, max_epochs=1).fit(rows)
+    training = Training.of(rows, model.schema_)
+    seen = rows[:50].copy()
+    seen[:, 0] = np.nan
+    predicted = fit_regression(training)(seen)[:, 0]
+    expected = LinearRegression().fit(rows[:, 1:], rows[:, 0]).predict(rows[:50, 1:])
+    assert np.corrcoef(predicted, expected)[0, 1] > 0.999
+    np.testing.assert_allclose(fit_regression(training)(seen)[:, 1:], seen[:, 1:])
+
+
+def test_widened_rows_come_back():
+    rows = np.array([[1.0, 2.0, 30.0], [3.0, 0.0, 10.0]])
+    widening = Widening(np.array([2.0, 0.0, 20.0]), np.array([1.0, 1.0, 10.0]), {1: 3})
+    np.testing.assert_array_equal(widening.widen(rows), [[-1, 1, 0, 0, 1], [1, -1, 1, 0, 0]])
+    np.testing.assert_array_equal(widening.narrow(widening.widen(rows)), rows)
