@@ -123,10 +123,10 @@ class Model(nn.Module):
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
         x = self.likelihood.observe(self.read(x))
-        spoiled = self._spoil(x)
-        u = self.look(spoiled)
+        corrupted, target = self._corrupt(x)
+        u = self.look(corrupted)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
-        log_prob = self._log_prob_of_draws(code.z, self._target(x, spoiled), y)
+        log_prob = self._log_prob_of_draws(code.z, target, y)
         terms = {"bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
@@ -135,18 +135,14 @@ class Model(nn.Module):
                 terms[name] = terms.get(name, 0) + regularizer(step)
         return terms
 
-    def _spoil(self, x: Tensor) -> Tensor:
-        spoiled = x if self.corruption is None else self.corruption(x)
-        return torch.where(self.numeric, spoiled, x) if self.spares_levels else spoiled
+    def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        corrupted = x if self.corruption is None else self.corruption(x)
+        corrupted = torch.where(self.numeric, corrupted, x) if self.spares_levels else corrupted
+        return corrupted, self.corruption.target(x, corrupted) if isinstance(self.corruption, Corruption) else x
 
-    def _target(self, x: Tensor, spoiled: Tensor) -> Tensor:
-        return self.corruption.target(x, spoiled) if isinstance(self.corruption, Corruption) else x
-
-    def corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def corrupt(self, x: Tensor) -> tuple[Tensor, ...]:
         """Raw values to raw values as the encoder sees them in training, and those that are judged, NaN elsewhere."""
-        read = self.read(x)
-        spoiled = self._spoil(read)
-        return self.write(spoiled), self.write(self._target(read, spoiled))
+        return tuple(map(self.write, self._corrupt(self.read(x))))
 
     def read(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do."""
