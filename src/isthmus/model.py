@@ -122,8 +122,7 @@ class Model(nn.Module):
 
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
         """
-        x = self.likelihood.observe(self.read(x))
-        corrupted, target = self._corrupt(x)
+        corrupted, target = self._corrupt(self.likelihood.observe(self.read(x)))
         u = self.look(corrupted)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         log_prob = self._log_prob_of_draws(code.z, target, y)
