@@ -175,18 +175,24 @@ def new_table(values: Values, schema: Schema, rounded: bool) -> Any:
 
 def plain_table(values: Values, schema: Schema) -> Any:
     """Make a data frame of the used columns alone, out of rows (n, n_used), whatever their values: odd ones too."""
-    columns = {field.name: _plain(values[:, i], field) for i, field in enumerate(boundless(schema).used)}
+    plain = {field.name: _plain(values[:, i], field) for i, field in enumerate(boundless(schema).used)}
+    columns = {name: column.tolist() if column.dtype == object else column for name, column in plain.items()}
     return nw.from_dict(columns, backend=schema.container).to_native()  # type: ignore[arg-type]
 
 
-def _plain(numbers: Values, field: Field) -> Any:
+def column_of(numbers: Values, column: Any, field: Field) -> Any:
+    """Make a column like another one out of numbers (n,), NaN where missing."""
+    return column_like(column, _plain(numbers, field))
+
+
+def _plain(numbers: Values, field: Field) -> Values:
     """Turn numbers into values, missing ones into what stands for them."""
     known = ~np.isnan(numbers)
     values = _decode(np.where(known, numbers, 0.0), field, rounded=False)
     if values.dtype == object:
         values[~known] = None
-        return values.tolist()
-    values[~known] = np.datetime64("NaT") if values.dtype.kind == "M" else np.nan
+    else:
+        values[~known] = np.datetime64("NaT") if values.dtype.kind == "M" else np.nan
     return values
 
 

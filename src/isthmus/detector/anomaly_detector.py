@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration, fit_and_calibrate
 from isthmus.detector.conformal import p_values
+from isthmus.detector.dates import with_known_dates
 from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
 from isthmus.detector.events import Event, find_events
 from isthmus.detector.explaining import explain
@@ -173,15 +174,18 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         On clean rows that played no part in the fit, p-values are exactly uniform and rates of false alarms are kept
         exactly, whatever the estimator is worth. ``X`` and ``y`` are as of ``fit``.
         """
-        check_is_fitted(self)
-        return self._calibrate_on(self._scorer(X), y)
+        return self._calibrate_on(self.score_samples(X), y)
 
     # Using
 
     def score_samples(self, X: Any) -> Values:
-        """Score rows, (n_samples,); higher is more normal."""
+        """Score rows, (n_samples,); higher is more normal.
+
+        Dates beyond those of fit do not count, with a warning: they are taken for the same weekday and time of day in
+        the nearest week of fit.
+        """
         check_is_fitted(self)
-        return self._scorer(X)
+        return self._scorer(with_known_dates(self.estimator_, X))
 
     def decision_function(self, X: Any) -> Values:
         """Return by how much rows score above the threshold; alarms are below 0."""

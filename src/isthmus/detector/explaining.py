@@ -1,6 +1,6 @@
 """From rows to their explanation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from isthmus.data.frames import row_labels, to_frame
 from isthmus.data.tables import plain_table
 from isthmus.detector.background import Background
+from isthmus.detector.dates import known_dates
 from isthmus.detector.explanation import Explanation
 from isthmus.detector.judge import Judge, summon
 from isthmus.detector.neighbours import Neighbours
@@ -60,16 +61,17 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
     if not (is_count(n_nearest) and n_nearest <= len(normal)):
         raise ValueError(f"n_nearest must be a positive integer up to {len(normal)} normal rows, got {n_nearest!r}")
     neighbours = Neighbours(rows[normal].reshape(len(normal), -1), judge.is_level)
+    given, x = x, known_dates(x, judge.schema)
     flat = x.reshape(len(x), -1)
     nearest = normal[neighbours.nearest(flat, n_nearest)]
-    account = _account(judge, x, neighbours, seed)
+    account = _without(_account(judge, x, neighbours, seed), (given != x) & ~np.isnan(given))
     values = (account.expected, account.low, account.high)
     expected, low, high = (_for_people(each.reshape(x.shape), judge) for each in values)
     return Explanation(
         scores=judge.score(x),
         contributions=_named(account.addends, judge),
         names=judge.names,
-        values=_for_people(x, judge),
+        values=_for_people(given, judge),
         expected=expected,
         low=low,
         high=high,
@@ -88,6 +90,15 @@ def _account(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Acc
     addends[:, : x.shape[1]] -= cost
     expected = repairs.expected(right)
     return _Account(addends, expected, *repairs.limits(expected))
+
+
+def _without(account: _Account, left_out: Values) -> _Account:
+    """Take from values that do not count what they add to the score, and put it to the rest."""
+    addends, n_values = account.addends.copy(), left_out[0].size
+    aside = np.where(left_out.reshape(len(left_out), -1), addends[:, :n_values], 0.0)
+    addends[:, :n_values] -= aside
+    addends[:, -1] += aside.sum(1)
+    return replace(account, addends=addends)
 
 
 def _as_a_whole(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Account:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.detector.calibration import Calibration
+from isthmus.detector.dates import with_known_dates
 from isthmus.detector.rows import ANOMALY, Values, take
 from isthmus.detector.scores import Scorer
 
@@ -24,7 +25,7 @@ def score_then_learn(scorer: Scorer, calibration: Calibration, X: Any, labels: V
     """
     if scorer.codes is not None:
         raise ValueError("score_from='latent' cannot follow partial_fit, which moves the codes; call fit instead")
-    arrived = Calibration(scorer(X), labels)
+    arrived = Calibration(scorer(with_known_dates(scorer.estimator, X)), labels)
     odd = labels == ANOMALY
     scorer.estimator.partial_fit(take(X, np.flatnonzero(~odd)) if odd.any() else X)
     return calibration.joined(arrived, N_LATEST)
