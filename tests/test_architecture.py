@@ -25,7 +25,7 @@ LAYERS = [
     {"decoding"},
     {"model", "data", "metrics", "configuration"},
     {"training", "inference"},
-    {"generation"},
+    {"generation", "imputation"},
     {"autoencoder"},
     {"decoder", "ensemble"},
     {"latent", "proximity", "sliding"},

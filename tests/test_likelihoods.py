@@ -33,6 +33,8 @@ CONTINUOUS = [*NORMAL, *HEAVY, ContinuousBernoulli(), LogNormal(), Date()]
 ALL = [*CONTINUOUS, Bernoulli()]
 # Of these, theta does not hold the same parameters for each value: see test_likelihoods_of_tables.py.
 OF_LEVELS = {"Categorical", "Embedded", "Histogram", "Mixed"}
+# test_mixture.py has the tests of mixtures.
+OF_MIXTURES = {"Mixture"}
 # And of these test_likelihoods_of_counts.py tells.
 OF_COUNTS = {"Logistic", "Multinomial", "NegativeBinomial", "Poisson", "Quantile"}
 
@@ -98,7 +100,9 @@ def draws(likelihood):
 
 
 def test_every_likelihood_is_tested():
-    assert {type(likelihood).__name__ for likelihood in ALL} | OF_LEVELS | OF_COUNTS == set(likelihoods.__all__)
+    assert {type(likelihood).__name__ for likelihood in ALL} | OF_LEVELS | OF_COUNTS | OF_MIXTURES == set(
+        likelihoods.__all__
+    )
 
 
 # Densities

@@ -29,6 +29,7 @@ from isthmus.data.text import written
 from isthmus.data.weights import split_off_weights
 from isthmus.densities import check_density
 from isthmus.generation import decoded, draw_rows, fit_codes
+from isthmus.imputation import draw_missing
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
@@ -361,7 +362,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _choose_likelihood(self, statistics: Statistics, schema: Schema) -> Any:
         if isinstance(self.likelihood, str) and self.likelihood in ("auto", "mixed"):
-            return likelihoods.choose(statistics, schema)
+            return likelihoods.choose(statistics, schema, imputes=getattr(self.corruption, "judged", "") == "hidden")
         of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
         if schema.n_levels and not isinstance(self.likelihood, of_levels):
             raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but the values are tokens")
@@ -482,14 +483,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X : array, tensor, data frame or Source of shape (n_samples, ...)
         y : array of shape (n_samples,) or None
         n_draws : int or None, default=None
-            None fills in what is expected. A number draws so many fillings, of which the spread says how sure they are
-            (multiple imputation: Rubin, Multiple imputation for nonresponse in surveys, 1987).
+            None fills in what is expected. A number draws as many fillings (multiple imputation [1]): the missing
+            values of a row are drawn one after the other in random order, each given the known values and those drawn
+            before, so that together they are plausible [2]. ``isthmus.metrics.pool_estimates`` pools what is estimated
+            on the fillings by Rubin's rules. Draws reflect how uncertain values are given the model, and not how
+            uncertain the model is.
         random_state : int, RandomState or None, default=None
             For the draws; None falls back to the estimator's.
 
         Returns
         -------
         array or data frame, in the container that X came in; a list of them if drawn
+
+        References
+        ----------
+        [1] Rubin, Multiple imputation for nonresponse in surveys, 1987. [2] Uria, Murray and Larochelle, A deep and
+            tractable density estimator, ICML 2014, arXiv:1310.1757.
         """
         if not (n_draws is None or is_count(n_draws)):
             raise ValueError(f"n_draws must be None or a positive integer, got {n_draws!r}")
@@ -497,7 +506,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if n_draws is None:
             return self._fill(X, source, self.module_.reconstruct)
         with seeded(self._seed(random_state), self.module_.device):
-            return [self._fill(X, source, self.module_.redraw) for _ in range(n_draws)]
+            return [self._fill(X, source, partial(draw_missing, self.module_)) for _ in range(n_draws)]
 
     def sample(
         self,

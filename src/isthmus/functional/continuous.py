@@ -39,6 +39,23 @@ def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     return torch.addcmul(-log_scale - 0.5 * LOG_2PI, squares, torch.exp(-2 * log_scale), value=-0.5)
 
 
+def normal_mixture_log_prob(x: Tensor, logits: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Log density of mixtures of normal distributions; see Bishop, Mixture density networks, 1994.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, ...)
+    logits, mean, log_scale : Tensor of shape (n, n_normals, ...)
+        Of each component; the softmax of ``logits`` over axis 1 gives the weights.
+
+    Returns
+    -------
+    Tensor of shape (n, ...)
+    """
+    log_prob = normal_log_prob(x[:, None], mean, log_scale)
+    return torch.logsumexp(logits.log_softmax(1) + log_prob, 1)
+
+
 class _NormalRows(torch.autograd.Function):
     """Sum of normal log densities over each row, by its closed-form gradient: one pass each way saved for each factor.
 

@@ -12,6 +12,7 @@ from isthmus.likelihoods.histogram import Histogram
 from isthmus.likelihoods.log_normal import LogNormal
 from isthmus.likelihoods.logistic import Logistic
 from isthmus.likelihoods.mixed import Mixed
+from isthmus.likelihoods.mixture import Mixture
 from isthmus.likelihoods.multinomial import Multinomial
 from isthmus.likelihoods.negative_binomial import NegativeBinomial
 from isthmus.likelihoods.poisson import Poisson
@@ -29,6 +30,7 @@ __all__ = [
     "LogNormal",
     "Logistic",
     "Mixed",
+    "Mixture",
     "Multinomial",
     "NegativeBinomial",
     "Poisson",

@@ -13,6 +13,7 @@ from isthmus.likelihoods.gaussian import Gaussian
 from isthmus.likelihoods.histogram import Cells, Histogram
 from isthmus.likelihoods.log_normal import LogNormal
 from isthmus.likelihoods.mixed import Mixed
+from isthmus.likelihoods.mixture import Mixture
 from isthmus.likelihoods.student_t import StudentT
 from isthmus.schema import END, Field, Schema
 from isthmus.statistics import Statistics
@@ -25,7 +26,7 @@ FEW_ROWS = 2000
 HEAVY = 6.0
 
 
-def choose(statistics: Statistics, schema: Schema) -> Likelihood:
+def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Likelihood:
     """Choose what ``likelihood="auto"`` means for the data.
 
     For texts and other positions in one list of levels, Categorical. For arrays, Bernoulli for exactly {0, 1}. Gaussian
@@ -33,6 +34,9 @@ def choose(statistics: Statistics, schema: Schema) -> Likelihood:
     error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns that
     have units of their own, as the channels of a series always have. For data frames, a likelihood for each column by
     what it holds.
+
+    A model that ``imputes`` is trained on hidden values alone, and a hidden value is more certain in one row than in
+    another. Where others get one scale for all rows, it gets Mixture.
     """
     if schema.n_levels:
         return Categorical(schema.n_levels, end=END if schema.vocabulary else None)
@@ -41,12 +45,15 @@ def choose(statistics: Statistics, schema: Schema) -> Likelihood:
         return Bernoulli()
     # Grey images without an axis of channels are floats only in files.
     of_pixels = bool(schema.layout) and (schema.dtype in ("uint8", "uint16", "int32") or schema.layout == "hw")
-    if of_pixels or (not schema.levelled and not schema.shared_axes and statistics.shares_a_range):
+    of_columns = imputes and len(schema.shape) == 1
+    if of_pixels or not (schema.levelled or schema.shared_axes or of_columns or not statistics.shares_a_range):
         return Gaussian(scale="shared", scaling="center", bounded=True)
-    return compose(fields, statistics) if fields else Gaussian()
+    if fields:
+        return compose(fields, statistics, imputes)
+    return Mixture() if imputes else Gaussian()
 
 
-def compose(fields: list[Field], statistics: Statistics) -> Likelihood:
+def compose(fields: list[Field], statistics: Statistics, imputes: bool = False) -> Likelihood:
     """Compose a likelihood of one a column; columns of one kind share a part."""
     heavy = (statistics.reach > HEAVY).tolist()
     far = [False] * len(fields) if statistics.origin is None else statistics.origin.bool().tolist()
@@ -56,7 +63,7 @@ def compose(fields: list[Field], statistics: Statistics) -> Likelihood:
         kind = _kind_of_levels(field) if field.has_levels else of_numbers
         # Categories of very many levels, and dates, have a part each.
         groups[f"{kind} {i}" if kind in ("embedded", "date") else kind].append(i)
-    parts = tuple(_part(name, [fields[i] for i in columns]) for name, columns in groups.items())
+    parts = tuple(_part(name, [fields[i] for i in columns], imputes) for name, columns in groups.items())
     return parts[0] if len(parts) == 1 else Mixed(parts, tuple(map(tuple, groups.values())))
 
 
@@ -76,7 +83,8 @@ def _kind_of_numbers(field: Field, n_rows: float, heavy: bool, far: bool) -> str
     return "student_t" if heavy else "gaussian"
 
 
-def _part(name: str, fields: list[Field]) -> Likelihood:
+def _part(name: str, fields: list[Field], imputes: bool) -> Likelihood:
+    kind = name.partition(" ")[0]
     makers: dict[str, Any] = {
         "bernoulli": Bernoulli,
         "categorical": lambda: Categorical(tuple(len(field.levels) for field in fields)),
@@ -87,7 +95,13 @@ def _part(name: str, fields: list[Field]) -> Likelihood:
         "log_normal": LogNormal,
         "student_t": StudentT,
     }
-    return makers[name.partition(" ")[0]]()
+    mixtures: dict[str, Any] = {
+        "date": lambda: Mixture(periods=_periods(fields[0])),
+        "gaussian": Mixture,
+        "log_normal": lambda: Mixture(log=True),
+        "student_t": Mixture,
+    }
+    return (mixtures.get(kind, makers[kind]) if imputes else makers[kind])()
 
 
 def _periods(field: Field) -> tuple[float, ...]:

@@ -54,10 +54,7 @@ class Date(Likelihood):
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale, and give the place within each period; see the base class."""
-        days = self.days.to(x)
-        # The remainder first: many turns later, a float32 angle has lost its digits.
-        angle = (x[..., None].remainder(days) * (2 * math.pi / days)).flatten(1)
-        return torch.cat([self.scatter.unit.encode(x), angle.sin(), angle.cos()], 1)
+        return torch.cat([self.scatter.unit.encode(x), phases(x, self.days)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density a day."""
@@ -71,3 +68,11 @@ class Date(Likelihood):
         """Draw around the centre."""
         mean = self.mean(theta)
         return mean + torch.exp(self.scatter.log_scale) * torch.randn_like(mean)
+
+
+def phases(x: Tensor, periods: Tensor) -> Tensor:
+    """Sines, then cosines, of the phase of values (n, columns) in each period, (n, 2 * columns * periods)."""
+    periods = periods.to(x)
+    # The remainder first: many turns later, a float32 angle has lost its digits.
+    angle = (x[..., None].remainder(periods) * (2 * math.pi / periods)).flatten(1)
+    return torch.cat([angle.sin(), angle.cos()], 1)

@@ -36,12 +36,8 @@ class LogNormal(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling of the logarithms; see the base class."""
         super().build(statistics)
-        if statistics.offset is not None and bool((statistics.offset != 0).any()):
-            raise ValueError("likelihood LogNormal needs values whose logarithms differ; use likelihood='gaussian'")
-        if bool((statistics.low <= 0).any()):
-            raise ValueError(f"likelihood LogNormal needs values > 0, the data reach down to {statistics.low.min():g}")
-        floor = (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)
-        self.register_buffer("floor", floor)
+        check_logarithms(statistics, type(self).__name__)
+        self.register_buffer("floor", smallest(statistics))
         self.scatter = Scatter(of_logarithms(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
@@ -67,3 +63,16 @@ class LogNormal(Likelihood):
 
     def _centre(self, theta: Tensor) -> Tensor:
         return self.scatter.unit.decode(theta.squeeze(1))
+
+
+def check_logarithms(statistics: Statistics, name: str) -> None:
+    """Raise ``ValueError`` if a likelihood of logarithms cannot learn from values."""
+    if statistics.offset is not None and bool((statistics.offset != 0).any()):
+        raise ValueError(f"likelihood {name} needs values whose logarithms differ; use likelihood='gaussian'")
+    if bool((statistics.low <= 0).any()):
+        raise ValueError(f"likelihood {name} needs values > 0, the data reach down to {statistics.low.min():g}")
+
+
+def smallest(statistics: Statistics) -> Tensor:
+    """Return the value for each column that smaller values are replaced with before the logarithm."""
+    return (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)

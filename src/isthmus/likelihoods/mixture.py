@@ -1,0 +1,116 @@
+"""Real values whose spread and skew depend on the code."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.date import phases
+from isthmus.likelihoods.levels import digits
+from isthmus.likelihoods.log_normal import check_logarithms, smallest
+from isthmus.likelihoods.scaling import FLOOR, Scaling, of_logarithms
+from isthmus.part import is_count
+from isthmus.statistics import Statistics
+
+# Distance between the means of two components before training, and the scale of each, in training deviations: equal
+# components would stay equal.
+FIRST_SPACING, FIRST_SCALE = 0.5, 0.7
+
+
+class Mixture(Likelihood):
+    """Real values from a mixture of normal distributions, of which the decoder gives weights, means and scales.
+
+    The spread and the skew of a value depend on the code, and a value can have several modes. ``Gaussian`` learns one
+    scale for all rows instead: one number to estimate, but wrong where some rows are more uncertain than others.
+
+    Parameters
+    ----------
+    n_normals : int, default=5
+        Components of the mixture of each value.
+    log : bool, default=False
+        Whether the logarithms of the values are modelled; then values must be positive.
+    periods : tuple of float, default=()
+        Periods in the unit of the values. The encoder also sees the sine and the cosine of the phase in each, as of
+        ``Date``.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range, or ``log`` is true and a value is not positive.
+
+    References
+    ----------
+    Bishop, Mixture density networks, technical report NCRG/94/004, Aston University, 1994.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods import Mixture
+    >>> Mixture(n_normals=3, log=True)
+    Mixture(log=True, n_normals=3)
+    """
+
+    first: Tensor
+    floor: Tensor
+
+    def __init__(self, n_normals: int = 5, log: bool = False, periods: tuple[float, ...] = ()) -> None:
+        super().__init__()
+        self.n_normals = n_normals
+        self.log = log
+        self.periods = periods
+
+    def build(self, statistics: Statistics) -> None:
+        """Learn the scaling; see the base class."""
+        super().build(statistics)
+        self.require("n_normals", is_count, "a positive integer")
+        self.require("periods", lambda v: all(0 < period < math.inf for period in v), "positive numbers")
+        if self.log:
+            check_logarithms(statistics, type(self).__name__)
+            self.register_buffer("floor", smallest(statistics))
+        self.unit = Scaling("standard", of_logarithms(statistics) if self.log else statistics)
+        steps = torch.arange(self.n_normals) - (self.n_normals - 1) / 2
+        self.register_buffer("first", FIRST_SPACING * steps, persistent=False)
+        self.register_buffer("cycles", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
+        self.parameter_shape = (3 * self.n_normals, *self.parameter_shape[1:])
+        if self.periods:
+            self.encoded_shape = (self.encoded_shape[0] * (1 + 2 * len(self.periods)),)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Scale the values or their logarithms; see the base class."""
+        u = self.unit.encode(self._values(x))
+        return torch.cat([u, phases(x, self.cycles)], 1) if self.periods else u
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Log density in the data's units."""
+        values = self._values(x)
+        log_prob = (
+            F.normal_mixture_log_prob(self.unit.encode(values), *self._components(theta)) - self.unit.spread.log()
+        )
+        return log_prob - values if self.log else log_prob
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """Return the expected value; of logarithms, the exponential of what they are expected to be."""
+        logits, means, _ = self._components(theta)
+        return self._from_units((logits.softmax(1) * means).sum(1))
+
+    def sample(self, theta: Tensor) -> Tensor:
+        """Draw a component and a value of it."""
+        logits, means, log_scales = self._components(theta)
+        chosen = (logits - torch.empty_like(logits).exponential_().log()).argmax(1, keepdim=True)
+        mean, log_scale = (each.gather(1, chosen).squeeze(1) for each in (means, log_scales))
+        return self._from_units(mean + log_scale.exp() * torch.randn_like(mean))
+
+    def _values(self, x: Tensor) -> Tensor:
+        return torch.maximum(x, self.floor).log() if self.log else x
+
+    def _from_units(self, u: Tensor) -> Tensor:
+        values = self.unit.decode(u)
+        return values.exp() if self.log else values
+
+    def _components(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of weights, means and log scales in standard units, each (n, n_normals, *shape)."""
+        logits, means, scales = digits(theta).chunk(3, 1)
+        means = means + self.first.to(means).view(-1, *[1] * (means.ndim - 2))
+        log_scales = torch.logaddexp(scales + math.log(FIRST_SCALE), torch.full_like(scales, math.log(FLOOR)))
+        return logits, means, log_scales
