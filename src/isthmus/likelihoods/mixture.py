@@ -53,6 +53,7 @@ class Mixture(Likelihood):
 
     first: Tensor
     floor: Tensor
+    cycles: Tensor
 
     def __init__(self, n_normals: int = 5, log: bool = False, periods: tuple[float, ...] = ()) -> None:
         super().__init__()
