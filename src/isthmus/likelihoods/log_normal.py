@@ -5,11 +5,8 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter, of_logarithms
+from isthmus.likelihoods.scaling import Scatter, check_logarithms, of_logarithms, smallest
 from isthmus.statistics import Statistics
-
-# The share of the smallest value seen in fit below which values are taken for it: their logarithm runs to -infinity.
-SMALLEST = 1e-3
 
 
 class LogNormal(Likelihood):
@@ -63,16 +60,3 @@ class LogNormal(Likelihood):
 
     def _centre(self, theta: Tensor) -> Tensor:
         return self.scatter.unit.decode(theta.squeeze(1))
-
-
-def check_logarithms(statistics: Statistics, name: str) -> None:
-    """Raise ``ValueError`` if a likelihood of logarithms cannot learn from values."""
-    if statistics.offset is not None and bool((statistics.offset != 0).any()):
-        raise ValueError(f"likelihood {name} needs values whose logarithms differ; use likelihood='gaussian'")
-    if bool((statistics.low <= 0).any()):
-        raise ValueError(f"likelihood {name} needs values > 0, the data reach down to {statistics.low.min():g}")
-
-
-def smallest(statistics: Statistics) -> Tensor:
-    """Return the value for each column that smaller values are replaced with before the logarithm."""
-    return (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)

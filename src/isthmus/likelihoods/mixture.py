@@ -9,8 +9,7 @@ from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.date import phases
 from isthmus.likelihoods.levels import digits
-from isthmus.likelihoods.log_normal import check_logarithms, smallest
-from isthmus.likelihoods.scaling import FLOOR, Scaling, of_logarithms
+from isthmus.likelihoods.scaling import FLOOR, LogScaling, Scaling, check_logarithms
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
@@ -52,7 +51,6 @@ class Mixture(Likelihood):
     """
 
     first: Tensor
-    floor: Tensor
     cycles: Tensor
 
     def __init__(self, n_normals: int = 5, log: bool = False, periods: tuple[float, ...] = ()) -> None:
@@ -68,8 +66,7 @@ class Mixture(Likelihood):
         self.require("periods", lambda v: all(0 < period < math.inf for period in v), "positive numbers")
         if self.log:
             check_logarithms(statistics, type(self).__name__)
-            self.register_buffer("floor", smallest(statistics))
-        self.unit = Scaling("standard", of_logarithms(statistics) if self.log else statistics)
+        self.unit = LogScaling(statistics) if self.log else Scaling("standard", statistics)
         steps = torch.arange(self.n_normals) - (self.n_normals - 1) / 2
         self.register_buffer("first", FIRST_SPACING * steps, persistent=False)
         self.register_buffer("cycles", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
@@ -79,35 +76,24 @@ class Mixture(Likelihood):
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale the values or their logarithms; see the base class."""
-        u = self.unit.encode(self._values(x))
+        u = self.unit.encode(x)
         return torch.cat([u, phases(x, self.cycles)], 1) if self.periods else u
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in the data's units."""
-        values = self._values(x)
-        log_prob = (
-            F.normal_mixture_log_prob(self.unit.encode(values), *self._components(theta)) - self.unit.spread.log()
-        )
-        return log_prob - values if self.log else log_prob
+        return F.normal_mixture_log_prob(self.unit.encode(x), *self._components(theta)) - self.unit.log_slope(x)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected value; of logarithms, the exponential of what they are expected to be."""
         logits, means, _ = self._components(theta)
-        return self._from_units((logits.softmax(1) * means).sum(1))
+        return self.unit.decode((logits.softmax(1) * means).sum(1))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw a component and a value of it."""
         logits, means, log_scales = self._components(theta)
         chosen = (logits - torch.empty_like(logits).exponential_().log()).argmax(1, keepdim=True)
         mean, log_scale = (each.gather(1, chosen).squeeze(1) for each in (means, log_scales))
-        return self._from_units(mean + log_scale.exp() * torch.randn_like(mean))
-
-    def _values(self, x: Tensor) -> Tensor:
-        return torch.maximum(x, self.floor).log() if self.log else x
-
-    def _from_units(self, u: Tensor) -> Tensor:
-        values = self.unit.decode(u)
-        return values.exp() if self.log else values
+        return self.unit.decode(mean + log_scale.exp() * torch.randn_like(mean))
 
     def _components(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of weights, means and log scales in standard units, each (n, n_normals, *shape)."""

@@ -17,6 +17,8 @@ SCALINGS = ("standard", "center", "none")
 FLOOR = 0.01
 # Adam moves a parameter by about the learning rate a step; a log scale has further to go than a weight.
 GAIN = 10.0
+# The share of the smallest value seen in fit below which values are taken for it: their logarithm runs to -infinity.
+SMALLEST = 1e-3
 
 
 class Scaling(nn.Module):
@@ -45,6 +47,32 @@ class Scaling(nn.Module):
     def decode(self, u: Tensor) -> Tensor:
         """Standard units to the data's."""
         return torch.addcmul(self.center, self.spread, u) if self.scales else u
+
+    def log_slope(self, x: Tensor) -> Tensor:
+        """Log of how much values of the data's units change with those of standard units, at values ``x``."""
+        return self.spread.log()
+
+
+class LogScaling(Scaling):
+    """Logarithms of positive values less their mean, over their deviation."""
+
+    floor: Tensor
+
+    def __init__(self, statistics: Statistics) -> None:
+        super().__init__("standard", of_logarithms(statistics))
+        self.register_buffer("floor", smallest(statistics))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Data's units to standard units."""
+        return super().encode(torch.maximum(x, self.floor).log())
+
+    def decode(self, u: Tensor) -> Tensor:
+        """Standard units to the data's."""
+        return super().decode(u).exp()
+
+    def log_slope(self, x: Tensor) -> Tensor:
+        """Log of how much values of the data's units change with those of standard units, at values ``x``."""
+        return super().log_slope(x) + torch.maximum(x, self.floor).log()
 
 
 class Range(nn.Module):
@@ -153,3 +181,16 @@ def of_logarithms(statistics: Statistics) -> Statistics:
         low=statistics.low.log(),
         high=statistics.high.log(),
     )
+
+
+def check_logarithms(statistics: Statistics, name: str) -> None:
+    """Raise ``ValueError`` if a likelihood of logarithms cannot learn from values."""
+    if statistics.offset is not None and bool((statistics.offset != 0).any()):
+        raise ValueError(f"likelihood {name} needs values whose logarithms differ; use likelihood='gaussian'")
+    if bool((statistics.low <= 0).any()):
+        raise ValueError(f"likelihood {name} needs values > 0, the data reach down to {statistics.low.min():g}")
+
+
+def smallest(statistics: Statistics) -> Tensor:
+    """Return the value for each column that smaller values are replaced with before the logarithm."""
+    return (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)
