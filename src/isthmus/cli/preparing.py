@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import compute, csv
 
 from isthmus.cli.look import show_overview
 from isthmus.cli.outputs import Output
@@ -25,7 +24,6 @@ __all__ = [
     "write_prepared",
 ]
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 TABLES = [suffix for suffix, kind in KINDS.items() if kind.tabular]
 
 
@@ -37,40 +35,8 @@ def check_output(output: Output, out: Path, data: Path) -> None:
 
 
 def read_table(data: Path) -> pa.Table:
-    """Read a table."""
-    table = as_table(read(data))
-    return _with_text_kept(table, data) if data.suffix.lower() in DELIMITERS else table
-
-
-def _with_text_kept(table: pa.Table, path: Path) -> pa.Table:
-    """Put the text of a file back where reading it as numbers lost something that a report has to list.
-
-    That is the zeros of 00123, digits beyond those of a number type, and which word stood for a missing value.
-    """
-    read_as_other = [field.name for field in table.schema if not pa.types.is_string(field.type)]
-    texts = _read_as_text(path, read_as_other)
-    for name in read_as_other:
-        if _has_lost(table.column(name), texts.column(name)):
-            table = table.set_column(table.column_names.index(name), name, texts.column(name))
-    return table
-
-
-def _read_as_text(path: Path, names: list[str]) -> pa.Table:
-    if not names:
-        return pa.table({})
-    return csv.read_csv(
-        path,
-        parse_options=csv.ParseOptions(delimiter=DELIMITERS[path.suffix.lower()]),
-        convert_options=csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string())),
-    )
-
-
-def _has_lost(column: pa.ChunkedArray, text: pa.ChunkedArray) -> bool:
-    n_empty = compute.sum(compute.equal(text, "")).as_py()
-    # Integers of any length are read without loss, unless they made the column one of floats.
-    lost = "0[0-9]+|[0-9]{16,}" if pa.types.is_floating(column.type) else "0[0-9]+"
-    codes = compute.match_substring_regex(text, rf"^\s*[+-]?({lost})\s*$")
-    return bool(column.null_count > n_empty or compute.any(codes).as_py())
+    """Read a table, and leave as text what is not written plainly, so that it is repaired and reported."""
+    return as_table(read(data, as_written=True, missing=()))
 
 
 def beside(out: Path) -> dict[str, Path]:

@@ -1,33 +1,27 @@
 """Data files: CSV, TSV, Parquet, NPY and NPZ, told apart by their suffix, read and written."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
-from numpy.lib.format import open_memmap
-from numpy.lib.npyio import NpzFile
 from pyarrow import compute, csv, parquet
 
 from isthmus.data.base import Source
+from isthmus.data.parquet import read_folder
+from isthmus.data.reading import MISSING, PACKED, READERS, Options, read_file
 from isthmus.storage import check_writable, replacing
 
 FilePath = str | os.PathLike[str]
 Values = np.ndarray[Any, Any]
 
-# Names of the array to take from an NPZ file that holds several.
-ARRAYS = ("X", "x_train")
-# The most that pyarrow takes as one block.
-MAX_BLOCK = 2**31 - 1
-# Kinds of files whose cells are text.
-TEXTS = ("CSV", "TSV")
+# Suffixes of files whose cells are text.
+TEXTS = (".csv", ".tsv")
 # Begin of a cell that spreadsheets compute: OWASP, CSV Injection; spaces before are ignored by some.
 FORMULA = "^(?:\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 # Numbers of the rows that a function is applied to at once.
@@ -35,44 +29,84 @@ CHUNK = 2**21
 
 
 class Kind(NamedTuple):
-    """How one kind of file is read, and written from a table or an array."""
+    """How one kind of file is written from a table or an array."""
 
-    name: str
-    read: Callable[[Path], Any]
     write: Callable[[BinaryIO, Any], None]
     tabular: bool
 
 
-def read(path: FilePath) -> Any:
-    """Read the rows of a file.
+def read(
+    path: FilePath,
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    missing: Collection[str] = MISSING,
+    text: Collection[str] = (),
+    as_written: bool = False,
+) -> Any:
+    r"""Read the rows of a file.
+
+    The dialect of a text table is found where it is not stated. A warning of the category ``ReadingNote`` says what was
+    found if it is not the usual one, and which words were read as missing values.
 
     Parameters
     ----------
     path : str or path
-        An NPZ file gives its only array, or that named ``X`` or ``x_train``.
+        A file, which may be packed as ``.gz`` or alone in a ``.zip``; or a folder of Parquet files. An NPZ file gives
+        its only array, or that named ``X`` or ``x_train``; a workbook gives its first sheet.
+    delimiter : str or None
+        Separates the cells of a row in CSV and TSV files.
+    decimal : {".", ","} or None
+        Decimal mark. The other one may separate groups of three digits.
+    encoding : str or None
+        Such as ``"latin-1"``.
+    header : bool or None
+        Whether the first row has the names of the columns. Without them, columns are named x0, x1, ...
+    missing : collection of str
+        Words that mean a missing value, whatever their case and the spaces around them. Empty cells are always missing.
+    text : collection of str
+        Names of columns that stay text even if all their cells are numbers or dates.
+    as_written : bool
+        Leave as text what is not in a programming language's notation, such as 31.12.2024 and 1,5, and words for
+        missing values beside numbers: ``prepare`` repairs and reports it.
 
     Returns
     -------
     pyarrow.Table or ndarray
-        A table of CSV, TSV and Parquet files; empty cells are null. NPY files are mapped, not loaded.
+        An array of NPY and NPZ files, and a table of all others, in which missing values are null. A column of a text
+        table becomes one of numbers, dates or truth values if all its cells are, and if nothing is lost: codes with
+        leading zeros or with more digits than a number holds stay text. NPY files are mapped, not loaded.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If its suffix is not known, it holds no rows, or it is damaged.
+        If its suffix is not known, it holds no rows, or it is damaged, or an option is not as described.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from isthmus.data.files import read
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "cities.csv"
+    ...     _ = path.write_text("zip;area\n01067;3,5\n80331;1,75\n")
+    ...     read(path, delimiter=";", decimal=",").to_pydict()
+    {'zip': ['01067', '80331'], 'area': [3.5, 1.75]}
     """
+    options = Options(delimiter, decimal, encoding, header, missing, text, as_written)
     path = Path(path)
-    kind = _kind_of(path)
+    if path.is_dir():
+        return read_folder(path)
+    _check_suffix(path, [*READERS, *PACKED])
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     if not path.stat().st_size:
         raise ValueError(f"{str(path)!r} is empty")
-    try:
-        values = kind.read(path)
-    except (pa.ArrowException, OSError, ValueError, EOFError, BadZipFile) as error:
-        raise ValueError(f"cannot read {str(path)!r} as a {kind.name} file: {error}") from error
+    values = read_file(path, options)
     if values.shape[:1] in ((), (0,)):
         raise ValueError(f"{str(path)!r} holds no rows")
     return values
@@ -109,7 +143,7 @@ def write_all(contents: Mapping[Path, Any], names: Sequence[str] = (), *, escape
         for path, values in contents.items():
             kind = _kind_of(path)
             rows = as_table(values, names) if kind.tabular else as_array(values)
-            if escape_formulas and kind.name in TEXTS:
+            if escape_formulas and path.suffix.lower() in TEXTS:
                 rows = _escape_formulas(rows)
             kind.write(stack.enter_context(replacing(path)), rows)
 
@@ -225,34 +259,6 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
         raise ValueError(f"{str(path)!r} has the suffix {suffix!r}, expected {expected}")
 
 
-def _read_text(path: Path, delimiter: str) -> pa.Table:
-    # Types are told by the first block alone, where fractions may look like integers: make it the whole file.
-    block = csv.ReadOptions(block_size=min(MAX_BLOCK, path.stat().st_size + 1))
-    return _checked(csv.read_csv(path, read_options=block, parse_options=csv.ParseOptions(delimiter=delimiter)))
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    return _checked(parquet.ParquetFile(path).read())
-
-
-def _checked(table: pa.Table) -> pa.Table:
-    """Refuse names that do not tell columns apart, and make columns without any value columns of missing numbers."""
-    for name, count in Counter(table.column_names).items():
-        if count > 1:
-            raise ValueError(f"{count} columns are named {name!r}")
-    types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in table.schema]
-    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
-
-
-def _read_npz(path: Path) -> Values:
-    with path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
-        names = arrays.files
-        chosen = names if len(names) == 1 else [name for name in ARRAYS if name in names]
-        if not chosen:
-            raise ValueError(f"it holds the arrays {names}, expected only one, or one named {' or '.join(ARRAYS)}")
-        return arrays[chosen[0]]
-
-
 def _escape_formulas(table: pa.Table) -> pa.Table:
     """Put an apostrophe before texts and names that spreadsheets would compute."""
     columns = [_escape_cells(column) for column in table.columns]
@@ -285,9 +291,9 @@ def _write_npz(file: BinaryIO, values: Values) -> None:
 
 
 KINDS = {
-    ".csv": Kind("CSV", partial(_read_text, delimiter=","), partial(_write_text, delimiter=","), tabular=True),
-    ".tsv": Kind("TSV", partial(_read_text, delimiter="\t"), partial(_write_text, delimiter="\t"), tabular=True),
-    ".parquet": Kind("Parquet", _read_parquet, _write_parquet, tabular=True),
-    ".npy": Kind("NPY", partial(open_memmap, mode="r"), _write_npy, tabular=False),
-    ".npz": Kind("NPZ", _read_npz, _write_npz, tabular=False),
+    ".csv": Kind(partial(_write_text, delimiter=","), tabular=True),
+    ".tsv": Kind(partial(_write_text, delimiter="\t"), tabular=True),
+    ".parquet": Kind(_write_parquet, tabular=True),
+    ".npy": Kind(_write_npy, tabular=False),
+    ".npz": Kind(_write_npz, tabular=False),
 }

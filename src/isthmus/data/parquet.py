@@ -16,6 +16,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from isthmus.data.frames import schema_of, values_of
+from isthmus.data.reading.partitions import files_in, keys_of, read_keys
+from isthmus.data.reading.tables import features
 from isthmus.data.streams import PIECES, POOL, Stream, rows_of
 from isthmus.part import did_you_mean
 from isthmus.schema import Schema
@@ -30,18 +32,30 @@ BUFFER = 2**16
 
 
 class File(NamedTuple):
-    """A Parquet file as it was found: its footer, and size and time by which a change is noticed."""
+    """A Parquet file as it was found: its footer, and size and time by which a change is noticed.
+
+    The columns that its folders name, as ``year=2024``, are ``keys``, a table of one row.
+    """
 
     path: Path
     footer: Any
     stamp: tuple[int, int]
+    keys: Any
 
     @property
     def schema(self) -> Any:
-        """The columns; one without any value holds missing numbers."""
+        """The columns without pandas' index; one without any value holds missing numbers."""
         fields = self.footer.schema.to_arrow_schema()
         types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in fields]
-        return pa.schema(list(zip(fields.names, types, strict=True)))
+        own = [(name, kind) for name, kind in zip(fields.names, types, strict=True) if name in features(fields.names)]
+        return pa.schema([*own, *self.keys.schema])
+
+    def complete(self, table: Any, names: Sequence[str]) -> Any:
+        """Add the columns that the folders name to rows of the file, and put columns in order."""
+        for name in self.keys.column_names:
+            if name in names:
+                table = table.append_column(name, pa.repeat(self.keys[name][0], len(table)))
+        return table.select(names)
 
 
 class Parquet(Stream):
@@ -53,7 +67,7 @@ class Parquet(Stream):
     ----------
     paths_or_pattern : str, path, or sequence of them
         A file, a folder of ``.parquet`` files, or a pattern such as ``"day-*.parquet"``. Files of a folder or a pattern
-        are sorted by name.
+        are sorted by name. Folders in a folder may name columns, as ``year=2024/month=1`` does (Hive partitions).
     columns : sequence of str or None
         Those to read, in this order; None reads all.
 
@@ -81,7 +95,7 @@ class Parquet(Stream):
     """
 
     def __init__(self, paths_or_pattern: FilePath | Iterable[FilePath], columns: Sequence[str] | None = None) -> None:
-        self._files = [_look(path) for path in find(paths_or_pattern)]
+        self._files = _look_at_all(paths_or_pattern)
         if not self._files:
             raise ValueError("paths_or_pattern must name at least one file, got none")
         wanted = _choose(self._files[0], columns)
@@ -119,8 +133,8 @@ class Parquet(Stream):
                 raise ValueError("it has changed since it was first looked at")
             with parquet.ParquetFile(file.path, metadata=file.footer, buffer_size=BUFFER, pre_buffer=False) as opened:
                 # On one thread: the others belong to the net.
-                for batch in opened.iter_batches(rows, [position], names, use_threads=False):
-                    table = pa.Table.from_batches([batch]).select(names)
+                for batch in opened.iter_batches(rows, [position], _stored(file, names), use_threads=False):
+                    table = file.complete(pa.Table.from_batches([batch]), names)
                     yield values_of(nw.from_native(table, eager_only=True), self.schema.dtype)
 
     def unnamed(self) -> Self:
@@ -146,7 +160,7 @@ def find(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
     if not path.is_dir() and not is_pattern(path):
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     # In folders of other tools, files whose names begin with these letters hold no rows.
-    names = glob.glob(str(path), recursive=True) if is_pattern(path) else path.glob("[!._]*.parquet")
+    names = glob.glob(str(path), recursive=True) if is_pattern(path) else files_in(path)
     files = sorted(file for file in map(Path, names) if file.is_file())
     if not files:
         raise FileNotFoundError(
@@ -162,20 +176,54 @@ def is_pattern(path: FilePath) -> bool:
     return glob.has_magic(str(path)) and not Path(path).exists()
 
 
+def is_partitioned(path: FilePath) -> bool:
+    """Whether a path is a folder in which the folders of Parquet files name columns, as ``year=2024``."""
+    return Path(path).is_dir() and any(keys_of(file, Path(path)) for file in files_in(Path(path)))
+
+
+def read_folder(path: FilePath) -> pa.Table:
+    """Read all rows of a folder of Parquet files.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there are none, one is damaged, or has other columns than the first.
+    """
+    files = _look_at_all(path)
+    wanted, tables = files[0].schema, []
+    for file in files:
+        _check_columns(file, wanted, files[0].path)
+        with _named(file.path), parquet.ParquetFile(file.path) as opened:
+            tables.append(file.complete(opened.read(_stored(file, wanted.names)), wanted.names).cast(wanted))
+    return pa.concat_tables(tables)
+
+
 def head(paths_or_pattern: FilePath | Iterable[FilePath]) -> Any:
     """Return the columns of the first file as a pyarrow table without rows."""
-    return _look(find(paths_or_pattern)[0]).schema.empty_table()
+    return _look_at_all(paths_or_pattern)[0].schema.empty_table()
 
 
 def decoded_bytes(path: FilePath) -> int:
-    """Return the memory that the rows of a file take when they are read, as float64."""
-    footer = _look(Path(path)).footer
-    return footer.num_rows * footer.num_columns * 8
+    """Return the memory that the rows of a file or folder take when they are read, as float64."""
+    return sum(file.footer.num_rows * len(file.schema) * 8 for file in _look_at_all(path))
+
+
+def _look_at_all(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[File]:
+    files = [_look(path) for path in find(paths_or_pattern)]
+    if not isinstance(paths_or_pattern, str | os.PathLike) or not Path(paths_or_pattern).is_dir():
+        return files
+    keys = read_keys([keys_of(file.path, Path(paths_or_pattern)) for file in files])
+    return [file._replace(keys=keys.slice(i, 1)) for i, file in enumerate(files)]
+
+
+def _stored(file: File, names: Sequence[str]) -> list[str]:
+    """Return the names of columns that a file itself holds."""
+    return [name for name in names if name not in file.keys.column_names]
 
 
 def _look(path: Path) -> File:
     with _named(path), parquet.ParquetFile(path) as file:
-        return File(path, file.metadata, _stamp(path))
+        return File(path, file.metadata, _stamp(path), pa.table({}))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.data.preparing.cleaning import blank_impossible, treat_constants, treat_duplicates
 from isthmus.data.preparing.columns import missing_in, numbers
 from isthmus.data.preparing.draft import Draft
+from isthmus.data.preparing.missing import MISSING
 from isthmus.data.preparing.options import Options
 from isthmus.data.preparing.outliers import treat_outliers
 from isthmus.data.preparing.prepared import Prepared
@@ -17,9 +18,6 @@ from isthmus.data.preparing.scaling import Scale, learn_scales, scale_columns
 from isthmus.data.preparing.sentinels import treat_sentinels
 from isthmus.data.preparing.splitting import split_rows
 from isthmus.randomness import seed_of
-
-# Not "none", "unknown" and "-", which are as often values as marks of a missing one.
-MISSING = ("", "?", "NA", "N/A", "n.a.", "#N/A", "<NA>", "NaN", "null", "--", ".")
 
 
 def prepare(

@@ -10,6 +10,7 @@ from isthmus.data.preparing.columns import Coded, encode, is_text
 from isthmus.data.preparing.dates import read_dates
 from isthmus.data.preparing.draft import Draft
 from isthmus.data.preparing.findings import N_EXAMPLES, plural
+from isthmus.data.preparing.missing import fold
 from isthmus.data.preparing.numerals import read_numbers
 from isthmus.data.preparing.options import Options
 from isthmus.data.preparing.reading import Reading
@@ -20,7 +21,7 @@ MOSTLY = 0.95
 
 def repair(draft: Draft, options: Options) -> None:
     """Repair all columns of text."""
-    markers = {marker.strip().casefold() for marker in options.missing}
+    markers = fold(options.missing)
     for name in draft.frame.columns:
         if is_text(draft.column(name)):
             coded = _blank_markers(draft, name, encode(draft.column(name)), markers)

@@ -1,0 +1,74 @@
+"""Readers of data files: what a file is written in is found, said, and may be stated by the caller."""
+
+import warnings
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import pyarrow as pa
+
+from isthmus.data.preparing.missing import MISSING
+from isthmus.data.reading.arrays import read_npy, read_npz
+from isthmus.data.reading.options import Options, ReadingNote
+from isthmus.data.reading.packed import PACKED, Content, open_content
+from isthmus.data.reading.sheets import read_sheet
+from isthmus.data.reading.tables import read_arrow, read_json_lines, read_parquet
+from isthmus.data.reading.text import read_text
+
+__all__ = ["MISSING", "PACKED", "READERS", "Options", "ReadingNote", "read_file"]
+
+
+class Reader(NamedTuple):
+    """How one kind of file is read: of its content, what is stated, and a list that takes notes."""
+
+    kind: str
+    read: Callable[[Content, Options, list[str]], Any]
+
+
+READERS = {
+    ".csv": Reader("a CSV", partial(read_text, usual=",")),
+    ".tsv": Reader("a TSV", partial(read_text, usual="\t")),
+    ".parquet": Reader("a Parquet", read_parquet),
+    ".npy": Reader("a NPY", read_npy),
+    ".npz": Reader("a NPZ", read_npz),
+    ".feather": Reader("a Feather", read_arrow),
+    ".arrow": Reader("an Arrow", read_arrow),
+    ".jsonl": Reader("a JSON Lines", read_json_lines),
+    ".xlsx": Reader("an Excel", read_sheet),
+}
+# What goes wrong in files that are damaged, or are not what their suffix says.
+DAMAGES = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    MemoryError,
+    BadZipFile,
+    zlib.error,
+)
+
+
+def read_file(path: Path, options: Options) -> Any:
+    """Read a file, and warn with a ``ReadingNote`` of what is not obvious about how it was read.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or not what its suffix says.
+    """
+    notes: list[str] = []
+    kind = f"a {path.suffix[1:].upper()}"
+    try:
+        content = open_content(path, READERS)
+        kind = READERS[content.suffix].kind
+        values = READERS[content.suffix].read(content, options, notes)
+    except DAMAGES as error:
+        raise ValueError(f"cannot read {str(path)!r} as {kind} file: {error or type(error).__name__}") from error
+    if notes:
+        warnings.warn(f"{str(path)!r}: {'; '.join(notes)}", ReadingNote, stacklevel=3)
+    return values

@@ -1,0 +1,176 @@
+"""How a text table is written: its delimiter, decimal mark and header, told by its first rows."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from isthmus.data.reading.headers import is_header
+from isthmus.data.reading.options import Options
+
+Row = list[str]
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+ENCODINGS = {"latin-1": "Latin-1", "cp1252": "Windows-1252", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+# Bytes of the head by which a dialect is found, and rows of it that are looked at.
+HEAD, N_ROWS = 2**18, 300
+SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+COMMENT = "#"
+NUMERAL = re.compile(r"\s*[+-]?[0-9][0-9.,'’ \u00a0\u202f]*([eE][+-]?[0-9]+)?\s*")
+# Numbers that are written with a decimal mark beyond doubt: 1.234 may be a thousand, 1.5, 0.123 and 1,234.5 are not.
+WITH_MARK = {
+    mark: re.compile(
+        rf"\s*[+-]?(?![1-9][0-9]{{0,2}}{re.escape(mark)}[0-9]{{3}}\s*$)"
+        rf"([0-9]*|[1-9][0-9]{{0,2}}(['’ \u00a0\u202f{other}][0-9]{{3}})+){re.escape(mark)}[0-9]+([eE][+-]?[0-9]+)?\s*"
+    )
+    for mark, other in ((".", ","), (",", "."))
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text table is written.
+
+    Parameters
+    ----------
+    delimiter : str
+    decimal : str or None
+        None if no number shows it.
+    names : tuple of str
+        Of the columns; empty where a column has none.
+    start : int
+        Number of characters before the first row of values.
+    header : bool
+        Whether the names are from the file.
+    """
+
+    delimiter: str
+    decimal: str | None
+    names: tuple[str, ...]
+    start: int
+    header: bool
+
+
+def find_dialect(head: str, options: Options, usual: str) -> Dialect:
+    """Tell by the beginning of a text how the table in it is written; what the options state is not looked for.
+
+    Parameters
+    ----------
+    head : str
+        Whole lines.
+    options : Options
+    usual : str
+        The delimiter that is taken where several fit.
+    """
+    lines = list(io.StringIO(head, newline=""))
+    stated = SEP.fullmatch(lines[0].rstrip("\r\n")) if lines else None
+    n_before = _n_before(lines, int(stated is not None))
+    body = lines[n_before : n_before + N_ROWS]
+    delimiter = options.delimiter or (stated[1] if stated else _find_delimiter(body, usual))
+    rows = list(_parse(body, delimiter))
+    names, n_header = _find_names(lines[:n_before], body, rows, delimiter, options.header)
+    decimal = options.decimal or find_decimal(rows[1:])
+    start = sum(map(len, lines[: n_before + n_header]))
+    names_of_all = _fit_names(names, rows[1 if n_header else 0 :])
+    return Dialect(delimiter, decimal, tuple(names_of_all), start, header=bool(names))
+
+
+def _find_names(
+    before: Sequence[str], body: Sequence[str], rows: Sequence[Row], delimiter: str, header: bool | None
+) -> tuple[Row, int]:
+    """Return the names of the columns, and the number of lines of the table that they take."""
+    if not rows or header is False:
+        return [], 0
+    found = is_header(rows) if header is None else header
+    comment = _named_by_comment(before, len(rows[0]), delimiter)
+    if comment and header is None and not found:
+        return comment, 0
+    return ([], 0) if found is False else (rows[0], _n_lines(body, delimiter))
+
+
+def _n_before(lines: Sequence[str], n_stated: int) -> int:
+    """Count the lines before the table: blank ones and comments, after ``n_stated`` others."""
+    before = takewhile(lambda line: not line.strip() or line.startswith(COMMENT), lines[n_stated:])
+    return n_stated + sum(1 for _ in before)
+
+
+def _parse(lines: Sequence[str], delimiter: str) -> Iterator[Row]:
+    """Split lines into rows, without blank ones and comments; what cannot be split ends them."""
+    try:
+        yield from (row for row in csv.reader(lines, delimiter=delimiter) if row and not row[0].startswith(COMMENT))
+    except csv.Error:
+        return
+
+
+def _n_lines(lines: Sequence[str], delimiter: str) -> int:
+    """Count the lines of the first row, whose quoted cells may have several."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    next(reader)
+    return reader.line_num
+
+
+def _find_delimiter(lines: Sequence[str], usual: str) -> str:
+    candidates = sorted(DELIMITERS, key=lambda delimiter: delimiter != usual)
+    fits = {delimiter: _fit(list(_parse(lines, delimiter))) for delimiter in candidates}
+    return max(candidates, key=lambda delimiter: fits[delimiter])
+
+
+def _fit(rows: Sequence[Row]) -> tuple[float, float]:
+    """Say how well rows are split: the share that have the same width, and of cells that hold no other delimiter."""
+    width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+    if width < 2 or 2 * count < len(rows):
+        return 0.0, 0.0
+    cells = [cell for row in rows for cell in row]
+    clean = [not any(delimiter in cell for delimiter in DELIMITERS) or bool(NUMERAL.fullmatch(cell)) for cell in cells]
+    return round(count / len(rows), 2), sum(clean) / len(cells)
+
+
+def find_decimal(rows: Sequence[Row]) -> str | None:
+    """Return the decimal mark of most columns of numbers that show one, or None."""
+    width = max(map(len, rows), default=0)
+    columns = ([row[i] for row in rows if i < len(row) and row[i].strip()] for i in range(width))
+    marks = Counter(mark for column in columns for mark in _marks(column))
+    (best, count), (_, second) = [*marks.most_common(), (None, 0), (None, 0)][:2]
+    return best if count > second else None
+
+
+def _marks(cells: Sequence[str]) -> list[str]:
+    """Return the marks that the numbers of a column show, if nearly all of it are numbers."""
+    if 2 * sum(NUMERAL.fullmatch(cell) is not None for cell in cells) <= len(cells):
+        return []
+    return [mark for mark, pattern in WITH_MARK.items() if any(map(pattern.fullmatch, cells))]
+
+
+def _named_by_comment(before: Sequence[str], width: int, delimiter: str) -> Row:
+    """Return the names of columns in the last comment before a table, as in ``# x,y``, or none."""
+    comments = [line.lstrip(f"{COMMENT} ").rstrip("\r\n") for line in before if line.startswith(COMMENT)]
+    names = next(csv.reader(comments[-1:], delimiter=delimiter), [])
+    return names if len(names) == width > 1 else []
+
+
+def _fit_names(names: Row, rows: Sequence[Row]) -> Row:
+    """Return as many names as most rows have cells: rows may have names of their own, or end with a delimiter."""
+    widths: Counter[int] = Counter(map(len, rows))
+    width = widths.most_common(1)[0][0] if rows else len(names)
+    if not names:
+        return [""] * width
+    if width == len(names) + 1:
+        ends_blank = not any(row[-1].strip() for row in rows if len(row) == width)
+        return [*names, ""] if ends_blank else ["", *names]
+    return names[:-1] if width == len(names) - 1 and not names[-1].strip() else names
+
+
+def describe(dialect: Dialect, encoding: str, usual: str, options: Options) -> list[str]:
+    """Say what was found and is not usual."""
+    delimiter, found = dialect.delimiter, []
+    if options.delimiter is None and delimiter != usual and len(dialect.names) > 1:
+        found.append(f"as {DELIMITERS.get(delimiter, repr(delimiter))}-separated")
+    if options.decimal is None and dialect.decimal == ",":
+        found.append("with decimal commas")
+    if options.encoding is None and not encoding.startswith("utf-8"):
+        found.append(f"in {ENCODINGS.get(encoding, encoding.upper())}")
+    notes = [f"read {', '.join(found)}"] if found else []
+    return notes if dialect.header or options.header is False else [*notes, "no header, columns are named x0, x1, ..."]

@@ -1,0 +1,42 @@
+"""What a caller states about a file, and what a reader tells about it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from isthmus.data.preparing.missing import MISSING
+
+DECIMALS = (".", ",")
+
+
+class ReadingNote(UserWarning):
+    """How a file was read, where this is not obvious; one line for each file."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller states about a file; None leaves it to be found. ``isthmus.data.files.read`` describes them."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    missing: Collection[str] = MISSING
+    text: Collection[str] = ()
+    as_written: bool = False
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and not _is_delimiter(self.delimiter):
+            raise ValueError(f"delimiter must be one character, such as ';', got {self.delimiter!r}")
+        if self.decimal not in (None, *DECIMALS):
+            raise ValueError(f"decimal must be '.' or ',', got {self.decimal!r}")
+        if self.decimal is not None and self.decimal == self.delimiter:
+            raise ValueError(f"delimiter and decimal must differ, got {self.decimal!r} for both")
+        if isinstance(self.missing, str) or not all(isinstance(word, str) for word in self.missing):
+            raise TypeError(f"missing must be a list of strings, got {self.missing!r}")
+
+
+def _is_delimiter(value: Any) -> bool:
+    return (
+        isinstance(value, str) and len(value) == 1 and value.isascii() and not value.isalnum() and value not in '"\r\n'
+    )

@@ -1,0 +1,98 @@
+"""The bytes of a file, unpacked where it is compressed, and never more of them than a file of its size should hold."""
+
+import gzip
+import mmap
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import ZipFile
+
+PACKED = (".gz", ".zip")
+# A file may not grow by more than this factor, and beyond this size in bytes: numbers that someone measured do not.
+MAX_GROWTH, MAX_SIZE = 500, 2**28
+# Bytes that are unpacked at once.
+CHUNK = 2**24
+
+
+class Content(NamedTuple):
+    """The bytes of a file and the suffix of its kind: of ``rows.csv.gz`` it is ``.csv``."""
+
+    path: Path
+    suffix: str
+    data: Any
+
+    @property
+    def packed(self) -> bool:
+        """Whether the bytes are not those of the file itself."""
+        return self.path.suffix.lower() in PACKED
+
+
+def open_content(path: Path, suffixes: Collection[str]) -> Content:
+    """Return the bytes of a file, or of the one file that is packed in it.
+
+    Raises
+    ------
+    ValueError
+        If it holds several files or one of an unknown kind, or its bytes grow without measure.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return Content(path, _known(Path(path.stem).suffix.lower(), suffixes), _unpack(path))
+    if suffix == ".zip":
+        return _only_member(path, suffixes)
+    with path.open("rb") as file:
+        return Content(path, suffix, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def check_growth(size: int, packed_size: int, what: str = "it") -> None:
+    """Raise ``ValueError`` if bytes are far more than those that they are packed in."""
+    if size > MAX_SIZE and size > MAX_GROWTH * packed_size:
+        raise ValueError(
+            f"{what} would grow from {size_of(packed_size)} to {size_of(size)} or more, as no measured data do; "
+            "if it is sound, unpack it yourself"
+        )
+
+
+def size_of(n_bytes: int) -> str:
+    """Write a number of bytes, such as 1.5 MB."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:,.1f} {unit}"
+    return f"{n_bytes} bytes"
+
+
+def _unpack(path: Path) -> bytes:
+    with gzip.open(path) as file:
+        return _read_all(file, path.stat().st_size)
+
+
+def _only_member(path: Path, suffixes: Collection[str]) -> Content:
+    with ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if not _is_hidden(member.filename) and not member.is_dir()]
+        if len(members) != 1:
+            names = ", ".join(repr(member.filename) for member in members[:3])
+            raise ValueError(f"it holds {len(members)} files, expected one{': ' + names if members else ''}")
+        (member,) = members
+        check_growth(member.file_size, member.compress_size)
+        with archive.open(member) as file:
+            suffix = _known(Path(member.filename).suffix.lower(), suffixes)
+            return Content(path, suffix, _read_all(file, member.compress_size))
+
+
+def _read_all(file: Any, packed_size: int) -> bytes:
+    content = bytearray()
+    while chunk := file.read(CHUNK):
+        content += chunk
+        check_growth(len(content), packed_size)
+    return bytes(content)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a member is one that systems add by themselves."""
+    return name.startswith("__MACOSX/") or Path(name).name.startswith(".")
+
+
+def _known(suffix: str, suffixes: Collection[str]) -> str:
+    if suffix not in suffixes:
+        raise ValueError(f"it packs a file with the suffix {suffix!r}, expected one of {', '.join(suffixes)}")
+    return suffix

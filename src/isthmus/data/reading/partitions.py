@@ -1,0 +1,47 @@
+"""Folders whose names hold columns, as ``year=2024/month=1``: the partitions of Apache Hive, Spark and pyarrow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+from pyarrow import compute
+
+from isthmus.data.reading.columns import read_columns
+from isthmus.data.reading.options import Options
+
+# What stands for a missing value in the name of a folder (Apache Hive's hive.exec.default.partition.name).
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Find the Parquet files of a folder, and of folders in it that name columns."""
+    # In folders of other tools, files whose names begin with these letters hold no rows.
+    for file in folder.rglob("[!._]*.parquet"):
+        if all("=" in part for part in file.relative_to(folder).parts[:-1]):
+            yield file
+
+
+def keys_of(path: Path, folder: Path) -> dict[str, str | None]:
+    """Return the columns that the folders between a folder and a file name, with their values."""
+    parts = [part.partition("=") for part in path.relative_to(folder).parts[:-1]]
+    return {unquote(name): None if value == NO_VALUE else unquote(value) for name, _, value in parts}
+
+
+def read_keys(keys: Sequence[Mapping[str, str | None]]) -> pa.Table:
+    """Make a table of the values that folders name, a row for each file.
+
+    They are read as cells of a text table are. But values of two digits, as months, are numbers even with a zero first.
+
+    Examples
+    --------
+    >>> from isthmus.data.reading.partitions import read_keys
+    >>> read_keys([{"month": "01", "zip": "02134"}, {"month": "12", "zip": None}]).to_pydict()
+    {'month': [1, 12], 'zip': ['02134', None]}
+    """
+    names = list(dict.fromkeys(name for row in keys for name in row))
+    texts = pa.table({name: pa.array([row.get(name) for row in keys], pa.string()) for name in names})
+    for i, name in enumerate(names):
+        if not compute.any(compute.match_substring_regex(texts[name], "^[0-9]{3}|[^0-9]")).as_py():
+            texts = texts.set_column(i, name, compute.replace_substring_regex(texts[name], "^0+(.)", r"\1"))
+    return read_columns(texts, Options(missing=()), None)[0]

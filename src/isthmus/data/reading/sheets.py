@@ -1,0 +1,67 @@
+"""Excel workbooks: the first sheet as a table of texts, read like any text table."""
+
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zipfile import ZipFile
+
+import pyarrow as pa
+
+from isthmus.data.reading.columns import read_columns
+from isthmus.data.reading.dialect import N_ROWS
+from isthmus.data.reading.headers import is_header
+from isthmus.data.reading.names import named
+from isthmus.data.reading.options import Options
+from isthmus.data.reading.packed import Content, check_growth
+
+
+def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table:
+    """Read the first sheet of a workbook; formulas give the values that were last computed.
+
+    Raises
+    ------
+    ImportError
+        If openpyxl is not installed.
+    ValueError
+        If its parts grow without measure as they are unpacked.
+    """
+    rows = _read_rows(content, notes)
+    header = options.header if options.header is not None else is_header(rows[:N_ROWS]) is not False
+    names, body = (rows[0], rows[1:]) if header and rows else ([""] * len(rows[0] if rows else ()), rows)
+    if not header and options.header is None:
+        notes.append("no header, columns are named x0, x1, ...")
+    columns = [pa.array([row[i] or None for row in body], pa.string()) for i in range(len(names))]
+    texts = pa.table(columns, [str(i) for i in range(len(names))])
+    table, more = read_columns(named(texts, names), options, options.decimal)
+    notes += more
+    return table
+
+
+def _read_rows(content: Content, notes: list[str]) -> list[list[str]]:
+    """Return the cells of all rows that hold anything, as texts of one length."""
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise ImportError("Excel files need openpyxl: pip install 'isthmus[excel]'") from error
+    with ZipFile(io.BytesIO(content.data)) as archive:
+        for member in archive.infolist():
+            check_growth(member.file_size, member.compress_size)
+    workbook = load_workbook(io.BytesIO(content.data), read_only=True, data_only=True)
+    sheet = workbook.worksheets[0]
+    if len(workbook.worksheets) > 1:
+        notes.append(f"sheet {sheet.title!r} is read, the first of {len(workbook.worksheets)}")
+    rows = [[_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    return _trim([row for row in rows if any(row)])
+
+
+def _trim(rows: Sequence[list[str]]) -> list[list[str]]:
+    """Make rows equally long, and as short as the cells that hold anything allow."""
+    width = max((i + 1 for row in rows for i, cell in enumerate(row) if cell), default=0)
+    return [[*row, *[""] * width][:width] for row in rows]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == value.min.time() else value.isoformat(" ")
+    return "" if value is None else str(value)

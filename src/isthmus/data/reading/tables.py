@@ -1,0 +1,66 @@
+"""Tables that know the types of their columns: Parquet, Feather and Arrow files, and lines of JSON."""
+
+import re
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import feather, parquet
+from pyarrow import json as arrow_json
+
+from isthmus.data.reading.names import check_names
+from isthmus.data.reading.options import Options
+from isthmus.data.reading.packed import Content
+
+# How pandas names levels of an index that have no name.
+INDEX = re.compile(r"__index_level_[0-9]+__")
+# First bytes of Arrow files; a stream has none.
+ARROW_FILES = (b"ARROW1", b"FEA1")
+# The most that pyarrow takes as one block.
+MAX_BLOCK = 2**31 - 1
+
+
+def read_parquet(content: Content, options: Options, notes: list[str]) -> pa.Table:
+    """Read a Parquet file, without the index of pandas."""
+    source = pa.BufferReader(content.data) if content.packed else content.path
+    with parquet.ParquetFile(source) as file:
+        return without_index(check_names(file.read()))
+
+
+def read_arrow(content: Content, options: Options, notes: list[str]) -> pa.Table:
+    """Read a Feather or Arrow file, or an Arrow stream, without the index of pandas."""
+    source = pa.BufferReader(content.data)
+    if content.data[:6].startswith(ARROW_FILES):
+        table = feather.read_table(source, memory_map=False)
+    else:
+        with pa.ipc.open_stream(source) as stream:
+            table = stream.read_all()
+    table.validate(full=True)
+    return without_index(check_names(table))
+
+
+def read_json_lines(content: Content, options: Options, notes: list[str]) -> pa.Table:
+    """Read lines of JSON objects; a key that a line lacks is a missing value.
+
+    Raises
+    ------
+    ValueError
+        If a line is no object, or a value is itself an object or a list.
+    """
+    # One block, so that all values of a column decide its type.
+    block = arrow_json.ReadOptions(block_size=min(MAX_BLOCK, len(content.data) + 1))
+    table = arrow_json.read_json(pa.BufferReader(content.data), read_options=block)
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            what = "objects" if pa.types.is_struct(field.type) else "lists"
+            raise ValueError(f"column {field.name!r} holds nested {what}, expected numbers, texts or truth values")
+    return check_names(table)
+
+
+def without_index(table: pa.Table) -> pa.Table:
+    """Drop an index without a name, which pandas writes as columns: it numbers rows and is no feature."""
+    return table.select(features(table.column_names)).replace_schema_metadata(None)
+
+
+def features(names: list[Any]) -> list[Any]:
+    """Return the names of columns that are no index of pandas."""
+    return [name for name in names if not INDEX.fullmatch(str(name))]

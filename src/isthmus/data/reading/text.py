@@ -1,0 +1,129 @@
+"""Text tables: CSV and TSV in any dialect and encoding."""
+
+from codecs import BOM_UTF8
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
+
+from isthmus.data.reading.columns import read_columns
+from isthmus.data.reading.dialect import COMMENT, HEAD, Dialect, describe, find_dialect
+from isthmus.data.reading.encodings import find_encoding, first_invalid
+from isthmus.data.reading.names import named
+from isthmus.data.reading.options import Options
+from isthmus.data.reading.packed import Content
+
+# Bytes of a file that are parsed at once.
+BLOCK = 2**23
+# The most that pyarrow takes as one block.
+MAX_BLOCK = 2**31 - 1
+
+
+def read_text(content: Content, options: Options, notes: list[str], usual: str) -> pa.Table:
+    """Read a text table.
+
+    Parameters
+    ----------
+    content : Content
+    options : Options
+    notes : list of str
+        What is worth saying is added.
+    usual : str
+        Delimiter of files of this suffix.
+
+    Raises
+    ------
+    ValueError
+        If it is not text, or a row has another number of cells than the names.
+    """
+    encoding = options.encoding or find_encoding(content.data)
+    data = _as_utf8(content.data, encoding)
+    if data.find(b"\0") >= 0:
+        raise ValueError("it holds NUL bytes, so it is not a text file")
+    dialect = find_dialect(_head(data), options, usual)
+    notes += describe(dialect, encoding, usual, options)
+    table = _split(data, dialect)
+    table, more = read_columns(named(table, dialect.names), options, dialect.decimal)
+    notes += more
+    return table
+
+
+def _as_utf8(data: Any, encoding: str) -> Any:
+    """Return a text in UTF-8 without a byte order mark.
+
+    Raises
+    ------
+    ValueError
+        If the encoding is not known, or the bytes are not written in it.
+    """
+    if encoding in ("utf-8", "utf-8-sig"):
+        data = data[len(BOM_UTF8) :] if data[: len(BOM_UTF8)] == BOM_UTF8 else data
+        position = first_invalid(data)
+        if position is not None:
+            raise ValueError(f"byte 0x{data[position]:02x} at position {position} is not UTF-8")
+        return data
+    try:
+        return bytes(data[:]).decode(encoding).encode()
+    except LookupError as error:
+        raise ValueError(f"there is no encoding {encoding!r}; known are utf-8, latin-1, cp1252, utf-16, ...") from error
+
+
+def _head(data: Any) -> str:
+    """Return the first lines of a text."""
+    head = bytes(data[:HEAD])
+    if len(data) > HEAD:
+        head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
+    return head.decode(errors="ignore")
+
+
+def _split(data: Any, dialect: Dialect) -> pa.Table:
+    """Split rows into columns of texts, null where a cell is empty."""
+    start = len(_head(data)[: dialect.start].encode())
+    # Blank lines of a single column are missing values, less those at the end.
+    end = len(data) if len(dialect.names) > 1 else start + len(data[start:].rstrip(b"\r\n"))
+    body = pa.py_buffer(data).slice(start, end - start)
+    names = [str(i) for i in range(len(dialect.names))]
+    if not body.size:
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+    odd: list[Any] = []
+    parse = csv.ParseOptions(
+        delimiter=dialect.delimiter,
+        newlines_in_values=data.find(b'"') >= 0,
+        ignore_empty_lines=len(names) > 1,
+        invalid_row_handler=lambda row: _skip_comment(row, odd),
+    )
+    try:
+        return _parse(body, names, parse)
+    except pa.ArrowInvalid as error:
+        raise ValueError(_ragged(odd[0], data, dialect.delimiter) if odd else str(error)) from error
+
+
+def _parse(body: Any, names: list[str], parse: csv.ParseOptions) -> pa.Table:
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+    )
+    for size in (BLOCK, min(MAX_BLOCK, body.size + 1)):
+        try:
+            read = csv.ReadOptions(block_size=size, column_names=names)
+            return csv.read_csv(pa.BufferReader(body), read, parse, convert)
+        except pa.ArrowInvalid as error:
+            # A row that is longer than a block.
+            if "straddl" not in str(error) or size != BLOCK:
+                raise
+    raise AssertionError
+
+
+def _skip_comment(row: Any, odd: list[Any]) -> str:
+    if row.text.startswith(COMMENT):
+        return "skip"
+    odd.append(row)
+    return "error"
+
+
+def _ragged(row: Any, data: Any, delimiter: str) -> str:
+    position = data.find(row.text.encode())
+    line = f"line {bytes(data[:position]).count(bytes([10])) + 1}" if position >= 0 else "a line"
+    return (
+        f"{line} has {row.actual_columns} of {row.expected_columns} cells, {row.text[:60]!r}; "
+        f"if cells are not separated by {delimiter!r}, state the delimiter (--delimiter)"
+    )

@@ -1,0 +1,472 @@
+"""Files as people have them: dialects, encodings, words for missing values, packed files and damaged ones."""
+
+import gzip
+import io
+import warnings
+import zipfile
+from contextlib import contextmanager
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import feather, parquet
+
+from isthmus.data import Parquet
+from isthmus.data.files import as_array, read
+from isthmus.data.reading import READERS, ReadingNote, packed
+
+GERMAN = "Name;Umsatz;Datum;PLZ\nMüller;1.234,56;31.12.2024;01067\nGroß;2,5;01.02.2024;80331\n"
+GERMAN_ROWS = {
+    "Name": ["Müller", "Groß"],
+    "Umsatz": [1234.56, 2.5],
+    "Datum": [date(2024, 12, 31), date(2024, 2, 1)],
+    "PLZ": ["01067", "80331"],
+}
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that writes a file and returns its path."""
+
+    def write(content, name="new.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@contextmanager
+def note(text):
+    """Expect one note, in one line, that has the text; or none where it is empty."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    messages = [str(warning.message) for warning in caught]
+    assert [warning.category for warning in caught] == [ReadingNote] * bool(text)
+    assert not text or (text in messages[0] and "\n" not in messages[0])
+
+
+# Encodings and dialects
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", "semicolon-separated, with decimal commas"),
+        ("utf-8-sig", "semicolon-separated, with decimal commas"),
+        ("latin-1", "semicolon-separated, with decimal commas, in Latin-1"),
+        ("cp1252", "semicolon-separated, with decimal commas, in Latin-1"),
+        ("utf-16", "semicolon-separated, with decimal commas, in UTF-16"),
+        ("utf-16-le", "semicolon-separated, with decimal commas, in UTF-16"),
+        ("utf-16-be", "semicolon-separated, with decimal commas, in UTF-16"),
+        ("utf-32", "semicolon-separated, with decimal commas, in UTF-32"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("first", ["", "sep=;\n"])
+def test_a_german_file_is_read_whatever_its_encoding(make, encoding, said, newline, first):
+    path = make((first + GERMAN).replace("\n", newline).encode(encoding))
+    with note(f"read as {said}"):
+        assert read(path).to_pydict() == GERMAN_ROWS
+
+
+def test_what_is_stated_is_not_said(make):
+    path = make(GERMAN.encode("latin-1"))
+    with note(""):
+        assert read(path, delimiter=";", decimal=",", encoding="latin-1").to_pydict() == GERMAN_ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "said"),
+    [
+        ("preis;ort\n3,50 €;Köln\n4,20 €;Mörs\n", "cp1252", "Windows-1252"),
+        ("имя;город\n" + "Иван Петров;Москва\nМария;Тверь\n" * 20, "cp1251", "CP1251"),
+        ("imię;miasto\n" + "Łukasz Żółty;Gdańsk\nŚwiętosław;Łódź\n" * 20, "cp1250", "CP1250"),
+        ("名前;都市\n" + "山田太郎;東京都\n鈴木花子;大阪府\n" * 20, "shift_jis", "CP932"),
+    ],
+)
+def test_other_alphabets_are_told_apart(make, text, encoding, said):
+    with note(said):
+        table = read(make(text.encode(encoding)))
+    assert [*table.column_names, *(column[0].as_py() for column in table.columns)] == [
+        cell for line in text.splitlines()[:2] for cell in line.split(";")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("new.csv", "a,b\n1.5,x\n2,y\n", ""),
+        ("new.tsv", "a\tb\n1.5\tx\n2\ty\n", ""),
+        ("new.csv", "a\tb\n1,5\tx\n2\ty\n", "tab-separated, with decimal commas"),
+        ("new.tsv", "a,b\n1.5,x\n2,y\n", "comma-separated"),
+        ("new.csv", "a|b\n1.5|x\n2|y\n", "pipe-separated"),
+        ("new.csv", "a;b\n1.5;x\n2;y\n", "semicolon-separated"),
+        ("new.csv", 'a,b\n"1,5",x\n2,y\n', "with decimal commas"),
+        ("new.csv", "\n\na,b\n1.5,x\n2,y\n\n", ""),
+        ("new.csv", "a,b\r1.5,x\r2,y\r", ""),
+        ("new.csv", "a, b\n1.5, x\n2, y\n", ""),
+        ("new.csv", "a,b,\n1.5,x,\n2,y,\n", ""),
+        ("new.csv", "a,b\n1.5,x,\n2,y,\n", ""),
+        ("new.csv", "# measured\n# on Monday, at 12\na,b\n1.5,x\n# break\n2,y\n", ""),
+        ("new.csv", "# a,b\n1.5,x\n2,y\n", ""),
+    ],
+)
+def test_dialects_are_found_and_said(make, name, text, said):
+    with note(said):
+        assert read(make(text, name)).to_pydict() == {"a": [1.5, 2], "b": ["x", "y"]}
+
+
+def test_commas_in_texts_do_not_hide_semicolons(make):
+    with note("semicolon-separated"):
+        table = read(make("name;n\nSmith, Ann;1\nJones, Bob, Jr.;2\nKim;3\n"))
+    assert table.to_pydict() == {"name": ["Smith, Ann", "Jones, Bob, Jr.", "Kim"], "n": [1, 2, 3]}
+
+
+def test_semicolons_in_texts_do_not_hide_commas(make):
+    assert read(make("n,tags\n1,a;b;c\n2,d;e;f\n")).to_pydict() == {"n": [1, 2], "tags": ["a;b;c", "d;e;f"]}
+
+
+def test_quoted_cells_may_hold_lines_and_delimiters(make):
+    table = read(make('n,"a\nb"\n1,"x\ny"\n2,"p, ""q"""\n'))
+    assert table.to_pydict() == {"n": [1, 2], "a\nb": ["x\ny", 'p, "q"']}
+
+
+def test_blank_lines_of_one_column_are_missing(make):
+    assert read(make("a\n1\n\n3\n\n")).to_pydict() == {"a": [1, None, 3]}
+
+
+def test_a_row_may_be_longer_than_a_block(make, monkeypatch):
+    monkeypatch.setattr("isthmus.data.reading.text.BLOCK", 2**16)
+    table = read(make("a,b\n" + "1,x\n" * 1000 + f"2,{'y' * 2**18}\n"))
+    assert (len(table), len(table["b"][1000].as_py())) == (1001, 2**18)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delimiter": ";;"}, "delimiter must be one character, such as ';', got ';;'"),
+        ({"decimal": "·"}, "decimal must be '.' or ',', got '·'"),
+        ({"decimal": ",", "delimiter": ","}, "delimiter and decimal must differ"),
+        ({"encoding": "klingon"}, "there is no encoding 'klingon'"),
+        ({"encoding": "ascii"}, "'ascii' codec can't decode"),
+        ({"missing": "NA"}, "missing must be a list of strings, got 'NA'"),
+    ],
+)
+def test_wrong_options_are_refused(make, options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        read(make("ä,b\n1,2\n"), **options)
+
+
+# Headers and names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.5,2.5,3\n4,5,6\n7,8,9\n",
+        "1,2,3\n4,5,6\n",
+        "0,1,2\n3,4,5\n",
+        "1.5,2.5\n",
+        "1.5\n2.5\n3.5\n",
+        "2024-01-01,5.2\n2024-01-02,5.3\n",
+        "5.1,3.5,Iris-setosa\n4.9,3.0,Iris-setosa\n",
+        "39,State-gov,77516\n50,Self-emp,83311\n38,State-gov,1000\n",
+        "p,x,s\np,x,y\ne,b,s\np,x,s\n",
+        "1;Ann\n2;Bob\n",
+    ],
+)
+def test_the_first_row_of_a_file_without_header_is_kept(make, text):
+    with note("no header, columns are named x0, x1, ..."):
+        table = read(make(text))
+    assert len(table) == text.count("\n")
+    assert table.column_names == [f"x{i}" for i in range(table.num_columns)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("name,city\nAnn,Paris\nBob,Rome\n", ["name", "city"]),
+        ("country,2019,2020\nDE,1.5,2\nFR,3,4\n", ["country", "2019", "2020"]),
+        ("region,2020-01-31,2020-02-29\nDE,1.5,2\nFR,3,4\n", ["region", "2020-01-31", "2020-02-29"]),
+        ("0,1,2\n1.5,2.5,3.5\n2.5,3.5,4.5\n", ["0", "1", "2"]),
+        (",0,1\n0,1.5,2.5\n1,2.5,3.5\n", ["x0", "0", "1"]),
+        ("a,,c\n1,2,3\n", ["a", "x1", "c"]),
+        (" a , b\n1,2\n", ["a", "b"]),
+        ("a,b\nr1,1,2\nr2,3,4\n", ["x0", "a", "b"]),
+        ("text\nhello\n", ["text"]),
+    ],
+)
+def test_names_are_taken_for_names(make, text, names):
+    with note(""):
+        assert read(make(text)).column_names == names
+
+
+def test_the_caller_may_state_the_header(make):
+    assert read(make("1,2\n3,4\n"), header=True).to_pydict() == {"1": [3], "2": [4]}
+    assert read(make("a,b\nc,d\n"), header=False).to_pydict() == {"x0": ["a", "c"], "x1": ["b", "d"]}
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["02134", "90210"], ["02134", "90210"]),
+        (["00", "01"], ["00", "01"]),
+        (["0", "10"], [0, 10]),
+        (["0.5", "0"], [0.5, 0]),
+        (["02134", "0.5"], ["02134", "0.5"]),
+        (["9007199254740993", "1"], [9007199254740993, 1]),
+        (["12345678901234567890", "1"], ["12345678901234567890", "1"]),
+        (["12345678901234567", "1.5"], ["12345678901234567", "1.5"]),
+        (["0.12345678901234567", "1"], [0.12345678901234567, 1]),
+        (["+49 170 1234", "+1 555"], ["+49 170 1234", "+1 555"]),
+        (["0x1f", "0x2a"], ["0x1f", "0x2a"]),
+        (["1e3", "2"], [1000, 2]),
+        (["true", "FALSE"], [True, False]),
+        (["12:30", "13:45"], ["12:30", "13:45"]),
+        (["2024-12-31", "2024-02-01"], [date(2024, 12, 31), date(2024, 2, 1)]),
+        (["2024-12-31 10:30:00", "2024-02-01"], [datetime(2024, 12, 31, 10, 30), datetime(2024, 2, 1)]),
+        (["31.12.2024", "1.2.2024"], [date(2024, 12, 31), date(2024, 2, 1)]),
+        (["31.12.2024 10:30", "1.2.2024"], [datetime(2024, 12, 31, 10, 30), datetime(2024, 2, 1)]),
+        (["12/31/2024", "1/2/2024"], [date(2024, 12, 31), date(2024, 1, 2)]),
+        (["1,234.5", "12"], [1234.5, 12]),
+        (["1.234,5", "12"], [1234.5, 12]),
+        (["1 234,5", "12"], [1234.5, 12]),
+        (["None", "x"], ["None", "x"]),
+    ],
+)
+def test_cells_become_values_without_loss(make, cells, values):
+    rows = "".join(f"{cell};{i}\n" for i, cell in enumerate(cells))
+    assert read(make("x;i\n" + rows), delimiter=";", decimal="," if "4,5" in rows else None)["x"].to_pylist() == values
+
+
+@pytest.mark.parametrize("late", ["0.5", "02134", "x", "2024-01-01"])
+def test_all_cells_decide_and_not_the_first_ones(make, late):
+    n = 600_000
+    values = read(make("a,b\n" + "1,2\n" * n + f"{late},3\n"))["a"]
+    assert values[n].as_py() == (0.5 if late == "0.5" else late)
+    assert len(values) == n + 1
+
+
+def test_words_for_missing_values_are_missing_also_among_texts(make):
+    text = "kind,size\noak,1\nNA,?\n,3\n n/a ,4\nnone,null\n"
+    with note("read as missing: 'NA' (1), 'n/a' (1), '?' (1), 'null' (1) in 'kind', 'size'"):
+        table = read(make(text))
+    assert table.to_pydict() == {"kind": ["oak", None, None, None, "none"], "size": [1, None, 3, 4, None]}
+
+
+def test_a_word_may_be_a_value(make):
+    with note("read as missing: '?' (1) in 'size'"):
+        table = read(make("basement,size\nNA,1\nGd,?\n"), missing=["?"])
+    assert table.to_pydict() == {"basement": ["NA", "Gd"], "size": [1, None]}
+
+
+def test_columns_may_be_kept_as_text(make):
+    assert read(make("zip,n\n12345,1\n,2\n"), text=["zip"]).to_pydict() == {"zip": ["12345", None], "n": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("cells", "what"),
+    [(["$3.50", "$4"], "numbers"), (["1,234", "2,500"], "numbers"), (["3/4/2024", "1/2/2024"], "dates")],
+)
+def test_prepare_is_named_where_it_would_repair(make, cells, what):
+    with note(f"left as text though they look like {what}: 'x', which isthmus prepare repairs or reports"):
+        assert read(make(f"x\ty\n{cells[0]}\ta\n{cells[1]}\tb\n"), delimiter="\t")["x"].to_pylist() == cells
+
+
+def test_thousands_need_a_decimal_mark_elsewhere(make):
+    assert read(make("a;b\n1.234;1,5\n2.500;2,5\n"), delimiter=";", decimal=",")["a"].to_pylist() == [1234, 2500]
+    with note("with decimal commas"):
+        assert read(make("a;b\n1.234;1,5\n2.500;2,5\n"))["a"].to_pylist() == [1234, 2500]
+    with note("semicolon-separated"):
+        assert read(make("a;b\n1.234;x\n2.500;y\n"))["a"].to_pylist() == [1.234, 2.5]
+
+
+def test_as_written_leaves_repairs_to_prepare(make):
+    text = "a;b;c;d;e\n1,5;31.12.2024;NA;1.234;7\n2,5;1.2.2024;3;2.500;8\n"
+    with note("with decimal commas"):
+        table = read(make(text), as_written=True, delimiter=";")
+    assert table.slice(0, 1).to_pylist() == [{"a": "1,5", "b": "31.12.2024", "c": "NA", "d": "1.234", "e": 7}]
+
+
+# Other kinds of files
+
+
+@pytest.mark.parametrize("name", ["new.csv.gz", "new.csv.zip", "new.zip"])
+def test_packed_files_are_read(make, name):
+    content = b"a;b\n1,5;x\n2,5;y\n"
+    if name.endswith(".gz"):
+        path = make(gzip.compress(content), name)
+    else:
+        path = make(zipped({"folder/new.csv": content, "__MACOSX/._new.csv": b"x"}), name)
+    with note("semicolon-separated"):
+        assert read(path).to_pydict() == {"a": [1.5, 2.5], "b": ["x", "y"]}
+
+
+def zipped(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["new.npy.gz", "new.npz.gz", "new.parquet.gz"])
+def test_packed_arrays_and_tables_are_read(make, name):
+    file, values = io.BytesIO(), np.arange(6.0).reshape(3, 2)
+    save = {"npy": np.save, "npz": np.savez, "parquet": write_parquet}[name.split(".")[1]]
+    save(file, values)
+    np.testing.assert_array_equal(as_array(read(make(gzip.compress(file.getvalue()), name))), values)
+
+
+def write_parquet(file, values):
+    parquet.write_table(pa.table({"a": values[:, 0], "b": values[:, 1]}), file)
+
+
+@pytest.mark.parametrize("suffix", [".feather", ".arrow"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrow_files_are_read(tmp_path, suffix, stream):
+    table = pa.table({"a": [1, None], "b": ["x", "y"], "__index_level_0__": [5, 6]})
+    if stream:
+        with pa.ipc.new_stream(tmp_path / f"new{suffix}", table.schema) as file:
+            file.write_table(table)
+    else:
+        feather.write_feather(table, tmp_path / f"new{suffix}")
+    assert read(tmp_path / f"new{suffix}").to_pydict() == {"a": [1, None], "b": ["x", "y"]}
+
+
+def test_lines_of_json_are_read(make):
+    table = read(make('{"a": 1, "b": "02134"}\n{"a": 2.5}\n\n{"b": "x", "c": true}\n', "new.jsonl"))
+    assert table.to_pydict() == {"a": [1, 2.5, None], "b": ["02134", None, "x"], "c": [None, None, True]}
+
+
+def test_a_workbook_is_read_like_a_text_table(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    workbook = openpyxl.Workbook()
+    for row in [["zip", "n", "day", "note"], ["02134", 1, datetime(2024, 12, 31), "NA"], ["90210", 2.5, None, "x"]]:
+        workbook.active.append(row)
+    workbook.create_sheet("other").append([1])
+    workbook.save(tmp_path / "new.xlsx")
+    with note("sheet 'Sheet' is read, the first of 2; read as missing: 'NA' (1) in 'note'"):
+        table = read(tmp_path / "new.xlsx")
+    assert table.to_pydict() == {
+        "zip": ["02134", "90210"],
+        "n": [1, 2.5],
+        "day": [date(2024, 12, 31), None],
+        "note": [None, "x"],
+    }
+
+
+@pytest.mark.parametrize("load", [read, lambda path: Parquet(path).restore(Parquet(path).load().values.numpy())])
+def test_an_index_of_pandas_without_name_is_no_feature(tmp_path, load):
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=[7, 8, 9])
+    frame.to_parquet(tmp_path / "new.parquet")
+    assert load(tmp_path / "new.parquet").to_pydict() == {"x": [1, 2, 3]}
+
+
+@pytest.fixture
+def partitioned(tmp_path):
+    """Return a folder of Parquet files in folders that name columns."""
+    for year, month, code in [(2023, "01", "02134"), (2024, "11", "90210")]:
+        folder = tmp_path / f"year={year}" / f"month={month}" / f"zip={code}"
+        folder.mkdir(parents=True)
+        parquet.write_table(pa.table({"x": [float(year), 0.5]}), folder / "part-0.parquet")
+    return tmp_path
+
+
+def test_folders_that_name_columns_are_read(partitioned):
+    assert read(partitioned).to_pydict() == {
+        "x": [2023, 0.5, 2024, 0.5],
+        "year": [2023, 2023, 2024, 2024],
+        "month": [1, 1, 11, 11],
+        "zip": ["02134", "02134", "90210", "90210"],
+    }
+
+
+def test_folders_that_name_columns_are_streamed(partitioned):
+    source = Parquet(partitioned, columns=["month", "x", "year"])
+    np.testing.assert_array_equal(
+        source.load().values, [[1, 2023, 2023], [1, 0.5, 2023], [11, 2024, 2024], [11, 0.5, 2024]]
+    )
+
+
+def test_pyarrow_and_isthmus_agree_about_folders(tmp_path):
+    table = pa.table({"x": np.arange(6.0), "key": ["a b", "c/d", None] * 2})
+    parquet.write_to_dataset(table, tmp_path, partition_cols=["key"])
+    again = read(tmp_path).sort_by("x")
+    assert again.to_pydict() == table.to_pydict()
+
+
+def test_a_folder_without_parquet_files_is_named(tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"there is no \.parquet file in the folder"):
+        read(tmp_path)
+
+
+# Damaged files
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (b"a,b\n1,\xff\xfe\n", "new.csv", "neither UTF-8 nor Latin-1; state its encoding, such as --encoding cp1251"),
+        ("ä,ö\nü,é\n".encode() + b"x,\xe4\n", "new.csv", "byte 0xe4 in line 3 is not UTF-8"),
+        (b"a,b\n1,\0\n", "new.csv", "it holds NUL bytes"),
+        (b"a,b\n" + b"1,2\n" * 2000 + b"1,\0\n", "new.csv", "it holds NUL bytes"),
+        (b"PK\x03\x04" + bytes(100), "new.csv", "it holds NUL bytes"),
+        (b"a;b\n1;2\n3;4;5\n", "new.csv", "line 3 has 3 of 2 cells, '3;4;5'; if cells are not separated by ';'"),
+        (b"a,b\n1,2\n3\n", "new.csv", "line 3 has 1 of 2 cells, '3'"),
+        (b"\x1f\x8bxx", "new.csv.gz", "as a GZ file"),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 999)[:30], "new.csv.gz", "as a GZ file"),
+        (b"PK\x03\x04", "new.zip", "as a ZIP file: File is not a zip file"),
+        (
+            zipped({"a.csv": b"a\n1\n", "b.csv": b"a\n1\n"}),
+            "new.zip",
+            "it holds 2 files, expected one: 'a.csv', 'b.csv'",
+        ),
+        (zipped({}), "new.zip", "it holds 0 files, expected one"),
+        (zipped({"a.exe": b"x"}), "new.zip", "it packs a file with the suffix '.exe', expected one of .csv"),
+        (zipped({"X": b"no array"}), "new.npz", "its member 'X' is not an array"),
+        (zipped({"X.npy": b"no array"}), "new.npz", "its member 'X' is not an array"),
+        (b'{"a": {"b": 1}}\n', "new.jsonl", "column 'a' holds nested objects"),
+        (b'{"a": [1]}\n', "new.jsonl", "column 'a' holds nested lists"),
+        (b'{"a": 1}\n{"a": "x"}\n', "new.jsonl", "changed from number to string"),
+        (b"[1, 2]\n", "new.jsonl", "as a JSON Lines file"),
+        (b"ARROW1" + bytes(50), "new.feather", "as a Feather file"),
+        (b"nothing", "new.arrow", "as an Arrow file"),
+        (b"nothing", "new.xlsx", "as an Excel file"),
+        (zipped({"a.txt": b"x"}), "new.xlsx", "as an Excel file"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(make, content, name, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        read(make(content, name))
+    assert message in str(caught.value)
+    assert "cannot read" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".zip", ".npz", ".xlsx"])
+def test_files_that_grow_without_measure_are_refused(make, monkeypatch, suffix):
+    monkeypatch.setattr(packed, "MAX_SIZE", 2**20)
+    content = b"0," * 2**20
+    members = {".zip": "a.csv", ".npz": "X.npy", ".xlsx": "xl/workbook.xml"}
+    path = make(gzip.compress(content) if suffix == ".csv.gz" else zipped({members[suffix]: content}), f"new{suffix}")
+    with pytest.raises(ValueError, match=r"would grow from .* kB to .* MB or more"):
+        read(path)
+
+
+def test_an_array_that_asks_for_more_than_it_holds_is_refused(make):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 1)})
+    with pytest.raises(ValueError, match=r"its array 'X' asks for 8\.0 GB, but holds"):
+        read(make(zipped({"X.npy": header.getvalue() + bytes(2**10)}), "new.npz"))
+
+
+def test_each_kind_of_file_is_in_the_documentation():
+    assert list(READERS) == [".csv", ".tsv", ".parquet", ".npy", ".npz", ".feather", ".arrow", ".jsonl", ".xlsx"]
