@@ -585,7 +585,7 @@ def test_an_interrupt_exits_with_130_and_no_traceback(shared, monkeypatch):
 
     monkeypatch.setattr("isthmus.cli.using.transform", interrupt)
     result = call("transform", shared / "named.safetensors", shared / "rows.csv")
-    assert (result.exit_code, result.output) == (130, "")
+    assert (result.exit_code, result.stderr) == (130, "")
 
 
 def test_warnings_are_shown_as_a_sentence(capsys):

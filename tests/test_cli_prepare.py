@@ -28,7 +28,9 @@ def done(*arguments):
     """Call the command, which should succeed, and return the lines of what it says."""
     result = call(*arguments)
     assert result.exit_code == 0, result.output
-    return result.stdout.splitlines()
+    first, *lines = result.stdout.splitlines()
+    assert first == f"reading {arguments[0]}"
+    return lines
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """An overview of a table: columns, repeated rows, associations; and the commands that print it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -197,3 +200,20 @@ def test_cells_that_stay_missing_are_counted():
     cells = FilledCells()
     cells.add(np.array([[np.nan, 1.0]]), np.array([[2.0, 1.0]]))
     assert str(cells) == "filled 1 cell"
+
+
+def test_commands_say_what_they_read_before_torch_is_imported(tmp_path, table):
+    write(tmp_path / "rows.csv", table)
+    code = (
+        "import sys; from isthmus.cli import progress; from isthmus.__main__ import main\n"
+        "say = progress.say\n"
+        "from isthmus.cli import commands\n"
+        "commands.say = lambda step: (say(step), print('torch' in sys.modules))\n"
+        "main()"
+    )
+    arguments = ["fit", tmp_path / "rows.csv", "--set", "max_epochs=0"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[:2] == [f"reading {tmp_path / 'rows.csv'}", "False"]
+    assert done.returncode == 2

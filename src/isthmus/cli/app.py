@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import isthmus
+from isthmus.cli.commands import Command
 from isthmus.cli.data_commands import doctor, look, quality
 from isthmus.cli.errors import Commands
 from isthmus.cli.model_commands import impute, reconstruct, sample, score, transform
@@ -56,12 +57,12 @@ def _options(
     pass
 
 
-app.command()(look)
-app.command()(doctor)
-app.command()(quality)
+app.command(cls=Command)(look)
+app.command(cls=Command)(doctor)
+app.command(cls=Command)(quality)
 
 
-@app.command()
+@app.command(cls=Command)
 def prepare(
     data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read: .csv, .tsv or .parquet.")],
     out: Prepared,
@@ -108,7 +109,7 @@ def prepare(
     preparing.show(prepared, out, report)
 
 
-@app.command()
+@app.command(cls=Command)
 def fit(
     data: Data,
     model: Variant = None,
@@ -140,10 +141,10 @@ def fit(
 
 
 for _command in (transform, reconstruct, impute, score):
-    app.command()(_command)
+    app.command(cls=Command)(_command)
 
 
-@app.command()
+@app.command(cls=Command)
 def detect(
     data: Annotated[
         Path, typer.Argument(help="File of rows to look for anomalies in: .csv, .tsv, .parquet, .npy or .npz.")
@@ -187,10 +188,10 @@ def detect(
     detect_file(data, search, Output(out, force, escape_formulas), save, config)
 
 
-app.command()(sample)
+app.command(cls=Command)(sample)
 
 
-@app.command()
+@app.command(cls=Command)
 def info(model: Model) -> None:
     """Show what a model file holds."""
     from isthmus.cli.describing import describe
@@ -198,7 +199,7 @@ def info(model: Model) -> None:
     typer.echo(describe(model))
 
 
-@app.command()
+@app.command(cls=Command)
 def zoo() -> None:
     """List the variants."""
     from isthmus.cli.describing import variants

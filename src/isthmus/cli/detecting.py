@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from isthmus.cli.models import choose_rows, load_for
 from isthmus.cli.outputs import Output
+from isthmus.cli.progress import say
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams
 from isthmus.data.files import as_table, read
@@ -95,7 +96,9 @@ def _fit(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
     """Fit a detector on the normal rows, or on all, and choose the columns to search."""
     X = _choose(rows, search, data)
     normal = X if search.normal is None else _choose(_read(search.normal), search, search.normal)
-    return _make_detector(search).fit(normal), X
+    detector = _make_detector(search)
+    say(f"fitting a detector to {len(normal):,} {'time points' if search.time else 'rows'}")
+    return detector.fit(normal), X
 
 
 def _load(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:

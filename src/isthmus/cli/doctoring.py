@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from isthmus.cli.progress import hint
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import some, streams
 from isthmus.data import Parquet
@@ -21,7 +22,9 @@ def examine_file(data: Path, run: Run, test: Path | None) -> None:
     """
     estimator = make_estimator(run)
     tests = None if test is None else {test.name: read_rows(test, run)}
-    print(report(examine(read_rows(data, run), estimator, test=tests)))
+    X = read_rows(data, run)
+    hint(f"examining {' x '.join(f'{size:,}' for size in X.shape)} values")
+    print(report(examine(X, estimator, test=tests)))
 
 
 def read_rows(data: Path, run: Run) -> Any:

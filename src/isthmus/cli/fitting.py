@@ -13,6 +13,7 @@ from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
 from isthmus.cli.outputs import Output
+from isthmus.cli.progress import say
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, some, streams
 from isthmus.data import Parquet, Source, as_source
@@ -66,6 +67,7 @@ def fit_file(
         return
     save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
+    say("comparing with simple methods on rows that were held out")
     for comparison in judge(estimator, known, unknown, run.seed):
         _show(comparison, run.model, len(unknown))
     print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
