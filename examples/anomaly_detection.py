@@ -59,7 +59,7 @@ for part in worst:
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 diagnosis = np.where(is_benign, "benign", "malignant")
-plots.histogram(np.maximum(scores, -500), diagnosis, "score (nats), cut at -500", ax=left)
+plots.histogram(np.maximum(scores, -500), diagnosis, name="score (nats), cut at -500", ax=left)
 right.barh([names[part] for part in worst[::-1]], contributions[worst[::-1]], color=plots.PALETTE[1])
 right.set(title="why the oddest row is odd", xlabel="contribution to its score (nats)")
 figure.savefig(folder / "anomaly_detection.png", dpi=100)

@@ -40,6 +40,6 @@ print("mean squared error to the clean images")
 for name, images in list(versions.items())[1:]:
     print(f"{name:14} {np.mean((images - clean) ** 2):.4f}")
 
-ax = plots.images(versions, (8, 8), n=12)
+ax = plots.images(versions, n=12)
 ax.figure.savefig(folder / "image_denoising.png", dpi=100)
 plt.close(ax.figure)

@@ -51,5 +51,6 @@ for name in ("normal", "dos", "probe", "r2l", "u2r"):
 
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 surprise = -np.log1p(-np.minimum(by_encoder, 0))
-plots.histogram(surprise, np.where(is_normal, "normal", "attack"), "- log (1 + divergence of the code)", ax=axes)
+classes = np.where(is_normal, "normal", "attack")
+plots.histogram(surprise, classes, name="- log (1 + divergence of the code)", ax=axes)
 figure.savefig(folder / "network_intrusion.png", dpi=100)

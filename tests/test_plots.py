@@ -1,15 +1,24 @@
 import io
+import warnings
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from isthmus import Autoencoder, plots
+from isthmus import AnomalyDetector, Autoencoder, Ensemble, load, plots, save, zoo
 from isthmus.backbones import MLP
+from isthmus.data import Chunks, ImageFolder, Texts, as_source
 from isthmus.detector import Explanation
 from isthmus.latent import Sizes, traverse
 
@@ -61,17 +70,17 @@ ERRORS = np.array([0.5, 0.08, 0.06])
 FOUND = Sizes(2, (1, 2), np.array([1, 2, 3]), ERRORS, ERRORS / 2, ERRORS / [0.75, 0.5, 0.25])
 
 PICTURES = {
-    "images": lambda model, ax: plots.images({"noise": codes_of(5, 16)}, (4, 4), ax=ax),
-    "reconstructions": lambda model, ax: plots.reconstructions(codes_of(5, 16), codes_of(5, 16), (4, 4), ax=ax),
-    "code_map": lambda model, ax: plots.code_map(codes_of(20), ax=ax),
-    "code_sizes": lambda model, ax: plots.code_sizes(FOUND, ax),
-    "histogram": lambda model, ax: plots.histogram(codes_of(20)[:, 0], ax=ax),
-    "explain": lambda model, ax: plots.explain(explanation(codes_of(3, 4)), ax=ax),
+    "images": lambda model, ax: plots.images({"noise": codes_of(5, 16)}, ax=ax),
+    "reconstructions": lambda model, ax: plots.reconstructions(model, codes_of(5, 4), shape=(2, 2), ax=ax),
+    "code_map": lambda model, ax: plots.code_map(model, codes_of(20, 4), ax=ax),
+    "code_sizes": lambda model, ax: plots.code_sizes(FOUND, ax=ax),
+    "histogram": lambda model, ax: plots.histogram(model, codes_of(20, 4), ax=ax),
+    "explain": lambda model, ax: plots.explain(model, codes_of(3, 4), ax=ax),
     "history": lambda model, ax: plots.history(model, ax=ax),
-    "interpolation": lambda model, ax: plots.interpolation(model, codes_of(2, 4), codes_of(2, 4), (2, 2), ax=ax),
-    "manifold": lambda model, ax: plots.manifold(model, (2, 2), ax=ax),
-    "residuals": lambda model, ax: plots.residuals(codes_of(5, 16), codes_of(5, 16), (4, 4), ax=ax),
-    "traversal": lambda model, ax: plots.traversal(model, (2, 2), ax=ax),
+    "interpolation": lambda model, ax: plots.interpolation(model, codes_of(2, 4), codes_of(2, 4), ax=ax),
+    "manifold": lambda model, ax: plots.manifold(model, shape=(2, 2), ax=ax),
+    "residuals": lambda model, ax: plots.residuals(model, codes_of(5, 4), ax=ax),
+    "traversal": lambda model, ax: plots.traversal(model, shape=(2, 2), ax=ax),
 }
 
 
@@ -97,10 +106,29 @@ def test_without_axes_one_figure_of_pyplot_is_made(name, fitted):
 # Images
 
 
+class Fixed(BaseEstimator):
+    """A model that makes of any rows what it was given."""
+
+    def __init__(self, rebuilt):
+        self.rebuilt = rebuilt
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X[:, :1]
+
+    def inverse_transform(self, Z):
+        return np.asarray(self.rebuilt, dtype=float)[: len(Z)]
+
+
 def test_images_stand_in_rows_by_version(ax):
     first, second = np.zeros((7, 6)), np.ones((7, 6))
     first[:, 0] = 1
-    plots.images({"a": first, "b": second}, (2, 3), n=4, ax=ax)
+    plots.images({"a": first, "b": second}, shape=(2, 3), n=4, ax=ax)
     (image,) = ax.images
     shown = image.get_array()
     assert shown.shape == (2 * (2 + 1), 4 * (3 + 1))
@@ -112,30 +140,43 @@ def test_images_stand_in_rows_by_version(ax):
 
 
 def test_fewer_images_than_asked_for_are_all_shown(ax):
-    plots.reconstructions(np.ones((3, 4)), np.ones((3, 4)), (2, 2), n=10, ax=ax)
+    plots.reconstructions(Fixed(np.ones((3, 4))), np.ones((3, 4)), shape=(2, 2), n=10, ax=ax)
     assert ax.images[0].get_array().shape == (6, 9)
 
 
 def test_images_share_the_grey_scale_of_the_first_version(ax):
-    plots.reconstructions([[0.0, 16.0]], [[-5.0, 30.0]], (1, 2), ax=ax)
+    plots.reconstructions(Fixed([[-5.0, 30.0]]), [[0.0, 16.0]], shape=(1, 2), ax=ax)
     assert ax.images[0].get_clim() == (0, 16)
 
 
-def test_images_may_be_in_colour(ax):
-    plots.reconstructions(np.ones((2, 4, 5, 3)), np.ones((2, 4, 5, 3)), (4, 5, 3), ax=ax)
+def test_large_values_are_white(ax):
+    plots.images(np.array([[0, 255], [255, 0]], np.uint8), ax=ax)
+    (image,) = ax.images
+    assert image.cmap(image.norm(255.0))[:3] == (1, 1, 1)
+    assert image.cmap(image.norm(0.0))[:3] == (0, 0, 0)
+
+
+@pytest.mark.parametrize("largest", [1.0, 255.0])
+def test_colours_are_shown_in_their_range(largest, ax):
+    picture = np.zeros((2, 4, 5, 3))
+    picture[0, 0, 0], picture[0, 0, 1] = [largest, 0, 0], largest
+    plots.images(picture.astype(np.uint8) if largest > 1 else picture, ax=ax)
     write(ax)
-    assert ax.images[0].get_array().shape == (10, 12, 3)
+    shown = ax.images[0].get_array()
+    assert shown.shape == (5, 12, 4)
+    assert shown[0, :2].tolist() == [[1, 0, 0, 1], [1, 1, 1, 1]]
+    assert (shown[:, 5, 3] == 0).all()
 
 
 def test_images_of_another_shape_are_named():
-    with pytest.raises(ValueError, match=r"'rebuilt': an image of shape \(2, 2\) has 4 values, got 5"):
-        plots.reconstructions(np.ones((3, 4)), np.ones((3, 5)), (2, 2))
+    with pytest.raises(ValueError, match=r"'X': an image of shape \(2, 2\) has 4 values, got 5"):
+        plots.reconstructions(Fixed(np.ones((3, 5))), np.ones((3, 5)), shape=(2, 2))
 
 
 def test_residuals_are_what_is_too_much_in_one_colour_scale(ax):
     X, rebuilt = np.zeros((2, 6)), np.zeros((2, 6))
     rebuilt[0, 0], rebuilt[1, 5] = 3.0, -1.0
-    plots.residuals(X, rebuilt, (2, 3), ax=ax)
+    plots.residuals(Fixed(rebuilt), X, shape=(2, 3), ax=ax)
     write(ax)
     _, gap = ax.images
     assert gap.get_clim() == (-3, 3)
@@ -146,16 +187,261 @@ def test_residuals_are_what_is_too_much_in_one_colour_scale(ax):
 
 
 def test_residuals_of_colours_are_averaged(ax):
-    X = np.zeros((1, 2, 2, 3))
-    plots.residuals(X, X + [0.0, 0.3, 0.6], (2, 2, 3), ax=ax)
+    X = np.zeros((1, 12))
+    plots.residuals(Fixed(X + np.tile([0.0, 0.3, 0.6], 4)), X, shape=(2, 2, 3), ax=ax)
     np.testing.assert_allclose(ax.images[1].get_array()[:2, :2], 0.3)
+
+
+SHAPES = {
+    "flat squares": ((9, 64), (9, 8, 8)),
+    "grey": ((9, 7, 6), (9, 7, 6)),
+    "one grey": ((7, 6), (1, 7, 6)),
+    "one square": ((64, 64), (1, 64, 64)),
+    "one flat square": ((64,), (1, 8, 8)),
+    "colours last": ((9, 7, 6, 3), (9, 7, 6, 3)),
+    "colours first": ((9, 3, 7, 6), (9, 7, 6, 3)),
+    "one channel": ((9, 7, 6, 1), (9, 7, 6)),
+    "one in colour": ((7, 6, 3), (1, 7, 6, 3)),
+    "one, colours first": ((3, 7, 6), (1, 7, 6, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_images_are_told_by_their_shape(kind, ax):
+    shape, (n, height, width, *colours) = SHAPES[kind]
+    X = np.random.default_rng(0).random(shape)
+    plots.images(X, ax=ax)
+    shown = ax.images[0].get_array()
+    assert shown.shape == (height + 1, n * (width + 1), *([4] if colours else []))
+    first = shown[:height, :width]
+    expected = np.sort(X.ravel() if n == 1 else X[0].ravel())
+    scaled = (expected - X.min()) / (X.max() - X.min())
+    values = first[..., :3] if colours else first
+    np.testing.assert_allclose(np.sort(values.ravel()), scaled if colours else expected)
+
+
+def test_an_array_without_images_is_an_error(ax):
+    for X in (np.zeros((5, 7)).T[0], np.zeros(7), np.zeros((2, 3, 4, 5, 6))):
+        with pytest.raises(ValueError, match=r"shows no image; give shape=\(height, width\)"):
+            plots.images(X, ax=ax)
+    with pytest.raises(TypeError, match=r"takes a fitted model .*, got ndarray; plots.images shows"):
+        plots.reconstructions(np.zeros((3, 4)), np.zeros((3, 4)))
+
+
+# Whatever the user has
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+def small(**options):
+    return Autoencoder(**{"backbone": MLP((16,)), "max_epochs": 1, "random_state": 0, "n_components": 3, **options})
+
+
+def table():
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=60)
+    return pd.DataFrame({"size": size, "weight": 3 * size + 7, "kind": np.where(size > 0, "big", "small")})
+
+
+def series():
+    return np.sin(np.arange(20) / 3 + np.random.default_rng(0).uniform(0, 6, (50, 2, 1)))
+
+
+def fitted_models(digits):
+    X, y = digits.data[:300], digits.target[:300]
+    faces, colours = (
+        np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8) for shape in ((40, 9, 7), (40, 6, 5, 3))
+    )
+    scaled = make_pipeline(StandardScaler(), small())
+    return {
+        "flat images": (small().fit(X), X, y),
+        "labels in a series": (
+            small(n_components=2).fit(X),
+            X,
+            pd.Series(y, index=range(5, 305)).map("digit {}".format),
+        ),
+        "bytes": (small().fit(faces), faces, ["a", None] * 20),
+        "colours": (small().fit(colours), colours, None),
+        "colours first": (small().fit(np.moveaxis(colours, -1, 1).copy()), np.moveaxis(colours, -1, 1).copy(), None),
+        "a data frame": (small().fit(table()), table(), "kind"),
+        "a table of numbers": (small().fit(codes_of(50, 5)), codes_of(50, 5), None),
+        "series": (small().fit(series()), series(), None),
+        "one component": (small(n_components=1).fit(X), X, y),
+        "a conditional model": (small(conditional=True).fit(X, y), X, y),
+        "a detector": (AnomalyDetector(small(), calibration="split", random_state=0).fit(X), X[:50], None),
+        "an ensemble": (Ensemble(small(), n_estimators=3, random_state=0).fit(X), X, y),
+        "scikit-learn's": (PCA(3).fit(X), X, y),
+        "a pipeline": (scaled.fit(X), X, y),
+        "a stream": (small().fit(X), Chunks(partial(iter, [X[:200], X[200:]])), None),
+        "a source": (small().fit(X), as_source(X), None),
+    }
+
+
+CALLS = {
+    "reconstructions": lambda model, X, y: plots.reconstructions(model, X, None if isinstance(y, str) else y),
+    "residuals": lambda model, X, y: plots.residuals(model, X),
+    "code_map": plots.code_map,
+    "code_map without labels": lambda model, X, y: plots.code_map(model, X),
+    "histogram": plots.histogram,
+    "history": lambda model, X, y: plots.history(model),
+    "traversal": lambda model, X, y: plots.traversal(model),
+    "traversal of a row": lambda model, X, y: plots.traversal(model, X),
+    "interpolation": lambda model, X, y: plots.interpolation(model, X),
+    "manifold": lambda model, X, y: plots.manifold(model, n=3),
+    "manifold of rows": lambda model, X, y: plots.manifold(model, X, n=3),
+    "explain": lambda model, X, y: plots.explain(model, X),
+}
+DECODING = {"traversal", "traversal of a row", "interpolation", "manifold", "manifold of rows"}
+WITHOUT = {
+    "an ensemble": {"code_map", "code_map without labels", *DECODING},
+    "scikit-learn's": {"history", "explain", *DECODING},
+    "a pipeline": {"history", "explain", *DECODING},
+    "one component": {"manifold", "manifold of rows"},
+    "a stream": {"explain"},
+}
+NOT_POSSIBLE = r"decodes codes|no codes|no history|of 2 components|plots\.explain|taken by position"
+
+
+@pytest.fixture(scope="module")
+def models(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return fitted_models(digits)
+
+
+KINDS = [*WITHOUT, "flat images", "labels in a series", "bytes", "colours", "colours first", "a data frame"]
+KINDS += ["a table of numbers", "series", "a conditional model", "a detector", "a source"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_function_takes_models_and_rows_as_they_are(kind, call, models):
+    if call in WITHOUT.get(kind, ()):
+        with pytest.raises((TypeError, ValueError), match=NOT_POSSIBLE):
+            CALLS[call](*models[kind])
+        return
+    axes = CALLS[call](*models[kind])
+    write(axes)
+    assert axes.has_data()
+
+
+def test_every_kind_of_model_is_tried(models):
+    assert set(KINDS) == set(models)
+
+
+@pytest.mark.parametrize("kind", ["flat images", "bytes", "colours", "colours first", "a table of numbers", "series"])
+@pytest.mark.parametrize(
+    "call", ["reconstructions", "residuals", "code_map without labels", "traversal of a row", "explain"]
+)
+def test_one_row_is_a_batch_of_one(kind, call, models, ax):
+    model, X, _ = models[kind]
+    one, batch = (CALLS[call](model, rows, None) for rows in (X[0], X[:1]))
+    assert len(one.images) == len(batch.images)
+    for a, b in zip(one.images, batch.images, strict=True):
+        np.testing.assert_array_equal(a.get_array(), b.get_array())
+    for a, b in zip(one.lines, batch.lines, strict=True):
+        np.testing.assert_array_equal(a.get_ydata(), b.get_ydata())
+
+
+def test_flat_images_are_images_and_a_given_shape_wins(models, ax):
+    model, X, _ = models["flat images"]
+    assert plots.reconstructions(model, X, ax=ax).images[0].get_array().shape == (2 * 9, 10 * 9)
+    other = Figure().subplots()
+    assert plots.reconstructions(model, X, shape=(4, 16), ax=other).images[0].get_array().shape == (2 * 5, 10 * 17)
+    square = Figure().subplots()
+    plots.reconstructions(model, X.reshape(-1, 8, 8), ax=square)
+    np.testing.assert_array_equal(square.images[0].get_array(), ax.images[0].get_array())
+
+
+def test_columns_with_units_of_their_own_are_no_image(ax):
+    X = np.random.default_rng(0).normal(size=(60, 25)) * np.arange(1, 26)
+    plots.reconstructions(small().fit(X), X, ax=ax)
+    assert not ax.images
+    assert len(ax.lines) == 2
+
+
+def test_curves_are_the_values_in_the_range_of_the_picture(ax):
+    X = np.array([[0.0, 10.0], [4.0, 30.0]])
+    plots.reconstructions(Fixed([[2.0, 20.0], [4.0, 10.0]]), X, ax=ax)
+    before, after = (line.get_ydata() for line in ax.lines)
+    np.testing.assert_allclose(before[[0, 1, 3, 4]], [0, 0, 1, 1])
+    np.testing.assert_allclose(after[[0, 1, 3, 4]] + 1.2, [0.5, 0.5, 1, 0])
+
+
+def test_texts_have_no_picture_but_a_map(ax):
+    texts = ["red fish", "blue boat"] * 10
+    model = zoo.sequence_vae(2, width=8, max_epochs=1, random_state=0).fit(Texts(texts, vocabulary="word"))
+    assert n_points(plots.code_map(model, texts, ax=ax)) == 20
+    with pytest.raises(ValueError, match="rows of texts have no picture"):
+        plots.reconstructions(model, texts)
+
+
+def test_a_folder_of_images_brings_its_labels(tmp_path, ax):
+    for i in range(12):
+        (tmp_path / ("ab"[i % 2])).mkdir(exist_ok=True)
+        Image.fromarray(np.full((6, 5), 20 * i, np.uint8)).save(tmp_path / "ab"[i % 2] / f"{i}.png")
+    folder = ImageFolder(tmp_path)
+    model = small().fit(folder)
+    plots.code_map(model, folder, ax=ax)
+    assert legend(ax) == ["a", "b"]
+    below = Figure().subplots()
+    plots.reconstructions(model, folder, ax=below)
+    assert [label.get_text() for label in below.get_xticklabels()] == ["a"] * 6 + ["b"] * 4
+    shown = plots.images(folder, ax=Figure().subplots()).images[0].get_array()
+    assert shown.shape == (7, 60)
+
+
+def test_a_detector_shows_its_decisions_and_its_threshold(models, ax):
+    detector, X, _ = models["a detector"]
+    X = np.concatenate([X, 16 - X[:1]])
+    plots.code_map(detector, X, ax=ax)
+    assert set(legend(ax)) == {"alarm", "normal"}
+    scores = Figure().subplots()
+    plots.histogram(detector, X, ax=scores)
+    assert legend(scores) == ["threshold"]
+    assert scores.lines[0].get_xdata()[0] == detector.offset_
+
+
+def test_a_loaded_model_draws_the_same(models, tmp_path, ax):
+    model, X, y = models["flat images"]
+    save(model, tmp_path / "m.safetensors")
+    plots.reconstructions(load(tmp_path / "m.safetensors"), X, ax=ax)
+    again = plots.reconstructions(model, X, ax=Figure().subplots())
+    np.testing.assert_array_equal(ax.images[0].get_array(), again.images[0].get_array())
+
+
+def test_the_label_of_a_conditional_model_is_its_most_frequent(models, ax):
+    model = models["a conditional model"][0]
+    condition = model.schema_.condition
+    most = condition.levels[int(np.argmax(condition.frequencies))]
+    plots.manifold(model, n=2, ax=ax)
+    assert ax.get_title() == f"label {most}"
+    given = plots.manifold(model, y=most, n=2, ax=Figure().subplots())
+    np.testing.assert_array_equal(ax.images[0].get_array(), given.images[0].get_array())
+
+
+def test_labels_in_a_column_are_named(models, ax):
+    model, X, _ = models["a data frame"]
+    plots.code_map(model, X.assign(group=["x", "y", "z"] * 20), "group", ax=ax)
+    assert legend(ax) == ["x", "y", "z"]
+    with pytest.raises(ValueError, match="X has no column 'grop' of labels; it has"):
+        plots.code_map(model, X, "grop")
+
+
+def test_missing_labels_are_a_class(models, ax):
+    model, X, y = models["bytes"]
+    plots.code_map(model, X, y, ax=ax)
+    assert legend(ax) == ["a", "missing"]
 
 
 # Walks
 
 
 def test_a_traversal_shows_a_component_a_row(fitted, ax):
-    plots.traversal(fitted, (2, 2), codes_of(1, 4), components=[1], values=[-1.0, 2.0], ax=ax)
+    plots.traversal(fitted, codes_of(1, 4), shape=(2, 2), components=[1], values=[-1.0, 2.0], ax=ax)
     shown = ax.images[0].get_array()
     path = traverse(fitted, codes_of(1, 4), 1, [-1.0, 2.0])
     np.testing.assert_allclose(shown[:2, 3:5], path[1].reshape(2, 2))
@@ -165,16 +451,16 @@ def test_a_traversal_shows_a_component_a_row(fitted, ax):
 
 def test_an_interpolation_shows_a_pair_a_row(fitted, ax):
     rows = codes_of(4, 4)
-    plots.interpolation(fitted, rows[:2], rows[2:], (2, 2), n=5, ax=ax)
+    plots.interpolation(fitted, rows[:2], rows[2:], shape=(2, 2), n=5, ax=ax)
     shown = ax.images[0].get_array()
     assert shown.shape == (2 * 3, 5 * 3)
     np.testing.assert_allclose(shown[3:5, 12:14], fitted.reconstruct(rows)[3].reshape(2, 2), atol=1e-5)
     with pytest.raises(ValueError, match="a and b must have equally many rows, got 2 and 1"):
-        plots.interpolation(fitted, rows[:2], rows[2:3], (2, 2))
+        plots.interpolation(fitted, rows[:2], rows[2:3])
 
 
 def test_a_manifold_grows_to_the_right_and_upwards(fitted, ax):
-    plots.manifold(fitted, (2, 2), n=3, ax=ax)
+    plots.manifold(fitted, shape=(2, 2), n=3, ax=ax)
     shown = ax.images[0].get_array()
     right = [float(label.get_text()) for label in ax.get_xticklabels()]
     up = [float(label.get_text()) for label in ax.get_yticklabels()]
@@ -184,10 +470,22 @@ def test_a_manifold_grows_to_the_right_and_upwards(fitted, ax):
     np.testing.assert_allclose(shown[:2, :2], corner.reshape(2, 2), atol=0.2)
 
 
-def test_a_manifold_has_two_components():
+def test_a_manifold_of_more_components_lies_in_their_principal_plane(digits, ax):
+    model = small(n_components=5).fit(digits.data)
+    plots.manifold(model, digits.data, n=3, ax=ax)
+    codes = model.transform(digits.data).astype(float)
+    middle = model.inverse_transform(codes.mean(0, keepdims=True)).reshape(8, 8)
+    np.testing.assert_allclose(ax.images[0].get_array()[9:17, 9:17], middle, rtol=1e-4, atol=1e-4)
+    pca = PCA(2).fit(codes)
+    deviation = np.sqrt(pca.explained_variance_[0])
+    right = [float(label.get_text()) for label in ax.get_xticklabels()]
+    np.testing.assert_allclose(right, np.array([-2.05, 0, 2.05]) * deviation, atol=0.06)
+
+
+def test_a_manifold_of_one_component_is_an_error():
     model = Autoencoder(1, backbone=MLP((8,)), max_epochs=1, random_state=0).fit(codes_of(20, 4))
     with pytest.raises(ValueError, match="codes of 2 components, got 1"):
-        plots.manifold(model, (2, 2))
+        plots.manifold(model)
 
 
 # Maps
@@ -260,9 +558,9 @@ def test_many_points_are_small_faint_and_rasterised(ax):
     assert small.get_rasterized()
 
 
-def test_a_single_component_is_no_map():
-    with pytest.raises(ValueError, match="codes have 1 component; a map needs at least 2"):
-        plots.code_map(codes_of(10, 1))
+def test_codes_of_one_component_are_a_histogram(ax):
+    plots.code_map(codes_of(10, 1), ["a", "b"] * 5, ax=ax)
+    assert (legend(ax), ax.get_xlabel()) == (["a", "b"], "code 1")
 
 
 def test_labels_must_match_the_codes():
@@ -275,7 +573,7 @@ def test_labels_must_match_the_codes():
 
 def test_bars_of_each_class_add_up_to_one(ax):
     values, labels = np.r_[np.zeros(30), codes_of(10)[:, 0]], np.r_[np.zeros(30), np.ones(10)]
-    plots.histogram(values, labels, "score", ax)
+    plots.histogram(values, labels, name="score", ax=ax)
     assert [sum(bar.get_height() for bar in bars) for bars in ax.containers] == pytest.approx([1, 1])
     assert legend(ax) == ["0.0", "1.0"]
     assert ax.get_xlabel() == "score"
@@ -287,7 +585,7 @@ def test_a_histogram_of_one_class_needs_no_legend(ax):
 
 
 def test_the_history_shows_both_bounds_and_the_best_epoch(fitted, ax):
-    plots.history(fitted, ax)
+    plots.history(fitted, ax=ax)
     training, validation, kept = ax.lines
     bounds = [row["valid_bound"] for row in fitted.history_]
     np.testing.assert_array_equal(training.get_ydata(), [row["bound"] for row in fitted.history_])
@@ -298,16 +596,22 @@ def test_the_history_shows_both_bounds_and_the_best_epoch(fitted, ax):
 
 def test_without_validation_the_history_shows_training_alone(ax):
     model = Autoencoder(1, backbone=MLP((8,)), max_epochs=2, random_state=0).fit(codes_of(20, 3))
-    plots.history(model, ax)
+    plots.history(model, ax=ax)
     assert legend(ax) == ["training"]
 
 
 def test_the_suggested_size_is_marked_with_its_interval(ax):
-    plots.code_sizes(FOUND, ax)
+    plots.code_sizes(FOUND, ax=ax)
     suggested = next(line for line in ax.lines if line.get_label() == "suggested")
     assert (list(suggested.get_xdata()), list(suggested.get_ydata())) == ([2], [0.08 / 0.5])
     (band,) = ax.patches
     assert (band.get_x(), band.get_width()) == (0.5, 2.0)
+
+
+def test_the_size_of_a_code_is_asked_for_rows(ax):
+    X = codes_of(60, 2) @ np.random.default_rng(0).normal(size=(2, 5))
+    plots.code_sizes(X, ax=ax)
+    assert legend(ax) == ["error by free direction", "suggested", "error"]
 
 
 def test_the_history_of_an_unfitted_estimator_is_an_error():
@@ -321,6 +625,24 @@ def test_bars_show_the_worst_features_with_what_was_expected(ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["column 1", "column 2", "column 0"]
     assert ax.texts[0].get_text() == "-40, expected 0 .. 1"
     assert ax.patches[0].get_width() == pytest.approx(100 * 40 / 43.5)
+
+
+def test_without_a_detector_contributions_explain(models, ax):
+    model, X, _ = models["a table of numbers"]
+    plots.explain(model, X, row=3, ax=ax)
+    addends = model.contributions(X[3:4])[0, :5]
+    worst = [f"column {i}" for i in np.argsort(addends) if addends[i] < 0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == worst
+    lowest = plots.explain(model, X, ax=Figure().subplots())
+    given = plots.explain(model, X, row=int(np.argmin(model.score_samples(X))), ax=Figure().subplots())
+    assert [text.get_text() for text in lowest.texts] == [text.get_text() for text in given.texts]
+
+
+def test_flat_images_are_explained_as_images(models, ax):
+    for kind in ("flat images", "a detector"):
+        model, X, _ = models[kind]
+        axes = plots.explain(model, X[:20], row=2, ax=Figure().subplots())
+        assert axes.images[0].get_array().shape == (8, 8)
 
 
 @pytest.mark.parametrize(("shape", "picture"), [((2, 30), (2, 30)), ((3, 5, 6), (5, 6))])

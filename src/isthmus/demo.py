@@ -72,8 +72,8 @@ def demonstrate_digits(folder: Path) -> Figures:
     write(folder / "digits-codes.csv", codes, list(model.get_feature_names_out()))
     write(folder / "digits-rebuilt.npy", rebuilt)
     one_of_each = [test[y[test] == digit][0] for digit in range(10)]
-    draw(plots.reconstructions(X[one_of_each], rebuilt[one_of_each], (8, 8)), folder / "digits.png")
-    draw(plots.code_map(codes, y), folder / "digits-map.png")
+    draw(plots.reconstructions(model, X[one_of_each], y[one_of_each]), folder / "digits.png")
+    draw(plots.code_map(model, X, y), folder / "digits-map.png")
     return compare(model, X[train], X[test])
 
 
@@ -93,7 +93,7 @@ def demonstrate_tumours(folder: Path) -> Figures:
     write(folder / "tumours.csv", table.append_column("diagnosis", pa.array(diagnosis)))
     listed = pa.table({"row": test, "diagnosis": diagnosis[test], "score": scores.round(3)})
     write(folder / "tumour-scores.csv", listed.sort_by("score"))
-    draw(plots.histogram(scores, diagnosis[test], "score (nats)"), folder / "tumour-scores.png")
+    draw(plots.histogram(scores, diagnosis[test], name="score (nats)"), folder / "tumour-scores.png")
     others = {"PCA": PCA(N_COMPONENTS), "isolation forest": IsolationForest(random_state=0)}
     by_name = {name: scores_of(other, X[train], X[test]) for name, other in others.items()}
     return {name: roc_auc_score(benign[test], values) for name, values in {"model": scores, **by_name}.items()}

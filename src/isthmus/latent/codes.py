@@ -29,13 +29,13 @@ def code_of(model: "Autoencoder", row: Any, name: str) -> Values:
         If there are several rows.
     """
     check_is_fitted(model)
-    codes: Values = model.transform([row] if _is_one(row, model.schema_) else row)
+    codes: Values = model.transform([row] if is_one(row, model.schema_) else row)
     if len(codes) != 1:
         raise ValueError(f"{name} must be one row, got {len(codes)}")
     return codes[0]
 
 
-def _is_one(row: Any, schema: Schema) -> bool:
+def is_one(row: Any, schema: Schema) -> bool:
     """Whether a row is given as such: a text, or values of as many axes as a row has as the user has it."""
     if schema.vocabulary or is_frame(row):
         return isinstance(row, str)

@@ -1,5 +1,9 @@
-"""Pictures: one a function, matplotlib axes in and out.
+"""Pictures: one a function, of a fitted model and rows as the user has them.
 
+Rows go in as they went into ``fit``: arrays, images of any layout, one image, data frames, folders, streams. Functions
+compute codes, reconstructions and scores by themselves. Images are shown as such, large values white; other rows are
+curves. Flat rows of a square number of values are images where the values share a range, as pixels do; ``shape`` says
+so where that cannot be told. Labels are found where the data or the model have them. Axes are returned.
 Given axes, a function draws there and leaves pyplot alone; without, it makes a figure with pyplot, as notebooks want.
 """
 

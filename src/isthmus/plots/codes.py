@@ -3,11 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from isthmus.plots.base import PALETTE, new_axes, styles_of
+from isthmus.plots.curves import histogram
+from isthmus.plots.rows import decisions, encode, labels_of, split_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,21 +19,24 @@ if TYPE_CHECKING:
 Values = np.ndarray[Any, Any]
 
 
-def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes":
-    """Scatter codes in the plane.
+def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = None) -> "Axes":
+    """Scatter the codes of rows in the plane; of codes of one component, show the histogram.
 
     Parameters
     ----------
-    codes : array of shape (n_samples, n_components)
+    model : fitted estimator with ``transform``, or array of codes of shape (n_samples, n_components)
         With more than two components, their first two principal components are shown.
-    labels : array of shape (n_samples,) or None, default=None
-        Classes get a legend; numbers that are not whole, or whole ones of many values, get a colour bar.
+    X : array, data frame or Source of shape (n_samples, ...), or one row
+        Rows to encode. Where codes take the place of the model: their labels.
+    y : array of shape (n_samples,), name of a column of X, or None, default=None
+        Labels. Classes get a legend; numbers that are not whole, or whole ones of many values, get a colour bar. None
+        shows the subfolders of images, and what a detector says.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If the codes have one component only, or the labels more classes than can be told apart.
+        If the model has no codes, or labels have more classes than can be told apart.
 
     Examples
     --------
@@ -40,11 +46,14 @@ def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes"
     >>> from isthmus.plots import code_map
     >>> X, y = load_digits(return_X_y=True)
     >>> model = Autoencoder(2, max_epochs=1, random_state=0).fit(X)
-    >>> ax = code_map(model.transform(X), y, ax=Figure().subplots())
+    >>> ax = code_map(model, X, y, ax=Figure().subplots())
     >>> ax.get_xlabel()
     'code 1'
     """
-    plane, names = _plane(check_array(codes))
+    codes, labels = _codes_and_labels(model, X, y)
+    if codes.shape[1] == 1:
+        return histogram(codes[:, 0], labels, name="code 1", ax=ax)
+    plane, names = _project(codes)
     ax = new_axes(ax, 5.5, 4.5)
     ax.set(xlabel=names[0], ylabel=names[1])
     # Later points cover earlier ones: in random order no class covers another.
@@ -53,8 +62,7 @@ def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes"
     if labels is None:
         _scatter(ax, plane, len(plane), color=PALETTE[0])
         return ax
-    check_consistent_length(codes, labels)
-    labels = np.asarray(labels)[order]
+    labels = labels[order]
     if _is_continuous(labels):
         _scatter_values(ax, plane, labels)
     else:
@@ -62,13 +70,22 @@ def code_map(codes: Any, labels: Any = None, ax: "Axes | None" = None) -> "Axes"
     return ax
 
 
-def _plane(codes: Values) -> tuple[Values, tuple[str, str]]:
+def _codes_and_labels(model: Any, X: Any, y: Any) -> tuple[Values, Values | None]:
+    if not isinstance(model, BaseEstimator):
+        codes, y = check_array(model), X if y is None else y
+    else:
+        check_is_fitted(model)
+        X, y = split_labels(model, X, y)
+        codes = check_array(encode(model, X))
+        y = decisions(model, X) if y is None else y
+    check_consistent_length(codes, y)
+    return codes, labels_of(X, y, len(codes))
+
+
+def _project(codes: Values) -> tuple[Values, tuple[str, str]]:
     """Return two columns and their names."""
-    n_components = codes.shape[1]
-    if n_components < 2:
-        raise ValueError("codes have 1 component; a map needs at least 2")
-    if n_components == 2:
-        return codes, ("code 1", "code 2")
+    if codes.shape[1] == 2 or len(codes) == 1:
+        return codes[:, :2], ("code 1", "code 2")
     pca = PCA(2).fit(codes)
     first, second = (
         f"principal component {i} of the codes ({share:.0%})"

@@ -3,28 +3,36 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from isthmus.latent import Sizes, suggest_n_components
 from isthmus.plots.base import PALETTE, new_axes, styles_of
+from isthmus.plots.rows import check_model, inner, labels_of, score, split_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from isthmus.autoencoder import Autoencoder
-    from isthmus.latent import Sizes
 
-
-def histogram(values: Any, labels: Any = None, name: str = "", ax: "Axes | None" = None) -> "Axes":
-    """Show how values, such as scores, are spread: the share of rows in each bin, for each class by itself.
+def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "Axes | None" = None) -> "Axes":
+    """Show how scores, or other values, are spread: the share of rows in each bin, for each class by itself.
 
     Parameters
     ----------
-    values : array of shape (n_samples,)
-    labels : array of shape (n_samples,) or None, default=None
+    model : fitted estimator with ``score_samples``, or array of values of shape (n_samples,)
+        Of a detector the threshold is shown too.
+    X : array, data frame or Source of shape (n_samples, ...)
+        Rows to score. Where values take the place of the model: their classes.
+    y : array of shape (n_samples,), name of a column of X, or None, default=None
         Classes.
     name : str, default=""
-        What the values are.
+        What the values are; of a model its scores.
     ax : Axes or None, default=None
+
+    Raises
+    ------
+    ValueError
+        If the model has no scores, or labels have more classes than can be told apart.
 
     Examples
     --------
@@ -34,30 +42,50 @@ def histogram(values: Any, labels: Any = None, name: str = "", ax: "Axes | None"
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['normal', 'odd']
     """
-    values = np.asarray(values, dtype=float)
-    labels = np.zeros(len(values)) if labels is None else np.asarray(labels)
-    check_consistent_length(values, labels)
-    classes = np.unique(labels)
+    if isinstance(model, BaseEstimator):
+        check_is_fitted(model)
+        X, y = split_labels(model, X, y)
+        values, name = score(model, X), name or "score"
+    else:
+        values, y = np.asarray(model, dtype=float), X if y is None else y
+    check_consistent_length(values, y)
+    labels = labels_of(X, y, len(values))
+    classes = [None] if labels is None else np.unique(labels).tolist()
     ax = new_axes(ax, 5.5, 3.0)
-    edges = np.histogram_bin_edges(values, 40)
+    edges = np.histogram_bin_edges(values[np.isfinite(values)], 40)
     for level, (_, colour) in zip(classes, styles_of(len(classes)), strict=True):
-        some = values[labels == level]
+        some = values if labels is None else values[labels == level]
         weights = np.full(len(some), 1 / len(some))
         ax.hist(some, list(edges), weights=weights, color=colour, alpha=0.6, label=str(level))
     ax.set(xlabel=name, ylabel="share of rows")
-    if len(classes) > 1:
-        ax.legend(frameon=False)
+    threshold = getattr(model, "offset_", None)
+    if threshold is not None:
+        ax.axvline(threshold, color="black", linestyle="--", linewidth=1, label="threshold")
+    if len(classes) > 1 or threshold is not None:
+        _show_legend(ax, without=() if len(classes) > 1 else ("None",))
     return ax
 
 
-def history(estimator: "Autoencoder", ax: "Axes | None" = None) -> "Axes":
+def _show_legend(ax: "Axes", without: tuple[str, ...] = ()) -> None:
+    handles, names = ax.get_legend_handles_labels()
+    shown = [(handle, name) for handle, name in zip(handles, names, strict=True) if name not in without]
+    # Beside the axes: the best place within would be searched for among all the bars.
+    ax.legend(*zip(*shown, strict=True), loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Show the bound by epoch, on training and on validation rows, and the epoch whose weights were kept.
 
     Parameters
     ----------
-    estimator : Autoencoder
+    model : Autoencoder, Ensemble, or a detector built on one
         Fitted.
     ax : Axes or None, default=None
+
+    Raises
+    ------
+    ValueError
+        If the model keeps no history of its training.
 
     Examples
     --------
@@ -70,8 +98,10 @@ def history(estimator: "Autoencoder", ax: "Axes | None" = None) -> "Axes":
     >>> [line.get_label() for line in ax.lines]
     ['training', 'validation', 'kept']
     """
-    check_is_fitted(estimator)
-    rows = estimator.history_
+    check_model(model, "history")
+    rows = getattr(inner(model), "history_", None)
+    if not rows:
+        raise ValueError(f"{type(inner(model)).__name__} keeps no history of its training")
     epochs = [row["epoch"] for row in rows]
     ax = new_axes(ax, 5.5, 3.0)
     ax.plot(epochs, [row["bound"] for row in rows], color=PALETTE[0], label="training")
@@ -86,13 +116,13 @@ def history(estimator: "Autoencoder", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def code_sizes(found: "Sizes", ax: "Axes | None" = None) -> "Axes":
+def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Show what codes of every size leave unexplained, the size that is suggested, and how sure it is.
 
     Parameters
     ----------
-    found : Sizes
-        What ``isthmus.latent.suggest_n_components`` returned.
+    found : Sizes, or array, data frame or Source of shape (n_samples, ...)
+        What ``isthmus.latent.suggest_n_components`` returned, or rows to ask it about.
     ax : Axes or None, default=None
 
     Examples
@@ -107,6 +137,7 @@ def code_sizes(found: "Sizes", ax: "Axes | None" = None) -> "Axes":
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['error by free direction', 'suggested', 'error']
     """
+    found = found if isinstance(found, Sizes) else suggest_n_components(found, random_state=0)
     ax = new_axes(ax, 5.5, 3.0)
     low, high = found.interval
     ax.axvspan(low - 0.5, high + 0.5, color="gray", alpha=0.2, linewidth=0)

@@ -1,10 +1,13 @@
 """Why a row is odd."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from isthmus.plots.base import PALETTE, new_axes
+from isthmus.plots.rows import as_batch, check_model, count, first_rows, rebuild, score, take
+from isthmus.plots.samples import reshaped, samples_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,21 +16,31 @@ Values = np.ndarray[Any, Any]
 
 # Features that are shown.
 N_SHOWN = 8
+# Rows by which flattened images are told.
+N_LOOKED_AT = 100
 
 
-def explain(explanation: Any, row: int = 0, ax: "Axes | None" = None) -> "Axes":
+def explain(
+    model: Any, X: Any = None, *, row: int | None = None, shape: tuple[int, ...] | None = None, ax: "Axes | None" = None
+) -> "Axes":
     """Show which values make a row odd: bars of a table's features, a heat map of a window or an image.
 
     Parameters
     ----------
-    explanation : Explanation
-        What ``AnomalyDetector.explain`` returned.
-    row : int, default=0
-        Which of its rows.
+    model : AnomalyDetector, Autoencoder, Ensemble, or Explanation
+        Fitted, or what ``AnomalyDetector.explain`` returned.
+    X : array, data frame or Source of shape (n_samples, ...), or one row
+        Rows of which to explain one; not asked for where there is an explanation.
+    row : int or None, default=None
+        Which of the rows; None is the one of the lowest score.
+    shape : tuple of int or None, default=None
+        (height, width) of rows that are flattened images. None tells it by the model and the rows.
     ax : Axes or None, default=None
 
     Raises
     ------
+    TypeError
+        If the model explains nothing.
     ValueError
         If there is no such row, or rows have more than three axes.
 
@@ -46,15 +59,86 @@ def explain(explanation: Any, row: int = 0, ax: "Axes | None" = None) -> "Axes":
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['bytes_out', 'hour']
     """
-    n_rows, shape = len(explanation), explanation.shape
-    if not 0 <= row < n_rows:
-        raise ValueError(f"row must be from 0 to {n_rows - 1}, got {row}")
+    explanation, row = _explanation_of(model, X, row)
+    flat, shape = explanation.by_value[row], shape or _flattened_shape(model, X) or explanation.shape
     if len(shape) > 3:
         raise ValueError(f"rows of shape {shape} have no picture; at most three axes do")
     if len(shape) == 1:
         return _bars(explanation, row, ax)
-    values = -explanation.by_value[row]
-    return _window(values, ax) if len(shape) == 2 else _image(values.sum(0), ax)
+    values = -flat
+    if flat.ndim == 1:
+        return _image(reshaped(values[None], shape, "X")[0], ax)
+    return _window(values, ax) if flat.ndim == 2 else _image(values.sum(0), ax)
+
+
+def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
+    """Return an explanation and the position of a row in it, of new rows of that one alone."""
+    if X is None:
+        scores = getattr(model, "scores", None)
+        if scores is None:
+            raise TypeError(f"plots.explain takes a model and rows, or an explanation, got {type(model).__name__}")
+        return model, _checked(int(np.argmin(scores)) if row is None else row, len(scores))
+    check_model(model, "explain")
+    rows = as_batch(model, X)
+    row = _checked(int(np.argmin(score(model, rows))) if row is None else row, count(rows))
+    if getattr(model, "explain", None) is not None:
+        return model.explain(take(rows, row)), 0
+    if getattr(model, "contributions", None) is None:
+        raise TypeError(f"plots.explain takes a model with contributions, or a detector, got {type(model).__name__}")
+    return _Contributions.of(model, take(rows, row)), 0
+
+
+class _Reason(NamedTuple):
+    feature: str
+    value: str
+    expected: str
+    share: float
+
+
+@dataclass(frozen=True)
+class _Contributions:
+    """What the values of one row add to the score of a model without a detector, as an explanation says it."""
+
+    by_value: Values
+    names: list[str]
+    values: Values
+    expected: Values
+
+    @classmethod
+    def of(cls, model: Any, X: Any) -> "_Contributions":
+        rows = first_rows(model, X, 1)
+        numbers, schema = rows.values.numpy(), rows.schema
+        addends = np.asarray(model.contributions(rows), dtype=float)[:, : numbers.size].reshape(numbers.shape)
+        names = [field.name for field in schema.used] or [schema.column(i) for i in range(numbers.size)]
+        return cls(addends, names, numbers.ravel(), rebuild(model, rows).ravel())
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.by_value.shape[1:]
+
+    def reasons(self, row: int, top: int) -> list[_Reason]:
+        against = np.maximum(-self.by_value[row].ravel(), 0.0)
+        worst = [i for i in np.argsort(-against, kind="stable")[:top] if against[i] > 0]
+        shares = against / (against.sum() or 1.0)
+        return [_Reason(self.names[i], f"{self.values[i]:.4g}", f"{self.expected[i]:.4g}", shares[i]) for i in worst]
+
+
+def _flattened_shape(model: Any, X: Any) -> tuple[int, ...] | None:
+    """Return the shape of rows that are flattened images; None of all others."""
+    if X is None:
+        return None
+    numbers = first_rows(model, X, N_LOOKED_AT).values.numpy()
+    samples = samples_of(model, numbers, None) if numbers.ndim == 2 else None
+    return samples.values.shape[1:] if samples is not None and samples.are_images else None
+
+
+def _checked(row: int, n_rows: int) -> int:
+    if not 0 <= row < n_rows:
+        raise ValueError(f"row must be from 0 to {n_rows - 1}, got {row}")
+    return row
 
 
 def _bars(explanation: Any, row: int, ax: "Axes | None") -> "Axes":

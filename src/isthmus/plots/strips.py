@@ -1,27 +1,31 @@
-"""Rows of images."""
+"""Rows of images, or of curves, in several versions."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.plots.base import new_axes
+from isthmus.plots.grids import Grid, draw_grid, draw_images, strip
+from isthmus.plots.rows import check_model, first_rows, labels_of, rebuild
+from isthmus.plots.samples import Samples, images_of, samples_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Values = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
 
 
-def images(rows: Mapping[str, Any], shape: tuple[int, ...], n: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Show the same images in several versions, one row a version.
+def images(X: Any, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None" = None) -> "Axes":
+    """Show images, or the same images in several versions, one row a version.
 
     Parameters
     ----------
-    rows : mapping of str to array of shape (n_samples, ...)
-        Images by the name of their version.
-    shape : tuple of int
-        Of one image: (height, width), or (height, width, 3) in colour.
+    X : array of shape (n_samples, ...), one image, ImageFolder, or mapping of str to these
+        A mapping has the versions by their names.
+    shape : tuple of int or None, default=None
+        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the array; rows of a square
+        number of values are square images.
     n : int, default=10
         How many to show: the first.
     ax : Axes or None, default=None
@@ -29,7 +33,7 @@ def images(rows: Mapping[str, Any], shape: tuple[int, ...], n: int = 10, ax: "Ax
     Raises
     ------
     ValueError
-        If the images do not have this shape.
+        If the images do not have this shape, or an array has none that could be an image.
 
     Examples
     --------
@@ -37,26 +41,38 @@ def images(rows: Mapping[str, Any], shape: tuple[int, ...], n: int = 10, ax: "Ax
     >>> from sklearn.datasets import load_digits
     >>> from isthmus.plots import images
     >>> X = load_digits().data
-    >>> ax = images({"original": X, "noisy": X + 1.0}, (8, 8), ax=Figure().subplots())
+    >>> ax = images({"original": X, "noisy": X + 1.0}, ax=Figure().subplots())
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['original', 'noisy']
     """
-    strips = [strip(name, X, shape, n) for name, X in rows.items()]
+    versions = X if isinstance(X, Mapping) else {"": X}
+    rows = {name: Samples(images_of(name, rows, shape, n), True) for name, rows in versions.items()}
     # One range for all, that of the first version: what is paler there is paler here.
-    return mosaic(strips, list(rows), shape, (np.nanmin(strips[0]), np.nanmax(strips[0])), ax)
+    return draw_grid(rows, ax).ax
 
 
-def reconstructions(X: Any, rebuilt: Any, shape: tuple[int, ...], n: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Show images above their reconstructions.
+def reconstructions(
+    model: Any, X: Any, y: Any = None, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None" = None
+) -> "Axes":
+    """Show rows above what a model makes of them: images as such, other rows as curves.
 
     Parameters
     ----------
-    X, rebuilt : array of shape (n_samples, ...)
-    shape : tuple of int
-        Of one image: (height, width), or (height, width, 3) in colour.
+    model : fitted estimator
+        An ``Autoencoder``, an ``Ensemble``, a detector built on one, or whatever else has ``inverse_transform``.
+    X : array, data frame or Source of shape (n_samples, ...), or one row
+    y : array of shape (n_samples,) or None, default=None
+        Labels, written below the columns; a conditional model rebuilds rows by them.
+    shape : tuple of int or None, default=None
+        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model and the rows.
     n : int, default=10
         How many to show: the first.
     ax : Axes or None, default=None
+
+    Raises
+    ------
+    ValueError
+        If rows do not have this shape, are texts, or the model cannot rebuild them.
 
     Examples
     --------
@@ -66,19 +82,30 @@ def reconstructions(X: Any, rebuilt: Any, shape: tuple[int, ...], n: int = 10, a
     >>> from isthmus.plots import reconstructions
     >>> X = load_digits().data
     >>> model = zoo.linear(8, max_epochs=3, random_state=0).fit(X)
-    >>> ax = reconstructions(X, model.reconstruct(X), (8, 8), ax=Figure().subplots())
+    >>> ax = reconstructions(model, X, ax=Figure().subplots())
     """
-    return images({"original": X, "rebuilt": rebuilt}, shape, n, ax)
+    check_model(model, "reconstructions")
+    before, after, labels = _before_and_after(model, X, y, shape, n)
+    grid = draw_grid({"original": before, "rebuilt": after}, ax)
+    _name_columns(grid, labels)
+    return grid.ax
 
 
-def residuals(X: Any, rebuilt: Any, shape: tuple[int, ...], n: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Show images, their reconstructions, and below where these are too dark (red) or too pale (blue).
+def residuals(
+    model: Any, X: Any, y: Any = None, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None" = None
+) -> "Axes":
+    """Show rows, what a model makes of them, and below how that differs: too bright is red, too dark is blue.
 
     Parameters
     ----------
-    X, rebuilt : array of shape (n_samples, ...)
-    shape : tuple of int
-        Of one image: (height, width), or (height, width, 3) in colour, whose differences are averaged.
+    model : fitted estimator
+        An ``Autoencoder``, an ``Ensemble``, a detector built on one, or whatever else has ``inverse_transform``.
+    X : array, data frame or Source of shape (n_samples, ...), or one row
+    y : array of shape (n_samples,) or None, default=None
+        Labels, written below the columns; a conditional model rebuilds rows by them.
+    shape : tuple of int or None, default=None
+        Of one image: (height, width), or (height, width, 3) in colour, whose differences are averaged. None tells it by
+        the model and the rows.
     n : int, default=10
         How many to show: the first.
     ax : Axes or None, default=None
@@ -86,7 +113,7 @@ def residuals(X: Any, rebuilt: Any, shape: tuple[int, ...], n: int = 10, ax: "Ax
     Raises
     ------
     ValueError
-        If the images do not have this shape.
+        If rows do not have this shape, are texts, or the model cannot rebuild them.
 
     Examples
     --------
@@ -96,44 +123,47 @@ def residuals(X: Any, rebuilt: Any, shape: tuple[int, ...], n: int = 10, ax: "Ax
     >>> from isthmus.plots import residuals
     >>> X = load_digits().data
     >>> model = zoo.linear(8, max_epochs=3, random_state=0).fit(X)
-    >>> ax = residuals(X, model.reconstruct(X), (8, 8), ax=Figure().subplots())
+    >>> ax = residuals(model, X, ax=Figure().subplots())
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['original', 'rebuilt', 'too much']
     """
-    before, after = strip("X", X, shape, n), strip("rebuilt", rebuilt, shape, n)
-    gap = after - before if len(shape) == 2 else (after - before).mean(-1)
-    height, width = gap.shape
-    blank = np.full_like(before, np.nan)
-    limits = np.nanmin(before), np.nanmax(before)
-    ax = mosaic([before, after, blank], ["original", "rebuilt", "too much"], shape, limits, ax)
-    largest = np.nanmax(np.abs(gap)) or 1.0
-    below = (-0.5, width - 0.5, 3 * height - 0.5, 2 * height - 0.5)
-    picture = ax.imshow(gap, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", extent=below)
-    ax.set_ylim(3 * height - 0.5, -0.5)
-    ax.figure.colorbar(picture, ax=ax, fraction=0.03, pad=0.01)
-    return ax
+    check_model(model, "residuals")
+    before, after, labels = _before_and_after(model, X, y, shape, n)
+    gap = after.values - before.values
+    if before.are_images:
+        grid = _draw_gap(before.values, after.values, gap if gap.ndim == 3 else gap[..., :3].mean(-1), ax)
+    else:
+        grid = draw_grid({"original": before, "rebuilt": after, "too much": Samples(gap, False)}, ax)
+    _name_columns(grid, labels)
+    return grid.ax
 
 
-def mosaic(
-    strips: list[Values], names: list[str], shape: tuple[int, ...], limits: tuple[float, float], ax: "Axes | None"
-) -> "Axes":
-    """Draw strips of images of this shape below each other, black being the upper limit."""
-    height, width = shape[0] + 1, shape[1] + 1
-    ax = new_axes(ax, 0.3 + 0.7 * strips[0].shape[1] / width, 0.75 * len(strips))
-    low, high = limits
-    ax.imshow(np.concatenate(strips), cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
-    ax.set_yticks([shape[0] / 2 - 0.5 + i * height for i in range(len(strips))], names)
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
+def _before_and_after(
+    model: Any, X: Any, y: Any, shape: Shape | None, n: int
+) -> tuple[Samples, Samples, Values | None]:
+    """Return the first rows, what a model makes of them, and their labels, if there are any."""
+    rows = first_rows(model, X, n)
+    labels = labels_of(X, y, len(rows))
+    rebuilt = rebuild(model, rows, labels)
+    before = samples_of(model, rows.values.numpy(), shape)
+    after = samples_of(model, rebuilt, before.values.shape[1:] if before.are_images else None, "rebuilt")
+    return before, after, labels
 
 
-def strip(name: str, X: Any, shape: tuple[int, ...], n: int) -> Values:
-    """Put the first images side by side, with a blank line below and to the right of each."""
-    some = np.asarray(X[:n], dtype=float)
-    if some[0].size != np.prod(shape):
-        raise ValueError(f"{name!r}: an image of shape {shape} has {np.prod(shape)} values, got {some[0].size}")
-    blank = [(0, 0), (0, 1), (0, 1), *[(0, 0)] * (len(shape) - 2)]
-    padded = np.pad(some.reshape(-1, *shape), blank, constant_values=np.nan)
-    return np.concatenate(list(padded), axis=1)
+def _draw_gap(before: Values, after: Values, gap: Values, ax: "Axes | None") -> Grid:
+    """Draw images, their reconstructions, and differences in a colour scale of their own."""
+    blank = np.full_like(before, np.nan, dtype=float)
+    limits = float(np.nanmin(before)), float(np.nanmax(before))
+    grid = draw_images(["original", "rebuilt", "too much"], [before, after, blank], limits, ax)
+    shown, height = strip(gap), before.shape[1] + 1
+    largest = float(np.nanmax(np.abs(gap))) or 1.0
+    below = (-0.5, shown.shape[1] - 0.5, 3 * height - 0.5, 2 * height - 0.5)
+    picture = grid.ax.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", extent=below)
+    grid.ax.set_ylim(3 * height - 0.5, -0.5)
+    grid.ax.figure.colorbar(picture, ax=grid.ax, fraction=0.03, pad=0.01)
+    return grid
+
+
+def _name_columns(grid: Grid, labels: Values | None) -> None:
+    if labels is not None:
+        grid.name_columns([str(label) for label in labels])

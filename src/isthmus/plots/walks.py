@@ -1,51 +1,58 @@
-"""Walks through the latent space, as grids of images."""
+"""Walks through the latent space, as grids of images or of curves."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import norm
-from sklearn.utils.validation import check_is_fitted
+from sklearn.decomposition import PCA
 
 from isthmus.latent import interpolate, traverse
 from isthmus.latent.codes import decode, spread
-from isthmus.plots.strips import mosaic, strip
+from isthmus.plots.grids import Grid, draw_grid
+from isthmus.plots.rows import autoencoder_of, default_label, first_rows, numbers_of
+from isthmus.plots.samples import samples_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from isthmus.autoencoder import Autoencoder
+Values = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
 
 # Of the codes between which a manifold is shown, these shares lie below and above.
 TAIL = 0.02
+# Codes drawn to find their principal plane, and the most components of a traversal.
+N_DRAWN, N_COMPONENTS = 2000, 12
+# The most pairs of an interpolation.
+N_PAIRS = 10
 
 
 def traversal(
-    model: "Autoencoder",
-    shape: tuple[int, ...],
+    model: Any,
     X: Any = None,
+    y: Any = None,
+    *,
     components: Sequence[int] | None = None,
     values: Any = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0),
-    *,
-    y: Any = None,
+    shape: Shape | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Show what each component of the code does: one row a component, one column a value.
 
     Parameters
     ----------
-    model : Autoencoder
-        Fitted on images.
-    shape : tuple of int
-        Of one image: (height, width), or (height, width, 3) in colour.
-    X : array, data frame or None, default=None
-        The row whose code is changed; None is the centre of the codes.
+    model : Autoencoder, or a detector built on one
+        Fitted.
+    X : array, data frame, Source or None, default=None
+        The row whose code is changed, of several the first; None is the centre of the codes.
+    y : label or None, default=None
+        For the decoder of a conditional model; None is its most frequent label.
     components : sequence of int or None, default=None
-        Which; None is all.
+        Which; None is all, at most 12.
     values : array of shape (n,), default=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
         In deviations of the codes, see ``isthmus.latent.traverse``.
-    y : label or None, default=None
-        For the decoder of a conditional model.
+    shape : tuple of int or None, default=None
+        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model.
     ax : Axes or None, default=None
 
     Examples
@@ -55,51 +62,54 @@ def traversal(
     >>> from isthmus import zoo
     >>> from isthmus.plots import traversal
     >>> model = zoo.vae(3, max_epochs=1, random_state=0).fit(load_digits().data)
-    >>> ax = traversal(model, (8, 8), ax=Figure().subplots())
+    >>> ax = traversal(model, ax=Figure().subplots())
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['code 1', 'code 2', 'code 3']
     """
-    check_is_fitted(model)
-    components = range(len(model.get_feature_names_out())) if components is None else components
-    rows = {f"code {i + 1}": traverse(model, X, i, values, y=y) for i in components}
-    ax = _grid(rows, shape, ax)
-    _name_columns(ax, [f"{value:g}" for value in values], shape)
-    ax.set(xlabel="deviations of the code")
-    return ax
+    net, label = autoencoder_of(model, "traversal"), default_label(model, y)
+    row = None if X is None else first_rows(model, X, 1)
+    n_components = len(net.get_feature_names_out())
+    chosen = range(min(n_components, N_COMPONENTS)) if components is None else components
+    rows = {f"code {i + 1}": traverse(net, row, i, values, y=label) for i in chosen}
+    grid = _draw(model, rows, shape, ax)
+    grid.name_columns([f"{value:g}" for value in np.asarray(values, dtype=float)])
+    grid.ax.set(xlabel="deviations of the code")
+    return grid.ax
 
 
 def interpolation(
-    model: "Autoencoder",
+    model: Any,
     a: Any,
-    b: Any,
-    shape: tuple[int, ...],
-    n: int = 10,
-    *,
-    kind: str = "linear",
+    b: Any = None,
     y: Any = None,
+    *,
+    n: int = 10,
+    kind: str = "linear",
+    shape: Shape | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Show the way from images to others, one pair a row.
+    """Show the way from rows to others, one pair a row.
 
     Parameters
     ----------
-    model : Autoencoder
-        Fitted on images.
-    a, b : array or data frame of shape (n_pairs, ...)
-    shape : tuple of int
-        Of one image: (height, width), or (height, width, 3) in colour.
+    model : Autoencoder, or a detector built on one
+        Fitted.
+    a, b : array, data frame or Source of shape (n_pairs, ...), or one row
+        At most ten pairs are shown. Without ``b``, the way leads from the first row of ``a`` to the second.
+    y : label or None, default=None
+        For the decoder of a conditional model; None is its most frequent label.
     n : int, default=10
         Images of a row.
     kind : {"linear", "spherical"}, default="linear"
         See ``isthmus.latent.interpolate``.
-    y : label or None, default=None
-        For the decoder of a conditional model.
+    shape : tuple of int or None, default=None
+        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If there are not as many images on both sides.
+        If there are not as many rows on both sides.
 
     Examples
     --------
@@ -109,37 +119,56 @@ def interpolation(
     >>> from isthmus.plots import interpolation
     >>> X = load_digits().data
     >>> model = Autoencoder(4, max_epochs=1, random_state=0).fit(X)
-    >>> ax = interpolation(model, X[:2], X[2:4], (8, 8), ax=Figure().subplots())
+    >>> ax = interpolation(model, X[:2], X[2:4], ax=Figure().subplots())
     """
-    if len(a) != len(b):
-        raise ValueError(f"a and b must have equally many rows, got {len(a)} and {len(b)}")
-    pairs = [interpolate(model, a[i : i + 1], b[i : i + 1], n, kind=kind, y=y) for i in range(len(a))]
-    ax = _grid({str(i + 1): pair for i, pair in enumerate(pairs)}, shape, ax)
-    ax.set_yticks([])
-    return ax
+    net, label = autoencoder_of(model, "interpolation"), default_label(model, y)
+    starts = first_rows(model, a, N_PAIRS)
+    if b is None:
+        if len(starts) < 2:
+            raise ValueError("a way leads from one row to another: give b, or two rows in a")
+        starts, ends = starts.take(np.array([0])), starts.take(np.array([1]))
+    else:
+        ends = first_rows(model, b, N_PAIRS)
+    if len(starts) != len(ends):
+        raise ValueError(f"a and b must have equally many rows, got {len(starts)} and {len(ends)}")
+    pairs = [(starts.take(np.array([i])), ends.take(np.array([i]))) for i in range(len(starts))]
+    rows = {str(i): interpolate(net, *pair, n, kind=kind, y=label) for i, pair in enumerate(pairs, 1)}
+    grid = _draw(model, rows, shape, ax)
+    grid.ax.set_yticks([])
+    return grid.ax
 
 
 def manifold(
-    model: "Autoencoder", shape: tuple[int, ...], n: int = 12, *, y: Any = None, ax: "Axes | None" = None
+    model: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    n: int = 12,
+    shape: Shape | None = None,
+    ax: "Axes | None" = None,
 ) -> "Axes":
-    """Show what codes of two components decode to: a grid at quantiles of the normal distribution.
+    """Show what codes decode to: a grid at quantiles of the normal distribution.
+
+    Of codes of more than two components, the plane of their first two principal components is shown.
 
     Parameters
     ----------
-    model : Autoencoder
-        Fitted on images, of two components.
-    shape : tuple of int
-        Of one image: (height, width), or (height, width, 3) in colour.
+    model : Autoencoder, or a detector built on one
+        Fitted.
+    X : array, data frame, Source or None, default=None
+        Rows whose codes the grid covers; None is what ``sample`` draws.
+    y : label or None, default=None
+        For the decoder of a conditional model; None is its most frequent label.
     n : int, default=12
         Images a side.
-    y : label or None, default=None
-        For the decoder of a conditional model.
+    shape : tuple of int or None, default=None
+        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If the code has more or fewer components.
+        If the code has one component.
 
     References
     ----------
@@ -152,31 +181,52 @@ def manifold(
     >>> from isthmus import zoo
     >>> from isthmus.plots import manifold
     >>> model = zoo.vae(2, max_epochs=1, random_state=0).fit(load_digits().data)
-    >>> ax = manifold(model, (8, 8), ax=Figure().subplots())
+    >>> ax = manifold(model, ax=Figure().subplots())
     >>> ax.get_xlabel()
     'code 1'
     """
-    centre, deviation = spread(model)
-    if len(centre) != 2:
-        raise ValueError(f"a manifold is shown of codes of 2 components, got {len(centre)}")
-    places = centre + norm.ppf(np.linspace(TAIL, 1 - TAIL, n))[:, None] * deviation
+    net, label = autoencoder_of(model, "manifold"), default_label(model, y)
+    centre, axes, names = _plane(net, X)
+    steps = norm.ppf(np.linspace(TAIL, 1 - TAIL, n))
     # As on a map: the second component grows upwards.
     rows = {
-        f"{second:.1f}": decode(model, np.column_stack([places[:, 0], np.full(n, second)]), y)
-        for second in places[::-1, 1]
+        f"{_place(centre, axes, 1, up):.1f}": decode(net, centre + steps[:, None] * axes[0] + up * axes[1], label)
+        for up in steps[::-1]
     }
-    ax = _grid(rows, shape, ax)
-    _name_columns(ax, [f"{first:.1f}" for first in places[:, 0]], shape)
-    ax.set(xlabel="code 1", ylabel="code 2")
-    return ax
+    grid = _draw(model, rows, shape, ax)
+    grid.name_columns([f"{_place(centre, axes, 0, right):.1f}" for right in steps])
+    grid.ax.set(xlabel=names[0], ylabel=names[1])
+    if label is not None and y is None:
+        grid.ax.set_title(f"label {label}")
+    return grid.ax
 
 
-def _grid(rows: dict[str, Any], shape: tuple[int, ...], ax: "Axes | None") -> "Axes":
-    """Draw rows of images with one range of grey for all."""
-    strips = [strip(name, X, shape, len(X)) for name, X in rows.items()]
-    limits = np.nanmin(strips), np.nanmax(strips)
-    return mosaic(strips, list(rows), shape, limits, ax)
+def _plane(net: Any, X: Any) -> tuple[Values, Values, tuple[str, str]]:
+    """Return the centre of a plane of codes, its two axes one deviation long, and their names."""
+    codes = None if X is None else np.asarray(net.transform(X), dtype=float)
+    centre, deviation = spread(net) if codes is None else (codes.mean(0), codes.std(0))
+    if len(centre) < 2:
+        raise ValueError("a manifold is shown of codes of 2 components, got 1; traversal shows one component")
+    if len(centre) == 2:
+        return centre, np.diag(deviation), ("code 1", "code 2")
+    if codes is None:
+        codes = np.asarray(net.transform(net.sample(N_DRAWN, random_state=0)), dtype=float)
+    pca = PCA(2, random_state=0).fit(codes)
+    axes = pca.components_ * np.sqrt(pca.explained_variance_)[:, None]
+    return pca.mean_, axes, ("principal component 1 of the codes", "principal component 2 of the codes")
 
 
-def _name_columns(ax: "Axes", names: list[str], shape: tuple[int, ...]) -> None:
-    ax.set_xticks([shape[1] / 2 - 0.5 + i * (shape[1] + 1) for i in range(len(names))], names)
+def _place(centre: Values, axes: Values, axis: int, step: float) -> float:
+    """Return where a step leads: as a value of the code if there are two, or along the principal component."""
+    length = float(np.linalg.norm(axes[axis]))
+    return step * length + (float(centre[axis]) if len(centre) == 2 else 0.0)
+
+
+def _draw(model: Any, rows: dict[str, Any], shape: Shape | None, ax: "Axes | None") -> Grid:
+    """Draw rows of a model with one scale for all."""
+    numbers = {name: numbers_of(model, X) for name, X in rows.items()}
+    everything = np.concatenate(list(numbers.values()))
+    samples = samples_of(model, everything, shape)
+    limits = float(np.nanmin(samples.values)), float(np.nanmax(samples.values))
+    parts = np.split(samples.values, np.cumsum([len(part) for part in numbers.values()])[:-1])
+    return draw_grid({name: samples._replace(values=part) for name, part in zip(rows, parts, strict=True)}, ax, limits)

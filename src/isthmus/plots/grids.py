@@ -1,0 +1,114 @@
+"""Grids of images, and of curves where rows are none."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from isthmus.plots.base import PALETTE, new_axes
+from isthmus.plots.samples import Samples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Values = np.ndarray[Any, Any]
+
+# Inches of a cell, and the widest figure.
+CELL, MAX_WIDTH = 0.75, 14.0
+# Share of a cell that is left blank to the next; images have a line of one pixel.
+GAP = 0.2
+# Values of a curve up to which each is marked.
+N_MARKED = 16
+
+
+class Grid(NamedTuple):
+    """Where the cells of a picture are: their middles, in data coordinates."""
+
+    ax: "Axes"
+    columns: list[float]
+    rows: list[float]
+
+    def name_columns(self, names: list[str]) -> None:
+        """Write a name below each column."""
+        self.ax.set_xticks(self.columns[: len(names)], names)
+
+
+def draw_grid(rows: dict[str, Samples], ax: "Axes | None", limits: tuple[float, float] | None = None) -> Grid:
+    """Draw each row of samples in a row of cells; images in the limits given, or in those of the first row."""
+    first, values = next(iter(rows.values())), [samples.values for samples in rows.values()]
+    if not first.are_images:
+        return _draw_curves(list(rows), values, ax)
+    limits = limits or (float(np.nanmin(first.values)), float(np.nanmax(first.values)))
+    return draw_images(list(rows), values, limits, ax)
+
+
+def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float], ax: "Axes | None") -> Grid:
+    """Draw rows of images below each other; the upper limit is white."""
+    height, width = rows[0].shape[1:3]
+    n = max(map(len, rows))
+    ax = new_axes(ax, *_figure_size(n, len(rows), CELL * min(max(width / height, 0.5), 3.0), CELL))
+    low, high = limits
+    shown = (np.concatenate([strip(row, n) for row in rows]) - low) / ((high - low) or 1.0)
+    if shown.ndim == 3:
+        shown = _with_opacity(shown, has_opacity=rows[0].shape[-1] == 4)
+        ax.imshow(shown, interpolation="nearest")
+    else:
+        picture = ax.imshow(shown * ((high - low) or 1.0) + low, cmap="gray", interpolation="nearest")
+        picture.set_clim(low, high if high > low else low + 1)
+    grid = Grid(ax, _middles(n, width), _middles(len(rows), height))
+    _label(grid, names)
+    return grid
+
+
+def strip(images: Values, n: int | None = None) -> Values:
+    """Put images side by side, with a blank line below and to the right of each, and blank ones up to n."""
+    missing = 0 if n is None else n - len(images)
+    blank = [(0, missing), (0, 1), (0, 1), *[(0, 0)] * (images.ndim - 3)]
+    padded = np.pad(np.asarray(images, dtype=float), blank, constant_values=np.nan)
+    return np.concatenate(list(padded), axis=1)
+
+
+def _with_opacity(shown: Values, has_opacity: bool) -> Values:
+    """Make blank places of a coloured picture transparent."""
+    colours = np.clip(np.nan_to_num(shown, nan=1.0), 0.0, 1.0)
+    opacity = colours[..., 3:] if has_opacity else np.ones_like(colours[..., :1])
+    return np.concatenate([colours[..., :3], np.where(np.isnan(shown[..., :1]), 0.0, opacity)], axis=-1)
+
+
+def _draw_curves(names: list[str], rows: list[Values], ax: "Axes | None") -> Grid:
+    """Draw rows of curves (n, channels, time), each channel in a colour, scaled by its range in the picture."""
+    n, (n_channels, length) = max(map(len, rows)), rows[0].shape[1:]
+    ax = new_axes(ax, *_figure_size(n, len(rows), 1.2, 0.9))
+    together = np.concatenate(rows)
+    # Of tables each column has a unit of its own, of series each channel.
+    axes = (0,) if n_channels == 1 and length < 2 * N_MARKED else (0, 2)
+    low, high = (function(together, axis=axes, keepdims=True) for function in (np.nanmin, np.nanmax))
+    span = np.where(high > low, high - low, 1.0)
+    place = np.append(np.linspace(0, 1, length), np.nan) if length > 1 else np.array([0.5, np.nan])
+    marker = "." if length <= N_MARKED else ""
+    for i, row in enumerate(rows):
+        heights = np.pad((row - low) / span, [(0, 0), (0, 0), (0, 1)], constant_values=np.nan) - i * (1 + GAP)
+        across = np.concatenate([place + j * (1 + GAP) for j in range(len(row))])
+        for channel in range(n_channels):
+            colour = PALETTE[channel % len(PALETTE)]
+            ax.plot(across, heights[:, channel].ravel(), color=colour, linewidth=1, marker=marker, markersize=3)
+    ax.set_xlim(-GAP, n * (1 + GAP))
+    columns, middles = ([0.5 + i * (1 + GAP) for i in range(count)] for count in (n, len(rows)))
+    grid = Grid(ax, columns, [1 - middle for middle in middles])
+    _label(grid, names)
+    return grid
+
+
+def _figure_size(n: int, n_rows: int, width: float, height: float) -> tuple[float, float]:
+    shrunk = min(1.0, (MAX_WIDTH - 0.8) / (n * width))
+    return max(2.0, 0.8 + n * width * shrunk), 0.45 + n_rows * height * shrunk
+
+
+def _middles(n: int, pixels: int) -> list[float]:
+    return [pixels / 2 - 0.5 + i * (pixels + 1) for i in range(n)]
+
+
+def _label(grid: Grid, names: list[str]) -> None:
+    grid.ax.set_yticks(grid.rows, names)
+    grid.ax.set_xticks([])
+    grid.ax.tick_params(length=0)
+    grid.ax.spines[:].set_visible(False)

@@ -1,0 +1,212 @@
+"""A fitted model and rows as the user has them, made into what pictures are drawn of."""
+
+from math import prod
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.data import Array, ImageFolder, Source, as_source
+from isthmus.data.frames import is_frame
+from isthmus.data.images import laid_out
+from isthmus.latent.codes import is_one
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+
+def check_model(model: Any, function: str) -> None:
+    """Raise ``TypeError`` unless the first argument of a function is an estimator, or the error of one not fitted."""
+    if not isinstance(model, BaseEstimator):
+        raise TypeError(
+            f"plots.{function} takes a fitted model as its first argument, got {type(model).__name__}; "
+            "plots.images shows arrays"
+        )
+    check_is_fitted(model)
+
+
+def inner(model: Any) -> Any:
+    """Return the estimator that a detector was built on, and other models as they are."""
+    return model if isinstance(getattr(model, "schema_", None), Schema) else getattr(model, "estimator_", model)
+
+
+def autoencoder_of(model: Any, function: str) -> Autoencoder:
+    """Return the autoencoder whose codes a function decodes.
+
+    Raises
+    ------
+    TypeError
+        If a model is neither one nor a detector built on one.
+    """
+    check_model(model, function)
+    estimator = inner(model)
+    if not isinstance(estimator, Autoencoder):
+        raise TypeError(
+            f"plots.{function} decodes codes: it takes an Autoencoder or a detector built on one, "
+            f"got {type(estimator).__name__}"
+        )
+    return estimator
+
+
+def schema_of(model: Any, texts: bool = False) -> Schema | None:
+    """Return what a model knows of its rows; models that are not ours know nothing.
+
+    Parameters
+    ----------
+    texts : bool
+        Whether rows may be texts.
+
+    Raises
+    ------
+    ValueError
+        If they are texts, of which there are no pictures.
+    """
+    schema = getattr(inner(model), "schema_", None)
+    if schema is not None and schema.vocabulary and not texts:
+        raise ValueError("rows of texts have no picture; print what the model returns for them")
+    return schema
+
+
+def as_batch(model: Any, X: Any) -> Any:
+    """Make a batch of one row that is given as such, and pass other rows on in their container."""
+    schema = schema_of(model, texts=True)
+    if schema is None:
+        return np.asarray(X)[None] if np.ndim(X) == 1 and np.size(X) == getattr(model, "n_features_in_", None) else X
+    return X if schema.vocabulary else _as_batch(X, schema)
+
+
+def count(X: Any) -> int:
+    """Count rows."""
+    return len(X) if isinstance(X, Source | list | tuple) or is_frame(X) else int(X.shape[0])
+
+
+def take(X: Any, row: int) -> Any:
+    """Take one row, in its container."""
+    if isinstance(X, Source):
+        return X.take(np.array([row]))
+    return nw.from_native(X, eager_only=True)[[row]].to_native() if is_frame(X) else X[row : row + 1]
+
+
+def first_rows(model: Any, X: Any, n: int) -> Array:
+    """Take the first rows of any container, as numbers; one row given as such is a batch of one."""
+    schema = schema_of(model)
+    source = as_source(as_batch(model, X), schema)
+    return Array(next(iter(source.batches(n))).x, source.schema)
+
+
+def _as_batch(X: Any, schema: Schema) -> Any:
+    """Give arrays the shape that a model knows: a batch of one for a single row, images flattened or not."""
+    if isinstance(X, Source) or is_frame(X) or schema.fields or schema.ragged:
+        return X
+    if is_one(X, schema) and np.size(X) == prod(schema.shape):
+        return np.asarray(X)[None]
+    shape = laid_out(schema.shape, schema.layout) if schema.layout else schema.shape
+    if not isinstance(X, np.ndarray) or X.shape[1:] == shape:
+        return X
+    if X.size == prod(shape):
+        return X.reshape(1, *shape)
+    flattened = schema.layout and X.ndim == 2 and X.shape[1] == prod(shape)
+    unflattened = len(shape) == 1 and prod(X.shape[1:]) == shape[0]
+    return X.reshape(len(X), *shape) if flattened or unflattened else X
+
+
+def encode(model: Any, X: Any) -> Values:
+    """Return the codes of rows.
+
+    Raises
+    ------
+    ValueError
+        If the model has none.
+    """
+    estimator = inner(model)
+    if getattr(estimator, "transform", None) is None:
+        raise ValueError(f"{type(estimator).__name__} has no codes: it has no transform")
+    return np.asarray(estimator.transform(as_batch(model, X)))
+
+
+def score(model: Any, X: Any) -> Values:
+    """Return the score of each row.
+
+    Raises
+    ------
+    ValueError
+        If the model has none.
+    """
+    if getattr(model, "score_samples", None) is None:
+        raise ValueError(f"{type(model).__name__} has no scores: it has no score_samples")
+    return np.asarray(model.score_samples(as_batch(model, X)), dtype=float)
+
+
+def decisions(model: Any, X: Any) -> Values | None:
+    """Return what a detector says of each row; None of other models."""
+    if inner(model) is model or getattr(model, "predict", None) is None:
+        return None
+    return np.where(model.predict(as_batch(model, X)) == -1, "alarm", "normal")
+
+
+def split_labels(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Take labels out of a data frame where they are given by the name of their column."""
+    if not (isinstance(y, str) and is_frame(X)):
+        return X, y
+    schema, frame = schema_of(model, texts=True), nw.from_native(X, eager_only=True)
+    if y not in frame.columns:
+        raise ValueError(f"X has no column {y!r} of labels; it has {frame.columns}")
+    names = frame.columns if schema is None else [name for name in frame.columns if name in schema.names]
+    return frame.select(names).to_native(), frame.get_column(y).to_numpy()
+
+
+def numbers_of(model: Any, rows: Any) -> Values:
+    """Return rows that a model made, in whatever container, as numbers (n, *shape)."""
+    schema = schema_of(model)
+    source = as_source(rows, schema) if schema is not None else as_source(rows)
+    return np.concatenate([batch.x.numpy() for batch in source.batches(2**10)])
+
+
+def rebuild(model: Any, rows: Array, labels: Values | None = None) -> Values:
+    """Return what a model makes of rows, as numbers; a conditional one by their labels.
+
+    Raises
+    ------
+    ValueError
+        If it neither reconstructs nor goes back from codes.
+    """
+    estimator, schema = inner(model), schema_of(model)
+    if getattr(estimator, "reconstruct", None) is not None:
+        conditional = labels is not None and schema is not None and schema.condition is not None
+        return np.asarray(estimator.reconstruct(rows, labels) if conditional else estimator.reconstruct(rows))
+    if getattr(estimator, "inverse_transform", None) is None:
+        raise ValueError(f"{type(estimator).__name__} cannot rebuild rows: it has no reconstruct or inverse_transform")
+    return np.asarray(estimator.inverse_transform(estimator.transform(rows.values.numpy())))
+
+
+def labels_of(X: Any, y: Any, n: int) -> Values | None:
+    """Return the labels of the first n rows, those of a folder of images if none are given; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If there is not one a row.
+    """
+    if y is None and isinstance(X, ImageFolder) and X.labels.any():
+        y = X.labels
+    if y is None:
+        return None
+    labels = np.atleast_1d(np.asarray(y))
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or len(labels) < n:
+        raise ValueError(f"y must have a label for each of the {n} rows, got an array of shape {labels.shape}")
+    if labels.dtype.kind == "O":
+        labels = np.array(["missing" if value is None or value != value else str(value) for value in labels])
+    return labels[:n]
+
+
+def default_label(model: Any, y: Any) -> Any:
+    """Return the label to decode for: the one given, or else the most frequent that a conditional model knows."""
+    schema = schema_of(model)
+    condition = None if schema is None else schema.condition
+    if y is not None or condition is None:
+        return y
+    return condition.levels[int(np.argmax(condition.frequencies))]

@@ -1,0 +1,119 @@
+"""How rows look: as images, or as curves."""
+
+from math import isqrt, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from isthmus import likelihoods
+from isthmus.data import Source
+from isthmus.data.frames import is_frame
+from isthmus.data.images import CHANNELS
+from isthmus.plots.rows import inner, numbers_of, schema_of
+from isthmus.statistics import Statistics
+
+Values = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+# Pixels a side below which rows of a square number of values are no images.
+MIN_SIDE = 4
+
+
+class Samples(NamedTuple):
+    """Images (n, height, width) or (n, height, width, colours); or curves (n, channels, time)."""
+
+    values: Values
+    are_images: bool
+
+
+def samples_of(model: Any, numbers: Values, shape: Shape | None, name: str = "X") -> Samples:
+    """Say how rows look: as images of a shape that is given or obvious, or as curves.
+
+    Rows of a square number of values are images where the values share a range, as pixels do.
+
+    Raises
+    ------
+    ValueError
+        If rows do not have the shape, or too many axes to be shown.
+    """
+    schema = schema_of(model)
+    if schema is not None and schema.layout:
+        numbers = np.moveaxis(numbers, 1, -1)
+    if shape is not None:
+        return Samples(reshaped(numbers, shape, name), True)
+    if numbers.ndim == 2:
+        side = isqrt(numbers.shape[1])
+        is_square = side >= MIN_SIDE and side**2 == numbers.shape[1] and not (schema is not None and schema.fields)
+        if is_square and _shares_a_range(model, numbers):
+            return Samples(numbers.reshape(-1, side, side), True)
+        return Samples(numbers[:, None], False)
+    if numbers.ndim == 4 and schema is not None and schema.layout:
+        return Samples(_without_axis_of_grey(numbers), True)
+    if numbers.ndim == 3:
+        return Samples(numbers, False)
+    raise ValueError(f"rows of shape {numbers.shape[1:]} have no picture; give shape=(height, width)")
+
+
+def reshaped(numbers: Values, shape: Shape, name: str) -> Values:
+    """Give rows the shape of an image, channels last, or raise ``ValueError``."""
+    if numbers[0].size != prod(shape) or len(shape) not in (2, 3):
+        raise ValueError(f"{name!r}: an image of shape {shape} has {prod(shape)} values, got {numbers[0].size}")
+    images = numbers.reshape(-1, *shape)
+    if len(shape) == 3 and shape[-1] not in CHANNELS and shape[0] in CHANNELS:
+        images = np.moveaxis(images, 1, -1)
+    return _without_axis_of_grey(images)
+
+
+def _without_axis_of_grey(images: Values) -> Values:
+    return images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+
+
+def _shares_a_range(model: Any, numbers: Values) -> bool:
+    likelihood = getattr(inner(model), "likelihood_", None)
+    if isinstance(likelihood, likelihoods.Gaussian):
+        return likelihood.scale == "shared"
+    if isinstance(likelihood, likelihoods.Bernoulli | likelihoods.ContinuousBernoulli):
+        return True
+    return Statistics.of(torch.from_numpy(numbers)).shares_a_range
+
+
+def images_of(name: str, X: Any, shape: Shape | None, n: int) -> Values:
+    """Return the first images of an array, a folder or whatever else holds some, channels last.
+
+    One image may be given as such. Without a shape, rows of a square number of values are square images; a square
+    matrix is one image.
+
+    Raises
+    ------
+    ValueError
+        If rows do not have the shape, or have none that could be an image.
+    """
+    if isinstance(X, Source):
+        rows = next(iter(X.batches(n))).x.numpy()
+        return _channels_last(rows) if shape is None else reshaped(_channels_last(rows), shape, name)
+    if is_frame(X):
+        X = numbers_of(None, X)
+    X = np.asarray(X)
+    if shape is not None:
+        return reshaped(np.asarray(X if X.size != prod(shape) else X[None])[:n], shape, name)
+    return _images_by_shape(name, X)[:n]
+
+
+def _images_by_shape(name: str, X: Values) -> Values:
+    if X.ndim == 4:
+        return _channels_last(X)
+    if X.ndim == 3:
+        is_one = (X.shape[-1] in (3, 4) or X.shape[0] in CHANNELS) and min(sorted(X.shape)[1:]) > 4
+        return _channels_last(X[None]) if is_one else X
+    side = isqrt(X.shape[-1]) if X.ndim else 0
+    if X.ndim == 2 and (side**2 != X.shape[1] or side < MIN_SIDE or len(set(X.shape)) == 1):
+        return X[None]
+    if X.ndim not in (1, 2) or side**2 != X.shape[-1]:
+        raise ValueError(f"{name!r}: an array of shape {X.shape} shows no image; give shape=(height, width)")
+    return X.reshape(-1, side, side)
+
+
+def _channels_last(X: Values) -> Values:
+    first = X.shape[1] in CHANNELS and (X.shape[-1] not in CHANNELS or X.shape[1] <= X.shape[-1])
+    return _without_axis_of_grey(np.moveaxis(X, 1, -1) if first and X.ndim == 4 else X)
