@@ -4,15 +4,20 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import pyarrow as pa
 
 from isthmus.data.arrays import Array, as_tensor
+from isthmus.data.kinds import numbers_of
+from isthmus.data.opening import open_frame
 from isthmus.schema import Field, Schema
 
 
 def is_frame(X: Any) -> bool:
     """Whether narwhals knows this kind of data frame."""
     # To ask narwhals takes a tenth of the time in which a net scores a row.
-    return not isinstance(X, np.ndarray) and bool(nw.dependencies.is_into_dataframe(X))
+    if isinstance(X, np.ndarray):
+        return False
+    return isinstance(X, pa.RecordBatch) or bool(nw.dependencies.is_into_dataframe(X))
 
 
 def row_labels(X: Any) -> list[Any] | None:
@@ -29,7 +34,7 @@ def read_frame(X: Any) -> Array:
     ValueError
         If a column does not hold numbers.
     """
-    frame = nw.from_native(X, eager_only=True)
+    frame = open_frame(X)
     schema = schema_of(frame)
     index = nw.maybe_get_index(frame)
     values = as_tensor(values_of(frame, schema.dtype))
@@ -56,9 +61,8 @@ def schema_of(frame: Any) -> Schema:
 
 def values_of(frame: Any, dtype: str) -> np.ndarray[Any, Any]:
     """Return the values of a narwhals frame, (n, n_columns), nulls as NaN."""
-    width = nw.Float32 if dtype == "float32" else nw.Float64
     # Column by column: as a whole, nulls of nullable dtypes would come out as objects.
-    columns = [frame.get_column(name).cast(width).to_numpy() for name in frame.columns]
+    columns = [numbers_of(frame.get_column(name)).astype(dtype, copy=False) for name in frame.columns]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 

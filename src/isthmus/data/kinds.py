@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
 import numpy as np
+import pyarrow as pa
 
 from isthmus.part import did_you_mean
 from isthmus.schema import KINDS, LEFT_OUT, LEVELS, NUMBERS, Field
@@ -24,6 +26,8 @@ FEW_LEVELS, UNLIKE = 50, 0.5
 WORDS = 3
 # Skewness from which on a log scale is worth a look; counts mostly stay below the largest.
 SKEWED, LARGEST_COUNT = 1.0, 1000
+# Beyond this, neighbouring integers are the same float64.
+MAX_EXACT = 2**53
 # Digits after the point that all numbers of a column may share.
 DIGITS = 4
 # Probabilities of the quantiles that say what a column of numbers looks like: finer in the tails, which are wide.
@@ -75,8 +79,27 @@ def is_text(dtype: Any) -> bool:
 
 
 def numbers_of(column: Any) -> Values:
-    """Return a column of numbers as float64, missing ones as NaN."""
-    return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    """Return a column of numbers as float64, missing ones as NaN; integers beyond 2^53 are rounded."""
+    try:
+        numbers = column.cast(nw.Float64).to_numpy()
+    except pa.ArrowInvalid:  # Arrow casts such integers only where it is told to round.
+        numbers = column.to_arrow().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def exact_numbers_of(column: Any) -> list[Any]:
+    """Return a column of numbers as Python's: integers of any size as they are, others as floats."""
+    if column.dtype.is_integer():
+        return list(column.to_list())
+    if column.dtype == nw.Decimal:
+        return [_integer_or_float(value) for value in column.to_list()]
+    return list(numbers_of(column).tolist())
+
+
+def _integer_or_float(value: Any) -> Any:
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def days_of(column: Any, origin: float = 0.0) -> Values:
@@ -84,7 +107,7 @@ def days_of(column: Any, origin: float = 0.0) -> Values:
     if column.dtype == nw.Object:
         times = np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
         return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
-    return np.asarray(column.dt.timestamp("us").cast(nw.Float64).to_numpy(), dtype=np.float64) / MICROSECONDS - origin
+    return numbers_of(column.dt.timestamp("us")) / MICROSECONDS - origin
 
 
 def levels_of(column: Any) -> list[Any]:
@@ -140,11 +163,12 @@ def _of_numbers(field: Field, column: Any) -> Field:
     values, counts = np.unique(x, return_counts=True)
     if not len(values):
         return replace(field, kind="constant", note="no value in any row")
-    kind = field.kind or _kind_of_numbers(column, x, values)
+    distinct = _distinct(column, values)
+    kind = field.kind or _kind_of_numbers(column, x, values, distinct)
     if kind in LEFT_OUT:
-        return _left_out(field, kind, values)
+        return _left_out(field, kind, distinct)
     if kind in LEVELS:
-        return replace(field, kind=kind, levels=_checked_levels(field, kind, values.tolist()))
+        return replace(field, kind=kind, levels=_checked_levels(field, kind, distinct))
     if kind not in NUMBERS:
         raise _misfit(field, kind)
     if kind == "positive" and values[0] <= 0:
@@ -159,13 +183,22 @@ def _of_numbers(field: Field, column: Any) -> Field:
     )
 
 
-def _kind_of_numbers(column: Any, x: Values, values: Values) -> str:
-    if len(values) < 3:
-        return ("constant", "binary")[len(values) - 1]
+def _distinct(column: Any, values: Values) -> list[Any]:
+    """Return the different values of a column in order: integers that floats do not tell apart as integers."""
+    if np.abs(values).max() < MAX_EXACT:
+        return list(values.tolist())
+    return sorted(set(exact_numbers_of(column.drop_nulls())))
+
+
+def _kind_of_numbers(column: Any, x: Values, values: Values, distinct: list[Any]) -> str:
+    if len(distinct) < 3:
+        return ("constant", "binary")[len(distinct) - 1]
     whole = bool((values == np.round(values)).all())
-    unique = column.dtype.is_integer() and len(values) == len(x) >= FEW_ROWS
-    if unique and _tells_rows_apart(column.name, values):
+    unique = column.dtype.is_integer() and len(distinct) == len(x) >= FEW_ROWS
+    if unique and _tells_rows_apart(column.name, distinct):
         return "identifier"
+    if len(distinct) > len(values):  # as numbers, they would be equal
+        return "category" if len(distinct) <= FEW_LEVELS else "identifier"
     skewness = _skewness(x)
     if whole and 0 <= values[0] <= 1 and values[-1] <= LARGEST_COUNT and skewness > 0:
         return "count"
@@ -174,7 +207,7 @@ def _kind_of_numbers(column: Any, x: Values, values: Values) -> str:
     return "real"
 
 
-def _tells_rows_apart(name: str, values: Values) -> bool:
+def _tells_rows_apart(name: str, values: list[Any]) -> bool:
     """Whether whole numbers, no two of them equal, count the rows or are named like a key."""
     return bool(values[-1] - values[0] == len(values) - 1) or bool(NAME_OF_IDENTIFIER.search(str(name)))
 
@@ -187,7 +220,7 @@ def _skewness(x: Values) -> float:
 
 def _step(values: Values) -> float:
     """Return what all numbers are multiples of: a power of ten from 1 down, or 0."""
-    if np.abs(values).max() > 2**53:
+    if np.abs(values).max() > MAX_EXACT:
         return 0.0
     scales = (10**digits for digits in range(DIGITS + 1))
     return next((1 / scale for scale in scales if np.array_equal(np.round(values * scale) / scale, values)), 0.0)

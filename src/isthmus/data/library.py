@@ -29,8 +29,10 @@ def column_like(column: Any, values: Values) -> Any:
     """
     if column.dtype.is_integer() and values.dtype.kind == "f":
         values = _whole(values, str(column.dtype))
+    if values.dtype.kind == "M":
+        values = _in_unit_of(column.dtype, values)
     if values.dtype == object:
-        values = values.tolist()
+        values = _whole_objects(values) if column.dtype.is_integer() else values.tolist()
     library, zone = column.implementation, _zone_of(column.dtype)
     native = _native_column(column, values) if library.is_pandas_like() else None
     if native is None:
@@ -118,9 +120,9 @@ def _native_column(column: Any, values: Any) -> Any:
 
 
 def _first_dtype(column: Any, values: Any) -> Any:
-    """Say which dtype of narwhals a column has first, where its values alone do not tell: all of them missing."""
-    empty = isinstance(values, list) and all(value is None for value in values)
-    return column.dtype if empty and column.dtype != nw.Unknown else None
+    """Say which dtype of narwhals a column has first, where its values alone do not tell."""
+    told = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
+    return column.dtype if told and column.dtype != nw.Unknown else None
 
 
 def _cast(new: Any, like: Any, library: Any) -> Any:
@@ -139,13 +141,24 @@ def _cast(new: Any, like: Any, library: Any) -> Any:
 
 def _whole(values: Values, dtype: str) -> Values:
     """Round floats to integers that a dtype can hold."""
-    limits = np.iinfo(dtype.lower())
+    limits = np.iinfo(dtype.lower().replace("128", "64"))
     rounded = np.round(values)
     # The largest 64-bit integers have no float of their own, and the next one is too large.
     inside = np.clip(
         rounded, float(limits.min), np.nextafter(float(limits.max), 0) if limits.bits == 64 else limits.max
     )
     return inside.astype(limits.dtype)
+
+
+def _whole_objects(values: Values) -> list[int | None]:
+    return [None if value is None else int(value) for value in values.tolist()]
+
+
+def _in_unit_of(dtype: Any, times: Values) -> Values:
+    """Round times in microseconds to the seconds or milliseconds of a dtype."""
+    unit = getattr(dtype, "time_unit", "us")
+    half = {"s": 500_000, "ms": 500}.get(unit)
+    return times if half is None else (times + np.timedelta64(half, "us")).astype(f"datetime64[{unit}]")
 
 
 def _zone_of(dtype: Any) -> str | None:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.kinds import MICROSECONDS, days_of, holds_dates, infer, is_number, is_text, numbers_of
+from isthmus.data.kinds import MICROSECONDS, days_of, exact_numbers_of, holds_dates, infer, is_number, is_text, numbers_of
 from isthmus.data.library import blank, column_like, frame_of, template_of
+from isthmus.data.opening import open_frame
 from isthmus.part import did_you_mean
 from isthmus.schema import Field, Schema
 
@@ -73,21 +74,6 @@ def read_table(X: Any, schema: Schema) -> Array:
     if unseen:
         warnings.warn(f"treated as missing, for fit has not seen them: {'; '.join(unseen)}", stacklevel=2)
     return Array(as_tensor(values), schema, container=partial(restored, frame=frame, schema=schema))
-
-
-def open_frame(X: Any) -> Any:
-    """Return a data frame of any library as one of narwhals.
-
-    Raises
-    ------
-    ValueError
-        If two columns have one name.
-    """
-    names = [str(name) for name in X.columns] if nw.dependencies.is_pandas_like_dataframe(X) else []
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{names.count(twice)} columns are named {twice!r}; give each a name of its own")
-    return nw.from_native(X, eager_only=True)
 
 
 def restored(values: Values, frame: Any, schema: Schema) -> Any:
@@ -216,7 +202,7 @@ def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
 
 def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     """Turn levels into their positions among those of the field."""
-    values = numbers_of(column).tolist() if is_number(column.dtype) else column.to_list()
+    values = exact_numbers_of(column) if is_number(column.dtype) else column.to_list()
     positions = {level: float(i) for i, level in enumerate(field.levels)}
     numbers = np.array([positions.get(value, np.nan) for value in values])
     strange = np.flatnonzero(np.isnan(numbers) & ~missing_in(column).to_numpy().astype(bool))

@@ -10,7 +10,8 @@ import torch
 
 from isthmus.data import Source, as_source
 from isthmus.data.frames import is_frame
-from isthmus.data.tables import boundless, learn_table, new_table, open_frame
+from isthmus.data.opening import open_frame
+from isthmus.data.tables import boundless, learn_table, new_table
 from isthmus.detector.scores import Scorer
 from isthmus.schema import Schema
 

@@ -14,7 +14,8 @@ from isthmus.data import Array, Source, as_source
 from isthmus.data.frames import is_frame
 from isthmus.data.kinds import is_number, numbers_of
 from isthmus.data.library import column_like
-from isthmus.data.tables import missing_in, open_frame
+from isthmus.data.opening import open_frame
+from isthmus.data.tables import missing_in
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]

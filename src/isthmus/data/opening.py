@@ -1,0 +1,89 @@
+"""Data frames of users as narwhals frames: the one place that opens them, and gives each column a dtype of its own."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+
+
+# Dtypes of pandas for columns without and with missing values; decimals are columns of arrow.
+PANDAS = {pa.int64(): "int64", pa.uint64(): "uint64", pa.float64(): "float64"}
+PANDAS_WITH_HOLES = {pa.int64(): "Int64", pa.uint64(): "UInt64", pa.float64(): "float64"}
+
+
+def open_frame(X: Any) -> Any:
+    """Return a data frame of any library as one of narwhals.
+
+    Object columns that hold only numbers become columns of numbers, sparse columns of pandas become dense, and record
+    batches of pyarrow become tables.
+
+    Raises
+    ------
+    TypeError
+        If it is not a data frame.
+    ValueError
+        If two columns have one name.
+    """
+    table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else X
+    _check_names(table)
+    frame = nw.from_native(table, eager_only=True)
+    untyped = [name for name, dtype in frame.schema.items() if dtype in (nw.Object, nw.Unknown)]
+    columns = [_as_typed(frame.get_column(name)) for name in untyped]
+    return frame.with_columns(*columns) if columns else frame
+
+
+def _check_names(table: Any) -> None:
+    if nw.dependencies.is_pandas_like_dataframe(table):
+        names = [str(name) for name in table.columns]
+    else:
+        names = table.column_names if isinstance(table, pa.Table) else []
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{count} columns are named {name!r}; give each a name of its own")
+
+
+def _as_typed(column: Any) -> Any:
+    """Return a column of numbers where an object column holds nothing else, or a sparse column is one, or the same."""
+    if column.dtype == nw.Unknown:
+        accessor = getattr(column.to_native(), "sparse", None)
+        return column if accessor is None else nw.from_native(accessor.to_dense(), series_only=True)
+    missing = column.is_null().to_list()
+    values = [None if hole else value for value, hole in zip(column.to_list(), missing, strict=True)]
+    array = as_numbers(values)
+    return column if array is None else _like(column, array)
+
+
+def as_numbers(values: Sequence[Any]) -> pa.Array | None:
+    """Make an array of Python's numbers and None: of integers, decimals or floats; None if others are among them."""
+    known = [value for value in values if value is not None]
+    if not known or not all(isinstance(value, Real | Decimal) and not isinstance(value, bool) for value in known):
+        return None
+    if all(isinstance(value, Integral) for value in known):
+        return _first_that_holds(values, int, [pa.int64(), pa.uint64()])
+    if all(isinstance(value, Decimal | Integral) for value in known):
+        decimals = _first_that_holds(values, lambda value: value if isinstance(value, Decimal) else int(value), [None])
+        return _first_that_holds(values, float, [pa.float64()]) if decimals is None else decimals
+    return _first_that_holds(values, float, [pa.float64()])
+
+
+def _first_that_holds(values: Sequence[Any], read: Callable[[Any], Any], dtypes: Sequence[Any]) -> pa.Array | None:
+    for dtype in dtypes:
+        try:
+            return pa.array([None if value is None else read(value) for value in values], dtype, from_pandas=True)
+        except (pa.ArrowException, ArithmeticError):
+            continue
+    return None
+
+
+def _like(column: Any, array: pa.Array) -> Any:
+    """Make a column of an array, of the library and with the index of another."""
+    if not column.implementation.is_pandas_like():
+        return nw.DataFrame.from_arrow(pa.table({column.name: array}), backend=column.implementation)[column.name]
+    native, pandas = column.to_native(), column.implementation.to_native_namespace()
+    holes = array.null_count > 0
+    dtype = (PANDAS_WITH_HOLES if holes else PANDAS).get(array.type) or pandas.ArrowDtype(array.type)
+    return nw.from_native(pandas.Series(array.to_pylist(), native.index, dtype, native.name), series_only=True)
