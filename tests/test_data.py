@@ -156,12 +156,21 @@ def names_of(frame):
     return list(frame.column_names if isinstance(frame, pyarrow.Table) else frame.columns)
 
 
-def test_a_frame_is_held_against_the_columns_of_fit():
+@pytest.mark.parametrize("verb", ["transform", "reconstruct", "impute", "score_samples", "contributions"])
+def test_columns_of_a_frame_are_taken_by_their_names(verb):
     frame = pandas.DataFrame(WHOLE, columns=NAMES)
     model = small("autoencoder").fit(frame)
     assert list(model.feature_names_in_) == NAMES
-    with pytest.raises(ValueError, match="feature names"):
-        model.transform(frame[NAMES[::-1]])
+    expected = getattr(model, verb)(frame)
+    np.testing.assert_array_equal(getattr(model, verb)(frame[NAMES[::-1]]), expected)
+    labelled = frame.assign(label="a", other=1)[["label", *NAMES[::-1], "other"]]
+    with pytest.warns(UserWarning, match="columns 'label', 'other' of X were ignored: fit has not seen them") as caught:
+        found = getattr(model, verb)(labelled)
+    assert len(caught) == 1
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match=f"X lacks columns that fit saw: {NAMES[0]!r}"):
+        getattr(model, verb)(frame.drop(columns=NAMES[0]))
 
 
 def test_a_source_is_taken_as_it_is():

@@ -16,7 +16,15 @@ from isthmus.schema import Schema
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
 # shuffled copy of everything would double the memory.
 BLOCK = 2**21
+# Dtypes that torch stores but cannot compute with, and the narrowest that holds their values and that it can.
 WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.float64, np.dtype(np.longdouble).name: np.float64}
+COMPUTABLE = {
+    torch.bool: torch.uint8,
+    torch.uint16: torch.int32,
+    torch.uint32: torch.int64,
+    torch.uint64: torch.float64,
+    torch.bfloat16: torch.float32,
+}
 
 
 @dataclass(frozen=True)
@@ -133,11 +141,17 @@ def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:
     """Share memory with an array where torch has its dtype; widen it where not."""
     if values.dtype.kind not in "biuf":
         kind = {"M": "dates", "m": "durations"}.get(values.dtype.kind, "objects")
-        raise ValueError(f"the array holds {kind} ({values.dtype}), expected numbers")
-    values = np.ascontiguousarray(
-        values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False)
-    )
+        remedy = "; make a data frame of it, whose columns may be dates" if values.dtype.kind == "M" else ""
+        raise ValueError(f"the array holds {kind} ({values.dtype}), expected numbers{remedy}")
+    values = np.ascontiguousarray(in_computable_dtype(values))
     with warnings.catch_warnings():
         # Read-only arrays and memory maps are only ever read here: no reason to copy them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(values)
+
+
+def in_computable_dtype(values: Any) -> Any:
+    """Return an array, or sparse rows, in a dtype that torch computes with; memory is shared where it can be."""
+    if values.dtype == bool:
+        return values.view(np.uint8) if isinstance(values, np.ndarray) else values.astype(np.uint8)
+    return values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False)

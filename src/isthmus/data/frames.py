@@ -4,25 +4,17 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-import pyarrow as pa
 
+from isthmus.containers import is_frame as is_frame
+from isthmus.containers import open_frame
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.kinds import numbers_of
-from isthmus.data.opening import open_frame
+from isthmus.data.columns import numbers_of
 from isthmus.schema import Field, Schema
-
-
-def is_frame(X: Any) -> bool:
-    """Whether narwhals knows this kind of data frame."""
-    # To ask narwhals takes a tenth of the time in which a net scores a row.
-    if isinstance(X, np.ndarray):
-        return False
-    return isinstance(X, pa.RecordBatch) or bool(nw.dependencies.is_into_dataframe(X))
 
 
 def row_labels(X: Any) -> list[Any] | None:
     """Return the index of a data frame of pandas as a list; None for what has no index."""
-    index = nw.maybe_get_index(nw.from_native(X, eager_only=True)) if is_frame(X) else None
+    index = nw.maybe_get_index(open_frame(X)) if is_frame(X) else None
     return None if index is None else list(index)
 
 

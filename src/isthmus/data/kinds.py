@@ -3,14 +3,21 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
 import numpy as np
-import pyarrow as pa
 
+from isthmus.data.columns import (
+    days_of,
+    exact_numbers_of,
+    holds_dates,
+    is_number,
+    is_text,
+    levels_of,
+    numbers_of,
+    remedy_for,
+)
 from isthmus.part import did_you_mean
 from isthmus.schema import KINDS, LEFT_OUT, LEVELS, NUMBERS, Field
 
@@ -35,7 +42,6 @@ TAIL = np.array([0.0, 0.001, 0.005, 0.01, 0.02, 0.035])
 PROBABILITIES = np.concatenate([TAIL, np.linspace(0.05, 0.95, 31), 1 - TAIL[::-1]])
 NAME_OF_IDENTIFIER = re.compile(r"(^|[_\W])(id|pid|uid|uuid|guid|key|index)$|[a-z]I[dD]$|^P?ID$", re.ASCII)
 TEXT_NOTE = "free text; isthmus.data.text makes rows of it that a model can learn"
-MICROSECONDS = 86_400e6
 MONDAY = 4  # 1970-01-05
 
 
@@ -61,81 +67,6 @@ def infer(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
     return tuple(_field(frame.get_column(name), kinds.get(name, "")) for name in frame.columns)
 
 
-def is_number(dtype: Any) -> bool:
-    """Whether a dtype of narwhals holds numbers."""
-    return bool(dtype.is_numeric()) or dtype == nw.Decimal
-
-
-def holds_dates(column: Any) -> bool:
-    """Whether a column holds dates, with or without a time, as such or as objects of Python's."""
-    if column.dtype != nw.Object:
-        return column.dtype in (nw.Date, nw.Datetime)
-    return all(isinstance(value, date) for value in column.drop_nulls().to_list())
-
-
-def is_text(dtype: Any) -> bool:
-    """Whether a dtype of narwhals holds what can be levels of a category, and is no number."""
-    return dtype in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object)
-
-
-def numbers_of(column: Any) -> Values:
-    """Return a column of numbers as float64, missing ones as NaN; integers beyond 2^53 are rounded."""
-    try:
-        numbers = column.cast(nw.Float64).to_numpy()
-    except pa.ArrowInvalid:  # Arrow casts such integers only where it is told to round.
-        numbers = column.to_arrow().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(numbers, dtype=np.float64)
-
-
-def exact_numbers_of(column: Any) -> list[Any]:
-    """Return a column of numbers as Python's: integers of any size as they are, others as floats."""
-    if column.dtype.is_integer():
-        return list(column.to_list())
-    if column.dtype == nw.Decimal:
-        return [_integer_or_float(value) for value in column.to_list()]
-    return list(numbers_of(column).tolist())
-
-
-def _integer_or_float(value: Any) -> Any:
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return value
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
-def days_of(column: Any, origin: float = 0.0) -> Values:
-    """Return a column of dates as days since ``origin``, missing ones as NaN."""
-    if column.dtype == nw.Object:
-        times = np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
-        return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
-    return numbers_of(column.dt.timestamp("us")) / MICROSECONDS - origin
-
-
-def levels_of(column: Any) -> list[Any]:
-    """List the different values of a column, in the order of an enumeration, and else of their size or the alphabet.
-
-    Raises
-    ------
-    ValueError
-        If a value is neither text, a number nor a truth value.
-    """
-    values = [_plain(value, column.name) for value in column.drop_nulls().unique().to_list()]
-    values = [value for value in values if value == value]
-    if column.dtype == nw.Enum:
-        order = {level: i for i, level in enumerate(column.dtype.categories)}
-        return sorted(values, key=lambda value: order[value])
-    return sorted(values, key=lambda value: (isinstance(value, str), value))
-
-
-def _plain(value: Any, name: str) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    if not isinstance(value, str | bool | int | float):
-        raise ValueError(
-            f"column {name!r} holds a value of type {type(value).__name__}, {value!r}; expected numbers, text, truth "
-            "values, or dates in a column of dates; leave it out or turn it into one of these"
-        )
-    return value
-
-
 def _field(column: Any, kind: str) -> Field:
     """Describe a column: of the kind that is given, or of the one that its values suggest."""
     field = Field(column.name, str(column.dtype), kind)
@@ -149,9 +80,9 @@ def _field(column: Any, kind: str) -> Field:
         return _of_numbers(field, column)
     if is_text(column.dtype):
         return _of_levels(field, column)
+    held = str(getattr(column.to_native(), "dtype", field.dtype)) if column.dtype == nw.Unknown else field.dtype
     raise ValueError(
-        f"column {field.name!r} holds {field.dtype}, expected numbers, text, dates or truth values; leave it out or "
-        "turn it into one of these"
+        f"column {field.name!r} holds {held}, expected numbers, text, dates or truth values; {remedy_for(held)}"
     )
 
 

@@ -18,7 +18,7 @@ Values = np.ndarray[Any, Any]
 ARROW_COLUMNS = b"isthmus.arrow_columns"
 
 
-def column_like(column: Any, values: Values) -> Any:
+def column_like(column: Any, values: Any) -> Any:
     """Make a narwhals column of values with name, library and native dtype, and of as many rows the index, of another.
 
     Parameters

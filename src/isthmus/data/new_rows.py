@@ -1,35 +1,55 @@
 """Rows that come after fit, held against those of fit."""
 
+import warnings
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from isthmus.containers import open_frame, select_columns
 from isthmus.data.base import Source
 from isthmus.data.frames import empty, is_frame
 from isthmus.data.sources import as_source
+from isthmus.data.tables import check_columns
+from isthmus.schema import Schema
+
+# Ignored columns that a warning names.
+N_NAMES = 5
 
 
 def read_new(estimator: Any, X: Any) -> Source:
     """Make a source of rows that are like those of fit, which left a ``schema_``.
 
+    Columns of data frames are taken by their names: those that fit has not seen are ignored, with one warning.
+
     Raises
     ------
     ValueError
-        If names, kinds or number of the columns differ.
+        If a column is lacking, or kinds or number of the columns differ.
     """
     check_is_fitted(estimator)
     schema = estimator.schema_
-    framed = is_frame(X) and not schema.vocabulary
-    if framed:
-        check_names(estimator, X, reset=False)  # first, for columns are read by their names
-    source = as_source(X, schema)
-    if not framed:
-        check_names(estimator, source, reset=False)
+    if is_frame(X) and schema.fields:
+        source = as_source(_known_columns(X, schema), schema)
+    else:
+        source = as_source(X, schema)
+        check_names(estimator, source if schema.vocabulary or not is_frame(X) else X, reset=False)
     if schema.levelled and not source.schema.fields:
         raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
     if source.schema.shape != schema.shape:
         raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {schema.shape}")
     return source
+
+
+def _known_columns(X: Any, schema: Schema) -> Any:
+    frame = open_frame(X)
+    check_columns(frame, schema)
+    known = set(schema.names)
+    extra = [name for name in frame.columns if name not in known]
+    if extra:
+        some = f"{', '.join(map(repr, extra[:N_NAMES]))}{', ...' if len(extra) > N_NAMES else ''}"
+        what = f"column{'s' * (len(extra) != 1)} {some} of X {'were' if len(extra) != 1 else 'was'} ignored"
+        warnings.warn(f"{what}: fit has not seen {'them' if len(extra) != 1 else 'it'}", stacklevel=5)
+    return select_columns(frame, schema.names).to_native()
 
 
 def check_names(estimator: Any, X: Any, reset: bool) -> None:

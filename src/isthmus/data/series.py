@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.containers import open_frame
 from isthmus.data.arrays import Array
 from isthmus.data.clock import Clock, names_of, read_clock, time_columns
 from isthmus.data.frames import is_frame
@@ -94,7 +95,7 @@ def _take_times(X: Any, names: Sequence[str]) -> tuple[Any, list[Any]]:
         if names:
             raise ValueError(f"time={', '.join(names)!r} names a column of a data frame, got {type(X).__name__}")
         return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), []
-    frame = nw.from_native(X, eager_only=True)
+    frame = open_frame(X)
     columns = time_columns(frame, names) or _index_of(frame)
     return _with_dead_channels(frame.drop(names)).to_native(), columns
 

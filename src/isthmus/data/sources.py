@@ -10,7 +10,8 @@ import torch
 from scipy import sparse
 from sklearn.utils import check_array
 
-from isthmus.data.arrays import Array, as_tensor
+from isthmus.containers import refuse_container
+from isthmus.data.arrays import COMPUTABLE, Array, as_tensor, in_computable_dtype
 from isthmus.data.base import Source
 from isthmus.data.frames import is_frame, read_frame
 from isthmus.data.image_folder import ImageFolder
@@ -28,9 +29,12 @@ MIN_ASIDE = 5
 def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Source:
     """Make a source of whatever the user has.
 
-    Takes float and integer arrays of any rank from 2 up, torch tensors, scipy sparse rows, memory maps, data frames,
-    nested lists, lists of images, lists of series (time,) or (channels, time) of different lengths, ``Texts``, and
-    sources. NaN means missing.
+    Takes float and integer arrays of any rank from 2 up, masked arrays, torch tensors, sparse rows of scipy and torch,
+    memory maps, data frames, nested lists, lists of images, lists of series (time,) or (channels, time) of different
+    lengths, ``Texts``, and sources. NaN means missing, as do masked values and nulls.
+
+    Object columns of data frames that hold only numbers are read, and given back, as columns of numbers; sparse columns
+    of pandas as dense ones.
 
     Arrays of rank 3 are series (n, channels, time), but those of uint8 and uint16 are grey images (n, height, width);
     grey images of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or
@@ -87,18 +91,34 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
         return _from_array(X.detach().cpu().numpy())
     if X.is_complex():
         raise ValueError("Complex data not supported: expected real numbers")
-    X = X.detach()
-    return _laid_out(X.to_dense() if X.is_sparse else X, str(X.dtype)[6:], schema)
+    values = X.detach().to(COMPUTABLE.get(X.dtype, X.dtype))
+    if values.layout != torch.strided:
+        return as_source(_sparse_rows(values)) if X.ndim == 2 else as_source(values.to_dense(), schema)
+    # Autograd saves no tensor that was made under inference_mode.
+    return _laid_out(values.clone() if values.is_inference() else values, str(X.dtype)[6:], schema)
 
 
 @as_source.register(sparse.sparray)
 @as_source.register(sparse.spmatrix)
 def _(X: Any, schema: Any = None) -> Source:
     rows = check_array(X, accept_sparse="csr", ensure_all_finite=False)
-    return Array(rows, Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
+    return Array(in_computable_dtype(rows), Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
+
+
+@as_source.register
+def _(X: np.ma.MaskedArray, schema: Any = None) -> Source:
+    kept = X.dtype if X.dtype.kind in "fO" else np.float64
+    return _from_array(np.ma.filled(X.astype(kept), np.nan) if np.ma.is_masked(X) else X.data, schema)
+
+
+def _sparse_rows(values: torch.Tensor) -> sparse.csr_array:
+    """Turn a sparse tensor of rank 2 into sparse rows of scipy."""
+    triples = values.to_sparse_coo().coalesce()
+    return sparse.coo_array((triples.values().numpy(), tuple(triples.indices().numpy())), tuple(values.shape)).tocsr()
 
 
 def _from_array(X: Any, schema: Any = None) -> Source:
+    refuse_container(X)
     rows = as_rows(X)
     if rows and (is_ragged(rows) or (isinstance(schema, Schema) and schema.ragged)):
         return _from_rows(rows, schema)

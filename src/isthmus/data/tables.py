@@ -10,10 +10,11 @@ import narwhals as nw
 import numpy as np
 import torch
 
+from isthmus.containers import open_frame, select_columns
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.kinds import MICROSECONDS, days_of, exact_numbers_of, holds_dates, infer, is_number, is_text, numbers_of
+from isthmus.data.columns import MICROSECONDS, days_of, exact_numbers_of, holds_dates, is_number, is_text, numbers_of
+from isthmus.data.kinds import infer
 from isthmus.data.library import blank, column_like, frame_of, template_of
-from isthmus.data.opening import open_frame
 from isthmus.part import did_you_mean
 from isthmus.schema import Field, Schema
 
@@ -63,10 +64,7 @@ def read_table(X: Any, schema: Schema) -> Array:
         If a column is lacking, or holds no numbers where there were some.
     """
     frame = open_frame(X)
-    present = set(frame.columns)
-    lacking = [name for name in schema.names if name not in present]
-    if lacking:
-        raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}")
+    check_columns(frame, schema)
     values = np.empty((len(frame), *schema.shape), dtype=schema.dtype)
     unseen: list[str] = []
     for i, field in enumerate(schema.used):
@@ -74,6 +72,14 @@ def read_table(X: Any, schema: Schema) -> Array:
     if unseen:
         warnings.warn(f"treated as missing, for fit has not seen them: {'; '.join(unseen)}", stacklevel=2)
     return Array(as_tensor(values), schema, container=partial(restored, frame=frame, schema=schema))
+
+
+def check_columns(frame: Any, schema: Schema) -> None:
+    """Raise ``ValueError`` if a narwhals frame lacks a column of a schema."""
+    present = set(frame.columns)
+    lacking = [name for name in schema.names if name not in present]
+    if lacking:
+        raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}")
 
 
 def restored(values: Values, frame: Any, schema: Schema) -> Any:
@@ -118,8 +124,8 @@ def _number(value: Any, field: Field) -> float:
 
 
 def filled(values: Values, X: Any, schema: Schema) -> Any:
-    """Put new values (n, n_used) where those of a data frame are missing."""
-    frame, columns = open_frame(X), []
+    """Put new values (n, n_used) where those of a data frame are missing, and return the columns of the schema."""
+    frame, columns = select_columns(open_frame(X), schema.names), []
     positions = {field.name: i for i, field in enumerate(schema.used)}
     for field in schema.fields:
         column = frame.get_column(field.name)

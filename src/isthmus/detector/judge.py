@@ -8,9 +8,9 @@ import narwhals as nw
 import numpy as np
 import torch
 
+from isthmus.containers import open_frame
 from isthmus.data import Source, as_source
 from isthmus.data.frames import is_frame
-from isthmus.data.opening import open_frame
 from isthmus.data.tables import boundless, learn_table, new_table
 from isthmus.detector.scores import Scorer
 from isthmus.schema import Schema

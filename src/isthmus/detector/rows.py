@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import torch
 from scipy import sparse
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import _num_samples
 
+from isthmus.containers import open_frame, refuse_container
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
 from isthmus.data.streams import Stream
@@ -21,7 +21,8 @@ LABELS = (ANOMALY, UNKNOWN, NORMAL)
 
 
 def count(X: Any) -> int:
-    """Count rows."""
+    """Count rows; see ``refuse_container`` for what has none."""
+    refuse_container(X)
     return int(len(X) if isinstance(X, Source) else _num_samples(X))
 
 
@@ -30,10 +31,12 @@ def take(X: Any, rows: Values) -> Any:
     if isinstance(X, Source):
         return X.take(rows)
     if is_frame(X):
-        return nw.from_native(X, eager_only=True)[rows].to_native()
+        return open_frame(X)[rows].to_native()
     if sparse.issparse(X):
         return X.tocsr()[rows]
-    return X[rows] if isinstance(X, torch.Tensor) else np.asarray(X)[rows]
+    if isinstance(X, torch.Tensor) and X.layout != torch.strided:
+        return X.to_sparse_coo().index_select(0, torch.from_numpy(rows))
+    return X[rows] if isinstance(X, torch.Tensor) else np.asanyarray(X)[rows]
 
 
 def read_labels(y: Any, X: Any, required: bool) -> Values:

@@ -10,11 +10,11 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from isthmus.containers import open_frame
 from isthmus.data import Array, Source, as_source
+from isthmus.data.columns import is_number, numbers_of
 from isthmus.data.frames import is_frame
-from isthmus.data.kinds import is_number, numbers_of
 from isthmus.data.library import column_like
-from isthmus.data.opening import open_frame
 from isthmus.data.tables import missing_in
 from isthmus.schema import Schema
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import narwhals as nw
 import numpy as np
 import pyarrow as pa
+
+from isthmus.containers import is_frame, open_frame, remedy_for
 
 Values = np.ndarray[Any, Any]
 
@@ -61,9 +62,13 @@ def as_frame(role: str, frame: Any) -> Any:
     ValueError
         If it has no rows or no columns.
     """
-    if not nw.dependencies.is_into_dataframe(frame):
-        raise TypeError(f"{role} must be a data frame (pandas, polars, pyarrow), got {type(frame).__name__}")
-    view = nw.from_native(frame, eager_only=True)
+    if not is_frame(frame):
+        remedy = remedy_for(frame)
+        raise TypeError(
+            f"{role} must be a data frame (pandas, polars, pyarrow), got {type(frame).__name__}"
+            f"{remedy and '; '}{remedy}"
+        )
+    view = open_frame(frame)
     for size, what in zip(view.shape, ("rows", "columns"), strict=True):
         if not size:
             raise ValueError(f"{role} has no {what}")
@@ -99,9 +104,10 @@ def _common_columns(frames: Mapping[str, Any]) -> list[Any]:
 
 def _as_arrow(name: Any, frame: Any) -> pa.Array:
     try:
-        return frame.get_column(name).to_arrow()
+        array = frame.get_column(name).to_arrow()
     except pa.ArrowException as error:
         raise ValueError(f"column {name!r} holds values of several kinds: {error}") from error
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _kind_of(name: Any, arrays: list[pa.Array]) -> str:

@@ -79,6 +79,7 @@ def _as_arrow(series: Any) -> pa.Array:
         # Adding 0 makes -0 and 0 one value.
         return pa.array(numbers(series) + 0.0, from_pandas=True)
     values = series.to_arrow()
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from isthmus.containers import open_frame, remedy_for
 from isthmus.data.preparing.cleaning import blank_impossible, treat_constants, treat_duplicates
 from isthmus.data.preparing.columns import missing_in, numbers
 from isthmus.data.preparing.draft import Draft
@@ -142,9 +143,12 @@ def prepare(
 def _read(df: Any) -> Any:
     """Read a table that has rows, columns and values."""
     try:
-        frame = nw.from_native(df, eager_only=True)
+        frame = open_frame(df)
     except TypeError as error:
-        raise TypeError(f"prepare takes a data frame of pandas, polars or pyarrow, got {type(df).__name__}") from error
+        remedy = remedy_for(df)
+        raise TypeError(
+            f"prepare takes a data frame of pandas, polars or pyarrow, got {type(df).__name__}{remedy and '; '}{remedy}"
+        ) from error
     except nw.exceptions.DuplicateError as error:
         raise ValueError(f"columns of a table must have different names: {error}") from error
     if not frame.columns or not len(frame):
