@@ -140,7 +140,7 @@ def test_masked_is_missing_for_a_detector_too():
     masked, holed = np.ma.masked_array(values, mask), np.where(mask, np.nan, values)
     found, expected = (AnomalyDetector(quick(), n_folds=2, random_state=0).fit(X) for X in (masked, holed))
     np.testing.assert_allclose(found.calibration_scores_, expected.calibration_scores_)
-    np.testing.assert_allclose(found.p_values(masked), expected.p_values(holed))
+    np.testing.assert_allclose(found.score_samples(masked), expected.score_samples(holed))
 
 
 # Of these, statistics are taken in float32.

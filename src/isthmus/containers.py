@@ -9,6 +9,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+from scipy import sparse
 
 # Dtypes of pandas for columns without and with missing values; decimals are columns of arrow.
 PANDAS = {pa.int64(): "int64", pa.uint64(): "uint64", pa.float64(): "float64"}
@@ -58,7 +59,7 @@ def _check_names(table: Any) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(
-                f"{count} columns are named {name!r}, expected different names; give each a name of its own"
+                f"{count} columns are named {name!r}; give each a name of its own, as columns need different names"
             )
 
 
@@ -114,7 +115,7 @@ def _like(column: Any, array: pa.Array) -> Any:
 
 def remedy_for(X: Any) -> str:
     """Say what turns a container into an array or a data frame; empty where it is one, or nothing is known of it."""
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not sparse.issparse(X):
         return "make a data frame of it, such as pandas.DataFrame(X)"
     if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
         return "make a data frame of these mappings, such as pandas.DataFrame(X)"

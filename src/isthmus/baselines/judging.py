@@ -21,8 +21,8 @@ from isthmus.baselines.reconstruction import (
     shares_of_wrong_categories,
     unit_of,
 )
+from isthmus.containers import open_frame
 from isthmus.data import Array, Source, as_source
-from isthmus.data.tables import open_frame
 from isthmus.metrics import column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
 from isthmus.randomness import seed_of, seeded

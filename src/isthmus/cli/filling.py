@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from isthmus.data.tables import missing_in, open_frame
+from isthmus.containers import open_frame
+from isthmus.data.tables import missing_in
 
 # Number of columns that a sentence names.
 N_NAMED = 5

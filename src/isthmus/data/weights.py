@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
+from isthmus.containers import open_frame
 from isthmus.data.frames import is_frame
 from isthmus.data.sources import as_source
 
@@ -39,4 +39,4 @@ def split_off_weights(X: Any, y: Any, sample_weight: Any, schema: Any = None) ->
 
 def _take(X: Any, rows: np.ndarray[Any, Any], schema: Any) -> Any:
     """Take rows before a frame's columns are looked at, so that the others leave no trace in the schema."""
-    return nw.from_native(X, eager_only=True)[rows].to_native() if is_frame(X) else as_source(X, schema).take(rows)
+    return open_frame(X)[rows].to_native() if is_frame(X) else as_source(X, schema).take(rows)

@@ -3,11 +3,11 @@
 import warnings
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
+from isthmus.containers import open_frame
+from isthmus.data.columns import days_of, holds_dates
 from isthmus.data.frames import is_frame
-from isthmus.data.kinds import days_of, holds_dates
 from isthmus.data.tables import column_of
 from isthmus.schema import Field, Schema
 
@@ -30,7 +30,7 @@ def with_known_dates(estimator: Any, X: Any) -> Any:
     schema = getattr(estimator, "schema_", None)
     if not (is_frame(X) and isinstance(schema, Schema)):
         return X
-    frame, moved, notes = nw.from_native(X, eager_only=True), [], []
+    frame, moved, notes = open_frame(X), [], []
     for field in _dates(schema, frame):
         column = frame.get_column(field.name)
         days = days_of(column, field.origin)

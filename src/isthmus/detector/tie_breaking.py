@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from scipy import sparse
 
+from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
 from isthmus.detector.rows import Values
@@ -45,7 +45,7 @@ def _rows_as_bytes(X: Any) -> Iterator[bytes]:
     if isinstance(X, Source):
         return (row for batch in X.batches(SIZE) for row in _dense_rows(batch.x.numpy()))
     if is_frame(X):
-        return (repr(row).encode() for row in nw.from_native(X, eager_only=True).iter_rows())
+        return (repr(row).encode() for row in open_frame(X).iter_rows())
     if sparse.issparse(X):
         return _dense_rows(row.toarray() for row in sparse.csr_array(X))
     return _dense_rows(X)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.kinds import days_of, infer, numbers_of
-from isthmus.data.tables import missing_in, open_frame
+from isthmus.containers import open_frame
+from isthmus.data.columns import days_of, numbers_of
+from isthmus.data.kinds import infer
+from isthmus.data.tables import missing_in
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.finding import percent
 from isthmus.doctor.rows import Values, finite_frame
