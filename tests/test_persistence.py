@@ -29,6 +29,7 @@ from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.bottlenecks.base import Bottleneck, Code
 from isthmus.data import as_source
 from isthmus.densities import Flow
+from isthmus.ensemble import Ensemble
 from isthmus.likelihoods import StudentT
 from isthmus.regularizers import L1, L2
 
@@ -196,7 +197,7 @@ def test_the_file_is_safetensors_with_a_json_header(saved, model):
         document = json.loads(file.metadata()["isthmus"])
     assert document["format"] == 1
     assert document["isthmus"] == isthmus.__version__
-    assert document == storage.read_document(saved)
+    assert storage.read_document(saved) == {k: v for k, v in document.items() if k not in ("checksum", "tensors")}
     assert document["estimator"]["params"]["bottleneck"]["class"] == "bottlenecks.Gaussian"
     assert document["schema"]["shape"] == [6]
 
@@ -227,11 +228,16 @@ def test_nothing_in_the_package_executes_what_it_reads():
     assert "allow_pickle=True" not in {ast.unparse(keyword) for call in calls for keyword in call.keywords}
 
 
+def metadata_of(path):
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()
+
+
 def rewrite(path, change):
-    """Change the document of a model file, leaving its tensors."""
-    tensors, document = load_file(path), storage.read_document(path)
+    """Change the document of a model file, leaving its tensors, and make the checksum fit."""
+    tensors, document = storage.read(path)
     change(document)
-    save_file(tensors, path, metadata={"isthmus": json.dumps(document)})
+    storage.write(path, tensors, document)
 
 
 FOREIGN = [
@@ -280,7 +286,7 @@ DAMAGES = {
     "no schema": (lambda d: d.pop("schema"), "damaged"),
     "no estimator": (lambda d: d.pop("estimator"), "damaged"),
     "no format": (lambda d: d.pop("format"), "damaged"),
-    "a schema that is a number": (lambda d: d.update(schema=3), "damaged"),
+    "a schema that is a number": (lambda d: d.update(schema=3), "a schema must be an object, got 3"),
     "parameters that are a list": (lambda d: d["estimator"].update(params=[1]), "damaged"),
     "a class that is a list": (lambda d: d["estimator"]["params"]["bottleneck"].update({"class": ["x"]}), "damaged"),
     "an odd object": (lambda d: d["estimator"]["params"].update(bottleneck={"run": "me"}), "'class' and 'params'"),
@@ -296,9 +302,9 @@ def test_a_document_that_does_not_fit_is_refused(saved, case):
 
 
 def test_a_missing_tensor_is_refused(saved):
-    tensors, document = load_file(saved), storage.read_document(saved)
+    tensors = load_file(saved)
     tensors.popitem()
-    save_file(tensors, saved, metadata={"isthmus": json.dumps(document)})
+    save_file(tensors, saved, metadata=metadata_of(saved))
     with pytest.raises(ValueError, match="damaged: its tensors are not those that were saved"):
         load(saved)
 
@@ -445,3 +451,78 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(saved):
 def test_paths_may_be_text(model, tmp_path):
     save(model, str(tmp_path / "text.safetensors"))
     assert isinstance(load(str(tmp_path / "text.safetensors")), Autoencoder)
+
+
+# What a header may ask for
+
+GREEDY = {
+    "a huge code": lambda d: d["estimator"]["params"].update(n_components=10**7),
+    "a huge layer": lambda d: d["estimator"]["params"]["backbone"]["params"].update(hidden={"tuple": [10**6, 10**6]}),
+    "many layers": lambda d: d["estimator"]["params"]["backbone"]["params"].update(hidden={"tuple": [1] * 10**5}),
+    "a huge sample": lambda d: d["schema"].update(shape=[10**9]),
+    "huge axes": lambda d: d["schema"].update(shape=[10**6, 10**6, 10**6]),
+    "an infinite code": lambda d: d["estimator"]["params"].update(n_components=float("inf")),
+}
+
+
+@pytest.mark.parametrize("case", GREEDY)
+def test_a_header_cannot_ask_for_more_than_its_tensors_need(saved, case):
+    rewrite(saved, GREEDY[case])
+    with pytest.raises(ValueError, match="cannot load|damaged"):
+        load(saved)
+
+
+@pytest.mark.parametrize("n_nets", [10**9, 10**5])
+def test_a_header_cannot_ask_for_many_nets(path, blobs, n_nets):
+    save(Ensemble(small("autoencoder"), 2, random_state=0).fit(blobs), path)
+    rewrite(path, lambda d: d["inner"]["estimator"]["params"]["backbone"]["params"].update(n_nets=n_nets))
+    with pytest.raises(ValueError, match="asks for far more than its tensors need"):
+        load(path)
+
+
+@pytest.mark.parametrize("depth", [100, 10**5])
+@pytest.mark.parametrize("brackets", ["[]", '{"tuple":[]}'])
+def test_nested_brackets_are_refused(saved, depth, brackets):
+    half = len(brackets) // 2 if brackets == "[]" else brackets.index("]")
+    nested = brackets[:half] * depth + brackets[half:] * depth
+    with safe_open(saved, framework="pt") as file:
+        text = file.metadata()["isthmus"]
+    document = text.replace('"random_state": 0', f'"random_state": {nested}')
+    assert document != text
+    save_file(load_file(saved), saved, metadata={"isthmus": document})
+    with pytest.raises(ValueError, match="damaged|not a model file"):
+        load(saved)
+
+
+EDITS = [('"missing": false', '"missing": true'), ('"beta": 1.0', '"beta": 2.0'), ('"format": 1', '"format": 0')]
+
+
+@pytest.mark.parametrize(("old", "new"), EDITS)
+@pytest.mark.parametrize("reader", [load, storage.read_document])
+def test_any_edit_of_the_header_is_found(saved, reader, old, new):
+    metadata = metadata_of(saved)
+    assert old in metadata["isthmus"]
+    save_file(load_file(saved), saved, metadata={"isthmus": metadata["isthmus"].replace(old, new, 1)})
+    with pytest.raises(ValueError, match="damaged: its header is not the one that was saved"):
+        reader(saved)
+
+
+@pytest.mark.parametrize("edit", ["value", "name", "dtype", "shape"])
+def test_any_edit_of_a_tensor_is_found(saved, edit):
+    tensors = load_file(saved)
+    name = next(name for name, tensor in tensors.items() if tensor.ndim == 2 and tensor.dtype == torch.float32)
+    tensor = tensors.pop(name)
+    edits = {"value": tensor + 1, "name": tensor, "dtype": tensor.view(torch.int32), "shape": tensor.T.contiguous()}
+    save_file({**tensors, f"{name}x" if edit == "name" else name: edits[edit]}, saved, metadata=metadata_of(saved))
+    with pytest.raises(ValueError, match="its tensors are not those that were saved"):
+        load(saved)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(saved, value):
+    tensors, document = storage.read(saved)
+    name = next(name for name in tensors if name.endswith("encoder.1.weight"))
+    tensors[name][0, 0] = value
+    storage.write(saved, tensors, document)
+    with pytest.raises(ValueError, match=r"encoder.1.weight' holds values that are not finite"):
+        load(saved)

@@ -1,10 +1,13 @@
 """What one sample looks like: plain data that travels in the model file."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from isthmus.plain import dataclass_of
 
 N_QUANTILES = 15
 # The level that ends a text.
@@ -25,7 +28,7 @@ class Field:
 
     Parameters
     ----------
-    name : str
+    name : str or int
     dtype : str
         Name of the dtype as the data frame prints it.
     kind : str
@@ -45,7 +48,7 @@ class Field:
         Why the column is left out.
     """
 
-    name: str
+    name: Any
     dtype: str
     kind: str = "real"
     levels: tuple[Any, ...] = ()
@@ -68,11 +71,9 @@ class Field:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Field":
-        """Rebuild a field, whose tuples JSON made lists."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
-        }
-        return cls(**values)
+        """Rebuild a field, whose tuples JSON made lists; see ``Schema.from_json``."""
+        field: Field = dataclass_of(cls, document)
+        return field
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,20 @@ class Condition:
             return cls(levels, (1 / N_QUANTILES,) * N_QUANTILES, True, float(y.mean()), float(y.std()) or 1.0)
         classes, counts = np.unique(y, return_counts=True)
         return cls(tuple(classes.tolist()), tuple((counts / counts.sum()).tolist()))
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Condition":
+        """Rebuild a condition, whose tuples JSON made lists; see ``Schema.from_json``."""
+        condition: Condition = dataclass_of(cls, document)
+        return condition
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if parts do not fit each other."""
+        shares = self.frequencies
+        if not shares or len(shares) != len(self.levels) or min(shares) < 0 or not math.isclose(sum(shares), 1):
+            raise ValueError(f"frequencies of Condition must be a share for each level, got {shares!r}")
+        if not (math.isfinite(self.mean) and 0 < self.scale < math.inf):
+            raise ValueError(f"scale of Condition must be positive and finite, got {self.scale!r}")
 
     @property
     def width(self) -> int:
@@ -228,14 +243,37 @@ class Schema:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Schema":
-        """Rebuild a schema from what ``to_json`` gave, also after a round trip through JSON text."""
-        document = dict(document)
-        condition, origin = document.pop("condition"), document.pop("origin")
-        if condition is not None:
-            condition["levels"], condition["frequencies"] = tuple(condition["levels"]), tuple(condition["frequencies"])
-            condition = Condition(**condition)
-        document["shape"] = tuple(document["shape"])
-        document["shared_axes"] = tuple(document.get("shared_axes", ()))
-        document["ranges"] = tuple(map(tuple, document.get("ranges", ())))
-        document["fields"] = tuple(map(Field.from_json, document["fields"]))
-        return cls(**document, condition=condition, origin=None if origin is None else tuple(origin))
+        """Rebuild a schema from what ``to_json`` gave, also after a round trip through JSON text.
+
+        Raises
+        ------
+        ValueError
+            If a part of the document is missing, not known or of another type.
+        """
+        if not isinstance(document, dict):
+            raise ValueError(f"a schema must be an object, got {document!r}")
+        parts = dict(document)
+        fields, condition = parts.pop("fields", ()), parts.pop("condition", None)
+        if not isinstance(fields, list | tuple):
+            raise ValueError(f"fields of Schema must be a list, got {fields!r}")
+        schema: Schema = dataclass_of(cls, parts)
+        columns = tuple(map(Field.from_json, fields))
+        return replace(schema, fields=columns, condition=None if condition is None else Condition.from_json(condition))
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if parts do not fit each other."""
+        if self.condition is not None:
+            self.condition.check()
+        size = math.prod(self.shape)
+        tests = {
+            "shape must be positive integers": bool(self.shape) and min(self.shape) > 0,
+            "shape must count the columns": not self.fields or self.shape == (len(self.used),),
+            "origin must have a finite number for each value": self.origin is None
+            or (len(self.origin) == size and all(map(math.isfinite, self.origin))),
+            "shared_axes must be axes of a sample": all(0 <= axis < len(self.shape) for axis in self.shared_axes),
+            f"kinds must be of {', '.join(KINDS)}": all(field.kind in KINDS for field in self.fields),
+            "n_levels must not be negative": self.n_levels >= 0,
+        }
+        for expected, passed in tests.items():
+            if not passed:
+                raise ValueError(f"a schema does not fit itself: {expected}")

@@ -1,11 +1,11 @@
 """The byte format: named tensors and one JSON document in a safetensors file, written all or nothing."""
 
 import glob
+import hashlib
 import json
 import os
 import stat
 import tempfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "isthmus"
-CHECKSUM = "checksum"
+# Entries of the document: checksums of the tensors, and of the document with the former.
+TENSORS, CHECKSUM = "tensors", "checksum"
+# Bytes of a checksum.
+DIGEST = 16
+# How deep lists and objects of a document may lie within each other; those of a detector of ensembles reach about 20.
+MAX_DEPTH = 64
 # The last letters of the name of a file that is being written.
 PART = ".part"
 
@@ -124,17 +129,27 @@ def write(
     from safetensors.torch import save as serialise
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    document = {**document, TENSORS: _checksum_of_tensors(contiguous)}
     # One entry of metadata: the order of several would differ from file to file.
-    document = {**document, CHECKSUM: _checksum(contiguous)}
-    data = serialise(contiguous, metadata={KEY: json.dumps(document)})
+    data = serialise(contiguous, metadata={KEY: json.dumps({**document, CHECKSUM: _checksum(document)})})
     with replacing(path) if isinstance(path, str | os.PathLike) else nullcontext(path) as file:
         file.write(data)
 
 
 def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the document alone, which takes no time however large the tensors are, and no torch."""
+    """Read the document alone, which takes no time however large the tensors are, and no torch.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the header is damaged, or not written by isthmus. Tensors are not looked at.
+    """
     with _opened(path, "np") as file:
-        return _document(path, file)
+        document = _document(path, file)
+    document.pop(TENSORS)
+    return document
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
@@ -148,10 +163,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, A
         If it is damaged, or not written by isthmus.
     """
     with _opened(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         document = _document(path, file)
-        if document.pop(CHECKSUM, checksum := _checksum(tensors)) != checksum:
-            raise ValueError(f"{str(path)!r} is damaged: its tensors are not those that were saved")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if document.pop(TENSORS) != _checksum_of_tensors(tensors):
+        raise ValueError(f"{str(path)!r} is damaged: its tensors are not those that were saved")
     return tensors, document
 
 
@@ -179,18 +194,38 @@ def _opened(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
 
 def _document(path: str | os.PathLike[str], file: Any) -> dict[str, Any]:
     try:
-        return {**json.loads((file.metadata() or {})[KEY])}
-    except (KeyError, ValueError, TypeError) as error:
+        document = {**json.loads((file.metadata() or {})[KEY])}
+        checksum = document.pop(CHECKSUM)
+        is_whole = not _is_deeper(document, MAX_DEPTH) and checksum == _checksum(document) and TENSORS in document
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is a safetensors file, but not a model file of isthmus") from error
+    if not is_whole:
+        raise ValueError(f"{str(path)!r} is damaged: its header is not the one that was saved")
+    return document
 
 
-def _checksum(tensors: Mapping[str, "Tensor"]) -> str:
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether lists and objects lie within each other more than ``limit`` times."""
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return not limit or any(_is_deeper(child, limit - 1) for child in children)
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(document).encode(), digest_size=DIGEST).hexdigest()
+
+
+def _checksum_of_tensors(tensors: Mapping[str, "Tensor"]) -> str:
+    """Hash names, dtypes, shapes and values."""
     import torch
 
-    checksum = 0
+    checksum = hashlib.blake2b(digest_size=DIGEST)
     for name in sorted(tensors):
-        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, checksum)
-    return f"crc32:{checksum:08x}"
+        tensor = tensors[name]
+        checksum.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        checksum.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return checksum.hexdigest()
 
 
 def _umask() -> int:

@@ -99,7 +99,7 @@ def given_row(given: Mapping[str, Any], schema: Schema) -> Values:
     ValueError
         If there is no such column to learn from, or fit has not seen the level.
     """
-    fields = schema.used or [Field(i, schema.dtype) for i in range(schema.shape[0])]  # type: ignore[arg-type]
+    fields = schema.used or [Field(i, schema.dtype) for i in range(schema.shape[0])]
     row = np.full(schema.shape, np.nan)
     known = {field.name: i for i, field in enumerate(fields)}
     for name, value in given.items():

@@ -40,12 +40,14 @@ class Parallel(Backbone):
         condition_width: int,
     ) -> None:
         """Make all nets; see the base class."""
-        nets: list[Backbone] = [clone(self.backbone) for _ in range(self.n_nets)]
         if self.backbone.autoregressive:
             raise ValueError("nets of an ensemble write rows at once, got a backbone with autoregressive=True")
-        for net in nets:
+        nets: list[Backbone] = []
+        for _ in range(self.n_nets):
+            net = clone(self.backbone)
             net.n_flags = self.n_flags
             net.build(input_shape, parameter_shape, code_in, code_out, condition_width)
+            nets.append(net)
         self.encoder = _together([net.encoder for net in nets])
         self.decoder = _together([net.decoder for net in nets])
         self.code_out = code_out

@@ -9,6 +9,7 @@ from isthmus.configuration import construct, from_plain, params_from_plain, para
 from isthmus.persistence.context import (
     Content,
     Context,
+    check_finite,
     columns_to_plain,
     seed_to_plain,
     take_columns,
@@ -50,7 +51,9 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
     params = params_from_plain(document["estimator"]["params"], context.classes)
     estimator: Autoencoder = construct(Autoencoder, params)
     fitted = document["fitted"]
+    estimator._check_parameters()
     estimator.schema_ = Schema.from_json(document["schema"])
+    estimator.schema_.check()
     estimator.likelihood_ = from_plain(fitted["likelihood_"], context.classes)
     estimator._state, estimator._fitted_params = None, estimator.get_params(deep=False)
     take_columns(estimator, fitted)
@@ -61,6 +64,7 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
     if not encodes:
         estimator.module_.backbone.forget_encoder()
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
+    check_finite(dict(estimator.module_.named_parameters()))
     estimator.module_.to(choose_device(context.device)).eval()
     estimator._n_features_out = estimator.n_components
     estimator.density_ = rebuild_density(fitted.get("density_"), storage.take_from("density", tensors), context.classes)

@@ -1,6 +1,6 @@
 """What goes into a file, and what is needed to rebuild an estimator of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +38,13 @@ def arrays_to_tensors(arrays: dict[str, Values]) -> dict[str, Tensor]:
 def tensors_to_arrays(tensors: dict[str, Tensor]) -> dict[str, Values]:
     """See tensors as arrays."""
     return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` if a value is infinite or NaN."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f"the tensor {name!r} holds values that are not finite")
 
 
 def columns_to_plain(estimator: Any) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def rebuild(content: Content, context: Context) -> Proximity:
     proximity._units = Units(own["centre"], own["spread"])
     proximity.held_out_scores_ = own["held_out_scores"]
     proximity.schema_ = Schema.from_json(document["schema"])
+    proximity.schema_.check()
     _check_width(proximity.schema_, plain)
     take_columns(proximity, document["fitted"])
     return proximity

@@ -15,6 +15,7 @@ from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.ensemble import Ensemble
 from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, slidings
+from isthmus.persistence.allowance import Allowance
 from isthmus.persistence.context import Content, Context
 from isthmus.proximity import Proximity
 from isthmus.sliding import Sliding
@@ -103,7 +104,10 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, of another kind, of a newer format, or names a class that is not known.
+        If the file is damaged, of another kind, of a newer format, names a class that is not known, holds weights that
+        are not finite, or has a header that asks for far more memory or time than its tensors need.
+    MemoryError
+        If there is not enough memory for the tensors.
 
     Examples
     --------
@@ -111,8 +115,11 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     """
     content = Content(*storage.read(path))
     try:
-        return _rebuild(content, known_classes(parts), device)
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        with Allowance(content.tensors):
+            return _rebuild(content, known_classes(parts), device)
+    except ValueError as error:
+        raise ValueError(f"cannot load {str(path)!r}: {error}") from error
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{str(path)!r} is damaged: its header does not fit its tensors ({error})") from error
 
 

@@ -1,0 +1,49 @@
+"""Data classes of plain values that come from a file, and may be anything."""
+
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+
+def dataclass_of(kind: Any, document: Any) -> Any:
+    """Make a data class of plain values, as JSON has them; lists become tuples.
+
+    Raises
+    ------
+    ValueError
+        If a field is missing, not known, or not of the type that the class declares.
+    """
+    if not isinstance(document, dict):
+        raise ValueError(f"a {kind.__name__} must be an object, got {document!r}")
+    types = get_type_hints(kind)
+    for name, value in document.items():
+        if name not in types:
+            raise ValueError(f"a {kind.__name__} has no {name!r}")
+        if not _is_of(value, types[name]):
+            raise ValueError(f"{name} of a {kind.__name__} must be of type {types[name]}, got {value!r}")
+    for field in fields(kind):
+        if field.default is MISSING and field.name not in document:
+            raise ValueError(f"a {kind.__name__} needs {field.name!r}")
+    return kind(**{name: _tupled(value) for name, value in document.items()})
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list | tuple) else value
+
+
+def _is_of(value: Any, expected: Any) -> bool:
+    """Whether a plain value is of a declared type; whole numbers are floats too, and Any is a text or a number."""
+    if expected is Any:
+        return isinstance(value, str | int | float)
+    if isinstance(expected, UnionType):
+        return any(_is_of(value, option) for option in get_args(expected))
+    if get_origin(expected) is tuple:
+        return isinstance(value, list | tuple) and _are_of(value, get_args(expected))
+    return type(value) in ((int, float) if expected is float else (expected,))
+
+
+def _are_of(values: Sequence[Any], expected: tuple[Any, ...]) -> bool:
+    if expected[1:] == (...,):
+        return all(_is_of(value, expected[0]) for value in values)
+    return len(values) == len(expected) and all(map(_is_of, values, expected))
