@@ -23,7 +23,7 @@ from isthmus.data.frames import to_frame
 from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.ragged import as_list
-from isthmus.data.survey import check_source, describe, survey
+from isthmus.data.survey import check_contrast, check_near, check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written
 from isthmus.data.weights import split_off_weights
@@ -31,6 +31,7 @@ from isthmus.densities import check_density
 from isthmus.generation import decoded, draw_rows, fit_codes
 from isthmus.imputation import draw_missing
 from isthmus.inference import rows_at_once, run
+from isthmus.likelihoods.base import REACH
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
 from isthmus.randomness import mix, seed_of, seeded
@@ -284,6 +285,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             rows = self._read(some, y)
             rows = rows if weight is None else rows.weighted(weight)
             check_source(rows, self.schema_, missing_allowed=self.module_.flags)
+            likelihood, origin = self.module_.likelihood, self.module_.origin
+            centre = likelihood.typical if origin is None else likelihood.typical + origin
+            check_near(rows, centre.cpu(), likelihood.reach.cpu() / REACH)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
             state.best = weights_of(self.module_)
         else:
@@ -352,7 +356,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> TrainState:
         """Survey the training rows and build model and optimizer."""
         statistics = group.merge(survey(rows, group.share), Statistics.merge)
+        check_contrast(rows, statistics)
         missing = valid is not None and group.merge(survey(valid, group.share).missing, operator.or_)
+        if valid is not None:
+            check_near(valid, statistics.mean, statistics.deviation)
         schema = describe(rows.schema, statistics, missing, condition)
         choice = self._choose_likelihood(statistics, schema)
         with seeded(seed):

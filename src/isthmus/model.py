@@ -4,8 +4,7 @@
     |                                               |                |
     +----------------------- log p(x | theta) <-----+----------------+
 
-Shapes: x (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_components),
-theta (n, n_parameters, *shape).
+x is (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_components), theta (n, n_parameters, *shape).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -144,8 +143,9 @@ class Model(nn.Module):
         return tuple(map(self.write, self._corrupt(self.read(x))))
 
     def read(self, x: Tensor) -> Tensor:
-        """Raw values to the model's dtype, less their origin, which must go before the digits do."""
-        return (x if self.origin is None else x - self.origin).to(self.dtype)
+        """Raw values to the model's dtype, less their origin, which must go before the digits do; far ones nearer."""
+        x = x if self.origin is None else x - self.origin
+        return (x if self.training else self.likelihood.bring_near(x)).to(self.dtype)
 
     def write(self, x: Tensor) -> Tensor:
         """Undo ``read``, in float64 where there is an origin; levels that came as integers are integers again."""

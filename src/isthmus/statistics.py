@@ -9,6 +9,8 @@ from torch import Tensor
 
 # float32 keeps seven digits: a column whose mean is this many deviations from 0 keeps too few of its own.
 FAR = 1e4
+# Distance from the mean from which on one value can hide the others.
+LARGE = 1e6
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,13 @@ class Statistics:
         """Deviations from the mean to the value furthest from it; 0 where nothing varies."""
         furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
         return torch.where(self.constant, 0.0, furthest / self.deviation)
+
+    @property
+    def dominated(self) -> Tensor:
+        """Whether nearly all squared deviations are those of one value, which is large."""
+        furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
+        others = self.squares - furthest.square() * self.count / (self.count - 1).clamp(min=1)
+        return (furthest > LARGE) & (others <= 1e-13 * self.squares)
 
     @property
     def constant(self) -> Tensor:

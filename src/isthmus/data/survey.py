@@ -1,8 +1,10 @@
 """One streaming pass over the rows: what is learned of them, and what is wrong with them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +13,11 @@ from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 
 CHUNK = 2**19
+# Numbers beyond have squares that even scaled values cannot make up for in float32.
+LARGEST = 1e36
+# Deviations of all other values from which on a single one leaves nothing of them in float32.
+FARTHEST = 1e14
+ADVICE = "correct it, make it missing, or scale the data"
 WIDE = {torch.int32: torch.float64, torch.int64: torch.float64}
 
 
@@ -22,12 +29,53 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
     Raises
     ------
     ValueError
-        If a value is infinite.
+        If a value is infinite, or larger than float32 can calculate with.
     """
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
     batches = nonempty(source.batches(size, share=share))
     chunks = (Statistics.of(finite(batch.x, source.schema), batch.weight) for batch in batches)
-    return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape)).shared(source.schema.shared_axes)
+    statistics = reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape))
+    if bool((statistics.low < -LARGEST).any() | (statistics.high > LARGEST).any()):
+        found = _first(source, lambda x: x.abs() > LARGEST)
+        raise ValueError(f"{found}, more than float32 can calculate with ({LARGEST:g}); {ADVICE}")
+    return statistics.shared(source.schema.shared_axes)
+
+
+def check_contrast(source: Source, statistics: Statistics) -> None:
+    """Raise ``ValueError`` for a value so large that float32 cannot tell the others of its column apart beside it."""
+    for column in [] if statistics.shared_axes else statistics.dominated.flatten().nonzero().flatten().tolist():
+        values = np.concatenate([b.x.flatten(1)[:, column].double().numpy() for b in source.batches(CHUNK)])
+        distance = np.abs(values - np.nanmedian(values))
+        row = int(np.nanargmax(distance))
+        if 0 < np.nanstd(np.delete(values, row)) < distance[row] / FARTHEST:
+            cell = _cell(source, row, column, values[row])
+            raise ValueError(f"{cell}, which leaves nothing of the other values in float32; {ADVICE}")
+
+
+def check_near(source: Source, centre: Tensor, deviation: Tensor) -> None:
+    """Raise ``ValueError`` for a value so far from the training rows that a step towards it would ruin the net."""
+    limit = FARTHEST * torch.where(deviation > 0, deviation, 1.0)
+    found = _first(source, lambda x: (x.double() - centre).abs() > limit)
+    if found:
+        raise ValueError(f"{found}, more than {FARTHEST:g} deviations from the mean of the training rows; {ADVICE}")
+
+
+def _first(source: Source, test: Callable[[Tensor], Tensor]) -> str:
+    """Name the first value that passes a test; empty if there is none."""
+    start = 0
+    for batch in source.batches(CHUNK):
+        found = test(batch.x).flatten(1).nonzero()
+        if len(found):
+            row, column = found[0].tolist()
+            return _cell(source, start + row, column, float(batch.x.flatten(1)[row, column]))
+        start += len(batch.x)
+    return ""
+
+
+def _cell(source: Source, row: int, column: int, value: float) -> str:
+    """Name a value by row and column of what was given."""
+    rows = getattr(source, "rows", None)
+    return f"row {row if rows is None else int(rows[row])}, {source.schema.column(column)} holds {value:g}"
 
 
 def finite(x: Tensor, schema: Schema) -> Tensor:

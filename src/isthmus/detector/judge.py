@@ -18,6 +18,8 @@ from isthmus.schema import Schema
 Values = np.ndarray[Any, Any]
 Function = Callable[[Values], Values]
 
+# What stands for a score of -inf, which has no differences: of rows whose values overflow an estimator's arithmetic.
+LOWEST = -1e300
 # Rows that are read together.
 SIZE = 4096
 
@@ -81,7 +83,7 @@ def summon(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
     if is_frame(X):
         return _of_frames(scorer, X, kept)
     x, normal = (numbers_of(as_source(rows)) for rows in (X, kept))
-    return Judge(Schema(x.shape[1:]), scorer), x, normal
+    return Judge(Schema(x.shape[1:]), lambda rows: np.maximum(scorer(rows), LOWEST)), x, normal
 
 
 def numbers_of(source: Source) -> Values:
@@ -118,7 +120,7 @@ def _of_frames(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values
     both = nw.concat([frames[0], frames[1].select(frames[0].columns)])
     table = learn_table(both.to_native(), {name: _kind_of(both.get_column(name)) for name in both.columns})
     numbers, schema = numbers_of(table), boundless(table.schema)
-    judge = Judge(schema, lambda rows: scorer(new_table(rows, schema, rounded=False)))
+    judge = Judge(schema, lambda rows: np.maximum(scorer(new_table(rows, schema, rounded=False)), LOWEST))
     return judge, numbers[len(frames[0]) :], numbers[: len(frames[0])]
 
 

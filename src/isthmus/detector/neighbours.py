@@ -80,7 +80,8 @@ class Neighbours:
         return np.where(np.isnan(middle), _middle(self.rows[None]), middle)
 
     def _distance(self, rows: Values, row: Values) -> Values:
-        apart = np.abs(rows - row) / self.spread
+        with np.errstate(over="ignore"):  # infinitely far is as far as CAP
+            apart = np.abs(rows - row) / self.spread
         apart = np.where(self.is_level & (apart > 0), CAP, np.minimum(apart, CAP))
         unlike = np.isnan(rows) != np.isnan(row)
         return np.where(unlike, CAP, np.nan_to_num(apart)).sum(1)

@@ -66,7 +66,11 @@ class Scorer:
         return None if scores is None else np.asarray(scores, dtype=np.float64)[:, None]
 
     def measure(self, X: Any) -> Values:
-        """Score rows by every kind, (n, n_kinds)."""
+        """Score rows by every kind, (n, n_kinds); -inf where the estimator's arithmetic overflows."""
+        with np.errstate(over="ignore"):
+            return self._measure(X)
+
+    def _measure(self, X: Any) -> Values:
         return np.stack([np.asarray(self._score(kind, X), dtype=np.float64) for kind in self.kinds], 1)
 
     def standardise(self, measured: Values) -> None:

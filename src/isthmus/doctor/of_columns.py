@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data.survey import LARGEST
 from isthmus.doctor.case import Case, Column
 from isthmus.doctor.finding import Finding, as_kind, listed, percent
 from isthmus.schema import NUMBERS, Field
@@ -17,8 +18,8 @@ FEW_ROWS, SPARSE = 100, 10
 # Share of different values from which on they tell rows apart; and rows a level of a category below which it hardly
 # tells kinds of rows, with so many levels or more.
 DIFFERENT, ROWS_A_LEVEL, MANY_LEVELS = 0.99, 5, 51
-# Numbers whose likelihood stays within the range of float32.
-LARGEST, SMALLEST = 1e36, 1e-36
+# Range of a column below which float32 cannot scale it.
+SMALLEST = 1e-36
 # Share of missing values that is much.
 MUCH = 0.5
 # Names of numbers that are mostly codes, and the rows a value has then at least.

@@ -8,6 +8,7 @@ say otherwise. All logarithms are natural, so all losses are in nats.
 from isthmus.functional.continuous import (
     asymmetric_laplace_log_prob,
     bernoulli_log_prob,
+    compressed,
     continuous_bernoulli_log_prob,
     continuous_bernoulli_mean,
     draw_by_quantiles,
@@ -39,6 +40,7 @@ from isthmus.functional.splines import rational_quadratic
 __all__ = [
     "asymmetric_laplace_log_prob",
     "bernoulli_log_prob",
+    "compressed",
     "continuous_bernoulli_log_prob",
     "continuous_bernoulli_mean",
     "discretised_logistic_log_prob",

@@ -238,6 +238,26 @@ def trimmed(losses: Tensor, share: float) -> Tensor:
     return losses if n_kept == len(losses) else losses.topk(n_kept, largest=False, sorted=False).values
 
 
+def compressed(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
+    """Values (n, ...) that grow as a logarithm where they are further than ``reach`` from ``centre``.
+
+    Finite numbers of any size stay in order, and their squares stay finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import compressed
+    >>> x = torch.tensor([-3.0, 10.0, 1e3, 1e39], dtype=torch.float64)
+    >>> compressed(x, torch.tensor(0.0), torch.tensor(10.0)).round().tolist()
+    [-3.0, 10.0, 56.0, 885.0]
+    """
+    distance = x - centre
+    far = distance.abs() > reach
+    if not bool(far.any()):
+        return x
+    return torch.where(far, centre + distance.sign() * reach * (1 + distance.abs().log() - reach.log()), x)
+
+
 def weighted_sum(weights: Tensor, values: list[Tensor]) -> Tensor:
     """Sum one tensor (n, ...) a label by the labels' weights (n, n_labels)."""
     return torch.einsum("nl,ln...->n...", weights, torch.stack(values))

@@ -7,8 +7,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from isthmus import functional as F
 from isthmus.part import Part
 from isthmus.statistics import Statistics
+
+# Deviations from the mean beyond which values of new rows are compressed: the square of more, over the smallest scale
+# that is learned, would soon leave the range of float32.
+REACH = 1e6
 
 
 class Likelihood(Part):
@@ -29,6 +34,7 @@ class Likelihood(Part):
     # Whether all values that it gives are whole numbers, and none is missing.
     integral: bool = False
     typical: Tensor
+    reach: Tensor
     numeric: Tensor
     encoded_shape: tuple[int, ...]
     parameter_shape: tuple[int, ...]
@@ -57,6 +63,8 @@ class Likelihood(Part):
         shape = tuple(statistics.mean.shape)
         self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
         self.register_buffer("typical", statistics.mean.float())
+        deviation = torch.where(statistics.deviation > 0, statistics.deviation, 1.0)
+        self.register_buffer("reach", (REACH * deviation).float())
         self.register_buffer("numeric", torch.ones(shape, dtype=torch.bool), persistent=False)
 
     def check_support(self, x: Tensor) -> None:
@@ -115,6 +123,10 @@ class Likelihood(Part):
     def observe(self, x: Tensor) -> Tensor:
         """Return the values that a training step takes as data; others than ``x`` where they are drawn afresh."""
         return x
+
+    def bring_near(self, x: Tensor) -> Tensor:
+        """Compress values beyond ``reach`` from the mean, so that arithmetic stays finite; keep the others."""
+        return F.compressed(x, self.typical, self.reach)
 
     def fill(self, x: Tensor) -> Tensor:
         """Put typical values where values are missing, so that the arithmetic stays finite."""

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from isthmus.data import Source
 from isthmus.data.survey import finite
+from isthmus.functional import compressed
+from isthmus.likelihoods.base import REACH
 from isthmus.schema import Schema
 
 Points = NDArray[np.float64]
@@ -54,8 +57,9 @@ class Scaling:
         return cls(centre, np.where(spread > ROUNDING * np.abs(centre), spread, 1.0))
 
     def __call__(self, points: Points) -> Points:
-        """Scale points."""
-        return (points - self.centre) / self.spread
+        """Scale points; those very far off come nearer, in their order, so that distances stay finite."""
+        near = compressed(*map(torch.from_numpy, (points, self.centre, REACH * self.spread)))
+        return (near.numpy() - self.centre) / self.spread
 
 
 @dataclass(frozen=True)
