@@ -54,7 +54,7 @@ def check_contrast(source: Source, statistics: Statistics) -> None:
 
 def check_near(source: Source, centre: Tensor, deviation: Tensor) -> None:
     """Raise ``ValueError`` for a value so far from the training rows that a step towards it would ruin the net."""
-    limit = FARTHEST * torch.where(deviation > 0, deviation, 1.0)
+    limit = FARTHEST * torch.where(deviation > 0, deviation, torch.inf)
     found = _first(source, lambda x: (x.double() - centre).abs() > limit)
     if found:
         raise ValueError(f"{found}, more than {FARTHEST:g} deviations from the mean of the training rows; {ADVICE}")

@@ -67,7 +67,7 @@ class Scorer:
 
     def measure(self, X: Any) -> Values:
         """Score rows by every kind, (n, n_kinds); -inf where the estimator's arithmetic overflows."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             return self._measure(X)
 
     def _measure(self, X: Any) -> Values:
