@@ -118,7 +118,6 @@ def test_the_largest_numbers_of_every_dtype(dtype, X):
 UNBOUNDED = (
     "gaussian",
     "student_t",
-    "logistic",
     "quantile",
     "poisson",
     "negative_binomial",
