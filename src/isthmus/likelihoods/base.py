@@ -126,7 +126,7 @@ class Likelihood(Part):
 
     def bring_near(self, x: Tensor) -> Tensor:
         """Compress values beyond ``reach`` from the mean, so that arithmetic stays finite; keep the others."""
-        return F.compressed(x, self.typical, self.reach)
+        return x if x.dtype in (torch.bool, torch.uint8) else F.compressed(x, self.typical, self.reach)
 
     def fill(self, x: Tensor) -> Tensor:
         """Put typical values where values are missing, so that the arithmetic stays finite."""
