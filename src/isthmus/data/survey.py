@@ -29,16 +29,19 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
     Raises
     ------
     ValueError
-        If a value is infinite, or larger than float32 can calculate with.
+        If a value is infinite.
     """
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
     batches = nonempty(source.batches(size, share=share))
     chunks = (Statistics.of(finite(batch.x, source.schema), batch.weight) for batch in batches)
-    statistics = reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape))
+    return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape)).shared(source.schema.shared_axes)
+
+
+def check_largest(source: Source, statistics: Statistics) -> None:
+    """Raise ``ValueError`` for a value whose distances float32 cannot square, whatever the scale."""
     if bool((statistics.low < -LARGEST).any() | (statistics.high > LARGEST).any()):
         found = _first(source, lambda x: x.abs() > LARGEST)
         raise ValueError(f"{found}, more than float32 can calculate with ({LARGEST:g}); {ADVICE}")
-    return statistics.shared(source.schema.shared_axes)
 
 
 def check_contrast(source: Source, statistics: Statistics) -> None:

@@ -14,7 +14,7 @@ from isthmus.corruptions import Masking
 from isthmus.data import Source
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.streams import Stream
-from isthmus.data.survey import describe, survey
+from isthmus.data.survey import check_largest, describe, survey
 from isthmus.ensemble import Ensemble
 from isthmus.ensemble.ensemble import check_net
 from isthmus.likelihoods import Gaussian
@@ -112,7 +112,9 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
         seed = seed_of(self.random_state)
         source, _ = (self.estimator or Autoencoder())._read_to_fit(X, None)
         _check_apart(source)
-        schema = describe(source.schema, survey(source), False, None)
+        statistics = survey(source)
+        check_largest(source, statistics)
+        schema = describe(source.schema, statistics, False, None)
         points = points_of(source, schema)
         plain = Scaling.of(points)
         views: list[View] = [plain, Taming.of(points, plain)]
