@@ -150,3 +150,11 @@ def test_an_option_of_one_value_is_not_given_twice(folder):
     assert done.exit_code == 2
     assert "--fpr takes one value, but is given 2 times" in done.output
     assert not (folder / "new.alarms.csv").exists()
+
+
+def test_a_rate_that_a_series_is_too_short_for_is_said(folder):
+    done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.001", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "of normal time points should be alarms: a rate of 0.001 takes about" in done.output
+    done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.2", "--out", "x.csv", *QUICK)
+    assert "on average at most 0.2 of normal time points should be alarms\n" in done.output

@@ -1,5 +1,6 @@
 """``isthmus detect``: the anomalies of a file, with what makes them odd."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -182,9 +183,18 @@ def _report_events(detector: AnomalyDetector, X: Any, search: Search, output: Ou
     events = detector.events(X)
     output.write({out: _as_table(events)})
     print(f"wrote {out}: {plural(len(events), 'event')} in {plural(len(X), 'time point')}")
+    print(f"on average at most {detector.fpr_:.2g} of normal time points should be alarms{_too_few(detector, search)}")
     for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"
         print(f"{_clock(event.start)} .. {_clock(event.end)}: {channels}, severity {event.severity:.3g}")
+
+
+def _too_few(detector: AnomalyDetector, search: Search) -> str:
+    """Say why the rate is higher than the one asked for, if it is."""
+    if search.fpr is None or detector.fpr_ <= search.fpr:
+        return ""
+    n_points = math.ceil(detector.block_length_ * (1 / search.fpr - 1))
+    return f": a rate of {search.fpr:g} takes about {n_points} points to learn from"
 
 
 def _clock(time: Any) -> str:

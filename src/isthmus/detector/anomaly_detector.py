@@ -71,7 +71,11 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     offset_ : float
         The threshold: rows that score lower are alarms.
     fpr_ : float
-        Share of normal rows to expect alarms on, by the rank of the threshold among calibration scores.
+        Share of normal rows to expect alarms on, by the rank of the threshold among calibration scores. Points of a
+        series depend on each other and count by blocks: it is higher than ``fpr`` where the series has too few blocks
+        to promise that rate, and the average of many series, from which a single one may be far.
+    block_length_ : int
+        Points of a series that say as much as one that depends on no other; 1 for rows of tables.
     calibration_scores_ : ndarray of shape (n_calibration,)
         Sorted, of held-out rows that are not known anomalies.
     classes_ : ndarray of shape (2,)
@@ -314,7 +318,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _calibrate_on(self, scores: Values, y: Any) -> Self:
-        calibration = Calibration(scores, read_labels(y, scores, required=self.threshold == "labels"))
+        labels = read_labels(y, scores, required=self.threshold == "labels")
+        calibration = Calibration(scores, labels, self._calibration.block)
         return self._settle(calibration, self._check_parameters()(calibration))
 
     def _settle(self, calibration: Calibration, offset: float) -> Self:
@@ -322,7 +327,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         scores = calibration.normal
         self._calibration, self._probability = calibration, Probability(calibration)
         self.calibration_scores_, self.offset_ = scores, offset
-        self.fpr_ = float((np.searchsorted(scores, offset) + 1) / (len(scores) + 1))
+        self.block_length_ = block = calibration.block
+        self.fpr_ = float((np.searchsorted(scores, offset) + block) / (len(scores) + block))
         self.classes_ = np.array([ANOMALY, NORMAL])
         return self
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from isthmus.detector.blocks import block_length, overlap
 from isthmus.detector.rows import ANOMALY, UNKNOWN, Values, folds, take
 from isthmus.detector.scores import Scorer
 from isthmus.randomness import mix
@@ -14,10 +15,14 @@ SPLIT = 5
 
 
 class Calibration(NamedTuple):
-    """Scores (n,) and labels (n,), 1 normal, -1 anomaly, 0 unknown, of rows that the scoring net has not seen."""
+    """Scores (n,) and labels (n,), 1 normal, -1 anomaly, 0 unknown, of rows that the scoring net has not seen.
+
+    ``block`` scores in a row say as much as one: 1 for rows that do not depend on each other.
+    """
 
     scores: Values
     labels: Values
+    block: int = 1
 
     @classmethod
     def of(cls, scores: Values) -> "Calibration":
@@ -31,16 +36,23 @@ class Calibration(NamedTuple):
 
     def joined(self, later: "Calibration", n_latest: int) -> "Calibration":
         """Join later rows, and keep the latest."""
-        scores, labels = (np.concatenate(pair)[-n_latest:] for pair in zip(self, later, strict=True))
-        return Calibration(scores, labels)
+        scores, labels = (np.concatenate(pair)[-n_latest:] for pair in zip(self[:2], later[:2], strict=True))
+        return Calibration(scores, labels, self.block)
 
     def resampled(self, rng: np.random.Generator) -> "Calibration":
-        """Draw as many rows with replacement, anomalies among themselves."""
+        """Draw as many rows with replacement, anomalies among themselves, and in blocks (Kuensch, 1989)."""
         odd = self.labels == ANOMALY
-        rows = np.concatenate(
-            [rng.choice(group, len(group)) for group in map(np.flatnonzero, (odd, ~odd)) if len(group)]
-        )
-        return Calibration(self.scores[rows], self.labels[rows])
+        rows = np.concatenate([_drawn(group, self.block, rng) for group in map(np.flatnonzero, (odd, ~odd))])
+        return Calibration(self.scores[rows], self.labels[rows], self.block)
+
+
+def _drawn(rows: Values, block: int, rng: np.random.Generator) -> Values:
+    """Draw blocks of rows with replacement until there are as many."""
+    block = min(block, len(rows))
+    if not block:
+        return rows
+    starts = rng.integers(0, len(rows) - block + 1, -(-len(rows) // block))
+    return rows[(starts[:, None] + np.arange(block)).ravel()[: len(rows)]]
 
 
 def fit_and_calibrate(
@@ -66,9 +78,11 @@ def fit_and_calibrate(
     scorer, measured, held = fit(make, normal, labels[~odd], n_folds, seed)
     scorer.standardise(measured)
     scores = scorer.combine(measured)
+    shared = overlap(scorer.estimator, X)
+    block = 1 if shared == 1 else block_length(scores, shared)
     if odd.any():
         scores = np.concatenate([scores, scorer(take(X, np.flatnonzero(odd)))])
-    return scorer, Calibration(scores, np.concatenate([held, labels[odd]]))
+    return scorer, Calibration(scores, np.concatenate([held, labels[odd]]), block)
 
 
 def _split(

@@ -67,7 +67,7 @@ class Labelled:
     @classmethod
     def of(cls, calibration: Calibration) -> "Labelled":
         """Fit the curve to rows with a label."""
-        scores, labels = calibration
+        scores, labels = calibration.scores, calibration.labels
         low, centre, high = np.quantile(scores[labels == NORMAL], [0.25, 0.5, 0.75])
         fitted = cls(float(centre), float(high - low) or 1.0, LogisticRegression())
         known = np.isin(labels, (NORMAL, ANOMALY))

@@ -40,15 +40,17 @@ def choose_rule(threshold: Any, contamination: Any, fpr: Any, costs: Any) -> Rul
     if threshold == "mad":
         return lambda calibration: by_deviations(calibration.normal)
     if threshold == "auto":
-        return lambda calibration: at_rate(calibration.normal, fpr)
+        return lambda calibration: at_rate(calibration.normal, fpr, calibration.block)
     return lambda calibration: float(threshold)
 
 
-def at_rate(scores: Values, fpr: float | None = None) -> float:
+def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
     """Alarm on normal rows at most as often as ``fpr``, exactly so where they are exchangeable with ``scores``.
 
     The threshold is the k-th lowest of n scores with k = fpr (n + 1), rounded down: a new row is one of n + 1 that
-    could as well stand in any place among them.
+    could as well stand in any place among them. Points of a series count by blocks, see ``isthmus.detector.blocks``:
+    the share of alarms in a new block is at most ``fpr`` on average if at most fpr (n + m) - m of n scores in blocks of
+    m lie below the threshold. Where that is impossible, none does, and the rate is m / (n + m) at most.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ def at_rate(scores: Values, fpr: float | None = None) -> float:
         Sorted, of calibration rows.
     fpr : float or None, default=None
         None is 0.01, or the lowest rate that so many rows allow.
+    block : int, default=1
+        Scores in a row that count as one.
 
     Raises
     ------
@@ -63,8 +67,10 @@ def at_rate(scores: Values, fpr: float | None = None) -> float:
         If there are too few rows to promise so low a rate; the message says how many it takes.
     """
     n_rows = len(scores)
-    rate = max(FPR, 1 / (n_rows + 1)) if fpr is None else fpr
-    k = math.floor(rate * (n_rows + 1) * (1 + 1e-12))
+    rate = max(FPR, block / (n_rows + block)) if fpr is None else fpr
+    k = math.floor(rate * (n_rows + block) * (1 + 1e-12)) - block + 1
+    if k < 1 and block > 1:
+        return float(scores[0])
     if k < 1:
         needed = math.ceil((1 - 1e-12) / rate) - 1
         advice = "ask for a higher rate, or for threshold='tail', which estimates what lies beyond the rows"
@@ -140,7 +146,7 @@ def of_least_cost(calibration: Calibration, costs: tuple[float, float]) -> float
     ValueError
         If there are no anomalies, or no normal rows, among the labels.
     """
-    scores, labels = calibration
+    scores, labels = calibration.scores, calibration.labels
     normal, odd = np.sort(scores[labels == NORMAL]), np.sort(scores[labels == ANOMALY])
     for name, rows in (("anomalies (y = -1)", odd), ("normal rows (y = 1)", normal)):
         if not len(rows):

@@ -32,10 +32,16 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
     scorer, calibration = detector._scorer, detector._calibration
     inner = nested(scorer.estimator)
     own = arrays_to_tensors(
-        {**calibration._asdict(), "centre": scorer.centre, "spread": scorer.spread, **_kept(detector)}
+        {
+            "scores": calibration.scores,
+            "labels": calibration.labels,
+            "centre": scorer.centre,
+            "spread": scorer.spread,
+            **_kept(detector),
+        }
     )
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
-    fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds)}
+    fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds), "block": calibration.block}
     if scorer.codes is not None:
         fitted["mixture"], mixture = describe_density(scorer.codes.mixture)
         moments = arrays_to_tensors({"mean": scorer.codes.mean, "deviation": scorer.codes.deviation})
@@ -58,7 +64,7 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
     if "mixture" in fitted:
         mixture = rebuild_density(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
         scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
-    calibration = Calibration(arrays["scores"], arrays["labels"])
+    calibration = Calibration(arrays["scores"], arrays["labels"], fitted["block"])
     rows = source_of(arrays["rows"], estimator.schema_) if "rows" in arrays else np.empty((0, 0))
     background = Background(rows, arrays.get("positions", np.empty(0, dtype=int)))
     return detector._take_over(scorer, background)._settle(calibration, float(fitted["offset_"]))

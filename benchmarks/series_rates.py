@@ -1,0 +1,127 @@
+"""Rates of false alarms on series whose points depend on each other: what was asked for, and what is kept.
+
+    OMP_NUM_THREADS=1 python benchmarks/series_rates.py
+    OMP_NUM_THREADS=1 python benchmarks/series_rates.py --seeds 1 --quick --out /tmp/try    # does it work?
+
+A detector of ``Sliding`` is fitted to 2,000 points of a process without anomalies, and alarms are counted on the 6,000
+points that follow: each is false. Thresholds are set twice from the same scores: as if they were independent, and by
+blocks, as ``AnomalyDetector(fpr=)`` does. Processes are autoregressions x[t] = phi x[t - 1] + noise and seasons with
+such noise. Appends a line of JSON for each series to ``benchmarks/results/series_rates.jsonl`` and writes the newest
+run to ``benchmarks/results/series_rates.md``.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mnist import RESULTS
+from scipy.signal import lfilter
+from speed import machine
+
+from isthmus import AnomalyDetector, Sliding
+from isthmus.detector.thresholds import at_rate
+
+N_FIT, N_NEW, N_SEEDS = 2_000, 6_000, 6
+RATES = (0.05, 0.02)
+PACKAGES = ("isthmus", "torch", "numpy", "scipy")
+
+
+def autoregression(phi: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw n points of a stationary autoregression of deviation 1."""
+    start = rng.standard_normal() * phi
+    noise = np.sqrt(1 - phi**2) * rng.standard_normal(n)
+    return np.asarray(lfilter([1.0], [1.0, -phi], noise, zi=[start])[0])
+
+
+def season(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a sine of 50 steps with noise that lasts a few of them."""
+    return np.sin(2 * np.pi * np.arange(n) / 50) + 0.3 * autoregression(0.5, n, rng)
+
+
+def changing_season(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a sine of 48 steps whose height wanders, with noise that lasts."""
+    height = 1 + 0.3 * autoregression(0.99, n, rng)
+    return height * np.sin(2 * np.pi * np.arange(n) / 48) + 0.5 * autoregression(0.9, n, rng)
+
+
+PROCESSES: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
+    **{f"AR(1), phi = {phi}": lambda n, rng, phi=phi: autoregression(phi, n, rng) for phi in (0.0, 0.5, 0.9, 0.99)},
+    "season": season,
+    "changing season": changing_season,
+}
+
+
+def measure(name: str, seed: int, quick: bool) -> dict[str, Any]:
+    """Fit one detector, and count its alarms on what follows at each rate, by each rule."""
+    rng = np.random.default_rng([seed, list(PROCESSES).index(name)])
+    series = PROCESSES[name](N_FIT + N_NEW, rng)
+    sliding = Sliding(lengths=(16,), views=("values",)) if quick else Sliding()
+    detector = AnomalyDetector(sliding, random_state=seed).fit(series[:N_FIT])
+    known, new, block = detector.calibration_scores_, detector.score_samples(series[N_FIT:]), detector.block_length_
+    kept = [
+        {
+            "asked": rate,
+            "points": float(np.mean(new < at_rate(known, rate))),
+            "blocks": float(np.mean(new < at_rate(known, rate, block))),
+            "promised": max(rate, block / (len(known) + block)),
+        }
+        for rate in RATES
+    ]
+    return {"process": name, "seed": seed, "quick": quick, "block": block, "kept": kept}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write mean and range over series."""
+    head = ["process", "asked", "points as independent", "by blocks", "`fpr_`", "points of a block", "series"]
+    lines = [head, ["---"] * len(head)]
+    for name in [*PROCESSES, "all"]:
+        some = [row for row in rows if name in (row["process"], "all")]
+        for i, rate in enumerate(RATES):
+            kept = {key: [row["kept"][i][key] for row in some] for key in ("points", "blocks", "promised")}
+            blocks = f"{np.mean([row['block'] for row in some]):.0f}"
+            lines.append(
+                [
+                    name,
+                    str(rate),
+                    span(kept["points"]),
+                    span(kept["blocks"]),
+                    span(kept["promised"]),
+                    blocks,
+                    str(len(some)),
+                ]
+            )
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def span(values: list[float]) -> str:
+    """Write mean, lowest and highest of some rates."""
+    return f"{np.mean(values):.3f} ({min(values):.3f} .. {max(values):.3f})"
+
+
+def main() -> None:
+    """Measure all, and write it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=N_SEEDS, help="series of each process")
+    parser.add_argument("--quick", action="store_true", help="one short window only")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **machine(PACKAGES)}
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for seed in range(options.seeds):
+        for name in PROCESSES:
+            rows.append(measure(name, seed, options.quick))
+            with (options.out / "series_rates.jsonl").open("a") as file:
+                file.write(json.dumps({**rows[-1], **common}) + "\n")
+    (options.out / "series_rates.md").write_text(table(rows))
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
