@@ -527,9 +527,17 @@ OUTPUTS = {
 }
 
 
+def lay_out_damaged_inputs(folder, monkeypatch):
+    """Go to a folder with inputs that would be refused once they are read."""
+    monkeypatch.chdir(folder)
+    for name in ("no.safetensors", "no.csv"):
+        (folder / name).touch()
+
+
 @pytest.mark.parametrize("name", ["out.xlsx", "out"])
 @pytest.mark.parametrize("command", OUTPUTS)
-def test_an_unknown_suffix_of_the_output_is_refused_before_the_work(tmp_path, command, name):
+def test_an_unknown_suffix_of_the_output_is_refused_before_the_work(tmp_path, monkeypatch, command, name):
+    lay_out_damaged_inputs(tmp_path, monkeypatch)
     known = ".safetensors" if command == "fit" else "one of .csv, .tsv, .parquet, .npy, .npz"
     message = refused(command, *OUTPUTS[command], "--out", tmp_path / name)
     assert message.startswith(f"{str(tmp_path / name)!r} has the suffix ")
@@ -537,7 +545,8 @@ def test_an_unknown_suffix_of_the_output_is_refused_before_the_work(tmp_path, co
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
-def test_a_missing_folder_of_the_output_is_refused_before_the_work(tmp_path, command):
+def test_a_missing_folder_of_the_output_is_refused_before_the_work(tmp_path, monkeypatch, command):
+    lay_out_damaged_inputs(tmp_path, monkeypatch)
     out = tmp_path / "nowhere" / ("m.safetensors" if command == "fit" else "out.csv")
     assert refused(command, *OUTPUTS[command], "--out", out).endswith(f"there is no folder {str(out.parent)!r}")
 

@@ -100,6 +100,7 @@ def test_a_detector_of_a_series_knows_its_times(folder):
     ],
 )
 def test_a_fitted_detector_takes_no_options_of_a_fit(folder, options):
+    (folder / "d.safetensors").touch()
     done = run("new.csv", "--detector", "d.safetensors", *options)
     assert done.exit_code == 2
     assert f"is fitted already and takes no {options[0]}" in done.output

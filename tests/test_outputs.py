@@ -175,11 +175,13 @@ def test_no_file_is_put_among_those_that_are_read(here, out):
 def test_what_is_not_a_file_is_refused_before_the_work(here, out):
     (here / "folder.csv").mkdir()
     os.mkfifo(here / "pipe.csv")
-    assert refused("score", "no.safetensors", "no.csv", "--out", out, "--force").endswith("it exists and is not a file")
+    assert refused("score", "m.safetensors", "rows.csv", "--out", out, "--force").endswith(
+        "it exists and is not a file"
+    )
 
 
 def test_a_name_that_no_file_can_have_is_refused_before_the_work(here):
-    assert "File name too long" in refused("score", "no.safetensors", "no.csv", "--out", f"{'x' * 300}.csv")
+    assert "File name too long" in refused("score", "m.safetensors", "rows.csv", "--out", f"{'x' * 300}.csv")
 
 
 def test_the_case_of_a_name_matters_where_it_does_for_the_file_system(here):

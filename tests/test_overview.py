@@ -217,3 +217,15 @@ def test_commands_say_what_they_read_before_torch_is_imported(tmp_path, table):
     )
     assert done.stdout.splitlines()[:2] == [f"reading {tmp_path / 'rows.csv'}", "False"]
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [["fit", "no.csv"], ["look", "no.csv"], ["sample", "no.safetensors"]])
+def test_a_missing_file_is_said_without_importing_torch(arguments):
+    code = (
+        "import sys; from isthmus.__main__ import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'torch', 'numpy', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert done.stderr.startswith("isthmus: there is no ")

@@ -50,7 +50,9 @@ def strongest(frame: Any, fields: Sequence[Field]) -> list[Association]:
     if len(frame) < FEW_ROWS or not 1 < len(used) <= WIDE:
         return []
     some = frame.gather_every(-(-len(frame) // N_ROWS)).select([field.name for field in used])
-    notable = [pair for pair in _associations(used, encode({"X": some}).tables[0]) if abs(pair.strength) >= NOTABLE]
+    notable = [
+        pair for pair in _associations(used, encode({"X": some.to_native()}).tables[0]) if abs(pair.strength) >= NOTABLE
+    ]
     return sorted(notable, key=lambda pair: -abs(pair.strength))[:N_PAIRS]
 
 
