@@ -15,6 +15,7 @@ from isthmus.detector.neighbours import Neighbours
 from isthmus.detector.paths import shares
 from isthmus.detector.repairs import MOST, Repairs, limits_around
 from isthmus.detector.scores import Scorer
+from isthmus.detector.surprises import with_novelty
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -53,7 +54,8 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
     ValueError
         If there are fewer normal rows than ``n_nearest``, or rows are not like those of fit.
     """
-    judge, x, rows = summon(scorer, X, background.rows)
+    found = scorer.novelty.find(X)
+    judge, x, rows = summon(scorer.without_novelty(), scorer.novelty.settle(X, found), background.rows)
     if x.shape[1:] != rows.shape[1:]:
         raise ValueError(f"X has samples of shape {x.shape[1:]}, but fit saw {rows.shape[1:]}")
     scores = judge.score(rows)
@@ -67,7 +69,7 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
     account = _without(_account(judge, x, neighbours, seed), (given != x) & ~np.isnan(given))
     values = (account.expected, account.low, account.high)
     expected, low, high = (_for_people(each.reshape(x.shape), judge) for each in values)
-    return Explanation(
+    explanation = Explanation(
         scores=judge.score(x),
         contributions=_named(account.addends, judge),
         names=judge.names,
@@ -79,6 +81,7 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
         nearest_rows=[_for_people(rows[each], judge) for each in nearest],
         labels=row_labels(X),
     )
+    return with_novelty(explanation, X, found, scorer)
 
 
 def _account(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Account:

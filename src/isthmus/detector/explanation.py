@@ -1,7 +1,7 @@
 """Why rows score as they do, as plain data, as a table and in sentences."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
@@ -28,12 +28,14 @@ class Reason(NamedTuple):
     value: str
     expected: str
     share: float
+    novelty: str = ""
 
     def __str__(self) -> str:
         value = f" = {self.value}" if self.value else ""
         # A value can count against a row though it is the expected one: then there is nothing else to name.
         expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
-        return f"row {self.row}: {self.feature}{value}{expected}, {round(100 * self.share)} % of the score"
+        instead = f", {self.novelty}" if self.novelty else expected
+        return f"row {self.row}: {self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +63,10 @@ class Explanation:
         What each value is called.
     labels : sequence of shape (n,) or None, default=None
         What each row is called in tables and sentences; None counts the rows from 0.
+    novel : mapping of str to ndarray of bool of shape (n,), default={}
+        By name, which values fit never saw.
+    n_fit : int, default=0
+        Rows of fit.
 
     Examples
     --------
@@ -84,6 +90,8 @@ class Explanation:
     nearest_rows: list[Any]
     names: tuple[str, ...]
     labels: Sequence[Any] | None = None
+    novel: Mapping[Any, Values] = field(default_factory=dict)
+    n_fit: int = 0
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -122,7 +130,7 @@ class Explanation:
         Returns
         -------
         data frame of the library that the rows came in, pyarrow for arrays
-            Columns row, feature, value, expected and share, the last in percent.
+            Columns row, feature, value, expected, share in percent, and novelty, which tells values that fit never saw.
         """
         reasons = [reason for row in range(len(self)) for reason in self.reasons(row, top)]
         columns = {name: [getattr(reason, name) for reason in reasons] for name in Reason._fields}
@@ -158,7 +166,15 @@ class Explanation:
         value, expected, low, high = (
             self._cell(each, row, j) for each in (self.values, self.expected, self.low, self.high)
         )
-        return Reason(label, self.names[j], cell(value, low, high), interval(expected, low, high), share)
+        name = self.names[j]
+        novelty = self._novelty(name, row)
+        # A constant that moved is told from what it was, however little that is.
+        limits = (expected, value) if novelty else (low, high)
+        return Reason(label, name, cell(value, *limits), interval(expected, low, high), share, novelty)
+
+    def _novelty(self, name: Any, row: int) -> str:
+        is_novel = name in self.novel and self.novel[name][row]
+        return f"never seen in {self.n_fit:,} rows" if is_novel else ""
 
     def _cell(self, rows: Any, row: int, j: int) -> Any:
         if is_frame(rows):

@@ -12,7 +12,7 @@ from isthmus.containers import open_frame
 from isthmus.data import Source, as_source
 from isthmus.data.frames import is_frame
 from isthmus.data.tables import boundless, learn_table, new_table
-from isthmus.detector.scores import Scorer
+from isthmus.detector.scores import Scorer, judges_rows_together
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -75,7 +75,7 @@ def summon(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
     if isinstance(getattr(estimator, "schema_", None), Schema):
         source = estimator._read(X)
         return _of_ours(scorer, source.schema), numbers_of(source), numbers_of(estimator._read(kept))
-    if getattr(estimator, "contributions", None) is not None:
+    if judges_rows_together(estimator):
         name = type(estimator).__name__
         raise TypeError(
             f"{name} judges rows by those around them, not one by one; its contributions(X) take scores apart"
@@ -117,11 +117,20 @@ def _numbers(result: Any) -> Values:
 def _of_frames(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
     """Judge frames by an estimator that wants frames: each column is a number, a date or a level of both frames."""
     frames = [open_frame(kept), open_frame(X)]
-    both = nw.concat([frames[0], frames[1].select(frames[0].columns)])
+    both = nw.concat(_alike(frames[0], frames[1].select(frames[0].columns)))
     table = learn_table(both.to_native(), {name: _kind_of(both.get_column(name)) for name in both.columns})
     numbers, schema = numbers_of(table), boundless(table.schema)
     judge = Judge(schema, lambda rows: np.maximum(scorer(new_table(rows, schema, rounded=False)), LOWEST))
     return judge, numbers[len(frames[0]) :], numbers[: len(frames[0])]
+
+
+def _alike(kept: Any, rows: Any) -> list[Any]:
+    """Give columns of two frames the same types, which pandas does by itself."""
+    if kept.implementation.is_pandas_like():
+        return [kept, rows]
+    others = [name for name, dtype in kept.schema.items() if dtype != rows.schema[name]]
+    types = {name: kept.schema[name] if kept.schema[name].is_numeric() else nw.String for name in others}
+    return [frame.with_columns(*(nw.col(name).cast(kind) for name, kind in types.items())) for frame in (kept, rows)]
 
 
 def _kind_of(column: Any) -> str:

@@ -1,16 +1,22 @@
 """Kinds of scores: what of a fitted estimator says how normal a row is. Higher is more normal."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
+from isthmus.detector.novelty import Novelty
 from isthmus.randomness import N_SEEDS, mix
+from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 KINDS = ("full", "encoder", "decoder", "latent")
+# One nat is as far in scores as the median is from this quantile, if the tail between them is exponential.
+TAIL = 0.01
+NATS_OF_TAIL = math.log(0.5 / TAIL)
 # Clusters of codes at most, and codes that make one.
 N_CLUSTERS, MIN_CLUSTER = 5, 10
 
@@ -32,7 +38,10 @@ def kinds_of(score_from: Any) -> tuple[str, ...]:
 
 @dataclass
 class Scorer:
-    """A fitted estimator and the kinds of scores to take from it.
+    """A fitted estimator, the kinds of scores to take from it, and what else makes a row odd: what fit never saw.
+
+    The estimator is shown rows with typical values in the place of those that fit never saw, which count by their
+    surprise instead.
 
     Parameters
     ----------
@@ -42,59 +51,89 @@ class Scorer:
         Several are standardised and added.
     codes : Codes or None
         Where the codes of training rows lie; only for "latent".
+    novelty : Novelty
+        What fit saw.
     centre, spread : ndarray of shape (n_kinds,)
         What each kind is standardised by.
+    nat : float
+        What a nat of surprise is in units of the score.
     """
 
     estimator: Any
     kinds: tuple[str, ...]
     codes: "Codes | None" = None
+    novelty: Novelty = Novelty()
     centre: Values = field(default_factory=lambda: np.zeros(1))
     spread: Values = field(default_factory=lambda: np.ones(1))
+    nat: float = 1.0
 
     @classmethod
     def fit(cls, estimator: Any, kinds: tuple[str, ...], X: Any, seed: int) -> "Scorer":
         """Fit an estimator on rows."""
         estimator = estimator.fit(X)
         codes = Codes.of(_ask(estimator, "transform", "latent")(X), seed) if "latent" in kinds else None
-        return cls(estimator, kinds, codes)
+        schema = getattr(estimator, "schema_", None)
+        schema = schema if isinstance(schema, Schema) else None
+        novelty = Novelty.of(X, schema) if _is_of_tables(estimator, schema) else Novelty()
+        return cls(estimator, kinds, codes, novelty)
 
     @property
     def held_out(self) -> Values | None:
-        """Scores (n, 1) of the training rows by nets that have not seen them, if the estimator has some."""
+        """Measures (n, n_kinds + 1) of the training rows by nets that have not seen them, if the estimator has some."""
         scores = getattr(self.estimator, "held_out_scores_", None) if self.kinds == ("full",) else None
-        return None if scores is None else np.asarray(scores, dtype=np.float64)[:, None]
+        if scores is None:
+            return None
+        surprise = np.zeros(len(scores)) if self.novelty.held_out is None else self.novelty.held_out
+        return np.column_stack([np.asarray(scores, dtype=np.float64), -surprise])
 
     def measure(self, X: Any) -> Values:
-        """Score rows by every kind, (n, n_kinds); -inf where the estimator's arithmetic overflows."""
-        with np.errstate(over="ignore", divide="ignore"):
-            return self._measure(X)
+        """Score rows by every kind, and last by minus their surprise in nats, (n, n_kinds + 1).
 
-    def _measure(self, X: Any) -> Values:
-        return np.stack([np.asarray(self._score(kind, X), dtype=np.float64) for kind in self.kinds], 1)
+        Scores are -inf where the estimator's arithmetic overflows.
+        """
+        found = self.novelty.find(X)
+        rest = self.novelty.settle(X, found)
+        with np.errstate(over="ignore", divide="ignore"):
+            scores = [np.asarray(self._score(kind, rest), dtype=np.float64) for kind in self.kinds]
+        surprise = np.zeros(len(scores[0])) + self.novelty.surprise(found)
+        return np.stack([*scores, -surprise], 1)
 
     def standardise(self, measured: Values) -> None:
-        """Let the kinds weigh alike: by median and interquartile range of held-out rows. One kind stays as it is."""
+        """Let the kinds weigh alike: by median and interquartile range of held-out rows. One kind stays as it is.
+
+        A nat is the distance from the median to a low quantile, divided by the nats that this quantile is worth.
+        """
         if len(self.kinds) > 1:
-            low, self.centre, high = np.quantile(measured, [0.25, 0.5, 0.75], axis=0)
+            low, self.centre, high = np.quantile(measured[:, :-1], [0.25, 0.5, 0.75], axis=0)
             self.spread = np.where(high > low, high - low, 1.0)
+        scores = self._combine_kinds(measured)
+        low, middle = np.quantile(scores[np.isfinite(scores)], [TAIL, 0.5]) if np.isfinite(scores).any() else (0, 0)
+        self.nat = float(middle - low) / NATS_OF_TAIL if middle > low else 1.0
 
     def combine(self, measured: Values) -> Values:
-        """Join the kinds to one score, (n,).
+        """Join the kinds and the surprise to one score, (n,).
 
         Raises
         ------
         ValueError
             If a score is not a number.
         """
-        scores = ((measured - self.centre) / self.spread).sum(1)
+        scores = self._combine_kinds(measured) + self.nat * measured[:, -1]
         if np.isnan(scores).any():
             raise ValueError(f"{type(self.estimator).__name__} gave row {int(np.isnan(scores).argmax())} the score NaN")
         return scores
 
+    def without_novelty(self) -> "Scorer":
+        """Return a scorer by the estimator alone."""
+        return replace(self, novelty=Novelty())
+
     def __call__(self, X: Any) -> Values:
         """Score rows, (n,)."""
         return self.combine(self.measure(X))
+
+    def _combine_kinds(self, measured: Values) -> Values:
+        scores: Values = ((measured[:, :-1] - self.centre) / self.spread).sum(1)
+        return scores
 
     def _score(self, kind: str, X: Any) -> Values:
         if kind == "full":
@@ -132,6 +171,19 @@ class Codes:
     def score(self, codes: Any) -> Values:
         """Log density of codes."""
         return self.mixture.score_samples((np.asarray(codes, dtype=np.float64) - self.mean) / self.deviation)
+
+
+def judges_rows_together(estimator: Any) -> bool:
+    """Whether an estimator scores rows by those around them, as time points of a series."""
+    is_ours = isinstance(getattr(estimator, "schema_", None), Schema)
+    return not is_ours and getattr(estimator, "contributions", None) is not None
+
+
+def _is_of_tables(estimator: Any, schema: Schema | None) -> bool:
+    """Whether the columns of rows mean something each, other than places in a text, an image or a series."""
+    if schema is None:
+        return not judges_rows_together(estimator)
+    return len(schema.shape) == 1 and not (schema.n_levels or schema.vocabulary or schema.ragged)
 
 
 def with_seeds(estimator: Any, seed: int) -> Any:

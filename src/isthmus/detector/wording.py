@@ -60,7 +60,7 @@ def _power(value: float) -> int:
 
 def _width(low: Any, high: Any) -> float:
     numbers = isinstance(low, int | float) and isinstance(high, int | float)
-    return 0.0 if not numbers or missing(low) or missing(high) else float(high - low)
+    return 0.0 if not numbers or missing(low) or missing(high) else abs(float(high - low))
 
 
 def _trimmed(text: str) -> str:

@@ -23,6 +23,7 @@ from isthmus.persistence.context import (
     tensors_to_arrays,
 )
 from isthmus.persistence.densities import describe_density, rebuild_density
+from isthmus.persistence.novelties import novelty_from_plain, novelty_to_plain
 
 INNER, OWN, CODES = "inner", "detector", "codes"
 
@@ -31,17 +32,12 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
     """Take a fitted detector apart."""
     scorer, calibration = detector._scorer, detector._calibration
     inner = nested(scorer.estimator)
-    own = arrays_to_tensors(
-        {
-            "scores": calibration.scores,
-            "labels": calibration.labels,
-            "centre": scorer.centre,
-            "spread": scorer.spread,
-            **_kept(detector),
-        }
-    )
+    measures = {name: getattr(scorer, name) for name in ("centre", "spread", "nat")}
+    held_out = {"scores": calibration.scores, "labels": calibration.labels}
+    own = arrays_to_tensors({**held_out, **measures, **_kept(detector)})
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
     fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds), "block": calibration.block}
+    fitted["novelty"] = novelty_to_plain(scorer.novelty)
     if scorer.codes is not None:
         fitted["mixture"], mixture = describe_density(scorer.codes.mixture)
         moments = arrays_to_tensors({"mean": scorer.codes.mean, "deviation": scorer.codes.deviation})
@@ -60,7 +56,14 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
     params = params_from_plain(document["estimator"]["params"], context.classes)
     template = None if document["estimator"]["default"] else clone(estimator)
     detector: AnomalyDetector = construct(AnomalyDetector, {**params, "estimator": template})
-    scorer = Scorer(estimator, tuple(fitted["kinds"]), None, arrays["centre"], arrays["spread"])
+    scorer = Scorer(
+        estimator,
+        tuple(fitted["kinds"]),
+        novelty=novelty_from_plain(fitted["novelty"]),
+        centre=arrays["centre"],
+        spread=arrays["spread"],
+        nat=float(arrays["nat"]),
+    )
     if "mixture" in fitted:
         mixture = rebuild_density(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
         scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
