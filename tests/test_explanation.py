@@ -441,7 +441,7 @@ def test_sentences_name_row_value_expectation_and_share(vae, X):
 
 def test_the_table_is_sorted_and_at_most_as_long_as_asked(vae, X):
     table = why(vae, planted(X, 6)[0], X).table(top=2)
-    assert table.column_names == ["row", "feature", "value", "expected", "share"]
+    assert table.column_names == ["row", "feature", "value", "expected", "share", "novelty"]
     frame = table.to_pandas()
     assert frame.groupby("row").size().max() == 2
     assert frame.groupby("row")["share"].apply(lambda s: s.is_monotonic_decreasing).all()

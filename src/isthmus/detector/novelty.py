@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -48,7 +48,7 @@ class SeenColumn:
     levels : tuple or None
         All values, where others are new; None where any number or date may come.
     has_missing : bool
-        Whether values were missing.
+        Whether values were missing, or the estimator is the one to refuse missing values.
     typical : object
         The most frequent level, the median number or date; None if all values were missing.
     nats : float
@@ -118,7 +118,7 @@ class Novelty:
     held_out: Values | None = None
 
     @classmethod
-    def of(cls, X: Any, schema: Schema | None = None) -> "Novelty":
+    def of(cls, X: Any, schema: Schema | None = None, refuses_missing: bool = False) -> "Novelty":
         """Learn from the rows of fit.
 
         Parameters
@@ -126,6 +126,8 @@ class Novelty:
         X : array, data frame or anything else, of which nothing is learned
         schema : Schema or None
             What the estimator takes the columns for, if it says so.
+        refuses_missing : bool, default=False
+            Whether the estimator takes no missing values, and is to say so.
         """
         fields = {field.name: field for field in schema.fields} if schema else {}
         columns, held_out = [], np.zeros(0)
@@ -134,7 +136,9 @@ class Novelty:
             if field is not None and field.kind in LEFT_OUT and field.kind != "constant":
                 continue
             column, surprise = learn(name, cells, field is not None and field.has_levels)
-            columns += [column] * (column.nats > MIN_NATS)
+            column = replace(column, has_missing=column.has_missing or refuses_missing)
+            can_be_new = column.levels is not None or not column.has_missing
+            columns += [column] * (can_be_new and column.nats > MIN_NATS)
             held_out = surprise + (held_out if len(held_out) else 0.0)
         return cls(tuple(columns), len(held_out), held_out)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
+from sklearn.utils import get_tags
 
 from isthmus.detector.novelty import Novelty
 from isthmus.randomness import N_SEEDS, mix
@@ -72,10 +73,7 @@ class Scorer:
         """Fit an estimator on rows."""
         estimator = estimator.fit(X)
         codes = Codes.of(_ask(estimator, "transform", "latent")(X), seed) if "latent" in kinds else None
-        schema = getattr(estimator, "schema_", None)
-        schema = schema if isinstance(schema, Schema) else None
-        novelty = Novelty.of(X, schema) if _is_of_tables(estimator, schema) else Novelty()
-        return cls(estimator, kinds, codes, novelty)
+        return cls(estimator, kinds, codes, _seen_by(estimator, X))
 
     @property
     def held_out(self) -> Values | None:
@@ -122,6 +120,10 @@ class Scorer:
         if np.isnan(scores).any():
             raise ValueError(f"{type(self.estimator).__name__} gave row {int(np.isnan(scores).argmax())} the score NaN")
         return scores
+
+    def settled(self, X: Any) -> Any:
+        """Return rows with typical values in the place of those that fit never saw."""
+        return self.novelty.settle(X, self.novelty.find(X))
 
     def without_novelty(self) -> "Scorer":
         """Return a scorer by the estimator alone."""
@@ -179,11 +181,19 @@ def judges_rows_together(estimator: Any) -> bool:
     return not is_ours and getattr(estimator, "contributions", None) is not None
 
 
-def _is_of_tables(estimator: Any, schema: Schema | None) -> bool:
-    """Whether the columns of rows mean something each, other than places in a text, an image or a series."""
-    if schema is None:
-        return not judges_rows_together(estimator)
-    return len(schema.shape) == 1 and not (schema.n_levels or schema.vocabulary or schema.ragged)
+def _seen_by(estimator: Any, X: Any) -> Novelty:
+    """Learn what a fitted estimator saw, where the columns of its rows mean something each.
+
+    They do not as places in a text, an image or a series.
+    """
+    schema = getattr(estimator, "schema_", None)
+    schema = schema if isinstance(schema, Schema) else None
+    if judges_rows_together(estimator) or (schema and (schema.n_levels or schema.vocabulary or schema.ragged)):
+        return Novelty()
+    if schema and len(schema.shape) != 1:
+        return Novelty()
+    takes_missing = not hasattr(estimator, "__sklearn_tags__") or get_tags(estimator).input_tags.allow_nan
+    return Novelty.of(X, schema, refuses_missing=not takes_missing)
 
 
 def with_seeds(estimator: Any, seed: int) -> Any:

@@ -26,6 +26,6 @@ def score_then_learn(scorer: Scorer, calibration: Calibration, X: Any, labels: V
     if scorer.codes is not None:
         raise ValueError("score_from='latent' cannot follow partial_fit, which moves the codes; call fit instead")
     arrived = Calibration(scorer(with_known_dates(scorer.estimator, X)), labels)
-    odd = labels == ANOMALY
-    scorer.estimator.partial_fit(take(X, np.flatnonzero(~odd)) if odd.any() else X)
+    odd, rows = labels == ANOMALY, scorer.settled(X)
+    scorer.estimator.partial_fit(take(rows, np.flatnonzero(~odd)) if odd.any() else rows)
     return calibration.joined(arrived, N_LATEST)

@@ -177,4 +177,4 @@ class Watch:
 
     def _codes(self, X: Any) -> list[Values]:
         transform = getattr(self.detector.estimator_, "transform", None)
-        return [] if transform is None else [np.asarray(transform(X), dtype=np.float64)]
+        return [] if transform is None else [np.asarray(transform(self.detector._scorer.settled(X)), dtype=np.float64)]
