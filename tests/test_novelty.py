@@ -1,7 +1,6 @@
 """What fit never saw: its surprise against closed forms and brute force, and detectors of every kind that count it."""
 
 import math
-import warnings
 
 import narwhals as nw
 import numpy as np
@@ -21,6 +20,8 @@ from test_cli import call, done
 from isthmus import AnomalyDetector, Autoencoder, Ensemble, load, save
 from isthmus.backbones import MLP
 from isthmus.detector.novelty import Novelty
+
+pytestmark = pytest.mark.filterwarnings("ignore:left out", "ignore:dates beyond", "ignore:treated as missing")
 
 LIBRARIES = {
     "pandas": lambda frame: frame,
@@ -168,9 +169,7 @@ DETECTORS = {
 def test_detectors_alarm_at_what_fit_never_saw_and_say_so(name, library):
     frame = connections(300)
     rows, news = with_news(frame)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="left out")
-        detector = AnomalyDetector(DETECTORS[name], fpr=0.02, random_state=0).fit(LIBRARIES[library](frame))
+    detector = AnomalyDetector(DETECTORS[name], fpr=0.02, random_state=0).fit(LIBRARIES[library](frame))
     scores = detector.score_samples(LIBRARIES[library](rows))
     assert detector.predict(LIBRARIES[library](rows))[1:].tolist() == [-1] * (len(rows) - 1)
     explanation = detector.explain(LIBRARIES[library](rows))
@@ -205,9 +204,7 @@ def test_held_out_rows_are_judged_by_what_the_others_hold(how):
     """The one row with a rare value scores low where it is held out, whatever the estimator."""
     frame = connections(200)
     frame["rare"] = np.where(np.arange(200) == 11, "rare", "usual")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="left out|treated as missing")
-        detector = AnomalyDetector(SMALL, calibration=how, fpr=0.1, random_state=0).fit(frame)
+    detector = AnomalyDetector(SMALL, calibration=how, fpr=0.1, random_state=0).fit(frame)
     rows = frame.iloc[:1].assign(rare="unheard of")
     assert detector.predict(rows)[0] == -1
 
@@ -221,9 +218,7 @@ def test_an_estimator_that_takes_no_missing_values_says_so_still():
 
 def test_a_detector_that_was_saved_knows_what_it_saw(tmp_path):
     frame = connections(200)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="left out")
-        detector = AnomalyDetector(random_state=0).fit(frame)
+    detector = AnomalyDetector(random_state=0).fit(frame)
     save(detector, tmp_path / "d.safetensors")
     again, (rows, _) = load(tmp_path / "d.safetensors"), with_news(frame)
     np.testing.assert_array_equal(again.score_samples(rows), detector.score_samples(rows))
@@ -234,14 +229,11 @@ def test_a_detector_that_was_saved_knows_what_it_saw(tmp_path):
 def test_arriving_rows_may_hold_what_was_never_seen():
     frame = connections(200)
     rows, _ = with_news(frame)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="left out")
-        detector = AnomalyDetector(SMALL, fpr=0.1, random_state=0).partial_fit(frame)
-        detector.partial_fit(rows)
+    detector = AnomalyDetector(SMALL, fpr=0.1, random_state=0).partial_fit(frame)
+    detector.partial_fit(rows)
     assert (detector.score_samples(rows)[1:] < np.quantile(detector.score_samples(frame), 0.1)).all()
 
 
-@pytest.mark.filterwarnings("ignore:left out")
 def test_the_attack_is_a_flag_that_normal_rows_never_had(tmp_path):
     normal, new = connections(500), connections(100, seed=1)
     new.loc[7, "flag"] = "S0"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import get_tags
 
@@ -192,7 +192,7 @@ def _seen_by(estimator: Any, X: Any) -> Novelty:
         return Novelty()
     if schema and len(schema.shape) != 1:
         return Novelty()
-    takes_missing = not hasattr(estimator, "__sklearn_tags__") or get_tags(estimator).input_tags.allow_nan
+    takes_missing = not isinstance(estimator, BaseEstimator) or get_tags(estimator).input_tags.allow_nan
     return Novelty.of(X, schema, refuses_missing=not takes_missing)
 
 
