@@ -199,6 +199,14 @@ def test_estimators_of_others_never_meet_a_level_that_they_refuse():
     assert "row 2: land = 1, never seen in 300 rows, " in told
 
 
+def test_columns_that_are_named_by_numbers_are_explained():
+    frame = connections(200)[["flag", "load", "land"]].set_axis(range(3), axis=1)
+    rows = frame.iloc[:2].copy()
+    rows.loc[0, [0, 2]] = ["S0", 1]
+    told = str(AnomalyDetector(random_state=0).fit(frame).explain(rows))
+    assert told.startswith("row 0: 0 = S0, never seen in 200 rows, 50 % of the score\nrow 0: 2 = 1, never seen in 200 ")
+
+
 @pytest.mark.parametrize("how", ["cross", "split"])
 def test_held_out_rows_are_judged_by_what_the_others_hold(how):
     """The one row with a rare value scores low where it is held out, whatever the estimator."""
@@ -241,7 +249,7 @@ def test_the_attack_is_a_flag_that_normal_rows_never_had(tmp_path):
     new.to_csv(tmp_path / "new.csv", index=False)
     options = ["--normal", tmp_path / "normal.csv", "--explain", "1", "--out", tmp_path / "alarms.csv"]
     said = call("detect", tmp_path / "new.csv", *options, "--save", tmp_path / "d.safetensors").stdout
-    assert said.splitlines()[1].startswith("row 7: flag = S0, never seen in 500 rows, ")
+    assert "\nrow 7: flag = S0, never seen in 500 rows, " in said
     assert pd.read_csv(tmp_path / "alarms.csv").loc[0, "row"] == 7
     done("score", tmp_path / "d.safetensors", tmp_path / "new.csv", "--out", tmp_path / "scores.csv")
     scores = pd.read_csv(tmp_path / "scores.csv")

@@ -178,5 +178,5 @@ class Explanation:
 
     def _cell(self, rows: Any, row: int, j: int) -> Any:
         if is_frame(rows):
-            return nw.from_native(rows)[self.names[j]][row]
+            return nw.from_native(rows, eager_only=True).get_column(self.names[j])[row]
         return rows.reshape(len(self), -1)[row, j].item()

@@ -128,8 +128,9 @@ def _alike(kept: Any, rows: Any) -> list[Any]:
     """Give columns of two frames the same types, which pandas does by itself."""
     if kept.implementation.is_pandas_like():
         return [kept, rows]
-    others = [name for name, dtype in kept.schema.items() if dtype != rows.schema[name]]
-    types = {name: kept.schema[name] if kept.schema[name].is_numeric() else nw.String for name in others}
+    known, found = kept.schema, rows.schema  # narwhals builds a schema anew at every access
+    others = [name for name, dtype in known.items() if dtype != found[name]]
+    types = {name: known[name] if known[name].is_numeric() else nw.String for name in others}
     return [frame.with_columns(*(nw.col(name).cast(kind) for name, kind in types.items())) for frame in (kept, rows)]
 
 

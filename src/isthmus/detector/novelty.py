@@ -10,10 +10,11 @@ import narwhals as nw
 import numpy as np
 import torch
 
+from isthmus.containers import is_frame, open_frame
 from isthmus.data import Source
-from isthmus.data.frames import is_frame
-from isthmus.data.kinds import FEW_ROWS, holds_dates, is_number, is_text, numbers_of
-from isthmus.data.tables import missing_in, open_frame
+from isthmus.data.columns import holds_dates, is_number, is_text, numbers_of
+from isthmus.data.kinds import FEW_ROWS
+from isthmus.data.tables import missing_in
 from isthmus.schema import LEFT_OUT, Schema
 
 Values = np.ndarray[Any, Any]

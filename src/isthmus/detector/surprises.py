@@ -7,8 +7,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from isthmus.data.frames import is_frame
-from isthmus.data.tables import open_frame
+from isthmus.containers import is_frame, open_frame, select_columns
 from isthmus.detector.explanation import Explanation
 from isthmus.detector.scores import Scorer
 
@@ -55,7 +54,7 @@ def _of_matrix(explanation: Explanation, X: Any, costs: Columns) -> Explanation:
 def _of_frame(explanation: Explanation, X: Any, costs: Columns, typical: Mapping[Any, Any]) -> Explanation:
     names = (*explanation.names, *typical)
     usual = {name: [value] * len(X) for name, value in typical.items()}
-    addends = nw.from_native(explanation.contributions, eager_only=True)
+    addends = open_frame(explanation.contributions)
     known = {name: addends.get_column(name).to_numpy() for name in costs if name in explanation.names}
     contributions = _put(
         explanation.contributions, {name: (known.get(name, 0.0) - cost).tolist() for name, cost in costs.items()}
@@ -64,13 +63,13 @@ def _of_frame(explanation: Explanation, X: Any, costs: Columns, typical: Mapping
         explanation,
         names=names,
         values=_put(explanation.values, {name: X.get_column(name).to_list() for name in costs}),
-        contributions=nw.from_native(contributions).select(*names, *addends.columns[-2:]).to_native(),
+        contributions=select_columns(open_frame(contributions), [*names, *addends.columns[-2:]]).to_native(),
         **{name: _put(getattr(explanation, name), usual) for name in ("expected", "low", "high")},
     )
 
 
 def _put(frame: Any, columns: Mapping[Any, Sequence[Any]]) -> Any:
     """Put columns in the place of those of the same names, and after the others."""
-    frame = nw.from_native(frame, eager_only=True)
+    frame = open_frame(frame)
     series = [nw.new_series(name, values, backend=frame.implementation) for name, values in columns.items()]
     return frame.with_columns(*series).to_native()
