@@ -20,7 +20,6 @@ from isthmus.cli.options import (
     Kinds,
     Label,
     Limits,
-    Missing,
     Model,
     Prepared,
     Seed,
@@ -30,10 +29,12 @@ from isthmus.cli.options import (
     Variant,
     Without,
 )
+from isthmus.cli.paths import MODEL, WRITTEN_TABLES, check_input, check_model, check_output
+from isthmus.cli.reading import reads_files
 
 app = typer.Typer(
     cls=Commands,
-    help="Autoencoders for data files: CSV, TSV, Parquet, NPY and NPZ.",
+    help="Autoencoders for data files: CSV, TSV, Parquet, NPY, NPZ, Feather, Arrow, JSON Lines and Excel.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -63,11 +64,11 @@ app.command(cls=Command)(quality)
 
 
 @app.command(cls=Command)
+@reads_files
 def prepare(
-    data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read: .csv, .tsv or .parquet.")],
+    data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read, of any kind.", callback=check_input)],
     out: Prepared,
     report: Annotated[bool, typer.Option("--report", help="Show all that was changed, removed or seen.")] = False,
-    missing: Missing = None,
     day_first: DayFirst = None,
     limits: Limits = None,
     sentinels: Annotated[str, typer.Option(help="Codes such as 0 or -999: report, missing or keep.")] = "report",
@@ -91,7 +92,7 @@ def prepare(
     preparing.check_output(output, out, data)
     prepared = preparing.prepare(
         preparing.read_table(data),
-        missing=[*preparing.MISSING, *(missing or [])],
+        missing=preparing.words_for_missing(),
         day_first=day_first,
         limits=preparing.parse_limits(limits or []),
         sentinels=sentinels,
@@ -110,13 +111,17 @@ def prepare(
 
 
 @app.command(cls=Command)
+@reads_files
 def fit(
     data: Data,
     model: Variant = None,
     setting: Settings = None,
     config: Config = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option(help="Model file to write.  [default: DATA's name, .safetensors]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Model file to write.  [default: DATA's name, .safetensors]", callback=check_output(*MODEL)),
+    ] = None,
     columns: Columns = None,
     without: Without = None,
     kind: Kinds = None,
@@ -145,16 +150,22 @@ for _command in (transform, reconstruct, impute, score):
 
 
 @app.command(cls=Command)
+@reads_files
 def detect(
-    data: Annotated[
-        Path, typer.Argument(help="File of rows to look for anomalies in: .csv, .tsv, .parquet, .npy or .npz.")
-    ],
+    data: Annotated[Path, typer.Argument(help="File of rows to look for anomalies in.", callback=check_input)],
     normal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]", callback=check_input
+        ),
     ] = None,
     detector: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Detector that --save wrote, to use as it is.  [default: fit a new one]"),
+        typer.Option(
+            metavar="FILE",
+            help="Detector that --save wrote, to use as it is.  [default: fit a new one]",
+            callback=check_model,
+        ),
     ] = None,
     fpr: Annotated[
         float | None, typer.Option(help="Share of normal rows to alarm on at most.  [default: 0.01]")
@@ -163,8 +174,16 @@ def detect(
     contamination: Annotated[float | None, typer.Option(help="Share of all rows to alarm on: a guess.")] = None,
     time: Times = None,
     explain: Annotated[int, typer.Option(help="Say why, of so many of the worst alarms.", min=0)] = 0,
-    out: Annotated[Path | None, typer.Option(help="File of alarms to write.  [default: DATA's name, .alarms]")] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Detector file to write, .safetensors.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: what suits the data best]")
     ] = None,

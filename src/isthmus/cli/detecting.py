@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from isthmus.cli.models import choose_rows, load_for
 from isthmus.cli.outputs import Output
+from isthmus.cli.paths import MODEL, WRITTEN_TABLES
 from isthmus.cli.progress import say
+from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
-from isthmus.cli.streaming import beside, streams
-from isthmus.data.files import as_table, read
+from isthmus.cli.streaming import beside, streams, suffix_beside
+from isthmus.data.files import as_table
 from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector, Event
 from isthmus.persistence import save
@@ -66,13 +68,12 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
     OSError, ValueError
         If a file cannot be read or written, or what is asked for does not suit the data.
     """
-    out = output.path or beside(
-        data, f".alarms{data.suffix if data.suffix in ('.csv', '.tsv', '.parquet') else '.csv'}"
-    )
+    suffix = suffix_beside(data)
+    out = output.path or beside(data, f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}")
     inputs = [data, search.normal, search.detector, config]
-    output.check([out], inputs, [".csv", ".tsv", ".parquet"])
+    output.check([out], inputs, WRITTEN_TABLES)
     if target is not None:
-        output.check([target], inputs, [".safetensors"])
+        output.check([target], inputs, MODEL)
     rows = _read(data)
     detector, X = _fit(data, rows, search) if search.detector is None else _load(data, rows, search)
     with _saving(detector, target):

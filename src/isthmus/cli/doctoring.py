@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.cli.progress import hint
+from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import some, streams
 from isthmus.data import Parquet
-from isthmus.data.files import read
 from isthmus.data.parquet import head
 from isthmus.doctor import examine, report
 

@@ -14,10 +14,10 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
 from isthmus.cli.outputs import Output
 from isthmus.cli.progress import say
+from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, some, streams
 from isthmus.data import Parquet, Source, as_source
-from isthmus.data.files import read
 from isthmus.data.parquet import head
 from isthmus.persistence import save
 from isthmus.schema import Schema

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from isthmus.cli.options import Data, EscapeFormulas, Force, Model, Out
+from isthmus.cli.reading import reads_files
 
 
+@reads_files
 def transform(
     model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
 ) -> None:
@@ -17,6 +19,7 @@ def transform(
     using.transform(model, data, Output(out, force, escape_formulas))
 
 
+@reads_files
 def reconstruct(
     model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
 ) -> None:
@@ -27,6 +30,7 @@ def reconstruct(
     using.reconstruct(model, data, Output(out, force, escape_formulas))
 
 
+@reads_files
 def impute(
     model: Model,
     data: Data,
@@ -45,6 +49,7 @@ def impute(
     using.impute(model, data, Output(out, force, escape_formulas), draws, seed)
 
 
+@reads_files
 def score(
     model: Model,
     data: Data,

@@ -52,6 +52,12 @@ def columns_of(model: Any) -> list[str]:
     return [*names_of(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
 
 
+def texts_of(model: Any) -> list[str]:
+    """Return the names of the columns that a model was fitted on as text, also where they look like numbers."""
+    schema = getattr(getattr(model, "estimator_", model), "schema_", None)
+    return [field.name for field in schema.fields if field.dtype == "String"] if schema else []
+
+
 def choose_rows(model: Any, values: Any, path: Path) -> Any:
     """Return the columns of a file that a model reads: by name where both have names, and by position where not.
 

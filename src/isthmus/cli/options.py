@@ -5,13 +5,17 @@ from typing import Annotated
 
 import typer
 
+from isthmus.cli.paths import WRITTEN, WRITTEN_TABLES, check_config, check_input, check_model, check_output
+
 Data = Annotated[
     Path,
     typer.Argument(
-        help="File of rows: .csv, .tsv, .parquet, .npy or .npz; or a folder or quoted pattern of Parquet files."
+        help="File of rows: .csv, .tsv, .parquet, .npy, .npz, .feather, .arrow, .jsonl or .xlsx, also packed as .gz or "
+        ".zip; or a folder or quoted pattern of Parquet files.",
+        callback=check_input,
     ),
 ]
-Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.")]
+Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.", callback=check_model)]
 Variant = Annotated[str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: autoencoder]")]
 Settings = Annotated[
     list[str] | None,
@@ -19,7 +23,10 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
     ),
 ]
-Config = Annotated[Path | None, typer.Option(help="Run file, JSON with model, set and seed; options win over it.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="Run file, JSON with model, set and seed; options win over it.", callback=check_config),
+]
 Columns = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")]
 Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
 Kinds = Annotated[
@@ -39,7 +46,9 @@ Times = Annotated[
     ),
 ]
 Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
-Out = Annotated[Path | None, typer.Option(help="File to write; its suffix decides the kind.")]
+Out = Annotated[
+    Path | None, typer.Option(help="File to write; its suffix decides the kind.", callback=check_output(*WRITTEN))
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 EscapeFormulas = Annotated[
     bool,
@@ -48,11 +57,10 @@ EscapeFormulas = Annotated[
 Prepared = Annotated[
     Path,
     typer.Argument(
-        metavar="OUT", help="Table to write; beside it OUT's name with .train, .valid, .test and .report.json."
+        metavar="OUT",
+        help="Table to write; beside it OUT's name with .train, .valid, .test and .report.json.",
+        callback=check_output(*WRITTEN_TABLES),
     ),
-]
-Missing = Annotated[
-    list[str] | None, typer.Option(metavar="TEXT", help="Text that means missing, besides the usual; repeatable.")
 ]
 DayFirst = Annotated[
     bool | None, typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: ask the column]")

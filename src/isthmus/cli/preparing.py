@@ -7,13 +7,13 @@ import pyarrow as pa
 
 from isthmus.cli.look import show_overview
 from isthmus.cli.outputs import Output
-from isthmus.data.files import KINDS, as_table, read
-from isthmus.data.preparing import MISSING, Prepared, prepare
+from isthmus.cli.reading import read, words_for_missing
+from isthmus.data.files import KINDS, as_table
+from isthmus.data.preparing import Prepared, prepare
 from isthmus.doctor import summarize
 from isthmus.storage import replacing
 
 __all__ = [
-    "MISSING",
     "beside",
     "check_output",
     "parse_limits",
@@ -21,6 +21,7 @@ __all__ = [
     "prepare",
     "read_table",
     "show",
+    "words_for_missing",
     "write_prepared",
 ]
 

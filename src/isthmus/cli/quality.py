@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from isthmus.data.files import as_table, read
+from isthmus.cli.reading import read
+from isthmus.data.files import as_table
 from isthmus.metrics import synthetic_quality
 
 HALVED = (

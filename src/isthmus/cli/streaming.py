@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from isthmus.data.parquet import decoded_bytes, is_pattern
+from isthmus.data.files import KINDS
+from isthmus.data.parquet import decoded_bytes, is_partitioned, is_pattern
+from isthmus.data.reading import PACKED
 from isthmus.data.streams import Stream
 
 # Parquet files whose rows take more bytes than this are streamed; those below are read whole, which is faster.
@@ -13,10 +15,17 @@ N_COMPARED = 100_000
 
 
 def streams(data: Path) -> bool:
-    """Whether data are streamed: a folder, a pattern, or a large Parquet file."""
-    if data.is_dir() or is_pattern(data):
+    """Whether data are streamed: a folder, a pattern, or a large Parquet file.
+
+    A folder whose folders name columns, which may hold text, is streamed only if it is large.
+    """
+    if is_pattern(data) or (data.is_dir() and not is_partitioned(data)):
         return True
-    return data.suffix.lower() == ".parquet" and data.is_file() and decoded_bytes(data) > LIMIT
+    return (data.is_dir() or _is_parquet(data)) and decoded_bytes(data) > LIMIT
+
+
+def _is_parquet(data: Path) -> bool:
+    return data.suffix.lower() == ".parquet" and data.is_file()
 
 
 def beside(data: Path, ending: str) -> Path:
@@ -29,7 +38,18 @@ def beside(data: Path, ending: str) -> Path:
     """
     if is_pattern(data):
         raise ValueError(f"{str(data)!r} stands for several files: name the file to write by --out")
-    return data.with_name(data.name + ending) if data.is_dir() else data.with_suffix(ending)
+    return data.with_name(data.name + ending) if data.is_dir() else _unpacked(data).with_suffix(ending)
+
+
+def suffix_beside(data: Path) -> str:
+    """Return the suffix of a file of results beside data: that of data, or another where such files are not written."""
+    suffix = ".parquet" if data.is_dir() or streams(data) else _unpacked(data).suffix.lower()
+    return suffix if suffix in KINDS else ".csv"
+
+
+def _unpacked(data: Path) -> Path:
+    """Return the name of a file without that of the format that packs it."""
+    return data.with_suffix("") if data.suffix.lower() in PACKED else data
 
 
 def some(rows: Any, seed: int) -> Any:

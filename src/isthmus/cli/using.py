@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.filling import FilledCells
-from isthmus.cli.models import choose_rows, columns_of, load_for
+from isthmus.cli.models import choose_rows, columns_of, load_for, texts_of
 from isthmus.cli.outputs import Output
+from isthmus.cli.reading import read
 from isthmus.cli.runs import pairs, parse
-from isthmus.cli.streaming import beside, streams
+from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import Parquet, apply
-from isthmus.data.files import read
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.sliding import Sliding
@@ -95,9 +95,8 @@ def sample(model: Path, n: int, output: Output, condition: str | None, given: Se
 
 def _target(output: Output, model: Path, source: Path, what: str, draws: int = 0) -> Path:
     """Say where to write: beside what was read and of its kind, if nothing is asked for."""
-    streamed = streams(source)
-    out = output.path or beside(source, f".{what}{'.parquet' if streamed else source.suffix}")
-    output.check(_files(out, draws), [model, source], [".parquet"] if streamed else None)
+    out = output.path or beside(source, f".{what}{suffix_beside(source)}")
+    output.check(_files(out, draws), [model, source], [".parquet"] if streams(source) else None)
     return out
 
 
@@ -109,7 +108,7 @@ def _files(out: Path, draws: int) -> list[Path]:
 def _read_rows(estimator: Any, data: Path) -> Any:
     """Read the columns of a file that a model was fitted on, as a stream where the file is large."""
     if not streams(data):
-        return choose_rows(estimator, read(data), data)
+        return choose_rows(estimator, read(data, text=texts_of(estimator)), data)
     if isinstance(getattr(estimator, "estimator_", estimator), Sliding):
         raise ValueError(f"{str(data)!r} is streamed, but the model scores a time point by those around it")
     names = columns_of(estimator)

@@ -22,6 +22,7 @@ NUMERAL = re.compile(
 )
 INFINITY = re.compile(r"[+\-−]?inf(inity)?", re.IGNORECASE)
 LEADING_ZERO = re.compile(r"0[0-9]+")
+GROUPED_BY_POINTS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]+")
 
 
 class Convention(NamedTuple):
@@ -75,8 +76,8 @@ def read_numbers(levels: Sequence[Any]) -> Reading:
 
     All follow one convention, or are not read: plain (``1234.5``), or with a decimal comma, or with groups of three
     digits. The plain convention is taken wherever it fits. There is a doubt where two conventions give different
-    numbers (``1,234``), where zeros lead (``00123`` is a code), and where digits would be lost. A sign of percent or
-    currency is taken off if all have the same.
+    numbers (``1,234``, and ``1.234`` where each point may group digits), where zeros lead (``00123`` is a code), and
+    where digits would be lost. A sign of percent or currency is taken off if all have the same.
 
     Parameters
     ----------
@@ -88,7 +89,8 @@ def read_numbers(levels: Sequence[Any]) -> Reading:
     unit = units.most_common(1)[0][0] if units else ""
     numerals = [numeral if numeral is not None and numeral.unit == unit else None for numeral in numerals]
     readings = [_read_all(levels, numerals, CONVENTIONS[0], unit)]
-    if None in readings[0]:
+    by_point = _may_be_thousands(numerals)
+    if by_point or None in readings[0]:
         readings += [_read_all(levels, numerals, convention, unit) for convention in CONVENTIONS[1:]]
     n_read = [sum(value is not None for value in values) for values in readings]
     best = max(n_read)
@@ -96,8 +98,15 @@ def read_numbers(levels: Sequence[Any]) -> Reading:
     values = readings[fitting[0]]
     dtype = nw.Int64 if all(isinstance(value, int) for value in values) else nw.Float64
     how = _how(CONVENTIONS[fitting[0]], unit)
-    rivals = [readings[i] for i in fitting[1:] if readings[i] != values] if fitting[0] else []
-    return Reading("number", values, dtype, how, *_doubt(values, numerals, rivals))
+    rivals = [readings[i] for i in fitting[1:] if readings[i] != values] if by_point or fitting[0] else []
+    mark = ("point" if by_point else "comma") if rivals else ""
+    return Reading("number", values, dtype, how, *_doubt(values, numerals, mark))
+
+
+def _may_be_thousands(numerals: Sequence[Numeral | None]) -> bool:
+    """Whether numerals have points, and only where points that group digits would stand."""
+    bodies = [numeral.body + numeral.exponent for numeral in numerals if numeral is not None]
+    return any("." in body for body in bodies) and all(map(GROUPED_BY_POINTS.fullmatch, bodies))
 
 
 def _numeral(text: str) -> Numeral | None:
@@ -134,12 +143,12 @@ def _how(convention: Convention, unit: str) -> str:
     return "; ".join(signs)
 
 
-def _doubt(values: list[Any], numerals: Sequence[Numeral | None], rivals: list[list[Any]]) -> tuple[str, str]:
-    """Return why numbers should not be taken, and what to do about it."""
+def _doubt(values: list[Any], numerals: Sequence[Numeral | None], mark: str) -> tuple[str, str]:
+    """Return why numbers should not be taken, as where a mark has two meanings, and what to do about it."""
     if any(numeral is not None and LEADING_ZERO.fullmatch(numeral.body) for numeral in numerals):
         return "codes with leading zeros, left as text", "they are numbers only if the zeros mean nothing"
-    if rivals:
-        return "numbers whose comma may be a decimal or a thousands sign, left as text", (
+    if mark:
+        return f"numbers whose {mark} may be a decimal or a thousands sign, left as text", (
             "write them without separators, with a decimal point"
         )
     integers = [abs(value) for value in values if isinstance(value, int)]

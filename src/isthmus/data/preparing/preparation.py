@@ -55,8 +55,8 @@ def prepare(
     repair : bool
         Remove spaces around texts, and turn text into numbers or dates where every value can be read. Units such as
         "%" and "$" are taken off where all values have the same. Codes with leading zeros stay text, and so do
-        numbers like "1,234" and dates like "1/2/2020" if nothing in the column shows which way to read them. Where at
-        least 95 % can be read, the others are reported.
+        numbers like "1,234" or "1.234" and dates like "1/2/2020" if nothing in the column shows how to read them.
+        Where at least 95 % can be read, the others are reported.
     day_first : bool or None
         Whether "1/2/2020" is in February; None asks the column.
     limits : dict or None

@@ -20,8 +20,8 @@ N_FIRST = 100
 N_DIGITS = 16
 # Codes and telephone numbers, which no program should take for numbers.
 CODE = rf"^\s*([+-]?[0-9]{{{N_DIGITS},}}|0[0-9]+|[+][0-9 ]+)\s*$"
-# Numbers of which nothing shows whether a point or comma is a decimal mark.
-THOUSANDS = r"^\s*[+-]?[1-9][0-9]{0,2}([.,][0-9]{3})+\s*$"
+# Numbers of which nothing shows whether a point is a decimal mark.
+THOUSANDS = r"^[+-]?([1-9][0-9]{0,2}([.][0-9]{3})+|[0-9]+)$"
 # Distinct values by which is told whether prepare would read a column, and the share of them that it must read.
 N_TRIED, MOSTLY = 1000, 0.95
 

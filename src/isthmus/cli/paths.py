@@ -1,0 +1,70 @@
+"""Names of files that cannot be right are refused at once, before torch is imported, which takes seconds."""
+
+import glob
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+# Suffixes of files that are read and written; a test compares them with those of isthmus.data.files.
+WRITTEN_TABLES = (".csv", ".tsv", ".parquet")
+WRITTEN = (*WRITTEN_TABLES, ".npy", ".npz")
+MODEL = (".safetensors",)
+
+
+def check_input(path: Path | None) -> Path | None:
+    """Pass on the name of a file, folder or pattern of files to read, if there is any such file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; the message suggests a file with nearly that name.
+    """
+    if path is not None and not path.exists() and not _matches(path):
+        raise FileNotFoundError(f"there is no file {str(path)!r}{_suggest(path)}")
+    return path
+
+
+def check_model(path: Path | None) -> Path | None:
+    """Pass on the name of a model file, if there is one."""
+    return _check_file(path, "model file")
+
+
+def check_config(path: Path | None) -> Path | None:
+    """Pass on the name of a run file, if there is one."""
+    return _check_file(path, "run file")
+
+
+def _check_file(path: Path | None, what: str) -> Path | None:
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(f"there is no {what} {str(path)!r}{_suggest(path)}")
+    return path
+
+
+def check_output(*suffixes: str) -> Callable[[Path | None], Path | None]:
+    """Return a function that passes on the name of a file to write, if it has one of the suffixes and a folder.
+
+    The function raises ``ValueError`` or ``FileNotFoundError`` if not.
+    """
+
+    def check(path: Path | None) -> Path | None:
+        if path is None:
+            return path
+        if path.suffix.lower() not in suffixes:
+            expected = f"one of {', '.join(suffixes)}" if len(suffixes) > 1 else suffixes[0]
+            raise ValueError(f"{str(path)!r} has the suffix {path.suffix!r}, expected {expected}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
+        return path
+
+    return check
+
+
+def _matches(path: Path) -> bool:
+    """Whether a name is a pattern; whether files match it is said where these are found."""
+    return glob.has_magic(str(path))
+
+
+def _suggest(path: Path) -> str:
+    names: Sequence[str] = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, names, n=1, cutoff=0.8)
+    return f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""

@@ -1,0 +1,150 @@
+"""Data files at the command line: dialects found or stated, and early errors for names of files."""
+
+import gzip
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from isthmus.cli import paths
+from isthmus.cli.app import app
+from isthmus.data.files import KINDS, read
+from isthmus.data.reading import ReadingNote
+
+TINY = ["--set", "max_epochs=1", "--set", "backbone.hidden=[4]", "--set", "n_components=2"]
+N_ROWS = 60
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def done(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture
+def german(tmp_path):
+    """Return a file of semicolons, decimal commas, dates with points and zip codes, with gaps among texts."""
+    places = ["NA", *["Köln", "Mörs", "Bonn"] * 3]
+    rows = [f"{1 + i % 7},{i % 10};{1 + i % 28}.12.2024;{(i % 3) * 10670:05};{places[i % 10]}" for i in range(N_ROWS)]
+    path = tmp_path / "stadt.csv"
+    path.write_text("Preis;Tag;PLZ;Ort\n" + "\n".join(rows) + "\n", encoding="latin-1")
+    return path
+
+
+def test_prepare_repairs_a_german_file_and_says_how_it_was_read(german):
+    with pytest.warns(ReadingNote, match="read as semicolon-separated, with decimal commas, in Latin-1$"):
+        result = done("prepare", german, german.with_name("out.parquet"), "--report", "--duplicates", "keep")
+    table = parquet.read_table(german.with_name("out.parquet"))
+    assert table.schema.types[:2] == [pa.float64(), pa.timestamp("us")]
+    assert (table["PLZ"][1].as_py(), table["Ort"].null_count) == ("10670", N_ROWS // 10)
+    assert "marker of a missing value made missing: 'NA'" in result.stdout
+
+
+def test_gaps_among_texts_are_filled_and_not_drawn(german):
+    model = german.with_name("m.safetensors")
+    with pytest.warns(ReadingNote, match=r"read as missing: 'NA' \(6\) in 'Ort'"):
+        done("fit", german, "--model", "tabular_vae", *TINY, "--out", model)
+    with pytest.warns(ReadingNote):
+        done("impute", model, german, "--out", german.with_name("filled.csv"))
+    filled = read(german.with_name("filled.csv"))
+    assert set(filled["Ort"].to_pylist()) == {"Köln", "Mörs", "Bonn"}
+    assert set(filled["PLZ"].to_pylist()) == {"00000", "10670", "21340"}
+    done("sample", model, "-n", 50, "--out", german.with_name("new.csv"))
+    assert set(read(german.with_name("new.csv"))["Ort"].to_pylist()) <= {"Köln", "Mörs", "Bonn"}
+
+
+def test_a_model_of_codes_reads_codes_that_look_like_numbers(german):
+    model = german.with_name("m.safetensors")
+    with pytest.warns(ReadingNote):
+        done("fit", german, "--model", "tabular_vae", *TINY, "--out", model)
+    plain = german.with_name("plain.csv")
+    plain.write_text("Preis,Tag,PLZ,Ort\n1.5,2024-12-01,10670,Köln\n2.5,2024-12-02,21340,Mörs\n")
+    done("reconstruct", model, plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("a|b\n1.234|x\n2.500|y\n", ["--delimiter", "|", "--decimal", ","]),
+        ("1234;x\n2500;y\n", ["--delimiter", ";", "--no-header"]),
+        ("a;b\n1234;NA\n2500;y\n", ["--delimiter", ";", "--not-missing", "na"]),
+        ("a;b\n1234;ä\n2500;y\n", ["--delimiter", ";", "--encoding", "cp437"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["look", "prepare"])
+def test_what_is_stated_is_obeyed_by_every_command(tmp_path, text, options, command):
+    path = tmp_path / "in.csv"
+    path.write_bytes(text.encode("cp437"))
+    done(command, path, *([tmp_path / "out.csv", "--split", "1,0,0"] if command == "prepare" else []), *options)
+
+
+def test_a_word_that_is_a_value_stays_one(tmp_path):
+    (tmp_path / "in.csv").write_text("basement,x\n" + "NA,1\nGd,2\nEx,3\n" * 20)
+    options = ["--not-missing", "na", "--duplicates", "keep", "--split", "1,0,0"]
+    done("prepare", tmp_path / "in.csv", tmp_path / "out.parquet", *options)
+    assert parquet.read_table(tmp_path / "out.parquet")["basement"].to_pylist().count("NA") == 20
+
+
+def test_packed_files_have_results_beside_them(german):
+    packed = german.with_name("rows.csv.gz")
+    packed.write_bytes(gzip.compress(b"a,b\n" + b"".join(b"%d.5,%d.25\n" % (i, i % 7) for i in range(N_ROWS))))
+    done("fit", packed, *TINY)
+    done("score", german.with_name("rows.safetensors"), packed)
+    assert len(read(german.with_name("rows.scores.csv"))) == N_ROWS
+
+
+def test_partitioned_folders_are_tables_of_text_and_numbers(tmp_path):
+    table = pa.table({"x": [float(i % 9) for i in range(N_ROWS)], "land": ["DE", "FR", "IT"] * (N_ROWS // 3)})
+    parquet.write_to_dataset(table, tmp_path / "rows", partition_cols=["land"])
+    done("fit", tmp_path / "rows", "--model", "tabular_vae", *TINY)
+    done("reconstruct", tmp_path / "rows.safetensors", tmp_path / "rows")
+    assert set(read(tmp_path / "rows.rebuilt.parquet")["land"].to_pylist()) <= {"DE", "FR", "IT"}
+
+
+def test_the_suffixes_that_are_checked_early_are_those_that_are_written():
+    assert list(KINDS) == list(paths.WRITTEN)
+    assert [suffix for suffix, kind in KINDS.items() if kind.tabular] == list(paths.WRITTEN_TABLES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "rowz.csv"], "there is no file 'rowz.csv'; did you mean 'rows.csv'?"),
+        (["fit", "rows.csv", "--out", "m.pt"], "'m.pt' has the suffix '.pt', expected .safetensors"),
+        (["fit", "rows.csv", "--config", "no.json"], "there is no run file 'no.json'"),
+        (["doctor", "no.csv"], "there is no file 'no.csv'"),
+        (["doctor", "rows.csv", "--test", "no.csv"], "there is no file 'no.csv'"),
+        (["look", "no.csv"], "there is no file 'no.csv'"),
+        (["quality", "rows.csv", "no.csv"], "there is no file 'no.csv'"),
+        (["prepare", "no.csv", "out.csv"], "there is no file 'no.csv'"),
+        (["prepare", "rows.csv", "out.txt"], "'out.txt' has the suffix '.txt', expected one of .csv, .tsv, .parquet"),
+        (["prepare", "rows.csv", "no/out.csv"], "cannot write 'no/out.csv': there is no folder 'no'"),
+        (["detect", "no.csv"], "there is no file 'no.csv'"),
+        (["detect", "rows.csv", "--normal", "no.csv"], "there is no file 'no.csv'"),
+        (["detect", "rows.csv", "--detector", "no.safetensors"], "there is no model file 'no.safetensors'"),
+        (["detect", "rows.csv", "--out", "alarms.npy"], "'alarms.npy' has the suffix '.npy'"),
+        (["transform", "no.safetensors", "rows.csv"], "there is no model file 'no.safetensors'"),
+        (["impute", "m.safetensors", "no.csv"], "there is no file 'no.csv'"),
+        (["score", "m.safetensors", "rows.csv", "--out", "s.xlsx"], "'s.xlsx' has the suffix '.xlsx'"),
+        (["sample", "no.safetensors"], "there is no model file 'no.safetensors'"),
+    ],
+)
+def test_names_that_cannot_be_are_refused_without_torch(tmp_path, arguments, message):
+    for name in ("rows.csv", "m.safetensors"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    program = (
+        "import sys\nfrom isthmus.cli.app import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit as end:\n"
+        "    print(end.code, sorted({'torch', 'numpy', 'pyarrow'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert ran.stdout.splitlines() == ["2 []"]
+    assert ran.stderr.startswith(f"isthmus: {message}")
+    assert ran.stderr.count("\n") == 1
