@@ -37,7 +37,7 @@ def open_frame(X: Any) -> Any:
     ValueError
         If two columns have one name.
     """
-    table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else X
+    table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else nw.to_native(X, pass_through=True)
     _check_names(table)
     frame = nw.from_native(table, eager_only=True)
     untyped = [name for name, dtype in frame.schema.items() if dtype in (nw.Object, nw.Unknown)]

@@ -11,17 +11,21 @@ from isthmus.cli.data_commands import doctor, look, quality
 from isthmus.cli.errors import Commands
 from isthmus.cli.model_commands import impute, reconstruct, sample, score, transform
 from isthmus.cli.options import (
+    Alarms,
     Columns,
     Config,
     Data,
     DayFirst,
+    DetectorFile,
     EscapeFormulas,
     Force,
     Kinds,
     Label,
     Limits,
     Model,
+    Normal,
     Prepared,
+    SavedDetector,
     Seed,
     Settings,
     SplitColumn,
@@ -29,7 +33,7 @@ from isthmus.cli.options import (
     Variant,
     Without,
 )
-from isthmus.cli.paths import MODEL, WRITTEN_TABLES, check_input, check_model, check_output
+from isthmus.cli.paths import MODEL, check_input, check_output
 from isthmus.cli.reading import reads_files
 
 app = typer.Typer(
@@ -153,20 +157,8 @@ for _command in (transform, reconstruct, impute, score):
 @reads_files
 def detect(
     data: Annotated[Path, typer.Argument(help="File of rows to look for anomalies in.", callback=check_input)],
-    normal: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]", callback=check_input
-        ),
-    ] = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Detector that --save wrote, to use as it is.  [default: fit a new one]",
-            callback=check_model,
-        ),
-    ] = None,
+    normal: Normal = None,
+    detector: DetectorFile = None,
     fpr: Annotated[
         float | None, typer.Option(help="Share of normal rows to alarm on at most.  [default: 0.01]")
     ] = None,
@@ -174,16 +166,8 @@ def detect(
     contamination: Annotated[float | None, typer.Option(help="Share of all rows to alarm on: a guess.")] = None,
     time: Times = None,
     explain: Annotated[int, typer.Option(help="Say why, of so many of the worst alarms.", min=0)] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
-        ),
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
-    ] = None,
+    out: Alarms = None,
+    save: SavedDetector = None,
     model: Annotated[
         str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: what suits the data best]")
     ] = None,

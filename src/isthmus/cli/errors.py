@@ -18,8 +18,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
-        except (ValueError, TypeError, OSError, ImportError) as error:
-            _say(error)
+        except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+            _say(str(error) or "there is not enough memory")
             raise typer.Exit(USAGE) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli.paths import WRITTEN, WRITTEN_TABLES, check_config, check_input, check_model, check_output
+from isthmus.cli.paths import MODEL, WRITTEN, WRITTEN_TABLES, check_config, check_input, check_model, check_output
 
 Data = Annotated[
     Path,
@@ -73,3 +73,27 @@ SplitColumn = Annotated[
 ]
 
 Seed = Annotated[int | None, typer.Option(help="Decides everything random.  [default: 0]")]
+Normal = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]", callback=check_input
+    ),
+]
+DetectorFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Detector that --save wrote, to use as it is.  [default: fit a new one]",
+        callback=check_model,
+    ),
+]
+Alarms = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
+    ),
+]
+SavedDetector = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
+]
