@@ -7,9 +7,11 @@ import pytest
 import torch
 from conftest import COLUMNS
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from test_cli import refused
 
-from isthmus import Autoencoder, Checkpoint, storage
+from isthmus import AnomalyDetector, Autoencoder, Checkpoint, Ensemble, Proximity, Sliding, storage
 from isthmus.backbones import MLP
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data import Parquet
@@ -106,6 +108,40 @@ def test_a_fit_on_files_goes_on_where_it_was(folder, tmp_path):
     model, deaths = persist(fit, tmp_path, 4)
     assert deaths >= 5
     assert_equal(model, fit([]))
+
+
+SEVERAL = {
+    "folds": lambda net: AnomalyDetector(net, n_folds=2, random_state=0),
+    "kept rows": lambda net: AnomalyDetector(net, calibration="split", random_state=0),
+    "a pipeline": lambda net: AnomalyDetector(make_pipeline(StandardScaler(), net), n_folds=2, random_state=0),
+    "an ensemble": lambda net: Ensemble(net, 2, random_state=0),
+    "folds of ensembles": lambda net: AnomalyDetector(
+        Ensemble(net, 2), n_folds=2, score_from="decoder", random_state=0
+    ),
+    "views of rows": lambda net: AnomalyDetector(Proximity(net, 2), random_state=0),
+    "views of windows": lambda net: AnomalyDetector(Sliding(net, lengths=(8, 16)), fpr=0.1, random_state=0),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_estimators_that_fit_several_times_give_each_fit_its_folder_and_go_on(case, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = np.sin(np.arange(200)[:, None] / [3, 4, 5]) + 0.1 * rng.normal(size=(200, 3))
+
+    def fit(callbacks):
+        return SEVERAL[case](small(callbacks=callbacks, max_epochs=2, batch_size=64)).fit(rows)
+
+    detector, deaths = persist(fit, tmp_path, 3)
+    assert deaths >= 1
+    np.testing.assert_array_equal(detector.score_samples(rows), fit([]).score_samples(rows))
+    files = [file.relative_to(tmp_path).parent for file in tmp_path.rglob("checkpoint.safetensors")]
+    assert len(files) == {
+        "folds": 3,
+        "a pipeline": 3,
+        "folds of ensembles": 3,
+        "views of rows": 2,
+        "views of windows": 4,
+    }.get(case, 1)
 
 
 def test_a_fit_that_ended_ends_again_in_the_same_way(tmp_path):

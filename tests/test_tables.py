@@ -352,7 +352,7 @@ def test_unseen_levels_are_missing_with_one_warning(make):
     cells = mixed().to_pydict()
     cells["city"][0], cells["city"][1] = "Turku", "Turku"
     new = make(pyarrow.table(cells, schema=mixed().schema))
-    with pytest.warns(UserWarning, match=r"'Turku' in column 'city' \(2 rows\)") as caught:
+    with pytest.warns(UserWarning, match=r"'Turku' \(2 rows\) in column 'city'") as caught:
         codes = model.transform(new)
     assert len(caught) == 1
     cells["city"][0], cells["city"][1] = None, None
@@ -542,3 +542,15 @@ def test_reading_a_wide_table_does_not_ask_for_the_schema_of_the_frame_once_a_co
         return len(accesses)
 
     assert count(40) == count(4)
+
+
+def test_all_levels_that_fit_has_not_seen_are_counted():
+    known = pandas.DataFrame({"flag": ["SF", "REJ"] * 10, "city": ["Oslo", "Vik"] * 10})
+    schema = as_source(known).schema
+    flags = ["S0"] * 5 + ["S1"] * 3 + ["S2"] * 2 + ["S3", "S4"] + ["SF"] * 8
+    with pytest.warns(UserWarning) as caught:
+        as_source(known.assign(flag=flags, city=["Moss", *known["city"][1:]]), schema)
+    assert str(caught[0].message) == (
+        "treated as missing, for fit has not seen them: 'S0' (5 rows), 'S1' (3 rows), 'S2' (2 rows), 2 others (2 rows) "
+        "in column 'flag'; 'Moss' (1 row) in column 'city'"
+    )

@@ -1,6 +1,7 @@
 """Data frames of any columns: rows of numbers in, the same data frame out."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,8 @@ from isthmus.schema import Field, Schema
 
 Values = np.ndarray[Any, Any]
 
+# Levels that fit has not seen that a warning names, of each column.
+N_NAMED = 3
 NARROW = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
 
 
@@ -213,10 +216,18 @@ def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     numbers = np.array([positions.get(value, np.nan) for value in values])
     strange = np.flatnonzero(np.isnan(numbers) & ~missing_in(column).to_numpy().astype(bool))
     if len(strange):
-        first = values[strange[0]]
-        n_rows = sum(values[row] == first for row in strange)
-        unseen.append(f"{first!r} in column {field.name!r} ({n_rows} row{'s' * (n_rows != 1)})")
+        unseen.append(f"{_counted([values[row] for row in strange])} in column {field.name!r}")
     return numbers
+
+
+def _counted(levels: list[Any]) -> str:
+    """Name the most frequent levels with their numbers of rows, and count the rows of all others."""
+    counts = Counter(levels).most_common()
+    named = [f"{level!r} ({n} row{'s' * (n != 1)})" for level, n in counts[:N_NAMED]]
+    others = [n for _, n in counts[N_NAMED:]]
+    if others:
+        named.append(f"{len(others)} other{'s' * (len(others) != 1)} ({sum(others)} row{'s' * (sum(others) != 1)})")
+    return ", ".join(named)
 
 
 def _decode(numbers: Values, field: Field, rounded: bool) -> Values:

@@ -12,6 +12,8 @@ from isthmus.randomness import mix
 
 # With calibration="split", one row in so many is kept from the fit.
 SPLIT = 5
+# What the fit is called that is not that of a fold.
+ALL_ROWS = "all-rows"
 
 
 class Calibration(NamedTuple):
@@ -56,14 +58,14 @@ def _drawn(rows: Values, block: int, rng: np.random.Generator) -> Values:
 
 
 def fit_and_calibrate(
-    make: Callable[[Any, int], Scorer], X: Any, labels: Values, how: str, n_folds: int, seed: int
+    make: Callable[[Any, int, str], Scorer], X: Any, labels: Values, how: str, n_folds: int, seed: int
 ) -> tuple[Scorer, Calibration]:
     """Fit a scorer and score every row by one that has not seen it.
 
     Parameters
     ----------
     make : callable
-        ``make(rows, seed)`` fits a scorer on rows.
+        ``make(rows, seed, name)`` fits a scorer on rows, of which the name says which they are.
     X : array, data frame or Source
     labels : ndarray of shape (n_samples,)
         Rows labelled -1 are not learned from: they are held out of every fit.
@@ -86,21 +88,21 @@ def fit_and_calibrate(
 
 
 def _split(
-    make: Callable[[Any, int], Scorer], X: Any, labels: Values, n_folds: int, seed: int
+    make: Callable[[Any, int, str], Scorer], X: Any, labels: Values, n_folds: int, seed: int
 ) -> tuple[Scorer, Values, Values]:
     rest, held, held_labels = next(folds(X, labels, SPLIT, mix(seed, 0)))
-    scorer = make(rest, seed)
+    scorer = make(rest, seed, ALL_ROWS)
     return scorer, scorer.measure(held), held_labels
 
 
 def _cross(
-    make: Callable[[Any, int], Scorer], X: Any, labels: Values, n_folds: int, seed: int
+    make: Callable[[Any, int, str], Scorer], X: Any, labels: Values, n_folds: int, seed: int
 ) -> tuple[Scorer, Values, Values]:
-    scorer = make(X, seed)
+    scorer = make(X, seed, ALL_ROWS)
     if scorer.held_out is not None:
         return scorer, scorer.held_out, labels
     parts = [
-        (make(rest, mix(seed, i)).measure(held), held_labels)
+        (make(rest, mix(seed, i), f"without-fold-{i}").measure(held), held_labels)
         for i, (rest, held, held_labels) in enumerate(folds(X, labels, n_folds, mix(seed, 0)), 1)
     ]
     measured, held_labels = zip(*parts, strict=True)

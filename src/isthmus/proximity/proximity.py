@@ -22,6 +22,7 @@ from isthmus.proximity.sides import Side, Units, View
 from isthmus.proximity.views import Points, Scaling, Taming, points_of
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
+from isthmus.training import with_own_folder
 
 # Steps of the nets, and rows of each at a time.
 N_STEPS, BATCH_SIZE = 120, 128
@@ -118,7 +119,10 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
         points = points_of(source, schema)
         plain = Scaling.of(points)
         views: list[View] = [plain, Taming.of(points, plain)]
-        fitted = [Side.of(view, points, self._ensemble(points), mix(seed, i)) for i, view in enumerate(views)]
+        fitted = [
+            Side.of(view, points, self._ensemble(points, type(view).__name__.lower()), mix(seed, i))
+            for i, view in enumerate(views)
+        ]
         sides, measured = zip(*fitted, strict=True)
         check_names(self, X, reset=True)
         self.n_features_in_, self.schema_ = len(schema.fields) or schema.shape[0], schema
@@ -131,11 +135,10 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
         if not (isinstance(self.weight, Real) and 0 <= float(self.weight) < inf):
             raise ValueError(f"weight must be a number >= 0, got {self.weight!r}")
 
-    def _ensemble(self, points: Points) -> Ensemble:
+    def _ensemble(self, points: Points, name: str) -> Ensemble:
         """Make the nets of one view."""
-        return Ensemble(
-            _small_net(*points.shape) if self.estimator is None else clone(self.estimator), self.n_estimators
-        )
+        net = _small_net(*points.shape) if self.estimator is None else clone(self.estimator)
+        return Ensemble(with_own_folder(net, name), self.n_estimators)
 
     # Using
 

@@ -18,6 +18,7 @@ from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
 from isthmus.sliding.judges import Judge
 from isthmus.sliding.views import KINDS, View, choose_lengths
+from isthmus.training import with_own_folder
 
 Values = np.ndarray[Any, Any]
 
@@ -195,7 +196,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         """Make the ensemble of a view."""
         one = small_net(len(view)) if self.estimator is None else clone(self.estimator)
         ensemble = one if isinstance(one, Ensemble) else Ensemble(one, N_NETS, max_samples=SHARE)
-        return ensemble.set_params(random_state=seed)
+        return with_own_folder(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
 
 
 def _check_alive(windows: Windows) -> None:

@@ -1,7 +1,7 @@
 """Training: one function, and what it needs."""
 
 from isthmus.training.callbacks import reporting
-from isthmus.training.checkpoint import Checkpoint
+from isthmus.training.checkpoint import Checkpoint, with_own_folder
 from isthmus.training.group import ALONE, Group
 from isthmus.training.hardware import check_precision, choose_device
 from isthmus.training.loop import Callback, train
@@ -23,4 +23,5 @@ __all__ = [
     "reporting",
     "train",
     "weights_of",
+    "with_own_folder",
 ]

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import time
+from copy import copy
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ class Checkpoint:
     Given among the ``callbacks`` of an estimator. A fit that was killed and started again ends with the weights of one
     that was not, bit for bit on the same machine and number of threads: the file carries weights, best weights, the
     optimizer's moments, the position in epoch and schedule, and the random generators. It is written all or nothing.
-    Each fit needs a folder of its own; ``partial_fit`` writes none.
+    Each fit needs a folder of its own: estimators that fit several times, such as detectors, give each fit a folder
+    within this one, and go on if their ``random_state`` is a number. ``partial_fit`` writes none.
 
     Parameters
     ----------
@@ -68,6 +70,12 @@ class Checkpoint:
     def file(self) -> Path:
         """Where it is written."""
         return Path(self.path) / NAME
+
+    def within(self, name: str) -> "Checkpoint":
+        """Return a checkpoint for one of several fits, in a folder of this name within the own one."""
+        other = copy(self)
+        other.path = Path(self.path) / name
+        return other
 
     def resume(self, state: TrainState, settings: dict[str, Any], batch: Batch, group: Group = ALONE) -> None:
         """Bring a fresh state to where the file left off, if there is one.
@@ -135,6 +143,35 @@ class Checkpoint:
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"Checkpoint.path must be a folder to write to, got {str(folder)!r}, which is not")
         storage.remove_parts(self.file)
+
+
+def with_own_folder(estimator: Any, name: str) -> Any:
+    """Give the checkpoints of one of several fits, and of the estimators within, a folder of this name.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; changed.
+    name : str
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder, Checkpoint
+    >>> from isthmus.training import with_own_folder
+    >>> with_own_folder(Autoencoder(callbacks=(Checkpoint("progress"),)), "fold-1").callbacks
+    (Checkpoint('progress/fold-1', every=60.0),)
+    """
+    found = {
+        key: value
+        for key, value in estimator.get_params().items()
+        if key.split("__")[-1] == "callbacks" and isinstance(value, tuple | list)
+    }
+    own = {
+        key: tuple(each.within(name) if isinstance(each, Checkpoint) else each for each in callbacks)
+        for key, callbacks in found.items()
+        if any(isinstance(each, Checkpoint) for each in callbacks)
+    }
+    return estimator.set_params(**own) if own else estimator
 
 
 def go_on(state: TrainState, device: torch.device, group: Group) -> None:
