@@ -548,7 +548,7 @@ def test_all_levels_that_fit_has_not_seen_are_counted():
     known = pandas.DataFrame({"flag": ["SF", "REJ"] * 10, "city": ["Oslo", "Vik"] * 10})
     schema = as_source(known).schema
     flags = ["S0"] * 5 + ["S1"] * 3 + ["S2"] * 2 + ["S3", "S4"] + ["SF"] * 8
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="treated as missing") as caught:
         as_source(known.assign(flag=flags, city=["Moss", *known["city"][1:]]), schema)
     assert str(caught[0].message) == (
         "treated as missing, for fit has not seen them: 'S0' (5 rows), 'S1' (3 rows), 'S2' (2 rows), 2 others (2 rows) "
