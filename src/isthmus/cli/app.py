@@ -19,6 +19,7 @@ from isthmus.cli.options import (
     DetectorFile,
     EscapeFormulas,
     Force,
+    ImageSize,
     Kinds,
     Label,
     Limits,
@@ -137,6 +138,7 @@ def fit(
     workers: Annotated[
         int | None, typer.Option(help="Processes of Ray to fit Parquet files by; needs isthmus[ray].", min=1)
     ] = None,
+    size: ImageSize = None,
     force: Force = False,
 ) -> None:
     """Fit a model, and compare its error with PCA's."""
@@ -146,7 +148,7 @@ def fit(
 
     options = {"model": model, "seed": seed, "columns": columns, "without": without, "condition": condition}
     run = read_run(config, setting or [], kind or [], **options)
-    fit_file(data, run, Output(out, force), config, checkpoint, workers)
+    fit_file(data, run, Output(out, force), config, checkpoint, workers, size)
 
 
 for _command in (transform, reconstruct, impute, score):
@@ -177,18 +179,24 @@ def detect(
     columns: Columns = None,
     without: Without = None,
     kind: Kinds = None,
+    size: ImageSize = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for a picture of each alarm in a folder of images.")
+    ] = None,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Find the anomalies among rows or in a series, with a known rate of false alarms."""
-    from isthmus.cli.detecting import Search, detect_file
+    from isthmus.cli.detecting import Search, detect_file, detect_images
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
+    from isthmus.cli.streaming import holds_images
 
     run = read_run(config, setting or [], kind or [], model=model, seed=seed, columns=columns, without=without)
     given = config is not None or model is not None or bool(setting)
-    search = Search(run, given, normal, detector, fpr, fdr, contamination, tuple(time or ()), explain)
-    detect_file(data, search, Output(out, force, escape_formulas), save, config)
+    search = Search(run, given, normal, detector, fpr, fdr, contamination, tuple(time or ()), explain, size, heatmaps)
+    detect_in = detect_images if holds_images(data) else detect_file
+    detect_in(data, search, Output(out, force, escape_formulas), save, config)
 
 
 app.command(cls=Command)(sample)

@@ -13,10 +13,12 @@ import pyarrow as pa
 from isthmus.cli.models import choose_rows, load_for
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, WRITTEN_TABLES
+from isthmus.cli.pictures import draw_heat_maps, file_names, filling, open_folder
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
+from isthmus.data import ImageFolder
 from isthmus.data.files import as_table
 from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector, Event
@@ -47,6 +49,10 @@ class Search:
         Columns of the times of a series; none if rows are no time points.
     explain : int
         How many alarms to explain.
+    size : str or None
+        Height and width of images.
+    heatmaps : path or None
+        Folder for pictures of alarms in images.
     """
 
     run: Run
@@ -58,6 +64,8 @@ class Search:
     contamination: float | None = None
     time: tuple[str, ...] = ()
     explain: int = 0
+    size: str | None = None
+    heatmaps: Path | None = None
 
 
 def detect_file(data: Path, search: Search, output: Output, target: Path | None, config: Path | None = None) -> None:
@@ -68,6 +76,9 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
     OSError, ValueError
         If a file cannot be read or written, or what is asked for does not suit the data.
     """
+    for option, value in {"--size": search.size, "--heatmaps": search.heatmaps}.items():
+        if value is not None:
+            raise ValueError(f"{option} is for folders of images, and {str(data)!r} is none")
     suffix = suffix_beside(data)
     out = output.path or beside(data, f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}")
     inputs = [data, search.normal, search.detector, config]
@@ -105,6 +116,11 @@ def _fit(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
 
 def _load(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
     """Load a detector, and choose the columns that it was fitted on."""
+    detector = _load_detector(search)
+    return detector, choose_rows(detector, rows, data)
+
+
+def _load_detector(search: Search) -> AnomalyDetector:
     given = {
         "--normal": search.normal is not None,
         "--fpr": search.fpr is not None,
@@ -112,12 +128,13 @@ def _load(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
         "--time": bool(search.time),
         "--model, --set and --config": search.chosen,
         "--kind": bool(search.run.kinds),
+        "--size": search.size is not None,
     }
     for options, is_given in given.items():
         if is_given:
             raise ValueError(f"the detector of --detector is fitted already and takes no {options}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, search.detector))
-    return detector, choose_rows(detector, rows, data)
+    return detector
 
 
 def _read(path: Path) -> Any:
@@ -146,13 +163,19 @@ def _make_detector(search: Search) -> AnomalyDetector:
 def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, output: Output, out: Path) -> None:
     """Write the alarms with all columns of the file, also those that the detector does not read."""
     scores = detector.score_samples(X)
-    odd = scores < detector.offset_ if search.fdr is None else detector.predict(X, fdr=search.fdr) == -1
-    alarms = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
+    alarms = _alarms(detector, X, scores, search.fdr)
     table = _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
     output.write({out: table})
     print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({_expected(detector, search, len(X))})")
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
+
+
+def _alarms(detector: AnomalyDetector, X: Any, scores: Rows, fdr: float | None) -> Rows:
+    """Return the positions of the alarms, the lowest score first."""
+    odd = scores < detector.offset_ if fdr is None else detector.predict(X, fdr=fdr) == -1
+    alarms: Rows = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
+    return alarms
 
 
 def _take(X: Any, rows: Rows) -> pa.Table:
@@ -164,13 +187,13 @@ def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     return pa.table({**found, **{name: rows[name] for name in rows.column_names if name not in found}})
 
 
-def _expected(detector: AnomalyDetector, search: Search, n_rows: int) -> str:
+def _expected(detector: AnomalyDetector, search: Search, n_rows: int, what: str = "normal row") -> str:
     """Say how many of the alarms are false: by the rate that was asked for, or among as many normal rows."""
     if search.fdr is not None:
         return f"on average at most {search.fdr:.3g} of them false"
     n_false = round(detector.fpr_ * n_rows)
     how_many = f"about {plural(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
-    return f"{how_many} expected among {plural(n_rows, 'normal row')}"
+    return f"{how_many} expected among {plural(n_rows, what)}"
 
 
 def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
@@ -207,3 +230,51 @@ def _as_table(events: Sequence[Event]) -> pa.Table:
     columns = {name: [getattr(event, name) for event in events] for name in Event._fields}
     columns["channels"] = [", ".join(map(str, channels)) for channels in columns["channels"]]
     return pa.table({name: pa.array(values) for name, values in columns.items()})
+
+
+def detect_images(data: Path, search: Search, output: Output, target: Path | None, config: Path | None) -> None:
+    """Find the images of a folder that are unlike the others, and draw where each is."""
+    for option, value in {"--time": search.time, "--explain": search.explain}.items():
+        if value:
+            raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws what is odd in images")
+    out = output.path or beside(data, ".alarms.csv")
+    inputs = [data, search.normal, search.detector, config]
+    output.check([out], inputs, WRITTEN_TABLES)
+    if target is not None:
+        output.check([target], inputs, MODEL)
+    if search.heatmaps is not None:
+        output.check_folder(search.heatmaps, inputs)
+    choose_columns(None, search.run, data)
+    detector, images = _fit_images(data, search) if search.detector is None else _load_images(data, search)
+    with _saving(detector, target):
+        _report_images(detector, images, search, output, out)
+
+
+def _fit_images(data: Path, search: Search) -> tuple[AnomalyDetector, ImageFolder]:
+    normal = open_folder(data if search.normal is None else search.normal, search.size)
+    images = normal if search.normal is None else open_folder(data, like=normal.schema)
+    run = search.run if search.chosen else replace(search.run, model="convolutional")
+    detector = _make_detector(replace(search, run=run, chosen=True))
+    say(f"fitting a detector to {len(normal):,} images")
+    return detector.fit(normal), images
+
+
+def _load_images(data: Path, search: Search) -> tuple[AnomalyDetector, ImageFolder]:
+    detector = _load_detector(search)
+    return detector, open_folder(data, like=detector)
+
+
+def _report_images(detector: AnomalyDetector, images: ImageFolder, search: Search, output: Output, out: Path) -> None:
+    """Write the names of the files that are alarms, and a picture of each."""
+    scores = detector.score_samples(images)
+    alarms = _alarms(detector, images, scores, search.fdr)
+    names = file_names(images.take(alarms))
+    table = pa.table({"file": pa.array(names, pa.string()), "score": scores[alarms]})
+    if search.heatmaps is None:
+        output.write({out: table})
+    else:
+        with filling(search.heatmaps) as part:
+            draw_heat_maps(detector, images.take(alarms), names, part)
+            output.write({out: table})
+        print(f"wrote {search.heatmaps}: {plural(len(alarms), 'heat map')}")
+    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({_expected(detector, search, len(images), 'normal image')})")

@@ -13,11 +13,12 @@ from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
 from isthmus.cli.outputs import Output
+from isthmus.cli.pictures import labels_for, open_folder
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
-from isthmus.cli.streaming import beside, some, streams
-from isthmus.data import Parquet, Source, as_source
+from isthmus.cli.streaming import beside, holds_images, some, streams
+from isthmus.data import ImageFolder, Parquet, Source, as_source
 from isthmus.data.parquet import head
 from isthmus.persistence import save
 from isthmus.schema import Schema
@@ -39,6 +40,7 @@ def fit_file(
     config: Path | None = None,
     checkpoint: Path | None = None,
     workers: int | None = None,
+    size: str | None = None,
 ) -> None:
     """Fit what ``run`` describes to nine tenths of the rows, write it, and show its error on the others.
 
@@ -54,9 +56,16 @@ def fit_file(
     progress = None if checkpoint is None else Checkpoint(checkpoint).file
     output.check([out], [data, config, progress], [SUFFIX])
     estimator = make_estimator(run)
-    _check_condition(run, estimator)
+    of_images = holds_images(data)
+    if size is not None and not of_images:
+        raise ValueError(f"--size is for folders of images, and {str(data)!r} is none")
+    if of_images and workers is not None:
+        raise ValueError(f"--workers takes Parquet files, but {str(data)!r} is a folder of images")
+    if not of_images:
+        _check_condition(run, estimator)
     if workers is None:
-        train, test, y, schema = _streamed_halves(data, run) if streams(data) else _halves(data, run)
+        halves = _streamed_halves if streams(data) else _halves
+        train, test, y, schema = _halves_of_images(data, run, size, estimator) if of_images else halves(data, run)
         estimator.set_params(schema=schema, callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(
             train, y
         )
@@ -82,6 +91,19 @@ def _halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
     # By all rows: the rows held out may have levels that the others have not.
     schema = source.schema if source.schema.fields else None
     return _take(X, kept), _take(X, held_out), None if y is None else y[kept], schema
+
+
+def _halves_of_images(
+    data: Path, run: Run, size: str | None, estimator: Autoencoder
+) -> tuple[ImageFolder, ImageFolder, Any, None]:
+    """Do the same for a folder of images, whose labels are its subfolders."""
+    if run.condition is not None:
+        raise ValueError("labels of images are their subfolders: leave --condition out")
+    choose_columns(None, run, data)
+    folder = open_folder(data, size)
+    y = labels_for(folder, estimator.conditional)
+    kept, held_out = hold_out(folder, run.seed)
+    return folder.take(kept), folder.take(held_out), None if y is None else y[kept], None
 
 
 def _streamed_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None, None]:

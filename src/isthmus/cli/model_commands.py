@@ -1,11 +1,21 @@
-"""The commands that use a model, with their options; their work is in ``using``."""
+"""The commands that use a model, with their options; their work is in ``using``, and in ``pictures`` for images."""
 
+from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
-from isthmus.cli.options import Data, EscapeFormulas, Force, Model, Out
+from isthmus.cli.options import Data, EscapeFormulas, Force, Model, Out, OutOrFolder
 from isthmus.cli.reading import reads_files
+
+
+def _work_on(data: Path) -> ModuleType:
+    """Import the module that works on rows, or that on folders of images."""
+    from isthmus.cli import pictures, using
+    from isthmus.cli.streaming import holds_images
+
+    return pictures if holds_images(data) else using
 
 
 @reads_files
@@ -13,28 +23,26 @@ def transform(
     model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
 ) -> None:
     """Write the codes of rows."""
-    from isthmus.cli import using
     from isthmus.cli.outputs import Output
 
-    using.transform(model, data, Output(out, force, escape_formulas))
+    _work_on(data).transform(model, data, Output(out, force, escape_formulas))
 
 
 @reads_files
 def reconstruct(
-    model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
+    model: Model, data: Data, out: OutOrFolder = None, force: Force = False, escape_formulas: EscapeFormulas = False
 ) -> None:
     """Write rows rebuilt from their codes, missing values filled."""
-    from isthmus.cli import using
     from isthmus.cli.outputs import Output
 
-    using.reconstruct(model, data, Output(out, force, escape_formulas))
+    _work_on(data).reconstruct(model, data, Output(out, force, escape_formulas))
 
 
 @reads_files
 def impute(
     model: Model,
     data: Data,
-    out: Out = None,
+    out: OutOrFolder = None,
     draws: Annotated[
         int, typer.Option(help="Draw so many fillings, a file each, instead of the expected one.", min=0)
     ] = 0,
@@ -43,10 +51,9 @@ def impute(
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Write rows with their missing values filled, all others as they are."""
-    from isthmus.cli import using
     from isthmus.cli.outputs import Output
 
-    using.impute(model, data, Output(out, force, escape_formulas), draws, seed)
+    _work_on(data).impute(model, data, Output(out, force, escape_formulas), draws, seed)
 
 
 @reads_files
@@ -62,17 +69,17 @@ def score(
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
-    from isthmus.cli import using
     from isthmus.cli.outputs import Output
 
-    write = using.contributions if contributions else using.score
+    work = _work_on(data)
+    write = work.contributions if contributions else work.score
     write(model, data, Output(out, force, escape_formulas), draws)
 
 
 def sample(
     model: Model,
     n: Annotated[int, typer.Option("-n", help="How many rows.", min=1)] = 100,
-    out: Out = None,
+    out: OutOrFolder = None,
     condition: Annotated[str | None, typer.Option(metavar="VALUE", help="Label to draw rows of.")] = None,
     given: Annotated[
         list[str] | None,

@@ -5,13 +5,22 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli.paths import MODEL, WRITTEN, WRITTEN_TABLES, check_config, check_input, check_model, check_output
+from isthmus.cli.paths import (
+    MODEL,
+    WRITTEN,
+    WRITTEN_TABLES,
+    check_config,
+    check_input,
+    check_model,
+    check_output,
+    check_output_or_folder,
+)
 
 Data = Annotated[
     Path,
     typer.Argument(
         help="File of rows: .csv, .tsv, .parquet, .npy, .npz, .feather, .arrow, .jsonl or .xlsx, also packed as .gz or "
-        ".zip; or a folder or quoted pattern of Parquet files.",
+        ".zip; or a folder or quoted pattern of Parquet files; or a folder of images.",
         callback=check_input,
     ),
 ]
@@ -48,6 +57,17 @@ Times = Annotated[
 Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
 Out = Annotated[
     Path | None, typer.Option(help="File to write; its suffix decides the kind.", callback=check_output(*WRITTEN))
+]
+OutOrFolder = Annotated[
+    Path | None,
+    typer.Option(help="File to write, or folder for images.", callback=check_output_or_folder(*WRITTEN)),
+]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="Height and width to resize images of a folder to.  [default: their own, if it is one and at most 64x64]",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 EscapeFormulas = Annotated[

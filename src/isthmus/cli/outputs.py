@@ -57,6 +57,24 @@ class Output(NamedTuple):
             if path.exists() and not self.force:
                 raise FileExistsError(f"{str(path)!r} exists; choose another name, or replace it by --force")
 
+    def check_folder(self, folder: Path, inputs: Iterable[Path | None]) -> None:
+        """Refuse to start a command whose folder of files could not be written, or would replace something.
+
+        Raises
+        ------
+        OSError, ValueError
+            If the folder cannot be made, is or lies in what is read, or holds files without ``force``.
+        """
+        if not folder.absolute().parent.is_dir():
+            raise FileNotFoundError(f"cannot write {str(folder)!r}: there is no folder {str(folder.parent)!r}")
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"cannot write images to {str(folder)!r}: it is a file")
+        for other in inputs:
+            if other is not None:
+                _check_apart(folder, other)
+        if folder.is_dir() and any(folder.iterdir()) and not self.force:
+            raise FileExistsError(f"{str(folder)!r} holds files; choose another folder, or write into it by --force")
+
     def write(self, contents: Mapping[Path, Any], names: Sequence[str] = ()) -> None:
         """Write rows to files, all of them or none; see ``isthmus.data.files.write``."""
         write_all(contents, names, escape_formulas=self.escape_formulas)

@@ -59,6 +59,21 @@ def check_output(*suffixes: str) -> Callable[[Path | None], Path | None]:
     return check
 
 
+def check_output_or_folder(*suffixes: str) -> Callable[[Path | None], Path | None]:
+    """Do what ``check_output`` does, and pass on names without a suffix, which are those of folders."""
+    check_file = check_output(*suffixes)
+
+    def check(path: Path | None) -> Path | None:
+        return path if path is not None and is_folder(path) else check_file(path)
+
+    return check
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a name to write to is that of a folder."""
+    return path.is_dir() or not path.suffix
+
+
 def _matches(path: Path) -> bool:
     """Whether a name is a pattern; whether files match it is said where these are found."""
     return glob.has_magic(str(path))

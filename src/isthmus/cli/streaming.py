@@ -10,8 +10,18 @@ from isthmus.data.streams import Stream
 
 # Parquet files whose rows take more bytes than this are streamed; those below are read whole, which is faster.
 LIMIT = 2**28
+# Suffixes by which a folder of images is known; other images in it are read too.
+IMAGES = {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Rows of each kind that the model is compared with PCA and the mean on.
 N_COMPARED = 100_000
+
+
+def holds_images(data: Path) -> bool:
+    """Whether data are a folder of images, hidden ones aside, and not of Parquet files."""
+    if not data.is_dir():
+        return False
+    suffixes = {file.suffix.lower() for file in data.rglob("*") if not file.name.startswith(".")}
+    return bool(suffixes & IMAGES) and ".parquet" not in suffixes
 
 
 def streams(data: Path) -> bool:

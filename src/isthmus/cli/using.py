@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.cli import pictures
 from isthmus.cli.filling import FilledCells
 from isthmus.cli.models import choose_rows, columns_of, load_for, texts_of
 from isthmus.cli.outputs import Output
+from isthmus.cli.paths import is_folder
 from isthmus.cli.reading import read
 from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams, suffix_beside
@@ -82,15 +84,29 @@ def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
 
 
 def sample(model: Path, n: int, output: Output, condition: str | None, given: Sequence[str], seed: int | None) -> None:
-    """Write new rows."""
+    """Write new rows; images into a folder, if a name without a suffix is given."""
     if output.path is not None:
-        output.check([output.path], [model])
+        _check_samples(output, output.path, model)
     estimator = load_for("sample", model)
     estimator = estimator.estimator if isinstance(estimator, Decoder) else estimator
     out = output.path or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
-    output.check([out], [model])
+    _check_samples(output, out, model)
+    into_folder = is_folder(out)
+    if into_folder and not estimator.schema_.layout:
+        raise ValueError(f"the model was fitted on rows, which go to a file such as new.csv, not to {str(out)!r}")
     values = _given(estimator, pairs("--given", given, "sex=F"))
-    _write(output, out, estimator.sample(n, y=_label(estimator, condition), given=values, random_state=seed))
+    rows = estimator.sample(n, y=_label(estimator, condition), given=values, noise=not into_folder, random_state=seed)
+    if into_folder:
+        pictures.write_samples(out, rows, estimator.schema_)
+    else:
+        _write(output, out, rows)
+
+
+def _check_samples(output: Output, out: Path, model: Path) -> None:
+    if is_folder(out):
+        output.check_folder(out, [model])
+    else:
+        output.check([out], [model])
 
 
 def _target(output: Output, model: Path, source: Path, what: str, draws: int = 0) -> Path:

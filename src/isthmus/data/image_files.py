@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from isthmus.schema import Schema
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -14,6 +17,8 @@ Values = np.ndarray[Any, Any]
 Range = tuple[float, float]
 
 CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
+# What images of so many channels are called.
+KINDS = {1: "grey", 3: "coloured", 4: "transparent"}
 BYTES: Range = (0.0, 255.0)
 # Folders that operating systems and network storage fill by themselves. Names that begin with a dot are skipped too.
 SYSTEM_FOLDERS = {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
@@ -139,6 +144,34 @@ def _channels(grey: Values, mode: str, high: float) -> Values:
     """Repeat grey values for each colour; the largest value of the file is opaque."""
     colours = np.repeat(grey, min(CHANNELS[mode], 3), axis=0)
     return np.concatenate([colours, np.full_like(grey, high)]) if mode == "RGBA" else colours
+
+
+def sizes_in(folder: Path) -> list[tuple[int, int]]:
+    """List the sizes (height, width) of the images in a folder; broken files have none."""
+    sizes = set()
+    for file in files_in(folder):
+        with suppress(Exception):  # decoders of broken files raise anything
+            sizes.add(read_head(file).size)
+    return sorted(sizes)
+
+
+def to_picture(values: Values, schema: Schema) -> tuple["Image", str]:
+    """Make a picture of an image of a model, and name the suffix of the files that can hold it.
+
+    Colours that are no bytes are brought to bytes, by the range of fit or else their own.
+    """
+    from PIL import Image
+
+    if schema.layout == "chw":
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim == 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim == 3 and values.dtype != np.uint8:
+        low, high = next(((low, high) for dtype, low, high in schema.ranges if dtype == schema.dtype), _range(values))
+        values = np.clip(np.rint((values - low) / ((high - low) or 1.0) * 255), 0, 255).astype(np.uint8)
+    if values.dtype in (np.uint8, np.uint16):
+        return Image.fromarray(values), ".png"
+    return Image.fromarray(values.astype(np.int32 if values.dtype.kind in "iu" else np.float32)), ".tif"
 
 
 def parse_colour(colour: Any) -> tuple[int, ...]:

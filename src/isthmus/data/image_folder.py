@@ -18,6 +18,7 @@ from isthmus.data.arrays import Array
 from isthmus.data.base import WHOLE, Batch, Share, Source
 from isthmus.data.image_files import (
     CHANNELS,
+    KINDS,
     Head,
     Pixels,
     decode,
@@ -181,9 +182,9 @@ class ImageFolder(Source):
         return matched
 
     def __repr__(self) -> str:
-        _, height, width = self.schema.shape
-        kind = "grey" if self.schema.layout == "hw" else "coloured" if self.schema.shape[0] == 3 else "transparent"
-        return f"<ImageFolder {str(self.path)!r}: {len(self)} {kind} images, {height} x {width}, {self.schema.dtype}>"
+        channels, height, width = self.schema.shape
+        kind, dtype = KINDS[channels], self.schema.dtype
+        return f"<ImageFolder {str(self.path)!r}: {len(self)} {kind} images, {height} x {width}, {dtype}>"
 
     @property
     def files(self) -> list[Path]:
