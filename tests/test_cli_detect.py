@@ -159,3 +159,25 @@ def test_a_rate_that_a_series_is_too_short_for_is_said(folder):
     assert "of normal time points should be alarms: a rate of 0.001 takes about" in done.output
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.2", "--out", "x.csv", *QUICK)
     assert "on average at most 0.2 of normal time points should be alarms\n" in done.output
+
+
+@pytest.mark.parametrize("name", ["events.png", "events.svg"])
+def test_a_series_and_its_events_are_drawn(folder, name):
+    done = run("test.csv", "--normal", "train.csv", "--time", "time", "--plot", name, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert f"wrote {name}" in done.output
+    assert (folder / name).stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--plot", "events.png"], "name the column of its times by --time"),
+        (["--time", "time", "--plot", "events.txt"], "events.txt"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(folder, options, message):
+    done = run("test.csv", "--normal", "train.csv", *options, *QUICK)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not (folder / "test.alarms.csv").exists()

@@ -16,9 +16,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, load, plots, save, zoo
+from isthmus import AnomalyDetector, Autoencoder, Ensemble, Sliding, load, plots, save, zoo
 from isthmus.backbones import MLP
-from isthmus.data import Chunks, ImageFolder, Texts, as_source
+from isthmus.data import Chunks, ImageFolder, Texts, Windows, as_source
 from isthmus.detector import Explanation
 from isthmus.latent import Sizes, traverse
 
@@ -660,3 +660,66 @@ def test_rows_without_a_picture_are_an_error(ax):
         plots.explain(explanation(codes_of(3, 4)), row=3, ax=ax)
     with pytest.raises(ValueError, match="no picture"):
         plots.explain(explanation(np.zeros((1, 2, 2, 2, 2))), ax=ax)
+
+
+# Events of series
+
+
+WAVE = np.sin(np.arange(700) * 2 * np.pi / 25)
+NOISY = np.column_stack([WAVE, 5 + np.cos(np.arange(700) * 2 * np.pi / 25)])
+NOISY = NOISY + 0.05 * np.random.default_rng(0).standard_normal((700, 2))
+
+
+def dated(values):
+    times = pd.date_range("2024-01-01", periods=len(values), freq="h")
+    return pd.DataFrame({"when": times, "left": values[:, 0], "right": values[:, 1]})
+
+
+@pytest.fixture(scope="module")
+def of_series():
+    model = Sliding(lengths=(16,), views=("values",), time="when", random_state=0)
+    return AnomalyDetector(model, fpr=0.1, random_state=0).fit(dated(NOISY[:500]))
+
+
+def with_event():
+    series = NOISY[500:].copy()
+    series[100:120, 1] = 9.0
+    return dated(series)
+
+
+def spans_of(panel):
+    return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in panel.patches]
+
+
+def test_events_shade_the_series_and_its_score(of_series, ax):
+    series = with_event()
+    events = of_series.events(series)
+    assert plots.events(of_series, series, ax=ax) is ax
+    assert [panel.get_ylabel() for panel in ax.child_axes] == ["right", "left", "score"]
+    upper, _, lowest = ax.child_axes
+    np.testing.assert_array_equal(upper.lines[0].get_ydata(), series["right"])
+    np.testing.assert_allclose(lowest.lines[0].get_ydata(), of_series.score_samples(series))
+    assert lowest.lines[1].get_ydata()[0] == of_series.offset_
+    # Half an hour before and after, in the days of matplotlib.
+    expected = [
+        tuple(value.astype("M8[m]").astype(float) / 1440 + side / 48 for value, side in ((e.start, -1), (e.end, 1)))
+        for e in events
+    ]
+    np.testing.assert_allclose(spans_of(upper), expected)
+    assert spans_of(lowest) == spans_of(upper)
+    ax.figure.savefig(io.BytesIO(), format="png")
+
+
+def test_events_of_windows_and_of_few_channels(ax):
+    windows = Windows(NOISY[:500], 16)
+    detector = AnomalyDetector(Autoencoder(4, max_epochs=3, random_state=0), fpr=0.1, calibration="split")
+    detector.fit(windows)
+    later = windows.like(with_event()[["left", "right"]].to_numpy())
+    panels = plots.events(detector, later, n_channels=1, ax=ax).child_axes
+    assert [panel.get_ylabel() for panel in panels] == ["1", "score"]
+    np.testing.assert_array_equal(panels[0].lines[0].get_xdata(), np.arange(200))
+
+
+def test_only_detectors_have_events(fitted):
+    with pytest.raises(TypeError, match="events needs an AnomalyDetector that is fitted to a series, got Autoencoder"):
+        plots.events(fitted, NOISY)

@@ -18,6 +18,7 @@ from isthmus.cli.options import (
     DayFirst,
     DetectorFile,
     EscapeFormulas,
+    EventPlot,
     Force,
     ImageSize,
     Kinds,
@@ -170,6 +171,7 @@ def detect(
     explain: Annotated[int, typer.Option(help="Say why, of so many of the worst alarms.", min=0)] = 0,
     out: Alarms = None,
     save: SavedDetector = None,
+    plot: EventPlot = None,
     model: Annotated[
         str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: what suits the data best]")
     ] = None,
@@ -194,7 +196,9 @@ def detect(
 
     run = read_run(config, setting or [], kind or [], model=model, seed=seed, columns=columns, without=without)
     given = config is not None or model is not None or bool(setting)
-    search = Search(run, given, normal, detector, fpr, fdr, contamination, tuple(time or ()), explain, size, heatmaps)
+    search = Search(
+        run, given, normal, detector, fpr, fdr, contamination, tuple(time or ()), explain, size, heatmaps, plot
+    )
     detect_in = detect_images if holds_images(data) else detect_file
     detect_in(data, search, Output(out, force, escape_formulas), save, config)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from isthmus.cli.models import choose_rows, load_for
 from isthmus.cli.outputs import Output
-from isthmus.cli.paths import MODEL, WRITTEN_TABLES
+from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_heat_maps, file_names, filling, open_folder
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
@@ -53,6 +53,8 @@ class Search:
         Height and width of images.
     heatmaps : path or None
         Folder for pictures of alarms in images.
+    plot : path or None
+        Picture to draw of a series and its events.
     """
 
     run: Run
@@ -66,6 +68,7 @@ class Search:
     explain: int = 0
     size: str | None = None
     heatmaps: Path | None = None
+    plot: Path | None = None
 
 
 def detect_file(data: Path, search: Search, output: Output, target: Path | None, config: Path | None = None) -> None:
@@ -85,11 +88,19 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
     output.check([out], inputs, WRITTEN_TABLES)
     if target is not None:
         output.check([target], inputs, MODEL)
+    if search.plot is not None:
+        output.check([search.plot], inputs, PICTURES)
+        if not (search.time or search.detector):
+            raise ValueError("--plot draws a series and its events: name the column of its times by --time")
     rows = _read(data)
     detector, X = _fit(data, rows, search) if search.detector is None else _load(data, rows, search)
     with _saving(detector, target):
         if isinstance(detector.estimator_, Sliding):
             _report_events(detector, X, search, output, out)
+            if search.plot is not None:
+                _draw(detector, X, search.plot)
+        elif search.plot is not None:
+            raise ValueError("--plot draws a series and its events, but the detector judges rows one by one")
         else:
             _report_rows(detector, X, rows, search, output, out)
 
@@ -213,6 +224,18 @@ def _report_events(detector: AnomalyDetector, X: Any, search: Search, output: Ou
         print(f"{_clock(event.start)} .. {_clock(event.end)}: {channels}, severity {event.severity:.3g}")
 
 
+def _draw(detector: AnomalyDetector, X: Any, target: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from isthmus.plots import events
+
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    events(detector, X, ax=figure.subplots())
+    with replacing(target) as file:
+        figure.savefig(file, format=target.suffix[1:].lower(), dpi=150)
+    print(f"wrote {target}: the series and its events")
+
+
 def _too_few(detector: AnomalyDetector, search: Search) -> str:
     """Say why the rate is higher than the one asked for, if it is."""
     if search.fpr is None or detector.fpr_ <= search.fpr:
@@ -234,7 +257,7 @@ def _as_table(events: Sequence[Event]) -> pa.Table:
 
 def detect_images(data: Path, search: Search, output: Output, target: Path | None, config: Path | None) -> None:
     """Find the images of a folder that are unlike the others, and draw where each is."""
-    for option, value in {"--time": search.time, "--explain": search.explain}.items():
+    for option, value in {"--time": search.time, "--plot": search.plot, "--explain": search.explain}.items():
         if value:
             raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws what is odd in images")
     out = output.path or beside(data, ".alarms.csv")

@@ -7,6 +7,7 @@ import typer
 
 from isthmus.cli.paths import (
     MODEL,
+    PICTURES,
     WRITTEN,
     WRITTEN_TABLES,
     check_config,
@@ -111,6 +112,15 @@ Alarms = Annotated[
     Path | None,
     typer.Option(
         help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
+    ),
+]
+EventPlot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Picture to write of a series and its events: .png, .svg or .pdf.",
+        callback=check_output(*PICTURES),
     ),
 ]
 SavedDetector = Annotated[

@@ -9,6 +9,7 @@ from pathlib import Path
 WRITTEN_TABLES = (".csv", ".tsv", ".parquet")
 WRITTEN = (*WRITTEN_TABLES, ".npy", ".npz")
 MODEL = (".safetensors",)
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def check_input(path: Path | None) -> Path | None:

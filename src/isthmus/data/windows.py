@@ -127,6 +127,11 @@ class Windows(Source):
         self._series, self._windows = series, Array(views, self.schema, rows=starts)
 
     @property
+    def series(self) -> Series:
+        """The series that is cut, on even steps."""
+        return self._series
+
+    @property
     def channels(self) -> tuple[str, ...]:
         """Names of the columns; empty for arrays."""
         return self._series.channels

@@ -11,6 +11,7 @@ from isthmus.plots.base import MARKERS as MARKERS
 from isthmus.plots.base import PALETTE as PALETTE
 from isthmus.plots.codes import code_map
 from isthmus.plots.curves import code_sizes, histogram, history
+from isthmus.plots.events import events
 from isthmus.plots.reasons import explain
 from isthmus.plots.strips import images, reconstructions, residuals
 from isthmus.plots.walks import interpolation, manifold, traversal
@@ -18,6 +19,7 @@ from isthmus.plots.walks import interpolation, manifold, traversal
 __all__ = [
     "code_map",
     "code_sizes",
+    "events",
     "explain",
     "histogram",
     "history",

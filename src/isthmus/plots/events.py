@@ -1,0 +1,130 @@
+"""A series, the scores of its time points, and the events that a detector finds."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.data import Windows
+from isthmus.data.series import Series, interpolate, read_series
+from isthmus.plots.base import PALETTE, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Values = np.ndarray[Any, Any]
+
+# Inches of a panel, and share of it that is blank.
+HEIGHT, BLANK = 1.3, 0.15
+# Smallest width of an event as a share of the picture, so that single points of long series are seen.
+NARROWEST = 0.002
+
+
+def events(
+    model: Any, X: Any, *, n_channels: int = 3, gap: int | None = None, min_length: int = 1, ax: "Axes | None" = None
+) -> "Axes":
+    """Show a series with its events: the channels that stand out, and below the scores with the threshold.
+
+    Parameters
+    ----------
+    model : AnomalyDetector
+        Fitted to a series.
+    X : Windows, or array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+        As the detector takes it.
+    n_channels : int, default=3
+        Channels to show at most, those that stand out in the worst events first.
+    gap, min_length
+        Of ``AnomalyDetector.events``.
+    ax : Axes or None, default=None
+        Room for all panels, which become its ``child_axes``.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError
+        If the model finds no events.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from isthmus import AnomalyDetector, Sliding
+    >>> from isthmus.plots import events
+    >>> series = np.sin(np.arange(600) / 5)
+    >>> detector = AnomalyDetector(Sliding(lengths=(16,), random_state=0), fpr=0.05).fit(series)
+    >>> broken = series.copy()
+    >>> broken[300:320] = 0
+    >>> ax = events(detector, broken, ax=Figure().subplots())
+    >>> [panel.get_ylabel() for panel in ax.child_axes]
+    ['0', 'score']
+    """
+    if not callable(getattr(model, "events", None)):
+        raise TypeError(f"events needs an AnomalyDetector that is fitted to a series, got {type(model).__name__}")
+    found = model.events(X, gap=gap, min_length=min_length)
+    series = X.series if isinstance(X, Windows) else read_series(X, getattr(model.estimator_, "time", None))
+    scores = model.score_samples(X)
+    scores = X.spread(scores) if isinstance(X, Windows) else scores
+    names: list[Any] = [*series.channels] or [*range(len(series.values))]
+    shown = _standing_out(found, names)[:n_channels]
+    curves = {str(name): _at_points(series, names.index(name)) for name in shown} | {"score": scores}
+    ax = new_axes(ax, 8.0, HEIGHT * len(curves))
+    panels = _panels(ax, list(curves))
+    for panel, curve in zip(panels, curves.values(), strict=True):
+        panel.plot(series.times, curve, color=PALETTE[0], linewidth=0.8)
+        _shade(panel, found, series.times)
+    lowest = panels[-1]
+    _mark_dates(lowest, series.times)
+    lowest.axhline(model.offset_, color=PALETTE[1], linestyle="--", linewidth=0.8)
+    lowest.set_title(f"threshold {model.offset_:.3g}", loc="right", fontsize="small", color=PALETTE[1], pad=2)
+    return ax
+
+
+def _standing_out(found: list[Any], names: list[Any]) -> list[Any]:
+    """Order channels by the severity of the events that they stand out in."""
+    weights = dict.fromkeys(names, 0.0)
+    for event in found:
+        for channel in event.channels:
+            weights[channel] += event.severity
+    return sorted(names, key=lambda name: -weights[name])
+
+
+def _at_points(series: Series, channel: int) -> Values:
+    """Read a channel at the time points as they came."""
+    values = series.values[channel].double().numpy()
+    return interpolate(series.points, np.arange(len(values)), values)
+
+
+def _panels(ax: "Axes", names: list[str]) -> list["Axes"]:
+    """Stack a panel for each name, one time axis below all."""
+    ax.set_axis_off()
+    share = 1 / len(names)
+    panels: list[Axes] = []
+    for i, name in enumerate(reversed(names)):
+        room = (0.0, i * share, 1.0, (1 - BLANK) * share)
+        panel = ax.inset_axes(room, sharex=panels[0] if i else None)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.set_ylabel(name)
+        panel.tick_params(labelbottom=not i)
+        panels.append(panel)
+    ax.child_axes.reverse()
+    return panels[::-1]
+
+
+def _mark_dates(panel: "Axes", times: Values) -> None:
+    from matplotlib import dates
+
+    if times.dtype.kind == "M":
+        make: Any = dates  # whose classes have no types
+        locator = make.AutoDateLocator()
+        panel.xaxis.set_major_locator(locator)
+        panel.xaxis.set_major_formatter(make.ConciseDateFormatter(locator))
+
+
+def _shade(panel: "Axes", found: list[Any], times: Values) -> None:
+    """Mark events, each from half a step before its first point to half a step after its last."""
+    low, high = times[0], times[-1]
+    half = max(np.median(np.diff(times)) / 2, (high - low) * NARROWEST / 2)
+    for event in found:
+        panel.axvspan(event.start - half, event.end + half, color=PALETTE[1], alpha=0.25, linewidth=0)
