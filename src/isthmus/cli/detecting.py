@@ -13,7 +13,7 @@ import pyarrow as pa
 from isthmus.cli.models import choose_rows, load_for
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
-from isthmus.cli.pictures import draw_heat_maps, file_names, filling, open_folder
+from isthmus.cli.pictures import draw_events, draw_heat_maps, file_names, filling, open_folder
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
@@ -88,19 +88,12 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
     output.check([out], inputs, WRITTEN_TABLES)
     if target is not None:
         output.check([target], inputs, MODEL)
-    if search.plot is not None:
-        output.check([search.plot], inputs, PICTURES)
-        if not (search.time or search.detector):
-            raise ValueError("--plot draws a series and its events: name the column of its times by --time")
+    _check_plot(search, output, inputs)
     rows = _read(data)
     detector, X = _fit(data, rows, search) if search.detector is None else _load(data, rows, search)
     with _saving(detector, target):
         if isinstance(detector.estimator_, Sliding):
             _report_events(detector, X, search, output, out)
-            if search.plot is not None:
-                _draw(detector, X, search.plot)
-        elif search.plot is not None:
-            raise ValueError("--plot draws a series and its events, but the detector judges rows one by one")
         else:
             _report_rows(detector, X, rows, search, output, out)
 
@@ -114,6 +107,14 @@ def _saving(detector: AnomalyDetector, target: Path | None) -> Iterator[None]:
     with replacing(target) as file:
         save(detector, file)
         yield
+
+
+def _check_plot(search: Search, output: Output, inputs: Sequence[Path | None]) -> None:
+    if search.plot is None:
+        return
+    output.check([search.plot], inputs, PICTURES)
+    if not (search.time or search.detector):
+        raise ValueError("--plot draws a series and its events: name the column of its times by --time")
 
 
 def _fit(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
@@ -145,6 +146,8 @@ def _load_detector(search: Search) -> AnomalyDetector:
         if is_given:
             raise ValueError(f"the detector of --detector is fitted already and takes no {options}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, search.detector))
+    if search.plot is not None and not isinstance(detector.estimator_, Sliding):
+        raise ValueError(f"--plot draws a series and its events, but {str(search.detector)!r} judges rows one by one")
     return detector
 
 
@@ -222,18 +225,8 @@ def _report_events(detector: AnomalyDetector, X: Any, search: Search, output: Ou
     for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"
         print(f"{_clock(event.start)} .. {_clock(event.end)}: {channels}, severity {event.severity:.3g}")
-
-
-def _draw(detector: AnomalyDetector, X: Any, target: Path) -> None:
-    from matplotlib.figure import Figure
-
-    from isthmus.plots import events
-
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    events(detector, X, ax=figure.subplots())
-    with replacing(target) as file:
-        figure.savefig(file, format=target.suffix[1:].lower(), dpi=150)
-    print(f"wrote {target}: the series and its events")
+    if search.plot is not None:
+        draw_events(detector, X, search.plot)
 
 
 def _too_few(detector: AnomalyDetector, search: Search) -> str:

@@ -20,6 +20,7 @@ from isthmus.data import ImageFolder
 from isthmus.data.image_files import KINDS, sizes_in, to_picture
 from isthmus.detector import AnomalyDetector
 from isthmus.schema import Schema
+from isthmus.storage import replacing
 
 Values = np.ndarray[Any, Any]
 
@@ -210,3 +211,16 @@ def draw_heat_maps(detector: AnomalyDetector, images: ImageFolder, names: list[s
         plots.explain(explanation, row=i, ax=right)
         figure.suptitle(f"{name}, score {explanation.scores[i]:.4g}")
         figure.savefig(_place(folder, places[i], ".png"), dpi=100)
+
+
+def draw_events(detector: AnomalyDetector, X: Any, target: Path) -> None:
+    """Write a picture of a series and its events."""
+    from matplotlib.figure import Figure
+
+    from isthmus.plots import events
+
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    events(detector, X, ax=figure.subplots())
+    with replacing(target) as file:
+        figure.savefig(file, format=target.suffix[1:].lower(), dpi=150)
+    print(f"wrote {target}: the series and its events")
