@@ -111,7 +111,7 @@ def test_many_rows_reach_the_rate(law):
 
 
 def test_ties_at_the_start_of_the_tail_are_no_peaks():
-    """Of 200 rows 7 are below the many zeros: 8 of 201 rows fall there, and not 21, as all rows of the tail would say."""
+    """Of 200 rows 7 are below the many zeros: 8 of 201 rows fall there, not 21, as all rows of the tail would say."""
     scores = np.sort(np.r_[np.zeros(193), -np.arange(1.0, 8.0)])
     share = 0.001 * 201 / 8
     assert by_tail(scores, 0.001) == -exceeded_by(share, np.arange(1.0, 8.0))

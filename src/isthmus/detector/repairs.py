@@ -132,7 +132,8 @@ def limits_around(expected: Values, rows: Values, foretold: Values) -> tuple[Val
         if not len(values):
             continue
         near = np.abs(guesses - expected[:, j, None]).argsort(1, kind="stable")[:, :n_near]
-        off = np.quantile((values - guesses)[near], LIMITS, axis=1)
+        # By the rank of a further value among n, (k + 1) / (n + 1): plain quantiles of 50 would hold 86 % and not 90.
+        off = np.quantile((values - guesses)[near], LIMITS, axis=1, method="weibull")
         limits[:, :, j] = np.clip(expected[:, j] + off, values.min(), values.max())
     return limits[0], limits[1]
 
