@@ -590,3 +590,30 @@ def test_rows_are_called_as_in_the_index_of_the_frame():
     assert str(explanation).startswith("row 2024-05-30 00:00:00: ")
     assert explanation.table(1)["row"].tolist() == rows.index.tolist()
     assert AnomalyDetector(GaussianMixture(), random_state=0).fit(X.to_numpy()).explain(rows.to_numpy()).labels is None
+
+
+# Limits hold what they promise
+
+
+def drawn(law, n, seed):
+    rng = np.random.default_rng(seed)
+    causes, noise = rng.normal(size=(n, 3)), rng.normal(size=(n, 6))
+    known = causes @ np.random.default_rng(9).normal(size=(3, 6))
+    return {
+        "normal": known + 0.5 * noise,
+        "skew": np.exp(0.5 * known + 0.3 * noise),
+        "independent": noise,
+        "uneven": known + (np.abs(causes[:, :1]) + 0.1) * noise,
+    }[law]
+
+
+@pytest.mark.parametrize("n_rows", [120, 400])
+@pytest.mark.parametrize("law", ["normal", "skew", "independent", "uneven"])
+@pytest.mark.parametrize("name", ["mixture", "masking"])
+def test_limits_hold_nine_in_ten_values_of_new_normal_rows(name, law, n_rows):
+    masked = Autoencoder(3, corruption=Masking(0.3), **OPTIONS)
+    estimator = masked if name == "masking" else GaussianMixture(2, reg_covar=1e-3, random_state=0)
+    detector = AnomalyDetector(estimator, calibration="split", random_state=0).fit(drawn(law, n_rows, 1))
+    new = drawn(law, 200, 2)
+    found = detector.explain(new)
+    assert ((found.low <= new) & (new <= found.high)).mean() == pytest.approx(0.9, abs=0.07 if n_rows < 200 else 0.03)

@@ -66,7 +66,7 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
     given, x = x, known_dates(x, judge.schema)
     flat = x.reshape(len(x), -1)
     nearest = normal[neighbours.nearest(flat, n_nearest)]
-    account = _without(_account(judge, x, neighbours, seed), (given != x) & ~np.isnan(given))
+    account = _without(_account(judge, x, neighbours, rows, seed), (given != x) & ~np.isnan(given))
     values = (account.expected, account.low, account.high)
     expected, low, high = (_for_people(each.reshape(x.shape), judge) for each in values)
     explanation = Explanation(
@@ -84,10 +84,10 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
     return with_novelty(explanation, X, found, scorer)
 
 
-def _account(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Account:
+def _account(judge: Judge, x: Values, neighbours: Neighbours, kept: Values, seed: int) -> _Account:
     if x.ndim > 2 or x.shape[1] > FEW_VALUES:
-        return _as_a_whole(judge, x, neighbours, seed)
-    repairs = Repairs(judge, neighbours)
+        return _as_a_whole(judge, x, neighbours, kept, seed)
+    repairs = Repairs(judge, neighbours, kept)
     right, cost = repairs.set_right(x)
     addends = _addends(judge, right, neighbours, seed)
     addends[:, : x.shape[1]] -= cost
@@ -104,9 +104,9 @@ def _without(account: _Account, left_out: Values) -> _Account:
     return replace(account, addends=addends)
 
 
-def _as_a_whole(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> _Account:
+def _as_a_whole(judge: Judge, x: Values, neighbours: Neighbours, kept: Values, seed: int) -> _Account:
     """Account for images, series and very wide rows, whose values are not set right one by one."""
-    flat, some = x.reshape(len(x), -1), neighbours.rows[:MOST]
+    flat, some = x.reshape(len(x), -1), kept[:MOST].reshape(len(kept[:MOST]), -1)
     if judge.rebuild is None:
         expected, foretold = neighbours.typical(flat), neighbours.typical(some, themselves=True)
     else:

@@ -39,10 +39,14 @@ class Repairs:
     ----------
     judge : Judge
     neighbours : Neighbours
+    kept : ndarray of shape (n_rows, n_values)
+        Rows of fit in random order, from which limits are taken. Those that score lowest are among them: without them,
+        limits would be too narrow for new normal rows, and the odd values of a few rows hardly move them.
     """
 
     judge: Judge
     neighbours: Neighbours
+    kept: Values
 
     def expected(self, x: Values, themselves: bool = False) -> Values:
         """Return every value (n, n_values) as the rest of its row leads to expect it."""
@@ -54,7 +58,7 @@ class Repairs:
         for _ in range(min(N_REPAIRS, x.shape[1])):
             gain, right = self._in_pieces(self._gains, x[odd])
             worst = gain.argmax(1)
-            rows = np.flatnonzero(gain.max(1) > self._normal.usual_gain)
+            rows = np.flatnonzero(gain.max(1) > self._usual_gain)
             odd, worst = odd[rows], worst[rows]
             if not len(odd):
                 break
@@ -68,17 +72,20 @@ class Repairs:
         The limits are quantiles of how far normal values lie from their own expectations, where these are alike. Levels
         have none: both limits are the expected level.
         """
-        low, high = limits_around(expected, self._normal.rows, self._normal.expected)
+        rows = self.kept[: self._n_rows]
+        low, high = limits_around(expected, rows, self.expected(rows, themselves=True))
         is_level = self.judge.is_level
         return np.where(is_level, expected, low), np.where(is_level, expected, high)
 
+    @property
+    def _n_rows(self) -> int:
+        return int(np.clip(N_COPIES // self.kept.shape[1], FEWEST, MOST))
+
     @cached_property
-    def _normal(self) -> "_Normal":
-        rows = self.neighbours.rows[: int(np.clip(N_COPIES // self.neighbours.rows.shape[1], FEWEST, MOST))]
-        gain, _ = self._in_pieces(lambda some: self._gains(some, themselves=True), rows[:FEWEST])
-        return _Normal(
-            rows, self.expected(rows, themselves=True), float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL))
-        )
+    def _usual_gain(self) -> float:
+        """What setting right gains in all but few normal rows."""
+        gain, _ = self._in_pieces(lambda some: self._gains(some, themselves=True), self.neighbours.rows[:FEWEST])
+        return float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL))
 
     def _candidates(self, x: Values, themselves: bool) -> list[Values]:
         """Return right values: those typical of like rows, then what the net makes of the row without each value."""
@@ -104,15 +111,6 @@ class Repairs:
         size = max(1, SIZE // x.shape[1] ** 2)
         pieces = [function(x[start : start + size]) for start in range(0, len(x), size)]
         return tuple(np.concatenate(each) for each in zip(*pieces, strict=True))
-
-
-@dataclass(frozen=True)
-class _Normal:
-    """Some normal rows, what is expected of their values, and what setting right gains in all but few of them."""
-
-    rows: Values
-    expected: Values
-    usual_gain: float
 
 
 def limits_around(expected: Values, rows: Values, foretold: Values) -> tuple[Values, Values]:

@@ -20,7 +20,7 @@ FPR, TAIL_FPR = 0.01, 0.001
 N_DEVIATIONS = 3.5
 # Rows that make the tail: a tenth of few rows, a fiftieth of many; and the fewest.
 LARGE_SHARE, SMALL_SHARE, TAIL_ROWS, MIN_TAIL = 0.1, 0.02, 50, 5
-# Prior mean and deviation of the shape of a Pareto tail (0 is exponential, from 0.5 on there is no variance): with them,
+# Prior mean and deviation of the shape of a Pareto tail (0 is exponential, from 0.5 on there is no variance): with it,
 # tails of common distributions keep to their rate (benchmarks/calibration.py). Grids of shapes, never 0, and of scales.
 SHAPE, SHAPE_SPREAD = 0.2, 0.3
 SHAPES, SCALES = np.arange(-0.475, 2.0, 0.05), np.exp(np.arange(-4.0, 4.05, 0.1))
