@@ -1,6 +1,8 @@
 """The command line: ``isthmus``, or ``python -m isthmus``."""
 
+import sys
 import warnings
+from io import TextIOWrapper
 
 from isthmus.cli.app import app
 from isthmus.cli.errors import show_warning
@@ -9,6 +11,8 @@ from isthmus.cli.errors import show_warning
 def main() -> None:
     """Run the command line and leave with its exit code."""
     warnings.showwarning = show_warning
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     # Wherever in the source it arises.
     warnings.simplefilter("once", UserWarning)
     app(prog_name="isthmus")

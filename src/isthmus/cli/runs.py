@@ -128,7 +128,7 @@ def parse(text: str) -> Any:
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last two if nested deeply
             continue
     return text
 
@@ -138,7 +138,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no run file {str(path)!r}")
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"run file {str(path)!r} is not JSON: {error}") from error
     if not isinstance(run, dict):
         raise ValueError(
@@ -163,7 +163,10 @@ def pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
 
 def _value(plain: Any) -> Any:
     """Turn what was read into a parameter: parts are made, and lists become tuples, which estimators can clone."""
-    value = from_plain(plain, known_classes())
+    try:
+        value = from_plain(plain, known_classes())
+    except RecursionError as error:
+        raise ValueError("the value of a parameter is nested too deeply") from error
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -1,5 +1,7 @@
 """Readers of data files: what a file is written in is found, said, and may be stated by the caller."""
 
+import struct
+import tokenize
 import warnings
 import zlib
 from collections.abc import Callable
@@ -42,13 +44,19 @@ READERS = {
 # What goes wrong in files that are damaged, or are not what their suffix says.
 DAMAGES = (
     pa.ArrowException,
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    RuntimeError,
-    MemoryError,
+    ArithmeticError,
+    AttributeError,
     BadZipFile,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
     zlib.error,
 )
 
