@@ -3,12 +3,12 @@
     OMP_NUM_THREADS=1 python benchmarks/fuzz.py
     OMP_NUM_THREADS=1 python benchmarks/fuzz.py --models 20 --data 10 --commands 10 --kills 5 --seed 7 --out /tmp/try
 
-Every case runs in a process of its own, forked from one that has imported isthmus: a case that is killed or stopped harms
-no other. A case fails if it ends in a traceback, with an exit code other than 0, 1 (out of memory), 2 (refused) or 130
-(interrupted), after a minute, or with more than 2 GiB; if a file changed that it only read or was not allowed to replace;
-if it leaves an output and exit code 2; or if a model file loads with other content than was saved. Model files whose
-checksum was made to fit the damage may load, but the commands that use them may not fail in any of these ways. Writes the
-table to ``benchmarks/results/fuzz.md``, and prints the faults.
+Every case runs in a process of its own, forked from one that has imported isthmus, so that none harms another. A case
+fails if it ends in a traceback, with an exit code other than 0, 1, 2 (refused) or 130 (interrupted),
+after a minute, or with more than 2 GiB; if a file changed that it only read or was not allowed to replace; if it leaves
+an output and exit code 2; or if a model file loads with other content than was saved. Model files whose checksum was
+made to fit the damage may load, but the commands that use them may not fail in any of these ways. A line is printed for
+each fault; the table is written to ``benchmarks/results/fuzz.md``.
 """
 
 import argparse
@@ -108,11 +108,25 @@ def commands(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
         yield _checked(" ".join(words), folder, partial(call, *words), forced="--force" in words)
 
 
-NAMES = ("prepare", "doctor", "fit", "transform", "reconstruct", "impute", "score", "detect", "sample", "info", "zoo")
-OPTIONS = ("--out", "--out", "--force", "--seed", "--draws", "-n", "--set", "--model", "--columns", "--without", "--kind",
-           "--condition", "--given", "--explain", "--fpr", "--fdr", "--contamination", "--normal", "--save", "--time",
-           "--config", "--test", "--limits", "--split", "--scaling", "--contributions", "--report", "--detector",
-           "--escape-formulas", "--checkpoint", "--wrong")  # fmt: skip
+NAMES = (
+    "prepare",
+    "doctor",
+    "look",
+    "quality",
+    "fit",
+    "transform",
+    "reconstruct",
+    "impute",
+    "score",
+    "detect",
+    "sample",
+    "info",
+    "zoo",
+)
+OPTIONS = ("--out", "--out", "--force", "--seed", "--draws", "-n", "--set", "--model", "--columns", "--without",
+           "--kind", "--condition", "--given", "--explain", "--fpr", "--fdr", "--contamination", "--normal", "--save",
+           "--time", "--config", "--test", "--limits", "--split", "--scaling", "--contributions", "--report",
+           "--detector", "--escape-formulas", "--checkpoint", "--wrong")  # fmt: skip
 FLAGS = ("--force", "--contributions", "--report", "--escape-formulas")
 TEXTS = ("", "0", "1", "2", "-1", "0.5", "1e9", "nan", "vae", "pca", "a", "town", "day", "n_components=3", "a=1", "=",
          "bottleneck.beta=x", "max_epochs=1", "town=Oslo", "a=category", "a=0:1", "0.5,0.25,0.25", "x" * 300, "\udcff",

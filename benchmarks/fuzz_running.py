@@ -23,7 +23,7 @@ from isthmus.cli.app import app
 LIMIT = 60
 # Most memory of a case in bytes, and what it may map beyond what it was born with before it is stopped.
 MEMORY, MAPPED = 2**31, 2**33
-# Exit codes that a command may end with: done, out of memory, refused, interrupted.
+# Exit codes that a command may end with: done, failed without a traceback, refused, interrupted.
 CODES = (0, 1, 2, 130)
 # A file that was read although it is not the one that was saved.
 ALTERED = "an altered file was loaded"
@@ -59,11 +59,13 @@ def start(case: Callable[[], int], out: Any) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)
+        sys.stdout = sys.stderr = os.fdopen(os.dup(out.fileno()), "w", errors="backslashreplace")
         signal.alarm(LIMIT)
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (mapped + MAPPED, mapped + MAPPED))
         torch.set_num_threads(1)
-        code = case()
+        with warnings.catch_warnings(action="ignore"):
+            code = case()
     except KeyboardInterrupt:
         code = 130
     except BaseException:
@@ -90,9 +92,7 @@ def run(case: Callable[[], int]) -> Outcome:
 
 def call(*words: Any) -> int:
     """Call the command line, and return the exit code; any exception but the end of the program is a traceback."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = CliRunner().invoke(app, [os.fspath(word) if isinstance(word, Path) else str(word) for word in words])
+    result = CliRunner().invoke(app, [os.fspath(word) if isinstance(word, Path) else str(word) for word in words])
     print(result.output)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         traceback.print_exception(result.exception)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
@@ -14,7 +15,7 @@ from test_cli import TINY, call, done, refused
 
 from isthmus import load, save, zoo
 from isthmus.cli.outputs import Output
-from isthmus.data import apply, as_source
+from isthmus.data import Texts, apply, as_source
 from isthmus.data.files import read, write
 from isthmus.storage import check_writable, replacing
 
@@ -348,3 +349,43 @@ def test_a_flipped_bit_of_a_parquet_file_is_found(tmp_path):
 def test_what_is_written_is_what_load_reads(here):
     assert load(here / "m.safetensors").schema_.names == NAMES
     assert call("info", "m.safetensors").exit_code == 0
+
+
+# What models give back that is no array
+
+
+def test_samples_of_texts_and_data_frames_are_written_as_tables(here):
+    frame = pandas.DataFrame({"a": np.arange(40) / 3, "b": ["x", "y"] * 20})
+    save(zoo.tabular_vae(2, max_epochs=1, random_state=0).fit(frame), "frame.safetensors")
+    texts = Texts(["a b c", "b c", "c a"] * 9, vocabulary="word")
+    save(zoo.sequence_vae(2, width=4, max_epochs=1, random_state=0).fit(texts), "texts.safetensors")
+    done("sample", "frame.safetensors", "-n", 3)
+    assert read("frame.samples.csv").column_names == ["a", "b"]
+    done("sample", "texts.safetensors", "-n", 3)
+    assert read("texts.samples.csv").column_names == ["text"]
+    refused("sample", "texts.safetensors", "-n", 3, "--out", "texts.npy")
+
+
+def test_series_of_several_lengths_do_not_fit_into_a_table(tmp_path):
+    with pytest.raises(ValueError, match="rows of different lengths do not fit into a file"):
+        write(tmp_path / "a.csv", [np.ones(2), np.ones(3)])
+
+
+# Lack of memory, deep nesting and names that are no text
+
+
+@pytest.mark.parametrize("depth", [300, 10**5])
+def test_deeply_nested_parameters_are_refused(here, depth):
+    nested = "[" * depth + "]" * depth
+    refused("fit", "rows.csv", "--set", f"n_components={nested}", "--out", "new.safetensors")
+    (here / "run.json").write_text(f'{{"set": {{"n_components": {nested}}}}}')
+    refused("fit", "rows.csv", "--config", "run.json", "--out", "new.safetensors")
+
+
+def test_a_name_that_is_no_text_is_written_and_told(here):
+    name = os.fsdecode(b"caf\xe9.csv")
+    words = ["-m", "isthmus", "score", "m.safetensors", "rows.csv", "--out", name]
+    told = subprocess.run([sys.executable, *words], capture_output=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert rb"wrote caf\udce9.csv" in told.stdout
+    assert (here / name).exists()

@@ -40,6 +40,8 @@ def _is_of(value: Any, expected: Any) -> bool:
         return any(_is_of(value, option) for option in get_args(expected))
     if get_origin(expected) is tuple:
         return isinstance(value, list | tuple) and _are_of(value, get_args(expected))
+    if get_origin(expected) is dict:
+        return isinstance(value, dict) and all(_is_of(item, get_args(expected)[1]) for item in value.values())
     return type(value) in ((int, float) if expected is float else (expected,))
 
 

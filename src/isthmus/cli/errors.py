@@ -5,7 +5,6 @@ from typing import Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-OUT_OF_MEMORY = 1
 USAGE = 2
 INTERRUPTED = 130
 
@@ -22,9 +21,6 @@ class Commands(TyperGroup):
         except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
             _say(str(error) or "there is not enough memory")
             raise typer.Exit(USAGE) from error
-        except MemoryError as error:
-            _say(f"out of memory: {error}" if str(error) else "out of memory")
-            raise typer.Exit(OUT_OF_MEMORY) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
 

@@ -89,7 +89,8 @@ def sample(model: Path, n: int, output: Output, condition: str | None, given: Se
         _check_samples(output, output.path, model)
     estimator = load_for("sample", model)
     estimator = estimator.estimator if isinstance(estimator, Decoder) else estimator
-    out = output.path or model.with_suffix(".samples.csv" if estimator.schema_.fields else ".samples.npy")
+    is_table = estimator.schema_.fields or estimator.schema_.vocabulary
+    out = output.path or model.with_suffix(".samples.csv" if is_table else ".samples.npy")
     _check_samples(output, out, model)
     into_folder = is_folder(out)
     if into_folder and not estimator.schema_.layout:
@@ -176,7 +177,8 @@ def _answer(output: Output, out: Path, function: Callable[[Any], Any], X: Any, n
 
 def _write(output: Output, out: Path, values: Any, names: Sequence[str] = ()) -> None:
     output.write({out: values}, names)
-    _say(out, len(values), int(np.prod(values.shape[1:])))
+    n_columns = 1 if isinstance(values, list) else int(np.prod(values.shape[1:]))
+    _say(out, len(values), n_columns)
 
 
 def _say(out: Path, n_rows: int, n_columns: int) -> None:

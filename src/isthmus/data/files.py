@@ -8,11 +8,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, csv, parquet
+from pyarrow import csv, parquet
 
 from isthmus.data.base import Source
+from isthmus.data.formulas import escape_cells
+from isthmus.data.frames import is_frame
 from isthmus.data.parquet import read_folder
 from isthmus.data.reading import MISSING, PACKED, READERS, Options, read_file
 from isthmus.storage import check_writable, replacing
@@ -22,8 +25,6 @@ Values = np.ndarray[Any, Any]
 
 # Suffixes of files whose cells are text.
 TEXTS = (".csv", ".tsv")
-# Begin of a cell that spreadsheets compute: OWASP, CSV Injection; spaces before are ignored by some.
-FORMULA = "^(?:\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 # Numbers of the rows that a function is applied to at once.
 CHUNK = 2**21
 
@@ -144,7 +145,7 @@ def write_all(contents: Mapping[Path, Any], names: Sequence[str] = (), *, escape
             kind = _kind_of(path)
             rows = as_table(values, names) if kind.tabular else as_array(values)
             if escape_formulas and path.suffix.lower() in TEXTS:
-                rows = _escape_formulas(rows)
+                rows = escape_cells(rows)
             kind.write(stack.enter_context(replacing(path)), rows)
 
 
@@ -232,9 +233,15 @@ def check_target(path: FilePath, suffixes: Collection[str] | None = None) -> Non
 
 
 def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
-    """Make a table of an array of rows, or of one column, and pass tables on."""
+    """Make a table of an array of rows, of one column, of texts or of a data frame, and pass tables on."""
     if isinstance(values, pa.Table):
         return values
+    if is_frame(values):
+        return nw.from_native(values, eager_only=True).to_arrow()
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return pa.table({"text": values})
+    if not isinstance(values, np.ndarray):
+        raise ValueError("rows of different lengths do not fit into a file; write them one by one")
     if values.ndim > 2:
         raise ValueError(f"values of shape {values.shape} do not fit into a table; write them to .npy or .npz")
     columns = np.atleast_2d(values.T)
@@ -243,8 +250,10 @@ def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
 
 
 def as_array(values: Any) -> Values:
-    """Make an array of a table of numbers, and pass arrays on."""
-    return np.column_stack([column.to_numpy() for column in values.columns]) if isinstance(values, pa.Table) else values
+    """Make an array of a table or data frame of numbers, and pass arrays on."""
+    if isinstance(values, np.ndarray):
+        return values
+    return np.column_stack([column.to_numpy() for column in as_table(values).columns])
 
 
 def _kind_of(path: FilePath) -> Kind:
@@ -257,21 +266,6 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
     if suffix.lower() not in suffixes:
         expected = f"one of {', '.join(suffixes)}" if len(suffixes) > 1 else ", ".join(suffixes)
         raise ValueError(f"{str(path)!r} has the suffix {suffix!r}, expected {expected}")
-
-
-def _escape_formulas(table: pa.Table) -> pa.Table:
-    """Put an apostrophe before texts and names that spreadsheets would compute."""
-    columns = [_escape_cells(column) for column in table.columns]
-    names = _escape_cells(pa.chunked_array([pa.array(table.column_names, pa.string())])).to_pylist()
-    return pa.Table.from_arrays(columns, names)
-
-
-def _escape_cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    return compute.replace_substring_regex(column, FORMULA, r"'\0")
 
 
 def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:

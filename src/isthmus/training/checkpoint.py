@@ -18,6 +18,8 @@ from isthmus.training.group import ALONE, Group
 from isthmus.training.state import TrainState, Weights, generators_of, set_generators
 
 NAME = "checkpoint.safetensors"
+# What goes wrong with a file whose content does not fit.
+DAMAGES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Checkpoint:
@@ -77,6 +79,10 @@ class Checkpoint:
         other.path = Path(self.path) / name
         return other
 
+    @property
+    def _damaged(self) -> str:
+        return f"the checkpoint {str(self.file)!r} is damaged; delete it to begin anew"
+
     def resume(self, state: TrainState, settings: dict[str, Any], batch: Batch, group: Group = ALONE) -> None:
         """Bring a fresh state to where the file left off, if there is one.
 
@@ -100,8 +106,12 @@ class Checkpoint:
             raise ValueError(f"Checkpoint.every must be a number of seconds >= 0, got {self.every!r}")
         self._fingerprint, self._written = _fingerprint(state, settings, batch), time.monotonic()
         found = group.gather(self._read() if group.rank == 0 else None)[0]
-        if found is not None:
+        if found is None:
+            return
+        try:
             state.restore(*found)
+        except DAMAGES as error:
+            raise ValueError(f"{self._damaged} ({error})") from error
 
     def is_due(self) -> bool:
         """Whether it is time to write again."""
@@ -124,10 +134,8 @@ class Checkpoint:
         try:
             tensors, document = storage.read(self.file)
             fingerprint, state = document["fingerprint"], document["state"]
-        except (ValueError, KeyError) as error:
-            raise ValueError(
-                f"the checkpoint {str(self.file)!r} is damaged; delete it to begin anew ({error})"
-            ) from error
+        except DAMAGES as error:
+            raise ValueError(f"{self._damaged} ({error})") from error
         if fingerprint != self._fingerprint:
             raise ValueError(
                 f"the checkpoint {str(self.file)!r} was written by a fit of other data or parameters; "

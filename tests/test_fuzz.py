@@ -1,0 +1,37 @@
+"""Damaged files, random commands and kills, a few of each; ``benchmarks/fuzz.py`` tries many."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+N = {"models": 40, "data": 25, "commands": 25, "kills": 4}
+
+
+@pytest.fixture
+def fuzz(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    return import_module("fuzz")
+
+
+@pytest.mark.parametrize("kind", N)
+def test_nothing_is_lost_and_nothing_ends_in_a_traceback(fuzz, kind):
+    figures = fuzz.campaign(kind, N[kind], seed=20)
+    assert figures.faults == []
+    assert figures.cases == N[kind]
+
+
+def test_a_fault_is_found(fuzz):
+    """Otherwise the tests above could not fail."""
+
+    def fail():
+        raise IndexError("odd")
+
+    assert "IndexError: odd" in fuzz.run(fail).fault
+    assert fuzz.run(lambda: 3).fault.startswith("exit code 3")
+    assert fuzz.run(lambda: print(fuzz_altered(fuzz)) or 0).fault
+    assert fuzz.run(lambda: 2).fault == ""
+
+
+def fuzz_altered(fuzz):
+    return import_module("fuzz_running").ALTERED
