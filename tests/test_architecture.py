@@ -20,13 +20,14 @@ FILES = sorted(ROOT.rglob("*.py"))
 TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 
 LAYERS = [
-    {"plain"},
+    {"plain", "implications"},
     {"containers", "functional", "part", "schema", "statistics", "randomness", "storage"},
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
-    {"decoding"},
+    {"decoding", "missingness"},
     {"model", "data", "metrics", "configuration"},
     {"training", "inference"},
-    {"generation", "imputation"},
+    {"imputation"},
+    {"generation"},
     {"autoencoder"},
     {"decoder", "ensemble"},
     {"latent", "proximity", "sliding"},

@@ -4,6 +4,7 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from numbers import Real
@@ -23,13 +24,15 @@ from isthmus.data.frames import to_frame
 from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.ragged import as_list
+from isthmus.data.rules import find_rules
 from isthmus.data.survey import check_contrast, check_largest, check_near, check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written
 from isthmus.data.weights import split_off_weights
 from isthmus.densities import check_density
-from isthmus.generation import decoded, draw_rows, fit_codes
-from isthmus.imputation import draw_missing
+from isthmus.generation import decoded, draw_rows, fit_codes, fit_missingness, hide
+from isthmus.implications import in_both
+from isthmus.imputation import draw_missing, expect_missing
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import REACH
 from isthmus.model import Model
@@ -362,6 +365,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if valid is not None:
             check_near(valid, statistics.mean, statistics.deviation)
         schema = describe(rows.schema, statistics, missing, condition)
+        schema = replace(schema, implications=group.merge(find_rules(rows, schema.holes, group.share), in_both))
         choice = self._choose_likelihood(statistics, schema)
         with seeded(seed):
             model = self._build_model(schema, statistics, choice)
@@ -422,6 +426,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y, _ in some)
         density = None if self.density is None else fit_codes(self.density, model, rows, mix(seed, 3))
+        fit_missingness(model, density, rows, mix(seed, 5))
         check_names(self, X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
@@ -512,7 +517,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError(f"n_draws must be None or a positive integer, got {n_draws!r}")
         source = self._read(X, y)
         if n_draws is None:
-            return self._fill(X, source, self.module_.reconstruct)
+            return self._fill(X, source, partial(expect_missing, self.module_))
         with seeded(self._seed(random_state), self.module_.device):
             return [self._fill(X, source, partial(draw_missing, self.module_)) for _ in range(n_draws)]
 
@@ -524,9 +529,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         given: Mapping[Any, Any] | None = None,
         temperature: float = 1.0,
         noise: bool = True,
+        missing: bool = True,
         random_state: Any = None,
     ) -> Any:
         """Draw new rows.
+
+        Rows of data frames follow the rules between two columns that no training row breaks and chance does not
+        explain, such as 999 days exactly where there was no contact (``schema_.implications``).
 
         Parameters
         ----------
@@ -540,6 +549,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Multiplies the deviation of the codes: below 1 rows are more typical. ``density`` ignores it.
         noise : bool, default=True
             Whether values scatter as the likelihood says; without, each is the mean of its code, as one shows images.
+        missing : bool, default=True
+            Whether values of data frames are missing as in fit: as often, in the same columns together, and depending
+            on the other values. Without, or without noise, no value is missing.
         random_state : int, RandomState or None, default=None
             None falls back to the estimator's.
         """
@@ -552,6 +564,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         row = None if not given else given_row(given, self.schema_)
         with seeded(seed, self.module_.device):
             values = draw_rows(self.module_, self.density_, n, y, row, temperature, noise, seed)
+            values = hide(self.module_, values, row) if missing and noise else values
         return self._in_kind(values, rounded=True)
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:

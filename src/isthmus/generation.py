@@ -11,16 +11,26 @@ from torch import Tensor
 
 from isthmus.data import as_source, with_labels
 from isthmus.data.base import Feed
+from isthmus.data.rules import rules_on_holes, rules_on_values
+from isthmus.data.tables import nearest
 from isthmus.decoding import parameters
 from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
+from isthmus.implications import N_SWEEPS, apply_rules, breaks, order_of
+from isthmus.imputation import draw_missing
 from isthmus.inference import run
 from isthmus.model import Model
-from isthmus.randomness import N_SEEDS, seeded
+from isthmus.randomness import N_SEEDS, mix, seeded
 
 Values = np.ndarray[Any, Any]
 
 # Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
 N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
+# Times that a value that breaks a rule between columns is drawn again.
+N_REDRAWS = 100
+# Times that rows are drawn in which that did not help.
+N_ROUNDS = 20
+# Drawn rows by which the shares of missing values are set.
+N_CALIBRATE = 2000
 
 
 def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
@@ -40,6 +50,18 @@ def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, 
     """Draw codes (n, n_components), with the numbers of their labels (n,)."""
     mean, deviation = model.encode(x)
     return mean + deviation * torch.randn_like(mean), torch.zeros(len(x)) if y is None else y.argmax(-1)
+
+
+def fit_missingness(model: Model, density: Any, rows: Feed, seed: int) -> None:
+    """Learn which values are missing in rows; the missing values of the rows are drawn for that."""
+    if model.missingness is None:
+        return
+    size = model.missingness.max_rows()
+    x = next(iter(rows.batches(min(size, len(rows)), seed=seed))).x.to(model.device)
+    with seeded(seed, model.device), torch.no_grad():
+        model.missingness.fit(model.read(draw_missing(model, x)), x[:, list(model.schema.holes)].isnan())
+        drawn = draw_rows(model, density, N_CALIBRATE, None, None, 1.0, True, seed)
+        model.missingness.calibrate(_read(model, drawn))
 
 
 def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:
@@ -72,6 +94,24 @@ def draw_rows(
     seed : int
         For labels.
     """
+    y = np.asarray(y) if y is not None and np.ndim(y) else y
+    values = _draw(model, density, n, y, row, temperature, noise, seed)
+    if row is not None and breaks(row[None], rules_on_values(model.schema)).any():
+        warnings.warn("given values break rules that hold in all rows of fit", stacklevel=3)
+        return values
+    for attempt in range(1, N_ROUNDS):
+        broken = np.flatnonzero(breaks(values, rules_on_values(model.schema)))
+        if not len(broken):
+            break
+        labels = y[broken] if isinstance(y, np.ndarray) else y
+        values[broken] = _draw(model, density, len(broken), labels, row, temperature, noise, mix(seed, attempt))
+    return values
+
+
+def _draw(
+    model: Model, density: Any, n: int, y: Any, row: Values | None, temperature: float, noise: bool, seed: int
+) -> Values:
+    """Draw rows; see ``draw_rows``. Few of them break a rule."""
     n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
     y = _labels_for(model, y, n, n_codes, seed)
     codes = draw_codes(model, density, n_codes, temperature, y)
@@ -79,7 +119,59 @@ def draw_rows(
         chosen = _resample(model, codes, y, row, n)
         codes, y = codes[chosen], None if y is None else y[chosen]
     values = decoded(model, codes, y, partial(model.sample, noise=noise))
-    return values if row is None else np.where(np.isnan(row), values, row)
+    values = values if row is None else np.where(np.isnan(row), values, row)
+    return _consistent(model, codes, y, values, row) if rules_on_values(model.schema) else values
+
+
+def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | None) -> Values:
+    """Make drawn rows follow the rules between columns, one column after the other.
+
+    A value becomes what the columns before it imply. Where it implies another value than they have, it is drawn again
+    from the same code. So the columns that are first keep their distribution; drawing whole rows again would prefer
+    rows that break rules rarely.
+    """
+    rules = rules_on_values(model.schema)
+    x, done = nearest(x, model.schema), list[int]()
+    given = [] if row is None else np.flatnonzero(~np.isnan(row)).tolist()
+    for column in [
+        *given,
+        *(column for column in order_of(rules, model.schema.levelled) if column not in given),
+    ]:
+        before = [rule for rule in rules if rule.target == column and rule.column in done]
+        after = [rule for rule in rules if rule.column == column and rule.target in done]
+        done.append(column)
+        if column in given:
+            continue
+        x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
+        for _ in range(N_REDRAWS):
+            broken = np.flatnonzero(breaks(x, after) & ~breaks(x, before))
+            if not len(broken):
+                break
+            fresh = decoded(model, codes[broken], None if y is None else y[broken], partial(model.sample, noise=True))
+            x[broken, column] = nearest(fresh, model.schema)[:, column]
+            x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
+    return x
+
+
+def hide(model: Model, x: Values, row: Values | None) -> Values:
+    """Return drawn rows (n, n_used) with values missing as in the rows of fit, but for those of ``row``."""
+    if model.missingness is None:
+        return x
+    holes, rules = list(model.schema.holes), rules_on_holes(model.schema)
+    missing = model.missingness.draw(_read(model, x)).numpy(force=True)
+    for _ in range(N_SWEEPS if rules else 1):
+        hidden = x.copy()
+        hidden[:, holes] = np.where(missing, np.nan, x[:, holes])
+        beside = np.hstack([hidden, missing])
+        missing = apply_rules(beside, rules, np.ones(beside.shape, dtype=bool))[:, x.shape[1] :] == 1
+    given = np.zeros(x.shape[1], dtype=bool) if row is None else ~np.isnan(row)
+    x = x.copy()
+    x[:, holes] = np.where(missing & ~given[holes], np.nan, x[:, holes])
+    return x
+
+
+def _read(model: Model, values: Values) -> Tensor:
+    return model.read(torch.from_numpy(values).to(model.device))
 
 
 def draw_codes(model: Model, density: Any, n: int, temperature: float, y: Any = None) -> Values:

@@ -3,10 +3,32 @@
 import torch
 from torch import Tensor
 
+from isthmus.data.rules import rules_on_values
+from isthmus.data.tables import nearest
+from isthmus.implications import apply_rules, breaks
 from isthmus.model import Model
+from isthmus.randomness import seeded
 
 # Most passes of the model over a row. With more missing values, several are drawn at once in each pass.
 MAX_PASSES = 64
+# Draws of a row until it breaks no rule.
+N_REDRAWS = 100
+
+
+def expect_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Fill the missing values of raw rows (n, *shape) with what is expected.
+
+    Values that rules between columns imply are filled with these, and rows whose expected values break a rule with
+    drawn values, by a generator of their own.
+    """
+    free = x.isnan()
+    known = _imply(model, x, free)
+    filled = _imply(model, torch.where(known.isnan(), _nearest(model, model.reconstruct(known, y)), known), free)
+    rows = (_breaks(model, filled) & ~_breaks(model, x)).nonzero().squeeze(1)
+    if len(rows):
+        with seeded(0, model.device):
+            filled[rows] = draw_missing(model, x[rows], None if y is None else y[rows]).to(filled)
+    return filled
 
 
 def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -14,14 +36,17 @@ def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
 
     Each value is drawn given the known values and those drawn before it, so that the values of a row are a draw from
     one joint distribution (Uria, Murray and Larochelle, A deep and tractable density estimator, ICML 2014,
-    arXiv:1310.1757).
+    arXiv:1310.1757). Values that rules between columns imply are not drawn.
     """
-    turns = draw_turns(x.isnan())
+    free = x.isnan()
+    turns, x = draw_turns(free), _imply(model, x, free)
     for turn in range(int(turns.max()) + 1):
-        rows = (turns == turn).flatten(1).any(1).nonzero().squeeze(1)
-        drawn = model.redraw(x[rows], None if y is None else y[rows])
-        x = x.index_put((rows,), torch.where(turns[rows] == turn, drawn, x[rows]))
-    return x
+        chosen = (turns == turn) & x.isnan()
+        rows = chosen.flatten(1).any(1).nonzero().squeeze(1)
+        if len(rows):
+            drawn = _draw(model, x[rows], None if y is None else y[rows], chosen[rows])
+            x = _imply(model, x.index_put((rows,), drawn), free & x.isnan())
+    return _imply(model, x, free)
 
 
 def draw_turns(missing: Tensor) -> Tensor:
@@ -31,3 +56,39 @@ def draw_turns(missing: Tensor) -> Tensor:
     n_missing = missing.flatten(1).sum(1).view(-1, *[1] * (missing.ndim - 1))
     turn = rank * n_missing.clamp(max=MAX_PASSES) // n_missing.clamp(min=1)
     return torch.where(missing, turn, -1)
+
+
+def _draw(model: Model, x: Tensor, y: Tensor | None, chosen: Tensor) -> Tensor:
+    """Draw the chosen values of raw rows, again where a row breaks a rule that it did not break before."""
+    drawn, rows = x.clone(), torch.arange(len(x), device=x.device)
+    broken_before = _breaks(model, x)
+    for _ in range(1 + N_REDRAWS):
+        values = _nearest(model, model.redraw(x[rows], None if y is None else y[rows]))
+        drawn[rows] = torch.where(chosen[rows], values.to(x), x[rows])
+        rows = (_breaks(model, drawn) & ~broken_before).nonzero().squeeze(1)
+        if not len(rows):
+            break
+    return drawn
+
+
+def _breaks(model: Model, x: Tensor) -> Tensor:
+    """Tell which rows break a rule between columns, (n,)."""
+    rules = rules_on_values(model.schema)
+    if not rules:
+        return torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    return torch.from_numpy(breaks(x.numpy(force=True), rules)).to(x.device)
+
+
+def _imply(model: Model, x: Tensor, free: Tensor) -> Tensor:
+    """Give free values of rows what rules between columns imply."""
+    rules = rules_on_values(model.schema)
+    if not rules:
+        return x
+    return torch.from_numpy(apply_rules(x.numpy(force=True), rules, free.numpy(force=True))).to(x)
+
+
+def _nearest(model: Model, x: Tensor) -> Tensor:
+    """Return the nearest values that columns can hold, so that rules know them."""
+    if not rules_on_values(model.schema):
+        return x
+    return torch.from_numpy(nearest(x.numpy(force=True), model.schema)).to(x.device)

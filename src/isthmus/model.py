@@ -21,6 +21,7 @@ from isthmus.bottlenecks import Bottleneck
 from isthmus.corruptions import Corruption
 from isthmus.decoding import parameters, rows
 from isthmus.likelihoods import Likelihood
+from isthmus.missingness import Missingness
 from isthmus.part import snake_case
 from isthmus.regularizers import Regularizer, Step
 from isthmus.schema import Schema
@@ -86,6 +87,7 @@ class Model(nn.Module):
         self.has_levels = not numeric.all()
         self.spares_levels = isinstance(corruption, Corruption) and corruption.numeric and self.has_levels
         self._build_condition(schema)
+        self.missingness = Missingness(schema, statistics) if schema.holes and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
@@ -155,9 +157,7 @@ class Model(nn.Module):
 
     def look(self, x: Tensor) -> Tensor:
         """Values to encoded input: missing ones become the typical value, with a flag beside them."""
-        if not self.has_holes:
-            return self.likelihood.encode(x)
-        u = self.likelihood.encode(self.likelihood.fill(x))
+        u = self.likelihood.encode(self.likelihood.fill(x) if self.has_holes else x)
         return torch.cat([u, x.isnan().to(u).view(-1, *self.flag_shape)], 1) if self.flags else u
 
     def centre(self, u: Tensor) -> Tensor:

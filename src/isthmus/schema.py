@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.implications import Implication
 from isthmus.plain import dataclass_of
 
 N_QUANTILES = 15
@@ -197,6 +198,11 @@ class Schema:
         Whether rows are series of different lengths, of which the shorter end in missing values.
     ranges : tuple of (str, float, float)
         Of images in files, by dtype of their pixels, the values that are black and white. Empty for all else.
+    holes : tuple of int
+        Of data frames, positions of the columns with missing values in fit.
+    implications : tuple of Implication
+        Rules between columns of a data frame that no training row breaks. Positions from the width of a sample on are
+        those of ``holes``: 1 where the value is missing, 0 where it is not.
     """
 
     shape: tuple[int, ...]
@@ -213,6 +219,8 @@ class Schema:
     n_levels: int = 0
     ragged: bool = False
     ranges: tuple[tuple[str, float, float], ...] = ()
+    holes: tuple[int, ...] = ()
+    implications: tuple[Implication, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -254,11 +262,13 @@ class Schema:
             raise ValueError(f"a schema must be an object, got {document!r}")
         parts = dict(document)
         fields, condition = parts.pop("fields", ()), parts.pop("condition", None)
+        rules = tuple(dataclass_of(Implication, rule) for rule in parts.pop("implications", ()))
         if not isinstance(fields, list | tuple):
             raise ValueError(f"fields of Schema must be a list, got {fields!r}")
         schema: Schema = dataclass_of(cls, parts)
         columns = tuple(map(Field.from_json, fields))
-        return replace(schema, fields=columns, condition=None if condition is None else Condition.from_json(condition))
+        condition = None if condition is None else Condition.from_json(condition)
+        return replace(schema, fields=columns, condition=condition, implications=rules)
 
     def check(self) -> None:
         """Raise ``ValueError`` if parts do not fit each other."""

@@ -129,4 +129,6 @@ def describe(schema: Schema, statistics: Statistics, missing: bool, condition: C
     if len(empty):
         raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")
     origin = None if statistics.origin is None else tuple(statistics.origin.flatten().tolist())
-    return replace(schema, missing=schema.missing or missing or statistics.missing, origin=origin, condition=condition)
+    with_holes = (statistics.count < statistics.n_rows).nonzero().flatten().tolist() if schema.template else ()
+    known = replace(schema, origin=origin, condition=condition, holes=tuple(with_holes))
+    return replace(known, missing=schema.missing or missing or statistics.missing)

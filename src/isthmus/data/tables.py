@@ -161,11 +161,20 @@ def new_table(values: Values, schema: Schema, rounded: bool) -> Any:
     for field in schema.fields:
         column = empty.get_column(field.name)
         if field.used:
-            new = _decode(values[:, positions[field.name]], field, rounded)
+            columns[field.name] = _column(values[:, positions[field.name]], field, column, rounded)
         else:
-            new = _invent(field, len(values), column)
-        columns[field.name] = column_like(column, new)
+            columns[field.name] = column_like(column, _invent(field, len(values), column))
     return frame_of(columns, schema)
+
+
+def _column(numbers: Values, field: Field, like: Any, rounded: bool) -> Any:
+    """Make a column like another out of numbers, of which some are missing."""
+    missing = np.isnan(numbers)
+    column = column_like(like, _decode(np.where(missing, 0.0, numbers), field, rounded))
+    if not missing.any():
+        return column
+    nothing = column_like(like, np.full(len(numbers), None, dtype=object))
+    return column.zip_with(nw.new_series("known", ~missing, backend=like.implementation), nothing)
 
 
 def plain_table(values: Values, schema: Schema) -> Any:
@@ -236,17 +245,28 @@ def _decode(numbers: Values, field: Field, rounded: bool) -> Values:
         levels = np.empty(len(field.levels), dtype=object)
         levels[:] = field.levels
         return levels[np.clip(np.round(numbers), 0, len(levels) - 1).astype(np.intp)]
-    numbers = numbers.astype(np.float64)
+    numbers = _nearest(numbers.astype(np.float64), field, rounded)
+    if field.kind == "date":
+        as_objects = field.dtype == "Object"
+        times = np.round((numbers + field.origin) * MICROSECONDS).astype("datetime64[us]")
+        return times.astype("datetime64[D]" if field.step else times.dtype).astype(object) if as_objects else times
+    return numbers
+
+
+def nearest(values: Values, schema: Schema) -> Values:
+    """Return the nearest values (n, n_used) that columns can hold, in float64; positions in levels stay."""
+    columns = zip(values.T.astype(np.float64), schema.used, strict=True)
+    return np.stack([own if field.has_levels else _nearest(own, field) for own, field in columns], 1)
+
+
+def _nearest(numbers: Values, field: Field, rounded: bool = True) -> Values:
+    """Return the nearest numbers that a column can hold: within its range, with its digits if ``rounded``."""
     if field.low is not None:
         numbers = np.clip(numbers, field.low, field.high)
     if field.step and (rounded or field.kind == "date"):
         # By way of whole numbers: 3 * 0.1 is not 0.3, but 3 / 10 is.
         scale = round(1 / field.step)
         numbers = np.round(numbers * scale) / scale
-    if field.kind == "date":
-        as_objects = field.dtype == "Object"
-        times = np.round((numbers + field.origin) * MICROSECONDS).astype("datetime64[us]")
-        return times.astype("datetime64[D]" if field.step else times.dtype).astype(object) if as_objects else times
     return numbers
 
 
