@@ -139,6 +139,13 @@ def test_images_of_16_bits_and_floats_come_back_in_their_range(tmp_path, rng, mo
         assert 0.5 < rebuilt.max() / highest < 1.05
 
 
+def test_the_doctor_looks_at_images(album):
+    assert "good: 60 grey images" in succeed("doctor", "good", "--test", "new")
+    Image.fromarray(np.zeros((14, 12), np.uint8)).save("good/a/00.bmp")
+    Image.fromarray(np.zeros((14, 12), np.uint8)).save("new/9.bmp")
+    assert "new" in succeed("doctor", "good", "--test", "new")
+
+
 def test_labels_are_the_subfolders(album):
     succeed("fit", "good", "--model", "conditional_vae", "--out", "c.safetensors", *QUICK)
     assert load("c.safetensors").schema_.condition.levels == ("a", "b")
@@ -175,7 +182,9 @@ def test_an_existing_folder_is_written_into_by_force_alone(album, model):
 
 
 WRONG = {
-    "an empty folder": (("fit", "empty"), "in the folder 'empty'"),
+    "an empty folder": (("fit", "empty"), "neither an image nor a .parquet file in the folder 'empty'"),
+    "a table that is none": (("look", "good"), "'good' is a folder of images, but this command takes tables"),
+    "a table to prepare": (("prepare", "good", "x.csv"), "there is no .parquet file in the folder 'good'"),
     "broken files alone": (("fit", "broken"), "none of the 1 images can be decoded"),
     "one image": (("fit", "one"), "needs at least 2 others to train on"),
     "no size": (("fit", "good", "--size", "big"), "--size must be height and width such as 64x48"),

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from isthmus.cli.pictures import images_in, open_folder
 from isthmus.cli.progress import hint
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
-from isthmus.cli.streaming import some, streams
+from isthmus.cli.streaming import holds_images, some, streams
 from isthmus.data import Parquet
 from isthmus.data.parquet import head
 from isthmus.doctor import examine, report
@@ -21,8 +22,10 @@ def examine_file(data: Path, run: Run, test: Path | None) -> None:
         If a file cannot be read, or the run is not one.
     """
     estimator = make_estimator(run)
-    tests = None if test is None else {test.name: read_rows(test, run)}
-    X = read_rows(data, run)
+    if holds_images(data):
+        X, tests = _read_images(data, run, test)
+    else:
+        X, tests = read_rows(data, run), None if test is None else {test.name: read_rows(test, run)}
     hint(f"examining {' x '.join(f'{size:,}' for size in X.shape)} values")
     print(report(examine(X, estimator, test=tests)))
 
@@ -42,3 +45,11 @@ def read_rows(data: Path, run: Run) -> Any:
     rows = some(source, run.seed)
     print(f"{data} is streamed: {len(rows):,} of its {len(source):,} rows are looked at")
     return rows
+
+
+def _read_images(data: Path, run: Run, test: Path | None) -> tuple[Any, dict[str, Any] | None]:
+    """Read a folder of images, and another in the same size and range of values."""
+    choose_columns(None, run, data)
+    images = open_folder(data)
+    tests = None if test is None else {test.name: images_in(open_folder(test, like=images.schema))}
+    return images_in(images), tests

@@ -64,8 +64,7 @@ def fit_file(
     if not of_images:
         _check_condition(run, estimator)
     if workers is None:
-        halves = _streamed_halves if streams(data) else _halves
-        train, test, y, schema = _halves_of_images(data, run, size, estimator) if of_images else halves(data, run)
+        train, test, y, schema = _halves_of_images(data, run, size, estimator) if of_images else _read_halves(data, run)
         estimator.set_params(schema=schema, callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(
             train, y
         )
@@ -80,6 +79,10 @@ def fit_file(
     for comparison in judge(estimator, known, unknown, run.seed):
         _show(comparison, run.model, len(unknown))
     print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
+
+
+def _read_halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
+    return _streamed_halves(data, run) if streams(data) else _halves(data, run)
 
 
 def _halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:

@@ -18,17 +18,28 @@ N_COMPARED = 100_000
 
 def holds_images(data: Path) -> bool:
     """Whether data are a folder of images, hidden ones aside, and not of Parquet files."""
-    if not data.is_dir():
-        return False
-    suffixes = {file.suffix.lower() for file in data.rglob("*") if not file.name.startswith(".")}
+    suffixes = _suffixes_in(data)
     return bool(suffixes & IMAGES) and ".parquet" not in suffixes
+
+
+def _suffixes_in(folder: Path) -> set[str]:
+    return {file.suffix.lower() for file in folder.rglob("*") if not file.name.startswith(".")}
 
 
 def streams(data: Path) -> bool:
     """Whether data are streamed: a folder, a pattern, or a large Parquet file.
 
     A folder whose folders name columns, which may hold text, is streamed only if it is large.
+
+    Raises
+    ------
+    OSError, ValueError
+        If data are a folder without a Parquet file.
     """
+    if data.is_dir() and ".parquet" not in _suffixes_in(data):
+        if holds_images(data):
+            raise ValueError(f"{str(data)!r} is a folder of images, but this command takes tables")
+        raise FileNotFoundError(f"there is neither an image nor a .parquet file in the folder {str(data)!r}")
     if is_pattern(data) or (data.is_dir() and not is_partitioned(data)):
         return True
     return (data.is_dir() or _is_parquet(data)) and decoded_bytes(data) > LIMIT
