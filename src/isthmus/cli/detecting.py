@@ -170,7 +170,7 @@ def _make_detector(search: Search) -> AnomalyDetector:
     if search.run.kinds and not search.chosen:
         raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
     if search.time:
-        estimator = Sliding(estimator, time=search.time[0] if len(search.time) == 1 else search.time)
+        estimator = Sliding(estimator, time=search.time[0] if len(search.time) == 1 else search.time, verbose=1)
     return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
 
 

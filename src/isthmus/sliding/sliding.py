@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -49,6 +49,8 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         The column of a data frame that holds the times, or several; see ``isthmus.data.Windows``.
     random_state : int, RandomState or None, default=None
         Decides everything random.
+    verbose : int, default=0
+        1 shows a progress bar of the views.
 
     Attributes
     ----------
@@ -91,12 +93,14 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         views: tuple[str, ...] = KINDS,
         time: str | Sequence[str] | None = None,
         random_state: Any = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.lengths = lengths
         self.views = views
         self.time = time
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is normal from a series.
@@ -118,7 +122,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         _check_alive(windows)
         lengths = self._choose_lengths(windows)
         views = [View.of(windows.cut(length), kind) for kind in self.views for length in lengths]
-        judges = [Judge.fit(self._make(view, mix(seed, i)), view) for i, view in enumerate(views)]
+        judges = [Judge.fit(self._make(view, mix(seed, i)), view) for i, view in enumerate(self._track(views))]
         self.held_out_scores_ = np.min([judge.held_out for judge in judges], axis=0)
         self.lengths_, self.estimators_ = lengths, [judge.estimator for judge in judges]
         self._windows, self._judges = windows.cut(max(lengths)), judges
@@ -173,6 +177,12 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"views must be some of {KINDS}, got {views!r}")
         if not (self.estimator is None or isinstance(self.estimator, Autoencoder | Ensemble)):
             raise TypeError(f"estimator must be an Autoencoder, an Ensemble or None, got {self.estimator!r}")
+
+    def _track(self, views: list[View]) -> Iterable[View]:
+        """Show a progress bar while views are fitted."""
+        from rich.progress import track
+
+        return track(views, "fit views", disable=not self.verbose)
 
     def _warn_of_missing(self, windows: Windows) -> None:
         """Name the channels that lack values which fit had, and are scored by the rest."""

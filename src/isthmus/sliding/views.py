@@ -92,14 +92,14 @@ class View(Source):
         return seen * scale + level
 
     def _level_and_scale(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        level = x.nanmean(-1, keepdim=True)
-        variance = (x - level).square().nanmean(-1, keepdim=True)
+        level = mean_of_known(x, keepdim=True)
+        variance = mean_of_known((x - level).square(), keepdim=True)
         return level, (variance + self.noise.to(x.dtype).square()).sqrt()
 
     def typical(self, x: Tensor) -> Tensor:
         """Return what may stand for missing values at first: the mean of the series, or of the window for its shape."""
         mean = self.mean.to(x.dtype).expand(len(x), -1, -1)
-        level = mean if self.kind == "values" else x.nanmean(-1, keepdim=True)
+        level = mean if self.kind == "values" else mean_of_known(x, keepdim=True)
         return torch.where(level.isnan(), mean, level)
 
     def take(self, index: Values) -> Self:
@@ -127,7 +127,13 @@ class View(Source):
 def coarse(x: Tensor) -> Tensor:
     """Average windows over a few steps at a time."""
     step = pace(x.shape[-1])
-    return x if step == 1 else x[..., : x.shape[-1] // step * step].unflatten(-1, (-1, step)).nanmean(-1)
+    return x if step == 1 else mean_of_known(x[..., : x.shape[-1] // step * step].unflatten(-1, (-1, step)))
+
+
+def mean_of_known(x: Tensor, keepdim: bool = False) -> Tensor:
+    """Average over the last axis, less what is missing; ``Tensor.nanmean`` takes more than twice as long as ``mean``."""
+    mean = x.mean(-1, keepdim=keepdim)
+    return x.nanmean(-1, keepdim=keepdim) if mean.isnan().any() else mean
 
 
 def pace(length: int) -> int:
