@@ -370,3 +370,21 @@ def test_dates_in_parts_are_kept_in_files(tmp_path):
     later = frame[400:].drop(index=range(450, 470))
     with pytest.warns(UserWarning, match="gaps|missing"):
         assert again.events(later) == detector.events(later)
+
+
+def test_the_series_of_fit_is_scored_by_nets_that_have_not_seen_it(tmp_path):
+    series = np.sin(np.arange(900) / 5)[:, None] + 0.05 * np.random.default_rng(0).standard_normal((900, 2))
+    series[400:410] += 2
+    model = Sliding(lengths=(16,), random_state=0).fit(series)
+    save(model, tmp_path / "m.safetensors")
+    for fitted in (model, load(tmp_path / "m.safetensors")):
+        np.testing.assert_allclose(fitted.score_samples(series), model.held_out_scores_)
+        np.testing.assert_allclose(fitted.contributions(series).sum(1), model.held_out_scores_)
+        assert not np.allclose(fitted.score_samples(series[:899]), model.held_out_scores_[:899])
+
+
+def test_events_of_the_series_of_fit_are_found():
+    series = np.sin(np.arange(1500) / 5) + 0.05 * np.random.default_rng(0).standard_normal(1500)
+    series[700:715] = 0
+    events = AnomalyDetector(Sliding(lengths=(16,)), random_state=0).fit(series).events(series)
+    assert any(event.start < 715 and event.end >= 700 for event in events)

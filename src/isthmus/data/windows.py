@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any, Self
 
 import numpy as np
@@ -145,6 +146,13 @@ class Windows(Source):
     def note(self) -> str:
         """What was done to make the steps even."""
         return self._series.note
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the values and channels of the series, by which the series of fit is known again."""
+        content = blake2b(self._series.values.contiguous().numpy().tobytes(), digest_size=16)
+        content.update(repr(self.channels).encode())
+        return content.hexdigest()
 
     @property
     def n_steps(self) -> int:

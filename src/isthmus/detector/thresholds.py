@@ -55,14 +55,15 @@ def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
     The threshold is the k-th lowest of n scores with k = fpr (n + 1), rounded down: a new row is one of n + 1 that
     could as well stand in any place among them. Points of a series count by blocks, see ``isthmus.detector.blocks``:
     the share of alarms in a new block is at most ``fpr`` on average if at most fpr (n + m) - m of n scores in blocks of
-    m lie below the threshold. Where that is impossible, none does, and the rate is m / (n + m) at most.
+    m lie below the threshold. Where that is impossible, none does, and the rate is m / (n + m) at most. If no rate
+    is asked for, points count one by one: ``fpr_`` says what that may come to.
 
     Parameters
     ----------
     scores : ndarray of shape (n,)
         Sorted, of calibration rows.
     fpr : float or None, default=None
-        None is 0.01, or the lowest rate that so many rows allow.
+        None is 0.01 of the calibration rows, at least one.
     block : int, default=1
         Scores in a row that count as one.
 
@@ -72,14 +73,15 @@ def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
         If there are too few rows to promise so low a rate; the message says how many it takes.
     """
     n_rows = len(scores)
-    rate = max(FPR, block / (n_rows + block)) if fpr is None else fpr
-    k = math.floor(rate * (n_rows + block) * (1 + 1e-12)) - block + 1
+    if fpr is None:
+        return float(scores[max(1, math.floor(FPR * (n_rows + 1))) - 1])
+    k = math.floor(fpr * (n_rows + block) * (1 + 1e-12)) - block + 1
     if k < 1 and block > 1:
         return float(scores[0])
     if k < 1:
-        needed = math.ceil((1 - 1e-12) / rate) - 1
+        needed = math.ceil((1 - 1e-12) / fpr) - 1
         advice = "ask for a higher rate, or for threshold='tail', which estimates what lies beyond the rows"
-        raise ValueError(f"fpr={rate} needs at least {needed} calibration rows, got {n_rows}; {advice}")
+        raise ValueError(f"fpr={fpr} needs at least {needed} calibration rows, got {n_rows}; {advice}")
     return float(scores[k - 1])
 
 

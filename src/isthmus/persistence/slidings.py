@@ -49,6 +49,7 @@ def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
     series = sliding._windows._series
     cut = {"channels": list(series.channels), "n_channels": len(series.values), "step": series.step}
     fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "judges": judges, "series": cut}
+    fitted["fingerprint"] = sliding._fingerprint
     return Content(tensors, {"estimator": {"class": "Sliding", "params": params}, "fitted": fitted})
 
 
@@ -65,7 +66,7 @@ def rebuild(content: Content, context: Context) -> Sliding:
         held_out = own[f"held_out{i}"].numpy()
         sliding._judges.append(Judge(ensemble, view, judge["usual"], judge["unit"], held_out))
     sliding.estimators_ = [judge.estimator for judge in sliding._judges]
-    sliding.lengths_ = fitted["lengths_"]
+    sliding.lengths_, sliding._fingerprint = fitted["lengths_"], fitted["fingerprint"]
     sliding.held_out_scores_ = own["held_out_scores"].numpy()
     take_columns(sliding, fitted)
     return sliding

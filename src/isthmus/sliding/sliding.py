@@ -126,6 +126,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         self.held_out_scores_ = np.min([judge.held_out for judge in judges], axis=0)
         self.lengths_, self.estimators_ = lengths, [judge.estimator for judge in judges]
         self._windows, self._judges = windows.cut(max(lengths)), judges
+        self._fingerprint = self._windows.fingerprint
         self.n_features_in_ = windows.schema.shape[0]
         if windows.channels:
             self.feature_names_in_ = np.array(windows.channels, dtype=object)
@@ -144,7 +145,8 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_timepoints,), float64
-            0 is a typical window of the training series, -1 the oddest in a hundred.
+            0 is a typical window of the training series, -1 the oddest in a hundred. The series of fit itself is scored
+            by nets that have not seen the points: ``held_out_scores_``.
         """
         return self.contributions(X).sum(1)
 
@@ -158,14 +160,18 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_timepoints, n_channels + 1)
-            A column a channel, and last the constants. Rows add up to ``score_samples``.
+            A column a channel, and last the constants. Rows add up to ``score_samples``. Points of the series of fit
+            are scored by nets that have not seen them: what these find beside the others is among the constants.
         """
         check_is_fitted(self)
         windows = self._windows.like(X)
         self._warn_of_missing(windows)
         each = np.stack([judge.contributions(windows) for judge in self._judges])
         oddest = each.sum(-1).argmin(0)
-        return np.asarray(each[oddest, np.arange(each.shape[1])])
+        addends = np.asarray(each[oddest, np.arange(each.shape[1])])
+        if windows.fingerprint == self._fingerprint:
+            addends[:, -1] += self.held_out_scores_ - addends.sum(1)
+        return addends
 
     def _check_parameters(self) -> None:
         lengths, views = self.lengths, self.views
