@@ -131,7 +131,7 @@ def coarse(x: Tensor) -> Tensor:
 
 
 def mean_of_known(x: Tensor, keepdim: bool = False) -> Tensor:
-    """Average over the last axis, less what is missing; ``Tensor.nanmean`` takes more than twice as long as ``mean``."""
+    """Average known values over the last axis; ``Tensor.nanmean`` takes more than twice as long as ``mean``."""
     mean = x.mean(-1, keepdim=keepdim)
     return x.nanmean(-1, keepdim=keepdim) if mean.isnan().any() else mean
 
