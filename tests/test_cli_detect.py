@@ -81,6 +81,16 @@ def test_a_detector_that_was_saved_finds_what_it_found(folder):
     assert pd.read_csv("again.csv").columns.tolist() == ["row", "score", "a", "b", "c", "d", "city"]
 
 
+def test_columns_of_the_file_are_not_lost_to_what_is_found(folder):
+    rows = pd.read_csv("new.csv").assign(row=range(100, 150), score="mine")
+    rows.to_csv("named.csv", index=False)
+    done = run("named.csv", "--normal", "normal.csv", "--columns", "a", "--columns", "c", "--out", "out.csv")
+    assert done.exit_code == 0, done.output
+    alarms = pd.read_csv("out.csv")
+    assert alarms.columns.tolist() == ["row_", "score_", *rows.columns]
+    assert alarms.loc[0, ["row_", "row", "score"]].tolist() == [7, 107, "mine"]
+
+
 def test_a_detector_of_a_series_knows_its_times(folder):
     first = run("test.csv", "--normal", "train.csv", "--time", "time", "--save", "d.safetensors", "--out", "first.csv")
     again = run("test.csv", "--detector", "d.safetensors", "--out", "again.csv")

@@ -20,6 +20,7 @@ from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import ImageFolder
 from isthmus.data.files import as_table
+from isthmus.data.frames import unused_name
 from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector, Event
 from isthmus.persistence import save
@@ -197,8 +198,9 @@ def _take(X: Any, rows: Rows) -> pa.Table:
 
 
 def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
-    """Put what was found before the columns of the rows; a column of the same name keeps its place."""
-    return pa.table({**found, **{name: rows[name] for name in rows.column_names if name not in found}})
+    """Put what was found before the columns of the rows; underscores tell it from columns of the same names."""
+    own = {unused_name(name, rows.column_names): values for name, values in found.items()}
+    return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 
 
 def _expected(detector: AnomalyDetector, search: Search, n_rows: int, what: str = "normal row") -> str:

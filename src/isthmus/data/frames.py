@@ -1,5 +1,6 @@
 """Data frames of numbers, through narwhals: pandas, polars, pyarrow and what else it knows."""
 
+from collections.abc import Collection
 from typing import Any
 
 import narwhals as nw
@@ -64,7 +65,7 @@ def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, ex
     ``extra`` names columns beyond those of the schema, with underscores where a column has such a name already.
     """
     names = [field.name for field in schema.used]
-    extra = tuple(_unused(name, names) for name in extra)
+    extra = tuple(unused_name(name, names) for name in extra)
     columns = dict(zip([*names, *extra], np.asarray(values).T, strict=True))
     copies = {name: column.copy() for name, column in columns.items()}
     frame = nw.from_dict(copies, backend=schema.container).to_native()  # type: ignore[arg-type]
@@ -80,8 +81,9 @@ def empty(schema: Schema) -> Any:
     return nw.from_dict({name: np.empty(0) for name in schema.names}, backend=schema.container).to_native()  # type: ignore[arg-type]
 
 
-def _unused(name: str, names: list[str]) -> str:
-    return _unused(f"{name}_", names) if name in names else name
+def unused_name(name: str, names: Collection[str]) -> str:
+    """Return a name with as many underscores after it as no other has."""
+    return unused_name(f"{name}_", names) if name in names else name
 
 
 def _not_numbers(frame: Any, name: str, dtype: Any) -> str:
