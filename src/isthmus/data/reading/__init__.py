@@ -41,7 +41,7 @@ READERS = {
     ".jsonl": Reader("a JSON Lines", read_json_lines),
     ".xlsx": Reader("an Excel", read_sheet),
 }
-# What goes wrong in files that are damaged, or are not what their suffix says.
+# What goes wrong in files that are damaged, or are not what their suffix says. Headers of arrays are Python's syntax.
 DAMAGES = (
     pa.ArrowException,
     ArithmeticError,

@@ -47,11 +47,15 @@ def _read_rows(content: Content, notes: list[str]) -> list[list[str]]:
     with ZipFile(io.BytesIO(content.data)) as archive:
         for member in archive.infolist():
             check_growth(member.file_size, member.compress_size)
-    workbook = load_workbook(io.BytesIO(content.data), read_only=True, data_only=True)
-    sheet = workbook.worksheets[0]
+    try:
+        workbook = load_workbook(io.BytesIO(content.data), read_only=True, data_only=True)
+        sheet = workbook.worksheets[0]
+        rows = [[_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    except Exception as error:
+        # openpyxl does not check what it reads: damaged files end in exceptions of any type.
+        raise ValueError(str(error) or type(error).__name__) from error
     if len(workbook.worksheets) > 1:
         notes.append(f"sheet {sheet.title!r} is read, the first of {len(workbook.worksheets)}")
-    rows = [[_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
     return _trim([row for row in rows if any(row)])
 
 
