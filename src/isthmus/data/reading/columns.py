@@ -81,11 +81,11 @@ def read_plain(column: Any, decimal: str | None, as_written: bool = False) -> An
     for kind in PLAIN:
         values = _cast(column, kind)
         if values is not None:
-            return None if kind == pa.int64() and _leads_with_zero(column) else values
+            return None if kind == pa.int64() and _leads_with_zero(column, values) else values
     if decimal == ",":
         return None
     values = _cast(column, pa.float64())
-    if values is None or _leads_with_zero(column) or _is_too_long(column):
+    if values is None or _leads_with_zero(column, values) or _is_too_long(column):
         return None
     return None if as_written and decimal is None and _all(column, THOUSANDS) else _without_nan(values)
 
@@ -200,12 +200,12 @@ def _without_nan(values: Any) -> Any:
     )
 
 
-def _leads_with_zero(column: Any) -> bool:
-    """Whether any of some numbers is written with a zero before its first digit, as codes are."""
-    zero = compute.and_(compute.starts_with(column, "0"), compute.greater(compute.binary_length(column), 1))
-    for fraction in ("0.", "0e", "0E"):
-        zero = compute.and_not(zero, compute.starts_with(column, fraction))
-    return bool(compute.any(zero).as_py())
+def _leads_with_zero(column: Any, values: Any) -> bool:
+    """Whether any number is written with a zero before its first digit, as codes are; of fractions those from 1 on."""
+    zero = compute.starts_with(column, "0")
+    longer = compute.greater(compute.binary_length(column), 1)
+    beyond = longer if pa.types.is_integer(values.type) else compute.greater_equal(values, 1.0)
+    return bool(compute.any(compute.and_(zero, beyond)).as_py())
 
 
 def _is_too_long(column: Any) -> bool:
