@@ -69,6 +69,15 @@ def test_a_model_of_codes_reads_codes_that_look_like_numbers(german):
     done("reconstruct", model, plain)
 
 
+def test_a_detector_reads_codes_as_the_normal_rows_have_them(tmp_path):
+    rows = [f"{i % 7}.5,{i % 5}.25,{(i % 3) * 10670:05}\n" for i in range(200)]
+    (tmp_path / "normal.csv").write_text("x,y,zip\n" + "".join(rows))
+    (tmp_path / "new.csv").write_text("x,y,zip\n" + "1.5,2.25,21340\n2.5,3.25,10670\n" * 10)
+    normal = ["--normal", tmp_path / "normal.csv", "--save", tmp_path / "d.safetensors"]
+    done("detect", tmp_path / "new.csv", *normal, "--model", "tabular_vae", *TINY)
+    done("detect", tmp_path / "new.csv", "--detector", tmp_path / "d.safetensors", "--force")
+
+
 @pytest.mark.parametrize(
     ("text", "options"),
     [

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from isthmus.cli.models import choose_rows, load_for
+from isthmus.cli.models import choose_rows, load_for, texts_of
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_events, draw_heat_maps, file_names, filling, open_folder
@@ -90,8 +90,7 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
     if target is not None:
         output.check([target], inputs, MODEL)
     _check_plot(search, output, inputs)
-    rows = _read(data)
-    detector, X = _fit(data, rows, search) if search.detector is None else _load(data, rows, search)
+    detector, rows, X = (_fit if search.detector is None else _load)(data, search)
     with _saving(detector, target):
         if isinstance(detector.estimator_, Sliding):
             _report_events(detector, X, search, output, out)
@@ -118,19 +117,26 @@ def _check_plot(search: Search, output: Output, inputs: Sequence[Path | None]) -
         raise ValueError("--plot draws a series and its events: name the column of its times by --time")
 
 
-def _fit(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
-    """Fit a detector on the normal rows, or on all, and choose the columns to search."""
+def _fit(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
+    """Fit a detector on the normal rows, or on all; return it, the rows to search, and their columns for it."""
+    known = None if search.normal is None else _read(search.normal)
+    rows = _read(data, _texts_in(known))
     X = _choose(rows, search, data)
-    normal = X if search.normal is None else _choose(_read(search.normal), search, search.normal)
+    normal = X if known is None else _choose(known, search, cast(Path, search.normal))
     detector = _make_detector(search)
     say(f"fitting a detector to {len(normal):,} {'time points' if search.time else 'rows'}")
-    return detector.fit(normal), X
+    return detector.fit(normal), rows, X
 
 
-def _load(data: Path, rows: Any, search: Search) -> tuple[AnomalyDetector, Any]:
-    """Load a detector, and choose the columns that it was fitted on."""
+def _texts_in(rows: Any) -> list[str]:
+    return [field.name for field in rows.schema if pa.types.is_string(field.type)] if isinstance(rows, pa.Table) else []
+
+
+def _load(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
+    """Load a detector; return it, the rows to search, and the columns of them that it was fitted on."""
     detector = _load_detector(search)
-    return detector, choose_rows(detector, rows, data)
+    rows = _read(data, texts_of(detector))
+    return detector, rows, choose_rows(detector, rows, data)
 
 
 def _load_detector(search: Search) -> AnomalyDetector:
@@ -152,10 +158,10 @@ def _load_detector(search: Search) -> AnomalyDetector:
     return detector
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, text: Sequence[str] = ()) -> Any:
     if streams(path):
         raise ValueError(f"{str(path)!r} is larger than detect reads at once; fit a model, and score the rows instead")
-    return read(path)
+    return read(path, text=text)
 
 
 def _choose(rows: Any, search: Search, path: Path) -> Any:
