@@ -15,7 +15,7 @@ from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_events, draw_heat_maps, file_names, filling, open_folder
 from isthmus.cli.progress import say
-from isthmus.cli.reading import read
+from isthmus.cli.reading import read, texts_in
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import ImageFolder
@@ -120,16 +120,12 @@ def _check_plot(search: Search, output: Output, inputs: Sequence[Path | None]) -
 def _fit(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
     """Fit a detector on the normal rows, or on all; return it, the rows to search, and their columns for it."""
     known = None if search.normal is None else _read(search.normal)
-    rows = _read(data, _texts_in(known))
+    rows = _read(data, texts_in(known))
     X = _choose(rows, search, data)
     normal = X if known is None else _choose(known, search, cast(Path, search.normal))
     detector = _make_detector(search)
     say(f"fitting a detector to {len(normal):,} {'time points' if search.time else 'rows'}")
     return detector.fit(normal), rows, X
-
-
-def _texts_in(rows: Any) -> list[str]:
-    return [field.name for field in rows.schema if pa.types.is_string(field.type)] if isinstance(rows, pa.Table) else []
 
 
 def _load(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:

@@ -67,6 +67,12 @@ def words_for_missing() -> list[str]:
     return [word for word in (*MISSING, *(stated.get("missing") or ())) if word.strip().casefold() not in values]
 
 
+def texts_in(rows: Any) -> list[str]:
+    """Return the names of the columns of text of a table; none of an array."""
+    schema = getattr(rows, "schema", ())
+    return [field.name for field in schema if str(field.type) == "string"]
+
+
 @contextmanager
 def _stating(values: dict[str, Any]) -> Iterator[None]:
     token = _stated.set(values)
