@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 import shutil
 import struct
 import warnings
@@ -16,6 +17,7 @@ from PIL import Image
 from isthmus import Autoencoder, load, save
 from isthmus.backbones import Conv
 from isthmus.data import ImageFolder, as_source, image_folder
+from isthmus.doctor import examine
 from isthmus.schema import Schema
 
 NAMES = ["hw", "hwc", "hwc of one", "chw", "hwc of four"]
@@ -547,6 +549,22 @@ def test_models_learn_from_folders(folder, many):
     assert (rebuilt.shape, rebuilt.dtype) == ((30, 7, 6), np.uint8)
     conditional = small(conditional=True).fit(folder.load(), np.arange(30) % 2)
     assert conditional.sample(3, y=1).shape == (3, 7, 6)
+
+
+def test_the_doctor_examines_folders(many):
+    first = (many / "00.png").read_bytes()
+    (many / "new").mkdir()
+    (many / "new" / "copy.png").write_bytes(first)
+    folder = ImageFolder(many, (7, 6))
+    findings = examine(folder, small(), test={"new": ImageFolder(many / "new", (7, 6))})
+    assert any("new" in str(finding) for finding in findings)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
+def test_pipes_and_broken_links_are_no_files(many):
+    os.mkfifo(many / "pipe.png")
+    (many / "lost.png").symlink_to(many / "nowhere.png")
+    assert len(ImageFolder(many, (7, 6))) == 30
 
 
 def test_a_file_that_vanishes_is_named(many, monkeypatch):

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from isthmus.cli.pictures import images_in, open_folder
+from isthmus.cli.pictures import open_folder
 from isthmus.cli.progress import hint
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import holds_images, some, streams
-from isthmus.data import Parquet
+from isthmus.data import Parquet, Source
 from isthmus.data.parquet import head
 from isthmus.doctor import examine, report
 
@@ -26,7 +26,8 @@ def examine_file(data: Path, run: Run, test: Path | None) -> None:
         X, tests = _read_images(data, run, test)
     else:
         X, tests = read_rows(data, run), None if test is None else {test.name: read_rows(test, run)}
-    hint(f"examining {' x '.join(f'{size:,}' for size in X.shape)} values")
+    shape = (len(X), *X.schema.shape) if isinstance(X, Source) else X.shape
+    hint(f"examining {' x '.join(f'{size:,}' for size in shape)} values")
     print(report(examine(X, estimator, test=tests)))
 
 
@@ -51,5 +52,4 @@ def _read_images(data: Path, run: Run, test: Path | None) -> tuple[Any, dict[str
     """Read a folder of images, and another in the same size and range of values."""
     choose_columns(None, run, data)
     images = open_folder(data)
-    tests = None if test is None else {test.name: images_in(open_folder(test, like=images.schema))}
-    return images_in(images), tests
+    return images, None if test is None else {test.name: open_folder(test, like=images.schema)}

@@ -179,11 +179,6 @@ def filling(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def images_in(folder: ImageFolder) -> Values:
-    """Return all images of a folder as one array."""
-    return folder.restore(folder.load().values.numpy())
-
-
 def file_names(folder: ImageFolder) -> list[str]:
     """Name the files of the rows, relative to the folder."""
     return [file.relative_to(folder.path).as_posix() for file in folder.files]

@@ -60,7 +60,7 @@ def files_in(folder: Path) -> list[Path]:
         raise FileNotFoundError(f"there is no folder {str(folder)!r}")
     formats = Image.registered_extensions().items()
     endings = {ending for ending, kind in formats if kind in Image.OPEN and kind not in UNDECODABLE}
-    files = sorted(file for file in _visible(folder) if file.suffix.lower() in endings)
+    files = sorted(file for file in _visible(folder) if file.suffix.lower() in endings and file.is_file())
     if not files:
         raise FileNotFoundError(f"there is no image in the folder {str(folder)!r}")
     return files

@@ -11,7 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from isthmus.containers import open_frame
-from isthmus.data import Array, Source, as_source
+from isthmus.data import Array, ImageFolder, Source, as_source
 from isthmus.data.columns import is_number, numbers_of
 from isthmus.data.frames import is_frame
 from isthmus.data.library import column_like
@@ -104,6 +104,7 @@ def read_rows(X: Any, schema: Any) -> Rows:
 
 
 def _in_memory(source: Source) -> Array:
+    source = source.load() if isinstance(source, ImageFolder) else source
     if not isinstance(source, Array):
         raise TypeError(f"rows must be in memory to be examined, got {type(source).__name__}; load some of them first")
     return source
