@@ -20,7 +20,7 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from isthmus.data import prepare
 from isthmus.data.preparing.dates import read_dates
 from isthmus.data.preparing.numerals import read_numbers
-from isthmus.data.preparing.outliers import robust_z
+from isthmus.data.preparing.outliers import are_outliers, robust_z
 from isthmus.data.preparing.sentinels import sentinels
 
 MAKERS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
@@ -422,6 +422,48 @@ def test_outliers_are_removed_with_their_rows(make):
     assert (removed.count, removed.unit, removed.rows.tolist()) == (2, "row", [4, 5])
 
 
+def columns(n, seed):
+    """Columns without outliers: skewed, of several modes, discrete."""
+    rng = np.random.default_rng(seed)
+    rates = np.r_[
+        rng.normal(4.96, 0.005, int(0.6 * n)), rng.normal(1.3, 0.05, int(0.3 * n)), rng.normal(0.9, 0.1, n // 10)
+    ]
+    return {
+        "normal": rng.normal(size=n),
+        "log-normal": rng.lognormal(size=n),
+        "exponential": rng.exponential(size=n),
+        "gamma": rng.gamma(0.5, size=n),
+        "two modes": np.r_[rng.normal(0, 1, n // 2), rng.normal(20, 1, n - n // 2)],
+        "a small mode": np.r_[rng.normal(0, 1, int(0.9 * n)), rng.normal(20, 1, n // 10)],
+        "interest rates": rates,
+        "five values": rng.choice([4.96, 4.86, 1.3, 0.9, 1.0], n, p=[0.3, 0.25, 0.2, 0.15, 0.1]),
+        "counts": rng.poisson(2, n).astype(float),
+        "mostly zero": np.where(rng.random(n) < 0.7, 0.0, rng.lognormal(size=n)),
+        "heavy": rng.standard_t(3, n),
+    }
+
+
+@pytest.mark.parametrize("name", columns(10, 0))
+def test_few_values_of_clean_columns_are_outliers_and_planted_ones_are(name):
+    clean = columns(2000, 0)[name]
+    assert are_outliers(clean, 3.5).mean() < 0.01
+    spoiled, rng = clean.copy(), np.random.default_rng(1)
+    planted = rng.choice(2000, 10, replace=False)
+    spoiled[planted] = np.median(clean) + rng.choice([-1, 1], 10) * (30 + 40 * rng.random(10)) * clean.std()
+    found = are_outliers(spoiled, 3.5)
+    assert found[planted].mean() >= (0.5 if name == "mostly zero" else 1)
+    assert np.delete(found, planted).mean() < 0.01
+
+
+def test_missing_values_are_no_outliers_and_change_none(rng):
+    values = np.r_[rng.normal(size=500), 99.0]
+    found = are_outliers(np.r_[values, np.full(100, np.nan)], 3.5)
+    np.testing.assert_array_equal(found[:501], are_outliers(values, 3.5))
+    assert not found[501:].any()
+    assert not are_outliers(np.full(5, np.nan), 3.5).any()
+    assert not are_outliers(np.ones(5), 3.5).any()
+
+
 def test_the_threshold_decides(make):
     values = [1.0, 2, 3, 4, 12]
     assert robust_z(np.array(values))[-1] == pytest.approx(6.07, abs=0.01)
@@ -799,7 +841,7 @@ def test_german_credit_is_clean(real):
     table = real("german_credit")
     result = prepare(table, random_state=0)
     assert result.frame.equals(table)
-    assert {one.action for one in result.findings} == {"reported"}
+    assert {one.action for one in result.findings} <= {"reported"}
 
 
 # Bad input

@@ -14,6 +14,13 @@ from isthmus.data.preparing.findings import at_rows
 THRESHOLDS = {"robust_z": 3.5, "isolation": 0.65}
 # The MAD of a normal distribution, in standard deviations.
 MAD_OF_NORMAL = 0.674489750196082
+# Shares of one side of the median whose quantiles tell its tail, those of a half-normal distribution, and the skewness
+# that is looked for, from none on.
+SHARES, QUANTILES = (0.5, 0.75), (MAD_OF_NORMAL, 1.1503493803760079)
+GS = np.linspace(1e-6, 3.0, 301)
+# Values that tell a tail, at least; rows that make a cluster, as a share and at least, and its radius in median
+# absolute deviations. Chosen on simulated columns: benchmarks/calibration.py.
+FEW, CLUSTER, MIN_CLUSTER, RADIUS = 20, 0.01, 5, 1.0
 
 
 def treat_outliers(
@@ -56,6 +63,72 @@ def robust_z(values: Values) -> Values:
     return MAD_OF_NORMAL * distance / mad if mad > 0 else 0.0 * distance
 
 
+def are_outliers(values: Values, limit: float) -> Values:
+    """Return which values lie beyond ``limit`` robust standard deviations, and neither in a long tail nor in a cluster.
+
+    The robust z of Iglewicz and Hoaglin takes a column for normal. What it finds must also lie beyond the fence of its
+    own side of the median, which allows for skewness, and may not be one of many values close together, which are a
+    mode of the column. Fewer than 20 values on a side say nothing of its tail. Where half the values are the same, the
+    fence alone decides.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        NaN is missing, and no outlier.
+    limit : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data.preparing.outliers import are_outliers
+    >>> values = np.random.default_rng(0).lognormal(size=1000)
+    >>> values[0] = 1e4
+    >>> np.flatnonzero(are_outliers(values, 3.5)).tolist()
+    [0]
+    """
+    z = robust_z(values)
+    if np.isnan(values).all():
+        return np.zeros(len(values), dtype=bool)
+    distance, has_scale = values - np.nanmedian(values), bool(np.nan_to_num(z).any())
+    far = np.abs(np.nan_to_num(z)) > limit if has_scale else np.nan_to_num(distance) != 0
+    for side in (1, -1):
+        own = side * distance
+        far &= ~((own > 0) & (own <= _fence(own[own > 0], limit, 0.0 if has_scale else np.inf)))
+    far[far] = ~_in_clusters(values[far], values)
+    return far
+
+
+def _fence(distances: Values, limit: float, of_few: float) -> float:
+    """Return the distance from the median that belongs to a z of ``limit`` on one side, or ``of_few`` of few values.
+
+    Two quantiles give scale and skewness of a g-distribution, which is normal for g = 0 and log-normal for g > 0.
+
+    References
+    ----------
+    Bruffaerts, Verardi and Vermandele, A generalized boxplot for skewed and heavy-tailed distributions, Statistics and
+    probability letters 95, 2014. Hoaglin, Summarizing shape numerically: the g-and-h distributions, 1985.
+    """
+    if len(distances) < FEW:
+        return of_few
+    ratio = np.divide(*np.quantile(distances, SHARES[::-1]))
+    ratios = _stretched(GS, QUANTILES[1]) / _stretched(GS, QUANTILES[0])
+    g = float(np.interp(ratio, ratios, GS))
+    scales = np.quantile(distances, SHARES) / [_stretched(g, quantile) for quantile in QUANTILES]
+    return float(scales.max() * _stretched(g, limit))
+
+
+def _stretched(g: Any, z: float) -> Any:
+    return np.expm1(g * z) / g
+
+
+def _in_clusters(some: Values, values: Values) -> Values:
+    """Return which of some values have many others nearby: a share of all rows, within a part of the usual spread."""
+    known = np.sort(values[~np.isnan(values)])
+    radius = RADIUS * np.median(np.abs(known - np.median(known)))
+    n_near = np.searchsorted(known, some + radius, "right") - np.searchsorted(known, some - radius, "left")
+    return n_near > max(MIN_CLUSTER, CLUSTER * len(known))
+
+
 def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
     """Note values with a large robust z, and return the rows that hold any."""
     beyond = np.zeros(len(draft.rows), dtype=bool)
@@ -63,7 +136,7 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
         values = numbers(draft.column(name))
         z = robust_z(values)
         # The farthest first: they are the examples.
-        where = np.flatnonzero(np.abs(np.nan_to_num(z)) > limit)
+        where = np.flatnonzero(are_outliers(values, limit))
         where = where[np.argsort(-np.abs(z[where]), kind="stable")]
         shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
         examples = at_rows(shown, draft.rows[where])

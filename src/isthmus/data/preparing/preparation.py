@@ -72,8 +72,8 @@ def prepare(
     outliers : {"report", "remove", "keep"}
         What to do about rows with outliers in columns of numbers.
     outlier_method : {"robust_z", "isolation"}
-        Distance from the median in units of the median absolute deviation, a column at a time; columns half of whose
-        values are the same are not judged. Or the score of an isolation forest, for whole rows.
+        Distance from the median in units of the median absolute deviation, a column at a time, without values that
+        belong to a long tail or to a mode of the column. Or the score of an isolation forest, for whole rows.
     outlier_threshold : float or None
         What counts as an outlier; None is 3.5 for ``robust_z`` and 0.65 for ``isolation``, whose scores end at 1.
     scaling : {None, "standard", "robust", "range", "auto"}
@@ -82,7 +82,7 @@ def prepare(
     split : tuple of three floats
         Shares of the training, validation and test part; ``(1, 0, 0)`` does not split.
     split_by : {"random", "stratified", "grouped", "time"}
-        By chance; with equal shares of each class; without breaking groups; the earliest rows to train and the latest
+        By chance; with equal shares of each class; without breaking groups, the largest first; the earliest rows to train and the latest
         to test, where rows of the same time stay together.
     split_column : str or None
         The column of classes, groups or times, which is neither scaled nor searched for outliers.
