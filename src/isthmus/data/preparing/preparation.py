@@ -82,8 +82,8 @@ def prepare(
     split : tuple of three floats
         Shares of the training, validation and test part; ``(1, 0, 0)`` does not split.
     split_by : {"random", "stratified", "grouped", "time"}
-        By chance; with equal shares of each class; without breaking groups, the largest first; the earliest rows to train and the latest
-        to test, where rows of the same time stay together.
+        By chance; with equal shares of each class; without breaking groups, of which the largest are assigned first;
+        the earliest rows to train and the latest to test, where rows of the same time stay together.
     split_column : str or None
         The column of classes, groups or times, which is neither scaled nor searched for outliers.
     random_state : int, RandomState or None
