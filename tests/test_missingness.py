@@ -6,8 +6,10 @@ import polars
 import pyarrow
 import pytest
 from conftest import small
+from typer.testing import CliRunner
 
 from isthmus import Decoder, load, save
+from isthmus.cli.app import app
 
 N = 2500
 HOLED = ["wage", "bonus", "grade", "member"]
@@ -117,3 +119,12 @@ def test_a_column_that_is_missing_without_pattern_stays_so():
     new = small("vae", 2, max_epochs=5).fit(frame).sample(3000, random_state=0)
     assert new["b"].isna().mean() == pytest.approx(0.3, abs=0.04)
     assert abs(np.corrcoef(new["b"].isna(), new["a"])[0, 1]) < 0.1
+
+
+def test_the_command_line_leaves_values_missing_unless_told_not_to(model, tmp_path):
+    save(model, tmp_path / "model.safetensors")
+    for options, expected in (([], True), (["--complete"], False)):
+        arguments = ["sample", str(tmp_path / "model.safetensors"), "-n", "200", "--seed", "0", *options]
+        result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / f"new{expected}.csv")])
+        assert result.exit_code == 0, result.output
+        assert pandas.read_csv(tmp_path / f"new{expected}.csv")[HOLED].isna().any(axis=None) == expected

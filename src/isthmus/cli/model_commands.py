@@ -85,6 +85,9 @@ def sample(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Value that a column is to have, such as sex=F; repeatable."),
     ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Leave no value missing; without, as many are missing as in fit.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
@@ -93,4 +96,4 @@ def sample(
     from isthmus.cli import using
     from isthmus.cli.outputs import Output
 
-    using.sample(model, n, Output(out, force, escape_formulas), condition, given or [], seed)
+    using.sample(model, n, Output(out, force, escape_formulas), condition, given or [], seed, not complete)

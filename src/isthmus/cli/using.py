@@ -83,7 +83,15 @@ def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
     _answer(output, out, estimator.contributions, _read_rows(estimator, data), _names_of_addends(estimator))
 
 
-def sample(model: Path, n: int, output: Output, condition: str | None, given: Sequence[str], seed: int | None) -> None:
+def sample(
+    model: Path,
+    n: int,
+    output: Output,
+    condition: str | None,
+    given: Sequence[str],
+    seed: int | None,
+    missing: bool = True,
+) -> None:
     """Write new rows; images into a folder, if a name without a suffix is given."""
     if output.path is not None:
         _check_samples(output, output.path, model)
@@ -96,7 +104,8 @@ def sample(model: Path, n: int, output: Output, condition: str | None, given: Se
     if into_folder and not estimator.schema_.layout:
         raise ValueError(f"the model was fitted on rows, which go to a file such as new.csv, not to {str(out)!r}")
     values = _given(estimator, pairs("--given", given, "sex=F"))
-    rows = estimator.sample(n, y=_label(estimator, condition), given=values, noise=not into_folder, random_state=seed)
+    options = {"noise": not into_folder, "missing": missing, "random_state": seed}
+    rows = estimator.sample(n, y=_label(estimator, condition), given=values, **options)
     if into_folder:
         pictures.write_samples(out, rows, estimator.schema_)
     else:
