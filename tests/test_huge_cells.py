@@ -8,9 +8,11 @@ from conftest import small
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
+from typer.testing import CliRunner
 
 from isthmus import AnomalyDetector, Autoencoder, Ensemble, Proximity, Sliding, load, save, zoo
 from isthmus.backbones import MLP
+from isthmus.cli.app import app
 from isthmus.functional import compressed
 
 HUGE = (1e9, 1e20, -1e20, 1e39, -1e39, 1.7e308, -1.7e308, np.finfo(float).max)
@@ -199,6 +201,22 @@ def test_detectors_name_row_and_column(value, X):
     for estimator in (None, Autoencoder(2, **NET)):
         with pytest.raises(ValueError, match="column 0 holds"):
             AnomalyDetector(estimator, random_state=0).fit(spoiled(X, 9, 0, value))
+
+
+@pytest.mark.parametrize("value", [1e20, -1e39])
+def test_sliding_names_time_point_and_channel(value, rng):
+    series = np.sin(np.arange(600) / 5)[:, None] + 0.1 * rng.normal(size=(600, 2))
+    with pytest.raises(ValueError, match="row 300, column 1 holds"):
+        Sliding(random_state=0).fit(spoiled(series, 300, 1, value))
+
+
+def test_the_command_line_names_the_row_of_the_file(tmp_path, X):
+    table = pd.DataFrame(spoiled(X, 250, 1, 1e39), columns=list("abcd"))
+    table.to_csv(tmp_path / "table.csv", index=False)
+    found = CliRunner().invoke(app, ["fit", str(tmp_path / "table.csv"), "--out", str(tmp_path / "model.safetensors")])
+    assert found.exit_code == 2
+    assert "row 250, column 'b' holds 1e+39" in found.output
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_partial_fit_names_row_and_column_and_leaves_the_model(X):

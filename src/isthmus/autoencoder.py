@@ -25,7 +25,7 @@ from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.ragged import as_list
 from isthmus.data.rules import find_rules
-from isthmus.data.survey import check_contrast, check_largest, check_near, check_source, describe, survey
+from isthmus.data.survey import check_cells, check_near, check_source, describe, survey
 from isthmus.data.tables import filled, given_row, new_table
 from isthmus.data.text import written
 from isthmus.data.weights import split_off_weights
@@ -359,8 +359,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> TrainState:
         """Survey the training rows and build model and optimizer."""
         statistics = group.merge(survey(rows, group.share), Statistics.merge)
-        check_largest(rows, statistics)
-        check_contrast(rows, statistics)
+        check_cells(rows, statistics)
         missing = valid is not None and group.merge(survey(valid, group.share).missing, operator.or_)
         if valid is not None:
             check_near(valid, statistics.mean, statistics.deviation)

@@ -20,6 +20,7 @@ from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, holds_images, some, streams
 from isthmus.data import ImageFolder, Parquet, Source, as_source
 from isthmus.data.parquet import head
+from isthmus.data.survey import check_cells, survey
 from isthmus.persistence import save
 from isthmus.schema import Schema
 from isthmus.training import Checkpoint, Group
@@ -90,6 +91,7 @@ def _halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
     X, y = _choose_columns(read(data), run, data)
     _n_held_out(len(X))  # too few rows are said before anything is told by them
     source = as_source(X, run.kinds)
+    check_cells(source, survey(source))  # here, where rows have the numbers of the file
     kept, held_out = hold_out(source, run.seed)
     # By all rows: the rows held out may have levels that the others have not.
     schema = source.schema if source.schema.fields else None

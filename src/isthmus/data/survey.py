@@ -37,6 +37,12 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
     return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape)).shared(source.schema.shared_axes)
 
 
+def check_cells(source: Source, statistics: Statistics) -> None:
+    """Raise ``ValueError`` for a value so large that nothing can be learned, or nothing of the others of its column."""
+    check_largest(source, statistics)
+    check_contrast(source, statistics)
+
+
 def check_largest(source: Source, statistics: Statistics) -> None:
     """Raise ``ValueError`` for a value whose distances float32 cannot square, whatever the scale."""
     if bool((statistics.low < -LARGEST).any() | (statistics.high > LARGEST).any()):

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
-from isthmus.data import Windows
+from isthmus.data import Windows, as_source
+from isthmus.data.survey import check_cells, survey
 from isthmus.ensemble import Ensemble
 from isthmus.likelihoods import Gaussian
 from isthmus.part import is_count
@@ -216,11 +217,13 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
 
 
 def _check_alive(windows: Windows) -> None:
-    """Raise a ValueError for a channel of which nothing can be learned."""
+    """Raise a ValueError for a channel of which nothing can be learned, or a point beside which nothing can."""
     dead = np.flatnonzero(windows.n_missing == windows.n_steps)
     if len(dead):
         name = repr(windows.channels[dead[0]]) if windows.channels else dead[0]
         raise ValueError(f"channel {name} has no value in the training series; leave it out")
+    points = as_source(windows.series.values.T)
+    check_cells(points, survey(points))
 
 
 def small_net(n_windows: int) -> Autoencoder:
