@@ -189,7 +189,8 @@ def detect(
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Find the anomalies among rows or in a series, with a known rate of false alarms."""
-    from isthmus.cli.detecting import Search, detect_file, detect_images
+    from isthmus.cli.detecting import Search, detect_file
+    from isthmus.cli.detecting_images import detect_images
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
     from isthmus.cli.streaming import holds_images

@@ -13,12 +13,11 @@ import pyarrow as pa
 from isthmus.cli.models import choose_rows, load_for, texts_of
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
-from isthmus.cli.pictures import draw_events, draw_heat_maps, file_names, filling, open_folder
+from isthmus.cli.pictures import draw_events
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read, texts_in
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
-from isthmus.data import ImageFolder
 from isthmus.data.files import as_table
 from isthmus.data.frames import unused_name
 from isthmus.data.preparing.findings import plural
@@ -28,10 +27,6 @@ from isthmus.sliding import Sliding
 from isthmus.storage import replacing
 
 Rows = np.ndarray[Any, Any]
-
-# Parameters of a detector of images where none are asked for. Chosen on 100 of the Frey faces, five of them with a grey
-# patch over the nose, by models of 600 others: the AUROC is 0.94 with 16 components, and 0.60 with the usual 2.
-OF_IMAGES = {"n_components": 16}
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
         output.check([target], inputs, MODEL)
     _check_plot(search, output, inputs)
     detector, rows, X = (_fit if search.detector is None else _load)(data, search)
-    with _saving(detector, target):
+    with saving(detector, target):
         if isinstance(detector.estimator_, Sliding):
             _report_events(detector, X, search, output, out)
         else:
@@ -103,7 +98,7 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
 
 
 @contextmanager
-def _saving(detector: AnomalyDetector, target: Path | None) -> Iterator[None]:
+def saving(detector: AnomalyDetector, target: Path | None) -> Iterator[None]:
     """Save a detector if the block, which writes the alarms, ends well: both files are written or none."""
     if target is None:
         yield
@@ -127,19 +122,20 @@ def _fit(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
     rows = _read(data, texts_in(known))
     X = _choose(rows, search, data)
     normal = X if known is None else _choose(known, search, cast(Path, search.normal))
-    detector = _make_detector(search)
+    detector = make_detector(search)
     say(f"fitting a detector to {len(normal):,} {'time points' if search.time else 'rows'}")
     return detector.fit(normal), rows, X
 
 
 def _load(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
     """Load a detector; return it, the rows to search, and the columns of them that it was fitted on."""
-    detector = _load_detector(search)
+    detector = load_detector(search)
     rows = _read(data, texts_of(detector))
     return detector, rows, choose_rows(detector, rows, data)
 
 
-def _load_detector(search: Search) -> AnomalyDetector:
+def load_detector(search: Search) -> AnomalyDetector:
+    """Load the detector that was asked for, unless options say how to fit one."""
     given = {
         "--normal": search.normal is not None,
         "--fpr": search.fpr is not None,
@@ -172,7 +168,8 @@ def _choose(rows: Any, search: Search, path: Path) -> Any:
     return choose_columns(rows, run, path)
 
 
-def _make_detector(search: Search) -> AnomalyDetector:
+def make_detector(search: Search) -> AnomalyDetector:
+    """Compose the detector that was asked for."""
     estimator: Any = make_estimator(search.run).set_params(verbose=0) if search.chosen else None
     if search.run.kinds and not search.chosen:
         raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
@@ -184,15 +181,15 @@ def _make_detector(search: Search) -> AnomalyDetector:
 def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, output: Output, out: Path) -> None:
     """Write the alarms with all columns of the file, also those that the detector does not read."""
     scores = detector.score_samples(X)
-    alarms = _alarms(detector, X, scores, search.fdr)
+    alarms = find_alarms(detector, X, scores, search.fdr)
     table = _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
     output.write({out: table})
-    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({_expected(detector, search, len(X))})")
+    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({describe_expected(detector, search, len(X))})")
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
 
 
-def _alarms(detector: AnomalyDetector, X: Any, scores: Rows, fdr: float | None) -> Rows:
+def find_alarms(detector: AnomalyDetector, X: Any, scores: Rows, fdr: float | None) -> Rows:
     """Return the positions of the alarms, the lowest score first."""
     odd = scores < detector.offset_ if fdr is None else detector.predict(X, fdr=fdr) == -1
     alarms: Rows = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
@@ -209,7 +206,7 @@ def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 
 
-def _expected(detector: AnomalyDetector, search: Search, n_rows: int, what: str = "normal row") -> str:
+def describe_expected(detector: AnomalyDetector, search: Search, n_rows: int, what: str = "normal row") -> str:
     """Say how many of the alarms are false: by the rate that was asked for, or among as many normal rows."""
     if search.fdr is not None:
         return f"on average at most {search.fdr:.3g} of them false"
@@ -254,51 +251,3 @@ def _as_table(events: Sequence[Event]) -> pa.Table:
     columns = {name: [getattr(event, name) for event in events] for name in Event._fields}
     columns["channels"] = [", ".join(map(str, channels)) for channels in columns["channels"]]
     return pa.table({name: pa.array(values) for name, values in columns.items()})
-
-
-def detect_images(data: Path, search: Search, output: Output, target: Path | None, config: Path | None) -> None:
-    """Find the images of a folder that are unlike the others, and draw where each is."""
-    for option, value in {"--time": search.time, "--plot": search.plot, "--explain": search.explain}.items():
-        if value:
-            raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws what is odd in images")
-    out = output.path or beside(data, ".alarms.csv")
-    inputs = [data, search.normal, search.detector, config]
-    output.check([out], inputs, WRITTEN_TABLES)
-    if target is not None:
-        output.check([target], inputs, MODEL)
-    if search.heatmaps is not None:
-        output.check_folder(search.heatmaps, inputs)
-    choose_columns(None, search.run, data)
-    detector, images = _fit_images(data, search) if search.detector is None else _load_images(data, search)
-    with _saving(detector, target):
-        _report_images(detector, images, search, output, out)
-
-
-def _fit_images(data: Path, search: Search) -> tuple[AnomalyDetector, ImageFolder]:
-    normal = open_folder(data if search.normal is None else search.normal, search.size)
-    images = normal if search.normal is None else open_folder(data, like=normal.schema)
-    run = search.run if search.chosen else replace(search.run, model="convolutional", set=OF_IMAGES)
-    detector = _make_detector(replace(search, run=run, chosen=True))
-    say(f"fitting a detector to {len(normal):,} images")
-    return detector.fit(normal), images
-
-
-def _load_images(data: Path, search: Search) -> tuple[AnomalyDetector, ImageFolder]:
-    detector = _load_detector(search)
-    return detector, open_folder(data, like=detector)
-
-
-def _report_images(detector: AnomalyDetector, images: ImageFolder, search: Search, output: Output, out: Path) -> None:
-    """Write the names of the files that are alarms, and a picture of each."""
-    scores = detector.score_samples(images)
-    alarms = _alarms(detector, images, scores, search.fdr)
-    names = file_names(images.take(alarms))
-    table = pa.table({"file": pa.array(names, pa.string()), "score": scores[alarms]})
-    if search.heatmaps is None:
-        output.write({out: table})
-    else:
-        with filling(search.heatmaps) as part:
-            draw_heat_maps(detector, images.take(alarms), names, part)
-            output.write({out: table})
-        print(f"wrote {search.heatmaps}: {plural(len(alarms), 'heat map')}")
-    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({_expected(detector, search, len(images), 'normal image')})")
