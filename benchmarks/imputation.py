@@ -19,7 +19,8 @@ from isthmus.metrics import pool_estimates
 
 RESULTS = Path(__file__).parent / "results" / "imputation.md"
 COUNTRIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Bergen": "NO"}
-N_TEST, LEVEL = 1000, 0.9
+# Rows to impute that fit has not seen, in the made table and in adult, of which fewer values are hidden.
+N_TEST, N_ADULT, LEVEL = 1000, 4000, 0.9
 # Rows of each repetition of the simulation of pooled estimates, share of missing values, and imputations.
 N_POOLED, N_IMPUTATIONS = 600, 10
 Values = np.ndarray
@@ -83,7 +84,7 @@ def made(n_rows: int, n_draws: int) -> list[str]:
 
 def adult(n_rows: int, n_draws: int) -> list[str]:
     """Measure draws of the numbers of adult, 30 % of all values hidden."""
-    rng, frame = np.random.default_rng(0), load("adult_train", n_rows + N_TEST)
+    rng, frame = np.random.default_rng(0), load("adult_train", n_rows + N_ADULT)
     model = zoo.imputer(random_state=0).fit(hide(frame[:n_rows], 0.2, 0)[0])
     new = frame[n_rows:].reset_index(drop=True)
     holed, hidden = hide(new, 0.3, 1)
@@ -92,7 +93,7 @@ def adult(n_rows: int, n_draws: int) -> list[str]:
         f"| {name} | {coverage(new[name], draws, hidden[name].to_numpy(), rng):.3f} | {int(hidden[name].sum())} |"
         for name in numbers_of(frame)
     ]
-    text = f"{n_rows} rows in fit, 30 % of the values of {N_TEST} others hidden, {n_draws} draws."
+    text = f"{n_rows} rows in fit, 30 % of the values of {N_ADULT} others hidden, {n_draws} draws."
     return [text, "", "| number | coverage | values |", "| --- | --- | --- |", *rows]
 
 
