@@ -21,8 +21,9 @@ RESULTS = Path(__file__).parent / "results" / "imputation.md"
 COUNTRIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Bergen": "NO"}
 # Rows to impute that fit has not seen, in the made table and in adult, of which fewer values are hidden.
 N_TEST, N_ADULT, LEVEL = 1000, 4000, 0.9
-# Rows of each repetition of the simulation of pooled estimates, share of missing values, and imputations.
-N_POOLED, N_IMPUTATIONS = 600, 10
+# Rows of each table of the simulation of pooled estimates, imputations by one model, and by several.
+N_POOLED, N_IMPUTATIONS, N_BOOTSTRAPPED = 600, 10, 5
+IMPUTED = ("imputed by one model", "imputed by bootstrapped models")
 Values = np.ndarray
 
 
@@ -100,7 +101,7 @@ def adult(n_rows: int, n_draws: int) -> list[str]:
 def pooled(n_repeats: int) -> list[str]:
     """Simulate tables of which values are missing depending on a known one, and pool means and slopes."""
     names, truth = ("mean of second", "slope of second on known"), (1.5, 3.0)
-    estimates = {"all values": [], "complete rows": [], "mean filled in": [], "imputed": []}
+    estimates = {name: [] for name in ("all values", "complete rows", "expectation filled in", *IMPUTED)}
     for seed in range(n_repeats):
         table = people(N_POOLED, 1000 + seed)
         rng = np.random.default_rng(seed)
@@ -108,11 +109,14 @@ def pooled(n_repeats: int) -> list[str]:
         holed.loc[rng.random(N_POOLED) < 0.2 + 0.5 * table["known"], "second"] = np.nan
         holed.loc[rng.random(N_POOLED) < 0.3, "first"] = np.nan
         model = zoo.imputer(random_state=seed).fit(holed)
-        fillings = model.impute(holed, n_draws=N_IMPUTATIONS, random_state=seed)
-        each = [_mean_and_slope(filling) for filling in fillings]
-        intervals = [pool_estimates(*np.array([pair[i] for pair in each]).T).interval() for i in range(2)]
-        estimates["imputed"].append(intervals)
-        whole = {"all values": table, "complete rows": holed.dropna(), "mean filled in": model.impute(holed)}
+        fillings = {
+            IMPUTED[0]: model.impute(holed, n_draws=N_IMPUTATIONS, random_state=seed),
+            IMPUTED[1]: [_bootstrapped(holed, 100 * seed + i) for i in range(N_BOOTSTRAPPED)],
+        }
+        for method, tables in fillings.items():
+            each = np.array([_mean_and_slope(filling) for filling in tables])
+            estimates[method].append([pool_estimates(*each[:, i].T).interval() for i in range(2)])
+        whole = {"all values": table, "complete rows": holed.dropna(), "expectation filled in": model.impute(holed)}
         for method, rows in whole.items():
             estimates[method].append(
                 [(m - 1.96 * np.sqrt(variance), m + 1.96 * np.sqrt(variance)) for m, variance in _mean_and_slope(rows)]
@@ -125,9 +129,16 @@ def pooled(n_repeats: int) -> list[str]:
     text = (
         f"{n_repeats} tables of {N_POOLED} rows; `second` is missing in 20 to 70 % of the rows, more where `known` is "
         f"large, `first` in 30 %. Share of the 95 % intervals that contain the true value, and their mean width; "
-        f"{N_IMPUTATIONS} imputations, pooled by Rubin's rules."
+        f"{N_IMPUTATIONS} imputations of one model, or {N_BOOTSTRAPPED} of as many models, each fitted on bootstrapped "
+        "rows, pooled by Rubin's rules."
     )
     return [text, "", *lines]
+
+
+def _bootstrapped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Impute once, by a model that was fitted on rows drawn with replacement."""
+    rows = table.sample(len(table), replace=True, random_state=seed)
+    return zoo.imputer(random_state=seed).fit(rows).impute(table, n_draws=1, random_state=seed)[0]
 
 
 def _mean_and_slope(table: pd.DataFrame) -> list[tuple[float, float]]:

@@ -90,3 +90,11 @@ def test_known_values_stay_and_the_same_seed_draws_the_same():
         pandas.testing.assert_frame_equal(filling.where(known), holes.where(known))
     pandas.testing.assert_frame_equal(fillings[1], model.impute(holes, n_draws=2, random_state=3)[1])
     assert not fillings[0].equals(fillings[1])
+
+
+def test_draws_of_a_number_of_few_values_are_these_values():
+    rng = np.random.default_rng(0)
+    table = pandas.DataFrame({"class": rng.integers(1, 4, 300), "age": rng.normal(40, 10, 300)})
+    model = zoo.imputer(2, max_epochs=2, random_state=0).fit(table)
+    (draw,) = model.impute(table.assign(**{"class": np.nan}), n_draws=1, random_state=0)
+    assert set(draw["class"]) == {1.0, 2.0, 3.0}

@@ -22,6 +22,8 @@ from isthmus.statistics import Statistics
 MANY_LEVELS = 65
 # Rows below which numbers are better told by a centre and a scale than by the frequencies of their values.
 FEW_ROWS = 2000
+# Rows for each value of a number that has only few, from which on a model that imputes draws one of these values.
+ROWS_OF_VALUE = 20
 # Deviations from the mean that no value of a normal column reaches, however many rows there are.
 HEAVY = 6.0
 
@@ -60,6 +62,8 @@ def compose(fields: list[Field], statistics: Statistics, imputes: bool = False) 
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for i, field in enumerate(fields):
         of_numbers = _kind_of_numbers(field, statistics.n_rows, heavy[i], far[i])
+        if imputes and field.levels and not field.knots and len(field.levels) * ROWS_OF_VALUE <= statistics.n_rows:
+            of_numbers = "histogram"
         kind = _kind_of_levels(field) if field.has_levels else of_numbers
         # Categories of very many levels, and dates, have a part each.
         groups[f"{kind} {i}" if kind in ("embedded", "date") else kind].append(i)
