@@ -330,3 +330,31 @@ def test_texts_in_several_chunks(make):
 
 def texts(frame):
     return frame["t"].to_pylist() if isinstance(frame, pyarrow.Table) else frame["t"].to_list()
+
+
+NUMERALS = {
+    "objects": [*np.random.default_rng(3).normal(size=N - 3).tolist(), "n/a", "n/a", "broken"],
+    "texts": [*map(str, np.random.default_rng(3).normal(size=N - 3).tolist()), "n/a", "n/a", "broken"],
+}
+
+
+@pytest.mark.parametrize("values", NUMERALS.values(), ids=NUMERALS)
+def test_texts_among_numbers_are_said_to_be_that(values):
+    frame = PLAIN.assign(price=pandas.Series(values, dtype=object))
+    with pytest.warns(UserWarning, match=r"'price' \(mostly numbers, but 2 of 39 values are texts, such as 'broken'"):
+        model = quick().fit(frame)
+    assert model.schema_.fields[3].kind == "text"
+    assert model.impute(frame)["price"].tolist() == values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{i:05d}" for i in range(N)],
+        [f"A{i}" if i % 3 else str(i) for i in range(N)],
+    ],
+    ids=["codes with zeros", "keys with and without a letter"],
+)
+def test_keys_are_still_identifiers(values):
+    with pytest.warns(UserWarning, match="'key' .an identifier"):
+        assert quick().fit(PLAIN.assign(key=values)).schema_.fields[3].kind == "identifier"

@@ -11,6 +11,8 @@ from isthmus.implications import Implication
 from isthmus.plain import dataclass_of
 
 N_QUANTILES = 15
+# Microseconds of a day.
+MICROSECONDS = 86_400e6
 # The level that ends a text.
 END = 0
 
@@ -36,9 +38,10 @@ class Field:
         Numbers are "real", "positive" (a log scale suits them) or "count"; levels "binary", "category" or "ordered";
         then "date"; and what no code is learned of: "identifier", "constant", "text".
     levels : tuple
-        The values of a binary column or a category, in order, and the only one of a constant.
+        The values of a binary column or a category, in order, and the only one of a constant. Of dates the open ends,
+        such as 9999-12-31, in microseconds since 1970-01-01.
     low, high : float
-        Smallest and largest number; of dates, days since ``origin``.
+        Smallest and largest number; of dates, days since ``origin``, open ends aside.
     step : float
         What all numbers are multiples of, such as 1 for whole numbers; 0 if there is no such thing.
     knots : tuple of float
@@ -69,6 +72,11 @@ class Field:
     def has_levels(self) -> bool:
         """Whether its values are positions in ``levels``."""
         return self.kind in LEVELS
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Open ends of dates, in days since ``origin``."""
+        return tuple(end / MICROSECONDS - self.origin for end in self.levels) if self.kind == "date" else ()
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Field":

@@ -1,7 +1,8 @@
 """Values of single columns of narwhals frames: numbers, dates and levels, and what to do about all else."""
 
+import math
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +10,12 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
+from isthmus.schema import MICROSECONDS
+
 Values = np.ndarray[Any, Any]
 
-# A day.
-MICROSECONDS = 86_400e6
+# Dtypes of object columns that hold Python's dates, or dates with times.
+DATES, TIMES = "Object(date)", "Object(datetime)"
 # What to do about a column, by the name of the type that it holds.
 REMEDIES = {
     "list|array|ndarray|tuple|set|frozenset": "give each element a column of its own",
@@ -70,9 +73,28 @@ def _integer_or_float(value: Any) -> Any:
 def days_of(column: Any, origin: float = 0.0) -> Values:
     """Return a column of dates as days since ``origin``, missing ones as NaN."""
     if column.dtype == nw.Object:
-        times = np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
+        times = _times_of(column)
         return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
     return numbers_of(column.dt.timestamp("us")) / MICROSECONDS - origin
+
+
+def dtype_of_dates(column: Any) -> str:
+    """Name the dtype of a column of dates, of object columns by what they hold."""
+    if column.dtype != nw.Object:
+        return str(column.dtype)
+    return TIMES if any(isinstance(value, datetime) for value in column.drop_nulls().to_list()) else DATES
+
+
+def distinct_microseconds(column: Any) -> Values:
+    """Return the different dates of a column in order, as whole microseconds since 1970-01-01."""
+    if column.dtype == nw.Object:
+        times = _times_of(column)
+        return np.unique(times[~np.isnat(times)].astype(np.int64))
+    return np.unique(np.array(column.drop_nulls().dt.timestamp("us").to_list(), dtype=np.int64))
+
+
+def _times_of(column: Any) -> Values:
+    return np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
 
 
 def levels_of(column: Any) -> list[Any]:
@@ -101,6 +123,14 @@ def _plain(value: Any, name: str) -> Any:
             f"in a column of dates; {remedy_for(kind)}"
         )
     return value
+
+
+def reads_as_number(text: str) -> bool:
+    """Whether a text is a finite number as Python writes it."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def remedy_for(held: str) -> str:

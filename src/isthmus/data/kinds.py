@@ -10,16 +10,19 @@ import numpy as np
 
 from isthmus.data.columns import (
     days_of,
+    distinct_microseconds,
+    dtype_of_dates,
     exact_numbers_of,
     holds_dates,
     is_number,
     is_text,
     levels_of,
     numbers_of,
+    reads_as_number,
     remedy_for,
 )
 from isthmus.part import did_you_mean
-from isthmus.schema import KINDS, LEFT_OUT, LEVELS, NUMBERS, Field
+from isthmus.schema import KINDS, LEFT_OUT, LEVELS, MICROSECONDS, NUMBERS, Field
 
 Values = np.ndarray[Any, Any]
 
@@ -29,6 +32,8 @@ FEW_ROWS = 20
 FEW_VALUES, SHARED = 64, 0.005
 # Text with more levels than this, most of them unlike all others, tells rows apart and not kinds of rows.
 FEW_LEVELS, UNLIKE = 50, 0.5
+# Share of the different values of a column that are numbers, from which on the others are mistakes among them.
+MOSTLY = 0.8
 # Words of a value on average from which on text is written language.
 WORDS = 3
 # Skewness from which on a log scale is worth a look; counts mostly stay below the largest.
@@ -42,6 +47,8 @@ TAIL = np.array([0.0, 0.001, 0.005, 0.01, 0.02, 0.035])
 PROBABILITIES = np.concatenate([TAIL, np.linspace(0.05, 0.95, 31), 1 - TAIL[::-1]])
 NAME_OF_IDENTIFIER = re.compile(r"(^|[_\W])(id|pid|uid|uuid|guid|key|index)$|[a-z]I[dD]$|^P?ID$", re.ASCII)
 TEXT_NOTE = "free text; isthmus.data.text makes rows of it that a model can learn"
+# Days between real dates and an open end at least: dates of one life are nearer to each other.
+FAR = 40 * 365.0
 MONDAY = 4  # 1970-01-05
 
 
@@ -164,20 +171,60 @@ def _of_dates(field: Field, column: Any) -> Field:
         raise _misfit(field, field.kind)
     if len(values) < 2 or field.kind == "constant":
         return replace(field, kind="constant", note="" if field.kind else "one date in all rows")
-    origin = float(np.floor((values[0] - MONDAY) / 7) * 7 + MONDAY)
-    low, high = float(values[0] - origin), float(values[-1] - origin)
-    step = float(bool((values == np.round(values)).all()))
-    return replace(field, kind="date", low=low, high=high, step=step, origin=origin)
+    first, last = _real_dates(values)
+    real = days[(days >= values[first]) & (days <= values[last])]
+    ends = _ends_beyond(column, values[first], values[last]) if last - first + 1 < len(values) else []
+    origin = float(np.floor((values[first] - MONDAY) / 7) * 7 + MONDAY)
+    low, high = float(values[first] - origin), float(values[last] - origin)
+    step = float(bool((values[first : last + 1] == np.round(values[first : last + 1])).all()))
+    knots = tuple(np.unique(np.quantile(real - origin, PROBABILITIES)).tolist()) if ends else ()
+    field = replace(field, dtype=dtype_of_dates(column), kind="date", levels=tuple(ends), knots=knots)
+    return replace(field, low=low, high=high, step=step, origin=origin)
+
+
+def _ends_beyond(column: Any, first: float, last: float) -> list[int]:
+    """List the dates of a column before and after some days, in microseconds, of which days have not enough digits."""
+    microseconds = distinct_microseconds(column)
+    days = microseconds / MICROSECONDS
+    return list(microseconds[(days < first) | (days > last)].tolist())
+
+
+def _real_dates(days: Values) -> tuple[int, int]:
+    """Return the positions of the first and the last of some sorted days that are no open ends.
+
+    An open end is further from its neighbour than the dates between span, and further than ``FAR``.
+    """
+    first, last = 0, len(days) - 1
+    while first < last:
+        early, late = days[first + 1] - days[first], days[last] - days[last - 1]
+        span = days[last - 1] - days[first + 1]
+        if max(early, late) <= max(span, FAR):
+            break
+        first, last = (first + 1, last) if early > late else (first, last - 1)
+    return first, last
 
 
 def _of_levels(field: Field, column: Any) -> Field:
     levels = levels_of(column)
+    texts = [] if field.kind else _texts_among_numbers(column, levels)
+    if texts:
+        remedy = "set the others to missing, or turn them into numbers, to learn from the column"
+        found = f"mostly numbers, but {len(texts)} of {len(levels)} values are texts, such as {texts[0]!r}"
+        return replace(field, kind="text", note=f"{found}; {remedy}")
     kind = field.kind or _kind_of_levels(column, levels)
     if kind in LEFT_OUT:
         return _left_out(field, kind, levels)
     if kind not in LEVELS:
         raise _misfit(field, kind)
     return replace(field, kind=kind, levels=_checked_levels(field, kind, levels))
+
+
+def _texts_among_numbers(column: Any, levels: list[Any]) -> list[str]:
+    """List the texts of a column whose other values are numbers, most of them and most different from each other."""
+    texts = [level for level in levels if isinstance(level, str) and not reads_as_number(level)]
+    n_numbers = len(levels) - len(texts)
+    differ = n_numbers > min(FEW_LEVELS, UNLIKE * len(column.drop_nulls()))
+    return texts if differ and n_numbers >= MOSTLY * len(levels) else []
 
 
 def _kind_of_levels(column: Any, levels: list[Any]) -> str:

@@ -13,11 +13,11 @@ import torch
 
 from isthmus.containers import open_frame, select_columns
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.columns import MICROSECONDS, days_of, exact_numbers_of, holds_dates, is_number, is_text, numbers_of
+from isthmus.data.columns import DATES, TIMES, days_of, exact_numbers_of, holds_dates, is_number, is_text, numbers_of
 from isthmus.data.kinds import infer
 from isthmus.data.library import blank, column_like, frame_of, template_of
 from isthmus.part import did_you_mean
-from isthmus.schema import Field, Schema
+from isthmus.schema import MICROSECONDS, Field, Schema
 
 Values = np.ndarray[Any, Any]
 
@@ -246,11 +246,7 @@ def _decode(numbers: Values, field: Field, rounded: bool) -> Values:
         levels[:] = field.levels
         return levels[np.clip(np.round(numbers), 0, len(levels) - 1).astype(np.intp)]
     numbers = _nearest(numbers.astype(np.float64), field, rounded)
-    if field.kind == "date":
-        as_objects = field.dtype == "Object"
-        times = np.round((numbers + field.origin) * MICROSECONDS).astype("datetime64[us]")
-        return times.astype("datetime64[D]" if field.step else times.dtype).astype(object) if as_objects else times
-    return numbers
+    return _times_of(numbers, field) if field.kind == "date" else numbers
 
 
 def nearest(values: Values, schema: Schema) -> Values:
@@ -259,15 +255,27 @@ def nearest(values: Values, schema: Schema) -> Values:
     return np.stack([own if field.has_levels else _nearest(own, field) for own, field in columns], 1)
 
 
-def _nearest(numbers: Values, field: Field, rounded: bool = True) -> Values:
-    """Return the nearest numbers that a column can hold: within its range, with its digits if ``rounded``."""
-    if field.low is not None:
-        numbers = np.clip(numbers, field.low, field.high)
+def _nearest(given: Values, field: Field, rounded: bool = True) -> Values:
+    """Return the nearest numbers that a column can hold: in its range, with its digits if ``rounded``, or open ends."""
+    inside = given if field.low is None else np.clip(given, field.low, field.high)
+    numbers = inside
     if field.step and (rounded or field.kind == "date"):
         # By way of whole numbers: 3 * 0.1 is not 0.3, but 3 / 10 is.
         scale = round(1 / field.step)
         numbers = np.round(numbers * scale) / scale
+    for end in field.ends:
+        numbers = np.where(np.abs(given - end) <= np.abs(given - inside), end, numbers)
     return numbers
+
+
+def _times_of(days: Values, field: Field) -> Values:
+    """Turn days into times, and those of open ends into these to the microsecond."""
+    times = np.round((days + field.origin) * MICROSECONDS).astype("datetime64[us]")
+    for end, microseconds in zip(field.ends, field.levels, strict=True):
+        times[days == end] = np.datetime64(microseconds, "us")
+    if field.dtype in (DATES, TIMES):
+        return times.astype("datetime64[D]" if field.dtype == DATES else times.dtype).astype(object)
+    return times
 
 
 def _invent(field: Field, n: int, column: Any) -> Values:

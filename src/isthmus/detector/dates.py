@@ -54,15 +54,15 @@ def known_dates(numbers: Values, schema: Schema) -> Values:
 
 
 def nearest_known(days: Values, field: Field) -> Values:
-    """Move days into the range of fit by whole weeks, so that weekday and time of day stay what they are.
+    """Move days into the range of fit by whole weeks, so that weekday and time of day stay, and leave open ends alone.
 
     A range that is shorter than a week keeps the time of day alone; one shorter than a day, nothing.
     """
     low, high = float(field.low or 0.0), float(field.high or 0.0)
     period = WEEK if high - low >= WEEK else DAY
     late, early = (np.ceil(np.maximum(excess, 0.0) / period) for excess in (days - high, low - days))
-    known: Values = np.clip(days + period * (early - late), low, high)
-    return known
+    moved = np.clip(days + period * (early - late), low, high)
+    return np.where(np.isin(days, field.ends), days, moved)
 
 
 def _dates(schema: Schema, frame: Any) -> list[Field]:

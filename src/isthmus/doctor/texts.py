@@ -1,6 +1,7 @@
 """Columns of text that is written for something else: numbers, dates."""
 
 import re
+from numbers import Real
 from typing import Any
 
 import narwhals as nw
@@ -20,9 +21,9 @@ def readable(column: Any) -> str:
     if column.dtype not in (nw.String, nw.Categorical, nw.Object):
         return ""
     values = column.drop_nulls().unique().to_list()
-    if not all(isinstance(value, str) for value in values):
+    if any(isinstance(value, bool) or not isinstance(value, str | Real) for value in values):
         return ""
-    some = sorted(values)[:SOME]
+    some = sorted(map(str, values))[:SOME]
     found = [text for text in some if NUMBER.fullmatch(text) or DATE.fullmatch(text)]
     enough = len(found) >= max(FEW, READABLE * len(some)) and not any(map(CODE.fullmatch, some))
     return found[0] if enough else ""

@@ -14,6 +14,7 @@ from isthmus.likelihoods.histogram import Cells, Histogram
 from isthmus.likelihoods.log_normal import LogNormal
 from isthmus.likelihoods.mixed import Mixed
 from isthmus.likelihoods.mixture import Mixture
+from isthmus.likelihoods.open_date import OpenDate
 from isthmus.likelihoods.student_t import StudentT
 from isthmus.schema import END, Field, Schema
 from isthmus.statistics import Statistics
@@ -93,7 +94,7 @@ def _part(name: str, fields: list[Field], imputes: bool) -> Likelihood:
         "bernoulli": Bernoulli,
         "categorical": lambda: Categorical(tuple(len(field.levels) for field in fields)),
         "embedded": lambda: Embedded(len(fields[0].levels)),
-        "date": lambda: Date(_periods(fields[0])),
+        "date": lambda: OpenDate((cells_of(fields[0]),)) if fields[0].ends else Date(_periods(fields[0])),
         "histogram": lambda: Histogram(tuple(map(cells_of, fields))),
         "gaussian": Gaussian,
         "log_normal": LogNormal,
@@ -115,6 +116,6 @@ def _periods(field: Field) -> tuple[float, ...]:
 
 
 def cells_of(field: Field) -> Cells:
-    """Cut the range of a number into its shared values, each a cell of its own, and intervals between quantiles."""
+    """Cut the range of a number into shared values or open ends, each a cell, and intervals between quantiles."""
     intervals = list(pairwise(field.knots)) if len(field.knots) > 1 else [(knot, knot) for knot in field.knots]
-    return (*((value, value) for value in field.levels), *intervals)
+    return (*((value, value) for value in field.ends or field.levels), *intervals)
