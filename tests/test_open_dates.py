@@ -11,7 +11,7 @@ import torch
 from conftest import small
 
 from isthmus import AnomalyDetector, load, save
-from isthmus.likelihoods import Date, OpenDate
+from isthmus.likelihoods import Date, Histogram
 from isthmus.statistics import Statistics
 
 N = 200
@@ -111,7 +111,7 @@ def test_dates_after_those_of_fit_are_moved_and_open_ends_are_not():
 
 
 def test_what_is_expected_is_an_end_or_the_mean_of_the_real_dates():
-    likelihood = OpenDate((((1000.0, 1000.0), (-500.0, -500.0), (0.0, 10.0), (10.0, 30.0)),))
+    likelihood = Histogram((((1000.0, 1000.0), (-500.0, -500.0), (0.0, 10.0), (10.0, 30.0)),), ends=True)
     likelihood.build(Statistics.of(torch.tensor([[0.0], [5.0], [1000.0]])))
     logits = torch.tensor([[0.4, 0.05, 0.3, 0.25], [0.5, 0.1, 0.4, 0.0], [0.2, 0.4, 0.2, 0.2]]).log()
     found = likelihood.mean(logits[:, None])

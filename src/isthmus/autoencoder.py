@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
+from isthmus.ambient import with_own_settings
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.base import Feed
 from isthmus.data.frames import to_frame
@@ -60,6 +61,7 @@ Values = np.ndarray[Any, Any]
 N_SETTLE, SETTLE_SIZE = 10_000, 256
 
 
+@with_own_settings
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Learns a short code for data, and from the code rebuilds the data.
 

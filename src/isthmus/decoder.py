@@ -11,12 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.model import Model
 
 FORMATS = (".onnx", ".pt2")
 
 
+@with_own_settings
 class Decoder(BaseEstimator):
     """The decoder of a fitted autoencoder: ``save`` writes it without the encoder, ``export`` for other programs.
 

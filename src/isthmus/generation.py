@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.ambient import own_settings
 from isthmus.data import as_source, with_labels
 from isthmus.data.base import Feed
 from isthmus.data.rules import rules_on_holes, rules_on_values
@@ -33,6 +34,7 @@ N_ROUNDS = 20
 N_CALIBRATE = 2000
 
 
+@own_settings()
 def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
     """Fit a density to codes of rows: one for each label of a conditional model, unless labels are numbers.
 
@@ -52,6 +54,7 @@ def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, 
     return mean + deviation * torch.randn_like(mean), torch.zeros(len(x)) if y is None else y.argmax(-1)
 
 
+@own_settings()
 def fit_missingness(model: Model, density: Any, rows: Feed, seed: int) -> None:
     """Learn which values are missing in rows; the missing values of the rows are drawn for that."""
     if model.missingness is None:
@@ -64,6 +67,7 @@ def fit_missingness(model: Model, density: Any, rows: Feed, seed: int) -> None:
         model.missingness.calibrate(_read(model, drawn))
 
 
+@own_settings()
 def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:
     """Apply a function of codes and encoded labels to codes (n, n_components) and raw labels."""
     source, condition = as_source(codes), model.schema.condition
@@ -72,6 +76,7 @@ def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]
     return run(model, lambda z, y: function(z.to(model.dtype), y), source, schema=source.schema)[0]
 
 
+@own_settings()
 def draw_rows(
     model: Model, density: Any, n: int, y: Any, row: Values | None, temperature: float, noise: bool, seed: int
 ) -> Values:
@@ -174,6 +179,7 @@ def _read(model: Model, values: Values) -> Tensor:
     return model.read(torch.from_numpy(values).to(model.device))
 
 
+@own_settings()
 def draw_codes(model: Model, density: Any, n: int, temperature: float, y: Any = None) -> Values:
     """Draw codes (n, n_components) with the global generator of torch; see ``draw_rows``."""
     if density is None:

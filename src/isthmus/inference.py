@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.ambient import own_settings
 from isthmus.data.base import Feed
 from isthmus.data.survey import check_values
 from isthmus.model import Model
@@ -23,6 +24,7 @@ def rows_at_once(model: Model) -> int:
     return max(1, min(2**16, SIZE // (model.width * n_decodings)))
 
 
+@own_settings()
 def run(
     model: Model, function: Callable[..., Any], source: Feed, size: int | None = None, schema: Schema | None = None
 ) -> tuple[np.ndarray[Any, Any], ...]:

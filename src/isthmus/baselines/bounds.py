@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from isthmus.ambient import own_settings
 from isthmus.data import Source
 from isthmus.model import Model
 from isthmus.randomness import seeded
@@ -15,11 +16,13 @@ from isthmus.randomness import seeded
 SIZE, N_STEPS, STEP = 2**20, 300, 0.05
 
 
+@own_settings()
 def bound_of(estimator: Any, test: Source, seed: int) -> float:
     """Return the mean evidence lower bound of test rows, in nats a row."""
     return float(np.mean(estimator.score_samples(test, n_draws=1, random_state=seed)))
 
 
+@own_settings()
 def bound_without_code(model: Model, train: Source, test: Source) -> float:
     """Return the mean log-likelihood of test rows, in nats a row, by one distribution for all rows.
 

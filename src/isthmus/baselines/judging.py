@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from isthmus.ambient import own_settings
 from isthmus.baselines.bounds import bound_of, bound_without_code
 from isthmus.baselines.reconstruction import (
     Method,
@@ -166,6 +167,7 @@ def _rebuilders(training: Training, n_components: int) -> tuple[dict[str, Method
     return {"mean": fit_mean(training)}, note
 
 
+@own_settings()
 def _corrupt(estimator: Any, clean: Values, seed: int) -> Task:
     """Corrupt rows as in training."""
     module = estimator.module_

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import WHOLE, Batch, Share, Source, part_of, spans
+from isthmus.data.base import WHOLE, Batch, Share, Source, part_of, shuffled, spans
 from isthmus.schema import Schema
 
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
@@ -59,13 +59,13 @@ class Array(Source):
         """Hand over rows; see the base class."""
         order = self.rows
         if seed is not None:
-            shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-            order = shuffled if order is None else order[shuffled]
+            chosen = shuffled(len(self), seed)
+            order = chosen if order is None else order[chosen]
         cuts = spans(len(self), size, seed)
         if share == WHOLE:
             return self._views(order, cuts, size)
         parts = [part_of(start, stop, share) for start, stop in cuts]
-        index = torch.cat([torch.arange(*part) for part in parts])
+        index = torch.cat([torch.arange(*part, device="cpu") for part in parts])
         ends = accumulate((stop - start for start, stop in parts), initial=0)
         return self._views(index if order is None else order[index], list(pairwise(ends)), size)
 
@@ -127,7 +127,7 @@ class Array(Source):
 
     def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
         """Set rows aside; see the base class."""
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        order = shuffled(len(self), seed)
         rows = order if self.rows is None else self.rows[order]
         kept, aside = rows[n:].sort().values, rows[:n].sort().values
         return replace(self, rows=kept), replace(self, rows=aside)

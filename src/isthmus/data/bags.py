@@ -71,7 +71,7 @@ def make_bags(source: Source, n_bags: int, max_samples: float, seed: int) -> Bag
     n_each, n_folds = _sizes(len(source), n_bags, max_samples)
     n_turns = math.ceil(n_bags / n_folds)
     held_out = [fold for turn in range(n_turns) for fold in _deal(source, n_folds, mix(seed, turn))][:n_bags]
-    left_out = torch.zeros((n_bags, len(source)), dtype=torch.bool)
+    left_out = torch.zeros((n_bags, len(source)), dtype=torch.bool, device="cpu")
     for i, fold in enumerate(held_out):
         left_out[i, fold] = True
     return Bags([_bag(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)], left_out)

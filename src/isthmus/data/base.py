@@ -94,8 +94,7 @@ class Source(Feed):
 
     def parts(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
         """Cut the positions of all rows into ``n`` parts of about equal size that are held out in turn."""
-        shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).numpy()
-        return [np.sort(part) for part in np.array_split(shuffled, n)]
+        return [np.sort(part) for part in np.array_split(shuffled(len(self), seed).numpy(), n)]
 
     def apart_from(self, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Find the positions of the rows that know nothing of those given: all others, if rows share no values."""
@@ -110,6 +109,11 @@ class Source(Feed):
     @abstractmethod
     def restore(self, values: np.ndarray[Any, Any]) -> Any:
         """Give values (len(self), *shape) the container of the data."""
+
+
+def shuffled(n: int, seed: int) -> Tensor:
+    """Shuffle the positions of ``n`` rows, on the processor whatever the default device is."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed), device="cpu")
 
 
 def spans(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:

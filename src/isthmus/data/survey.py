@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.ambient import own_settings
 from isthmus.data.base import WHOLE, Share, Source, nonempty
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
@@ -21,6 +22,7 @@ ADVICE = "correct it, make it missing, or scale the data"
 WIDE = {torch.int32: torch.float64, torch.int64: torch.float64}
 
 
+@own_settings()
 def survey(source: Source, share: Share = WHOLE) -> Statistics:
     """Measure every value of a sample, over all rows or the share of one process.
 

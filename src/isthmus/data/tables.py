@@ -36,7 +36,7 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
     """
     frame = open_frame(X)
     if not all(frame.shape):
-        return Array(torch.empty(frame.shape), Schema(frame.shape[1:]))  # of which nothing can be told
+        return Array(torch.empty(frame.shape, device="cpu"), Schema(frame.shape[1:]))  # of which nothing can be told
     template = template_of(frame)
     fields = infer(frame, kinds)
     used = [field for field in fields if field.used]

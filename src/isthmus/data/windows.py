@@ -122,7 +122,7 @@ class Windows(Source):
             raise ValueError(
                 f"the series has {series.values.shape[1]} time points, fewer than the length={self.length} of a window"
             )
-        starts = torch.arange(0, last + self.stride, self.stride).clamp(max=last)
+        starts = torch.arange(0, last + self.stride, self.stride, device="cpu").clamp(max=last)
         views = series.values.unfold(1, self.length, 1).movedim(1, 0)
         self.schema = Schema(tuple(views.shape[1:]), dtype=str(views.dtype)[6:], shared_axes=(1,))
         self._series, self._windows = series, Array(views, self.schema, rows=starts)

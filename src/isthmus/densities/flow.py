@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from isthmus import functional as F
+from isthmus.ambient import with_own_settings
 from isthmus.part import is_count
 from isthmus.randomness import seed_of, seeded
 
@@ -22,6 +23,7 @@ BOUND, N_PIECES = 5.0, 8
 BATCH, MOST_STEPS, MOST_EPOCHS, N_WATCHES = 256, 2_000, 100, 20
 
 
+@with_own_settings
 class Flow(BaseEstimator):
     """Normalising flow: normal noise, bent by rising splines until it lies as the rows do.
 

@@ -8,6 +8,7 @@ from sklearn.utils import ClassifierTags, Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.ambient import with_own_settings
 from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration, fit_and_calibrate
 from isthmus.detector.conformal import p_values
@@ -35,6 +36,7 @@ def _learns_on(detector: "AnomalyDetector") -> bool:
     return callable(getattr(detector._template(), "partial_fit", None))
 
 
+@with_own_settings
 class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tells anomalies from normal rows, by scores of an estimator and a threshold with a known rate of false alarms.
 

@@ -65,7 +65,7 @@ class Rows:
     def values(self) -> Values:
         """All rows, or as many as there is room for, evenly spaced: float64 of shape (n, n_values)."""
         stride = -(-len(self) * n_values(self.source.schema) // SIZE)
-        index = torch.arange(len(self)) if self.source.rows is None else self.source.rows
+        index = torch.arange(len(self), device="cpu") if self.source.rows is None else self.source.rows
         thinned = self.source if stride == 1 else replace(self.source, rows=index[::stride])
         return _plain(next(thinned.batches(len(thinned))).x)
 

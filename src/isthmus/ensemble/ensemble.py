@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus import backbones
+from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder, Values
 from isthmus.data.bags import make_bags
 from isthmus.data.base import Source
@@ -36,6 +37,7 @@ def check_net(estimator: Any) -> None:
         raise ValueError("estimator must not be conditional: rows are scored without labels")
 
 
+@with_own_settings
 class Ensemble(MetaEstimatorMixin, BaseEstimator):
     """Many autoencoders of one kind, trained at once on different rows, whose scores are averaged.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.ambient import own_settings
 from isthmus.data.frames import is_frame
 from isthmus.data.images import laid_out
 from isthmus.generation import draw_codes
@@ -48,6 +49,7 @@ def decode(model: "Autoencoder", codes: Values, y: Any, **options: Any) -> Any:
     return model.inverse_transform(codes, y if y is None or np.ndim(y) else np.repeat(y, len(codes)), **options)
 
 
+@own_settings()
 def spread(model: "Autoencoder") -> tuple[Values, Values]:
     """Return centre and standard deviation of the codes that ``sample`` draws, each (n_components,)."""
     check_is_fitted(model)

@@ -15,7 +15,6 @@ from isthmus.likelihoods.mixed import Mixed
 from isthmus.likelihoods.mixture import Mixture
 from isthmus.likelihoods.multinomial import Multinomial
 from isthmus.likelihoods.negative_binomial import NegativeBinomial
-from isthmus.likelihoods.open_date import OpenDate
 from isthmus.likelihoods.poisson import Poisson
 from isthmus.likelihoods.quantile import Quantile
 from isthmus.likelihoods.student_t import StudentT
@@ -34,7 +33,6 @@ __all__ = [
     "Mixture",
     "Multinomial",
     "NegativeBinomial",
-    "OpenDate",
     "Poisson",
     "Quantile",
     "StudentT",

@@ -14,7 +14,6 @@ from isthmus.likelihoods.histogram import Cells, Histogram
 from isthmus.likelihoods.log_normal import LogNormal
 from isthmus.likelihoods.mixed import Mixed
 from isthmus.likelihoods.mixture import Mixture
-from isthmus.likelihoods.open_date import OpenDate
 from isthmus.likelihoods.student_t import StudentT
 from isthmus.schema import END, Field, Schema
 from isthmus.statistics import Statistics
@@ -94,7 +93,7 @@ def _part(name: str, fields: list[Field], imputes: bool) -> Likelihood:
         "bernoulli": Bernoulli,
         "categorical": lambda: Categorical(tuple(len(field.levels) for field in fields)),
         "embedded": lambda: Embedded(len(fields[0].levels)),
-        "date": lambda: OpenDate((cells_of(fields[0]),)) if fields[0].ends else Date(_periods(fields[0])),
+        "date": lambda: Histogram((cells_of(fields[0]),), ends=True) if fields[0].ends else Date(_periods(fields[0])),
         "histogram": lambda: Histogram(tuple(map(cells_of, fields))),
         "gaussian": Gaussian,
         "log_normal": LogNormal,

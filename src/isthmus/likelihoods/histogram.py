@@ -14,6 +14,8 @@ from isthmus.statistics import Statistics
 # What is left, as a log share, of a cell's probability for values beyond all cells of a column: one in a million.
 BEYOND = math.log(1e-6)
 
+TINY = torch.finfo(torch.float32).tiny
+
 Cells = tuple[tuple[float, float], ...]
 
 
@@ -29,6 +31,10 @@ class Histogram(Likelihood):
     cells : tuple, default=()
         For each column its cells, each a pair (low, high); low equals high where it is a single value. Where cells
         overlap, a single value goes before an interval, and an earlier interval before a later one.
+    ends : bool, default=False
+        Whether single values are open ends, such as 9999-12-31 among the last days of contracts, which have no mean
+        with real dates. A row is then expected at its likeliest end if an end is likelier than not, and otherwise at
+        the mean of its intervals.
 
     Raises
     ------
@@ -51,9 +57,10 @@ class Histogram(Likelihood):
     log_width: Tensor
     least: Tensor
 
-    def __init__(self, cells: tuple[Cells, ...] = ()) -> None:
+    def __init__(self, cells: tuple[Cells, ...] = (), ends: bool = False) -> None:
         super().__init__()
         self.cells = cells
+        self.ends = ends
 
     def build(self, statistics: Statistics) -> None:
         """Lay out the cells; see the base class."""
@@ -71,7 +78,7 @@ class Histogram(Likelihood):
             "high": high - offset,
             "log_width": torch.where(is_interval, high - low, 1.0).log(),
             # A value within an interval is not quite as near to it as to the single value that it may be.
-            "least": is_interval * torch.finfo(torch.float32).tiny,
+            "least": is_interval * TINY,
         }
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer, persistent=False)
@@ -102,7 +109,15 @@ class Histogram(Likelihood):
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected value."""
-        return self.levels.expectation(digits(theta).squeeze(1), (self.low + self.high) / 2)
+        logits, middle = digits(theta).squeeze(1), (self.low + self.high) / 2
+        return self._mean_or_end(logits, middle) if self.ends else self.levels.expectation(logits, middle)
+
+    def _mean_or_end(self, logits: Tensor, middle: Tensor) -> Tensor:
+        at_end = self.low == self.high
+        share = self.levels.expectation(logits, at_end)
+        sums = self.levels.expectation(logits, torch.where(at_end, 0.0, middle))
+        place = self.levels.most_likely(logits.masked_fill(~at_end, -math.inf)) + self.levels.starts
+        return torch.where(share > 0.5, middle[place], (sums / (1 - share).clamp(min=TINY)).to(middle))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw a cell and a value within, in float64, so that single values come out as they are."""

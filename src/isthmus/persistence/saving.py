@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import isthmus
 from isthmus import storage
+from isthmus.ambient import own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
 from isthmus.decoder import Decoder
@@ -80,7 +81,8 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
     >>> bool((again.transform(X) == model.transform(X)).all())
     True
     """
-    tensors, document = _describe(estimator)
+    with own_settings():
+        tensors, document = _describe(estimator)
     storage.write(
         path, tensors, {"format": FORMAT, "isthmus": isthmus.__version__, "torch": torch.__version__, **document}
     )
@@ -113,9 +115,10 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     --------
     See ``save``.
     """
-    content = Content(*storage.read(path))
+    with own_settings():
+        content = Content(*storage.read(path))
     try:
-        with Allowance(content.tensors):
+        with own_settings(), Allowance(content.tensors):
             return _rebuild(content, known_classes(parts), device)
     except ValueError as error:
         raise ValueError(f"cannot load {str(path)!r}: {error}") from error

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags
 
+from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder, Values
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
@@ -28,6 +29,7 @@ from isthmus.training import with_own_folder
 N_STEPS, BATCH_SIZE = 120, 128
 
 
+@with_own_settings
 class Proximity(MetaEstimatorMixin, BaseEstimator):
     """Scores rows by how far they are off others, at two scales, of which the one that finds a row odder decides.
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.data import Windows, as_source
@@ -27,6 +28,7 @@ Values = np.ndarray[Any, Any]
 N_NETS, SHARE, N_STEPS, BATCH = 4, 0.75, 700, 128
 
 
+@with_own_settings
 class Sliding(MetaEstimatorMixin, BaseEstimator):
     """Judges the time points of a series by the windows around them, of several lengths and in two ways.
 
