@@ -32,9 +32,8 @@ class Histogram(Likelihood):
         For each column its cells, each a pair (low, high); low equals high where it is a single value. Where cells
         overlap, a single value goes before an interval, and an earlier interval before a later one.
     ends : bool, default=False
-        Whether single values are open ends, such as 9999-12-31 among the last days of contracts, which have no mean
-        with real dates. A row is then expected at its likeliest end if an end is likelier than not, and otherwise at
-        the mean of its intervals.
+        Whether single values are open ends, such as 9999-12-31, which have no mean with real dates: a row is expected
+        at its likeliest end if an end is likelier than not, and otherwise at the mean of its intervals.
 
     Raises
     ------
@@ -70,17 +69,8 @@ class Histogram(Likelihood):
         self.require("cells", lambda v: shape == (len(v),) and all(map(_are_cells, v)), expected)
         self.levels = Levels([len(cells) for cells in self.cells])
         self.unit = Scaling("standard", statistics)
-        low, high = torch.tensor([*chain(*self.cells)], dtype=torch.float64).T
-        is_interval = low < high
         offset = 0.0 if statistics.offset is None else statistics.offset[self.levels.owner]
-        buffers = {
-            "low": low - offset,
-            "high": high - offset,
-            "log_width": torch.where(is_interval, high - low, 1.0).log(),
-            # A value within an interval is not quite as near to it as to the single value that it may be.
-            "least": is_interval * TINY,
-        }
-        for name, buffer in buffers.items():
+        for name, buffer in _measures(torch.tensor([*chain(*self.cells)], dtype=torch.float64).T, offset).items():
             self.register_buffer(name, buffer, persistent=False)
         self.encoded_shape, self.parameter_shape = (n + self.levels.total,), (1, self.levels.total)
 
@@ -110,20 +100,32 @@ class Histogram(Likelihood):
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected value."""
         logits, middle = digits(theta).squeeze(1), (self.low + self.high) / 2
-        return self._mean_or_end(logits, middle) if self.ends else self.levels.expectation(logits, middle)
-
-    def _mean_or_end(self, logits: Tensor, middle: Tensor) -> Tensor:
-        at_end = self.low == self.high
-        share = self.levels.expectation(logits, at_end)
-        sums = self.levels.expectation(logits, torch.where(at_end, 0.0, middle))
-        place = self.levels.most_likely(logits.masked_fill(~at_end, -math.inf)) + self.levels.starts
-        return torch.where(share > 0.5, middle[place], (sums / (1 - share).clamp(min=TINY)).to(middle))
+        if self.ends:
+            return _end_or_mean(self.levels, logits, middle, self.low == self.high)
+        return self.levels.expectation(logits, middle)
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw a cell and a value within, in float64, so that single values come out as they are."""
         place = self.levels.draw(digits(theta).squeeze(1)) + self.levels.starts
         low, high = self.low[place], self.high[place]
         return low + (high - low) * torch.rand_like(low)
+
+
+def _measures(cells: Tensor, offset: Tensor | float) -> dict[str, Tensor]:
+    """Return ends and logarithms of widths of cells (2, n_cells), and how far their own values are at least."""
+    low, high = cells
+    is_interval = low < high
+    log_width = torch.where(is_interval, high - low, 1.0).log()
+    # A value within an interval is not quite as near to it as to the single value that it may be.
+    return {"low": low - offset, "high": high - offset, "log_width": log_width, "least": is_interval * TINY}
+
+
+def _end_or_mean(levels: Levels, logits: Tensor, middle: Tensor, at_end: Tensor) -> Tensor:
+    """Return the likeliest end of each column where ends are likelier than not, and the mean of all else elsewhere."""
+    share = levels.expectation(logits, at_end)
+    sums = levels.expectation(logits, torch.where(at_end, 0.0, middle))
+    place = levels.most_likely(logits.masked_fill(~at_end, -math.inf)) + levels.starts
+    return torch.where(share > 0.5, middle[place], (sums / (1 - share).clamp(min=TINY)).to(middle))
 
 
 def _are_cells(cells: Cells) -> bool:
