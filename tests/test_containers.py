@@ -201,6 +201,10 @@ UNLEARNABLE = {
         r"period\[.*turn it into dates, such as those on which periods start",
     ),
     "intervals": (pandas.interval_range(0, N), "interval.*left and the right ends"),
+    "categories of dates": (
+        pandas.Categorical(list(pandas.date_range("2024", periods=N))),
+        "turn it into a column of dates",
+    ),
     "bytes": ([b"x", b"y"] * (N // 2), "turn it into text"),
 }
 
@@ -358,3 +362,48 @@ def test_texts_among_numbers_are_said_to_be_that(values):
 def test_keys_are_still_identifiers(values):
     with pytest.warns(UserWarning, match="'key' .an identifier"):
         assert quick().fit(PLAIN.assign(key=values)).schema_.fields[3].kind == "identifier"
+
+
+NAMES = {
+    "integers": [0, 1, 2],
+    "floats": [0.5, 1.5, 2.5],
+    "two levels": pandas.MultiIndex.from_product([["a"], ["x", "y", "z"]]),
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_names_of_columns_may_be_other_than_texts(names, tmp_path):
+    frame = pandas.DataFrame(PLAIN.to_numpy(), columns=names)
+    model = quick().fit(frame)
+    save(model, tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.transform(frame.iloc[:, ::-1]), model.transform(frame))
+    assert list(again.sample(2).columns) == list(frame.columns)
+
+
+@pytest.mark.parametrize("names", [[0, "b", 2], pandas.date_range("2024", periods=3)], ids=["mixed", "dates"])
+def test_names_that_cannot_be_kept_are_refused_before_training(names):
+    with pytest.raises(ValueError, match=r"names of columns are of type .*X.columns.map\(str\)"):
+        quick(callbacks=(lambda state: pytest.fail("it was trained"),)).fit(
+            pandas.DataFrame(PLAIN.to_numpy(), columns=names)
+        )
+
+
+TAKEN_BY_DETECTORS = {
+    "objects": to_objects(HOLED),
+    "Decimal objects": to_decimals(HOLED),
+    "sparse columns": HOLED.astype(pandas.SparseDtype(float)),
+    "record batch": pyarrow.RecordBatch.from_pandas(HOLED),
+    "sparse rows of unsigned integers": sparse.csr_array(PLAIN[["c"]].to_numpy().astype(np.uint32).repeat(3, axis=1)),
+    "sparse tensor": torch.from_numpy(PLAIN.to_numpy()).to_sparse(),
+    "tensor of half precision": torch.from_numpy(PLAIN.to_numpy()).bfloat16(),
+    "masked": np.ma.masked_array(PLAIN.to_numpy(), HOLES),
+}
+
+
+@pytest.mark.parametrize("X", TAKEN_BY_DETECTORS.values(), ids=TAKEN_BY_DETECTORS)
+def test_detectors_take_what_their_estimators_take(X):
+    detector = AnomalyDetector(quick(), n_folds=2, random_state=0).fit(X)
+    assert np.isfinite(detector.score_samples(X)).all()
+    assert detector.predict(X).shape == detector.p_values(X).shape == (N,)
+    assert len(detector.explain(X)) == N

@@ -9,6 +9,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 # Dtypes of pandas for columns without and with missing values; decimals are columns of arrow.
@@ -76,7 +77,9 @@ def _as_typed(column: Any) -> Any:
 def _as_common(native: Any) -> Any:
     """Turn a sparse column of pandas, or a column of a rare type of pyarrow, into one that narwhals knows."""
     if isinstance(native, pa.ChunkedArray):
-        return native.cast(pa.date32()) if pa.types.is_date64(native.type) else native
+        native = pc.run_end_decode(native) if pa.types.is_run_end_encoded(native.type) else native
+        common = {pa.types.is_date64: pa.date32(), pa.types.is_decimal256: pa.float64()}
+        return native.cast(next((dtype for test, dtype in common.items() if test(native.type)), native.type))
     accessor = getattr(native, "sparse", None)
     return native if accessor is None else accessor.to_dense()
 
@@ -90,7 +93,8 @@ def as_numbers(values: Sequence[Any]) -> pa.Array | None:
         return _first_that_holds(values, int, [pa.int64(), pa.uint64()])
     if all(isinstance(value, Decimal | Integral) for value in known):
         decimals = _first_that_holds(values, lambda value: value if isinstance(value, Decimal) else int(value), [None])
-        return _first_that_holds(values, float, [pa.float64()]) if decimals is None else decimals
+        if decimals is not None and not pa.types.is_decimal256(decimals.type):
+            return decimals
     return _first_that_holds(values, float, [pa.float64()])
 
 
@@ -98,7 +102,7 @@ def _first_that_holds(values: Sequence[Any], read: Callable[[Any], Any], dtypes:
     for dtype in dtypes:
         try:
             return pa.array([None if value is None else read(value) for value in values], dtype, from_pandas=True)
-        except (pa.ArrowException, ArithmeticError):
+        except (pa.ArrowException, ArithmeticError, TypeError):
             continue
     return None
 

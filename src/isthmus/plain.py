@@ -33,9 +33,9 @@ def _tupled(value: Any) -> Any:
 
 
 def _is_of(value: Any, expected: Any) -> bool:
-    """Whether a plain value is of a declared type; whole numbers are floats too, and Any is a text or a number."""
+    """Whether a plain value is of a declared type; whole numbers are floats too, Any is a text, a number or several."""
     if expected is Any:
-        return isinstance(value, str | int | float)
+        return isinstance(value, str | int | float) or (isinstance(value, list | tuple) and _are_of(value, (Any, ...)))
     if isinstance(expected, UnionType):
         return any(_is_of(value, option) for option in get_args(expected))
     if get_origin(expected) is tuple:

@@ -74,10 +74,11 @@ def fit_file(
         estimator = distributed.fit(estimator, train, num_workers=workers, storage_path=checkpoint)
     if Group.current().rank:
         return
-    save(estimator, out)
     known, unknown = (some(half, run.seed) for half in (train, test))
     say("comparing with simple methods on rows that were held out")
-    for comparison in judge(estimator, known, unknown, run.seed):
+    comparisons = list(judge(estimator, known, unknown, run.seed))
+    save(estimator, out)  # only now: a command that fails leaves no file behind
+    for comparison in comparisons:
         _show(comparison, run.model, len(unknown))
     print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
 

@@ -21,6 +21,7 @@ REMEDIES = {
     "list|array|ndarray|tuple|set|frozenset": "give each element a column of its own",
     "struct|dict": "give each field a column of its own",
     "duration|timedelta": "turn it into numbers, such as seconds",
+    "timestamp|datetime|date": "turn it into a column of dates",
     "time": "turn it into numbers, such as seconds since midnight",
     "period": "turn it into dates, such as those on which periods start",
     "interval": "turn it into numbers, such as the left and the right ends",

@@ -76,7 +76,8 @@ def infer(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
 
 def _field(column: Any, kind: str) -> Field:
     """Describe a column: of the kind that is given, or of the one that its values suggest."""
-    field = Field(column.name, str(column.dtype), kind)
+    name = column.name.item() if isinstance(column.name, np.generic) else column.name
+    field = Field(name, str(column.dtype), kind)
     if not len(column.drop_nulls()):
         return replace(field, kind=kind if kind in LEFT_OUT else "constant", note="no value in any row")
     if kind in LEFT_OUT and kind != "constant":
@@ -87,7 +88,8 @@ def _field(column: Any, kind: str) -> Field:
         return _of_numbers(field, column)
     if is_text(column.dtype):
         return _of_levels(field, column)
-    held = str(getattr(column.to_native(), "dtype", field.dtype)) if column.dtype == nw.Unknown else field.dtype
+    native = column.to_native()
+    held = str(getattr(native, "dtype", None) or native.type) if column.dtype == nw.Unknown else field.dtype
     raise ValueError(
         f"column {field.name!r} holds {held}, expected numbers, text, dates or truth values; {remedy_for(held)}"
     )

@@ -90,7 +90,11 @@ def blank(schema: Schema) -> Any:
 def _of_pandas(rows: Any) -> pa.RecordBatch:
     """Write a pandas frame without rows, and which columns are arrow's, which pandas does not note well."""
     arrow = {i: dtype.pyarrow_dtype for i, dtype in enumerate(rows.dtypes) if type(dtype).__name__ == "ArrowDtype"}
-    plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}))
+    try:
+        plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}))
+    except pa.ArrowException as error:
+        what = f"categories of several types cannot be kept ({'; '.join(map(str, error.args))})"
+        raise ValueError(f"{what}; turn these columns into text") from error
     arrays = [pa.array([], arrow[i]) if i in arrow else plain[i] for i in range(plain.num_columns)]
     notes = {**plain.schema.metadata, ARROW_COLUMNS: json.dumps(list(arrow))}
     return pa.RecordBatch.from_arrays(arrays, plain.schema.names).replace_schema_metadata(notes)

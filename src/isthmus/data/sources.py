@@ -91,9 +91,9 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
         return _from_array(X.detach().cpu().numpy())
     if X.is_complex():
         raise ValueError("Complex data not supported: expected real numbers")
-    values = X.detach().to(COMPUTABLE.get(X.dtype, X.dtype))
-    if values.layout != torch.strided:
-        return as_source(_sparse_rows(values)) if X.ndim == 2 else as_source(values.to_dense(), schema)
+    values = as_common_rows(X)
+    if not isinstance(values, torch.Tensor):
+        return as_source(values)
     # Autograd saves no tensor that was made under inference_mode.
     return _laid_out(values.clone() if values.is_inference() else values, str(X.dtype)[6:], schema)
 
@@ -107,8 +107,23 @@ def _(X: Any, schema: Any = None) -> Source:
 
 @as_source.register
 def _(X: np.ma.MaskedArray, schema: Any = None) -> Source:
-    kept = X.dtype if X.dtype.kind in "fO" else np.float64
-    return _from_array(np.ma.filled(X.astype(kept), np.nan) if np.ma.is_masked(X) else X.data, schema)
+    return _from_array(as_common_rows(X), schema)
+
+
+def as_common_rows(X: Any) -> Any:
+    """Return tensors dense and in a dtype to compute with, sparse tensors as sparse rows of scipy, masks as NaN.
+
+    Any other container is returned as it is.
+    """
+    if isinstance(X, torch.Tensor):
+        values = X.detach().to(COMPUTABLE.get(X.dtype, X.dtype))
+        if values.layout == torch.strided:
+            return values
+        return _sparse_rows(values) if values.ndim == 2 else values.to_dense()
+    if isinstance(X, np.ma.MaskedArray):
+        kept = X.dtype if X.dtype.kind in "fO" else np.float64
+        return np.ma.filled(X.astype(kept), np.nan) if np.ma.is_masked(X) else X.data
+    return X
 
 
 def _sparse_rows(values: torch.Tensor) -> sparse.csr_array:

@@ -2,9 +2,10 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from numbers import Integral, Real
 from typing import Any
 
 import narwhals as nw
@@ -37,6 +38,7 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
     frame = open_frame(X)
     if not all(frame.shape):
         return Array(torch.empty(frame.shape, device="cpu"), Schema(frame.shape[1:]))  # of which nothing can be told
+    _check_types_of_names(frame.columns)
     template = template_of(frame)
     fields = infer(frame, kinds)
     used = [field for field in fields if field.used]
@@ -54,6 +56,17 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         template=template,
     )
     return read_table(X, schema)
+
+
+def _check_types_of_names(names: Sequence[Any]) -> None:
+    """Refuse names that a model file cannot hold, or of which scikit-learn cannot keep some."""
+    kinds = {type(name).__name__ for name in names}
+    plain = all(isinstance(name, str | Integral | Real | tuple) for name in names)
+    if not plain or ("str" in kinds and len(kinds) > 1):
+        raise ValueError(
+            f"names of columns are of type {', '.join(sorted(kinds))}, expected all to be texts; "
+            "turn them into texts, such as X.columns = X.columns.map(str)"
+        )
 
 
 def read_table(X: Any, schema: Schema) -> Array:
@@ -82,7 +95,10 @@ def check_columns(frame: Any, schema: Schema) -> None:
     present = set(frame.columns)
     lacking = [name for name in schema.names if name not in present]
     if lacking:
-        raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}")
+        known = set(schema.names)
+        extra = [repr(name) for name in frame.columns if name not in known]
+        others = f"; feature names that fit has not seen: {', '.join(extra)}" if extra else ""
+        raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}{others}")
 
 
 def restored(values: Values, frame: Any, schema: Schema) -> Any:

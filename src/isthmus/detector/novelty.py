@@ -14,6 +14,7 @@ from isthmus.containers import is_frame, open_frame
 from isthmus.data import Source
 from isthmus.data.columns import holds_dates, is_number, is_text, numbers_of
 from isthmus.data.kinds import FEW_ROWS
+from isthmus.data.sources import as_common_rows
 from isthmus.data.tables import missing_in
 from isthmus.schema import LEFT_OUT, Schema
 
@@ -269,6 +270,7 @@ def _objects(values: list[Any]) -> Values:
 
 def _as_matrix(X: Any) -> Any:
     """Return rows of numbers as an array or a tensor of two axes; None for all else, which an estimator may know."""
+    X = as_common_rows(X)
     if isinstance(X, Source):
         return None
     if isinstance(X, list | tuple):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _num_samples
 from isthmus.containers import open_frame, refuse_container
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
+from isthmus.data.sources import as_common_rows
 from isthmus.data.streams import Stream
 from isthmus.randomness import N_SEEDS
 
@@ -27,16 +28,15 @@ def count(X: Any) -> int:
 
 
 def take(X: Any, rows: Values) -> Any:
-    """Take rows by their numbers, in the container they are in."""
+    """Take rows by their numbers, in the container that they are in, or a common one of its kind."""
+    X = as_common_rows(X)
     if isinstance(X, Source):
         return X.take(rows)
     if is_frame(X):
         return open_frame(X)[rows].to_native()
     if sparse.issparse(X):
         return X.tocsr()[rows]
-    if isinstance(X, torch.Tensor) and X.layout != torch.strided:
-        return X.to_sparse_coo().index_select(0, torch.from_numpy(rows))
-    return X[rows] if isinstance(X, torch.Tensor) else np.asanyarray(X)[rows]
+    return X[rows] if isinstance(X, torch.Tensor) else np.asarray(X)[rows]
 
 
 def read_labels(y: Any, X: Any, required: bool) -> Values:

@@ -81,7 +81,8 @@ class Scorer:
         scores = getattr(self.estimator, "held_out_scores_", None) if self.kinds == ("full",) else None
         if scores is None:
             return None
-        surprise = np.zeros(len(scores)) if self.novelty.held_out is None else self.novelty.held_out
+        found = self.novelty.held_out
+        surprise = np.zeros(len(scores)) if found is None or not len(found) else found
         return np.column_stack([np.asarray(scores, dtype=np.float64), -surprise])
 
     def measure(self, X: Any) -> Values:

@@ -11,6 +11,7 @@ from scipy import sparse
 from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
+from isthmus.data.sources import as_common_rows
 from isthmus.detector.rows import Values
 
 # Rows of a source that are read at once.
@@ -42,6 +43,7 @@ def _uniform(row: bytes, key: bytes, seen: Counter[bytes]) -> float:
 
 
 def _rows_as_bytes(X: Any) -> Iterator[bytes]:
+    X = as_common_rows(X)
     if isinstance(X, Source):
         return (row for batch in X.batches(SIZE) for row in _dense_rows(batch.x.numpy()))
     if is_frame(X):
