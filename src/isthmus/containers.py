@@ -1,7 +1,7 @@
 """Containers of users: the one place that opens data frames, and that says what to make of what holds no rows."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -44,6 +44,18 @@ def open_frame(X: Any) -> Any:
     untyped = [name for name, dtype in frame.schema.items() if dtype in (nw.Object, nw.Unknown)]
     columns = [_as_typed(frame.get_column(name)).alias(name) for name in untyped]
     return frame.with_columns(*columns) if columns else frame
+
+
+def check_types_of_names(names: Iterable[Any]) -> None:
+    """Raise ``ValueError`` for names that a model file cannot hold, or of which scikit-learn cannot keep some."""
+    names = list(names)
+    kinds = {type(name).__name__ for name in names}
+    plain = all(isinstance(name, str | Integral | Real | tuple) for name in names)
+    if not plain or ("str" in kinds and len(kinds) > 1):
+        raise ValueError(
+            f"names of columns are of type {', '.join(sorted(kinds))}, expected all to be texts; "
+            "turn them into texts, such as X.columns = X.columns.map(str)"
+        )
 
 
 def select_columns(frame: Any, names: Sequence[Any]) -> Any:

@@ -54,5 +54,5 @@ def _known_columns(X: Any, schema: Schema) -> Any:
 
 def check_names(estimator: Any, X: Any, reset: bool) -> None:
     """Keep number and names of the columns, or hold them against those of fit."""
-    like = empty(X.schema) if isinstance(X, Source) else X
+    like = empty(X.schema) if isinstance(X, Source) else open_frame(X).to_native() if is_frame(X) else X
     validate_data(estimator, like, skip_check_array=True, reset=reset)

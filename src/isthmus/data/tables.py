@@ -2,17 +2,16 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from numbers import Integral, Real
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import torch
 
-from isthmus.containers import open_frame, select_columns
+from isthmus.containers import check_types_of_names, open_frame, select_columns
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.columns import DATES, TIMES, days_of, exact_numbers_of, holds_dates, is_number, is_text, numbers_of
 from isthmus.data.kinds import infer
@@ -38,7 +37,7 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
     frame = open_frame(X)
     if not all(frame.shape):
         return Array(torch.empty(frame.shape, device="cpu"), Schema(frame.shape[1:]))  # of which nothing can be told
-    _check_types_of_names(frame.columns)
+    check_types_of_names(frame.columns)
     template = template_of(frame)
     fields = infer(frame, kinds)
     used = [field for field in fields if field.used]
@@ -56,17 +55,6 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         template=template,
     )
     return read_table(X, schema)
-
-
-def _check_types_of_names(names: Sequence[Any]) -> None:
-    """Refuse names that a model file cannot hold, or of which scikit-learn cannot keep some."""
-    kinds = {type(name).__name__ for name in names}
-    plain = all(isinstance(name, str | Integral | Real | tuple) for name in names)
-    if not plain or ("str" in kinds and len(kinds) > 1):
-        raise ValueError(
-            f"names of columns are of type {', '.join(sorted(kinds))}, expected all to be texts; "
-            "turn them into texts, such as X.columns = X.columns.map(str)"
-        )
 
 
 def read_table(X: Any, schema: Schema) -> Array:
