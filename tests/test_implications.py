@@ -185,6 +185,22 @@ def test_rows_that_break_a_rule_already_are_filled_all_the_same():
     assert (filled["pdays"] == 999).all()
 
 
+def test_a_table_of_two_columns_that_imply_each_other_is_saved(tmp_path):
+    model = zoo.vae(1, max_epochs=1, random_state=0).fit(calls(500)[["city", "country"]])
+    save(model, tmp_path / "m.safetensors")
+    assert load(tmp_path / "m.safetensors").schema_.implications == model.schema_.implications != ()
+
+
 def test_rules_travel_in_the_schema():
     model = zoo.vae(2, max_epochs=1, random_state=0).fit(calls(500))
     assert Schema.from_json(json.loads(json.dumps(model.schema_.to_json()))) == model.schema_
+
+
+@pytest.mark.parametrize(
+    "change", [{"column": 99}, {"target": -1}, {"values": [1.0, 2.0], "implied": [1.0]}, {"values": [], "implied": []}]
+)
+def test_rules_of_a_damaged_file_are_an_error(change):
+    document = json.loads(json.dumps(as_source(calls(200), None).schema.to_json()))
+    rule = {"column": 1, "target": 2, "values": [1.0], "implied": [1.0], **change}
+    with pytest.raises(ValueError, match="implications"):
+        Schema.from_json({**document, "implications": [rule]}).check()

@@ -291,6 +291,12 @@ class Schema:
             "shared_axes must be axes of a sample": all(0 <= axis < len(self.shape) for axis in self.shared_axes),
             f"kinds must be of {', '.join(KINDS)}": all(field.kind in KINDS for field in self.fields),
             "n_levels must not be negative": self.n_levels >= 0,
+            "holes must be positions of columns": all(0 <= column < len(self.used) for column in self.holes),
+            "implications must be between columns": all(
+                {rule.column, rule.target} <= {*range(len(self.used) + len(self.holes))}
+                and 0 < len(rule.values) == len(rule.implied)
+                for rule in self.implications
+            ),
         }
         for expected, passed in tests.items():
             if not passed:
