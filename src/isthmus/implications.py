@@ -40,6 +40,11 @@ class Implication:
     values: tuple[float, ...]
     implied: tuple[float, ...]
 
+    def fits(self, n_columns: int) -> bool:
+        """Whether the rule is one between two of so many columns."""
+        inside = 0 <= min(self.column, self.target) and max(self.column, self.target) < n_columns
+        return inside and 0 < len(self.values) == len(self.implied)
+
 
 def find_implications(
     batches: Iterable[Values], values: Sequence[Values], holes: tuple[int, ...] = ()

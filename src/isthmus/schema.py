@@ -293,9 +293,7 @@ class Schema:
             "n_levels must not be negative": self.n_levels >= 0,
             "holes must be positions of columns": all(0 <= column < len(self.used) for column in self.holes),
             "implications must be between columns": all(
-                {rule.column, rule.target} <= {*range(len(self.used) + len(self.holes))}
-                and 0 < len(rule.values) == len(rule.implied)
-                for rule in self.implications
+                rule.fits(len(self.used) + len(self.holes)) for rule in self.implications
             ),
         }
         for expected, passed in tests.items():
