@@ -42,7 +42,7 @@ class Implication:
 
     def fits(self, n_columns: int) -> bool:
         """Whether the rule is one between two of so many columns."""
-        inside = 0 <= min(self.column, self.target) and max(self.column, self.target) < n_columns
+        inside = min(self.column, self.target) >= 0 and max(self.column, self.target) < n_columns
         return inside and 0 < len(self.values) == len(self.implied)
 
 

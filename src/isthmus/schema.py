@@ -282,7 +282,7 @@ class Schema:
         """Raise ``ValueError`` if parts do not fit each other."""
         if self.condition is not None:
             self.condition.check()
-        size = math.prod(self.shape)
+        size, n_columns = math.prod(self.shape), len(self.used) + len(self.holes)
         tests = {
             "shape must be positive integers": bool(self.shape) and min(self.shape) > 0,
             "shape must count the columns": not self.fields or self.shape == (len(self.used),),
@@ -292,9 +292,7 @@ class Schema:
             f"kinds must be of {', '.join(KINDS)}": all(field.kind in KINDS for field in self.fields),
             "n_levels must not be negative": self.n_levels >= 0,
             "holes must be positions of columns": all(0 <= column < len(self.used) for column in self.holes),
-            "implications must be between columns": all(
-                rule.fits(len(self.used) + len(self.holes)) for rule in self.implications
-            ),
+            "implications must be between columns": all(rule.fits(n_columns) for rule in self.implications),
         }
         for expected, passed in tests.items():
             if not passed:
