@@ -551,7 +551,9 @@ def rewrite(path, change):
 def test_damaged_files_are_refused(change, blobs, path):
     save(small_proximity().fit(blobs), path)
     rewrite(path, change)
-    with pytest.raises(ValueError, match="damaged: its header does not fit its tensors"):
+    with pytest.raises(
+        ValueError, match="damaged: its header does not fit its tensors|its points do not have the 7 coordinates"
+    ):
         load(path)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.part import is_count
+
 Values = np.ndarray[Any, Any]
 
 
@@ -55,6 +57,12 @@ def columns_to_plain(estimator: Any) -> dict[str, Any]:
 
 def take_columns(estimator: Any, fitted: dict[str, Any]) -> None:
     """Give an estimator back what ``columns_to_plain`` said."""
-    estimator.n_features_in_ = fitted["n_features_in_"]
-    if fitted["feature_names_in_"] is not None:
-        estimator.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
+    width, names = fitted["n_features_in_"], fitted["feature_names_in_"]
+    if not is_count(width):
+        raise ValueError(f"n_features_in_ must be a positive integer, got {width!r}")
+    estimator.n_features_in_ = width
+    if names is None:
+        return
+    if not isinstance(names, list) or not all(isinstance(name, str | int) for name in names):
+        raise ValueError(f"feature_names_in_ must be a list of names, got {names!r}")
+    estimator.feature_names_in_ = np.array(names, dtype=object)

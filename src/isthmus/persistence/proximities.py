@@ -65,8 +65,8 @@ def rebuild(content: Content, context: Context) -> Proximity:
     proximity.held_out_scores_ = own["held_out_scores"]
     proximity.schema_ = Schema.from_json(document["schema"])
     proximity.schema_.check()
-    _check_width(proximity.schema_, plain)
     take_columns(proximity, document["fitted"])
+    _check_points(proximity)
     return proximity
 
 
@@ -81,7 +81,12 @@ def _side_of(view: View, tensors: dict[str, Tensor]) -> Side:
     return Side(view, Exemplars(groups), Neighbours.of(points["neighbours"]))
 
 
-def _check_width(schema: Schema, scaling: Scaling) -> None:
-    width = points_of(source_of(np.zeros((1, *schema.shape)), schema), schema).shape[1]
-    if width != len(scaling.centre):
-        raise RuntimeError(f"rows have {width} coordinates, and what was learned has {len(scaling.centre)}")
+def _check_points(proximity: Proximity) -> None:
+    """Raise ``ValueError`` unless a row can be compared with all points."""
+    schema = proximity.schema_
+    row = points_of(source_of(np.zeros((1, *schema.shape)), schema), schema)
+    try:
+        distances = np.stack([side.measure(row) for side in proximity._sides], 1)
+        proximity._combine(distances)
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise ValueError(f"its points do not have the {row.shape[1]} coordinates of a row ({error})") from error
