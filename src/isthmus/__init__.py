@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from isthmus.ensemble import Ensemble
     from isthmus.persistence import load, save
     from isthmus.proximity import Proximity
-    from isthmus.sliding import Sliding
+    from isthmus.sliding import SeriesImputer, Sliding
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __all__ = [
     "Decoder",
     "Ensemble",
     "Proximity",
+    "SeriesImputer",
     "Sliding",
     "distributed",
     "doctor",
@@ -39,6 +40,7 @@ _HOME = {
     "Decoder": "decoder",
     "Ensemble": "ensemble",
     "Proximity": "proximity",
+    "SeriesImputer": "sliding",
     "Sliding": "sliding",
     "load": "persistence",
     "save": "persistence",

@@ -132,6 +132,7 @@ def fit(
     without: Without = None,
     kind: Kinds = None,
     condition: Label = None,
+    time: Times = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder to save progress in every minute; the same command goes on from it."),
@@ -144,11 +145,17 @@ def fit(
 ) -> None:
     """Fit a model, and compare its error with PCA's."""
     from isthmus.cli.fitting import fit_file
+    from isthmus.cli.fitting_series import fit_series
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
 
     options = {"model": model, "seed": seed, "columns": columns, "without": without, "condition": condition}
     run = read_run(config, setting or [], kind or [], **options)
+    if time:
+        if checkpoint or workers or size:
+            raise ValueError("--time fits an imputer of series, which takes no --checkpoint, --workers or --size")
+        fit_series(data, run, Output(out, force), time, config)
+        return
     fit_file(data, run, Output(out, force), config, checkpoint, workers, size)
 
 

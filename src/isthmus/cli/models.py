@@ -10,14 +10,15 @@ from isthmus.data.clock import names_of
 from isthmus.data.files import as_array, as_table
 from isthmus.detector import AnomalyDetector
 from isthmus.persistence import load
-from isthmus.sliding import Sliding
+from isthmus.sliding import SeriesImputer, Sliding
 from isthmus.storage import read_document
 
 # Classes of models that each command takes.
 TAKES: dict[str, tuple[str, ...]] = {
     "transform": ("Autoencoder",),
     "reconstruct": ("Autoencoder", "Ensemble"),
-    "impute": ("Autoencoder",),
+    "impute": ("Autoencoder", "SeriesImputer"),
+    "impute --draws": ("Autoencoder",),
     "score": ("Autoencoder", "Ensemble", "Proximity", "Sliding", "AnomalyDetector"),
     "score --draws": ("Autoencoder",),
     "score --contributions": ("Autoencoder", "Ensemble", "Sliding"),
@@ -47,7 +48,7 @@ def load_for(command: str, path: Path) -> Any:
 def columns_of(model: Any) -> list[str]:
     """Return the names of the columns that a model reads; none if it was fitted on arrays."""
     estimator = model.estimator_ if isinstance(model, AnomalyDetector) else model
-    if not isinstance(estimator, Sliding):
+    if not isinstance(estimator, Sliding | SeriesImputer):
         return list(estimator.schema_.names)
     return [*names_of(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
 

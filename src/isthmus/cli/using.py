@@ -20,7 +20,7 @@ from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import Parquet, apply
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
-from isthmus.sliding import Sliding
+from isthmus.sliding import SeriesImputer, Sliding
 
 
 def transform(model: Path, data: Path, output: Output) -> None:
@@ -41,7 +41,7 @@ def reconstruct(model: Path, data: Path, output: Output) -> None:
 def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
     """Write rows with their missing values filled; several fillings go to files that are counted."""
     out = _target(output, model, data, "filled", draws)
-    estimator = load_for("impute", model)
+    estimator = load_for("impute --draws" if draws else "impute", model)
     X, cells = _read_rows(estimator, data), FilledCells()
     if not draws:
         _answer(output, out, partial(_impute, estimator, cells), X)
@@ -135,8 +135,8 @@ def _read_rows(estimator: Any, data: Path) -> Any:
     """Read the columns of a file that a model was fitted on, as a stream where the file is large."""
     if not streams(data):
         return choose_rows(estimator, read(data, text=texts_of(estimator)), data)
-    if isinstance(getattr(estimator, "estimator_", estimator), Sliding):
-        raise ValueError(f"{str(data)!r} is streamed, but the model scores a time point by those around it")
+    if isinstance(getattr(estimator, "estimator_", estimator), Sliding) or isinstance(estimator, SeriesImputer):
+        raise ValueError(f"{str(data)!r} is streamed, but the model judges a time point by those around it")
     names = columns_of(estimator)
     return Parquet(data, names) if names else Parquet(data).unnamed()
 

@@ -2,9 +2,10 @@
 
 from isthmus.corruptions.base import Corruption as Corruption
 from isthmus.corruptions.gaussian_noise import GaussianNoise
+from isthmus.corruptions.hidden_channels import HiddenChannels
 from isthmus.corruptions.masking import Masking
 from isthmus.corruptions.salt_pepper import SaltPepper
 from isthmus.corruptions.swap import Swap
 from isthmus.corruptions.zeroing import Zeroing
 
-__all__ = ["GaussianNoise", "Masking", "SaltPepper", "Swap", "Zeroing"]
+__all__ = ["GaussianNoise", "HiddenChannels", "Masking", "SaltPepper", "Swap", "Zeroing"]

@@ -15,11 +15,11 @@ from isthmus.configuration import known_classes
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.ensemble import Ensemble
-from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, slidings
+from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, series_imputers, slidings
 from isthmus.persistence.allowance import Allowance
 from isthmus.persistence.context import Content, Context
 from isthmus.proximity import Proximity
-from isthmus.sliding import Sliding
+from isthmus.sliding import SeriesImputer, Sliding
 
 FORMAT = 1
 
@@ -38,6 +38,7 @@ SAVERS = {
     "Decoder": Saver(Decoder, decoders.describe, decoders.rebuild),
     "Ensemble": Saver(Ensemble, ensembles.describe, ensembles.rebuild),
     "Proximity": Saver(Proximity, proximities.describe, proximities.rebuild),
+    "SeriesImputer": Saver(SeriesImputer, series_imputers.describe, series_imputers.rebuild),
     "Sliding": Saver(Sliding, slidings.describe, slidings.rebuild),
 }
 FOREIGN = (
@@ -53,7 +54,7 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
 
     Parameters
     ----------
-    estimator : Autoencoder, Decoder, Ensemble, Proximity, Sliding or AnomalyDetector
+    estimator : Autoencoder, Decoder, Ensemble, Proximity, SeriesImputer, Sliding or AnomalyDetector
         Fitted.
     path : str, path or binary file
         A file that exists is replaced.

@@ -46,8 +46,7 @@ def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
         )
     params = params_to_plain("Sliding", sliding.get_params(deep=False), ("estimator", "random_state"))
     params["random_state"] = seed_to_plain(sliding.random_state)
-    series = sliding._windows._series
-    cut = {"channels": list(series.channels), "n_channels": len(series.values), "step": series.step}
+    cut = cut_to_plain(sliding._windows)
     fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "judges": judges, "series": cut}
     fitted["fingerprint"] = sliding._fingerprint
     return Content(tensors, {"estimator": {"class": "Sliding", "params": params}, "fitted": fitted})
@@ -58,7 +57,7 @@ def rebuild(content: Content, context: Context) -> Sliding:
     tensors, document = content
     fitted, own = document["fitted"], storage.take_from(OWN, tensors)
     sliding: Sliding = construct(Sliding, params_from_plain(document["estimator"]["params"], context.classes))
-    windows = _blank(fitted["series"], max(fitted["lengths_"]), sliding.time, own["noise0"].dtype)
+    windows = blank_windows(fitted["series"], max(fitted["lengths_"]), sliding.time, own["noise0"].dtype)
     sliding._windows, sliding._judges = windows, []
     for i, judge in enumerate(fitted["judges"]):
         ensemble = context.rebuild(Content(storage.take_from(f"judge{i}", tensors), judge["inner"]))
@@ -72,7 +71,13 @@ def rebuild(content: Content, context: Context) -> Sliding:
     return sliding
 
 
-def _blank(cut: dict[str, Any], length: int, time: str | Sequence[str] | None, dtype: torch.dtype) -> Windows:
+def cut_to_plain(windows: Windows) -> dict[str, Any]:
+    """Say how a series is read that is like that of fit."""
+    series = windows.series
+    return {"channels": list(series.channels), "n_channels": len(series.values), "step": series.step}
+
+
+def blank_windows(cut: dict[str, Any], length: int, time: str | Sequence[str] | None, dtype: torch.dtype) -> Windows:
     """Make windows of an empty series of the same channels, for others to be cut like."""
     points = np.arange(length)
     values = torch.zeros((cut["n_channels"], length), dtype=dtype)

@@ -122,7 +122,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         seed = seed_of(self.random_state)
         windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
-        _check_alive(windows)
+        check_alive(windows)
         lengths = self._choose_lengths(windows)
         views = [View.of(windows.cut(length), kind) for kind in self.views for length in lengths]
         judges = [Judge.fit(self._make(view, mix(seed, i)), view) for i, view in enumerate(self._track(views))]
@@ -218,7 +218,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         return with_own_folder(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
 
 
-def _check_alive(windows: Windows) -> None:
+def check_alive(windows: Windows) -> None:
     """Raise a ValueError for a channel of which nothing can be learned, or a point beside which nothing can."""
     dead = np.flatnonzero(windows.n_missing == windows.n_steps)
     if len(dead):
