@@ -288,6 +288,13 @@ def test_thousands_need_a_decimal_mark_elsewhere(make):
         assert read(make("a;b\n1.234;x\n2.500;y\n"))["a"].to_pylist() == [1.234, 2.5]
 
 
+def test_the_decimal_mark_may_show_far_down(make):
+    n = 50_000
+    with note("with decimal commas"):
+        values = read(make("a;b\n" + "1;2\n" * n + "1.234;2,5\n" * n))
+    assert (values["a"][n].as_py(), values["b"][n].as_py()) == (1234, 2.5)
+
+
 def test_as_written_leaves_repairs_to_prepare(make):
     text = "a;b;c;d;e\n1,5;31.12.2024;NA;1.234;7\n2,5;1.2.2024;3;2.500;8\n"
     with note("with decimal commas"):

@@ -1,13 +1,15 @@
 """Text tables: CSV and TSV in any dialect and encoding."""
 
 from codecs import BOM_UTF8
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
 from isthmus.data.reading.columns import read_columns
-from isthmus.data.reading.dialect import COMMENT, HEAD, Dialect, describe, find_dialect
+from isthmus.data.reading.dialect import COMMENT, HEAD, N_ROWS, Dialect, describe, find_decimal, find_dialect
 from isthmus.data.reading.encodings import find_encoding, first_invalid
 from isthmus.data.reading.names import named
 from isthmus.data.reading.options import Options
@@ -41,8 +43,10 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
     if data.find(b"\0") >= 0:
         raise ValueError("it holds NUL bytes, so it is not a text file")
     dialect = find_dialect(_head(data), options, usual)
-    notes += describe(dialect, encoding, usual, options)
     table = _split(data, dialect)
+    if dialect.decimal is None:
+        dialect = replace(dialect, decimal=find_decimal(_some_rows(table)))
+    notes += describe(dialect, encoding, usual, options)
     table, more = read_columns(named(table, dialect.names), options, dialect.decimal)
     notes += more
     return table
@@ -74,6 +78,13 @@ def _head(data: Any) -> str:
     if len(data) > HEAD:
         head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
     return head.decode(errors="ignore")
+
+
+def _some_rows(table: pa.Table) -> list[list[str]]:
+    """Return rows from all over a table of texts."""
+    positions = np.unique(np.linspace(0, max(len(table) - 1, 0), N_ROWS).astype(np.int64))
+    chosen = table.take(positions) if len(table) else table
+    return [[cell or "" for cell in row.values()] for row in chosen.to_pylist()]
 
 
 def _split(data: Any, dialect: Dialect) -> pa.Table:
