@@ -514,3 +514,16 @@ def test_a_detector_over_others_is_not_saved(tmp_path, blobs):
     with pytest.raises(ValueError, match="save takes one of .*, got GaussianMixture; only pickle holds.*joblib.dump"):
         save(detector, tmp_path / "detector.safetensors")
     assert_array_equal(pickle.loads(pickle.dumps(detector)).predict(blobs), detector.predict(blobs))
+
+
+def test_scores_of_the_rows_of_fit_are_those_of_estimators_that_have_not_seen_them():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    X[7] += 8
+    y = np.where(np.arange(60) < 3, -1, 1)
+    detector = AnomalyDetector(GaussianMixture(), n_folds=4, random_state=0).fit(X, y)
+    scores = detector.held_out_scores_
+    assert scores.shape == (60,)
+    np.testing.assert_allclose(np.sort(scores[3:]), detector.calibration_scores_)
+    np.testing.assert_allclose(scores[:3], detector.score_samples(X[:3]))
+    assert scores[7] < detector.score_samples(X)[7]  # the row has drawn the estimator of all rows towards itself
+    assert AnomalyDetector(GaussianMixture(), calibration="split", random_state=0).fit(X).held_out_scores_ is None

@@ -180,13 +180,20 @@ def make_detector(search: Search) -> AnomalyDetector:
 
 def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, output: Output, out: Path) -> None:
     """Write the alarms with all columns of the file, also those that the detector does not read."""
-    scores = detector.score_samples(X)
+    scores = score_rows(detector, X, search)
     alarms = find_alarms(detector, X, scores, search.fdr)
     table = _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
     output.write({out: table})
     print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({describe_expected(detector, search, len(X))})")
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
+
+
+def score_rows(detector: AnomalyDetector, X: Any, search: Search) -> Rows:
+    """Score the rows that are searched; the rows of fit themselves by estimators that have not seen them."""
+    own = search.normal is None and search.detector is None and search.contamination is None
+    held_out = detector.held_out_scores_ if own else None
+    return detector.score_samples(X) if held_out is None else held_out
 
 
 def find_alarms(detector: AnomalyDetector, X: Any, scores: Rows, fdr: float | None) -> Rows:

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from isthmus.cli.detecting import Search, describe_expected, find_alarms, load_detector, make_detector, saving
+from isthmus.cli.detecting import (
+    Search,
+    describe_expected,
+    find_alarms,
+    load_detector,
+    make_detector,
+    saving,
+    score_rows,
+)
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_heat_maps, file_names, filling, open_folder
@@ -55,7 +63,7 @@ def _load_images(data: Path, search: Search) -> tuple[AnomalyDetector, ImageFold
 
 def _report_images(detector: AnomalyDetector, images: ImageFolder, search: Search, output: Output, out: Path) -> None:
     """Write the names of the files that are alarms, and a picture of each."""
-    scores = detector.score_samples(images)
+    scores = score_rows(detector, images, search)
     alarms = find_alarms(detector, images, scores, search.fdr)
     names = file_names(images.take(alarms))
     table = pa.table({"file": pa.array(names, pa.string()), "score": scores[alarms]})

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.ambient import with_own_settings
 from isthmus.detector.background import Background
-from isthmus.detector.calibration import Calibration, fit_and_calibrate
+from isthmus.detector.calibration import Calibration, fit_and_calibrate, in_order
 from isthmus.detector.conformal import p_values
 from isthmus.detector.dates import with_known_dates
 from isthmus.detector.decisions import by_discovery_rate, by_threshold, check_decision, interval
@@ -81,6 +81,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         Points of a series that say as much as one that depends on no other; 1 for rows of tables.
     calibration_scores_ : ndarray of shape (n_calibration,)
         Sorted, of held-out rows that are not known anomalies.
+    held_out_scores_ : ndarray of shape (n_samples,) or None
+        Scores of the rows of fit, each by an estimator that has not seen it: what to hold against ``offset_`` where
+        anomalies are sought among the rows of fit themselves. None where not all are scored so, and not in files.
     classes_ : ndarray of shape (2,)
         -1 and 1, in the order of the columns of ``predict_proba``.
     n_features_in_ : int
@@ -107,6 +110,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     offset_: float
     fpr_: float
     calibration_scores_: Values
+    held_out_scores_: Values | None
     _scorer: Scorer
     _background: Background
     _calibration: Calibration
@@ -156,6 +160,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         labels = read_labels(y, X, required=self.threshold == "labels")
         seed = seed_of(self.random_state)
         scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, self.calibration, self.n_folds, seed)
+        self.held_out_scores_ = in_order(calibration.scores, labels)
         ruled = calibration if self.contamination is None else Calibration.of(scorer(X))
         return self._take_over(scorer, Background.of(X, labels, seed))._settle(calibration, rule(ruled))
 

@@ -60,7 +60,7 @@ def _drawn(rows: Values, block: int, rng: np.random.Generator) -> Values:
 def fit_and_calibrate(
     make: Callable[[Any, int, str], Scorer], X: Any, labels: Values, how: str, n_folds: int, seed: int
 ) -> tuple[Scorer, Calibration]:
-    """Fit a scorer and score every row by one that has not seen it.
+    """Fit a scorer and score every row by one that has not seen it; normal rows come first, each kind in its order.
 
     Parameters
     ----------
@@ -87,10 +87,20 @@ def fit_and_calibrate(
     return scorer, Calibration(scores, np.concatenate([held, labels[odd]]), block)
 
 
+def in_order(scores: Values, labels: Values) -> Values | None:
+    """Put scores of all rows, known anomalies last, in the order of the rows; None if rows are without a score."""
+    if len(scores) != len(labels):
+        return None
+    odd = labels == ANOMALY
+    ordered = np.empty(len(labels))
+    ordered[~odd], ordered[odd] = np.split(scores, [np.count_nonzero(~odd)])
+    return ordered
+
+
 def _split(
     make: Callable[[Any, int, str], Scorer], X: Any, labels: Values, n_folds: int, seed: int
 ) -> tuple[Scorer, Values, Values]:
-    rest, held, held_labels = next(folds(X, labels, SPLIT, mix(seed, 0)))
+    rest, held, held_labels, _ = next(folds(X, labels, SPLIT, mix(seed, 0)))
     scorer = make(rest, seed, ALL_ROWS)
     return scorer, scorer.measure(held), held_labels
 
@@ -102,8 +112,9 @@ def _cross(
     if scorer.held_out is not None:
         return scorer, scorer.held_out, labels
     parts = [
-        (make(rest, mix(seed, i), f"without-fold-{i}").measure(held), held_labels)
-        for i, (rest, held, held_labels) in enumerate(folds(X, labels, n_folds, mix(seed, 0)), 1)
+        (make(rest, mix(seed, i), f"without-fold-{i}").measure(held), held_labels, positions)
+        for i, (rest, held, held_labels, positions) in enumerate(folds(X, labels, n_folds, mix(seed, 0)), 1)
     ]
-    measured, held_labels = zip(*parts, strict=True)
-    return scorer, np.concatenate(measured), np.concatenate(held_labels)
+    measured, held_labels, positions = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.argsort(positions)
+    return scorer, measured[order], held_labels[order]

@@ -85,8 +85,8 @@ def _check(given: Values, are_labels: bool) -> None:
     )
 
 
-def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any, Any, Values]]:
-    """Yield rows to learn from, rows held out, and the labels of the latter.
+def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any, Any, Values, Values]]:
+    """Yield rows to learn from, rows held out, and the labels and the positions of the latter.
 
     A source knows which of its rows share values. One that streams is read for one fold alone: it has rows enough.
 
@@ -101,11 +101,11 @@ def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any
     n_folds = min(n_folds, n_rows)
     if isinstance(X, Stream):
         rest, held = X.split(max(1, n_rows // n_folds), seed)
-        yield rest, held, np.full(len(held), UNKNOWN)
+        yield rest, held, np.full(len(held), UNKNOWN), np.arange(len(held))
         return
     # The last first: of what is in order, the latest rows are most like those to come.
     for learned, aside in reversed(list(_positions(X, n_rows, n_folds, seed))):
-        yield take(X, learned), take(X, aside), labels[aside]
+        yield take(X, learned), take(X, aside), labels[aside], aside
 
 
 def _positions(X: Any, n_rows: int, n_folds: int, seed: int) -> Iterator[tuple[Values, Values]]:
