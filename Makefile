@@ -32,6 +32,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/text.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/watching.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/latent.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/fuzz.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

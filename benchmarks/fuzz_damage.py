@@ -112,7 +112,7 @@ def edit(document: Any, rng: random.Random) -> Any:
     elif how == "rename" and isinstance(holder, dict):
         holder[f"{key}x"] = holder.pop(key)
     elif how == "nest":
-        for _ in range(rng.choice((1, 50, 500))):
+        for _ in range(rng.choice((1, 50, 200))):
             holder[key] = [holder[key]]
     elif how == "swap":
         other, name = rng.choice(places)
