@@ -340,7 +340,7 @@ def test_the_level_of_most_nets_is_taken(customers):
 
 def test_rows_with_other_columns_are_an_error(customers):
     ensemble = Ensemble(small_net(), 3, random_state=0).fit(customers)
-    with pytest.raises(ValueError, match="feature names"):
+    with pytest.raises(ValueError, match="lacks columns"):
         ensemble.score_samples(customers.drop(columns="town"))
 
 
