@@ -17,6 +17,8 @@ MIN_EXPECTED = 20.0
 ALPHA = 0.01
 # Pairs of values that are counted: rows times columns times columns.
 MAX_PAIRS = 2**28
+# Values of all columns whose pairs fit into memory and take about as long as a short fit, measured on random tables.
+MAX_VALUES = 5000
 # Sweeps over all rules when rows are repaired: one repair can call for another.
 N_SWEEPS = 10
 
@@ -54,7 +56,7 @@ def find_implications(
     Values that can be part of a rule are categories, and numbers that many rows share, such as 0 and 999. A rule is
     found if no row breaks it and at least MIN_EXPECTED rows would break it if the columns were independent. A column
     all of whose values imply a value of another column, such as a city and its country, is held to that as a whole, so
-    that rare values are part of the rule.
+    that rare values are part of the rule. Tables with more than MAX_VALUES such values are not searched.
 
     Parameters
     ----------
@@ -66,6 +68,8 @@ def find_implications(
         Positions of the columns that the last say that of.
     """
     marks, n_rows = _Marks(values, holes), MAX_PAIRS // len(values) ** 2
+    if marks.total > MAX_VALUES:
+        return ()
     counts = [marks.counts(rows) for rows in _first(iter(batches), n_rows)]
     return _rules(marks, sparse.coo_array(sum(counts[1:], counts[0]))) if counts else ()
 

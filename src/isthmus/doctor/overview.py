@@ -115,7 +115,7 @@ def summarize(X: Any, kinds: Any = None) -> Overview:
     >>> from isthmus.doctor import summarize
     >>> overview = summarize(pa.table({"town": ["Oslo", "Rome", None, "Oslo"] * 5, "age": [18, 30, 44, 71] * 5}))
     >>> [(column.name, column.kind, column.n_missing) for column in overview.columns]
-    [('town', 'category', 5), ('age', 'count', 0)]
+    [('town', 'category', 5), ('age', 'real', 0)]
     >>> overview.columns[0].values
     '2 categories: Oslo 67 %, Rome 33 %'
     >>> overview.n_duplicates
