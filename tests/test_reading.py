@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from isthmus.data import Parquet
+from isthmus.data import Parquet, prepare
 from isthmus.data.files import as_array, read
 from isthmus.data.reading import READERS, ReadingNote, packed
 
@@ -128,6 +128,73 @@ def test_commas_in_texts_do_not_hide_semicolons(make):
 
 def test_semicolons_in_texts_do_not_hide_commas(make):
     assert read(make("n,tags\n1,a;b;c\n2,d;e;f\n")).to_pydict() == {"n": [1, 2], "tags": ["a;b;c", "d;e;f"]}
+
+
+R_TABLE = '"age" "sex" "w"\n"Bo 1" 20 "m  x" 0.5\n"Bo 2" 21 "f" NA\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (R_TABLE, {"x0": ["Bo 1", "Bo 2"], "age": [20, 21], "sex": ["m  x", "f"], "w": [0.5, None]}),
+        (" x   y  z \r\n 1   2  3 \r\n14  25 36\r\n", {"x": [1, 14], "y": [2, 25], "z": [3, 36]}),
+        ("1 2.5 a\n1 3.5 b\n2 4.5 c\n", {"x0": [1, 1, 2], "x1": [2.5, 3.5, 4.5], "x2": ["a", "b", "c"]}),
+    ],
+)
+def test_columns_may_be_parted_by_spaces(make, text, rows):
+    with pytest.warns(ReadingNote, match="read as space-separated"):
+        assert read(make(text)).to_pydict() == rows
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["this is one", "that was two", "it be three"],
+        ["2024-01-01 10:00:00", "2024-01-02 11:00:00"],
+        ["Oak Street 5", "Elm Alley"],
+    ],
+)
+def test_spaces_within_texts_and_times_part_nothing(make, cells):
+    table = read(make("\n".join(["first seen at", *cells])))
+    assert table.column_names == ["first seen at"]
+    assert [str(cell) for cell in table.column(0).to_pylist()] == cells
+
+
+def test_one_column_may_have_decimal_commas(make):
+    with pytest.warns(ReadingNote, match="with decimal commas"):
+        assert read(make("x\n1,5\n22,25\n-3,75\n")).to_pydict() == {"x": [1.5, 22.25, -3.75]}
+
+
+def test_numbered_rows_below_one_name_are_two_columns(make):
+    assert read(make("w\n1,5\n2,25\n3,75\n")).to_pydict() == {"x0": [1, 2, 3], "w": [5, 25, 75]}
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("Sales\n\ncity,n\nOslo,1\nRome,2\n", "'Sales'"),
+        ("Sales;;\nof 2024;;\n;;\ncity;n;to\nOslo;1;a\nRome;2;b\n", "'Sales', 'of 2024'"),
+        ('"Sales, ""all"""\r\n# by hand\r\n\r\ncity,n,to\r\nOslo,1,a\r\nRome,2,b\r\n', "'Sales, \"all\"'"),
+        ("Sales\ncity,of,to\nOslo,x,a\nRome,y,b\n", "'Sales'"),
+    ],
+)
+def test_titles_above_a_table_are_left_out_and_said(make, text, left_out):
+    with pytest.warns(ReadingNote, match=f"left out above the table: {left_out}$"):
+        table = read(make(text))
+    assert table["city"].to_pylist() == ["Oslo", "Rome"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (",x\n0,1\n1,5\n2,7\n", ["x0", "x"]),
+        ('"w"\n"a","m"\n"b","f"\n', ["x0", "w"]),
+        ("a,b,c\nx,,\ny,,\nz,1,2\n", ["a", "b", "c"]),
+    ],
+)
+def test_names_and_gaps_are_no_titles(make, text, names):
+    table = read(make(text))
+    assert (table.column_names, len(table)) == (names, text.count("\n") - 1)
 
 
 def test_quoted_cells_may_hold_lines_and_delimiters(make):
@@ -267,6 +334,22 @@ def test_a_word_may_be_a_value(make):
     assert table.to_pydict() == {"basement": ["NA", "Gd"], "size": [1, None]}
 
 
+def test_words_of_databases_and_errors_of_spreadsheets_are_missing(make):
+    with pytest.warns(ReadingNote, match="read as missing"):
+        table = read(make("a\tb\n\\N\t1\n2.5\t#DIV/0!\n\\N\t#REF!\n", "x.tsv"))
+    assert table.to_pydict() == {"a": [None, 2.5, None], "b": [1, None, None]}
+
+
+@pytest.mark.parametrize("other", ["1,5", "2.5"])
+def test_telephone_numbers_keep_their_sign(make, other):
+    path = make(f"tel;change;x\n+4930123456;+1;{other}\n+4989654321;-2;{other}\n")
+    with pytest.warns(ReadingNote):
+        table = read(path)
+    assert table["tel"].to_pylist() == ["+4930123456", "+4989654321"]
+    assert table["change"].to_pylist() == [1, -2]
+    assert prepare(table, split=(1, 0, 0), random_state=0).frame["tel"].to_pylist() == ["+4930123456", "+4989654321"]
+
+
 def test_columns_may_be_kept_as_text(make):
     assert read(make("zip,n\n12345,1\n,2\n"), text=["zip"]).to_pydict() == {"zip": ["12345", None], "n": [1, 2]}
 
@@ -370,6 +453,24 @@ def test_a_workbook_is_read_like_a_text_table(tmp_path):
     }
 
 
+def test_a_title_above_the_table_of_a_workbook_is_left_out(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["Sales"], [], ["city", "n"], ["Oslo", 1.5], ["Rome", "#DIV/0!"]):
+        book.active.append(row)
+    book.save(tmp_path / "new.xlsx")
+    with pytest.warns(ReadingNote, match="left out above the table: 'Sales'; read as missing"):
+        assert read(tmp_path / "new.xlsx").to_pydict() == {"city": ["Oslo", "Rome"], "n": [1.5, None]}
+
+
+@pytest.mark.filterwarnings("ignore:Feather V1:DeprecationWarning")
+def test_feather_of_the_first_version_is_read_in_silence(tmp_path):
+    feather.write_feather(pa.table({"a": [1, 2]}), str(tmp_path / "old.feather"), version=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(tmp_path / "old.feather").to_pydict() == {"a": [1, 2]}
+
+
 @pytest.mark.parametrize("load", [read, lambda path: Parquet(path).restore(Parquet(path).load().values.numpy())])
 def test_an_index_of_pandas_without_name_is_no_feature(tmp_path, load):
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=[7, 8, 9])
@@ -444,7 +545,7 @@ def test_a_folder_without_parquet_files_is_named(tmp_path):
         (b'{"a": {"b": 1}}\n', "new.jsonl", "column 'a' holds nested objects"),
         (b'{"a": [1]}\n', "new.jsonl", "column 'a' holds nested lists"),
         (b'{"a": 1}\n{"a": "x"}\n', "new.jsonl", "changed from number to string"),
-        (b"[1, 2]\n", "new.jsonl", "as a JSON Lines file"),
+        (b"\n [1, 2]\n", "new.jsonl", "holds one array, expected an object in each line"),
         (b"ARROW1" + bytes(50), "new.feather", "as a Feather file"),
         (b"nothing", "new.arrow", "as an Arrow file"),
         (b"nothing", "new.xlsx", "as an Excel file"),

@@ -190,7 +190,7 @@ def read_folder(path: FilePath) -> pa.Table:
         If there are none, one is damaged, or has other columns than the first.
     """
     files = _look_at_all(path)
-    wanted, tables = files[0].schema, []
+    wanted, tables = _choose(files[0], None), []
     for file in files:
         _check_columns(file, wanted, files[0].path)
         with _named(file.path), parquet.ParquetFile(file.path) as opened:

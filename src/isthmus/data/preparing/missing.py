@@ -6,8 +6,10 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute
 
+# Beside words of people those of MySQL (\N) and the errors of spreadsheets.
 # Not "none", "unknown" and "-", which are as often values as marks of a missing one.
-MISSING = ("", "?", "NA", "N/A", "n.a.", "#N/A", "<NA>", "NaN", "null", "--", ".")
+ERRORS = ("#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+MISSING = ("", "?", "NA", "N/A", "n.a.", "#N/A", "<NA>", "NaN", "null", "--", ".", r"\N", *ERRORS)
 
 
 def fold(words: Collection[str]) -> set[str]:

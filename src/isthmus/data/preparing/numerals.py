@@ -21,6 +21,8 @@ NUMERAL = re.compile(
     rf"(?P<body>[0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?(?<! )\s*(?P<suffix>%|{UNIT})?"
 )
 INFINITY = re.compile(r"[+\-−]?inf(inity)?", re.IGNORECASE)
+# International telephone numbers (ITU-T E.164): they are codes, and would lose their sign.
+TELEPHONE = re.compile(r"^[+][0-9]{8,15}$")
 LEADING_ZERO = re.compile(r"0[0-9]+")
 GROUPED_BY_POINTS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]+")
 
@@ -111,7 +113,12 @@ def _may_be_thousands(numerals: Sequence[Numeral | None]) -> bool:
 
 def _numeral(text: str) -> Numeral | None:
     found = NUMERAL.fullmatch(text)
-    if not found or (found["before"] and found["sign"]) or (found["prefix"] and found["suffix"]):
+    if (
+        not found
+        or TELEPHONE.match(text)
+        or (found["before"] and found["sign"])
+        or (found["prefix"] and found["suffix"])
+    ):
         return None
     sign = 1 if found["before"] + found["sign"] in ("", "+") else -1
     return Numeral(found["body"].rstrip(), sign, found["exponent"] or "", found["prefix"] or found["suffix"] or "")

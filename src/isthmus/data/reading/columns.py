@@ -9,7 +9,7 @@ from pyarrow import compute
 
 from isthmus.data.preparing.dates import read_dates
 from isthmus.data.preparing.missing import is_missing
-from isthmus.data.preparing.numerals import read_numbers
+from isthmus.data.preparing.numerals import TELEPHONE, read_numbers
 from isthmus.data.reading.options import Options
 
 # What a column may be other than numbers with fractions and text; the first that holds every value is taken.
@@ -85,7 +85,7 @@ def read_plain(column: Any, decimal: str | None, as_written: bool = False) -> An
     if decimal == ",":
         return None
     values = _cast(column, pa.float64())
-    if values is None or _leads_with_zero(column, values) or _is_too_long(column):
+    if values is None or _leads_with_zero(column, values) or _is_too_long(column) or _are_telephones(column):
         return None
     return None if as_written and decimal is None and _all(column, THOUSANDS) else _without_nan(values)
 
@@ -104,7 +104,7 @@ def _read_levels(levels: Any, decimal: str | None) -> tuple[Any, str]:
 
 def _read_marked(levels: Any, decimal: str | None) -> Any:
     """Read numbers with this decimal mark, and with groups of three digits."""
-    if decimal is None:
+    if decimal is None or _are_telephones(levels):
         return None
     groups = f"[{'.' if decimal == ',' else ','}'’ \u00a0\u202f]"
     whole, fraction = rf"([1-9][0-9]{{0,2}}({groups}[0-9]{{3}})+|[0-9]+)", f"[{decimal}][0-9]"
@@ -213,6 +213,11 @@ def _is_too_long(column: Any) -> bool:
     if compute.max(compute.binary_length(column)).as_py() < N_DIGITS:
         return False
     return _any(column, rf"^[+-]?[0-9]{{{N_DIGITS},}}$")
+
+
+def _are_telephones(column: Any) -> bool:
+    """Whether any text is a telephone number with the sign before the code of its country."""
+    return bool(compute.any(compute.starts_with(column, "+")).as_py()) and _any(column, TELEPHONE.pattern)
 
 
 def _any(column: Any, pattern: str) -> bool:

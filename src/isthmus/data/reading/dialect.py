@@ -6,19 +6,24 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 
-from isthmus.data.reading.headers import is_header
+from isthmus.data.reading.headers import count_titles, is_header, say_titles
 from isthmus.data.reading.options import Options
 
 Row = list[str]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+SPACE = " "
+NAMES = {**DELIMITERS, SPACE: "space"}
 ENCODINGS = {"latin-1": "Latin-1", "cp1252": "Windows-1252", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 # Bytes of the head by which a dialect is found, and rows of it that are looked at.
 HEAD, N_ROWS = 2**18, 300
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 COMMENT = "#"
+WHOLE = re.compile(r"[+-]?[0-9]+")
+# Quoted cells, and spaces at the ends of lines and after a first one.
+SPACES = re.compile(r'("[^"]*")|^ +| +(?=\r?$)|( ) +', re.MULTILINE)
 NUMERAL = re.compile(r"\s*[+-]?[0-9][0-9.,'’ \u00a0\u202f]*([eE][+-]?[0-9]+)?\s*")
 # Numbers that are written with a decimal mark beyond doubt: 1.234 may be a thousand, 1.5, 0.123 and 1,234.5 are not.
 WITH_MARK = {
@@ -45,6 +50,8 @@ class Dialect:
         Number of characters before the first row of values.
     header : bool
         Whether the names are from the file.
+    titles : tuple of list of str
+        Rows above the names, which are left out.
     """
 
     delimiter: str
@@ -52,6 +59,7 @@ class Dialect:
     names: tuple[str, ...]
     start: int
     header: bool
+    titles: tuple[Row, ...] = ()
 
 
 def find_dialect(head: str, options: Options, usual: str) -> Dialect:
@@ -71,11 +79,20 @@ def find_dialect(head: str, options: Options, usual: str) -> Dialect:
     body = lines[n_before : n_before + N_ROWS]
     delimiter = options.delimiter or (stated[1] if stated else _find_delimiter(body, usual))
     rows = list(_parse(body, delimiter))
+    titles, rows = _split_titles(rows, options)
+    n_before = _n_before(lines, n_before + _n_lines(body, delimiter, len(titles)))
+    body = lines[n_before : n_before + N_ROWS]
     names, n_header = _find_names(lines[:n_before], body, rows, delimiter, options.header)
     decimal = options.decimal or find_decimal(rows[1:])
     start = sum(map(len, lines[: n_before + n_header]))
     names_of_all = _fit_names(names, rows[1 if n_header else 0 :])
-    return Dialect(delimiter, decimal, tuple(names_of_all), start, header=bool(names))
+    return Dialect(delimiter, decimal, tuple(names_of_all), start, bool(names), tuple(titles))
+
+
+def _split_titles(rows: list[Row], options: Options) -> tuple[list[Row], list[Row]]:
+    """Part the rows above the names of a table from the table."""
+    n_titles = count_titles(rows) if options.header is None else 0
+    return rows[:n_titles], rows[n_titles:]
 
 
 def _find_names(
@@ -88,7 +105,7 @@ def _find_names(
     comment = _named_by_comment(before, len(rows[0]), delimiter)
     if comment and header is None and not found:
         return comment, 0
-    return ([], 0) if found is False else (rows[0], _n_lines(body, delimiter))
+    return ([], 0) if found is False else (rows[0], _n_lines(body, delimiter, 1))
 
 
 def _n_before(lines: Sequence[str], n_stated: int) -> int:
@@ -105,17 +122,46 @@ def _parse(lines: Sequence[str], delimiter: str) -> Iterator[Row]:
         return
 
 
-def _n_lines(lines: Sequence[str], delimiter: str) -> int:
-    """Count the lines of the first row, whose quoted cells may have several."""
+def _n_lines(lines: Sequence[str], delimiter: str, n_rows: int) -> int:
+    """Count the lines of the first rows, whose quoted cells may have several."""
     reader = csv.reader(lines, delimiter=delimiter)
-    next(reader)
-    return reader.line_num
+    filled = (row for row in reader if row and not row[0].startswith(COMMENT))
+    return sum(1 for _ in islice(filled, n_rows)) and reader.line_num
 
 
 def _find_delimiter(lines: Sequence[str], usual: str) -> str:
     candidates = sorted(DELIMITERS, key=lambda delimiter: delimiter != usual)
     fits = {delimiter: _fit(list(_parse(lines, delimiter))) for delimiter in candidates}
-    return max(candidates, key=lambda delimiter: fits[delimiter])
+    best = max(candidates, key=lambda delimiter: fits[delimiter])
+    if _are_decimals(list(_parse(lines, ","))):
+        return ";"
+    return SPACE if not any(fits[best]) and _is_spaced(lines) else best
+
+
+def _are_decimals(rows: Sequence[Row]) -> bool:
+    """Whether rows that commas part are numbers with decimal commas below one name, and not numbered rows."""
+    body = rows[1:]
+    if not body or len(rows[0]) != 1 or not all(len(row) == 2 and row[1].isdigit() for row in body):
+        return False
+    return all(WHOLE.fullmatch(row[0]) for row in body) and not _are_counted(body)
+
+
+def _are_counted(rows: Sequence[Row]) -> bool:
+    return all(int(row[0]) == int(rows[0][0]) + i for i, row in enumerate(rows))
+
+
+def _is_spaced(lines: Sequence[str]) -> bool:
+    """Whether spaces part three or more columns, one of them of numbers: rows of words may be texts."""
+    names, *body = list(_parse(list(map(single_spaced, lines)), SPACE)) or [[]]
+    width = len(body[0]) if body else 0
+    if width < 3 or width - len(names) not in (0, 1) or any(len(row) != width for row in body):
+        return False
+    return any(all(NUMERAL.fullmatch(row[i]) for row in body) for i in range(width))
+
+
+def single_spaced(text: str) -> str:
+    """Write columns that several spaces part with one space between them; quoted cells stay as they are."""
+    return SPACES.sub(lambda found: found[1] or found[2] or "", text)
 
 
 def _fit(rows: Sequence[Row]) -> tuple[float, float]:
@@ -167,10 +213,10 @@ def describe(dialect: Dialect, encoding: str, usual: str, options: Options) -> l
     """Say what was found and is not usual."""
     delimiter, found = dialect.delimiter, []
     if options.delimiter is None and delimiter != usual and len(dialect.names) > 1:
-        found.append(f"as {DELIMITERS.get(delimiter, repr(delimiter))}-separated")
+        found.append(f"as {NAMES.get(delimiter, repr(delimiter))}-separated")
     if options.decimal is None and dialect.decimal == ",":
         found.append("with decimal commas")
     if options.encoding is None and not encoding.startswith("utf-8"):
         found.append(f"in {ENCODINGS.get(encoding, encoding.upper())}")
-    notes = [f"read {', '.join(found)}"] if found else []
+    notes = [*([f"read {', '.join(found)}"] if found else []), *say_titles(dialect.titles)]
     return notes if dialect.header or options.header is False else [*notes, "no header, columns are named x0, x1, ..."]

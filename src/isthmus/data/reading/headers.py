@@ -1,7 +1,8 @@
-"""Whether the first row of a text table has names or values."""
+"""Whether the first row of a text table has names or values, and whether a title stands above it."""
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from isthmus.data.preparing.dates import FORMATS
 from isthmus.data.preparing.missing import MISSING, fold
@@ -40,6 +41,34 @@ def is_header(rows: Sequence[Row]) -> bool | None:
         return _are_names([cell for cell, _ in above], columns)
     again = [cell in column for cell, column in zip(first, columns, strict=True) if cell]
     return False if len(first) > 1 and 2 * sum(again) > len(again) else None
+
+
+def count_titles(rows: Sequence[Row]) -> int:
+    """Count the rows above the names of a table that have one cell, as the title of a report, or only blank ones.
+
+    Examples
+    --------
+    >>> from isthmus.data.reading.headers import count_titles
+    >>> count_titles([["Sales of 2024"], ["city", "price"], ["Oslo", "1.5"], ["Rome", "2"]])
+    1
+    """
+    if not rows or not rows[0][0].strip():
+        return 0
+    titles = list(takewhile(lambda row: not any(cell.strip() for cell in row[1:]), rows))
+    names, *others = rows[len(titles) :] or [[]]
+    if len(names) < 2 or not others or all(map(kind_of, names)):
+        return 0
+    has_names = is_header([names, *others])
+    return len(titles) if has_names or (has_names is None and len(names) > 2) else 0
+
+
+def say_titles(titles: Sequence[Row]) -> list[str]:
+    """Say what was left out above a table."""
+    return (
+        [f"left out above the table: {', '.join(repr(title[0]) for title in titles if title[0].strip())}"]
+        if titles
+        else []
+    )
 
 
 def kind_of(cell: str) -> str:

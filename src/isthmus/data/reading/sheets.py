@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from isthmus.data.reading.columns import read_columns
 from isthmus.data.reading.dialect import N_ROWS
-from isthmus.data.reading.headers import is_header
+from isthmus.data.reading.headers import count_titles, is_header, say_titles
 from isthmus.data.reading.names import named
 from isthmus.data.reading.options import Options
 from isthmus.data.reading.packed import Content, check_growth
@@ -27,6 +27,9 @@ def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table
         If its parts grow without measure as they are unpacked.
     """
     rows = _read_rows(content, notes)
+    n_titles = count_titles(rows[:N_ROWS]) if options.header is None else 0
+    notes += say_titles(rows[:n_titles])
+    rows = rows[n_titles:]
     header = options.header if options.header is not None else is_header(rows[:N_ROWS]) is not False
     names, body = (rows[0], rows[1:]) if header and rows else ([""] * len(rows[0] if rows else ()), rows)
     if not header and options.header is None:

@@ -1,6 +1,8 @@
 """Tables that know the types of their columns: Parquet, Feather and Arrow files, and lines of JSON."""
 
 import re
+import warnings
+from codecs import BOM_UTF8
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +19,8 @@ INDEX = re.compile(r"__index_level_[0-9]+__")
 ARROW_FILES = (b"ARROW1", b"FEA1")
 # The most that pyarrow takes as one block.
 MAX_BLOCK = 2**31 - 1
+# Bytes by which an array of JSON is told, and those that may stand before it.
+HEAD, BLANKS = 2**12, BOM_UTF8 + b" \t\r\n"
 
 
 def read_parquet(content: Content, options: Options, notes: list[str]) -> pa.Table:
@@ -30,7 +34,10 @@ def read_arrow(content: Content, options: Options, notes: list[str]) -> pa.Table
     """Read a Feather or Arrow file, or an Arrow stream, without the index of pandas."""
     source = pa.BufferReader(content.data)
     if content.data[:6].startswith(ARROW_FILES):
-        table = feather.read_table(source, memory_map=False)
+        with warnings.catch_warnings():
+            # Files of the first version are read as long as pyarrow reads them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            table = feather.read_table(source, memory_map=False)
     else:
         with pa.ipc.open_stream(source) as stream:
             table = stream.read_all()
@@ -46,6 +53,8 @@ def read_json_lines(content: Content, options: Options, notes: list[str]) -> pa.
     ValueError
         If a line is no object, or a value is itself an object or a list.
     """
+    if bytes(content.data[:HEAD]).lstrip(BLANKS).startswith(b"["):
+        raise ValueError("it holds one array, expected an object in each line; jq -c '.[]' makes lines of it")
     # One block, so that all values of a column decide its type.
     block = arrow_json.ReadOptions(block_size=min(MAX_BLOCK, len(content.data) + 1))
     table = arrow_json.read_json(pa.BufferReader(content.data), read_options=block)

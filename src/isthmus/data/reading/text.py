@@ -9,7 +9,17 @@ import pyarrow as pa
 from pyarrow import csv
 
 from isthmus.data.reading.columns import read_columns
-from isthmus.data.reading.dialect import COMMENT, HEAD, N_ROWS, Dialect, describe, find_decimal, find_dialect
+from isthmus.data.reading.dialect import (
+    COMMENT,
+    HEAD,
+    N_ROWS,
+    SPACE,
+    Dialect,
+    describe,
+    find_decimal,
+    find_dialect,
+    single_spaced,
+)
 from isthmus.data.reading.encodings import find_encoding, first_invalid
 from isthmus.data.reading.names import named
 from isthmus.data.reading.options import Options
@@ -43,6 +53,9 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
     if data.find(b"\0") >= 0:
         raise ValueError("it holds NUL bytes, so it is not a text file")
     dialect = find_dialect(_head(data), options, usual)
+    if dialect.delimiter == SPACE:
+        data = single_spaced(bytes(data[:]).decode()).encode()
+        dialect = find_dialect(_head(data), options, usual)
     table = _split(data, dialect)
     if dialect.decimal is None:
         dialect = replace(dialect, decimal=find_decimal(_some_rows(table)))
