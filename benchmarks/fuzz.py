@@ -81,7 +81,7 @@ def data(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
     kept = sorted(path for path in folder.iterdir() if path.is_file())
     for _ in range(n):
         original = rng.choice(kept)
-        target = folder / "damaged" / f"rows{original.suffix}"
+        target = folder / "damaged" / f"rows{''.join(original.suffixes)}"
         target.parent.mkdir(exist_ok=True)
         how = damage_bytes(original, target, rng)
         command = rng.choice(("fit", "fit", "prepare", "doctor", "detect"))

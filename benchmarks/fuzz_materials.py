@@ -88,4 +88,14 @@ def make_data(folder: Path) -> int:
     frame.to_parquet(folder / "table.parquet", index=False)
     for suffix in KINDS:
         write(folder / f"numbers{suffix}", X, NAMES)
+    make_read_only_kinds(folder, frame)
     return 0
+
+
+def make_read_only_kinds(folder: Path, frame: pd.DataFrame) -> None:
+    """Write the table to files of the kinds that isthmus reads and does not write."""
+    frame.to_feather(folder / "table.feather")
+    frame.to_json(folder / "table.jsonl", orient="records", lines=True, date_format="iso")
+    frame.to_excel(folder / "table.xlsx", index=False)
+    frame.to_csv(folder / "table.csv.gz", index=False)
+    frame.to_csv(folder / "table.csv.zip", index=False)
