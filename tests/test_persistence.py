@@ -23,7 +23,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from torch.nn import functional
 
 import isthmus
-from isthmus import Autoencoder, load, save, storage, zoo
+from isthmus import AnomalyDetector, Autoencoder, load, save, storage, zoo
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.bottlenecks.base import Bottleneck, Code
@@ -470,6 +470,35 @@ def test_a_header_cannot_ask_for_more_than_its_tensors_need(saved, case):
     rewrite(saved, GREEDY[case])
     with pytest.raises(ValueError, match="cannot load|damaged"):
         load(saved)
+
+
+MISFITS = {
+    "dtype": lambda d: d["inner"]["schema"].update(dtype="zoo"),
+    "library": lambda d: d["inner"]["schema"].update(container="x"),
+    "vocabulary": lambda d: d["inner"]["schema"].update(vocabulary="x"),
+    "no scores": lambda d: d["fitted"].update(kinds=[]),
+    "another score": lambda d: d["fitted"].update(kinds=["x"]),
+    "name of a column": lambda d: d["fitted"]["novelty"]["columns"][0].update(name=[[]]),
+    "levels of a column": lambda d: d["fitted"]["novelty"]["columns"][0].update(levels=[{}]),
+}
+
+
+@pytest.fixture(scope="module")
+def detector_of_a_table(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    table = pandas.DataFrame({"a": rng.normal(size=120), "c": rng.choice(["x", "y"], 120)})
+    path = tmp_path_factory.mktemp("detector") / "d.safetensors"
+    save(AnomalyDetector(zoo.tabular_vae(2, max_epochs=1), random_state=0).fit(table), path)
+    return path
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_header_whose_parts_do_not_fit_is_refused_by_load(detector_of_a_table, path, case):
+    path.write_bytes(detector_of_a_table.read_bytes())
+    load(path)
+    rewrite(path, MISFITS[case])
+    with pytest.raises(ValueError, match="cannot load|damaged"):
+        load(path)
 
 
 @pytest.mark.parametrize("n_nets", [10**9, 10**5])

@@ -23,6 +23,7 @@ LEVELS = ("binary", "category", "ordered")
 USED = (*NUMBERS, *LEVELS, "date")
 LEFT_OUT = ("identifier", "constant", "text")
 KINDS = (*USED, *LEFT_OUT)
+LIBRARIES = ("pandas", "polars", "pyarrow", "modin", "cudf")
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,8 @@ class Schema:
             or (len(self.origin) == size and all(map(math.isfinite, self.origin))),
             "shared_axes must be axes of a sample": all(0 <= axis < len(self.shape) for axis in self.shared_axes),
             f"kinds must be of {', '.join(KINDS)}": all(field.kind in KINDS for field in self.fields),
+            "a table must have a dtype of numbers, a library and no vocabulary": not self.fields
+            or (self.dtype in np.sctypeDict and self.container in LIBRARIES and not self.vocabulary),
             "n_levels must not be negative": self.n_levels >= 0,
             "holes must be positions of columns": all(0 <= column < len(self.used) for column in self.holes),
             "implications must be between columns": all(rule.fits(n_columns) for rule in self.implications),

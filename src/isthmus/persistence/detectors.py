@@ -13,7 +13,7 @@ from isthmus.detector import AnomalyDetector
 from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration
 from isthmus.detector.judge import numbers_of, source_of
-from isthmus.detector.scores import Codes, Scorer
+from isthmus.detector.scores import Codes, Scorer, kinds_of
 from isthmus.persistence.context import (
     Content,
     Context,
@@ -58,7 +58,7 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
     detector: AnomalyDetector = construct(AnomalyDetector, {**params, "estimator": template})
     scorer = Scorer(
         estimator,
-        tuple(fitted["kinds"]),
+        kinds_of(tuple(fitted["kinds"])),
         novelty=novelty_from_plain(fitted["novelty"]),
         centre=arrays["centre"],
         spread=arrays["spread"],

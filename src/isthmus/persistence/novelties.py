@@ -29,6 +29,8 @@ def _column_to_plain(column: SeenColumn) -> dict[str, Any]:
 
 def _column_from_plain(document: dict[str, Any]) -> SeenColumn:
     column = SeenColumn(**document)
+    if any(isinstance(value, list | dict) for value in (column.name, *(column.levels or ()))):
+        raise ValueError(f"a column seen in fit must have a name and single values, got {document!r}")
     levels = None if column.levels is None else tuple(column.levels)
     is_date = column.kind == "date" and column.typical is not None
     return replace(column, levels=levels, typical=_to_date(column.typical) if is_date else column.typical)
