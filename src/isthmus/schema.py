@@ -15,8 +15,6 @@ N_QUANTILES = 15
 MICROSECONDS = 86_400e6
 # The level that ends a text.
 END = 0
-
-
 # What a column can be: kinds that are learned from, and kinds that are left out.
 NUMBERS = ("real", "positive", "count")
 LEVELS = ("binary", "category", "ordered")
