@@ -601,7 +601,8 @@ def test_an_interrupt_exits_with_130_and_no_traceback(shared, monkeypatch):
 
 
 def test_warnings_are_shown_as_a_sentence(capsys):
-    show_warning(UserWarning("the loss\nbecame nan"), UserWarning, "loop.py", 1)
+    for _ in range(2):
+        show_warning(UserWarning("the loss\nbecame nan"), UserWarning, "loop.py", 1)
     assert capsys.readouterr().err == "isthmus: the loss became nan\n"
 
 

@@ -233,3 +233,10 @@ def test_columns_that_are_large_or_rare_throughout_are_no_error(unit, X):
     rare = np.zeros((300, 1))
     rare[17] = unit
     assert np.isfinite(small("vae").fit(np.hstack([X * unit, rare])).score_samples(np.hstack([X * unit, rare]))).all()
+
+
+def test_frames_with_the_largest_cell_name_it_without_overflow(X):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame.loc[7, "b"] = 1.7e308
+    with pytest.raises(ValueError, match=r"row 7, column 'b' holds 1.7e\+308"):
+        AnomalyDetector(random_state=0).fit(frame)

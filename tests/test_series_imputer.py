@@ -285,3 +285,15 @@ def test_options_that_do_not_suit_a_series_are_refused(folder, options, message)
     assert done.exit_code == 2
     assert message in done.output
     assert not (folder / "series.safetensors").exists()
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_cells_are_filled_by_the_names_of_their_columns(library):
+    channels = dict(zip("ab", hidden([range(60, 66)])[:300].T, strict=True))
+    model = SeriesImputer(24, random_state=0).fit(library(channels))
+    expected = model.impute(library(channels))
+    np.testing.assert_array_equal(model.impute(library(channels)[["b", "a"]])["b"], expected["b"])
+    with pytest.warns(UserWarning, match="'state' of X was ignored"):
+        filled = model.impute(library({"state": ["on"] * 300, **channels}))
+    assert list(filled.columns) == ["state", "a", "b"]
+    np.testing.assert_array_equal(filled["a"], expected["a"])

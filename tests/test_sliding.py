@@ -388,3 +388,22 @@ def test_events_of_the_series_of_fit_are_found():
     series[700:715] = 0
     events = AnomalyDetector(Sliding(lengths=(16,)), random_state=0).fit(series).events(series)
     assert any(event.start < 715 and event.end >= 700 for event in events)
+
+
+def test_events_name_channels_wherever_columns_lie():
+    frame = pandas.DataFrame(TWO, columns=["a", "b"])
+    detector = AnomalyDetector(short(), fpr=0.05, random_state=0).fit(frame[TRAIN])
+    later = pandas.DataFrame(broken(1), columns=["a", "b"])
+    events = detector.events(later)
+    assert max(events, key=lambda event: event.severity).channels == ("b",)
+    assert detector.events(later[["b", "a"]]) == events
+    with pytest.warns(UserWarning, match="'state' of X was ignored") as told:
+        assert detector.events(later.assign(state="on")) == events
+    assert len(told) == 1
+
+
+def test_a_huge_cell_is_named_by_its_channel():
+    frame = pandas.DataFrame(TWO, columns=["a", "b"])
+    frame.loc[7, "b"] = 1e39
+    with pytest.raises(ValueError, match=r"row 7, column 'b' holds 1e\+39"):
+        short().fit(frame)

@@ -515,3 +515,29 @@ def test_columns_may_change_places_but_not_names():
 def test_a_column_without_a_value_is_a_channel(library, nothing):
     windows = Windows(library({"a": TWO[:, 0], "b": nothing(600)}), 25)
     assert windows.n_missing.tolist() == [0, 600]
+
+
+@pytest.mark.parametrize("library", [pandas.DataFrame, polars.DataFrame, pyarrow.table])
+def test_columns_that_the_first_series_lacks_are_ignored(library):
+    channels = {"a": TWO[:, 0], "b": TWO[:, 1]}
+    windows = Windows(library(channels), 25)
+    with pytest.warns(UserWarning, match="column 'state' of X was ignored: fit has not seen it"):
+        again = windows.like(library({"b": TWO[:, 1], "state": ["on"] * len(TWO), "a": TWO[:, 0]}))
+    np.testing.assert_array_equal(rows_of(again), rows_of(windows))
+
+
+def test_names_of_channels_may_be_numbers():
+    windows = Windows(pandas.DataFrame(TWO), 25)
+    np.testing.assert_array_equal(rows_of(windows.like(pandas.DataFrame(TWO)[[1, 0]])), rows_of(windows))
+
+
+def test_few_steps_of_many_points_are_told_with_their_length():
+    hours, minutes = (pandas.date_range("2024-01-01", periods=300, freq=freq) for freq in ("h", "min"))
+    windows = Windows(pandas.DataFrame({"when": hours, "a": SINE[:300]}), 25, time="when")
+    with pytest.raises(ValueError, match="has 300 time points on 5 steps of 3600 s, fewer than the length=25"):
+        windows.like(pandas.DataFrame({"when": minutes, "a": SINE[:300]}))
+
+
+def test_a_text_among_numbers_is_the_example():
+    with pytest.raises(ValueError, match="column 'a' holds Object, such as 'err', expected numbers"):
+        Windows(pandas.DataFrame({"a": [*SINE[:50], "err"]}, dtype=object), 25)

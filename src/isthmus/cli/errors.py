@@ -1,5 +1,6 @@
 """How the command line speaks of trouble: one sentence and exit code 2 for what the user can mend."""
 
+from functools import cache
 from typing import Any, TextIO
 
 import typer
@@ -49,8 +50,14 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Show a warning as a sentence: where in the source it arose tells the user nothing."""
-    _say(message)
+    """Show a warning as a sentence, once: where in the source it arose tells the user nothing."""
+    _say_once(str(message))
+
+
+# Python forgets which warnings it has shown whenever a library changes the filters.
+@cache
+def _say_once(sentence: str) -> None:
+    _say(sentence)
 
 
 def _say(message: object) -> None:

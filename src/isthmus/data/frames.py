@@ -1,6 +1,7 @@
 """Data frames of numbers, through narwhals: pandas, polars, pyarrow and what else it knows."""
 
 from collections.abc import Collection
+from numbers import Number
 from typing import Any
 
 import narwhals as nw
@@ -87,6 +88,7 @@ def unused_name(name: str, names: Collection[str]) -> str:
 
 
 def _not_numbers(frame: Any, name: str, dtype: Any) -> str:
-    present = frame.get_column(name).drop_nulls()
-    example = f", such as {present[0]!r}" if len(present) else ""
+    present = frame.get_column(name).drop_nulls().to_list()
+    odd = [value for value in present if not isinstance(value, Number)] or present
+    example = f", such as {odd[0]!r}" if odd else ""
     return f"column {name!r} holds {dtype}{example}, expected numbers; leave it out or turn it into numbers"

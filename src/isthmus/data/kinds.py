@@ -154,8 +154,11 @@ def _tells_rows_apart(name: str, values: list[Any]) -> bool:
 
 def _skewness(x: Values) -> float:
     deviations = x - x.mean()
-    spread = np.sqrt(np.mean(deviations**2))
-    return float(np.mean((deviations / spread) ** 3)) if spread > 0 else 0.0
+    largest = np.abs(deviations).max()
+    if largest == 0:
+        return 0.0
+    deviations = deviations / largest  # whose squares do not overflow
+    return float(np.mean((deviations / np.sqrt(np.mean(deviations**2))) ** 3))
 
 
 def _step(values: Values) -> float:

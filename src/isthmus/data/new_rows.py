@@ -44,12 +44,16 @@ def _known_columns(X: Any, schema: Schema) -> Any:
     frame = open_frame(X)
     check_columns(frame, schema)
     known = set(schema.names)
-    extra = [name for name in frame.columns if name not in known]
+    warn_of_ignored([name for name in frame.columns if name not in known], stacklevel=6)
+    return select_columns(frame, schema.names).to_native()
+
+
+def warn_of_ignored(extra: list[Any], stacklevel: int) -> None:
+    """Name the columns that fit has not seen, if there are some."""
     if extra:
         some = f"{', '.join(map(repr, extra[:N_NAMES]))}{', ...' if len(extra) > N_NAMES else ''}"
         what = f"column{'s' * (len(extra) != 1)} {some} of X {'were' if len(extra) != 1 else 'was'} ignored"
-        warnings.warn(f"{what}: fit has not seen {'them' if len(extra) != 1 else 'it'}", stacklevel=5)
-    return select_columns(frame, schema.names).to_native()
+        warnings.warn(f"{what}: fit has not seen {'them' if len(extra) != 1 else 'it'}", stacklevel=stacklevel)
 
 
 def check_names(estimator: Any, X: Any, reset: bool) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.containers import open_frame
+from isthmus.containers import open_frame, select_columns
 from isthmus.data.arrays import Array
 from isthmus.data.clock import Clock, names_of, read_clock, time_columns
 from isthmus.data.frames import is_frame
 from isthmus.data.sources import as_source
+from isthmus.part import did_you_mean
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -55,8 +56,17 @@ class Series:
     step: float | None = None
     note: str = ""
 
+    @property
+    def extent(self) -> str:
+        """Its points, and its steps where these are fewer, for messages."""
+        n, n_steps = len(self.points), self.values.shape[1]
+        steps = f" on {n_steps} steps of {_duration(self.step, self.times.dtype.kind == 'M')}" if self.step else ""
+        return f"{n} time points{steps if n_steps < n else ''}"
 
-def read_series(X: Any, time: str | Sequence[str] | None = None, step: float | None = None) -> Series:
+
+def read_series(
+    X: Any, time: str | Sequence[str] | None = None, step: float | None = None, channels: Sequence[str] = ()
+) -> Series:
     """Read a series of numbers.
 
     Parameters
@@ -67,27 +77,35 @@ def read_series(X: Any, time: str | Sequence[str] | None = None, step: float | N
         and hour; None takes the index of pandas where it holds dates, and even steps otherwise.
     step : float or None
         Time between two steps; None is the median of what is found.
+    channels : sequence of str
+        Columns of a data frame to read, in this order; empty for all.
 
     Raises
     ------
     ValueError
         If the values are not numbers or not finite, or times are missing, duplicated or out of order.
     """
-    X, columns = _take_times(X, names_of(time))
+    X, columns = _take_times(X, names_of(time), channels)
     source = as_source(X, NUMBERS)
     if not (isinstance(source, Array) and isinstance(source.values, Tensor) and source.values.ndim == 2):
         shape = (len(source), *source.schema.shape)
         raise ValueError(f"a series is a dense array of shape (time,) or (time, channels), got {shape}")
-    values, channels = _floats(source.values), tuple(map(str, source.schema.names))
-    _check_finite(values, channels)
+    values, names = _floats(source.values), tuple(map(str, source.schema.names))
+    _check_finite(values, names)
     if not columns:
         points = np.arange(len(values))
-        return Series(values.T.contiguous(), channels, points, points)
+        return Series(values.T.contiguous(), names, points, points)
     clock = read_clock(columns)
-    return _evenly(values.numpy(), channels, clock, step or float(np.median(np.diff(clock.elapsed))))
+    return _evenly(values.numpy(), names, clock, step or float(np.median(np.diff(clock.elapsed))))
 
 
-def _take_times(X: Any, names: Sequence[str]) -> tuple[Any, list[Any]]:
+def read_as_in_fit(estimator: Any, X: Any) -> Series:
+    """Read a series by the times and channels that a fitted estimator knows."""
+    channels = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
+    return read_series(X, getattr(estimator, "time", None), channels=channels)
+
+
+def _take_times(X: Any, names: Sequence[str], channels: Sequence[str]) -> tuple[Any, list[Any]]:
     """Part the values of a series from the narwhals columns of its times, if it has some."""
     if nw.dependencies.is_into_series(X):
         X = nw.from_native(X, series_only=True).to_frame().to_native()
@@ -97,7 +115,18 @@ def _take_times(X: Any, names: Sequence[str]) -> tuple[Any, list[Any]]:
         return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), []
     frame = open_frame(X)
     columns = time_columns(frame, names) or _index_of(frame)
-    return _with_dead_channels(frame.drop(names)).to_native(), columns
+    return _with_dead_channels(_take_channels(frame.drop(names), channels)).to_native(), columns
+
+
+def _take_channels(frame: Any, channels: Sequence[str]) -> Any:
+    if not channels:
+        return frame
+    own = {str(name): name for name in frame.columns}
+    lacking = [name for name in channels if name not in own]
+    if lacking:
+        found = f"channels {[*own]}, but the first one had channels {[*channels]}"
+        raise ValueError(f"the series has {found}{did_you_mean(lacking[0], own)}")
+    return select_columns(frame, [own[name] for name in channels])
 
 
 def _index_of(frame: Any) -> list[Any]:
@@ -133,7 +162,7 @@ def _evenly(values: Values, channels: tuple[str, ...], clock: Clock, step: float
     nearest = np.round(points)
     on_grid = bool((np.abs(points - nearest) <= TOLERANCE).all())
     points = nearest if on_grid else points
-    n_steps, each = int(points[-1]) + 1, f"{step / 1e9:g} s" if clock.is_date else f"{step:g}"
+    n_steps, each = int(points[-1]) + 1, _duration(step, clock.is_date)
     if n_steps > SPARSEST * len(points):
         raise ValueError(
             f"{len(points)} time points lie on {n_steps} steps of {each}: the series is mostly gaps; "
@@ -146,6 +175,10 @@ def _evenly(values: Values, channels: tuple[str, ...], clock: Clock, step: float
         note += f"{'; ' if note else ''}{n_steps - int(known.sum())} of {n_steps} steps of {each} lie in gaps"
     even = np.where(known, interpolate(np.arange(n_steps), points, values).T, np.nan).astype(values.dtype)
     return Series(torch.from_numpy(np.ascontiguousarray(even)), channels, clock.times, points, step, note)
+
+
+def _duration(step: float, is_date: bool) -> str:
+    return f"{step / 1e9:g} s" if is_date else f"{step:g}"
 
 
 def _holding(points: Values, n_steps: int) -> Values:

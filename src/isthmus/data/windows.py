@@ -3,15 +3,18 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Self
 
 import numpy as np
 import torch
 
+from isthmus.containers import open_frame
 from isthmus.data.arrays import Array
 from isthmus.data.base import WHOLE, Batch, Share, Source
+from isthmus.data.clock import names_of
+from isthmus.data.frames import is_frame
+from isthmus.data.new_rows import warn_of_ignored
 from isthmus.data.periods import choose_length
 from isthmus.data.series import Series, interpolate, read_series
 from isthmus.part import is_count
@@ -94,11 +97,11 @@ class Windows(Source):
         return windows
 
     def like(self, series: Any) -> Self:
-        """Cut another series of the same channels the same way, such as the one to score; names may change places."""
-        read, twin = read_series(series, self.time, self._series.step), copy(self)
-        if self.channels and sorted(read.channels) == sorted(self.channels):
-            order = [read.channels.index(name) for name in self.channels]
-            read = replace(read, values=read.values[order], channels=self.channels)
+        """Cut another series of the same channels the same way, such as the one to score.
+
+        Columns of data frames are taken by their names: those that the first series lacks are ignored, with a warning.
+        """
+        read, twin = read_series(series, self.time, self._series.step, self.channels), copy(self)
         if (len(read.values), read.channels) != (len(self._series.values), self.channels):
             found, expected = (
                 f"channels {list(s.channels)}" if s.channels else f"{len(s.values)} channels without names"
@@ -107,6 +110,9 @@ class Windows(Source):
             raise ValueError(f"the series has {found}, but the first one had {expected}")
         twin._cut(read)
         _note(read)
+        if self.channels and is_frame(series):
+            known = {*self.channels, *names_of(self.time)}
+            warn_of_ignored([name for name in open_frame(series).columns if str(name) not in known], stacklevel=3)
         return twin
 
     def cut(self, length: int) -> Self:
@@ -119,9 +125,7 @@ class Windows(Source):
     def _cut(self, series: Series) -> None:
         last = series.values.shape[1] - self.length
         if last < 0:
-            raise ValueError(
-                f"the series has {series.values.shape[1]} time points, fewer than the length={self.length} of a window"
-            )
+            raise ValueError(f"the series has {series.extent}, fewer than the length={self.length} of a window")
         starts = torch.arange(0, last + self.stride, self.stride, device="cpu").clamp(max=last)
         views = series.values.unfold(1, self.length, 1).movedim(1, 0)
         self.schema = Schema(tuple(views.shape[1:]), dtype=str(views.dtype)[6:], shared_axes=(1,))

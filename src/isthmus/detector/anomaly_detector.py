@@ -49,8 +49,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         An autoencoder, a pipeline, any density of scikit-learn. None is one recipe for all tables.
     threshold : {"auto", "tail", "mad", "labels"} or float, default="auto"
         "auto" keeps to the false-positive rate ``fpr``; "tail" too, beyond what so few rows can show, by extreme-value
-        theory, and at 0.001 if no rate is given; "mad" is 3.5 robust deviations below the median; "labels" costs least
-        on labelled rows; a number is itself, a value of ``score_samples``.
+        theory of independent rows, which points of a series are not, and at 0.001 if no rate is given; "mad" is 3.5
+        robust deviations below the median; "labels" costs least on labelled rows; a number is itself, a value of
+        ``score_samples``.
     contamination : float or None, default=None
         Share of the training rows to alarm on, in (0, 0.5], as elsewhere in scikit-learn: a guess, not a guarantee.
     fpr : float or None, default=None
@@ -211,7 +212,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         X : array, sparse rows, data frame or Source of shape (n_samples, ...)
         fdr : float or None, default=None
             Alarms such that at most this share of them is false on average (Benjamini and Hochberg, 1995), instead of
-            a threshold. They depend on all rows that are given together.
+            a threshold. They depend on all rows that are given together. The promise is for independent rows: points
+            of a series depend on each other, and it does not hold for them.
         abstain : float or None, default=None
             Confidence, in (0, 1), with which a score must be on one side of the threshold, which few calibration rows
             do not determine: rows that could be on either side are undecided.
@@ -246,6 +248,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         depends on the seed and on the row alone, so that a row has the same p-value in every call and in any batch;
         only of equal rows in one call, the later ones have ranks of their own. The seed is ``random_state`` if that is
         an integer, and else 0.
+
+        Points of a series depend on each other, which p-values do not take into account: they are finer than a series
+        of few blocks (``block_length_``) can show, and far from uniform in single series.
         """
         return p_values(self.score_samples(X), self.calibration_scores_, uniforms_of(X, self._tie_seed()))
 

@@ -1,11 +1,12 @@
 """Alarms of time points, merged into events: when, how bad, and which channels."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from isthmus.data.series import read_series
+from isthmus.data.series import read_as_in_fit
 from isthmus.data.windows import Windows
 
 Values = np.ndarray[Any, Any]
@@ -110,11 +111,13 @@ def _of_windows(detector: Any, windows: Windows) -> Course:
 def _of_points(detector: Any, X: Any) -> Course:
     """Rows are time points, and the estimator knows which column holds the times."""
     estimator = detector.estimator_
-    series = read_series(X, getattr(estimator, "time", None))
+    series = read_as_in_fit(estimator, X)
     scores = detector.score_samples(X)
     contributions = getattr(estimator, "contributions", None)
     channels = tuple(series.channels or range(len(series.values)))
-    parts = None if contributions is None else np.asarray(contributions(X))[:, : len(channels)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the scores have said what there is to say of X
+        parts = None if contributions is None else np.asarray(contributions(X))[:, : len(channels)]
     width = min(getattr(estimator, "lengths_", [1]))
     return Course(
         scores, series.times, channels, width, lambda start, stop: None if parts is None else parts[start:stop]

@@ -15,7 +15,6 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
-from isthmus.data.clock import names_of
 from isthmus.data.frames import is_frame
 from isthmus.data.library import column_like
 from isthmus.data.series import interpolate
@@ -149,7 +148,7 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         filled = self._filled(windows)
         series = windows.series
         points = interpolate(series.points, np.arange(filled.shape[1]), filled.T)
-        return _put_in(X, points, names_of(self.time), self.length_)
+        return _put_in(X, points, windows.channels, self.length_)
 
     # How
 
@@ -267,10 +266,10 @@ def _joined(X: Any, length: int) -> Any:
     return np.concatenate([series, apart], 1).reshape(-1, series.shape[2])
 
 
-def _put_in(X: Any, filled: Values, times: Sequence[str], length: int) -> Any:
+def _put_in(X: Any, filled: Values, channels: Sequence[str], length: int) -> Any:
     """Put values (n_points, n_channels) where those of a container are missing."""
     if is_frame(X):
-        return _put_in_frame(X, filled, times)
+        return _put_in_frame(X, filled, channels)
     values = np.array(X, dtype=np.float64) if np.asarray(X).dtype.kind != "f" else np.array(X)
     if values.ndim == 3:
         n_series, n_channels, n_steps = values.shape
@@ -278,12 +277,12 @@ def _put_in(X: Any, filled: Values, times: Sequence[str], length: int) -> Any:
     return np.where(np.isnan(values), filled.reshape(values.shape), values).astype(values.dtype)
 
 
-def _put_in_frame(X: Any, filled: Values, times: Sequence[str]) -> Any:
+def _put_in_frame(X: Any, filled: Values, channels: Sequence[str]) -> Any:
     frame = nw.from_native(X, eager_only=True)
-    columns = [column for column in frame.iter_columns() if column.name not in times]
+    values = dict(zip(channels, filled.T, strict=True))
     new = [
-        column.zip_with(~missing_in(column), column_like(column, values))
-        for column, values in zip(columns, filled.T, strict=True)
-        if missing_in(column).any()
+        column.zip_with(~missing_in(column), column_like(column, values[str(column.name)]))
+        for column in frame.iter_columns()
+        if str(column.name) in values and missing_in(column).any()
     ]
     return frame.with_columns(*new).to_native() if new else X

@@ -12,12 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
-from isthmus.data import Windows, as_source
+from isthmus.data import Windows
+from isthmus.data.arrays import Array
 from isthmus.data.survey import check_cells, survey
 from isthmus.ensemble import Ensemble
 from isthmus.likelihoods import Gaussian
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
+from isthmus.schema import Field, Schema
 from isthmus.sliding.judges import Judge
 from isthmus.sliding.views import KINDS, View, choose_lengths
 from isthmus.training import with_own_folder
@@ -224,7 +226,10 @@ def check_alive(windows: Windows) -> None:
     if len(dead):
         name = repr(windows.channels[dead[0]]) if windows.channels else dead[0]
         raise ValueError(f"channel {name} has no value in the training series; leave it out")
-    points = as_source(windows.series.values.T)
+    values = windows.series.values.T
+    dtype = str(values.dtype)[6:]
+    fields = tuple(Field(name, dtype) for name in windows.channels)
+    points = Array(values, Schema((values.shape[1],), dtype=dtype, fields=fields))
     check_cells(points, survey(points))
 
 
