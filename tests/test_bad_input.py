@@ -81,7 +81,7 @@ BAD_ROWS = {
     "one axis in a tensor": (torch.ones(5), "Reshape your data"),
     "one column of a frame": (pandas.Series([1.0, 2.0]), "Reshape your data"),
     "a number": (3.0, "Reshape your data"),
-    "nothing": (None, "Reshape your data"),
+    "nothing": (None, "X is of type NoneType, expected an array or a data frame"),
     "rows of different depth": ([[1, 2], [[3]]], "inhomogeneous shape"),
     "complex": (X + 1j, "Complex data not supported"),
     "complex tensor": (torch.ones(5, 2, dtype=torch.complex64), "Complex data not supported"),
@@ -247,12 +247,14 @@ def test_fit_says_what_a_parameter_of_a_part_must_be(case):
     ("labels", "message"),
     [
         (Y[:50], "y must have a label for each of the 60 rows of X, got 50"),
-        (np.where(Y == 0, np.nan, Y), "y holds NaN or infinite labels"),
-        (np.where(Y == 0, np.inf, Y), "y holds NaN or infinite labels"),
+        (np.where(Y == 0, np.nan, Y), "y holds missing or infinite labels"),
+        (np.where(Y == 0, np.inf, Y), "y holds missing or infinite labels"),
+        (np.where(Y == 0, None, "text"), "y holds missing or infinite labels"),
+        (np.where(Y == 0, np.nan, np.array(["text"], dtype=object)), "y holds missing or infinite labels"),
         (np.ones((60, 2)), r"y must hold one label a row, got an array of shape \(60, 2\)"),
         (None, "requires y to be passed"),
     ],
-    ids=["too few", "NaN", "infinite", "two columns", "none"],
+    ids=["too few", "NaN", "infinite", "None among texts", "NaN among texts", "two columns", "none"],
 )
 def test_fit_says_what_is_wrong_with_the_labels(labels, message):
     with pytest.raises(ValueError, match=message):

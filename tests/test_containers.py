@@ -4,6 +4,7 @@ import datetime as dt
 import warnings
 from decimal import Decimal
 
+import narwhals as nw
 import numpy as np
 import pandas
 import polars
@@ -13,7 +14,7 @@ import torch
 from conftest import small
 from scipy import sparse
 
-from isthmus import AnomalyDetector, load, save
+from isthmus import AnomalyDetector, Autoencoder, load, save, zoo
 from isthmus.data import prepare
 from isthmus.metrics import closest_record, column_fidelity, pair_fidelity
 
@@ -407,3 +408,41 @@ def test_detectors_take_what_their_estimators_take(X):
     assert np.isfinite(detector.score_samples(X)).all()
     assert detector.predict(X).shape == detector.p_values(X).shape == (N,)
     assert len(detector.explain(X)) == N
+
+
+@pytest.mark.parametrize(
+    "make", [lambda table: table, polars.from_pandas, pyarrow.Table.from_pandas], ids=["pandas", "polars", "pyarrow"]
+)
+@pytest.mark.parametrize("nothing", [None, np.nan])
+def test_columns_without_any_value_in_new_rows_have_the_dtype_of_fit(make, nothing):
+    rng = np.random.default_rng(0)
+    table = pandas.DataFrame(
+        {
+            "number": rng.normal(size=60),
+            "count": rng.integers(0, 9, 60),
+            "group": rng.choice(["a", "b", "c"], 60),
+            "day": pandas.Timestamp("2024-01-01") + pandas.to_timedelta(rng.integers(0, 90, 60), unit="D"),
+            "flag": rng.random(60) < 0.3,
+        }
+    )
+    model = zoo.imputer(2, max_epochs=1, random_state=0).fit(table)
+    for name in table:
+        rows = make(table.tail(5).assign(**{name: [nothing] * 5}))
+        for filled in (model.impute(rows), *model.impute(rows, n_draws=2), model.reconstruct(rows)):
+            column = nw.from_native(filled)[name]
+            assert column.dtype == nw.from_native(make(table))[name].dtype
+            assert set(column.to_list()) <= set(table[name]) or name in ("number", "day")
+            assert not column.is_null().any()
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (None, "X is of type NoneType, expected an array or a data frame"),
+        ((row for row in [[1, 2]]), "X is of type generator, expected an array or a data frame"),
+        ("data.csv", "X is of type str, expected .*; isthmus.data.files.read reads files"),
+    ],
+)
+def test_what_is_no_container_is_named(X, message):
+    with pytest.raises(ValueError, match=message):
+        Autoencoder(2).fit(X)

@@ -22,12 +22,13 @@ from isthmus.ambient import with_own_settings
 from isthmus.data import Source, as_source, set_aside, with_labels
 from isthmus.data.base import Feed
 from isthmus.data.frames import to_frame
+from isthmus.data.given import given_row
 from isthmus.data.images import as_given
 from isthmus.data.new_rows import check_names, read_new
 from isthmus.data.ragged import as_list
 from isthmus.data.rules import find_rules
 from isthmus.data.survey import check_cells, check_near, check_source, describe, survey
-from isthmus.data.tables import filled, given_row, new_table
+from isthmus.data.tables import filled, new_table
 from isthmus.data.text import written
 from isthmus.data.weights import split_off_weights
 from isthmus.densities import check_density

@@ -1,5 +1,6 @@
-"""Data classes of plain values that come from a file, and may be anything."""
+"""Data classes of plain values that come from a file, and plain values that may be anything."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from types import UnionType
@@ -26,6 +27,13 @@ def dataclass_of(kind: Any, document: Any) -> Any:
         if field.default is MISSING and field.name not in document:
             raise ValueError(f"a {kind.__name__} needs {field.name!r}")
     return kind(**{name: _tupled(value) for name, value in document.items()})
+
+
+def is_finite_or_text(value: Any) -> bool:
+    """Whether a plain value is neither missing (None, NaN or what pandas has for them) nor infinite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is not None and type(value).__name__ not in ("NAType", "NaTType")
 
 
 def _tupled(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.implications import Implication
-from isthmus.plain import dataclass_of
+from isthmus.plain import dataclass_of, is_finite_or_text
 
 N_QUANTILES = 15
 # Microseconds of a day.
@@ -165,8 +165,8 @@ def labels(y: Any) -> np.ndarray[Any, Any]:
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim != 1:
         raise ValueError(f"y must hold one label a row, got an array of shape {y.shape}")
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise ValueError("y holds NaN or infinite labels; leave these rows out or give them a label of their own")
+    if y.dtype.kind in "fO" and not all(map(is_finite_or_text, y.tolist())):
+        raise ValueError("y holds missing or infinite labels; leave these rows out or give them a label of their own")
     return y
 
 

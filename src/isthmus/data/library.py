@@ -33,13 +33,22 @@ def column_like(column: Any, values: Any) -> Any:
         values = _in_unit_of(column.dtype, values)
     if values.dtype == object:
         values = _whole_objects(values) if column.dtype.is_integer() else values.tolist()
-    library, zone = column.implementation, _zone_of(column.dtype)
+    library, zone = column.implementation, zone_of(column.dtype)
     native = _native_column(column, values) if library.is_pandas_like() else None
     if native is None:
         new = nw.new_series(column.name, values, _first_dtype(column, values), backend=library)
         new = new.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else new
         native = _cast(new.to_native(), column.to_native(), library)
     return nw.from_native(native, series_only=True).alias(column.name)
+
+
+def column_of_fit(column: Any, schema: Schema) -> Any:
+    """Return the column of fit without rows that has the name of another, in the library of the other."""
+    known = blank(schema).get_column(column.name)
+    if known.implementation == column.implementation:
+        return known
+    table = pa.table({"column": known.to_arrow()})
+    return nw.DataFrame.from_arrow(table, backend=column.implementation)["column"].alias(column.name)
 
 
 def frame_of(columns: Mapping[str, Any], schema: Schema) -> Any:
@@ -117,7 +126,7 @@ def _native_column(column: Any, values: Any) -> Any:
     """Make a pandas column: its constructor takes the dtypes that narwhals has no name for."""
     native, pandas = column.to_native(), column.implementation.to_native_namespace()
     index = native.index if len(native) == len(values) else None
-    zone = _zone_of(column.dtype)
+    zone = zone_of(column.dtype)
     if zone:
         values = pandas.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone)
     return pandas.Series(values, index=index, name=native.name).astype(native.dtype)
@@ -165,6 +174,7 @@ def _in_unit_of(dtype: Any, times: Values) -> Values:
     return times if half is None else (times + np.timedelta64(half, "us")).astype(f"datetime64[{unit}]")
 
 
-def _zone_of(dtype: Any) -> str | None:
+def zone_of(dtype: Any) -> str | None:
+    """Return the time zone that a dtype names, if any."""
     found = re.search(r"time_zone='([^']+)'", str(dtype))
     return found[1] if found else None

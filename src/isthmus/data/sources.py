@@ -137,7 +137,10 @@ def _from_array(X: Any, schema: Any = None) -> Source:
     rows = as_rows(X)
     if rows and (is_ragged(rows) or (isinstance(schema, Schema) and schema.ragged)):
         return _from_rows(rows, schema)
-    X = joined(X)
+    name, X = type(X).__name__, joined(X)
+    if not X.ndim and X.dtype.kind in "OU":
+        remedy = "; isthmus.data.files.read reads files" if name == "str" else ""
+        raise ValueError(f"X is of type {name}, expected an array or a data frame{remedy}")
     if X.ndim < 2:
         if X.size and isinstance(X.flat[0], str):
             raise ValueError("expected numbers, got texts; make tokens of them by isthmus.data.Texts, or count words")

@@ -15,8 +15,7 @@ from isthmus.containers import check_types_of_names, open_frame, select_columns
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.columns import DATES, TIMES, days_of, exact_numbers_of, holds_dates, is_number, is_text, numbers_of
 from isthmus.data.kinds import infer
-from isthmus.data.library import blank, column_like, frame_of, template_of
-from isthmus.part import did_you_mean
+from isthmus.data.library import blank, column_like, column_of_fit, frame_of, template_of
 from isthmus.schema import MICROSECONDS, Field, Schema
 
 Values = np.ndarray[Any, Any]
@@ -92,42 +91,10 @@ def check_columns(frame: Any, schema: Schema) -> None:
 def restored(values: Values, frame: Any, schema: Schema) -> Any:
     """Put expected values (n, n_used) in the place of a frame's; columns that are left out stay as they are."""
     columns = [
-        column_like(frame.get_column(field.name), _decode(values[:, i], field, rounded=False))
+        column_like(_to_fill(frame.get_column(field.name), schema), _decode(values[:, i], field, rounded=False))
         for i, field in enumerate(schema.used)
     ]
     return frame.with_columns(*columns).to_native()
-
-
-def given_row(given: Mapping[str, Any], schema: Schema) -> Values:
-    """Encode the values that some columns are to have, (n_used,), NaN for the others.
-
-    Raises
-    ------
-    ValueError
-        If there is no such column to learn from, or fit has not seen the level.
-    """
-    fields = schema.used or [Field(i, schema.dtype) for i in range(schema.shape[0])]
-    row = np.full(schema.shape, np.nan)
-    known = {field.name: i for i, field in enumerate(fields)}
-    for name, value in given.items():
-        if name not in known:
-            raise ValueError(f"given names a column {name!r} that the model has not learned{did_you_mean(name, known)}")
-        field = fields[known[name]]
-        if field.has_levels and value not in field.levels:
-            raise ValueError(f"given[{name!r}] must be one of {list(field.levels)[:10]}, got {value!r}")
-        row[known[name]] = field.levels.index(value) if field.has_levels else _number(value, field)
-    return row
-
-
-def _number(value: Any, field: Field) -> float:
-    try:
-        if field.kind == "date":
-            microseconds = np.datetime64(value, "us").astype(np.int64)
-            return float(microseconds / MICROSECONDS - field.origin)
-        return float(value)
-    except (TypeError, ValueError) as error:
-        expected = "a date" if field.kind == "date" else "a number"
-        raise ValueError(f"given[{field.name!r}] must be {expected}, got {value!r}") from error
 
 
 def filled(values: Values, X: Any, schema: Schema) -> Any:
@@ -140,11 +107,16 @@ def filled(values: Values, X: Any, schema: Schema) -> Any:
         constant = field.kind == "constant" and field.levels
         if known.all() or not (field.used or constant):
             continue
-        new = (
-            _invent(field, len(values), column) if constant else _decode(values[:, positions[field.name]], field, True)
-        )
-        columns.append(column.zip_with(known, column_like(column, new)))
+        like = _to_fill(column, schema)
+        new = _invent(field, len(values), like) if constant else _decode(values[:, positions[field.name]], field, True)
+        whole = column_like(like, new)
+        columns.append(column.zip_with(known, whole) if known.any() else whole)
     return frame.with_columns(*columns).to_native()
+
+
+def _to_fill(column: Any, schema: Schema) -> Any:
+    """Return a column like which values are filled in: that of fit where a column has no value that tells its dtype."""
+    return column_of_fit(column, schema) if missing_in(column).all() else column
 
 
 def missing_in(column: Any) -> Any:
@@ -211,6 +183,8 @@ def boundless(schema: Schema) -> Schema:
 
 def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
     """Turn a column into numbers, missing ones NaN, and note the levels that nobody has seen."""
+    if missing_in(column).all():
+        return np.full(len(column), np.nan)
     if field.has_levels:
         return _positions(column, field, unseen)
     if field.kind == "date":
