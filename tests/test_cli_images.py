@@ -197,6 +197,10 @@ WRONG = {
     "a column of labels": (("fit", "good", "--condition", "a"), "labels of images are their subfolders"),
     "processes": (("fit", "good", "--workers", 2), "--workers takes Parquet files, but 'good' is a folder of images"),
     "a file as folder": (("reconstruct", "m.safetensors", "new", "--out", "t.csv"), "it is a file"),
+    "the name of a file": (
+        ("reconstruct", "m.safetensors", "new", "--out", "rebuilt.csv"),
+        "images are written to a folder, but 'rebuilt.csv' is the name of a file",
+    ),
     "the folder itself": (
         ("reconstruct", "m.safetensors", "new", "--out", "new/x"),
         "would be read as one of the files",

@@ -426,8 +426,20 @@ def test_a_folder_prints_in_one_line(album):
     assert repr(ImageFolder(album, (9, 8))) == f"<ImageFolder {str(album)!r}: 4 coloured images, 9 x 8, uint8>"
 
 
+def test_what_is_no_folder_and_what_is_no_image_is_said_once(tmp_path):
+    Image.new("L", (6, 5)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"")
+    with pytest.raises(NotADirectoryError, match=r"a.png' is a file: give the folder that it lies in"):
+        ImageFolder(tmp_path / "a.png")
+    with pytest.warns(
+        UserWarning, match=r"left out 1 of 2 images that cannot be decoded: '.*b.png': it is not an image$"
+    ):
+        folder = ImageFolder(tmp_path)
+    assert "1 grey image, 5 x 6" in repr(folder)
+
+
 def test_without_a_size_images_have_their_own(album, tmp_path):
-    with pytest.raises(ValueError, match=r"size must be .*: the images have 4 sizes, from 5 x 5 to 30 x 40"):
+    with pytest.raises(ValueError, match=r"the images have 4 sizes, from 5 x 5 to 30 x 40: .* size=\(height, width\)"):
         ImageFolder(album)
     shutil.copytree(album, tmp_path / "same")
     for file in sorted((tmp_path / "same").rglob("*.[pjb]*")):
@@ -476,7 +488,7 @@ def test_only_broken_files_are_an_error(spoiled):
         ImageFolder(spoiled, 5)
 
 
-@pytest.mark.parametrize("size", [0, (3,), (3, 4, 5), "big", (3, 2.5), None])
+@pytest.mark.parametrize("size", [0, (3,), (3, 4, 5), "big", (3, 2.5)])
 def test_a_wrong_size_is_an_error(album, size):
     with pytest.raises(ValueError, match=r"size must be a positive integer or two"):
         ImageFolder(album, size)

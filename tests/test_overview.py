@@ -126,6 +126,20 @@ def test_look_prints_one_line_a_column(tmp_path, table):
     assert "town, country: 1.00 (Cramér's V)" in result.stdout
 
 
+def test_look_is_silent_about_huge_numbers_and_counts_in_the_singular(tmp_path, rng):
+    write(tmp_path / "huge.csv", pa.table({"x": [*(rng.normal(size=30) * 1e300)], "y": [None, *range(29)]}))
+    result = call("look", tmp_path / "huge.csv")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("30 rows x 2 columns; 1 cell missing (1.67 %); 0 rows repeat an earlier one")
+
+
+def test_quality_needs_two_rows_to_split(tmp_path):
+    write(tmp_path / "one.csv", pa.table({"x": [1.0]}))
+    refused = call("quality", tmp_path / "one.csv", tmp_path / "one.csv")
+    assert refused.exit_code == 2
+    assert "split in halves, which takes at least 2, got 1; pass --holdout" in refused.stderr
+
+
 def test_look_takes_arrays_and_refuses_images(tmp_path, rng):
     write(tmp_path / "rows.npy", rng.normal(size=(30, 2)))
     assert "x1" in call("look", tmp_path / "rows.npy").stdout

@@ -432,6 +432,44 @@ def test_labels_in_a_column_are_named(models, ax):
         plots.code_map(model, X, "grop")
 
 
+def test_one_row_of_a_data_frame_is_a_batch_of_one(models, ax):
+    model, X, _ = models["a data frame"]
+    plots.reconstructions(model, X.iloc[2], ax=ax)
+    alone = plots.reconstructions(model, X.iloc[[2]], ax=Figure().subplots())
+    for one, other in zip(ax.lines, alone.lines, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+    assert len(plots.interpolation(model, X.iloc[0], X.iloc[1], ax=Figure().subplots()).lines) > 0
+
+
+def test_a_table_is_images_only_where_rows_can_be(digits, ax):
+    pd = pytest.importorskip("pandas")
+    rows = digits.data
+    plots.images(pd.DataFrame(rows), ax=ax)
+    expected = plots.images(rows, ax=Figure().subplots()).images[0].get_array()
+    np.testing.assert_array_equal(ax.images[0].get_array(), expected)
+    for frame in (pd.DataFrame(rows[:, :30]), pd.DataFrame({str(i): ["a"] for i in range(16)})):
+        with pytest.raises(ValueError, match=r"columns of a table show no images; give shape=\(height, width\)"):
+            plots.images(frame)
+
+
+def test_dates_get_a_colour_bar_that_names_them(ax):
+    days = np.datetime64("2024-01-01") + np.arange(60)
+    plots.code_map(codes_of(60, 2), days, ax=ax)
+    ax.figure.canvas.draw()
+    bar = ax.figure.axes[1]
+    assert bar.get_ylim() == (19723.0, 19782.0)  # days since 1970
+    assert "Feb" in [label.get_text() for label in bar.get_yticklabels()]
+
+
+def test_a_legend_leaves_room_for_the_map():
+    names = np.array([f"{i:02} of a name that goes on and on and on" for i in range(40)])
+    ax = plots.code_map(codes_of(80, 2), np.tile(names, 2))
+    ax.figure.canvas.draw()
+    assert all(len(text) == 24 and text.endswith("…") for text in legend(ax))
+    assert ax.get_position().width * ax.figure.get_figwidth() > 2.5
+    assert ax.get_legend().get_window_extent().x1 <= ax.figure.bbox.x1
+
+
 def test_missing_labels_are_a_class(models, ax):
     model, X, y = models["bytes"]
     plots.code_map(model, X, y, ax=ax)

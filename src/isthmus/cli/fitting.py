@@ -1,6 +1,7 @@
 """``isthmus fit``: rows of a file to a model file, and what the model is worth."""
 
 import shlex
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, holds_images, some, streams
 from isthmus.data import ImageFolder, Parquet, Source, as_source
 from isthmus.data.parquet import head
+from isthmus.data.preparing.findings import plural
 from isthmus.data.survey import check_cells, survey
 from isthmus.persistence import save
 from isthmus.schema import Schema
@@ -80,7 +82,14 @@ def fit_file(
     save(estimator, out)  # only now: a command that fails leaves no file behind
     for comparison in comparisons:
         _show(comparison, run.model, len(unknown))
-    print(f"wrote {out}: {run.model} fitted to {len(train)} rows x {np.prod(estimator.schema_.shape)} columns")
+    print(f"wrote {out}: {run.model} fitted to {_describe(len(train), estimator.schema_)}")
+
+
+def _describe(n_rows: int, schema: Schema) -> str:
+    if schema.layout:
+        height, width = schema.shape[1:]
+        return f"{plural(n_rows, 'image')} of {height} x {width}"
+    return f"{plural(n_rows, 'row')} x {plural(prod(schema.shape), 'column')}"
 
 
 def _read_halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
@@ -194,7 +203,7 @@ def _show(comparison: Comparison, model: str, n_rows: int) -> None:
         figures = [_write(name, values[method]) for name, values in comparison.figures.items()]
         table.add_row(model if method == "model" else method, *figures)
     console = Console()
-    console.print(f"{comparison.title}; {n_rows:,} held-out rows", highlight=False)
+    console.print(f"{comparison.title}; {plural(n_rows, 'held-out row')}", highlight=False)
     console.print(table)
     if comparison.note:
         console.print(comparison.note, highlight=False)

@@ -7,6 +7,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isthmus.cli.paths import MODEL, PICTURES, WRITTEN
 from isthmus.data.files import check_target, write_all
 from isthmus.data.parquet import is_pattern
 
@@ -69,6 +70,8 @@ class Output(NamedTuple):
             raise FileNotFoundError(f"cannot write {str(folder)!r}: there is no folder {str(folder.parent)!r}")
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"cannot write images to {str(folder)!r}: it is a file")
+        if not folder.exists() and folder.suffix.lower() in (*WRITTEN, *MODEL, *PICTURES):
+            raise ValueError(f"images are written to a folder, but {str(folder)!r} is the name of a file")
         for other in inputs:
             if other is not None:
                 _check_apart(folder, other)

@@ -54,6 +54,8 @@ def _match(real: pa.Table, other: pa.Table, real_path: Path, other_path: Path) -
 
 
 def _halve(table: pa.Table, seed: int) -> tuple[pa.Table, pa.Table]:
+    if len(table) < 2:
+        raise ValueError(f"real rows are split in halves, which takes at least 2, got {len(table)}; pass --holdout")
     order = np.random.default_rng(seed).permutation(len(table))
     middle = len(table) // 2
     return table.take(np.sort(order[:middle])), table.take(np.sort(order[middle:]))

@@ -18,6 +18,7 @@ from isthmus.cli.reading import read
 from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import Parquet, apply
+from isthmus.data.preparing.findings import plural
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.sliding import SeriesImputer, Sliding
@@ -191,4 +192,4 @@ def _write(output: Output, out: Path, values: Any, names: Sequence[str] = ()) ->
 
 
 def _say(out: Path, n_rows: int, n_columns: int) -> None:
-    print(f"wrote {out}: {n_rows} rows x {n_columns} column{'s' * (n_columns != 1)}")
+    print(f"wrote {out}: {plural(n_rows, 'row')} x {plural(n_columns, 'column')}")

@@ -56,6 +56,8 @@ def files_in(folder: Path) -> list[Path]:
         from PIL import Image
     except ImportError as error:
         raise ImportError("images in files need Pillow: pip install 'isthmus[images]'") from error
+    if folder.is_file():
+        raise NotADirectoryError(f"{str(folder)!r} is a file: give the folder that it lies in")
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {str(folder)!r}")
     formats = Image.registered_extensions().items()
@@ -189,7 +191,7 @@ def parse_colour(colour: Any) -> tuple[int, ...]:
 def say_broken(broken: Mapping[Path, str], n_files: int) -> Iterator[str]:
     """Say which files were left out."""
     if broken:
-        yield f"left out {len(broken)} of {n_files} images, listed in broken, that cannot be decoded: {some_of(broken)}"
+        yield f"left out {len(broken)} of {n_files} images that cannot be decoded: {some_of(broken)}"
 
 
 def say_heads(heads: Mapping[Path, Head]) -> Iterator[str]:

@@ -84,7 +84,7 @@ class ImageFolder(Source):
 
     Raises
     ------
-    FileNotFoundError
+    FileNotFoundError, NotADirectoryError
         If there is no such folder, or no image in it.
     ValueError
         If ``size``, ``mode`` or ``background`` make no sense, images have several sizes and ``size`` is None, all files
@@ -162,7 +162,7 @@ class ImageFolder(Source):
                 elif self._strict:
                     raise ValueError(_reason(file, result)) from result
                 else:
-                    self.broken[file] = str(result)
+                    self.broken[file] = _why(result)
         if not results:
             raise ValueError(f"none of the {len(self.broken)} images can be decoded: {some_of(self.broken)}")
         return results
@@ -184,7 +184,8 @@ class ImageFolder(Source):
     def __repr__(self) -> str:
         channels, height, width = self.schema.shape
         kind, dtype = KINDS[channels], self.schema.dtype
-        return f"<ImageFolder {str(self.path)!r}: {len(self)} {kind} images, {height} x {width}, {dtype}>"
+        images = "image" if len(self) == 1 else "images"
+        return f"<ImageFolder {str(self.path)!r}: {len(self)} {kind} {images}, {height} x {width}, {dtype}>"
 
     @property
     def files(self) -> list[Path]:
@@ -269,7 +270,13 @@ def _without_values(decoded: Callable[[Path], Pixels], file: Path) -> Pixels:
 
 
 def _reason(file: Path, error: Exception) -> str:
-    return f"the image {str(file)!r} cannot be decoded: {error}"
+    return f"the image {str(file)!r} cannot be decoded: {_why(error)}"
+
+
+def _why(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    return "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def _sizes(size: Any) -> Size:
@@ -283,7 +290,9 @@ def _own_size(heads: Mapping[Path, Head]) -> Size:
     sizes = sorted({head.size for head in heads.values()})
     if len(sizes) > 1:
         low, high = (f"{height} x {width}" for height, width in (sizes[0], sizes[-1]))
-        raise ValueError(f"{EXPECTED_SIZE}: the images have {len(sizes)} sizes, from {low} to {high}")
+        raise ValueError(
+            f"the images have {len(sizes)} sizes, from {low} to {high}: bring them to one by size=(height, width)"
+        )
     return sizes[0]
 
 

@@ -153,6 +153,7 @@ def _tells_rows_apart(name: str, values: list[Any]) -> bool:
 
 
 def _skewness(x: Values) -> float:
+    x = x / (np.abs(x).max() or 1.0)  # powers of huge values would overflow
     deviations = x - x.mean()
     largest = np.abs(deviations).max()
     if largest == 0:

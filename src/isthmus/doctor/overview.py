@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.containers import open_frame
 from isthmus.data.columns import days_of, numbers_of
 from isthmus.data.kinds import infer
+from isthmus.data.preparing.findings import plural
 from isthmus.data.tables import missing_in
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.finding import percent
@@ -76,9 +77,9 @@ class Overview:
         n_missing = sum(column.n_missing for column in self.columns)
         n_cells = max(1, self.n_rows * len(self.columns))
         summary = (
-            f"{self.n_rows:,} rows x {len(self.columns):,} columns; "
-            f"{n_missing:,} cells missing ({percent(n_missing / n_cells)}); "
-            f"{self.n_duplicates:,} rows repeat an earlier one"
+            f"{plural(self.n_rows, 'row')} x {plural(len(self.columns), 'column')}; "
+            f"{plural(n_missing, 'cell')} missing ({percent(n_missing / n_cells)}); "
+            f"{plural(self.n_duplicates, 'row')} {'repeats' if self.n_duplicates == 1 else 'repeat'} an earlier one"
         )
         lines = [self._line(column, bars) for column in self.columns]
         table = aligned([("column", "kind", "missing", "histogram", "values"), *lines], left=(0, 1, 3, 4))

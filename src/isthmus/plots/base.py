@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 PALETTE = ("#332288", "#cc6677", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#777777")
 # When the colours are used up, the next ten classes get another shape.
 MARKERS = ("o", "^", "s", "P")
+# Characters of a label that a legend shows.
+N_CHARACTERS = 24
 
 
 def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
@@ -22,6 +24,12 @@ def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
         ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def shorten(label: object) -> str:
+    """Write a label in a legend, cut where it would take the room of the picture."""
+    text = str(label)
+    return text if len(text) <= N_CHARACTERS else f"{text[: N_CHARACTERS - 1]}…"
 
 
 def styles_of(n_classes: int) -> list[tuple[str, str]]:

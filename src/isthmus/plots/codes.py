@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from isthmus.plots.base import PALETTE, new_axes, styles_of
+from isthmus.plots.base import PALETTE, new_axes, shorten, styles_of
 from isthmus.plots.curves import histogram
 from isthmus.plots.rows import decisions, encode, labels_of, split_labels
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
 
 Values = np.ndarray[Any, Any]
+
+# Inches of a map with a short legend.
+WIDTH, HEIGHT = 5.5, 4.5
 
 
 def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = None) -> "Axes":
@@ -29,8 +32,8 @@ def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = No
     X : array, data frame or Source of shape (n_samples, ...), or one row
         Rows to encode. Where codes take the place of the model: their labels.
     y : array of shape (n_samples,), name of a column of X, or None, default=None
-        Labels. Classes get a legend; numbers that are not whole, or whole ones of many values, get a colour bar. None
-        shows the subfolders of images, and what a detector says.
+        Labels. Classes get a legend. Numbers that are not whole, and whole ones or dates of many values, get a colour
+        bar. None shows the subfolders of images, and what a detector says.
     ax : Axes or None, default=None
 
     Raises
@@ -54,7 +57,7 @@ def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = No
     if codes.shape[1] == 1:
         return histogram(codes[:, 0], labels, name="code 1", ax=ax)
     plane, names = _project(codes)
-    ax = new_axes(ax, 5.5, 4.5)
+    ax = new_axes(ax, _width(labels), HEIGHT)
     ax.set(xlabel=names[0], ylabel=names[1])
     # Later points cover earlier ones: in random order no class covers another.
     order = np.random.default_rng(0).permutation(len(plane))
@@ -94,10 +97,25 @@ def _project(codes: Values) -> tuple[Values, tuple[str, str]]:
     return pca.transform(codes), (first, second)
 
 
+def _width(labels: Values | None) -> float:
+    """Return the inches that a map and its legend need."""
+    if labels is None or _is_continuous(labels):
+        return WIDTH
+    classes = np.unique(labels)
+    longest = max(len(shorten(level)) for level in classes)
+    return max(WIDTH, HEIGHT + _n_columns(len(classes)) * (0.4 + 0.09 * longest))
+
+
+def _n_columns(n_classes: int) -> int:
+    """Return the columns of a legend."""
+    return -(-n_classes // 14)
+
+
 def _is_continuous(labels: Values) -> bool:
-    if labels.dtype.kind not in "iuf":
+    if labels.dtype.kind not in "iufM":
         return False
-    return bool((labels % 1 != 0).any()) or len(np.unique(labels)) > 2 * len(PALETTE)
+    fractions = labels.dtype.kind == "f" and bool((labels % 1 != 0).any())
+    return fractions or len(np.unique(labels)) > 2 * len(PALETTE)
 
 
 def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollection":
@@ -108,10 +126,15 @@ def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollect
 
 def _scatter_values(ax: "Axes", plane: Values, values: Values) -> None:
     from matplotlib.cm import ScalarMappable
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
-    points = _scatter(ax, plane, len(plane), c=values, cmap="viridis")
+    are_dates = values.dtype.kind == "M"
+    numbers = date2num(values) if are_dates else values
+    points = _scatter(ax, plane, len(plane), c=numbers, cmap="viridis")
+    ticks = AutoDateLocator() if are_dates else None
     # A mappable of its own, because the bar would inherit the points' transparency.
-    ax.figure.colorbar(ScalarMappable(points.norm, points.cmap), ax=ax)
+    bar = ScalarMappable(points.norm, points.cmap)
+    ax.figure.colorbar(bar, ax=ax, ticks=ticks, format=None if ticks is None else ConciseDateFormatter(ticks))
 
 
 def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
@@ -124,9 +147,9 @@ def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
         some = np.array([styles[i][0] == marker for i in index])
         _scatter(ax, plane[some], len(plane), color=[styles[i][1] for i in index[some]], marker=marker)
     handles = [
-        Line2D([], [], linestyle="", marker=marker, markersize=5, markeredgewidth=0, color=colour, label=str(level))
+        Line2D([], [], linestyle="", marker=marker, markersize=5, markeredgewidth=0, color=colour, label=shorten(level))
         for level, (marker, colour) in zip(classes, styles, strict=True)
     ]
     # Beside the axes: the best place within would be searched for among all the points.
-    n_columns = -(-len(classes) // 14)
+    n_columns = _n_columns(len(classes))
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=n_columns)

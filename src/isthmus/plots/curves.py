@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from isthmus.latent import Sizes, suggest_n_components
-from isthmus.plots.base import PALETTE, new_axes, styles_of
+from isthmus.plots.base import PALETTE, new_axes, shorten, styles_of
 from isthmus.plots.rows import check_model, inner, labels_of, score, split_labels
 
 if TYPE_CHECKING:
@@ -70,7 +70,13 @@ def _show_legend(ax: "Axes", without: tuple[str, ...] = ()) -> None:
     handles, names = ax.get_legend_handles_labels()
     shown = [(handle, name) for handle, name in zip(handles, names, strict=True) if name not in without]
     # Beside the axes: the best place within would be searched for among all the bars.
-    ax.legend(*zip(*shown, strict=True), loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    ax.legend(
+        [handle for handle, _ in shown],
+        [shorten(name) for _, name in shown],
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+        frameon=False,
+    )
 
 
 def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":

@@ -73,6 +73,8 @@ def schema_of(model: Any, texts: bool = False) -> Schema | None:
 def as_batch(model: Any, X: Any) -> Any:
     """Make a batch of one row that is given as such, and pass other rows on in their container."""
     schema = schema_of(model, texts=True)
+    if nw.dependencies.is_pandas_series(X) and set(schema.names if schema else ()) <= set(X.index):
+        return X.to_frame().T.infer_objects()
     if schema is None:
         return np.asarray(X)[None] if np.ndim(X) == 1 and np.size(X) == getattr(model, "n_features_in_", None) else X
     return X if schema.vocabulary else _as_batch(X, schema)

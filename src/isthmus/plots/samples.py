@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from isthmus import likelihoods
+from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.frames import is_frame
 from isthmus.data.images import CHANNELS
-from isthmus.plots.rows import inner, numbers_of, schema_of
+from isthmus.plots.rows import inner, schema_of
 from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
@@ -44,7 +45,7 @@ def samples_of(model: Any, numbers: Values, shape: Shape | None, name: str = "X"
         return Samples(reshaped(numbers, shape, name), True)
     if numbers.ndim == 2:
         side = isqrt(numbers.shape[1])
-        is_square = side >= MIN_SIDE and side**2 == numbers.shape[1] and not (schema is not None and schema.fields)
+        is_square = _is_square(numbers.shape[1]) and not (schema is not None and schema.fields)
         if is_square and _shares_a_range(model, numbers):
             return Samples(numbers.reshape(-1, side, side), True)
         return Samples(numbers[:, None], False)
@@ -93,11 +94,20 @@ def images_of(name: str, X: Any, shape: Shape | None, n: int) -> Values:
         rows = next(iter(X.batches(n))).x.numpy()
         return _channels_last(rows) if shape is None else reshaped(_channels_last(rows), shape, name)
     if is_frame(X):
-        X = numbers_of(None, X)
+        X = open_frame(X).to_numpy()
+        if X.dtype.kind not in "biuf" or (shape is None and not _is_square(X.shape[1])):
+            raise ValueError(
+                f"{name!r}: the {X.shape[1]} columns of a table show no images; give shape=(height, width)"
+            )
     X = np.asarray(X)
     if shape is not None:
         return reshaped(np.asarray(X if X.size != prod(shape) else X[None])[:n], shape, name)
     return _images_by_shape(name, X)[:n]
+
+
+def _is_square(n_values: int) -> bool:
+    side = isqrt(n_values)
+    return side >= MIN_SIDE and side**2 == n_values
 
 
 def _images_by_shape(name: str, X: Values) -> Values:
@@ -107,7 +117,7 @@ def _images_by_shape(name: str, X: Values) -> Values:
         is_one = (X.shape[-1] in (3, 4) or X.shape[0] in CHANNELS) and min(sorted(X.shape)[1:]) > 4
         return _channels_last(X[None]) if is_one else X
     side = isqrt(X.shape[-1]) if X.ndim else 0
-    if X.ndim == 2 and (side**2 != X.shape[1] or side < MIN_SIDE or len(set(X.shape)) == 1):
+    if X.ndim == 2 and (not _is_square(X.shape[1]) or len(set(X.shape)) == 1):
         return X[None]
     if X.ndim not in (1, 2) or side**2 != X.shape[-1]:
         raise ValueError(f"{name!r}: an array of shape {X.shape} shows no image; give shape=(height, width)")

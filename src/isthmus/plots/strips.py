@@ -46,7 +46,7 @@ def images(X: Any, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None"
     ['original', 'noisy']
     """
     versions = X if isinstance(X, Mapping) else {"": X}
-    rows = {name: Samples(images_of(name, rows, shape, n), True) for name, rows in versions.items()}
+    rows = {name: Samples(images_of(name or "X", rows, shape, n), True) for name, rows in versions.items()}
     # One range for all, that of the first version: what is paler there is paler here.
     return draw_grid(rows, ax).ax
 
