@@ -126,15 +126,20 @@ def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollect
 
 def _scatter_values(ax: "Axes", plane: Values, values: Values) -> None:
     from matplotlib.cm import ScalarMappable
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
-    are_dates = values.dtype.kind == "M"
-    numbers = date2num(values) if are_dates else values
-    points = _scatter(ax, plane, len(plane), c=numbers, cmap="viridis")
-    ticks = AutoDateLocator() if are_dates else None
+    dates = _dates() if values.dtype.kind == "M" else None
+    points = _scatter(ax, plane, len(plane), c=values if dates is None else dates.date2num(values), cmap="viridis")
     # A mappable of its own, because the bar would inherit the points' transparency.
     bar = ScalarMappable(points.norm, points.cmap)
-    ax.figure.colorbar(bar, ax=ax, ticks=ticks, format=None if ticks is None else ConciseDateFormatter(ticks))
+    ticks = None if dates is None else dates.AutoDateLocator()
+    ax.figure.colorbar(bar, ax=ax, ticks=ticks, format=None if dates is None else dates.ConciseDateFormatter(ticks))
+
+
+def _dates() -> Any:
+    """Return the module, whose functions have no types."""
+    from matplotlib import dates
+
+    return dates
 
 
 def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
