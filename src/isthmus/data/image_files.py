@@ -209,6 +209,13 @@ def some_of(broken: Mapping[Path, str]) -> str:
     return "; ".join(f"{str(file)!r}: {reason}" for file, reason in list(broken.items())[:N_TOLD])
 
 
+def why(error: Exception) -> str:
+    """Say why a file cannot be decoded, without its name."""
+    from PIL import UnidentifiedImageError
+
+    return "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+
+
 def range_of(dtype: str, ranges: Iterable[Range]) -> Range:
     """Return the range of black to white of all files of one dtype.
 

@@ -28,6 +28,7 @@ from isthmus.data.image_files import (
     say_broken,
     say_heads,
     some_of,
+    why,
 )
 from isthmus.data.image_scale import Scale
 from isthmus.data.images import as_given
@@ -162,7 +163,7 @@ class ImageFolder(Source):
                 elif self._strict:
                     raise ValueError(_reason(file, result)) from result
                 else:
-                    self.broken[file] = _why(result)
+                    self.broken[file] = why(result)
         if not results:
             raise ValueError(f"none of the {len(self.broken)} images can be decoded: {some_of(self.broken)}")
         return results
@@ -270,13 +271,7 @@ def _without_values(decoded: Callable[[Path], Pixels], file: Path) -> Pixels:
 
 
 def _reason(file: Path, error: Exception) -> str:
-    return f"the image {str(file)!r} cannot be decoded: {_why(error)}"
-
-
-def _why(error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
-    return "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+    return f"the image {str(file)!r} cannot be decoded: {why(error)}"
 
 
 def _sizes(size: Any) -> Size:
