@@ -23,8 +23,8 @@ from isthmus.data import Chunks, as_source
 from isthmus.densities import PerLabel
 from isthmus.doctor import Finding, examine, report
 from isthmus.doctor.examination import CHECKS
-from isthmus.doctor.finding import listed, percent
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
+from isthmus.wording import listed, percent
 
 N = 400
 SMALL = Autoencoder(backbone=MLP((8,)))

@@ -28,7 +28,7 @@ from isthmus.detector.neighbours import Neighbours
 from isthmus.detector.paths import shares
 from isthmus.detector.repairs import limits_around
 from isthmus.detector.scores import Scorer
-from isthmus.detector.wording import cell, interval
+from isthmus.wording import cell, interval
 
 OPTIONS = {"backbone": MLP((32,)), "max_epochs": 40, "batch_size": 64, "learning_rate": 1e-2, "random_state": 0}
 

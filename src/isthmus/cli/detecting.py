@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,15 +16,15 @@ from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_events
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read, texts_in
-from isthmus.cli.runs import Run, choose_columns, make_estimator
+from isthmus.cli.runs import Run, choose_series, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data.files import as_table
 from isthmus.data.frames import unused_name
-from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector, Event
 from isthmus.persistence import save
 from isthmus.sliding import Sliding
 from isthmus.storage import replacing
+from isthmus.wording import plural
 
 Rows = np.ndarray[Any, Any]
 
@@ -84,10 +84,7 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
             raise ValueError(f"{option} is for folders of images, and {str(data)!r} is none")
     suffix = suffix_beside(data)
     out = output.path or beside(data, f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}")
-    inputs = [data, search.normal, search.detector, config]
-    output.check([out], inputs, WRITTEN_TABLES)
-    if target is not None:
-        output.check([target], inputs, MODEL)
+    inputs = check_outputs(data, search, output, out, target, config)
     _check_plot(search, output, inputs)
     detector, rows, X = (_fit if search.detector is None else _load)(data, search)
     with saving(detector, target):
@@ -95,6 +92,17 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
             _report_events(detector, X, search, output, out)
         else:
             _report_rows(detector, X, rows, search, output, out)
+
+
+def check_outputs(
+    data: Path, search: Search, output: Output, out: Path, target: Path | None, config: Path | None
+) -> list[Path | None]:
+    """Refuse to start if the alarms or the detector could not be written; return the files that are read."""
+    inputs = [data, search.normal, search.detector, config]
+    output.check([out], inputs, WRITTEN_TABLES)
+    if target is not None:
+        output.check([target], inputs, MODEL)
+    return inputs
 
 
 @contextmanager
@@ -120,8 +128,8 @@ def _fit(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
     """Fit a detector on the normal rows, or on all; return it, the rows to search, and their columns for it."""
     known = None if search.normal is None else _read(search.normal)
     rows = _read(data, texts_in(known))
-    X = _choose(rows, search, data)
-    normal = X if known is None else _choose(known, search, cast(Path, search.normal))
+    X = choose_series(rows, search.run, search.time, data)
+    normal = X if known is None else choose_series(known, search.run, search.time, cast(Path, search.normal))
     detector = make_detector(search)
     say(f"fitting a detector to {len(normal):,} {'time points' if search.time else 'rows'}")
     return detector.fit(normal), rows, X
@@ -158,14 +166,6 @@ def _read(path: Path, text: Sequence[str] = ()) -> Any:
     if streams(path):
         raise ValueError(f"{str(path)!r} is larger than detect reads at once; fit a model, and score the rows instead")
     return read(path, text=text)
-
-
-def _choose(rows: Any, search: Search, path: Path) -> Any:
-    for name in search.time:
-        if name not in getattr(rows, "column_names", ()):
-            raise ValueError(f"{str(path)!r} has no column {name!r} of times")
-    run = replace(search.run, columns=[*search.run.columns, *search.time]) if search.run.columns else search.run
-    return choose_columns(rows, run, path)
 
 
 def make_detector(search: Search) -> AnomalyDetector:

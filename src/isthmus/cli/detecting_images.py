@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from isthmus.cli.detecting import (
     Search,
+    check_outputs,
     describe_expected,
     find_alarms,
     load_detector,
@@ -15,14 +16,13 @@ from isthmus.cli.detecting import (
     score_rows,
 )
 from isthmus.cli.outputs import Output
-from isthmus.cli.paths import MODEL, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_heat_maps, file_names, filling, open_folder
 from isthmus.cli.progress import say
 from isthmus.cli.runs import choose_columns
 from isthmus.cli.streaming import beside
 from isthmus.data import ImageFolder
-from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector
+from isthmus.wording import plural
 
 # Parameters of a detector of images where none are asked for. Chosen on 100 of the Frey faces, five of them with a grey
 # patch over the nose, by models of 600 others: the AUROC is 0.94 with 16 components, and 0.60 with the usual 2.
@@ -35,10 +35,7 @@ def detect_images(data: Path, search: Search, output: Output, target: Path | Non
         if value:
             raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws what is odd in images")
     out = output.path or beside(data, ".alarms.csv")
-    inputs = [data, search.normal, search.detector, config]
-    output.check([out], inputs, WRITTEN_TABLES)
-    if target is not None:
-        output.check([target], inputs, MODEL)
+    inputs = check_outputs(data, search, output, out, target, config)
     if search.heatmaps is not None:
         output.check_folder(search.heatmaps, inputs)
     choose_columns(None, search.run, data)

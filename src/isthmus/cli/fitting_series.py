@@ -1,14 +1,13 @@
 """``isthmus fit --time``: a series to a model file that fills its gaps."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
-from isthmus.cli.runs import Run, choose_columns
+from isthmus.cli.runs import Run, choose_series
 from isthmus.cli.streaming import beside
 from isthmus.persistence import save
 from isthmus.sliding import SeriesImputer
@@ -26,13 +25,7 @@ def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], confi
     output.check([out], [data, config], MODEL)
     if run.model != Run.model or run.set or run.kinds or run.condition:
         raise ValueError("--time fits an imputer of series, which takes no --model, --set, --kind or --condition")
-    if run.columns:
-        run = replace(run, columns=[*run.columns, *times])
-    rows = read(data)
-    for name in times:
-        if name not in getattr(rows, "column_names", ()):
-            raise ValueError(f"{str(data)!r} has no column {name!r} of times")
-    X = choose_columns(rows, run, data)
+    X = choose_series(read(data), run, times, data)
     say(f"fitting an imputer to {len(X):,} time points")
     imputer = SeriesImputer(time=times[0] if len(times) == 1 else tuple(times), random_state=run.seed).fit(X)
     save(imputer, out)

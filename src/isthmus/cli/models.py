@@ -1,4 +1,4 @@
-"""Model files: which commands take which class of model, and the rows that a model can read."""
+"""Model files: which commands take which class of model, the rows that it reads, and what a detector says of them."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -78,6 +78,12 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
             f"{str(path)!r} has rows of shape {values.shape[1:]}, but the model was fitted on {len(names)} columns"
         )
     return as_table(values, names)
+
+
+def decisions_of(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
+    """Return score, p-value and decision of each row, by the names of their columns."""
+    scores = detector.score_samples(X)
+    return {"score": scores, "p_value": detector.p_values(X), "is_anomaly": scores < detector.offset_}
 
 
 def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from isthmus.cli.models import load_for
+from isthmus.cli.models import decisions_of, load_for
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import WRITTEN_TABLES
 from isthmus.cli.progress import say
@@ -93,10 +93,10 @@ def score(model: Path, data: Path, output: Output, draws: int) -> None:
     out = _table(output, model, data, "scores")
     estimator = load_for("score --draws" if draws else "score", model)
     folder = open_folder(data, like=estimator)
-    scores = estimator.score_samples(folder, **({"n_draws": draws} if draws else {}))
-    found = {"score": scores}
     if isinstance(estimator, AnomalyDetector):
-        found |= {"p_value": estimator.p_values(folder), "is_anomaly": scores < estimator.offset_}
+        found = decisions_of(estimator, folder)
+    else:
+        found = {"score": estimator.score_samples(folder, **({"n_draws": draws} if draws else {}))}
     _write_table(output, out, folder, found)
 
 

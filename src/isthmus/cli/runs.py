@@ -3,7 +3,7 @@
 import ast
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,20 @@ def choose_columns(values: Any, run: Run, path: Path) -> Any:
             raise ValueError(f"{str(path)!r} has no column {name!r}{did_you_mean(name, values.column_names)}")
     left_out = {*run.without, run.condition}
     return values.select([name for name in run.columns or values.column_names if name not in left_out])
+
+
+def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> Any:
+    """Take the columns to learn from, and those of the times, out of what a file of a series holds.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    for name in times:
+        if name not in getattr(values, "column_names", ()):
+            raise ValueError(f"{str(path)!r} has no column {name!r} of times")
+    return choose_columns(values, replace(run, columns=[*run.columns, *times]) if run.columns else run, path)
 
 
 def parse(text: str) -> Any:

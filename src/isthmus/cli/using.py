@@ -11,7 +11,7 @@ import pyarrow as pa
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli import pictures
 from isthmus.cli.filling import FilledCells
-from isthmus.cli.models import choose_rows, columns_of, load_for, texts_of
+from isthmus.cli.models import choose_rows, columns_of, decisions_of, load_for, texts_of
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import is_folder
 from isthmus.cli.reading import read
@@ -22,6 +22,7 @@ from isthmus.data.preparing.findings import plural
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.sliding import SeriesImputer, Sliding
+from isthmus.wording import plural
 
 
 def transform(model: Path, data: Path, output: Output) -> None:
@@ -70,7 +71,7 @@ def score(model: Path, data: Path, output: Output, draws: int) -> None:
     estimator = load_for("score --draws" if draws else "score", model)
     X = _read_rows(estimator, data)
     if isinstance(estimator, AnomalyDetector):
-        _answer(output, out, partial(_decisions, estimator), X)
+        _answer(output, out, lambda rows: pa.table(decisions_of(estimator, rows)), X)
     else:
         _answer(output, out, partial(estimator.score_samples, **({"n_draws": draws} if draws else {})), X, ["score"])
 
@@ -140,12 +141,6 @@ def _read_rows(estimator: Any, data: Path) -> Any:
         raise ValueError(f"{str(data)!r} is streamed, but the model judges a time point by those around it")
     names = columns_of(estimator)
     return Parquet(data, names) if names else Parquet(data).unnamed()
-
-
-def _decisions(detector: AnomalyDetector, X: Any) -> pa.Table:
-    """Return score, p-value and decision of each row."""
-    scores = detector.score_samples(X)
-    return pa.table({"score": scores, "p_value": detector.p_values(X), "is_anomaly": scores < detector.offset_})
 
 
 def _names_of_addends(estimator: Any) -> list[str]:

@@ -11,9 +11,7 @@ from isthmus.data.frames import empty, is_frame
 from isthmus.data.sources import as_source
 from isthmus.data.tables import check_columns
 from isthmus.schema import Schema
-
-# Ignored columns that a warning names.
-N_NAMES = 5
+from isthmus.wording import listed
 
 
 def read_new(estimator: Any, X: Any) -> Source:
@@ -51,9 +49,8 @@ def _known_columns(X: Any, schema: Schema) -> Any:
 def warn_of_ignored(extra: list[Any], stacklevel: int) -> None:
     """Name the columns that fit has not seen, if there are some."""
     if extra:
-        some = f"{', '.join(map(repr, extra[:N_NAMES]))}{', ...' if len(extra) > N_NAMES else ''}"
-        what = f"column{'s' * (len(extra) != 1)} {some} of X {'were' if len(extra) != 1 else 'was'} ignored"
-        warnings.warn(f"{what}: fit has not seen {'them' if len(extra) != 1 else 'it'}", stacklevel=stacklevel)
+        what = f"column {listed(extra)} of X was" if len(extra) == 1 else f"columns {listed(extra)} of X were"
+        warnings.warn(f"{what} ignored: fit has not seen {'it' if len(extra) == 1 else 'them'}", stacklevel=stacklevel)
 
 
 def check_names(estimator: Any, X: Any, reset: bool) -> None:

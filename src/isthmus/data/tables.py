@@ -17,6 +17,7 @@ from isthmus.data.columns import DATES, TIMES, days_of, exact_numbers_of, holds_
 from isthmus.data.kinds import infer
 from isthmus.data.library import blank, column_like, column_of_fit, frame_of, template_of
 from isthmus.schema import MICROSECONDS, Field, Schema
+from isthmus.wording import plural
 
 Values = np.ndarray[Any, Any]
 
@@ -210,10 +211,10 @@ def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
 def _counted(levels: list[Any]) -> str:
     """Name the most frequent levels with their numbers of rows, and count the rows of all others."""
     counts = Counter(levels).most_common()
-    named = [f"{level!r} ({n} row{'s' * (n != 1)})" for level, n in counts[:N_NAMED]]
+    named = [f"{level!r} ({plural(n, 'row')})" for level, n in counts[:N_NAMED]]
     others = [n for _, n in counts[N_NAMED:]]
     if others:
-        named.append(f"{len(others)} other{'s' * (len(others) != 1)} ({sum(others)} row{'s' * (sum(others) != 1)})")
+        named.append(f"{plural(len(others), 'other')} ({plural(sum(others), 'row')})")
     return ", ".join(named)
 
 

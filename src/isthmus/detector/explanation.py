@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from isthmus.data.frames import is_frame
-from isthmus.detector.wording import cell, interval
+from isthmus.wording import cell, interval
 
 Values = np.ndarray[Any, Any]
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Columns that a sentence names; the others are counted.
-N_NAMED = 5
+from isthmus.wording import N_NAMED, listed
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,6 @@ def report(findings: Iterable[Finding]) -> str:
     'nothing to mend'
     """
     return "\n".join(map(str, findings)) or "nothing to mend"
-
-
-def listed(columns: Sequence[Any]) -> str:
-    """Name columns in a sentence: ``'age', 'sex' and 3 others``."""
-    named, n_others = ", ".join(map(repr, columns[:N_NAMED])), len(columns) - N_NAMED
-    return f"{named} and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else named
-
-
-def percent(share: float) -> str:
-    """Write a share so that neither a small one looks like none nor a large one like all."""
-    digits = 0 if 0.1 <= share <= 0.9 or share in (0, 1) else 2
-    return f"{100 * share:.{digits}f} %"
 
 
 def as_kind(columns: Sequence[Any], kind: str) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 
 from isthmus.data.survey import LARGEST
 from isthmus.doctor.case import Case, Column
-from isthmus.doctor.finding import Finding, as_kind, listed, percent
+from isthmus.doctor.finding import Finding, as_kind
 from isthmus.schema import NUMBERS, Field
+from isthmus.wording import listed, percent
 
 # Share of rows with one value from which on a column hardly varies.
 NEARLY_ALL = 0.995

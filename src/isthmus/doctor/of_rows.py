@@ -7,7 +7,8 @@ import numpy as np
 from scipy.stats import poisson
 
 from isthmus.doctor.case import Case
-from isthmus.doctor.finding import Finding, percent
+from isthmus.doctor.finding import Finding
+from isthmus.wording import percent
 
 # Columns that depend on each other agree more often than independent ones: by how much is taken for chance,
 FOR_DEPENDENCE = 10

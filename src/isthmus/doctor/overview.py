@@ -12,10 +12,10 @@ from isthmus.data.kinds import infer
 from isthmus.data.preparing.findings import plural
 from isthmus.data.tables import missing_in
 from isthmus.doctor.associations import Association, strongest
-from isthmus.doctor.finding import percent
 from isthmus.doctor.rows import Values, finite_frame
 from isthmus.metrics.printing import aligned
 from isthmus.schema import NUMBERS, Field
+from isthmus.wording import percent
 
 # Number of bars of a histogram, and of categories that a line names.
 N_BARS, N_NAMED = 10, 3

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.configuration import params_to_plain
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -30,6 +31,13 @@ class Context(NamedTuple):
 def seed_to_plain(seed: Any) -> int | None:
     """Keep a random state if it is a number."""
     return int(seed) if isinstance(seed, int | np.integer) else None
+
+
+def own_params_to_plain(estimator: Any) -> dict[str, Any]:
+    """Turn the parameters of an estimator into plain values; an estimator within it is described by itself."""
+    params = {name: value for name, value in estimator.get_params(deep=False).items() if name != "estimator"}
+    plain = params_to_plain(type(estimator).__name__, params, ("random_state",))
+    return {**plain, "random_state": seed_to_plain(params["random_state"])}
 
 
 def arrays_to_tensors(arrays: dict[str, Values]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from isthmus import storage
-from isthmus.configuration import construct, params_from_plain, params_to_plain
+from isthmus.configuration import construct, params_from_plain
 from isthmus.detector import AnomalyDetector
 from isthmus.detector.background import Background
 from isthmus.detector.calibration import Calibration
@@ -19,7 +19,7 @@ from isthmus.persistence.context import (
     Context,
     Values,
     arrays_to_tensors,
-    seed_to_plain,
+    own_params_to_plain,
     tensors_to_arrays,
 )
 from isthmus.persistence.densities import describe_density, rebuild_density
@@ -42,8 +42,7 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
         fitted["mixture"], mixture = describe_density(scorer.codes.mixture)
         moments = arrays_to_tensors({"mean": scorer.codes.mean, "deviation": scorer.codes.deviation})
         tensors |= storage.put_under(OWN, moments) | storage.put_under(CODES, mixture)
-    params = params_to_plain("AnomalyDetector", detector.get_params(deep=False), ("estimator", "random_state"))
-    params["random_state"] = seed_to_plain(detector.random_state)
+    params = own_params_to_plain(detector)
     own_document = {"class": "AnomalyDetector", "params": params, "default": detector.estimator is None}
     return Content(tensors, {"estimator": own_document, INNER: inner.document, "fitted": fitted})
 

@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from isthmus import storage
 from isthmus.autoencoder import Autoencoder
-from isthmus.configuration import class_name, construct, params_from_plain, params_to_plain
+from isthmus.configuration import class_name, construct, params_from_plain
 from isthmus.ensemble import Ensemble
 from isthmus.ensemble.parallel import Parallel
 from isthmus.persistence import autoencoders
@@ -16,7 +16,7 @@ from isthmus.persistence.context import (
     Context,
     arrays_to_tensors,
     columns_to_plain,
-    seed_to_plain,
+    own_params_to_plain,
     take_columns,
     tensors_to_arrays,
 )
@@ -35,8 +35,7 @@ def describe(ensemble: Ensemble, nested: Callable[[Any], Content]) -> Content:
         "expected_rest": expected_rest,
     }
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, arrays_to_tensors(own))
-    params = params_to_plain("Ensemble", ensemble.get_params(deep=False), ("estimator", "random_state"))
-    params["random_state"] = seed_to_plain(ensemble.random_state)
+    params = own_params_to_plain(ensemble)
     own_document = {"class": "Ensemble", "params": params, "default": ensemble.estimator is None}
     return Content(tensors, {"estimator": own_document, INNER: inner.document, "fitted": columns_to_plain(ensemble)})
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from isthmus import storage
 from isthmus.autoencoder import Autoencoder
-from isthmus.configuration import construct, params_from_plain, params_to_plain
+from isthmus.configuration import construct, params_from_plain
 from isthmus.detector.judge import source_of
 from isthmus.persistence import autoencoders
 from isthmus.persistence.context import (
@@ -17,7 +17,7 @@ from isthmus.persistence.context import (
     Values,
     arrays_to_tensors,
     columns_to_plain,
-    seed_to_plain,
+    own_params_to_plain,
     take_columns,
     tensors_to_arrays,
 )
@@ -42,8 +42,7 @@ def describe(proximity: Proximity, nested: Callable[[Any], Content]) -> Content:
     tensors = arrays_to_tensors(own)
     for name, side in zip(SIDES, proximity._sides, strict=True):
         tensors |= storage.put_under(name, arrays_to_tensors(_points_of(side)))
-    params = params_to_plain("Proximity", proximity.get_params(deep=False), ("estimator", "random_state"))
-    params["random_state"] = seed_to_plain(proximity.random_state)
+    params = own_params_to_plain(proximity)
     net = proximity.estimator and autoencoders.describe_params(proximity.estimator.get_params(deep=False))
     fitted = {**columns_to_plain(proximity), "n_rows": tamed.n_rows}
     own_document = {"class": "Proximity", "params": params, "net": net}

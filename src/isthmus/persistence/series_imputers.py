@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from isthmus import storage
-from isthmus.configuration import construct, params_from_plain, params_to_plain
+from isthmus.configuration import construct, params_from_plain
 from isthmus.persistence.context import (
     Content,
     Context,
     arrays_to_tensors,
     columns_to_plain,
-    seed_to_plain,
+    own_params_to_plain,
     take_columns,
 )
 from isthmus.persistence.slidings import blank_windows, cut_to_plain
@@ -24,8 +24,7 @@ def describe(imputer: SeriesImputer, nested: Callable[[Any], Content]) -> Conten
     """Take a fitted imputer apart. The series itself stays out."""
     inner = nested(imputer.estimator_)
     own = {"scale": imputer._gaps.scale.numpy(), "trust": imputer.trust_, "relative_error": imputer.relative_error_}
-    params = params_to_plain("SeriesImputer", imputer.get_params(deep=False), ("random_state",))
-    params["random_state"] = seed_to_plain(imputer.random_state)
+    params = own_params_to_plain(imputer)
     fitted = {**columns_to_plain(imputer), "length_": imputer.length_, "series": cut_to_plain(imputer._gaps.windows)}
     document = {"estimator": {"class": "SeriesImputer", "params": params}, INNER: inner.document, "fitted": fitted}
     return Content(storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, arrays_to_tensors(own)), document)

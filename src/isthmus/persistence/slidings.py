@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from isthmus import storage
-from isthmus.configuration import construct, params_from_plain, params_to_plain
+from isthmus.configuration import construct, params_from_plain
 from isthmus.data import Windows
 from isthmus.data.series import Series
 from isthmus.persistence.context import (
     Content,
     Context,
     columns_to_plain,
-    seed_to_plain,
+    own_params_to_plain,
     take_columns,
 )
 from isthmus.sliding import Sliding
@@ -44,8 +44,7 @@ def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
                 "unit": judge.unit,
             }
         )
-    params = params_to_plain("Sliding", sliding.get_params(deep=False), ("estimator", "random_state"))
-    params["random_state"] = seed_to_plain(sliding.random_state)
+    params = own_params_to_plain(sliding)
     cut = cut_to_plain(sliding._windows)
     fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "judges": judges, "series": cut}
     fitted["fingerprint"] = sliding._fingerprint

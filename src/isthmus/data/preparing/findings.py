@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isthmus.wording import plural
+
 Action = Literal["changed", "removed", "reported"]
 Positions = np.ndarray[Any, Any]
 
@@ -64,11 +66,6 @@ class Finding:
         """Return plain values for JSON, with at most the first 1,000 rows."""
         names = ("what", "column", "count", "unit", "action", "examples", "advice")
         return {**{name: getattr(self, name) for name in names}, "rows": self.rows[:N_ROWS].tolist()}
-
-
-def plural(count: int, unit: str) -> str:
-    """Return a count and its unit, as in "1 value" and "1,024 values"."""
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
 def at_rows(shown: Iterable[Any], rows: Sequence[int] | Positions) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import narwhals as nw
 import numpy as np
 
 from isthmus.data.preparing.columns import Values
-from isthmus.data.preparing.findings import ACTIONS, Finding, plural
+from isthmus.data.preparing.findings import ACTIONS, Finding
 from isthmus.data.preparing.options import Options
 from isthmus.data.preparing.scaling import Scale, unscale_columns
+from isthmus.wording import plural
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,12 @@ import numpy as np
 from isthmus.data.preparing.columns import Coded, encode, is_text
 from isthmus.data.preparing.dates import read_dates
 from isthmus.data.preparing.draft import Draft
-from isthmus.data.preparing.findings import N_EXAMPLES, plural
+from isthmus.data.preparing.findings import N_EXAMPLES
 from isthmus.data.preparing.missing import fold
 from isthmus.data.preparing.numerals import read_numbers
 from isthmus.data.preparing.options import Options
 from isthmus.data.preparing.reading import Reading
+from isthmus.wording import plural
 
 # Where fewer values of a column can be read as numbers, it is text and not a column of numbers with mistakes.
 MOSTLY = 0.95

@@ -1,6 +1,7 @@
-"""Values in words: short, and as precise as the limits beside them need."""
+"""How messages write names, counts, shares and values."""
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -8,6 +9,25 @@ from typing import Any
 SMALL, LARGE = 1e-3, 1e5
 # Digits of a number that nothing is beside, and at most after the point.
 N_DIGITS, MOST_DIGITS = 3, 8
+# Names that a sentence lists before it counts the others.
+N_NAMED = 5
+
+
+def listed(names: Sequence[Any]) -> str:
+    """Name columns in a sentence: ``'age', 'sex' and 3 others``."""
+    named, n_others = ", ".join(map(repr, names[:N_NAMED])), len(names) - N_NAMED
+    return f"{named} and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else named
+
+
+def plural(count: int, unit: str) -> str:
+    """Return a count and its unit, as in "1 value" and "1,024 values"."""
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """Write a share so that neither a small one looks like none nor a large one like all."""
+    digits = 0 if 0.1 <= share <= 0.9 or share in (0, 1) else 2
+    return f"{100 * share:.{digits}f} %"
 
 
 def interval(expected: Any, low: Any, high: Any) -> str:
@@ -23,7 +43,7 @@ def cell(value: Any, low: Any = None, high: Any = None) -> str:
 
     Examples
     --------
-    >>> from isthmus.detector.wording import cell
+    >>> from isthmus.wording import cell
     >>> cell(9.1e6), cell(0.25), cell(1013.24, 1013.1, 1013.4), cell(float("nan")), cell("tcp")
     ('9.1e6', '0.25', '1013.24', 'missing', 'tcp')
     """
