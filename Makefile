@@ -33,6 +33,11 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/watching.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/latent.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/fuzz.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/calibration.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/imputation.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/novelty.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reading.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/series_rates.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

@@ -1,4 +1,4 @@
-"""Containers of users: the one place that opens data frames, and that says what to make of what holds no rows."""
+"""Containers that users pass: data frames of every library are opened here, and objects without rows are refused."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence

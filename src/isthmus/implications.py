@@ -43,7 +43,7 @@ class Implication:
     implied: tuple[float, ...]
 
     def fits(self, n_columns: int) -> bool:
-        """Whether the rule is one between two of so many columns."""
+        """Whether a table of ``n_columns`` columns can have this rule."""
         inside = min(self.column, self.target) >= 0 and max(self.column, self.target) < n_columns
         return inside and 0 < len(self.values) == len(self.implied)
 

@@ -175,7 +175,7 @@ def detect(
     fdr: Annotated[float | None, typer.Option(help="Share of the alarms that may be false, instead of a rate.")] = None,
     contamination: Annotated[float | None, typer.Option(help="Share of all rows to alarm on: a guess.")] = None,
     time: Times = None,
-    explain: Annotated[int, typer.Option(help="Say why, of so many of the worst alarms.", min=0)] = 0,
+    explain: Annotated[int, typer.Option(help="Number of the worst alarms to explain.", min=0)] = 0,
     out: Alarms = None,
     save: SavedDetector = None,
     plot: EventPlot = None,

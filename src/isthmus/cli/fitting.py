@@ -48,7 +48,7 @@ def fit_file(
     """Fit what ``run`` describes to nine tenths of the rows, write it, and show its error on the others.
 
     Of several processes that train together, the first writes and speaks. ``config`` is the run file that ``run`` was
-    read from, if there is one, and ``checkpoint`` a folder. With ``workers`` so many processes of Ray fit it.
+    read from, if there is one, and ``checkpoint`` a folder. ``workers`` is the number of processes of Ray.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def impute(
     data: Data,
     out: OutOrFolder = None,
     draws: Annotated[
-        int, typer.Option(help="Draw so many fillings, a file each, instead of the expected one.", min=0)
+        int, typer.Option(help="Number of random fillings to write, a file each; 0 writes the expected values.", min=0)
     ] = 0,
     seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
     force: Force = False,

@@ -1,4 +1,4 @@
-"""Lines that say what a command is about to do, so that none is silent for long."""
+"""Lines that say what a command is about to do, so that no command is silent for long."""
 
 import sys
 

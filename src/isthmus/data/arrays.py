@@ -117,7 +117,7 @@ class Array(Source):
         return values.new_zeros((self.values.shape[0], *values.shape[1:])).index_copy(0, self.rows, values)
 
     def resampled(self, seed: int) -> Self:
-        """Draw rows as often as they weigh; see the base class."""
+        """Draw rows in proportion to their weights; see the base class."""
         weight = self._relative_weight()
         if weight is None:
             return self

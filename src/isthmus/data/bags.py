@@ -45,7 +45,7 @@ class Bags(Feed):
             yield Batch(*(_in_turn(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
 
     def resampled(self, seed: int) -> Self:
-        """Draw rows of each bag as often as they weigh; see the base class."""
+        """Draw rows of each bag in proportion to their weights; see the base class."""
         return replace(self, bags=[bag.resampled(mix(seed, i)) for i, bag in enumerate(self.bags)])
 
 

@@ -52,7 +52,7 @@ class Feed(ABC):
         """
 
     def resampled(self, seed: int) -> Self:
-        """Return as many rows without weights, drawn as often as they weigh; the rows themselves if all weigh the same.
+        """Draw as many rows in proportion to their weights; return the source itself if all weights are equal.
 
         This is for what cannot weigh rows.
         """

@@ -12,7 +12,7 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# What there is of black to white where no file says so.
+# Range from black to white of a dtype that no file of the folder has.
 FULL = {"uint8": BYTES, "uint16": (0.0, 65535.0)}
 NAMES = {"uint16": "16 bits", "int32": "integers of 32 bits", "float32": "floats"}
 

@@ -38,7 +38,7 @@ MOSTLY = 0.8
 WORDS = 3
 # Skewness from which on a log scale is worth a look; counts mostly stay below the largest.
 SKEWED, LARGEST_COUNT = 1.0, 1000
-# Beyond this, neighbouring integers are the same float64.
+# Up to this integer, float64 holds every integer.
 MAX_EXACT = 2**53
 # Digits after the point that all numbers of a column may share.
 DIGITS = 4

@@ -197,7 +197,7 @@ class Windows(Source):
         return self._with(self._windows.weighted(weight))
 
     def resampled(self, seed: int) -> Self:
-        """Draw windows as often as they weigh; see the base class."""
+        """Draw windows in proportion to their weights; see the base class."""
         return self._with(self._windows.resampled(seed))
 
     def _with(self, windows: Array) -> Self:

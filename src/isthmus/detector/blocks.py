@@ -1,4 +1,4 @@
-"""Scores of a series depend on each other: how many of them say as much as one that does not.
+"""Dependence between the scores of a series: how many points carry as much information as one independent point.
 
 A quantile of n dependent scores is as unsure as that of n / m independent ones, where m is the integrated
 autocorrelation time [1]. Blocks of m points are about exchangeable, and the share of alarms in a block is a loss that

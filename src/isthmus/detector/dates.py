@@ -45,7 +45,7 @@ def with_known_dates(estimator: Any, X: Any) -> Any:
 
 
 def known_dates(numbers: Values, schema: Schema) -> Values:
-    """Do the same for rows of numbers (n, n_used), without a warning."""
+    """Move dates beyond those of fit in rows of numbers (n, n_used), without a warning."""
     known = numbers.copy()
     for i, field in enumerate(schema.used):
         if field.kind == "date" and field.low is not None:

@@ -1,4 +1,4 @@
-"""Grids of images, and of curves where rows are none."""
+"""Grids of images, or of curves for rows that are not images."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 

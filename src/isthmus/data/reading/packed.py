@@ -10,6 +10,8 @@ from zipfile import ZipFile
 PACKED = (".gz", ".zip")
 # A file may not grow by more than this factor, and beyond this size in bytes: numbers that someone measured do not.
 MAX_GROWTH, MAX_SIZE = 500, 2**28
+# Bytes of the largest block that pyarrow parses.
+MAX_BLOCK = 2**31 - 1
 # Bytes that are unpacked at once.
 CHUNK = 2**24
 

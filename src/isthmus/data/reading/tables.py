@@ -11,14 +11,12 @@ from pyarrow import json as arrow_json
 
 from isthmus.data.reading.names import check_names
 from isthmus.data.reading.options import Options
-from isthmus.data.reading.packed import Content
+from isthmus.data.reading.packed import MAX_BLOCK, Content
 
 # How pandas names levels of an index that have no name.
 INDEX = re.compile(r"__index_level_[0-9]+__")
 # First bytes of Arrow files; a stream has none.
 ARROW_FILES = (b"ARROW1", b"FEA1")
-# The most that pyarrow takes as one block.
-MAX_BLOCK = 2**31 - 1
 # Bytes by which an array of JSON is told, and those that may stand before it.
 HEAD, BLANKS = 2**12, BOM_UTF8 + b" \t\r\n"
 

@@ -23,12 +23,10 @@ from isthmus.data.reading.dialect import (
 from isthmus.data.reading.encodings import find_encoding, first_invalid
 from isthmus.data.reading.names import named
 from isthmus.data.reading.options import Options
-from isthmus.data.reading.packed import Content
+from isthmus.data.reading.packed import MAX_BLOCK, Content
 
 # Bytes of a file that are parsed at once.
 BLOCK = 2**23
-# The most that pyarrow takes as one block.
-MAX_BLOCK = 2**31 - 1
 
 
 def read_text(content: Content, options: Options, notes: list[str], usual: str) -> pa.Table:
