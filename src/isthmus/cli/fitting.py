@@ -21,11 +21,11 @@ from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, holds_images, some, streams
 from isthmus.data import ImageFolder, Parquet, Source, as_source
 from isthmus.data.parquet import head
-from isthmus.data.preparing.findings import plural
 from isthmus.data.survey import check_cells, survey
 from isthmus.persistence import save
 from isthmus.schema import Schema
 from isthmus.training import Checkpoint, Group
+from isthmus.wording import plural
 
 Rows = np.ndarray[Any, Any]
 

@@ -18,10 +18,10 @@ from isthmus.cli.progress import say
 from isthmus.cli.streaming import beside
 from isthmus.data import ImageFolder
 from isthmus.data.image_files import KINDS, sizes_in, to_picture
-from isthmus.data.preparing.findings import plural
 from isthmus.detector import AnomalyDetector
 from isthmus.schema import Schema
 from isthmus.storage import replacing
+from isthmus.wording import plural
 
 Values = np.ndarray[Any, Any]
 

@@ -18,7 +18,6 @@ from isthmus.cli.reading import read
 from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import Parquet, apply
-from isthmus.data.preparing.findings import plural
 from isthmus.decoder import Decoder
 from isthmus.detector import AnomalyDetector
 from isthmus.sliding import SeriesImputer, Sliding

@@ -9,13 +9,12 @@ import numpy as np
 from isthmus.containers import open_frame
 from isthmus.data.columns import days_of, numbers_of
 from isthmus.data.kinds import infer
-from isthmus.data.preparing.findings import plural
 from isthmus.data.tables import missing_in
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.rows import Values, finite_frame
 from isthmus.metrics.printing import aligned
 from isthmus.schema import NUMBERS, Field
-from isthmus.wording import percent
+from isthmus.wording import percent, plural
 
 # Number of bars of a histogram, and of categories that a line names.
 N_BARS, N_NAMED = 10, 3
