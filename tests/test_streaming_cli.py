@@ -56,7 +56,7 @@ def test_results_are_those_of_one_file(folder, models, tmp_path, command, model)
 
 
 def test_results_go_beside_the_folder(folder, models):
-    assert done("score", models / "named.safetensors", folder).startswith(f"wrote {folder}.scores.parquet: 1000 rows")
+    assert done("score", models / "named.safetensors", folder).startswith(f"wrote {folder}.scores.parquet: 1,000 rows")
 
 
 def test_patterns_need_a_name_to_write_to(folder, models):
