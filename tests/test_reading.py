@@ -551,6 +551,8 @@ def test_a_folder_without_parquet_files_is_named(tmp_path):
         (b"nothing", "new.xlsx", "as an Excel file"),
         (zipped({"a.txt": b"x"}), "new.xlsx", "as an Excel file"),
     ],
+    # Packed bytes hold the time, and the names of tests must be the same in every process.
+    ids=lambda value: "content" if isinstance(value, bytes) else None,
 )
 def test_what_is_wrong_is_said_in_one_sentence(make, content, name, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
