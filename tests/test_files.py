@@ -222,3 +222,9 @@ def test_the_old_file_survives_a_full_disk(tmp_path, values, suffix, monkeypatch
 def test_a_missing_folder_is_named(tmp_path, values):
     with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
         write(tmp_path / "nowhere" / "new.csv", values)
+
+
+@pytest.mark.parametrize("values", [[1.5, 3.25, None], ["a", None, None], [None, 1, None], [True, None]])
+def test_missing_values_of_one_column_are_rows(tmp_path, values):
+    write(tmp_path / "one.csv", pa.table({"x": pa.array(values)}))
+    assert read(tmp_path / "one.csv")["x"].to_pylist() == values

@@ -269,6 +269,9 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
 
 
 def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
+    if table.num_columns == 1 and table.column(0).null_count:
+        # Blank lines at the end of a file are no rows to any reader: missing values are written as "".
+        table = table.set_column(0, table.column_names[0], table.column(0).cast(pa.string()).fill_null(""))
     csv.write_csv(table, file, csv.WriteOptions(delimiter=delimiter))
 
 
