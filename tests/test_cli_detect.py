@@ -91,6 +91,14 @@ def test_columns_of_the_file_are_not_lost_to_what_is_found(folder):
     assert alarms.loc[0, ["row_", "row", "score"]].tolist() == [7, 107, "mine"]
 
 
+def test_a_column_of_a_fitted_detector_cannot_be_left_out(folder):
+    run("new.csv", "--normal", "normal.csv", "--save", "own.safetensors", "--out", "first.csv", "--without", "city")
+    done = run("new.csv", "--detector", "own.safetensors", "--out", "again.csv", "--without", "a")
+    assert done.exit_code == 2
+    assert "the detector was fitted on column 'a', so --without cannot leave the column out" in done.output
+    assert not (folder / "again.csv").exists()
+
+
 def test_a_detector_of_a_series_knows_its_times(folder):
     first = run("test.csv", "--normal", "train.csv", "--time", "time", "--save", "d.safetensors", "--out", "first.csv")
     again = run("test.csv", "--detector", "d.safetensors", "--out", "again.csv")

@@ -146,7 +146,7 @@ def test_look_takes_arrays_and_refuses_images(tmp_path, rng):
     write(tmp_path / "images.npy", np.zeros((4, 3, 3)))
     refused = call("look", tmp_path / "images.npy")
     assert refused.exit_code == 2
-    assert "do not fit into a table" in refused.stderr
+    assert "holds values of shape (4, 3, 3), but look takes rows and columns" in refused.stderr
 
 
 def test_histograms_have_characters_for_every_terminal(table):

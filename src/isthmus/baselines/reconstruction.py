@@ -54,8 +54,7 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     """Return mean squared reconstruction errors of a number on test rows: of "model", "PCA" and "mean".
 
     Missing values do not count; PCA and the mean see the mean of the training rows in their place. Errors are in the
-    unit that ``unit_of`` names. Categories are told apart from numbers, see ``compare_levels``; PCA sees them as one
-    column a category.
+    unit that ``unit_of`` names. Categories do not count; PCA sees one column for each category.
 
     Parameters
     ----------
@@ -76,23 +75,6 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     """
     training, task, guesses = _rebuild(estimator, train, test)
     return errors_of_numbers(training, task, guesses)
-
-
-def compare_levels(estimator: Any, train: Any, test: Any) -> dict[str, float]:
-    """Return the share of wrong categories in test rows, nothing if there are none.
-
-    Of "model", "PCA" and "mean", which stands for the most frequent category.
-
-    Parameters
-    ----------
-    estimator : Autoencoder
-        Fitted on ``train``.
-    train, test : data frame
-    """
-    if not estimator.schema_.levelled:
-        return {}
-    training, task, guesses = _rebuild(estimator, train, test)
-    return shares_of_wrong_categories(training, task, guesses)
 
 
 def unit_of(train: Any) -> str:

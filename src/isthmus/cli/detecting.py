@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from isthmus.cli.models import choose_rows, load_for, texts_of
+from isthmus.cli.models import choose_rows, columns_of, load_for, texts_of
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.pictures import draw_events
@@ -138,6 +138,9 @@ def _fit(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
 def _load(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
     """Load a detector; return it, the rows to search, and the columns of them that it was fitted on."""
     detector = load_detector(search)
+    needed = [name for name in search.run.without if name in columns_of(detector)]
+    if needed:
+        raise ValueError(f"the detector was fitted on column {needed[0]!r}, so --without cannot leave the column out")
     rows = _read(data, texts_of(detector))
     return detector, rows, choose_rows(detector, rows, data)
 

@@ -16,9 +16,12 @@ def show_file(data: Path, run: Run) -> None:
     Raises
     ------
     OSError, ValueError
-        If the file cannot be read, or its rows do not fit into a table.
+        If the file cannot be read, or does not hold rows and columns.
     """
-    show_overview(summarize(as_table(read_rows(data, run)), run.kinds))
+    rows = read_rows(data, run)
+    if len(rows.shape) > 2:
+        raise ValueError(f"{str(data)!r} holds values of shape {rows.shape}, but look takes rows and columns")
+    show_overview(summarize(as_table(rows), run.kinds))
 
 
 def show_overview(overview: Overview) -> None:
