@@ -20,9 +20,28 @@ class Part(BaseEstimator, nn.Module):
     """
 
     role: ClassVar[str] = "part"
+    # Multiplies the learning rate of the parameters of this part that belong to no part within it.
+    learning_rate_factor: ClassVar[float] = 1.0
+    # Names of buffers that ``forward`` fills with sums over rows; they are added up over all processes before
+    # ``after_step``, together with the gradients.
+    sums: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
+
+    def after_step(self, step: int, progress: float) -> None:
+        """Change state that is not learned by gradients, once after each step of the optimizer, without gradients.
+
+        This is the only place where a part changes its state in training, apart from ``sums``, and the change must be
+        the same in all processes. So validation, a second encoding and resuming from a checkpoint stay exact.
+
+        Parameters
+        ----------
+        step : int
+            Steps of the optimizer before this one.
+        progress : float
+            Share of the training that is done, in [0, 1].
+        """
 
     def require(self, name: str, test: Callable[[Any], bool], expected: str) -> None:
         """Raise ``ValueError`` naming this part, its parameter and its value unless the value passes the test."""
