@@ -6,12 +6,12 @@ or one a row that comes out.
 
 from isthmus.latent.concepts import analogy, concept_vector, edit
 from isthmus.latent.maps import active_units, map2d
-from isthmus.latent.searching import Found, search
+from isthmus.latent.searching import SearchResult, search
 from isthmus.latent.sizes import Sizes, suggest_n_components
 from isthmus.latent.walks import interpolate, traverse
 
 __all__ = [
-    "Found",
+    "SearchResult",
     "Sizes",
     "active_units",
     "analogy",

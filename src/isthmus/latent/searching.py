@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 N_CHILDREN, FIRST_STEP, LEAST_STEP = 7, 0.5, 1e-6
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """The best row of a search.
 
     Attributes
@@ -45,7 +45,7 @@ def search(
     n_parents: int = 16,
     n_steps: int = 100,
     random_state: Any = None,
-) -> Found:
+) -> SearchResult:
     """Search the codes of a model for the row that an objective likes best.
 
     An evolution strategy [1]: of some rows the best are the first parents; each has some children nearby in the code,
@@ -71,7 +71,7 @@ def search(
 
     Returns
     -------
-    Found
+    SearchResult
         The best row of all steps.
 
     Raises
@@ -111,7 +111,7 @@ def search(
         parents = rng.choice(order[:n_parents], n)
         codes, steps = _children(codes[parents], steps[parents], unit, rng)
     value, code = best
-    return Found(decode(model, code[None], y), code, value, n_rows)
+    return SearchResult(decode(model, code[None], y), code, value, n_rows)
 
 
 def _children(codes: Values, steps: Values, unit: Values, rng: np.random.Generator) -> tuple[Values, Values]:
