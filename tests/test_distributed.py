@@ -81,7 +81,7 @@ def test_workers_fit_a_dataset_as_one_process_does_although_one_of_them_is_kille
     epochs = [int(epoch) for epoch in (tmp_path / "epochs").read_text().split()]
     assert sorted(set(epochs)) == list(range(1, 9))
     assert len(epochs) <= 9, "the group went on from the checkpoint"
-    for name in ("loss", "valid_bound"):
+    for name in ("loss", "valid_negative_bound"):
         wanted = [row[name] for row in model.history_]
         np.testing.assert_allclose([row[name] for row in mine.history_], wanted, rtol=1e-4)
     np.testing.assert_allclose(mine.transform(table), model.transform(table), rtol=1e-2, atol=1e-3)
@@ -95,7 +95,9 @@ def test_the_command_line_fits_files_by_workers(session, folder, table, model, t
     assert last == f"wrote {out}: autoencoder fitted to 900 rows x 4 columns"
     mine, alone = load(out), estimator(backbone=MLP((4,))).fit(table.drop_columns("a"))
     assert mine.schema_.names == ["b", "c", "d", "e"]
-    assert mine.history_[-1]["valid_bound"] == pytest.approx(alone.history_[-1]["valid_bound"], rel=0.1)
+    assert mine.history_[-1]["valid_negative_bound"] == pytest.approx(
+        alone.history_[-1]["valid_negative_bound"], rel=0.1
+    )
 
 
 def test_an_error_ends_the_work_of_all_workers_and_is_kept(file, tmp_path):

@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(share):
     model = small(**options, callbacks=[lambda state: seen.append(weights_of(state.model))])
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3; the best weights so far are kept"):
         model.fit(X)
-    bounds = [row["valid_bound" if share else "epoch"] for row in model.history_]
+    bounds = [row["valid_negative_bound" if share else "epoch"] for row in model.history_]
     best = seen[int(np.argmin(bounds))] if share else seen[-1]
     kept = {
         name: value

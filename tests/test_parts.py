@@ -463,7 +463,7 @@ def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption)
     model = estimator(corruption=corruption, **options).fit(X).module_.train()
     x = torch.from_numpy(X)
     torch.manual_seed(3)
-    loss = model(x)["bound"]
+    loss = model(x)["negative_bound"]
     torch.manual_seed(3)
     rebuilt = model.backbone.decode(model.backbone.encode(model.corruption(x)))[:, 0]
     torch.testing.assert_close(loss, functional.normal_log_prob(x, rebuilt, torch.zeros(())).sum(1).neg())
@@ -533,6 +533,8 @@ def test_jacobian_is_weighted_and_differentiates_by_the_encoded_input():
 def test_terms_of_the_loss_add_up_also_where_two_are_of_one_class():
     model = estimator(regularizers=(L1(0.1), L2(0.2), L1(0.3)), max_epochs=1).fit(X)
     alone = estimator(regularizers=(L1(0.4), L2(0.2)), max_epochs=1).fit(X)
-    for name in ("loss", "bound", "l1", "l2"):
+    for name in ("loss", "negative_bound", "l1", "l2"):
         assert model.history_[0][name] == pytest.approx(alone.history_[0][name], rel=1e-4)
-    assert model.history_[0]["loss"] == pytest.approx(sum(model.history_[0][name] for name in ("bound", "l1", "l2")))
+    assert model.history_[0]["loss"] == pytest.approx(
+        sum(model.history_[0][name] for name in ("negative_bound", "l1", "l2"))
+    )

@@ -626,8 +626,8 @@ def test_a_histogram_of_one_class_needs_no_legend(ax):
 def test_the_history_shows_both_bounds_and_the_best_epoch(fitted, ax):
     plots.history(fitted, ax=ax)
     training, validation, kept = ax.lines
-    bounds = [row["valid_bound"] for row in fitted.history_]
-    np.testing.assert_array_equal(training.get_ydata(), [row["bound"] for row in fitted.history_])
+    bounds = [row["valid_negative_bound"] for row in fitted.history_]
+    np.testing.assert_array_equal(training.get_ydata(), [row["negative_bound"] for row in fitted.history_])
     np.testing.assert_array_equal(validation.get_ydata(), bounds)
     assert list(kept.get_ydata()) == [min(bounds)]
     assert list(kept.get_xdata()) == [1 + bounds.index(min(bounds))]

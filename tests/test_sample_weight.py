@@ -145,8 +145,8 @@ def test_the_validation_bound_is_weighted(rng):
     model = fitted(X, weight, learning_rate=1e-12, max_epochs=1, validation_fraction=0.2)
     unweighted = fitted(X, learning_rate=1e-12, max_epochs=1, validation_fraction=0.2)
     scores = -model.score_samples(X)
-    assert model.history_[0]["valid_bound"] != unweighted.history_[0]["valid_bound"]
-    assert scores.min() < model.history_[0]["valid_bound"] < scores.max()
+    assert model.history_[0]["valid_negative_bound"] != unweighted.history_[0]["valid_negative_bound"]
+    assert scores.min() < model.history_[0]["valid_negative_bound"] < scores.max()
 
 
 def test_heavy_rows_are_learned_and_light_ones_are_not(rng):

@@ -151,7 +151,7 @@ def test_at_beta_one_the_training_loss_is_the_negative_bound(half_trained, n_dra
     model, x = half_trained.module_, torch.from_numpy(X)
     torch.manual_seed(0)
     model.bottleneck.set_params(n_draws=n_draws)
-    losses = torch.stack([model(x)["bound"].detach() for _ in range(400)]).numpy()
+    losses = torch.stack([model(x)["negative_bound"].detach() for _ in range(400)]).numpy()
     model.bottleneck.set_params(n_draws=1)
     mean, error = bounds(half_trained, n_draws)
     tolerance = 5 * np.hypot(error, losses.std(0) / math.sqrt(len(losses)))

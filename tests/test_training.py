@@ -48,8 +48,8 @@ class OneWeight(nn.Module):
 
     def forward(self, x, y=None, progress=None):
         if self.training:
-            return {"bound": (x - self.weight).square().sum(-1)}
-        return {"bound": x.new_full((len(x),), next(self.bounds))}
+            return {"negative_bound": (x - self.weight).square().sum(-1)}
+        return {"negative_bound": x.new_full((len(x),), next(self.bounds))}
 
 
 def run(bounds=None, *, rows=None, callbacks=(), **options):
@@ -71,12 +71,20 @@ def test_the_loss_falls_and_every_epoch_has_a_row():
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert [row["epoch"] for row in history] == list(range(1, 21))
     for row in history:
-        assert list(row) == ["epoch", "loss", "bound", "l2", "learning_rate", "valid_bound", "seconds"]
-        assert row["loss"] == pytest.approx(row["bound"] + row["l2"], rel=1e-5)
+        assert list(row) == [
+            "epoch",
+            "loss",
+            "negative_bound",
+            "l2",
+            "learning_rate",
+            "valid_negative_bound",
+            "seconds",
+        ]
+        assert row["loss"] == pytest.approx(row["negative_bound"] + row["l2"], rel=1e-5)
 
 
 def test_without_validation_rows_or_regularizers_the_history_has_no_columns_for_them():
-    columns = ["epoch", "loss", "bound", "learning_rate", "seconds"]
+    columns = ["epoch", "loss", "negative_bound", "learning_rate", "seconds"]
     assert list(small(validation_fraction=0).fit(X).history_[0]) == columns
     assert list(small().fit(X[:40]).history_[0]) == columns  # a tenth would be fewer than 5 rows
 
@@ -123,7 +131,7 @@ def test_a_fit_with_noisy_validation_keeps_the_weights_of_its_best_epoch():
     model = small(callbacks=(lambda state: kept.append([p.clone() for p in state.model.parameters()]),), **options).fit(
         X
     )
-    best = int(np.argmin([row["valid_bound"] for row in model.history_]))
+    best = int(np.argmin([row["valid_negative_bound"] for row in model.history_]))
     assert best < 11
     for now, then, last in zip(model.module_.parameters(), kept[best], kept[-1], strict=True):
         assert torch.equal(now, then)
@@ -166,7 +174,7 @@ def test_a_loss_that_overflows_later_leaves_weights_with_a_finite_loss():
     # One batch an epoch: the step after a finite loss is the one that breaks the weight.
     with pytest.warns(ConvergenceWarning, match="became inf in epoch 2; the last good weights are kept"):
         state, _ = run(learning_rate=1e25)
-    assert torch.isfinite(state.model.train()(torch.ones(1, 1))["bound"]).all()
+    assert torch.isfinite(state.model.train()(torch.ones(1, 1))["negative_bound"]).all()
 
 
 # Seeds
@@ -200,9 +208,9 @@ def test_global_generators_and_the_default_dtype_are_left_as_they_were(random_st
 def test_validation_takes_the_same_draws_every_epoch():
     options = {"bottleneck": "gaussian", "corruption": GaussianNoise(1.0), "learning_rate": 1e-12}
     model = small(**options).fit(X)
-    bounds = [row["valid_bound"] for row in model.history_]
+    bounds = [row["valid_negative_bound"] for row in model.history_]
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
-    assert np.ptp([row["bound"] for row in model.history_]) > 1e-3
+    assert np.ptp([row["negative_bound"] for row in model.history_]) > 1e-3
     source = as_source(X)
     assert evaluate(model.module_, source) == evaluate(model.module_, source)
 
@@ -211,8 +219,8 @@ def test_validation_weighs_the_code_as_at_the_end_of_the_training():
     full, warming = [
         small(bottleneck=Gaussian(beta=5.0, warmup=warmup), learning_rate=1e-12).fit(X).history_[0] for warmup in (0, 1)
     ]
-    assert warming["valid_bound"] == pytest.approx(full["valid_bound"])
-    assert warming["bound"] < full["bound"]
+    assert warming["valid_negative_bound"] == pytest.approx(full["valid_negative_bound"])
+    assert warming["negative_bound"] < full["negative_bound"]
 
 
 # Trimming
@@ -235,7 +243,7 @@ def test_history_and_validation_are_means_over_the_rows_that_are_left(blobs):
     """Against the losses of all rows, which untrained nets of one seed share."""
     model = Autoencoder(2, likelihood=GaussianLikelihood(1.0), random_state=0, max_epochs=1).fit(blobs).module_
     source = as_source(blobs)
-    losses = model(torch.from_numpy(blobs))["bound"].detach()
+    losses = model(torch.from_numpy(blobs))["negative_bound"].detach()
     model.trim = 0.25
     expected = losses.sort().values[:180].double().mean().item()
     assert evaluate(model, source) == pytest.approx(expected)

@@ -86,7 +86,7 @@ def test_a_row_does_not_depend_on_its_neighbours(name, precision, tolerance):
 def test_the_loss_falls(name):
     history = trained(name).history_
     assert history[9]["loss"] < history[0]["loss"]
-    assert history[9]["valid_bound"] < history[0]["valid_bound"]
+    assert history[9]["valid_negative_bound"] < history[0]["valid_negative_bound"]
 
 
 @every_variant

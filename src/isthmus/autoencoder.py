@@ -43,7 +43,7 @@ from isthmus.randomness import mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
 from isthmus.training import (
-    ALONE,
+    SINGLE_PROCESS,
     Group,
     TrainState,
     check_precision,
@@ -299,7 +299,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         else:
             self._check_parameters()
             rows, condition = self._read_to_fit(X, y, sample_weight)
-            state = self._start(rows, None, condition, seed_of(self.random_state), ALONE)
+            state = self._start(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
         seed = mix(seed_of(self.random_state), len(state.history))
         train(
             state,
@@ -309,7 +309,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             learning_rate=self.learning_rate,
             schedule="constant",
             precision=self.precision,
-            endless=True,
+            open_ended=True,
             seed=seed,
         )
         self._finish(state, rows, seed, X)
@@ -361,13 +361,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
     ) -> TrainState:
         """Survey the training rows and build model and optimizer."""
-        statistics = group.merge(survey(rows, group.share), Statistics.merge)
+        statistics = group.merge(survey(rows, group.shard), Statistics.merge)
         check_cells(rows, statistics)
-        missing = valid is not None and group.merge(survey(valid, group.share).missing, operator.or_)
+        missing = valid is not None and group.merge(survey(valid, group.shard).missing, operator.or_)
         if valid is not None:
             check_near(valid, statistics.mean, statistics.deviation)
         schema = describe(rows.schema, statistics, missing, condition)
-        schema = replace(schema, implications=group.merge(find_rules(rows, schema.holes, group.share), in_both))
+        schema = replace(schema, implications=group.merge(find_rules(rows, schema.holes, group.shard), in_both))
         choice = self._choose_likelihood(statistics, schema)
         with seeded(seed):
             model = self._build_model(schema, statistics, choice)

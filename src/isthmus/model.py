@@ -127,7 +127,7 @@ class Model(nn.Module):
         u = self.look(corrupted)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         log_prob = self._log_prob_of_draws(code.z, target, y)
-        terms = {"bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
+        terms = {"negative_bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
             for regularizer in self.regularizers:

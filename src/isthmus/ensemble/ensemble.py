@@ -23,7 +23,7 @@ from isthmus.model import Model
 from isthmus.part import is_count, resolve
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
-from isthmus.training import ALONE, choose_batch_size, choose_max_epochs
+from isthmus.training import SINGLE_PROCESS, choose_batch_size, choose_max_epochs
 
 # Rows whose mean addends of the score say what is usual.
 N_EXPECT = 2_000
@@ -142,12 +142,12 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator):
         seed = seed_of(self.random_state)
         nets = self._side_by_side(seed)
         source, _ = nets._read_to_fit(X, None, sample_weight)
-        state = nets._start(source, None, None, seed, ALONE)
+        state = nets._start(source, None, None, seed, SINGLE_PROCESS)
         bags = make_bags(source, self.n_estimators, self.max_samples, mix(seed, 3))
         n_each = len(bags) // self.n_estimators
         batch_size = choose_batch_size(nets.batch_size, n_each)
         max_epochs = choose_max_epochs(nets.max_epochs, n_each, batch_size)
-        nets._train(state, bags, None, batch_size * self.n_estimators, max_epochs, seed, ALONE)
+        nets._train(state, bags, None, batch_size * self.n_estimators, max_epochs, seed, SINGLE_PROCESS)
         self.estimator_ = nets._finish(state, bags, seed, X)
         for name in {"n_features_in_", "feature_names_in_"} & set(vars(nets)):
             setattr(self, name, getattr(nets, name))

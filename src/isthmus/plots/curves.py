@@ -110,9 +110,9 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
         raise ValueError(f"{type(inner(model)).__name__} keeps no history of its training")
     epochs = [row["epoch"] for row in rows]
     ax = new_axes(ax, 5.5, 3.0)
-    ax.plot(epochs, [row["bound"] for row in rows], color=PALETTE[0], label="training")
-    if "valid_bound" in rows[0]:
-        bounds = [row["valid_bound"] for row in rows]
+    ax.plot(epochs, [row["negative_bound"] for row in rows], color=PALETTE[0], label="training")
+    if "valid_negative_bound" in rows[0]:
+        bounds = [row["valid_negative_bound"] for row in rows]
         best = int(np.nanargmin(bounds))
         ax.plot(epochs, bounds, color=PALETTE[6], label="validation")
         ax.plot(epochs[best], bounds[best], "o", color=PALETTE[6], label="kept")

@@ -2,7 +2,7 @@
 
 from isthmus.training.callbacks import reporting
 from isthmus.training.checkpoint import Checkpoint, with_own_folder
-from isthmus.training.group import ALONE, Group
+from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import check_precision, choose_device
 from isthmus.training.loop import Callback, train
 from isthmus.training.optimizers import make_optimizer
@@ -10,7 +10,7 @@ from isthmus.training.sizing import choose_batch_size, choose_max_epochs
 from isthmus.training.state import TrainState, weights_of
 
 __all__ = [
-    "ALONE",
+    "SINGLE_PROCESS",
     "Callback",
     "Checkpoint",
     "Group",

@@ -28,7 +28,7 @@ def _bar(max_epochs: int) -> Iterator[Callback]:
         task = progress.add_task("fit", total=max_epochs, figure="")
 
         def advance(state: TrainState) -> None:
-            name = "valid_bound" if "valid_bound" in state.row else "loss"
+            name = "valid_negative_bound" if "valid_negative_bound" in state.row else "loss"
             progress.update(task, completed=state.epoch, figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats")
 
         yield advance

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isthmus import storage
 from isthmus.data.base import Batch
-from isthmus.training.group import ALONE, Group
+from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.state import TrainState, Weights, generators_of, set_generators
 
 NAME = "checkpoint.safetensors"
@@ -83,7 +83,7 @@ class Checkpoint:
     def _damaged(self) -> str:
         return f"the checkpoint {str(self.file)!r} is damaged; delete it to begin anew"
 
-    def resume(self, state: TrainState, settings: dict[str, Any], batch: Batch, group: Group = ALONE) -> None:
+    def resume(self, state: TrainState, settings: dict[str, Any], batch: Batch, group: Group = SINGLE_PROCESS) -> None:
         """Bring a fresh state to where the file left off, if there is one.
 
         The first process reads it for all: another machine need not see the folder.
@@ -117,7 +117,7 @@ class Checkpoint:
         """Whether it is time to write again."""
         return time.monotonic() - self._written >= self.every
 
-    def write(self, state: TrainState, device: torch.device, group: Group = ALONE) -> None:
+    def write(self, state: TrainState, device: torch.device, group: Group = SINGLE_PROCESS) -> None:
         """Write the file; all processes of a group take part, the first writes."""
         totals = {name: total.cpu() for name, total in state.totals.items()}
         state.processes = group.gather((generators_of(device), totals))
@@ -182,7 +182,7 @@ def with_own_folder(estimator: Any, name: str) -> Any:
     return estimator.set_params(**own) if own else estimator
 
 
-def go_on(state: TrainState, device: torch.device, group: Group) -> None:
+def resume_rng(state: TrainState, device: torch.device, group: Group) -> None:
     """Give each process back what is its own, if a checkpoint in the middle of an epoch was read."""
     if len(state.processes) == group.size:
         generators, state.totals = state.processes[group.rank]

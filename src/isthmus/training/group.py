@@ -41,7 +41,7 @@ class Group:
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @property
-    def share(self) -> tuple[int, int]:
+    def shard(self) -> tuple[int, int]:
         """Which part of every batch is this process's, and of how many."""
         return self.rank, self.size
 
@@ -53,7 +53,7 @@ class Group:
         torch.distributed.all_gather_object(values, value)
         return values
 
-    def add_up(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         """Replace values by their sums over all processes."""
         if self.size > 1:
             torch.distributed.all_reduce(values)
@@ -69,23 +69,23 @@ class Group:
         """Merge what all processes have, in the order of their ranks."""
         return reduce(merge, self.gather(value))
 
-    def average_gradients(self, parameters: Sequence[Tensor], n_rows: int, notice: bool) -> bool:
-        """Make each gradient the mean over the rows of all processes, and say whether any gave notice.
+    def average_gradients(self, parameters: Sequence[Tensor], n_rows: int, flag: bool) -> bool:
+        """Make each gradient the mean over the rows of all processes, and say whether any flag was set.
 
-        Gradients, rows and notice travel together: one exchange a step.
+        Gradients, rows and flag travel together: one exchange a step.
         """
         if self.size == 1:
-            return notice
+            return flag
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        extra = gradients[0].new_tensor([n_rows, notice])
-        everything = self.add_up(torch.cat([*(gradient.flatten() * n_rows for gradient in gradients), extra]))
+        extra = gradients[0].new_tensor([n_rows, flag])
+        everything = self.all_reduce(torch.cat([*(gradient.flatten() * n_rows for gradient in gradients), extra]))
         means = everything[:-2] / everything[-2]
         for parameter, mean in zip(parameters, means.split([p.numel() for p in parameters]), strict=True):
             parameter.grad = mean.view_as(parameter)
         return bool(everything[-1] > 0)
 
 
-ALONE = Group()
+SINGLE_PROCESS = Group()
 
 
 def _leave() -> None:

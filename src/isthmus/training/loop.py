@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from isthmus.data.base import Batch, Feed, nonempty
 from isthmus.randomness import mix, seeded
-from isthmus.training.checkpoint import Checkpoint, go_on
-from isthmus.training.group import ALONE, Group
+from isthmus.training.checkpoint import Checkpoint, resume_rng
+from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import autocast, keep_freed_memory, lowers_precision, threads_for
 from isthmus.training.schedules import Schedule, resolve_schedule
 from isthmus.training.state import Row, TrainState, weights_of
@@ -43,7 +43,7 @@ class _Plan:
     patience: int | None
     precision: str
     lowers_precision: bool
-    endless: bool
+    open_ended: bool
     seed: int
     group: Group
     checkpoint: Checkpoint | None
@@ -68,7 +68,7 @@ class _Plan:
     def progress(self, state: TrainState) -> float:
         """Share of the training that is done."""
         n_steps = self.max_epochs * self.n_batches
-        return 1.0 if self.endless else (state.epoch * self.n_batches + state.step) / n_steps
+        return 1.0 if self.open_ended else (state.epoch * self.n_batches + state.step) / n_steps
 
 
 def train(
@@ -84,9 +84,9 @@ def train(
     precision: str = "auto",
     compile: bool = False,
     callbacks: Sequence[Callback] = (),
-    endless: bool = False,
+    open_ended: bool = False,
     seed: int = 0,
-    group: Group = ALONE,
+    group: Group = SINGLE_PROCESS,
 ) -> None:
     """Fit a model to a source, and leave in it the weights that were best on ``valid``, or the last.
 
@@ -101,7 +101,7 @@ def train(
     callbacks : sequence of callables
         Each is called with the state after every epoch; a true answer stops the training. A ``Checkpoint`` among them
         is asked after every step.
-    endless : bool
+    open_ended : bool
         Whether nobody knows how many epochs will follow; then schedules of parts are at their end throughout.
     group : Group
         The processes that train together.
@@ -125,12 +125,12 @@ def train(
         patience,
         precision,
         lowers_precision(precision, state.model, batch_size),
-        endless,
+        open_ended,
         seed,
         group,
         next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None),
     )
-    state.epoch = state.step = state.waited = 0
+    state.epoch = state.step = state.epochs_since_best = 0
     if plan.checkpoint is not None:
         first_batch = next(source.batches(batch_size, _order_seed(seed, 0)))
         plan.checkpoint.resume(state, plan.settings, first_batch, group)
@@ -161,58 +161,58 @@ def _train_epochs(plan: _Plan, state: TrainState, valid: Feed | None, callbacks:
             state.start = weights_of(state.model)
         row = _train_epoch(plan, state)
         if valid is not None:
-            row["valid_bound"] = evaluate(state.model, valid, plan.batch_size, plan.group)
+            row["valid_negative_bound"] = evaluate(state.model, valid, plan.batch_size, plan.group)
         row["seconds"] = time.perf_counter() - started
         state.history.append({"epoch": len(state.history) + 1, **row})
         state.epoch, state.step, state.totals = state.epoch + 1, 0, {}
-        if not math.isfinite(row.get("valid_bound", row["loss"])):
-            _give_up(state, plan.learning_rate)
+        if not math.isfinite(row.get("valid_negative_bound", row["loss"])):
+            _restore_last_good(state, plan.learning_rate)
             break
-        _keep_score(plan, state, valid is not None)
+        _update_best(plan, state, valid is not None)
         answers = [callback(state) for callback in callbacks]  # all are called, also those after one that wants to stop
         if plan.group.merge(any(answers), operator.or_) or (
-            valid is not None and plan.patience is not None and state.waited >= plan.patience
+            valid is not None and plan.patience is not None and state.epochs_since_best >= plan.patience
         ):
             break
 
 
-def _keep_score(plan: _Plan, state: TrainState, watched: bool) -> None:
+def _update_best(plan: _Plan, state: TrainState, watched: bool) -> None:
     """Keep the weights if they are the best so far, and count the epochs since."""
-    better = watched and state.row["valid_bound"] < state.best_bound
+    better = watched and state.row["valid_negative_bound"] < state.best_bound
     annealing = state.epoch / plan.max_epochs > plan.schedule.anneals_from
-    state.waited = state.waited + 1 if annealing and not better else 0
+    state.epochs_since_best = state.epochs_since_best + 1 if annealing and not better else 0
     if better:
-        state.best, state.best_bound = weights_of(state.model), state.row["valid_bound"]
+        state.best, state.best_bound = weights_of(state.model), state.row["valid_negative_bound"]
     elif not watched:
         state.best = state.start  # shown to be good by an epoch that began with them
 
 
-def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group: Group = ALONE) -> float:
+def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group: Group = SINGLE_PROCESS) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y, weight in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.share)):
-            bounds = model(x.to(device), None if y is None else y.to(device))["bound"].double()
+        for x, y, weight in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.shard)):
+            bounds = model(x.to(device), None if y is None else y.to(device))["negative_bound"].double()
             bounds = bounds if weight is None else bounds * weight.to(device)
             total += torch.stack([bounds.sum(), total.new_tensor(len(bounds))])
-        total = group.add_up(total)
+        total = group.all_reduce(total)
     return float(total[0] / total[1])
 
 
 def _train_epoch(plan: _Plan, state: TrainState) -> Row:
     state.model.train()
-    batches = plan.source.batches(plan.batch_size, _order_seed(plan.seed, state.epoch), plan.group.share)
+    batches = plan.source.batches(plan.batch_size, _order_seed(plan.seed, state.epoch), plan.group.shard)
     with ExitStack() as stack:
         stack.enter_context(seeded(_noise_seed(plan, state.epoch), plan.device))
-        go_on(state, plan.device, plan.group)
+        resume_rng(state, plan.device, plan.group)
         for batch in islice(batches, state.step, None):
             due = _train_batch(plan, state, batch)
             if due and plan.checkpoint is not None:
                 plan.checkpoint.write(state, plan.device, plan.group)
     plan.group.copy_from_first(state.model.buffers())
-    sums = plan.group.add_up(torch.stack(list(state.totals.values())))
+    sums = plan.group.all_reduce(torch.stack(list(state.totals.values())))
     means = dict(zip(state.totals, (sums / len(plan.source)).tolist(), strict=True))
     return {"loss": sum(means.values()), **means, "learning_rate": state.optimizer.param_groups[0]["lr"]}
 
@@ -274,9 +274,9 @@ def _keep_best(state: TrainState) -> None:
     warnings.warn(what, ConvergenceWarning, stacklevel=3)
 
 
-def _give_up(state: TrainState, learning_rate: float) -> None:
+def _restore_last_good(state: TrainState, learning_rate: float) -> None:
     """Go back to the last good weights when the loss is no longer a number, or say that there are none."""
-    bound = state.row.get("valid_bound", state.row["loss"])
+    bound = state.row.get("valid_negative_bound", state.row["loss"])
     what = f"the loss became {bound} in epoch {len(state.history)}"
     advice = f"lower learning_rate (now {learning_rate:g}) or scale the data"
     if not state.best:

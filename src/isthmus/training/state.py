@@ -34,7 +34,7 @@ class TrainState:
     best : dict of Tensor
         Copy of the best weights so far, or without validation of the last that are known to be good.
     best_bound : float
-    waited : int
+    epochs_since_best : int
         Epochs without a better bound since the learning rate falls.
     epoch, step : int
         Position: epochs done, and steps done of the next.
@@ -51,7 +51,7 @@ class TrainState:
     history: list[Row] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
     best_bound: float = math.inf
-    waited: int = 0
+    epochs_since_best: int = 0
     epoch: int = 0
     step: int = 0
     start: Weights = field(default_factory=dict)
@@ -76,7 +76,7 @@ class TrainState:
         for i, values in _state_dict(self.optimizer)["state"].items():
             tensors |= put_under(f"optimizer.{i}", {k: v for k, v in values.items() if isinstance(v, Tensor)})
             numbers[str(i)] = {k: v for k, v in values.items() if not isinstance(v, Tensor)}
-        fields = {name: getattr(self, name) for name in ("history", "best_bound", "waited", "epoch", "step")}
+        fields = {name: getattr(self, name) for name in ("history", "best_bound", "epochs_since_best", "epoch", "step")}
         rates = [group["lr"] for group in self.optimizer.param_groups]
         others = {"processes": len(self.processes), "totals": list(self.totals), "learning_rates": rates}
         return tensors, {**fields, **others, "optimizer": numbers}
@@ -106,7 +106,7 @@ class TrainState:
             torch.Generator().set_state(generators[: len(torch.get_rng_state())])
             _check_like(totals, {name: total.new_zeros(()) for name, total in totals.items()})
         self.history = list(position.history)
-        for name in ("best_bound", "waited", "epoch", "step"):
+        for name in ("best_bound", "epochs_since_best", "epoch", "step"):
             setattr(self, name, getattr(position, name))
         state = {int(i): {**take_from(f"optimizer.{i}", tensors), **rest} for i, rest in position.optimizer.items()}
         _check_moments(state, [parameter for group in self.optimizer.param_groups for parameter in group["params"]])
@@ -122,7 +122,7 @@ class _Position:
 
     history: tuple[dict[str, float], ...]
     best_bound: float
-    waited: int
+    epochs_since_best: int
     epoch: int
     step: int
     processes: int
@@ -132,7 +132,7 @@ class _Position:
 
     def check(self, n_tensors: int) -> None:
         """Raise ``ValueError`` if the values do not fit each other."""
-        if len(self.history) != self.epoch or min(self.waited, self.step, self.processes) < 0:
+        if len(self.history) != self.epoch or min(self.epochs_since_best, self.step, self.processes) < 0:
             raise ValueError(f"it is at step {self.step} of epoch {self.epoch} with {len(self.history)} epochs done")
         if self.processes > n_tensors or (self.step and not self.totals):
             raise ValueError(f"it lacks the sums of {self.processes} processes")
