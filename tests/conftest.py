@@ -12,7 +12,7 @@ from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, zoo
-from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent, Topics
+from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
 from isthmus.data import streams
 
 matplotlib.use("Agg")
@@ -30,7 +30,7 @@ BACKBONES = {
     "convolutional": Conv((4,)),
     "recurrent": Recurrent(8),
     "tcn": TCN(4, n_blocks=2),
-    "topic_model": Topics((8,)),
+    "topic_model": ProdLDA((8,)),
 }
 
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from isthmus import inference
 from isthmus.backbones import TCN, Conv, Recurrent, Transformer
-from isthmus.backbones.attention import Block, cut, paste
-from isthmus.backbones.grids import ToOneChannel, uses
+from isthmus.backbones.attention import AttentionBlock, from_patches, to_patches
+from isthmus.backbones.grids import OneChannelConvTranspose, weight_uses
 from isthmus.backbones.tcn import n_blocks_for
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
@@ -103,7 +103,7 @@ def test_images_take_the_layout_that_is_fastest(n_channels):
     part = built(Conv(), (n_channels, 16, 16))
     stages = []
     for module in part.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(module, ToOneChannel):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(module, OneChannelConvTranspose):
             module.register_forward_hook(lambda module, inputs, output: stages.append(output))
     assert part.decode(part.encode(torch.randn(2, n_channels, 16, 16))[:, :3]).is_contiguous()
     assert len(stages) == (6 if n_channels > 1 else 5)
@@ -150,9 +150,9 @@ def test_weights_on_a_grid_count_once_a_place():
     part = built(Conv((4, 6), kernel_size=5), (1, 9, 8))
     # Stages of 5 x 4 and 3 x 2 places.
     products = 2 * (1 * 4 * 25 * 20 + 4 * 6 * 25 * 6) + 36 * (4 + 3)
-    assert sum(weight.numel() * times for weight, times in uses(part) if weight.ndim > 1) == products
+    assert sum(weight.numel() * times for weight, times in weight_uses(part) if weight.ndim > 1) == products
     assert (
-        sum(weight.numel() * times for weight, times in uses(built(Recurrent(5), (2, 7))) if weight.ndim == 3)
+        sum(weight.numel() * times for weight, times in weight_uses(built(Recurrent(5), (2, 7))) if weight.ndim == 3)
         == 5 * 2 * 7
     )
 
@@ -189,7 +189,8 @@ def test_labels_and_holes_reach_every_net(part, rng):
 def test_patches_that_overlap_are_a_transposed_convolution(kernel, stride, sizes):
     beyond = (stride - 1, 0)
     ours, theirs = (
-        kind(6, 1, kernel, stride, kernel // 2, beyond).double() for kind in (ToOneChannel, nn.ConvTranspose2d)
+        kind(6, 1, kernel, stride, kernel // 2, beyond).double()
+        for kind in (OneChannelConvTranspose, nn.ConvTranspose2d)
     )
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(3, 6, *sizes, dtype=torch.float64)
@@ -199,26 +200,26 @@ def test_patches_that_overlap_are_a_transposed_convolution(kernel, stride, sizes
 @pytest.mark.parametrize(("patch", "sizes"), [(1, (5,)), (3, (7,)), (2, (4, 6)), (4, (6, 9)), (2, (3, 4, 5))])
 def test_patches_are_cut_and_pasted(patch, sizes):
     x = torch.randn(2, 3, *sizes)
-    patches = cut(x, patch)
+    patches = to_patches(x, patch)
     counts = [-(-size // patch) for size in sizes]
     assert patches.shape == (2, np.prod(counts), 3 * patch ** len(sizes))
-    assert torch.equal(paste(patches, patch, sizes), x)
+    assert torch.equal(from_patches(patches, patch, sizes), x)
     first = x[(slice(None), slice(None), *[slice(patch)] * len(sizes))]
     assert torch.equal(patches[:, 0], first.flatten(1))
 
 
 def test_attention_is_that_of_torch():
-    block = Block(8, 2, 0.0).double()
+    block = AttentionBlock(8, 2, 0.0).double()
     theirs = nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).double()
     pairs = {
         "norm1": block.first,
         "norm2": block.second,
-        "linear1": block.think[0],
-        "linear2": block.think[2],
-        "self_attn.out_proj": block.attend,
+        "linear1": block.feed_forward[0],
+        "linear2": block.feed_forward[2],
+        "self_attn.out_proj": block.projection,
     }
     state = {f"{name}.{key}": value for name, part in pairs.items() for key, value in part.state_dict().items()}
-    state |= {"self_attn.in_proj_weight": block.look.weight, "self_attn.in_proj_bias": block.look.bias}
+    state |= {"self_attn.in_proj_weight": block.qkv.weight, "self_attn.in_proj_bias": block.qkv.bias}
     theirs.load_state_dict(state)
     x = torch.randn(3, 5, 8, dtype=torch.float64)
     torch.testing.assert_close(block(x)[0], theirs(x))

@@ -47,12 +47,12 @@ def test_without_nets_the_maps_are_linear():
 
 @pytest.mark.parametrize(("net", "shown"), [(3, "3"), (lambda shape: "net", "'net'")])
 def test_what_makes_no_net_is_refused(net, shown):
-    with pytest.raises(TypeError, match=f"backbone.reader of Custom must be a Module or make one, got {shown}"):
+    with pytest.raises(TypeError, match=f"backbone.encoder_net of Custom must be a Module or make one, got {shown}"):
         fitted(Custom(net))
 
 
 def test_a_file_cannot_hold_nets_of_ones_own(tmp_path):
-    with pytest.raises(ValueError, match="Custom.reader cannot be saved"):
+    with pytest.raises(ValueError, match="Custom.encoder_net cannot be saved"):
         save(fitted(Custom(hidden, hidden), max_epochs=1), tmp_path / "model")
 
 

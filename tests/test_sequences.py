@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from isthmus import Autoencoder, Ensemble, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
-from isthmus.backbones.steps import last_known
+from isthmus.backbones.autoregressive import last_observed_step
 from isthmus.data import Texts
 from isthmus.decoding import parameters, rows, search
 from isthmus.likelihoods import Categorical, Gaussian
@@ -139,7 +139,7 @@ def test_the_end_is_one_of_the_levels(likelihood):
 
 def test_a_series_is_read_up_to_its_last_known_step():
     flags = torch.tensor([[[0, 0, 1, 1], [1, 0, 1, 1]], [[1, 1, 1, 1], [0, 1, 1, 0]], [[1, 1, 1, 1], [1, 1, 1, 1]]])
-    assert last_known(flags).tolist() == [1, 3, 0]
+    assert last_observed_step(flags).tolist() == [1, 3, 0]
 
 
 @pytest.mark.parametrize("part", [Recurrent(6), Recurrent(6, cell="lstm"), Transformer(8)], ids=repr)

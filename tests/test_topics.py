@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from isthmus import load, save, zoo
-from isthmus.backbones import Topics
+from isthmus.backbones import ProdLDA
 from isthmus.metrics.topics import coherence, topic_words
 
 TOPICS = [
@@ -117,7 +117,7 @@ def test_a_saved_topic_model_gives_the_same_codes_of_sparse_rows(pipeline, texts
 
 
 def test_the_decoder_multiplies_topics_by_their_shares():
-    part = Topics(dropout=0.0)
+    part = ProdLDA(dropout=0.0)
     part.build((7,), (1, 7), 6, 3, 2)
     part.eval()
     z, condition = torch.randn(5, 3), torch.eye(2)[[0, 1, 1, 0, 1]]
@@ -127,5 +127,5 @@ def test_the_decoder_multiplies_topics_by_their_shares():
 
 
 def test_one_topic_is_refused():
-    with pytest.raises(ValueError, match="Topics needs n_components >= 2, got 1"):
+    with pytest.raises(ValueError, match="ProdLDA needs n_components >= 2, got 1"):
         zoo.topic_model(1, max_epochs=1).fit(np.random.default_rng(0).poisson(1.0, (40, 5)))

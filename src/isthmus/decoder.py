@@ -67,7 +67,7 @@ class Decoder(BaseEstimator):
         """
         check_is_fitted(self.estimator)
         model = deepcopy(self.estimator.module_).requires_grad_(False).eval()
-        model.backbone.forget_encoder()
+        model.backbone.drop_encoder()
         return model
 
     def export(self, path: str | os.PathLike[str]) -> None:

@@ -23,7 +23,7 @@ def rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None
         return choose(backbone.decode(z, y))
     if backbone.beam_width > 1 and not draw:
         return search(backbone, likelihood, z, y, backbone.beam_width)
-    state, before, steps = backbone.begin(z, y), None, []
+    state, before, steps = backbone.initial_state(z, y), None, []
     for i in range(likelihood.parameter_shape[-1]):
         theta, state = backbone.step(state, before)
         steps.append(at_step(likelihood, choose, theta, i))
@@ -52,7 +52,7 @@ def search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | No
     n, (n_levels, n_steps) = len(z), likelihood.parameter_shape
     first = torch.arange(n, device=z.device)[:, None] * width  # the first beam of each row
     z, y = z.repeat_interleave(width, 0), None if y is None else y.repeat_interleave(width, 0)
-    state, before, written = backbone.begin(z, y), None, z.new_empty(n * width, 0)
+    state, before, written = backbone.initial_state(z, y), None, z.new_empty(n * width, 0)
     total = torch.full((n, width), -torch.inf, device=z.device)
     total[:, 0] = 0.0  # all beams are the same still
     for _ in range(n_steps):

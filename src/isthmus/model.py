@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.backbones import Backbone
-from isthmus.backbones.grids import uses
+from isthmus.backbones.grids import weight_uses
 from isthmus.bottlenecks import Bottleneck
 from isthmus.corruptions import Corruption
 from isthmus.decoding import parameters, rows
@@ -111,7 +111,7 @@ class Model(nn.Module):
     @cached_property
     def width(self) -> int:
         """The most numbers that any layer holds a row."""
-        return max(max(weight.shape) * times for weight, times in uses(self) if weight.ndim > 1)
+        return max(max(weight.shape) * times for weight, times in weight_uses(self) if weight.ndim > 1)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.mixture import GaussianMixture
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent, Topics
+from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
@@ -421,7 +421,7 @@ def topic_model(
     Gaussian(warmup=0.3)
     """
     parts = {
-        "backbone": Topics(hidden, dropout),
+        "backbone": ProdLDA(hidden, dropout),
         "bottleneck": Gaussian(warmup=0.3),
         "likelihood": Multinomial(),
     }

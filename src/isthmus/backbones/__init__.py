@@ -6,9 +6,9 @@ from isthmus.backbones.conv import Conv
 from isthmus.backbones.custom import Custom
 from isthmus.backbones.linear import Linear
 from isthmus.backbones.mlp import MLP
+from isthmus.backbones.prod_lda import ProdLDA
 from isthmus.backbones.recurrent import Recurrent
 from isthmus.backbones.tcn import TCN
-from isthmus.backbones.topics import Topics
 from isthmus.backbones.transformer import Transformer
 
-__all__ = ["MLP", "TCN", "Conv", "Custom", "Linear", "Recurrent", "Topics", "Transformer"]
+__all__ = ["MLP", "TCN", "Conv", "Custom", "Linear", "ProdLDA", "Recurrent", "Transformer"]

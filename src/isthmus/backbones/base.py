@@ -20,8 +20,8 @@ class Backbone(Part):
     encoded input's last channels say that values are missing; (d,) numbers are one channel, and so are their flags.
 
     An ``autoregressive`` decoder writes along the last axis, each step from the code and the steps before it.
-    ``decode`` is given all steps, encoded, of which each parameter sees those before its own; ``begin`` and ``step``
-    write anew. Of tokens, the likeliest row stands for the mean, as far as ``beam_width`` beginnings kept at each step
+    ``decode`` is given all steps, encoded, of which each parameter sees those before its own; ``initial_state`` and
+    ``step`` write anew. Of tokens, the likeliest row stands for the mean, as far as ``beam_width`` beginnings kept at each step
     find it.
     """
 
@@ -74,10 +74,10 @@ class Backbone(Part):
         code = z if condition is None else torch.cat([z, condition], -1)
         return self.decoder(code, target) if self.autoregressive else self.decoder(code)
 
-    def begin(self, z: Tensor, condition: Tensor | None = None) -> State:
+    def initial_state(self, z: Tensor, condition: Tensor | None = None) -> State:
         """Return what an autoregressive decoder knows before the first step: tensors of n rows."""
         writer: Any = self.decoder
-        return writer.begin(z if condition is None else torch.cat([z, condition], -1))
+        return writer.initial_state(z if condition is None else torch.cat([z, condition], -1))
 
     def step(self, state: State, before: Tensor | None) -> tuple[Tensor, State]:
         """Write one step, (n, *parameter_shape[:-1], 1), given the encoded step before, if there is one."""
@@ -85,11 +85,11 @@ class Backbone(Part):
         return writer.step(state, before)
 
     @property
-    def decodes_alone(self) -> bool:
+    def decoder_is_independent(self) -> bool:
         """Whether the decoder needs nothing of the encoder's."""
         return True
 
-    def forget_encoder(self) -> None:
+    def drop_encoder(self) -> None:
         """Keep the decoder alone.
 
         Raises
@@ -97,9 +97,9 @@ class Backbone(Part):
         ValueError
             If it has weights of the encoder's.
         """
-        if not self.decodes_alone:
+        if not self.decoder_is_independent:
             raise ValueError(f"the decoder of {self!r} shares weights with the encoder: save the whole estimator")
-        self.encoder = Absent()
+        self.encoder = MissingEncoder()
 
     def code_norms(self) -> Tensor | None:
         """Length of the decoder's first weights for each component of the code, or None where there are none."""
@@ -107,7 +107,7 @@ class Backbone(Part):
         return None if first is None else first.weight[:, : self.code_out].norm(dim=0)
 
 
-class Absent(nn.Module):
+class MissingEncoder(nn.Module):
     """Stands where an encoder was."""
 
     def forward(self, u: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
-from isthmus.backbones.grids import NORMS, Grid, Reshape, Residual, Shape, Stage, ToOneChannel
+from isthmus.backbones.grids import NORMS, Grid, OneChannelConvTranspose, Reshape, Residual, Shape, Stage
 from isthmus.backbones.mlp import ACTIVATIONS, are_widths
 from isthmus.part import is_count
 
@@ -75,23 +75,23 @@ class Conv(Backbone):
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
-        check(self)
-        grid = Grid.of(self, input_shape, parameter_shape, most_axes=3)
-        down, inner = narrowing(self, grid)
+        check_parameters(self)
+        grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=3)
+        down, inner = downsampling_stages(self, grid)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes), *down, nn.Flatten(), nn.Linear(prod(inner), code_in)
         )
         self.decoder = nn.Sequential(
             nn.Linear(code_out + condition_width, prod(inner)),
             Reshape(*inner),
-            *widening(self, grid),
+            *upsampling_stages(self, grid),
             nn.Flatten(),
             nn.Unflatten(1, parameter_shape),
         )
         self.code_out = code_out
 
 
-def check(part: Conv) -> None:
+def check_parameters(part: Conv) -> None:
     """Raise ``ValueError`` for a parameter out of its range."""
     part.require("channels", lambda v: are_widths(v) and len(v) > 0, "a tuple of positive integers")
     part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1, "an odd positive integer")
@@ -100,7 +100,7 @@ def check(part: Conv) -> None:
     part.require("norm", lambda v: v in NORMS, 'None, "layer" or "group"')
 
 
-def sizes_of(part: Conv, grid: Grid) -> list[Shape]:
+def stage_sizes(part: Conv, grid: Grid) -> list[Shape]:
     """Sizes of the axes before the first stage and after each."""
     sizes = [grid.sizes]
     for _ in part.channels:
@@ -108,9 +108,9 @@ def sizes_of(part: Conv, grid: Grid) -> list[Shape]:
     return sizes
 
 
-def narrowing(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]:
+def downsampling_stages(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]:
     """Stages of the encoder, and the shape that a sample has after the last."""
-    convolution, sizes = CONVOLUTIONS[len(grid.sizes)][0], sizes_of(part, grid)
+    convolution, sizes = CONVOLUTIONS[len(grid.sizes)][0], stage_sizes(part, grid)
     stages: list[nn.Module] = []
     for (n_in, n_out), small in zip(pairwise((grid.channels_in, *part.channels)), sizes[1:], strict=True):
         smaller = convolution(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2)
@@ -118,15 +118,15 @@ def narrowing(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]:
     return stages, (part.channels[-1], *sizes[-1])
 
 
-def widening(part: Conv, grid: Grid) -> list[nn.Module]:
+def upsampling_stages(part: Conv, grid: Grid) -> list[nn.Module]:
     """Stages of the decoder, each of which undoes the sizes of one of the encoder."""
     convolution, transposed = CONVOLUTIONS[len(grid.sizes)]
     stages: list[nn.Module] = []
     widths = pairwise((*part.channels[::-1], grid.channels_out))
-    for (n_in, n_out), (small, large) in zip(widths, pairwise(sizes_of(part, grid)[::-1]), strict=True):
+    for (n_in, n_out), (small, large) in zip(widths, pairwise(stage_sizes(part, grid)[::-1]), strict=True):
         # Several sizes become one by a stride: the padding says which of them it was.
         beyond = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
-        layer: Any = ToOneChannel if (n_out, len(small)) == (1, 2) else transposed
+        layer: Any = OneChannelConvTranspose if (n_out, len(small)) == (1, 2) else transposed
         larger = layer(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
         stages.append(Stage(prod(small), *_between(part, n_in, convolution), larger))
     return stages

@@ -17,10 +17,10 @@ class Custom(Backbone):
 
     Parameters
     ----------
-    reader : Module, callable or None, default=None
+    encoder_net : Module, callable or None, default=None
         Encoded samples (n, *input_shape) to (n, ...). A callable makes the net, given ``input_shape``, from the random
         state; a Module is copied with its weights. None only flattens.
-    writer : Module, callable or None, default=None
+    decoder_net : Module, callable or None, default=None
         Codes (n, n_code), labels included, to (n, ...). A callable makes the net, given ``n_code``.
 
     Raises
@@ -37,34 +37,37 @@ class Custom(Backbone):
     >>> from torch import nn
     >>> from isthmus.backbones import Custom
     >>> Custom(nn.Tanh())
-    Custom(reader=Tanh())
+    Custom(encoder_net=Tanh())
     """
 
-    def __init__(self, reader: Any = None, writer: Any = None) -> None:
+    def __init__(self, encoder_net: Any = None, decoder_net: Any = None) -> None:
         super().__init__()
-        self.reader: Any
-        self.writer: Any
+        self.encoder_net: Any
+        self.decoder_net: Any
         # Not as parts of this module: it trains copies.
-        object.__setattr__(self, "reader", reader)
-        object.__setattr__(self, "writer", writer)
+        object.__setattr__(self, "encoder_net", encoder_net)
+        object.__setattr__(self, "decoder_net", decoder_net)
 
     def build(
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
         n_code = code_out + condition_width
-        reader, writer = made("reader", self.reader, input_shape), made("writer", self.writer, n_code)
-        self.encoder = nn.Sequential(reader, nn.Flatten(), nn.Linear(n_given(reader, input_shape), code_in))
+        encoder_net, decoder_net = (
+            make_net("encoder_net", self.encoder_net, input_shape),
+            make_net("decoder_net", self.decoder_net, n_code),
+        )
+        self.encoder = nn.Sequential(encoder_net, nn.Flatten(), nn.Linear(n_outputs(encoder_net, input_shape), code_in))
         self.decoder = nn.Sequential(
-            writer,
+            decoder_net,
             nn.Flatten(),
-            nn.Linear(n_given(writer, (n_code,)), prod(parameter_shape)),
+            nn.Linear(n_outputs(decoder_net, (n_code,)), prod(parameter_shape)),
             nn.Unflatten(1, parameter_shape),
         )
         self.code_out = code_out
 
 
-def made(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: Any) -> nn.Module:
+def make_net(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: Any) -> nn.Module:
     """Return a net of one's own: a copy, or what a callable makes of the shape.
 
     Raises
@@ -80,7 +83,7 @@ def made(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: A
     return made_net
 
 
-def n_given(net: nn.Module, shape: Shape) -> int:
+def n_outputs(net: nn.Module, shape: Shape) -> int:
     """Count the numbers that a net gives for a sample, by two samples of zeros."""
     was_training = net.training
     with torch.no_grad():

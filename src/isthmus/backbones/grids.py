@@ -31,7 +31,7 @@ class Grid(NamedTuple):
     sizes: Shape
 
     @classmethod
-    def of(cls, part: Part, input_shape: Shape, parameter_shape: Shape, most_axes: int) -> "Grid":
+    def from_shapes(cls, part: Part, input_shape: Shape, parameter_shape: Shape, max_axes: int) -> "Grid":
         """Read the grid off the shapes that a backbone is built for.
 
         Samples of shape (d,) are one channel; flags of missing values, which come after the values, are channels too.
@@ -39,13 +39,13 @@ class Grid(NamedTuple):
         Raises
         ------
         ValueError
-            If the values of a sample do not lie on a grid of at most ``most_axes`` axes.
+            If the values of a sample do not lie on a grid of at most ``max_axes`` axes.
         """
         shape = parameter_shape[1:]
         channels, sizes = (1, shape) if len(shape) < 2 else (shape[0], shape[1:])
         channels_in, rest = divmod(prod(input_shape), max(1, prod(sizes)))
-        if not 1 <= len(sizes) <= most_axes or rest:
-            expected = ["(channels, time)", "(channels, height, width)", "(channels, depth, height, width)"][:most_axes]
+        if not 1 <= len(sizes) <= max_axes or rest:
+            expected = ["(channels, time)", "(channels, height, width)", "(channels, depth, height, width)"][:max_axes]
             raise ValueError(
                 f"{part.role} {type(part).__name__} needs samples of shape {', '.join(expected)}, or (time,) for one "
                 f"channel, whose values are numbers; got {input_shape} in and {parameter_shape} out"
@@ -56,17 +56,17 @@ class Grid(NamedTuple):
 class Stage(nn.Sequential):
     """Layers whose weights are used at so many places of a row."""
 
-    def __init__(self, places: int, *layers: nn.Module) -> None:
+    def __init__(self, n_positions: int, *layers: nn.Module) -> None:
         super().__init__(*layers)
-        self.places = places
+        self.n_positions = n_positions
 
 
-def uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int]]:
+def weight_uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int]]:
     """Go through all weights, and how often each is used for one row: once, but on a grid once a place."""
-    times = module.places if isinstance(module, Stage) else times
+    times = module.n_positions if isinstance(module, Stage) else times
     yield from ((weight, times) for weight in module.parameters(recurse=False))
     for child in module.children():
-        yield from uses(child, times)
+        yield from weight_uses(child, times)
 
 
 class Reshape(nn.Module):
@@ -88,7 +88,7 @@ class Reshape(nn.Module):
         return x if layout is None else x.contiguous(memory_format=layout)
 
 
-class ToOneChannel(nn.ConvTranspose2d):
+class OneChannelConvTranspose(nn.ConvTranspose2d):
     """A transposed convolution to one channel, as one product and a sum of overlapping patches.
 
     The same numbers in half of the time on processors, whose convolutions want channels by the dozen.

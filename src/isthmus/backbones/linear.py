@@ -54,7 +54,7 @@ class Linear(Backbone):
         self.code_out = code_out
 
     @property
-    def decodes_alone(self) -> bool:
+    def decoder_is_independent(self) -> bool:
         """Whether weights are not tied."""
         return not self.tied
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import nn
 
+from isthmus.backbones.autoregressive import AutoregressiveDecoder, RecurrentCells, RNNDecoder, RNNEncoder
 from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Grid, Reshape, Shape, Stage
-from isthmus.backbones.steps import Cells, Reader, Repeater, Writer
 from isthmus.part import is_count
 
 CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -71,23 +71,25 @@ class Recurrent(Backbone):
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
-        check(self)
-        grid = Grid.of(self, input_shape, parameter_shape, most_axes=1)
+        check_parameters(self)
+        grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)
         n_code, n_read = code_out + condition_width, min(grid.channels_in, self.width)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
-            Stage(grid.sizes[0], Reader(net(self, n_read), grid.channels_in, self.n_flags)),
+            Stage(grid.sizes[0], RNNEncoder(net(self, n_read), grid.channels_in, self.n_flags)),
             nn.Linear(self.width, code_in),
         )
         if self.autoregressive:
             said = (self.width, parameter_shape, self.word_dropout)
-            self.decoder = Writer(Cells(net(self, self.width)), grid, self.n_flags, n_code, *said)
+            self.decoder = AutoregressiveDecoder(
+                RecurrentCells(net(self, self.width)), grid, self.n_flags, n_code, *said
+            )
         else:
-            self.decoder = repeating(self, grid, parameter_shape, n_code)
+            self.decoder = make_rnn_decoder(self, grid, parameter_shape, n_code)
         self.code_out = code_out
 
 
-def check(part: Recurrent) -> None:
+def check_parameters(part: Recurrent) -> None:
     """Raise ``ValueError`` for a parameter out of its range."""
     part.require("width", is_count, "a positive integer")
     part.require("n_layers", is_count, "a positive integer")
@@ -102,9 +104,9 @@ def net(part: Recurrent, n_in: int) -> nn.RNNBase:
     return made
 
 
-def repeating(part: Recurrent, grid: Grid, parameter_shape: Shape, n_code: int) -> nn.Module:
+def make_rnn_decoder(part: Recurrent, grid: Grid, parameter_shape: Shape, n_code: int) -> nn.Module:
     """Decoder that sees the code alone, at each step."""
-    writer = Repeater(net(part, part.width), grid.sizes[0])
+    writer = RNNDecoder(net(part, part.width), grid.sizes[0])
     return nn.Sequential(
         nn.Linear(n_code, part.width),
         Stage(grid.sizes[0], writer, nn.Conv1d(part.width, grid.channels_out, 1)),

@@ -68,8 +68,8 @@ class TCN(Backbone):
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
-        check(self)
-        grid = Grid.of(self, input_shape, parameter_shape, most_axes=1)
+        check_parameters(self)
+        grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)
         inner = (self.width, *grid.sizes)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
@@ -87,7 +87,7 @@ class TCN(Backbone):
         self.code_out = code_out
 
 
-def check(part: TCN) -> None:
+def check_parameters(part: TCN) -> None:
     """Raise ``ValueError`` for a parameter out of its range."""
     part.require("width", is_count, "a positive integer")
     part.require("n_blocks", lambda v: v == "auto" or is_count(v), '"auto" or a positive integer')

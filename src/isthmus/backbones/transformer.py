@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from isthmus.backbones.attention import Attentive, Causal, Draw, Look, n_places
+from isthmus.backbones.attention import AttentionStack, CausalAttentionStack, PatchDecoder, PatchEncoder, n_positions
+from isthmus.backbones.autoregressive import AutoregressiveDecoder
 from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Grid, Reshape, Shape, Stage
-from isthmus.backbones.steps import Writer
 from isthmus.part import is_count
 
 
@@ -76,24 +76,24 @@ class Transformer(Backbone):
         self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
-        check(self)
-        grid = Grid.of(self, input_shape, parameter_shape, most_axes=1 if self.autoregressive else 3)
-        size, n_code = n_places(grid, self.patch), code_out + condition_width
+        check_parameters(self)
+        grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1 if self.autoregressive else 3)
+        size, n_code = n_positions(grid, self.patch), code_out + condition_width
         said = (self.width, parameter_shape, self.word_dropout)
         net = (size, self.width, self.n_layers, self.n_heads, self.dropout)
-        reader = Stage(size, Look(Attentive(*net), grid, self.patch, self.n_flags))
+        reader = Stage(size, PatchEncoder(AttentionStack(*net), grid, self.patch, self.n_flags))
         shaped, last = Reshape(grid.channels_in, *grid.sizes), nn.Linear(size * self.width, code_in)
         self.encoder = nn.Sequential(shaped, reader, nn.Flatten(), last)
         if self.autoregressive:
-            self.decoder = Writer(Causal(*net), grid, self.n_flags, n_code, *said)
+            self.decoder = AutoregressiveDecoder(CausalAttentionStack(*net), grid, self.n_flags, n_code, *said)
         else:
-            writer = Stage(size, Draw(Attentive(*net), grid, self.patch))
+            writer = Stage(size, PatchDecoder(AttentionStack(*net), grid, self.patch))
             first, places = nn.Linear(n_code, size * self.width), nn.Unflatten(1, (size, self.width))
             self.decoder = nn.Sequential(first, places, writer, nn.Flatten(), nn.Unflatten(1, parameter_shape))
         self.code_out = code_out
 
 
-def check(part: Transformer) -> None:
+def check_parameters(part: Transformer) -> None:
     """Raise ``ValueError`` for a parameter out of its range."""
     for name in ("width", "n_layers", "n_heads", "patch", "beam_width"):
         part.require(name, is_count, "a positive integer")

@@ -62,7 +62,7 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
         estimator.schema_, Statistics.of_none(estimator.schema_.shape), estimator.likelihood_
     )
     if not encodes:
-        estimator.module_.backbone.forget_encoder()
+        estimator.module_.backbone.drop_encoder()
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
     check_finite(dict(estimator.module_.named_parameters()))
     estimator.module_.to(choose_device(context.device)).eval()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isthmus.backbones.grids import uses
+from isthmus.backbones.grids import weight_uses
 
 # Multiplications and additions of a step that keep one thread busy: with fewer, threads wait for each other longer
 # than they compute, and for whatever else runs on the machine.
@@ -80,7 +80,7 @@ def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
 def _work(model: nn.Module, batch_size: int) -> int:
     """Multiplications and additions of a training step; of nets side by side, a row meets one."""
     n_nets = getattr(model, "n_nets", 1)
-    return 6 * batch_size * sum(weight.numel() * times for weight, times in uses(model)) // n_nets
+    return 6 * batch_size * sum(weight.numel() * times for weight, times in weight_uses(model)) // n_nets
 
 
 def keep_freed_memory() -> None:

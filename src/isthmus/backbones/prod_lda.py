@@ -10,7 +10,7 @@ from isthmus.backbones.base import Backbone
 from isthmus.backbones.mlp import are_widths
 
 
-class Topics(Backbone):
+class ProdLDA(Backbone):
     """Decoder of a topic model: codes are logarithms of shares, and a row is what its topics agree on.
 
     The shares are the softmax of the code and sum up to 1. Each topic raises some values and lowers others, and the
@@ -34,9 +34,9 @@ class Topics(Backbone):
 
     Examples
     --------
-    >>> from isthmus.backbones import Topics
-    >>> Topics(hidden=(100, 100))
-    Topics(hidden=(100, 100))
+    >>> from isthmus.backbones import ProdLDA
+    >>> ProdLDA(hidden=(100, 100))
+    ProdLDA(hidden=(100, 100))
     """
 
     def __init__(self, hidden: tuple[int, ...] = (100,), dropout: float = 0.2) -> None:
@@ -56,19 +56,21 @@ class Topics(Backbone):
         self.require("hidden", are_widths, "a tuple of positive integers")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         if code_out < 2:
-            raise ValueError(f"backbone Topics needs n_components >= 2, got {code_out}: one topic has no share to vary")
+            raise ValueError(
+                f"backbone ProdLDA needs n_components >= 2, got {code_out}: one topic has no share to vary"
+            )
         widths, n_values = [prod(input_shape), *self.hidden], prod(parameter_shape)
         layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.Softplus())]
         # Normalised, both codes and logits vary from the start; otherwise topics that die early stay dead.
         to_code = (nn.Linear(widths[-1], code_in), nn.BatchNorm1d(code_in, affine=False))
         self.encoder = nn.Sequential(nn.Flatten(), *layers, nn.Dropout(self.dropout), *to_code)
         to_logits = (nn.Linear(code_out + condition_width, n_values, bias=False), nn.BatchNorm1d(n_values))
-        shares = (_Shares(code_out), nn.Dropout(self.dropout))
+        shares = (_TopicShares(code_out), nn.Dropout(self.dropout))
         self.decoder = nn.Sequential(*shares, *to_logits, nn.Unflatten(1, parameter_shape))
         self.code_out = code_out
 
 
-class _Shares(nn.Module):
+class _TopicShares(nn.Module):
     """Softmax of the code; what stands beside it stays as it is."""
 
     def __init__(self, n_topics: int) -> None:

@@ -9,7 +9,7 @@ from isthmus.backbones.base import State
 from isthmus.backbones.grids import Grid, Shape, Stage
 
 
-class Cells(nn.Module):
+class RecurrentCells(nn.Module):
     """Recurrent cells over steps (n, time, width), which can go on from where they stopped."""
 
     def __init__(self, net: nn.RNNBase) -> None:
@@ -24,7 +24,7 @@ class Cells(nn.Module):
         return states, tuple(part.transpose(0, 1) for part in (last if is_lstm else (last,)))
 
 
-class Reader(nn.Module):
+class RNNEncoder(nn.Module):
     """A recurrent net that reads series (n, channels, time); what it holds after the last known step, (n, width).
 
     Where values are missing, the last ``n_flags`` channels say so.
@@ -42,17 +42,17 @@ class Reader(nn.Module):
         states = self.net(self.embed(x.transpose(1, 2)))[0]
         if not self.n_flags:
             return states[:, -1]
-        return states[torch.arange(len(x), device=x.device), last_known(x[:, -self.n_flags :])]
+        return states[torch.arange(len(x), device=x.device), last_observed_step(x[:, -self.n_flags :])]
 
 
-def last_known(flags: Tensor) -> Tensor:
+def last_observed_step(flags: Tensor) -> Tensor:
     """Position (n,) of the last step at which something is known, by flags (n, channels, time); 0 if nothing is."""
     known = (flags == 0).any(1)
     steps = torch.arange(known.shape[1], device=flags.device)
     return torch.where(known, steps, 0).amax(1)
 
 
-class Repeater(nn.Module):
+class RNNDecoder(nn.Module):
     """A recurrent net that gets the same numbers (n, width) at each of so many steps, (n, width, time).
 
     It writes backwards: the last steps, of which the reader knows most, come first.
@@ -68,7 +68,7 @@ class Repeater(nn.Module):
         return states.flip(1).transpose(1, 2)
 
 
-class Writer(nn.Module):
+class AutoregressiveDecoder(nn.Module):
     """Writes a series, each step from the code and from the steps before it.
 
     Parameters
@@ -101,7 +101,7 @@ class Writer(nn.Module):
         self.code = nn.Linear(n_code, width)
         self.before = Stage(n_steps, nn.Linear(n_in, width, bias=False))
         self.net = Stage(n_steps, net)
-        self.says = Stage(n_steps, nn.Linear(width, grid.channels_out))
+        self.head = Stage(n_steps, nn.Linear(width, grid.channels_out))
         self.n_in, self.parameter_shape, self.word_dropout = n_in, parameter_shape, word_dropout
 
     def forward(self, code: Tensor, target: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Writer(nn.Module):
         seen = nn.functional.pad(self.before(earlier.transpose(1, 2)), (0, 0, 1, 0))
         return self._say(self.net[0](seen + self.code(code)[:, None])[0])
 
-    def begin(self, code: Tensor) -> State:
+    def initial_state(self, code: Tensor) -> State:
         """Return what is known before the first step."""
         return (self.code(code),)
 
@@ -126,5 +126,5 @@ class Writer(nn.Module):
         return self._say(steps), (code, *rest)
 
     def _say(self, steps: Tensor) -> Tensor:
-        said = self.says(steps).transpose(1, 2)
+        said = self.head(steps).transpose(1, 2)
         return said.reshape(len(said), *self.parameter_shape[:-1], -1)
