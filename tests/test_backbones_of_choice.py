@@ -36,7 +36,7 @@ def test_nets_that_are_given_keep_their_weights_and_are_not_trained_themselves()
     model = fitted(Custom(net, hidden), max_epochs=1, learning_rate=1e-9)
     assert torch.equal(net.weight, before)
     torch.testing.assert_close(model.module_.backbone.encoder[0].weight, before, atol=1e-6, rtol=0)
-    assert clone(model).get_params()["backbone__reader"].weight.equal(before)
+    assert clone(model).get_params()["backbone__encoder_net"].weight.equal(before)
 
 
 def test_without_nets_the_maps_are_linear():
@@ -52,7 +52,7 @@ def test_what_makes_no_net_is_refused(net, shown):
 
 
 def test_a_file_cannot_hold_nets_of_ones_own(tmp_path):
-    with pytest.raises(ValueError, match="Custom.encoder_net cannot be saved"):
+    with pytest.raises(ValueError, match="Custom.decoder_net cannot be saved"):
         save(fitted(Custom(hidden, hidden), max_epochs=1), tmp_path / "model")
 
 

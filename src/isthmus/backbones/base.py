@@ -8,21 +8,22 @@ from torch import Tensor, nn
 
 from isthmus.part import Part
 
-# What a decoder keeps from step to step, a row of each tensor for each row.
+# What an autoregressive decoder carries from step to step: tensors of n rows.
 State = tuple[Tensor, ...]
 
 
 class Backbone(Part):
-    """Knows a geometry and makes an encoder and a decoder for it.
+    """An encoder and a decoder for one geometry of the data.
 
-    ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the methods only use them. ``n_nets`` are how many nets
-    there are side by side, of which each row goes through one. ``n_flags``, set before ``build``, are how many of the
-    encoded input's last channels say that values are missing; (d,) numbers are one channel, and so are their flags.
+    ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the other methods only use them. ``n_nets`` is the number
+    of nets side by side, of which each row passes through one. ``n_flags``, set before ``build``, is the number of
+    trailing channels of the encoded input that mark missing values; samples of shape (d,) have one channel, and so
+    have their flags.
 
-    An ``autoregressive`` decoder writes along the last axis, each step from the code and the steps before it.
-    ``decode`` is given all steps, encoded, of which each parameter sees those before its own; ``initial_state`` and
-    ``step`` write anew. Of tokens, the likeliest row stands for the mean, as far as ``beam_width`` beginnings kept at each step
-    find it.
+    An ``autoregressive`` decoder writes along the last axis, each step given the code and the steps before it.
+    ``decode`` takes all steps of an encoded row at once, and the parameters of each step depend on earlier steps only;
+    ``initial_state`` and ``step`` generate new rows. For tokens, the most probable row stands for the mean: beam search
+    with ``beam_width`` candidates finds it approximately.
     """
 
     role: ClassVar[str] = "backbone"
