@@ -21,7 +21,7 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 
 LAYERS = [
     {"plain", "implications", "wording"},
-    {"ambient", "containers", "functional", "part", "schema", "statistics", "randomness", "storage"},
+    {"ambient", "containers", "functional", "losses", "part", "schema", "statistics", "randomness", "storage"},
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
     {"decoding", "missingness"},
     {"model", "data", "metrics", "configuration"},

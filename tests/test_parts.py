@@ -463,7 +463,7 @@ def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption)
     model = estimator(corruption=corruption, **options).fit(X).module_.train()
     x = torch.from_numpy(X)
     torch.manual_seed(3)
-    loss = model(x)["negative_bound"]
+    loss = model(x).terms["negative_bound"]
     torch.manual_seed(3)
     rebuilt = model.backbone.decode(model.backbone.encode(model.corruption(x)))[:, 0]
     torch.testing.assert_close(loss, functional.normal_log_prob(x, rebuilt, torch.zeros(())).sum(1).neg())

@@ -151,7 +151,7 @@ def test_at_beta_one_the_training_loss_is_the_negative_bound(half_trained, n_dra
     model, x = half_trained.module_, torch.from_numpy(X)
     torch.manual_seed(0)
     model.bottleneck.set_params(n_draws=n_draws)
-    losses = torch.stack([model(x)["negative_bound"].detach() for _ in range(400)]).numpy()
+    losses = torch.stack([model(x).terms["negative_bound"].detach() for _ in range(400)]).numpy()
     model.bottleneck.set_params(n_draws=1)
     mean, error = bounds(half_trained, n_draws)
     tolerance = 5 * np.hypot(error, losses.std(0) / math.sqrt(len(losses)))
@@ -237,7 +237,7 @@ def test_the_contractive_term_of_a_training_step_is_the_brute_force_jacobian(bot
     model = Autoencoder(2, max_epochs=1, precision="float64", random_state=0, **options).fit(X).module_.train()
     x = torch.from_numpy(X)
     rows = vmap(jacrev(lambda u: model.centre(u[None])[0]))(model.look(x))
-    torch.testing.assert_close(model(x)["jacobian"], 0.7 * rows.square().sum((1, 2)))
+    torch.testing.assert_close(model(x).terms["jacobian"], 0.7 * rows.square().sum((1, 2)))
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -15,6 +15,7 @@ from isthmus.bottlenecks import Gaussian
 from isthmus.corruptions import GaussianNoise
 from isthmus.data import Array, arrays, as_source
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.losses import Losses
 from isthmus.regularizers import L2
 from isthmus.schema import Schema
 from isthmus.training import TrainState, choose_batch_size, choose_max_epochs, make_optimizer, train
@@ -48,8 +49,8 @@ class OneWeight(nn.Module):
 
     def forward(self, x, y=None, progress=None):
         if self.training:
-            return {"negative_bound": (x - self.weight).square().sum(-1)}
-        return {"negative_bound": x.new_full((len(x),), next(self.bounds))}
+            return Losses({"negative_bound": (x - self.weight).square().sum(-1)}, {"center": x.mean()})
+        return Losses({"negative_bound": x.new_full((len(x),), next(self.bounds))}, {})
 
 
 def run(bounds=None, *, rows=None, callbacks=(), **options):
@@ -93,6 +94,13 @@ def test_the_loss_of_an_epoch_is_the_mean_over_rows_whatever_the_batches():
     rows = torch.arange(7.0)[:, None]
     state, _ = run(rows=rows, batch_size=3, learning_rate=1e-12, max_epochs=1)
     assert state.row["loss"] == pytest.approx(rows.square().mean().item())
+
+
+def test_metrics_are_means_over_the_rows_of_an_epoch_and_change_no_weight():
+    state, _ = run(rows=torch.arange(7.0)[:, None], batch_size=3, max_epochs=2)
+    assert list(state.row) == ["epoch", "loss", "negative_bound", "center", "learning_rate", "seconds"]
+    assert [row["center"] for row in state.history] == pytest.approx([3.0, 3.0])
+    assert state.row["loss"] == state.row["negative_bound"]
 
 
 def test_training_stops_after_patience_epochs_and_restores_a_copy_of_the_best_weights():
@@ -174,7 +182,7 @@ def test_a_loss_that_overflows_later_leaves_weights_with_a_finite_loss():
     # One batch an epoch: the step after a finite loss is the one that breaks the weight.
     with pytest.warns(ConvergenceWarning, match="became inf in epoch 2; the last good weights are kept"):
         state, _ = run(learning_rate=1e25)
-    assert torch.isfinite(state.model.train()(torch.ones(1, 1))["negative_bound"]).all()
+    assert torch.isfinite(state.model.train()(torch.ones(1, 1)).terms["negative_bound"]).all()
 
 
 # Seeds
@@ -243,7 +251,7 @@ def test_history_and_validation_are_means_over_the_rows_that_are_left(blobs):
     """Against the losses of all rows, which untrained nets of one seed share."""
     model = Autoencoder(2, likelihood=GaussianLikelihood(1.0), random_state=0, max_epochs=1).fit(blobs).module_
     source = as_source(blobs)
-    losses = model(torch.from_numpy(blobs))["negative_bound"].detach()
+    losses = model(torch.from_numpy(blobs)).terms["negative_bound"].detach()
     model.trim = 0.25
     expected = losses.sort().values[:180].double().mean().item()
     assert evaluate(model, source) == pytest.approx(expected)

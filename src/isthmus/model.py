@@ -21,6 +21,7 @@ from isthmus.bottlenecks import Bottleneck
 from isthmus.corruptions import Corruption
 from isthmus.decoding import parameters, rows
 from isthmus.likelihoods import Likelihood
+from isthmus.losses import Losses
 from isthmus.missingness import Missingness
 from isthmus.part import snake_case
 from isthmus.regularizers import Regularizer, Step
@@ -118,11 +119,8 @@ class Model(nn.Module):
         """Of the weights, and of all computation but for autocast."""
         return self.expected.dtype
 
-    def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> dict[str, Tensor]:
-        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
-
-        This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
-        """
+    def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> Losses:
+        """Return the losses of a batch, with draws and corruption; wrappers of modules see the whole objective."""
         corrupted, target = self._corrupt(self.likelihood.observe(self.read(x)))
         u = self.look(corrupted)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
@@ -133,7 +131,7 @@ class Model(nn.Module):
             for regularizer in self.regularizers:
                 name = snake_case(type(regularizer).__name__)
                 terms[name] = terms.get(name, 0) + regularizer(step)
-        return terms
+        return Losses(terms, metrics={})
 
     def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         corrupted = x if self.corruption is None else self.corruption(x)

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from isthmus.data.base import Batch, Feed, nonempty
+from isthmus.losses import Losses
 from isthmus.randomness import mix, seeded
 from isthmus.training.checkpoint import Checkpoint, resume_rng
 from isthmus.training.group import SINGLE_PROCESS, Group
@@ -33,7 +34,7 @@ Callback = Callable[[TrainState], Any]
 class _Plan:
     """What stays the same throughout a training."""
 
-    forward: Callable[..., dict[str, Tensor]]
+    forward: Callable[..., Losses]
     parameters: list[nn.Parameter]
     source: Feed
     batch_size: int
@@ -194,7 +195,7 @@ def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group:
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
         for x, y, weight in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.shard)):
-            bounds = model(x.to(device), None if y is None else y.to(device))["negative_bound"].double()
+            bounds = model(x.to(device), None if y is None else y.to(device)).terms["negative_bound"].double()
             bounds = bounds if weight is None else bounds * weight.to(device)
             total += torch.stack([bounds.sum(), total.new_tensor(len(bounds))])
         total = group.all_reduce(total)
@@ -214,7 +215,7 @@ def _train_epoch(plan: _Plan, state: TrainState) -> Row:
     plan.group.copy_from_first(state.model.buffers())
     sums = plan.group.all_reduce(torch.stack(list(state.totals.values())))
     means = dict(zip(state.totals, (sums / len(plan.source)).tolist(), strict=True))
-    return {"loss": sum(means.values()), **means, "learning_rate": state.optimizer.param_groups[0]["lr"]}
+    return {**means, "learning_rate": state.optimizer.param_groups[0]["lr"]}
 
 
 def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
@@ -224,10 +225,10 @@ def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
         group["lr"] = float(plan.learning_rate) * plan.schedule.factor(progress)
     for parameter in plan.parameters:
         parameter.grad = None
-    terms = _backward(plan, batch, torch.full((), progress, device=plan.device)) if len(batch.x) else {}
-    for name, term in terms.items():
+    means = _backward(plan, batch, torch.full((), progress, device=plan.device)) if len(batch.x) else {}
+    for name, mean in means.items():
         # On the device: reading a number here would make the processor wait for the accelerator at every batch.
-        state.totals[name] = torch.add(state.totals.get(name, 0.0), term, alpha=len(batch.x))
+        state.totals[name] = torch.add(state.totals.get(name, 0.0), mean, alpha=len(batch.x))
     due = plan.checkpoint is not None and plan.checkpoint.is_due()
     due = plan.group.average_gradients(plan.parameters, len(batch.x), due)
     state.optimizer.step()
@@ -236,13 +237,15 @@ def _train_batch(plan: _Plan, state: TrainState, batch: Batch) -> bool:
 
 
 def _backward(plan: _Plan, batch: Batch, progress: Tensor) -> dict[str, Tensor]:
-    """Return the mean of each term, once their gradients are in the parameters."""
+    """Compute the gradients of the loss; return the loss and the mean of each term and metric."""
     x, y, weight = (None if part is None else part.to(plan.device, non_blocking=True) for part in batch)
     # One step long: autocast keeps the weights it has cast until it ends, and the next step has others.
     with autocast(plan.lowers_precision, plan.device):
-        terms = {name: _mean(term, weight) for name, term in plan.forward(x, y, progress).items()}
-    reduce(torch.add, terms.values()).backward()
-    return {name: term.detach() for name, term in terms.items()}
+        terms, metrics = plan.forward(x, y, progress)
+        means = {name: _mean(value, weight) for name, value in {**terms, **metrics}.items()}
+    loss = reduce(torch.add, (means[name] for name in terms))
+    loss.backward()
+    return {name: value.detach() for name, value in {"loss": loss, **means}.items()}
 
 
 def _mean(term: Tensor, weight: Tensor | None) -> Tensor:

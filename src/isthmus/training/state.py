@@ -27,7 +27,7 @@ class TrainState:
     Parameters
     ----------
     model : Module
-        Returns a dictionary of loss terms from ``forward(x, y, progress)``.
+        Returns ``Losses`` from ``forward(x, y, progress)``.
     optimizer : Optimizer
     history : list of dict
         One row an epoch.
