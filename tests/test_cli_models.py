@@ -93,6 +93,23 @@ def test_a_detector_scores_all_rows_with_p_values_and_decisions(home, tmp_path):
     assert found["is_anomaly"].tolist() == (detector.predict(rows) == -1).tolist()
 
 
+def test_rows_are_scored_once_for_scores_p_values_and_decisions(home, tmp_path, monkeypatch):
+    calls, score_samples = [], AnomalyDetector.score_samples
+
+    def count(detector, X):
+        calls.append(len(X))
+        return score_samples(detector, X)
+
+    monkeypatch.setattr(AnomalyDetector, "score_samples", count)
+    model, rows = home / "AnomalyDetector.safetensors", home / "rows.csv"
+    done("score", model, rows, "--out", tmp_path / "scores.csv")
+    assert calls == [150]
+    done("detect", rows, "--detector", model, "--fdr", "0.2", "--out", tmp_path / "alarms.csv")
+    assert calls == [150, 150]
+    done("detect", rows, "--fdr", "0.2", "--seed", "0", "--without", "note", "--out", tmp_path / "own.csv")
+    assert calls == [150, 150]  # the rows of fit have held-out scores
+
+
 def test_a_decoder_samples_what_its_autoencoder_does(home, tmp_path):
     for name in ("Autoencoder", "Decoder"):
         done("sample", home / f"{name}.safetensors", "--seed", "1", "--out", tmp_path / f"{name}.csv")

@@ -201,9 +201,8 @@ def score_rows(detector: AnomalyDetector, X: Any, search: Search) -> Rows:
 
 def find_alarms(detector: AnomalyDetector, X: Any, scores: Rows, fdr: float | None) -> Rows:
     """Return the positions of the alarms, the lowest score first."""
-    odd = scores < detector.offset_ if fdr is None else detector.predict(X, fdr=fdr) == -1
-    alarms: Rows = np.flatnonzero(odd)[np.argsort(scores[odd], kind="stable")]
-    return alarms
+    alarms: Rows = np.flatnonzero(detector.predict(X, fdr=fdr, scores=scores) == -1)
+    return alarms[np.argsort(scores[alarms], kind="stable")]
 
 
 def _take(X: Any, rows: Rows) -> pa.Table:

@@ -83,7 +83,8 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
 def decisions_of(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
     """Return score, p-value and decision of each row, by the names of their columns."""
     scores = detector.score_samples(X)
-    return {"score": scores, "p_value": detector.p_values(X), "is_anomaly": scores < detector.offset_}
+    is_anomaly = detector.predict(X, scores=scores) == -1
+    return {"score": scores, "p_value": detector.p_values(X, scores=scores), "is_anomaly": is_anomaly}
 
 
 def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:

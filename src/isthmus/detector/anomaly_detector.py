@@ -204,7 +204,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return by how much rows score above the threshold; alarms are below 0."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any, *, fdr: float | None = None, abstain: float | None = None) -> Values:
+    def predict(
+        self, X: Any, *, fdr: float | None = None, abstain: float | None = None, scores: Values | None = None
+    ) -> Values:
         """Decide.
 
         Parameters
@@ -217,6 +219,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         abstain : float or None, default=None
             Confidence, in (0, 1), with which a score must be on one side of the threshold, which few calibration rows
             do not determine: rows that could be on either side are undecided.
+        scores : ndarray of shape (n_samples,) or None, default=None
+            Scores of these rows where they are known: those of ``score_samples``, or ``held_out_scores_`` for the rows
+            of fit. None computes them.
 
         Returns
         -------
@@ -224,7 +229,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
             -1 for alarms, 1 for normal rows, 0 for undecided ones.
         """
         check_decision(fdr, abstain)
-        scores = self.score_samples(X)
+        scores = self._scores_of(X, scores)
         if fdr is not None:
             return by_discovery_rate(scores, self._calibration, fdr)
         if abstain is None:
@@ -236,7 +241,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         """Fit, and decide on the same rows."""
         return self.fit(X, y).predict(X)
 
-    def p_values(self, X: Any) -> Values:
+    def p_values(self, X: Any, *, scores: Values | None = None) -> Values:
         """Return how often a normal row would score as low as each row, (n_samples,).
 
         Uniform on [0, 1] for normal rows, exactly so if calibration rows are normal and took no part in the fit:
@@ -251,8 +256,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Points of a series depend on each other, which p-values do not take into account: they are finer than a series
         of few blocks (``block_length_``) can show, and far from uniform in single series.
+
+        ``scores`` are those of the rows where they are known, as of ``predict``.
         """
-        return p_values(self.score_samples(X), self.calibration_scores_, uniforms_of(X, self._tie_seed()))
+        return p_values(self._scores_of(X, scores), self.calibration_scores_, uniforms_of(X, self._tie_seed()))
 
     def predict_proba(self, X: Any) -> Values:
         """Return how likely rows are anomalies, and normal.
@@ -310,6 +317,11 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         if not (is_count(self.n_folds) and self.n_folds >= 2):
             raise ValueError(f"n_folds must be an integer from 2 on, got {self.n_folds!r}")
         return choose_rule(self.threshold, self.contamination, self.fpr, self.costs)
+
+    def _scores_of(self, X: Any, scores: Values | None) -> Values:
+        """Return the scores that are given, or compute them."""
+        check_is_fitted(self)
+        return self.score_samples(X) if scores is None else scores
 
     def _tie_seed(self) -> int:
         """Return the seed of ties, the same in every call: a generator as ``random_state`` would move on."""
