@@ -20,7 +20,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 
 LAYERS = [
-    {"plain", "implications", "wording"},
+    {"errors", "plain", "implications", "wording"},
     {"ambient", "containers", "functional", "losses", "part", "schema", "statistics", "randomness", "storage"},
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
     {"decoding", "missingness"},

@@ -10,6 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
+from isthmus.errors import InputTypeError
+
 
 class Part(BaseEstimator, nn.Module):
     """A torch module with scikit-learn's ``get_params``, ``set_params``, ``clone`` and ``repr``.
@@ -88,7 +90,7 @@ def resolve(choice: Any, package: ModuleType, kind: Any = Part) -> Any:
     if isinstance(choice, kind) and not isinstance(choice, type):
         return clone(choice, safe=False)
     if not isinstance(choice, str):
-        raise TypeError(f"{role} must be a {kind.__name__} or the name of one, got {choice!r}")
+        raise InputTypeError(f"{role} must be a {kind.__name__} or the name of one, got {choice!r}")
     names = {snake_case(name): name for name in package.__all__}
     if choice not in names:
         raise ValueError(f"{role} must be one of {sorted(names)}, got {choice!r}{did_you_mean(choice, names)}")

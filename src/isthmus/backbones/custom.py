@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Shape
+from isthmus.errors import InputTypeError
 
 
 class Custom(Backbone):
@@ -79,7 +80,7 @@ def make_net(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shap
         return nn.Identity()
     made_net = deepcopy(net) if isinstance(net, nn.Module) else net(shape) if callable(net) else net
     if not isinstance(made_net, nn.Module):
-        raise TypeError(f"backbone.{name} of Custom must be a Module or make one, got {made_net!r}")
+        raise InputTypeError(f"backbone.{name} of Custom must be a Module or make one, got {made_net!r}")
     return made_net
 
 

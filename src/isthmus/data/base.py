@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
 # Which part, and of how many.
@@ -80,7 +81,7 @@ class Source(Feed):
         TypeError
             If rows cannot be taken by position, as those of a stream.
         """
-        raise TypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
+        raise InputTypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
 
     def weighted(self, weight: np.ndarray[Any, Any]) -> Self:
         """Give each row a positive weight, (n,).
@@ -90,7 +91,7 @@ class Source(Feed):
         TypeError
             If the rows are not in memory, as those of a stream.
         """
-        raise TypeError(f"sample_weight goes with rows in memory, got {type(self).__name__}; load its rows first")
+        raise InputTypeError(f"sample_weight goes with rows in memory, got {type(self).__name__}; load its rows first")
 
     def parts(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
         """Cut the positions of all rows into ``n`` parts of about equal size that are held out in turn."""

@@ -10,6 +10,7 @@ import torch
 from isthmus.data.base import Source
 from isthmus.data.sources import as_source
 from isthmus.data.streams import Stream
+from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -48,7 +49,7 @@ class Chunks(Stream):
 
     def __init__(self, factory: Callable[[], Iterable[Any]]) -> None:
         if not callable(factory):
-            raise TypeError(
+            raise InputTypeError(
                 f"factory must be a function that returns a new iterable of chunks at each call, "
                 f"such as lambda: read_chunks(file), got {type(factory).__name__}"
             )

@@ -20,6 +20,7 @@ from isthmus.data.ragged import as_list, as_rows, is_ragged, padded, schema_of
 from isthmus.data.streams import POOL, Stream, rows_of
 from isthmus.data.tables import learn_table, read_table
 from isthmus.data.text import Texts, read_texts
+from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
 MIN_ASIDE = 5
@@ -217,7 +218,7 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
         If the rows are not in memory.
     """
     if not isinstance(source, Array | ImageFolder):
-        raise TypeError(f"labels go beside rows in memory, got {type(source).__name__}; load its rows first")
+        raise InputTypeError(f"labels go beside rows in memory, got {type(source).__name__}; load its rows first")
     encoded = torch.from_numpy(condition.encode(y))
     if len(encoded) != len(source):
         raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")

@@ -14,6 +14,7 @@ import torch
 from isthmus.data import vocabulary as words
 from isthmus.data.arrays import Array
 from isthmus.data.frames import is_frame
+from isthmus.errors import InputTypeError
 from isthmus.part import is_count
 from isthmus.schema import Schema
 
@@ -153,11 +154,11 @@ def checked(texts: Any) -> list[str]:
         As ``read_texts`` does.
     """
     if isinstance(texts, str | bytes) or is_frame(texts):
-        raise TypeError(f"expected a sequence of texts, got one {type(texts).__name__}: give a list or a column")
+        raise InputTypeError(f"expected a sequence of texts, got one {type(texts).__name__}: give a list or a column")
     rows = list(texts)
     for i, text in enumerate(rows):
         if not isinstance(text, str):
-            raise TypeError(f"row {i} holds {text!r}, expected a text")
+            raise InputTypeError(f"row {i} holds {text!r}, expected a text")
         if not text.strip():
             raise ValueError(f"row {i} holds an empty text; leave it out")
     if not rows:

@@ -13,6 +13,7 @@ from isthmus.data import Source, as_source
 from isthmus.data.frames import is_frame
 from isthmus.data.tables import boundless, learn_table, new_table
 from isthmus.detector.scores import Scorer, judges_rows_together
+from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -77,7 +78,7 @@ def summon(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
         return _of_ours(scorer, source.schema), numbers_of(source), numbers_of(estimator._read(kept))
     if judges_rows_together(estimator):
         name = type(estimator).__name__
-        raise TypeError(
+        raise InputTypeError(
             f"{name} judges rows by those around them, not one by one; its contributions(X) take scores apart"
         )
     if is_frame(X):

@@ -8,6 +8,7 @@ from isthmus.doctor import of_codes, of_columns, of_models, of_pairs, of_rows
 from isthmus.doctor.case import Case
 from isthmus.doctor.finding import Finding
 from isthmus.doctor.rows import Rows, read_rows
+from isthmus.errors import InputTypeError
 
 CHECKS = (
     of_rows.leaks,
@@ -76,7 +77,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     """
     estimator = Autoencoder() if estimator is None else estimator
     if not isinstance(estimator, Autoencoder):
-        raise TypeError(f"estimator must be an Autoencoder, got {estimator!r}")
+        raise InputTypeError(f"estimator must be an Autoencoder, got {estimator!r}")
     estimator._check_parameters()
     rows = read_rows(X, estimator.schema)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}

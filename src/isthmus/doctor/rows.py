@@ -16,6 +16,7 @@ from isthmus.data.columns import is_number, numbers_of
 from isthmus.data.frames import is_frame
 from isthmus.data.library import column_like
 from isthmus.data.tables import missing_in
+from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -106,7 +107,9 @@ def read_rows(X: Any, schema: Any) -> Rows:
 def _in_memory(source: Source) -> Array:
     source = source.load() if isinstance(source, ImageFolder) else source
     if not isinstance(source, Array):
-        raise TypeError(f"rows must be in memory to be examined, got {type(source).__name__}; load some of them first")
+        raise InputTypeError(
+            f"rows must be in memory to be examined, got {type(source).__name__}; load some of them first"
+        )
     return source
 
 

@@ -18,6 +18,7 @@ from isthmus.data.bags import make_bags
 from isthmus.data.base import Source
 from isthmus.data.frames import to_frame
 from isthmus.ensemble.parallel import Parallel
+from isthmus.errors import InputTypeError
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import is_count, resolve
@@ -32,7 +33,7 @@ N_EXPECT = 2_000
 def check_net(estimator: Any) -> None:
     """Raise an error unless the estimator is an autoencoder that judges rows without labels, or None."""
     if not (estimator is None or isinstance(estimator, Autoencoder)):
-        raise TypeError(f"estimator must be an Autoencoder or None, got {estimator!r}")
+        raise InputTypeError(f"estimator must be an Autoencoder or None, got {estimator!r}")
     if estimator is not None and estimator.conditional:
         raise ValueError("estimator must not be conditional: rows are scored without labels")
 

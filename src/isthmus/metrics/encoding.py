@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.containers import is_frame, open_frame, remedy_for
+from isthmus.errors import InputTypeError
 
 Values = np.ndarray[Any, Any]
 
@@ -64,7 +65,7 @@ def as_frame(role: str, frame: Any) -> Any:
     """
     if not is_frame(frame):
         remedy = remedy_for(frame)
-        raise TypeError(
+        raise InputTypeError(
             f"{role} must be a data frame (pandas, polars, pyarrow), got {type(frame).__name__}"
             f"{remedy and '; '}{remedy}"
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from isthmus.data import Windows
 from isthmus.data.series import Series, interpolate, read_as_in_fit
+from isthmus.errors import InputTypeError
 from isthmus.plots.base import PALETTE, new_axes
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def events(
     ['0', 'score']
     """
     if not callable(getattr(model, "events", None)):
-        raise TypeError(f"events needs an AnomalyDetector that is fitted to a series, got {type(model).__name__}")
+        raise InputTypeError(f"events needs an AnomalyDetector that is fitted to a series, got {type(model).__name__}")
     found = model.events(X, gap=gap, min_length=min_length)
     series = X.series if isinstance(X, Windows) else read_as_in_fit(model.estimator_, X)
     scores = model.score_samples(X)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from isthmus.errors import InputTypeError
 from isthmus.plots.base import PALETTE, new_axes
 from isthmus.plots.rows import as_batch, check_model, count, first_rows, rebuild, score, take
 from isthmus.plots.samples import reshaped, samples_of
@@ -76,7 +77,7 @@ def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
     if X is None:
         scores = getattr(model, "scores", None)
         if scores is None:
-            raise TypeError(f"plots.explain takes a model and rows, or an explanation, got {type(model).__name__}")
+            raise InputTypeError(f"plots.explain takes a model and rows, or an explanation, got {type(model).__name__}")
         return model, _checked(int(np.argmin(scores)) if row is None else row, len(scores))
     check_model(model, "explain")
     rows = as_batch(model, X)
@@ -84,7 +85,9 @@ def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
     if getattr(model, "explain", None) is not None:
         return model.explain(take(rows, row)), 0
     if getattr(model, "contributions", None) is None:
-        raise TypeError(f"plots.explain takes a model with contributions, or a detector, got {type(model).__name__}")
+        raise InputTypeError(
+            f"plots.explain takes a model with contributions, or a detector, got {type(model).__name__}"
+        )
     return _Contributions.of(model, take(rows, row)), 0
 
 

@@ -12,6 +12,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.data import Array, ImageFolder, Source, as_source
 from isthmus.data.frames import is_frame
 from isthmus.data.images import laid_out
+from isthmus.errors import InputTypeError
 from isthmus.latent.codes import is_one
 from isthmus.schema import Schema
 
@@ -21,7 +22,7 @@ Values = np.ndarray[Any, Any]
 def check_model(model: Any, function: str) -> None:
     """Raise ``TypeError`` unless the first argument of a function is an estimator, or the error of one not fitted."""
     if not isinstance(model, BaseEstimator):
-        raise TypeError(
+        raise InputTypeError(
             f"plots.{function} takes a fitted model as its first argument, got {type(model).__name__}; "
             "plots.images shows arrays"
         )
@@ -44,7 +45,7 @@ def autoencoder_of(model: Any, function: str) -> Autoencoder:
     check_model(model, function)
     estimator = inner(model)
     if not isinstance(estimator, Autoencoder):
-        raise TypeError(
+        raise InputTypeError(
             f"plots.{function} decodes codes: it takes an Autoencoder or a detector built on one, "
             f"got {type(estimator).__name__}"
         )

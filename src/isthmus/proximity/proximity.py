@@ -18,6 +18,7 @@ from isthmus.data.streams import Stream
 from isthmus.data.survey import check_largest, describe, survey
 from isthmus.ensemble import Ensemble
 from isthmus.ensemble.ensemble import check_net
+from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.proximity.sides import Side, Units, View
 from isthmus.proximity.views import Points, Scaling, Taming, points_of
@@ -183,7 +184,9 @@ class Proximity(MetaEstimatorMixin, BaseEstimator):
 def _check_apart(source: Source) -> None:
     """Raise an error for rows that are near to others whatever they hold, or that are not in memory."""
     if isinstance(source, Stream):
-        raise TypeError(f"Proximity keeps rows in memory, and {type(source).__name__} is a stream; load its rows first")
+        raise InputTypeError(
+            f"Proximity keeps rows in memory, and {type(source).__name__} is a stream; load its rows first"
+        )
     others = source.apart_from(np.array([len(source) // 2]))
     if len(others) < len(source) - 1:
         raise ValueError(

@@ -16,6 +16,7 @@ from isthmus.data import Windows
 from isthmus.data.arrays import Array
 from isthmus.data.survey import check_cells, survey
 from isthmus.ensemble import Ensemble
+from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
@@ -187,7 +188,7 @@ class Sliding(MetaEstimatorMixin, BaseEstimator):
         if not known:
             raise ValueError(f"views must be some of {KINDS}, got {views!r}")
         if not (self.estimator is None or isinstance(self.estimator, Autoencoder | Ensemble)):
-            raise TypeError(f"estimator must be an Autoencoder, an Ensemble or None, got {self.estimator!r}")
+            raise InputTypeError(f"estimator must be an Autoencoder, an Ensemble or None, got {self.estimator!r}")
 
     def _track(self, views: list[View]) -> Iterable[View]:
         """Show a progress bar while views are fitted."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.errors import InputTypeError
 from isthmus.part import did_you_mean
 
 CHOICES = {
@@ -53,7 +54,7 @@ class Options:
         for option, choices in CHOICES.items():
             _check_choice(option, getattr(self, option), choices)
         if isinstance(self.missing, str) or not all(isinstance(marker, str) for marker in self.missing):
-            raise TypeError(f"missing must be a list of strings, got {self.missing!r}")
+            raise InputTypeError(f"missing must be a list of strings, got {self.missing!r}")
         if self.outlier_threshold is not None and not self.outlier_threshold > 0:
             raise ValueError(f"outlier_threshold must be greater than 0, got {self.outlier_threshold!r}")
         for name, bounds in self.limits.items():

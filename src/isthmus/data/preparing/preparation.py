@@ -18,6 +18,7 @@ from isthmus.data.preparing.repair import repair as repair_types
 from isthmus.data.preparing.scaling import Scale, learn_scales, scale_columns
 from isthmus.data.preparing.sentinels import treat_sentinels
 from isthmus.data.preparing.splitting import split_rows
+from isthmus.errors import InputTypeError
 from isthmus.randomness import seed_of
 
 
@@ -146,7 +147,7 @@ def _read(df: Any) -> Any:
         frame = open_frame(df)
     except TypeError as error:
         remedy = remedy_for(df)
-        raise TypeError(
+        raise InputTypeError(
             f"prepare takes a data frame of pandas, polars or pyarrow, got {type(df).__name__}{remedy and '; '}{remedy}"
         ) from error
     except nw.exceptions.DuplicateError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isthmus.data.preparing.missing import MISSING
+from isthmus.errors import InputTypeError
 
 DECIMALS = (".", ",")
 
@@ -33,7 +34,7 @@ class Options:
         if self.decimal is not None and self.decimal == self.delimiter:
             raise ValueError(f"delimiter and decimal must differ, got {self.decimal!r} for both")
         if isinstance(self.missing, str) or not all(isinstance(word, str) for word in self.missing):
-            raise TypeError(f"missing must be a list of strings, got {self.missing!r}")
+            raise InputTypeError(f"missing must be a list of strings, got {self.missing!r}")
 
 
 def _is_delimiter(value: Any) -> bool:
