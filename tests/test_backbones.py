@@ -45,10 +45,11 @@ def _seed():
     torch.manual_seed(0)
 
 
-def built(part, shape, flags=False, n_parameters=1, condition_width=0):
+def built(part, shape, flags=False, n_parameters=1, condition_width=0, positions=()):
     part = clone(part).eval()
     part.n_flags = flags * (1 if len(shape) == 1 else shape[0])
-    part.build((shape[0] * (1 + flags), *shape[1:]), (n_parameters, *shape), 4, 3, condition_width)
+    input_shape = shape[0] * (1 + flags), *shape[1:]
+    part.build(input_shape, (n_parameters, *shape), (4, *positions), (3, *positions), condition_width)
     return part
 
 
@@ -65,6 +66,33 @@ def test_samples_of_any_size_come_back_in_their_shape(part, shape):
     assert h.shape == (6, 4)
     assert theta.shape == (6, 2, *shape)
     assert part.code_norms().shape == (3,)
+
+
+@pytest.mark.parametrize("shape", [(3, 17), (3, 7, 10), (1, 5, 6, 7)], ids=repr)
+def test_a_spatial_code_has_the_positions_of_the_last_stage(shape):
+    part = Conv((4, 8), stride=3)
+    positions = part.code_positions(shape, (2, *shape))
+    assert positions == tuple(-(-size // 9) for size in shape[1:])
+    part = built(part, shape, n_parameters=2, condition_width=5, positions=positions)
+    assert part.encode(torch.randn(6, *shape)).shape == (6, 4, *positions)
+    assert part.decode(torch.randn(6, 3, *positions), torch.randn(6, 5)).shape == (6, 2, *shape)
+    assert part.code_norms() is None
+
+
+def test_a_position_of_a_spatial_code_is_decoded_where_it_lies():
+    part = built(Conv((4, 4), kernel_size=1), (1, 8, 12), condition_width=2, positions=(2, 3))
+    z, condition = torch.randn(1, 3, 2, 3, requires_grad=True), torch.randn(1, 2, requires_grad=True)
+    theta = part.decode(z, condition)[0, 0, 0]
+    gradient, of_condition = torch.autograd.grad(theta[4, 8], (z, condition))
+    assert (gradient[0].abs().sum(0) > 0).tolist() == [[False, False, False], [False, False, True]]
+    assert (of_condition != 0).all()
+
+
+@pytest.mark.parametrize(("part", "shape"), CASES, ids=repr)
+def test_a_code_of_other_positions_is_refused(part, shape):
+    expected = r"needs codes of shape \(k,\).*, got \(4, 99\)"
+    with pytest.raises(ValueError, match=expected):
+        built(part, shape, positions=(99,))
 
 
 @pytest.mark.parametrize(("part", "shape"), CASES, ids=repr)
@@ -89,7 +117,7 @@ def test_nets_for_series_refuse_images(part, shape):
 @pytest.mark.parametrize("part", [Conv(), TCN(), Recurrent(), Transformer()], ids=repr)
 def test_levels_have_no_neighbours(part):
     with pytest.raises(ValueError, match=r"whose values are numbers; got \(7,\) in and \(12,\) out"):
-        clone(part).build((7,), (12,), 4, 3, 0)
+        clone(part).build((7,), (12,), (4,), (3,), 0)
 
 
 def test_flags_of_a_single_channel_are_a_second_one():

@@ -44,7 +44,7 @@ def test_stacked_nets_and_their_gradients_are_those_of_each_net(backbone, side):
     with seeded(0):
         nets = [clone(backbone) for _ in range(3)]
         for net in nets:
-            net.build((2, 3), (1, 2, 3), 4, 4, 0)
+            net.build((2, 3), (1, 2, 3), (4,), (4,), 0)
         alone = [getattr(net, side) for net in nets]
         x = torch.randn(15, *([2, 3] if side == "encoder" else [4]), requires_grad=True)
     stacked = Stacked(alone)
@@ -73,7 +73,7 @@ def test_stacked_nets_and_their_gradients_are_those_of_each_net(backbone, side):
 )
 def test_what_cannot_be_stacked_goes_one_by_one(backbone, kinds):
     nets = Parallel(backbone, 3)
-    nets.build((6,), (1, 6), 2, 2, 0)
+    nets.build((6,), (1, 6), (2,), (2,), 0)
     assert (type(nets.encoder), type(nets.decoder)) == kinds
     assert nets.decode(nets.encode(torch.randn(12, 6))).shape == (12, 1, 6)
 
@@ -94,7 +94,7 @@ def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
     with seeded(0):
         nets = [MLP((8,)) for _ in range(4)]
         for net in nets:
-            net.build((6,), (1, 6), 2, 2, 0)
+            net.build((6,), (1, 6), (2,), (2,), 0)
     stacks = [layer for layer in ensemble.module_.modules() if isinstance(layer, parallel.StackedLinear)]
     for i, net in enumerate(nets):
         net.double()

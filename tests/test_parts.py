@@ -92,7 +92,7 @@ VARIANTS = [
 PARTS = [*(PARTICULAR[kind][0] if kind in PARTICULAR else kind() for kind in CLASSES), *VARIANTS]
 
 BUILD = {
-    "backbone": lambda part: part.build((5,), (1, 5), 2, 2, 0),
+    "backbone": lambda part: part.build((5,), (1, 5), (2,), (2,), 0),
     "bottleneck": lambda part: part.build(2),
     "likelihood": lambda part: part.build(Statistics.of(torch.from_numpy(data_for(part)))),
     "regularizer": lambda part: part.build(SIGMOID),
@@ -361,7 +361,7 @@ def test_tied_weights_refuse_a_code_that_they_do_not_fit():
 
 def test_an_mlp_mirrors_its_widths():
     part = MLP((7, 3))
-    part.build((2, 4), (2, 5), 6, 2, 4)
+    part.build((2, 4), (2, 5), (6,), (2,), 4)
     linear = [m for net in (part.encoder, part.decoder) for m in net if isinstance(m, nn.Linear)]
     assert [m.in_features for m in linear] == [8, 7, 3, 2 + 4, 3, 7]
     assert [m.out_features for m in linear] == [7, 3, 6, 3, 7, 10]
@@ -371,7 +371,7 @@ def test_an_mlp_mirrors_its_widths():
 
 @pytest.mark.parametrize("part", [MLP((4,)), MLP(()), Linear()], ids=repr)
 def test_code_norms_are_the_slopes_of_the_decoders_first_layer(part):
-    part.build((5,), (1, 5), 2, 2, 3)
+    part.build((5,), (1, 5), (2,), (2,), 3)
     first = next(m for m in part.decoder if isinstance(m, nn.Linear))
     at_zero, *moved = first(torch.cat([torch.zeros(1, 5), torch.eye(5)])[:3])
     expected = torch.stack([(m - at_zero).norm() for m in moved])

@@ -43,7 +43,7 @@ def built(part, kind, condition_width=0):
     x = values_of(kind)
     likelihood, part = clone(KINDS[kind][0]), clone(part)
     likelihood.build(Statistics.of(x))
-    part.build(likelihood.encoded_shape, likelihood.parameter_shape, 4, 3, condition_width)
+    part.build(likelihood.encoded_shape, likelihood.parameter_shape, (4,), (3,), condition_width)
     return part.double().eval(), likelihood.double(), x
 
 
@@ -87,7 +87,7 @@ def test_the_distribution_of_all_short_rows_adds_up_to_one_and_is_drawn_from():
     x = torch.cartesian_prod(*[torch.arange(3.0)] * 3).double()
     likelihood, part = Categorical(3), Recurrent(8, autoregressive=True)
     likelihood.build(Statistics.of(x))
-    part.build((3, 3), (3, 3), 4, 2, 0)
+    part.build((3, 3), (3, 3), (4,), (2,), 0)
     part.double().eval()
     for weight in part.parameters():
         weight.data *= 3
@@ -146,7 +146,7 @@ def test_a_series_is_read_up_to_its_last_known_step():
 def test_padding_does_not_change_the_code(part):
     part = clone(part)
     part.n_flags = 1
-    part.build((N_LEVELS + 1, N_STEPS), (N_LEVELS, N_STEPS), 4, 3, 0)
+    part.build((N_LEVELS + 1, N_STEPS), (N_LEVELS, N_STEPS), (4,), (3,), 0)
     u = torch.randn(8, N_LEVELS + 1, N_STEPS)
     u[:, -1] = 0.0
     u[:, -1, 4:] = 1.0
@@ -325,7 +325,7 @@ def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
     every = torch.cartesian_prod(*[torch.arange(float(n_levels))] * n_steps).double()
     likelihood, part = Categorical(n_levels, end=end), clone(part)
     likelihood.build(Statistics.of(every))
-    part.build((n_levels, n_steps), (n_levels, n_steps), 4, 2, 0)
+    part.build((n_levels, n_steps), (n_levels, n_steps), (4,), (2,), 0)
     part.double().eval()
     for weight in part.decoder.parameters():
         weight.data *= 2

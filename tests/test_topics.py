@@ -118,7 +118,7 @@ def test_a_saved_topic_model_gives_the_same_codes_of_sparse_rows(pipeline, texts
 
 def test_the_decoder_multiplies_topics_by_their_shares():
     part = ProdLDA(dropout=0.0)
-    part.build((7,), (1, 7), 6, 3, 2)
+    part.build((7,), (1, 7), (6,), (3,), 2)
     part.eval()
     z, condition = torch.randn(5, 3), torch.eye(2)[[0, 1, 1, 0, 1]]
     weights = part.decoder[2].weight

@@ -93,7 +93,7 @@ class Model(nn.Module):
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
-        backbone.build(input_shape, likelihood.parameter_shape, code_in, code_out, self.condition_width)
+        backbone.build(input_shape, likelihood.parameter_shape, (code_in,), (code_out,), self.condition_width)
         self.register_buffer("expected", torch.zeros(shape))
         self.register_buffer("expected_divergence", torch.zeros(()))
 

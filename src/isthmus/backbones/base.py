@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from isthmus.backbones.grids import Shape
 from isthmus.part import Part
 
 # What an autoregressive decoder carries from step to step: tensors of n rows.
@@ -15,7 +16,7 @@ State = tuple[Tensor, ...]
 class Backbone(Part):
     """An encoder and a decoder for one geometry of the data.
 
-    ``build`` sets ``encoder``, ``decoder`` and ``code_out``; the other methods only use them. ``n_nets`` is the number
+    ``build`` sets ``encoder``, ``decoder`` and ``z_shape``; the other methods only use them. ``n_nets`` is the number
     of nets side by side, of which each row passes through one. ``n_flags``, set before ``build``, is the number of
     trailing channels of the encoded input that mark missing values; samples of shape (d,) have one channel, and so
     have their flags.
@@ -33,84 +34,109 @@ class Backbone(Part):
     beam_width: int = 1
     encoder: nn.Module
     decoder: nn.Module
-    code_out: int
+    z_shape: Shape
 
     @abstractmethod
     def build(
-        self,
-        input_shape: tuple[int, ...],
-        parameter_shape: tuple[int, ...],
-        code_in: int,
-        code_out: int,
-        condition_width: int,
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets.
+        """Make both nets. A subclass first calls this method, which checks the shapes and keeps that of z.
 
         Parameters
         ----------
         input_shape : tuple of int
-            Of one encoded sample.
+            Shape of one encoded sample.
         parameter_shape : tuple of int
-            Of what the decoder says of one sample: (parameters a value, *shape of the sample).
-        code_in, code_out : int
-            Numbers that the bottleneck wants and gives.
+            Shape of the decoder's output for one sample: (parameters per value, *shape of the sample).
+        h_shape, z_shape : tuple of int
+            Shape of the encoder's output, and of the decoder's input: (k,) for a flat code, or (channels, *positions)
+            with the ``code_positions`` of this backbone for a spatial one.
         condition_width : int
-            Numbers of the encoded label, which the decoder sees beside the code; 0 without labels.
-        """
-
-    def encode(self, u: Tensor) -> Tensor:
-        """Encoded input (n, *input_shape) to what the bottleneck wants (n, code_in)."""
-        return self.encoder(u)
-
-    def decode(self, z: Tensor, condition: Tensor | None = None, target: Tensor | None = None) -> Tensor:
-        """Codes (n, code_out) to parameters (n, *parameter_shape).
-
-        Parameters
-        ----------
-        z : Tensor of shape (n, code_out)
-        condition : Tensor of shape (n, condition_width) or None
-        target : Tensor of shape (n, *encoded shape) or None
-            What is to be written, encoded and without flags: only for autoregressive decoders.
-        """
-        code = z if condition is None else torch.cat([z, condition], -1)
-        return self.decoder(code, target) if self.autoregressive else self.decoder(code)
-
-    def initial_state(self, z: Tensor, condition: Tensor | None = None) -> State:
-        """Return what an autoregressive decoder knows before the first step: tensors of n rows."""
-        writer: Any = self.decoder
-        return writer.initial_state(z if condition is None else torch.cat([z, condition], -1))
-
-    def step(self, state: State, before: Tensor | None) -> tuple[Tensor, State]:
-        """Write one step, (n, *parameter_shape[:-1], 1), given the encoded step before, if there is one."""
-        writer: Any = self.decoder
-        return writer.step(state, before)
-
-    @property
-    def decoder_is_independent(self) -> bool:
-        """Whether the decoder needs nothing of the encoder's."""
-        return True
-
-    def drop_encoder(self) -> None:
-        """Keep the decoder alone.
+            Width of the encoded label, which the decoder sees beside the code; 0 without labels.
 
         Raises
         ------
         ValueError
-            If it has weights of the encoder's.
+            If the backbone does not support a code of this shape.
+        """
+        positions = self.code_positions(input_shape, parameter_shape)
+        for shape in (h_shape, z_shape):
+            if shape[1:] not in ((), positions):
+                spatial = f" or (channels, {', '.join(map(str, positions))})" if positions else ""
+                raise ValueError(f"backbone {type(self).__name__} needs codes of shape (k,){spatial}, got {shape}")
+        self.z_shape = z_shape
+
+    def code_positions(self, input_shape: Shape, parameter_shape: Shape) -> Shape:
+        """Return the positions that a spatial code has; () where codes are flat. May be called before ``build``."""
+        return ()
+
+    def encode(self, u: Tensor) -> Tensor:
+        """Map encoded input (n, *input_shape) to the bottleneck's input (n, *h_shape)."""
+        return self.encoder(u)
+
+    def decode(self, z: Tensor, condition: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+        """Map codes (n, *z_shape) to parameters (n, *parameter_shape).
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, *z_shape)
+        condition : Tensor of shape (n, condition_width) or None
+        target : Tensor of shape (n, *encoded shape) or None
+            The encoded row without flags, for autoregressive decoders only.
+        """
+        code = concatenate(z, condition)
+        return self.decoder(code, target) if self.autoregressive else self.decoder(code)
+
+    def initial_state(self, z: Tensor, condition: Tensor | None = None) -> State:
+        """Return the state of an autoregressive decoder before the first step."""
+        decoder: Any = self.decoder
+        return decoder.initial_state(concatenate(z, condition))
+
+    def step(self, state: State, before: Tensor | None) -> tuple[Tensor, State]:
+        """Return parameters of the next step, (n, *parameter_shape[:-1], 1), and the state after it.
+
+        ``before`` is the encoded previous step; None for the first step.
+        """
+        decoder: Any = self.decoder
+        return decoder.step(state, before)
+
+    @property
+    def decoder_is_independent(self) -> bool:
+        """Whether the decoder shares no weights with the encoder."""
+        return True
+
+    def drop_encoder(self) -> None:
+        """Remove the encoder.
+
+        Raises
+        ------
+        ValueError
+            If the decoder shares weights with it.
         """
         if not self.decoder_is_independent:
             raise ValueError(f"the decoder of {self!r} shares weights with the encoder: save the whole estimator")
         self.encoder = MissingEncoder()
 
     def code_norms(self) -> Tensor | None:
-        """Length of the decoder's first weights for each component of the code, or None where there are none."""
+        """Return the norm of the decoder's first weights for each component of a flat code.
+
+        None for spatial codes, and if the decoder has no linear layer.
+        """
         first = next((layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)), None)
-        return None if first is None else first.weight[:, : self.code_out].norm(dim=0)
+        return None if first is None or self.z_shape[1:] else first.weight[:, : self.z_shape[0]].norm(dim=0)
 
 
 class MissingEncoder(nn.Module):
-    """Stands where an encoder was."""
+    """Placeholder for an encoder that was removed."""
 
     def forward(self, u: Tensor) -> Tensor:
         """Raise ``ValueError``."""
         raise ValueError("this is the decoder of an autoencoder, saved without its encoder")
+
+
+def concatenate(z: Tensor, condition: Tensor | None) -> Tensor:
+    """Append a condition (n, width) to the channels of codes (n, channels, *positions), the same at each position."""
+    if condition is None:
+        return z
+    positions = z.shape[2:]
+    return torch.cat([z, condition.view(*condition.shape, *[1] * len(positions)).expand(-1, -1, *positions)], 1)

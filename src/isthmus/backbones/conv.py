@@ -72,23 +72,26 @@ class Conv(Backbone):
         self.norm = norm
 
     def build(
-        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
         check_parameters(self)
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=3)
-        down, inner = downsampling_stages(self, grid)
+        downsampling, inner = downsampling_stages(self, grid)
         self.encoder = nn.Sequential(
-            Reshape(grid.channels_in, *grid.sizes), *down, nn.Flatten(), nn.Linear(prod(inner), code_in)
+            Reshape(grid.channels_in, *grid.sizes), *downsampling, *layers_to_code(inner, h_shape)
         )
         self.decoder = nn.Sequential(
-            nn.Linear(code_out + condition_width, prod(inner)),
-            Reshape(*inner),
+            *layers_from_code(z_shape[0] + condition_width, z_shape[1:], inner),
             *upsampling_stages(self, grid),
             nn.Flatten(),
             nn.Unflatten(1, parameter_shape),
         )
-        self.code_out = code_out
+
+    def code_positions(self, input_shape: Shape, parameter_shape: Shape) -> Shape:
+        """Return the sizes of the axes after the last stage."""
+        return stage_sizes(self, Grid.from_shapes(self, input_shape, parameter_shape, max_axes=3))[-1]
 
 
 def check_parameters(part: Conv) -> None:
@@ -118,6 +121,20 @@ def downsampling_stages(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]
     return stages, (part.channels[-1], *sizes[-1])
 
 
+def layers_to_code(inner: Shape, h_shape: Shape) -> list[nn.Module]:
+    """Map the last feature map to a flat code by a linear layer, or to a spatial one by a 1 x 1 convolution."""
+    if not h_shape[1:]:
+        return [nn.Flatten(), nn.Linear(prod(inner), h_shape[0])]
+    return [_pointwise(inner[0], h_shape[0], h_shape[1:])]
+
+
+def layers_from_code(n_channels: int, positions: Shape, inner: Shape) -> list[nn.Module]:
+    """Map a flat or a spatial code to the feature map of the first stage of the decoder."""
+    if not positions:
+        return [nn.Linear(n_channels, prod(inner)), Reshape(*inner)]
+    return [Reshape(n_channels, *positions), _pointwise(n_channels, inner[0], positions)]
+
+
 def upsampling_stages(part: Conv, grid: Grid) -> list[nn.Module]:
     """Stages of the decoder, each of which undoes the sizes of one of the encoder."""
     convolution, transposed = CONVOLUTIONS[len(grid.sizes)]
@@ -130,6 +147,10 @@ def upsampling_stages(part: Conv, grid: Grid) -> list[nn.Module]:
         larger = layer(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
         stages.append(Stage(prod(small), *_between(part, n_in, convolution), larger))
     return stages
+
+
+def _pointwise(n_in: int, n_out: int, positions: Shape) -> nn.Module:
+    return Stage(prod(positions), CONVOLUTIONS[len(positions)][0](n_in, n_out, 1))
 
 
 def _between(part: Conv, width: int, convolution: Any) -> list[nn.Module]:

@@ -50,22 +50,24 @@ class Custom(Backbone):
         object.__setattr__(self, "decoder_net", decoder_net)
 
     def build(
-        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
-        n_code = code_out + condition_width
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
+        n_code = z_shape[0] + condition_width
         encoder_net, decoder_net = (
             make_net("encoder_net", self.encoder_net, input_shape),
             make_net("decoder_net", self.decoder_net, n_code),
         )
-        self.encoder = nn.Sequential(encoder_net, nn.Flatten(), nn.Linear(n_outputs(encoder_net, input_shape), code_in))
+        self.encoder = nn.Sequential(
+            encoder_net, nn.Flatten(), nn.Linear(n_outputs(encoder_net, input_shape), h_shape[0])
+        )
         self.decoder = nn.Sequential(
             decoder_net,
             nn.Flatten(),
             nn.Linear(n_outputs(decoder_net, (n_code,)), prod(parameter_shape)),
             nn.Unflatten(1, parameter_shape),
         )
-        self.code_out = code_out
 
 
 def make_net(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: Any) -> nn.Module:

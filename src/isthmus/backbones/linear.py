@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.backbones.base import Backbone
+from isthmus.backbones.grids import Shape
 
 
 class Linear(Backbone):
@@ -37,21 +38,16 @@ class Linear(Backbone):
         self.tied = tied
 
     def build(
-        self,
-        input_shape: tuple[int, ...],
-        parameter_shape: tuple[int, ...],
-        code_in: int,
-        code_out: int,
-        condition_width: int,
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both maps; see the base class."""
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         n_in, n_out = prod(input_shape), prod(parameter_shape)
-        fits = n_in == n_out and code_in == code_out and condition_width == 0
+        fits = n_in == n_out and h_shape == z_shape and condition_width == 0
         self.require("tied", lambda v: fits or not v, "False with this code, labels or missing values")
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(n_in, code_in))
-        last = _Transposed(self.encoder[1], n_out) if self.tied else nn.Linear(code_out + condition_width, n_out)
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(n_in, h_shape[0]))
+        last = _Transposed(self.encoder[1], n_out) if self.tied else nn.Linear(z_shape[0] + condition_width, n_out)
         self.decoder = nn.Sequential(last, nn.Unflatten(1, parameter_shape))
-        self.code_out = code_out
 
     @property
     def decoder_is_independent(self) -> bool:
@@ -61,7 +57,7 @@ class Linear(Backbone):
     def code_norms(self) -> Tensor:
         """Length of the decoder's weights for each component of the code."""
         weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index]
-        return weight[:, : self.code_out].norm(dim=0)
+        return weight[:, : self.z_shape[0]].norm(dim=0)
 
 
 class _Transposed(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.backbones.base import Backbone
+from isthmus.backbones.grids import Shape
 from isthmus.part import is_count
 
 # Nothing needs a layer's output from before its ReLU, not even the gradient.
@@ -65,25 +66,20 @@ class MLP(Backbone):
         self.norm = norm
 
     def build(
-        self,
-        input_shape: tuple[int, ...],
-        parameter_shape: tuple[int, ...],
-        code_in: int,
-        code_out: int,
-        condition_width: int,
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         self.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
         self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         n_values = prod(input_shape)
         widths = self._widths(prod(parameter_shape[1:]))
-        self.encoder = nn.Sequential(nn.Flatten(), *self._layers(n_values, *widths, code_in))
+        self.encoder = nn.Sequential(nn.Flatten(), *self._layers(n_values, *widths, h_shape[0]))
         self.decoder = nn.Sequential(
-            *self._layers(code_out + condition_width, *widths[::-1], prod(parameter_shape)),
+            *self._layers(z_shape[0] + condition_width, *widths[::-1], prod(parameter_shape)),
             nn.Unflatten(1, parameter_shape),
         )
-        self.code_out = code_out
 
     def _widths(self, n_values: int) -> list[int]:
         if self.hidden == "auto":

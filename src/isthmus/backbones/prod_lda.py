@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.backbones.base import Backbone
+from isthmus.backbones.grids import Shape
 from isthmus.backbones.mlp import are_widths
 
 
@@ -45,29 +46,24 @@ class ProdLDA(Backbone):
         self.dropout = dropout
 
     def build(
-        self,
-        input_shape: tuple[int, ...],
-        parameter_shape: tuple[int, ...],
-        code_in: int,
-        code_out: int,
-        condition_width: int,
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         self.require("hidden", are_widths, "a tuple of positive integers")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
-        if code_out < 2:
+        if z_shape[0] < 2:
             raise ValueError(
-                f"backbone ProdLDA needs n_components >= 2, got {code_out}: one topic has no share to vary"
+                f"backbone ProdLDA needs n_components >= 2, got {z_shape[0]}: one topic has no share to vary"
             )
         widths, n_values = [prod(input_shape), *self.hidden], prod(parameter_shape)
         layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.Softplus())]
         # Normalised, both codes and logits vary from the start; otherwise topics that die early stay dead.
-        to_code = (nn.Linear(widths[-1], code_in), nn.BatchNorm1d(code_in, affine=False))
+        to_code = (nn.Linear(widths[-1], h_shape[0]), nn.BatchNorm1d(h_shape[0], affine=False))
         self.encoder = nn.Sequential(nn.Flatten(), *layers, nn.Dropout(self.dropout), *to_code)
-        to_logits = (nn.Linear(code_out + condition_width, n_values, bias=False), nn.BatchNorm1d(n_values))
-        shares = (_TopicShares(code_out), nn.Dropout(self.dropout))
+        to_logits = (nn.Linear(z_shape[0] + condition_width, n_values, bias=False), nn.BatchNorm1d(n_values))
+        shares = (_TopicShares(z_shape[0]), nn.Dropout(self.dropout))
         self.decoder = nn.Sequential(*shares, *to_logits, nn.Unflatten(1, parameter_shape))
-        self.code_out = code_out
 
 
 class _TopicShares(nn.Module):

@@ -68,16 +68,17 @@ class Recurrent(Backbone):
         self.beam_width = beam_width
 
     def build(
-        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
         check_parameters(self)
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)
-        n_code, n_read = code_out + condition_width, min(grid.channels_in, self.width)
+        n_code, n_read = z_shape[0] + condition_width, min(grid.channels_in, self.width)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
             Stage(grid.sizes[0], RNNEncoder(net(self, n_read), grid.channels_in, self.n_flags)),
-            nn.Linear(self.width, code_in),
+            nn.Linear(self.width, h_shape[0]),
         )
         if self.autoregressive:
             said = (self.width, parameter_shape, self.word_dropout)
@@ -86,7 +87,6 @@ class Recurrent(Backbone):
             )
         else:
             self.decoder = make_rnn_decoder(self, grid, parameter_shape, n_code)
-        self.code_out = code_out
 
 
 def check_parameters(part: Recurrent) -> None:

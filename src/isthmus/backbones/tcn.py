@@ -65,26 +65,26 @@ class TCN(Backbone):
         self.dropout = dropout
 
     def build(
-        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
         check_parameters(self)
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)
         inner = (self.width, *grid.sizes)
         self.encoder = nn.Sequential(
             Reshape(grid.channels_in, *grid.sizes),
             Stage(grid.sizes[0], nn.Conv1d(grid.channels_in, self.width, 1), *blocks(self, grid)),
             nn.Flatten(),
-            nn.Linear(prod(inner), code_in),
+            nn.Linear(prod(inner), h_shape[0]),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(code_out + condition_width, prod(inner)),
+            nn.Linear(z_shape[0] + condition_width, prod(inner)),
             nn.Unflatten(1, inner),
             Stage(grid.sizes[0], *blocks(self, grid), nn.Conv1d(self.width, grid.channels_out, 1)),
             nn.Flatten(),
             nn.Unflatten(1, parameter_shape),
         )
-        self.code_out = code_out
 
 
 def check_parameters(part: TCN) -> None:

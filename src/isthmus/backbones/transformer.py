@@ -73,16 +73,17 @@ class Transformer(Backbone):
         self.beam_width = beam_width
 
     def build(
-        self, input_shape: Shape, parameter_shape: Shape, code_in: int, code_out: int, condition_width: int
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make both nets; see the base class."""
         check_parameters(self)
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1 if self.autoregressive else 3)
-        size, n_code = n_positions(grid, self.patch), code_out + condition_width
+        size, n_code = n_positions(grid, self.patch), z_shape[0] + condition_width
         said = (self.width, parameter_shape, self.word_dropout)
         net = (size, self.width, self.n_layers, self.n_heads, self.dropout)
         reader = Stage(size, PatchEncoder(AttentionStack(*net), grid, self.patch, self.n_flags))
-        shaped, last = Reshape(grid.channels_in, *grid.sizes), nn.Linear(size * self.width, code_in)
+        shaped, last = Reshape(grid.channels_in, *grid.sizes), nn.Linear(size * self.width, h_shape[0])
         self.encoder = nn.Sequential(shaped, reader, nn.Flatten(), last)
         if self.autoregressive:
             self.decoder = AutoregressiveDecoder(CausalAttentionStack(*net), grid, self.n_flags, n_code, *said)
@@ -90,7 +91,6 @@ class Transformer(Backbone):
             writer = Stage(size, PatchDecoder(AttentionStack(*net), grid, self.patch))
             first, places = nn.Linear(n_code, size * self.width), nn.Unflatten(1, (size, self.width))
             self.decoder = nn.Sequential(first, places, writer, nn.Flatten(), nn.Unflatten(1, parameter_shape))
-        self.code_out = code_out
 
 
 def check_parameters(part: Transformer) -> None:

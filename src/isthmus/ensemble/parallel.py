@@ -8,6 +8,7 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from isthmus.backbones import Backbone
+from isthmus.backbones.grids import Shape
 
 # Layers without weights that treat every number alone, so that it does not matter in which net it is.
 ELEMENTWISE = (nn.SiLU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Dropout)
@@ -32,25 +33,20 @@ class Parallel(Backbone):
         self.n_nets = n_nets
 
     def build(
-        self,
-        input_shape: tuple[int, ...],
-        parameter_shape: tuple[int, ...],
-        code_in: int,
-        code_out: int,
-        condition_width: int,
+        self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
         """Make all nets; see the base class."""
+        super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         if self.backbone.autoregressive:
             raise ValueError("nets of an ensemble write rows at once, got a backbone with autoregressive=True")
         nets: list[Backbone] = []
         for _ in range(self.n_nets):
             net = clone(self.backbone)
             net.n_flags = self.n_flags
-            net.build(input_shape, parameter_shape, code_in, code_out, condition_width)
+            net.build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
             nets.append(net)
         self.encoder = _together([net.encoder for net in nets])
         self.decoder = _together([net.decoder for net in nets])
-        self.code_out = code_out
 
     def code_norms(self) -> None:
         """Say nothing: each net has its own; see the base class."""
