@@ -19,7 +19,7 @@ PUBLISHED_AE = "AE (TSB-UAD, published)"
 ABOUT = """# Anomalies beside the peers
 
 All methods have one setting for all data, their authors' own. *isthmus* is `AnomalyDetector()`, for series
-`AnomalyDetector(Sliding())`, as they come.
+`AnomalyDetector(SlidingWindows())`, as they come.
 
 - contaminated: the tables of ADBench, cut to 10,000 rows. 70 % of all rows are learned from, anomalies among them, 30 %
   scored; columns are standardised by the rows that are learned from. Two seeds.

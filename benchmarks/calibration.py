@@ -18,9 +18,9 @@ from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
 
 from isthmus import AnomalyDetector, Autoencoder
+from isthmus.anomaly.thresholds import by_tail
 from isthmus.backbones import MLP
 from isthmus.data.preparing.outliers import THRESHOLDS, are_outliers, robust_z
-from isthmus.detector.thresholds import by_tail
 
 Values = np.ndarray[Any, Any]
 

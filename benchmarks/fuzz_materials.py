@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 
 from isthmus import AnomalyDetector, Autoencoder, Checkpoint, save, zoo
+from isthmus.anomaly import BaggedAutoencoders, ExemplarDistance, SlidingWindows
 from isthmus.backbones import MLP, Conv
 from isthmus.data import Texts
 from isthmus.data.files import KINDS, write
 from isthmus.decoder import Decoder
 from isthmus.densities import Flow
-from isthmus.ensemble import Ensemble
-from isthmus.proximity import Proximity
-from isthmus.sliding import Sliding
 
 NAMES = ["a", "b", "c", "d"]
 X = np.random.default_rng(0).normal(size=(60, 4)).round(3)
@@ -52,9 +50,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "images": lambda: zoo.convolutional(2, backbone=Conv((2,)), **TINY).fit(X.reshape(-1, 1, 2, 2)),
     "text": lambda: zoo.sequence_vae(2, width=4, **TINY).fit(Texts(["a b c", "b c", "c a"] * 9, vocabulary="word")),
     "decoder": lambda: Decoder(_net().fit(X)),
-    "ensemble": lambda: Ensemble(_net("autoencoder"), 2, random_state=0).fit(X),
-    "proximity": lambda: Proximity(_net("autoencoder"), n_estimators=2, random_state=0).fit(X),
-    "sliding": lambda: Sliding(lengths=(8,), views=("values",), random_state=0).fit(WAVE),
+    "ensemble": lambda: BaggedAutoencoders(_net("autoencoder"), 2, random_state=0).fit(X),
+    "proximity": lambda: ExemplarDistance(_net("autoencoder"), n_estimators=2, random_state=0).fit(X),
+    "sliding": lambda: SlidingWindows(lengths=(8,), views=("values",), random_state=0).fit(WAVE),
     "detector": lambda: AnomalyDetector(_net(), calibration="split", random_state=0).fit(
         pd.DataFrame(X, columns=NAMES)
     ),

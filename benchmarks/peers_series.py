@@ -24,9 +24,9 @@ EPOCHS_USAD, BATCH_USAD, RATE_USAD, CODE_USAD = 250, 7919, 1e-3, 38
 
 
 def isthmus(series: Values, seed: int) -> Score:
-    from isthmus import AnomalyDetector, Sliding
+    from isthmus import AnomalyDetector, SlidingWindows
 
-    detector = AnomalyDetector(Sliding(random_state=seed), random_state=seed)
+    detector = AnomalyDetector(SlidingWindows(random_state=seed), random_state=seed)
     return negative(detector.fit(series).score_samples)
 
 

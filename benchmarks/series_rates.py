@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/series_rates.py
     OMP_NUM_THREADS=1 python benchmarks/series_rates.py --seeds 1 --quick --out /tmp/try    # does it work?
 
-A detector of ``Sliding`` is fitted to 2,000 points of a process without anomalies, and alarms are counted on the 6,000
-points that follow: each is false. Thresholds are set twice from the same scores: as if they were independent, and by
-blocks, as ``AnomalyDetector(fpr=)`` does. Processes are autoregressions x[t] = phi x[t - 1] + noise and seasons with
+A detector of ``SlidingWindows`` is fitted to 2,000 points of a process without anomalies, and alarms are counted on the
+6,000 points that follow: each is false. Thresholds are set twice from the same scores: as if they were independent, and
+by blocks, as ``AnomalyDetector(fpr=)`` does. Processes are autoregressions x[t] = phi x[t - 1] + noise and seasons with
 such noise. Appends a line of JSON for each series to ``benchmarks/results/series_rates.jsonl`` and writes the newest
 run to ``benchmarks/results/series_rates.md``.
 """
@@ -23,8 +23,8 @@ from mnist import RESULTS
 from scipy.signal import lfilter
 from speed import machine
 
-from isthmus import AnomalyDetector, Sliding
-from isthmus.detector.thresholds import at_rate
+from isthmus import AnomalyDetector, SlidingWindows
+from isthmus.anomaly.thresholds import at_rate
 
 N_FIT, N_NEW, N_SEEDS = 2_000, 6_000, 6
 RATES = (0.05, 0.02)
@@ -60,7 +60,7 @@ def measure(name: str, seed: int, quick: bool) -> dict[str, Any]:
     """Fit one detector, and count its alarms on what follows at each rate, by each rule."""
     rng = np.random.default_rng([seed, list(PROCESSES).index(name)])
     series = PROCESSES[name](N_FIT + N_NEW, rng)
-    sliding = Sliding(lengths=(16,), views=("values",)) if quick else Sliding()
+    sliding = SlidingWindows(lengths=(16,), views=("values",)) if quick else SlidingWindows()
     detector = AnomalyDetector(sliding, random_state=seed).fit(series[:N_FIT])
     known, new, block = detector.calibration_scores_, detector.score_samples(series[N_FIT:]), detector.block_length_
     kept = [

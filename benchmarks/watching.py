@@ -27,8 +27,8 @@ from speed import machine
 from streaming import N_CAUSES, N_COLUMNS
 from streaming import _block as block
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble
-from isthmus.detector import Watch
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders
+from isthmus.anomaly import StreamMonitor
 
 SIZES = (1, 32, 64, 256)
 N_FIT, N_BATCHES, N_ROWS = 5_000, 300, 50_000
@@ -39,10 +39,10 @@ Score = Callable[[np.ndarray], Any]
 def detectors(X: np.ndarray) -> dict[str, Score]:
     """Fit all, and return what each does with arriving rows."""
     found: dict[str, Score] = {}
-    for name, estimator in {"Autoencoder": Autoencoder(4), "Ensemble of 8": Ensemble(Autoencoder(4))}.items():
+    for name, estimator in {"Autoencoder": Autoencoder(4), "Ensemble of 8": BaggedAutoencoders(Autoencoder(4))}.items():
         detector = AnomalyDetector(estimator, calibration="split", random_state=0).fit(X)
         found[name] = detector.score_samples
-        found[f"{name}, watched"] = Watch(detector, random_state=0).update
+        found[f"{name}, watched"] = StreamMonitor(detector, random_state=0).update
     found["IsolationForest of scikit-learn"] = IsolationForest(random_state=0).fit(X).score_samples
     if find_spec("pyod"):
         from pyod.models.auto_encoder import AutoEncoder

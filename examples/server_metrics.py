@@ -21,7 +21,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from isthmus import AnomalyDetector, Sliding
+from isthmus import AnomalyDetector, SlidingWindows
 from isthmus.metrics.series import vus_pr
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
@@ -30,7 +30,7 @@ data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/asd")
 server = np.load(data / "omi-1.npz")
 train, test, labels = server["train"], server["test"], server["test_label"]
 
-windows = Sliding(lengths=(16, 32), views=("values",))
+windows = SlidingWindows(lengths=(16, 32), views=("values",))
 detector = AnomalyDetector(windows, fpr=0.05, random_state=0).fit(train)
 scores = detector.score_samples(test)
 components = make_pipeline(StandardScaler(), PCA(0.9)).fit(train)

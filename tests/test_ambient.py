@@ -9,7 +9,7 @@ import torch
 from conftest import small
 from sklearn.datasets import make_blobs
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, Proximity, load, save
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, load, save
 from isthmus.bottlenecks import Gaussian
 from isthmus.data import Windows, as_source
 from isthmus.latent import interpolate, traverse
@@ -104,7 +104,7 @@ def answers_of_detectors():
     yield detector.p_values(X)
     yield detector.predict_proba(X)
     yield detector.explain(X[:2]).by_value
-    for kind in (Ensemble, Proximity):
+    for kind in (BaggedAutoencoders, ExemplarDistance):
         model = kind(small("vae"), random_state=0).fit(X)
         yield model.score_samples(X)
 

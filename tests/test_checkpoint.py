@@ -11,7 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_cli import refused
 
-from isthmus import AnomalyDetector, Autoencoder, Checkpoint, Ensemble, Proximity, Sliding, storage
+from isthmus import (
+    AnomalyDetector,
+    Autoencoder,
+    BaggedAutoencoders,
+    Checkpoint,
+    ExemplarDistance,
+    SlidingWindows,
+    storage,
+)
 from isthmus.backbones import MLP
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data import Parquet
@@ -114,12 +122,12 @@ SEVERAL = {
     "folds": lambda net: AnomalyDetector(net, n_folds=2, random_state=0),
     "kept rows": lambda net: AnomalyDetector(net, calibration="split", random_state=0),
     "a pipeline": lambda net: AnomalyDetector(make_pipeline(StandardScaler(), net), n_folds=2, random_state=0),
-    "an ensemble": lambda net: Ensemble(net, 2, random_state=0),
+    "an ensemble": lambda net: BaggedAutoencoders(net, 2, random_state=0),
     "folds of ensembles": lambda net: AnomalyDetector(
-        Ensemble(net, 2), n_folds=2, score_from="decoder", random_state=0
+        BaggedAutoencoders(net, 2), n_folds=2, score_from="decoder", random_state=0
     ),
-    "views of rows": lambda net: AnomalyDetector(Proximity(net, 2), random_state=0),
-    "views of windows": lambda net: AnomalyDetector(Sliding(net, lengths=(8, 16)), fpr=0.1, random_state=0),
+    "views of rows": lambda net: AnomalyDetector(ExemplarDistance(net, 2), random_state=0),
+    "views of windows": lambda net: AnomalyDetector(SlidingWindows(net, lengths=(8, 16)), fpr=0.1, random_state=0),
 }
 
 

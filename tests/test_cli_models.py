@@ -8,12 +8,31 @@ import pyarrow.csv
 import pytest
 from test_cli import call, done, refused
 
-from isthmus import AnomalyDetector, Autoencoder, Decoder, Ensemble, Proximity, Sliding, load, save, storage, zoo
+from isthmus import (
+    AnomalyDetector,
+    Autoencoder,
+    BaggedAutoencoders,
+    Decoder,
+    ExemplarDistance,
+    SlidingWindows,
+    load,
+    save,
+    storage,
+    zoo,
+)
 from isthmus.backbones import MLP
 from isthmus.cli.models import TAKES
 
 COLUMNS = ["length", "width", "city"]
-FILES = ["Autoencoder", "Decoder", "Ensemble", "Proximity", "Sliding", "AnomalyDetector", "AnomalyDetector of Sliding"]
+FILES = [
+    "Autoencoder",
+    "Decoder",
+    "BaggedAutoencoders",
+    "ExemplarDistance",
+    "SlidingWindows",
+    "AnomalyDetector",
+    "AnomalyDetector of SlidingWindows",
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +48,15 @@ def home(tmp_path_factory):
     series.to_csv(folder / "series.csv", index=False)
     small = {"backbone": MLP((8,)), "max_epochs": 1, "random_state": 0}
     vae, table = zoo.vae(2, likelihood="auto", **small).fit(rows[COLUMNS]), rows[COLUMNS]
-    sliding = Sliding(lengths=(8,), time="time", random_state=0)
+    sliding = SlidingWindows(lengths=(8,), time="time", random_state=0)
     models = {
         "Autoencoder": vae,
         "Decoder": Decoder(vae),
-        "Ensemble": Ensemble(Autoencoder(2, **small), 2, random_state=0).fit(table),
-        "Proximity": Proximity(random_state=0).fit(table),
-        "Sliding": sliding.fit(series),
+        "BaggedAutoencoders": BaggedAutoencoders(Autoencoder(2, **small), 2, random_state=0).fit(table),
+        "ExemplarDistance": ExemplarDistance(random_state=0).fit(table),
+        "SlidingWindows": sliding.fit(series),
         "AnomalyDetector": AnomalyDetector(random_state=0).fit(table),
-        "AnomalyDetector of Sliding": AnomalyDetector(sliding, fpr=0.05, random_state=0).fit(series),
+        "AnomalyDetector of SlidingWindows": AnomalyDetector(sliding, fpr=0.05, random_state=0).fit(series),
     }
     for name, model in models.items():
         save(model, folder / f"{name}.safetensors")
@@ -57,7 +76,7 @@ def words(command, model, data, out):
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("command", TAKES)
 def test_a_command_takes_a_model_or_says_what_it_is_and_who_takes_it(home, tmp_path, command, file):
-    data = home / ("series.csv" if "Sliding" in file else "rows.csv")
+    data = home / ("series.csv" if "SlidingWindows" in file else "rows.csv")
     arguments, kind = words(command, home / f"{file}.safetensors", data, tmp_path / "out.csv"), file.split()[0]
     if kind in TAKES[command]:
         assert re.search(rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.csv: ", call(*arguments).stdout, re.MULTILINE)
@@ -72,7 +91,7 @@ def test_a_command_takes_a_model_or_says_what_it_is_and_who_takes_it(home, tmp_p
 def test_info_describes_every_class(home, file):
     told = call("info", home / f"{file}.safetensors")
     assert told.exit_code == 0, told.output
-    assert "load" in told.output if "Sliding" in file else "city" in told.output
+    assert "load" in told.output if "SlidingWindows" in file else "city" in told.output
     assert file.split()[0] in told.output
 
 
@@ -117,6 +136,8 @@ def test_a_decoder_samples_what_its_autoencoder_does(home, tmp_path):
 
 
 def test_contributions_of_channels_have_their_names(home, tmp_path):
-    arguments = words("score --contributions", home / "Sliding.safetensors", home / "series.csv", tmp_path / "out.csv")
+    arguments = words(
+        "score --contributions", home / "SlidingWindows.safetensors", home / "series.csv", tmp_path / "out.csv"
+    )
     done(*arguments)
     assert (tmp_path / "out.csv").read_text().splitlines()[0] == '"load","base"'

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
 
 from isthmus import AnomalyDetector
+from isthmus.anomaly.conformal import discoveries, p_values
+from isthmus.anomaly.tie_breaking import uniforms_of
 from isthmus.data import as_source
-from isthmus.detector.conformal import discoveries, p_values
-from isthmus.detector.tie_breaking import uniforms_of
 
 
 class FirstColumn(BaseEstimator):

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import AnomalyDetector, load, save
+from isthmus.anomaly import anomaly_detector
 from isthmus.data import Array, Chunks, Windows, as_source
-from isthmus.detector import anomaly_detector
 
 NETS = {"precision": "float64", "batch_size": 128}
 BATTERY = [
@@ -219,7 +219,7 @@ def test_other_targets_are_not_looked_at(blobs):
 
 def test_undecided_rows_lie_around_the_threshold(blobs):
     detector = AnomalyDetector(GaussianMixture(), fpr=0.2, random_state=0).fit(blobs)
-    decided, scores = detector.predict(blobs, abstain=0.9), detector.score_samples(blobs)
+    decided, scores = detector.predict(blobs, min_confidence=0.9), detector.score_samples(blobs)
     plain = detector.predict(blobs)
     assert 0 < (decided == 0).sum() < len(blobs) / 4
     assert_array_equal(decided[decided != 0], plain[decided != 0])
@@ -233,7 +233,7 @@ def test_undecided_rows_lie_around_the_threshold(blobs):
 
 def test_training_quantiles_are_unsure_too(blobs):
     detector = AnomalyDetector(GaussianMixture(), contamination=0.2, random_state=0).fit(blobs)
-    assert 0 < (detector.predict(blobs, abstain=0.9) == 0).sum() < len(blobs) / 3
+    assert 0 < (detector.predict(blobs, min_confidence=0.9) == 0).sum() < len(blobs) / 3
 
 
 def test_discoveries_need_no_threshold(spoiled):
@@ -245,8 +245,8 @@ def test_discoveries_need_no_threshold(spoiled):
 
 DECISIONS = {
     "a rate of one": ({"fdr": 1.0}, r"fdr must be None or in \(0, 1\), got 1.0"),
-    "no confidence": ({"abstain": 0}, r"abstain must be None or in \(0, 1\), got 0"),
-    "both": ({"fdr": 0.1, "abstain": 0.9}, "fdr and abstain are different ways to decide"),
+    "no confidence": ({"min_confidence": 0}, r"min_confidence must be None or in \(0, 1\), got 0"),
+    "both": ({"fdr": 0.1, "min_confidence": 0.9}, "fdr and min_confidence are different ways to decide"),
 }
 
 
@@ -442,7 +442,7 @@ def test_known_anomalies_that_arrive_are_not_learned(numbered):
 
 
 def test_only_the_latest_rows_of_a_stream_calibrate(numbered, monkeypatch):
-    monkeypatch.setattr("isthmus.detector.streaming.N_LATEST", 15)
+    monkeypatch.setattr("isthmus.anomaly.streaming.N_LATEST", 15)
     detector = AnomalyDetector(Counting(), threshold=0.5).fit(numbered)
     assert len(detector.partial_fit(numbered + 1000).calibration_scores_) == 15
 

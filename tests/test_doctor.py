@@ -23,8 +23,8 @@ from isthmus.data import Chunks, as_source
 from isthmus.densities import PerLabel
 from isthmus.doctor import Finding, examine, report
 from isthmus.doctor.examination import CHECKS
+from isthmus.formatting import format_percent, list_names
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
-from isthmus.wording import listed, percent
 
 N = 400
 SMALL = Autoencoder(backbone=MLP((8,)))
@@ -514,10 +514,16 @@ def test_a_finding_is_two_lines():
 
 
 def test_long_lists_are_cut_and_small_shares_are_not_rounded_away():
-    assert listed(list("abcde")) == "'a', 'b', 'c', 'd', 'e'"
-    assert listed(list("abcdef")).endswith("'e' and 1 other")
-    assert listed(range(9)) == "0, 1, 2, 3, 4 and 4 others"
-    assert [percent(share) for share in (0, 0.0004, 0.25, 0.9996, 1)] == ["0 %", "0.04 %", "25 %", "99.96 %", "100 %"]
+    assert list_names(list("abcde")) == "'a', 'b', 'c', 'd', 'e'"
+    assert list_names(list("abcdef")).endswith("'e' and 1 other")
+    assert list_names(range(9)) == "0, 1, 2, 3, 4 and 4 others"
+    assert [format_percent(share) for share in (0, 0.0004, 0.25, 0.9996, 1)] == [
+        "0 %",
+        "0.04 %",
+        "25 %",
+        "99.96 %",
+        "100 %",
+    ]
 
 
 def test_the_doctor_is_at_the_top_of_the_package():

@@ -6,10 +6,10 @@ import pytest
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from isthmus import AnomalyDetector, Autoencoder
+from isthmus.anomaly import Event
+from isthmus.anomaly.events import merge_spans
 from isthmus.backbones import MLP
 from isthmus.data import Windows
-from isthmus.detector import Event
-from isthmus.detector.events import merge_spans
 
 
 class Level(OutlierMixin, BaseEstimator):

@@ -17,18 +17,18 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, load, save, zoo
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, load, save, zoo
+from isthmus.anomaly.background import Background
+from isthmus.anomaly.explaining import explain
+from isthmus.anomaly.explanation import Explanation
+from isthmus.anomaly.neighbours import Neighbours
+from isthmus.anomaly.repairs import limits_around
+from isthmus.anomaly.scores import Scorer
+from isthmus.anomaly.shapley import shares
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
 from isthmus.data import Parquet, Windows
-from isthmus.detector.background import Background
-from isthmus.detector.explaining import explain
-from isthmus.detector.explanation import Explanation
-from isthmus.detector.neighbours import Neighbours
-from isthmus.detector.paths import shares
-from isthmus.detector.repairs import limits_around
-from isthmus.detector.scores import Scorer
-from isthmus.wording import cell, interval
+from isthmus.formatting import format_interval, format_value
 
 OPTIONS = {"backbone": MLP((32,)), "max_epochs": 40, "batch_size": 64, "learning_rate": 1e-2, "random_state": 0}
 
@@ -96,7 +96,7 @@ def masking(X):
 
 @pytest.fixture(scope="module")
 def ensemble(X):
-    return Ensemble(zoo.vae(4, likelihood="student_t", **OPTIONS), 4, random_state=0).fit(X)
+    return BaggedAutoencoders(zoo.vae(4, likelihood="student_t", **OPTIONS), 4, random_state=0).fit(X)
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +394,7 @@ def test_shares_add_up_in_pieces_too(rng, monkeypatch):
     score = lambda rows: np.exp(rows).prod(1) + np.sin(rows.sum(1))  # noqa: E731
     whole = shares(score, start, end, seed=0)
     np.testing.assert_allclose(whole.sum(1), score(end) - score(start))
-    monkeypatch.setattr("isthmus.detector.paths.SIZE", 100)
+    monkeypatch.setattr("isthmus.anomaly.shapley.SIZE", 100)
     np.testing.assert_allclose(shares(score, start, end, seed=0), whole)
 
 
@@ -421,13 +421,13 @@ def test_shares_add_up_in_pieces_too(rng, monkeypatch):
     ],
 )
 def test_values_are_short_and_tell_their_limits_apart(value, limits, text):
-    assert cell(value, *limits) == text
+    assert format_value(value, *limits) == text
 
 
 def test_intervals_of_one_value_are_that_value():
-    assert interval(3.0, 3e3, 2e4) == "3000 .. 20000"
-    assert interval("udp", "udp", "udp") == "udp"
-    assert interval(1.5, float("nan"), float("nan")) == "1.5"
+    assert format_interval(3.0, 3e3, 2e4) == "3000 .. 20000"
+    assert format_interval("udp", "udp", "udp") == "udp"
+    assert format_interval(1.5, float("nan"), float("nan")) == "1.5"
 
 
 def test_sentences_name_row_value_expectation_and_share(vae, X):
@@ -468,7 +468,7 @@ def test_explanations_do_not_depend_on_the_other_rows_or_on_global_generators(va
 def test_copies_that_do_not_fit_in_memory_are_made_in_pieces(vae, X, monkeypatch):
     rows = planted(X, 10)[0]
     whole = why(vae, rows, X)
-    monkeypatch.setattr("isthmus.detector.repairs.SIZE", 300)
+    monkeypatch.setattr("isthmus.anomaly.repairs.SIZE", 300)
     np.testing.assert_allclose(why(vae, rows, X).by_value, whole.by_value, rtol=1e-3, atol=1e-3)
 
 
@@ -507,7 +507,7 @@ def test_the_detector_explains_its_alarms(X):
 
 
 def test_known_anomalies_and_too_many_rows_are_not_kept(monkeypatch, X):
-    monkeypatch.setattr("isthmus.detector.background.N_ROWS", 50)
+    monkeypatch.setattr("isthmus.anomaly.background.N_ROWS", 50)
     labels = np.where(np.arange(600) < 300, -1, 1)
     detector = AnomalyDetector(PCA(2), random_state=0).fit(X, labels)
     found = detector.explain(X[:5])

@@ -10,7 +10,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 from typer.testing import CliRunner
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, Proximity, Sliding, load, save, zoo
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, SlidingWindows, load, save, zoo
 from isthmus.backbones import MLP
 from isthmus.cli.app import app
 from isthmus.functional import compressed
@@ -22,8 +22,8 @@ ESTIMATORS = {
     "vae": lambda: zoo.vae(2, **NET),
     "student": lambda: zoo.vae(2, likelihood="student_t", **NET),
     "float64": lambda: Autoencoder(2, precision="float64", **NET),
-    "ensemble": lambda: Ensemble(Autoencoder(2, backbone=MLP((16,)), max_epochs=15), 4, random_state=0),
-    "proximity": lambda: Proximity(random_state=0),
+    "ensemble": lambda: BaggedAutoencoders(Autoencoder(2, backbone=MLP((16,)), max_epochs=15), 4, random_state=0),
+    "proximity": lambda: ExemplarDistance(random_state=0),
     "mixture": lambda: GaussianMixture(2, random_state=0),
     "neighbours": lambda: LocalOutlierFactor(novelty=True),
     "pca": lambda: PCA(2),
@@ -171,7 +171,7 @@ def test_a_saved_model_compresses_as_before(tmp_path, X):
 @pytest.mark.parametrize("value", [1e20, 1e39, -1.7e308])
 def test_a_huge_time_point_is_an_alarm(value, rng):
     series = np.sin(np.arange(1200) / 5) + 0.1 * rng.normal(size=1200)
-    model = Sliding(random_state=0).fit(series[:1000])
+    model = SlidingWindows(random_state=0).fit(series[:1000])
     new = series[1000:].copy()
     new[100] = value
     scores = model.score_samples(new)
@@ -207,7 +207,7 @@ def test_detectors_name_row_and_column(value, X):
 def test_sliding_names_time_point_and_channel(value, rng):
     series = np.sin(np.arange(600) / 5)[:, None] + 0.1 * rng.normal(size=(600, 2))
     with pytest.raises(ValueError, match="row 300, column 1 holds"):
-        Sliding(random_state=0).fit(spoiled(series, 300, 1, value))
+        SlidingWindows(random_state=0).fit(spoiled(series, 300, 1, value))
 
 
 def test_the_command_line_names_the_row_of_the_file(tmp_path, X):

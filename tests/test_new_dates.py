@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from isthmus import AnomalyDetector, Autoencoder, Proximity, load, save
+from isthmus import AnomalyDetector, Autoencoder, ExemplarDistance, load, save
+from isthmus.anomaly.dates import nearest_known, with_known_dates
 from isthmus.cli.app import app
-from isthmus.detector.dates import nearest_known, with_known_dates
 from isthmus.schema import Field
 
 MONDAY = pd.Timestamp("2024-01-01")
@@ -40,7 +40,7 @@ def next_month():
 
 @pytest.fixture(scope="module")
 def fitted():
-    return AnomalyDetector(Proximity(random_state=0), fpr=0.02, random_state=0).fit(month(0))
+    return AnomalyDetector(ExemplarDistance(random_state=0), fpr=0.02, random_state=0).fit(month(0))
 
 
 def test_rows_of_next_month_are_judged_by_the_rest(fitted):
@@ -141,7 +141,7 @@ def test_detectors_in_files_know_their_dates(fitted, tmp_path):
 
 
 def test_new_dates_calibrate(fitted):
-    detector = AnomalyDetector(Proximity(random_state=0), fpr=0.02, random_state=0).fit(month(0))
+    detector = AnomalyDetector(ExemplarDistance(random_state=0), fpr=0.02, random_state=0).fit(month(0))
     with pytest.warns(UserWarning, match=BEYOND):
         detector.calibrate(month(3, pd.Timestamp("2024-03-01")))
     assert -20 < detector.offset_ < 0

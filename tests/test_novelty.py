@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from test_cli import call, done
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, load, save
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, load, save
+from isthmus.anomaly.novelty import Novelty
 from isthmus.backbones import MLP
-from isthmus.detector.novelty import Novelty
 
 pytestmark = pytest.mark.filterwarnings("ignore:left out", "ignore:dates beyond", "ignore:treated as missing")
 
@@ -160,7 +160,7 @@ def test_p_values_of_rows_with_rare_values_are_uniform():
 DETECTORS = {
     "default": None,
     "autoencoder": SMALL,
-    "ensemble": Ensemble(SMALL, 2),
+    "ensemble": BaggedAutoencoders(SMALL, 2),
 }
 
 

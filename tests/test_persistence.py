@@ -24,12 +24,12 @@ from torch.nn import functional
 
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, load, save, storage, zoo
+from isthmus.anomaly import BaggedAutoencoders
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.bottlenecks.base import Bottleneck, Code
 from isthmus.data import as_source
 from isthmus.densities import Flow
-from isthmus.ensemble import Ensemble
 from isthmus.likelihoods import StudentT
 from isthmus.regularizers import L1, L2
 
@@ -503,7 +503,7 @@ def test_a_header_whose_parts_do_not_fit_is_refused_by_load(detector_of_a_table,
 
 @pytest.mark.parametrize("n_nets", [10**9, 10**5])
 def test_a_header_cannot_ask_for_many_nets(path, blobs, n_nets):
-    save(Ensemble(small("autoencoder"), 2, random_state=0).fit(blobs), path)
+    save(BaggedAutoencoders(small("autoencoder"), 2, random_state=0).fit(blobs), path)
     rewrite(path, lambda d: d["inner"]["estimator"]["params"]["backbone"]["params"].update(n_nets=n_nets))
     with pytest.raises(ValueError, match="asks for far more than its tensors need"):
         load(path)

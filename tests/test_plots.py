@@ -16,10 +16,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, Sliding, load, plots, save, zoo
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, load, plots, save, zoo
+from isthmus.anomaly import Explanation
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, ImageFolder, Texts, Windows, as_source
-from isthmus.detector import Explanation
 from isthmus.latent import Sizes, traverse
 
 
@@ -273,7 +273,7 @@ def fitted_models(digits):
         "one component": (small(n_components=1).fit(X), X, y),
         "a conditional model": (small(conditional=True).fit(X, y), X, y),
         "a detector": (AnomalyDetector(small(), calibration="split", random_state=0).fit(X), X[:50], None),
-        "an ensemble": (Ensemble(small(), n_estimators=3, random_state=0).fit(X), X, y),
+        "an ensemble": (BaggedAutoencoders(small(), n_estimators=3, random_state=0).fit(X), X, y),
         "scikit-learn's": (PCA(3).fit(X), X, y),
         "a pipeline": (scaled.fit(X), X, y),
         "a stream": (small().fit(X), Chunks(partial(iter, [X[:200], X[200:]])), None),
@@ -716,7 +716,7 @@ def dated(values):
 
 @pytest.fixture(scope="module")
 def of_series():
-    model = Sliding(lengths=(16,), views=("values",), time="when", random_state=0)
+    model = SlidingWindows(lengths=(16,), views=("values",), time="when", random_state=0)
     return AnomalyDetector(model, fpr=0.1, random_state=0).fit(dated(NOISY[:500]))
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from isthmus.detector.calibration import Calibration
-from isthmus.detector.probability import (
+from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.probability import (
     Labelled,
     Law,
     LocalFalseDiscoveryRate,

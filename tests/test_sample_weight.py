@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from isthmus import Autoencoder, Ensemble
+from isthmus import Autoencoder, BaggedAutoencoders
 from isthmus.backbones import MLP, Linear
 from isthmus.data import Chunks, Windows, as_source, with_labels
 from isthmus.data.bags import make_bags
@@ -206,7 +206,7 @@ def test_an_ensemble_weighs_rows(rng):
     X, weight = rng.normal(size=(200, 3)), rng.random(200)
     net = Autoencoder(2, backbone=MLP((8,)), max_epochs=3)
     one, same, other = (
-        Ensemble(clone(net), 4, random_state=0).fit(X, sample_weight=w) for w in (weight, 2 * weight, None)
+        BaggedAutoencoders(clone(net), 4, random_state=0).fit(X, sample_weight=w) for w in (weight, 2 * weight, None)
     )
     np.testing.assert_allclose(one.score_samples(X), same.score_samples(X), rtol=1e-6)
     assert not np.allclose(one.score_samples(X), other.score_samples(X), rtol=1e-3)

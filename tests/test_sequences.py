@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import Autoencoder, Ensemble, load, save, zoo
+from isthmus import Autoencoder, BaggedAutoencoders, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.autoregressive import last_observed_step
 from isthmus.data import Texts
@@ -356,10 +356,12 @@ def test_beams_are_for_tokens():
 def test_nets_side_by_side_write_at_once(rng):
     X = rng.normal(size=(40, 2, 6))
     X[:20, :, 4:] = np.nan
-    scores = Ensemble(Autoencoder(backbone=Recurrent(4), max_epochs=1), n_estimators=3).fit(X).score_samples(X)
+    scores = (
+        BaggedAutoencoders(Autoencoder(backbone=Recurrent(4), max_epochs=1), n_estimators=3).fit(X).score_samples(X)
+    )
     assert np.isfinite(scores).all()
     with pytest.raises(ValueError, match="nets of an ensemble write rows at once"):
-        Ensemble(Autoencoder(backbone=Recurrent(4, autoregressive=True)), n_estimators=3).fit(X)
+        BaggedAutoencoders(Autoencoder(backbone=Recurrent(4, autoregressive=True)), n_estimators=3).fit(X)
 
 
 def test_texts_go_in_and_come_back():

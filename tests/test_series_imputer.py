@@ -12,8 +12,8 @@ from isthmus import SeriesImputer, load, save
 from isthmus.cli.app import app
 from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
-from isthmus.sliding.gaps import Gaps, bridge, draw_gaps
-from isthmus.sliding.series_imputer import _gap_sizes, _spanned
+from isthmus.gap_filling.gaps import Gaps, bridge, draw_gaps
+from isthmus.gap_filling.series_imputer import _gap_sizes, _spanned
 from isthmus.statistics import Statistics
 
 STEPS = np.arange(1500)

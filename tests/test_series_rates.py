@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from isthmus import AnomalyDetector, Autoencoder, Sliding
+from isthmus import AnomalyDetector, Autoencoder, SlidingWindows
+from isthmus.anomaly.blocks import autocorrelation_time, block_length
+from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.thresholds import at_rate
 from isthmus.data import Windows
-from isthmus.detector.blocks import autocorrelation_time, block_length
-from isthmus.detector.calibration import Calibration
-from isthmus.detector.thresholds import at_rate
 from isthmus.likelihoods import Gaussian
 
 PHIS = (0.0, 0.5, 0.9, 0.99)
@@ -94,7 +94,7 @@ def test_where_no_rate_can_be_promised_no_known_point_is_an_alarm():
 
 def small(length=16):
     net = Autoencoder(4, likelihood=Gaussian(), batch_size=64, max_epochs=4, learning_rate=5e-3)
-    return Sliding(net, lengths=(length,), views=("values",), random_state=0)
+    return SlidingWindows(net, lengths=(length,), views=("values",), random_state=0)
 
 
 @pytest.fixture(scope="module")

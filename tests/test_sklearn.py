@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from isthmus import AnomalyDetector, Autoencoder, Ensemble, Proximity
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Gaussian
 from isthmus.configuration import PACKAGES
@@ -128,7 +128,7 @@ def test_deep_parameters_name_those_of_the_parts():
     assert {"bottleneck__activation", "backbone__dropout", "corruption__scale"} <= set(params)
 
 
-ESTIMATORS = [AnomalyDetector, Autoencoder, Ensemble, Proximity]
+ESTIMATORS = [AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance]
 CLASSES = [*ESTIMATORS, *(getattr(package, name) for package in PACKAGES for name in package.__all__)]
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from isthmus.detector.calibration import Calibration
-from isthmus.detector.decisions import by_threshold, interval
-from isthmus.detector.thresholds import (
+from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.decisions import by_threshold, interval
+from isthmus.anomaly.thresholds import (
     at_rate,
     by_deviations,
     by_tail,

@@ -5,25 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isthmus import distributed, doctor, latent, metrics, zoo
+    from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
     from isthmus.autoencoder import Autoencoder
     from isthmus.decoder import Decoder
-    from isthmus.detector import AnomalyDetector
-    from isthmus.ensemble import Ensemble
+    from isthmus.gap_filling import SeriesImputer
     from isthmus.persistence import load, save
-    from isthmus.proximity import Proximity
-    from isthmus.sliding import SeriesImputer, Sliding
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
 __all__ = [
     "AnomalyDetector",
     "Autoencoder",
+    "BaggedAutoencoders",
     "Checkpoint",
     "Decoder",
-    "Ensemble",
-    "Proximity",
+    "ExemplarDistance",
     "SeriesImputer",
-    "Sliding",
+    "SlidingWindows",
     "distributed",
     "doctor",
     "latent",
@@ -34,14 +32,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "AnomalyDetector": "detector",
+    "AnomalyDetector": "anomaly",
     "Autoencoder": "autoencoder",
+    "BaggedAutoencoders": "anomaly",
     "Checkpoint": "training",
     "Decoder": "decoder",
-    "Ensemble": "ensemble",
-    "Proximity": "proximity",
-    "SeriesImputer": "sliding",
-    "Sliding": "sliding",
+    "ExemplarDistance": "anomaly",
+    "SeriesImputer": "gap_filling",
+    "SlidingWindows": "anomaly",
     "load": "persistence",
     "save": "persistence",
 }

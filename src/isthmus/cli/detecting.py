@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
 from isthmus.cli.models import choose_rows, columns_of, load_for, texts_of
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
@@ -20,11 +21,9 @@ from isthmus.cli.runs import Run, choose_series, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data.files import as_table
 from isthmus.data.frames import unused_name
-from isthmus.detector import AnomalyDetector, Event
+from isthmus.formatting import pluralize
 from isthmus.persistence import save
-from isthmus.sliding import Sliding
 from isthmus.storage import replacing
-from isthmus.wording import plural
 
 Rows = np.ndarray[Any, Any]
 
@@ -88,7 +87,7 @@ def detect_file(data: Path, search: Search, output: Output, target: Path | None,
     _check_plot(search, output, inputs)
     detector, rows, X = (_fit if search.detector is None else _load)(data, search)
     with saving(detector, target):
-        if isinstance(detector.estimator_, Sliding):
+        if isinstance(detector.estimator_, SlidingWindows):
             _report_events(detector, X, search, output, out)
         else:
             _report_rows(detector, X, rows, search, output, out)
@@ -160,7 +159,7 @@ def load_detector(search: Search) -> AnomalyDetector:
         if is_given:
             raise ValueError(f"the detector of --detector is fitted already and takes no {options}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, search.detector))
-    if search.plot is not None and not isinstance(detector.estimator_, Sliding):
+    if search.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
         raise ValueError(f"--plot draws a series and its events, but {str(search.detector)!r} judges rows one by one")
     return detector
 
@@ -177,7 +176,7 @@ def make_detector(search: Search) -> AnomalyDetector:
     if search.run.kinds and not search.chosen:
         raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
     if search.time:
-        estimator = Sliding(estimator, time=search.time[0] if len(search.time) == 1 else search.time, verbose=1)
+        estimator = SlidingWindows(estimator, time=search.time[0] if len(search.time) == 1 else search.time, verbose=1)
     return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
 
 
@@ -187,7 +186,7 @@ def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, o
     alarms = find_alarms(detector, X, scores, search.fdr)
     table = _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
     output.write({out: table})
-    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({describe_expected(detector, search, len(X))})")
+    print(f"wrote {out}: {pluralize(len(alarms), 'alarm')} ({describe_expected(detector, search, len(X))})")
     if search.explain and len(alarms):
         _explain(detector, X, alarms[: search.explain])
 
@@ -220,8 +219,8 @@ def describe_expected(detector: AnomalyDetector, search: Search, n_rows: int, wh
     if search.fdr is not None:
         return f"on average at most {search.fdr:.3g} of them false"
     n_false = round(detector.fpr_ * n_rows)
-    how_many = f"about {plural(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
-    return f"{how_many} expected among {plural(n_rows, what)}"
+    how_many = f"about {pluralize(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
+    return f"{how_many} expected among {pluralize(n_rows, what)}"
 
 
 def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
@@ -234,7 +233,7 @@ def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
 def _report_events(detector: AnomalyDetector, X: Any, search: Search, output: Output, out: Path) -> None:
     events = detector.events(X)
     output.write({out: _as_table(events)})
-    print(f"wrote {out}: {plural(len(events), 'event')} in {plural(len(X), 'time point')}")
+    print(f"wrote {out}: {pluralize(len(events), 'event')} in {pluralize(len(X), 'time point')}")
     print(f"on average at most {detector.fpr_:.2g} of normal time points should be alarms{_too_few(detector, search)}")
     for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"

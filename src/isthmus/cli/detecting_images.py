@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from isthmus.anomaly import AnomalyDetector
 from isthmus.cli.detecting import (
     Search,
     check_outputs,
@@ -21,8 +22,7 @@ from isthmus.cli.progress import say
 from isthmus.cli.runs import choose_columns
 from isthmus.cli.streaming import beside
 from isthmus.data import ImageFolder
-from isthmus.detector import AnomalyDetector
-from isthmus.wording import plural
+from isthmus.formatting import pluralize
 
 # Parameters of a detector of images where none are asked for. Chosen on 100 of the Frey faces, five of them with a grey
 # patch over the nose, by models of 600 others: the AUROC is 0.94 with 16 components, and 0.60 with the usual 2.
@@ -70,6 +70,6 @@ def _report_images(detector: AnomalyDetector, images: ImageFolder, search: Searc
         with filling(search.heatmaps) as part:
             draw_heat_maps(detector, images.take(alarms), names, part)
             output.write({out: table})
-        print(f"wrote {search.heatmaps}: {plural(len(alarms), 'heat map')}")
+        print(f"wrote {search.heatmaps}: {pluralize(len(alarms), 'heat map')}")
     expected = describe_expected(detector, search, len(images), "normal image")
-    print(f"wrote {out}: {plural(len(alarms), 'alarm')} ({expected})")
+    print(f"wrote {out}: {pluralize(len(alarms), 'alarm')} ({expected})")

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from isthmus.containers import open_frame
 from isthmus.data.tables import missing_in
-from isthmus.wording import plural
+from isthmus.formatting import pluralize
 
 # Number of columns that a sentence names.
 N_NAMED = 5
@@ -29,7 +29,7 @@ class FilledCells:
     def __str__(self) -> str:
         """Return one sentence, such as ``filled 23 cells (age 10, city 13); 2 stay missing (note 2)``."""
         filled = self.before - self.after
-        sentence = f"filled {plural(filled.total(), 'cell')}{_by_column(filled)}"
+        sentence = f"filled {pluralize(filled.total(), 'cell')}{_by_column(filled)}"
         return f"{sentence}; {self.after.total():,} stay missing{_by_column(self.after)}" if self.after else sentence
 
 

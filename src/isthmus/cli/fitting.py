@@ -22,10 +22,10 @@ from isthmus.cli.streaming import beside, holds_images, some, streams
 from isthmus.data import ImageFolder, Parquet, Source, as_source
 from isthmus.data.parquet import head
 from isthmus.data.survey import check_cells, survey
+from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.schema import Schema
 from isthmus.training import Checkpoint, Group
-from isthmus.wording import plural
 
 Rows = np.ndarray[Any, Any]
 
@@ -88,8 +88,8 @@ def fit_file(
 def _describe(n_rows: int, schema: Schema) -> str:
     if schema.layout:
         height, width = schema.shape[1:]
-        return f"{plural(n_rows, 'image')} of {height} x {width}"
-    return f"{plural(n_rows, 'row')} x {plural(prod(schema.shape), 'column')}"
+        return f"{pluralize(n_rows, 'image')} of {height} x {width}"
+    return f"{pluralize(n_rows, 'row')} x {pluralize(prod(schema.shape), 'column')}"
 
 
 def _read_halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
@@ -203,7 +203,7 @@ def _show(comparison: Comparison, model: str, n_rows: int) -> None:
         figures = [_write(name, values[method]) for name, values in comparison.figures.items()]
         table.add_row(model if method == "model" else method, *figures)
     console = Console()
-    console.print(f"{comparison.title}; {plural(n_rows, 'held-out row')}", highlight=False)
+    console.print(f"{comparison.title}; {pluralize(n_rows, 'held-out row')}", highlight=False)
     console.print(table)
     if comparison.note:
         console.print(comparison.note, highlight=False)

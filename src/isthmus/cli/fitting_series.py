@@ -9,8 +9,8 @@ from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_series
 from isthmus.cli.streaming import beside
+from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import save
-from isthmus.sliding import SeriesImputer
 
 
 def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], config: Path | None = None) -> None:

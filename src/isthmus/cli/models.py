@@ -6,22 +6,22 @@ from typing import Any
 
 import pyarrow as pa
 
+from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.data.clock import names_of
 from isthmus.data.files import as_array, as_table
-from isthmus.detector import AnomalyDetector
+from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import load
-from isthmus.sliding import SeriesImputer, Sliding
 from isthmus.storage import read_document
 
 # Classes of models that each command takes.
 TAKES: dict[str, tuple[str, ...]] = {
     "transform": ("Autoencoder",),
-    "reconstruct": ("Autoencoder", "Ensemble"),
+    "reconstruct": ("Autoencoder", "BaggedAutoencoders"),
     "impute": ("Autoencoder", "SeriesImputer"),
     "impute --draws": ("Autoencoder",),
-    "score": ("Autoencoder", "Ensemble", "Proximity", "Sliding", "AnomalyDetector"),
+    "score": ("Autoencoder", "BaggedAutoencoders", "ExemplarDistance", "SlidingWindows", "AnomalyDetector"),
     "score --draws": ("Autoencoder",),
-    "score --contributions": ("Autoencoder", "Ensemble", "Sliding"),
+    "score --contributions": ("Autoencoder", "BaggedAutoencoders", "SlidingWindows"),
     "sample": ("Autoencoder", "Decoder"),
     "detect --detector": ("AnomalyDetector",),
 }
@@ -48,7 +48,7 @@ def load_for(command: str, path: Path) -> Any:
 def columns_of(model: Any) -> list[str]:
     """Return the names of the columns that a model reads; none if it was fitted on arrays."""
     estimator = model.estimator_ if isinstance(model, AnomalyDetector) else model
-    if not isinstance(estimator, Sliding | SeriesImputer):
+    if not isinstance(estimator, SlidingWindows | SeriesImputer):
         return list(estimator.schema_.names)
     return [*names_of(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
 

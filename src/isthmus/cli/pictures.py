@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.anomaly import AnomalyDetector
 from isthmus.cli.models import decisions_of, load_for
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import WRITTEN_TABLES
@@ -18,10 +19,9 @@ from isthmus.cli.progress import say
 from isthmus.cli.streaming import beside
 from isthmus.data import ImageFolder
 from isthmus.data.image_files import KINDS, sizes_in, to_picture
-from isthmus.detector import AnomalyDetector
+from isthmus.formatting import pluralize
 from isthmus.schema import Schema
 from isthmus.storage import replacing
-from isthmus.wording import plural
 
 Values = np.ndarray[Any, Any]
 
@@ -40,7 +40,7 @@ def open_folder(data: Path, size: str | None = None, like: Any = None) -> ImageF
     if like is None:
         folder = ImageFolder(data, parse_size(size) if size is not None else _own_size(data))
         channels, height, width = folder.schema.shape
-        say(f"{data}: {plural(len(folder), f'{KINDS[channels]} image')}, resized to {height} x {width}")
+        say(f"{data}: {pluralize(len(folder), f'{KINDS[channels]} image')}, resized to {height} x {width}")
         return folder
     schema = like if isinstance(like, Schema) else getattr(like, "estimator_", like).schema_
     if not schema.layout:
@@ -148,7 +148,7 @@ def write_images(folder: Path, names: list[Path], values: Values, schema: Schema
         for name, image in zip(_without_suffixes(names), values, strict=True):
             picture, suffix = to_picture(image, schema)
             picture.save(_place(part, name, suffix))
-    print(f"wrote {folder}: {plural(len(names), 'image')}")
+    print(f"wrote {folder}: {pluralize(len(names), 'image')}")
 
 
 def _without_suffixes(names: list[Path]) -> list[Path]:
@@ -194,7 +194,7 @@ def _table(output: Output, model: Path, data: Path, what: str) -> Path:
 def _write_table(output: Output, out: Path, folder: ImageFolder, columns: Mapping[str, Iterable[Any]]) -> None:
     table = pa.table({"file": file_names(folder), **{name: np.asarray(values) for name, values in columns.items()}})
     output.write({out: table})
-    print(f"wrote {out}: {plural(table.num_rows, 'image')} x {plural(table.num_columns, 'column')}")
+    print(f"wrote {out}: {pluralize(table.num_rows, 'image')} x {pluralize(table.num_columns, 'column')}")
 
 
 def draw_heat_maps(detector: AnomalyDetector, images: ImageFolder, names: list[str], folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli import pictures
 from isthmus.cli.filling import FilledCells
@@ -19,9 +20,8 @@ from isthmus.cli.runs import pairs, parse
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data import Parquet, apply
 from isthmus.decoder import Decoder
-from isthmus.detector import AnomalyDetector
-from isthmus.sliding import SeriesImputer, Sliding
-from isthmus.wording import plural
+from isthmus.formatting import pluralize
+from isthmus.gap_filling import SeriesImputer
 
 
 def transform(model: Path, data: Path, output: Output) -> None:
@@ -136,14 +136,14 @@ def _read_rows(estimator: Any, data: Path) -> Any:
     """Read the columns of a file that a model was fitted on, as a stream where the file is large."""
     if not streams(data):
         return choose_rows(estimator, read(data, text=texts_of(estimator)), data)
-    if isinstance(getattr(estimator, "estimator_", estimator), Sliding) or isinstance(estimator, SeriesImputer):
+    if isinstance(getattr(estimator, "estimator_", estimator), SlidingWindows) or isinstance(estimator, SeriesImputer):
         raise ValueError(f"{str(data)!r} is streamed, but the model judges a time point by those around it")
     names = columns_of(estimator)
     return Parquet(data, names) if names else Parquet(data).unnamed()
 
 
 def _names_of_addends(estimator: Any) -> list[str]:
-    if isinstance(estimator, Sliding):
+    if isinstance(estimator, SlidingWindows):
         channels = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(estimator.n_features_in_)])
         return [*map(str, channels), "base"]
     return [*(f"x{i}" for i in range(int(np.prod(estimator.schema_.shape)))), "code", "base"]
@@ -186,4 +186,4 @@ def _write(output: Output, out: Path, values: Any, names: Sequence[str] = ()) ->
 
 
 def _say(out: Path, n_rows: int, n_columns: int) -> None:
-    print(f"wrote {out}: {plural(n_rows, 'row')} x {plural(n_columns, 'column')}")
+    print(f"wrote {out}: {pluralize(n_rows, 'row')} x {pluralize(n_columns, 'column')}")

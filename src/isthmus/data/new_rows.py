@@ -10,8 +10,8 @@ from isthmus.data.base import Source
 from isthmus.data.frames import empty, is_frame
 from isthmus.data.sources import as_source
 from isthmus.data.tables import check_columns
+from isthmus.formatting import list_names
 from isthmus.schema import Schema
-from isthmus.wording import listed
 
 
 def read_new(estimator: Any, X: Any) -> Source:
@@ -49,7 +49,7 @@ def _known_columns(X: Any, schema: Schema) -> Any:
 def warn_of_ignored(extra: list[Any], stacklevel: int) -> None:
     """Name the columns that fit has not seen, if there are some."""
     if extra:
-        what = f"column {listed(extra)} of X was" if len(extra) == 1 else f"columns {listed(extra)} of X were"
+        what = f"column {list_names(extra)} of X was" if len(extra) == 1 else f"columns {list_names(extra)} of X were"
         warnings.warn(f"{what} ignored: fit has not seen {'it' if len(extra) == 1 else 'them'}", stacklevel=stacklevel)
 
 

@@ -16,8 +16,8 @@ from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.columns import DATES, TIMES, days_of, exact_numbers_of, holds_dates, is_number, is_text, numbers_of
 from isthmus.data.kinds import infer
 from isthmus.data.library import blank, column_like, column_of_fit, frame_of, template_of
+from isthmus.formatting import pluralize
 from isthmus.schema import MICROSECONDS, Field, Schema
-from isthmus.wording import plural
 
 Values = np.ndarray[Any, Any]
 
@@ -211,10 +211,10 @@ def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
 def _counted(levels: list[Any]) -> str:
     """Name the most frequent levels with their numbers of rows, and count the rows of all others."""
     counts = Counter(levels).most_common()
-    named = [f"{level!r} ({plural(n, 'row')})" for level, n in counts[:N_NAMED]]
+    named = [f"{level!r} ({pluralize(n, 'row')})" for level, n in counts[:N_NAMED]]
     others = [n for _, n in counts[N_NAMED:]]
     if others:
-        named.append(f"{plural(len(others), 'other')} ({plural(sum(others), 'row')})")
+        named.append(f"{pluralize(len(others), 'other')} ({pluralize(sum(others), 'row')})")
     return ", ".join(named)
 
 

@@ -17,8 +17,9 @@ from isthmus.data.frames import is_frame
 from isthmus.data.new_rows import warn_of_ignored
 from isthmus.data.periods import choose_length
 from isthmus.data.series import Series, interpolate, read_series
+from isthmus.data.survey import check_cells, survey
 from isthmus.part import is_count
-from isthmus.schema import Schema
+from isthmus.schema import Field, Schema
 
 Values = np.ndarray[Any, Any]
 
@@ -258,3 +259,16 @@ class Windows(Source):
 def _note(series: Series) -> None:
     if series.note:
         warnings.warn(series.note, stacklevel=3)
+
+
+def check_channels(windows: Windows) -> None:
+    """Raise a ValueError if a channel has no value, or if a value is too far from all others to learn from both."""
+    empty = np.flatnonzero(windows.n_missing == windows.n_steps)
+    if len(empty):
+        name = repr(windows.channels[empty[0]]) if windows.channels else empty[0]
+        raise ValueError(f"channel {name} has no value in the training series; leave it out")
+    values = windows.series.values.T
+    dtype = str(values.dtype)[6:]
+    fields = tuple(Field(name, dtype) for name in windows.channels)
+    points = Array(values, Schema((values.shape[1],), dtype=dtype, fields=fields))
+    check_cells(points, survey(points))

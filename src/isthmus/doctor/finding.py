@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.wording import N_NAMED, listed
+from isthmus.formatting import N_NAMED, list_names
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Finding:
     severity: str = "warning"
 
     def __str__(self) -> str:
-        where = f" ({listed(self.columns)})" if self.columns else ""
+        where = f" ({list_names(self.columns)})" if self.columns else ""
         return f"{self.severity}: {self.what}{where}: {self.detail}\n  {self.advice}"
 
 

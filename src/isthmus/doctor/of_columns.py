@@ -9,8 +9,8 @@ import numpy as np
 from isthmus.data.survey import LARGEST
 from isthmus.doctor.case import Case, Column
 from isthmus.doctor.finding import Finding, as_kind
+from isthmus.formatting import format_percent, list_names
 from isthmus.schema import NUMBERS, Field
-from isthmus.wording import listed, percent
 
 # Share of rows with one value from which on a column hardly varies.
 NEARLY_ALL = 0.995
@@ -80,7 +80,7 @@ def hardly_varying(case: Case) -> Iterator[Finding]:
     columns = [] if case.same_unit else [c for c in case.columns if len(c.present) > 1 and c.commonest > NEARLY_ALL]
     if columns:
         labels = [column.label for column in columns]
-        share = percent(min(column.commonest for column in columns))
+        share = format_percent(min(column.commonest for column in columns))
         detail = f"one value in {share} of the rows or more, so that the few others decide scores"
         yield Finding("near-constant columns", tuple(labels), detail, _without(labels, case))
 
@@ -110,7 +110,7 @@ def mostly_missing(case: Case) -> Iterator[Finding]:
     shares = {column.label: 1 - len(column.present) / len(column.values) for column in case.columns}
     most = [name for name, share in shares.items() if MUCH < share < 1]
     if most:
-        detail = f"up to {percent(max(shares[name] for name in most))} of the values are missing"
+        detail = f"up to {format_percent(max(shares[name] for name in most))} of the values are missing"
         advice = f"{_without(most, case)}, unless you want to have it filled"
         yield Finding("mostly missing columns", tuple(most), detail, advice)
 
@@ -159,7 +159,7 @@ def _is_code(column: Column, field: Field) -> bool:
 def _without(labels: Sequence[Any], case: Case) -> str:
     """Say how to leave columns out."""
     if case.schema.fields:
-        return f"drop {listed(labels)} (at the command line --without NAME)"
+        return f"drop {list_names(labels)} (at the command line --without NAME)"
     if len(case.schema.shape) == 1:
         return f"leave out by np.delete(X, {list(labels)}, axis=1)"
     return "crop or mask these values"

@@ -8,7 +8,7 @@ from scipy.stats import poisson
 
 from isthmus.doctor.case import Case
 from isthmus.doctor.finding import Finding
-from isthmus.wording import percent
+from isthmus.formatting import format_percent
 
 # Columns that depend on each other agree more often than independent ones: by how much is taken for chance,
 FOR_DEPENDENCE = 10
@@ -22,7 +22,7 @@ def duplicates(case: Case) -> Iterator[Finding]:
     n_repeats = n - len(np.unique(case.rows.keys))
     expected = n * (n - 1) / 2 * case.coincidence
     if _is_no_chance(n_repeats, expected):
-        detail = f"{n_repeats:,} of {n:,} rows ({percent(n_repeats / n)}) equal an earlier one"
+        detail = f"{n_repeats:,} of {n:,} rows ({format_percent(n_repeats / n)}) equal an earlier one"
         yield Finding("duplicate rows", (), detail, "unless each is a case of its own, remove them: isthmus prepare")
 
 
@@ -31,9 +31,8 @@ def leaks(case: Case) -> Iterator[Finding]:
     for (name, rows), (other, others) in combinations({"X": case.rows, **case.splits}.items(), 2):
         n_common = int(np.isin(others.keys, rows.keys).sum())
         if _is_no_chance(n_common, len(rows) * len(others) * case.coincidence):
-            detail = (
-                f"{n_common:,} of {len(others):,} rows of {other} ({percent(n_common / len(others))}) are in {name}"
-            )
+            share = format_percent(n_common / len(others))
+            detail = f"{n_common:,} of {len(others):,} rows of {other} ({share}) are in {name}"
             advice = f"take them out of {other}, or remove duplicates and split anew: isthmus prepare"
             yield Finding("leak between splits", (), detail, advice, "error")
 

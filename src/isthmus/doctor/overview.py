@@ -12,9 +12,9 @@ from isthmus.data.kinds import infer
 from isthmus.data.tables import missing_in
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.rows import Values, finite_frame
+from isthmus.formatting import format_percent, pluralize
 from isthmus.metrics.printing import aligned
 from isthmus.schema import NUMBERS, Field
-from isthmus.wording import percent, plural
 
 # Number of bars of a histogram, and of categories that a line names.
 N_BARS, N_NAMED = 10, 3
@@ -76,9 +76,9 @@ class Overview:
         n_missing = sum(column.n_missing for column in self.columns)
         n_cells = max(1, self.n_rows * len(self.columns))
         summary = (
-            f"{plural(self.n_rows, 'row')} x {plural(len(self.columns), 'column')}; "
-            f"{plural(n_missing, 'cell')} missing ({percent(n_missing / n_cells)}); "
-            f"{plural(self.n_duplicates, 'row')} {'repeats' if self.n_duplicates == 1 else 'repeat'} an earlier one"
+            f"{pluralize(self.n_rows, 'row')} x {pluralize(len(self.columns), 'column')}; "
+            f"{pluralize(n_missing, 'cell')} missing ({format_percent(n_missing / n_cells)}); "
+            f"{pluralize(self.n_duplicates, 'row')} {'repeats' if self.n_duplicates == 1 else 'repeat'} an earlier one"
         )
         lines = [self._line(column, bars) for column in self.columns]
         table = aligned([("column", "kind", "missing", "histogram", "values"), *lines], left=(0, 1, 3, 4))
@@ -86,7 +86,7 @@ class Overview:
         return "\n".join([summary, "", table, *(["", "columns that go together", *pairs] if pairs else [])])
 
     def _line(self, column: ColumnOverview, bars: str) -> tuple[str, ...]:
-        missing = percent(column.n_missing / max(1, self.n_rows)) if column.n_missing else "-"
+        missing = format_percent(column.n_missing / max(1, self.n_rows)) if column.n_missing else "-"
         return (_shorten(column.name), column.kind, missing, _draw(column.counts, bars), column.values)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import clone
 
 from isthmus import storage
+from isthmus.anomaly import AnomalyDetector
+from isthmus.anomaly.background import Background
+from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.row_scorer import numbers_of, source_of
+from isthmus.anomaly.scores import Codes, Scorer, kinds_of
 from isthmus.configuration import construct, params_from_plain
-from isthmus.detector import AnomalyDetector
-from isthmus.detector.background import Background
-from isthmus.detector.calibration import Calibration
-from isthmus.detector.judge import numbers_of, source_of
-from isthmus.detector.scores import Codes, Scorer, kinds_of
 from isthmus.persistence.context import (
     Content,
     Context,

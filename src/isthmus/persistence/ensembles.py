@@ -6,10 +6,10 @@ from typing import Any
 from sklearn.base import clone
 
 from isthmus import storage
+from isthmus.anomaly import BaggedAutoencoders
+from isthmus.anomaly.parallel import Parallel
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import class_name, construct, params_from_plain
-from isthmus.ensemble import Ensemble
-from isthmus.ensemble.parallel import Parallel
 from isthmus.persistence import autoencoders
 from isthmus.persistence.context import (
     Content,
@@ -24,7 +24,7 @@ from isthmus.persistence.context import (
 INNER, OWN = "inner", "ensemble"
 
 
-def describe(ensemble: Ensemble, nested: Callable[[Any], Content]) -> Content:
+def describe(ensemble: BaggedAutoencoders, nested: Callable[[Any], Content]) -> Content:
     """Take a fitted ensemble apart."""
     inner = nested(ensemble.estimator_)
     expected, expected_rest = ensemble._expected
@@ -36,11 +36,11 @@ def describe(ensemble: Ensemble, nested: Callable[[Any], Content]) -> Content:
     }
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, arrays_to_tensors(own))
     params = own_params_to_plain(ensemble)
-    own_document = {"class": "Ensemble", "params": params, "default": ensemble.estimator is None}
+    own_document = {"class": "BaggedAutoencoders", "params": params, "default": ensemble.estimator is None}
     return Content(tensors, {"estimator": own_document, INNER: inner.document, "fitted": columns_to_plain(ensemble)})
 
 
-def rebuild(content: Content, context: Context) -> Ensemble:
+def rebuild(content: Content, context: Context) -> BaggedAutoencoders:
     """Put an ensemble together."""
     tensors, document = content
     own = tensors_to_arrays(storage.take_from(OWN, tensors))
@@ -48,7 +48,7 @@ def rebuild(content: Content, context: Context) -> Ensemble:
     nets = autoencoders.rebuild(Content(storage.take_from(INNER, tensors), document[INNER]), with_parallel)
     template = None if document["estimator"]["default"] else _one_of(nets)
     params = params_from_plain(document["estimator"]["params"], context.classes)
-    ensemble: Ensemble = construct(Ensemble, {**params, "estimator": template})
+    ensemble: BaggedAutoencoders = construct(BaggedAutoencoders, {**params, "estimator": template})
     ensemble.estimator_ = nets
     ensemble.held_out_scores_, ensemble.left_out_ = own["held_out_scores"], own["left_out"]
     ensemble._expected = own["expected"], own["expected_rest"]

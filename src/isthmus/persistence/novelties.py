@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.detector.novelty import Novelty, SeenColumn
+from isthmus.anomaly.novelty import Novelty, SeenColumn
 
 # Letters of a date without a time of day in ISO 8601.
 DATE = 10

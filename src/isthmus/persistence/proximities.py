@@ -7,9 +7,13 @@ import numpy as np
 from torch import Tensor
 
 from isthmus import storage
+from isthmus.anomaly import ExemplarDistance
+from isthmus.anomaly.coordinates import Scaling, Taming, points_of
+from isthmus.anomaly.distances import Exemplars, Neighbours
+from isthmus.anomaly.row_scorer import source_of
+from isthmus.anomaly.view_scorer import Side, Units, View
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import construct, params_from_plain
-from isthmus.detector.judge import source_of
 from isthmus.persistence import autoencoders
 from isthmus.persistence.context import (
     Content,
@@ -21,16 +25,12 @@ from isthmus.persistence.context import (
     take_columns,
     tensors_to_arrays,
 )
-from isthmus.proximity import Proximity
-from isthmus.proximity.scales import Exemplars, Neighbours
-from isthmus.proximity.sides import Side, Units, View
-from isthmus.proximity.views import Scaling, Taming, points_of
 from isthmus.schema import Schema
 
 SIDES, SCALINGS = ("plain", "tamed"), ("plain", "again")
 
 
-def describe(proximity: Proximity, nested: Callable[[Any], Content]) -> Content:
+def describe(proximity: ExemplarDistance, nested: Callable[[Any], Content]) -> Content:
     """Take a fitted proximity apart."""
     tamed = cast(Taming, proximity._sides[1].view)
     own = {
@@ -45,16 +45,16 @@ def describe(proximity: Proximity, nested: Callable[[Any], Content]) -> Content:
     params = own_params_to_plain(proximity)
     net = proximity.estimator and autoencoders.describe_params(proximity.estimator.get_params(deep=False))
     fitted = {**columns_to_plain(proximity), "n_rows": tamed.n_rows}
-    own_document = {"class": "Proximity", "params": params, "net": net}
+    own_document = {"class": "ExemplarDistance", "params": params, "net": net}
     return Content(tensors, {"estimator": own_document, "schema": proximity.schema_.to_json(), "fitted": fitted})
 
 
-def rebuild(content: Content, context: Context) -> Proximity:
+def rebuild(content: Content, context: Context) -> ExemplarDistance:
     """Put a proximity together."""
     own, document = tensors_to_arrays(content.tensors), content.document
     net, params = document["estimator"]["net"], params_from_plain(document["estimator"]["params"], context.classes)
     template = None if net is None else construct(Autoencoder, params_from_plain(net, context.classes))
-    proximity: Proximity = construct(Proximity, {**params, "estimator": template})
+    proximity: ExemplarDistance = construct(ExemplarDistance, {**params, "estimator": template})
     plain, again = (Scaling(own[f"{name}_centre"], own[f"{name}_spread"]) for name in SCALINGS)
     views: tuple[View, ...] = (plain, Taming(plain, own["quantiles"], document["fitted"]["n_rows"], again))
     proximity._sides = tuple(
@@ -80,7 +80,7 @@ def _side_of(view: View, tensors: dict[str, Tensor]) -> Side:
     return Side(view, Exemplars(groups), Neighbours.of(points["neighbours"]))
 
 
-def _check_points(proximity: Proximity) -> None:
+def _check_points(proximity: ExemplarDistance) -> None:
     """Raise ``ValueError`` unless a row can be compared with all points."""
     schema = proximity.schema_
     row = points_of(source_of(np.zeros((1, *schema.shape)), schema), schema)

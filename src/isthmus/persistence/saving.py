@@ -10,16 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 import isthmus
 from isthmus import storage
 from isthmus.ambient import own_settings
+from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
 from isthmus.decoder import Decoder
-from isthmus.detector import AnomalyDetector
-from isthmus.ensemble import Ensemble
+from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, series_imputers, slidings
 from isthmus.persistence.allowance import Allowance
 from isthmus.persistence.context import Content, Context
-from isthmus.proximity import Proximity
-from isthmus.sliding import SeriesImputer, Sliding
 
 FORMAT = 1
 
@@ -36,10 +34,10 @@ SAVERS = {
     "AnomalyDetector": Saver(AnomalyDetector, detectors.describe, detectors.rebuild),
     "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
     "Decoder": Saver(Decoder, decoders.describe, decoders.rebuild),
-    "Ensemble": Saver(Ensemble, ensembles.describe, ensembles.rebuild),
-    "Proximity": Saver(Proximity, proximities.describe, proximities.rebuild),
+    "BaggedAutoencoders": Saver(BaggedAutoencoders, ensembles.describe, ensembles.rebuild),
+    "ExemplarDistance": Saver(ExemplarDistance, proximities.describe, proximities.rebuild),
     "SeriesImputer": Saver(SeriesImputer, series_imputers.describe, series_imputers.rebuild),
-    "Sliding": Saver(Sliding, slidings.describe, slidings.rebuild),
+    "SlidingWindows": Saver(SlidingWindows, slidings.describe, slidings.rebuild),
 }
 FOREIGN = (
     "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"
@@ -54,8 +52,8 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
 
     Parameters
     ----------
-    estimator : Autoencoder, Decoder, Ensemble, Proximity, SeriesImputer, Sliding or AnomalyDetector
-        Fitted.
+    estimator : fitted estimator
+        One of ``SAVERS``, such as an ``Autoencoder`` or an ``AnomalyDetector``.
     path : str, path or binary file
         A file that exists is replaced.
 

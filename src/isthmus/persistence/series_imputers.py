@@ -5,6 +5,8 @@ from typing import Any
 
 from isthmus import storage
 from isthmus.configuration import construct, params_from_plain
+from isthmus.gap_filling import SeriesImputer
+from isthmus.gap_filling.gaps import Gaps
 from isthmus.persistence.context import (
     Content,
     Context,
@@ -14,8 +16,6 @@ from isthmus.persistence.context import (
     take_columns,
 )
 from isthmus.persistence.slidings import blank_windows, cut_to_plain
-from isthmus.sliding import SeriesImputer
-from isthmus.sliding.gaps import Gaps
 
 INNER, OWN = "inner", "series_imputer"
 

@@ -7,6 +7,9 @@ import numpy as np
 import torch
 
 from isthmus import storage
+from isthmus.anomaly import SlidingWindows
+from isthmus.anomaly.window_scores import Judge
+from isthmus.anomaly.window_views import View
 from isthmus.configuration import construct, params_from_plain
 from isthmus.data import Windows
 from isthmus.data.series import Series
@@ -17,17 +20,16 @@ from isthmus.persistence.context import (
     own_params_to_plain,
     take_columns,
 )
-from isthmus.sliding import Sliding
-from isthmus.sliding.judges import Judge
-from isthmus.sliding.views import View
 
 OWN = "sliding"
 
 
-def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
+def describe(sliding: SlidingWindows, nested: Callable[[Any], Content]) -> Content:
     """Take a fitted estimator of series apart. The series itself stays out."""
     if sliding.estimator is not None:
-        raise ValueError("save takes a Sliding of its own nets only, got one with an estimator; pickle it instead")
+        raise ValueError(
+            "save takes a SlidingWindows of its own nets only, got one with an estimator; pickle it instead"
+        )
     tensors = {f"{OWN}.held_out_scores": torch.from_numpy(sliding.held_out_scores_.copy())}
     judges = []
     for i, judge in enumerate(sliding._judges):
@@ -48,14 +50,16 @@ def describe(sliding: Sliding, nested: Callable[[Any], Content]) -> Content:
     cut = cut_to_plain(sliding._windows)
     fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "judges": judges, "series": cut}
     fitted["fingerprint"] = sliding._fingerprint
-    return Content(tensors, {"estimator": {"class": "Sliding", "params": params}, "fitted": fitted})
+    return Content(tensors, {"estimator": {"class": "SlidingWindows", "params": params}, "fitted": fitted})
 
 
-def rebuild(content: Content, context: Context) -> Sliding:
+def rebuild(content: Content, context: Context) -> SlidingWindows:
     """Put an estimator of series together."""
     tensors, document = content
     fitted, own = document["fitted"], storage.take_from(OWN, tensors)
-    sliding: Sliding = construct(Sliding, params_from_plain(document["estimator"]["params"], context.classes))
+    sliding: SlidingWindows = construct(
+        SlidingWindows, params_from_plain(document["estimator"]["params"], context.classes)
+    )
     windows = blank_windows(fitted["series"], max(fitted["lengths_"]), sliding.time, own["noise0"].dtype)
     sliding._windows, sliding._judges = windows, []
     for i, judge in enumerate(fitted["judges"]):

@@ -84,7 +84,7 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    model : Autoencoder, Ensemble, or a detector built on one
+    model : Autoencoder, BaggedAutoencoders, or a detector built on one
         Fitted.
     ax : Axes or None, default=None
 

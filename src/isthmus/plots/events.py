@@ -51,10 +51,10 @@ def events(
     --------
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
-    >>> from isthmus import AnomalyDetector, Sliding
+    >>> from isthmus import AnomalyDetector, SlidingWindows
     >>> from isthmus.plots import events
     >>> series = np.sin(np.arange(600) / 5)
-    >>> detector = AnomalyDetector(Sliding(lengths=(16,), random_state=0), fpr=0.05).fit(series)
+    >>> detector = AnomalyDetector(SlidingWindows(lengths=(16,), random_state=0), fpr=0.05).fit(series)
     >>> broken = series.copy()
     >>> broken[300:320] = 0
     >>> ax = events(detector, broken, ax=Figure().subplots())

@@ -28,7 +28,7 @@ def explain(
 
     Parameters
     ----------
-    model : AnomalyDetector, Autoencoder, Ensemble, or Explanation
+    model : AnomalyDetector, Autoencoder, BaggedAutoencoders, or Explanation
         Fitted, or what ``AnomalyDetector.explain`` returned.
     X : array, data frame or Source of shape (n_samples, ...), or one row
         Rows of which to explain one; not asked for where there is an explanation.
@@ -48,7 +48,7 @@ def explain(
     Examples
     --------
     >>> import numpy as np
-    >>> from isthmus.detector import Explanation
+    >>> from isthmus.anomaly import Explanation
     >>> from isthmus.plots import explain
     >>> from matplotlib.figure import Figure
     >>> x, zero, one = np.array([[9.1e6, 2.0]]), np.zeros((1, 2)), np.ones((1, 2))

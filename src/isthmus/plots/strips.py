@@ -59,7 +59,7 @@ def reconstructions(
     Parameters
     ----------
     model : fitted estimator
-        An ``Autoencoder``, an ``Ensemble``, a detector built on one, or whatever else has ``inverse_transform``.
+        An ``Autoencoder``, ``BaggedAutoencoders``, a detector built on one, or whatever else has ``inverse_transform``.
     X : array, data frame or Source of shape (n_samples, ...), or one row
     y : array of shape (n_samples,) or None, default=None
         Labels, written below the columns; a conditional model rebuilds rows by them.
@@ -99,7 +99,7 @@ def residuals(
     Parameters
     ----------
     model : fitted estimator
-        An ``Autoencoder``, an ``Ensemble``, a detector built on one, or whatever else has ``inverse_transform``.
+        An ``Autoencoder``, ``BaggedAutoencoders``, a detector built on one, or whatever else has ``inverse_transform``.
     X : array, data frame or Source of shape (n_samples, ...), or one row
     y : array of shape (n_samples,) or None, default=None
         Labels, written below the columns; a conditional model rebuilds rows by them.

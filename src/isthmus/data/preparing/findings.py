@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from isthmus.wording import plural
+from isthmus.formatting import pluralize
 
 Action = Literal["changed", "removed", "reported"]
 Positions = np.ndarray[Any, Any]
@@ -60,7 +60,7 @@ class Finding:
         subject = "the table" if self.column is None else self.column
         examples = f": {'; '.join(self.examples)}" if self.examples else ""
         advice = f"\n    {self.advice}" if self.advice else ""
-        return f"{subject}: {plural(self.count, self.unit)}, {self.what}{examples}{advice}"
+        return f"{subject}: {pluralize(self.count, self.unit)}, {self.what}{examples}{advice}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with at most the first 1,000 rows."""

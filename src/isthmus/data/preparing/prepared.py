@@ -12,7 +12,7 @@ from isthmus.data.preparing.columns import Values
 from isthmus.data.preparing.findings import ACTIONS, Finding
 from isthmus.data.preparing.options import Options
 from isthmus.data.preparing.scaling import Scale, unscale_columns
-from isthmus.wording import plural
+from isthmus.formatting import pluralize
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,8 @@ class Prepared:
         """One line: sizes before and after, the split and its seed."""
         (n, width), (train, valid, test) = self._size(self.frame), self._sizes()
         return (
-            f"{plural(self.shape[0], 'row')} x {plural(self.shape[1], 'column')} in; "
-            f"{plural(n, 'row')} x {plural(width, 'column')} out: "
+            f"{pluralize(self.shape[0], 'row')} x {pluralize(self.shape[1], 'column')} in; "
+            f"{pluralize(n, 'row')} x {pluralize(width, 'column')} out: "
             f"{train:,} to train, {valid:,} to validate, {test:,} to test ({self.options.split_by}, seed {self.seed})"
         )
 

@@ -14,7 +14,7 @@ from isthmus.data.preparing.missing import fold
 from isthmus.data.preparing.numerals import read_numbers
 from isthmus.data.preparing.options import Options
 from isthmus.data.preparing.reading import Reading
-from isthmus.wording import plural
+from isthmus.formatting import pluralize
 
 # Where fewer values of a column can be read as numbers, it is text and not a column of numbers with mistakes.
 MOSTLY = 0.95
@@ -75,8 +75,9 @@ def _repair_types(draft: Draft, name: Any, coded: Coded, day_first: bool | None)
 
 
 def _report_odd(draft: Draft, name: Any, coded: Coded, odd: Sequence[int], reading: Reading) -> None:
+    readable = pluralize(coded.counts.sum() - coded.counts[odd].sum(), reading.what)
     advice = (
-        f"all other {plural(coded.counts.sum() - coded.counts[odd].sum(), reading.what)} can be read: correct these, "
+        f"all other {readable} can be read: correct these, "
         f"or name them in missing, and the column becomes one of {reading.what}s"
     )
     what = f"not a {reading.what} in a column of {reading.what}s, left as text"

@@ -11,7 +11,7 @@ from isthmus.data.preparing.dates import read_dates
 from isthmus.data.preparing.missing import is_missing
 from isthmus.data.preparing.numerals import TELEPHONE, read_numbers
 from isthmus.data.reading.options import Options
-from isthmus.wording import listed
+from isthmus.formatting import list_names
 
 # What a column may be other than numbers with fractions and text; the first that holds every value is taken.
 PLAIN = (pa.int64(), pa.bool_(), pa.date32(), *map(pa.timestamp, ("s", "us", "ns")), pa.timestamp("us", "UTC"))
@@ -166,13 +166,13 @@ def _say_missing(columns: dict[str, Column]) -> list[str]:
             n_cells[word] = n_cells.get(word, 0) + count
     where = [name for name, column in columns.items() if column.words]
     counts = ", ".join(f"{word!r} ({count:,})" for word, count in n_cells.items())
-    return [f"read as missing: {counts} in {listed(where)}"] if n_cells else []
+    return [f"read as missing: {counts} in {list_names(where)}"] if n_cells else []
 
 
 def _say_hints(columns: dict[str, Column]) -> list[str]:
     hinted = {what: [name for name, column in columns.items() if column.hint == what] for what in ("numbers", "dates")}
     return [
-        f"left as text though they look like {what}: {listed(names)}, which isthmus prepare repairs or reports"
+        f"left as text though they look like {what}: {list_names(names)}, which isthmus prepare repairs or reports"
         for what, names in hinted.items()
         if names
     ]

@@ -1,0 +1,182 @@
+"""Why rows score as they do, as plain data, as a table and in sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.frames import is_frame
+from isthmus.formatting import format_interval, format_value
+
+Values = np.ndarray[Any, Any]
+
+# Sentences of a printed explanation: values of a row, the share of the score below which none is worth one, and rows.
+N_VALUES, MIN_SHARE, N_ROWS = 3, 0.05, 20
+# Shares up to this one round to 0 % and are no reasons.
+ROUNDS_TO_0 = 0.005
+CODE = "code"
+
+
+class Reason(NamedTuple):
+    """One value of a row, and what it has to do with the score."""
+
+    row: Any
+    feature: str
+    value: str
+    expected: str
+    share: float
+    novelty: str = ""
+
+    def __str__(self) -> str:
+        value = f" = {self.value}" if self.value else ""
+        # A value can count against a row though it is the expected one: then there is nothing else to name.
+        expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
+        instead = f", {self.novelty}" if self.novelty else expected
+        return f"row {self.row}: {self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """Why rows score as they do.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+    contributions : ndarray or data frame of shape (n, n_values + 2)
+        A column a value: by how much it makes the row more or less normal; then "code", the same of the code, and
+        "base", the rest. Rows add up to the scores.
+    values : ndarray or data frame of shape (n, ...)
+        The rows themselves.
+    expected : ndarray or data frame of shape (n, ...)
+        Each value as the rest of its row, odd values set right, leads to expect it.
+    low, high : ndarray or data frame of shape (n, ...)
+        Between what limits nine in ten normal values lie that are expected to be these. Of categories, the expected
+        level.
+    nearest : ndarray of int of shape (n, n_nearest)
+        Positions of the nearest normal rows among those of fit, nearest first.
+    nearest_rows : list of ndarray or data frame of shape (n_nearest, ...)
+        These rows.
+    names : tuple of str
+        What each value is called.
+    labels : sequence of shape (n,) or None, default=None
+        What each row is called in tables and sentences; None counts the rows from 0.
+    novel : mapping of str to ndarray of bool of shape (n,), default={}
+        By name, which values fit never saw.
+    n_fit : int, default=0
+        Rows of fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.anomaly import Explanation
+    >>> x, zero, one = np.array([[9.1e6, 2.0]]), np.zeros((1, 2)), np.ones((1, 2))
+    >>> addends = np.array([[-9.0, -1.0, 0.0, 3.0]])
+    >>> nearest = np.array([[0]])
+    >>> print(Explanation(addends.sum(1), addends, x, zero, zero, one, nearest, [x], ("bytes_out", "hour")))
+    row 0: bytes_out = 9.1e6, expected 0 .. 1, 90 % of the score
+    row 0: hour = 2, expected 0 .. 1, 10 % of the score
+    """
+
+    scores: Values
+    contributions: Any
+    values: Any
+    expected: Any
+    low: Any
+    high: Any
+    nearest: Values
+    nearest_rows: list[Any]
+    names: tuple[str, ...]
+    labels: Sequence[Any] | None = None
+    novel: Mapping[Any, Values] = field(default_factory=dict)
+    n_fit: int = 0
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        return (len(self.names),) if is_frame(self.values) else self.values.shape[1:]
+
+    @property
+    def by_value(self) -> Values:
+        """Contributions of the values alone, in the shape of the data, (n, *shape)."""
+        return self._addends[:, : prod(self.shape)].reshape(len(self), *self.shape)
+
+    @property
+    def shares(self) -> Values:
+        """Share of each value, and of the code, in what makes a row less normal, (n, n_values + 1)."""
+        against = np.maximum(-self._addends[:, :-1], 0.0)
+        total = against.sum(1, keepdims=True)
+        return against / np.where(total > 0, total, 1.0)
+
+    def reasons(self, row: int, top: int = N_VALUES) -> list[Reason]:
+        """Return the values of a row that make it least normal, the worst first."""
+        shares = self.shares[row]
+        worst = np.argsort(-shares, kind="stable")[:top]
+        return [self._reason(row, int(j), float(shares[j])) for j in worst if shares[j] > ROUNDS_TO_0]
+
+    def table(self, top: int = N_VALUES) -> Any:
+        """Return a data frame for people: of each row the values that make it least normal.
+
+        Parameters
+        ----------
+        top : int, default=3
+            Values of each row.
+
+        Returns
+        -------
+        data frame of the library that the rows came in, pyarrow for arrays
+            Columns row, feature, value, expected, share in percent, and novelty, which tells values that fit never saw.
+        """
+        reasons = [reason for row in range(len(self)) for reason in self.reasons(row, top)]
+        columns = {name: [getattr(reason, name) for reason in reasons] for name in Reason._fields}
+        columns["share"] = [round(100 * share, 1) for share in columns["share"]]
+        backend: Any = nw.from_native(self.values).implementation if is_frame(self.values) else "pyarrow"
+        return nw.from_dict(columns, backend=backend).to_native()
+
+    def __str__(self) -> str:
+        more = f"\n... and {len(self) - N_ROWS} more rows" if len(self) > N_ROWS else ""
+        return "\n".join(self._sentences()) + more
+
+    __repr__ = __str__
+
+    def _sentences(self) -> Iterator[str]:
+        for row in range(min(len(self), N_ROWS)):
+            reasons = [reason for reason in self.reasons(row) if reason.share >= MIN_SHARE]
+            yield from map(str, reasons)
+            if not reasons:
+                yield f"row {self._label(row)}: nothing is odd"
+
+    def _label(self, row: int) -> Any:
+        return row if self.labels is None else self.labels[row]
+
+    @property
+    def _addends(self) -> Values:
+        frame = self.contributions
+        return nw.from_native(frame).to_numpy() if is_frame(frame) else np.asarray(frame)
+
+    def _reason(self, row: int, j: int, share: float) -> Reason:
+        label = self._label(row)
+        if j == len(self.names):
+            return Reason(label, CODE, "", "", share)
+        value, expected, low, high = (
+            self._cell(each, row, j) for each in (self.values, self.expected, self.low, self.high)
+        )
+        name = self.names[j]
+        novelty = self._novelty(name, row)
+        # A constant that moved is told from what it was, however little that is.
+        limits = (expected, value) if novelty else (low, high)
+        return Reason(label, name, format_value(value, *limits), format_interval(expected, low, high), share, novelty)
+
+    def _novelty(self, name: Any, row: int) -> str:
+        is_novel = name in self.novel and self.novel[name][row]
+        return f"never seen in {self.n_fit:,} rows" if is_novel else ""
+
+    def _cell(self, rows: Any, row: int, j: int) -> Any:
+        if is_frame(rows):
+            return nw.from_native(rows, eager_only=True).get_column(self.names[j])[row]
+        return rows.reshape(len(self), -1)[row, j].item()

@@ -1,0 +1,87 @@
+"""How messages write names, counts, shares and values."""
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+# Numbers outside are written with an exponent.
+SMALL, LARGE = 1e-3, 1e5
+# Digits of a number that nothing is beside, and at most after the point.
+N_DIGITS, MOST_DIGITS = 3, 8
+# Names that a sentence lists before it counts the others.
+N_NAMED = 5
+
+
+def list_names(names: Sequence[Any]) -> str:
+    """Name columns in a sentence: ``'age', 'sex' and 3 others``."""
+    named, n_others = ", ".join(map(repr, names[:N_NAMED])), len(names) - N_NAMED
+    return f"{named} and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else named
+
+
+def pluralize(count: int, unit: str) -> str:
+    """Return a count and its unit, as in "1 value" and "1,024 values"."""
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def format_percent(share: float) -> str:
+    """Write a share so that neither a small one looks like none nor a large one like all."""
+    digits = 0 if 0.1 <= share <= 0.9 or share in (0, 1) else 2
+    return f"{100 * share:.{digits}f} %"
+
+
+def format_interval(expected: Any, low: Any, high: Any) -> str:
+    """Write what is expected: limits of numbers and dates, and of levels the one."""
+    if is_missing(low) or is_missing(high):
+        return format_value(expected)
+    low, high = format_value(low, low, high), format_value(high, low, high)
+    return low if low == high else f"{low} .. {high}"
+
+
+def format_value(value: Any, low: Any = None, high: Any = None) -> str:
+    """Write a value, of a number so many digits that it can be told from others between these limits.
+
+    Examples
+    --------
+    >>> from isthmus.formatting import format_value
+    >>> format_value(9.1e6), format_value(1013.24, 1013.1, 1013.4), format_value(float("nan")), format_value("tcp")
+    ('9.1e6', '1013.24', 'missing', 'tcp')
+    """
+    if is_missing(value):
+        return "missing"
+    if isinstance(value, date):  # of which times are a kind
+        text = value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)
+        return text.removesuffix(" 00:00")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return format_number(float(value), _width(low, high))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether there is no value: None, NaN or no time."""
+    return value is None or value != value
+
+
+def format_number(value: float, width: float = 0.0) -> str:
+    """Write a number with about three digits, or so many that two of them show what ``width`` is."""
+    if value == 0 or math.isinf(value):
+        return f"{value:g}"
+    size = _power(value)
+    n_digits = N_DIGITS if width <= 0 else max(2, size - _power(width) + 2)
+    if SMALL <= abs(value) < LARGE:
+        return _trimmed(f"{value:.{min(max(n_digits - 1 - size, 0), MOST_DIGITS)}f}")
+    mantissa, exponent = f"{value:.{min(n_digits - 1, MOST_DIGITS)}e}".split("e")
+    return f"{_trimmed(mantissa)}e{int(exponent)}"
+
+
+def _power(value: float) -> int:
+    return math.floor(math.log10(abs(value)))
+
+
+def _width(low: Any, high: Any) -> float:
+    numbers = isinstance(low, int | float) and isinstance(high, int | float)
+    return 0.0 if not numbers or is_missing(low) or is_missing(high) else abs(float(high - low))
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,564 @@
+"""Nearness to others: distances as by brute force, of rows by what has not seen them, and the default detector."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.spatial.distance import cdist
+from scipy.special import ndtri
+from scipy.stats import rankdata
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, load, save, storage
+from isthmus.anomaly import scales, views
+from isthmus.anomaly.coordinates import Scaling, Taming, points_of
+from isthmus.anomaly.distances import Exemplars, Neighbours
+from isthmus.anomaly.view_scorer import Side, Units
+from isthmus.backbones import MLP
+from isthmus.cli.describing import describe
+from isthmus.data import Parquet, Windows, as_source
+from isthmus.likelihoods import Gaussian
+from isthmus.randomness import mix
+
+NET = Autoencoder(2, backbone=MLP((4,)), likelihood=Gaussian(), max_epochs=1)
+
+
+def small_proximity(**options) -> ExemplarDistance:
+    return ExemplarDistance(**{"estimator": NET, "n_estimators": 2, "random_state": 0, **options})
+
+
+@pytest.fixture(scope="module")
+def customers() -> pd.DataFrame:
+    """Numbers, levels and dates, with holes."""
+    rng = np.random.default_rng(0)
+    n = 150
+    return pd.DataFrame(
+        {
+            "age": np.where(rng.random(n) < 0.1, np.nan, rng.normal(40, 10, n)),
+            "town": rng.choice(["Bern", "Genf", "Chur"], n),
+            "member": rng.random(n) < 0.3,
+            "since": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 400, n), unit="D"),
+        }
+    )
+
+
+# Views
+
+
+def test_normal_scores_are_those_of_ranks(rng):
+    """Against SciPy: ties share their mean rank, missing values have none, unseen extremes have the last."""
+    X = np.column_stack([rng.normal(size=200), rng.integers(5, size=200), np.exp(3 * rng.normal(size=200))])
+    X[rng.random(X.shape) < 0.1] = np.nan
+    tamed = Taming.of(X, Scaling.of(X))
+    for i in range(3):
+        known = ~np.isnan(X[:, i])
+        shares = (rankdata(X[known, i]) - 1) / (known.sum() - 1)
+        expected = ndtri(np.clip(shares, 0.5 / 201, 1 - 0.5 / 201))
+        assert_array_equal(np.isnan(tamed.normal_scores(X)[:, i]), ~known)
+        # 200 quantiles stand for fewer values where some are missing.
+        assert_allclose(tamed.normal_scores(X)[known, i], expected, atol=0 if known.all() else 0.12)
+
+
+def test_normal_scores_of_complete_columns_are_exactly_those_of_ranks(rng):
+    X = np.column_stack([rng.normal(size=200), rng.integers(5, size=200), np.exp(9 * rng.normal(size=200))])
+    shares = (rankdata(X, axis=0) - 1) / 199
+    expected = ndtri(np.clip(shares, 0.5 / 201, 1 - 0.5 / 201))
+    tamed = Taming.of(X, Scaling.of(X))
+    assert_allclose(tamed.normal_scores(X), expected, rtol=1e-9)
+    assert_allclose(tamed.normal_scores(np.full((1, 3), 1e9)), np.full((1, 3), ndtri(1 - 0.5 / 201)))
+    assert_allclose(tamed.normal_scores(np.full((1, 3), -1e9)), np.full((1, 3), ndtri(0.5 / 201)))
+
+
+def test_tamed_values_have_mean_0_and_deviation_1_and_grow_with_the_values(rng):
+    X = np.exp(2 * rng.normal(size=(500, 2)))
+    seen = Taming.of(X, Scaling.of(X))(X)
+    assert_allclose([seen.mean(0), seen.std(0)], [[0, 0], [1, 1]], atol=1e-9)
+    assert_array_equal(seen.argsort(0), X.argsort(0))
+
+
+def test_tamed_outliers_are_cut_and_plain_ones_are_not(rng):
+    X = rng.normal(size=(500, 1))
+    plain, tamed = Scaling.of(X), Taming.of(X, Scaling.of(X))
+    near, far, farther = np.array([[3.0]]), np.array([[1e3]]), np.array([[1e6]])
+    assert tamed(near) < tamed(far) == tamed(farther)
+    assert plain(far) < plain(farther)
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, 1e9, 0.1])
+def test_constant_columns_are_0_and_what_is_off_them_is_not(value):
+    X = np.full((30, 1), value)
+    for view in (Scaling.of(X), Taming.of(X, Scaling.of(X))):
+        assert_allclose(view(X), np.zeros((30, 1)), atol=1e-12)
+        assert view(X + 1)[0, 0] > 0.9
+
+
+def test_levels_have_a_coordinate_each_and_unseen_ones_none(customers):
+    source = as_source(customers)
+    points = points_of(source, source.schema)
+    assert points.shape == (150, 1 + 3 + 2 + 1)
+    names = [field.name for field in source.schema.used]
+    first = names.index("town")
+    towns = sorted(set(customers["town"]))
+    expected = customers["town"].to_numpy()[:, None] == np.array(towns)
+    assert_array_equal(points[:, first : first + 3], expected)
+    new = customers.assign(town="Rom")
+    with pytest.warns(UserWarning, match="treated as missing"):
+        source = as_source(new, source.schema)
+    assert_array_equal(points_of(source, source.schema)[:, first : first + 3], np.zeros((150, 3)))
+
+
+def test_rare_levels_share_a_coordinate(rng, monkeypatch):
+    monkeypatch.setattr(views, "MAX_LEVELS", 2)
+    source = as_source(pd.DataFrame({"town": list("abcd") * 30, "x": rng.normal(size=120)}))
+    points = points_of(source, source.schema)
+    assert_array_equal(points[:4, :3], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
+
+
+# Distances
+
+
+def test_distances_to_exemplars_are_those_of_brute_force(rng, monkeypatch):
+    groups = tuple(rng.normal(size=(3, 5, size, 4)) for size in (2, 6))
+    points = rng.normal(size=(40, 4))
+    expected = [
+        [[np.mean([cdist(row[None], group).min() for group in net]) for net in each] for each in groups]
+        for row in points
+    ]
+    assert_allclose(Exemplars(groups).distances(points), expected, atol=1e-7)
+    monkeypatch.setattr(scales, "SIZE", 100)
+    assert_allclose(Exemplars(groups).distances(points), expected, atol=1e-7)
+
+
+def test_exemplars_are_rows_that_a_net_may_know_as_it_rebuilds_them(blobs):
+    ensemble = BaggedAutoencoders(NET, 4, random_state=0).fit(blobs)
+    found = Exemplars.of(ensemble, blobs, np.random.default_rng(0))
+    assert [groups.shape for groups in found.groups] == [(4, 8, 4, 6), (4, 8, 16, 6)]
+    each = ensemble.reconstruct_each(blobs)
+    for i, left_out in enumerate(ensemble.left_out_):
+        for groups in found.groups:
+            nearest = cdist(groups[i].reshape(-1, 6), each[~left_out, i]).min(1)
+            assert_allclose(nearest, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_coordinates", [1, 3, 20])
+def test_distances_to_neighbours_are_those_of_brute_force(n_coordinates, rng):
+    points, new = rng.normal(size=(90, n_coordinates)), rng.normal(size=(30, n_coordinates))
+    kept = np.arange(90) % 3 > 0
+    neighbours = Neighbours.of(points[kept])
+    assert_allclose(neighbours.distances(new), cdist(new, points[kept]).min(1))
+    among = cdist(points, points)
+    np.fill_diagonal(among, np.inf)
+    assert_allclose(neighbours.distances(points, kept), among[:, kept].min(1))
+
+
+@pytest.mark.parametrize("n_coordinates", [2, 30])
+def test_equal_rows_are_at_a_distance_of_exactly_0(n_coordinates, rng):
+    points = np.repeat(1e3 + rng.normal(size=(10, n_coordinates)), 4, 0)
+    neighbours = Neighbours.of(points)
+    assert_array_equal(neighbours.distances(points), np.zeros(40))
+    assert_array_equal(neighbours.distances(points, np.ones(40, dtype=bool)), np.zeros(40))
+
+
+@pytest.mark.parametrize("n_coordinates", [2, 30])
+def test_rows_of_fit_are_as_far_from_others_as_if_they_were_held_out(n_coordinates, rng):
+    points = rng.normal(size=(60, n_coordinates))
+    neighbours = Neighbours.of(points)
+    assert_array_equal(neighbours.distances(points), neighbours.distances(points, np.ones(60, dtype=bool)))
+
+
+def test_units_are_median_and_upper_quartile(rng):
+    measured = rng.exponential(size=(101, 2, 3))
+    centre, upper = np.quantile(measured, 0.5, axis=0), np.quantile(measured, 0.75, axis=0)
+    units = Units.of(measured)
+    assert_allclose(units(centre[None])[0], np.zeros((2, 3)), atol=1e-12)
+    assert_allclose(units(upper[None])[0], np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("centre", [0.0, 3.0])
+def test_distances_that_hardly_scatter_are_told_by_their_deviation_or_as_they_are(centre):
+    few = np.full((100, 1, 1), centre)
+    few[:10] += 2.0
+    assert_allclose(Units.of(few).spread, few.std())
+    rounded = centre * (1 + 1e-15 * np.arange(100.0).reshape(-1, 1, 1))
+    assert_array_equal(Units.of(rounded).spread, [[1.0]])
+
+
+# Held-out scores
+
+
+def test_rows_are_measured_by_nets_and_rows_that_are_not_themselves(blobs):
+    """Rebuilt by hand, from the nets and the groups that a seed gives."""
+    points = blobs.astype(float)
+    view = Scaling.of(points)
+    side, measured = Side.of(view, points, BaggedAutoencoders(NET, 4), seed=3)
+    ensemble = BaggedAutoencoders(NET, 4, random_state=mix(3, 1)).fit(view(points))
+    seen = view(points)
+    for size, groups in enumerate(side.exemplars.groups):
+        distances = np.array([np.mean([cdist(seen, group).min(1) for group in net], axis=0) for net in groups])
+        expected = np.nanmean(np.where(ensemble.left_out_, distances, np.nan), axis=0)
+        assert_allclose(measured[:, size], expected, atol=1e-6)
+    among = cdist(seen, seen)
+    np.fill_diagonal(among, np.inf)
+    assert_allclose(measured[:, -1], among.min(1))
+
+
+def test_only_so_many_rows_are_kept(blobs, monkeypatch):
+    monkeypatch.setattr("isthmus.anomaly.view_scorer.N_KEPT", 50)
+    view = Scaling.of(blobs.astype(float))
+    side, measured = Side.of(view, blobs.astype(float), BaggedAutoencoders(NET, 2), seed=3)
+    assert side.neighbours.points.shape == (50, 6)
+    assert (measured[:, -1] > 0).all()
+
+
+def test_scores_combine_two_views_and_three_scales(blobs):
+    model = small_proximity(weight=2.0).fit(blobs)
+    measured = np.stack([side.measure(blobs.astype(float)) for side in model._sides], 1)
+    odd = (measured - model._units.centre) / model._units.spread
+    coarse, fine = (odd[:, :, 0] + odd[:, :, 1]) / 2, odd[:, :, 2]
+    assert_allclose(model.score_samples(blobs), -np.maximum(coarse, 2.0 * fine).mean(1))
+    assert model.score(blobs) == pytest.approx(model.score_samples(blobs).mean())
+
+
+def test_without_weight_neighbours_only_cut_what_is_usual(blobs):
+    model = small_proximity(weight=0.0).fit(blobs)
+    assert (model.score_samples(blobs + 100) < -1).all()
+    assert model.score_samples(blobs).max() <= 0
+
+
+def test_held_out_scores_are_those_of_new_rows(rng):
+    X, new = rng.normal(size=(600, 5)), rng.normal(size=(2000, 5))
+    model = ExemplarDistance(random_state=0).fit(X)
+    levels = [0.1, 0.5, 0.9]
+    held_out, arrived = (np.quantile(s, levels) for s in (model.held_out_scores_, model.score_samples(new)))
+    assert_allclose(held_out, arrived, atol=0.4)
+    # Nor are rows of fit found normal for being there.
+    assert_allclose(np.quantile(model.score_samples(X), levels), arrived, atol=0.4)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_planted_outliers_score_low_alone_and_in_a_group(clustered, rng):
+    X = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(500, 6))
+    X[:25] = 6 + 0.1 * rng.normal(size=(25, 6)) if clustered else 3 * rng.normal(size=(25, 6))
+    model = ExemplarDistance(random_state=0).fit(X)
+    assert roc_auc_score(np.arange(500) < 25, -model.held_out_scores_) > 0.95
+
+
+def test_heavy_tails_do_not_hide_a_shift_of_another_column(rng):
+    X = np.column_stack([rng.standard_cauchy(500) ** 3, rng.normal(size=(500, 3))])
+    odd = X[:20] + [0, 8, 0, 0]
+    model = ExemplarDistance(random_state=0).fit(X)
+    assert np.median(model.score_samples(odd)) < np.quantile(model.held_out_scores_, 0.1)
+
+
+# Any rows
+
+
+def test_tables_of_all_kinds_of_columns_are_scored(customers):
+    model = small_proximity().fit(customers)
+    assert list(model.feature_names_in_) == list(customers.columns)
+    assert model.n_features_in_ == 4
+    odd = customers.iloc[:30].assign(since=pd.Timestamp("2031-01-01"))
+    assert (model.score_samples(odd) < model.score_samples(customers.iloc[:30])).all()
+    assert np.isfinite(model.score_samples(customers.iloc[:5].assign(age=np.nan))).all()
+    with pytest.warns(UserWarning, match="treated as missing"):
+        unseen = model.score_samples(customers.iloc[:5].assign(town="Rom"))
+    assert np.isfinite(unseen).all()
+
+
+def test_rows_that_are_not_those_of_fit_are_named(customers, blobs):
+    model = small_proximity().fit(customers)
+    with pytest.raises(ValueError, match="X lacks columns that fit saw: 'town'"):
+        model.score_samples(customers.drop(columns="town"))
+    with (
+        pytest.warns(UserWarning, match="does not have valid feature names"),
+        pytest.raises(ValueError, match="fit saw a data frame with categories; X must be one too, got ndarray"),
+    ):
+        model.score_samples(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="X has 5 features, but ExemplarDistance is expecting 6"):
+        small_proximity().fit(blobs).score_samples(blobs[:, :5])
+
+
+def test_columns_that_nothing_is_learned_of_are_named(customers):
+    with pytest.warns(UserWarning, match="left out: 'number' "):
+        model = small_proximity().fit(customers.assign(number=[f"C-{i:05}" for i in range(150)]))
+    assert model.schema_.shape == (4,)
+
+
+def test_the_net_may_say_what_columns_are(rng):
+    frame = pd.DataFrame({"code": rng.integers(4, size=90), "x": rng.normal(size=90)})
+    model = small_proximity(estimator=clone(NET).set_params(schema={"code": "category"})).fit(frame)
+    assert model.schema_.used[0].kind == "category"
+    assert len(model._sides[0].view.centre) == 5
+
+
+def test_missing_values_are_typical(holes):
+    model = small_proximity().fit(holes)
+    nothing = model.score_samples(np.full((1, 6), np.nan))
+    assert_allclose(nothing, model.score_samples(np.nanmean(holes, axis=0)[None]), atol=1.0)
+    assert np.isfinite(model.held_out_scores_).all()
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(2, 1), (2, 3), (3, 3), (5, 1), (17, 2)])
+def test_few_rows_and_columns_will_do(n_rows, n_columns, rng):
+    model = small_proximity().fit(rng.normal(size=(n_rows, n_columns)))
+    assert np.isfinite(model.held_out_scores_).all()
+    assert model.score_samples(np.full((1, n_columns), 1e3)) < -100
+
+
+def test_the_default_net_fits_fewer_rows_than_a_group_holds(rng):
+    assert ExemplarDistance(random_state=0).fit(rng.normal(size=(7, 2))).score_samples([[1e3, 1e3]]) < -100
+
+
+@pytest.mark.parametrize("n_columns", [3, 30])
+def test_duplicates_everywhere_are_normal_and_others_are_not(n_columns, rng):
+    X = np.repeat(rng.normal(size=(3, n_columns)), 40, 0)
+    model = ExemplarDistance(random_state=0).fit(X)
+    assert np.isfinite(model.held_out_scores_).all()
+    assert model.score_samples(X + 5).max() < model.held_out_scores_.min()
+
+
+def test_rows_that_are_all_equal_are_normal_and_others_are_not():
+    model = ExemplarDistance(random_state=0).fit(np.ones((50, 3)))
+    assert model.score_samples([[1.0, 1.0, 9.0]]) < model.held_out_scores_.min() - 1
+
+
+def test_images_and_windows_that_do_not_overlap_are_points(images, rng):
+    assert small_proximity().fit(images).score_samples(images).shape == (60,)
+    windows = Windows(rng.normal(size=(400, 2)), 10, stride=10)
+    assert small_proximity().fit(windows).score_samples(windows).shape == (40,)
+
+
+def test_windows_that_overlap_and_streams_are_an_error(rng, folder):
+    with pytest.raises(ValueError, match="rows of Windows share values with those beside them"):
+        small_proximity().fit(Windows(rng.normal(size=400), 10))
+    with pytest.raises(TypeError, match="Parquet is a stream; load its rows first"):
+        small_proximity().fit(Parquet(folder))
+
+
+def test_sources_and_sparse_rows_are_scored_as_arrays(blobs):
+    model = small_proximity().fit(blobs)
+    scores = model.score_samples(blobs)
+    assert_array_equal(model.score_samples(as_source(blobs)), scores)
+    assert_array_equal(model.score_samples(sparse.csr_array(blobs)), scores)
+    assert_array_equal(small_proximity().fit(as_source(blobs)).score_samples(blobs), scores)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"estimator": MLP()}, TypeError, "estimator must be an Autoencoder or None, got MLP"),
+        ({"estimator": Autoencoder(conditional=True)}, ValueError, "estimator must not be conditional"),
+        ({"n_estimators": 1}, ValueError, "n_estimators must be an integer from 2 on, got 1"),
+        ({"weight": -1}, ValueError, "weight must be a number >= 0, got -1"),
+        ({"weight": "much"}, ValueError, "weight must be a number >= 0, got 'much'"),
+        ({"weight": np.nan}, ValueError, "weight must be a number >= 0, got nan"),
+    ],
+)
+def test_bad_parameters_are_named(options, error, message, blobs):
+    with pytest.raises(error, match=message):
+        small_proximity(**options).fit(blobs)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: X[:1], "n_samples=1: fit needs at least 2 rows"),
+        (lambda X: np.where(np.arange(6) == 2, np.nan, X), "column 2 has no value in any training row"),
+        (lambda X: np.where(X[3, 4] == X, np.inf, X), "column 4 holds an infinite value"),
+    ],
+)
+def test_rows_that_tell_nothing_are_named(spoil, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        small_proximity().fit(spoil(blobs))
+
+
+def test_new_infinite_values_are_named(blobs):
+    with pytest.raises(ValueError, match="column 0 holds an infinite value"):
+        small_proximity().fit(blobs).score_samples(np.full((1, 6), np.inf))
+
+
+# scikit-learn
+
+
+@parametrize_with_checks([small_proximity()])
+def test_scikit_learns_battery(estimator, check):
+    check(estimator)
+
+
+def test_random_state_decides_everything(blobs):
+    torch.manual_seed(5)
+    untouched = torch.rand(3)
+    torch.manual_seed(5)
+    np.random.seed(5)
+    before = np.random.get_state()[1].copy()
+    first, again, other = (small_proximity(random_state=seed).fit(blobs).held_out_scores_ for seed in (0, 0, 1))
+    assert_array_equal(first, again)
+    assert (first != other).any()
+    assert torch.equal(torch.rand(3), untouched)
+    assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize("n_columns", [3, 40])
+def test_scores_do_not_depend_on_the_rows_beside_them(n_columns, rng, monkeypatch):
+    X = rng.normal(size=(300, n_columns))
+    X[0] = 1e4
+    model = small_proximity().fit(X)
+    scores = model.score_samples(X)
+    assert_allclose(model.score_samples(X[::-1])[::-1], scores, rtol=1e-9, atol=1e-7)
+    for row in range(5):
+        assert_allclose(model.score_samples(X[row : row + 1]), scores[row : row + 1], rtol=1e-9, atol=1e-7)
+    monkeypatch.setattr(scales, "SIZE", 1000)
+    monkeypatch.setattr(views, "CHUNK", 7)
+    assert_allclose(model.score_samples(X), scores, rtol=1e-9, atol=1e-7)
+
+
+def test_the_users_estimator_is_left_alone(blobs):
+    before = repr(NET)
+    small_proximity().fit(blobs)
+    assert repr(NET) == before
+    assert "module_" not in vars(NET)
+
+
+def test_a_failing_fit_leaves_an_older_one(blobs):
+    model = small_proximity().fit(blobs)
+    scores = model.score_samples(blobs)
+    with pytest.raises(ValueError, match="infinite"):
+        model.fit(np.full((9, 4), np.inf))
+    assert_array_equal(model.score_samples(blobs), scores)
+
+
+def test_a_pickled_proximity_scores_the_same(blobs):
+    model = small_proximity().fit(blobs)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(blobs), model.score_samples(blobs))
+
+
+# The default of the detector
+
+
+def test_the_detector_without_an_estimator_is_a_proximity(rng):
+    X = rng.normal(size=(400, 3))
+    detector = AnomalyDetector(fpr=0.05, random_state=0).fit(X)
+    assert isinstance(detector.estimator_, ExemplarDistance)
+    assert_array_equal(detector.calibration_scores_, np.sort(detector.estimator_.held_out_scores_))
+    odd, new = np.array([[0.0, 20.0, 0.0]]), rng.normal(size=(1000, 3))
+    assert detector.predict(odd) == -1
+    assert 0.01 < (detector.predict(new) == -1).mean() < 0.12
+    assert detector.p_values(odd) <= 1 / 401
+    assert 0.4 < detector.p_values(new).mean() < 0.6
+    assert detector.predict_proba(odd)[0, 0] > 0.5
+
+
+def test_contamination_is_a_share_of_the_training_rows(rng):
+    X = rng.normal(size=(300, 3))
+    assert (AnomalyDetector(contamination=0.1, random_state=0).fit_predict(X) == -1).sum() == 30
+
+
+REAL = {"cancer": load_breast_cancer, "diabetes": load_diabetes, "wine": load_wine}
+
+
+@pytest.mark.parametrize("name", ["normal", *REAL])
+def test_the_default_detector_names_what_was_planted(name, rng):
+    """One value a row is 5 to 8 deviations off."""
+    X = rng.normal(size=(300, 8)) @ rng.normal(size=(8, 8)) if name == "normal" else REAL[name]().data
+    rows, columns = X[1::2][:60].copy(), rng.integers(X.shape[1], size=60)
+    size = rng.choice([-1, 1], 60) * rng.uniform(5, 8, 60)
+    rows[np.arange(60), columns] = X.mean(0)[columns] + size * X.std(0)[columns]
+    found = AnomalyDetector(random_state=0).fit(X[::2]).explain(rows)
+    assert np.mean(found.shares[:, :-1].argmax(1) == columns) >= 0.95
+    assert_allclose(np.asarray(found.contributions).sum(1), found.scores)
+
+
+def test_the_default_detector_explains_tables(customers):
+    detector = AnomalyDetector(small_proximity(), random_state=0).fit(customers)
+    odd = customers.iloc[:3].assign(age=[140.0, -60.0, 150.0])
+    found = detector.explain(odd)
+    assert [found.reasons(i)[0].feature for i in range(3)] == ["age"] * 3
+
+
+# Files
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+@pytest.mark.parametrize("estimator", [None, NET], ids=["default", "own net"])
+@pytest.mark.parametrize("table", [False, True], ids=["array", "table"])
+def test_a_saved_proximity_comes_back(estimator, table, customers, holes, path, tmp_path):
+    X = customers if table else holes
+    model = ExemplarDistance(estimator, 2, weight=1.5, random_state=0).fit(X)
+    save(model, path)
+    again = load(path)
+    assert repr(again) == repr(model)
+    assert (again.schema_, again.n_features_in_) == (model.schema_, model.n_features_in_)
+    assert_array_equal(again.score_samples(X), model.score_samples(X))
+    assert_array_equal(again.held_out_scores_, model.held_out_scores_)
+    assert_array_equal(again.fit(X).held_out_scores_, model.held_out_scores_)
+    save(load(path), tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("table", [False, True], ids=["array", "table"])
+def test_a_saved_default_detector_comes_back(table, customers, holes, path):
+    X = customers if table else holes
+    detector = AnomalyDetector(random_state=0).fit(X)
+    save(detector, path)
+    again = load(path)
+    assert repr(again) == repr(detector)
+    assert again.offset_ == detector.offset_
+    for method in ("score_samples", "predict", "p_values", "predict_proba"):
+        assert_array_equal(getattr(again, method)(X), getattr(detector, method)(X))
+    assert str(again.explain(X[:3])) == str(detector.explain(X[:3]))
+
+
+def test_info_names_the_detector_and_what_it_stands_on(blobs, path):
+    detector = AnomalyDetector(small_proximity(), fpr=0.05, random_state=0).fit(blobs)
+    save(detector, path)
+    told = {name.strip(): fact for name, _, fact in (line.partition("  ") for line in describe(path).splitlines())}
+    facts = {name: fact.strip() for name, fact in told.items()}
+    assert facts["model"] == "AnomalyDetector of ExemplarDistance"
+    assert float(facts["threshold"]) == pytest.approx(detector.offset_, rel=1e-5)
+    assert facts["sample"] == "shape (6,)"
+    assert "AnomalyDetector.fpr" in describe(path)
+    assert "ExemplarDistance.weight" in describe(path)
+
+
+def rewrite(path, change):
+    tensors, document = storage.read(path)
+    change(tensors, document)
+    storage.write(path, tensors, document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, document: tensors.pop("tamed.neighbours"),
+        lambda tensors, document: tensors.pop("plain_centre"),
+        lambda tensors, document: document.pop("schema"),
+        lambda tensors, document: document["fitted"].pop("n_rows"),
+        lambda tensors, document: document["schema"].update(shape=[7]),
+    ],
+    ids=["neighbours", "scaling", "schema", "rows", "width"],
+)
+def test_damaged_files_are_refused(change, blobs, path):
+    save(small_proximity().fit(blobs), path)
+    rewrite(path, change)
+    with pytest.raises(
+        ValueError, match="damaged: its header does not fit its tensors|its points do not have the 7 coordinates"
+    ):
+        load(path)
+
+
+def test_files_name_no_class_but_ours(blobs, path):
+    save(small_proximity().fit(blobs), path)
+    rewrite(path, lambda tensors, document: document["estimator"]["net"]["backbone"].update({"class": "os.system"}))
+    with pytest.raises(ValueError, match=r"'os\.system' is not a class of isthmus"):
+        load(path)
