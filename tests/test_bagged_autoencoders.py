@@ -416,7 +416,7 @@ def test_info_names_the_ensemble_and_its_nets(blobs, tmp_path):
     save(small_ensemble().fit(blobs), tmp_path / "ensemble")
     told = describe(tmp_path / "ensemble")
     assert "model" in told
-    assert "Ensemble of Autoencoder" in told
+    assert "BaggedAutoencoders of Autoencoder" in told
     assert "Autoencoder.max_epochs" in told
 
 
