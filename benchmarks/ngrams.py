@@ -16,19 +16,19 @@ class Bigrams:
 
     Parameters
     ----------
-    n_levels : int
+    n_categories : int
         Tokens that there are.
     order : {1, 2}
         1 leaves out what comes before.
     """
 
-    def __init__(self, n_levels: int, order: int = 2) -> None:
-        self.n_levels, self.order = n_levels, order
+    def __init__(self, n_categories: int, order: int = 2) -> None:
+        self.n_categories, self.order = n_categories, order
 
     def fit(self, rows: Sequence[Row], valid: Sequence[Row]) -> Self:
         """Count tokens in rows, and find weights by others."""
-        before, after = pairs(rows, self.n_levels)
-        self.counts = np.zeros((self.n_levels + 1, self.n_levels))
+        before, after = pairs(rows, self.n_categories)
+        self.counts = np.zeros((self.n_categories + 1, self.n_categories))
         np.add.at(self.counts, (before, after), 1)
         self.weights = np.full(1 + self.order, 1 / (1 + self.order))
         each = self._each(valid)
@@ -43,11 +43,11 @@ class Bigrams:
 
     def _each(self, rows: Sequence[Row]) -> Values:
         """Probability of every token by each order, (n_tokens, 1 + order)."""
-        before, after = pairs(rows, self.n_levels)
+        before, after = pairs(rows, self.n_categories)
         anywhere = self.counts.sum(0)[after] / self.counts.sum()
         times = self.counts.sum(1)[before]
         here = np.divide(self.counts[before, after], times, out=anywhere.copy(), where=times > 0)
-        return np.stack([np.full(len(after), 1 / self.n_levels), anywhere, here], 1)[:, : 1 + self.order]
+        return np.stack([np.full(len(after), 1 / self.n_categories), anywhere, here], 1)[:, : 1 + self.order]
 
 
 def pairs(rows: Sequence[Row], start: int) -> tuple[Values, Values]:

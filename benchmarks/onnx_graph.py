@@ -54,7 +54,7 @@ def scorer_of(model: Any) -> Any:
     graph = Graph()
     _add_layers(graph, model.module_.backbone.encoder, linear_end=False)
     _add_layers(graph, model.module_.backbone.decoder, linear_end=True)
-    log_scale = float(model.module_.likelihood.scatter.log_scale.detach().mean())
+    log_scale = float(model.module_.likelihood.noise.log_scale.detach().mean())
     constant = -model.n_features_in_ * (log_scale + 0.5 * np.log(2 * np.pi))
     graph.add("Sub", "x")
     graph.add("ReduceSumSquare", graph.constant(np.array([1], np.int64)), keepdims=0)

@@ -104,7 +104,7 @@ class Matrix:
         self.levels = [sorted(frame[name].dropna().unique()) for name in self.categories]
 
     def encode(self, frame: pd.DataFrame) -> Values:
-        """Turn a table into a matrix (n, n_numbers + n_levels)."""
+        """Turn a table into a matrix (n, n_numbers + n_categories)."""
         numbers = (frame[self.numbers].to_numpy() - self.mean) / self.spread
         return np.hstack([numbers, *(_one_hot(frame[name], each) for name, each in self._each())])
 
@@ -122,7 +122,7 @@ class Matrix:
 
 
 def _one_hot(column: pd.Series, levels: list[str]) -> Values:
-    """Columns (n, n_levels) of 0 and 1, NaN where nothing is known; a level that is not listed is all 0."""
+    """Columns (n, n_categories) of 0 and 1, NaN where nothing is known; a level that is not listed is all 0."""
     values = (column.to_numpy(dtype=object)[:, None] == np.array(levels, dtype=object)).astype(float)
     values[column.isna().to_numpy()] = np.nan
     return values

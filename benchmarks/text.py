@@ -140,7 +140,7 @@ def language(_: None) -> Iterator[Figure]:
     short = [i for i, row in enumerate(held_out) if len(row) <= LONGEST]
     held_out, test = [held_out[i] for i in short], [test[i] for i in short]
     for name, order in (("unigrams", 1), ("bigrams", 2)):
-        model = Bigrams(texts.schema.n_levels, order).fit(rows[:-500], rows[-500:])
+        model = Bigrams(texts.schema.n_categories, order).fit(rows[:-500], rows[-500:])
         beside = f"weights of orders 0, 1, ...: {np.round(model.weights, 3)}"
         yield Figure(f"trec, perplexity a word of {name}", perplexity(model, held_out), beside)
     yield from of_sequence_vae(texts, test, sum(map(len, held_out)))

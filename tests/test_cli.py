@@ -131,7 +131,7 @@ def test_a_conditional_model_learns_the_named_labels_and_not_from_them(tmp_path,
     done("fit", tmp_path / "rows.csv", "--model", "conditional_vae", *TINY, *options)
     schema = load(tmp_path / "rows.safetensors").schema_
     assert schema.names == NAMES
-    assert schema.condition.levels == ("ash", "elm", "oak")
+    assert schema.condition.categories == ("ash", "elm", "oak")
 
 
 def test_a_single_row_with_gaps_is_learned_from_and_not_held_out(tmp_path, rows):

@@ -148,7 +148,7 @@ def test_the_doctor_looks_at_images(album):
 
 def test_labels_are_the_subfolders(album):
     succeed("fit", "good", "--model", "conditional_vae", "--out", "c.safetensors", *QUICK)
-    assert load("c.safetensors").schema_.condition.levels == ("a", "b")
+    assert load("c.safetensors").schema_.condition.categories == ("a", "b")
     succeed("sample", "c.safetensors", "-n", 2, "--condition", "a", "--out", "as")
     assert len(list((album / "as").iterdir())) == 2
     assert "takes its labels from the subfolders of 'new'" in fail("fit", "new", "--model", "conditional_vae")

@@ -388,7 +388,7 @@ def test_positions_have_the_names_that_users_know():
 def test_classes_become_one_column_each(y):
     condition = Condition.of(y)
     encoded = condition.encode(y)
-    assert [condition.levels[i] for i in encoded.argmax(1)] == y
+    assert [condition.categories[i] for i in encoded.argmax(1)] == y
     assert (encoded.sum(1) == 1).all()
     assert condition.width == len(set(y))
     np.testing.assert_allclose(encoded.mean(0), condition.frequencies, rtol=1e-5)
@@ -400,7 +400,7 @@ def test_numbers_that_are_not_whole_become_one_standardised_column(rng):
     encoded = condition.encode(y)
     assert encoded.shape == (5000, 1)
     np.testing.assert_allclose([encoded.mean(), encoded.std()], [0, 1], atol=1e-3)
-    np.testing.assert_allclose(np.average(condition.levels, weights=condition.frequencies), y.mean(), rtol=0.02)
+    np.testing.assert_allclose(np.average(condition.categories, weights=condition.frequencies), y.mean(), rtol=0.02)
 
 
 def test_a_constant_continuous_label_keeps_a_scale():

@@ -63,12 +63,12 @@ def test_a_learned_scale_has_the_floor_and_the_small_gradient_that_it_should():
     likelihood = Gaussian()
     likelihood.build(Statistics.of(torch.randn(50, 3, dtype=torch.float64) * 4))
     with torch.no_grad():
-        likelihood.scatter.raw.copy_(torch.tensor([0.1, -0.4, -2.0]))
-    scatter = likelihood.scatter
-    expected = 0.5 * torch.log(torch.exp(2 * GAIN * scatter.raw) + FLOOR**2) + scatter.unit.spread.log()
-    torch.testing.assert_close(scatter.log_scale, expected)
-    (slope,) = torch.autograd.grad(expected.sum(), scatter.raw)
-    (gradient,) = torch.autograd.grad(scatter.log_scale.sum(), scatter.raw)
+        likelihood.noise.raw.copy_(torch.tensor([0.1, -0.4, -2.0]))
+    noise = likelihood.noise
+    expected = 0.5 * torch.log(torch.exp(2 * GAIN * noise.raw) + FLOOR**2) + noise.unit.spread.log()
+    torch.testing.assert_close(noise.log_scale, expected)
+    (slope,) = torch.autograd.grad(expected.sum(), noise.raw)
+    (gradient,) = torch.autograd.grad(noise.log_scale.sum(), noise.raw)
     torch.testing.assert_close(gradient, slope / GAIN**2)
 
 
@@ -80,8 +80,8 @@ def test_learned_scales_have_gradients_of_their_own_and_constant_features_none(s
     likelihood.build(Statistics.of(x))
     likelihood.double()
     theta = torch.zeros(50, 1, 3, dtype=torch.float64)
-    (gradient,) = torch.autograd.grad(likelihood.log_prob(theta, x).sum(), likelihood.scatter.raw)
-    (rows,) = torch.autograd.grad(likelihood.row_log_prob(theta, x).sum(), likelihood.scatter.raw)
+    (gradient,) = torch.autograd.grad(likelihood.log_prob(theta, x).sum(), likelihood.noise.raw)
+    (rows,) = torch.autograd.grad(likelihood.row_log_prob(theta, x).sum(), likelihood.noise.raw)
     torch.testing.assert_close(rows, gradient)
     assert gradient.shape == ((3,) if scale == "feature" else ())
     assert scale == "shared" or (gradient[:2] != 0).all() and gradient[2] == 0

@@ -42,7 +42,7 @@ def _seed():
 
 @pytest.mark.parametrize(("mean", "log_variance"), [(0.0, 0.0), (1.5, 2.0), (-3.0, -4.0), (0.0, 6.0)])
 def test_draws_have_the_deviation_exp_of_half_the_log_variance(mean, log_variance):
-    z = F.draw_normal(double([[mean]]), double([[log_variance]]), N_DRAWS).flatten().numpy()
+    z = F.sample_normal(double([[mean]]), double([[log_variance]]), N_DRAWS).flatten().numpy()
     deviation = math.exp(log_variance / 2)
     assert z.mean() == pytest.approx(mean, abs=5 * deviation / math.sqrt(N_DRAWS))
     assert z.std() == pytest.approx(deviation, rel=5 / math.sqrt(2 * N_DRAWS))
@@ -50,7 +50,7 @@ def test_draws_have_the_deviation_exp_of_half_the_log_variance(mean, log_varianc
 
 
 def test_draws_of_rows_components_and_repetitions_are_independent():
-    z = F.draw_normal(torch.zeros(2, 3), torch.zeros(2, 3), N_DRAWS)
+    z = F.sample_normal(torch.zeros(2, 3), torch.zeros(2, 3), N_DRAWS)
     assert z.shape == (N_DRAWS, 2, 3)
     np.testing.assert_allclose(np.corrcoef(z.flatten(1).T), np.eye(6), atol=5 / math.sqrt(N_DRAWS))
 
@@ -58,7 +58,7 @@ def test_draws_of_rows_components_and_repetitions_are_independent():
 def test_draws_are_differentiable_in_mean_and_log_variance():
     def draw(mean, log_variance):
         torch.manual_seed(1)
-        return F.draw_normal(mean, log_variance, 2)
+        return F.sample_normal(mean, log_variance, 2)
 
     assert gradcheck(draw, (inputs(3, 2), inputs(3, 2)))
 
@@ -92,7 +92,7 @@ def test_log_ratio_is_the_difference_of_two_log_densities(z, mean, log_variance)
 
 def test_mean_log_ratio_over_draws_is_the_divergence():
     mean, log_variance = inputs(5, 3).detach(), inputs(5, 3).detach()
-    ratios = F.log_ratio_normal(F.draw_normal(mean, log_variance, N_DRAWS), mean, log_variance)
+    ratios = F.log_ratio_normal(F.sample_normal(mean, log_variance, N_DRAWS), mean, log_variance)
     error = 5 * ratios.std(0) / math.sqrt(N_DRAWS)
     assert (ratios.mean(0) - F.kl_normal(mean, log_variance).sum(-1)).abs().le(error).all()
 
@@ -217,7 +217,7 @@ def test_continuous_bernoulli_is_as_good_in_single_precision(x, logits):
 
 @pytest.mark.parametrize("logits", LOGITS)
 def test_draws_of_the_continuous_bernoulli_follow_its_distribution(logits):
-    x = F.draw_continuous_bernoulli(torch.full((N_DRAWS,), logits)).double().numpy()
+    x = F.sample_continuous_bernoulli(torch.full((N_DRAWS,), logits)).double().numpy()
     assert x.min() >= 0
     assert x.max() <= 1
     assert stats.kstest(1 - x if logits > 0 else x, truncated_exponential(logits).cdf).pvalue > 1e-3
@@ -229,7 +229,7 @@ def test_draws_of_the_continuous_bernoulli_follow_its_distribution(logits):
 @pytest.mark.parametrize(("share", "n_kept"), [(0.0, 10), (0.05, 10), (0.1, 9), (0.25, 8), (0.99, 1)])
 def test_trimmed_losses_are_the_smallest(share, n_kept):
     losses = torch.randn(10)
-    kept = F.trimmed(losses, share).sort().values
+    kept = F.drop_largest(losses, share).sort().values
     torch.testing.assert_close(kept, losses.sort().values[:n_kept], rtol=0, atol=0)
 
 
@@ -243,7 +243,7 @@ def test_trimmed_losses_are_the_smallest(share, n_kept):
         (F.kl_normal, (inputs(4), inputs(4))),
         (F.log_ratio_normal, (inputs(2, 3), inputs(2, 3), inputs(2, 3))),
         (F.importance_bound, (inputs(5, 3),)),
-        (lambda losses: F.trimmed(losses, 0.3), (inputs(7),)),
+        (lambda losses: F.drop_largest(losses, 0.3), (inputs(7),)),
         (lambda x, loc, log_scale: F.student_t_log_prob(x, loc, log_scale, 4.0), (inputs(4), inputs(4), inputs(4))),
         (F.bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4))),
         (F.continuous_bernoulli_log_prob, (inputs(4, low=0, high=1), inputs(4))),
@@ -340,13 +340,13 @@ def test_with_a_size_beyond_all_bounds_the_negative_binomial_is_the_poisson_dist
 def test_log_rising_is_the_difference_of_two_log_gammas(x, log_start):
     start = math.exp(log_start)
     expected = math.log(special.poch(start, x)) if x < 20 else special.gammaln(start + x) - special.gammaln(start)
-    assert F.log_rising(double(x), double(start)).item() == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    assert F.log_rising_factorial(double(x), double(start)).item() == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_in_float32_log_rising_keeps_digits_that_the_difference_has_lost():
     x, start = torch.tensor(3.0), torch.tensor(1e6)
     exact = math.log(1e6 * (1e6 + 1) * (1e6 + 2))
-    assert F.log_rising(x, start).item() == pytest.approx(exact, rel=1e-6)
+    assert F.log_rising_factorial(x, start).item() == pytest.approx(exact, rel=1e-6)
     assert abs(torch.lgamma(x + start) - torch.lgamma(start) - exact) > 0.1
 
 
@@ -422,14 +422,14 @@ def test_asymmetric_laplace_log_prob_is_that_of_scipy(x, loc, log_scale, level):
 
 
 def test_draws_by_one_quantile_are_asymmetric_laplace():
-    draws = F.draw_by_quantiles(torch.full((N_DRAWS, 1), 3.0), torch.tensor([0.2]), torch.tensor(1.5)).numpy()
+    draws = F.sample_by_quantiles(torch.full((N_DRAWS, 1), 3.0), torch.tensor([0.2]), torch.tensor(1.5)).numpy()
     reference = stats.laplace_asymmetric(math.sqrt(0.2 / 0.8), 3.0, 1.5 / math.sqrt(0.16))
     assert stats.kstest(draws, reference.cdf).pvalue > 1e-3
 
 
 def test_draws_lie_below_each_quantile_as_often_as_its_level_says_and_evenly_between():
     quantiles, level = torch.tensor([-4.0, 0.0, 1.0, 10.0]), torch.tensor([0.1, 0.4, 0.5, 0.9])
-    draws = F.draw_by_quantiles(quantiles.expand(N_DRAWS, -1), level, torch.tensor(2.0)).numpy()
+    draws = F.sample_by_quantiles(quantiles.expand(N_DRAWS, -1), level, torch.tensor(2.0)).numpy()
     below = (draws[:, None] < quantiles.numpy()).mean(0)
     np.testing.assert_allclose(below, level, atol=5 * 0.5 / math.sqrt(N_DRAWS))
     between = draws[(draws > 1) & (draws < 10)]

@@ -289,7 +289,7 @@ def test_statistics_of_shares_merge_into_those_of_all(rows):
     source = as_source(rows)
     one, two = survey(source), Statistics.merge(survey(source, (0, 2)), survey(source, (1, 2)))
     assert (one.n_rows, one.binary, one.missing) == (two.n_rows, two.binary, two.missing)
-    for name in ("count", "mean", "squares", "low", "high"):
+    for name in ("count", "mean", "m2", "low", "high"):
         torch.testing.assert_close(getattr(one, name), getattr(two, name))
 
 

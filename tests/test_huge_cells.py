@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, SlidingWindows, load, save, zoo
 from isthmus.backbones import MLP
 from isthmus.cli.app import app
-from isthmus.functional import compressed
+from isthmus.functional import compress_tails
 
 HUGE = (1e9, 1e20, -1e20, 1e39, -1e39, 1.7e308, -1.7e308, np.finfo(float).max)
 NET = {"backbone": MLP((16,)), "max_epochs": 15, "random_state": 0}
@@ -54,12 +54,12 @@ def spoiled(X, row, column, value):
 
 def test_compressed_values_keep_their_order_and_those_in_reach_their_bits():
     x = torch.tensor([-1.7e308, -1e39, -20.0, -9.9, 0.0, 10.0, 10.1, 1e3, 1e20, 1e39, 1.7e308], dtype=torch.float64)
-    found = compressed(x, torch.tensor(0.0), torch.tensor(10.0))
+    found = compress_tails(x, torch.tensor(0.0), torch.tensor(10.0))
     assert (found.diff() > 0).all()
     assert torch.equal(found[3:6], x[3:6])
     assert found.isfinite().all()
     assert found[6] == pytest.approx(10.1, rel=1e-4)
-    holes = compressed(torch.tensor([np.nan, 1e30]), torch.tensor(0.0), torch.tensor(1.0))
+    holes = compress_tails(torch.tensor([np.nan, 1e30]), torch.tensor(0.0), torch.tensor(1.0))
     assert holes[0].isnan()
 
 

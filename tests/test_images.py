@@ -418,7 +418,7 @@ def test_labels_are_the_subfolders(album):
     assert source.labels.tolist() == ["", "", "cats", "cats", "", "deeper"]
     assert source.take(np.array([5, 2])).labels.tolist() == ["deeper", "cats"]
     model = small(conditional=True).fit(source, source.labels)
-    assert model.schema_.condition.levels == ("", "cats", "deeper")
+    assert model.schema_.condition.categories == ("", "cats", "deeper")
     assert model.sample(2, y="cats").shape == (2, 5, 5, 3)
 
 

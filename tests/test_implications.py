@@ -43,7 +43,7 @@ def rules_of(frame):
     fields = source.schema.used
 
     def value(column, number):
-        return fields[column].levels[int(number)] if fields[column].has_levels else number
+        return fields[column].categories[int(number)] if fields[column].is_categorical else number
 
     return {
         (fields[rule.column].name, fields[rule.target].name): {

@@ -272,15 +272,15 @@ def test_mean_and_deviation_of_log_normal_values_give_those_of_their_logarithms(
     exact = [stats.lognorm(s, scale=np.exp(m)) for m, s in zip(mu, sigma, strict=True)]
     moments = {
         "mean": [d.mean() for d in exact],
-        "squares": [d.var() for d in exact],
+        "m2": [d.var() for d in exact],
         "low": [0.1] * 3,
         "high": [9] * 3,
     }
     tensors = {name: torch.tensor(value, dtype=torch.float64) for name, value in moments.items()}
     likelihood = LogNormal()
     likelihood.build(Statistics(1, torch.ones(3), binary=False, **tensors))
-    np.testing.assert_allclose(likelihood.scatter.unit.center, mu, atol=1e-6)
-    np.testing.assert_allclose(likelihood.scatter.unit.spread, sigma, rtol=1e-6)
+    np.testing.assert_allclose(likelihood.noise.unit.center, mu, atol=1e-6)
+    np.testing.assert_allclose(likelihood.noise.unit.spread, sigma, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -305,7 +305,7 @@ def test_values_to_learn_from_that_are_not_positive_are_refused(low):
 def test_values_whose_logarithms_are_all_alike_are_refused():
     statistics = Statistics.of(1e9 + torch.rand(50, 1, dtype=torch.float64))
     with pytest.raises(ValueError, match="LogNormal needs values whose logarithms differ"):
-        LogNormal().build(statistics.shifted(statistics.origin))
+        LogNormal().build(statistics.minus(statistics.origin))
 
 
 # Dates
@@ -371,8 +371,8 @@ def test_no_column_decides_the_score_of_normal_rows_alone(copied_and_constant):
 def test_binarize_draws_afresh_each_time_and_keeps_missing_values():
     likelihood = built(Bernoulli(binarize=True))
     x = torch.tensor([[0.0, 0.3, 1.0, math.nan]]).expand(N_DRAWS, -1)
-    assert built(Bernoulli()).observe(x) is x
-    first, second = likelihood.observe(x), likelihood.observe(x)
+    assert built(Bernoulli()).sample_targets(x) is x
+    first, second = likelihood.sample_targets(x), likelihood.sample_targets(x)
     assert not torch.equal(first[:, 1], second[:, 1])
     assert set(first[:, 1].tolist()) == {0.0, 1.0}
     assert first[:, 1].mean().item() == pytest.approx(0.3, abs=5 * math.sqrt(0.21 / N_DRAWS))

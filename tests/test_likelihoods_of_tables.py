@@ -26,9 +26,9 @@ from isthmus.likelihoods import (
     StudentT,
     choose,
 )
-from isthmus.likelihoods.choosing import FEW_ROWS, MANY_LEVELS, cells_of
+from isthmus.likelihoods.choosing import FEW_ROWS, MANY_CATEGORIES, make_cells
+from isthmus.likelihoods.column_logits import ColumnLogits
 from isthmus.likelihoods.histogram import BEYOND
-from isthmus.likelihoods.levels import Levels
 from isthmus.schema import Field, Schema
 from isthmus.statistics import Statistics
 
@@ -128,7 +128,7 @@ def test_columns_are_drawn_independently():
 
 @every_size
 def test_expectation_is_the_mean_of_each_columns_values(sizes):
-    levels, theta = Levels(sizes), logits_of(sizes)
+    levels, theta = ColumnLogits(sizes), logits_of(sizes)
     values = torch.randn(sum(sizes), dtype=torch.float64)
     expected = [
         logits.softmax(1) @ own for logits, own in zip(columns_of(theta, sizes), values.split(list(sizes)), strict=True)
@@ -138,7 +138,7 @@ def test_expectation_is_the_mean_of_each_columns_values(sizes):
 
 @pytest.mark.parametrize("sizes", [(1, 3, 2), (4, 4)])
 def test_gradients_of_levels_are_those_of_finite_differences(sizes):
-    levels, logits = Levels(sizes), logits_of(sizes).squeeze(1).requires_grad_()
+    levels, logits = ColumnLogits(sizes), logits_of(sizes).squeeze(1).requires_grad_()
     index = levels_of(sizes).long()
     assert gradcheck(lambda logits: levels.log_prob(logits, index), (logits,))
 
@@ -170,9 +170,9 @@ def test_values_that_are_no_positions_are_refused_in_fit_and_afterwards(column, 
 # Categories of very many levels
 
 
-def embedded(n_levels=300, width=4):
-    likelihood = Embedded(n_levels, width)
-    likelihood.build(statistics_of((n_levels,)))
+def embedded(n_categories=300, width=4):
+    likelihood = Embedded(n_categories, width)
+    likelihood.build(statistics_of((n_categories,)))
     torch.nn.init.normal_(likelihood.bias)
     return likelihood.double()
 
@@ -484,9 +484,9 @@ def test_draws_of_a_mixture_of_parts_suit_their_columns():
 def test_what_is_numeric_and_what_is_typical_is_told_by_the_parts():
     likelihood = mixed()
     assert likelihood.numeric.nonzero().flatten().tolist() == [1, 2, 3, 6, 7, 8]
-    assert likelihood.typical[[0, 4, 5]].tolist() == [2, 5, 3]
+    assert likelihood.fill_value[[0, 4, 5]].tolist() == [2, 5, 3]
     numbers = [1, 2, 3, 6, 7, 8]
-    np.testing.assert_allclose(likelihood.typical[numbers], table().mean(0)[numbers], rtol=1e-6)
+    np.testing.assert_allclose(likelihood.fill_value[numbers], table().mean(0)[numbers], rtol=1e-6)
 
 
 def test_a_mixture_of_parts_refuses_what_one_of_them_refuses():
@@ -501,7 +501,7 @@ def test_a_part_that_draws_its_data_afresh_does_so_in_a_mixture_too():
     likelihood = Mixed((Bernoulli(binarize=True), Gaussian()), ((1,), (0,)))
     x = torch.full((N_DRAWS, 2), 0.3)
     likelihood.build(Statistics.of(x))
-    observed = likelihood.observe(x)
+    observed = likelihood.sample_targets(x)
     assert torch.equal(observed[:, 0], x[:, 0])
     assert set(observed[:, 1].tolist()) == {0.0, 1.0}
 
@@ -552,7 +552,7 @@ def test_fitting_levels_in_proportion_gives_their_frequencies():
         return loss
 
     optimizer.step(closure)
-    probabilities = likelihood.levels.probabilities(theta.detach().squeeze(1))[0].numpy()
+    probabilities = likelihood.logits.probabilities(theta.detach().squeeze(1))[0].numpy()
     expected = np.concatenate([np.bincount(X[:, i].astype(int)) / len(X) for i in (0, 1)])
     np.testing.assert_allclose(probabilities, expected, atol=1e-4)
 
@@ -580,22 +580,22 @@ def composed(x, *fields):
 @pytest.mark.parametrize(
     ("x", "field", "expected"),
     [
-        (SOME > 0, field("binary", levels=(0, 1)), Bernoulli()),
-        (SOME > 0, field("category", levels=levels(MANY_LEVELS - 1)), Categorical((MANY_LEVELS - 1,))),
-        (SOME > 0, field("ordered", levels=levels(3)), Categorical((3,))),
-        (SOME > 0, field("category", levels=levels(MANY_LEVELS)), Embedded(MANY_LEVELS)),
+        (SOME > 0, field("binary", categories=(0, 1)), Bernoulli()),
+        (SOME > 0, field("category", categories=levels(MANY_CATEGORIES - 1)), Categorical((MANY_CATEGORIES - 1,))),
+        (SOME > 0, field("ordered", categories=levels(3)), Categorical((3,))),
+        (SOME > 0, field("category", categories=levels(MANY_CATEGORIES)), Embedded(MANY_CATEGORIES)),
         (DAYS, field("date", low=0.0, high=1000.0, step=1.0), Date((365.2425, 7.0))),
         (DAYS, field("date", low=0.0, high=1000.0), Date((365.2425, 7.0, 1.0))),
         (DAYS / 100, field("date", low=0.0, high=10.0, step=1.0), Date((7.0,))),
         (DAYS / 1000, field("date", low=0.0, high=1.0, step=1.0), Date(())),
         (SOME, field("real"), Gaussian()),
-        (SOME[:-1], field("real", levels=(0.0,), knots=(0.0, 1.0)), Gaussian()),
-        (SOME, field("real", levels=(0.0,), knots=(0.5, 1.0)), Histogram((((0.0, 0.0), (0.5, 1.0)),))),
+        (SOME[:-1], field("real", categories=(0.0,), knots=(0.0, 1.0)), Gaussian()),
+        (SOME, field("real", categories=(0.0,), knots=(0.5, 1.0)), Histogram((((0.0, 0.0), (0.5, 1.0)),))),
         (WILD, field("real", knots=(-4.0, 0.0, 100.0)), Histogram((((-4.0, 0.0), (0.0, 100.0)),))),
         (WILD[:-1], field("real", knots=(-4.0, 0.0, 100.0)), StudentT()),
         (SKEWED[:-1], field("positive"), LogNormal()),
         (SKEWED[:9] * 1e-6 + 1e6, field("positive"), Gaussian()),
-        (SKEWED[:9], field("count", levels=(0.0, 1.0)), Histogram((((0.0, 0.0), (1.0, 1.0)),))),
+        (SKEWED[:9], field("count", categories=(0.0, 1.0)), Histogram((((0.0, 0.0), (1.0, 1.0)),))),
     ],
 )
 def test_each_kind_of_column_alone_has_its_bare_likelihood(x, field, expected):
@@ -614,18 +614,18 @@ def test_columns_of_one_kind_share_a_part_and_others_have_their_own():
     x = np.column_stack([SOME, SOME > 0, SKEWED, SOME > 1, 3 * SOME, SOME > 0, DAYS, DAYS])[:-1].astype(float)
     fields = [
         field("real"),
-        field("category", levels=levels(3)),
+        field("category", categories=levels(3)),
         field("positive"),
-        field("category", levels=levels(2)),
+        field("category", categories=levels(2)),
     ]
-    many = field("category", levels=levels(500))
+    many = field("category", categories=levels(500))
     dates = [field("date", low=0.0, high=1000.0, step=1.0)] * 2
     likelihood = composed(x, *fields, field("real"), many, *dates)
     assert dict(zip(likelihood.columns, map(repr, likelihood.parts), strict=True)) == {
         (0, 4): "Gaussian()",
-        (1, 3): "Categorical(n_levels=(3, 2))",
+        (1, 3): "Categorical(n_categories=(3, 2))",
         (2,): "LogNormal()",
-        (5,): "Embedded(n_levels=500)",
+        (5,): "Embedded(n_categories=500)",
         (6,): "Date()",
         (7,): "Date()",
     }
@@ -641,14 +641,14 @@ def test_numbers_of_a_table_that_share_a_range_are_taken_as_pixels_and_those_of_
 
 
 def test_cells_are_the_shared_values_and_what_lies_between_quantiles():
-    assert cells_of(field("real", levels=(0.0, 9.0), knots=(1.0, 2.0, 4.0))) == (
+    assert make_cells(field("real", categories=(0.0, 9.0), knots=(1.0, 2.0, 4.0))) == (
         (0.0, 0.0),
         (9.0, 9.0),
         (1.0, 2.0),
         (2.0, 4.0),
     )
-    assert cells_of(field("real", levels=(0.0,), knots=(3.0,))) == ((0.0, 0.0), (3.0, 3.0))
-    assert cells_of(field("count", levels=(0.0, 1.0))) == ((0.0, 0.0), (1.0, 1.0))
+    assert make_cells(field("real", categories=(0.0,), knots=(3.0,))) == ((0.0, 0.0), (3.0, 3.0))
+    assert make_cells(field("count", categories=(0.0, 1.0))) == ((0.0, 0.0), (1.0, 1.0))
 
 
 # Statistics of some columns
@@ -658,8 +658,8 @@ def test_selected_statistics_are_those_of_the_columns():
     x = torch.from_numpy(table())
     x[::3, 2] = torch.nan
     origin = torch.arange(9.0).double()
-    selected, alone = Statistics.of(x).shifted(origin).select([7, 2]), Statistics.of(x[:, [7, 2]])
-    for name in ("count", "squares"):
+    selected, alone = Statistics.of(x).minus(origin).select([7, 2]), Statistics.of(x[:, [7, 2]])
+    for name in ("count", "m2"):
         torch.testing.assert_close(getattr(selected, name), getattr(alone, name))
     for name in ("mean", "low", "high"):
         torch.testing.assert_close(getattr(selected, name), getattr(alone, name) - origin[[7, 2]])
@@ -671,6 +671,6 @@ def test_selected_statistics_are_those_of_the_columns():
 def test_reach_is_the_distance_of_the_furthest_value_in_deviations():
     x = np.column_stack([SOME, SKEWED, -SKEWED, np.full_like(SOME, 3.0), np.where(SOME > 1, np.nan, SOME)])
     expected = np.nanmax(np.abs(x - np.nanmean(x, 0)), 0)[[0, 1, 2, 4]] / np.nanstd(x, 0)[[0, 1, 2, 4]]
-    reach = Statistics.of(torch.from_numpy(x)).reach
-    np.testing.assert_allclose(reach[[0, 1, 2, 4]], expected)
-    assert reach[3] == 0
+    max_abs_z = Statistics.of(torch.from_numpy(x)).max_abs_z
+    np.testing.assert_allclose(max_abs_z[[0, 1, 2, 4]], expected)
+    assert max_abs_z[3] == 0

@@ -12,8 +12,8 @@ N_LEVELS = 5
 SHAPES = [(7,), (2, 6), (1, 3, 4)]
 
 
-def built(n_levels, x):
-    likelihood = Categorical(n_levels)
+def built(n_categories, x):
+    likelihood = Categorical(n_categories)
     likelihood.build(Statistics.of(x))
     return likelihood.double()
 
@@ -63,7 +63,7 @@ def test_values_outside_the_levels_are_named():
         Autoencoder(likelihood=Categorical(N_LEVELS)).fit(X)
 
 
-@pytest.mark.parametrize("n_levels", [1, 0, -3, 2.5, "5", (5, 5)])
-def test_numbers_of_levels_must_fit(n_levels):
-    with pytest.raises(ValueError, match="n_levels of Categorical must be .*of at least 2"):
-        built(n_levels, torch.zeros(10, 3))
+@pytest.mark.parametrize("n_categories", [1, 0, -3, 2.5, "5", (5, 5)])
+def test_numbers_of_levels_must_fit(n_categories):
+    with pytest.raises(ValueError, match="n_categories of Categorical must be .*of at least 2"):
+        built(n_categories, torch.zeros(10, 3))

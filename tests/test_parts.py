@@ -174,7 +174,7 @@ def test_a_part_built_of_no_rows_is_the_one_whose_weights_it_is_given(part):
     """As a model that is read from a file: the rows that it has learned of are gone."""
     x = torch.from_numpy(data_for(part))
     known, unborn = built(part), clone(part)
-    unborn.build(Statistics.of_none(x.shape[1:]))
+    unborn.build(Statistics.empty(x.shape[1:]))
     unborn.load_state_dict(known.state_dict())
     if part.role == "likelihood":
         theta = torch.randn(len(x), *known.parameter_shape)
@@ -252,11 +252,11 @@ BAD = [
     (StudentT(df=1.0), r"likelihood.df of StudentT must be > 1, got 1.0"),
     (
         Categorical((2, 3)),
-        r"likelihood.n_levels of Categorical must be positive integers of shape \(5,\), or one .*, got \(2, 3\)",
+        r"likelihood.n_categories of Categorical must be positive integers of shape \(5,\), or one .*, got \(2, 3\)",
     ),
-    (Categorical((2, 3, 0, 2, 5)), r"likelihood.n_levels of Categorical must be .*0, 2, 5\)"),
+    (Categorical((2, 3, 0, 2, 5)), r"likelihood.n_categories of Categorical must be .*0, 2, 5\)"),
     (Categorical((2, 3, 4, 2, 4)), r"Categorical needs positions from 0 to 3 in column 4, the data reach .* to 4"),
-    (Embedded(0), r"likelihood.n_levels of Embedded must be a positive integer, .*, got 0"),
+    (Embedded(0), r"likelihood.n_categories of Embedded must be a positive integer, .*, got 0"),
     (Embedded(4), r"likelihood Embedded needs values in \[0, 3\], the data reach from 0 to 4"),
     (Embedded(5, width=0), r"likelihood.width of Embedded must be a positive integer, got 0"),
     (Histogram((CELLS,) * 4), r"likelihood.cells of Histogram must be for each of 5 columns its cells"),
@@ -309,8 +309,8 @@ WRONG_KINDS = [
     (Nested("gaussian"), "bottleneck.bottleneck"),
     (GaussianLikelihood(scale=None), "likelihood.scale"),
     (StudentT(df="4"), "likelihood.df"),
-    (Categorical("3"), "likelihood.n_levels"),
-    (Embedded("5"), "likelihood.n_levels"),
+    (Categorical("3"), "likelihood.n_categories"),
+    (Embedded("5"), "likelihood.n_categories"),
     (Histogram(5), "likelihood.cells"),
     (Histogram(((1.0, 2.0),) * 5), "likelihood.cells"),
     (Date("week"), "likelihood.periods"),
@@ -347,7 +347,7 @@ def test_kl_sparsity_refuses_codes_without_an_activity():
 
 
 def test_a_likelihood_of_one_column_refuses_several():
-    with pytest.raises(ValueError, match=r"n_levels of Embedded must be .*for rows of a single column, got 5"):
+    with pytest.raises(ValueError, match=r"n_categories of Embedded must be .*for rows of a single column, got 5"):
         estimator(Embedded(5)).fit(LEVELS)
 
 

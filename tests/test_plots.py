@@ -417,7 +417,7 @@ def test_a_loaded_model_draws_the_same(models, tmp_path, ax):
 def test_the_label_of_a_conditional_model_is_its_most_frequent(models, ax):
     model = models["a conditional model"][0]
     condition = model.schema_.condition
-    most = condition.levels[int(np.argmax(condition.frequencies))]
+    most = condition.categories[int(np.argmax(condition.frequencies))]
     plots.manifold(model, n=2, ax=ax)
     assert ax.get_title() == f"label {most}"
     given = plots.manifold(model, y=most, n=2, ax=Figure().subplots())

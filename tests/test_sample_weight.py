@@ -20,7 +20,7 @@ from isthmus.data.weights import split_off_weights
 from isthmus.likelihoods import Gaussian
 from isthmus.schema import Condition
 
-FIGURES = ("count", "mean", "squares", "low", "high")
+FIGURES = ("count", "mean", "m2", "low", "high")
 
 
 def weighted(X, weight):
@@ -44,7 +44,7 @@ def test_weighted_statistics_are_those_of_repeated_rows(rng, missing):
     scale = len(X) / repeats.sum()
     assert found.n_rows == pytest.approx(len(X))
     torch.testing.assert_close(found.count, expected.count * scale)
-    torch.testing.assert_close(found.squares, expected.squares * scale)
+    torch.testing.assert_close(found.m2, expected.m2 * scale)
     torch.testing.assert_close(found.deviation, expected.deviation)
     for name in ("mean", "low", "high"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name))
@@ -100,7 +100,7 @@ def test_a_conditional_model_never_sees_labels_of_weight_zero(rng):
     y = np.repeat(["never", "a", "b"], 40)
     model = Autoencoder(1, backbone=MLP((8,)), conditional=True, max_epochs=1, random_state=0)
     model.fit(rng.normal(size=(120, 2)), y, sample_weight=np.repeat([0, 1, 2], 40))
-    assert model.schema_.condition.levels == ("a", "b")
+    assert model.schema_.condition.categories == ("a", "b")
 
 
 def test_resampled_rows_are_as_frequent_as_they_weigh():

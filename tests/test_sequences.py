@@ -126,7 +126,7 @@ def test_nothing_comes_after_the_end():
     nan = torch.nan
     x = torch.tensor([[1.0, 2, 0, 3, 0, 4], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [2, 2, 2, 2, 2, 0]])
     expected = torch.tensor([[1, 2, 0, nan, nan, nan], [1.0] * 6, [0.0, *[nan] * 5], [2.0, 2, 2, 2, 2, 0]])
-    torch.testing.assert_close(likelihood.finish(x), expected, equal_nan=True)
+    torch.testing.assert_close(likelihood.mask_after_end(x), expected, equal_nan=True)
     logits = torch.nn.functional.one_hot(x.long(), N_LEVELS).transpose(1, 2).float()
     torch.testing.assert_close(likelihood.mean(logits), expected, equal_nan=True)
 
@@ -321,15 +321,15 @@ def test_a_sequence_vae_keeps_its_code_in_use(rng):
 @pytest.mark.parametrize("end", [None, 0])
 @pytest.mark.parametrize("part", PARTS, ids=repr)
 def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
-    n_levels, n_steps = 3, 4
-    every = torch.cartesian_prod(*[torch.arange(float(n_levels))] * n_steps).double()
-    likelihood, part = Categorical(n_levels, end=end), clone(part)
+    n_categories, n_steps = 3, 4
+    every = torch.cartesian_prod(*[torch.arange(float(n_categories))] * n_steps).double()
+    likelihood, part = Categorical(n_categories, end=end), clone(part)
     likelihood.build(Statistics.of(every))
-    part.build((n_levels, n_steps), (n_levels, n_steps), (4,), (2,), 0)
+    part.build((n_categories, n_steps), (n_categories, n_steps), (4,), (2,), 0)
     part.double().eval()
     for weight in part.decoder.parameters():
         weight.data *= 2
-    every = torch.unique(likelihood.finish(every).nan_to_num(-1), dim=0)
+    every = torch.unique(likelihood.mask_after_end(every).nan_to_num(-1), dim=0)
     every[every == -1] = torch.nan
     codes = torch.randn(30, 2, dtype=torch.float64)
 
@@ -338,12 +338,12 @@ def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
         return torch.where(x.isnan(), 0.0, found).sum(1)
 
     best = torch.stack([every[log_prob(z.expand(len(every), -1), every).argmax()] for z in codes])
-    wide, narrow, greedy = (search(part, likelihood, codes, None, width) for width in (n_levels**n_steps, 2, 1))
+    wide, narrow, greedy = (search(part, likelihood, codes, None, width) for width in (n_categories**n_steps, 2, 1))
     torch.testing.assert_close(wide, best, equal_nan=True)
     torch.testing.assert_close(greedy, rows(part, likelihood, codes, None, draw=False), equal_nan=True)
     assert (log_prob(codes, wide) >= log_prob(codes, greedy) - 1e-9).all()
     assert log_prob(codes, narrow).mean() >= log_prob(codes, greedy).mean()
-    part.beam_width = n_levels**n_steps
+    part.beam_width = n_categories**n_steps
     torch.testing.assert_close(rows(part, likelihood, codes, None, draw=False), best, equal_nan=True)
 
 

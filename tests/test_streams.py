@@ -41,7 +41,7 @@ def test_statistics_and_results_are_those_of_the_rows_in_memory(make, folder, ta
     source = make(folder)
     mine, theirs = survey(source), survey(as_source(table))
     assert mine.n_rows == theirs.n_rows == len(source) == N_ROWS
-    for name in ("count", "mean", "squares", "low", "high"):
+    for name in ("count", "mean", "m2", "low", "high"):
         torch.testing.assert_close(getattr(mine, name), getattr(theirs, name), rtol=1e-12, atol=0)
     model = small("vae").fit(table)
     np.testing.assert_array_equal(rows_of(source), rows_of(as_source(table)))

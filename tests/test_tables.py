@@ -174,7 +174,7 @@ def test_index_and_categories_of_pandas_are_kept():
     frame["city"] = pandas.Categorical(frame["city"], ["Tromsø", "Oslo", "Århus", "Bergen"], ordered=True)
     model = fit(frame, "imputer")
     assert model.schema_.fields[4].kind == "ordered"
-    assert model.schema_.fields[4].levels == ("Oslo", "Århus", "Bergen")
+    assert model.schema_.fields[4].categories == ("Oslo", "Århus", "Bergen")
     for result in (model.reconstruct(frame), model.impute(frame), model.impute(frame, n_draws=2)[1]):
         assert result.index.equals(frame.index)
         assert result.index.name == "who"
@@ -316,7 +316,7 @@ def test_many_levels_are_points_and_not_columns():
     rng = np.random.default_rng(0)
     frame = pandas.DataFrame({"shop": rng.integers(0, 10_000, 40_000), "x": rng.normal(size=40_000)})
     model = fit(frame, schema={"shop": "category"}, batch_size=1024)
-    assert len(model.schema_.fields[0].levels) > 9000
+    assert len(model.schema_.fields[0].categories) > 9000
     n_weights = sum(p.numel() for p in model.module_.parameters())
     assert n_weights < 10_000 * 20
     assert set(model.sample(20)["shop"]) <= set(frame["shop"])
@@ -329,7 +329,7 @@ def test_noise_never_lands_on_levels(corruption):
     model = fit(frame, corruption=corruption)
     x = next(as_source(frame, model.schema_).batches(200)).x.float()
     spoiled = model.module_._corrupt(x)[0]
-    levelled = model.schema_.levelled
+    levelled = model.schema_.categorical
     assert len(levelled) == 2
     np.testing.assert_array_equal(spoiled[:, levelled], x[:, levelled])
     assert not np.allclose(spoiled[:, 1], x[:, 1])

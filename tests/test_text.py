@@ -50,7 +50,7 @@ def test_rows_are_words_then_one_end_then_nothing():
     nan = float("nan")
     expected = [[a, b, a, 0, nan], [b, 0, nan, nan, nan], [a, a, a, a, 0]]
     torch.testing.assert_close(rows, torch.tensor(expected), equal_nan=True)
-    assert texts.schema.n_levels == 4
+    assert texts.schema.n_categories == 4
     assert rows_of(Texts(["a b a"], vocabulary="word", lowercase=True)).isnan().sum() == 0
     torch.testing.assert_close(
         next(as_source(["b c"], texts.schema).batches(1)).x,
@@ -61,7 +61,7 @@ def test_rows_are_words_then_one_end_then_nothing():
 
 def test_a_size_keeps_the_most_frequent_words():
     texts = Texts(["often often often", "twice twice", "often once"], vocabulary="word", size=3)
-    assert texts.schema.n_levels == 1 + 3
+    assert texts.schema.n_categories == 1 + 3
     # A row whose only word is too rare would be refused; a rare word beside a frequent one is unknown.
     assert as_source(["often once"], texts.schema).restore(rows_of(texts).numpy())[2] == "often <unknown>"
 
@@ -113,7 +113,7 @@ def test_nothing_after_the_end_is_written():
 
 
 def test_a_model_of_texts_takes_and_gives_lists_of_strings(model):
-    assert model.likelihood_.get_params() == {"n_levels": 13, "end": 0}
+    assert model.likelihood_.get_params() == {"n_categories": 13, "end": 0}
     rebuilt = model.reconstruct(SENTENCES)
     assert np.mean([a == b for a, b in zip(rebuilt, SENTENCES, strict=True)]) > 0.9
     assert model.inverse_transform(model.transform(SENTENCES)) == rebuilt

@@ -375,14 +375,14 @@ def test_a_constant_schedule_is_constant():
 
 def test_partial_fit_goes_on_from_call_to_call_and_keeps_what_the_first_saw():
     model = small(learning_rate=0.01, validation_fraction=0).partial_fit(X)
-    schema, spread = model.schema_, model.module_.likelihood.scatter.unit.spread.clone()
+    schema, spread = model.schema_, model.module_.likelihood.noise.unit.spread.clone()
     for _ in range(14):
         model.partial_fit(X)
     assert [row["epoch"] for row in model.history_] == list(range(1, 16))
     assert model.history_[-1]["loss"] < 0.9 * model.history_[0]["loss"]
     model.partial_fit(3 * X + 100)
     assert model.schema_ == schema
-    assert torch.equal(model.module_.likelihood.scatter.unit.spread, spread)
+    assert torch.equal(model.module_.likelihood.noise.unit.spread, spread)
     with pytest.raises(ValueError, match="has 4 features, but .* is expecting 5"):
         model.partial_fit(X[:, :4])
 

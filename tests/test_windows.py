@@ -335,7 +335,7 @@ def test_shared_statistics_merge_as_those_of_all_rows(rng):
     x[rng.random(x.shape) < 0.3] = np.nan
     together = Statistics.of(x).shared((1,))
     merged = Statistics.of(x[:13]).shared((1,)).merge(Statistics.of(x[13:]).shared((1,)))
-    for name in ("count", "mean", "squares", "low", "high"):
+    for name in ("count", "mean", "m2", "low", "high"):
         torch.testing.assert_close(getattr(merged, name), getattr(together, name))
     np.testing.assert_allclose(together.deviation[:, 0], np.nanstd(x, (0, 2)))
 

@@ -36,7 +36,7 @@ from isthmus.generation import decoded, draw_rows, fit_codes, fit_missingness, h
 from isthmus.implications import in_both
 from isthmus.imputation import draw_missing, expect_missing
 from isthmus.inference import rows_at_once, run
-from isthmus.likelihoods.base import REACH
+from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
 from isthmus.randomness import mix, seed_of, seeded
@@ -292,8 +292,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             rows = rows if weight is None else rows.weighted(weight)
             check_source(rows, self.schema_, missing_allowed=self.module_.flags)
             likelihood, origin = self.module_.likelihood, self.module_.origin
-            centre = likelihood.typical if origin is None else likelihood.typical + origin
-            check_near(rows, centre.cpu(), likelihood.reach.cpu() / REACH)
+            centre = likelihood.fill_value if origin is None else likelihood.fill_value + origin
+            check_near(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
             state.best = weights_of(self.module_)
         else:
@@ -367,7 +367,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if valid is not None:
             check_near(valid, statistics.mean, statistics.deviation)
         schema = describe(rows.schema, statistics, missing, condition)
-        schema = replace(schema, implications=group.merge(find_rules(rows, schema.holes, group.shard), in_both))
+        schema = replace(
+            schema, implications=group.merge(find_rules(rows, schema.missing_columns, group.shard), in_both)
+        )
         choice = self._choose_likelihood(statistics, schema)
         with seeded(seed):
             model = self._build_model(schema, statistics, choice)
@@ -376,12 +378,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _choose_likelihood(self, statistics: Statistics, schema: Schema) -> Any:
         if isinstance(self.likelihood, str) and self.likelihood in ("auto", "mixed"):
-            return likelihoods.choose(statistics, schema, imputes=getattr(self.corruption, "judged", "") == "hidden")
+            return likelihoods.choose(statistics, schema, imputes=getattr(self.corruption, "loss_on", "") == "hidden")
         of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
-        if schema.n_levels and not isinstance(self.likelihood, of_levels):
+        if schema.n_categories and not isinstance(self.likelihood, of_levels):
             raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but the values are tokens")
-        if schema.levelled and not isinstance(self.likelihood, of_levels):
-            names = ", ".join(repr(schema.used[i].name) for i in schema.levelled if schema.used[i].kind != "binary")
+        if schema.categorical and not isinstance(self.likelihood, of_levels):
+            names = ", ".join(repr(schema.used[i].name) for i in schema.categorical if schema.used[i].kind != "binary")
             if names:
                 raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but {names} hold categories")
         return self.likelihood
@@ -407,7 +409,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _resolve_backbone(self, schema: Schema, likelihood: Any) -> Any:
         if isinstance(self.backbone, str) and self.backbone == "auto":
             of_levels = isinstance(likelihood, likelihoods.Categorical)
-            return backbones.choose(schema.shape, of_levels and is_count(likelihood.n_levels))
+            return backbones.choose(schema.shape, of_levels and is_count(likelihood.n_categories))
         return resolve(self.backbone, backbones, backbones.Backbone)
 
     def _resolve_corruption(self) -> Any:

@@ -28,12 +28,12 @@ def rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None
         theta, state = backbone.step(state, before)
         steps.append(at_step(likelihood, choose, theta, i))
         before = at_step(likelihood, likelihood.encode, steps[-1], i)
-    return likelihood.finish(torch.cat(steps, -1))
+    return likelihood.mask_after_end(torch.cat(steps, -1))
 
 
 def at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], x: Tensor, i: int) -> Tensor:
     """Apply a likelihood's function of whole rows to step ``i``, (..., 1), of which each may have its own units."""
-    if likelihood.alike:
+    if likelihood.per_value:
         return function(x)
     whole = x.expand(*x.shape[:-1], likelihood.parameter_shape[-1])
     return function(whole)[..., i : i + 1]
@@ -47,9 +47,9 @@ def search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | No
     ValueError
         If values are not tokens, of which one comes at each step.
     """
-    if not (isinstance(likelihood, Categorical) and likelihood.alike and len(likelihood.parameter_shape) == 2):
+    if not (isinstance(likelihood, Categorical) and likelihood.per_value and len(likelihood.parameter_shape) == 2):
         raise ValueError(f"beam_width above 1 is for rows of tokens, got likelihood {likelihood!r}")
-    n, (n_levels, n_steps) = len(z), likelihood.parameter_shape
+    n, (n_categories, n_steps) = len(z), likelihood.parameter_shape
     first = torch.arange(n, device=z.device)[:, None] * width  # the first beam of each row
     z, y = z.repeat_interleave(width, 0), None if y is None else y.repeat_interleave(width, 0)
     state, before, written = backbone.initial_state(z, y), None, z.new_empty(n * width, 0)
@@ -57,13 +57,13 @@ def search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | No
     total[:, 0] = 0.0  # all beams are the same still
     for _ in range(n_steps):
         theta, state = backbone.step(state, before)
-        log_prob = ended(theta[..., 0].log_softmax(1), written, likelihood.end).view(n, width, n_levels)
+        log_prob = ended(theta[..., 0].log_softmax(1), written, likelihood.end).view(n, width, n_categories)
         total, chosen = (total[..., None] + log_prob).flatten(1).topk(width)
-        parent, level = (first + chosen // n_levels).flatten(), (chosen % n_levels).view(-1, 1)
+        parent, level = (first + chosen // n_categories).flatten(), (chosen % n_categories).view(-1, 1)
         state = tuple(part[parent] for part in state)
         written = torch.cat([written[parent], level.to(z)], 1)
         before = likelihood.encode(written[:, -1:])
-    return likelihood.finish(written[first[:, 0]])
+    return likelihood.mask_after_end(written[first[:, 0]])
 
 
 def ended(log_prob: Tensor, written: Tensor, end: int | None) -> Tensor:

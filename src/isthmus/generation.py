@@ -45,7 +45,7 @@ def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
         codes, labels = run(model, partial(_code_and_label, model), rows)
     if condition is None or condition.continuous:
         return fit_density(density, codes, seed)
-    return fit_per_label(density, codes, labels, len(condition.levels), seed)
+    return fit_per_label(density, codes, labels, len(condition.categories), seed)
 
 
 def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -62,7 +62,7 @@ def fit_missingness(model: Model, density: Any, rows: Feed, seed: int) -> None:
     size = model.missingness.max_rows()
     x = next(iter(rows.batches(min(size, len(rows)), seed=seed))).x.to(model.device)
     with seeded(seed, model.device), torch.no_grad():
-        model.missingness.fit(model.read(draw_missing(model, x)), x[:, list(model.schema.holes)].isnan())
+        model.missingness.fit(model.read(draw_missing(model, x)), x[:, list(model.schema.missing_columns)].isnan())
         drawn = draw_rows(model, density, N_CALIBRATE, None, None, 1.0, True, seed)
         model.missingness.calibrate(_read(model, drawn))
 
@@ -140,7 +140,7 @@ def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | No
     given = [] if row is None else np.flatnonzero(~np.isnan(row)).tolist()
     for column in [
         *given,
-        *(column for column in order_of(rules, model.schema.levelled) if column not in given),
+        *(column for column in order_of(rules, model.schema.categorical) if column not in given),
     ]:
         before = [rule for rule in rules if rule.target == column and rule.column in done]
         after = [rule for rule in rules if rule.column == column and rule.target in done]
@@ -162,7 +162,7 @@ def hide(model: Model, x: Values, row: Values | None) -> Values:
     """Return drawn rows (n, n_used) with values missing as in the rows of fit, but for those of ``row``."""
     if model.missingness is None:
         return x
-    holes, rules = list(model.schema.holes), rules_on_holes(model.schema)
+    holes, rules = list(model.schema.missing_columns), rules_on_holes(model.schema)
     missing = model.missingness.draw(_read(model, x)).numpy(force=True)
     for _ in range(N_SWEEPS if rules else 1):
         hidden = x.copy()

@@ -20,7 +20,7 @@ SIZE = 2**20
 def rows_at_once(model: Model) -> int:
     """Rows that go through the model together, so that memory depends on its width and not on their number."""
     condition = model.schema.condition
-    n_decodings = 1 if condition is None else len(condition.levels)  # without labels, each row is decoded for each
+    n_decodings = 1 if condition is None else len(condition.categories)  # without labels, each row is decoded for each
     return max(1, min(2**16, SIZE // (model.width * n_decodings)))
 
 

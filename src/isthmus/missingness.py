@@ -39,9 +39,9 @@ class Missingness(nn.Module):
 
     def __init__(self, schema: Schema, statistics: Statistics) -> None:
         super().__init__()
-        self.n_levels = [len(field.levels) if field.has_levels else 0 for field in schema.used]
-        owner = torch.repeat_interleave(torch.tensor([min(n, MAX_LEVELS) or 2 for n in self.n_levels]))
-        places, n = torch.tensor(schema.holes), len(schema.holes)
+        self.n_categories = [len(field.categories) if field.is_categorical else 0 for field in schema.used]
+        owner = torch.repeat_interleave(torch.tensor([min(n, MAX_LEVELS) or 2 for n in self.n_categories]))
+        places, n = torch.tensor(schema.missing_columns), len(schema.missing_columns)
         # A column's own values are known only where it is not missing, and tell nothing.
         others = owner[None] != places[:, None]
         self.register_buffer("allowed", torch.cat([others, torch.ones(n, n).tril(-1).bool()], 1), persistent=False)
@@ -58,7 +58,7 @@ class Missingness(nn.Module):
             one_hot(x[:, j].long().clamp(max=MAX_LEVELS - 1), min(n, MAX_LEVELS)).float()
             if n
             else torch.stack([u[:, j], u[:, j].square()], 1)
-            for j, n in enumerate(self.n_levels)
+            for j, n in enumerate(self.n_categories)
         ]
         return torch.cat(columns, 1)
 

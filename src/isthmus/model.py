@@ -69,11 +69,11 @@ class Model(nn.Module):
         super().__init__()
         self.schema, self.trim, self.n_nets, shape = schema, trim, backbone.n_nets, schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
-        self.has_holes = self.flags or bool(schema.levelled)  # levels that fit has not seen are missing too
-        far = schema.origin if likelihood.shifts else None
+        self.has_holes = self.flags or bool(schema.categorical)  # levels that fit has not seen are missing too
+        far = schema.origin if likelihood.translation_invariant else None
         origin = None if far is None else torch.tensor(far, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
-        statistics = replace(statistics.shifted(origin), shared_axes=schema.shared_axes)
+        statistics = replace(statistics.minus(origin), shared_axes=schema.shared_axes)
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)
@@ -83,12 +83,12 @@ class Model(nn.Module):
         for regularizer in regularizers:
             regularizer.build(bottleneck)
         numeric = likelihood.numeric.clone()
-        numeric.view(-1)[schema.levelled] = False
+        numeric.view(-1)[schema.categorical] = False
         self.register_buffer("numeric", numeric, persistent=False)
-        self.has_levels = not numeric.all()
-        self.spares_levels = isinstance(corruption, Corruption) and corruption.numeric and self.has_levels
+        self.has_categories = not numeric.all()
+        self.spares_categories = isinstance(corruption, Corruption) and corruption.numeric_only and self.has_categories
         self._build_condition(schema)
-        self.missingness = Missingness(schema, statistics) if schema.holes and self.n_nets == 1 else None
+        self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
@@ -101,7 +101,7 @@ class Model(nn.Module):
         condition = schema.condition
         self.condition_width = 0 if condition is None else condition.width
         if condition is not None:
-            self.register_buffer("levels", torch.from_numpy(condition.encode(condition.levels)), persistent=False)
+            self.register_buffer("levels", torch.from_numpy(condition.encode(condition.categories)), persistent=False)
             self.register_buffer("log_frequencies", torch.tensor(condition.frequencies).log(), persistent=False)
 
     @property
@@ -121,11 +121,11 @@ class Model(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> Losses:
         """Return the losses of a batch, with draws and corruption; wrappers of modules see the whole objective."""
-        corrupted, target = self._corrupt(self.likelihood.observe(self.read(x)))
+        corrupted, target = self._corrupt(self.likelihood.sample_targets(self.read(x)))
         u = self.look(corrupted)
         code = self.bottleneck(self.backbone.encode(u), True, progress)
         log_prob = self._log_prob_of_draws(code.z, target, y)
-        terms = {"negative_bound": F.trimmed(-F.importance_bound(log_prob - code.cost), self.trim)}
+        terms = {"negative_bound": F.drop_largest(-F.importance_bound(log_prob - code.cost), self.trim)}
         if self.training and self.regularizers:
             step = Step(u, code.z, self.centre, self.backbone.code_norms())
             for regularizer in self.regularizers:
@@ -135,7 +135,7 @@ class Model(nn.Module):
 
     def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         corrupted = x if self.corruption is None else self.corruption(x)
-        corrupted = torch.where(self.numeric, corrupted, x) if self.spares_levels else corrupted
+        corrupted = torch.where(self.numeric, corrupted, x) if self.spares_categories else corrupted
         return corrupted, self.corruption.target(x, corrupted) if isinstance(self.corruption, Corruption) else x
 
     def corrupt(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -145,11 +145,11 @@ class Model(nn.Module):
     def read(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do; far ones nearer."""
         x = x if self.origin is None else x - self.origin
-        return (x if self.training else self.likelihood.bring_near(x)).to(self.dtype)
+        return (x if self.training else self.likelihood.compress_extremes(x)).to(self.dtype)
 
     def write(self, x: Tensor) -> Tensor:
         """Undo ``read``, in float64 where there is an origin; levels that came as integers are integers again."""
-        if self.likelihood.integral and self.schema.dtype.startswith(("int", "uint")) and not self.flags:
+        if self.likelihood.returns_integers and self.schema.dtype.startswith(("int", "uint")) and not self.flags:
             return x.long()
         return x if self.origin is None else x + self.origin
 
@@ -293,6 +293,6 @@ class Model(nn.Module):
 
     def _average(self, z: Tensor, weights: Tensor) -> Tensor:
         """Decode with every label and weigh them (n, n_levels); levels have no mean: there the likeliest decides."""
-        if self.has_levels:
+        if self.has_categories:
             return self.write(self._rows(z, self.levels[weights.argmax(-1)]))
         return self.write(F.weighted_sum(weights, [self._rows(z, y) for y in self._each_level(len(z))]))

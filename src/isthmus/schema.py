@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from isthmus.plain import dataclass_of, is_finite_or_text
 N_QUANTILES = 15
 # Microseconds of a day.
 MICROSECONDS = 86_400e6
-# The level that ends a text.
+# The category that ends a text.
 END = 0
 # What a column can be: kinds that are learned from, and kinds that are left out.
 NUMBERS = ("real", "positive", "count")
-LEVELS = ("binary", "category", "ordered")
-USED = (*NUMBERS, *LEVELS, "date")
+CATEGORICAL = ("binary", "category", "ordered")
+USED = (*NUMBERS, *CATEGORICAL, "date")
 LEFT_OUT = ("identifier", "constant", "text")
 KINDS = (*USED, *LEFT_OUT)
 LIBRARIES = ("pandas", "polars", "pyarrow", "modin", "cudf")
@@ -34,9 +34,9 @@ class Field:
     dtype : str
         Name of the dtype as the data frame prints it.
     kind : str
-        Numbers are "real", "positive" (a log scale suits them) or "count"; levels "binary", "category" or "ordered";
+        Numbers are "real", "positive" (a log scale suits them) or "count"; categories: "binary", "category", "ordered";
         then "date"; and what no code is learned of: "identifier", "constant", "text".
-    levels : tuple
+    categories : tuple
         The values of a binary column or a category, in order, and the only one of a constant. Of dates the open ends,
         such as 9999-12-31, in microseconds since 1970-01-01.
     low, high : float
@@ -54,7 +54,7 @@ class Field:
     name: Any
     dtype: str
     kind: str = "real"
-    levels: tuple[Any, ...] = ()
+    categories: tuple[Any, ...] = ()
     low: float | None = None
     high: float | None = None
     step: float = 0.0
@@ -68,20 +68,19 @@ class Field:
         return self.kind in USED
 
     @property
-    def has_levels(self) -> bool:
-        """Whether its values are positions in ``levels``."""
-        return self.kind in LEVELS
+    def is_categorical(self) -> bool:
+        """Whether its values are positions in ``categories``."""
+        return self.kind in CATEGORICAL
 
     @property
     def ends(self) -> tuple[float, ...]:
         """Open ends of dates, in days since ``origin``."""
-        return tuple(end / MICROSECONDS - self.origin for end in self.levels) if self.kind == "date" else ()
+        return tuple(end / MICROSECONDS - self.origin for end in self.categories) if self.kind == "date" else ()
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Field":
         """Rebuild a field, whose tuples JSON made lists; see ``Schema.from_json``."""
-        field: Field = dataclass_of(cls, document)
-        return field
+        return cast(Field, dataclass_of(cls, document))
 
 
 @dataclass(frozen=True)
@@ -90,16 +89,16 @@ class Condition:
 
     Parameters
     ----------
-    levels : tuple
+    categories : tuple
         The classes; of a continuous label, quantiles that stand for its distribution where no label is given.
     frequencies : tuple of float
-        Share of the training rows at each level.
+        Share of the training rows at each category.
     continuous : bool
     mean, scale : float
         Of a continuous label.
     """
 
-    levels: tuple[Any, ...]
+    categories: tuple[Any, ...]
     frequencies: tuple[float, ...]
     continuous: bool = False
     mean: float = 0.0
@@ -111,29 +110,28 @@ class Condition:
         y = labels(y)
         if y.dtype.kind == "f" and not np.array_equal(y, np.round(y)):
             middles = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
-            levels = tuple(np.quantile(y, middles).tolist())
-            return cls(levels, (1 / N_QUANTILES,) * N_QUANTILES, True, float(y.mean()), float(y.std()) or 1.0)
+            categories = tuple(np.quantile(y, middles).tolist())
+            return cls(categories, (1 / N_QUANTILES,) * N_QUANTILES, True, float(y.mean()), float(y.std()) or 1.0)
         classes, counts = np.unique(y, return_counts=True)
         return cls(tuple(classes.tolist()), tuple((counts / counts.sum()).tolist()))
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Condition":
         """Rebuild a condition, whose tuples JSON made lists; see ``Schema.from_json``."""
-        condition: Condition = dataclass_of(cls, document)
-        return condition
+        return cast(Condition, dataclass_of(cls, document))
 
     def check(self) -> None:
         """Raise ``ValueError`` if parts do not fit each other."""
         shares = self.frequencies
-        if not shares or len(shares) != len(self.levels) or min(shares) < 0 or not math.isclose(sum(shares), 1):
-            raise ValueError(f"frequencies of Condition must be a share for each level, got {shares!r}")
+        if not shares or len(shares) != len(self.categories) or min(shares) < 0 or not math.isclose(sum(shares), 1):
+            raise ValueError(f"frequencies of Condition must be a share for each category, got {shares!r}")
         if not (math.isfinite(self.mean) and 0 < self.scale < math.inf):
             raise ValueError(f"scale of Condition must be positive and finite, got {self.scale!r}")
 
     @property
     def width(self) -> int:
         """Number of columns that the decoder sees."""
-        return 1 if self.continuous else len(self.levels)
+        return 1 if self.continuous else len(self.categories)
 
     def encode(self, y: Any) -> np.ndarray[Any, Any]:
         """Return labels (n,) as a float32 array of shape (n, width).
@@ -146,17 +144,17 @@ class Condition:
         y = labels(y)
         if self.continuous:
             return ((y.astype(np.float64) - self.mean) / self.scale).astype(np.float32)[:, None]
-        position = {level: i for i, level in enumerate(self.levels)}
+        position = {category: i for i, category in enumerate(self.categories)}
         seen, inverse = np.unique(y, return_inverse=True)
-        unknown = [level for level in seen.tolist() if level not in position]
+        unknown = [category for category in seen.tolist() if category not in position]
         if unknown:
-            raise ValueError(f"label {unknown[0]!r} was not seen in fit, which knew {list(self.levels)[:10]}")
-        columns = np.array([position[level] for level in seen.tolist()], dtype=np.intp)[inverse]
+            raise ValueError(f"label {unknown[0]!r} was not seen in fit, which knew {list(self.categories)[:10]}")
+        columns = np.array([position[category] for category in seen.tolist()], dtype=np.intp)[inverse]
         return np.eye(self.width, dtype=np.float32)[columns]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         """Draw labels (n,) as often as fit saw them."""
-        return np.asarray(self.levels)[rng.choice(len(self.levels), size=n, p=self.frequencies)]
+        return np.asarray(self.categories)[rng.choice(len(self.categories), size=n, p=self.frequencies)]
 
 
 def labels(y: Any) -> np.ndarray[Any, Any]:
@@ -199,17 +197,17 @@ class Schema:
         (channels, height, width). Empty for all else.
     vocabulary : str
         Of texts, the tokens that their positions stand for, as JSON. Empty for all else.
-    n_levels : int
-        Of values that are positions in one list of levels, how many there are; 0 for all else.
+    n_categories : int
+        Of values that are positions in one list of categories, how many there are; 0 for all else.
     ragged : bool
         Whether rows are series of different lengths, of which the shorter end in missing values.
     ranges : tuple of (str, float, float)
         Of images in files, by dtype of their pixels, the values that are black and white. Empty for all else.
-    holes : tuple of int
-        Of data frames, positions of the columns with missing values in fit.
+    missing_columns : tuple of int
+        Positions of the columns of a data frame with missing values in fit.
     implications : tuple of Implication
-        Rules between columns of a data frame that no training row breaks. Positions from the width of a sample on are
-        those of ``holes``: 1 where the value is missing, 0 where it is not.
+        Rules between columns that all training rows keep. Positions from the width of a sample upwards stand for
+        ``missing_columns``: 1 where the value is missing, else 0.
     """
 
     shape: tuple[int, ...]
@@ -223,10 +221,10 @@ class Schema:
     shared_axes: tuple[int, ...] = ()
     layout: str = ""
     vocabulary: str = ""
-    n_levels: int = 0
+    n_categories: int = 0
     ragged: bool = False
     ranges: tuple[tuple[str, float, float], ...] = ()
-    holes: tuple[int, ...] = ()
+    missing_columns: tuple[int, ...] = ()
     implications: tuple[Implication, ...] = ()
 
     @property
@@ -240,9 +238,9 @@ class Schema:
         return [field for field in self.fields if field.used]
 
     @property
-    def levelled(self) -> list[int]:
-        """Positions in a sample whose values are positions in levels."""
-        return [i for i, field in enumerate(self.used) if field.has_levels]
+    def categorical(self) -> list[int]:
+        """Positions in a sample whose values are positions in categories."""
+        return [i for i, field in enumerate(self.used) if field.is_categorical]
 
     def column(self, position: int) -> str:
         """Name a position of the flattened sample for a message: ``column 'age'``, ``column 3``, ``value (2, 5)``."""
@@ -281,7 +279,7 @@ class Schema:
         """Raise ``ValueError`` if parts do not fit each other."""
         if self.condition is not None:
             self.condition.check()
-        size, n_columns = math.prod(self.shape), len(self.used) + len(self.holes)
+        size, n_columns = math.prod(self.shape), len(self.used) + len(self.missing_columns)
         tests = {
             "shape must be positive integers": bool(self.shape) and min(self.shape) > 0,
             "shape must count the columns": not self.fields or self.shape == (len(self.used),),
@@ -291,8 +289,10 @@ class Schema:
             f"kinds must be of {', '.join(KINDS)}": all(field.kind in KINDS for field in self.fields),
             "a table must have a dtype of numbers, a library and no vocabulary": not self.fields
             or (self.dtype in np.sctypeDict and self.container in LIBRARIES and not self.vocabulary),
-            "n_levels must not be negative": self.n_levels >= 0,
-            "holes must be positions of columns": all(0 <= column < len(self.used) for column in self.holes),
+            "n_categories must not be negative": self.n_categories >= 0,
+            "missing_columns must be positions of columns": all(
+                0 <= column < len(self.used) for column in self.missing_columns
+            ),
             "implications must be between columns": all(rule.fits(n_columns) for rule in self.implications),
         }
         for expected, passed in tests.items():

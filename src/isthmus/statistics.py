@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # float32 keeps seven digits: a column whose mean is this many deviations from 0 keeps too few of its own.
-FAR = 1e4
+MAX_ORIGIN_RATIO = 1e4
 # Distance from the mean from which on one value can hide the others.
 LARGE = 1e6
 
@@ -26,14 +26,14 @@ class Statistics:
         Sum of the weights of the rows, which are 1 if none are given.
     count : Tensor
         The same of the rows in which the value is not missing.
-    mean, squares, low, high : Tensor
+    mean, m2, low, high : Tensor
         Weighted mean, weighted sum of squared deviations, smallest and largest.
     binary : bool
         Whether every value is 0 or 1.
-    whole : bool
+    all_integers : bool
         Whether every value is a whole number.
     offset : Tensor or None
-        What is subtracted of the values, to which the other figures then belong; see ``shifted``.
+        What is subtracted of the values, to which the other figures then belong; see ``minus``.
     shared_axes : tuple of int
         Axes of a sample along which the figures are those of one value; see ``shared``.
     """
@@ -41,11 +41,11 @@ class Statistics:
     n_rows: float
     count: Tensor
     mean: Tensor
-    squares: Tensor
+    m2: Tensor
     low: Tensor
     high: Tensor
     binary: bool
-    whole: bool = True
+    all_integers: bool = True
     offset: Tensor | None = None
     shared_axes: tuple[int, ...] = ()
 
@@ -66,7 +66,7 @@ class Statistics:
         return cls(n_rows, *figures, binary, is_whole)
 
     @classmethod
-    def of_none(cls, shape: tuple[int, ...]) -> "Statistics":
+    def empty(cls, shape: tuple[int, ...]) -> "Statistics":
         """Measure no rows: what merges with others without a trace, and no part finds anything wrong with."""
         zeros, infinite = torch.zeros(shape, dtype=torch.float64), torch.full(shape, math.inf, dtype=torch.float64)
         return cls(0, zeros, zeros, zeros, infinite, -infinite, binary=True)
@@ -80,11 +80,11 @@ class Statistics:
             self.n_rows + other.n_rows,
             count,
             self.mean + delta * share,
-            self.squares + other.squares + delta.square() * self.count * share,
+            self.m2 + other.m2 + delta.square() * self.count * share,
             torch.minimum(self.low, other.low),
             torch.maximum(self.high, other.high),
             self.binary and other.binary,
-            self.whole and other.whole,
+            self.all_integers and other.all_integers,
         )
 
     def shared(self, axes: tuple[int, ...]) -> "Statistics":
@@ -96,12 +96,12 @@ class Statistics:
             return replace(self, shared_axes=axes)
         count = self.count.mean(axes, keepdim=True)
         mean = (self.mean * self.count).mean(axes, keepdim=True) / _or_one(count)
-        squares = self.squares + self.count * (self.mean - mean).square()
+        m2 = self.m2 + self.count * (self.mean - mean).square()
         return replace(
             self,
             count=count.expand_as(self.mean),
             mean=mean.expand_as(self.mean),
-            squares=squares.mean(axes, keepdim=True).expand_as(self.mean),
+            m2=m2.mean(axes, keepdim=True).expand_as(self.mean),
             low=self.low.amin(axes, keepdim=True).expand_as(self.mean),
             high=self.high.amax(axes, keepdim=True).expand_as(self.mean),
             shared_axes=axes,
@@ -109,28 +109,28 @@ class Statistics:
 
     def select(self, columns: list[int]) -> "Statistics":
         """Return those of some columns of a table."""
-        names = ("count", "mean", "squares", "low", "high")
+        names = ("count", "mean", "m2", "low", "high")
         offset = None if self.offset is None else self.offset[columns]
         # Which of the columns hold whole numbers only is not known; the kinds of columns say it.
-        return replace(self, offset=offset, whole=True, **{name: getattr(self, name)[columns] for name in names})
+        return replace(self, offset=offset, all_integers=True, **{name: getattr(self, name)[columns] for name in names})
 
     @property
     def deviation(self) -> Tensor:
         """Standard deviation; 0 where a value never varied."""
-        return torch.where(self.constant, 0.0, (self.squares / _or_one(self.count)).sqrt())
+        return torch.where(self.constant, 0.0, (self.m2 / _or_one(self.count)).sqrt())
 
     @property
-    def reach(self) -> Tensor:
+    def max_abs_z(self) -> Tensor:
         """Deviations from the mean to the value furthest from it; 0 where nothing varies."""
         furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
         return torch.where(self.constant, 0.0, furthest / self.deviation)
 
     @property
-    def dominated(self) -> Tensor:
+    def has_dominant_value(self) -> Tensor:
         """Whether nearly all squared deviations are those of one value, which is large."""
         furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
-        others = self.squares - furthest.square() * self.count / (self.count - 1).clamp(min=1)
-        return (furthest > LARGE) & (others <= 1e-13 * self.squares)
+        others = self.m2 - furthest.square() * self.count / (self.count - 1).clamp(min=1)
+        return (furthest > LARGE) & (others <= 1e-13 * self.m2)
 
     @property
     def constant(self) -> Tensor:
@@ -143,7 +143,7 @@ class Statistics:
         return bool((self.count < self.n_rows).any())
 
     @property
-    def shares_a_range(self) -> bool:
+    def has_common_range(self) -> bool:
         """Whether most values have their smallest and their largest in common, as pixels do."""
         low, high = self.low[~self.constant], self.high[~self.constant]
         if len(low) < 2:
@@ -153,10 +153,10 @@ class Statistics:
     @property
     def origin(self) -> Tensor | None:
         """Offsets to subtract in float64, such as those of timestamps; None where float32 has digits enough."""
-        far = (self.mean.abs() > FAR * self.deviation) & ~self.constant
+        far = (self.mean.abs() > MAX_ORIGIN_RATIO * self.deviation) & ~self.constant
         return torch.where(far, self.mean.round(), 0.0) if bool(far.any()) else None
 
-    def shifted(self, origin: Tensor | None) -> "Statistics":
+    def minus(self, origin: Tensor | None) -> "Statistics":
         """Return the statistics of the values less ``origin``."""
         if origin is None:
             return self

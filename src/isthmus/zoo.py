@@ -454,7 +454,7 @@ def sequence_vae(
     warmup : float, default=0.5
         Share of the training over which the weight of the divergence rises from 0.
     **options
-        Of ``Autoencoder``. Tokens that are no texts need ``likelihood=Categorical(n_levels, end)``.
+        Of ``Autoencoder``. Tokens that are no texts need ``likelihood=Categorical(n_categories, end)``.
 
     References
     ----------
@@ -529,4 +529,4 @@ def imputer(
     >>> imputer().corruption
     Masking(fraction=(0.0, 0.8), judged='hidden')
     """
-    return compose(n_components, options, backbone=MLP(hidden=(128,)), corruption=Masking(fraction, judged="hidden"))
+    return compose(n_components, options, backbone=MLP(hidden=(128,)), corruption=Masking(fraction, loss_on="hidden"))

@@ -279,7 +279,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
 
     def _consensus(self, each: Tensor) -> Tensor:
         values = each.mean(1)
-        values[:, self.schema_.levelled] = each[:, :, self.schema_.levelled].mode(1).values
+        values[:, self.schema_.categorical] = each[:, :, self.schema_.categorical].mode(1).values
         return values
 
     def __sklearn_tags__(self) -> Tags:

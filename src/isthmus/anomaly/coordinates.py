@@ -9,8 +9,8 @@ from scipy.special import ndtri
 
 from isthmus.data import Source
 from isthmus.data.survey import finite
-from isthmus.functional import compressed
-from isthmus.likelihoods.base import REACH
+from isthmus.functional import compress_tails
+from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.schema import Schema
 
 Points = NDArray[np.float64]
@@ -33,14 +33,16 @@ def points_of(source: Source, schema: Schema) -> Points:
     """
     rows = np.concatenate([finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK)])
     columns = [
-        rows[:, i, None] if i not in schema.levelled else _one_column_a_level(rows[:, i], len(schema.used[i].levels))
+        rows[:, i, None]
+        if i not in schema.categorical
+        else _one_column_a_level(rows[:, i], len(schema.used[i].categories))
         for i in range(rows.shape[1])
     ]
     return np.hstack(columns)
 
 
-def _one_column_a_level(codes: Points, n_levels: int) -> Points:
-    return (np.minimum(codes, MAX_LEVELS)[:, None] == np.arange(min(n_levels, MAX_LEVELS + 1))).astype(np.float64)
+def _one_column_a_level(codes: Points, n_categories: int) -> Points:
+    return (np.minimum(codes, MAX_LEVELS)[:, None] == np.arange(min(n_categories, MAX_LEVELS + 1))).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Scaling:
 
     def __call__(self, points: Points) -> Points:
         """Scale points; those very far off come nearer, in their order, so that distances stay finite."""
-        near = compressed(*map(torch.from_numpy, (points, self.centre, REACH * self.spread)))
+        near = compress_tails(*map(torch.from_numpy, (points, self.centre, MAX_DEVIATIONS * self.spread)))
         return (near.numpy() - self.centre) / self.spread
 
 

@@ -137,7 +137,7 @@ class Novelty:
             field = fields.get(name)
             if field is not None and field.kind in LEFT_OUT and field.kind != "constant":
                 continue
-            column, surprise = learn(name, cells, field is not None and field.has_levels)
+            column, surprise = learn(name, cells, field is not None and field.is_categorical)
             column = replace(column, has_missing=column.has_missing or refuses_missing)
             can_be_new = column.levels is not None or not column.has_missing
             columns += [column] * (can_be_new and column.nats > MIN_NATS)

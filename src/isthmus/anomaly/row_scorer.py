@@ -53,7 +53,7 @@ class Judge:
     def is_level(self) -> Values:
         """Which values are positions in levels, (n_values,)."""
         flags = np.zeros(int(np.prod(self.schema.shape)), dtype=bool)
-        flags[self.schema.levelled] = True
+        flags[self.schema.categorical] = True
         return flags
 
     @property

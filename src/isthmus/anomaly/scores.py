@@ -189,7 +189,7 @@ def _seen_by(estimator: Any, X: Any) -> Novelty:
     """
     schema = getattr(estimator, "schema_", None)
     schema = schema if isinstance(schema, Schema) else None
-    if judges_rows_together(estimator) or (schema and (schema.n_levels or schema.vocabulary or schema.ragged)):
+    if judges_rows_together(estimator) or (schema and (schema.n_categories or schema.vocabulary or schema.ragged)):
         return Novelty()
     if schema and len(schema.shape) != 1:
         return Novelty()

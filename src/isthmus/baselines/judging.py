@@ -135,7 +135,7 @@ def _judge_rows(estimator: Any, train: Any, clean: Values, seed: int) -> Compari
     corruption = estimator.module_.corruption
     training = Training.of(train, estimator.schema_)
     task = Task(clean, clean) if corruption is None else _corrupt(estimator, clean, seed)
-    fills = getattr(corruption, "judged", None) == "hidden"
+    fills = getattr(corruption, "loss_on", None) == "hidden"
     methods, note = _imputers(training) if fills else _rebuilders(training, estimator.n_components)
     guesses = {"model": _ask(estimator, task.seen, fills), **{name: f(task.seen) for name, f in methods.items()}}
     if corruption is not None and not np.isnan(task.seen).any():
@@ -188,5 +188,5 @@ def _ask(estimator: Any, seen: Values, fills: bool) -> Values:
     rows: Source = Array(torch.from_numpy(seen).reshape(-1, *schema.shape), replace(schema, dtype="float64"))
     values = np.array((estimator.impute if fills else estimator.reconstruct)(rows), np.float64).reshape(seen.shape)
     # The mean of a binary column is a probability.
-    values[:, schema.levelled] = np.rint(values[:, schema.levelled])
+    values[:, schema.categorical] = np.rint(values[:, schema.categorical])
     return values

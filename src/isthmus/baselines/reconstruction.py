@@ -45,9 +45,9 @@ class Training(NamedTuple):
         statistics = survey(source)
         rows = rows_of(source, seed=0)
         typical = statistics.mean.flatten().numpy().copy()
-        for i in schema.levelled:
+        for i in schema.categorical:
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
-        return cls(rows, typical, _unit(statistics), {i: len(schema.used[i].levels) for i in schema.levelled})
+        return cls(rows, typical, _unit(statistics), {i: len(schema.used[i].categories) for i in schema.categorical})
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
@@ -79,7 +79,7 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
 
 def unit_of(train: Any) -> str:
     """Name the unit of errors: the data's where columns share a range, as pixels do, and else their deviations."""
-    return "the data's unit" if survey(as_source(train)).shares_a_range else "each column's standard deviation"
+    return "the data's unit" if survey(as_source(train)).has_common_range else "each column's standard deviation"
 
 
 def errors_of_numbers(training: Training, task: Task, guesses: Mapping[str, Values]) -> dict[str, float]:
@@ -155,4 +155,4 @@ def _rebuild(estimator: Any, train: Any, test: Any) -> tuple[Training, Task, dic
 
 def _unit(statistics: Statistics) -> Values:
     deviation = statistics.deviation.flatten().numpy()
-    return np.ones_like(deviation) if statistics.shares_a_range else np.where(deviation > 0, deviation, 1.0)
+    return np.ones_like(deviation) if statistics.has_common_range else np.where(deviation > 0, deviation, 1.0)

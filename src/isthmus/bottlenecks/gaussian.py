@@ -80,7 +80,7 @@ class Gaussian(Bottleneck):
         """Draw codes and price them; see the base class."""
         mean, log_variance = self._moments(h)
         divergence = F.kl_normal(mean, log_variance)  # (n, n_components)
-        z = F.draw_normal(mean, log_variance, self.n_draws) if draw else mean[None]
+        z = F.sample_normal(mean, log_variance, self.n_draws) if draw else mean[None]
         cost = F.log_ratio_normal(z, mean, log_variance) if len(z) > 1 else self._price(divergence, progress)[None]
         beta = self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
         return Code(z, beta * cost, divergence.sum(-1))
@@ -93,7 +93,7 @@ class Gaussian(Bottleneck):
     def weigh(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
         """Draw codes with their importance weights; see the base class."""
         mean, log_variance = self._moments(h)
-        z = F.draw_normal(mean, log_variance, n_draws)
+        z = F.sample_normal(mean, log_variance, n_draws)
         return z, -F.log_ratio_normal(z, mean, log_variance)
 
     def sample(self, n: int, temperature: float) -> Tensor:

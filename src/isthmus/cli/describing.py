@@ -113,7 +113,7 @@ def _column(field: dict[str, Any]) -> str:
 def _labels(condition: dict[str, Any] | None) -> str:
     if condition is None:
         return ""
-    return "numbers" if condition["continuous"] else ", ".join(map(str, condition["levels"]))
+    return "numbers" if condition["continuous"] else ", ".join(map(str, condition["categories"]))
 
 
 def _plain(value: Any) -> str:

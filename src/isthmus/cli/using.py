@@ -155,7 +155,7 @@ def _label(estimator: Autoencoder, text: str | None) -> Any:
         return None
     if condition is None:
         raise ValueError("the model was fitted without labels, so it takes no --condition")
-    return text if isinstance(condition.levels[0], str) else parse(text)
+    return text if isinstance(condition.categories[0], str) else parse(text)
 
 
 def _given(estimator: Autoencoder, texts: Mapping[str, str]) -> dict[Any, Any]:
@@ -163,7 +163,7 @@ def _given(estimator: Autoencoder, texts: Mapping[str, str]) -> dict[Any, Any]:
     fields = {field.name: field for field in estimator.schema_.fields}
     if not fields:
         return {parse(name): parse(text) for name, text in texts.items()}
-    return {name: _value(text, fields[name].levels if name in fields else ()) for name, text in texts.items()}
+    return {name: _value(text, fields[name].categories if name in fields else ()) for name, text in texts.items()}
 
 
 def _value(text: str, levels: Sequence[Any]) -> Any:

@@ -10,7 +10,7 @@ from isthmus.statistics import Statistics
 
 
 class Corruption(Part):
-    """Spoils what the encoder sees in training, never what it must rebuild.
+    """Corrupts what the encoder sees in training, never what it must rebuild.
 
     Any callable from (n, *shape) to the same shape will do in its place.
     """
@@ -18,15 +18,15 @@ class Corruption(Part):
     role: ClassVar[str] = "corruption"
     hides: ClassVar[bool] = False
     # Whether it is of use for numbers alone: between positions in a list of levels there is nothing.
-    numeric: ClassVar[bool] = False
+    numeric_only: ClassVar[bool] = False
 
     def build(self, statistics: Statistics) -> None:
         """Learn what the corruption needs of the training rows: deviation and range of each value."""
 
-    def target(self, x: Tensor, spoiled: Tensor) -> Tensor:
+    def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
         """Return the values that the reconstruction is judged by; NaN is not judged."""
         return x
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Return a spoiled copy; hidden cells are NaN."""
+        """Return a corrupted copy; hidden cells are NaN."""

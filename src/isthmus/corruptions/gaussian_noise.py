@@ -35,7 +35,7 @@ class GaussianNoise(Corruption):
     GaussianNoise(clip=(0.0, 1.0), scale=0.5, unit='data')
     """
 
-    numeric = True
+    numeric_only = True
 
     spread: Tensor
 

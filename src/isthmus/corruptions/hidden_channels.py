@@ -49,7 +49,7 @@ class HiddenChannels(Corruption):
         n_channels = statistics.mean.shape[0]
         self.require("n", lambda v: is_count(v) and v < n_channels, f"a positive integer below {n_channels}")
 
-    def target(self, x: Tensor, spoiled: Tensor) -> Tensor:
+    def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
         """Return the channels that were hidden."""
         judged = torch.full_like(x, math.nan)
         judged[:, -self.n :] = x[:, -self.n :]
@@ -57,6 +57,6 @@ class HiddenChannels(Corruption):
 
     def forward(self, x: Tensor) -> Tensor:
         """Hide channels; see the base class."""
-        spoiled = x.clone()
-        spoiled[:, -self.n :] = math.nan
-        return spoiled
+        corrupted = x.clone()
+        corrupted[:, -self.n :] = math.nan
+        return corrupted

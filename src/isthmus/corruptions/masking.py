@@ -8,7 +8,7 @@ from torch import Tensor
 from isthmus.corruptions.base import Corruption
 from isthmus.statistics import Statistics
 
-JUDGED = ("all", "hidden")
+LOSS_ON = ("all", "hidden")
 
 
 class Masking(Corruption):
@@ -18,7 +18,7 @@ class Masking(Corruption):
     ----------
     fraction : float or tuple of two floats, default=0.3
         Chance of each cell to be hidden; a pair draws the chance of each row evenly from between.
-    judged : {"all", "hidden"}, default="all"
+    loss_on : {"all", "hidden"}, default="all"
         Which cells the loss judges: all of them [1], or only those hidden, so that the net learns to fill gaps and not
         to copy, and learned scales say how uncertain a filling is [2].
 
@@ -41,19 +41,19 @@ class Masking(Corruption):
 
     hides = True
 
-    def __init__(self, fraction: float | tuple[float, float] = 0.3, judged: str = "all") -> None:
+    def __init__(self, fraction: float | tuple[float, float] = 0.3, loss_on: str = "all") -> None:
         super().__init__()
         self.fraction = fraction
-        self.judged = judged
+        self.loss_on = loss_on
 
     def build(self, statistics: Statistics) -> None:
         """Check the fraction; see the base class."""
         self.require("fraction", _is_share, "in [0, 1), or a rising pair of such")
-        self.require("judged", lambda v: v in JUDGED, f"one of {JUDGED}")
+        self.require("loss_on", lambda v: v in LOSS_ON, f"one of {LOSS_ON}")
 
-    def target(self, x: Tensor, spoiled: Tensor) -> Tensor:
-        """Return what is judged: all cells, or those that were hidden."""
-        return x if self.judged == "all" else torch.where(spoiled.isnan(), x, math.nan)
+    def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
+        """Return the values that the loss takes: all cells, or those that were hidden."""
+        return x if self.loss_on == "all" else torch.where(corrupted.isnan(), x, math.nan)
 
     def forward(self, x: Tensor) -> Tensor:
         """Hide cells; see the base class."""

@@ -31,7 +31,7 @@ class SaltPepper(Corruption):
     SaltPepper(fraction=0.2)
     """
 
-    numeric = True
+    numeric_only = True
 
     low: Tensor
     high: Tensor

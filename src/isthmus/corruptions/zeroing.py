@@ -34,7 +34,7 @@ class Zeroing(Corruption):
     Zeroing(fraction=0.3)
     """
 
-    numeric = True
+    numeric_only = True
 
     def __init__(self, fraction: float = 0.5) -> None:
         super().__init__()

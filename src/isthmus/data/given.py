@@ -34,9 +34,9 @@ def given_row(given: Mapping[Any, Any], schema: Schema) -> Values:
         if name not in known:
             raise ValueError(f"given names a column {name!r} that the model has not learned{did_you_mean(name, known)}")
         field = fields[known[name]]
-        if field.has_levels and value not in field.levels:
-            raise ValueError(f"given[{name!r}] must be one of {list(field.levels)[:10]}, got {value!r}")
-        row[known[name]] = field.levels.index(value) if field.has_levels else _number(value, field)
+        if field.is_categorical and value not in field.categories:
+            raise ValueError(f"given[{name!r}] must be one of {list(field.categories)[:10]}, got {value!r}")
+        row[known[name]] = field.categories.index(value) if field.is_categorical else _number(value, field)
     return row
 
 

@@ -22,7 +22,7 @@ from isthmus.data.columns import (
     remedy_for,
 )
 from isthmus.part import did_you_mean
-from isthmus.schema import KINDS, LEFT_OUT, LEVELS, MICROSECONDS, NUMBERS, Field
+from isthmus.schema import CATEGORICAL, KINDS, LEFT_OUT, MICROSECONDS, NUMBERS, Field
 
 Values = np.ndarray[Any, Any]
 
@@ -107,8 +107,8 @@ def _of_numbers(field: Field, column: Any) -> Field:
     kind = field.kind or _kind_of_numbers(column, x, values, distinct)
     if kind in LEFT_OUT:
         return _left_out(field, kind, distinct)
-    if kind in LEVELS:
-        return replace(field, kind=kind, levels=_checked_levels(field, kind, distinct))
+    if kind in CATEGORICAL:
+        return replace(field, kind=kind, categories=_checked_levels(field, kind, distinct))
     if kind not in NUMBERS:
         raise _misfit(field, kind)
     if kind == "positive" and values[0] <= 0:
@@ -119,7 +119,7 @@ def _of_numbers(field: Field, column: Any) -> Field:
     knots = () if few or not len(others) else tuple(np.unique(np.quantile(others, PROBABILITIES)).tolist())
     low, high = float(values[0]), float(values[-1])
     return replace(
-        field, kind=kind, levels=tuple(values[shared].tolist()), low=low, high=high, step=_step(values), knots=knots
+        field, kind=kind, categories=tuple(values[shared].tolist()), low=low, high=high, step=_step(values), knots=knots
     )
 
 
@@ -184,7 +184,7 @@ def _of_dates(field: Field, column: Any) -> Field:
     low, high = float(values[first] - origin), float(values[last] - origin)
     step = float(bool((values[first : last + 1] == np.round(values[first : last + 1])).all()))
     knots = tuple(np.unique(np.quantile(real - origin, PROBABILITIES)).tolist()) if ends else ()
-    field = replace(field, dtype=dtype_of_dates(column), kind="date", levels=tuple(ends), knots=knots)
+    field = replace(field, dtype=dtype_of_dates(column), kind="date", categories=tuple(ends), knots=knots)
     return replace(field, low=low, high=high, step=step, origin=origin)
 
 
@@ -220,9 +220,9 @@ def _of_levels(field: Field, column: Any) -> Field:
     kind = field.kind or _kind_of_levels(column, levels)
     if kind in LEFT_OUT:
         return _left_out(field, kind, levels)
-    if kind not in LEVELS:
+    if kind not in CATEGORICAL:
         raise _misfit(field, kind)
-    return replace(field, kind=kind, levels=_checked_levels(field, kind, levels))
+    return replace(field, kind=kind, categories=_checked_levels(field, kind, levels))
 
 
 def _texts_among_numbers(column: Any, levels: list[Any]) -> list[str]:
@@ -257,7 +257,7 @@ def _left_out(field: Field, kind: str, levels: Any) -> Field:
         "identifier": "an identifier: no two rows or hardly any share a value",
         "text": TEXT_NOTE,
     }
-    return replace(field, kind=kind, levels=only, note="" if field.kind else notes[kind])
+    return replace(field, kind=kind, categories=only, note="" if field.kind else notes[kind])
 
 
 def _checked_levels(field: Field, kind: str, levels: list[Any]) -> tuple[Any, ...]:

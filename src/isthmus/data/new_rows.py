@@ -31,7 +31,7 @@ def read_new(estimator: Any, X: Any) -> Source:
     else:
         source = as_source(X, schema)
         check_names(estimator, source if schema.vocabulary or not is_frame(X) else X, reset=False)
-    if schema.levelled and not source.schema.fields:
+    if schema.categorical and not source.schema.fields:
         raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
     if source.schema.shape != schema.shape:
         raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {schema.shape}")

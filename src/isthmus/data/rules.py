@@ -33,7 +33,11 @@ def _with_holes(x: Tensor, holes: tuple[int, ...]) -> np.ndarray[Any, Any]:
 
 def _values_of(field: Field) -> np.ndarray[Any, Any]:
     """Return the values of a column that can be part of a rule, ascending, as a model reads them."""
-    return np.arange(len(field.levels), dtype=float) if field.has_levels else np.unique(field.levels).astype(float)
+    return (
+        np.arange(len(field.categories), dtype=float)
+        if field.is_categorical
+        else np.unique(field.categories).astype(float)
+    )
 
 
 def rules_on_values(schema: Schema) -> list[Implication]:

@@ -36,7 +36,7 @@ def survey(source: Source, share: Share = WHOLE) -> Statistics:
     size = max(1, CHUNK // max(1, torch.Size(source.schema.shape).numel()))
     batches = nonempty(source.batches(size, share=share))
     chunks = (Statistics.of(finite(batch.x, source.schema), batch.weight) for batch in batches)
-    return reduce(Statistics.merge, chunks, Statistics.of_none(source.schema.shape)).shared(source.schema.shared_axes)
+    return reduce(Statistics.merge, chunks, Statistics.empty(source.schema.shape)).shared(source.schema.shared_axes)
 
 
 def check_cells(source: Source, statistics: Statistics) -> None:
@@ -54,7 +54,9 @@ def check_largest(source: Source, statistics: Statistics) -> None:
 
 def check_contrast(source: Source, statistics: Statistics) -> None:
     """Raise ``ValueError`` for a value so large that float32 cannot tell the others of its column apart beside it."""
-    for column in [] if statistics.shared_axes else statistics.dominated.flatten().nonzero().flatten().tolist():
+    for column in (
+        [] if statistics.shared_axes else statistics.has_dominant_value.flatten().nonzero().flatten().tolist()
+    ):
         values = np.concatenate([b.x.flatten(1)[:, column].double().numpy() for b in source.batches(CHUNK)])
         distance = np.abs(values - np.nanmedian(values))
         row = int(np.nanargmax(distance))
@@ -106,7 +108,7 @@ def check_values(x: Tensor, schema: Schema, missing_allowed: bool) -> None:
     if not x.is_floating_point() or bool(torch.isfinite(x.sum())):
         return  # the sum is finite if every value is, and one pass without a mask
     holes = finite(x, schema).isnan().flatten(1).any(0)
-    holes[schema.levelled] = False  # a level that fit has not seen is missing too
+    holes[schema.categorical] = False  # a level that fit has not seen is missing too
     if not missing_allowed and bool(holes.any()):
         position = int(holes.nonzero()[0])
         raise ValueError(
@@ -138,5 +140,5 @@ def describe(schema: Schema, statistics: Statistics, missing: bool, condition: C
         raise ValueError(f"{schema.column(int(empty[0]))} has no value in any training row; leave it out")
     origin = None if statistics.origin is None else tuple(statistics.origin.flatten().tolist())
     with_holes = (statistics.count < statistics.n_rows).nonzero().flatten().tolist() if schema.template else ()
-    known = replace(schema, origin=origin, condition=condition, holes=tuple(with_holes))
+    known = replace(schema, origin=origin, condition=condition, missing_columns=tuple(with_holes))
     return replace(known, missing=schema.missing or missing or statistics.missing)

@@ -105,7 +105,7 @@ def filled(values: Values, X: Any, schema: Schema) -> Any:
     for field in schema.fields:
         column = frame.get_column(field.name)
         known = ~missing_in(column)
-        constant = field.kind == "constant" and field.levels
+        constant = field.kind == "constant" and field.categories
         if known.all() or not (field.used or constant):
             continue
         like = _to_fill(column, schema)
@@ -186,7 +186,7 @@ def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
     """Turn a column into numbers, missing ones NaN, and note the levels that nobody has seen."""
     if missing_in(column).all():
         return np.full(len(column), np.nan)
-    if field.has_levels:
+    if field.is_categorical:
         return _positions(column, field, unseen)
     if field.kind == "date":
         if not holds_dates(column):
@@ -200,7 +200,7 @@ def _encode(column: Any, field: Field, unseen: list[str]) -> Values:
 def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     """Turn levels into their positions among those of the field."""
     values = exact_numbers_of(column) if is_number(column.dtype) else column.to_list()
-    positions = {level: float(i) for i, level in enumerate(field.levels)}
+    positions = {level: float(i) for i, level in enumerate(field.categories)}
     numbers = np.array([positions.get(value, np.nan) for value in values])
     strange = np.flatnonzero(np.isnan(numbers) & ~missing_in(column).to_numpy().astype(bool))
     if len(strange):
@@ -220,9 +220,9 @@ def _counted(levels: list[Any]) -> str:
 
 def _decode(numbers: Values, field: Field, rounded: bool) -> Values:
     """Turn numbers back into values of the column's kind, within its range."""
-    if field.has_levels:
-        levels = np.empty(len(field.levels), dtype=object)
-        levels[:] = field.levels
+    if field.is_categorical:
+        levels = np.empty(len(field.categories), dtype=object)
+        levels[:] = field.categories
         return levels[np.clip(np.round(numbers), 0, len(levels) - 1).astype(np.intp)]
     numbers = _nearest(numbers.astype(np.float64), field, rounded)
     return _times_of(numbers, field) if field.kind == "date" else numbers
@@ -231,7 +231,7 @@ def _decode(numbers: Values, field: Field, rounded: bool) -> Values:
 def nearest(values: Values, schema: Schema) -> Values:
     """Return the nearest values (n, n_used) that columns can hold, in float64; positions in levels stay."""
     columns = zip(values.T.astype(np.float64), schema.used, strict=True)
-    return np.stack([own if field.has_levels else _nearest(own, field) for own, field in columns], 1)
+    return np.stack([own if field.is_categorical else _nearest(own, field) for own, field in columns], 1)
 
 
 def _nearest(given: Values, field: Field, rounded: bool = True) -> Values:
@@ -250,7 +250,7 @@ def _nearest(given: Values, field: Field, rounded: bool = True) -> Values:
 def _times_of(days: Values, field: Field) -> Values:
     """Turn days into times, and those of open ends into these to the microsecond."""
     times = np.round((days + field.origin) * MICROSECONDS).astype("datetime64[us]")
-    for end, microseconds in zip(field.ends, field.levels, strict=True):
+    for end, microseconds in zip(field.ends, field.categories, strict=True):
         times[days == end] = np.datetime64(microseconds, "us")
     if field.dtype in (DATES, TIMES):
         return times.astype("datetime64[D]" if field.dtype == DATES else times.dtype).astype(object)
@@ -259,8 +259,8 @@ def _times_of(days: Values, field: Field) -> Values:
 
 def _invent(field: Field, n: int, column: Any) -> Values:
     """Make values of a column that no code is learned of: its constant, a count, or nothing."""
-    if field.kind == "constant" and field.levels:
-        return np.full(n, field.levels[0], dtype=object)
+    if field.kind == "constant" and field.categories:
+        return np.full(n, field.categories[0], dtype=object)
     if field.kind == "identifier" and column.dtype.is_numeric():
         return np.arange(1, n + 1)
     if field.kind == "identifier" and column.dtype == nw.String:

@@ -66,7 +66,7 @@ class Texts:
     --------
     >>> from isthmus.data import Texts, as_source
     >>> texts = Texts(["who wrote it ?", "who is it ?"], vocabulary="word")
-    >>> texts.schema.shape, texts.schema.n_levels
+    >>> texts.schema.shape, texts.schema.n_categories
     ((5,), 7)
     >>> next(as_source(texts).batches(2)).x
     tensor([[4., 6., 3., 2., 0.],
@@ -97,7 +97,7 @@ class Texts:
             missing=True,
             shared_axes=(0,),
             vocabulary=learned,
-            n_levels=words.n_levels(learned),
+            n_categories=words.n_categories(learned),
         )
 
     def __len__(self) -> int:

@@ -29,7 +29,7 @@ def learn_vocabulary(texts: Sequence[str], kind: str, size: int, lowercase: bool
     return tokenizer.to_str()
 
 
-def n_levels(vocabulary: str) -> int:
+def n_categories(vocabulary: str) -> int:
     """Count the levels of a token, the end of the text among them."""
     return FIRST + _read(vocabulary).get_vocab_size()
 

@@ -91,7 +91,7 @@ def cramers_v(first: Values, second: Values) -> float:
 
 def _associations(fields: Sequence[Field], values: Values) -> Iterator[Association]:
     names = [field.name for field in fields]
-    numbers = [i for i, field in enumerate(fields) if not field.has_levels]
+    numbers = [i for i, field in enumerate(fields) if not field.is_categorical]
     categories = [i for i, field in enumerate(fields) if _is_compact(field)]
     correlations = rank_correlations(values[:, numbers])
     for a, b in combinations(range(len(numbers)), 2):
@@ -104,7 +104,7 @@ def _associations(fields: Sequence[Field], values: Values) -> Iterator[Associati
 
 
 def _is_compact(field: Field) -> bool:
-    return field.has_levels and len(field.levels) <= MANY_CATEGORIES
+    return field.is_categorical and len(field.categories) <= MANY_CATEGORIES
 
 
 def _contingency_table(first: Values, second: Values) -> Values:

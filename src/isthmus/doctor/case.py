@@ -72,7 +72,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether more and less mean something."""
-        return self.field is None or not self.field.has_levels
+        return self.field is None or not self.field.is_categorical
 
     @property
     def whole(self) -> bool:
@@ -134,7 +134,7 @@ class Case:
     @property
     def same_unit(self) -> bool:
         """Whether values share a range, as pixels do: those that hardly vary do no harm then."""
-        return not self.schema.levelled and self.statistics.shares_a_range
+        return not self.schema.categorical and self.statistics.has_common_range
 
     @property
     def told(self) -> set[Any]:
@@ -186,7 +186,7 @@ class Case:
         outside = (low < leaf.support[0]) | (high > leaf.support[1])
         if isinstance(leaf, LogNormal):
             outside |= low <= 0
-        if leaf.whole:
+        if leaf.integer_support:
             outside |= (low != low.round()) | (high != high.round())
         return [position for position, out in zip(positions, outside.tolist(), strict=True) if out]
 

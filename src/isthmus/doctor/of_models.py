@@ -40,7 +40,7 @@ def outside_the_support(case: Case) -> Iterator[Finding]:
         if outside:
             low, high = case.statistics.low.flatten()[outside].min(), case.statistics.high.flatten()[outside].max()
             allowed = "(0, inf)" if isinstance(leaf, LogNormal) else "[{:g}, {:g}]".format(*leaf.support)
-            values = f"{'whole ' * leaf.whole}values in {allowed}"
+            values = f"{'whole ' * leaf.integer_support}values in {allowed}"
             detail = f"{type(leaf).__name__} takes {values}, these reach from {low:g} to {high:g}"
             advice = 'likelihood="gaussian", or leave the choice to isthmus: likelihood="auto"'
             yield Finding("wrong likelihood", case.labels(outside), detail, advice, "error")

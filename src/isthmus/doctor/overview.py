@@ -150,7 +150,7 @@ def _describe(column: Any, field: Field) -> tuple[str, Sequence[int]]:
     values, counts = _count(column)
     if not len(counts):
         return "no value in any row", ()
-    if field.has_levels:
+    if field.is_categorical:
         return _describe_categories(values, counts)
     if field.kind == "constant":
         return f"always {_shorten(values[0])}", ()

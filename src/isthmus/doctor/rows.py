@@ -80,8 +80,10 @@ class Rows:
     def _unseen(self) -> dict[int, Values]:
         """Which rows hold levels that the schema lacks, by position of the column."""
         used, frame = self.source.schema.used, self.frame
-        fields = {} if frame is None else {position: used[position] for position in self.source.schema.levelled}
-        return {position: _outside(frame.get_column(field.name), field.levels) for position, field in fields.items()}
+        fields = {} if frame is None else {position: used[position] for position in self.source.schema.categorical}
+        return {
+            position: _outside(frame.get_column(field.name), field.categories) for position, field in fields.items()
+        }
 
 
 def read_rows(X: Any, schema: Any) -> Rows:

@@ -12,7 +12,7 @@ LOG_2PI = math.log(2 * math.pi)
 NEAR_ZERO = 0.05
 
 
-def draw_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
+def sample_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
     """Draw ``n_draws`` codes per sample, differentiably in mean and variance.
 
     z = mean + exp(log_variance / 2) * epsilon. The half turns a variance into a standard deviation. (Kingma and
@@ -165,7 +165,7 @@ def continuous_bernoulli_mean(logits: Tensor) -> Tensor:
     return torch.where(near, series, -1 / torch.expm1(-safe) - 1 / safe)
 
 
-def draw_continuous_bernoulli(logits: Tensor) -> Tensor:
+def sample_continuous_bernoulli(logits: Tensor) -> Tensor:
     """Draw by the inverse of the distribution function, log(1 - u + u exp(logits)) / logits."""
     u = torch.rand_like(logits)
     near = logits.abs() < 1e-3
@@ -184,7 +184,7 @@ def asymmetric_laplace_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, level
     return torch.log(level * (1 - level)) - log_scale - pinball
 
 
-def draw_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tensor:
+def sample_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tensor:
     """Draw (n, ...) evenly between neighbouring quantiles (n, n_levels, ...) of levels (n_levels, ...).
 
     Beyond the outermost lie the tails of asymmetric Laplace distributions of that scale.
@@ -232,13 +232,13 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
     return scale * torch.stack([row.square().sum(-1) for row in rows]).sum(0)
 
 
-def trimmed(losses: Tensor, share: float) -> Tensor:
+def drop_largest(losses: Tensor, share: float) -> Tensor:
     """Losses (n,) without a share of the largest (Rousseeuw, Least median of squares regression, JASA 79, 1984)."""
     n_kept = len(losses) - int(share * len(losses))
     return losses if n_kept == len(losses) else losses.topk(n_kept, largest=False, sorted=False).values
 
 
-def compressed(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
+def compress_tails(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
     """Values (n, ...) that grow as a logarithm where they are further than ``reach`` from ``centre``.
 
     Finite numbers of any size stay in order, and their squares stay finite.
@@ -246,9 +246,9 @@ def compressed(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from isthmus.functional import compressed
+    >>> from isthmus.functional import compress_tails
     >>> x = torch.tensor([-3.0, 10.0, 1e3, 1e39], dtype=torch.float64)
-    >>> compressed(x, torch.tensor(0.0), torch.tensor(10.0)).round().tolist()
+    >>> compress_tails(x, torch.tensor(0.0), torch.tensor(10.0)).round().tolist()
     [-3.0, 10.0, 56.0, 885.0]
     """
     # One pass tells for nearly all rows; a distance is at most |x| + |centre|.

@@ -23,10 +23,10 @@ def negative_binomial_log_prob(x: Tensor, log_mean: Tensor, log_size: Tensor) ->
     # log(m + size) by the larger of the two: with a size beyond all bounds this is the Poisson distribution.
     log_total = torch.logaddexp(log_mean, log_size)
     failures = size * torch_functional.softplus(log_mean - log_size)
-    return log_rising(x, size) - torch.lgamma(x + 1) - failures + x * (log_mean - log_total)
+    return log_rising_factorial(x, size) - torch.lgamma(x + 1) - failures + x * (log_mean - log_total)
 
 
-def log_rising(x: Tensor, start: Tensor) -> Tensor:
+def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
     """Log of gamma(start + x) / gamma(start), also where their difference would cancel all digits of both.
 
     From 10 on it is the difference of two of Stirling's series, term by term.

@@ -13,7 +13,7 @@ from isthmus.statistics import Statistics
 
 # Deviations from the mean beyond which values of new rows are compressed: the square of more, over the smallest scale
 # that is learned, would soon leave the range of float32.
-REACH = 1e6
+MAX_DEVIATIONS = 1e6
 
 
 class Likelihood(Part):
@@ -26,15 +26,15 @@ class Likelihood(Part):
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
     # Whether values are whole numbers, counted from 0 and not from an origin.
-    whole: ClassVar[bool] = False
+    integer_support: ClassVar[bool] = False
     # Whether values mean the same when counted from an origin.
-    shifts: ClassVar[bool] = True
+    translation_invariant: ClassVar[bool] = True
     # Whether all values of a sample are alike, so that a part of its steps can be encoded and drawn by itself.
-    alike: bool = False
+    per_value: bool = False
     # Whether all values that it gives are whole numbers, and none is missing.
-    integral: bool = False
-    typical: Tensor
-    reach: Tensor
+    returns_integers: bool = False
+    fill_value: Tensor
+    max_distance: Tensor
     numeric: Tensor
     encoded_shape: tuple[int, ...]
     parameter_shape: tuple[int, ...]
@@ -48,28 +48,28 @@ class Likelihood(Part):
         """Learn what the training rows say of the values.
 
         Sets ``encoded_shape``, that of an encoded sample; ``parameter_shape``, that of what the decoder says of one;
-        ``typical`` values, which stand for missing ones; and which values are ``numeric``, so that noise can be added.
+        ``fill_value``, which stand for missing ones; and which values are ``numeric``, so that noise can be added.
 
         Raises
         ------
         ValueError
             If the values lie outside the support, or are not whole where they must be.
         """
-        if self.whole:
+        if self.integer_support:
             self._check_whole(torch.stack([statistics.low, statistics.high]), statistics.offset)
-            if not statistics.whole:
+            if not statistics.all_integers:
                 raise ValueError(self._not_whole("others"))
         self._check_range(float(statistics.low.min()), float(statistics.high.max()))
         shape = tuple(statistics.mean.shape)
         self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
-        self.register_buffer("typical", statistics.mean.float())
+        self.register_buffer("fill_value", statistics.mean.float())
         deviation = torch.where(statistics.deviation > 0, statistics.deviation, 1.0)
-        self.register_buffer("reach", (REACH * deviation).float())
+        self.register_buffer("max_distance", (MAX_DEVIATIONS * deviation).float())
         self.register_buffer("numeric", torch.ones(shape, dtype=torch.bool), persistent=False)
 
     def check_support(self, x: Tensor) -> None:
         """Raise ``ValueError`` if a value of new rows leaves the support; NaN never does."""
-        if self.whole:
+        if self.integer_support:
             self._check_whole(x[~x.isnan()])
         if self.support != (-math.inf, math.inf):
             observed = x[~x.isnan()]
@@ -116,18 +116,18 @@ class Likelihood(Part):
     def sample(self, theta: Tensor) -> Tensor:
         """Draw values (n, *shape)."""
 
-    def finish(self, x: Tensor) -> Tensor:
+    def mask_after_end(self, x: Tensor) -> Tensor:
         """Return values (n, *shape) without what comes after a row's end, where the values have one."""
         return x
 
-    def observe(self, x: Tensor) -> Tensor:
+    def sample_targets(self, x: Tensor) -> Tensor:
         """Return the values that a training step takes as data; others than ``x`` where they are drawn afresh."""
         return x
 
-    def bring_near(self, x: Tensor) -> Tensor:
-        """Compress values beyond ``reach`` from the mean, so that arithmetic stays finite; keep the others."""
-        return x if x.dtype in (torch.bool, torch.uint8) else F.compressed(x, self.typical, self.reach)
+    def compress_extremes(self, x: Tensor) -> Tensor:
+        """Compress values beyond ``max_distance`` from the mean, so that arithmetic stays finite; keep the others."""
+        return x if x.dtype in (torch.bool, torch.uint8) else F.compress_tails(x, self.fill_value, self.max_distance)
 
     def fill(self, x: Tensor) -> Tensor:
         """Put typical values where values are missing, so that the arithmetic stays finite."""
-        return torch.where(x.isnan(), self.typical, x)
+        return torch.where(x.isnan(), self.fill_value, x)

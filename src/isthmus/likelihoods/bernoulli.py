@@ -48,7 +48,7 @@ class Bernoulli(Likelihood):
         super().build(statistics)
         self.unit = Scaling("center", statistics)
 
-    def observe(self, x: Tensor) -> Tensor:
+    def sample_targets(self, x: Tensor) -> Tensor:
         """Draw binary values where asked to; missing ones stay missing."""
         if not self.binarize:
             return x

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.levels import Levels, SharedLevels, digits
+from isthmus.likelihoods.column_logits import ColumnLogits, SharedLogits, at_least_float32
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
@@ -14,7 +14,7 @@ class Categorical(Likelihood):
 
     Parameters
     ----------
-    n_levels : tuple of int or int, default=()
+    n_categories : tuple of int or int, default=()
         Number of levels of each column; or of every value alike, such as the tokens of a text or the tiles of a level,
         in samples of any shape.
     end : int or None, default=None
@@ -34,67 +34,69 @@ class Categorical(Likelihood):
     --------
     >>> from isthmus.likelihoods import Categorical
     >>> Categorical((3, 7))
-    Categorical(n_levels=(3, 7))
+    Categorical(n_categories=(3, 7))
     >>> Categorical(256)
-    Categorical(n_levels=256)
+    Categorical(n_categories=256)
     """
 
-    whole = True
-    shifts = False
+    integer_support = True
+    translation_invariant = False
 
-    def __init__(self, n_levels: tuple[int, ...] | int = (), end: int | None = None) -> None:
+    def __init__(self, n_categories: tuple[int, ...] | int = (), end: int | None = None) -> None:
         super().__init__()
-        self.n_levels = n_levels
+        self.n_categories = n_categories
         self.end = end
 
     def build(self, statistics: Statistics) -> None:
         """Lay out the levels; see the base class."""
         super().build(statistics)
-        self.levels = self._levels_for(tuple(statistics.mean.shape))
-        check_positions(statistics.low, statistics.high, self.levels.last)
-        self.encoded_shape, self.parameter_shape = self.levels.encoded_shape, self.levels.parameter_shape
+        self.logits = self._levels_for(tuple(statistics.mean.shape))
+        check_positions(statistics.low, statistics.high, self.logits.last)
+        self.encoded_shape, self.parameter_shape = self.logits.encoded_shape, self.logits.parameter_shape
         # One past the last level: what is missing enters as zeros.
-        self.typical.copy_(self.levels.last + 1)
+        self.fill_value.copy_(self.logits.last + 1)
         self.numeric.fill_(False)
-        self.alike = isinstance(self.levels, SharedLevels)
-        self.integral = self.end is None
-        self.require("end", lambda v: v is None or (self.alike and 0 <= v < self.n_levels), "None or one of the levels")
+        self.per_value = isinstance(self.logits, SharedLogits)
+        self.returns_integers = self.end is None
+        self.require(
+            "end", lambda v: v is None or (self.per_value and 0 <= v < self.n_categories), "None or one of the levels"
+        )
 
-    def _levels_for(self, shape: tuple[int, ...]) -> Levels | SharedLevels:
-        n_levels = self.n_levels
-        if not isinstance(n_levels, tuple):
+    def _levels_for(self, shape: tuple[int, ...]) -> ColumnLogits | SharedLogits:
+        n_categories = self.n_categories
+        if not isinstance(n_categories, tuple):
             expected = f"an integer of at least 2, or positive integers of shape {shape}"
-            self.require("n_levels", lambda v: is_count(v) and v > 1, expected)
-            return SharedLevels(n_levels, shape)
+            self.require("n_categories", lambda v: is_count(v) and v > 1, expected)
+            return SharedLogits(n_categories, shape)
         expected = f"positive integers of shape {shape}, or one of at least 2"
-        self.require("n_levels", lambda v: (len(v),) == shape and all(map(is_count, v)), expected)
-        return Levels(n_levels)
+        self.require("n_categories", lambda v: (len(v),) == shape and all(map(is_count, v)), expected)
+        return ColumnLogits(n_categories)
 
     def check_support(self, x: Tensor) -> None:
         """Raise ``ValueError`` if a value of new rows is none of the positions; NaN never is wrong."""
         super().check_support(x)
         if len(x):
-            check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0), self.levels.last)
+            check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0), self.logits.last)
 
     def encode(self, x: Tensor) -> Tensor:
         """One column or channel a level; see the base class."""
-        return self.levels.one_hot(x.long()).to(x)
+        return self.logits.one_hot(x.long()).to(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log probability; theta holds logits."""
-        return self.levels.log_prob(digits(theta).squeeze(1), x.long())
+        return self.logits.log_prob(at_least_float32(theta).squeeze(1), x.long())
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the most likely level: there is nothing between two."""
-        theta = digits(theta)
-        return self.finish(self.levels.most_likely(theta.squeeze(1)).to(theta))
+        theta = at_least_float32(theta)
+        return self.mask_after_end(self.logits.most_likely(theta.squeeze(1)).to(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw levels."""
-        theta = digits(theta)
-        return self.finish(self.levels.draw(theta.squeeze(1)).to(theta))
+        theta = at_least_float32(theta)
+        return self.mask_after_end(self.logits.draw(theta.squeeze(1)).to(theta))
 
-    def finish(self, x: Tensor) -> Tensor:
+    def mask_after_end(self, x: Tensor) -> Tensor:
         """Nothing comes after the end; see the base class."""
         if self.end is None:
             return x

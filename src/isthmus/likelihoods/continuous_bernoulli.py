@@ -49,4 +49,4 @@ class ContinuousBernoulli(Likelihood):
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw values in [0, 1]."""
-        return F.draw_continuous_bernoulli(theta.squeeze(1))
+        return F.sample_continuous_bernoulli(theta.squeeze(1))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from isthmus.likelihoods.scaling import Scaling, of_logarithms
+from isthmus.likelihoods.scaling import Scaling, log_statistics
 from isthmus.statistics import Statistics
 
 # Powers of e that an expectation may be away from that of the training rows: exp must not overflow beyond.
@@ -26,8 +26,8 @@ class Counts(nn.Module):
         super().__init__()
         # The logarithm of a count and one: that of none is 0.
         raised = {name: getattr(statistics, name) + 1 for name in ("mean", "low", "high")}
-        self.unit = Scaling("standard", of_logarithms(replace(statistics, **raised)))
-        self.register_buffer("log_base", smoothed(statistics).log().float())
+        self.unit = Scaling("standard", log_statistics(replace(statistics, **raised)))
+        self.register_buffer("log_base", smoothed_mean(statistics).log().float())
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale the logarithms."""
@@ -38,6 +38,6 @@ class Counts(nn.Module):
         return self.log_base + theta.clamp(-LIMIT, LIMIT)
 
 
-def smoothed(statistics: Statistics) -> Tensor:
+def smoothed_mean(statistics: Statistics) -> Tensor:
     """Mean counts, as if each value had been counted half a time more: what never was counted might be (Jeffreys)."""
     return (statistics.mean * statistics.count + 0.5) / (statistics.count + 1)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter
+from isthmus.likelihoods.scaling import NoiseScale
 from isthmus.statistics import Statistics
 
 YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
@@ -47,30 +47,30 @@ class Date(Likelihood):
         """Learn the scaling; see the base class."""
         super().build(statistics)
         self.require("periods", lambda v: all(0 < days < math.inf for days in v), "positive numbers")
-        self.scatter = Scatter(statistics)
+        self.noise = NoiseScale(statistics)
         self.register_buffer("days", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
         n = len(statistics.mean)
         self.encoded_shape = (n * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale, and give the place within each period; see the base class."""
-        return torch.cat([self.scatter.unit.encode(x), phases(x, self.days)], 1)
+        return torch.cat([self.noise.unit.encode(x), phase_features(x, self.days)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density a day."""
-        return F.normal_log_prob(x, self.mean(theta), self.scatter.log_scale)
+        return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
-        return self.scatter.unit.decode(theta.squeeze(1))
+        return self.noise.unit.decode(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""
         mean = self.mean(theta)
-        return mean + torch.exp(self.scatter.log_scale) * torch.randn_like(mean)
+        return mean + torch.exp(self.noise.log_scale) * torch.randn_like(mean)
 
 
-def phases(x: Tensor, periods: Tensor) -> Tensor:
+def phase_features(x: Tensor, periods: Tensor) -> Tensor:
     """Sines, then cosines, of the phase of values (n, columns) in each period, (n, 2 * columns * periods)."""
     periods = periods.to(x)
     # The remainder first: many turns later, a float32 angle has lost its digits.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.levels import digits
+from isthmus.likelihoods.column_logits import at_least_float32
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
@@ -19,7 +19,7 @@ class Embedded(Likelihood):
 
     Parameters
     ----------
-    n_levels : int, default=2
+    n_categories : int, default=2
     width : int, default=16
         Dimensions of the space.
 
@@ -37,30 +37,30 @@ class Embedded(Likelihood):
     --------
     >>> from isthmus.likelihoods import Embedded
     >>> Embedded(10_000)
-    Embedded(n_levels=10000)
+    Embedded(n_categories=10000)
     """
 
-    def __init__(self, n_levels: int = 2, width: int = 16) -> None:
+    def __init__(self, n_categories: int = 2, width: int = 16) -> None:
         super().__init__()
-        self.n_levels = n_levels
+        self.n_categories = n_categories
         self.width = width
 
     @property
     def support(self) -> tuple[float, float]:
         """First and last position; see the base class."""
-        return 0, self.n_levels - 1
+        return 0, self.n_categories - 1
 
     def build(self, statistics: Statistics) -> None:
         """Make the points; see the base class."""
         one = statistics.mean.shape == (1,)
-        self.require("n_levels", lambda v: is_count(v) and one, "a positive integer, for rows of a single column")
+        self.require("n_categories", lambda v: is_count(v) and one, "a positive integer, for rows of a single column")
         self.require("width", is_count, "a positive integer")
         super().build(statistics)
         # The last point stands for what is missing.
-        self.points = nn.Embedding(self.n_levels + 1, self.width, padding_idx=self.n_levels)
-        self.bias = nn.Parameter(torch.zeros(self.n_levels))
+        self.points = nn.Embedding(self.n_categories + 1, self.width, padding_idx=self.n_categories)
+        self.bias = nn.Parameter(torch.zeros(self.n_categories))
         self.encoded_shape, self.parameter_shape = (self.width,), (1, self.width)
-        self.typical.fill_(self.n_levels)
+        self.fill_value.fill_(self.n_categories)
         self.numeric.fill_(False)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -69,17 +69,17 @@ class Embedded(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log probability of the levels, (n, 1)."""
-        index = x.long().clamp(max=self.n_levels - 1)
+        index = x.long().clamp(max=self.n_categories - 1)
         return torch.log_softmax(self._logits(theta), -1).gather(1, index)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the most likely level."""
-        return self._logits(theta).argmax(-1, keepdim=True).to(digits(theta))
+        return self._logits(theta).argmax(-1, keepdim=True).to(at_least_float32(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw levels."""
-        return torch.multinomial(self._logits(theta).softmax(-1), 1).to(digits(theta))
+        return torch.multinomial(self._logits(theta).softmax(-1), 1).to(at_least_float32(theta))
 
     def _logits(self, theta: Tensor) -> Tensor:
         points = self.points.weight[:-1]
-        return digits(theta.squeeze(1) @ points.T) / math.sqrt(self.width) + self.bias
+        return at_least_float32(theta.squeeze(1) @ points.T) / math.sqrt(self.width) + self.bias

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Range, Scatter, check_scatter
+from isthmus.likelihoods.scaling import NoiseScale, Range, check_noise_scale
 from isthmus.statistics import Statistics
 
 
@@ -52,28 +52,28 @@ class Gaussian(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn scaling and range; see the base class."""
         super().build(statistics)
-        check_scatter(self)
-        self.scatter = Scatter(statistics, self.scale, self.scaling)
+        check_noise_scale(self)
+        self.noise = NoiseScale(statistics, self.scale, self.scaling)
         self.range = Range(statistics) if self.bounded else None
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale; see the base class."""
-        return self.scatter.unit.encode(x)
+        return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in the data's units."""
-        return F.normal_log_prob(x, self.mean(theta), self.scatter.log_scale)
+        return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Sum of the log densities of every row."""
-        return F.normal_row_log_prob(x, self.mean(theta), self.scatter.log_scale)
+        return F.normal_row_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
         theta = theta.squeeze(1)
-        return self.scatter.unit.decode(theta) if self.range is None else self.range(theta)
+        return self.noise.unit.decode(theta) if self.range is None else self.range(theta)
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""
         mean = self.mean(theta)
-        return mean + torch.exp(self.scatter.log_scale) * torch.randn_like(mean)
+        return mean + torch.exp(self.noise.log_scale) * torch.randn_like(mean)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.levels import Levels, digits
+from isthmus.likelihoods.column_logits import ColumnLogits, at_least_float32
 from isthmus.likelihoods.scaling import Scaling
 from isthmus.statistics import Statistics
 
@@ -66,28 +66,28 @@ class Histogram(Likelihood):
         super().build(statistics)
         n, shape = len(statistics.mean), statistics.mean.shape
         expected = f"for each of {n} columns its cells, low <= high"
-        self.require("cells", lambda v: shape == (len(v),) and all(map(_are_cells, v)), expected)
-        self.levels = Levels([len(cells) for cells in self.cells])
+        self.require("cells", lambda v: shape == (len(v),) and all(map(_valid_cells, v)), expected)
+        self.logits = ColumnLogits([len(cells) for cells in self.cells])
         self.unit = Scaling("standard", statistics)
-        offset = 0.0 if statistics.offset is None else statistics.offset[self.levels.owner]
-        for name, buffer in _measures(torch.tensor([*chain(*self.cells)], dtype=torch.float64).T, offset).items():
+        offset = 0.0 if statistics.offset is None else statistics.offset[self.logits.owner]
+        for name, buffer in _cell_buffers(torch.tensor([*chain(*self.cells)], dtype=torch.float64).T, offset).items():
             self.register_buffer(name, buffer, persistent=False)
-        self.encoded_shape, self.parameter_shape = (n + self.levels.total,), (1, self.levels.total)
+        self.encoded_shape, self.parameter_shape = (n + self.logits.total,), (1, self.logits.total)
 
     def encode(self, x: Tensor) -> Tensor:
         """Give the standardised value, its tails drawn in, and one column a cell; see the base class."""
-        return torch.cat([torch.asinh(self.unit.encode(x)), self.levels.one_hot(self.cell_of(x)).to(x)], 1)
+        return torch.cat([torch.asinh(self.unit.encode(x)), self.logits.one_hot(self.cell_of(x)).to(x)], 1)
 
     def cell_of(self, x: Tensor) -> Tensor:
         """Position of the cell that values (n, columns) lie in, or lie nearest to."""
-        low, high, least = (ends[self.levels.places].to(x) for ends in (self.low, self.high, self.least))
+        low, high, least = (ends[self.logits.places].to(x) for ends in (self.low, self.high, self.least))
         distance = torch.maximum(low - x[..., None], x[..., None] - high)  # (n, columns, most cells)
         return torch.maximum(distance, least).argmin(-1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in intervals, log probability of single values; theta holds logits."""
         cell = self.cell_of(x)
-        place = cell + self.levels.starts
+        place = cell + self.logits.starts
         low, high, log_width, least = (
             of_cells[place].to(x) for of_cells in (self.low, self.high, self.log_width, self.least)
         )
@@ -95,23 +95,25 @@ class Histogram(Likelihood):
         # Beyond, values are no denser than if they were spread over the cell, or over the column's deviation.
         log_reach = torch.where(least > 0, torch.maximum(log_width, self.unit.spread.log()), 0.0)
         beyond = BEYOND - distance / self.unit.spread - log_reach
-        return self.levels.log_prob(digits(theta).squeeze(1), cell) + torch.where(distance > 0, beyond, -log_width)
+        return self.logits.log_prob(at_least_float32(theta).squeeze(1), cell) + torch.where(
+            distance > 0, beyond, -log_width
+        )
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected value."""
-        logits, middle = digits(theta).squeeze(1), (self.low + self.high) / 2
+        logits, middle = at_least_float32(theta).squeeze(1), (self.low + self.high) / 2
         if self.ends:
-            return _end_or_mean(self.levels, logits, middle, self.low == self.high)
-        return self.levels.expectation(logits, middle)
+            return _end_or_mean(self.logits, logits, middle, self.low == self.high)
+        return self.logits.expectation(logits, middle)
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw a cell and a value within, in float64, so that single values come out as they are."""
-        place = self.levels.draw(digits(theta).squeeze(1)) + self.levels.starts
+        place = self.logits.draw(at_least_float32(theta).squeeze(1)) + self.logits.starts
         low, high = self.low[place], self.high[place]
         return low + (high - low) * torch.rand_like(low)
 
 
-def _measures(cells: Tensor, offset: Tensor | float) -> dict[str, Tensor]:
+def _cell_buffers(cells: Tensor, offset: Tensor | float) -> dict[str, Tensor]:
     """Return ends and logarithms of widths of cells (2, n_cells), and how far their own values are at least."""
     low, high = cells
     is_interval = low < high
@@ -120,7 +122,7 @@ def _measures(cells: Tensor, offset: Tensor | float) -> dict[str, Tensor]:
     return {"low": low - offset, "high": high - offset, "log_width": log_width, "least": is_interval * TINY}
 
 
-def _end_or_mean(levels: Levels, logits: Tensor, middle: Tensor, at_end: Tensor) -> Tensor:
+def _end_or_mean(levels: ColumnLogits, logits: Tensor, middle: Tensor, at_end: Tensor) -> Tensor:
     """Return the likeliest end of each column where ends are likelier than not, and the mean of all else elsewhere."""
     share = levels.expectation(logits, at_end)
     sums = levels.expectation(logits, torch.where(at_end, 0.0, middle))
@@ -128,5 +130,5 @@ def _end_or_mean(levels: Levels, logits: Tensor, middle: Tensor, at_end: Tensor)
     return torch.where(share > 0.5, middle[place], (sums / (1 - share).clamp(min=TINY)).to(middle))
 
 
-def _are_cells(cells: Cells) -> bool:
+def _valid_cells(cells: Cells) -> bool:
     return len(cells) > 0 and all(-math.inf < low <= high < math.inf for low, high in cells)

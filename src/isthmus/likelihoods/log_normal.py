@@ -5,7 +5,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter, check_logarithms, of_logarithms, smallest
+from isthmus.likelihoods.scaling import NoiseScale, check_positive, log_floor, log_statistics
 from isthmus.statistics import Statistics
 
 
@@ -33,18 +33,18 @@ class LogNormal(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling of the logarithms; see the base class."""
         super().build(statistics)
-        check_logarithms(statistics, type(self).__name__)
-        self.register_buffer("floor", smallest(statistics))
-        self.scatter = Scatter(of_logarithms(statistics))
+        check_positive(statistics, type(self).__name__)
+        self.register_buffer("floor", log_floor(statistics))
+        self.noise = NoiseScale(log_statistics(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale the logarithms; see the base class."""
-        return self.scatter.unit.encode(self._log(x))
+        return self.noise.unit.encode(self._log(x))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in the data's units: that of the logarithm, less the logarithm."""
         log_x = self._log(x)
-        return F.normal_log_prob(log_x, self._centre(theta), self.scatter.log_scale) - log_x
+        return F.normal_log_prob(log_x, self._centre(theta), self.noise.log_scale) - log_x
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the median, which the heavy tail does not move."""
@@ -53,10 +53,10 @@ class LogNormal(Likelihood):
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the median."""
         centre = self._centre(theta)
-        return torch.exp(centre + torch.exp(self.scatter.log_scale) * torch.randn_like(centre))
+        return torch.exp(centre + torch.exp(self.noise.log_scale) * torch.randn_like(centre))
 
     def _log(self, x: Tensor) -> Tensor:
         return torch.maximum(x, self.floor).log()
 
     def _centre(self, theta: Tensor) -> Tensor:
-        return self.scatter.unit.decode(theta.squeeze(1))
+        return self.noise.unit.decode(theta.squeeze(1))

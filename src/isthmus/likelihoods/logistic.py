@@ -6,7 +6,7 @@ from torch.nn.functional import softplus
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter, check_scatter
+from isthmus.likelihoods.scaling import NoiseScale, check_noise_scale
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
@@ -40,7 +40,7 @@ class Logistic(Likelihood):
     Logistic(n_levels=16)
     """
 
-    whole = True
+    integer_support = True
     scaling = "center"
 
     def __init__(self, n_levels: int = 256, scale: str | float = "shared") -> None:
@@ -56,27 +56,27 @@ class Logistic(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling; see the base class."""
         self.require("n_levels", lambda v: is_count(v) and v > 1, "an integer from 2 up")
-        check_scatter(self)
+        check_noise_scale(self)
         super().build(statistics)
-        self.scatter = Scatter(statistics, self.scale, self.scaling)
+        self.noise = NoiseScale(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale; see the base class."""
-        return self.scatter.unit.encode(x)
+        return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log probability of the level."""
-        centre = self.scatter.unit.decode(theta.squeeze(1))
-        return F.discretised_logistic_log_prob(x, centre, self.scatter.log_scale, self.n_levels - 1)
+        centre = self.noise.unit.decode(theta.squeeze(1))
+        return F.discretised_logistic_log_prob(x, centre, self.noise.log_scale, self.n_levels - 1)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the expected level, as if levels lay densely: exact but where the scale is far below one of them."""
-        centre, scale = self.scatter.unit.decode(theta.squeeze(1)), torch.exp(self.scatter.log_scale)
+        centre, scale = self.noise.unit.decode(theta.squeeze(1)), torch.exp(self.noise.log_scale)
         return scale * (softplus(centre / scale) - softplus((centre - self.n_levels + 1) / scale))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw levels."""
-        centre = self.scatter.unit.decode(theta.squeeze(1))
+        centre = self.noise.unit.decode(theta.squeeze(1))
         noise = torch.logit(torch.rand_like(centre), eps=1e-7)
-        drawn = centre + torch.exp(self.scatter.log_scale) * noise
+        drawn = centre + torch.exp(self.noise.log_scale) * noise
         return drawn.round().clamp(0, self.n_levels - 1)

@@ -57,7 +57,7 @@ class Mixed(Likelihood):
         self.members = nn.ModuleList(self.parts)
         self.register_buffer("order", torch.tensor([*chain(*self.columns)]), persistent=False)
         self.register_buffer("places", self.order.argsort(), persistent=False)
-        self.typical.copy_(self._join(part.typical[None] for part in self.parts)[0])
+        self.fill_value.copy_(self._join(part.fill_value[None] for part in self.parts)[0])
         self.numeric.copy_(self._join(part.numeric[None] for part in self.parts)[0])
         self.encoded_shape = (sum(part.encoded_shape[0] for part in self.parts),)
         self.parameter_shape = (1, sum(prod(part.parameter_shape) for part in self.parts))
@@ -67,9 +67,9 @@ class Mixed(Likelihood):
         for part, columns in zip(self.parts, self.columns, strict=True):
             part.check_support(x[:, list(columns)])
 
-    def observe(self, x: Tensor) -> Tensor:
+    def sample_targets(self, x: Tensor) -> Tensor:
         """Return the values that each part takes as data."""
-        return self._join(part.observe(own) for part, own in zip(self.parts, self._split(x), strict=True))
+        return self._join(part.sample_targets(own) for part, own in zip(self.parts, self._split(x), strict=True))
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode each part's columns; see the base class."""

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.date import phases
-from isthmus.likelihoods.levels import digits
-from isthmus.likelihoods.scaling import FLOOR, LogScaling, Scaling, check_logarithms
+from isthmus.likelihoods.column_logits import at_least_float32
+from isthmus.likelihoods.date import phase_features
+from isthmus.likelihoods.scaling import FLOOR, LogScaling, Scaling, check_positive
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
@@ -65,7 +65,7 @@ class Mixture(Likelihood):
         self.require("n_normals", is_count, "a positive integer")
         self.require("periods", lambda v: all(0 < period < math.inf for period in v), "positive numbers")
         if self.log:
-            check_logarithms(statistics, type(self).__name__)
+            check_positive(statistics, type(self).__name__)
         self.unit = LogScaling(statistics) if self.log else Scaling("standard", statistics)
         steps = torch.arange(self.n_normals) - (self.n_normals - 1) / 2
         self.register_buffer("first", FIRST_SPACING * steps, persistent=False)
@@ -77,7 +77,7 @@ class Mixture(Likelihood):
     def encode(self, x: Tensor) -> Tensor:
         """Scale the values or their logarithms; see the base class."""
         u = self.unit.encode(x)
-        return torch.cat([u, phases(x, self.cycles)], 1) if self.periods else u
+        return torch.cat([u, phase_features(x, self.cycles)], 1) if self.periods else u
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in the data's units."""
@@ -97,7 +97,7 @@ class Mixture(Likelihood):
 
     def _components(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of weights, means and log scales in standard units, each (n, n_normals, *shape)."""
-        logits, means, scales = digits(theta).chunk(3, 1)
+        logits, means, scales = at_least_float32(theta).chunk(3, 1)
         means = means + self.first.to(means).view(-1, *[1] * (means.ndim - 2))
         log_scales = torch.logaddexp(scales + math.log(FIRST_SCALE), torch.full_like(scales, math.log(FLOOR)))
         return logits, means, log_scales

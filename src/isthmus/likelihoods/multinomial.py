@@ -7,8 +7,8 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.counts import smoothed
-from isthmus.likelihoods.levels import digits
+from isthmus.likelihoods.column_logits import at_least_float32
+from isthmus.likelihoods.counts import smoothed_mean
 from isthmus.statistics import Statistics
 
 ENCODINGS = ("log", "proportions")
@@ -45,7 +45,7 @@ class Multinomial(Likelihood):
     """
 
     support = (0.0, math.inf)
-    whole = True
+    integer_support = True
     total: Tensor
     log_base: Tensor
 
@@ -58,9 +58,9 @@ class Multinomial(Likelihood):
         self.require("encoding", lambda v: v in ENCODINGS, f"one of {ENCODINGS}")
         super().build(statistics)
         self.register_buffer("total", statistics.mean.sum().float())
-        self.register_buffer("log_base", smoothed(statistics).log().float())
+        self.register_buffer("log_base", smoothed_mean(statistics).log().float())
         # No count: what is missing keeps its place, so that the others can share the row.
-        self.typical.fill_(MISSING)
+        self.fill_value.fill_(MISSING)
 
     def encode(self, x: Tensor) -> Tensor:
         """Give each value's part in the row, about 1 where all are alike; see the base class."""
@@ -84,4 +84,4 @@ class Multinomial(Likelihood):
         return torch.poisson(self.mean(theta))
 
     def _logits(self, theta: Tensor) -> Tensor:
-        return (digits(theta).squeeze(1) + self.log_base).flatten(1)
+        return (at_least_float32(theta).squeeze(1) + self.log_base).flatten(1)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
+from isthmus.likelihoods.column_logits import at_least_float32
 from isthmus.likelihoods.counts import Counts
-from isthmus.likelihoods.levels import digits
 from isthmus.likelihoods.scaling import geared
 from isthmus.statistics import Statistics
 
@@ -48,7 +48,7 @@ class NegativeBinomial(Likelihood):
     """
 
     support = (0.0, math.inf)
-    whole = True
+    integer_support = True
     start: Tensor
 
     def __init__(self, zero_inflated: bool = False) -> None:
@@ -91,4 +91,4 @@ class NegativeBinomial(Likelihood):
         return drawn * torch.bernoulli(torch.sigmoid(-self._other_reason(theta))) if self.zero_inflated else drawn
 
     def _other_reason(self, theta: Tensor) -> Tensor:
-        return digits(theta[:, 1]) + RARELY
+        return at_least_float32(theta[:, 1]) + RARELY

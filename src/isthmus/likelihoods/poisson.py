@@ -33,7 +33,7 @@ class Poisson(Likelihood):
     """
 
     support = (0.0, math.inf)
-    whole = True
+    integer_support = True
 
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling of the logarithms; see the base class."""

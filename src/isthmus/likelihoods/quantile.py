@@ -8,8 +8,8 @@ from torch.nn.functional import softplus
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.levels import digits
-from isthmus.likelihoods.scaling import Scatter
+from isthmus.likelihoods.column_logits import at_least_float32
+from isthmus.likelihoods.scaling import NoiseScale
 from isthmus.statistics import Statistics
 
 
@@ -53,28 +53,28 @@ class Quantile(Likelihood):
         super().build(statistics)
         self.require("levels", _are_levels, "rising numbers in (0, 1)")
         shape = statistics.mean.shape
-        self.scatter = Scatter(statistics)
+        self.noise = NoiseScale(statistics)
         level = torch.tensor(self.levels, dtype=torch.float64).view(-1, *[1] * len(shape))
         self.register_buffer("level", level, persistent=False)
         self.parameter_shape = (len(self.levels), *shape)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale; see the base class."""
-        return self.scatter.unit.encode(x)
+        return self.noise.unit.encode(x)
 
     def quantiles(self, theta: Tensor) -> Tensor:
         """Return the quantiles (n, n_levels, *shape); theta = 0 gives those of normal values."""
-        theta = digits(theta)
+        theta = at_least_float32(theta)
         normal = torch.special.ndtri(self.level).to(theta)
         steps = normal.diff(dim=0)
         # The inverse of softplus, so that a step of nothing is the normal one.
         rising = softplus(theta[:, 1:] + steps + torch.log(-torch.expm1(-steps)))
-        return self.scatter.unit.decode(torch.cat([theta[:, :1] + normal[:1], rising], 1).cumsum(1))
+        return self.noise.unit.decode(torch.cat([theta[:, :1] + normal[:1], rising], 1).cumsum(1))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Mean of the log densities of the levels, in the data's units."""
         level, quantiles = self.level.to(x), self.quantiles(theta)
-        return F.asymmetric_laplace_log_prob(x[:, None], quantiles, self.scatter.log_scale, level).mean(1)
+        return F.asymmetric_laplace_log_prob(x[:, None], quantiles, self.noise.log_scale, level).mean(1)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the quantile nearest to the median."""
@@ -83,7 +83,7 @@ class Quantile(Likelihood):
     def sample(self, theta: Tensor) -> Tensor:
         """Draw evenly between neighbouring quantiles, and from exponential tails beyond the outermost."""
         quantiles = self.quantiles(theta)
-        return F.draw_by_quantiles(quantiles, self.level.to(quantiles), torch.exp(self.scatter.log_scale))
+        return F.sample_by_quantiles(quantiles, self.level.to(quantiles), torch.exp(self.noise.log_scale))
 
 
 def _are_levels(levels: tuple[float, ...]) -> bool:

@@ -59,8 +59,8 @@ class LogScaling(Scaling):
     floor: Tensor
 
     def __init__(self, statistics: Statistics) -> None:
-        super().__init__("standard", of_logarithms(statistics))
-        self.register_buffer("floor", smallest(statistics))
+        super().__init__("standard", log_statistics(statistics))
+        self.register_buffer("floor", log_floor(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
         """Data's units to standard units."""
@@ -95,8 +95,8 @@ class Range(nn.Module):
         return torch.addcmul(self.low, self.width, (theta + self.logits).sigmoid_())
 
 
-def check_scatter(part: Part) -> None:
-    """Raise ``ValueError`` if ``scale`` or ``scaling`` of a likelihood are none that ``Scatter`` knows."""
+def check_noise_scale(part: Part) -> None:
+    """Raise ``ValueError`` if ``scale`` or ``scaling`` of a likelihood are none that ``NoiseScale`` knows."""
     part.require("scaling", lambda v: v in SCALINGS, f"one of {SCALINGS}")
     part.require(
         "scale",
@@ -105,7 +105,7 @@ def check_scatter(part: Part) -> None:
     )
 
 
-class Scatter(nn.Module):
+class NoiseScale(nn.Module):
     """A scaling, and the log of the scale around the mean in the data's units.
 
     ``scale="feature"`` learns one a feature (a channel of a series), ``"shared"`` one for all (in the units of the
@@ -171,19 +171,19 @@ class _Floored(torch.autograd.Function):
         return slope.masked_fill_(constant, 0.0) if slope.ndim else slope, None, None
 
 
-def of_logarithms(statistics: Statistics) -> Statistics:
+def log_statistics(statistics: Statistics) -> Statistics:
     """Mean and deviation of the logarithms, by those of the values, as if these were log-normal."""
     variance = torch.log1p((statistics.deviation / statistics.mean).square())
     return replace(
         statistics,
         mean=statistics.mean.log() - variance / 2,
-        squares=variance * statistics.count,
+        m2=variance * statistics.count,
         low=statistics.low.log(),
         high=statistics.high.log(),
     )
 
 
-def check_logarithms(statistics: Statistics, name: str) -> None:
+def check_positive(statistics: Statistics, name: str) -> None:
     """Raise ``ValueError`` if a likelihood of logarithms cannot learn from values."""
     if statistics.offset is not None and bool((statistics.offset != 0).any()):
         raise ValueError(f"likelihood {name} needs values whose logarithms differ; use likelihood='gaussian'")
@@ -191,6 +191,6 @@ def check_logarithms(statistics: Statistics, name: str) -> None:
         raise ValueError(f"likelihood {name} needs values > 0, the data reach down to {statistics.low.min():g}")
 
 
-def smallest(statistics: Statistics) -> Tensor:
+def log_floor(statistics: Statistics) -> Tensor:
     """Return the value for each column that smaller values are replaced with before the logarithm."""
     return (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import Scatter, check_scatter
+from isthmus.likelihoods.scaling import NoiseScale, check_noise_scale
 from isthmus.statistics import Statistics
 
 
@@ -51,23 +51,23 @@ class StudentT(Likelihood):
         """Learn the scaling; see the base class."""
         super().build(statistics)
         self.require("df", lambda v: 1 < v < math.inf, "> 1")
-        check_scatter(self)
-        self.scatter = Scatter(statistics, self.scale, self.scaling)
+        check_noise_scale(self)
+        self.noise = NoiseScale(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale; see the base class."""
-        return self.scatter.unit.encode(x)
+        return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log density in the data's units."""
-        return F.student_t_log_prob(x, self.mean(theta), self.scatter.log_scale, self.df)
+        return F.student_t_log_prob(x, self.mean(theta), self.noise.log_scale, self.df)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the centre of the scatter."""
-        return self.scatter.unit.decode(theta.squeeze(1))
+        return self.noise.unit.decode(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Draw around the centre."""
         mean = self.mean(theta)
         noise = torch.distributions.StudentT(torch.full_like(mean, self.df)).sample()
-        return mean + torch.exp(self.scatter.log_scale) * noise
+        return mean + torch.exp(self.noise.log_scale) * noise

@@ -112,7 +112,7 @@ def _contingency_distances(ours: Values, theirs: Values, categorical: Values) ->
     sizes = np.maximum(ours.max(axis=0), theirs.max(axis=0)) + 1
     starts = np.cumsum(sizes) - sizes
     difference = abs(_joint_shares(ours + starts, sizes.sum()) - _joint_shares(theirs + starts, sizes.sum()))
-    columns = _one_hot(np.repeat(np.arange(len(sizes)), sizes)[:, None], len(sizes))  # (n_levels, n_columns)
+    columns = _one_hot(np.repeat(np.arange(len(sizes)), sizes)[:, None], len(sizes))  # (n_categories, n_columns)
     return np.clip((columns.T @ difference @ columns).toarray() / 2, 0, 1)
 
 
@@ -132,15 +132,15 @@ def _cells(values: Values, cuts: list[Values | None]) -> Values:
     return level_numbers(np.column_stack(places))
 
 
-def _joint_shares(cells: Values, n_levels: int) -> csr_array:
-    """Share of rows that have both levels, for each two levels (n_levels, n_levels)."""
-    rows = _one_hot(cells, n_levels)
+def _joint_shares(cells: Values, n_categories: int) -> csr_array:
+    """Share of rows that have both levels, for each two levels (n_categories, n_categories)."""
+    rows = _one_hot(cells, n_categories)
     return (rows.T @ rows).tocsr() / len(cells)
 
 
-def _one_hot(cells: Values, n_levels: int) -> csr_array:
+def _one_hot(cells: Values, n_categories: int) -> csr_array:
     n, width = cells.shape
-    return csr_array((np.ones(cells.size), cells.ravel(), np.arange(n + 1) * width), shape=(n, n_levels))
+    return csr_array((np.ones(cells.size), cells.ravel(), np.arange(n + 1) * width), shape=(n, n_categories))
 
 
 def rank_correlations(values: Values) -> Values:

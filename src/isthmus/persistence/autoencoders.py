@@ -59,7 +59,7 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
     take_columns(estimator, fitted)
     estimator.history_ = fitted["history_"]
     estimator.module_ = estimator._build_model(
-        estimator.schema_, Statistics.of_none(estimator.schema_.shape), estimator.likelihood_
+        estimator.schema_, Statistics.empty(estimator.schema_.shape), estimator.likelihood_
     )
     if not encodes:
         estimator.module_.backbone.drop_encoder()

@@ -212,4 +212,4 @@ def default_label(model: Any, y: Any) -> Any:
     condition = None if schema is None else schema.condition
     if y is not None or condition is None:
         return y
-    return condition.levels[int(np.argmax(condition.frequencies))]
+    return condition.categories[int(np.argmax(condition.frequencies))]

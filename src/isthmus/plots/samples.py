@@ -76,7 +76,7 @@ def _shares_a_range(model: Any, numbers: Values) -> bool:
         return likelihood.scale == "shared"
     if isinstance(likelihood, likelihoods.Bernoulli | likelihoods.ContinuousBernoulli):
         return True
-    return Statistics.of(torch.from_numpy(numbers)).shares_a_range
+    return Statistics.of(torch.from_numpy(numbers)).has_common_range
 
 
 def images_of(name: str, X: Any, shape: Shape | None, n: int) -> Values:

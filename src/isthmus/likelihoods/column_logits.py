@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 
-class Levels(nn.Module):
+class ColumnLogits(nn.Module):
     """Logits of several columns in one row, and what is computed of each column's own.
 
     Columns have different numbers of levels, so logits of shape (n, total) hold those of the first column, then those
@@ -77,29 +77,29 @@ class Levels(nn.Module):
         return self.most_likely(logits - torch.empty_like(logits).exponential_().log())
 
 
-class SharedLevels(nn.Module):
+class SharedLogits(nn.Module):
     """Logits of values that all take the same levels, such as tokens and tiles, and what is computed of them.
 
     Parameters
     ----------
-    n_levels : int
+    n_categories : int
     shape : tuple of int
         Of one sample.
     """
 
     last: Tensor
 
-    def __init__(self, n_levels: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, n_categories: int, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.n_levels = n_levels
-        self.register_buffer("last", torch.full(shape, n_levels - 1), persistent=False)
+        self.n_categories = n_categories
+        self.register_buffer("last", torch.full(shape, n_categories - 1), persistent=False)
         # Beside time or a grid, the levels of each channel are channels.
-        self.encoded_shape = (n_levels, *shape) if len(shape) == 1 else (n_levels * shape[0], *shape[1:])
-        self.parameter_shape = (n_levels, *shape)
+        self.encoded_shape = (n_categories, *shape) if len(shape) == 1 else (n_categories * shape[0], *shape[1:])
+        self.parameter_shape = (n_categories, *shape)
 
     def one_hot(self, index: Tensor) -> Tensor:
         """Levels (n, *shape) as zeros and ones (n, *encoded_shape); one past the last is no level, and gives zeros."""
-        hot = torch.zeros(len(index), self.n_levels + 1, *index.shape[1:], device=index.device)
+        hot = torch.zeros(len(index), self.n_categories + 1, *index.shape[1:], device=index.device)
         hot = hot.scatter_(1, index[:, None], 1.0)[:, :-1]
         return hot if hot.ndim == 3 else hot.flatten(1, 2)
 
@@ -136,6 +136,6 @@ class _LogProb(torch.autograd.Function):
         return slope.scatter_add_(1, place, gradient), None, None, None
 
 
-def digits(values: Tensor) -> Tensor:
+def at_least_float32(values: Tensor) -> Tensor:
     """Return values in float32 at least: in bfloat16 there is no 257, and probabilities do not add up to 1."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
