@@ -1,8 +1,11 @@
-"""The caller's settings of torch, which must not change what is computed."""
+"""The caller's settings of torch, which must not change results."""
 
 import inspect
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import TypeVar
 
 import torch
@@ -14,11 +17,11 @@ PRECISION = torch.float32
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Compute in a block, or in a decorated function, as if the caller had set nothing.
+    """Run a block, or a decorated function, with torch's default settings, and restore the caller's afterwards.
 
-    Within, gradients are recorded, nothing is cast, and tensors are made on the processor in float32: whatever
-    ``no_grad``, ``inference_mode``, ``autocast``, ``set_default_device`` or ``set_default_dtype`` is in force outside.
-    Afterwards all of it is as before.
+    Inside, gradients are recorded, autocast is off, and new tensors are float32 on the CPU, whatever ``no_grad``,
+    ``inference_mode``, ``autocast``, ``set_default_device`` or ``set_default_dtype`` the caller has set. The default
+    dtype is one setting for all threads of a process; the others belong to the thread.
     """
     with ExitStack() as settings:
         if torch.is_inference_mode_enabled():
@@ -30,19 +33,42 @@ def own_settings() -> Iterator[None]:
                 settings.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
             settings.enter_context(torch.device("cpu"))
-        if torch.get_default_dtype() != PRECISION:
-            settings.enter_context(_default_dtype(PRECISION))
+        settings.enter_context(_default_dtype)
         yield
 
 
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
+class _DefaultDtype:
+    """Sets torch's default dtype to float32 from the first of overlapping blocks until the end of the last one."""
+
+    def __init__(self) -> None:
+        self.lock, self.n_blocks, self.before = Lock(), 0, PRECISION
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.n_blocks:
+                self.before = torch.get_default_dtype()
+            self.n_blocks += 1
+            if torch.get_default_dtype() != PRECISION:
+                torch.set_default_dtype(PRECISION)
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.n_blocks -= 1
+            if not self.n_blocks and self.before != PRECISION:
+                torch.set_default_dtype(self.before)
+
+
+_default_dtype = _DefaultDtype()
+
+
+def _adapt_to_fork() -> None:
+    """Do without the parent's other threads: a forked process would wait for its OpenMP threads and locks forever."""
+    torch.set_num_threads(1)
+    _default_dtype.lock = Lock()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_adapt_to_fork)
 
 
 def with_own_settings(cls: T) -> T:

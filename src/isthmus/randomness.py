@@ -1,7 +1,10 @@
-"""Randomness that leaves the user's generators as it found them."""
+"""Random numbers that leave the user's generators unchanged."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,25 @@ from sklearn.utils import check_random_state
 
 N_SEEDS = 2**31 - 1
 
+# Held while torch is seeded, because all threads of a process share torch's global generators.
+_seeding = RLock()
+
+
+def _renew_lock() -> None:
+    """Make the lock free in a forked process: the thread that holds it does not exist there."""
+    global _seeding
+    _seeding = RLock()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_renew_lock)
+
 
 def seed_of(random_state: Any) -> int:
-    """Draw one integer seed from anything that scikit-learn takes as ``random_state``.
+    """Return an integer seed for anything that scikit-learn accepts as ``random_state``.
 
-    An integer is its own seed. ``None`` asks the operating system, never NumPy's global generator, which it would move.
+    An integer is its own seed. ``None`` draws a seed from the operating system. NumPy's global generator is not used,
+    because that would change its state.
     """
     if random_state is None:
         return int(np.random.default_rng().integers(N_SEEDS))
@@ -24,16 +41,27 @@ def seed_of(random_state: Any) -> int:
 
 
 def mix(*seeds: int) -> int:
-    """Make one seed of several, such as (seed, epoch), so that neighbours share nothing."""
+    """Combine several seeds, such as (seed, epoch), into one; similar inputs give unrelated seeds."""
     return int(np.random.SeedSequence([seed % 2**64 for seed in seeds]).generate_state(1, np.uint64)[0] >> 1)
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Seed torch for a block and put its generators back afterwards."""
+    """Seed torch's global generators inside a block, and restore their state afterwards.
+
+    Only one thread at a time can be inside such a block; other threads wait. So fits in several threads give the same
+    results as one after the other. The block must not wait for another thread that calls ``seeded``.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device or str, default="cpu"
+        If it is an accelerator, its generator is seeded too.
+    """
     device = torch.device(device)
     accelerators = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(accelerators, device_type="cuda" if device.type == "cpu" else device.type):
+    kind = "cuda" if device.type == "cpu" else device.type
+    with _seeding, torch.random.fork_rng(accelerators, device_type=kind):
         # Not torch.manual_seed, which also looks for accelerators that are not there: a millisecond each time.
         torch.default_generator.manual_seed(seed)
         if accelerators:
