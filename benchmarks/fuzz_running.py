@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
         if ALTERED in self.said:
             return ALTERED
         if self.code not in CODES:
-            return f"exit code {self.code} after {self.seconds:.0f} s"
+            return f"exit code {self.code} after {self.seconds:.0f} s: {self.said[-200:].strip()}"
         return f"{self.memory >> 20} MiB" if self.memory > MEMORY else ""
 
 

@@ -583,12 +583,62 @@ def test_wrong_usage_exits_with_2(arguments):
     assert call(*arguments).exit_code == 2
 
 
-def test_a_bug_keeps_its_traceback(shared, monkeypatch):
+@pytest.mark.parametrize("kind", [AssertionError, TypeError, AttributeError, KeyError, IndexError, RuntimeError])
+def test_a_fault_of_the_program_is_an_internal_error(shared, monkeypatch, kind):
     def fail(*_):
-        raise AssertionError("a bug")
+        raise kind("a fault")
 
     monkeypatch.setattr("isthmus.cli.using.transform", fail)
-    assert isinstance(call("transform", shared / "named.safetensors", shared / "rows.csv").exception, AssertionError)
+    result = call("transform", shared / "named.safetensors", shared / "rows.csv")
+    assert result.exit_code == 70
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("isthmus: internal error, please report it; isthmus --debug shows the traceback")
+    assert f"({kind.__name__}: " in result.stderr
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyError("a fault"), 70), (ValueError("a mistake"), 2)])
+def test_debug_shows_the_traceback_of_any_error(shared, monkeypatch, error, code):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("isthmus.cli.using.transform", fail)
+    result = call("--debug", "transform", shared / "named.safetensors", shared / "rows.csv")
+    assert result.exit_code == code
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "in fail" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("isthmus: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "there is not enough memory"),
+        (MemoryError("Unable to allocate 8 GiB"), "Unable to allocate 8 GiB"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            "there is not enough memory (DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes)",
+        ),
+    ],
+)
+def test_lack_of_memory_is_reported_as_such(shared, monkeypatch, error, sentence):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("isthmus.cli.using.transform", fail)
+    assert refused("transform", shared / "named.safetensors", shared / "rows.csv") == sentence
+
+
+@pytest.mark.parametrize("name", ["n_components", "max_epochs", "learning_rate", "batch_size", "patience", "schedule"])
+@pytest.mark.parametrize("value", ["[1]", '{"a": 1}', "1j"])
+def test_a_parameter_of_a_wrong_type_is_a_mistake_of_the_user(shared, tmp_path, name, value):
+    assert refused("fit", shared / "rows.npy", "--set", f"{name}={value}", "--out", tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("part", ["backbone", "bottleneck", "likelihood", "corruption", "regularizers"])
+@pytest.mark.parametrize("value", ["5", "[1]", '{"class": "isthmus.Nothing", "params": {}}'])
+def test_a_wrong_part_is_a_mistake_of_the_user(shared, tmp_path, part, value):
+    message = refused("fit", shared / "rows.npy", "--set", f"{part}={value}", "--out", tmp_path / "m.safetensors")
+    assert "isthmus.Nothing" in message or part.removesuffix("s") in message
 
 
 def test_an_interrupt_exits_with_130_and_no_traceback(shared, monkeypatch):

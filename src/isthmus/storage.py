@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
 
+from isthmus.errors import memory_errors
+
 try:
     import fcntl
 except ImportError:  # not on every system; there, an open file cannot be removed
@@ -186,7 +188,7 @@ def _opened(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model file {str(path)!r}")
     try:
-        with safe_open(str(path), framework=framework) as file:
+        with memory_errors(f"read {str(path)!r}"), safe_open(str(path), framework=framework) as file:
             yield file
     except SafetensorError as error:
         raise ValueError(f"{str(path)!r} is damaged or not a model file of isthmus ({error})") from error

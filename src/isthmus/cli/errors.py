@@ -1,17 +1,23 @@
-"""How the command line speaks of trouble: one sentence and exit code 2 for what the user can mend."""
+"""Errors at the command line: one sentence, and an exit code that says whose mistake it is."""
 
+import traceback
 from functools import cache
 from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-USAGE = 2
-INTERRUPTED = 130
+from isthmus.errors import is_out_of_memory
+
+# Exit codes: wrong use, as click and argparse have it; a fault of the program (EX_SOFTWARE of sysexits.h); Ctrl-C, 128
+# plus the number of the signal.
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+# Errors that a user can correct. Any other error is a fault of the program.
+USER_ERRORS = (ValueError, OSError, ImportError)
 
 
 class Commands(TyperGroup):
-    """Commands whose user errors become one sentence. Exceptions of other types are bugs and keep their traceback."""
+    """Commands that report every error in one sentence."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -19,18 +25,35 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
-        except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-            _say(str(error) or "there is not enough memory")
-            raise typer.Exit(USAGE) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] in ("click", "typer"):
+                raise  # usage errors and exits, which typer handles
+            if ctx.params.get("debug"):
+                traceback.print_exception(error)
+            raise typer.Exit(_report(error)) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command, and refuse a single value that is given twice: the last would win without a word."""
+        """Find the command, and refuse an option that takes one value but is given several times."""
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             _check_repeated(command, ctx, rest)
         return name, command, rest
+
+
+def _report(error: Exception) -> int:
+    """Print a sentence about an error, and return the exit code."""
+    if is_out_of_memory(error):
+        told = isinstance(error, MemoryError) and str(error)
+        _print_error(told or f"there is not enough memory{f' ({error})' if str(error) else ''}")
+        return USAGE
+    if isinstance(error, USER_ERRORS):
+        _print_error(error)
+        return USAGE
+    name = type(error).__name__
+    _print_error(f"internal error, please report it; isthmus --debug shows the traceback ({name}: {error})")
+    return INTERNAL
 
 
 def _check_repeated(command: Any, ctx: Any, args: list[str]) -> None:
@@ -50,15 +73,15 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Show a warning as a sentence, once: where in the source it arose tells the user nothing."""
-    _say_once(str(message))
+    """Print a warning as a sentence, once, without the line of the source code that raised it."""
+    _print_once(str(message))
 
 
 # Python forgets which warnings it has shown whenever a library changes the filters.
 @cache
-def _say_once(sentence: str) -> None:
-    _say(sentence)
+def _print_once(sentence: str) -> None:
+    _print_error(sentence)
 
 
-def _say(message: object) -> None:
+def _print_error(message: object) -> None:
     typer.echo(f"isthmus: {' '.join(str(message).split())}", err=True)

@@ -50,9 +50,8 @@ MODES = {n: mode for mode, n in CHANNELS.items()}
 class ImageFolder(Source):
     """The images in a folder and in its subfolders, each of them a sample (channels, height, width).
 
-    Images are turned as their cameras say and resized to one size. Transparent parts show a background. Hidden files
-    and folders are skipped, and those that operating systems make. All images are decoded once at the start, so that
-    broken files are known before a training begins.
+    Images are rotated as their EXIF data say and resized to one size. Transparent parts show a background. Hidden files
+    and files of the operating system are skipped. All images are decoded once at the start, which finds broken files.
 
     Grey images of 16 bits, floats and integers of 32 bits keep their values, and what a model makes of them comes back
     in the same dtype and range. Where a folder holds images of several dtypes, all are brought to bytes: the darkest
@@ -261,6 +260,8 @@ def _attempt(function: Callable[[Path], Result], file: Path) -> Result | Excepti
     """Apply a function to a file, or return what went wrong: decoders of broken files raise anything."""
     try:
         return function(file)
+    except MemoryError:
+        raise
     except Exception as error:
         return error
 

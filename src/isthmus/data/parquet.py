@@ -19,6 +19,7 @@ from isthmus.data.frames import schema_of, values_of
 from isthmus.data.reading.partitions import files_in, keys_of, read_keys
 from isthmus.data.reading.tables import features
 from isthmus.data.streams import PIECES, POOL, Stream, rows_of
+from isthmus.errors import memory_errors
 from isthmus.part import did_you_mean
 from isthmus.schema import Schema
 
@@ -235,7 +236,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _named(path: Path) -> Iterator[None]:
     """Name the file in what goes wrong in the block."""
     try:
-        yield
+        with memory_errors(f"read {str(path)!r}"):
+            yield
     except FileNotFoundError as error:
         raise FileNotFoundError(f"there is no file {str(path)!r}") from error
     except (pa.ArrowException, OSError, EOFError, ValueError) as error:

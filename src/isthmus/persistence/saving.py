@@ -14,6 +14,7 @@ from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistanc
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
 from isthmus.decoder import Decoder
+from isthmus.errors import memory_errors
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, series_imputers, slidings
 from isthmus.persistence.allowance import Allowance
@@ -117,7 +118,7 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     with own_settings():
         content = Content(*storage.read(path))
     try:
-        with own_settings(), Allowance(content.tensors):
+        with own_settings(), memory_errors(f"load {str(path)!r}"), Allowance(content.tensors):
             return _rebuild(content, known_classes(parts), device)
     except ValueError as error:
         raise ValueError(f"cannot load {str(path)!r}: {error}") from error

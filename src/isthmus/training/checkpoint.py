@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus import storage
 from isthmus.data.base import Batch
+from isthmus.errors import memory_errors
 from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.state import TrainState, Weights, generators_of, set_generators
 
@@ -109,7 +110,8 @@ class Checkpoint:
         if found is None:
             return
         try:
-            state.restore(*found)
+            with memory_errors(f"restore the checkpoint {str(self.file)!r}"):
+                state.restore(*found)
         except DAMAGES as error:
             raise ValueError(f"{self._damaged} ({error})") from error
 

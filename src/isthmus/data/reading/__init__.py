@@ -19,6 +19,7 @@ from isthmus.data.reading.packed import PACKED, Content, open_content
 from isthmus.data.reading.sheets import read_sheet
 from isthmus.data.reading.tables import read_arrow, read_json_lines, read_parquet
 from isthmus.data.reading.text import read_text
+from isthmus.errors import memory_errors
 
 __all__ = ["MISSING", "PACKED", "READERS", "Options", "ReadingNote", "read_file"]
 
@@ -49,7 +50,6 @@ DAMAGES = (
     BadZipFile,
     EOFError,
     LookupError,
-    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,
@@ -68,13 +68,16 @@ def read_file(path: Path, options: Options) -> Any:
     ------
     ValueError
         If it is damaged, or not what its suffix says.
+    MemoryError
+        If there is not enough memory for it.
     """
     notes: list[str] = []
     kind = f"a {path.suffix[1:].upper()}"
     try:
-        content = open_content(path, READERS)
-        kind = READERS[content.suffix].kind
-        values = READERS[content.suffix].read(content, options, notes)
+        with memory_errors(f"read {str(path)!r}"):
+            content = open_content(path, READERS)
+            kind = READERS[content.suffix].kind
+            values = READERS[content.suffix].read(content, options, notes)
     except DAMAGES as error:
         raise ValueError(f"cannot read {str(path)!r} as {kind} file: {error or type(error).__name__}") from error
     if notes:

@@ -54,6 +54,8 @@ def _read_rows(content: Content, notes: list[str]) -> list[list[str]]:
         workbook = load_workbook(io.BytesIO(content.data), read_only=True, data_only=True)
         sheet = workbook.worksheets[0]
         rows = [[_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    except MemoryError:
+        raise
     except Exception as error:
         # openpyxl does not check what it reads: damaged files end in exceptions of any type.
         raise ValueError(str(error) or type(error).__name__) from error
