@@ -159,11 +159,11 @@ def test_a_fit_does_not_import_torchs_compiler():
 
 def test_small_steps_take_one_thread_and_large_ones_all_and_afterwards_all_is_as_before():
     before = torch.get_num_threads()
-    with hardware.threads_for(nn.Linear(30, 30), 256):
+    with hardware.limit_threads(nn.Linear(30, 30), 256):
         assert torch.get_num_threads() == 1
-    with hardware.threads_for(nn.Linear(1000, 1000), 4096):
+    with hardware.limit_threads(nn.Linear(1000, 1000), 4096):
         assert torch.get_num_threads() == before
-    with pytest.raises(KeyError), hardware.threads_for(nn.Linear(2, 2), 1):
+    with pytest.raises(KeyError), hardware.limit_threads(nn.Linear(2, 2), 1):
         raise KeyError
     assert torch.get_num_threads() == before
 
@@ -183,7 +183,7 @@ def test_bfloat16_uses_the_weights_of_each_step(blobs):
 
 def test_only_large_steps_lower_their_precision_by_themselves(monkeypatch):
     monkeypatch.setattr(hardware, "_is_fast_in_bfloat16", lambda device: True)
-    assert not hardware.lowers_precision("auto", nn.Linear(30, 30), 256)
-    assert hardware.lowers_precision("auto", nn.Linear(1000, 1000), 256)
-    assert hardware.lowers_precision("bfloat16", nn.Linear(2, 2), 1)
-    assert not hardware.lowers_precision("float32", nn.Linear(1000, 1000), 256)
+    assert not hardware.uses_bfloat16("auto", nn.Linear(30, 30), 256)
+    assert hardware.uses_bfloat16("auto", nn.Linear(1000, 1000), 256)
+    assert hardware.uses_bfloat16("bfloat16", nn.Linear(2, 2), 1)
+    assert not hardware.uses_bfloat16("float32", nn.Linear(1000, 1000), 256)

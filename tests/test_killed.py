@@ -15,7 +15,7 @@ from test_cli import call
 from isthmus import load
 from isthmus.corruptions import GaussianNoise
 from isthmus.data import Array
-from isthmus.training import weights_of
+from isthmus.training import copy_weights
 
 # Killed by the system
 
@@ -135,7 +135,7 @@ def listening():
 def test_ctrl_c_keeps_the_best_weights_so_far(share):
     seen = []
     options = {"validation_fraction": share, "corruption": Interrupting(10), "optimizer": "adam"}
-    model = small(**options, callbacks=[lambda state: seen.append(weights_of(state.model))])
+    model = small(**options, callbacks=[lambda state: seen.append(copy_weights(state.model))])
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3; the best weights so far are kept"):
         model.fit(X)
     bounds = [row["valid_negative_bound" if share else "epoch"] for row in model.history_]

@@ -50,10 +50,10 @@ from isthmus.training import (
     choose_batch_size,
     choose_device,
     choose_max_epochs,
+    copy_weights,
     make_optimizer,
-    reporting,
+    show_progress,
     train,
-    weights_of,
 )
 
 Values = np.ndarray[Any, Any]
@@ -263,7 +263,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         group: Group,
     ) -> None:
         """Train as the parameters say."""
-        with reporting(self.verbose if group.rank == 0 else 0, max_epochs) as report:
+        with show_progress(self.verbose if group.rank == 0 else 0, max_epochs) as report:
             train(
                 state,
                 rows,
@@ -295,7 +295,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             centre = likelihood.fill_value if origin is None else likelihood.fill_value + origin
             check_near(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
-            state.best = weights_of(self.module_)
+            state.best = copy_weights(self.module_)
         else:
             self._check_parameters()
             rows, condition = self._read_to_fit(X, y, sample_weight)

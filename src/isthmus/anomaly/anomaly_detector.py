@@ -26,7 +26,7 @@ from isthmus.anomaly.thresholds import Rule, choose_rule
 from isthmus.anomaly.tie_breaking import uniforms_of
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
-from isthmus.training import with_own_folder
+from isthmus.training import with_checkpoint_folder
 
 CALIBRATIONS = ("cross", "split")
 
@@ -335,7 +335,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     def _scorer_on(self, X: Any, seed: int, name: str) -> Scorer:
         template = self._template()
         estimator = clone(template) if self.random_state is None else with_seeds(template, seed)
-        return Scorer.fit(with_own_folder(estimator, name), kinds_of(self.score_from), X, seed)
+        return Scorer.fit(with_checkpoint_folder(estimator, name), kinds_of(self.score_from), X, seed)
 
     def _take_over(self, scorer: Scorer, background: Background) -> Self:
         self._scorer, self.estimator_, self._background = scorer, scorer.estimator, background

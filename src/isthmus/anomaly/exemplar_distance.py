@@ -23,7 +23,7 @@ from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
-from isthmus.training import with_own_folder
+from isthmus.training import with_checkpoint_folder
 
 # Steps of the nets, and rows of each at a time.
 N_STEPS, BATCH_SIZE = 120, 128
@@ -140,7 +140,7 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
     def _ensemble(self, points: Points, name: str) -> BaggedAutoencoders:
         """Make the nets of one view."""
         net = _small_net(*points.shape) if self.estimator is None else clone(self.estimator)
-        return BaggedAutoencoders(with_own_folder(net, name), self.n_estimators)
+        return BaggedAutoencoders(with_checkpoint_folder(net, name), self.n_estimators)
 
     # Using
 

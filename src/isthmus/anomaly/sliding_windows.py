@@ -21,7 +21,7 @@ from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
-from isthmus.training import with_own_folder
+from isthmus.training import with_checkpoint_folder
 
 Values = np.ndarray[Any, Any]
 
@@ -218,7 +218,7 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         """Make the ensemble of a view."""
         one = small_net(len(view)) if self.estimator is None else clone(self.estimator)
         ensemble = one if isinstance(one, BaggedAutoencoders) else BaggedAutoencoders(one, N_NETS, max_samples=SHARE)
-        return with_own_folder(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
+        return with_checkpoint_folder(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
 
 
 def small_net(n_windows: int) -> Autoencoder:

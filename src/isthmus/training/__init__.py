@@ -1,13 +1,13 @@
 """Training: one function, and what it needs."""
 
-from isthmus.training.callbacks import reporting
-from isthmus.training.checkpoint import Checkpoint, with_own_folder
+from isthmus.training.checkpoint import Checkpoint, with_checkpoint_folder
 from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import check_precision, choose_device
 from isthmus.training.loop import Callback, train
 from isthmus.training.optimizers import make_optimizer
+from isthmus.training.progress import show_progress
 from isthmus.training.sizing import choose_batch_size, choose_max_epochs
-from isthmus.training.state import TrainState, weights_of
+from isthmus.training.state import TrainState, copy_weights
 
 __all__ = [
     "SINGLE_PROCESS",
@@ -19,9 +19,9 @@ __all__ = [
     "choose_batch_size",
     "choose_device",
     "choose_max_epochs",
+    "copy_weights",
     "make_optimizer",
-    "reporting",
+    "show_progress",
     "train",
-    "weights_of",
-    "with_own_folder",
+    "with_checkpoint_folder",
 ]

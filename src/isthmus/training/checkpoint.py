@@ -16,7 +16,7 @@ from isthmus import storage
 from isthmus.data.base import Batch
 from isthmus.errors import memory_errors
 from isthmus.training.group import SINGLE_PROCESS, Group
-from isthmus.training.state import TrainState, Weights, generators_of, set_generators
+from isthmus.training.state import TrainState, Weights, get_rng_state, set_rng_state
 
 NAME = "checkpoint.safetensors"
 # What goes wrong with a file whose content does not fit.
@@ -74,7 +74,7 @@ class Checkpoint:
         """Where it is written."""
         return Path(self.path) / NAME
 
-    def within(self, name: str) -> "Checkpoint":
+    def in_folder(self, name: str) -> "Checkpoint":
         """Return a checkpoint for one of several fits, in a folder of this name within the own one."""
         other = copy(self)
         other.path = Path(self.path) / name
@@ -122,7 +122,7 @@ class Checkpoint:
     def write(self, state: TrainState, device: torch.device, group: Group = SINGLE_PROCESS) -> None:
         """Write the file; all processes of a group take part, the first writes."""
         totals = {name: total.cpu() for name, total in state.totals.items()}
-        state.processes = group.gather((generators_of(device), totals))
+        state.processes = group.gather((get_rng_state(device), totals))
         if group.rank == 0:
             tensors, document = state.to_plain()
             storage.write(self.file, tensors, {"fingerprint": self._fingerprint, "state": document})
@@ -155,7 +155,7 @@ class Checkpoint:
         storage.remove_parts(self.file)
 
 
-def with_own_folder(estimator: Any, name: str) -> Any:
+def with_checkpoint_folder(estimator: Any, name: str) -> Any:
     """Give the checkpoints of one of several fits, and of the estimators within, a folder of this name.
 
     Parameters
@@ -167,8 +167,8 @@ def with_own_folder(estimator: Any, name: str) -> Any:
     Examples
     --------
     >>> from isthmus import Autoencoder, Checkpoint
-    >>> from isthmus.training import with_own_folder
-    >>> with_own_folder(Autoencoder(callbacks=(Checkpoint("progress"),)), "fold-1").callbacks
+    >>> from isthmus.training import with_checkpoint_folder
+    >>> with_checkpoint_folder(Autoencoder(callbacks=(Checkpoint("progress"),)), "fold-1").callbacks
     (Checkpoint('progress/fold-1', every=60.0),)
     """
     found = {
@@ -177,7 +177,7 @@ def with_own_folder(estimator: Any, name: str) -> Any:
         if key.split("__")[-1] == "callbacks" and isinstance(value, tuple | list)
     }
     own = {
-        key: tuple(each.within(name) if isinstance(each, Checkpoint) else each for each in callbacks)
+        key: tuple(each.in_folder(name) if isinstance(each, Checkpoint) else each for each in callbacks)
         for key, callbacks in found.items()
         if any(isinstance(each, Checkpoint) for each in callbacks)
     }
@@ -188,7 +188,7 @@ def resume_rng(state: TrainState, device: torch.device, group: Group) -> None:
     """Give each process back what is its own, if a checkpoint in the middle of an epoch was read."""
     if len(state.processes) == group.size:
         generators, state.totals = state.processes[group.rank]
-        set_generators(device, generators)
+        set_rng_state(device, generators)
     elif state.processes:  # of another number of processes: sums are not lost, draws are others
         totals = [totals for _, totals in state.processes]
         sums = {name: torch.stack([some[name] for some in totals]).sum(0) for name in totals[0]}

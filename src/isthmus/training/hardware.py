@@ -46,7 +46,7 @@ def check_precision(precision: str) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def lowers_precision(precision: str, model: nn.Module, batch_size: int) -> bool:
+def uses_bfloat16(precision: str, model: nn.Module, batch_size: int) -> bool:
     """Whether to train in bfloat16: if asked for, or by itself where that is faster, for nets large enough to gain."""
     device = next(model.parameters()).device
     large = _work(model, batch_size) >= LARGE_WORK
@@ -67,7 +67,7 @@ def _is_fast_in_bfloat16(device: torch.device) -> bool:
 
 
 @contextmanager
-def threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
+def limit_threads(model: nn.Module, batch_size: int) -> Iterator[None]:
     """Use as many threads as a training step keeps busy while the block runs."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, min(before, _work(model, batch_size) // WORK)))

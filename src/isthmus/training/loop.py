@@ -20,9 +20,9 @@ from isthmus.losses import Losses
 from isthmus.randomness import mix, seeded
 from isthmus.training.checkpoint import Checkpoint, resume_rng
 from isthmus.training.group import SINGLE_PROCESS, Group
-from isthmus.training.hardware import autocast, keep_freed_memory, lowers_precision, threads_for
+from isthmus.training.hardware import autocast, keep_freed_memory, limit_threads, uses_bfloat16
 from isthmus.training.schedules import Schedule, resolve_schedule
-from isthmus.training.state import Row, TrainState, weights_of
+from isthmus.training.state import Row, TrainState, copy_weights
 
 VALIDATION_SEED = 0
 EVALUATION_SIZE = 256
@@ -43,7 +43,7 @@ class _Plan:
     schedule: Schedule
     patience: int | None
     precision: str
-    lowers_precision: bool
+    uses_bfloat16: bool
     open_ended: bool
     seed: int
     group: Group
@@ -125,7 +125,7 @@ def train(
         resolve_schedule(schedule),
         patience,
         precision,
-        lowers_precision(precision, state.model, batch_size),
+        uses_bfloat16(precision, state.model, batch_size),
         open_ended,
         seed,
         group,
@@ -137,7 +137,7 @@ def train(
         plan.checkpoint.resume(state, plan.settings, first_batch, group)
     keep_freed_memory()
     try:
-        with threads_for(state.model, batch_size):
+        with limit_threads(state.model, batch_size):
             _train_epochs(plan, state, valid, callbacks)
     except KeyboardInterrupt:
         _keep_best(state)
@@ -159,7 +159,7 @@ def _train_epochs(plan: _Plan, state: TrainState, valid: Feed | None, callbacks:
     while state.epoch < plan.max_epochs:
         started = time.perf_counter()
         if valid is None and not state.step:
-            state.start = weights_of(state.model)
+            state.start = copy_weights(state.model)
         row = _train_epoch(plan, state)
         if valid is not None:
             row["valid_negative_bound"] = evaluate(state.model, valid, plan.batch_size, plan.group)
@@ -183,7 +183,7 @@ def _update_best(plan: _Plan, state: TrainState, watched: bool) -> None:
     annealing = state.epoch / plan.max_epochs > plan.schedule.anneals_from
     state.epochs_since_best = state.epochs_since_best + 1 if annealing and not better else 0
     if better:
-        state.best, state.best_bound = weights_of(state.model), state.row["valid_negative_bound"]
+        state.best, state.best_bound = copy_weights(state.model), state.row["valid_negative_bound"]
     elif not watched:
         state.best = state.start  # shown to be good by an epoch that began with them
 
@@ -240,7 +240,7 @@ def _backward(plan: _Plan, batch: Batch, progress: Tensor) -> dict[str, Tensor]:
     """Compute the gradients of the loss; return the loss and the mean of each term and metric."""
     x, y, weight = (None if part is None else part.to(plan.device, non_blocking=True) for part in batch)
     # One step long: autocast keeps the weights it has cast until it ends, and the next step has others.
-    with autocast(plan.lowers_precision, plan.device):
+    with autocast(plan.uses_bfloat16, plan.device):
         terms, metrics = plan.forward(x, y, progress)
         means = {name: _mean(value, weight) for name, value in {**terms, **metrics}.items()}
     loss = reduce(torch.add, (means[name] for name in terms))

@@ -15,7 +15,7 @@ Row = dict[str, float]
 Weights = dict[str, Tensor]
 
 
-def weights_of(model: nn.Module) -> Weights:
+def copy_weights(model: nn.Module) -> Weights:
     """Copy the weights: ``state_dict`` alone would go on changing with them."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
@@ -166,7 +166,7 @@ def _state_dict(optimizer: optim.Optimizer) -> dict[str, Any]:
     return unwrap(type(optimizer).state_dict)(optimizer)
 
 
-def generators_of(device: torch.device) -> Tensor:
+def get_rng_state(device: torch.device) -> Tensor:
     """State of the generators that draws on a device come from."""
     states = [torch.get_rng_state()]
     if device.type == "cuda":
@@ -174,8 +174,8 @@ def generators_of(device: torch.device) -> Tensor:
     return torch.cat(states)
 
 
-def set_generators(device: torch.device, state: Tensor) -> None:
-    """Put back what ``generators_of`` returned."""
+def set_rng_state(device: torch.device, state: Tensor) -> None:
+    """Put back what ``get_rng_state`` returned."""
     own = len(torch.get_rng_state())
     torch.set_rng_state(state[:own])
     if device.type == "cuda":

@@ -8,7 +8,7 @@ from isthmus.training.state import TrainState
 
 
 @contextmanager
-def reporting(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...]]:
+def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...]]:
     """Show progress while the block runs: nothing at ``verbose=0``, a bar at 1, a line an epoch above."""
     if not verbose:
         yield ()
