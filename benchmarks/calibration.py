@@ -20,7 +20,7 @@ from sklearn.mixture import GaussianMixture
 from isthmus import AnomalyDetector, Autoencoder
 from isthmus.anomaly.thresholds import by_tail
 from isthmus.backbones import MLP
-from isthmus.data.preparing.outliers import THRESHOLDS, are_outliers, robust_z
+from isthmus.preparing.outliers import THRESHOLDS, are_outliers, robust_z
 
 Values = np.ndarray[Any, Any]
 

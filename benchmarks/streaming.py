@@ -88,7 +88,7 @@ def score_to_file(folder: Path) -> tuple[int, Callable[[], object]]:
     source = Parquet(folder / "part-*.parquet")
     model = fit(next(source.batches(100_000)).x.numpy())
     # As an array has no names, neither has what the model is asked.
-    rows = source.unnamed()
+    rows = source.drop_names()
     return len(source), lambda: apply(model.score_samples, rows, folder / "scores.parquet", ["score"])
 
 

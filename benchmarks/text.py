@@ -129,7 +129,7 @@ TOPICS = {
 def language(_: None) -> Iterator[Figure]:
     """Perplexity of the questions of trec's test split a word, the end counted as one; of short ones, all but a few."""
     from isthmus.data import Texts
-    from isthmus.data.vocabulary import END, encode
+    from isthmus.data.texts.vocabulary import END, encode
 
     table = load("trec")
     train, test = (table.text[table.split == part].tolist() for part in ("train", "test"))

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.spatial.distance import jensenshannon
 
 from isthmus import latent, zoo
-from isthmus.data.music import piano_roll, write_midi
+from isthmus.contrib.music import piano_roll, write_midi
 from isthmus.likelihoods import Categorical
 
 N_STEPS, N_VOICES, SIXTEENTHS = 16, 4, 4

@@ -27,11 +27,11 @@ import numpy as np
 from isthmus import Autoencoder
 from isthmus.backbones import Conv
 from isthmus.bottlenecks import Gaussian
-from isthmus.data.levels import read_levels, segments
+from isthmus.contrib.game_levels import read_levels, segments
+from isthmus.contrib.level_metrics import Platformer, novelty, pattern_divergence
+from isthmus.contrib.tile_chain import TileChain
 from isthmus.latent import search
 from isthmus.likelihoods import Categorical
-from isthmus.metrics.levels import Platformer, novelty, pattern_divergence
-from isthmus.metrics.tile_chain import TileChain
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/vglc-levels") / "smb"

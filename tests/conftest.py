@@ -13,7 +13,7 @@ from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
-from isthmus.data import streams
+from isthmus.data.streams import stream as streams
 
 matplotlib.use("Agg")
 

@@ -25,7 +25,7 @@ LAYERS = [
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
     {"decoding", "missingness"},
     {"model", "data", "metrics", "configuration"},
-    {"training", "inference"},
+    {"training", "inference", "preparing", "contrib"},
     {"imputation"},
     {"generation"},
     {"autoencoder"},

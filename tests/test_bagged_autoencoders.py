@@ -17,7 +17,7 @@ from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian as GaussianCode
 from isthmus.cli.describing import describe
 from isthmus.data import Parquet, Windows, as_source
-from isthmus.data.bags import Bags, make_bags
+from isthmus.data.bootstrap import BootstrapBatches, make_bootstrap
 from isthmus.likelihoods import Gaussian
 from isthmus.randomness import mix, seeded
 from isthmus.regularizers import L1
@@ -81,14 +81,14 @@ def test_what_cannot_be_stacked_goes_one_by_one(backbone, kinds):
 def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
     """Against plain torch: each net on its own rows, with an optimizer of its own."""
     options = {**FIXED, "optimizer": "adam", "schedule": "constant", "batch_size": 16, "max_epochs": 3}
-    batches, hand_over = [], Bags.batches
+    batches, hand_over = [], BootstrapBatches.batches
 
-    def recorded(self, size, seed=None, share=(0, 1)):
-        for batch in hand_over(self, size, seed, share):
+    def recorded(self, size, seed=None, shard=(0, 1)):
+        for batch in hand_over(self, size, seed, shard):
             batches.append(batch.x)
             yield batch
 
-    monkeypatch.setattr(Bags, "batches", recorded)
+    monkeypatch.setattr(BootstrapBatches, "batches", recorded)
     ensemble = small_ensemble(**options).fit(blobs)
     batches = batches[: 3 * 8]  # 120 rows a net in batches of 16; what follows is not training
     with seeded(0):
@@ -141,7 +141,7 @@ def test_a_step_is_as_much_work_as_those_of_each_net(blobs):
 )
 def test_every_row_is_left_out_of_a_bag_and_no_bag_holds_what_it_left_out(n_rows, max_samples, n_bags, n_each):
     source = as_source(np.arange(n_rows, dtype=float)[:, None])
-    bags = make_bags(source, n_bags, max_samples, seed=0)
+    bags = make_bootstrap(source, n_bags, max_samples, seed=0)
     assert bags.left_out.any(0).all()
     held = [np.concatenate([batch.x[:, 0].numpy() for batch in bag.batches(7)]).astype(int) for bag in bags.bags]
     for rows, left_out in zip(held, bags.left_out, strict=True):
@@ -153,25 +153,25 @@ def test_every_row_is_left_out_of_a_bag_and_no_bag_holds_what_it_left_out(n_rows
 @pytest.mark.parametrize("n_rows", [2, 3])
 def test_the_fewest_rows_are_left_out_and_learned_from_too(n_rows):
     for seed in range(10):
-        bags = make_bags(as_source(np.arange(n_rows, dtype=float)[:, None]), 2, 0.5, seed)
+        bags = make_bootstrap(as_source(np.arange(n_rows, dtype=float)[:, None]), 2, 0.5, seed)
         assert bags.left_out.any(0).all()
         assert not bags.left_out.all(1).any()
 
 
 def test_two_bags_of_halves_hold_all_rows():
-    bags = make_bags(as_source(np.arange(30.0)[:, None]), 2, 0.5, seed=1)
+    bags = make_bootstrap(as_source(np.arange(30.0)[:, None]), 2, 0.5, seed=1)
     assert sorted(torch.cat([bag._take(bag.rows) for bag in bags.bags]).flatten().tolist()) == [*range(30)]
 
 
 def test_a_number_of_rows_is_at_most_half_of_them():
     source = as_source(np.zeros((100, 1)))
-    assert len(make_bags(source, 4, 30, 0)) == 4 * 30
-    assert len(make_bags(source, 4, 300, 0)) == 4 * 50
+    assert len(make_bootstrap(source, 4, 30, 0)) == 4 * 30
+    assert len(make_bootstrap(source, 4, 300, 0)) == 4 * 50
 
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_batches_take_a_row_of_each_bag_in_turn(seed):
-    bags = make_bags(as_source(np.arange(60.0)[:, None]), 3, 0.5, seed=0)
+    bags = make_bootstrap(as_source(np.arange(60.0)[:, None]), 3, 0.5, seed=0)
     batches = [batch.x[:, 0] for batch in bags.batches(24, seed)]
     assert [len(x) for x in batches] == [24, 24, 24, 18]
     assert sum(map(len, batches)) == len(bags)
@@ -181,8 +181,8 @@ def test_batches_take_a_row_of_each_bag_in_turn(seed):
 
 
 def test_shares_of_processes_are_whole_turns():
-    bags = make_bags(as_source(np.arange(60.0)[:, None]), 3, 0.5, seed=0)
-    whole, *parts = (list(bags.batches(24, 0, share)) for share in [(0, 1), (0, 2), (1, 2)])
+    bags = make_bootstrap(as_source(np.arange(60.0)[:, None]), 3, 0.5, seed=0)
+    whole, *parts = (list(bags.batches(24, 0, shard)) for shard in [(0, 1), (0, 2), (1, 2)])
     for both, *halves in zip(whole, *parts, strict=True):
         assert torch.equal(torch.cat([half.x for half in halves]), both.x)
         assert all(len(half.x) % 3 == 0 for half in halves)
@@ -190,7 +190,7 @@ def test_shares_of_processes_are_whole_turns():
 
 def test_windows_are_left_out_with_all_that_overlap_them():
     windows = Windows(np.arange(400.0), length=10)
-    bags = make_bags(windows, 6, 0.5, seed=0)
+    bags = make_bootstrap(windows, 6, 0.5, seed=0)
     assert bags.left_out.any(0).all()
     for bag, left_out in zip(bags.bags, bags.left_out, strict=True):
         gaps = np.abs(bag.starts[:, None] - windows.starts[left_out.numpy()])
@@ -201,12 +201,12 @@ def test_windows_are_left_out_with_all_that_overlap_them():
 @pytest.mark.parametrize(("max_samples", "n_bags"), [(0.5, 1), (0.8, 4), (0.99, 8)])
 def test_too_few_bags_are_an_error(max_samples, n_bags):
     with pytest.raises(ValueError, match=r"leaves every row out of a net only from n_estimators=\d+ on, got"):
-        make_bags(as_source(np.zeros((1000, 1))), n_bags, max_samples, 0)
+        make_bootstrap(as_source(np.zeros((1000, 1))), n_bags, max_samples, 0)
 
 
 def test_windows_that_all_overlap_are_an_error():
     with pytest.raises(ValueError, match="too few: nothing is left to learn from"):
-        make_bags(Windows(np.arange(20.0), length=15), 2, 0.5, 0)
+        make_bootstrap(Windows(np.arange(20.0), length=15), 2, 0.5, 0)
 
 
 # Scores
@@ -224,7 +224,7 @@ def test_a_row_changes_the_nets_that_saw_it_and_no_others(blobs):
     blobs[17] += 3
     after = small_ensemble(**FIXED).fit(blobs)
     same = (nets_of(before) == nets_of(after)).all(1)
-    left_out = make_bags(as_source(blobs), 4, 0.5, mix(0, 3)).left_out[:, 17]
+    left_out = make_bootstrap(as_source(blobs), 4, 0.5, mix(0, 3)).left_out[:, 17]
     assert same.tolist() == left_out.tolist()
     assert 0 < left_out.sum() < 4
 
@@ -233,7 +233,7 @@ def test_held_out_scores_are_means_over_the_nets_that_left_the_row_out(blobs):
     ensemble = small_ensemble(precision="float64").fit(blobs)
     nets = ensemble.estimator_
     scores = nets.score_samples(np.repeat(blobs, 4, axis=0)).reshape(-1, 4)
-    left_out = make_bags(as_source(blobs), 4, 0.5, mix(0, 3)).left_out.numpy().T
+    left_out = make_bootstrap(as_source(blobs), 4, 0.5, mix(0, 3)).left_out.numpy().T
     np.testing.assert_array_equal(ensemble.left_out_, left_out.T)
     np.testing.assert_allclose(ensemble.score_samples(blobs), scores.mean(1))
     np.testing.assert_allclose(ensemble.held_out_scores_, np.nanmean(np.where(left_out, scores, np.nan), axis=1))

@@ -15,8 +15,8 @@ from conftest import small
 from scipy import sparse
 
 from isthmus import AnomalyDetector, Autoencoder, load, save, zoo
-from isthmus.data import prepare
 from isthmus.metrics import closest_record, column_fidelity, pair_fidelity
+from isthmus.preparing import prepare
 
 N = 40
 rng = np.random.default_rng(0)

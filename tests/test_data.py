@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.stats import norm
 
 from isthmus.data import as_source
-from isthmus.data.survey import survey
+from isthmus.data.validation import compute_statistics
 from isthmus.likelihoods import Gaussian
 from isthmus.schema import KINDS, Condition, Field, Schema
 from isthmus.statistics import Statistics
@@ -312,23 +312,23 @@ def test_statistics_of_any_chunks_merge_to_those_of_all_rows(X, missing, cuts):
 
 
 def test_the_survey_reads_in_chunks_what_numpy_reads_at_once(monkeypatch, holes):
-    monkeypatch.setattr("isthmus.data.survey.CHUNK", 50)
-    statistics = survey(as_source(holes))
+    monkeypatch.setattr("isthmus.data.validation.CHUNK", 50)
+    statistics = compute_statistics(as_source(holes))
     np.testing.assert_allclose(statistics.mean, np.nanmean(holes, 0), rtol=1e-6)
     np.testing.assert_allclose(statistics.deviation, np.nanstd(holes, 0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("unit", [1e-25, 1e25])
 def test_units_far_from_one_neither_vanish_nor_overflow(unit, blobs):
-    statistics = survey(as_source(blobs * np.float32(unit)))
+    statistics = compute_statistics(as_source(blobs * np.float32(unit)))
     np.testing.assert_allclose(statistics.deviation, blobs.std(0) * unit, rtol=1e-4)
 
 
 def test_zeros_and_ones_are_recognised_also_with_holes():
     binary = (WHOLE > 90).astype(float)
     binary[3, 3] = np.nan
-    assert survey(as_source(binary)).binary
-    assert not survey(as_source(binary * 0.5)).binary
+    assert compute_statistics(as_source(binary)).binary
+    assert not compute_statistics(as_source(binary * 0.5)).binary
     assert small("autoencoder").fit(binary).likelihood_.get_params() == {"binarize": False}
 
 

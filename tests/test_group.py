@@ -21,8 +21,8 @@ from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic
 from isthmus.corruptions import Masking
 from isthmus.data import Parquet, as_source
-from isthmus.data.streams import Stream
-from isthmus.data.survey import survey
+from isthmus.data.streams.stream import Stream
+from isthmus.data.validation import compute_statistics
 from isthmus.regularizers import KLSparsity
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
@@ -287,7 +287,10 @@ def test_one_large_row_group_is_cut(tmp_path):
 @pytest.mark.parametrize("rows", [X, HOLES, X[:3], X[:1]])
 def test_statistics_of_shares_merge_into_those_of_all(rows):
     source = as_source(rows)
-    one, two = survey(source), Statistics.merge(survey(source, (0, 2)), survey(source, (1, 2)))
+    one, two = (
+        compute_statistics(source),
+        Statistics.merge(compute_statistics(source, (0, 2)), compute_statistics(source, (1, 2))),
+    )
     assert (one.n_rows, one.binary, one.missing) == (two.n_rows, two.binary, two.missing)
     for name in ("count", "mean", "m2", "low", "high"):
         torch.testing.assert_close(getattr(one, name), getattr(two, name))

@@ -16,7 +16,8 @@ from PIL import Image
 
 from isthmus import Autoencoder, load, save
 from isthmus.backbones import Conv
-from isthmus.data import ImageFolder, as_source, image_folder
+from isthmus.data import ImageFolder, as_source
+from isthmus.data.images import folder as image_folder
 from isthmus.doctor import examine
 from isthmus.schema import Schema
 
@@ -73,7 +74,7 @@ def test_rows_are_channels_first_and_share_memory(name):
     np.testing.assert_array_equal(next(source.batches(len(X))).x, expected)
     np.testing.assert_array_equal(next(source.batches(9, seed=1)).x.sum((1, 2, 3)), [expected[0].sum()] * 9)
     assert source.values.data_ptr() == X.ctypes.data
-    np.testing.assert_array_equal(source.restore(expected), X)
+    np.testing.assert_array_equal(source.to_container(expected), X)
 
 
 @pytest.mark.parametrize("backbone", ["mlp", Conv((4, 4))], ids=["mlp", "conv"])
@@ -91,7 +92,7 @@ def test_images_come_back_as_they_came(name, backbone):
 
 def test_bytes_are_rounded_and_stay_in_their_range():
     source = as_source(np.zeros((1, 2, 2), np.uint8))
-    given = source.restore(np.array([[[[-7.0, 1.4], [1.6, 300.0]]]]))
+    given = source.to_container(np.array([[[[-7.0, 1.4], [1.6, 300.0]]]]))
     assert (given.dtype, given.tolist()) == (np.uint8, [[[0, 1], [2, 255]]])
 
 
@@ -153,7 +154,7 @@ def test_lists_of_grey_images_of_16_bits_are_images():
     X = pictures(SHAPES["hw"], n=4).astype(np.uint16)
     source = as_source(list(X))
     assert (source.schema.shape, source.schema.dtype, source.schema.layout) == ((1, 7, 6), "uint16", "hw")
-    np.testing.assert_array_equal(source.restore(np.full((4, 1, 7, 6), 70_000.0)), np.full((4, 7, 6), 65_535))
+    np.testing.assert_array_equal(source.to_container(np.full((4, 1, 7, 6), 70_000.0)), np.full((4, 7, 6), 65_535))
 
 
 def ragged(kind):
@@ -222,7 +223,7 @@ def test_the_mode_says_what_channels_there_are(album, mode, layout, channels):
     source = ImageFolder(album, 6, mode=mode)
     assert (source.schema.shape, source.schema.layout) == ((channels, 6, 6), layout)
     values = np.zeros((4, channels, 6, 6))
-    assert source.restore(values).shape == ((4, 6, 6) if mode == "L" else (4, 6, 6, channels))
+    assert source.to_container(values).shape == ((4, 6, 6) if mode == "L" else (4, 6, 6, channels))
     opacity = np.asarray(Image.open(album / "deeper/e.PNG").resize((6, 6), Image.Resampling.BILINEAR))[..., 3]
     if mode == "RGBA":
         np.testing.assert_allclose(next(source.batches(4)).x[3, 3], opacity, atol=1)
@@ -262,7 +263,7 @@ def test_deep_images_keep_their_values_and_the_range_is_said(kind, tmp_path):
     expected = np.zeros((12, 7, 6))
     expected[np.arange(12), np.arange(12) % 7] = highest
     np.testing.assert_allclose(X, expected, rtol=1e-6)
-    assert source.restore(X[:, None]).dtype == dtype
+    assert source.to_container(X[:, None]).dtype == dtype
     model = small(max_epochs=150, learning_rate=1e-2).fit(source)
     rebuilt = model.reconstruct(source)
     assert rebuilt.dtype == dtype
@@ -549,7 +550,7 @@ def test_rows_and_files_go_together(folder):
     assert [int(file.stem) for file in aside.files] == brightness(aside)
     assert brightness(folder.take(np.array([7, 3])).take(np.array([1]))) == [3]
     assert folder.take(np.array([7, 3])).load().values.shape == (2, 1, 7, 6)
-    assert sorted(brightness(folder, share=(0, 2)) + brightness(folder, share=(1, 2))) == list(range(30))
+    assert sorted(brightness(folder, shard=(0, 2)) + brightness(folder, shard=(1, 2))) == list(range(30))
 
 
 def test_models_learn_from_folders(folder, many):

@@ -11,8 +11,8 @@ from conftest import small
 
 from isthmus import load, save, zoo
 from isthmus.data import as_source
-from isthmus.data.rules import find_rules
-from isthmus.implications import MIN_EXPECTED, Implication, apply_rules, breaks, confirm, in_both
+from isthmus.data.tables.rules import find_rules
+from isthmus.implications import MIN_EXPECTED, Implication, apply_rules, drop_violated, intersect_rules, violates
 from isthmus.schema import Schema
 
 CITIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Hamar": "NO"}
@@ -108,11 +108,13 @@ def test_missing_values_break_no_rule():
 def test_later_rows_are_held_against_rules_too():
     rule = Implication(0, 1, (1.0, 2.0), (5.0, 6.0))
     rows = np.array([[1.0, 5.0], [2.0, 7.0], [3.0, 9.0], [np.nan, 0.0]])
-    assert breaks(rows, [rule]).tolist() == [False, True, False, False]
-    assert confirm((rule,), [rows]) == (Implication(0, 1, (1.0,), (5.0,)),)
-    assert confirm((rule,), [rows, np.array([[1.0, 6.0]])]) == ()
-    assert in_both((rule,), (Implication(0, 1, (1.0, 2.0), (5.0, 8.0)),)) == (Implication(0, 1, (1.0,), (5.0,)),)
-    assert in_both((rule,), ()) == ()
+    assert violates(rows, [rule]).tolist() == [False, True, False, False]
+    assert drop_violated((rule,), [rows]) == (Implication(0, 1, (1.0,), (5.0,)),)
+    assert drop_violated((rule,), [rows, np.array([[1.0, 6.0]])]) == ()
+    assert intersect_rules((rule,), (Implication(0, 1, (1.0, 2.0), (5.0, 8.0)),)) == (
+        Implication(0, 1, (1.0,), (5.0,)),
+    )
+    assert intersect_rules((rule,), ()) == ()
 
 
 def test_free_values_become_what_is_implied():

@@ -161,11 +161,11 @@ def interrupt(monkeypatch, epochs):
     """Press Ctrl-C when so many epochs have begun."""
     original, begun = Array.batches, []
 
-    def batches(self, size, seed=None, share=(0, 1)):
+    def batches(self, size, seed=None, shard=(0, 1)):
         begun.extend([seed] * (seed is not None))
         if len(begun) == epochs:
             signal.raise_signal(signal.SIGINT)
-        return original(self, size, seed, share)
+        return original(self, size, seed, shard)
 
     monkeypatch.setattr(Array, "batches", batches)
 

@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from isthmus.data.levels import read_levels, segments, to_text
-from isthmus.metrics.levels import Platformer, novelty, pattern_divergence
-from isthmus.metrics.tile_chain import TileChain
+from isthmus.contrib.game_levels import read_levels, segments, to_text
+from isthmus.contrib.level_metrics import Platformer, novelty, pattern_divergence
+from isthmus.contrib.tile_chain import TileChain
 
 # Up one, at most three to the right, and down again; and one straight up by two.
 JUMPS = [[(0, -1), (1, -1), (2, -1), (3, -1), (3, 0)], [(0, -1), (0, -2), (1, -2)]]

@@ -118,15 +118,15 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 from isthmus.data import Parquet
-from isthmus.data.survey import survey
+from isthmus.data.validation import compute_statistics
 
 # The same file many times over: what counts is how many rows are read.
 rows = np.random.default_rng(0).standard_normal((250_000, 30), dtype=np.float32)
 parquet.write_table(pa.table({f"c{i}": column for i, column in enumerate(rows.T)}), sys.argv[1])
 source = Parquet([sys.argv[1]] * 20)
-survey(Parquet(sys.argv[1]))
+compute_statistics(Parquet(sys.argv[1]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-survey(source)
+compute_statistics(source)
 in_order = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert sum(len(batch.x) for batch in source.batches(4096, seed=0)) == len(source) == 5_000_000
 print(in_order - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

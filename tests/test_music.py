@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isthmus.data.music import piano_roll, read_midi, write_midi
+from isthmus.contrib.music import piano_roll, read_midi, write_midi
 
 
 def voices(n_steps=40, n_voices=3):

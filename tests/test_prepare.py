@@ -17,11 +17,11 @@ from scipy.stats import median_abs_deviation
 from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-from isthmus.data import prepare
-from isthmus.data.preparing.dates import read_dates
-from isthmus.data.preparing.numerals import read_numbers
-from isthmus.data.preparing.outliers import are_outliers, robust_z
-from isthmus.data.preparing.sentinels import sentinels
+from isthmus.data.parsing.dates import read_dates
+from isthmus.data.parsing.numbers import read_numbers
+from isthmus.preparing import prepare
+from isthmus.preparing.outliers import are_outliers, robust_z
+from isthmus.preparing.sentinels import sentinels
 
 MAKERS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 WHOLE = {"split": (1, 0, 0), "random_state": 0}

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from isthmus.data import Parquet, prepare
+from isthmus.data import Parquet
 from isthmus.data.files import as_array, read
 from isthmus.data.reading import READERS, ReadingNote, packed
+from isthmus.preparing import prepare
 
 GERMAN = "Name;Umsatz;Datum;PLZ\nMüller;1.234,56;31.12.2024;01067\nGroß;2,5;01.02.2024;80331\n"
 GERMAN_ROWS = {
@@ -381,7 +382,7 @@ def test_the_decimal_mark_may_show_far_down(make):
 def test_as_written_leaves_repairs_to_prepare(make):
     text = "a;b;c;d;e\n1,5;31.12.2024;NA;1.234;7\n2,5;1.2.2024;3;2.500;8\n"
     with note("with decimal commas"):
-        table = read(make(text), as_written=True, delimiter=";")
+        table = read(make(text), plain_notation=True, delimiter=";")
     assert table.slice(0, 1).to_pylist() == [{"a": "1,5", "b": "31.12.2024", "c": "NA", "d": "1.234", "e": 7}]
 
 
@@ -471,7 +472,7 @@ def test_feather_of_the_first_version_is_read_in_silence(tmp_path):
         assert read(tmp_path / "old.feather").to_pydict() == {"a": [1, 2]}
 
 
-@pytest.mark.parametrize("load", [read, lambda path: Parquet(path).restore(Parquet(path).load().values.numpy())])
+@pytest.mark.parametrize("load", [read, lambda path: Parquet(path).to_container(Parquet(path).load().values.numpy())])
 def test_an_index_of_pandas_without_name_is_no_feature(tmp_path, load):
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=[7, 8, 9])
     frame.to_parquet(tmp_path / "new.parquet")

@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from isthmus import Autoencoder, BaggedAutoencoders
 from isthmus.backbones import MLP, Linear
 from isthmus.data import Chunks, Windows, as_source, with_labels
-from isthmus.data.bags import make_bags
-from isthmus.data.survey import survey
+from isthmus.data.bootstrap import make_bootstrap
+from isthmus.data.validation import compute_statistics
 from isthmus.data.weights import split_off_weights
 from isthmus.likelihoods import Gaussian
 from isthmus.schema import Condition
@@ -24,7 +24,7 @@ FIGURES = ("count", "mean", "m2", "low", "high")
 
 
 def weighted(X, weight):
-    return as_source(X).weighted(np.asarray(weight, dtype=float))
+    return as_source(X).with_weights(np.asarray(weight, dtype=float))
 
 
 def fitted(X, sample_weight=None, **params):
@@ -40,7 +40,10 @@ def test_weighted_statistics_are_those_of_repeated_rows(rng, missing):
     X, repeats = rng.normal(3, 2, (50, 4)), rng.integers(1, 5, 50)
     if missing:
         X[rng.random(X.shape) < 0.2] = np.nan
-    found, expected = survey(weighted(X, repeats)), survey(as_source(np.repeat(X, repeats, axis=0)))
+    found, expected = (
+        compute_statistics(weighted(X, repeats)),
+        compute_statistics(as_source(np.repeat(X, repeats, axis=0))),
+    )
     scale = len(X) / repeats.sum()
     assert found.n_rows == pytest.approx(len(X))
     torch.testing.assert_close(found.count, expected.count * scale)
@@ -54,8 +57,8 @@ def test_weighted_statistics_are_those_of_repeated_rows(rng, missing):
 def test_statistics_of_shares_merge_to_those_of_all_rows(rng):
     X, weight = rng.normal(size=(301, 3)), rng.random(301) + 0.1
     source = weighted(X, weight)
-    parts = [survey(source, (rank, 3)) for rank in range(3)]
-    merged, whole = parts[0].merge(parts[1]).merge(parts[2]), survey(source)
+    parts = [compute_statistics(source, (rank, 3)) for rank in range(3)]
+    merged, whole = parts[0].merge(parts[1]).merge(parts[2]), compute_statistics(source)
     for name in FIGURES:
         torch.testing.assert_close(getattr(merged, name), getattr(whole, name))
     assert not merged.missing
@@ -79,7 +82,7 @@ def test_weights_travel_with_their_rows(rng):
 
 def test_bags_deal_weights_with_the_rows():
     X = np.arange(40.0).reshape(40, 1)
-    bags = make_bags(weighted(X, X[:, 0] + 1), 4, 0.5, 0)
+    bags = make_bootstrap(weighted(X, X[:, 0] + 1), 4, 0.5, 0)
     for batch in bags.batches(8, 0):
         nets = batch.x[:, 0].reshape(-1, 4), batch.weight.reshape(-1, 4)
         ratio = nets[1] / (nets[0] + 1)
@@ -89,7 +92,7 @@ def test_bags_deal_weights_with_the_rows():
 def test_labels_and_weights_go_beside_rows_that_were_taken():
     X, y = np.arange(12.0).reshape(6, 2), np.array([4, 1, 3])
     source = with_labels(as_source(X).take(np.array([4, 1, 3])), Condition.of(np.arange(6.0)), y)
-    batch = next(source.weighted(y + 1.0).batches(3))
+    batch = next(source.with_weights(y + 1.0).batches(3))
     np.testing.assert_array_equal(batch.x[:, 0] / 2, y)
     np.testing.assert_allclose(batch.weight, (y + 1) / (y + 1).mean())
     scaled = Condition.of(np.arange(6.0)).encode(y.astype(float))
@@ -105,11 +108,11 @@ def test_a_conditional_model_never_sees_labels_of_weight_zero(rng):
 
 def test_resampled_rows_are_as_frequent_as_they_weigh():
     X = np.repeat([[0.0], [1.0]], 5000, axis=0)
-    drawn = weighted(X, np.repeat([1.0, 3.0], 5000)).resampled(0)
+    drawn = weighted(X, np.repeat([1.0, 3.0], 5000)).resample(0)
     assert drawn.weight is None
     assert float(next(drawn.batches(len(drawn))).x.mean()) == pytest.approx(0.75, abs=0.02)
     plain = as_source(X)
-    assert plain.resampled(0) is plain
+    assert plain.resample(0) is plain
 
 
 # Training

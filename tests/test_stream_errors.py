@@ -13,8 +13,9 @@ import torch
 from conftest import small, write_days
 from pyarrow import parquet
 
-from isthmus.data import Chunks, Parquet, apply, streams
+from isthmus.data import Chunks, Parquet, apply
 from isthmus.data.files import write_chunks
+from isthmus.data.streams import stream as streams
 
 
 def cut(path):
@@ -189,7 +190,7 @@ def test_chunks_may_be_of_any_kind(make):
     source = Chunks(lambda: [make([[1.0, 2.0]]), make([[3.0, 4.0], [5.0, 6.0]])])
     (batch,) = source.batches(10)
     np.testing.assert_array_equal(batch.x, [[1, 2], [3, 4], [5, 6]])
-    assert type(source.restore(batch.x.numpy())) is (pandas.DataFrame if source.schema.fields else np.ndarray)
+    assert type(source.to_container(batch.x.numpy())) is (pandas.DataFrame if source.schema.fields else np.ndarray)
 
 
 # Results

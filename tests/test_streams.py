@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from isthmus.baselines import compare
-from isthmus.data import Chunks, Parquet, as_source, set_aside, streams
+from isthmus.data import Chunks, Parquet, as_source, hold_out
 from isthmus.data.arrays import Array
-from isthmus.data.survey import survey
+from isthmus.data.streams import stream as streams
+from isthmus.data.validation import compute_statistics
 from isthmus.schema import Schema
 
 NUMBERS = Schema(())  # all columns are numbers, as those of streams are
@@ -39,7 +40,7 @@ def of_chunks(table, size=90):
 @pytest.mark.parametrize("make", [Parquet, lambda folder: of_chunks(parquet.read_table(folder))])
 def test_statistics_and_results_are_those_of_the_rows_in_memory(make, folder, table, small_pools):
     source = make(folder)
-    mine, theirs = survey(source), survey(as_source(table))
+    mine, theirs = compute_statistics(source), compute_statistics(as_source(table))
     assert mine.n_rows == theirs.n_rows == len(source) == N_ROWS
     for name in ("count", "mean", "m2", "low", "high"):
         torch.testing.assert_close(getattr(mine, name), getattr(theirs, name), rtol=1e-12, atol=0)
@@ -142,11 +143,11 @@ def test_a_split_leaves_rows_on_both_sides(folder, n):
 
 
 def test_watched_rows_are_kept_in_memory_and_fit_into_a_pool(folder, small_pools, monkeypatch):
-    rest, aside = set_aside(Parquet(folder), 0.1, seed=0)
+    rest, aside = hold_out(Parquet(folder), 0.1, seed=0)
     assert isinstance(aside, Array)
     assert (len(rest), len(aside)) == (900, 100)
     monkeypatch.setattr("isthmus.data.sources.POOL", 50 * 5)
-    assert [len(part) for part in set_aside(Parquet(folder), 0.1, seed=0)] == [950, 50]
+    assert [len(part) for part in hold_out(Parquet(folder), 0.1, seed=0)] == [950, 50]
 
 
 # The thread

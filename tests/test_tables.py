@@ -249,7 +249,7 @@ def test_levels_of_mixed_types_stay_what_they_are():
 
 
 def test_left_out_columns_are_said_once_with_a_reason():
-    with pytest.warns(UserWarning, match=r"'remark' \(free text; isthmus.data.text") as caught:
+    with pytest.warns(UserWarning, match=r"'remark' \(free text; isthmus.data.Texts") as caught:
         quick().fit(mixed())
     assert len(caught) == 1
 

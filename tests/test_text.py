@@ -12,8 +12,9 @@ import torch
 from isthmus import Autoencoder, load, save
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Gaussian
-from isthmus.data import Texts, as_source, vocabulary
-from isthmus.data.text import padded, written
+from isthmus.data import Texts, as_source
+from isthmus.data.texts import vocabulary
+from isthmus.data.texts.text import pad_tokens, to_texts
 
 pytest.importorskip("tokenizers")
 
@@ -40,7 +41,7 @@ def test_texts_come_back_from_their_tokens(kind):
     rows = rows_of(texts)
     assert rows.dtype == torch.float32
     assert rows.shape == (27, *texts.schema.shape)
-    assert as_source(texts).restore(rows.numpy()) == SENTENCES
+    assert as_source(texts).to_container(rows.numpy()) == SENTENCES
 
 
 def test_rows_are_words_then_one_end_then_nothing():
@@ -63,7 +64,7 @@ def test_a_size_keeps_the_most_frequent_words():
     texts = Texts(["often often often", "twice twice", "often once"], vocabulary="word", size=3)
     assert texts.schema.n_categories == 1 + 3
     # A row whose only word is too rare would be refused; a rare word beside a frequent one is unknown.
-    assert as_source(["often once"], texts.schema).restore(rows_of(texts).numpy())[2] == "often <unknown>"
+    assert as_source(["often once"], texts.schema).to_container(rows_of(texts).numpy())[2] == "often <unknown>"
 
 
 def test_pairs_that_are_frequent_are_one_token():
@@ -75,7 +76,7 @@ def test_pairs_that_are_frequent_are_one_token():
 
 def test_case_is_ignored_where_asked():
     texts = Texts(["Who IS it"], vocabulary="word", lowercase=True)
-    assert as_source(["WHO is It"], texts.schema).restore(rows_of(texts).numpy()) == ["who is it"]
+    assert as_source(["WHO is It"], texts.schema).to_container(rows_of(texts).numpy()) == ["who is it"]
 
 
 def test_the_same_text_in_two_ways_of_writing_is_the_same_text():
@@ -94,19 +95,19 @@ def test_what_looks_like_an_end_is_none():
 
 def test_a_text_that_does_not_fit_is_cut_and_has_no_end():
     with pytest.warns(UserWarning, match="cut 1 of 2 texts to 2 tokens"):
-        rows = padded([np.array([5, 6, 7]), np.array([5])], 2)
+        rows = pad_tokens([np.array([5, 6, 7]), np.array([5])], 2)
     assert rows.tolist() == [[5, 6], [5, 0]]
 
 
 def test_the_longest_text_that_fits_has_no_room_for_an_end_and_is_not_cut():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert padded([np.array([5, 6])], 2).tolist() == [[5, 6]]
+        assert pad_tokens([np.array([5, 6])], 2).tolist() == [[5, 6]]
 
 
 def test_nothing_after_the_end_is_written():
     schema = Texts(["a b"], vocabulary="word").schema
-    assert written(np.array([[2, 0, 3], [0, 2, 3], [2, np.nan, np.nan]]), schema) == ["a", "", "a"]
+    assert to_texts(np.array([[2, 0, 3], [0, 2, 3], [2, np.nan, np.nan]]), schema) == ["a", "", "a"]
 
 
 # Models

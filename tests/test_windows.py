@@ -12,9 +12,9 @@ from conftest import small
 
 from isthmus import load, save
 from isthmus.backbones import MLP
-from isthmus.data import Array, Windows, as_source, set_aside
-from isthmus.data.periods import choose_length, period
-from isthmus.data.survey import survey
+from isthmus.data import Array, Windows, as_source, hold_out
+from isthmus.data.series.seasonality import choose_window_length, find_period
+from isthmus.data.validation import compute_statistics
 from isthmus.likelihoods import Bernoulli, Gaussian
 from isthmus.statistics import Statistics
 
@@ -262,7 +262,7 @@ def test_rows_for_validation_are_the_last_and_a_window_lies_between():
 
 def test_nothing_is_held_out_of_a_series_too_short_for_it():
     windows = Windows(SINE[:100], 48)
-    assert set_aside(windows, 0.1, 0) == (windows, None)
+    assert hold_out(windows, 0.1, 0) == (windows, None)
 
 
 def test_folds_of_independent_rows_are_random_and_leave_nothing_out():
@@ -284,18 +284,18 @@ def test_folds_of_independent_rows_are_random_and_leave_nothing_out():
 def test_the_period_of_a_sine_is_found_under_noise_and_trend(length, noise, rng):
     steps = np.arange(2000)
     series = np.sin(steps * 2 * np.pi / length) + noise * rng.normal(size=2000) + 0.01 * steps
-    assert period(series[None]) == pytest.approx(length, abs=1 if noise == 0 else max(1, 0.06 * length))
+    assert find_period(series[None]) == pytest.approx(length, abs=1 if noise == 0 else max(1, 0.06 * length))
 
 
 def test_the_period_is_not_that_of_an_overtone():
     steps = np.arange(3000)
-    assert period((np.sin(steps * 2 * np.pi / 90) + np.sin(steps * 2 * np.pi / 30))[None]) == 90
+    assert find_period((np.sin(steps * 2 * np.pi / 90) + np.sin(steps * 2 * np.pi / 30))[None]) == 90
 
 
 def test_the_period_is_found_under_slow_wander(rng):
     wander = rng.normal(size=3000).cumsum()
     smooth = np.convolve(wander, np.ones(200) / 200, "same")
-    assert period((smooth + np.sin(np.arange(3000) * 2 * np.pi / 25))[None]) == pytest.approx(25, abs=1)
+    assert find_period((smooth + np.sin(np.arange(3000) * 2 * np.pi / 25))[None]) == pytest.approx(25, abs=1)
 
 
 def test_the_clearest_channel_says_the_period(rng):
@@ -303,14 +303,14 @@ def test_the_clearest_channel_says_the_period(rng):
     channels[3] += 3 * SINE[np.arange(1000) % 600]
     channels[4] = 1.0
     channels[3, 100:150] = np.nan
-    assert period(channels) == pytest.approx(30, abs=1)
+    assert find_period(channels) == pytest.approx(30, abs=1)
 
 
 @pytest.mark.parametrize("make", [np.zeros_like, lambda x: x, lambda x: np.random.default_rng(0).normal(size=x.shape)])
 def test_series_that_do_not_repeat_have_no_period(make):
     series = make(np.arange(3000.0))[None]
-    assert period(series) is None
-    assert choose_length(series) == 64
+    assert find_period(series) is None
+    assert choose_window_length(series) == 64
 
 
 @pytest.mark.parametrize(("n", "every", "expected"), [(600, 3, 8), (40, 30, 10), (6, 2, 1), (1, 2, 1)])
@@ -322,7 +322,7 @@ def test_an_automatic_length_stays_between_eight_steps_and_a_quarter(n, every, e
 
 
 def test_values_along_time_have_one_unit_a_channel():
-    statistics = survey(Windows(TWO, 25, 5))
+    statistics = compute_statistics(Windows(TWO, 25, 5))
     values = rows_of(Windows(TWO, 25, 5))
     assert statistics.mean.shape == (2, 25)
     np.testing.assert_allclose(statistics.mean, np.broadcast_to(values.mean((0, 2))[:, None], (2, 25)))

@@ -19,21 +19,21 @@ from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.ambient import with_own_settings
-from isthmus.data import Source, as_source, set_aside, with_labels
-from isthmus.data.base import Feed
-from isthmus.data.frames import to_frame
-from isthmus.data.given import given_row
-from isthmus.data.images import as_given
-from isthmus.data.new_rows import check_names, read_new
-from isthmus.data.ragged import as_list
-from isthmus.data.rules import find_rules
-from isthmus.data.survey import check_cells, check_near, check_source, describe, survey
-from isthmus.data.tables import filled, new_table
-from isthmus.data.text import written
+from isthmus.data import Source, as_source, hold_out, with_labels
+from isthmus.data.base import Batches
+from isthmus.data.images.layout import restore_images
+from isthmus.data.new_rows import check_feature_names, read_new_rows
+from isthmus.data.series.ragged import unpad_series
+from isthmus.data.tables.codec import filled, new_table
+from isthmus.data.tables.frames import to_frame
+from isthmus.data.tables.given import encode_given
+from isthmus.data.tables.rules import find_rules
+from isthmus.data.texts.text import to_texts
+from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
 from isthmus.densities import check_density
 from isthmus.generation import decoded, draw_rows, fit_codes, fit_missingness, hide
-from isthmus.implications import in_both
+from isthmus.implications import intersect_rules
 from isthmus.imputation import draw_missing, expect_missing
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
@@ -244,7 +244,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         group = Group.current()
         seed = group.gather(seed_of(self.random_state))[0]
         source, condition = self._read_to_fit(X, y, sample_weight)
-        rows, valid = set_aside(source, self.validation_fraction, mix(seed, 1))
+        rows, valid = hold_out(source, self.validation_fraction, mix(seed, 1))
         n_rows = len(rows)
         batch_size = choose_batch_size(self.batch_size, n_rows)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)
@@ -255,8 +255,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _train(
         self,
         state: TrainState,
-        rows: Feed,
-        valid: Feed | None,
+        rows: Batches,
+        valid: Batches | None,
         batch_size: int,
         max_epochs: int,
         seed: int,
@@ -289,11 +289,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self._check_weights(sample_weight)
             some, y, weight = split_off_weights(X, y, sample_weight, self.schema_)
             rows = self._read(some, y)
-            rows = rows if weight is None else rows.weighted(weight)
+            rows = rows if weight is None else rows.with_weights(weight)
             check_source(rows, self.schema_, missing_allowed=self.module_.flags)
             likelihood, origin = self.module_.likelihood, self.module_.origin
             centre = likelihood.fill_value if origin is None else likelihood.fill_value + origin
-            check_near(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
+            check_distance(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
             state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
             state.best = copy_weights(self.module_)
         else:
@@ -346,7 +346,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._check_weights(sample_weight)
         X, y, weight = split_off_weights(X, y, sample_weight, self.schema)
         source = as_source(X, self.schema)
-        source = source if weight is None else source.weighted(weight)
+        source = source if weight is None else source.with_weights(weight)
         left_out = [f"{field.name!r} ({field.note})" for field in source.schema.fields if field.note]
         if left_out:
             warnings.warn(f"left out: {'; '.join(left_out)}", stacklevel=3)
@@ -361,14 +361,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
     ) -> TrainState:
         """Survey the training rows and build model and optimizer."""
-        statistics = group.merge(survey(rows, group.shard), Statistics.merge)
+        statistics = group.merge(compute_statistics(rows, group.shard), Statistics.merge)
         check_cells(rows, statistics)
-        missing = valid is not None and group.merge(survey(valid, group.shard).missing, operator.or_)
+        missing = valid is not None and group.merge(compute_statistics(valid, group.shard).missing, operator.or_)
         if valid is not None:
-            check_near(valid, statistics.mean, statistics.deviation)
-        schema = describe(rows.schema, statistics, missing, condition)
+            check_distance(valid, statistics.mean, statistics.deviation)
+        schema = complete_schema(rows.schema, statistics, missing, condition)
         schema = replace(
-            schema, implications=group.merge(find_rules(rows, schema.missing_columns, group.shard), in_both)
+            schema, implications=group.merge(find_rules(rows, schema.missing_columns, group.shard), intersect_rules)
         )
         choice = self._choose_likelihood(statistics, schema)
         with seeded(seed):
@@ -422,16 +422,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
         return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
 
-    def _finish(self, state: TrainState, rows: Feed, seed: int, X: Any) -> Self:
+    def _finish(self, state: TrainState, rows: Batches, seed: int, X: Any) -> Self:
         """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
-        model, rows = cast(Model, state.model), rows.resampled(mix(seed, 4))
+        model, rows = cast(Model, state.model), rows.resample(mix(seed, 4))
         size = min(SETTLE_SIZE * model.n_nets, rows_at_once(model))
         some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
         with torch.inference_mode():
             model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y, _ in some)
         density = None if self.density is None else fit_codes(self.density, model, rows, mix(seed, 3))
         fit_missingness(model, density, rows, mix(seed, 5))
-        check_names(self, X, reset=True)
+        check_feature_names(self, X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.density_, self.history_ = model, density, state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
@@ -490,7 +490,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
         source = self._read(X, y)
-        return source.restore(self._run(self.module_.reconstruct, source)[0])
+        return source.to_container(self._run(self.module_.reconstruct, source)[0])
 
     def impute(self, X: Any, y: Any = None, *, n_draws: int | None = None, random_state: Any = None) -> Any:
         """Fill the missing cells, and leave all others as they are.
@@ -565,7 +565,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not isinstance(temperature, Real) or not temperature >= 0:
             raise ValueError(f"temperature must be a number >= 0, got {temperature!r}")
         seed = self._seed(random_state)
-        row = None if not given else given_row(given, self.schema_)
+        row = None if not given else encode_given(given, self.schema_)
         with seeded(seed, self.module_.device):
             values = draw_rows(self.module_, self.density_, n, y, row, temperature, noise, seed)
             values = hide(self.module_, values, row) if missing and noise else values
@@ -644,11 +644,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self.schema_.template and not isinstance(X, Source):
             return filled(values, X, self.schema_)
         known = np.concatenate([batch.x.numpy() for batch in source.batches(rows_at_once(self.module_))])
-        return source.restore(np.where(np.isnan(known), values, known))
+        return source.to_container(np.where(np.isnan(known), values, known))
 
     def _read(self, X: Any, y: Any = None) -> Source:
         """Make a source of new rows and hold it against what fit saw."""
-        source = read_new(self, X)
+        source = read_new_rows(self, X)
         condition = self.schema_.condition
         return source if y is None or condition is None else with_labels(source, condition, y)
 
@@ -658,12 +658,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _in_kind(self, values: Values, rounded: bool) -> Any:
         """Give values the container that fit saw."""
         if self.schema_.vocabulary:
-            return written(values, self.schema_)
+            return to_texts(values, self.schema_)
         if self.schema_.template:
             return new_table(values, self.schema_, rounded)
         if self.schema_.ragged:
-            return as_list(values, self.schema_)
-        return to_frame(values, self.schema_) if self.schema_.fields else as_given(values, self.schema_)
+            return unpad_series(values, self.schema_)
+        return to_frame(values, self.schema_) if self.schema_.fields else restore_images(values, self.schema_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -46,7 +46,7 @@ def open_frame(X: Any) -> Any:
     return frame.with_columns(*columns) if columns else frame
 
 
-def check_types_of_names(names: Iterable[Any]) -> None:
+def check_name_types(names: Iterable[Any]) -> None:
     """Raise ``ValueError`` for names that a model file cannot hold, or of which scikit-learn cannot keep some."""
     names = list(names)
     kinds = {type(name).__name__ for name in names}
@@ -129,7 +129,7 @@ def _like(column: Any, array: pa.Array) -> Any:
     return nw.from_native(pandas.Series(array.to_pylist(), native.index, dtype, native.name), series_only=True)
 
 
-def remedy_for(X: Any) -> str:
+def suggest_conversion(X: Any) -> str:
     """Say what turns a container into an array or a data frame; empty where it is one, or nothing is known of it."""
     if isinstance(X, Mapping) and not sparse.issparse(X):
         return "make a data frame of it, such as pandas.DataFrame(X)"
@@ -152,6 +152,6 @@ def refuse_container(X: Any) -> None:
     ValueError
         If ``X`` is a mapping, a list of mappings or a structured array, or its rows are not in memory.
     """
-    remedy = remedy_for(X)
+    remedy = suggest_conversion(X)
     if remedy:
         raise ValueError(f"X is of type {type(X).__name__}, expected an array or a data frame; {remedy}")

@@ -69,9 +69,9 @@ def format_number(value: float, width: float = 0.0) -> str:
     size = _power(value)
     n_digits = N_DIGITS if width <= 0 else max(2, size - _power(width) + 2)
     if SMALL <= abs(value) < LARGE:
-        return _trimmed(f"{value:.{min(max(n_digits - 1 - size, 0), MOST_DIGITS)}f}")
+        return _trim(f"{value:.{min(max(n_digits - 1 - size, 0), MOST_DIGITS)}f}")
     mantissa, exponent = f"{value:.{min(n_digits - 1, MOST_DIGITS)}e}".split("e")
-    return f"{_trimmed(mantissa)}e{int(exponent)}"
+    return f"{_trim(mantissa)}e{int(exponent)}"
 
 
 def _power(value: float) -> int:
@@ -83,5 +83,5 @@ def _width(low: Any, high: Any) -> float:
     return 0.0 if not numbers or is_missing(low) or is_missing(high) else abs(float(high - low))
 
 
-def _trimmed(text: str) -> str:
+def _trim(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from isthmus.ambient import own_settings
 from isthmus.data import as_source, with_labels
-from isthmus.data.base import Feed
-from isthmus.data.rules import rules_on_holes, rules_on_values
-from isthmus.data.tables import nearest
+from isthmus.data.base import Batches
+from isthmus.data.tables.codec import round_to_valid
+from isthmus.data.tables.rules import list_missing_rules, list_value_rules
 from isthmus.decoding import parameters
 from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
-from isthmus.implications import N_SWEEPS, apply_rules, breaks, order_of
+from isthmus.implications import N_SWEEPS, apply_rules, order_columns, violates
 from isthmus.imputation import draw_missing
 from isthmus.inference import run
 from isthmus.model import Model
@@ -35,7 +35,7 @@ N_CALIBRATE = 2000
 
 
 @own_settings()
-def fit_codes(density: Any, model: Model, rows: Feed, seed: int) -> Any:
+def fit_codes(density: Any, model: Model, rows: Batches, seed: int) -> Any:
     """Fit a density to codes of rows: one for each label of a conditional model, unless labels are numbers.
 
     Codes are drawn as the decoder got them in training: their centres alone would lie closer together.
@@ -55,7 +55,7 @@ def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, 
 
 
 @own_settings()
-def fit_missingness(model: Model, density: Any, rows: Feed, seed: int) -> None:
+def fit_missingness(model: Model, density: Any, rows: Batches, seed: int) -> None:
     """Learn which values are missing in rows; the missing values of the rows are drawn for that."""
     if model.missingness is None:
         return
@@ -101,11 +101,11 @@ def draw_rows(
     """
     y = np.asarray(y) if y is not None and np.ndim(y) else y
     values = _draw(model, density, n, y, row, temperature, noise, seed)
-    if row is not None and breaks(row[None], rules_on_values(model.schema)).any():
+    if row is not None and violates(row[None], list_value_rules(model.schema)).any():
         warnings.warn("given values break rules that hold in all rows of fit", stacklevel=3)
         return values
     for attempt in range(1, N_ROUNDS):
-        broken = np.flatnonzero(breaks(values, rules_on_values(model.schema)))
+        broken = np.flatnonzero(violates(values, list_value_rules(model.schema)))
         if not len(broken):
             break
         labels = y[broken] if isinstance(y, np.ndarray) else y
@@ -125,7 +125,7 @@ def _draw(
         codes, y = codes[chosen], None if y is None else y[chosen]
     values = decoded(model, codes, y, partial(model.sample, noise=noise))
     values = values if row is None else np.where(np.isnan(row), values, row)
-    return _consistent(model, codes, y, values, row) if rules_on_values(model.schema) else values
+    return _consistent(model, codes, y, values, row) if list_value_rules(model.schema) else values
 
 
 def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | None) -> Values:
@@ -135,12 +135,12 @@ def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | No
     from the same code. So the columns that are first keep their distribution; drawing whole rows again would prefer
     rows that break rules rarely.
     """
-    rules = rules_on_values(model.schema)
-    x, done = nearest(x, model.schema), list[int]()
+    rules = list_value_rules(model.schema)
+    x, done = round_to_valid(x, model.schema), list[int]()
     given = [] if row is None else np.flatnonzero(~np.isnan(row)).tolist()
     for column in [
         *given,
-        *(column for column in order_of(rules, model.schema.categorical) if column not in given),
+        *(column for column in order_columns(rules, model.schema.categorical) if column not in given),
     ]:
         before = [rule for rule in rules if rule.target == column and rule.column in done]
         after = [rule for rule in rules if rule.column == column and rule.target in done]
@@ -149,11 +149,11 @@ def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | No
             continue
         x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
         for _ in range(N_REDRAWS):
-            broken = np.flatnonzero(breaks(x, after) & ~breaks(x, before))
+            broken = np.flatnonzero(violates(x, after) & ~violates(x, before))
             if not len(broken):
                 break
             fresh = decoded(model, codes[broken], None if y is None else y[broken], partial(model.sample, noise=True))
-            x[broken, column] = nearest(fresh, model.schema)[:, column]
+            x[broken, column] = round_to_valid(fresh, model.schema)[:, column]
             x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
     return x
 
@@ -162,7 +162,7 @@ def hide(model: Model, x: Values, row: Values | None) -> Values:
     """Return drawn rows (n, n_used) with values missing as in the rows of fit, but for those of ``row``."""
     if model.missingness is None:
         return x
-    holes, rules = list(model.schema.missing_columns), rules_on_holes(model.schema)
+    holes, rules = list(model.schema.missing_columns), list_missing_rules(model.schema)
     missing = model.missingness.draw(_read(model, x)).numpy(force=True)
     for _ in range(N_SWEEPS if rules else 1):
         hidden = x.copy()

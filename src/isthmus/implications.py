@@ -74,14 +74,14 @@ def find_implications(
     return _rules(marks, sparse.coo_array(sum(counts[1:], counts[0]))) if counts else ()
 
 
-def confirm(rules: tuple[Implication, ...], batches: Iterable[Values]) -> tuple[Implication, ...]:
+def drop_violated(rules: tuple[Implication, ...], batches: Iterable[Values]) -> tuple[Implication, ...]:
     """Return what is left of rules when the values that some row breaks them for are taken out."""
     for rows in batches if rules else ():
         rules = tuple(chain.from_iterable(_unbroken(rule, rows) for rule in rules))
     return rules
 
 
-def in_both(first: tuple[Implication, ...], second: tuple[Implication, ...]) -> tuple[Implication, ...]:
+def intersect_rules(first: tuple[Implication, ...], second: tuple[Implication, ...]) -> tuple[Implication, ...]:
     """Return the rules that are among both."""
     known = {(rule.column, rule.target): dict(zip(rule.values, rule.implied, strict=True)) for rule in second}
     return tuple(
@@ -89,7 +89,7 @@ def in_both(first: tuple[Implication, ...], second: tuple[Implication, ...]) -> 
     )
 
 
-def order_of(rules: Sequence[Implication], categories: Sequence[int]) -> list[int]:
+def order_columns(rules: Sequence[Implication], categories: Sequence[int]) -> list[int]:
     """Return the columns of rules, those first that decide: categories, and those of which most values imply others.
 
     A number that is drawn near 999 and not at it decides nothing.
@@ -100,7 +100,7 @@ def order_of(rules: Sequence[Implication], categories: Sequence[int]) -> list[in
     return sorted(n_values, key=lambda column: (column not in categories, -n_values[column], column))
 
 
-def breaks(x: Values, rules: Sequence[Implication]) -> Values:
+def violates(x: Values, rules: Sequence[Implication]) -> Values:
     """Tell which rows (n, n_columns) break a rule, (n,); missing values break none."""
     broken = np.zeros(len(x), dtype=bool)
     for rule in rules:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from isthmus.data.rules import rules_on_values
-from isthmus.data.tables import nearest
-from isthmus.implications import apply_rules, breaks
+from isthmus.data.tables.codec import round_to_valid
+from isthmus.data.tables.rules import list_value_rules
+from isthmus.implications import apply_rules, violates
 from isthmus.model import Model
 from isthmus.randomness import seeded
 
@@ -73,15 +73,15 @@ def _draw(model: Model, x: Tensor, y: Tensor | None, chosen: Tensor) -> Tensor:
 
 def _breaks(model: Model, x: Tensor) -> Tensor:
     """Tell which rows break a rule between columns, (n,)."""
-    rules = rules_on_values(model.schema)
+    rules = list_value_rules(model.schema)
     if not rules:
         return torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    return torch.from_numpy(breaks(x.numpy(force=True), rules)).to(x.device)
+    return torch.from_numpy(violates(x.numpy(force=True), rules)).to(x.device)
 
 
 def _imply(model: Model, x: Tensor, free: Tensor) -> Tensor:
     """Give free values of rows what rules between columns imply."""
-    rules = rules_on_values(model.schema)
+    rules = list_value_rules(model.schema)
     if not rules:
         return x
     return torch.from_numpy(apply_rules(x.numpy(force=True), rules, free.numpy(force=True))).to(x)
@@ -89,6 +89,6 @@ def _imply(model: Model, x: Tensor, free: Tensor) -> Tensor:
 
 def _nearest(model: Model, x: Tensor) -> Tensor:
     """Return the nearest values that columns can hold, so that rules know them."""
-    if not rules_on_values(model.schema):
+    if not list_value_rules(model.schema):
         return x
-    return torch.from_numpy(nearest(x.numpy(force=True), model.schema)).to(x.device)
+    return torch.from_numpy(round_to_valid(x.numpy(force=True), model.schema)).to(x.device)

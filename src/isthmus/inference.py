@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from isthmus.ambient import own_settings
-from isthmus.data.base import Feed
-from isthmus.data.survey import check_values
+from isthmus.data.base import Batches
+from isthmus.data.validation import check_values
 from isthmus.model import Model
 from isthmus.schema import Schema
 
@@ -26,7 +26,7 @@ def rows_at_once(model: Model) -> int:
 
 @own_settings()
 def run(
-    model: Model, function: Callable[..., Any], source: Feed, size: int | None = None, schema: Schema | None = None
+    model: Model, function: Callable[..., Any], source: Batches, size: int | None = None, schema: Schema | None = None
 ) -> tuple[np.ndarray[Any, Any], ...]:
     """Apply ``function(x, y)`` of a batch to all rows and return its results, a tuple of arrays of as many rows.
 
@@ -54,7 +54,7 @@ def run(
 
 
 def _batchwise(
-    model: Model, function: Callable[..., Any], source: Feed, schema: Schema, size: int
+    model: Model, function: Callable[..., Any], source: Batches, schema: Schema, size: int
 ) -> Iterator[tuple[Tensor, ...]]:
     device = model.device
     for x, y, _ in source.batches(size):

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.anomaly.row_scorer import numbers_of, source_of
 from isthmus.anomaly.rows import ANOMALY, Values, take
 from isthmus.data import Source
-from isthmus.data.streams import Stream
+from isthmus.data.streams.stream import Stream
 
 # Rows that are kept at most, and values.
 N_ROWS, SIZE = 10_000, 2**21

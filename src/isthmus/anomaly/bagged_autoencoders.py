@@ -15,9 +15,9 @@ from isthmus import backbones
 from isthmus.ambient import with_own_settings
 from isthmus.anomaly.parallel import Parallel
 from isthmus.autoencoder import Autoencoder, Values
-from isthmus.data.bags import make_bags
 from isthmus.data.base import Source
-from isthmus.data.frames import to_frame
+from isthmus.data.bootstrap import make_bootstrap
+from isthmus.data.tables.frames import to_frame
 from isthmus.errors import InputTypeError
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
@@ -132,7 +132,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         self.held_out_scores_ = np.average(scores, axis=1, weights=self.left_out_.T)
         some = np.random.default_rng(mix(self.estimator_.random_state, 5)).permutation(len(source))[:N_EXPECT]
         values, rest = self._run(
-            self._addends, source.take(np.sort(some)).resampled(mix(self.estimator_.random_state, 6))
+            self._addends, source.take(np.sort(some)).resample(mix(self.estimator_.random_state, 6))
         )
         self._expected = np.nanmean(values, 0), rest.mean()
         return self
@@ -144,7 +144,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         nets = self._side_by_side(seed)
         source, _ = nets._read_to_fit(X, None, sample_weight)
         state = nets._start(source, None, None, seed, SINGLE_PROCESS)
-        bags = make_bags(source, self.n_estimators, self.max_samples, mix(seed, 3))
+        bags = make_bootstrap(source, self.n_estimators, self.max_samples, mix(seed, 3))
         n_each = len(bags) // self.n_estimators
         batch_size = choose_batch_size(nets.batch_size, n_each)
         max_epochs = choose_max_epochs(nets.max_epochs, n_each, batch_size)
@@ -224,7 +224,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         """Rows as the nets rebuild them: means of numbers, the most frequent levels; missing values are filled."""
         source = self._read(X)
         rebuilt = self._run(lambda x: self._consensus(self._rebuilt(x)), source)[0]
-        return source.restore(rebuilt)
+        return source.to_container(rebuilt)
 
     def reconstruct_each(self, X: Any) -> Values:
         """Rows as each net rebuilds them, (n_samples, n_estimators, ...)."""

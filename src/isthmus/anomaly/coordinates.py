@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from isthmus.data import Source
-from isthmus.data.survey import finite
+from isthmus.data.validation import require_finite
 from isthmus.functional import compress_tails
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.schema import Schema
@@ -31,7 +31,9 @@ def points_of(source: Source, schema: Schema) -> Points:
     ValueError
         If a value is infinite.
     """
-    rows = np.concatenate([finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK)])
+    rows = np.concatenate(
+        [require_finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK)]
+    )
     columns = [
         rows[:, i, None]
         if i not in schema.categorical

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.containers import open_frame
-from isthmus.data.columns import days_of, holds_dates
-from isthmus.data.frames import is_frame
-from isthmus.data.tables import column_of
+from isthmus.data.tables.cells import holds_dates, to_days
+from isthmus.data.tables.codec import column_of
+from isthmus.data.tables.frames import is_frame
 from isthmus.schema import Field, Schema
 
 Values = np.ndarray[Any, Any]
@@ -33,7 +33,7 @@ def with_known_dates(estimator: Any, X: Any) -> Any:
     frame, moved, notes = open_frame(X), [], []
     for field in _dates(schema, frame):
         column = frame.get_column(field.name)
-        days = days_of(column, field.origin)
+        days = to_days(column, field.origin)
         known = nearest_known(days, field)
         beyond = (known != days) & ~np.isnan(days)
         if beyond.any():

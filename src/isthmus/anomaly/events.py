@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from isthmus.data.series import read_as_in_fit
-from isthmus.data.windows import Windows
+from isthmus.data.series.series import read_fitted_series
+from isthmus.data.series.windows import Windows
 
 Values = np.ndarray[Any, Any]
 
@@ -111,7 +111,7 @@ def _of_windows(detector: Any, windows: Windows) -> Course:
 def _of_points(detector: Any, X: Any) -> Course:
     """Rows are time points, and the estimator knows which column holds the times."""
     estimator = detector.estimator_
-    series = read_as_in_fit(estimator, X)
+    series = read_fitted_series(estimator, X)
     scores = detector.score_samples(X)
     contributions = getattr(estimator, "contributions", None)
     channels = tuple(series.channels or range(len(series.values)))

@@ -16,9 +16,9 @@ from isthmus.autoencoder import Autoencoder, Values
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
 from isthmus.data import Source
-from isthmus.data.new_rows import check_names, read_new
-from isthmus.data.streams import Stream
-from isthmus.data.survey import check_largest, describe, survey
+from isthmus.data.new_rows import check_feature_names, read_new_rows
+from isthmus.data.streams.stream import Stream
+from isthmus.data.validation import check_largest, complete_schema, compute_statistics
 from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.randomness import mix, seed_of
@@ -115,9 +115,9 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         seed = seed_of(self.random_state)
         source, _ = (self.estimator or Autoencoder())._read_to_fit(X, None)
         _check_apart(source)
-        statistics = survey(source)
+        statistics = compute_statistics(source)
         check_largest(source, statistics)
-        schema = describe(source.schema, statistics, False, None)
+        schema = complete_schema(source.schema, statistics, False, None)
         points = points_of(source, schema)
         plain = Scaling.of(points)
         views: list[View] = [plain, Taming.of(points, plain)]
@@ -126,7 +126,7 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
             for i, view in enumerate(views)
         ]
         sides, measured = zip(*fitted, strict=True)
-        check_names(self, X, reset=True)
+        check_feature_names(self, X, reset=True)
         self.n_features_in_, self.schema_ = len(schema.fields) or schema.shape[0], schema
         self._sides, self._units = sides, Units.of(np.stack(measured, 1))
         self.held_out_scores_ = self._combine(np.stack(measured, 1))
@@ -164,7 +164,7 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         return float(self.score_samples(X).mean())
 
     def _read(self, X: Any) -> Source:
-        return read_new(self, X)
+        return read_new_rows(self, X)
 
     def _combine(self, measured: Points) -> Values:
         """Join distances (n, n_sides, n_scales) to scores: in each view, the scale decides that finds a row odder."""
@@ -186,7 +186,7 @@ def _check_apart(source: Source) -> None:
         raise InputTypeError(
             f"ExemplarDistance keeps rows in memory, and {type(source).__name__} is a stream; load its rows first"
         )
-    others = source.apart_from(np.array([len(source) // 2]))
+    others = source.disjoint_from(np.array([len(source) // 2]))
     if len(others) < len(source) - 1:
         raise ValueError(
             f"rows of {type(source).__name__} share values with those beside them, so that none is far from all "

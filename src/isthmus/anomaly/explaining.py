@@ -14,8 +14,8 @@ from isthmus.anomaly.row_scorer import Judge, summon
 from isthmus.anomaly.scores import Scorer
 from isthmus.anomaly.shapley import shares
 from isthmus.anomaly.surprises import with_novelty
-from isthmus.data.frames import row_labels, to_frame
-from isthmus.data.tables import plain_table
+from isthmus.data.tables.codec import plain_table
+from isthmus.data.tables.frames import list_row_labels, to_frame
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -79,7 +79,7 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
         high=high,
         nearest=background.positions[nearest],
         nearest_rows=[_for_people(rows[each], judge) for each in nearest],
-        labels=row_labels(X),
+        labels=list_row_labels(X),
     )
     return with_novelty(explanation, X, found, scorer)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import numpy as np
 
-from isthmus.data.frames import is_frame
+from isthmus.data.tables.frames import is_frame
 from isthmus.formatting import format_interval, format_value
 
 Values = np.ndarray[Any, Any]

@@ -12,15 +12,15 @@ import torch
 
 from isthmus.containers import is_frame, open_frame
 from isthmus.data import Source
-from isthmus.data.columns import holds_dates, is_number, is_text, numbers_of
-from isthmus.data.kinds import FEW_ROWS
-from isthmus.data.sources import as_common_rows
-from isthmus.data.tables import missing_in
+from isthmus.data.sources import to_computable_rows
+from isthmus.data.tables.cells import holds_dates, is_number, is_text, to_floats
+from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.kinds import FEW_ROWS
 from isthmus.schema import LEFT_OUT, Schema
 
 Values = np.ndarray[Any, Any]
 
-# Numbers of at most this many different values are categories, as in ``data.kinds``: constants and binary columns.
+# A number with at most this many values is a category, as in ``data.tables.kinds``: constants, binary columns.
 MAX_NUMBERS = 2
 # Rows that tell a column of many different numbers, before all are counted.
 N_LOOKED_AT = 100
@@ -247,11 +247,11 @@ def read_cells(X: Any) -> dict[Any, Cells]:
 
 def _cells_of(column: Any) -> Cells | None:
     """Read a column of numbers, of categories or of dates; None for any other."""
-    missing = missing_in(column).to_numpy().astype(bool)
+    missing = find_missing(column).to_numpy().astype(bool)
     if missing.all():
         return Cells(np.full(len(missing), math.nan), missing, "number")
     if is_number(column.dtype):
-        return Cells(numbers_of(column), missing, "number")
+        return Cells(to_floats(column), missing, "number")
     if holds_dates(column):
         return Cells(_objects(column.to_list()), missing, "date")
     if not is_text(column.dtype):
@@ -270,7 +270,7 @@ def _objects(values: list[Any]) -> Values:
 
 def _as_matrix(X: Any) -> Any:
     """Return rows of numbers as an array or a tensor of two axes; None for all else, which an estimator may know."""
-    X = as_common_rows(X)
+    X = to_computable_rows(X)
     if isinstance(X, Source):
         return None
     if isinstance(X, list | tuple):
@@ -287,7 +287,7 @@ def _with_cells(frame: Any, found: dict[Any, Values], typical: dict[Any, Any]) -
     columns = []
     for name, mask in found.items():
         column = frame.get_column(name)
-        values = _objects(numbers_of(column).tolist() if is_number(column.dtype) else column.to_list())
+        values = _objects(to_floats(column).tolist() if is_number(column.dtype) else column.to_list())
         values[mask] = typical[name]
         # Not in the dtype that the column has: a categorical one need not have the typical level.
         columns.append(nw.new_series(name, values.tolist(), backend=frame.implementation))

@@ -11,9 +11,9 @@ from sklearn.utils.validation import _num_samples
 
 from isthmus.containers import open_frame, refuse_container
 from isthmus.data import Source
-from isthmus.data.frames import is_frame
-from isthmus.data.sources import as_common_rows
-from isthmus.data.streams import Stream
+from isthmus.data.sources import to_computable_rows
+from isthmus.data.streams.stream import Stream
+from isthmus.data.tables.frames import is_frame
 from isthmus.randomness import N_SEEDS
 
 Values = np.ndarray[Any, Any]
@@ -29,7 +29,7 @@ def count(X: Any) -> int:
 
 def take(X: Any, rows: Values) -> Any:
     """Take rows by their numbers, in the container that they are in, or a common one of its kind."""
-    X = as_common_rows(X)
+    X = to_computable_rows(X)
     if isinstance(X, Source):
         return X.take(rows)
     if is_frame(X):

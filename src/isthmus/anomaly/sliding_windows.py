@@ -16,7 +16,7 @@ from isthmus.anomaly.window_views import KINDS, View, choose_lengths
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.data import Windows
-from isthmus.data.windows import check_channels
+from isthmus.data.series.windows import check_channels
 from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.part import is_count

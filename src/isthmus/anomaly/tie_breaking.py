@@ -11,8 +11,8 @@ from scipy import sparse
 from isthmus.anomaly.rows import Values
 from isthmus.containers import open_frame
 from isthmus.data import Source
-from isthmus.data.frames import is_frame
-from isthmus.data.sources import as_common_rows
+from isthmus.data.sources import to_computable_rows
+from isthmus.data.tables.frames import is_frame
 
 # Rows of a source that are read at once.
 SIZE = 4096
@@ -43,7 +43,7 @@ def _uniform(row: bytes, key: bytes, seen: Counter[bytes]) -> float:
 
 
 def _rows_as_bytes(X: Any) -> Iterator[bytes]:
-    X = as_common_rows(X)
+    X = to_computable_rows(X)
     if isinstance(X, Source):
         return (row for batch in X.batches(SIZE) for row in _dense_rows(batch.x.numpy()))
     if is_frame(X):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from isthmus.data import Batch, Source, Windows
-from isthmus.data.base import WHOLE, Share
-from isthmus.data.survey import survey
+from isthmus.data.base import WHOLE, Shard
+from isthmus.data.validation import compute_statistics
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -47,7 +47,7 @@ class View(Source):
     @classmethod
     def of(cls, windows: Windows, kind: str) -> "View":
         """Look at the windows of a training series."""
-        statistics = survey(windows)
+        statistics = compute_statistics(windows)
         deviation = statistics.deviation[:, :1]
         return cls(
             windows,
@@ -69,13 +69,13 @@ class View(Source):
     def __len__(self) -> int:
         return len(self.windows)
 
-    def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Hand over windows; see the base class."""
-        return (batch._replace(x=self.look(batch.x)) for batch in self.coarse_batches(size, seed, share))
+        return (batch._replace(x=self.look(batch.x)) for batch in self.coarse_batches(size, seed, shard))
 
-    def coarse_batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+    def coarse_batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Hand over windows of few steps, in their own units."""
-        return (batch._replace(x=coarse(batch.x)) for batch in self.windows.batches(size, seed, share))
+        return (batch._replace(x=coarse(batch.x)) for batch in self.windows.batches(size, seed, shard))
 
     def look(self, x: Tensor) -> Tensor:
         """Turn windows of few steps (n, n_channels, length) into what the nets see."""
@@ -106,20 +106,20 @@ class View(Source):
         """Choose windows; see the base class."""
         return replace(self, windows=self.windows.take(index))
 
-    def parts(self, n: int, seed: int) -> list[Values]:
+    def blocks(self, n: int, seed: int) -> list[Values]:
         """Cut into blocks of time; see the base class."""
-        return self.windows.parts(n, seed)
+        return self.windows.blocks(n, seed)
 
-    def apart_from(self, index: Values) -> Values:
+    def disjoint_from(self, index: Values) -> Values:
         """Find the windows that overlap none of those given; see the base class."""
-        return self.windows.apart_from(index)
+        return self.windows.disjoint_from(index)
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
         """Set the last windows aside; see the base class."""
         kept, aside = self.windows.split(n, seed)
         return replace(self, windows=kept), replace(self, windows=aside)
 
-    def restore(self, values: Values) -> Values:
+    def to_container(self, values: Values) -> Values:
         """Return values of windows as they are."""
         return values
 

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from isthmus.baselines.widening import Widening
 from isthmus.data import Source, as_source
-from isthmus.data.survey import survey
+from isthmus.data.validation import compute_statistics
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
@@ -42,7 +42,7 @@ class Training(NamedTuple):
     def of(cls, train: Any, schema: Schema) -> "Training":
         """Read the training rows of a fitted model."""
         source = as_source(train, schema)
-        statistics = survey(source)
+        statistics = compute_statistics(source)
         rows = rows_of(source, seed=0)
         typical = statistics.mean.flatten().numpy().copy()
         for i in schema.categorical:
@@ -79,7 +79,11 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
 
 def unit_of(train: Any) -> str:
     """Name the unit of errors: the data's where columns share a range, as pixels do, and else their deviations."""
-    return "the data's unit" if survey(as_source(train)).has_common_range else "each column's standard deviation"
+    return (
+        "the data's unit"
+        if compute_statistics(as_source(train)).has_common_range
+        else "each column's standard deviation"
+    )
 
 
 def errors_of_numbers(training: Training, task: Task, guesses: Mapping[str, Values]) -> dict[str, float]:

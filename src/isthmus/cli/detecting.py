@@ -20,7 +20,7 @@ from isthmus.cli.reading import read, texts_in
 from isthmus.cli.runs import Run, choose_series, make_estimator
 from isthmus.cli.streaming import beside, streams, suffix_beside
 from isthmus.data.files import as_table
-from isthmus.data.frames import unused_name
+from isthmus.data.tables.frames import unused_name
 from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.storage import replacing

@@ -9,7 +9,7 @@ from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import holds_images, some, streams
 from isthmus.data import Parquet, Source
-from isthmus.data.parquet import head
+from isthmus.data.streams.parquet import read_columns_only
 from isthmus.doctor import examine, report
 
 
@@ -41,7 +41,7 @@ def read_rows(data: Path, run: Run) -> Any:
     """
     if not streams(data):
         return choose_columns(read(data), run, data)
-    names = choose_columns(head(data), run, data).column_names
+    names = choose_columns(read_columns_only(data), run, data).column_names
     source = Parquet(data, names)
     rows = some(source, run.seed)
     print(f"{data} is streamed: {len(rows):,} of its {len(source):,} rows are looked at")

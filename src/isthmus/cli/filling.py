@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.containers import open_frame
-from isthmus.data.tables import missing_in
+from isthmus.data.tables.codec import find_missing
 from isthmus.formatting import pluralize
 
 # Number of columns that a sentence names.
@@ -36,7 +36,7 @@ class FilledCells:
 def _count_missing(rows: Any) -> Counter[str]:
     if isinstance(rows, pa.Table):
         frame = open_frame(rows)
-        counts = {name: missing_in(frame.get_column(name)).sum() for name in frame.columns}
+        counts = {name: find_missing(frame.get_column(name)).sum() for name in frame.columns}
         return Counter({name: int(n) for name, n in counts.items() if n})
     n_missing = int(np.isnan(np.asarray(rows, dtype=np.float64)).sum())
     return Counter({"": n_missing} if n_missing else {})

@@ -20,8 +20,8 @@ from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
 from isthmus.cli.streaming import beside, holds_images, some, streams
 from isthmus.data import ImageFolder, Parquet, Source, as_source
-from isthmus.data.parquet import head
-from isthmus.data.survey import check_cells, survey
+from isthmus.data.streams.parquet import read_columns_only
+from isthmus.data.validation import check_cells, compute_statistics
 from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.schema import Schema
@@ -101,7 +101,7 @@ def _halves(data: Path, run: Run) -> tuple[Any, Any, Any, Schema | None]:
     X, y = _choose_columns(read(data), run, data)
     _n_held_out(len(X))  # too few rows are said before anything is told by them
     source = as_source(X, run.kinds)
-    check_cells(source, survey(source))  # here, where rows have the numbers of the file
+    check_cells(source, compute_statistics(source))  # here, where rows have the numbers of the file
     kept, held_out = hold_out(source, run.seed)
     # By all rows: the rows held out may have levels that the others have not.
     schema = source.schema if source.schema.fields else None
@@ -127,7 +127,7 @@ def _streamed_halves(data: Path, run: Run) -> tuple[Parquet, Parquet, None, None
         raise ValueError(f"{str(data)!r} is streamed, and its columns are numbers: --kind is for tables in memory")
     if run.condition is not None:
         raise ValueError(f"{str(data)!r} is streamed, but a conditional model needs its rows in memory")
-    X, _ = _choose_columns(head(data), run, data)
+    X, _ = _choose_columns(read_columns_only(data), run, data)
     _refuse_text(X)
     source = Parquet(data, X.column_names)
     return *source.split(_n_held_out(len(source)), run.seed), None, None

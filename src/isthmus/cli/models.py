@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
-from isthmus.data.clock import names_of
 from isthmus.data.files import as_array, as_table
+from isthmus.data.series.times import list_time_columns
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import load
 from isthmus.storage import read_document
@@ -50,7 +50,7 @@ def columns_of(model: Any) -> list[str]:
     estimator = model.estimator_ if isinstance(model, AnomalyDetector) else model
     if not isinstance(estimator, SlidingWindows | SeriesImputer):
         return list(estimator.schema_.names)
-    return [*names_of(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
+    return [*list_time_columns(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
 
 
 def texts_of(model: Any) -> list[str]:

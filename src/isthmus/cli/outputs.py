@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN
 from isthmus.data.files import check_target, write_all
-from isthmus.data.parquet import is_pattern
+from isthmus.data.streams.parquet import is_pattern
 
 
 class Output(NamedTuple):

@@ -18,7 +18,7 @@ from isthmus.cli.paths import WRITTEN_TABLES
 from isthmus.cli.progress import say
 from isthmus.cli.streaming import beside
 from isthmus.data import ImageFolder
-from isthmus.data.image_files import KINDS, sizes_in, to_picture
+from isthmus.data.images.files import KINDS, list_sizes, to_picture
 from isthmus.formatting import pluralize
 from isthmus.schema import Schema
 from isthmus.storage import replacing
@@ -59,7 +59,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _own_size(data: Path) -> tuple[int, int]:
-    sizes = sizes_in(data)
+    sizes = list_sizes(data)
     (height, width), *others = sizes or [SIZE]
     return SIZE if others or height > SIZE[0] or width > SIZE[1] else (height, width)
 

@@ -9,8 +9,8 @@ from isthmus.cli.look import show_overview
 from isthmus.cli.outputs import Output
 from isthmus.cli.reading import read, words_for_missing
 from isthmus.data.files import KINDS, as_table
-from isthmus.data.preparing import Prepared, prepare
 from isthmus.doctor import summarize
+from isthmus.preparing import Prepared, prepare
 from isthmus.storage import replacing
 
 __all__ = [
@@ -37,7 +37,7 @@ def check_output(output: Output, out: Path, data: Path) -> None:
 
 def read_table(data: Path) -> pa.Table:
     """Read a table, and leave as text what is not written plainly, so that it is repaired and reported."""
-    return as_table(read(data, as_written=True, missing=()))
+    return as_table(read(data, plain_notation=True, missing=()))
 
 
 def beside(out: Path) -> dict[str, Path]:

@@ -59,11 +59,11 @@ def read(path: Path, **options: Any) -> Any:
 
 def words_for_missing() -> list[str]:
     """Return the words that mean a missing value: the usual ones and those stated, less those that are values."""
-    from isthmus.data.preparing import MISSING
-    from isthmus.data.preparing.missing import fold
+    from isthmus.data.parsing.missing_words import fold_case
+    from isthmus.preparing import MISSING
 
     stated = _stated.get({})
-    values = fold(stated.get("not_missing") or ())
+    values = fold_case(stated.get("not_missing") or ())
     return [word for word in (*MISSING, *(stated.get("missing") or ())) if word.strip().casefold() not in values]
 
 

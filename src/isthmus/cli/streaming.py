@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.data.files import KINDS
-from isthmus.data.parquet import decoded_bytes, is_partitioned, is_pattern
 from isthmus.data.reading import PACKED
-from isthmus.data.streams import Stream
+from isthmus.data.streams.parquet import count_decoded_bytes, is_partitioned, is_pattern
+from isthmus.data.streams.stream import Stream
 
 # Parquet files whose rows take more bytes than this are streamed; those below are read whole, which is faster.
 LIMIT = 2**28
@@ -42,7 +42,7 @@ def streams(data: Path) -> bool:
         raise FileNotFoundError(f"there is neither an image nor a .parquet file in the folder {str(data)!r}")
     if is_pattern(data) or (data.is_dir() and not is_partitioned(data)):
         return True
-    return (data.is_dir() or _is_parquet(data)) and decoded_bytes(data) > LIMIT
+    return (data.is_dir() or _is_parquet(data)) and count_decoded_bytes(data) > LIMIT
 
 
 def _is_parquet(data: Path) -> bool:
@@ -79,4 +79,4 @@ def some(rows: Any, seed: int) -> Any:
         return rows
     if len(rows) > N_COMPARED:
         rows = rows.split(N_COMPARED, seed)[1]
-    return rows.restore(rows.load().values.numpy())
+    return rows.to_container(rows.load().values.numpy())

@@ -139,7 +139,7 @@ def _read_rows(estimator: Any, data: Path) -> Any:
     if isinstance(getattr(estimator, "estimator_", estimator), SlidingWindows) or isinstance(estimator, SeriesImputer):
         raise ValueError(f"{str(data)!r} is streamed, but the model judges a time point by those around it")
     names = columns_of(estimator)
-    return Parquet(data, names) if names else Parquet(data).unnamed()
+    return Parquet(data, names) if names else Parquet(data).drop_names()
 
 
 def _names_of_addends(estimator: Any) -> list[str]:

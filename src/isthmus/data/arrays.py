@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import WHOLE, Batch, Share, Source, part_of, shuffled, spans
+from isthmus.data.base import WHOLE, Batch, Shard, Source, batch_bounds, shard_bounds, shuffle_positions
 from isthmus.schema import Schema
 
 # Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
@@ -55,25 +55,25 @@ class Array(Source):
     def __len__(self) -> int:
         return self.values.shape[0] if self.rows is None else len(self.rows)
 
-    def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Hand over rows; see the base class."""
         order = self.rows
         if seed is not None:
-            chosen = shuffled(len(self), seed)
+            chosen = shuffle_positions(len(self), seed)
             order = chosen if order is None else order[chosen]
-        cuts = spans(len(self), size, seed)
-        if share == WHOLE:
+        cuts = batch_bounds(len(self), size, seed)
+        if shard == WHOLE:
             return self._views(order, cuts, size)
-        parts = [part_of(start, stop, share) for start, stop in cuts]
+        parts = [shard_bounds(start, stop, shard) for start, stop in cuts]
         index = torch.cat([torch.arange(*part, device="cpu") for part in parts])
         ends = accumulate((stop - start for start, stop in parts), initial=0)
         return self._views(index if order is None else order[index], list(pairwise(ends)), size)
 
-    def _views(self, order: Tensor | None, spans: list[tuple[int, int]], size: int) -> Iterator[Batch]:
+    def _views(self, order: Tensor | None, batch_bounds: list[tuple[int, int]], size: int) -> Iterator[Batch]:
         weight = self._relative_weight()
         per_block = max(1, BLOCK // max(1, size * self._row_bytes()))
-        for first in range(0, len(spans), per_block):
-            block = spans[first : first + per_block]
+        for first in range(0, len(batch_bounds), per_block):
+            block = batch_bounds[first : first + per_block]
             start, stop = block[0][0], block[-1][1]
             index = slice(start, stop) if order is None else order[start:stop]
             beside = (None if values is None else values[index] for values in (self.y, weight))
@@ -102,11 +102,11 @@ class Array(Source):
         rows = torch.from_numpy(index)
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
-    def beside(self, y: Tensor) -> Self:
+    def with_labels(self, y: Tensor) -> Self:
         """Put encoded labels (n, width) beside the rows."""
         return replace(self, y=self._placed(y))
 
-    def weighted(self, weight: np.ndarray[Any, Any]) -> Self:
+    def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
         """Give rows weights; see the base class."""
         return replace(self, weight=self._placed(torch.from_numpy(weight)))
 
@@ -116,7 +116,7 @@ class Array(Source):
             return values
         return values.new_zeros((self.values.shape[0], *values.shape[1:])).index_copy(0, self.rows, values)
 
-    def resampled(self, seed: int) -> Self:
+    def resample(self, seed: int) -> Self:
         """Draw rows in proportion to their weights; see the base class."""
         weight = self._relative_weight()
         if weight is None:
@@ -127,12 +127,12 @@ class Array(Source):
 
     def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
         """Set rows aside; see the base class."""
-        order = shuffled(len(self), seed)
+        order = shuffle_positions(len(self), seed)
         rows = order if self.rows is None else self.rows[order]
         kept, aside = rows[n:].sort().values, rows[:n].sort().values
         return replace(self, rows=kept), replace(self, rows=aside)
 
-    def restore(self, values: np.ndarray[Any, Any]) -> Any:
+    def to_container(self, values: np.ndarray[Any, Any]) -> Any:
         """Give results back; see the base class."""
         return values if self.container is None else self.container(values)
 

@@ -12,8 +12,8 @@ from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
 # Which part, and of how many.
-Share = tuple[int, int]
-WHOLE: Share = (0, 1)
+Shard = tuple[int, int]
+WHOLE: Shard = (0, 1)
 
 
 class Batch(NamedTuple):
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
         return Batch(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
 
 
-class Feed(ABC):
+class Batches(ABC):
     """What training asks of data: how many rows there are, and passes over them."""
 
     @abstractmethod
@@ -39,7 +39,7 @@ class Feed(ABC):
         """Count the rows of a pass."""
 
     @abstractmethod
-    def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Hand over every row once: in order, or in the order that the seed alone decides.
 
         Parameters
@@ -52,7 +52,7 @@ class Feed(ABC):
             many batches, of which some may be empty.
         """
 
-    def resampled(self, seed: int) -> Self:
+    def resample(self, seed: int) -> Self:
         """Draw as many rows in proportion to their weights; return the source itself if all weights are equal.
 
         This is for what cannot weigh rows.
@@ -60,7 +60,7 @@ class Feed(ABC):
         return self
 
 
-class Source(Feed):
+class Source(Batches):
     """Knows where samples come from, how to hand them over as tensors, and how to give results back in kind.
 
     ``schema`` says what one sample looks like. Processes that train together all have the same rows, and each takes its
@@ -83,7 +83,7 @@ class Source(Feed):
         """
         raise InputTypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
 
-    def weighted(self, weight: np.ndarray[Any, Any]) -> Self:
+    def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
         """Give each row a positive weight, (n,).
 
         Raises
@@ -93,11 +93,11 @@ class Source(Feed):
         """
         raise InputTypeError(f"sample_weight goes with rows in memory, got {type(self).__name__}; load its rows first")
 
-    def parts(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
+    def blocks(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
         """Cut the positions of all rows into ``n`` parts of about equal size that are held out in turn."""
-        return [np.sort(part) for part in np.array_split(shuffled(len(self), seed).numpy(), n)]
+        return [np.sort(part) for part in np.array_split(shuffle_positions(len(self), seed).numpy(), n)]
 
-    def apart_from(self, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def disjoint_from(self, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Find the positions of the rows that know nothing of those given: all others, if rows share no values."""
         others = np.ones(len(self), dtype=bool)
         others[index] = False
@@ -105,19 +105,19 @@ class Source(Feed):
 
     def folds(self, n: int, seed: int) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
         """Hold each of ``n`` parts out in turn: positions to learn from, and positions held out."""
-        return ((self.apart_from(held_out), held_out) for held_out in self.parts(n, seed))
+        return ((self.disjoint_from(held_out), held_out) for held_out in self.blocks(n, seed))
 
     @abstractmethod
-    def restore(self, values: np.ndarray[Any, Any]) -> Any:
+    def to_container(self, values: np.ndarray[Any, Any]) -> Any:
         """Give values (len(self), *shape) the container of the data."""
 
 
-def shuffled(n: int, seed: int) -> Tensor:
+def shuffle_positions(n: int, seed: int) -> Tensor:
     """Shuffle the positions of ``n`` rows, on the processor whatever the default device is."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed), device="cpu")
 
 
-def spans(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
+def batch_bounds(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
     """Where batches of ``n`` rows start and stop.
 
     A last batch of a single row would leave batch normalisation nothing to normalise: where rows are shuffled, which is
@@ -128,21 +128,21 @@ def spans(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], n], strict=True))
 
 
-def part_of(start: int, stop: int, share: Share) -> tuple[int, int]:
+def shard_bounds(start: int, stop: int, shard: Shard) -> tuple[int, int]:
     """Cut a batch into parts of equal size; one too small for two rows each, which normalisation needs, stays whole."""
-    rank, n_parts = share
+    rank, n_parts = shard
     n = stop - start
     if n < 2 * n_parts:
         return (start, stop) if rank == 0 else (stop, stop)
     return start + n * rank // n_parts, start + n * (rank + 1) // n_parts
 
 
-def nonempty(batches: Iterator[Batch]) -> Iterator[Batch]:
+def skip_empty(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Leave out batches of which other processes have all rows."""
     return (batch for batch in batches if len(batch.x))
 
 
-def parts_of(batches: Iterator[Batch], share: Share) -> Iterator[Batch]:
+def shard_batches(batches: Iterator[Batch], shard: Shard) -> Iterator[Batch]:
     """Cut a part out of every batch."""
     for batch in batches:
-        yield batch.part(slice(*part_of(0, len(batch.x), share)))
+        yield batch.part(slice(*shard_bounds(0, len(batch.x), shard)))

@@ -15,9 +15,9 @@ from pyarrow import csv, parquet
 
 from isthmus.data.base import Source
 from isthmus.data.formulas import escape_cells
-from isthmus.data.frames import is_frame
-from isthmus.data.parquet import read_folder
 from isthmus.data.reading import MISSING, PACKED, READERS, Options, read_file
+from isthmus.data.streams.parquet import read_folder
+from isthmus.data.tables.frames import is_frame
 from isthmus.storage import check_writable, replacing
 
 FilePath = str | os.PathLike[str]
@@ -45,7 +45,7 @@ def read(
     header: bool | None = None,
     missing: Collection[str] = MISSING,
     text: Collection[str] = (),
-    as_written: bool = False,
+    plain_notation: bool = False,
 ) -> Any:
     r"""Read the rows of a file.
 
@@ -69,7 +69,7 @@ def read(
         Words that mean a missing value, whatever their case and the spaces around them. Empty cells are always missing.
     text : collection of str
         Names of columns that stay text even if all their cells are numbers or dates.
-    as_written : bool
+    plain_notation : bool
         Leave as text what is not in a programming language's notation, such as 31.12.2024 and 1,5, and words for
         missing values beside numbers: ``prepare`` repairs and reports it.
 
@@ -98,7 +98,7 @@ def read(
     ...     read(path, delimiter=";", decimal=",").to_pydict()
     {'zip': ['01067', '80331'], 'area': [3.5, 1.75]}
     """
-    options = Options(delimiter, decimal, encoding, header, missing, text, as_written)
+    options = Options(delimiter, decimal, encoding, header, missing, text, plain_notation)
     path = Path(path)
     if path.is_dir():
         return read_folder(path)
@@ -180,7 +180,7 @@ def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names:
     (5, 2)
     """
     size = max(1, CHUNK // int(np.prod(source.schema.shape)))
-    results = (function(source.restore(batch.x.numpy())) for batch in source.batches(size))
+    results = (function(source.to_container(batch.x.numpy())) for batch in source.batches(size))
     return write_chunks(path, (as_table(result, names) for result in results))
 
 

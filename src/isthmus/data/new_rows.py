@@ -7,14 +7,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus.containers import open_frame, select_columns
 from isthmus.data.base import Source
-from isthmus.data.frames import empty, is_frame
 from isthmus.data.sources import as_source
-from isthmus.data.tables import check_columns
+from isthmus.data.tables.codec import check_columns
+from isthmus.data.tables.frames import is_frame, make_empty
 from isthmus.formatting import list_names
 from isthmus.schema import Schema
 
 
-def read_new(estimator: Any, X: Any) -> Source:
+def read_new_rows(estimator: Any, X: Any) -> Source:
     """Make a source of rows that are like those of fit, which left a ``schema_``.
 
     Columns of data frames are taken by their names: those that fit has not seen are ignored, with one warning.
@@ -30,7 +30,7 @@ def read_new(estimator: Any, X: Any) -> Source:
         source = as_source(_known_columns(X, schema), schema)
     else:
         source = as_source(X, schema)
-        check_names(estimator, source if schema.vocabulary or not is_frame(X) else X, reset=False)
+        check_feature_names(estimator, source if schema.vocabulary or not is_frame(X) else X, reset=False)
     if schema.categorical and not source.schema.fields:
         raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
     if source.schema.shape != schema.shape:
@@ -42,18 +42,18 @@ def _known_columns(X: Any, schema: Schema) -> Any:
     frame = open_frame(X)
     check_columns(frame, schema)
     known = set(schema.names)
-    warn_of_ignored([name for name in frame.columns if name not in known], stacklevel=6)
+    warn_ignored_columns([name for name in frame.columns if name not in known], stacklevel=6)
     return select_columns(frame, schema.names).to_native()
 
 
-def warn_of_ignored(extra: list[Any], stacklevel: int) -> None:
+def warn_ignored_columns(extra: list[Any], stacklevel: int) -> None:
     """Name the columns that fit has not seen, if there are some."""
     if extra:
         what = f"column {list_names(extra)} of X was" if len(extra) == 1 else f"columns {list_names(extra)} of X were"
         warnings.warn(f"{what} ignored: fit has not seen {'it' if len(extra) == 1 else 'them'}", stacklevel=stacklevel)
 
 
-def check_names(estimator: Any, X: Any, reset: bool) -> None:
+def check_feature_names(estimator: Any, X: Any, reset: bool) -> None:
     """Keep number and names of the columns, or hold them against those of fit."""
-    like = empty(X.schema) if isinstance(X, Source) else open_frame(X).to_native() if is_frame(X) else X
+    like = make_empty(X.schema) if isinstance(X, Source) else open_frame(X).to_native() if is_frame(X) else X
     validate_data(estimator, like, skip_check_array=True, reset=reset)

@@ -13,13 +13,13 @@ from sklearn.utils import check_array
 from isthmus.containers import refuse_container
 from isthmus.data.arrays import COMPUTABLE, Array, as_tensor, in_computable_dtype
 from isthmus.data.base import Source
-from isthmus.data.frames import is_frame, read_frame
-from isthmus.data.image_folder import ImageFolder
-from isthmus.data.images import as_given, channels_first, joined, layout_like, layout_of
-from isthmus.data.ragged import as_list, as_rows, is_ragged, padded, schema_of
-from isthmus.data.streams import POOL, Stream, rows_of
-from isthmus.data.tables import learn_table, read_table
-from isthmus.data.text import Texts, read_texts
+from isthmus.data.images.folder import ImageFolder
+from isthmus.data.images.layout import infer_layout, match_layout, restore_images, stack_images, to_channels_first
+from isthmus.data.series.ragged import infer_ragged_schema, is_ragged, pad_series, read_ragged_rows, unpad_series
+from isthmus.data.streams.stream import POOL, Stream, count_rows_within
+from isthmus.data.tables.codec import learn_table, read_table
+from isthmus.data.tables.frames import is_frame, read_frame
+from isthmus.data.texts.text import Texts, read_texts
 from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
@@ -92,7 +92,7 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
         return _from_array(X.detach().cpu().numpy())
     if X.is_complex():
         raise ValueError("Complex data not supported: expected real numbers")
-    values = as_common_rows(X)
+    values = to_computable_rows(X)
     if not isinstance(values, torch.Tensor):
         return as_source(values)
     # Autograd saves no tensor that was made under inference_mode.
@@ -108,10 +108,10 @@ def _(X: Any, schema: Any = None) -> Source:
 
 @as_source.register
 def _(X: np.ma.MaskedArray, schema: Any = None) -> Source:
-    return _from_array(as_common_rows(X), schema)
+    return _from_array(to_computable_rows(X), schema)
 
 
-def as_common_rows(X: Any) -> Any:
+def to_computable_rows(X: Any) -> Any:
     """Return tensors dense and in a dtype to compute with, sparse tensors as sparse rows of scipy, masks as NaN.
 
     Any other container is returned as it is.
@@ -135,10 +135,10 @@ def _sparse_rows(values: torch.Tensor) -> sparse.csr_array:
 
 def _from_array(X: Any, schema: Any = None) -> Source:
     refuse_container(X)
-    rows = as_rows(X)
+    rows = read_ragged_rows(X)
     if rows and (is_ragged(rows) or (isinstance(schema, Schema) and schema.ragged)):
         return _from_rows(rows, schema)
-    name, X = type(X).__name__, joined(X)
+    name, X = type(X).__name__, stack_images(X)
     if not X.ndim and X.dtype.kind in "OU":
         remedy = "; isthmus.data.files.read reads files" if name == "str" else ""
         raise ValueError(f"X is of type {name}, expected an array or a data frame{remedy}")
@@ -153,10 +153,10 @@ def _from_array(X: Any, schema: Any = None) -> Source:
 
 def _from_rows(rows: list[np.ndarray[Any, Any]], schema: Any) -> Source:
     """Pad series of different lengths, to the length that fit saw if there was a fit."""
-    known = schema if isinstance(schema, Schema) and schema.ragged else schema_of(rows)
-    values, lengths = as_tensor(padded(rows, known.shape[-1])), [row.shape[-1] for row in rows]
+    known = schema if isinstance(schema, Schema) and schema.ragged else infer_ragged_schema(rows)
+    values, lengths = as_tensor(pad_series(rows, known.shape[-1])), [row.shape[-1] for row in rows]
     own = replace(known, shape=tuple(values.shape[1:]))
-    return Array(values, own, container=partial(as_list, schema=own, lengths=lengths))
+    return Array(values, own, container=partial(unpad_series, schema=own, lengths=lengths))
 
 
 def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -172,12 +172,12 @@ def _laid_out(values: torch.Tensor, dtype: str, schema: Any) -> Array:
     """Take images for what they are: by the schema where there is one, otherwise by shape and dtype."""
     shape = tuple(values.shape[1:])
     if isinstance(schema, Schema):
-        layout = layout_like(shape, schema) if schema.layout else ""
+        layout = match_layout(shape, schema) if schema.layout else ""
     else:
-        layout = layout_of(shape, dtype)
-    values = channels_first(values, layout)
+        layout = infer_layout(shape, dtype)
+    values = to_channels_first(values, layout)
     own = Schema(tuple(values.shape[1:]), dtype=dtype, layout=layout)
-    return _not_empty(Array(values, own, container=partial(as_given, schema=own) if layout else None))
+    return _not_empty(Array(values, own, container=partial(restore_images, schema=own) if layout else None))
 
 
 def _explained(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:
@@ -222,10 +222,10 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
     encoded = torch.from_numpy(condition.encode(y))
     if len(encoded) != len(source):
         raise ValueError(f"y must have a label for each of the {len(source)} rows of X, got {len(encoded)}")
-    return source.beside(encoded)
+    return source.with_labels(encoded)
 
 
-def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
+def hold_out(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
     """Split a share of the rows off, or none where either they or the others would be too few to tell anything.
 
     Of a stream they are at most as many as a pool holds and are kept in memory, for they are needed at every epoch.
@@ -236,5 +236,5 @@ def set_aside(source: Source, fraction: float, seed: int) -> tuple[Source, Sourc
     if not isinstance(source, Stream):
         rest, aside = source.split(n_aside, seed)
         return (rest, aside) if len(rest) > len(aside) else (source, None)
-    others, held = source.split(min(n_aside, rows_of(POOL, source.schema)), seed)
+    others, held = source.split(min(n_aside, count_rows_within(POOL, source.schema)), seed)
     return others, held.load()

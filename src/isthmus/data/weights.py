@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from isthmus.containers import open_frame
-from isthmus.data.frames import is_frame
 from isthmus.data.sources import as_source
+from isthmus.data.tables.frames import is_frame
 
 
 def split_off_weights(X: Any, y: Any, sample_weight: Any, schema: Any = None) -> tuple[Any, Any, Any]:

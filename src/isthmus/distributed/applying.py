@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.files import CHUNK, as_array, as_table
-from isthmus.data.parquet import find, head
-from isthmus.data.streams import rows_of
+from isthmus.data.streams.parquet import find_files, read_columns_only
+from isthmus.data.streams.stream import count_rows_within
 from isthmus.distributed.session import Resources, check_workers, load_ray
 from isthmus.part import did_you_mean
 from isthmus.training import choose_device
@@ -111,7 +111,7 @@ def _apply(
         _Worker,
         fn_constructor_args=(ray.put(_on_processor(estimator)), method, names, list(keep)),
         batch_format="pyarrow",
-        batch_size=rows_of(CHUNK, estimator.schema_),
+        batch_size=count_rows_within(CHUNK, estimator.schema_),
         # From one up: a fixed number could leave no processor to those who read.
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_workers),
         num_cpus=needs.pop("CPU", None),
@@ -139,11 +139,11 @@ class _Worker:
 
 def _read_files(paths: Any, columns: list[str]) -> Any:
     """Make a Dataset of Parquet files, once it is known that they have the columns."""
-    known = head(paths).column_names
+    known = read_columns_only(paths).column_names
     for name in columns:
         if name not in known:
             raise ValueError(f"{str(paths)!r} has no column {name!r}{did_you_mean(name, known)}")
-    return load_ray().data.read_parquet([str(path) for path in find(paths)], partitioning=None)
+    return load_ray().data.read_parquet([str(path) for path in find_files(paths)], partitioning=None)
 
 
 def _on_processor(estimator: Autoencoder) -> Autoencoder:

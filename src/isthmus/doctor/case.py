@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from isthmus import likelihoods
 from isthmus.autoencoder import Autoencoder
-from isthmus.data.survey import describe, survey
+from isthmus.data.validation import complete_schema, compute_statistics
 from isthmus.doctor.rows import Rows, Values, label, n_values
 from isthmus.doctor.texts import readable
 from isthmus.likelihoods import Likelihood, LogNormal, Mixed
@@ -116,7 +116,7 @@ class Case:
     @cached_property
     def statistics(self) -> Statistics:
         """What the fit would know of all rows."""
-        return survey(self.rows.source)
+        return compute_statistics(self.rows.source)
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -193,7 +193,7 @@ class Case:
     def count_weights(self, **changes: Any) -> int:
         """Build the net of the estimator with some parameters changed, and count its weights."""
         estimator = clone(self.estimator).set_params(**changes)
-        schema = describe(self.schema, self.statistics, self.statistics.missing, None)
+        schema = complete_schema(self.schema, self.statistics, self.statistics.missing, None)
         fits = not any(self.outside(leaf, positions) for leaf, positions in self.leaves)
         likelihood = self.likelihood if fits else likelihoods.choose(self.statistics, schema)
         with seeded(0):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.survey import LARGEST
+from isthmus.data.validation import LARGEST
 from isthmus.doctor.case import Case, Column
 from isthmus.doctor.finding import Finding, as_kind
 from isthmus.formatting import format_percent, list_names

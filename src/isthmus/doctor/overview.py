@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.containers import open_frame
-from isthmus.data.columns import days_of, numbers_of
-from isthmus.data.kinds import infer
-from isthmus.data.tables import missing_in
+from isthmus.data.tables.cells import to_days, to_floats
+from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.kinds import infer_fields
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.rows import Values, finite_frame
 from isthmus.formatting import format_percent, pluralize
@@ -124,7 +124,7 @@ def summarize(X: Any, kinds: Any = None) -> Overview:
     frame, _ = finite_frame(open_frame(X))
     if not all(frame.shape):
         raise ValueError(f"the table has {frame.shape[0]} rows and {frame.shape[1]} columns, expected some of both")
-    fields = infer(frame, kinds or {})
+    fields = infer_fields(frame, kinds or {})
     columns = tuple(_summarize_column(frame.get_column(field.name), field) for field in fields)
     return Overview(len(frame), _count_duplicates(frame, fields), columns, tuple(strongest(frame, fields)))
 
@@ -136,7 +136,7 @@ def _count_duplicates(frame: Any, fields: Sequence[Field]) -> int:
 
 
 def _summarize_column(column: Any, field: Field) -> ColumnOverview:
-    n_missing = int(np.count_nonzero(missing_in(column).to_numpy()))
+    n_missing = int(np.count_nonzero(find_missing(column).to_numpy()))
     values, counts = _describe(column, field)
     return ColumnOverview(field.name, field.kind, n_missing, values, tuple(counts))
 
@@ -144,9 +144,9 @@ def _summarize_column(column: Any, field: Field) -> ColumnOverview:
 def _describe(column: Any, field: Field) -> tuple[str, Sequence[int]]:
     """Describe the values of a column in words, and count them for a histogram."""
     if field.kind in NUMBERS:
-        return _describe_numbers(numbers_of(column))
+        return _describe_numbers(to_floats(column))
     if field.kind == "date":
-        return _describe_dates(days_of(column))
+        return _describe_dates(to_days(column))
     values, counts = _count(column)
     if not len(counts):
         return "no value in any row", ()

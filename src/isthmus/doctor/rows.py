@@ -12,10 +12,10 @@ from torch import Tensor
 
 from isthmus.containers import open_frame
 from isthmus.data import Array, ImageFolder, Source, as_source
-from isthmus.data.columns import is_number, numbers_of
-from isthmus.data.frames import is_frame
-from isthmus.data.library import column_like
-from isthmus.data.tables import missing_in
+from isthmus.data.tables.cells import is_number, to_floats
+from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.frames import is_frame
+from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
@@ -141,11 +141,11 @@ def finite_frame(frame: Any) -> tuple[Any, dict[Any, int]]:
     infinite, columns = {}, []
     for name in [name for name, dtype in frame.schema.items() if is_number(dtype) and dtype.is_float()]:
         column = frame.get_column(name)
-        numbers = numbers_of(column)
+        numbers = to_floats(column)
         holes = np.isinf(numbers)
         if holes.any():
             infinite[name] = int(holes.sum())
-            columns.append(column_like(column, np.where(holes, np.nan, numbers)).alias(name))
+            columns.append(make_column_like(column, np.where(holes, np.nan, numbers)).alias(name))
     return (frame.with_columns(*columns) if columns else frame), infinite
 
 
@@ -167,4 +167,4 @@ def _outside(column: Any, levels: tuple[Any, ...]) -> Values:
     """Tell which cells of a column are neither missing nor one of some levels."""
     known = set(levels)
     unknown = np.array([value not in known for value in column.to_list()], dtype=bool)
-    return unknown & ~np.asarray(missing_in(column).to_numpy(), dtype=bool)
+    return unknown & ~np.asarray(find_missing(column).to_numpy(), dtype=bool)

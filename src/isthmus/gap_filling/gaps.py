@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data import Batch, Source, Windows
-from isthmus.data.base import WHOLE, Share
+from isthmus.data.base import WHOLE, Shard
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -45,10 +45,10 @@ class Gaps(Source):
     def __len__(self) -> int:
         return len(self.windows)
 
-    def batches(self, size: int, seed: int | None = None, share: Share = WHOLE) -> Iterator[Batch]:
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Hand over samples, whose gaps the seed decides; see the base class."""
         generator = torch.Generator().manual_seed(0 if seed is None else seed)
-        for batch in self.windows.batches(size, seed, share):
+        for batch in self.windows.batches(size, seed, shard):
             yield Batch(self.sample(batch.x, draw_gaps(batch.x, generator)), None)
 
     def sample(self, x: Tensor, hidden: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Gaps(Source):
         kept, aside = self.windows.split(n, seed)
         return replace(self, windows=kept), replace(self, windows=aside)
 
-    def restore(self, values: Values) -> Values:
+    def to_container(self, values: Values) -> Values:
         """Return values of samples as they are."""
         return values
 

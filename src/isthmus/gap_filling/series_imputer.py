@@ -15,11 +15,11 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
-from isthmus.data.frames import is_frame
-from isthmus.data.library import column_like
-from isthmus.data.series import interpolate
-from isthmus.data.tables import missing_in
-from isthmus.data.windows import check_channels
+from isthmus.data.series.series import interpolate
+from isthmus.data.series.windows import check_channels
+from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.frames import is_frame
+from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.gap_filling.gaps import Gaps, bridge, draw_gaps, look
 from isthmus.likelihoods import Gaussian
 from isthmus.part import is_count
@@ -281,8 +281,8 @@ def _put_in_frame(X: Any, filled: Values, channels: Sequence[str]) -> Any:
     frame = nw.from_native(X, eager_only=True)
     values = dict(zip(channels, filled.T, strict=True))
     new = [
-        column.zip_with(~missing_in(column), column_like(column, values[str(column.name)]))
+        column.zip_with(~find_missing(column), make_column_like(column, values[str(column.name)]))
         for column in frame.iter_columns()
-        if str(column.name) in values and missing_in(column).any()
+        if str(column.name) in values and find_missing(column).any()
     ]
     return frame.with_columns(*new).to_native() if new else X

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.ambient import own_settings
-from isthmus.data.frames import is_frame
-from isthmus.data.images import laid_out
+from isthmus.data.images.layout import convert_shape
+from isthmus.data.tables.frames import is_frame
 from isthmus.generation import draw_codes
 from isthmus.randomness import seeded
 from isthmus.schema import Schema
@@ -40,7 +40,7 @@ def is_one(row: Any, schema: Schema) -> bool:
     """Whether a row is given as such: a text, or values of as many axes as a row has as the user has it."""
     if schema.vocabulary or is_frame(row):
         return isinstance(row, str)
-    shape = laid_out(schema.shape, schema.layout) if schema.layout else schema.shape
+    shape = convert_shape(schema.shape, schema.layout) if schema.layout else schema.shape
     return np.ndim(row) == len(shape)
 
 

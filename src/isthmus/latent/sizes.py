@@ -12,8 +12,8 @@ from torch import Tensor
 from isthmus import bottlenecks
 from isthmus.autoencoder import Autoencoder
 from isthmus.bottlenecks import Bottleneck, Nested
-from isthmus.data import Source, as_source, set_aside
-from isthmus.data.survey import survey
+from isthmus.data import Source, as_source, hold_out
+from isthmus.data.validation import compute_statistics
 from isthmus.inference import run
 from isthmus.likelihoods import StudentT
 from isthmus.model import Model
@@ -110,12 +110,12 @@ def suggest_n_components(
     2
     """
     seed, source = seed_of(random_state), as_source(X)
-    rows, held_out = set_aside(source, ASIDE, mix(seed, 3))
+    rows, held_out = hold_out(source, ASIDE, mix(seed, 3))
     if held_out is None:
         raise ValueError(f"X has {len(source)} rows, too few to set some aside and measure errors on them")
     if not tolerance > 0:
         raise ValueError(f"tolerance must be a number > 0, got {tolerance!r}")
-    statistics = survey(rows)
+    statistics = compute_statistics(rows)
     n_varying = int((~statistics.constant).sum())
     widest = _widest(max_components, n_varying)
     estimator = _robust(statistics, source.schema) if estimator is None else estimator

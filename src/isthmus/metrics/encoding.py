@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from isthmus.containers import is_frame, open_frame, remedy_for
+from isthmus.containers import is_frame, open_frame, suggest_conversion
 from isthmus.errors import InputTypeError
 
 Values = np.ndarray[Any, Any]
@@ -64,7 +64,7 @@ def as_frame(role: str, frame: Any) -> Any:
         If it has no rows or no columns.
     """
     if not is_frame(frame):
-        remedy = remedy_for(frame)
+        remedy = suggest_conversion(frame)
         raise InputTypeError(
             f"{role} must be a data frame (pandas, polars, pyarrow), got {type(frame).__name__}"
             f"{remedy and '; '}{remedy}"

@@ -91,7 +91,7 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
 def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str = "auto") -> Any:
     """Read a fitted estimator from a file that ``save`` wrote.
 
-    Nothing in the file is executed, and no class is looked up but isthmus's own parts and those in ``parts``.
+    Nothing in the file is executed, and no class is looked up but isthmus's own parts and those in ``blocks``.
 
     Parameters
     ----------

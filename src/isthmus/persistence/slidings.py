@@ -12,7 +12,7 @@ from isthmus.anomaly.window_scores import Judge
 from isthmus.anomaly.window_views import View
 from isthmus.configuration import construct, params_from_plain
 from isthmus.data import Windows
-from isthmus.data.series import Series
+from isthmus.data.series.series import Series
 from isthmus.persistence.context import (
     Content,
     Context,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.data import Windows
-from isthmus.data.series import Series, interpolate, read_as_in_fit
+from isthmus.data.series.series import Series, interpolate, read_fitted_series
 from isthmus.errors import InputTypeError
 from isthmus.plots.base import PALETTE, new_axes
 
@@ -64,7 +64,7 @@ def events(
     if not callable(getattr(model, "events", None)):
         raise InputTypeError(f"events needs an AnomalyDetector that is fitted to a series, got {type(model).__name__}")
     found = model.events(X, gap=gap, min_length=min_length)
-    series = X.series if isinstance(X, Windows) else read_as_in_fit(model.estimator_, X)
+    series = X.series if isinstance(X, Windows) else read_fitted_series(model.estimator_, X)
     scores = model.score_samples(X)
     scores = X.spread(scores) if isinstance(X, Windows) else scores
     names: list[Any] = [*series.channels] or [*range(len(series.values))]

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Array, ImageFolder, Source, as_source
-from isthmus.data.frames import is_frame
-from isthmus.data.images import laid_out
+from isthmus.data.images.layout import convert_shape
+from isthmus.data.tables.frames import is_frame
 from isthmus.errors import InputTypeError
 from isthmus.latent.codes import is_one
 from isthmus.schema import Schema
@@ -106,7 +106,7 @@ def _as_batch(X: Any, schema: Schema) -> Any:
         return X
     if is_one(X, schema) and np.size(X) == prod(schema.shape):
         return np.asarray(X)[None]
-    shape = laid_out(schema.shape, schema.layout) if schema.layout else schema.shape
+    shape = convert_shape(schema.shape, schema.layout) if schema.layout else schema.shape
     if not isinstance(X, np.ndarray) or X.shape[1:] == shape:
         return X
     if X.size == prod(shape):

@@ -9,8 +9,8 @@ import torch
 from isthmus import likelihoods
 from isthmus.containers import open_frame
 from isthmus.data import Source
-from isthmus.data.frames import is_frame
-from isthmus.data.images import CHANNELS
+from isthmus.data.images.layout import CHANNELS
+from isthmus.data.tables.frames import is_frame
 from isthmus.plots.rows import inner, schema_of
 from isthmus.statistics import Statistics
 

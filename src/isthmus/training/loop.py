@@ -15,7 +15,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
-from isthmus.data.base import Batch, Feed, nonempty
+from isthmus.data.base import Batch, Batches, skip_empty
 from isthmus.losses import Losses
 from isthmus.randomness import mix, seeded
 from isthmus.training.checkpoint import Checkpoint, resume_rng
@@ -36,7 +36,7 @@ class _Plan:
 
     forward: Callable[..., Losses]
     parameters: list[nn.Parameter]
-    source: Feed
+    source: Batches
     batch_size: int
     max_epochs: int
     learning_rate: float
@@ -74,8 +74,8 @@ class _Plan:
 
 def train(
     state: TrainState,
-    source: Feed,
-    valid: Feed | None = None,
+    source: Batches,
+    valid: Batches | None = None,
     *,
     max_epochs: int,
     batch_size: int,
@@ -155,7 +155,7 @@ def _check_shares(group: Group, batch_size: int, n_rows: int) -> None:
         )
 
 
-def _train_epochs(plan: _Plan, state: TrainState, valid: Feed | None, callbacks: Sequence[Callback]) -> None:
+def _train_epochs(plan: _Plan, state: TrainState, valid: Batches | None, callbacks: Sequence[Callback]) -> None:
     while state.epoch < plan.max_epochs:
         started = time.perf_counter()
         if valid is None and not state.step:
@@ -188,13 +188,13 @@ def _update_best(plan: _Plan, state: TrainState, watched: bool) -> None:
         state.best = state.start  # shown to be good by an epoch that began with them
 
 
-def evaluate(model: nn.Module, source: Feed, size: int = EVALUATION_SIZE, group: Group = SINGLE_PROCESS) -> float:
+def evaluate(model: nn.Module, source: Batches, size: int = EVALUATION_SIZE, group: Group = SINGLE_PROCESS) -> float:
     """Mean bound over a source: dropout off, corruption and draws on and the same each time, schedules at their end."""
     model.eval()
     device = next(model.parameters()).device
     total = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.inference_mode(), seeded(VALIDATION_SEED, device):
-        for x, y, weight in nonempty(source.batches(max(size, EVALUATION_SIZE), share=group.shard)):
+        for x, y, weight in skip_empty(source.batches(max(size, EVALUATION_SIZE), shard=group.shard)):
             bounds = model(x.to(device), None if y is None else y.to(device)).terms["negative_bound"].double()
             bounds = bounds if weight is None else bounds * weight.to(device)
             total += torch.stack([bounds.sum(), total.new_tensor(len(bounds))])

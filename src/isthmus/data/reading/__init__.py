@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import pyarrow as pa
 
-from isthmus.data.preparing.missing import MISSING
+from isthmus.data.parsing.missing_words import MISSING
 from isthmus.data.reading.arrays import read_npy, read_npz
 from isthmus.data.reading.options import Options, ReadingNote
 from isthmus.data.reading.packed import PACKED, Content, open_content

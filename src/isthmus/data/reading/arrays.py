@@ -9,7 +9,7 @@ from numpy.lib import format as npy
 from numpy.lib.npyio import NpzFile
 
 from isthmus.data.reading.options import Options
-from isthmus.data.reading.packed import Content, check_growth, size_of
+from isthmus.data.reading.packed import Content, check_growth, format_size
 
 Values = np.ndarray[Any, Any]
 
@@ -60,4 +60,4 @@ def _check_size(archive: ZipFile, name: str) -> None:
         shape, _, dtype = read_header(file)
     asked = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if asked > member.file_size and not dtype.hasobject:
-        raise ValueError(f"its array {name!r} asks for {size_of(asked)}, but holds {size_of(member.file_size)}")
+        raise ValueError(f"its array {name!r} asks for {format_size(asked)}, but holds {format_size(member.file_size)}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from isthmus.data.reading.headers import count_titles, is_header, say_titles
+from isthmus.data.reading.headers import count_titles, describe_titles, is_header
 from isthmus.data.reading.options import Options
 
 Row = list[str]
@@ -218,5 +218,5 @@ def describe(dialect: Dialect, encoding: str, usual: str, options: Options) -> l
         found.append("with decimal commas")
     if options.encoding is None and not encoding.startswith("utf-8"):
         found.append(f"in {ENCODINGS.get(encoding, encoding.upper())}")
-    notes = [*([f"read {', '.join(found)}"] if found else []), *say_titles(dialect.titles)]
+    notes = [*([f"read {', '.join(found)}"] if found else []), *describe_titles(dialect.titles)]
     return notes if dialect.header or options.header is False else [*notes, "no header, columns are named x0, x1, ..."]

@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
-from isthmus.data.preparing.dates import FORMATS
-from isthmus.data.preparing.missing import MISSING, fold
+from isthmus.data.parsing.dates import FORMATS
+from isthmus.data.parsing.missing_words import MISSING, fold_case
 
 Row = list[str]
 
 NUMBER = re.compile(r"[+-]?([0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
-WORDS = fold(MISSING)
+WORDS = fold_case(MISSING)
 # Numbers that are years when they stand above a column.
 YEARS = range(1800, 2200)
 
@@ -31,11 +31,11 @@ def is_header(rows: Sequence[Row]) -> bool | None:
     first = [cell.strip() for cell in rows[0]]
     columns = [_values(rows[1:], i) for i in range(len(first))]
     kinds = [
-        _common_kind(column) if column or len(rows) > 1 else kind_of(cell)
+        _common_kind(column) if column or len(rows) > 1 else infer_kind(cell)
         for cell, column in zip(first, columns, strict=True)
     ]
     above = [(cell, kind) for cell, kind in zip(first, kinds, strict=True) if kind and cell.casefold() not in WORDS]
-    if any(kind_of(cell) != kind for cell, kind in above) or (not first[0] and _counts(columns[0][:3])):
+    if any(infer_kind(cell) != kind for cell, kind in above) or (not first[0] and _counts(columns[0][:3])):
         return True
     if above:
         return _are_names([cell for cell, _ in above], columns)
@@ -56,13 +56,13 @@ def count_titles(rows: Sequence[Row]) -> int:
         return 0
     titles = list(takewhile(lambda row: not any(cell.strip() for cell in row[1:]), rows))
     names, *others = rows[len(titles) :] or [[]]
-    if len(names) < 2 or not others or all(map(kind_of, names)):
+    if len(names) < 2 or not others or all(map(infer_kind, names)):
         return 0
     has_names = is_header([names, *others])
     return len(titles) if has_names or (has_names is None and len(names) > 2) else 0
 
 
-def say_titles(titles: Sequence[Row]) -> list[str]:
+def describe_titles(titles: Sequence[Row]) -> list[str]:
     """Say what was left out above a table."""
     return (
         [f"left out above the table: {', '.join(repr(title[0]) for title in titles if title[0].strip())}"]
@@ -71,7 +71,7 @@ def say_titles(titles: Sequence[Row]) -> list[str]:
     )
 
 
-def kind_of(cell: str) -> str:
+def infer_kind(cell: str) -> str:
     """Return ``"date"``, ``"number"`` or, for any other text, nothing."""
     if NUMBER.fullmatch(cell) and cell.count(".") != 2:
         return "number"
@@ -85,8 +85,8 @@ def _values(rows: Sequence[Row], position: int) -> list[str]:
 
 
 def _common_kind(cells: Sequence[str]) -> str:
-    kind = kind_of(cells[0]) if cells else ""
-    return kind if kind and all(kind_of(cell) == kind for cell in cells) else ""
+    kind = infer_kind(cells[0]) if cells else ""
+    return kind if kind and all(infer_kind(cell) == kind for cell in cells) else ""
 
 
 def _are_names(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.data.preparing.missing import MISSING
+from isthmus.data.parsing.missing_words import MISSING
 from isthmus.errors import InputTypeError
 
 DECIMALS = (".", ",")
@@ -24,7 +24,7 @@ class Options:
     header: bool | None = None
     missing: Collection[str] = MISSING
     text: Collection[str] = ()
-    as_written: bool = False
+    plain_notation: bool = False
 
     def __post_init__(self) -> None:
         if self.delimiter is not None and not _is_delimiter(self.delimiter):

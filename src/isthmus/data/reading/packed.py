@@ -50,12 +50,12 @@ def check_growth(size: int, packed_size: int, what: str = "it") -> None:
     """Raise ``ValueError`` if bytes are far more than those that they are packed in."""
     if size > MAX_SIZE and size > MAX_GROWTH * packed_size:
         raise ValueError(
-            f"{what} would grow from {size_of(packed_size)} to {size_of(size)} or more, as no measured data do; "
-            "if it is sound, unpack it yourself"
+            f"{what} would grow from {format_size(packed_size)} to {format_size(size)} or more, "
+            "as no measured data do; if it is sound, unpack it yourself"
         )
 
 
-def size_of(n_bytes: int) -> str:
+def format_size(n_bytes: int) -> str:
     """Write a number of bytes, such as 1.5 MB."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n_bytes >= factor:

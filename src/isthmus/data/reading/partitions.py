@@ -7,14 +7,14 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import compute
 
-from isthmus.data.reading.columns import read_columns
 from isthmus.data.reading.options import Options
+from isthmus.data.reading.typed_columns import read_columns
 
 # What stands for a missing value in the name of a folder (Apache Hive's hive.exec.default.partition.name).
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def list_files(folder: Path) -> Iterator[Path]:
     """Find the Parquet files of a folder, and of folders in it that name columns."""
     # In folders of other tools, files whose names begin with these letters hold no rows.
     for file in folder.rglob("[!._]*.parquet"):
@@ -22,7 +22,7 @@ def files_in(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def keys_of(path: Path, folder: Path) -> dict[str, str | None]:
+def parse_folder_keys(path: Path, folder: Path) -> dict[str, str | None]:
     """Return the columns that the folders between a folder and a file name, with their values."""
     parts = [part.partition("=") for part in path.relative_to(folder).parts[:-1]]
     return {unquote(name): None if value == NO_VALUE else unquote(value) for name, _, value in parts}

@@ -8,12 +8,12 @@ from zipfile import ZipFile
 
 import pyarrow as pa
 
-from isthmus.data.reading.columns import read_columns
 from isthmus.data.reading.dialect import N_ROWS
-from isthmus.data.reading.headers import count_titles, is_header, say_titles
-from isthmus.data.reading.names import named
+from isthmus.data.reading.headers import count_titles, describe_titles, is_header
+from isthmus.data.reading.names import name_columns
 from isthmus.data.reading.options import Options
 from isthmus.data.reading.packed import Content, check_growth
+from isthmus.data.reading.typed_columns import read_columns
 
 
 def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table:
@@ -28,7 +28,7 @@ def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table
     """
     rows = _read_rows(content, notes)
     n_titles = count_titles(rows[:N_ROWS]) if options.header is None else 0
-    notes += say_titles(rows[:n_titles])
+    notes += describe_titles(rows[:n_titles])
     rows = rows[n_titles:]
     header = options.header if options.header is not None else is_header(rows[:N_ROWS]) is not False
     names, body = (rows[0], rows[1:]) if header and rows else ([""] * len(rows[0] if rows else ()), rows)
@@ -36,7 +36,7 @@ def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table
         notes.append("no header, columns are named x0, x1, ...")
     columns = [pa.array([row[i] or None for row in body], pa.string()) for i in range(len(names))]
     texts = pa.table(columns, [str(i) for i in range(len(names))])
-    table, more = read_columns(named(texts, names), options, options.decimal)
+    table, more = read_columns(name_columns(texts, names), options, options.decimal)
     notes += more
     return table
 

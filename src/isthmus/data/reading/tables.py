@@ -25,7 +25,7 @@ def read_parquet(content: Content, options: Options, notes: list[str]) -> pa.Tab
     """Read a Parquet file, without the index of pandas."""
     source = pa.BufferReader(content.data) if content.packed else content.path
     with parquet.ParquetFile(source) as file:
-        return without_index(check_names(file.read()))
+        return drop_index(check_names(file.read()))
 
 
 def read_arrow(content: Content, options: Options, notes: list[str]) -> pa.Table:
@@ -40,7 +40,7 @@ def read_arrow(content: Content, options: Options, notes: list[str]) -> pa.Table
         with pa.ipc.open_stream(source) as stream:
             table = stream.read_all()
     table.validate(full=True)
-    return without_index(check_names(table))
+    return drop_index(check_names(table))
 
 
 def read_json_lines(content: Content, options: Options, notes: list[str]) -> pa.Table:
@@ -63,11 +63,11 @@ def read_json_lines(content: Content, options: Options, notes: list[str]) -> pa.
     return check_names(table)
 
 
-def without_index(table: pa.Table) -> pa.Table:
+def drop_index(table: pa.Table) -> pa.Table:
     """Drop an index without a name, which pandas writes as columns: it numbers rows and is no feature."""
-    return table.select(features(table.column_names)).replace_schema_metadata(None)
+    return table.select(drop_index_names(table.column_names)).replace_schema_metadata(None)
 
 
-def features(names: list[Any]) -> list[Any]:
+def drop_index_names(names: list[Any]) -> list[Any]:
     """Return the names of columns that are no index of pandas."""
     return [name for name in names if not INDEX.fullmatch(str(name))]

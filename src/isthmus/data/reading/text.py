@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from isthmus.data.reading.columns import read_columns
 from isthmus.data.reading.dialect import (
     COMMENT,
     HEAD,
@@ -21,9 +20,10 @@ from isthmus.data.reading.dialect import (
     single_spaced,
 )
 from isthmus.data.reading.encodings import find_encoding, first_invalid
-from isthmus.data.reading.names import named
+from isthmus.data.reading.names import name_columns
 from isthmus.data.reading.options import Options
 from isthmus.data.reading.packed import MAX_BLOCK, Content
+from isthmus.data.reading.typed_columns import read_columns
 
 # Bytes of a file that are parsed at once.
 BLOCK = 2**23
@@ -58,7 +58,7 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
     if dialect.decimal is None:
         dialect = replace(dialect, decimal=find_decimal(_some_rows(table)))
     notes += describe(dialect, encoding, usual, options)
-    table, more = read_columns(named(table, dialect.names), options, dialect.decimal)
+    table, more = read_columns(name_columns(table, dialect.names), options, dialect.decimal)
     notes += more
     return table
 

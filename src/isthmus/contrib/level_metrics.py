@@ -1,0 +1,242 @@
+"""How good generated levels are: can they be played, do their tiles lie as in real ones, and are they new."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from isthmus.part import is_count
+
+Values = np.ndarray[Any, Any]
+Place = tuple[int, int]
+# Row, column, and how far along which arcs of jumps the player is; 0 outside of a jump.
+State = tuple[int, int, int]
+
+__all__ = ["Divergence", "Platformer", "novelty", "pattern_divergence"]
+
+# Cells of distances that are held at once.
+CHUNK = 2**24
+
+
+class Platformer:
+    """The rules of a game seen from the side: what is solid, and how the player jumps.
+
+    The player walks on solid tiles, and jumps from them along one of several arcs. Whatever meets a solid tile ends an
+    arc; the player may also end it anywhere, falls then straight or aslant, and is lost below the lowest row. Above the
+    highest row is air.
+
+    Parameters
+    ----------
+    solid : iterable of int
+        Tiles that cannot be entered.
+    jumps : sequence of arcs
+        Each a sequence of places (right, down) relative to where the jump began.
+
+    References
+    ----------
+    Summerville, Philip and Mateas, MCMCTS PCG 4 SMB: Monte Carlo tree search to guide platformer level generation,
+    AIIDE 2015.
+
+    Examples
+    --------
+    >>> from isthmus.contrib.level_metrics import Platformer
+    >>> rules = Platformer(solid=[1], jumps=[[(0, -1), (1, -1), (2, 0)]])
+    >>> rules.playable([[[0, 0, 0, 0], [1, 0, 1, 1]], [[0, 0, 0, 0], [1, 0, 0, 0]]], margin=1).tolist()
+    [True, False]
+    """
+
+    def __init__(self, solid: Iterable[int], jumps: Sequence[Sequence[Sequence[int]]]) -> None:
+        self.solid, self.jumps = sorted(set(solid)), jumps
+        self._steps: list[list[tuple[int, int, int]]] = [[]]
+        for arc in jumps:
+            self._add(arc)
+        self._height = -min((down for arc in jumps for _, down in arc), default=0)
+
+    def _add(self, arc: Sequence[Sequence[int]]) -> None:
+        """Enter an arc into a tree of steps, where arcs that begin alike are one."""
+        node, (x, y) = 0, (0, 0)
+        for right, down in arc:
+            dx, dy = right - x, down - y
+            x, y = right, down
+            known = next((after for *step, after in self._steps[node] if step == [dx, dy]), None)
+            if known is None:
+                known = len(self._steps)
+                self._steps[node].append((dx, dy, known))
+                self._steps.append([])
+            node = known
+
+    def playable(self, levels: Any, margin: int = 4) -> Values:
+        """Whether there is a path through each level, (n_levels,); see ``path``."""
+        return np.array([self.path(level, margin, shortest=False) is not None for level in levels], dtype=bool)
+
+    def path(self, level: Any, margin: int = 4, *, shortest: bool = True) -> list[Place] | None:
+        """Find a way from ground near the left edge to ground near the right edge, in each column the lowest there is.
+
+        So the player does not begin on top of a ceiling, where nothing is in the way.
+
+        Parameters
+        ----------
+        level : array of shape (height, width)
+        margin : int, default=4
+            Columns that count as near: what is cut out of a level may begin or end in a gap.
+        shortest : bool, default=True
+            Whether to find the shortest way. Any way is found ten times as fast.
+
+        Returns
+        -------
+        list of (row, column), or None if there is no way
+            Rows above the level are negative.
+        """
+        near_end = max(np.shape(level)[1] - margin, 0)
+        for state, lowest, came_from in self._explore(level, margin, shortest):
+            y, x, _ = state
+            if x >= near_end and y == lowest[x]:
+                return self._traced(came_from, state)
+        return None
+
+    def reachable(self, level: Any, margin: int = 4) -> Values:
+        """Where the player gets to from the lowest ground near the left edge, (height, width)."""
+        reached = np.zeros(np.shape(level), dtype=bool)
+        for (y, x, _), _, _ in self._explore(level, margin, near_first=False):
+            if y >= self._height:
+                reached[y - self._height, x] = True
+        return reached
+
+    def _explore(
+        self, level: Any, margin: int, near_first: bool
+    ) -> Iterator[tuple[State, Values, dict[State, State | None]]]:
+        """Visit all states.
+
+        With each comes the lowest ground of every column, and where states were first reached from.
+        """
+        free = np.pad(~np.isin(level, self.solid), ((self._height, 0), (0, 0)), constant_values=True)
+        ground = free[:-1] & ~free[1:]
+        lowest = np.where(ground.any(0), len(ground) - 1 - ground[::-1].argmax(0), -1)
+        came_from: dict[State, State | None] = {
+            (y, x, 0): None for x, y in enumerate(lowest[:margin].tolist()) if y >= 0
+        }
+        ahead = deque(came_from)
+        while ahead:
+            state = ahead.popleft() if near_first else ahead.pop()
+            yield state, lowest, came_from
+            for after in self._after(state, free, ground):
+                if after not in came_from:
+                    came_from[after] = state
+                    ahead.append(after)
+
+    def _after(self, state: State, free: Values, ground: Values) -> Iterator[State]:
+        """Where the player may be next."""
+        y, x, node = state
+        if y + 1 >= len(free):
+            return
+        stands = ground[y, x]
+        ways = [(-1, 0, 0), (1, 0, 0)] if stands else [(-1, 1, 0), (1, 1, 0), (0, 1, 0)]
+        steps = (self._steps[node] if node else []) + (self._steps[0] if stands else [])
+        for dx, dy, after in (*ways, *steps):
+            if y + dy >= 0 and 0 <= x + dx < free.shape[1] and free[y + dy, x + dx]:
+                yield y + dy, x + dx, after
+
+    def _traced(self, came_from: dict[State, State | None], state: State | None) -> list[Place]:
+        places = []
+        while state is not None:
+            places.append((state[0] - self._height, state[1]))
+            state = came_from[state]
+        return places[::-1]
+
+
+class Divergence(NamedTuple):
+    """How far the patterns of generated levels are from those of real ones, in nats.
+
+    Attributes
+    ----------
+    jensen_shannon : float
+        From 0, no difference, to log 2, nothing in common.
+    missing : float
+        Kullback-Leibler divergence of generated from real: large where patterns of real levels are never made.
+    invented : float
+        The other way round: large where patterns are made that no real level has.
+    """
+
+    jensen_shannon: float
+    missing: float
+    invented: float
+
+
+def pattern_divergence(real: Any, generated: Any, size: int = 2, smoothing: float = 1e-5) -> Divergence:
+    """Compare how often which patterns of tiles occur: what a window of ``size`` by ``size`` tiles shows.
+
+    Parameters
+    ----------
+    real, generated : sequence of arrays of shape (height, width)
+        Figures fall with the number of levels, so that only those of as many compare.
+    size : int, default=2
+    smoothing : float, default=1e-5
+        Added to counts for the two Kullback-Leibler divergences, which a pattern that occurs on one side only would
+        make infinite: they depend on it, Jensen and Shannon's does not.
+
+    Raises
+    ------
+    ValueError
+        If no level is as large as a pattern.
+
+    References
+    ----------
+    Lucas and Volz, Tile pattern KL-divergence for analysing and evolving game levels, GECCO 2019, arXiv:1905.05077.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.contrib.level_metrics import pattern_divergence
+    >>> stripes = np.tile([[0, 1], [1, 0]], (4, 4))
+    >>> pattern_divergence([stripes], [stripes])
+    Divergence(jensen_shannon=0.0, missing=0.0, invented=0.0)
+    """
+    wanted, found = _patterns(real, size), _patterns(generated, size)
+    names = wanted.keys() | found.keys()
+    p, q = (np.array([counts[name] for name in names], dtype=float) for counts in (wanted, found))
+    both = p / p.sum() + q / q.sum()
+    jensen_shannon = (_relative_entropy(p, both) + _relative_entropy(q, both)) / 2
+    p, q = p + smoothing, q + smoothing
+    return Divergence(jensen_shannon, _relative_entropy(p, q), _relative_entropy(q, p))
+
+
+def _relative_entropy(p: Values, q: Values) -> float:
+    """Kullback-Leibler divergence of q from p, both up to a factor."""
+    p, q = p / p.sum(), q / q.sum()
+    return float(np.sum(p[p > 0] * np.log(p[p > 0] / q[p > 0])))
+
+
+def novelty(train: Any, generated: Any) -> Values:
+    """Share of the tiles of each generated level that differ from the nearest training level, (n_generated,).
+
+    Parameters
+    ----------
+    train, generated : array of shape (n, height, width)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.contrib.level_metrics import novelty
+    >>> novelty(np.zeros((3, 2, 2)), np.array([[[0, 0], [0, 1]]])).tolist()
+    [0.25]
+    """
+    train, generated = np.asarray(train), np.asarray(generated)
+    n_at_once = max(1, CHUNK // train.size)
+    parts = [generated[i : i + n_at_once, None] != train for i in range(0, len(generated), n_at_once)]
+    return np.concatenate([part.mean((2, 3)).min(1) for part in parts])
+
+
+def _patterns(levels: Any, size: int) -> Counter[tuple[Any, ...]]:
+    """Count the patterns of levels."""
+    if not is_count(size):
+        raise ValueError(f"size must be a positive integer, got {size!r}")
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for level in levels:
+        level = np.asarray(level)
+        if min(level.shape) >= size:
+            windows = np.lib.stride_tricks.sliding_window_view(level, (size, size)).reshape(-1, size * size)
+            counts.update(map(tuple, windows.tolist()))
+    if not counts:
+        raise ValueError(f"no level has a pattern of {size} by {size} tiles")
+    return counts

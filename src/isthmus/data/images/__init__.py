@@ -1,0 +1,1 @@
+"""Images: arrays and folders of files."""

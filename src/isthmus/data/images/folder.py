@@ -1,0 +1,300 @@
+"""Images in files: a folder of them is a source."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.arrays import Array
+from isthmus.data.base import WHOLE, Batch, Shard, Source
+from isthmus.data.images.files import (
+    CHANNELS,
+    KINDS,
+    Head,
+    Pixels,
+    decode_image,
+    describe_broken,
+    describe_heads,
+    explain_error,
+    list_images,
+    list_some,
+    parse_colour,
+    read_head,
+)
+from isthmus.data.images.layout import restore_images
+from isthmus.data.images.pixel_scale import PixelScale
+from isthmus.data.streams.stream import prefetch
+from isthmus.part import is_count
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+Result = TypeVar("Result")
+Size = tuple[int, int]
+
+# Bytes of pixels up to which they are kept in memory; of more, files are decoded each time they are needed.
+CACHE = 2**30
+N_LOADED = 256
+EXPECTED_SIZE = "size must be a positive integer or two, height and width"
+MODES = {n: mode for mode, n in CHANNELS.items()}
+
+
+class ImageFolder(Source):
+    """The images in a folder and in its subfolders, each of them a sample (channels, height, width).
+
+    Images are rotated as their EXIF data say and resized to one size. Transparent parts show a background. Hidden files
+    and files of the operating system are skipped. All images are decoded once at the start, which finds broken files.
+
+    Grey images of 16 bits, floats and integers of 32 bits keep their values, and what a model makes of them comes back
+    in the same dtype and range. Where a folder holds images of several dtypes, all are brought to bytes: the darkest
+    value of a dtype in the folder becomes 0, the brightest 255. A fitted model remembers these ranges, and new images
+    are read with the ranges of the model. Results have shape (n, height, width) if images are grey and
+    (n, height, width, channels) if not. Colours of 16 bits are read with 8, and of several frames or pages the first.
+
+    Parameters
+    ----------
+    path : str or Path
+    size : int, (int, int) or None, default=None
+        Height and width; one number is both. None is the size of the images, which must all have the same.
+    mode : {"L", "RGB", "RGBA"} or None, default=None
+        Grey, coloured, or coloured with opacity. None is grey if all images are, and coloured if not.
+    strict : bool, default=False
+        Whether a broken file is an error. Otherwise broken files are left out, with a warning.
+    background : str or tuple of int, default="white"
+        Colour behind transparent parts, as Pillow names colours, such as "black", "#20c0ff" or (255, 0, 0).
+    like : fitted model, Schema or None, default=None
+        What the images are for: they get the size, channels and range of values of the images that it was fitted on.
+
+    Attributes
+    ----------
+    files : list of Path
+        Those of the rows, sorted.
+    labels : ndarray of str of shape (n,)
+        For each row the subfolder of ``path`` that its file lies in; empty for files in ``path`` itself.
+    broken : dict of Path to str
+        Files that cannot be decoded, and why.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If there is no such folder, or no image in it.
+    ValueError
+        If ``size``, ``mode`` or ``background`` make no sense, images have several sizes and ``size`` is None, all files
+        are broken, or one is and ``strict`` is true.
+    ImportError
+        Without Pillow.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from isthmus.data import ImageFolder
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("a.png", "b.jpg"):
+    ...         Image.fromarray(np.zeros((40, 30, 3), np.uint8)).save(f"{folder}/{name}")
+    ...     photos = ImageFolder(folder, size=(20, 16))
+    >>> len(photos), photos.schema.shape, [file.name for file in photos.files]
+    (2, (3, 20, 16), ['a.png', 'b.jpg'])
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        size: int | Size | None = None,
+        *,
+        mode: str | None = None,
+        strict: bool = False,
+        background: str | tuple[int, ...] = "white",
+        like: Any = None,
+    ) -> None:
+        if not (mode is None or mode in CHANNELS):
+            raise ValueError(f"mode must be None or one of {list(CHANNELS)}, got {mode!r}")
+        known = getattr(like, "schema_", like)
+        if known is not None and not (isinstance(known, Schema) and known.layout):
+            raise ValueError(f"like must be a model that was fitted on images, or its schema, got {like!r}")
+        sizes = None if size is None else _sizes(size)
+        self.path, self.broken, self._mode, self._strict = Path(path), dict[Path, str](), mode, strict
+        files = list_images(self.path)
+        self._background = parse_colour(background)
+        self._heads = self._each(read_head, files)
+        self._decode(sizes or (_own_size(self._heads) if known is None else _sizes(known.shape[1:])), known)
+        notes = [*describe_broken(self.broken, len(files)), *describe_heads(self._heads)]
+        for line in [*notes, *(self._scale.notes(self._heads) if known is None else ())]:
+            warnings.warn(line, stacklevel=2)
+
+    def _decode(self, sizes: Size, known: Schema | None) -> None:
+        """Decode all files, in the channels and the scale of a known schema or in their own."""
+        mode = self._mode or (_mode_of(self._heads) if known is None else MODES[known.shape[0]])
+        decoded = partial(decode_image, sizes=sizes, mode=mode, background=self._background)
+        shape, itemsize = (CHANNELS[mode], *sizes), 1 if _dtypes(self._heads) == {"uint8"} else 4
+        keep = len(self._heads) * prod(shape) * itemsize <= CACHE
+        good = self._each(decoded if keep else partial(_without_values, decoded), list(self._heads))
+        self._heads = {file: self._heads[file] for file in good}
+        scale = self._scale = PixelScale.of(good.values(), known)
+        self.schema = Schema(shape, dtype=scale.dtype, layout="hw" if mode == "L" else "hwc", ranges=scale.ranges)
+        images: Any = Undecoded(list(good), lambda file: scale(decoded(file)), shape, scale.stored)
+        if keep:
+            images = torch.from_numpy(np.stack([scale(pixels) for pixels in good.values()]))
+        self._images = Array(images, self.schema)
+
+    def _each(self, function: Callable[[Path], Result], files: Sequence[Path]) -> dict[Path, Result]:
+        """Apply a function to files, side by side, and note those that are broken.
+
+        Raises
+        ------
+        ValueError
+            If all are broken, or one is where that is not allowed.
+        """
+        results = {}
+        with ThreadPoolExecutor() as pool:
+            for file, result in zip(files, pool.map(partial(_attempt, function), files), strict=True):
+                if not isinstance(result, Exception):
+                    results[file] = result
+                elif self._strict:
+                    raise ValueError(_reason(file, result)) from result
+                else:
+                    self.broken[file] = explain_error(result)
+        if not results:
+            raise ValueError(f"none of the {len(self.broken)} images can be decoded: {list_some(self.broken)}")
+        return results
+
+    def match(self, schema: Schema) -> Self:
+        """Return these images as a model needs them: in the channels and the range of values of its schema.
+
+        Channels that were asked for by ``mode`` stay, and so does the size.
+        """
+        channels = self.schema.shape[0] if self._mode else schema.shape[0]
+        scale = self._scale.like(schema)
+        if channels == self.schema.shape[0] and scale.maps_alike(self._scale, _dtypes(self._heads)):
+            return self
+        matched = copy(self)
+        matched._decode(_sizes(self.schema.shape[1:]), schema)
+        matched._images = replace(matched._images, rows=self._images.rows, y=self._images.y)
+        return matched
+
+    def __repr__(self) -> str:
+        channels, height, width = self.schema.shape
+        kind, dtype = KINDS[channels], self.schema.dtype
+        images = "image" if len(self) == 1 else "images"
+        return f"<ImageFolder {str(self.path)!r}: {len(self)} {kind} {images}, {height} x {width}, {dtype}>"
+
+    @property
+    def files(self) -> list[Path]:
+        """Those of the rows."""
+        files, rows = list(self._heads), self._images.rows
+        return files if rows is None else [files[i] for i in rows.tolist()]
+
+    @property
+    def labels(self) -> Values:
+        """For each row the subfolder that its file lies in."""
+        return np.array([next(iter(file.relative_to(self.path).parts[:-1]), "") for file in self.files])
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
+        """Hand over images; see the base class. Files are decoded by threads while the net computes."""
+        batches = self._images.batches(size, seed, shard)
+        return batches if isinstance(self._images.values, Tensor) else prefetch(batches)
+
+    def take(self, index: Values) -> Self:
+        """Choose images; see the base class."""
+        return self._with(self._images.take(index))
+
+    def split(self, n: int, seed: int) -> tuple[Self, Self]:
+        """Set images aside; see the base class."""
+        kept, aside = self._images.split(n, seed)
+        return self._with(kept), self._with(aside)
+
+    def with_labels(self, y: Tensor) -> Self:
+        """Put encoded labels (n, width) beside the images."""
+        return self._with(self._images.with_labels(y))
+
+    def _with(self, images: Array) -> Self:
+        chosen = copy(self)
+        chosen._images = images
+        return chosen
+
+    def to_container(self, values: Values) -> Values:
+        """Give results back in the dtype of the images; see the base class."""
+        return restore_images(values, self.schema)
+
+    def load(self) -> Array:
+        """Decode all images into memory."""
+        images = torch.cat([batch.x for batch in self.batches(N_LOADED)])
+        return Array(images, self.schema, container=self.to_container)
+
+
+class Undecoded:
+    """Files as rows (n, channels, height, width) that are decoded when needed, as sparse rows are made dense."""
+
+    def __init__(
+        self, files: Sequence[Path], decoded: Callable[[Path], Values], shape: tuple[int, ...], dtype: Any
+    ) -> None:
+        self.files, self.decoded = np.array(files, dtype=object), decoded
+        self.shape, self.dtype = (len(files), *shape), np.dtype(dtype)
+
+    def __getitem__(self, index: slice | Values) -> "Undecoded":
+        return Undecoded(self.files[index].tolist(), self.decoded, self.shape[1:], self.dtype)
+
+    def toarray(self) -> Values:
+        """Decode the files, side by side."""
+        with ThreadPoolExecutor() as pool:
+            results = list(pool.map(partial(_attempt, self.decoded), self.files))
+        for file, result in zip(self.files, results, strict=True):
+            if isinstance(result, Exception):
+                raise ValueError(_reason(file, result)) from result
+        return np.stack(results)  # type: ignore[arg-type]
+
+
+def _attempt(function: Callable[[Path], Result], file: Path) -> Result | Exception:
+    """Apply a function to a file, or return what went wrong: decoders of broken files raise anything."""
+    try:
+        return function(file)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return error
+
+
+def _without_values(decoded: Callable[[Path], Pixels], file: Path) -> Pixels:
+    """Decode a file to know that it can be, and the range of its values."""
+    return decoded(file)._replace(values=np.empty(0))
+
+
+def _reason(file: Path, error: Exception) -> str:
+    return f"the image {str(file)!r} cannot be decoded: {explain_error(error)}"
+
+
+def _sizes(size: Any) -> Size:
+    pair = (size, size) if is_count(size) else size
+    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(map(is_count, pair))):
+        raise ValueError(f"{EXPECTED_SIZE}, got {size!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def _own_size(heads: Mapping[Path, Head]) -> Size:
+    sizes = sorted({head.size for head in heads.values()})
+    if len(sizes) > 1:
+        low, high = (f"{height} x {width}" for height, width in (sizes[0], sizes[-1]))
+        raise ValueError(
+            f"the images have {len(sizes)} sizes, from {low} to {high}: bring them to one by size=(height, width)"
+        )
+    return sizes[0]
+
+
+def _mode_of(heads: Mapping[Path, Head]) -> str:
+    return "L" if all(head.grey for head in heads.values()) else "RGB"
+
+
+def _dtypes(heads: Mapping[Path, Head]) -> set[str]:
+    return {head.dtype for head in heads.values()}

@@ -1,0 +1,118 @@
+"""Arrays of images: which axis is which, and the way back.
+
+The nets see (channels, height, width). A layout names the axes of an image as the user has it: "chw", "hwc", "hw" for
+grey images without an axis of channels, or "" for arrays that are no images.
+"""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from isthmus.schema import Schema
+
+Shape = tuple[int, ...]
+Values = np.ndarray[Any, Any]
+
+# Grey, colour, and colour with opacity.
+CHANNELS = (1, 3, 4)
+# Unsigned integers, of which only images are made.
+UNSIGNED = ("uint8", "uint16")
+
+
+def infer_layout(shape: Shape, dtype: str) -> str:
+    """Tell the layout of samples by shape and dtype.
+
+    Two axes of unsigned integers of 8 or 16 bits are a grey image; of other numbers they are a series, (channels,
+    time). Of three axes the first are channels if there are 1, 3 or 4, otherwise the last, if it is shorter than the
+    others.
+
+    Raises
+    ------
+    ValueError
+        If bytes have three axes none of which can be channels.
+
+    Examples
+    --------
+    >>> from isthmus.data.images.layout import infer_layout
+    >>> infer_layout((28, 28), "uint8"), infer_layout((28, 28), "float32"), infer_layout((32, 32, 3), "float32")
+    ('hw', '', 'hwc')
+    """
+    if len(shape) == 2 and dtype in UNSIGNED:
+        return "hw"
+    if len(shape) != 3:
+        return ""
+    if shape[0] in CHANNELS:
+        return "chw"
+    if shape[2] in CHANNELS and shape[2] < min(shape[:2]):
+        return "hwc"
+    if dtype == "uint8":
+        raise ValueError(
+            f"images of bytes have 1, 3 or 4 channels, first or last, got samples of shape {shape}; "
+            "give grids of other channels as floats, (n, channels, height, width)"
+        )
+    return ""
+
+
+def match_layout(shape: Shape, schema: Schema) -> str:
+    """Tell the layout of samples that are to be images of a known schema: its own, or another of the same sizes.
+
+    Raises
+    ------
+    ValueError
+        If they are of another size or have other channels.
+    """
+    layouts = [schema.layout, "chw", "hwc", "hw"]
+    fitting = [layout for layout in layouts if convert_shape(schema.shape, layout) == shape]
+    if not fitting:
+        expected = convert_shape(schema.shape, schema.layout)
+        raise ValueError(f"X has samples of shape {shape}, but fit saw images of shape {expected}")
+    return fitting[0]
+
+
+def convert_shape(shape: Shape, layout: str) -> Shape:
+    """Sizes (channels, height, width) in another layout; () where they have none in it."""
+    channels, *sizes = shape
+    if layout == "hw":
+        return tuple(sizes) if channels == 1 else ()
+    return (*sizes, channels) if layout == "hwc" else shape
+
+
+def to_channels_first(values: Tensor, layout: str) -> Tensor:
+    """Images (n, ...) in a layout to (n, channels, height, width), sharing memory."""
+    if layout == "hw":
+        return values.unsqueeze(1)
+    return values.movedim(-1, 1) if layout == "hwc" else values
+
+
+def restore_images(values: Values, schema: Schema) -> Values:
+    """Images (n, channels, height, width) in layout and dtype of a schema; integers are rounded and stay in range."""
+    if schema.layout == "hw":
+        values = values[:, 0]
+    elif schema.layout == "hwc":
+        values = np.moveaxis(values, 1, -1)
+    if not schema.layout or np.dtype(schema.dtype).kind not in "iu":
+        return values
+    limits = np.iinfo(schema.dtype)
+    return np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max).astype(schema.dtype)
+
+
+def stack_images(X: Any) -> Values:
+    """Make one array of whatever NumPy can, and of a list of images.
+
+    Raises
+    ------
+    ValueError
+        If images are of different sizes.
+    """
+    rows: Any = X.tolist() if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 else X
+    if not isinstance(rows, list | tuple) or not rows or np.ndim(rows[0]) < 2:
+        return np.asarray(X)
+    shapes = list(map(np.shape, rows))
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"images must be of one size: the first is of shape {shapes[0]}, image {other} of shape {shapes[other]}; "
+            "resize them, as ImageFolder does"
+        )
+    return np.stack([np.asarray(row) for row in rows])

@@ -1,0 +1,1 @@
+"""Numbers, dates and missing values that are written as text."""

@@ -1,0 +1,1 @@
+"""Series over time: regular steps, seasonality, windows, and rows of different lengths."""

@@ -1,0 +1,196 @@
+"""Series of one or more channels: read from arrays and data frames, onto even steps of time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.containers import open_frame, select_columns
+from isthmus.data.arrays import Array
+from isthmus.data.series.times import Times, list_time_columns, read_times, select_time_columns
+from isthmus.data.sources import as_source
+from isthmus.data.tables.frames import is_frame
+from isthmus.part import did_you_mean
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+# All channels are numbers.
+NUMBERS = Schema(())
+# Share of a step by which a time may miss the even grid.
+TOLERANCE = 0.01
+# Steps between two known points from which what lies between is missing rather than on the line between them.
+GAP = 2.0
+# The most steps for each known point: beyond, a series is mostly gaps.
+SPARSEST = 10
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values at even steps of time, and where on them the points lie that they were read from.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_channels, n_steps)
+        NaN where missing, as in gaps.
+    channels : tuple of str
+        Names of the columns; empty for arrays.
+    times : ndarray of shape (n_points,)
+        Of the points as they came: dates, numbers, or the positions of an array.
+    points : ndarray of shape (n_points,)
+        Where each lies on the steps, which begin at 0.
+    step : float or None
+        Time between two steps, nanoseconds for dates; None for arrays.
+    note : str
+        What was done to make the steps even.
+    """
+
+    values: Tensor
+    channels: tuple[str, ...]
+    times: Values
+    points: Values
+    step: float | None = None
+    note: str = ""
+
+    @property
+    def extent(self) -> str:
+        """Its points, and its steps where these are fewer, for messages."""
+        n, n_steps = len(self.points), self.values.shape[1]
+        steps = f" on {n_steps} steps of {_duration(self.step, self.times.dtype.kind == 'M')}" if self.step else ""
+        return f"{n} time points{steps if n_steps < n else ''}"
+
+
+def read_series(
+    X: Any, time: str | Sequence[str] | None = None, step: float | None = None, channels: Sequence[str] = ()
+) -> Series:
+    """Read a series of numbers.
+
+    Parameters
+    ----------
+    X : array, tensor, column or data frame of shape (n_points,) or (n_points, n_channels)
+    time : str, sequence of str or None
+        The column of a data frame that holds the times, or columns that hold parts of dates, such as year, month, day
+        and hour; None takes the index of pandas where it holds dates, and even steps otherwise.
+    step : float or None
+        Time between two steps; None is the median of what is found.
+    channels : sequence of str
+        Columns of a data frame to read, in this order; empty for all.
+
+    Raises
+    ------
+    ValueError
+        If the values are not numbers or not finite, or times are missing, duplicated or out of order.
+    """
+    X, columns = _take_times(X, list_time_columns(time), channels)
+    source = as_source(X, NUMBERS)
+    if not (isinstance(source, Array) and isinstance(source.values, Tensor) and source.values.ndim == 2):
+        shape = (len(source), *source.schema.shape)
+        raise ValueError(f"a series is a dense array of shape (time,) or (time, channels), got {shape}")
+    values, names = _floats(source.values), tuple(map(str, source.schema.names))
+    _check_finite(values, names)
+    if not columns:
+        points = np.arange(len(values))
+        return Series(values.T.contiguous(), names, points, points)
+    clock = read_times(columns)
+    return _evenly(values.numpy(), names, clock, step or float(np.median(np.diff(clock.elapsed))))
+
+
+def read_fitted_series(estimator: Any, X: Any) -> Series:
+    """Read a series by the times and channels that a fitted estimator knows."""
+    channels = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
+    return read_series(X, getattr(estimator, "time", None), channels=channels)
+
+
+def _take_times(X: Any, names: Sequence[str], channels: Sequence[str]) -> tuple[Any, list[Any]]:
+    """Part the values of a series from the narwhals columns of its times, if it has some."""
+    if nw.dependencies.is_into_series(X):
+        X = nw.from_native(X, series_only=True).to_frame().to_native()
+    if not is_frame(X):
+        if names:
+            raise ValueError(f"time={', '.join(names)!r} names a column of a data frame, got {type(X).__name__}")
+        return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), []
+    frame = open_frame(X)
+    columns = select_time_columns(frame, names) or _index_of(frame)
+    return _with_dead_channels(_take_channels(frame.drop(names), channels)).to_native(), columns
+
+
+def _take_channels(frame: Any, channels: Sequence[str]) -> Any:
+    if not channels:
+        return frame
+    own = {str(name): name for name in frame.columns}
+    lacking = [name for name in channels if name not in own]
+    if lacking:
+        found = f"channels {[*own]}, but the first one had channels {[*channels]}"
+        raise ValueError(f"the series has {found}{did_you_mean(lacking[0], own)}")
+    return select_columns(frame, [own[name] for name in channels])
+
+
+def _index_of(frame: Any) -> list[Any]:
+    index: Any = nw.maybe_get_index(frame)
+    dated = type(index).__name__ == "DatetimeIndex"
+    return [nw.from_native(index.to_series(), series_only=True).alias("index")] if dated else []
+
+
+def _with_dead_channels(frame: Any) -> Any:
+    """Let columns without a single value, whose dtype tells nothing, be missing numbers."""
+    dead = [c.name for c in frame.iter_columns() if not c.dtype.is_numeric() and c.is_null().all()]
+    return frame.with_columns(nw.lit(np.nan).alias(name) for name in dead) if dead else frame
+
+
+def _floats(values: Tensor) -> Tensor:
+    wide = values.dtype in (torch.int32, torch.int64, torch.float64)
+    return values.to(torch.float64 if wide else torch.float32)
+
+
+def _check_finite(values: Tensor, channels: tuple[str, ...]) -> None:
+    infinite = values.isinf().nonzero()
+    if len(infinite):
+        point, channel = infinite[0].tolist()
+        name = repr(channels[channel]) if channels else channel
+        raise ValueError(
+            f"channel {name} holds an infinite value at time point {point}; expected finite numbers, or NaN for missing"
+        )
+
+
+def _evenly(values: Values, channels: tuple[str, ...], clock: Times, step: float) -> Series:
+    """Put points (n_points, n_channels) onto even steps."""
+    points = clock.elapsed / step
+    nearest = np.round(points)
+    on_grid = bool((np.abs(points - nearest) <= TOLERANCE).all())
+    points = nearest if on_grid else points
+    n_steps, each = int(points[-1]) + 1, _duration(step, clock.is_date)
+    if n_steps > SPARSEST * len(points):
+        raise ValueError(
+            f"{len(points)} time points lie on {n_steps} steps of {each}: the series is mostly gaps; "
+            "cut it where it pauses, or bring it to even steps"
+        )
+    known, note = _holding(points, n_steps), ""
+    if not on_grid:
+        note = f"time points are uneven: resampled to steps of {each} by linear interpolation"
+    if not known.all():
+        note += f"{'; ' if note else ''}{n_steps - int(known.sum())} of {n_steps} steps of {each} lie in gaps"
+    even = np.where(known, interpolate(np.arange(n_steps), points, values).T, np.nan).astype(values.dtype)
+    return Series(torch.from_numpy(np.ascontiguousarray(even)), channels, clock.times, points, step, note)
+
+
+def _duration(step: float, is_date: bool) -> str:
+    return f"{step / 1e9:g} s" if is_date else f"{step:g}"
+
+
+def _holding(points: Values, n_steps: int) -> Values:
+    """Which steps have a point close by, or points not far apart on both sides."""
+    steps = np.arange(n_steps)
+    after = np.searchsorted(points, steps).clip(1, len(points) - 1)
+    left, right = points[after - 1], points[after]
+    return (right - left < GAP) | (np.minimum(steps - left, right - steps) <= TOLERANCE)
+
+
+def interpolate(at: Values, points: Values, values: Values) -> Values:
+    """Read values (n_points,) or (n_points, n_channels) off the straight lines between points."""
+    if values.ndim == 1:
+        return np.interp(at, points, values)
+    return np.column_stack([np.interp(at, points, channel) for channel in values.T])

@@ -1,0 +1,274 @@
+"""Windows of a series: overlapping samples, none of them copied."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from copy import copy
+from hashlib import blake2b
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from isthmus.containers import open_frame
+from isthmus.data.arrays import Array
+from isthmus.data.base import WHOLE, Batch, Shard, Source
+from isthmus.data.new_rows import warn_ignored_columns
+from isthmus.data.series.seasonality import choose_window_length
+from isthmus.data.series.series import Series, interpolate, read_series
+from isthmus.data.series.times import list_time_columns
+from isthmus.data.tables.frames import is_frame
+from isthmus.data.validation import check_cells, compute_statistics
+from isthmus.part import is_count
+from isthmus.schema import Field, Schema
+
+Values = np.ndarray[Any, Any]
+
+
+class Windows(Source):
+    """Windows of a series, each of them a sample (n_channels, length).
+
+    Values of one channel have one unit, wherever in a window they lie. Windows that overlap share values, so that rows
+    are set aside in blocks of time, and windows that reach into the block are left out on either side. Steps in gaps
+    are missing values; uneven times are resampled to their median step, with a warning.
+
+    Parameters
+    ----------
+    series : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+    length : int or "auto", default="auto"
+        Steps of a window. "auto" is the period: the first strong peak of the autocorrelation, from 8 steps to a quarter
+        of the series; 64 without one.
+    stride : int, default=1
+        Steps from one window to the next. The last window ends with the series in any case.
+    time : str, tuple of str or None, default=None
+        The column of a data frame that holds the times, dates or numbers, or columns that hold parts of dates, such as
+        ``("year", "month", "day", "hour")`` or a date and a time of day; None takes the index of pandas where it holds
+        dates, and even steps otherwise.
+
+    Attributes
+    ----------
+    length : int
+    channels : tuple of str
+        Names of the columns; empty for arrays.
+    times : ndarray of shape (n_timepoints,)
+    constant : list of int
+        Channels that never vary, or are missing throughout.
+    note : str
+        What was done to make the steps even.
+
+    Raises
+    ------
+    ValueError
+        If the series is shorter than a window, values are not finite numbers, or times are missing, duplicated or out
+        of order.
+
+    References
+    ----------
+    Box, Jenkins, Reinsel and Ljung, Time series analysis, 5th edition, 2015, section 2.1: the autocorrelation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import Windows
+    >>> windows = Windows(np.sin(np.arange(1000) * 2 * np.pi / 50))
+    >>> len(windows), windows.schema.shape
+    (951, (1, 50))
+    >>> windows.spread(np.ones(951)).shape
+    (1000,)
+    """
+
+    def __init__(
+        self, series: Any, length: int | str = "auto", stride: int = 1, time: str | Sequence[str] | None = None
+    ) -> None:
+        if not (length == "auto" or is_count(length)):
+            raise ValueError(f'length must be "auto" or a positive integer, got {length!r}')
+        if not is_count(stride):
+            raise ValueError(f"stride must be a positive integer, got {stride!r}")
+        read = read_series(series, time)
+        self.length = choose_window_length(read.values.numpy()) if isinstance(length, str) else int(length)
+        self.stride, self.time = int(stride), time
+        self._cut(read)
+        _note(read)
+
+    @classmethod
+    def of(cls, series: Series, length: int, stride: int, time: str | Sequence[str] | None) -> Self:
+        """Cut a series that has been read already."""
+        windows = cls.__new__(cls)
+        windows.length, windows.stride, windows.time = length, stride, time
+        windows._cut(series)
+        return windows
+
+    def like(self, series: Any) -> Self:
+        """Cut another series of the same channels the same way, such as the one to score.
+
+        Columns of data frames are taken by their names: those that the first series lacks are ignored, with a warning.
+        """
+        read, twin = read_series(series, self.time, self._series.step, self.channels), copy(self)
+        if (len(read.values), read.channels) != (len(self._series.values), self.channels):
+            found, expected = (
+                f"channels {list(s.channels)}" if s.channels else f"{len(s.values)} channels without names"
+                for s in (read, self._series)
+            )
+            raise ValueError(f"the series has {found}, but the first one had {expected}")
+        twin._cut(read)
+        _note(read)
+        if self.channels and is_frame(series):
+            known = {*self.channels, *list_time_columns(self.time)}
+            warn_ignored_columns([name for name in open_frame(series).columns if str(name) not in known], stacklevel=3)
+        return twin
+
+    def cut(self, length: int) -> Self:
+        """Cut the same series into windows of another length."""
+        twin = copy(self)
+        twin.length = length
+        twin._cut(self._series)
+        return twin
+
+    def _cut(self, series: Series) -> None:
+        last = series.values.shape[1] - self.length
+        if last < 0:
+            raise ValueError(f"the series has {series.extent}, fewer than the length={self.length} of a window")
+        starts = torch.arange(0, last + self.stride, self.stride, device="cpu").clamp(max=last)
+        views = series.values.unfold(1, self.length, 1).movedim(1, 0)
+        self.schema = Schema(tuple(views.shape[1:]), dtype=str(views.dtype)[6:], shared_axes=(1,))
+        self._series, self._windows = series, Array(views, self.schema, rows=starts)
+
+    @property
+    def series(self) -> Series:
+        """The series that is cut, on even steps."""
+        return self._series
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the columns; empty for arrays."""
+        return self._series.channels
+
+    @property
+    def times(self) -> Values:
+        """Times of the points of the series, or their positions."""
+        return self._series.times
+
+    @property
+    def note(self) -> str:
+        """What was done to make the steps even."""
+        return self._series.note
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the values and channels of the series, by which the series of fit is known again."""
+        content = blake2b(self._series.values.contiguous().numpy().tobytes(), digest_size=16)
+        content.update(repr(self.channels).encode())
+        return content.hexdigest()
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the series."""
+        return self._series.values.shape[1]
+
+    @property
+    def n_missing(self) -> Values:
+        """How many steps of each channel have no value, (n_channels,)."""
+        return self._series.values.isnan().sum(1).numpy()
+
+    @property
+    def constant(self) -> list[int]:
+        """Channels that never vary, or are missing throughout."""
+        spans = self._series.values.nan_to_num(torch.inf).amin(1) < self._series.values.nan_to_num(-torch.inf).amax(1)
+        return [i for i, varies in enumerate(spans.tolist()) if not varies]
+
+    @property
+    def starts(self) -> Values:
+        """The step that each window begins with."""
+        rows = self._windows.rows
+        assert rows is not None
+        return rows.numpy()
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
+        """Hand over windows; see the base class."""
+        return self._windows.batches(size, seed, shard)
+
+    def take(self, index: Values) -> Self:
+        """Choose windows; see the base class."""
+        return self._with(self._windows.take(index))
+
+    def with_weights(self, weight: Values) -> Self:
+        """Give windows weights; see the base class."""
+        return self._with(self._windows.with_weights(weight))
+
+    def resample(self, seed: int) -> Self:
+        """Draw windows in proportion to their weights; see the base class."""
+        return self._with(self._windows.resample(seed))
+
+    def _with(self, windows: Array) -> Self:
+        chosen = copy(self)
+        chosen._windows = windows
+        return chosen
+
+    def blocks(self, n: int, seed: int) -> list[Values]:
+        """Cut into blocks of time, whatever the seed; see the base class."""
+        return np.array_split(np.argsort(self.starts), n)
+
+    def disjoint_from(self, index: Values) -> Values:
+        """Find the windows that overlap none of those given; see the base class."""
+        starts, given = self.starts, np.sort(self.starts[index])
+        first, last = (
+            np.searchsorted(given, starts - self.length, "right"),
+            np.searchsorted(given, starts + self.length),
+        )
+        return np.flatnonzero(first == last)
+
+    def split(self, n: int, seed: int) -> tuple[Self, Self]:
+        """Set the last ``n`` windows aside, as what is learned of the past is used on what comes after."""
+        aside = np.argsort(self.starts)[len(self) - n :]
+        return self.take(self.disjoint_from(aside)), self.take(aside)
+
+    def to_container(self, values: Values) -> Values:
+        """Return values of windows as they are; ``spread`` gives those of time points."""
+        return values
+
+    def spread(self, values: Any) -> Values:
+        """Give each time point the mean over the windows that hold it.
+
+        Points that no window holds, of a stride longer than a window, lie on the line between their neighbours.
+
+        Parameters
+        ----------
+        values : array of shape (n_windows,), (n_windows, length) or (n_windows, n_channels, length)
+
+        Returns
+        -------
+        ndarray of shape (n_timepoints,) or (n_timepoints, n_channels)
+        """
+        values = np.asarray(values)
+        n, shape = len(self), (len(self), *self.schema.shape)
+        if values.shape not in ((n,), (n, self.length), shape):
+            raise ValueError(f"values must be of shape {(n,)}, {(n, self.length)} or {shape}, got {values.shape}")
+        each = np.broadcast_to(values[:, None], (n, self.length)) if values.ndim == 1 else values
+        sums = np.zeros((self.n_steps, *each.shape[1:-1]))
+        counts = np.zeros(len(sums))
+        for offset in range(self.length):
+            sums[self.starts + offset] += each[..., offset]
+            counts[self.starts + offset] += 1
+        held = np.flatnonzero(counts)
+        means = (sums[held].T / counts[held]).T
+        return interpolate(self._series.points, held, means)
+
+
+def _note(series: Series) -> None:
+    if series.note:
+        warnings.warn(series.note, stacklevel=3)
+
+
+def check_channels(windows: Windows) -> None:
+    """Raise a ValueError if a channel has no value, or if a value is too far from all others to learn from both."""
+    empty = np.flatnonzero(windows.n_missing == windows.n_steps)
+    if len(empty):
+        name = repr(windows.channels[empty[0]]) if windows.channels else empty[0]
+        raise ValueError(f"channel {name} has no value in the training series; leave it out")
+    values = windows.series.values.T
+    dtype = str(values.dtype)[6:]
+    fields = tuple(Field(name, dtype) for name in windows.channels)
+    points = Array(values, Schema((values.shape[1],), dtype=dtype, fields=fields))
+    check_cells(points, compute_statistics(points))

@@ -1,0 +1,119 @@
+"""Rows from anything that can be gone through again and again: databases, archives, generators."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import torch
+
+from isthmus.data.base import Source
+from isthmus.data.sources import as_source
+from isthmus.data.streams.stream import Stream
+from isthmus.errors import InputTypeError
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+# All columns of chunks are numbers: what they are cannot depend on the values of one chunk.
+NUMBERS = Schema(())
+
+
+class Chunks(Stream):
+    """Rows of any iterable of chunks, streamed: memory does not depend on how many there are.
+
+    The order of the chunks is that of the iterable, also where rows are shuffled, which they are within pools of four
+    million numbers. The chunks are counted when the number of rows is first asked for, which takes a pass over them.
+
+    Parameters
+    ----------
+    factory : callable
+        Returns a new iterable of the same chunks at each call: arrays, tensors or data frames, of equal columns. It is
+        called on a thread.
+
+    Raises
+    ------
+    TypeError
+        If ``factory`` cannot be called.
+    ValueError
+        If there are no chunks, a chunk has other columns than the first, or a later pass gives other rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import Chunks
+    >>> source = Chunks(lambda: (np.full((10, 3), float(i)) for i in range(5)))
+    >>> len(source), source.schema.shape
+    (50, (3,))
+    """
+
+    def __init__(self, factory: Callable[[], Iterable[Any]]) -> None:
+        if not callable(factory):
+            raise InputTypeError(
+                f"factory must be a function that returns a new iterable of chunks at each call, "
+                f"such as lambda: read_chunks(file), got {type(factory).__name__}"
+            )
+        self._factory = factory
+        self._sizes: list[int] | None = None
+        super().__init__(self._first_schema())
+
+    def count_rows(self) -> int:
+        """Count the rows, by a pass over the chunks the first time."""
+        if self._sizes is None:
+            self._sizes = [len(chunk) for chunk in self._sources()]
+        return sum(self._sizes)
+
+    def read(self, group: int) -> Iterator[Values]:
+        """Read all chunks, which are the only group; see the base class.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of the first pass.
+        """
+        sources = self._sources()
+        if self._sizes is not None:
+            sources = _of_sizes(sources, self._sizes)
+        for source in sources:
+            x = next(source.batches(len(source))).x
+            yield (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+
+    def _first_schema(self) -> Schema:
+        chunks = iter(self._factory())
+        if chunks is self._factory():
+            raise ValueError("the factory returned the same iterator twice, expected a new one at each call")
+        for chunk in chunks:
+            return _source_of(chunk, 0).schema
+        raise ValueError("the factory gave no chunks, expected at least one")
+
+    def _sources(self) -> Iterator[Source]:
+        """Make a source of each chunk, and hold its columns to those of the first."""
+        for i, chunk in enumerate(self._factory()):
+            source = _source_of(chunk, i)
+            found, expected = source.schema, self.schema
+            if found.shape != expected.shape:
+                raise ValueError(
+                    f"chunk {i} has rows of shape {found.shape}, but those of chunk 0 have {expected.shape}"
+                )
+            if found.names != expected.names:
+                raise ValueError(f"chunk {i} has the columns {found.names}, but chunk 0 has {expected.names}")
+            yield source
+
+
+def _source_of(chunk: Any, position: int) -> Source:
+    try:
+        return as_source(chunk, NUMBERS)
+    except ValueError as error:
+        raise ValueError(f"chunk {position}: {error}") from error
+
+
+def _of_sizes(sources: Iterator[Source], sizes: list[int]) -> Iterator[Source]:
+    """Pass sources on as long as they have the number of rows that they had."""
+    for i, (source, size) in enumerate(zip_longest(sources, sizes)):
+        n_rows = 0 if source is None else len(source)
+        if source is None or n_rows != size:
+            raise ValueError(
+                f"chunk {i} has {n_rows} rows, but had {size or 0} in the first pass; "
+                "the factory must return a new iterable of the same chunks at each call"
+            )
+        yield source

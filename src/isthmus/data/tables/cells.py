@@ -1,0 +1,142 @@
+"""Values of single columns of narwhals frames: numbers, dates and levels, and what to do about all else."""
+
+import math
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+
+from isthmus.schema import MICROSECONDS
+
+Values = np.ndarray[Any, Any]
+
+# Up to this integer, float64 represents every integer exactly.
+MAX_EXACT = 2**53
+# Dtypes of object columns that hold Python's dates, or dates with times.
+DATES, TIMES = "Object(date)", "Object(datetime)"
+# What to do about a column, by the name of the type that it holds.
+REMEDIES = {
+    "list|array|ndarray|tuple|set|frozenset": "give each element a column of its own",
+    "struct|dict": "give each field a column of its own",
+    "duration|timedelta": "turn it into numbers, such as seconds",
+    "timestamp|datetime|date": "turn it into a column of dates",
+    "time": "turn it into numbers, such as seconds since midnight",
+    "period": "turn it into dates, such as those on which periods start",
+    "interval": "turn it into numbers, such as the left and the right ends",
+    "complex": "turn it into numbers, such as the real and the imaginary parts",
+    "binary|bytes|large_binary": "turn it into text",
+}
+
+
+def is_number(dtype: Any) -> bool:
+    """Whether a dtype of narwhals holds numbers."""
+    return bool(dtype.is_numeric()) or dtype == nw.Decimal
+
+
+def holds_dates(column: Any) -> bool:
+    """Whether a column holds dates, with or without a time, as such or as objects of Python's."""
+    if column.dtype != nw.Object:
+        return column.dtype in (nw.Date, nw.Datetime)
+    return all(isinstance(value, date) for value in column.drop_nulls().to_list())
+
+
+def is_text(dtype: Any) -> bool:
+    """Whether a dtype of narwhals holds what can be levels of a category, and is no number."""
+    return dtype in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object)
+
+
+def to_floats(column: Any) -> Values:
+    """Return a column of numbers as float64, missing ones as NaN; integers beyond 2^53 are rounded."""
+    try:
+        numbers = column.cast(nw.Float64).to_numpy()
+    except pa.ArrowInvalid:  # Arrow casts such integers only where it is told to round.
+        numbers = column.to_arrow().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def to_exact_numbers(column: Any) -> list[Any]:
+    """Return a column of numbers as Python's: integers of any size as they are, others as floats."""
+    if column.dtype.is_integer():
+        return list(column.to_list())
+    if column.dtype == nw.Decimal:
+        return [_integer_or_float(value) for value in column.to_list()]
+    return list(to_floats(column).tolist())
+
+
+def _integer_or_float(value: Any) -> Any:
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def to_days(column: Any, origin: float = 0.0) -> Values:
+    """Return a column of dates as days since ``origin``, missing ones as NaN."""
+    if column.dtype == nw.Object:
+        times = _times_of(column)
+        return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
+    return to_floats(column.dt.timestamp("us")) / MICROSECONDS - origin
+
+
+def name_date_dtype(column: Any) -> str:
+    """Name the dtype of a column of dates, of object columns by what they hold."""
+    if column.dtype != nw.Object:
+        return str(column.dtype)
+    return TIMES if any(isinstance(value, datetime) for value in column.drop_nulls().to_list()) else DATES
+
+
+def find_distinct_microseconds(column: Any) -> Values:
+    """Return the different dates of a column in order, as whole microseconds since 1970-01-01."""
+    if column.dtype == nw.Object:
+        times = _times_of(column)
+        return np.unique(times[~np.isnat(times)].astype(np.int64))
+    return np.unique(np.array(column.drop_nulls().dt.timestamp("us").to_list(), dtype=np.int64))
+
+
+def _times_of(column: Any) -> Values:
+    return np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
+
+
+def levels_of(column: Any) -> list[Any]:
+    """List the different values of a column, in the order of an enumeration, and else of their size or the alphabet.
+
+    Raises
+    ------
+    ValueError
+        If a value is neither text, a number nor a truth value.
+    """
+    present = column.drop_nulls() if column.dtype == nw.Object else column.drop_nulls().unique()
+    values = list({_plain(value, column.name) for value in present.to_list()})
+    values = [value for value in values if value == value]
+    if column.dtype == nw.Enum:
+        order = {level: i for i, level in enumerate(column.dtype.categories)}
+        return sorted(values, key=lambda value: order[value])
+    return sorted(values, key=lambda value: (isinstance(value, str), value))
+
+
+def _plain(value: Any, name: str) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, str | bool | int | float):
+        kind = type(value).__name__
+        raise ValueError(
+            f"column {name!r} holds a value of type {kind}, {value!r}; expected numbers, text, truth values, or dates "
+            f"in a column of dates; {suggest_remedy(kind)}"
+        )
+    return value
+
+
+def is_numeral(text: str) -> bool:
+    """Whether a text is a finite number as Python writes it."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def suggest_remedy(held: str) -> str:
+    """Say what to do about a column that holds what cannot be learned, by the name of its type."""
+    known = next((remedy for pattern, remedy in REMEDIES.items() if re.match(pattern, held, re.IGNORECASE)), "")
+    return f"{known}, or leave it out" if known else "leave it out or turn it into one of these"

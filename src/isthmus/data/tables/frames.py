@@ -1,0 +1,94 @@
+"""Data frames of numbers, through narwhals: pandas, polars, pyarrow and what else it knows."""
+
+from collections.abc import Collection
+from numbers import Number
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.containers import is_frame as is_frame
+from isthmus.containers import open_frame
+from isthmus.data.arrays import Array, as_tensor
+from isthmus.data.tables.cells import to_floats
+from isthmus.schema import Field, Schema
+
+
+def list_row_labels(X: Any) -> list[Any] | None:
+    """Return the index of a data frame of pandas as a list; None for what has no index."""
+    index = nw.maybe_get_index(open_frame(X)) if is_frame(X) else None
+    return None if index is None else list(index)
+
+
+def read_frame(X: Any) -> Array:
+    """Read a data frame of numbers; nulls become NaN.
+
+    Raises
+    ------
+    ValueError
+        If a column does not hold numbers.
+    """
+    frame = open_frame(X)
+    schema = infer_schema(frame)
+    index = nw.maybe_get_index(frame)
+    values = as_tensor(read_values(frame, schema.dtype))
+    return Array(values, schema, container=lambda rows: to_frame(rows, schema, index))
+
+
+def infer_schema(frame: Any) -> Schema:
+    """Say what a row of a narwhals frame looks like, and which dtype its values take.
+
+    Raises
+    ------
+    ValueError
+        If a column does not hold numbers.
+    """
+    for name, dtype in frame.schema.items():
+        if not (dtype.is_numeric() or dtype == nw.Boolean):
+            raise ValueError(_not_numbers(frame, name, dtype))
+    # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
+    narrow = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
+    fields = tuple(Field(name, str(dtype)) for name, dtype in frame.schema.items())
+    dtype = "float32" if set(frame.schema.values()) <= narrow else "float64"
+    return Schema((len(fields),), dtype=dtype, fields=fields, container=frame.implementation.value)
+
+
+def read_values(frame: Any, dtype: str) -> np.ndarray[Any, Any]:
+    """Return the values of a narwhals frame, (n, n_columns), nulls as NaN."""
+    # Column by column: as a whole, nulls of nullable dtypes would come out as objects.
+    columns = [to_floats(frame.get_column(name)).astype(dtype, copy=False) for name in frame.columns]
+    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+
+
+def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, extra: tuple[str, ...] = ()) -> Any:
+    """Make a data frame of numbers, of the schema's library, out of rows (n, n_used).
+
+    ``extra`` names columns beyond those of the schema, with underscores where a column has such a name already.
+    """
+    names = [field.name for field in schema.used]
+    extra = tuple(unused_name(name, names) for name in extra)
+    columns = dict(zip([*names, *extra], np.asarray(values).T, strict=True))
+    copies = {name: column.copy() for name, column in columns.items()}
+    frame = nw.from_dict(copies, backend=schema.container).to_native()  # type: ignore[arg-type]
+    if index is not None:
+        frame.index = index
+    return frame
+
+
+def make_empty(schema: Schema) -> Any:
+    """Return the container that data of this schema come in, columns that are left out among them, without rows."""
+    if not schema.fields:
+        return np.empty((0, *schema.shape))
+    return nw.from_dict({name: np.empty(0) for name in schema.names}, backend=schema.container).to_native()  # type: ignore[arg-type]
+
+
+def unused_name(name: str, names: Collection[str]) -> str:
+    """Return a name with as many underscores after it as no other has."""
+    return unused_name(f"{name}_", names) if name in names else name
+
+
+def _not_numbers(frame: Any, name: str, dtype: Any) -> str:
+    present = frame.get_column(name).drop_nulls().to_list()
+    odd = [value for value in present if not isinstance(value, Number)] or present
+    example = f", such as {odd[0]!r}" if odd else ""
+    return f"column {name!r} holds {dtype}{example}, expected numbers; leave it out or turn it into numbers"

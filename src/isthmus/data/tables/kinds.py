@@ -1,0 +1,269 @@
+"""What the columns of a data frame are, told by their values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.tables.cells import (
+    MAX_EXACT,
+    find_distinct_microseconds,
+    holds_dates,
+    is_number,
+    is_numeral,
+    is_text,
+    levels_of,
+    name_date_dtype,
+    suggest_remedy,
+    to_days,
+    to_exact_numbers,
+    to_floats,
+)
+from isthmus.part import did_you_mean
+from isthmus.schema import CATEGORICAL, KINDS, LEFT_OUT, MICROSECONDS, NUMBERS, Field
+
+Values = np.ndarray[Any, Any]
+
+# Below so many rows, numbers in a row may be counts or ranks as well as identifiers.
+FEW_ROWS = 20
+# With at most so many different values, each value of a number is remembered; with more, those that many rows share.
+FEW_VALUES, SHARED = 64, 0.005
+# Text with more levels than this, most of them unlike all others, tells rows apart and not kinds of rows.
+FEW_LEVELS, UNLIKE = 50, 0.5
+# Share of the different values of a column that are numbers, from which on the others are mistakes among them.
+MOSTLY = 0.8
+# Words of a value on average from which on text is written language.
+WORDS = 3
+# Skewness from which on a log scale is worth a look; counts mostly stay below the largest.
+SKEWED, LARGEST_COUNT = 1.0, 1000
+# Digits after the point that all numbers of a column may share.
+DIGITS = 4
+# Probabilities of the quantiles that say what a column of numbers looks like: finer in the tails, which are wide.
+TAIL = np.array([0.0, 0.001, 0.005, 0.01, 0.02, 0.035])
+PROBABILITIES = np.concatenate([TAIL, np.linspace(0.05, 0.95, 31), 1 - TAIL[::-1]])
+NAME_OF_IDENTIFIER = re.compile(r"(^|[_\W])(id|pid|uid|uuid|guid|key|index)$|[a-z]I[dD]$|^P?ID$", re.ASCII)
+TEXT_NOTE = "free text; isthmus.data.Texts makes rows of it that a model can learn"
+# Days between real dates and an open end at least: dates of one life are nearer to each other.
+FAR = 40 * 365.0
+MONDAY = 4  # 1970-01-05
+
+
+def infer_fields(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
+    """Say what each column of a narwhals frame is.
+
+    Parameters
+    ----------
+    frame : narwhals.DataFrame
+    kinds : mapping of str to str
+        Kinds of columns by name, where the caller knows better.
+
+    Raises
+    ------
+    ValueError
+        If ``kinds`` names an unknown column or kind, a column cannot be of its kind, or it holds what no kind fits.
+    """
+    for name, kind in kinds.items():
+        if name not in frame.columns:
+            raise ValueError(f"schema names a column {name!r} that the data lack{did_you_mean(name, frame.columns)}")
+        if kind not in KINDS:
+            raise ValueError(f"the kind of column {name!r} must be one of {KINDS}, got {kind!r}")
+    return tuple(_field(frame.get_column(name), kinds.get(name, "")) for name in frame.columns)
+
+
+def _field(column: Any, kind: str) -> Field:
+    """Describe a column: of the kind that is given, or of the one that its values suggest."""
+    name = column.name.item() if isinstance(column.name, np.generic) else column.name
+    field = Field(name, str(column.dtype), kind)
+    if not len(column.drop_nulls()):
+        return replace(field, kind=kind if kind in LEFT_OUT else "constant", note="no value in any row")
+    if kind in LEFT_OUT and kind != "constant":
+        return field
+    if holds_dates(column):
+        return _of_dates(field, column)
+    if is_number(column.dtype):
+        return _of_numbers(field, column)
+    if is_text(column.dtype):
+        return _of_levels(field, column)
+    native = column.to_native()
+    held = str(getattr(native, "dtype", None) or native.type) if column.dtype == nw.Unknown else field.dtype
+    raise ValueError(
+        f"column {field.name!r} holds {held}, expected numbers, text, dates or truth values; {suggest_remedy(held)}"
+    )
+
+
+def _of_numbers(field: Field, column: Any) -> Field:
+    x = to_floats(column)
+    if np.isinf(x).any():
+        raise ValueError(f"column {field.name!r} holds an infinite value; expected finite numbers, or NaN for missing")
+    x = x[~np.isnan(x)]
+    values, counts = np.unique(x, return_counts=True)
+    if not len(values):
+        return replace(field, kind="constant", note="no value in any row")
+    distinct = _distinct(column, values)
+    kind = field.kind or _kind_of_numbers(column, x, values, distinct)
+    if kind in LEFT_OUT:
+        return _left_out(field, kind, distinct)
+    if kind in CATEGORICAL:
+        return replace(field, kind=kind, categories=_checked_levels(field, kind, distinct))
+    if kind not in NUMBERS:
+        raise _misfit(field, kind)
+    if kind == "positive" and values[0] <= 0:
+        raise ValueError(f"column {field.name!r} is to be positive, but holds {values[0]:g}")
+    few = len(values) <= FEW_VALUES
+    shared = np.ones(len(values), bool) if few else counts > max(SHARED * len(x), 2)
+    others = x if few else x[np.isin(x, values[shared], invert=True)]
+    knots = () if few or not len(others) else tuple(np.unique(np.quantile(others, PROBABILITIES)).tolist())
+    low, high = float(values[0]), float(values[-1])
+    return replace(
+        field, kind=kind, categories=tuple(values[shared].tolist()), low=low, high=high, step=_step(values), knots=knots
+    )
+
+
+def _distinct(column: Any, values: Values) -> list[Any]:
+    """Return the different values of a column in order: integers that floats do not tell apart as integers."""
+    if np.abs(values).max() < MAX_EXACT:
+        return list(values.tolist())
+    return sorted(set(to_exact_numbers(column.drop_nulls())))
+
+
+def _kind_of_numbers(column: Any, x: Values, values: Values, distinct: list[Any]) -> str:
+    if len(distinct) < 3:
+        return ("constant", "binary")[len(distinct) - 1]
+    whole = bool((values == np.round(values)).all())
+    unique = column.dtype.is_integer() and len(distinct) == len(x) >= FEW_ROWS
+    if unique and _tells_rows_apart(column.name, distinct):
+        return "identifier"
+    if len(distinct) > len(values):  # as numbers, they would be equal
+        return "category" if len(distinct) <= FEW_LEVELS else "identifier"
+    skewness = _skewness(x)
+    if whole and 0 <= values[0] <= 1 and values[-1] <= LARGEST_COUNT and skewness > 0:
+        return "count"
+    if values[0] > 0 and skewness > SKEWED and abs(_skewness(np.log(x))) < skewness / 2:
+        return "positive"
+    return "real"
+
+
+def _tells_rows_apart(name: str, values: list[Any]) -> bool:
+    """Whether whole numbers, no two of them equal, count the rows or are named like a key."""
+    return bool(values[-1] - values[0] == len(values) - 1) or bool(NAME_OF_IDENTIFIER.search(str(name)))
+
+
+def _skewness(x: Values) -> float:
+    x = x / (np.abs(x).max() or 1.0)  # powers of huge values would overflow
+    deviations = x - x.mean()
+    largest = np.abs(deviations).max()
+    if largest == 0:
+        return 0.0
+    deviations = deviations / largest  # whose squares do not overflow
+    return float(np.mean((deviations / np.sqrt(np.mean(deviations**2))) ** 3))
+
+
+def _step(values: Values) -> float:
+    """Return what all numbers are multiples of: a power of ten from 1 down, or 0."""
+    if np.abs(values).max() > MAX_EXACT:
+        return 0.0
+    scales = (10**digits for digits in range(DIGITS + 1))
+    return next((1 / scale for scale in scales if np.array_equal(np.round(values * scale) / scale, values)), 0.0)
+
+
+def _of_dates(field: Field, column: Any) -> Field:
+    days = to_days(column)
+    values = np.unique(days[~np.isnan(days)])
+    if field.kind not in ("", "date", "constant"):
+        raise _misfit(field, field.kind)
+    if len(values) < 2 or field.kind == "constant":
+        return replace(field, kind="constant", note="" if field.kind else "one date in all rows")
+    first, last = _real_dates(values)
+    real = days[(days >= values[first]) & (days <= values[last])]
+    ends = _ends_beyond(column, values[first], values[last]) if last - first + 1 < len(values) else []
+    origin = float(np.floor((values[first] - MONDAY) / 7) * 7 + MONDAY)
+    low, high = float(values[first] - origin), float(values[last] - origin)
+    step = float(bool((values[first : last + 1] == np.round(values[first : last + 1])).all()))
+    knots = tuple(np.unique(np.quantile(real - origin, PROBABILITIES)).tolist()) if ends else ()
+    field = replace(field, dtype=name_date_dtype(column), kind="date", categories=tuple(ends), knots=knots)
+    return replace(field, low=low, high=high, step=step, origin=origin)
+
+
+def _ends_beyond(column: Any, first: float, last: float) -> list[int]:
+    """List the dates of a column before and after some days, in microseconds, of which days have not enough digits."""
+    microseconds = find_distinct_microseconds(column)
+    days = microseconds / MICROSECONDS
+    return list(microseconds[(days < first) | (days > last)].tolist())
+
+
+def _real_dates(days: Values) -> tuple[int, int]:
+    """Return the positions of the first and the last of some sorted days that are no open ends.
+
+    An open end is further from its neighbour than the dates between span, and further than ``FAR``.
+    """
+    first, last = 0, len(days) - 1
+    while first < last:
+        early, late = days[first + 1] - days[first], days[last] - days[last - 1]
+        span = days[last - 1] - days[first + 1]
+        if max(early, late) <= max(span, FAR):
+            break
+        first, last = (first + 1, last) if early > late else (first, last - 1)
+    return first, last
+
+
+def _of_levels(field: Field, column: Any) -> Field:
+    levels = levels_of(column)
+    texts = [] if field.kind else _texts_among_numbers(column, levels)
+    if texts:
+        remedy = "set the others to missing, or turn them into numbers, to learn from the column"
+        found = f"mostly numbers, but {len(texts)} of {len(levels)} values are texts, such as {texts[0]!r}"
+        return replace(field, kind="text", note=f"{found}; {remedy}")
+    kind = field.kind or _kind_of_levels(column, levels)
+    if kind in LEFT_OUT:
+        return _left_out(field, kind, levels)
+    if kind not in CATEGORICAL:
+        raise _misfit(field, kind)
+    return replace(field, kind=kind, categories=_checked_levels(field, kind, levels))
+
+
+def _texts_among_numbers(column: Any, levels: list[Any]) -> list[str]:
+    """List the texts of a column whose other values are numbers, most of them and most different from each other."""
+    texts = [level for level in levels if isinstance(level, str) and not is_numeral(level)]
+    n_numbers = len(levels) - len(texts)
+    differ = n_numbers > min(FEW_LEVELS, UNLIKE * len(column.drop_nulls()))
+    return texts if differ and n_numbers >= MOSTLY * len(levels) else []
+
+
+def _kind_of_levels(column: Any, levels: list[Any]) -> str:
+    if len(levels) < 2:
+        return "constant"
+    if column.dtype == nw.Boolean or all(isinstance(level, bool) for level in levels):
+        return "binary"
+    if column.dtype == nw.Enum:
+        return "ordered"
+    n_present = len(column.drop_nulls())
+    if column.dtype == nw.Categorical or len(levels) <= min(FEW_LEVELS, n_present - 1):
+        return "category"
+    if len(levels) <= max(UNLIKE * n_present, 1) or n_present < FEW_ROWS:
+        return "category"
+    some = [str(level).split() for level in levels[:1000]]
+    return "text" if np.mean([len(words) for words in some]) >= WORDS else "identifier"
+
+
+def _left_out(field: Field, kind: str, levels: Any) -> Field:
+    """Describe a column that no code is learned of, with a note where nobody asked for that."""
+    only = tuple(np.asarray(levels, dtype=object).tolist()) if kind == "constant" and len(levels) == 1 else ()
+    notes = {
+        "constant": f"{only[0] if only else 'one value'!r} in all rows",
+        "identifier": "an identifier: no two rows or hardly any share a value",
+        "text": TEXT_NOTE,
+    }
+    return replace(field, kind=kind, categories=only, note="" if field.kind else notes[kind])
+
+
+def _checked_levels(field: Field, kind: str, levels: list[Any]) -> tuple[Any, ...]:
+    if kind == "binary" and len(levels) != 2:
+        raise ValueError(f"column {field.name!r} is to be binary, but has {len(levels)} different values, expected 2")
+    return tuple(levels)
+
+
+def _misfit(field: Field, kind: str) -> ValueError:
+    return ValueError(f"column {field.name!r} holds {field.dtype} and cannot be of kind {kind!r}")

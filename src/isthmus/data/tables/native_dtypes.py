@@ -1,0 +1,180 @@
+"""Columns and frames with exactly the dtypes that a library had: what narwhals does not tell apart."""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+ARROW_COLUMNS = b"isthmus.arrow_columns"
+
+
+def make_column_like(column: Any, values: Any) -> Any:
+    """Make a narwhals column of values with name, library and native dtype, and of as many rows the index, of another.
+
+    Parameters
+    ----------
+    column : narwhals.Series
+    values : ndarray of shape (n,)
+        Numbers, Python objects with None where missing, or datetime64 in UTC where the column has a time zone.
+    """
+    if column.dtype.is_integer() and values.dtype.kind == "f":
+        values = _whole(values, str(column.dtype))
+    if values.dtype.kind == "M":
+        values = _in_unit_of(column.dtype, values)
+    if values.dtype == object:
+        values = _whole_objects(values) if column.dtype.is_integer() else values.tolist()
+    library, zone = column.implementation, find_time_zone(column.dtype)
+    native = _native_column(column, values) if library.is_pandas_like() else None
+    if native is None:
+        new = nw.new_series(column.name, values, _first_dtype(column, values), backend=library)
+        new = new.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else new
+        native = _cast(new.to_native(), column.to_native(), library)
+    return nw.from_native(native, series_only=True).alias(column.name)
+
+
+def find_fitted_column(column: Any, schema: Schema) -> Any:
+    """Return the column of fit without rows that has the name of another, in the library of the other."""
+    known = read_template(schema).get_column(column.name)
+    if known.implementation == column.implementation:
+        return known
+    table = pa.table({"column": known.to_arrow()})
+    return nw.DataFrame.from_arrow(table, backend=column.implementation)["column"].alias(column.name)
+
+
+def make_frame(columns: Mapping[str, Any], schema: Schema) -> Any:
+    """Make a native frame of narwhals columns that are like those of the schema's template."""
+    empty = read_template(schema)
+    natives = {name: column.to_native() for name, column in columns.items()}
+    library = empty.implementation
+    if library.is_pyarrow():
+        return pa.table(list(natives.values()), schema=empty.to_native().schema)
+    frame = library.to_native_namespace().DataFrame(natives)
+    index = nw.maybe_get_index(empty)
+    if index is not None and index.nlevels == 1:
+        frame.index.name = index.name
+    return frame
+
+
+def write_template(frame: Any) -> str:
+    """Write the dtypes of a narwhals frame as text, to make frames like it in another process.
+
+    Raises
+    ------
+    ValueError
+        If the library cannot say what a column holds, as of Python objects in polars.
+    """
+    file, library, rows = io.BytesIO(), frame.implementation, frame.head(0).to_native()
+    if library.is_polars():
+        unknown = [name for name, dtype in frame.schema.items() if dtype == nw.Object]
+        if unknown:
+            raise ValueError(f"column {unknown[0]!r} holds Python objects; turn it into numbers, text or dates")
+        rows.write_ipc_stream(file)
+    else:
+        batch = _of_pandas(rows) if library.is_pandas_like() else _no_rows(rows.schema)
+        with pa.ipc.new_stream(file, batch.schema) as writer:
+            writer.write_batch(batch)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def read_template(schema: Schema) -> Any:
+    """Return the narwhals frame without rows that ``write_template`` wrote down."""
+    data = io.BytesIO(base64.b64decode(schema.template))
+    library = nw.Implementation.from_string(schema.container)
+    if library.is_polars():
+        return nw.from_native(library.to_native_namespace().read_ipc_stream(data))
+    table = pa.ipc.open_stream(data).read_all()
+    return nw.from_native(table if library.is_pyarrow() else _to_pandas(table, library, schema.names))
+
+
+def _of_pandas(rows: Any) -> pa.RecordBatch:
+    """Write a pandas frame without rows, and which columns are arrow's, which pandas does not note well."""
+    arrow = {i: dtype.pyarrow_dtype for i, dtype in enumerate(rows.dtypes) if type(dtype).__name__ == "ArrowDtype"}
+    try:
+        plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}))
+    except pa.ArrowException as error:
+        what = f"categories of several types cannot be kept ({'; '.join(map(str, error.args))})"
+        raise ValueError(f"{what}; turn these columns into text") from error
+    arrays = [pa.array([], arrow[i]) if i in arrow else plain[i] for i in range(plain.num_columns)]
+    notes = {**plain.schema.metadata, ARROW_COLUMNS: json.dumps(list(arrow))}
+    return pa.RecordBatch.from_arrays(arrays, plain.schema.names).replace_schema_metadata(notes)
+
+
+def _to_pandas(table: pa.Table, library: Any, names: list[str]) -> Any:
+    frame, pandas = table.to_pandas(), library.to_native_namespace()
+    for i in json.loads(table.schema.metadata[ARROW_COLUMNS]):
+        dtype = pandas.ArrowDtype(table.schema.field(i).type)
+        frame[frame.columns[i]] = pandas.Series([], frame.index, dtype=dtype)
+    frame.columns = names
+    return frame
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], type=field.type) for field in schema], schema=schema)
+
+
+def _native_column(column: Any, values: Any) -> Any:
+    """Make a pandas column: its constructor takes the dtypes that narwhals has no name for."""
+    native, pandas = column.to_native(), column.implementation.to_native_namespace()
+    index = native.index if len(native) == len(values) else None
+    zone = find_time_zone(column.dtype)
+    if zone:
+        values = pandas.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone)
+    return pandas.Series(values, index=index, name=native.name).astype(native.dtype)
+
+
+def _first_dtype(column: Any, values: Any) -> Any:
+    """Say which dtype of narwhals a column has first, where its values alone do not tell."""
+    told = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
+    return column.dtype if told and column.dtype != nw.Unknown else None
+
+
+def _cast(new: Any, like: Any, library: Any) -> Any:
+    if library.is_polars():
+        return new if new.dtype == like.dtype else new.cast(like.dtype)
+    kind = like.type
+    if new.type == kind:
+        return new
+    if pa.types.is_dictionary(kind):
+        return new.cast(kind.value_type).dictionary_encode().cast(kind)
+    if pa.types.is_decimal(kind):
+        # Straight from floats, digits past the scale would be an error.
+        return pa.chunked_array([[f"{value:.{kind.scale}f}" for value in new.to_pylist()]], pa.string()).cast(kind)
+    return new.cast(kind)
+
+
+def _whole(values: Values, dtype: str) -> Values:
+    """Round floats to integers that a dtype can hold."""
+    limits = np.iinfo(dtype.lower().replace("128", "64"))
+    rounded = np.round(values)
+    # The largest 64-bit integers have no float of their own, and the next one is too large.
+    inside = np.clip(
+        rounded, float(limits.min), np.nextafter(float(limits.max), 0) if limits.bits == 64 else limits.max
+    )
+    return inside.astype(limits.dtype)
+
+
+def _whole_objects(values: Values) -> list[int | None]:
+    return [None if value is None else int(value) for value in values.tolist()]
+
+
+def _in_unit_of(dtype: Any, times: Values) -> Values:
+    """Round times in microseconds to the seconds or milliseconds of a dtype."""
+    unit = getattr(dtype, "time_unit", "us")
+    half = {"s": 500_000, "ms": 500}.get(unit)
+    return times if half is None else (times + np.timedelta64(half, "us")).astype(f"datetime64[{unit}]")
+
+
+def find_time_zone(dtype: Any) -> str | None:
+    """Return the time zone that a dtype names, if any."""
+    found = re.search(r"time_zone='([^']+)'", str(dtype))
+    return found[1] if found else None

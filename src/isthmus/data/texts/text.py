@@ -1,0 +1,166 @@
+"""Texts as rows of tokens, for nets that read and write sequences.
+
+Bags of words need nothing of this: scikit-learn's ``CountVectorizer`` before ``zoo.topic_model`` or ``zoo.mult_vae``.
+"""
+
+import warnings
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from isthmus.data.arrays import Array
+from isthmus.data.tables.frames import is_frame
+from isthmus.data.texts import vocabulary as words
+from isthmus.errors import InputTypeError
+from isthmus.part import is_count
+from isthmus.schema import Schema
+
+Values = np.ndarray[Any, Any]
+
+MIN_SIZE, N_TOLD = 2, 5
+
+
+class Texts:
+    """Texts, and the vocabulary that was learned of them.
+
+    A text becomes a row of ``length`` tokens, whose last is its end; after it everything is missing. Models that were
+    fitted on texts take and give lists of strings; their files hold the vocabulary.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    vocabulary : {"bpe", "word"}, default="bpe"
+        What a token is: pieces of words, by merging the most frequent pairs of neighbours again and again [1]; or words
+        and punctuation marks.
+    size : int, default=2000
+        Tokens at most. What is none of them becomes ``<unknown>``.
+    length : int or "auto", default="auto"
+        Tokens of a row, the end included. "auto" is what the longest text needs. Longer texts are cut, with a warning.
+    lowercase : bool, default=False
+        Whether to ignore case.
+
+    Attributes
+    ----------
+    texts : list of str
+    schema : Schema
+        What a row looks like, with the vocabulary as JSON.
+
+    Raises
+    ------
+    TypeError
+        If a row is no text.
+    ValueError
+        If a text is empty or of unknown words only, or a parameter is out of its range.
+    ImportError
+        Without tokenizers.
+
+    References
+    ----------
+    [1] Sennrich, Haddow and Birch, Neural machine translation of rare words with subword units, ACL 2016,
+        arXiv:1508.07909.
+
+    Examples
+    --------
+    >>> from isthmus.data import Texts, as_source
+    >>> texts = Texts(["who wrote it ?", "who is it ?"], vocabulary="word")
+    >>> texts.schema.shape, texts.schema.n_categories
+    ((5,), 7)
+    >>> next(as_source(texts).batches(2)).x
+    tensor([[4., 6., 3., 2., 0.],
+            [4., 5., 3., 2., 0.]])
+    """
+
+    def __init__(
+        self,
+        texts: Iterable[str],
+        *,
+        vocabulary: str = "bpe",
+        size: int = 2000,
+        length: int | str = "auto",
+        lowercase: bool = False,
+    ) -> None:
+        if vocabulary not in words.KINDS:
+            raise ValueError(f"vocabulary must be one of {words.KINDS}, got {vocabulary!r}")
+        if not (is_count(size) and size >= MIN_SIZE):
+            raise ValueError(f"size must be an integer from {MIN_SIZE} on, got {size!r}")
+        if not (length == "auto" or is_count(length)):
+            raise ValueError(f'length must be "auto" or a positive integer, got {length!r}')
+        self.texts = check_texts(texts)
+        learned = words.learn_vocabulary(self.texts, vocabulary, int(size), lowercase)
+        n_tokens = 1 + max(map(len, words.encode(self.texts, learned))) if length == "auto" else int(length)
+        self.schema = Schema(
+            (n_tokens,),
+            dtype="float32",
+            missing=True,
+            shared_axes=(0,),
+            vocabulary=learned,
+            n_categories=words.n_categories(learned),
+        )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def read_texts(texts: Any, schema: Schema) -> Array:
+    """Make rows of texts by a vocabulary that was learned before.
+
+    Raises
+    ------
+    TypeError
+        If a row is no text.
+    ValueError
+        If a text is empty or has unknown words only.
+    """
+    given = texts.texts if isinstance(texts, Texts) else check_texts(texts)
+    rows = words.encode(given, schema.vocabulary)
+    strange = [i for i, row in enumerate(rows) if not words.is_known(row)]
+    if strange:
+        some = ", ".join(map(str, strange[:N_TOLD])) + (", ..." if len(strange) > N_TOLD else "")
+        first = given[strange[0]]
+        raise ValueError(
+            f"{len(strange)} of {len(given)} texts have no word that the vocabulary has, in rows {some}, "
+            f"such as {first[:40]!r}; leave them out"
+        )
+    values = torch.from_numpy(pad_tokens(rows, schema.shape[0]))
+    return Array(values, schema, container=partial(to_texts, schema=schema))
+
+
+def to_texts(values: Values, schema: Schema) -> list[str]:
+    """Turn rows of tokens into texts."""
+    return words.decode(values, schema.vocabulary)
+
+
+def pad_tokens(rows: list[Values], length: int) -> Values:
+    """Put rows of tokens into an array (n, length): the end after each, and nothing after the end."""
+    n_cut = sum(len(row) > length for row in rows)
+    if n_cut:
+        warnings.warn(f"cut {n_cut} of {len(rows)} texts to {length} tokens", stacklevel=4)
+    values = np.full((len(rows), length + 1), np.nan, dtype=np.float32)
+    for value, row in zip(values, rows, strict=True):
+        kept = row[:length]
+        value[: len(kept)], value[len(kept)] = kept, words.END
+    return np.ascontiguousarray(values[:, :length])
+
+
+def check_texts(texts: Any) -> list[str]:
+    """Return texts as a list, or say which is none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``read_texts`` does.
+    """
+    if isinstance(texts, str | bytes) or is_frame(texts):
+        raise InputTypeError(f"expected a sequence of texts, got one {type(texts).__name__}: give a list or a column")
+    rows = list(texts)
+    for i, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise InputTypeError(f"row {i} holds {text!r}, expected a text")
+        if not text.strip():
+            raise ValueError(f"row {i} holds an empty text; leave it out")
+    if not rows:
+        raise ValueError("there is no text, expected one at least")
+    return rows

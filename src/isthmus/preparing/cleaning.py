@@ -1,0 +1,104 @@
+"""What is wrong without looking at other columns: impossible values, repeated rows, columns that say nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from isthmus.preparing.coding import Values, encode, encode_rows, find_missing, first_rows, is_number, numbers
+from isthmus.preparing.draft import Draft
+from isthmus.preparing.findings import at_rows
+
+Bound = float | None
+
+# Rows that show of most columns that they are not constant.
+N_FIRST = 1000
+
+
+def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) -> None:
+    """Make missing what is infinite, or outside the limits of its column.
+
+    Raises
+    ------
+    ValueError
+        If a column with limits does not hold numbers.
+    """
+    for name in draft.frame.columns:
+        series = draft.column(name)
+        if is_number(series):
+            lowest, highest = limits.get(name, (None, None))
+            _blank_infinite(draft, name, numbers(series))
+            _blank_outside(draft, name, lowest, highest)
+        elif name in limits and not find_missing(series).all():
+            raise ValueError(f"limits are given for column {name!r}, which holds {series.dtype}, expected numbers")
+
+
+def _blank_infinite(draft: Draft, name: Any, values: Values) -> None:
+    where = np.flatnonzero(np.isinf(values))
+    if len(where):
+        examples = at_rows(values[where], draft.rows[where])
+        draft.note("changed", "infinite, made missing", name, where, examples)
+        draft.blank(name, where)
+
+
+def _blank_outside(draft: Draft, name: Any, lowest: Bound, highest: Bound) -> None:
+    values = numbers(draft.column(name))
+    outside = np.zeros(len(values), dtype=bool)
+    outside |= False if lowest is None else values < lowest
+    outside |= False if highest is None else values > highest
+    where = np.flatnonzero(outside)
+    if len(where):
+        bounds = f"{-np.inf if lowest is None else lowest:g} to {np.inf if highest is None else highest:g}"
+        examples = at_rows([f"{value:g}" for value in values[where]], draft.rows[where])
+        draft.note("changed", f"outside {bounds}, made missing", name, where, examples)
+        draft.blank(name, where)
+
+
+def treat_duplicates(draft: Draft, action: str) -> None:
+    """Report rows that repeat an earlier one in all columns, or remove them."""
+    keys = encode_rows(draft.frame)
+    firsts = first_rows(keys, int(keys.max(initial=-1)) + 1)[keys]
+    where = np.flatnonzero(firsts != np.arange(len(keys)))
+    examples = at_rows([f"repeats row {row}" for row in draft.rows[firsts[where[:10]]]], draft.rows[where])
+    if action == "report":
+        advice = "rows that stand in two parts make a test look better than it is"
+        draft.note("reported", "repeats an earlier row", None, where, examples, advice, unit="row")
+    else:
+        draft.note("removed", "repeats an earlier row", None, where, examples, unit="row")
+        if len(where):
+            draft.remove_rows(where)
+
+
+def treat_constants(draft: Draft, action: str) -> None:
+    """Report columns that hold one value in all rows, or nothing, or remove them; of one row nothing is said.
+
+    Raises
+    ------
+    ValueError
+        If no column would be left.
+    """
+    if len(draft.frame) < 2:
+        return
+    constant = {name: value for name in draft.frame.columns if (value := _only_value(draft.column(name))) is not None}
+    if action == "report":
+        _note_constants(draft, "reported", constant, "a model learns nothing from it")
+        return
+    if len(constant) == len(draft.frame.columns):
+        raise ValueError("every column holds one value in all rows, so that none would be left; constants='keep' does")
+    _note_constants(draft, "removed", constant)
+    draft.frame = draft.frame.drop(list(constant))
+
+
+def _note_constants(draft: Draft, action: Any, constant: Mapping[Any, str], advice: str = "") -> None:
+    for name, value in constant.items():
+        draft.note_column(action, "the same in all rows", name, [value], advice)
+
+
+def _only_value(series: Any) -> str | None:
+    """Return the one value that all rows have, as text, or None."""
+    if len(series) > N_FIRST and _only_value(series.head(N_FIRST)) is None:
+        return None
+    codes, levels = encode(series)
+    if not levels:
+        return "missing"
+    return repr(levels[0]) if len(levels) == 1 and codes.min() == 0 else None

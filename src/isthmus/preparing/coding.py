@@ -1,0 +1,155 @@
+"""Columns of any data frame, through narwhals: what is missing, which values there are, and new values in place."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+
+from isthmus.data.tables.cells import MAX_EXACT
+
+Values = np.ndarray[Any, Any]
+
+TEXTS = (nw.String, nw.Object, nw.Categorical, nw.Enum)
+
+
+class Coded(NamedTuple):
+    """A column as its distinct values, in order of appearance, and for each row which of them; -1 is missing."""
+
+    codes: Values
+    levels: list[Any]
+
+    @property
+    def counts(self) -> Values:
+        """How often each level occurs."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
+
+    def rows_of(self, chosen: Sequence[int]) -> Values:
+        """Return the positions of the rows that hold any of some levels."""
+        return np.flatnonzero(np.isin(self.codes, np.asarray(chosen, dtype=np.int64)))
+
+    def firsts(self) -> Values:
+        """Return the position of the first row of each level."""
+        return first_rows(self.codes, len(self.levels))
+
+
+def is_text(series: Any) -> bool:
+    """Whether a column holds text, categories or objects of any kind."""
+    return series.dtype in TEXTS
+
+
+def is_number(series: Any) -> bool:
+    """Whether a column holds numbers; flags are none."""
+    return bool(series.dtype.is_numeric())
+
+
+def find_missing(series: Any) -> Values:
+    """Return for each row whether it is missing: null or NaN."""
+    missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
+    if series.dtype.is_float():
+        missing = missing | np.asarray(series.is_nan().fill_null(True).to_numpy(), dtype=bool)
+    return missing
+
+
+def numbers(series: Any) -> Values:
+    """Return a column of numbers in float64, with NaN for what is missing."""
+    # Only decimals need the cast, which pyarrow refuses for integers that float64 would round.
+    series = series.cast(nw.Float64) if series.dtype.is_decimal() else series
+    return np.array(series.to_numpy(), dtype=np.float64)
+
+
+def encode(series: Any) -> Coded:
+    """Tell the distinct values of a column apart, whatever they are."""
+    if series.dtype == nw.Object:
+        return _encode_objects(series)
+    try:
+        values = _as_arrow(series)
+        encoded = values.dictionary_encode()
+    except pa.ArrowException:
+        # Lists, complex numbers, intervals and other rarities.
+        return _encode_objects(series)
+    if pa.types.is_null(values.type):
+        return Coded(np.full(len(values), -1), [])
+    return Coded(np.asarray(encoded.indices.fill_null(-1)).astype(np.int64), encoded.dictionary.to_pylist())
+
+
+def _as_arrow(series: Any) -> pa.Array:
+    if series.dtype.is_float():
+        # Adding 0 makes -0 and 0 one value.
+        return pa.array(numbers(series) + 0.0, from_pandas=True)
+    values = series.to_arrow()
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
+def _encode_objects(series: Any) -> Coded:
+    """Do the same for objects; values of different types differ, as do 1 and "1"."""
+    places: dict[Any, int] = {}
+    levels: list[Any] = []
+    codes = np.full(len(series), -1)
+    values = series.to_list()
+    for row in np.flatnonzero(~find_missing(series)):
+        value = values[row]
+        key = (type(value), value if _is_hashable(value) else repr(value))
+        if key not in places:
+            places[key] = len(levels)
+            levels.append(value)
+        codes[row] = places[key]
+    return Coded(codes, levels)
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def encode_rows(frame: Any) -> Values:
+    """Return a number for each row, the same for rows that are equal in all columns; missing equals missing."""
+    keys = np.zeros(len(frame), dtype=np.int64)
+    for name in frame.columns:
+        if keys.max(initial=0) == len(keys) - 1:
+            # All rows differ already.
+            break
+        codes, levels = encode(frame.get_column(name))
+        # Numbered anew after each column, the keys stay below the number of rows and never overflow.
+        keys = np.asarray(pa.array(keys * (len(levels) + 1) + codes + 1).dictionary_encode().indices).astype(np.int64)
+    return keys
+
+
+def first_rows(codes: Values, n: int) -> Values:
+    """Return the position of the first row of each code from 0 to n."""
+    first = np.zeros(n, dtype=np.int64)
+    known = np.flatnonzero(codes >= 0)[::-1]
+    # Of several rows the last one stays, which is the first since they come backwards.
+    first[codes[known]] = known
+    return first
+
+
+def put(frame: Any, name: Any, values: Sequence[Any], dtype: Any) -> Any:
+    """Return a frame with other values in one column; None is missing."""
+    missing = np.array([value is None for value in values], dtype=bool)
+    if dtype == nw.Int64 and missing.any():
+        # Not every library makes integers of None: put something there and take it away again.
+        filled = [0 if value is None else value for value in values]
+        return blank(put(frame, name, filled, dtype), name, missing)
+    return frame.with_columns(nw.new_series(name, values, dtype=dtype, backend=frame.implementation))
+
+
+def put_numbers(frame: Any, name: Any, values: Values) -> Any:
+    """Return a frame with numbers in float64 in one column; NaN is missing."""
+    frame = frame.with_columns(nw.new_series(name, values, backend=frame.implementation))
+    return blank(frame, name, np.isnan(values))
+
+
+def blank(frame: Any, name: Any, where: Values) -> Any:
+    """Return a frame in which some values of one column are missing."""
+    series = frame.get_column(name)
+    if series.dtype.is_integer() and np.abs(numbers(series)[~where]).max(initial=0) >= MAX_EXACT:
+        # pandas would turn the column into float64, which does not hold these integers.
+        frame = frame.with_columns(nw.maybe_convert_dtypes(series))
+    keep = nw.new_series("keep", ~where, backend=frame.implementation)
+    return frame.with_columns(nw.when(keep).then(nw.col(name)).alias(name))

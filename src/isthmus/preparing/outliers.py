@@ -1,0 +1,165 @@
+"""Values and rows unlike the others: by distance from the median, or by how easily a forest isolates them."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import IsolationForest
+
+from isthmus.preparing.coding import Values, is_number, numbers
+from isthmus.preparing.draft import Draft
+from isthmus.preparing.findings import at_rows
+
+# Iglewicz and Hoaglin's limit for robust z; of Liu, Ting and Zhou's score, where a row is clearly isolated.
+THRESHOLDS = {"robust_z": 3.5, "isolation": 0.65}
+# The MAD of a normal distribution, in standard deviations.
+MAD_OF_NORMAL = 0.674489750196082
+# Shares of one side of the median whose quantiles tell its tail, those of a half-normal distribution, and the skewness
+# that is looked for, from none on.
+SHARES, QUANTILES = (0.5, 0.75), (MAD_OF_NORMAL, 1.1503493803760079)
+GS = np.linspace(1e-6, 3.0, 301)
+# Values that tell a tail, at least; rows that make a cluster, as a share and at least, and its radius in median
+# absolute deviations. Chosen on simulated columns: benchmarks/calibration.py.
+FEW, CLUSTER, MIN_CLUSTER, RADIUS = 20, 0.01, 5, 1.0
+
+
+def treat_outliers(
+    draft: Draft, action: str, method: str, threshold: float | None, without: Collection[Any], seed: int
+) -> None:
+    """Report outliers, or remove their rows as well."""
+    names = [name for name in draft.frame.columns if name not in without and is_number(draft.column(name))]
+    limit = THRESHOLDS[method] if threshold is None else threshold
+    where = _beyond(draft, names, limit) if method == "robust_z" else _isolated(draft, names, limit, seed)
+    if action == "remove" and len(where):
+        if len(where) == len(draft.rows):
+            raise ValueError(f"every row is an outlier by outlier_threshold={limit}, so that none would be left")
+        draft.note("removed", "holds an outlier", None, where, unit="row")
+        draft.remove_rows(where)
+
+
+def robust_z(values: Values) -> Values:
+    """Return distances from the median in robust standard deviations, all 0 where half the values are the same.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        NaN is missing, and stays NaN.
+
+    References
+    ----------
+    B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.preparing.outliers import robust_z
+    >>> robust_z(np.array([1.0, 2.0, 3.0, 4.0, 100.0])).round(2).tolist()
+    [-1.35, -0.67, 0.0, 0.67, 65.43]
+    """
+    if np.isnan(values).all():
+        return values
+    distance = values - np.nanmedian(values)
+    mad = np.nanmedian(np.abs(distance))
+    return MAD_OF_NORMAL * distance / mad if mad > 0 else 0.0 * distance
+
+
+def are_outliers(values: Values, limit: float) -> Values:
+    """Return which values lie beyond ``limit`` robust standard deviations, and neither in a long tail nor in a cluster.
+
+    The robust z of Iglewicz and Hoaglin takes a column for normal. What it finds must also lie beyond the fence of its
+    own side of the median, which allows for skewness, and may not be one of many values close together, which are a
+    mode of the column. Fewer than 20 values on a side say nothing of its tail. Where half the values are the same, the
+    fence alone decides.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        NaN is missing, and no outlier.
+    limit : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.preparing.outliers import are_outliers
+    >>> values = np.random.default_rng(0).lognormal(size=1000)
+    >>> values[0] = 1e4
+    >>> np.flatnonzero(are_outliers(values, 3.5)).tolist()
+    [0]
+    """
+    z = robust_z(values)
+    if np.isnan(values).all():
+        return np.zeros(len(values), dtype=bool)
+    distance, has_scale = values - np.nanmedian(values), bool(np.nan_to_num(z).any())
+    far = np.abs(np.nan_to_num(z)) > limit if has_scale else np.nan_to_num(distance) != 0
+    for side in (1, -1):
+        own = side * distance
+        far &= ~((own > 0) & (own <= _fence(own[own > 0], limit, 0.0 if has_scale else np.inf)))
+    far[far] = ~_in_clusters(values[far], values)
+    return far
+
+
+def _fence(distances: Values, limit: float, of_few: float) -> float:
+    """Return the distance from the median that belongs to a z of ``limit`` on one side, or ``of_few`` of few values.
+
+    Two quantiles give scale and skewness of a g-distribution, which is normal for g = 0 and log-normal for g > 0.
+
+    References
+    ----------
+    Bruffaerts, Verardi and Vermandele, A generalized boxplot for skewed and heavy-tailed distributions, Statistics and
+    probability letters 95, 2014. Hoaglin, Summarizing shape numerically: the g-and-h distributions, 1985.
+    """
+    if len(distances) < FEW:
+        return of_few
+    ratio = np.divide(*np.quantile(distances, SHARES[::-1]))
+    ratios = _stretched(GS, QUANTILES[1]) / _stretched(GS, QUANTILES[0])
+    g = float(np.interp(ratio, ratios, GS))
+    scales = np.quantile(distances, SHARES) / [_stretched(g, quantile) for quantile in QUANTILES]
+    return float(scales.max() * _stretched(g, limit))
+
+
+def _stretched(g: Any, z: float) -> Any:
+    return np.expm1(g * z) / g
+
+
+def _in_clusters(some: Values, values: Values) -> Values:
+    """Return which of some values have many others nearby: a share of all rows, within a part of the usual spread."""
+    known = np.sort(values[~np.isnan(values)])
+    radius = RADIUS * np.median(np.abs(known - np.median(known)))
+    n_near = np.searchsorted(known, some + radius, "right") - np.searchsorted(known, some - radius, "left")
+    return n_near > max(MIN_CLUSTER, CLUSTER * len(known))
+
+
+def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
+    """Note values with a large robust z, and return the rows that hold any."""
+    beyond = np.zeros(len(draft.rows), dtype=bool)
+    for name in names:
+        values = numbers(draft.column(name))
+        z = robust_z(values)
+        # The farthest first: they are the examples.
+        where = np.flatnonzero(are_outliers(values, limit))
+        where = where[np.argsort(-np.abs(z[where]), kind="stable")]
+        shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
+        examples = at_rows(shown, draft.rows[where])
+        beyond[where] = True
+        draft.note("reported", f"outlier, robust z over {limit:g}", name, np.sort(where), examples)
+    return np.flatnonzero(beyond)
+
+
+def _isolated(draft: Draft, names: list[Any], limit: float, seed: int) -> Values:
+    """Note rows that a forest isolates with few cuts, and return them."""
+    columns = [_filled(numbers(draft.column(name))) for name in names]
+    if not columns:
+        return np.empty(0, dtype=np.int64)
+    X = np.column_stack(columns)
+    scores = -IsolationForest(random_state=seed).fit(X).score_samples(X)
+    where = np.flatnonzero(scores > limit)
+    order = where[np.argsort(-scores[where], kind="stable")]
+    examples = at_rows([f"score {scores[i]:.2f}" for i in order[:10]], draft.rows[order])
+    draft.note("reported", f"outlier, isolation score over {limit:g}", None, where, examples, unit="row")
+    return where
+
+
+def _filled(values: Values) -> Values:
+    """Put the median where values are missing: there a row is not odd."""
+    known = values[~np.isnan(values)]
+    return np.where(np.isnan(values), np.median(known) if len(known) else 0.0, values)

@@ -1,0 +1,114 @@
+"""Repair of types: spaces around texts, markers of missing values, numbers and dates that are written as text."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.parsing.dates import read_dates
+from isthmus.data.parsing.missing_words import fold_case
+from isthmus.data.parsing.numbers import read_numbers
+from isthmus.data.parsing.parsed import Parsed
+from isthmus.formatting import pluralize
+from isthmus.preparing.coding import Coded, encode, is_text
+from isthmus.preparing.draft import Draft
+from isthmus.preparing.findings import N_EXAMPLES
+from isthmus.preparing.options import Options
+
+# Where fewer values of a column can be read as numbers, it is text and not a column of numbers with mistakes.
+MOSTLY = 0.95
+
+
+def repair(draft: Draft, options: Options) -> None:
+    """Repair all columns of text."""
+    markers = fold_case(options.missing)
+    for name in draft.frame.columns:
+        if is_text(draft.column(name)):
+            coded = _blank_markers(draft, name, encode(draft.column(name)), markers)
+            if options.repair:
+                _repair_types(draft, name, _strip(draft, name, coded), options.day_first)
+
+
+def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[str]) -> Coded:
+    """Make missing what is marked as missing."""
+    marked = [
+        i for i, level in enumerate(coded.levels) if isinstance(level, str) and level.strip().casefold() in markers
+    ]
+    where = coded.rows_of(marked)
+    draft.note("changed", "marker of a missing value made missing", name, where, _examples(draft, coded, marked))
+    if len(where):
+        draft.blank(name, where)
+    return encode(draft.column(name)) if marked else coded
+
+
+def _strip(draft: Draft, name: Any, coded: Coded) -> Coded:
+    """Take the spaces around texts away."""
+    stripped = [level.strip() if isinstance(level, str) else level for level in coded.levels]
+    padded = [i for i, level in enumerate(coded.levels) if isinstance(level, str) and level != stripped[i]]
+    if not padded:
+        return coded
+    examples = _examples(draft, coded, padded, stripped)
+    draft.note("changed", "spaces around text removed", name, coded.rows_of(padded), examples)
+    dtype = draft.column(name).dtype
+    # New texts may not be among an Enum's values.
+    _put(draft, name, coded, stripped, nw.Categorical if dtype == nw.Enum else dtype)
+    return Coded(coded.codes, stripped)
+
+
+def _repair_types(draft: Draft, name: Any, coded: Coded, day_first: bool | None) -> None:
+    """Turn text into numbers or dates, if all of it can be read and nothing is in doubt; say so if most of it can."""
+    if not coded.levels:
+        return
+    for reading in (read_numbers(coded.levels), read_dates(coded.levels, day_first)):
+        odd = [i for i, value in enumerate(reading.values) if value is None]
+        share = 1 - coded.counts[odd].sum() / coded.counts.sum()
+        if share < MOSTLY:
+            continue
+        if odd:
+            _report_odd(draft, name, coded, odd, reading)
+        elif reading.doubt:
+            _report_doubt(draft, name, coded, reading)
+        else:
+            _convert(draft, name, coded, reading)
+        return
+
+
+def _report_odd(draft: Draft, name: Any, coded: Coded, odd: Sequence[int], reading: Parsed) -> None:
+    readable = pluralize(coded.counts.sum() - coded.counts[odd].sum(), reading.what)
+    advice = (
+        f"all other {readable} can be read: correct these, "
+        f"or name them in missing, and the column becomes one of {reading.what}s"
+    )
+    what = f"not a {reading.what} in a column of {reading.what}s, left as text"
+    draft.note("reported", what, name, coded.rows_of(odd), _examples(draft, coded, odd), advice)
+
+
+def _report_doubt(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> None:
+    examples = _examples(draft, coded, range(len(coded.levels)))
+    draft.note("reported", reading.doubt, name, np.flatnonzero(coded.codes >= 0), examples, reading.remedy)
+
+
+def _convert(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> None:
+    examples = _examples(draft, coded, range(len(coded.levels)), reading.values)
+    where, what = np.flatnonzero(coded.codes >= 0), f"{reading.what} kept as text or object made a {reading.what}"
+    draft.note("changed", what, name, where, examples, reading.how)
+    _put(draft, name, coded, reading.values, reading.dtype)
+
+
+def _put(draft: Draft, name: Any, coded: Coded, levels: Sequence[Any], dtype: Any) -> None:
+    draft.put(name, [None if code < 0 else levels[code] for code in coded.codes.tolist()], dtype)
+
+
+def _examples(draft: Draft, coded: Coded, chosen: Sequence[int], becomes: Sequence[Any] | None = None) -> list[str]:
+    """Return the first of some distinct values, with what they become, where they stand and how often."""
+    firsts, counts = coded.firsts(), coded.counts
+    return [
+        f"{coded.levels[i]!r}{'' if becomes is None else f' -> {_shown(becomes[i])}'} (row {draft.rows[firsts[i]]}"
+        f"{f', {counts[i]:,} times' if counts[i] > 1 else ''})"
+        for i in chosen[:N_EXAMPLES]
+    ]
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str | int | float) else str(value)

@@ -1,0 +1,78 @@
+"""Codes in a column of numbers that mean something else, such as 0 or -999 for "not measured"."""
+
+from typing import Any
+
+import numpy as np
+
+from isthmus.preparing.coding import Values, is_number, numbers
+from isthmus.preparing.draft import Draft
+from isthmus.preparing.findings import N_EXAMPLES
+
+CODES = (0.0, -1.0, *(sign * (10.0**n - 1) for n in range(1, 6) for sign in (-1, 1)))
+# Values next to the code whose distances it is compared with, and how many of these it stands off.
+N_NEIGHBOURS = 5
+FAR = 5.0
+# Where there are fewer other values, the column holds categories or small counts.
+MIN_VALUES = 10
+MIN_COUNT = 3
+# A value of more rows than this is the normal case, as no gain of capital is.
+MOST = 0.5
+
+
+def treat_sentinels(draft: Draft, action: str) -> None:
+    """Report values of columns of numbers that look like codes, or make them missing."""
+    for name in draft.frame.columns:
+        if is_number(draft.column(name)):
+            values = numbers(draft.column(name))
+            for code in sentinels(values):
+                _treat(draft, name, np.flatnonzero(values == code), code, action)
+
+
+def sentinels(values: Values) -> list[float]:
+    """Return the values of a column that stand apart from all others and look like codes.
+
+    Only 0, -1 and numbers of nines are looked at, and only if they are the smallest or largest value, occur at least
+    three times, at least as often as is usual for the five values next to them, and in at most half the rows. Apart is
+    what is five times as far from its neighbour as these are from each other, or the only negative number.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        NaN is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.preparing.sentinels import sentinels
+    >>> sentinels(np.array([-999.0] * 3 + [0.0] * 5 + list(range(20, 60))))
+    [-999.0, 0.0]
+    """
+    known, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    found: list[float] = []
+    for side in (1, -1):
+        known, counts = known[::side], counts[::side]
+        while len(known) > MIN_VALUES and known[0] in CODES and _stands_apart(known, counts):
+            found.append(float(known[0]))
+            known, counts = known[1:], counts[1:]
+        known, counts = known[::side], counts[::side]
+    return found
+
+
+def _stands_apart(known: Values, counts: Values) -> bool:
+    """Whether the first of some sorted values is far from the second and frequent, but not the normal case."""
+    often = max(MIN_COUNT, np.median(counts[1 : N_NEIGHBOURS + 1])) <= counts[0] <= MOST * counts.sum()
+    steps = np.abs(np.diff(known[: N_NEIGHBOURS + 2]))
+    far = steps[0] >= FAR * steps[1:].mean() or known[0] < 0 <= known[1]
+    return bool(often and far)
+
+
+def _treat(draft: Draft, name: Any, where: Values, code: float, action: str) -> None:
+    examples = [f"row {row}" for row in draft.rows[where[:N_EXAMPLES]]]
+    if action == "missing":
+        draft.note("changed", f"code {code:g} far from all other values, made missing", name, where, examples)
+        draft.blank(name, where)
+    else:
+        advice = (
+            f"if {code:g} means that nothing was measured, sentinels='missing' says so; if it was measured, ignore this"
+        )
+        draft.note("reported", f"perhaps a code: {code:g} far from all other values", name, where, examples, advice)
