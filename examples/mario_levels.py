@@ -121,9 +121,9 @@ def closeness(levels):
 
 
 start = rng.choice(train["overground"], 100).astype(int)
-found = search(model, closeness, start, y="overground", enough=0, random_state=0)
+found = search(model, closeness, start, y="overground", target_value=0, random_state=0)
 asked = found.row[0].astype(np.uint8)
-print(f"\nsearch: {found.n_rows} levels tried")
+print(f"\nsearch: {found.n_evaluations} levels tried")
 report("enemies and gaps, five and three asked", properties(asked))
 report("differences from what was asked", [abs(found.value)])
 

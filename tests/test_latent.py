@@ -68,9 +68,9 @@ def test_an_arc_keeps_the_length_and_turns_by_equal_angles():
     steps = np.linspace(0, 1, 7)[:, None]
     angles = steps * np.pi / 2
     expected = 3 * np.hstack([np.cos(angles), np.sin(angles), 0 * angles])
-    np.testing.assert_allclose(latent.walks._arc(start, end, steps), expected, atol=1e-12)
-    np.testing.assert_allclose(latent.walks._arc(start, 2 * start, steps), (1 + steps) * start)
-    np.testing.assert_allclose(latent.walks._arc(start, -start, steps), (1 - 2 * steps) * start, atol=1e-12)
+    np.testing.assert_allclose(latent.interpolation._slerp(start, end, steps), expected, atol=1e-12)
+    np.testing.assert_allclose(latent.interpolation._slerp(start, 2 * start, steps), (1 + steps) * start)
+    np.testing.assert_allclose(latent.interpolation._slerp(start, -start, steps), (1 - 2 * steps) * start, atol=1e-12)
 
 
 def test_a_traversal_changes_one_component_by_the_codes_deviations(linear, X):
@@ -292,7 +292,7 @@ def test_the_dimension_is_found(X, n_dimensions):
     assert abs(found.n_components - n_dimensions) <= 1
     assert found.interval[0] <= found.n_components <= found.interval[1]
     assert found.sizes.tolist() == list(range(1, X.shape[1]))
-    assert found.errors.shape == found.stds.shape == found.noise.shape == found.sizes.shape
+    assert found.errors.shape == found.standard_errors.shape == found.noise.shape == found.sizes.shape
     np.testing.assert_allclose(found.noise, found.errors / (1 - found.sizes / X.shape[1]))
 
 
@@ -329,7 +329,7 @@ def test_the_curve_is_the_error_of_cut_codes_on_rows_set_aside(X, monkeypatch):
     codes = model.transform(X[held_out]) * (np.arange(3) < 2)
     errors = ((X[held_out] - model.inverse_transform(codes)) / seen.std(0)) ** 2
     assert found.errors[1] == pytest.approx(errors.mean(), rel=1e-4)
-    assert found.stds[1] == pytest.approx(errors.mean(1).std() / np.sqrt(40), rel=1e-4)
+    assert found.standard_errors[1] == pytest.approx(errors.mean(1).std() / np.sqrt(40), rel=1e-4)
 
 
 def test_missing_values_and_levels_are_no_obstacle(X):
@@ -342,7 +342,7 @@ def test_missing_values_and_levels_are_no_obstacle(X):
 def test_an_elbow_at_the_end_is_a_warning():
     errors = np.tile([1.0, 0.5, 0.1], (50, 1))
     with pytest.warns(UserWarning, match="still falls at 3 components"):
-        found = latent.sizes._judge(errors, 20, 1.0, np.random.default_rng(0))
+        found = latent.code_size._judge(errors, 20, 1.0, np.random.default_rng(0))
     assert found.n_components == 3
     assert found.interval == (3, 3)
 
@@ -351,7 +351,7 @@ def test_rows_that_disagree_widen_the_interval():
     rng = np.random.default_rng(0)
     second = rng.exponential(1.0, 30)
     errors = np.column_stack([np.ones(30) * 5, second * 1.7, np.ones(30), np.ones(30)])
-    found = latent.sizes._judge(errors, 1000, 0.7, rng)
+    found = latent.code_size._judge(errors, 1000, 0.7, rng)
     assert found.interval == (2, 3)
 
 

@@ -20,7 +20,7 @@ from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWin
 from isthmus.anomaly import Explanation
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, ImageFolder, Texts, Windows, as_source
-from isthmus.latent import Sizes, traverse
+from isthmus.latent import CodeSizes, traverse
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def explanation(values):
 
 
 ERRORS = np.array([0.5, 0.08, 0.06])
-FOUND = Sizes(2, (1, 2), np.array([1, 2, 3]), ERRORS, ERRORS / 2, ERRORS / [0.75, 0.5, 0.25])
+FOUND = CodeSizes(2, (1, 2), np.array([1, 2, 3]), ERRORS, ERRORS / 2, ERRORS / [0.75, 0.5, 0.25])
 
 PICTURES = {
     "images": lambda model, ax: plots.images({"noise": codes_of(5, 16)}, ax=ax),

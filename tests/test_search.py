@@ -63,9 +63,9 @@ def test_a_search_ends_when_a_row_is_good_enough(linear):
         asked.append(len(X))
         return X[:, 0]
 
-    found = search(linear, count, enough=1.0, n_steps=50, random_state=0)
+    found = search(linear, count, target_value=1.0, n_steps=50, random_state=0)
     assert found.value >= 1.0
-    assert found.n_rows == sum(asked) < 50 * asked[0]
+    assert found.n_evaluations == sum(asked) < 50 * asked[0]
 
 
 def test_counts_are_objectives(linear, X):

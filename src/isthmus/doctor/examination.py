@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.doctor import of_codes, of_columns, of_models, of_pairs, of_rows
-from isthmus.doctor.case import Case
+from isthmus.doctor import data_checks, model_checks, of_codes, of_pairs, of_rows
+from isthmus.doctor.check_input import CheckInput
 from isthmus.doctor.finding import Finding
 from isthmus.doctor.rows import Rows, read_rows
 from isthmus.errors import InputTypeError
@@ -14,25 +14,25 @@ CHECKS = (
     of_rows.leaks,
     of_rows.duplicates,
     of_rows.empty_rows,
-    of_columns.infinite,
-    of_columns.beyond_float32,
-    of_columns.without_values,
-    of_columns.numbers_as_text,
-    of_columns.left_out,
-    of_columns.hardly_varying,
-    of_columns.row_numbers,
-    of_columns.scattered_levels,
-    of_columns.codes_as_numbers,
-    of_columns.mostly_missing,
+    data_checks.infinite,
+    data_checks.beyond_float32,
+    data_checks.without_values,
+    data_checks.numbers_as_text,
+    data_checks.left_out,
+    data_checks.hardly_varying,
+    data_checks.row_numbers,
+    data_checks.scattered_levels,
+    data_checks.codes_as_numbers,
+    data_checks.mostly_missing,
     of_pairs.copies,
-    of_models.likelihood_of_numbers,
-    of_models.outside_the_support,
-    of_models.grey_values,
-    of_models.scales,
-    of_models.tails,
-    of_models.few_rows,
-    of_models.wide_code,
-    of_models.large_batches,
+    model_checks.likelihood_of_numbers,
+    model_checks.outside_the_support,
+    model_checks.grey_values,
+    model_checks.scales,
+    model_checks.tails,
+    model_checks.few_rows,
+    model_checks.wide_code,
+    model_checks.large_batches,
     of_codes.prior,
 )
 
@@ -81,7 +81,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     estimator._check_parameters()
     rows = read_rows(X, estimator.schema)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
-    case = Case(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
+    case = CheckInput(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
     return [finding for check in CHECKS for finding in check(case)]
 
 

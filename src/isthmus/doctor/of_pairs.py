@@ -7,9 +7,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import rankdata
 
-from isthmus.doctor.case import Case, Column
+from isthmus.doctor.check_input import CheckInput, Column
+from isthmus.doctor.data_checks import FEW_ROWS, NEARLY_ALL
 from isthmus.doctor.finding import Finding
-from isthmus.doctor.of_columns import FEW_ROWS, NEARLY_ALL
 from isthmus.doctor.rows import Values
 
 # Columns past which all pairs are too many, and rows that tell enough of a pair.
@@ -19,9 +19,9 @@ WIDE, N_ROWS = 4096, 2000
 SAME, TIED = 0.99999, 0.95
 
 
-def copies(case: Case) -> Iterator[Finding]:
+def copies(case: CheckInput) -> Iterator[Finding]:
     """Columns that are functions of each other."""
-    columns = [c for c in case.columns if len(c.present) >= FEW_ROWS and c.commonest < NEARLY_ALL]
+    columns = [c for c in case.columns if len(c.present) >= FEW_ROWS and c.mode_share < NEARLY_ALL]
     if not 1 < len(columns) <= WIDE:
         return
     pairs = [*_one_to_one(columns), *_correlated(columns)]
@@ -50,7 +50,7 @@ def _pattern(column: Column) -> bytes:
 
 def _correlated(columns: Sequence[Column]) -> Iterator[tuple[int, int]]:
     """Pairs of columns of numbers that have the same order of rows, or the opposite."""
-    numbers = [i for i, column in enumerate(columns) if column.is_number and column.commonest < TIED]
+    numbers = [i for i, column in enumerate(columns) if column.is_number and column.mode_share < TIED]
     ranks = np.column_stack([_ranks(columns[i]) for i in numbers]) if numbers else np.empty((0, 0))
     for a, b in np.argwhere(np.triu(np.abs(ranks.T @ ranks) > SAME, 1)).tolist():
         yield numbers[a], numbers[b]

@@ -13,7 +13,7 @@ from isthmus.data.tables.kinds import infer_fields
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.rows import Values, finite_frame
 from isthmus.formatting import format_percent, pluralize
-from isthmus.metrics.printing import aligned
+from isthmus.metrics.text_table import format_table
 from isthmus.schema import NUMBERS, Field
 
 # Number of bars of a histogram, and of categories that a line names.
@@ -81,7 +81,7 @@ class Overview:
             f"{pluralize(self.n_duplicates, 'row')} {'repeats' if self.n_duplicates == 1 else 'repeat'} an earlier one"
         )
         lines = [self._line(column, bars) for column in self.columns]
-        table = aligned([("column", "kind", "missing", "histogram", "values"), *lines], left=(0, 1, 3, 4))
+        table = format_table([("column", "kind", "missing", "histogram", "values"), *lines], left=(0, 1, 3, 4))
         pairs = [f"  {pair}" for pair in self.associations]
         return "\n".join([summary, "", table, *(["", "columns that go together", *pairs] if pairs else [])])
 

@@ -4,15 +4,15 @@ Rows go in and come out in the container that ``fit`` saw. ``y`` are labels for 
 or one a row that comes out.
 """
 
+from isthmus.latent.code_size import CodeSizes, suggest_n_components
 from isthmus.latent.concepts import analogy, concept_vector, edit
-from isthmus.latent.maps import active_units, map2d
-from isthmus.latent.searching import SearchResult, search
-from isthmus.latent.sizes import Sizes, suggest_n_components
-from isthmus.latent.walks import interpolate, traverse
+from isthmus.latent.evolution import SearchResult, search
+from isthmus.latent.interpolation import interpolate, traverse
+from isthmus.latent.projection import active_units, map2d
 
 __all__ = [
+    "CodeSizes",
     "SearchResult",
-    "Sizes",
     "active_units",
     "analogy",
     "concept_vector",

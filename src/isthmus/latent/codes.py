@@ -21,7 +21,7 @@ Values = np.ndarray[Any, Any]
 N_DRAWN = 4096
 
 
-def code_of(model: "Autoencoder", row: Any, name: str) -> Values:
+def encode_row(model: "Autoencoder", row: Any, name: str) -> Values:
     """Return the code (n_components,) of one row, given as such or as a batch of one.
 
     Raises
@@ -30,13 +30,13 @@ def code_of(model: "Autoencoder", row: Any, name: str) -> Values:
         If there are several rows.
     """
     check_is_fitted(model)
-    codes: Values = model.transform([row] if is_one(row, model.schema_) else row)
+    codes: Values = model.transform([row] if is_single_row(row, model.schema_) else row)
     if len(codes) != 1:
         raise ValueError(f"{name} must be one row, got {len(codes)}")
     return codes[0]
 
 
-def is_one(row: Any, schema: Schema) -> bool:
+def is_single_row(row: Any, schema: Schema) -> bool:
     """Whether a row is given as such: a text, or values of as many axes as a row has as the user has it."""
     if schema.vocabulary or is_frame(row):
         return isinstance(row, str)
@@ -50,7 +50,7 @@ def decode(model: "Autoencoder", codes: Values, y: Any, **options: Any) -> Any:
 
 
 @own_settings()
-def spread(model: "Autoencoder") -> tuple[Values, Values]:
+def code_moments(model: "Autoencoder") -> tuple[Values, Values]:
     """Return centre and standard deviation of the codes that ``sample`` draws, each (n_components,)."""
     check_is_fitted(model)
     with seeded(0, model.module_.device):

@@ -5,15 +5,15 @@
 
 from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
 from isthmus.metrics.learning import Utility, detection_score, utility
-from isthmus.metrics.pooling import Pooled, pool_estimates
-from isthmus.metrics.privacy import ClosestRecord, Figure, closest_record
-from isthmus.metrics.synthetic import Quality, synthetic_quality
+from isthmus.metrics.pooling import PooledEstimate, pool_estimates
+from isthmus.metrics.privacy import ClosestRecord, Comparison, closest_record
+from isthmus.metrics.synthetic import SyntheticQuality, synthetic_quality
 
 __all__ = [
     "ClosestRecord",
-    "Figure",
-    "Pooled",
-    "Quality",
+    "Comparison",
+    "PooledEstimate",
+    "SyntheticQuality",
     "Utility",
     "closest_record",
     "column_fidelity",

@@ -76,18 +76,18 @@ def as_frame(role: str, frame: Any) -> Any:
     return view
 
 
-def row_numbers(*tables: Values) -> list[Values]:
+def number_distinct_rows(*tables: Values) -> list[Values]:
     """Number the different rows of all tables: equal rows, missing cells included, share a number."""
     numbers: dict[bytes, int] = {}
     return [np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in table]) for table in tables]
 
 
-def sample(rows: Any, n: int, generator: np.random.Generator) -> Any:
+def sample_rows(rows: Any, n: int, generator: np.random.Generator) -> Any:
     """Draw n rows of a table, or take all where there are no more."""
     return rows if len(rows) <= n else rows[generator.choice(len(rows), n, replace=False)]
 
 
-def level_numbers(values: Values) -> Values:
+def category_codes(values: Values) -> Values:
     """Return the places of levels as whole numbers from 1 up, missing as 0."""
     return np.nan_to_num(values + 1).astype(np.int64)
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
-from isthmus.metrics.encoding import Values, encode, level_numbers
+from isthmus.metrics.encoding import Values, category_codes, encode
 
 # Levels that a contingency table tells apart: the most frequent of the real rows. All others are one more.
 N_LEVELS = 20
@@ -100,7 +100,7 @@ def _distribution(ordered: Values, points: Values) -> Values:
 
 
 def _total_variation(x: Values, y: Values) -> Any:
-    x, y = level_numbers(x), level_numbers(y)
+    x, y = category_codes(x), category_codes(y)
     size = max(x.max(), y.max()) + 1
     return np.abs(np.bincount(x, minlength=size) / len(x) - np.bincount(y, minlength=size) / len(y)).sum() / 2
 
@@ -129,7 +129,7 @@ def _cells(values: Values, cuts: list[Values | None]) -> Values:
         else np.where(np.isnan(column), column, np.searchsorted(cut, column))
         for column, cut in zip(values.T, cuts, strict=True)
     ]
-    return level_numbers(np.column_stack(places))
+    return category_codes(np.column_stack(places))
 
 
 def _joint_shares(cells: Values, n_categories: int) -> csr_array:

@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import r2_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from isthmus.metrics.encoding import Values, encode, row_numbers, sample
+from isthmus.metrics.encoding import Values, encode, number_distinct_rows, sample_rows
 from isthmus.part import did_you_mean
 from isthmus.randomness import seed_of
 
@@ -89,7 +89,7 @@ def detection_score(real: Any, synthetic: Any, random_state: Any = None, max_row
         raise ValueError(f"detection needs at least {MIN_ROWS} rows of real and of synthetic, got {n}")
     seed = seed_of(random_state)
     generator = np.random.default_rng(seed)
-    rows = np.concatenate([sample(table, n, generator) for table in tables])
+    rows = np.concatenate([sample_rows(table, n, generator) for table in tables])
     kinds = np.repeat([0, 1], n)
     folds = _folds(rows, generator)
     with _one_thread():
@@ -160,7 +160,7 @@ def _one_thread() -> Any:
 
 def _folds(rows: Values, generator: np.random.Generator) -> Values:
     """Deal rows to folds at random, those that are equal to few others together with these."""
-    numbers = row_numbers(rows)[0]
+    numbers = number_distinct_rows(rows)[0]
     few = np.bincount(numbers)[numbers] <= min(FEW, len(rows) / MIN_ROWS)
     groups = np.unique(np.where(few, numbers, len(rows) + np.arange(len(rows))), return_inverse=True)[1]
     return generator.permutation(groups.max() + 1)[groups] % N_FOLDS

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 
-class Pooled(NamedTuple):
+class PooledEstimate(NamedTuple):
     """An estimate from several imputed data sets, and how uncertain it is.
 
     Parameters
@@ -49,7 +49,7 @@ class Pooled(NamedTuple):
         return float(self.estimate - reach), float(self.estimate + reach)
 
 
-def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf) -> Pooled:
+def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf) -> PooledEstimate:
     """Pool the estimates from several imputed data sets by Rubin's rules.
 
     Compute the same estimate, such as a mean or a coefficient of a regression, and its squared standard error on each
@@ -72,7 +72,7 @@ def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf
 
     Returns
     -------
-    Pooled
+    PooledEstimate
 
     Raises
     ------
@@ -102,7 +102,7 @@ def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf
     within, between = float(variances.mean()), float(estimates.var(ddof=1))
     added = (1 + 1 / len(estimates)) * between
     df = _degrees_of_freedom(within, added, len(estimates), complete_df)
-    return Pooled(float(estimates.mean()), within + added, within, between, df)
+    return PooledEstimate(float(estimates.mean()), within + added, within, between, df)
 
 
 def _degrees_of_freedom(within: float, added: float, m: int, complete_df: float) -> float:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from isthmus.metrics.encoding import Values, encode, row_numbers, sample
+from isthmus.metrics.encoding import Values, encode, number_distinct_rows, sample_rows
 from isthmus.randomness import seed_of
 
 # Distances held at once.
@@ -14,7 +14,7 @@ CHUNK = 2**22
 
 
 @dataclass(frozen=True)
-class Figure:
+class Comparison:
     """A figure of synthetic rows, and the same of rows that set the standard.
 
     Attributes
@@ -34,19 +34,19 @@ class ClosestRecord:
 
     Attributes
     ----------
-    median, percentile_5 : Figure
+    median, percentile_5 : Comparison
         Of the distance to the closest training row. Synthetic rows that repeat training rows are closer than the
         holdout is.
-    copies : Figure
+    copies : Comparison
         Share of rows that equal a training row in all columns.
     closer_to_train : float
         Share of synthetic rows that are closer to training rows than to as many rows of the holdout, equally close
         ones counting half: 0.5 is ideal.
     """
 
-    median: Figure
-    percentile_5: Figure
-    copies: Figure
+    median: Comparison
+    percentile_5: Comparison
+    copies: Comparison
     closer_to_train: float
 
 
@@ -85,18 +85,18 @@ def closest_record(
     >>> from isthmus.metrics import closest_record
     >>> train, holdout = pa.table({"x": [0.0, 2.0, 4.0]}), pa.table({"x": [1.0, 3.0, 5.0]})
     >>> closest_record(train, train, holdout).copies
-    Figure(synthetic=1.0, baseline=0.0)
+    Comparison(synthetic=1.0, baseline=0.0)
     """
     _, categorical, tables = encode({"train": train, "synthetic": synthetic, "holdout": holdout})
-    numbers = row_numbers(*tables)
-    copies = Figure(*(float(np.isin(rows, numbers[0]).mean()) for rows in numbers[1:]))
+    numbers = number_distinct_rows(*tables)
+    copies = Comparison(*(float(np.isin(rows, numbers[0]).mean()) for rows in numbers[1:]))
     generator = np.random.default_rng(seed_of(random_state))
     space = _space(tables[0], categorical)
-    seen, made, unseen = (sample(table, max_rows, generator) for table in tables)
+    seen, made, unseen = (sample_rows(table, max_rows, generator) for table in tables)
     quantiles = [np.quantile(_distances(rows, seen, space), [0.5, 0.05]).tolist() for rows in (made, unseen)]
-    median, percentile_5 = (Figure(*pair) for pair in zip(*quantiles, strict=True))
+    median, percentile_5 = (Comparison(*pair) for pair in zip(*quantiles, strict=True))
     n = min(len(seen), len(unseen))
-    rivals = [_distances(made, sample(rows, n, generator), space) for rows in (seen, unseen)]
+    rivals = [_distances(made, sample_rows(rows, n, generator), space) for rows in (seen, unseen)]
     closer = float(np.mean(np.sign(rivals[1] - rivals[0]) + 1) / 2)
     return ClosestRecord(median, percentile_5, copies, closer)
 

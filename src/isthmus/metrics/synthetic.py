@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.metrics.encoding import as_frame, sample
+from isthmus.metrics.encoding import as_frame, sample_rows
 from isthmus.metrics.fidelity import column_fidelity, pair_fidelity
 from isthmus.metrics.learning import Utility, detection_score, utility
-from isthmus.metrics.printing import aligned
-from isthmus.metrics.privacy import ClosestRecord, Figure, closest_record
+from isthmus.metrics.privacy import ClosestRecord, Comparison, closest_record
+from isthmus.metrics.text_table import format_table
 from isthmus.randomness import seed_of
 
 # Of the columns and pairs, those that a printed report names.
@@ -18,25 +18,25 @@ N_LOWEST = 3
 
 
 @dataclass(frozen=True)
-class Quality:
+class SyntheticQuality:
     """Figures of synthetic rows; printed, a table of the main ones.
 
     Attributes
     ----------
-    columns : dict of str to Figure
+    columns : dict of str to Comparison
         ``column_fidelity`` to the training rows; the baseline is that of the holdout.
-    pairs : dict of str to dict of str to Figure
+    pairs : dict of str to dict of str to Comparison
         ``pair_fidelity`` likewise: ``pairs["a"]["b"]``, where column a comes before b.
-    detection : Figure
+    detection : Comparison
         ``detection_score`` beside training rows, likewise.
     closest : ClosestRecord
     utility : Utility or None
         Tested on the holdout. None without a target.
     """
 
-    columns: dict[str, Figure]
-    pairs: dict[str, dict[str, Figure]]
-    detection: Figure
+    columns: dict[str, Comparison]
+    pairs: dict[str, dict[str, Comparison]]
+    detection: Comparison
     closest: ClosestRecord
     utility: Utility | None
 
@@ -46,15 +46,15 @@ class Quality:
 
     def __str__(self) -> str:
         rows = [(label, f"{figure.synthetic:.3f}", f"{figure.baseline:.3f}") for label, figure in self._lines()]
-        return aligned([("", "synthetic", "baseline"), *rows])
+        return format_table([("", "synthetic", "baseline"), *rows])
 
-    def _lines(self) -> list[tuple[str, Figure]]:
+    def _lines(self) -> list[tuple[str, Comparison]]:
         pairs = {f"{a}, {b}": figure for a, others in self.pairs.items() for b, figure in others.items()}
         lines = [*_summary("columns alike", self.columns), *_summary("pairs alike", pairs)]
         lines.append(("told from training rows, AUROC (0.5 is best)", self.detection))
         if self.utility:
             label = f"training on them, {self.utility.metric} (baseline: on training rows)"
-            lines.append((label, Figure(self.utility.synthetic, self.utility.real)))
+            lines.append((label, Comparison(self.utility.synthetic, self.utility.real)))
         return [
             *lines,
             ("distance to the closest training row, median", self.closest.median),
@@ -62,14 +62,14 @@ class Quality:
             ("copies of training rows, share", self.closest.copies),
             (
                 "closer to training rows than to the holdout, share (0.5 is best)",
-                Figure(self.closest.closer_to_train, 0.5),
+                Comparison(self.closest.closer_to_train, 0.5),
             ),
         ]
 
 
 def synthetic_quality(
     train: Any, synthetic: Any, holdout: Any, target: Any = None, random_state: Any = None
-) -> Quality:
+) -> SyntheticQuality:
     """Judge synthetic rows by all measures of this package, each beside the same of the holdout.
 
     Real rows that the synthesiser never saw are the best that it could make, and no finite table of them is perfect.
@@ -90,7 +90,7 @@ def synthetic_quality(
 
     Returns
     -------
-    Quality
+    SyntheticQuality
 
     Raises
     ------
@@ -106,7 +106,7 @@ def synthetic_quality(
     >>> train, synthetic, holdout = (pa.table({"x": row, "positive": row > 0}) for row in x)
     >>> quality = synthetic_quality(train, synthetic, holdout, target="positive", random_state=0)
     >>> quality.closest.copies
-    Figure(synthetic=0.0, baseline=0.0)
+    Comparison(synthetic=0.0, baseline=0.0)
     >>> print(str(quality).splitlines()[0].split())
     ['synthetic', 'baseline']
     """
@@ -115,10 +115,10 @@ def synthetic_quality(
     candidates = [made, unseen]
     columns = [column_fidelity(train, rows) for rows in candidates]
     pairs = [pair_fidelity(train, rows) for rows in candidates]
-    return Quality(
-        columns={str(name): Figure(*(scores[name] for scores in columns)) for name in columns[0]},
-        pairs=_nested({pair: Figure(*(scores[pair] for scores in pairs)) for pair in pairs[0]}),
-        detection=Figure(*(detection_score(train, rows, seed) for rows in candidates)),
+    return SyntheticQuality(
+        columns={str(name): Comparison(*(scores[name] for scores in columns)) for name in columns[0]},
+        pairs=_nested({pair: Comparison(*(scores[pair] for scores in pairs)) for pair in pairs[0]}),
+        detection=Comparison(*(detection_score(train, rows, seed) for rows in candidates)),
         closest=closest_record(train, synthetic, holdout, random_state=seed),
         utility=None if target is None else utility(train, synthetic, holdout, target, seed),
     )
@@ -127,20 +127,20 @@ def synthetic_quality(
 def _of_equal_size(synthetic: Any, holdout: Any, seed: int) -> list[Any]:
     frames = [as_frame("synthetic", synthetic), as_frame("holdout", holdout)]
     generator = np.random.default_rng(seed)
-    return [sample(frame, min(map(len, frames)), generator).to_native() for frame in frames]
+    return [sample_rows(frame, min(map(len, frames)), generator).to_native() for frame in frames]
 
 
-def _nested(pairs: dict[tuple[Any, Any], Figure]) -> dict[str, dict[str, Figure]]:
-    nested: dict[str, dict[str, Figure]] = {}
+def _nested(pairs: dict[tuple[Any, Any], Comparison]) -> dict[str, dict[str, Comparison]]:
+    nested: dict[str, dict[str, Comparison]] = {}
     for (a, b), figure in pairs.items():
         nested.setdefault(str(a), {})[str(b)] = figure
     return nested
 
 
-def _summary(label: str, figures: dict[str, Figure]) -> list[tuple[str, Figure]]:
+def _summary(label: str, figures: dict[str, Comparison]) -> list[tuple[str, Comparison]]:
     """The mean of figures, and the lowest of the synthetic rows by name."""
     if not figures:
         return []
     mean = np.mean([(figure.synthetic, figure.baseline) for figure in figures.values()], axis=0).tolist()
     lowest = sorted(figures.items(), key=lambda item: item[1].synthetic)[:N_LOWEST]
-    return [(f"{label}, mean (1 is best)", Figure(*mean)), *((f"  {name}", figure) for name, figure in lowest)]
+    return [(f"{label}, mean (1 is best)", Comparison(*mean)), *((f"  {name}", figure) for name, figure in lowest)]

@@ -7,14 +7,14 @@ so where that cannot be told. Labels are found where the data or the model have 
 Given axes, a function draws there and leaves pyplot alone; without, it makes a figure with pyplot, as notebooks want.
 """
 
-from isthmus.plots.base import MARKERS as MARKERS
-from isthmus.plots.base import PALETTE as PALETTE
 from isthmus.plots.codes import code_map
 from isthmus.plots.curves import code_sizes, histogram, history
 from isthmus.plots.events import events
-from isthmus.plots.reasons import explain
-from isthmus.plots.strips import images, reconstructions, residuals
-from isthmus.plots.walks import interpolation, manifold, traversal
+from isthmus.plots.explanations import explain
+from isthmus.plots.latent_space import interpolation, manifold, traversal
+from isthmus.plots.reconstructions import images, reconstructions, residuals
+from isthmus.plots.style import MARKERS as MARKERS
+from isthmus.plots.style import PALETTE as PALETTE
 
 __all__ = [
     "code_map",

@@ -8,9 +8,9 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from isthmus.plots.base import PALETTE, new_axes, shorten, styles_of
 from isthmus.plots.curves import histogram
-from isthmus.plots.rows import decisions, encode, labels_of, split_labels
+from isthmus.plots.inputs import encode, get_labels, predict_labels, split_labels
+from isthmus.plots.style import PALETTE, class_styles, new_axes, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,9 +80,9 @@ def _codes_and_labels(model: Any, X: Any, y: Any) -> tuple[Values, Values | None
         check_is_fitted(model)
         X, y = split_labels(model, X, y)
         codes = check_array(encode(model, X))
-        y = decisions(model, X) if y is None else y
+        y = predict_labels(model, X) if y is None else y
     check_consistent_length(codes, y)
-    return codes, labels_of(X, y, len(codes))
+    return codes, get_labels(X, y, len(codes))
 
 
 def _project(codes: Values) -> tuple[Values, tuple[str, str]]:
@@ -147,7 +147,7 @@ def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
     from matplotlib.lines import Line2D
 
     classes, index = np.unique(labels, return_inverse=True)
-    styles = styles_of(len(classes))
+    styles = class_styles(len(classes))
     for marker in dict.fromkeys(marker for marker, _ in styles):
         some = np.array([styles[i][0] == marker for i in index])
         _scatter(ax, plane[some], len(plane), color=[styles[i][1] for i in index[some]], marker=marker)

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from isthmus.latent import Sizes, suggest_n_components
-from isthmus.plots.base import PALETTE, new_axes, shorten, styles_of
-from isthmus.plots.rows import check_model, inner, labels_of, score, split_labels
+from isthmus.latent import CodeSizes, suggest_n_components
+from isthmus.plots.inputs import check_model, get_labels, score, split_labels, unwrap
+from isthmus.plots.style import PALETTE, class_styles, new_axes, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,11 +49,11 @@ def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "
     else:
         values, y = np.asarray(model, dtype=float), X if y is None else y
     check_consistent_length(values, y)
-    labels = labels_of(X, y, len(values))
+    labels = get_labels(X, y, len(values))
     classes = [None] if labels is None else np.unique(labels).tolist()
     ax = new_axes(ax, 5.5, 3.0)
     edges = np.histogram_bin_edges(values[np.isfinite(values)], 40)
-    for level, (_, colour) in zip(classes, styles_of(len(classes)), strict=True):
+    for level, (_, colour) in zip(classes, class_styles(len(classes)), strict=True):
         some = values if labels is None else values[labels == level]
         weights = np.full(len(some), 1 / len(some))
         ax.hist(some, list(edges), weights=weights, color=colour, alpha=0.6, label=str(level))
@@ -105,9 +105,9 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     ['training', 'validation', 'kept']
     """
     check_model(model, "history")
-    rows = getattr(inner(model), "history_", None)
+    rows = getattr(unwrap(model), "history_", None)
     if not rows:
-        raise ValueError(f"{type(inner(model)).__name__} keeps no history of its training")
+        raise ValueError(f"{type(unwrap(model)).__name__} keeps no history of its training")
     epochs = [row["epoch"] for row in rows]
     ax = new_axes(ax, 5.5, 3.0)
     ax.plot(epochs, [row["negative_bound"] for row in rows], color=PALETTE[0], label="training")
@@ -127,7 +127,7 @@ def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    found : Sizes, or array, data frame or Source of shape (n_samples, ...)
+    found : CodeSizes, or array, data frame or Source of shape (n_samples, ...)
         What ``isthmus.latent.suggest_n_components`` returned, or rows to ask it about.
     ax : Axes or None, default=None
 
@@ -135,19 +135,19 @@ def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     --------
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
-    >>> from isthmus.latent import Sizes
+    >>> from isthmus.latent import CodeSizes
     >>> from isthmus.plots import code_sizes
     >>> errors = np.array([0.5, 0.08, 0.06])
-    >>> found = Sizes(2, (2, 2), np.array([1, 2, 3]), errors, errors / 10, errors / [0.75, 0.5, 0.25])
+    >>> found = CodeSizes(2, (2, 2), np.array([1, 2, 3]), errors, errors / 10, errors / [0.75, 0.5, 0.25])
     >>> ax = code_sizes(found, ax=Figure().subplots())
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['error by free direction', 'suggested', 'error']
     """
-    found = found if isinstance(found, Sizes) else suggest_n_components(found, random_state=0)
+    found = found if isinstance(found, CodeSizes) else suggest_n_components(found, random_state=0)
     ax = new_axes(ax, 5.5, 3.0)
     low, high = found.interval
     ax.axvspan(low - 0.5, high + 0.5, color="gray", alpha=0.2, linewidth=0)
-    ax.errorbar(found.sizes, found.errors, 2 * found.stds, color=PALETTE[6], elinewidth=1, label="error")
+    ax.errorbar(found.sizes, found.errors, 2 * found.standard_errors, color=PALETTE[6], elinewidth=1, label="error")
     ax.plot(found.sizes, found.noise, color=PALETTE[1], label="error by free direction")
     suggested = found.n_components - 1
     ax.plot(found.n_components, found.noise[suggested], "o", color=PALETTE[1], label="suggested")

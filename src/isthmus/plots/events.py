@@ -7,7 +7,7 @@ import numpy as np
 from isthmus.data import Windows
 from isthmus.data.series.series import Series, interpolate, read_fitted_series
 from isthmus.errors import InputTypeError
-from isthmus.plots.base import PALETTE, new_axes
+from isthmus.plots.style import PALETTE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from isthmus.plots.base import PALETTE, new_axes
 from isthmus.plots.samples import Samples
+from isthmus.plots.style import PALETTE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float
     n = max(map(len, rows))
     ax = new_axes(ax, *_figure_size(n, len(rows), CELL * min(max(width / height, 0.5), 3.0), CELL))
     low, high = limits
-    shown = (np.concatenate([strip(row, n) for row in rows]) - low) / ((high - low) or 1.0)
+    shown = (np.concatenate([join_images(row, n) for row in rows]) - low) / ((high - low) or 1.0)
     if shown.ndim == 3:
         shown = _with_opacity(shown, has_opacity=rows[0].shape[-1] == 4)
         ax.imshow(shown, interpolation="nearest")
@@ -59,7 +59,7 @@ def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float
     return grid
 
 
-def strip(images: Values, n: int | None = None) -> Values:
+def join_images(images: Values, n: int | None = None) -> Values:
     """Put images side by side, with a blank line below and to the right of each, and blank ones up to n."""
     missing = 0 if n is None else n - len(images)
     blank = [(0, missing), (0, 1), (0, 1), *[(0, 0)] * (images.ndim - 3)]

@@ -11,7 +11,7 @@ from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.images.layout import CHANNELS
 from isthmus.data.tables.frames import is_frame
-from isthmus.plots.rows import inner, schema_of
+from isthmus.plots.inputs import get_schema, unwrap
 from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
@@ -28,7 +28,7 @@ class Samples(NamedTuple):
     are_images: bool
 
 
-def samples_of(model: Any, numbers: Values, shape: Shape | None, name: str = "X") -> Samples:
+def make_samples(model: Any, numbers: Values, shape: Shape | None, name: str = "X") -> Samples:
     """Say how rows look: as images of a shape that is given or obvious, or as curves.
 
     Rows of a square number of values are images where the values share a range, as pixels do.
@@ -38,11 +38,11 @@ def samples_of(model: Any, numbers: Values, shape: Shape | None, name: str = "X"
     ValueError
         If rows do not have the shape, or too many axes to be shown.
     """
-    schema = schema_of(model)
+    schema = get_schema(model)
     if schema is not None and schema.layout:
         numbers = np.moveaxis(numbers, 1, -1)
     if shape is not None:
-        return Samples(reshaped(numbers, shape, name), True)
+        return Samples(reshape_images(numbers, shape, name), True)
     if numbers.ndim == 2:
         side = isqrt(numbers.shape[1])
         is_square = _is_square(numbers.shape[1]) and not (schema is not None and schema.fields)
@@ -56,7 +56,7 @@ def samples_of(model: Any, numbers: Values, shape: Shape | None, name: str = "X"
     raise ValueError(f"rows of shape {numbers.shape[1:]} have no picture; give shape=(height, width)")
 
 
-def reshaped(numbers: Values, shape: Shape, name: str) -> Values:
+def reshape_images(numbers: Values, shape: Shape, name: str) -> Values:
     """Give rows the shape of an image, channels last, or raise ``ValueError``."""
     if numbers[0].size != prod(shape) or len(shape) not in (2, 3):
         raise ValueError(f"{name!r}: an image of shape {shape} has {prod(shape)} values, got {numbers[0].size}")
@@ -71,7 +71,7 @@ def _without_axis_of_grey(images: Values) -> Values:
 
 
 def _shares_a_range(model: Any, numbers: Values) -> bool:
-    likelihood = getattr(inner(model), "likelihood_", None)
+    likelihood = getattr(unwrap(model), "likelihood_", None)
     if isinstance(likelihood, likelihoods.Gaussian):
         return likelihood.scale == "shared"
     if isinstance(likelihood, likelihoods.Bernoulli | likelihoods.ContinuousBernoulli):
@@ -79,7 +79,7 @@ def _shares_a_range(model: Any, numbers: Values) -> bool:
     return Statistics.of(torch.from_numpy(numbers)).has_common_range
 
 
-def images_of(name: str, X: Any, shape: Shape | None, n: int) -> Values:
+def to_images(name: str, X: Any, shape: Shape | None, n: int) -> Values:
     """Return the first images of an array, a folder or whatever else holds some, channels last.
 
     One image may be given as such. Without a shape, rows of a square number of values are square images; a square
@@ -92,7 +92,7 @@ def images_of(name: str, X: Any, shape: Shape | None, n: int) -> Values:
     """
     if isinstance(X, Source):
         rows = next(iter(X.batches(n))).x.numpy()
-        return _channels_last(rows) if shape is None else reshaped(_channels_last(rows), shape, name)
+        return _channels_last(rows) if shape is None else reshape_images(_channels_last(rows), shape, name)
     if is_frame(X):
         X = open_frame(X).to_numpy()
         if X.dtype.kind not in "biuf" or (shape is None and not _is_square(X.shape[1])):
@@ -101,7 +101,7 @@ def images_of(name: str, X: Any, shape: Shape | None, n: int) -> Values:
             )
     X = np.asarray(X)
     if shape is not None:
-        return reshaped(np.asarray(X if X.size != prod(shape) else X[None])[:n], shape, name)
+        return reshape_images(np.asarray(X if X.size != prod(shape) else X[None])[:n], shape, name)
     return _images_by_shape(name, X)[:n]
 
 

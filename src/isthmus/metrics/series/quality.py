@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.metrics.printing import aligned
 from isthmus.metrics.series.affiliation import affiliation_precision_recall
 from isthmus.metrics.series.archive import archive_hit
 from isthmus.metrics.series.events import adjusted_f1, best_threshold, event_f1
@@ -14,6 +13,7 @@ from isthmus.metrics.series.points import auc_pr, auc_roc
 from isthmus.metrics.series.ranges import range_precision_recall
 from isthmus.metrics.series.reading import PrecisionRecall, Values, events_of, read_flags, read_labels, read_scores
 from isthmus.metrics.series.volume import check_window, volumes
+from isthmus.metrics.text_table import format_table
 from isthmus.randomness import seed_of
 
 
@@ -68,7 +68,7 @@ class SeriesQuality:
         known = {name: of for name, of in LINES.items() if of(self.scores) is not None}
         rows = [(name, *(f"{of(measures):.3f}" for measures in both)) for name, of in known.items()]
         note = "\nAlarms are those of the threshold that is best for these labels." if self.oracle else ""
-        return aligned([("", "scores", "random scores"), *rows]) + note
+        return format_table([("", "scores", "random scores"), *rows]) + note
 
 
 LINES: dict[str, Callable[[Measures], Any]] = {

@@ -59,12 +59,12 @@ class Column:
         return self._levels_and_counts[1]
 
     @property
-    def commonest(self) -> float:
+    def mode_share(self) -> float:
         """Share of the values that are equal to the most common one."""
         return float(self.counts.max() / len(self.present)) if len(self.present) else 1.0
 
     @property
-    def coincidence(self) -> float:
+    def match_probability(self) -> float:
         """Share of the pairs of rows that agree."""
         n_alike = np.array([*self.counts.tolist(), len(self.values) - len(self.present)], dtype=np.float64)
         return float((n_alike * (n_alike - 1)).sum() / max(1, len(self.values) * (len(self.values) - 1)))
@@ -81,7 +81,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Case:
+class CheckInput:
     """Rows, further splits of them, and an estimator.
 
     Parameters
@@ -109,7 +109,7 @@ class Case:
         return n_values(self.schema)
 
     @property
-    def knows_labels(self) -> bool:
+    def uses_labels(self) -> bool:
         """Whether there are labels, and the estimator looks at them."""
         return self.y is not None and bool(self.estimator.conditional)
 
@@ -126,18 +126,18 @@ class Case:
         return [Column(label(self.schema, i), values[i], fields[i]) for i in range(self.n_values)]
 
     @cached_property
-    def coincidence(self) -> float:
+    def match_probability(self) -> float:
         """Chance that two rows agree, if columns had nothing to do with each other."""
         texts = [Column("", text) for text in self.rows.texts]
-        return prod(column.coincidence for column in [*self.columns, *texts])
+        return prod(column.match_probability for column in [*self.columns, *texts])
 
     @property
-    def same_unit(self) -> bool:
+    def has_common_range(self) -> bool:
         """Whether values share a range, as pixels do: those that hardly vary do no harm then."""
         return not self.schema.categorical and self.statistics.has_common_range
 
     @property
-    def told(self) -> set[Any]:
+    def user_kinds(self) -> set[Any]:
         """Names of the columns of which the user has said what they are."""
         schema = self.estimator.schema
         return set(schema.names) if isinstance(schema, Schema) else set(schema or {})
@@ -146,7 +146,9 @@ class Case:
     def readable(self) -> dict[Any, str]:
         """Columns of numbers or dates that are text, with an example of each."""
         frame = self.rows.frame
-        names = [] if frame is None else [field.name for field in self.schema.fields if field.name not in self.told]
+        names = (
+            [] if frame is None else [field.name for field in self.schema.fields if field.name not in self.user_kinds]
+        )
         examples = {name: readable(frame.get_column(name)) for name in names}
         return {name: example for name, example in examples.items() if example}
 
@@ -156,7 +158,7 @@ class Case:
         return isinstance(self.estimator.likelihood, str) and self.estimator.likelihood in ("auto", "mixed")
 
     @property
-    def is_fit_for_a_net(self) -> bool:
+    def can_be_fitted(self) -> bool:
         """Whether fit would get as far as to build one."""
         return len(self.rows) > 1 and bool((self.statistics.count > 0).all())
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 
-def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+def format_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
     """Return rows as lines of text, the columns ``left`` to the left and all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

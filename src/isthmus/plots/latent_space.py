@@ -8,10 +8,10 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA
 
 from isthmus.latent import interpolate, traverse
-from isthmus.latent.codes import decode, spread
+from isthmus.latent.codes import code_moments, decode
 from isthmus.plots.grids import Grid, draw_grid
-from isthmus.plots.rows import autoencoder_of, default_label, first_rows, numbers_of
-from isthmus.plots.samples import samples_of
+from isthmus.plots.inputs import default_label, first_rows, require_autoencoder, to_numbers
+from isthmus.plots.samples import make_samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def traversal(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['code 1', 'code 2', 'code 3']
     """
-    net, label = autoencoder_of(model, "traversal"), default_label(model, y)
+    net, label = require_autoencoder(model, "traversal"), default_label(model, y)
     row = None if X is None else first_rows(model, X, 1)
     n_components = len(net.get_feature_names_out())
     chosen = range(min(n_components, N_COMPONENTS)) if components is None else components
@@ -121,7 +121,7 @@ def interpolation(
     >>> model = Autoencoder(4, max_epochs=1, random_state=0).fit(X)
     >>> ax = interpolation(model, X[:2], X[2:4], ax=Figure().subplots())
     """
-    net, label = autoencoder_of(model, "interpolation"), default_label(model, y)
+    net, label = require_autoencoder(model, "interpolation"), default_label(model, y)
     starts = first_rows(model, a, N_PAIRS)
     if b is None:
         if len(starts) < 2:
@@ -185,7 +185,7 @@ def manifold(
     >>> ax.get_xlabel()
     'code 1'
     """
-    net, label = autoencoder_of(model, "manifold"), default_label(model, y)
+    net, label = require_autoencoder(model, "manifold"), default_label(model, y)
     centre, axes, names = _plane(net, X)
     steps = norm.ppf(np.linspace(TAIL, 1 - TAIL, n))
     # As on a map: the second component grows upwards.
@@ -204,7 +204,7 @@ def manifold(
 def _plane(net: Any, X: Any) -> tuple[Values, Values, tuple[str, str]]:
     """Return the centre of a plane of codes, its two axes one deviation long, and their names."""
     codes = None if X is None else np.asarray(net.transform(X), dtype=float)
-    centre, deviation = spread(net) if codes is None else (codes.mean(0), codes.std(0))
+    centre, deviation = code_moments(net) if codes is None else (codes.mean(0), codes.std(0))
     if len(centre) < 2:
         raise ValueError("a manifold is shown of codes of 2 components, got 1; traversal shows one component")
     if len(centre) == 2:
@@ -224,9 +224,9 @@ def _place(centre: Values, axes: Values, axis: int, step: float) -> float:
 
 def _draw(model: Any, rows: dict[str, Any], shape: Shape | None, ax: "Axes | None") -> Grid:
     """Draw rows of a model with one scale for all."""
-    numbers = {name: numbers_of(model, X) for name, X in rows.items()}
+    numbers = {name: to_numbers(model, X) for name, X in rows.items()}
     everything = np.concatenate(list(numbers.values()))
-    samples = samples_of(model, everything, shape)
+    samples = make_samples(model, everything, shape)
     limits = float(np.nanmin(samples.values)), float(np.nanmax(samples.values))
     parts = np.split(samples.values, np.cumsum([len(part) for part in numbers.values()])[:-1])
     return draw_grid({name: samples._replace(values=part) for name, part in zip(rows, parts, strict=True)}, ax, limits)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from isthmus.errors import InputTypeError
-from isthmus.plots.base import PALETTE, new_axes
-from isthmus.plots.rows import as_batch, check_model, count, first_rows, rebuild, score, take
-from isthmus.plots.samples import reshaped, samples_of
+from isthmus.plots.inputs import as_batch, check_model, count_rows, first_rows, reconstruct, score, take_row
+from isthmus.plots.samples import make_samples, reshape_images
+from isthmus.plots.style import PALETTE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def explain(
         return _bars(explanation, row, ax)
     values = -flat
     if flat.ndim == 1:
-        return _image(reshaped(values[None], shape, "X")[0], ax)
+        return _image(reshape_images(values[None], shape, "X")[0], ax)
     return _window(values, ax) if flat.ndim == 2 else _image(values.sum(0), ax)
 
 
@@ -81,14 +81,14 @@ def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
         return model, _checked(int(np.argmin(scores)) if row is None else row, len(scores))
     check_model(model, "explain")
     rows = as_batch(model, X)
-    row = _checked(int(np.argmin(score(model, rows))) if row is None else row, count(rows))
+    row = _checked(int(np.argmin(score(model, rows))) if row is None else row, count_rows(rows))
     if getattr(model, "explain", None) is not None:
-        return model.explain(take(rows, row)), 0
+        return model.explain(take_row(rows, row)), 0
     if getattr(model, "contributions", None) is None:
         raise InputTypeError(
             f"plots.explain takes a model with contributions, or a detector, got {type(model).__name__}"
         )
-    return _Contributions.of(model, take(rows, row)), 0
+    return _Contributions.of(model, take_row(rows, row)), 0
 
 
 class _Reason(NamedTuple):
@@ -113,7 +113,7 @@ class _Contributions:
         numbers, schema = rows.values.numpy(), rows.schema
         addends = np.asarray(model.contributions(rows), dtype=float)[:, : numbers.size].reshape(numbers.shape)
         names = [field.name for field in schema.used] or [schema.column(i) for i in range(numbers.size)]
-        return cls(addends, names, numbers.ravel(), rebuild(model, rows).ravel())
+        return cls(addends, names, numbers.ravel(), reconstruct(model, rows).ravel())
 
     def __len__(self) -> int:
         return 1
@@ -134,7 +134,7 @@ def _flattened_shape(model: Any, X: Any) -> tuple[int, ...] | None:
     if X is None:
         return None
     numbers = first_rows(model, X, N_LOOKED_AT).values.numpy()
-    samples = samples_of(model, numbers, None) if numbers.ndim == 2 else None
+    samples = make_samples(model, numbers, None) if numbers.ndim == 2 else None
     return samples.values.shape[1:] if samples is not None and samples.are_images else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.validation import LARGEST
-from isthmus.doctor.case import Case, Column
+from isthmus.doctor.check_input import CheckInput, Column
 from isthmus.doctor.finding import Finding, as_kind
 from isthmus.formatting import format_percent, list_names
 from isthmus.schema import NUMBERS, Field
@@ -28,7 +28,7 @@ NAME_OF_CODE = re.compile(r"(code|class|type|zip|category|group)$", re.I)
 ROWS_A_CODE = 20
 
 
-def infinite(case: Case) -> Iterator[Finding]:
+def infinite(case: CheckInput) -> Iterator[Finding]:
     """Infinite values, which fit refuses."""
     if case.rows.infinite:
         detail = f"{sum(case.rows.infinite.values()):,} values are infinite, which fit refuses"
@@ -37,7 +37,7 @@ def infinite(case: Case) -> Iterator[Finding]:
         )
 
 
-def beyond_float32(case: Case) -> Iterator[Finding]:
+def beyond_float32(case: CheckInput) -> Iterator[Finding]:
     """Numbers too large or too close together for the arithmetic of fit."""
     numbers = [c for c in case.columns if c.is_number and len(c.levels) > 1]
     labels = [c.label for c in numbers if np.abs(c.levels).max() > LARGEST or np.ptp(c.levels) < SMALLEST]
@@ -46,7 +46,7 @@ def beyond_float32(case: Case) -> Iterator[Finding]:
         yield Finding("extreme scales", tuple(labels), detail, "give them another unit", "error")
 
 
-def without_values(case: Case) -> Iterator[Finding]:
+def without_values(case: CheckInput) -> Iterator[Finding]:
     """Columns without a value, which fit refuses."""
     empty = [column.label for column in case.columns if not len(column.present)]
     if empty:
@@ -55,7 +55,7 @@ def without_values(case: Case) -> Iterator[Finding]:
         )
 
 
-def left_out(case: Case) -> Iterator[Finding]:
+def left_out(case: CheckInput) -> Iterator[Finding]:
     """Columns that fit leaves out of itself."""
     advice = {
         "identifier": "nothing to do, unless rows share what they stand for: {}",
@@ -75,27 +75,29 @@ def left_out(case: Case) -> Iterator[Finding]:
             )
 
 
-def hardly_varying(case: Case) -> Iterator[Finding]:
+def hardly_varying(case: CheckInput) -> Iterator[Finding]:
     """Columns of one value in nearly all rows."""
-    columns = [] if case.same_unit else [c for c in case.columns if len(c.present) > 1 and c.commonest > NEARLY_ALL]
+    columns = (
+        [] if case.has_common_range else [c for c in case.columns if len(c.present) > 1 and c.mode_share > NEARLY_ALL]
+    )
     if columns:
         labels = [column.label for column in columns]
-        share = format_percent(min(column.commonest for column in columns))
+        share = format_percent(min(column.mode_share for column in columns))
         detail = f"one value in {share} of the rows or more, so that the few others decide scores"
         yield Finding("near-constant columns", tuple(labels), detail, _without(labels, case))
 
 
-def row_numbers(case: Case) -> Iterator[Finding]:
+def row_numbers(case: CheckInput) -> Iterator[Finding]:
     """Numbers that are learned from though they tell rows apart."""
-    labels = [c.label for c in case.columns if c.label not in case.told and _counts_rows(c)]
+    labels = [c.label for c in case.columns if c.label not in case.user_kinds and _counts_rows(c)]
     if labels:
         advice = as_kind(labels, "identifier") if case.schema.fields else _without(labels, case)
         yield Finding("identifiers used as numbers", tuple(labels), "they count rows and say nothing of them", advice)
 
 
-def scattered_levels(case: Case) -> Iterator[Finding]:
+def scattered_levels(case: CheckInput) -> Iterator[Finding]:
     """Categories with nearly as many levels as rows."""
-    skipped = {*case.told, *case.readable}
+    skipped = {*case.user_kinds, *case.readable}
     columns = [c for c in case.columns if c.label not in skipped and _is_scattered(c)]
     if columns:
         labels = tuple(column.label for column in columns)
@@ -105,7 +107,7 @@ def scattered_levels(case: Case) -> Iterator[Finding]:
         yield Finding("categories of few rows a level", labels, detail, advice)
 
 
-def mostly_missing(case: Case) -> Iterator[Finding]:
+def mostly_missing(case: CheckInput) -> Iterator[Finding]:
     """Columns with more holes than values."""
     shares = {column.label: 1 - len(column.present) / len(column.values) for column in case.columns}
     most = [name for name, share in shares.items() if MUCH < share < 1]
@@ -115,7 +117,7 @@ def mostly_missing(case: Case) -> Iterator[Finding]:
         yield Finding("mostly missing columns", tuple(most), detail, advice)
 
 
-def numbers_as_text(case: Case) -> Iterator[Finding]:
+def numbers_as_text(case: CheckInput) -> Iterator[Finding]:
     """Numbers and dates that are stored as text."""
     if case.readable:
         example = next(iter(case.readable.values()))
@@ -125,9 +127,9 @@ def numbers_as_text(case: Case) -> Iterator[Finding]:
         )
 
 
-def codes_as_numbers(case: Case) -> Iterator[Finding]:
+def codes_as_numbers(case: CheckInput) -> Iterator[Finding]:
     """Numbers that seem to be names of kinds."""
-    fields = {field.name: field for field in case.schema.fields if field.name not in case.told}
+    fields = {field.name: field for field in case.schema.fields if field.name not in case.user_kinds}
     labels = [c.label for c in case.columns if c.label in fields and _is_code(c, fields[c.label])]
     if labels:
         detail = "few different whole numbers, which their name calls codes"
@@ -156,7 +158,7 @@ def _is_code(column: Column, field: Field) -> bool:
     return few and field.kind in NUMBERS and column.whole and bool(NAME_OF_CODE.search(str(column.label)))
 
 
-def _without(labels: Sequence[Any], case: Case) -> str:
+def _without(labels: Sequence[Any], case: CheckInput) -> str:
     """Say how to leave columns out."""
     if case.schema.fields:
         return f"drop {list_names(labels)} (at the command line --without NAME)"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.latent.codes import Values, code_of, decode, spread
+from isthmus.latent.codes import Values, code_moments, decode, encode_row
 from isthmus.part import is_count
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def interpolate(
         raise ValueError(f"n must be an integer from 2 up, got {n!r}")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
-    start, end = code_of(model, a, "a"), code_of(model, b, "b")
+    start, end = encode_row(model, a, "a"), encode_row(model, b, "b")
     steps = np.linspace(0.0, 1.0, n)[:, None]
-    codes = _arc(start, end, steps) if kind == "spherical" else start + steps * (end - start)
+    codes = _slerp(start, end, steps) if kind == "spherical" else start + steps * (end - start)
     return decode(model, codes, y, **options)
 
 
@@ -113,16 +113,16 @@ def traverse(
     >>> traverse(model, X[0], component=2, values=[-2, 0, 2]).shape
     (3, 64)
     """
-    centre, deviation = spread(model)
+    centre, deviation = code_moments(model)
     if component not in range(len(centre)):
         raise ValueError(f"component must be from 0 to {len(centre) - 1}, got {component!r}")
     values = np.asarray(values, dtype=float)
-    codes = np.tile(centre if X is None else code_of(model, X, "X"), (len(values), 1))
+    codes = np.tile(centre if X is None else encode_row(model, X, "X"), (len(values), 1))
     codes[:, component] = centre[component] + values * deviation[component]
     return decode(model, codes, y)
 
 
-def _arc(start: Values, end: Values, steps: Values) -> Values:
+def _slerp(start: Values, end: Values, steps: Values) -> Values:
     """Go along the great circle, the length changing as it does; straight on where there is no angle to turn by."""
     cosine = start @ end / max(float(np.linalg.norm(start) * np.linalg.norm(end)), 1e-30)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))

@@ -8,7 +8,7 @@ from isthmus import bottlenecks
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
 from isthmus.data.sources import MIN_ASIDE
-from isthmus.doctor.case import Case, Column
+from isthmus.doctor.check_input import CheckInput, Column
 from isthmus.doctor.finding import Finding
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
 from isthmus.part import resolve
@@ -25,7 +25,7 @@ WATCHED, UNWATCHED, FEWER = 50, 5, 5
 WIDTHS = (256, 128, 64, 32, 16, 8)
 
 
-def likelihood_of_numbers(case: Case) -> Iterator[Finding]:
+def likelihood_of_numbers(case: CheckInput) -> Iterator[Finding]:
     """A likelihood of numbers where there are categories."""
     try:
         case.estimator._choose_likelihood(case.statistics, case.schema)
@@ -33,7 +33,7 @@ def likelihood_of_numbers(case: Case) -> Iterator[Finding]:
         yield Finding("wrong likelihood", (), str(error), 'leave the choice to isthmus: likelihood="auto"', "error")
 
 
-def outside_the_support(case: Case) -> Iterator[Finding]:
+def outside_the_support(case: CheckInput) -> Iterator[Finding]:
     """Values that a likelihood does not allow, such as a cross entropy beyond [0, 1]."""
     for leaf, positions in case.leaves:
         outside = case.outside(leaf, positions)
@@ -46,7 +46,7 @@ def outside_the_support(case: Case) -> Iterator[Finding]:
             yield Finding("wrong likelihood", case.labels(outside), detail, advice, "error")
 
 
-def grey_values(case: Case) -> Iterator[Finding]:
+def grey_values(case: CheckInput) -> Iterator[Finding]:
     """Cross entropy of values that are not binary."""
     for leaf, positions in case.leaves:
         if isinstance(leaf, Bernoulli) and not leaf.binarize and not case.outside(leaf, positions):
@@ -56,9 +56,9 @@ def grey_values(case: Case) -> Iterator[Finding]:
                 yield Finding("wrong likelihood", case.labels(grey), detail, 'likelihood="continuous_bernoulli"')
 
 
-def scales(case: Case) -> Iterator[Finding]:
+def scales(case: CheckInput) -> Iterator[Finding]:
     """Columns of very different units that count as they are."""
-    for leaf, positions in [] if case.same_unit or case.chooses_likelihood else case.leaves:
+    for leaf, positions in [] if case.has_common_range or case.chooses_likelihood else case.leaves:
         if isinstance(leaf, Gaussian | StudentT) and leaf.scaling != "standard":
             spread = case.statistics.deviation.flatten()[positions]
             # Without any scaling, 1 is the unit that the net expects.
@@ -69,10 +69,10 @@ def scales(case: Case) -> Iterator[Finding]:
                 yield Finding("extreme scales", (), f"{detail}, with scaling={leaf.scaling!r}", advice)
 
 
-def tails(case: Case) -> Iterator[Finding]:
+def tails(case: CheckInput) -> Iterator[Finding]:
     """Numbers far from all others, where the likelihood expects none."""
     gaussian = [i for leaf, positions in case.leaves if isinstance(leaf, Gaussian) for i in positions]
-    reach = {i: _reach(case.columns[i]) for i in ([] if case.same_unit else gaussian)}
+    reach = {i: _reach(case.columns[i]) for i in ([] if case.has_common_range else gaussian)}
     far = [i for i in reach if reach[i] > FAR]
     if far:
         detail = f"values up to {max(reach.values()):,.0f} deviations from the median would decide the fit"
@@ -80,12 +80,12 @@ def tails(case: Case) -> Iterator[Finding]:
         yield Finding("extreme values", case.labels(far), detail, advice)
 
 
-def few_rows(case: Case) -> Iterator[Finding]:
+def few_rows(case: CheckInput) -> Iterator[Finding]:
     """A net that is too large for its rows."""
     n_rows = len(case.rows)
     if n_rows < 2:
         yield Finding("too few rows", (), f"{n_rows} row, fit needs at least 2", "get more rows", "error")
-    if not case.is_fit_for_a_net:
+    if not case.can_be_fitted:
         return
     n_values, n_weights = int(case.statistics.count.sum()), case.count_weights()
     limit = (WATCHED if _is_watched(case) else UNWATCHED) * n_values
@@ -94,7 +94,7 @@ def few_rows(case: Case) -> Iterator[Finding]:
         yield Finding("too few rows for the net", (), detail, _smaller(case, min(limit // FEWER, n_weights - 1)))
 
 
-def wide_code(case: Case) -> Iterator[Finding]:
+def wide_code(case: CheckInput) -> Iterator[Finding]:
     """A code in which all values have room, so that nothing need be learned."""
     model = case.estimator
     plain = isinstance(resolve(model.bottleneck, bottlenecks, Bottleneck), Deterministic)
@@ -106,7 +106,7 @@ def wide_code(case: Case) -> Iterator[Finding]:
         yield Finding("code not narrower than the data", (), detail, advice)
 
 
-def large_batches(case: Case) -> Iterator[Finding]:
+def large_batches(case: CheckInput) -> Iterator[Finding]:
     """A batch of more rows than there are."""
     given, n_rows = case.estimator.batch_size, len(case.rows)
     size = choose_batch_size(given, n_rows)
@@ -124,13 +124,13 @@ def _reach(column: Column) -> float:
     return float(np.abs(column.present - middle).max() / spread) if spread > 0 else 0.0
 
 
-def _is_watched(case: Case) -> bool:
+def _is_watched(case: CheckInput) -> bool:
     """Whether rows are set aside to stop the training by."""
     n_aside = int(case.estimator.validation_fraction * len(case.rows))
     return case.estimator.patience is not None and n_aside >= MIN_ASIDE
 
 
-def _smaller(case: Case, most: int) -> str:
+def _smaller(case: CheckInput, most: int) -> str:
     """Name the widest net of a number of weights."""
     for width in WIDTHS:
         if case.count_weights(backbone=MLP((width,))) <= most:

@@ -29,7 +29,7 @@ WIDEST, ASIDE, N_RESAMPLES = 32, 0.2, 400
 
 
 @dataclass(frozen=True, eq=False)
-class Sizes:
+class CodeSizes:
     """What codes of every size leave unexplained on rows that the net has not seen.
 
     Parameters
@@ -40,7 +40,7 @@ class Sizes:
         Where nine of ten elbows lie if the rows are drawn anew.
     sizes : ndarray of shape (n_sizes,)
         1, 2, ...
-    errors, stds : ndarray of shape (n_sizes,)
+    errors, standard_errors : ndarray of shape (n_sizes,)
         Mean squared error of a value, in the likelihood's scaling, and its standard error.
     noise : ndarray of shape (n_sizes,)
         The error for each direction that the code leaves free: level from the elbow on, if all that is left is noise.
@@ -50,7 +50,7 @@ class Sizes:
     interval: tuple[int, int]
     sizes: Values
     errors: Values
-    stds: Values
+    standard_errors: Values
     noise: Values
 
 
@@ -61,7 +61,7 @@ def suggest_n_components(
     max_components: int | str = "auto",
     tolerance: float = 0.5,
     random_state: Any = None,
-) -> Sizes:
+) -> CodeSizes:
     """Find the smallest code beyond which only noise would be kept.
 
     One training with nested dropout [1] yields the error of every size. Noise fills all directions alike, so what a
@@ -83,7 +83,7 @@ def suggest_n_components(
 
     Returns
     -------
-    Sizes
+    CodeSizes
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _error(model: Model, x: Tensor, rebuilt: Tensor) -> Tensor:
     return (wanted - got).square().flatten(1).mean(1)
 
 
-def _judge(errors: Values, n_varying: int, tolerance: float, rng: np.random.Generator) -> Sizes:
+def _judge(errors: Values, n_varying: int, tolerance: float, rng: np.random.Generator) -> CodeSizes:
     """Find the elbow of errors (n, n_sizes) of single rows, and how sure it is."""
     n, widest = errors.shape
     sizes = np.arange(1, widest + 1)
@@ -177,7 +177,7 @@ def _judge(errors: Values, n_varying: int, tolerance: float, rng: np.random.Gene
         what = f"the error still falls at {widest} components, the most that were tried; raise max_components"
         warnings.warn(what, stacklevel=3)
     means, stds = errors.mean(0), errors.std(0) / np.sqrt(n)
-    return Sizes(elbows[0], (int(low), int(high)), sizes, means, stds, means / free)
+    return CodeSizes(elbows[0], (int(low), int(high)), sizes, means, stds, means / free)
 
 
 def _elbow(noise: Values, tolerance: float) -> int:

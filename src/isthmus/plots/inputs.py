@@ -13,7 +13,7 @@ from isthmus.data import Array, ImageFolder, Source, as_source
 from isthmus.data.images.layout import convert_shape
 from isthmus.data.tables.frames import is_frame
 from isthmus.errors import InputTypeError
-from isthmus.latent.codes import is_one
+from isthmus.latent.codes import is_single_row
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -29,12 +29,12 @@ def check_model(model: Any, function: str) -> None:
     check_is_fitted(model)
 
 
-def inner(model: Any) -> Any:
+def unwrap(model: Any) -> Any:
     """Return the estimator that a detector was built on, and other models as they are."""
     return model if isinstance(getattr(model, "schema_", None), Schema) else getattr(model, "estimator_", model)
 
 
-def autoencoder_of(model: Any, function: str) -> Autoencoder:
+def require_autoencoder(model: Any, function: str) -> Autoencoder:
     """Return the autoencoder whose codes a function decodes.
 
     Raises
@@ -43,7 +43,7 @@ def autoencoder_of(model: Any, function: str) -> Autoencoder:
         If a model is neither one nor a detector built on one.
     """
     check_model(model, function)
-    estimator = inner(model)
+    estimator = unwrap(model)
     if not isinstance(estimator, Autoencoder):
         raise InputTypeError(
             f"plots.{function} decodes codes: it takes an Autoencoder or a detector built on one, "
@@ -52,7 +52,7 @@ def autoencoder_of(model: Any, function: str) -> Autoencoder:
     return estimator
 
 
-def schema_of(model: Any, texts: bool = False) -> Schema | None:
+def get_schema(model: Any, texts: bool = False) -> Schema | None:
     """Return what a model knows of its rows; models that are not ours know nothing.
 
     Parameters
@@ -65,7 +65,7 @@ def schema_of(model: Any, texts: bool = False) -> Schema | None:
     ValueError
         If they are texts, of which there are no pictures.
     """
-    schema = getattr(inner(model), "schema_", None)
+    schema = getattr(unwrap(model), "schema_", None)
     if schema is not None and schema.vocabulary and not texts:
         raise ValueError("rows of texts have no picture; print what the model returns for them")
     return schema
@@ -73,7 +73,7 @@ def schema_of(model: Any, texts: bool = False) -> Schema | None:
 
 def as_batch(model: Any, X: Any) -> Any:
     """Make a batch of one row that is given as such, and pass other rows on in their container."""
-    schema = schema_of(model, texts=True)
+    schema = get_schema(model, texts=True)
     if nw.dependencies.is_pandas_series(X) and set(schema.names if schema else ()) <= set(X.index):
         return X.to_frame().T.infer_objects()
     if schema is None:
@@ -81,12 +81,12 @@ def as_batch(model: Any, X: Any) -> Any:
     return X if schema.vocabulary else _as_batch(X, schema)
 
 
-def count(X: Any) -> int:
+def count_rows(X: Any) -> int:
     """Count rows."""
     return len(X) if isinstance(X, Source | list | tuple) or is_frame(X) else int(X.shape[0])
 
 
-def take(X: Any, row: int) -> Any:
+def take_row(X: Any, row: int) -> Any:
     """Take one row, in its container."""
     if isinstance(X, Source):
         return X.take(np.array([row]))
@@ -95,7 +95,7 @@ def take(X: Any, row: int) -> Any:
 
 def first_rows(model: Any, X: Any, n: int) -> Array:
     """Take the first rows of any container, as numbers; one row given as such is a batch of one."""
-    schema = schema_of(model)
+    schema = get_schema(model)
     source = as_source(as_batch(model, X), schema)
     return Array(next(iter(source.batches(n))).x, source.schema)
 
@@ -104,7 +104,7 @@ def _as_batch(X: Any, schema: Schema) -> Any:
     """Give arrays the shape that a model knows: a batch of one for a single row, images flattened or not."""
     if isinstance(X, Source) or is_frame(X) or schema.fields or schema.ragged:
         return X
-    if is_one(X, schema) and np.size(X) == prod(schema.shape):
+    if is_single_row(X, schema) and np.size(X) == prod(schema.shape):
         return np.asarray(X)[None]
     shape = convert_shape(schema.shape, schema.layout) if schema.layout else schema.shape
     if not isinstance(X, np.ndarray) or X.shape[1:] == shape:
@@ -124,7 +124,7 @@ def encode(model: Any, X: Any) -> Values:
     ValueError
         If the model has none.
     """
-    estimator = inner(model)
+    estimator = unwrap(model)
     if getattr(estimator, "transform", None) is None:
         raise ValueError(f"{type(estimator).__name__} has no codes: it has no transform")
     return np.asarray(estimator.transform(as_batch(model, X)))
@@ -143,9 +143,9 @@ def score(model: Any, X: Any) -> Values:
     return np.asarray(model.score_samples(as_batch(model, X)), dtype=float)
 
 
-def decisions(model: Any, X: Any) -> Values | None:
+def predict_labels(model: Any, X: Any) -> Values | None:
     """Return what a detector says of each row; None of other models."""
-    if inner(model) is model or getattr(model, "predict", None) is None:
+    if unwrap(model) is model or getattr(model, "predict", None) is None:
         return None
     return np.where(model.predict(as_batch(model, X)) == -1, "alarm", "normal")
 
@@ -154,21 +154,21 @@ def split_labels(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Take labels out of a data frame where they are given by the name of their column."""
     if not (isinstance(y, str) and is_frame(X)):
         return X, y
-    schema, frame = schema_of(model, texts=True), nw.from_native(X, eager_only=True)
+    schema, frame = get_schema(model, texts=True), nw.from_native(X, eager_only=True)
     if y not in frame.columns:
         raise ValueError(f"X has no column {y!r} of labels; it has {frame.columns}")
     names = frame.columns if schema is None else [name for name in frame.columns if name in schema.names]
     return frame.select(names).to_native(), frame.get_column(y).to_numpy()
 
 
-def numbers_of(model: Any, rows: Any) -> Values:
+def to_numbers(model: Any, rows: Any) -> Values:
     """Return rows that a model made, in whatever container, as numbers (n, *shape)."""
-    schema = schema_of(model)
+    schema = get_schema(model)
     source = as_source(rows, schema) if schema is not None else as_source(rows)
     return np.concatenate([batch.x.numpy() for batch in source.batches(2**10)])
 
 
-def rebuild(model: Any, rows: Array, labels: Values | None = None) -> Values:
+def reconstruct(model: Any, rows: Array, labels: Values | None = None) -> Values:
     """Return what a model makes of rows, as numbers; a conditional one by their labels.
 
     Raises
@@ -176,16 +176,18 @@ def rebuild(model: Any, rows: Array, labels: Values | None = None) -> Values:
     ValueError
         If it neither reconstructs nor goes back from codes.
     """
-    estimator, schema = inner(model), schema_of(model)
+    estimator, schema = unwrap(model), get_schema(model)
     if getattr(estimator, "reconstruct", None) is not None:
         conditional = labels is not None and schema is not None and schema.condition is not None
         return np.asarray(estimator.reconstruct(rows, labels) if conditional else estimator.reconstruct(rows))
     if getattr(estimator, "inverse_transform", None) is None:
-        raise ValueError(f"{type(estimator).__name__} cannot rebuild rows: it has no reconstruct or inverse_transform")
+        raise ValueError(
+            f"{type(estimator).__name__} cannot reconstruct rows: it has no reconstruct or inverse_transform"
+        )
     return np.asarray(estimator.inverse_transform(estimator.transform(rows.values.numpy())))
 
 
-def labels_of(X: Any, y: Any, n: int) -> Values | None:
+def get_labels(X: Any, y: Any, n: int) -> Values | None:
     """Return the labels of the first n rows, those of a folder of images if none are given; None where there are none.
 
     Raises
@@ -208,7 +210,7 @@ def labels_of(X: Any, y: Any, n: int) -> Values | None:
 
 def default_label(model: Any, y: Any) -> Any:
     """Return the label to decode for: the one given, or else the most frequent that a conditional model knows."""
-    schema = schema_of(model)
+    schema = get_schema(model)
     condition = None if schema is None else schema.condition
     if y is not None or condition is None:
         return y

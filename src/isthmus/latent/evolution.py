@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from isthmus.latent.codes import Values, decode, spread
+from isthmus.latent.codes import Values, code_moments, decode
 from isthmus.part import is_count
 from isthmus.randomness import seed_of
 
@@ -25,14 +25,14 @@ class SearchResult(NamedTuple):
     code : ndarray of shape (n_components,)
     value : float
         What the objective says of the row.
-    n_rows : int
+    n_evaluations : int
         Rows that the objective was asked about.
     """
 
     row: Any
     code: Values
     value: float
-    n_rows: int
+    n_evaluations: int
 
 
 def search(
@@ -41,7 +41,7 @@ def search(
     X: Any = None,
     *,
     y: Any = None,
-    enough: float = np.inf,
+    target_value: float = np.inf,
     n_parents: int = 16,
     n_steps: int = 100,
     random_state: Any = None,
@@ -62,7 +62,7 @@ def search(
         Rows to begin with; None draws them by ``sample``.
     y : label or None, default=None
         What the rows are decoded for.
-    enough : float, default=inf
+    target_value : float, default=inf
         The search ends with the first row of at least this value.
     n_parents : int, default=16
         Seven times as many rows are tried in each step. Few find the next optimum sooner, many find a better one.
@@ -99,19 +99,19 @@ def search(
             raise ValueError(f"{name} must be a positive integer, got {number!r}")
     seed, n = seed_of(random_state), N_CHILDREN * n_parents
     codes: Values = model.transform(model.sample(n, y=y, random_state=seed) if X is None else X)
-    rng, unit, steps = np.random.default_rng(seed), spread(model)[1], np.full((len(codes), 1), FIRST_STEP)
-    best, n_rows = (-np.inf, codes[0]), 0
+    rng, unit, steps = np.random.default_rng(seed), code_moments(model)[1], np.full((len(codes), 1), FIRST_STEP)
+    best, n_evaluations = (-np.inf, codes[0]), 0
     for step in range(1, n_steps + 1):
         values = _values(objective, decode(model, codes, y))
         first, *_ = order = np.argsort(-values, kind="stable")
-        n_rows += len(codes)
+        n_evaluations += len(codes)
         best = max(best, (float(values[first]), codes[first]), key=lambda pair: pair[0])
-        if best[0] >= enough or step == n_steps:
+        if best[0] >= target_value or step == n_steps:
             break
         parents = rng.choice(order[:n_parents], n)
         codes, steps = _children(codes[parents], steps[parents], unit, rng)
     value, code = best
-    return SearchResult(decode(model, code[None], y), code, value, n_rows)
+    return SearchResult(decode(model, code[None], y), code, value, n_evaluations)
 
 
 def _children(codes: Values, steps: Values, unit: Values, rng: np.random.Generator) -> tuple[Values, Values]:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.plots.grids import Grid, draw_grid, draw_images, strip
-from isthmus.plots.rows import check_model, first_rows, labels_of, rebuild
-from isthmus.plots.samples import Samples, images_of, samples_of
+from isthmus.plots.grids import Grid, draw_grid, draw_images, join_images
+from isthmus.plots.inputs import check_model, first_rows, get_labels, reconstruct
+from isthmus.plots.samples import Samples, make_samples, to_images
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def images(X: Any, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None"
     ['original', 'noisy']
     """
     versions = X if isinstance(X, Mapping) else {"": X}
-    rows = {name: Samples(images_of(name or "X", rows, shape, n), True) for name, rows in versions.items()}
+    rows = {name: Samples(to_images(name or "X", rows, shape, n), True) for name, rows in versions.items()}
     # One range for all, that of the first version: what is paler there is paler here.
     return draw_grid(rows, ax).ax
 
@@ -72,7 +72,7 @@ def reconstructions(
     Raises
     ------
     ValueError
-        If rows do not have this shape, are texts, or the model cannot rebuild them.
+        If rows do not have this shape, are texts, or the model cannot reconstruct them.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def residuals(
     Raises
     ------
     ValueError
-        If rows do not have this shape, are texts, or the model cannot rebuild them.
+        If rows do not have this shape, are texts, or the model cannot reconstruct them.
 
     Examples
     --------
@@ -143,10 +143,10 @@ def _before_and_after(
 ) -> tuple[Samples, Samples, Values | None]:
     """Return the first rows, what a model makes of them, and their labels, if there are any."""
     rows = first_rows(model, X, n)
-    labels = labels_of(X, y, len(rows))
-    rebuilt = rebuild(model, rows, labels)
-    before = samples_of(model, rows.values.numpy(), shape)
-    after = samples_of(model, rebuilt, before.values.shape[1:] if before.are_images else None, "rebuilt")
+    labels = get_labels(X, y, len(rows))
+    rebuilt = reconstruct(model, rows, labels)
+    before = make_samples(model, rows.values.numpy(), shape)
+    after = make_samples(model, rebuilt, before.values.shape[1:] if before.are_images else None, "rebuilt")
     return before, after, labels
 
 
@@ -155,7 +155,7 @@ def _draw_gap(before: Values, after: Values, gap: Values, ax: "Axes | None") -> 
     blank = np.full_like(before, np.nan, dtype=float)
     limits = float(np.nanmin(before)), float(np.nanmax(before))
     grid = draw_images(["original", "rebuilt", "too much"], [before, after, blank], limits, ax)
-    shown, height = strip(gap), before.shape[1] + 1
+    shown, height = join_images(gap), before.shape[1] + 1
     largest = float(np.nanmax(np.abs(gap))) or 1.0
     below = (-0.5, shown.shape[1] - 0.5, 3 * height - 0.5, 2 * height - 0.5)
     picture = grid.ax.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", extent=below)

@@ -32,7 +32,7 @@ def shorten(label: object) -> str:
     return text if len(text) <= N_CHARACTERS else f"{text[: N_CHARACTERS - 1]}…"
 
 
-def styles_of(n_classes: int) -> list[tuple[str, str]]:
+def class_styles(n_classes: int) -> list[tuple[str, str]]:
     """Return a marker and a colour for each class."""
     styles = list(product(MARKERS, PALETTE))
     if n_classes > len(styles):
