@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
-from isthmus import zoo
+from isthmus import Autoencoder, zoo
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,42 @@ def test_dates_are_in_the_time_zone_of_the_column(model, value):
 def test_dates_with_a_time_zone_are_in_utc_where_the_column_has_none(model):
     value = pandas.Timestamp("2024-02-02 01:00", tz="Europe/Oslo")
     assert set(model.sample(3, given={"day": value})["day"]) == {pandas.Timestamp("2024-02-02")}
+
+
+# Together with labels
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    """A model of one cause; the label shifts the first column and decides the sign of the second one."""
+    rng = np.random.default_rng(0)
+    y = rng.choice(["minus", "plus"], 1000)
+    sign, cause = np.where(y == "plus", 1.0, -1.0), rng.normal(size=1000)
+    X = np.column_stack([cause + sign, sign * (4 + cause)]) + 0.2 * rng.normal(size=(1000, 2))
+    options = {"conditional": True, "bottleneck": "gaussian", "learning_rate": 0.01, "max_epochs": 60}
+    return Autoencoder(1, **options, random_state=0).fit(X, y)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_rows_have_their_labels_and_the_given_value(conditional, value):
+    # 1.0 is likely with the label "plus" and unlikely with "minus"; each row keeps the label asked for all the same.
+    y = np.random.default_rng(1).permutation(np.repeat(["minus", "plus", "plus"], 100))
+    rows = conditional.sample(300, y=y, given={0: value}, random_state=0)
+    assert (rows[:, 0] == value).all()
+    sign = np.where(y == "plus", 1.0, -1.0)
+    assert (np.sign(rows[:, 1]) == sign).all()
+    expected = sign * (4 + value - sign)
+    for label in ("minus", "plus"):
+        assert rows[y == label, 1].mean() == pytest.approx(expected[y == label][0], abs=0.4)
+
+
+def test_numeric_labels_keep_their_order_with_given_values():
+    rng = np.random.default_rng(0)
+    y = rng.uniform(-2, 2, 1000)
+    X = np.column_stack([rng.normal(size=1000), 3 * y]) + 0.1 * rng.normal(size=(1000, 2))
+    options = {"conditional": True, "bottleneck": "gaussian", "learning_rate": 0.01, "max_epochs": 40}
+    model = Autoencoder(1, **options, random_state=0).fit(X, y)
+    asked = rng.uniform(-2, 2, 200)
+    rows = model.sample(200, y=asked, given={0: 1.0}, random_state=0)
+    assert (rows[:, 0] == 1).all()
+    assert np.corrcoef(rows[:, 1], asked)[0, 1] > 0.98

@@ -117,12 +117,11 @@ def _draw(
     model: Model, density: Any, n: int, y: Any, row: Values | None, temperature: float, noise: bool, seed: int
 ) -> Values:
     """Draw rows; see ``draw_rows``. Few of them break a rule."""
-    n_codes = n if row is None else max(MIN_CANDIDATES, N_CANDIDATES * n)
-    y = _labels_for(model, y, n, n_codes, seed)
-    codes = draw_codes(model, density, n_codes, temperature, y)
-    if row is not None:
-        chosen = _resample(model, codes, y, row, n)
-        codes, y = codes[chosen], None if y is None else y[chosen]
+    if row is None:
+        y = _labels_for(model, y, n, seed)
+        codes = draw_codes(model, density, n, temperature, y)
+    else:
+        codes, y = _draw_given(model, density, n, y, row, temperature, seed)
     values = decoded(model, codes, y, partial(model.sample, noise=noise))
     values = values if row is None else np.where(np.isnan(row), values, row)
     return _consistent(model, codes, y, values, row) if list_value_rules(model.schema) else values
@@ -191,26 +190,55 @@ def draw_codes(model: Model, density: Any, n: int, temperature: float, y: Any = 
     return density.sample(condition.encode(y).argmax(-1), seed)
 
 
-def _labels_for(model: Model, y: Any, n: int, n_codes: int, seed: int) -> Any:
-    """Labels for the codes of ``n`` rows, or for candidates of them."""
+def _draw_given(
+    model: Model, density: Any, n: int, y: Any, row: Values, temperature: float, seed: int
+) -> tuple[Values, Any]:
+    """Draw codes that explain the given values of a row, and their labels.
+
+    Rows of one label are chosen from candidates with this label. Where no label is asked for, a label is chosen
+    together with its code.
+    """
+    group = np.zeros(n, dtype=np.intp)
+    if y is not None and model.schema.condition is not None:
+        y, group = np.unique(_labels_for(model, y, n, seed), return_inverse=True)
+    counts = np.bincount(group)
+    sizes = np.maximum(MIN_CANDIDATES // len(counts), N_CANDIDATES * counts)
+    y = _labels_for(model, None if y is None else np.repeat(y, sizes), int(sizes.sum()), seed)
+    codes = draw_codes(model, density, int(sizes.sum()), temperature, y)
+    chosen = np.empty(n, dtype=np.intp)
+    chosen[np.argsort(group, kind="stable")] = _resample(model, codes, y, row, counts, sizes)
+    return codes[chosen], None if y is None else y[chosen]
+
+
+def _labels_for(model: Model, y: Any, n: int, seed: int) -> Any:
+    """Labels of ``n`` rows; drawn where none are asked for."""
     condition = model.schema.condition
     if condition is None:
         return None
     if y is None:
-        return condition.draw(n_codes, np.random.default_rng(seed))
+        return condition.draw(n, np.random.default_rng(seed))
     y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
     if len(y) != n:
         raise ValueError(f"y must be one label or as many as rows are drawn, {n}, got {len(y)}")
-    return y if n_codes == n else np.resize(y, n_codes)
+    return y
 
 
-def _resample(model: Model, codes: Values, y: Any, row: Values, n: int) -> Values:
-    """Choose ``n`` codes, as often as each explains the values of a row that are given."""
+def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, sizes: Values) -> Values:
+    """Choose ``counts`` codes from consecutive groups of ``sizes`` candidates, by how well they explain given values.
+
+    Rubin, Using the SIR algorithm to simulate posterior distributions, 1988.
+    """
     explains = partial(_log_prob, model, row=torch.from_numpy(row).to(model.device))
-    weights = torch.from_numpy(decoded(model, codes, y, explains)).double().softmax(0)
-    if 1 / weights.square().sum() < min(n, FEW_EFFECTIVE):
-        warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=4)
-    return torch.multinomial(weights, n, replacement=True).numpy()
+    log_weights = torch.from_numpy(decoded(model, codes, y, explains)).double()
+    weights = [group.softmax(0) for group in log_weights.split(sizes.tolist())]
+    if any(1 / w.square().sum() < min(n, FEW_EFFECTIVE) for w, n in zip(weights, counts.tolist(), strict=True)):
+        warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=5)
+    starts = (np.cumsum(sizes) - sizes).tolist()
+    chosen = [
+        start + torch.multinomial(w, n, replacement=True)
+        for start, w, n in zip(starts, weights, counts.tolist(), strict=True)
+    ]
+    return torch.cat(chosen).numpy()
 
 
 def _log_prob(model: Model, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
