@@ -9,8 +9,8 @@ from sklearn.linear_model import LinearRegression
 from isthmus import Autoencoder, zoo
 from isthmus.baselines import judge
 from isthmus.baselines.bounds import bound_without_code
+from isthmus.baselines.one_hot import OneHotScaler
 from isthmus.baselines.reconstruction import Training, fit_regression
-from isthmus.baselines.widening import Widening
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data import as_source
 from isthmus.likelihoods import Bernoulli, Gaussian
@@ -101,9 +101,9 @@ def test_the_bound_without_a_code_is_the_entropy_of_independent_bits():
 
 def test_a_generator_of_tables_is_judged_by_new_rows_beside_real_ones(people):
     samples, reconstruction = judged(zoo.tabular_vae(4, max_epochs=20, random_state=0), people)
-    assert list(samples.figures) == ["columns", "pairs", "told apart"]
+    assert list(samples.figures) == ["columns", "pairs", "detection"]
     assert samples.figures["columns"]["test rows"] > 0.85
-    assert abs(samples.figures["told apart"]["test rows"] - 0.5) < 0.2
+    assert abs(samples.figures["detection"]["test rows"] - 0.5) < 0.2
     assert reconstruction.title.startswith("reconstruction")
 
 
@@ -115,8 +115,7 @@ def test_the_same_seed_hides_the_same_cells(rows):
 
 
 def test_regression_fills_a_hidden_column_as_least_squares_do(rows):
-    model = Autoencoder(1, max_epochs=1).fit(rows)
-    training = Training.of(rows, model.schema_)
+    training = Training.of(as_source(rows))
     seen = rows[:50].copy()
     seen[:, 0] = np.nan
     predicted = fit_regression(training)(seen)[:, 0]
@@ -125,8 +124,8 @@ def test_regression_fills_a_hidden_column_as_least_squares_do(rows):
     np.testing.assert_allclose(fit_regression(training)(seen)[:, 1:], seen[:, 1:])
 
 
-def test_widened_rows_come_back():
+def test_scaled_rows_come_back():
     rows = np.array([[1.0, 2.0, 30.0], [3.0, 0.0, 10.0]])
-    widening = Widening(np.array([2.0, 0.0, 20.0]), np.array([1.0, 1.0, 10.0]), {1: 3})
-    np.testing.assert_array_equal(widening.widen(rows), [[-1, 1, 0, 0, 1], [1, -1, 1, 0, 0]])
-    np.testing.assert_array_equal(widening.narrow(widening.widen(rows)), rows)
+    scaler = OneHotScaler(np.array([2.0, 0.0, 20.0]), np.array([1.0, 1.0, 10.0]), {1: 3})
+    np.testing.assert_array_equal(scaler.transform(rows), [[-1, 1, 0, 0, 1], [1, -1, 1, 0, 0]])
+    np.testing.assert_array_equal(scaler.inverse_transform(scaler.transform(rows)), rows)

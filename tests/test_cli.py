@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 import isthmus
 from isthmus import load, storage, zoo
-from isthmus.baselines import compare, unit_of
+from isthmus.baselines import compare
+from isthmus.baselines.reconstruction import Training
 from isthmus.bottlenecks import Gaussian
 from isthmus.cli.app import app
 from isthmus.cli.errors import show_warning
@@ -711,7 +712,7 @@ def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_devia
     errors = compare(Off(by=3 * scale), train, test)
     pca = PCA(1).fit(train / scale)
     rebuilt = pca.inverse_transform(pca.transform(test / scale))
-    assert unit_of(train) == "each column's standard deviation"
+    assert Training.of(as_source(train)).unit_name == "each column's standard deviation"
     assert errors["model"] == pytest.approx(9)
     assert errors["PCA"] == pytest.approx(np.mean((test / scale - rebuilt) ** 2))
     assert errors["mean"] == pytest.approx(np.mean(((test - train.mean(0)) / scale) ** 2))
@@ -719,7 +720,7 @@ def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_devia
 
 def test_errors_of_columns_that_share_a_range_are_in_their_unit(rows):
     train = np.clip(np.round(rows * 4), -3, 3)
-    assert unit_of(train) == "the data's unit"
+    assert Training.of(as_source(train)).unit_name == "the data's unit"
     errors = compare(Off(by=2), train, train)
     assert errors["model"] == pytest.approx(4)
     assert errors["mean"] == pytest.approx(train.var(0).mean())

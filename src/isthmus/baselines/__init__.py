@@ -1,6 +1,6 @@
-"""What the figures of a model are worth: each stands beside those of simple methods on the same rows."""
+"""Simple methods on the same rows, to compare the figures of a model with."""
 
 from isthmus.baselines.judging import Comparison, judge
-from isthmus.baselines.reconstruction import compare, unit_of
+from isthmus.baselines.reconstruction import compare
 
-__all__ = ["Comparison", "compare", "judge", "unit_of"]
+__all__ = ["Comparison", "compare", "judge"]

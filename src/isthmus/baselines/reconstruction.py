@@ -1,4 +1,4 @@
-"""Rows rebuilt by a model, by PCA with a code of the same size, by regression, and by the mean."""
+"""Reconstructions by a model, by PCA with a code of the same size, by regression, and by the mean."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -7,61 +7,71 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.decomposition import PCA
 
-from isthmus.baselines.widening import Widening
+from isthmus.baselines.one_hot import OneHotScaler
 from isthmus.data import Source, as_source
 from isthmus.data.validation import compute_statistics
-from isthmus.schema import Schema
-from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
 Method = Callable[[Values], Values]
 
-# Numbers that a baseline is fitted on: more rows change it little, and this many take half a gigabyte.
-SIZE = 2**26
-# Rows and columns past which iterative regression takes longer than the fit; sweeps over the columns, and the columns
-# that predict each (Van Buuren, Flexible Imputation of Missing Data, 2018, section 9.1).
-N_ROWS, WIDE, N_SWEEPS, N_PREDICTORS = 2000, 200, 10, 20
+# Numbers that a baseline is fitted to at most: half a gigabyte of float64.
+MAX_NUMBERS = 2**26
+# Most rows and columns of iterative regression, beyond which it takes longer than the fit of the model.
+MAX_ROWS, MAX_COLUMNS = 2000, 200
+# Sweeps over the columns, and columns that predict each (Van Buuren, Flexible Imputation of Missing Data, 2018, 9.1).
+N_SWEEPS, N_PREDICTORS = 10, 20
 
 
 class Task(NamedTuple):
-    """Rows (n, n_values) as a method sees them, and the values it is judged by, NaN where it is not judged."""
+    """Rows (n, n_values) that a method gets, and the values that it should return; those that are NaN do not count."""
 
-    seen: Values
-    wanted: Values
+    given: Values
+    expected: Values
 
 
 class Training(NamedTuple):
-    """Training rows (n, n_values), and what is known of them: typical values, units and the positions of categories."""
+    """What baselines learn from: training rows (n, n_values), and typical value and unit of each column (n_values,).
+
+    ``categories`` is the number of categories by position of a column; ``has_common_range`` says whether all values have
+    one range, as pixels do.
+    """
 
     rows: Values
     typical: Values
     unit: Values
     categories: dict[int, int]
+    has_common_range: bool
 
     @classmethod
-    def of(cls, train: Any, schema: Schema) -> "Training":
-        """Read the training rows of a fitted model."""
-        source = as_source(train, schema)
-        statistics = compute_statistics(source)
-        rows = rows_of(source, seed=0)
+    def of(cls, source: Source) -> "Training":
+        """Read training rows, in one pass for the statistics and one for the values."""
+        schema, statistics, rows = source.schema, compute_statistics(source), read_values(source, seed=0)
         typical = statistics.mean.flatten().numpy().copy()
         for i in schema.categorical:
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
-        return cls(rows, typical, _unit(statistics), {i: len(schema.used[i].categories) for i in schema.categorical})
+        deviation = statistics.deviation.flatten().numpy()
+        unscaled = statistics.has_common_range | (deviation == 0)
+        categories = {i: len(schema.used[i].categories) for i in schema.categorical}
+        return cls(rows, typical, np.where(unscaled, 1.0, deviation), categories, statistics.has_common_range)
+
+    @property
+    def unit_name(self) -> str:
+        """Name of the unit of errors."""
+        return "the data's unit" if self.has_common_range else "each column's standard deviation"
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     """Return mean squared reconstruction errors of a number on test rows: of "model", "PCA" and "mean".
 
-    Missing values do not count; PCA and the mean see the mean of the training rows in their place. Errors are in the
-    unit that ``unit_of`` names. Categories do not count; PCA sees one column for each category.
+    PCA has a code of the same size. Missing values do not count; PCA and the mean get the mean of the training rows
+    instead. Errors are in the data's unit where all columns share a range, as pixels do, and otherwise in standard
+    deviations of each column. Categories do not count; PCA gets one column for each category.
 
     Parameters
     ----------
     estimator : Autoencoder
         Fitted on ``train``.
-    train, test : array or data frame of shape (n_samples, ...)
-        Whatever ``fit`` takes.
+    train, test : array, data frame or Source of shape (n_samples, ...)
 
     Examples
     --------
@@ -73,90 +83,78 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     >>> errors["PCA"] < errors["mean"]
     True
     """
-    training, task, guesses = _rebuild(estimator, train, test)
-    return errors_of_numbers(training, task, guesses)
+    schema = estimator.schema_
+    training, expected = Training.of(as_source(train, schema)), read_values(as_source(test, schema))
+    methods = {"PCA": fit_pca(training, estimator.n_components), "mean": fit_mean(training)}
+    rebuilt = {"model": read_values(as_source(estimator.reconstruct(test), schema))}
+    rebuilt |= {name: method(expected) for name, method in methods.items()}
+    return squared_errors(training, Task(expected, expected), rebuilt)
 
 
-def unit_of(train: Any) -> str:
-    """Name the unit of errors: the data's where columns share a range, as pixels do, and else their deviations."""
-    return (
-        "the data's unit"
-        if compute_statistics(as_source(train)).has_common_range
-        else "each column's standard deviation"
-    )
-
-
-def errors_of_numbers(training: Training, task: Task, guesses: Mapping[str, Values]) -> dict[str, float]:
-    """Return the mean squared error of each method over the numbers that are judged, nothing if there are none."""
-    numbers = np.setdiff1d(np.arange(task.wanted.shape[1]), list(training.categories))
-    judged = ~np.isnan(task.wanted[:, numbers])
-    if not judged.any():
+def squared_errors(training: Training, task: Task, answers: Mapping[str, Values]) -> dict[str, float]:
+    """Return the mean squared error of each method over the numbers that count; nothing if there are none."""
+    numbers = np.setdiff1d(np.arange(task.expected.shape[1]), list(training.categories))
+    counts = ~np.isnan(task.expected[:, numbers])
+    if not counts.any():
         return {}
-    errors = {name: ((task.wanted - guess) / training.unit)[:, numbers] for name, guess in guesses.items()}
-    return {name: float(np.mean(np.square(error[judged]))) for name, error in errors.items()}
+    errors = {name: ((task.expected - answer) / training.unit)[:, numbers] for name, answer in answers.items()}
+    return {name: float(np.mean(np.square(error[counts]))) for name, error in errors.items()}
 
 
-def shares_of_wrong_categories(training: Training, task: Task, guesses: Mapping[str, Values]) -> dict[str, float]:
-    """Return the share of wrong categories of each method among those that are judged, nothing if there are none."""
+def error_rates(training: Training, task: Task, answers: Mapping[str, Values]) -> dict[str, float]:
+    """Return the share of wrong categories of each method among those that count; nothing if there are none."""
     categories = list(training.categories)
-    judged = ~np.isnan(task.wanted[:, categories])
-    if not judged.any():
+    counts = ~np.isnan(task.expected[:, categories])
+    if not counts.any():
         return {}
-    wrong = {name: (guess != task.wanted)[:, categories] for name, guess in guesses.items()}
-    return {name: float(np.mean(cells[judged])) for name, cells in wrong.items()}
+    wrong = {name: (answer != task.expected)[:, categories] for name, answer in answers.items()}
+    return {name: float(np.mean(cells[counts])) for name, cells in wrong.items()}
 
 
 def fit_mean(training: Training) -> Method:
-    """Guess the mean of numbers and the most frequent category, whatever the row."""
-    return lambda seen: np.broadcast_to(training.typical, seen.shape)
+    """Return a method that answers the mean of numbers and the most frequent category for every row."""
+    return lambda rows: np.broadcast_to(training.typical, rows.shape)
 
 
 def fit_pca(training: Training, n_components: int) -> Method:
-    """Rebuild rows by PCA on standardised numbers and one column a category."""
-    widening = Widening(training.typical, training.unit, training.categories)
-    wide = np.nan_to_num(widening.widen(training.rows))
-    # Where nothing varies, scikit-learn divides by zero to tell how much of it each component explains.
+    """Return reconstruction by PCA of standardised numbers and one-hot categories."""
+    scaler = OneHotScaler(training.typical, training.unit, training.categories)
+    matrix = np.nan_to_num(scaler.transform(training.rows))
+    # scikit-learn divides by the total variance, which is 0 if all rows are equal.
     with np.errstate(invalid="ignore"):
-        pca = PCA(min(n_components, *wide.shape), random_state=0).fit(wide)
-    return lambda seen: widening.narrow(pca.inverse_transform(pca.transform(np.nan_to_num(widening.widen(seen)))))
+        pca = PCA(min(n_components, *matrix.shape), random_state=0).fit(matrix)
+
+    def rebuild(rows: Values) -> Values:
+        codes = pca.transform(np.nan_to_num(scaler.transform(rows)))
+        return scaler.inverse_transform(pca.inverse_transform(codes))
+
+    return rebuild
 
 
 def fit_regression(training: Training) -> Method | None:
-    """Predict each hidden cell by ridge regression on the others, over and over; None where that takes too long."""
+    """Return imputation by iterated ridge regression of each column on others; None where that would take too long."""
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer
     from sklearn.linear_model import Ridge
 
-    widening = Widening(training.typical, training.unit, training.categories)
-    wide = widening.widen(training.rows[:N_ROWS])
-    if wide.shape[1] > WIDE:
+    scaler = OneHotScaler(training.typical, training.unit, training.categories)
+    matrix = scaler.transform(training.rows[:MAX_ROWS])
+    if matrix.shape[1] > MAX_COLUMNS:
         return None
     imputer = IterativeImputer(
         Ridge(), max_iter=N_SWEEPS, n_nearest_features=N_PREDICTORS, keep_empty_features=True, random_state=0
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a few sweeps are enough for a baseline, converged or not
-        imputer.fit(wide)
-    return lambda seen: widening.narrow(imputer.transform(widening.widen(seen)))
+        warnings.simplefilter("ignore")  # a baseline needs no convergence
+        imputer.fit(matrix)
+    return lambda rows: scaler.inverse_transform(imputer.transform(scaler.transform(rows)))
 
 
-def rows_of(source: Source, seed: int | None = None) -> Values:
-    """Take all rows, or as many as memory has room for, as float64 of shape (n, n_values)."""
-    limit = max(1, SIZE // int(np.prod(source.schema.shape)))
-    some = next(source.batches(min(limit, len(source)), seed))
-    return some.x.flatten(1).double().numpy()
+def read_values(source: Source, seed: int | None = None) -> Values:
+    """Return the values of a source as float64 of shape (n, n_values), of a large one the first rows that fit.
 
-
-def _rebuild(estimator: Any, train: Any, test: Any) -> tuple[Training, Task, dict[str, Values]]:
-    """Rebuild test rows by a model, by PCA with a code of the same size, and by the mean."""
-    schema = estimator.schema_
-    training, wanted = Training.of(train, schema), rows_of(as_source(test, schema))
-    baselines = {"PCA": fit_pca(training, estimator.n_components), "mean": fit_mean(training)}
-    rebuilt = rows_of(as_source(estimator.reconstruct(test), schema))
-    guesses = {"model": rebuilt, **{name: method(wanted) for name, method in baselines.items()}}
-    return training, Task(wanted, wanted), guesses
-
-
-def _unit(statistics: Statistics) -> Values:
-    deviation = statistics.deviation.flatten().numpy()
-    return np.ones_like(deviation) if statistics.has_common_range else np.where(deviation > 0, deviation, 1.0)
+    ``seed`` shuffles the rows first.
+    """
+    limit = max(1, MAX_NUMBERS // int(np.prod(source.schema.shape)))
+    batch = next(source.batches(min(limit, len(source)), seed))
+    return batch.x.flatten(1).double().numpy()
