@@ -32,8 +32,8 @@ class Task(NamedTuple):
 class Training(NamedTuple):
     """What baselines learn from: training rows (n, n_values), and typical value and unit of each column (n_values,).
 
-    ``categories`` is the number of categories by position of a column; ``has_common_range`` says whether all values have
-    one range, as pixels do.
+    ``categories`` is the number of categories by position of a column; ``has_common_range`` says whether all columns
+    have one range, as pixels do.
     """
 
     rows: Values
