@@ -278,7 +278,7 @@ def test_mean_and_deviation_of_log_normal_values_give_those_of_their_logarithms(
     }
     tensors = {name: torch.tensor(value, dtype=torch.float64) for name, value in moments.items()}
     likelihood = LogNormal()
-    likelihood.build(Statistics(1, torch.ones(3), binary=False, **tensors))
+    likelihood.build(Statistics(1, torch.ones(3), integers=torch.zeros(3, dtype=torch.bool), **tensors))
     np.testing.assert_allclose(likelihood.noise.unit.center, mu, atol=1e-6)
     np.testing.assert_allclose(likelihood.noise.unit.spread, sigma, rtol=1e-6)
 

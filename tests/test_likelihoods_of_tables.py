@@ -21,8 +21,12 @@ from isthmus.likelihoods import (
     Embedded,
     Gaussian,
     Histogram,
+    Logistic,
     LogNormal,
     Mixed,
+    Multinomial,
+    NegativeBinomial,
+    Poisson,
     StudentT,
     choose,
 )
@@ -494,6 +498,30 @@ def test_a_mixture_of_parts_refuses_what_one_of_them_refuses():
     likelihood.check_support(x)
     x[3, 8] = 1.5
     with pytest.raises(ValueError, match=r"Bernoulli needs values in \[0, 1\].* 1.5"):
+        likelihood.check_support(x)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [Categorical(3), Categorical((3,)), Embedded(3), Logistic(3), Multinomial(), NegativeBinomial(), Poisson()],
+    ids=repr,
+)
+@pytest.mark.parametrize("in_a_mixture", [False, True])
+def test_halves_are_no_whole_numbers_also_for_a_part_of_a_mixture(part, in_a_mixture):
+    x = torch.tensor([[0.1, 0.0], [0.2, 1.0], [0.3, 2.0], [0.4, 1.0]] * 20, dtype=torch.float64)
+    x = x if in_a_mixture else x[:, 1:]
+
+    def build(x):
+        likelihood = Mixed((Gaussian(), clone(part)), ((0,), (1,))) if in_a_mixture else clone(part)
+        likelihood.build(Statistics.of(x))
+        return likelihood
+
+    likelihood = build(x)
+    likelihood.check_support(x)
+    x[50, -1] = 0.5
+    with pytest.raises(ValueError, match=f"{type(part).__name__} needs whole numbers"):
+        build(x)
+    with pytest.raises(ValueError, match=f"{type(part).__name__} needs whole numbers"):
         likelihood.check_support(x)
 
 

@@ -449,6 +449,40 @@ def test_zeroing_sets_the_share_asked_for_to_zero_and_leaves_what_is_missing():
     assert torch.equal(spoiled.isnan(), x.isnan())
 
 
+@pytest.mark.parametrize(
+    "corruption", [SaltPepper(1.0), Swap(1.0), Zeroing(0.9), GaussianNoise(clip=(0.2, 0.8))], ids=repr
+)
+def test_missing_values_stay_missing_and_no_others_become_missing(corruption):
+    x = MANY.clone()
+    x[::2, 0] = math.nan
+    changed = corrupted(corruption, x)
+    assert torch.equal(changed.isnan(), x.isnan())
+    assert (changed != x)[~x.isnan()].double().mean() > 0.5
+
+
+FAR = 1e9 + np.random.default_rng(3).normal(size=(200, 3)).round(3)
+
+
+@pytest.mark.parametrize(
+    ("corruption", "expected"),
+    [
+        (GaussianNoise(100.0, clip=(1e9 - 5, 1e9 + 5)), {1e9 - 5, 1e9 + 5}),
+        (Zeroing(0.9), {0.0}),
+        (SaltPepper(1.0), {*FAR.min(0), *FAR.max(0)}),
+        (lambda x: torch.full_like(x, 7.0), {7.0}),
+    ],
+    ids=["noise", "zeroing", "salt_pepper", "callable"],
+)
+def test_corruptions_mean_the_units_of_the_data_however_far_these_are_from_zero(corruption, expected):
+    model = estimator(corruption=corruption, precision="float64").fit(FAR).module_
+    assert model.origin is not None
+    changed, target = model.corrupt(torch.from_numpy(FAR))
+    torch.testing.assert_close(target, torch.from_numpy(FAR), atol=1e-6, rtol=0)
+    changed = changed[(changed - target).abs() > 1e-6]
+    wanted = torch.tensor(sorted(expected), dtype=torch.float64)
+    assert ((changed[:, None] - wanted).abs().amin(1) < 1e-6).double().mean() > 0.9
+
+
 @pytest.mark.parametrize("part", [part for part in PARTS if part.role == "corruption"], ids=repr)
 def test_a_corruption_changes_neither_the_rows_it_is_given_nor_their_shape(part):
     x = torch.rand(6, 2, 3, 4)

@@ -18,7 +18,7 @@ from isthmus import functional as F
 from isthmus.backbones import Backbone
 from isthmus.backbones.grids import weight_uses
 from isthmus.bottlenecks import Bottleneck
-from isthmus.corruptions import Corruption
+from isthmus.corruptions import Corruption, corrupt
 from isthmus.decoding import parameters, rows
 from isthmus.likelihoods import Likelihood
 from isthmus.losses import Losses
@@ -73,12 +73,12 @@ class Model(nn.Module):
         far = schema.origin if likelihood.translation_invariant else None
         origin = None if far is None else torch.tensor(far, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
+        if isinstance(corruption, Corruption):
+            corruption.build(statistics)
         statistics = replace(statistics.minus(origin), shared_axes=schema.shared_axes)
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)
-        if isinstance(corruption, Corruption):
-            corruption.build(statistics)
         code_in, code_out = bottleneck.build(n_components)
         for regularizer in regularizers:
             regularizer.build(bottleneck)
@@ -134,7 +134,7 @@ class Model(nn.Module):
         return Losses(terms, metrics={})
 
     def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        corrupted = x if self.corruption is None else self.corruption(x)
+        corrupted = x if self.corruption is None else corrupt(self.corruption, x, self.origin)
         corrupted = torch.where(self.numeric, corrupted, x) if self.spares_categories else corrupted
         return corrupted, self.corruption.target(x, corrupted) if isinstance(self.corruption, Corruption) else x
 

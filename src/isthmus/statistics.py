@@ -1,7 +1,6 @@
 """What one streaming pass over the training rows learns about every value of a sample."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,6 +10,8 @@ from torch import Tensor
 MAX_ORIGIN_RATIO = 1e4
 # Distance from the mean from which on one value can hide the others.
 LARGE = 1e6
+# Rows that are searched first for a value that is not a whole number.
+N_FIRST = 32
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,9 @@ class Statistics:
     count : Tensor
         The same of the rows in which the value is not missing.
     mean, m2, low, high : Tensor
-        Weighted mean, weighted sum of squared deviations, smallest and largest.
-    binary : bool
-        Whether every value is 0 or 1.
-    all_integers : bool
-        Whether every value is a whole number.
+        Weighted mean, weighted sum of squared deviations, smallest and largest value.
+    integers : Tensor
+        Whether the values are whole numbers in all rows.
     offset : Tensor or None
         What is subtracted of the values, to which the other figures then belong; see ``minus``.
     shared_axes : tuple of int
@@ -44,8 +43,7 @@ class Statistics:
     m2: Tensor
     low: Tensor
     high: Tensor
-    binary: bool
-    all_integers: bool = True
+    integers: Tensor
     offset: Tensor | None = None
     shared_axes: tuple[int, ...] = ()
 
@@ -54,22 +52,20 @@ class Statistics:
         """Measure one chunk of floats of shape (n, ...), NaN meaning missing, whose rows have weights (n,) or none."""
         if weight is None:
             whole = bool(torch.isfinite(x.sum()))
-            n_rows, (count, mean, squares, low, high) = float(len(x)), _moments(x) if whole else _moments_of_observed(x)
+            n_rows, (count, mean, m2, low, high) = float(len(x)), _moments(x) if whole else _moments_of_observed(x)
         else:
-            n_rows, (count, mean, squares, low, high) = float(weight.sum()), _weighted_moments(x.double(), weight)
-        lost = ~squares.isfinite() | ((squares == 0) & (low < high))
+            n_rows, (count, mean, m2, low, high) = float(weight.sum()), _weighted_moments(x.double(), weight)
+        lost = ~m2.isfinite() | ((m2 == 0) & (low < high))
         if x.dtype != torch.float64 and bool(lost.any()):
             return cls.of(x.double(), weight)  # squares of very small or very large values leave float32's range
-        binary = bool(low.min() >= 0) and bool(high.max() <= 1) and _all_are(x, lambda rows: (rows == 0) | (rows == 1))
-        is_whole = binary or _all_are(x, lambda rows: rows == rows.round())
-        figures = (count.double(), mean.double(), squares.double(), low.double(), high.double())
-        return cls(n_rows, *figures, binary, is_whole)
+        figures = (count.double(), mean.double(), m2.double(), low.double(), high.double())
+        return cls(n_rows, *figures, _integers(x))
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> "Statistics":
         """Measure no rows: what merges with others without a trace, and no part finds anything wrong with."""
         zeros, infinite = torch.zeros(shape, dtype=torch.float64), torch.full(shape, math.inf, dtype=torch.float64)
-        return cls(0, zeros, zeros, zeros, infinite, -infinite, binary=True)
+        return cls(0, zeros, zeros, zeros, infinite, -infinite, torch.ones(shape, dtype=torch.bool))
 
     def merge(self, other: "Statistics") -> "Statistics":
         """Return the statistics of both sets of rows together."""
@@ -83,8 +79,7 @@ class Statistics:
             self.m2 + other.m2 + delta.square() * self.count * share,
             torch.minimum(self.low, other.low),
             torch.maximum(self.high, other.high),
-            self.binary and other.binary,
-            self.all_integers and other.all_integers,
+            self.integers & other.integers,
         )
 
     def shared(self, axes: tuple[int, ...]) -> "Statistics":
@@ -104,15 +99,20 @@ class Statistics:
             m2=m2.mean(axes, keepdim=True).expand_as(self.mean),
             low=self.low.amin(axes, keepdim=True).expand_as(self.mean),
             high=self.high.amax(axes, keepdim=True).expand_as(self.mean),
+            integers=self.integers.all(axes, keepdim=True).expand_as(self.mean),
             shared_axes=axes,
         )
 
     def select(self, columns: list[int]) -> "Statistics":
         """Return those of some columns of a table."""
-        names = ("count", "mean", "m2", "low", "high")
+        names = ("count", "mean", "m2", "low", "high", "integers")
         offset = None if self.offset is None else self.offset[columns]
-        # Which of the columns hold whole numbers only is not known; the kinds of columns say it.
-        return replace(self, offset=offset, all_integers=True, **{name: getattr(self, name)[columns] for name in names})
+        return replace(self, offset=offset, **{name: getattr(self, name)[columns] for name in names})
+
+    @property
+    def binary(self) -> bool:
+        """Whether every value is 0 or 1."""
+        return bool(self.integers.all()) and bool(self.low.min() >= 0) and bool(self.high.max() <= 1)
 
     @property
     def deviation(self) -> Tensor:
@@ -193,6 +193,12 @@ def _weighted_moments(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
     return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
 
 
-def _all_are(x: Tensor, test: Callable[[Tensor], Tensor]) -> bool:
-    """Whether all values pass a test or are missing; the first few rows mostly tell that they do not."""
-    return all(bool((test(rows) | rows.isnan()).all()) for rows in (x[:32], x))
+def _integers(x: Tensor) -> Tensor:
+    """Tell which values are whole numbers or missing in all rows; most others show themselves in the first few rows."""
+    is_integer = _are_integers(x[:N_FIRST])
+    candidates = x[N_FIRST:, is_integer]
+    return is_integer.masked_scatter(is_integer, _are_integers(candidates))
+
+
+def _are_integers(x: Tensor) -> Tensor:
+    return ((x == x.round()) | x.isnan()).all(0)

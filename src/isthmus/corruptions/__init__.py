@@ -1,6 +1,7 @@
 """Corruptions: what the encoder sees instead of the data while it learns."""
 
 from isthmus.corruptions.base import Corruption as Corruption
+from isthmus.corruptions.base import corrupt as corrupt
 from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.corruptions.hidden_channels import HiddenChannels
 from isthmus.corruptions.masking import Masking

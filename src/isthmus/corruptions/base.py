@@ -1,6 +1,7 @@
 """The contract of a corruption."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from torch import Tensor
@@ -30,3 +31,8 @@ class Corruption(Part):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Return a corrupted copy; hidden cells are NaN."""
+
+
+def corrupt(corruption: Callable[[Tensor], Tensor], x: Tensor, origin: Tensor | None) -> Tensor:
+    """Corrupt values from which ``origin`` was subtracted. The corruption gets and returns the data's own units."""
+    return corruption(x) if origin is None else (corruption(x + origin) - origin).to(x.dtype)

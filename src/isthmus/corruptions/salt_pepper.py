@@ -43,11 +43,12 @@ class SaltPepper(Corruption):
     def build(self, statistics: Statistics) -> None:
         """Learn each feature's range; see the base class."""
         self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
-        self.register_buffer("low", statistics.low.float())
-        self.register_buffer("high", statistics.high.float())
+        # In float64: far from 0, float32 would round them.
+        self.register_buffer("low", statistics.low)
+        self.register_buffer("high", statistics.high)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Set values to extremes; see the base class."""
-        u = torch.rand_like(x)
-        x = torch.where(u < self.fraction / 2, self.low, x)
-        return torch.where(u > 1 - self.fraction / 2, self.high, x)
+        """Set values to extremes, except missing ones; see the base class."""
+        u = torch.rand_like(x).masked_fill_(x.isnan(), 0.5)
+        x = torch.where(u < self.fraction / 2, self.low.to(x.dtype), x)
+        return torch.where(u > 1 - self.fraction / 2, self.high.to(x.dtype), x)

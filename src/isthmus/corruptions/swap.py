@@ -41,7 +41,8 @@ class Swap(Corruption):
         self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Swap values; see the base class."""
+        """Swap values; missing ones neither change nor replace others; see the base class."""
         flat = x.flatten(1)
         donors = flat.gather(0, torch.randint_like(flat, len(flat), dtype=torch.long))
-        return torch.where(torch.rand_like(flat) < self.fraction, donors, flat).reshape(x.shape)
+        swapped = (torch.rand_like(flat) < self.fraction) & ~(flat.isnan() | donors.isnan())
+        return torch.where(swapped, donors, flat).reshape(x.shape)

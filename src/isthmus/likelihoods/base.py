@@ -57,7 +57,7 @@ class Likelihood(Part):
         """
         if self.integer_support:
             self._check_whole(torch.stack([statistics.low, statistics.high]), statistics.offset)
-            if not statistics.all_integers:
+            if not statistics.integers.all():
                 raise ValueError(self._not_whole("others"))
         self._check_range(float(statistics.low.min()), float(statistics.high.max()))
         shape = tuple(statistics.mean.shape)

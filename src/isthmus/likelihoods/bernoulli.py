@@ -38,6 +38,7 @@ class Bernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    translation_invariant = False
 
     def __init__(self, binarize: bool = False) -> None:
         super().__init__()

@@ -29,6 +29,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    translation_invariant = False
 
     def build(self, statistics: Statistics) -> None:
         """Learn the scaling; see the base class."""

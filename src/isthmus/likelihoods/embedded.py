@@ -40,6 +40,9 @@ class Embedded(Likelihood):
     Embedded(n_categories=10000)
     """
 
+    integer_support = True
+    translation_invariant = False
+
     def __init__(self, n_categories: int = 2, width: int = 16) -> None:
         super().__init__()
         self.n_categories = n_categories
