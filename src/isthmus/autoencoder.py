@@ -19,16 +19,12 @@ from torch import Tensor
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.ambient import with_own_settings
-from isthmus.data import Source, as_source, hold_out, with_labels
+from isthmus.data import Source, as_source, decode, hold_out, with_labels
 from isthmus.data.base import Batches
-from isthmus.data.images.layout import restore_images
 from isthmus.data.new_rows import check_feature_names, read_new_rows
-from isthmus.data.series.ragged import unpad_series
-from isthmus.data.tables.codec import filled, new_table
-from isthmus.data.tables.frames import to_frame
+from isthmus.data.tables.frames import label_columns
 from isthmus.data.tables.given import encode_given
 from isthmus.data.tables.rules import find_rules
-from isthmus.data.texts.text import to_texts
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
 from isthmus.densities import check_density
@@ -485,7 +481,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError("noise=True needs labels y, for the model is conditional")
         function = partial(self.module_.sample, noise=True) if noise else self.module_.decode
         with seeded(self._seed(random_state), self.module_.device):
-            return self._in_kind(decoded(self.module_, Z, y, function), rounded=noise)
+            return decode(decoded(self.module_, Z, y, function), self.schema_, rounded=noise)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
@@ -521,9 +517,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError(f"n_draws must be None or a positive integer, got {n_draws!r}")
         source = self._read(X, y)
         if n_draws is None:
-            return self._fill(X, source, partial(expect_missing, self.module_))
+            return self._fill(source, partial(expect_missing, self.module_))
         with seeded(self._seed(random_state), self.module_.device):
-            return [self._fill(X, source, partial(draw_missing, self.module_)) for _ in range(n_draws)]
+            return [self._fill(source, partial(draw_missing, self.module_)) for _ in range(n_draws)]
 
     def sample(
         self,
@@ -569,7 +565,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with seeded(seed, self.module_.device):
             values = draw_rows(self.module_, self.density_, n, y, row, temperature, noise, seed)
             values = hide(self.module_, values, row) if missing and noise else values
-        return self._in_kind(values, rounded=True)
+        return decode(values, self.schema_, rounded=True)
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
         """Score rows in nats; higher is more normal.
@@ -630,21 +626,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         source = self._read(X, y)
         values = self._run(self.module_.contributions, source)[0]
-        if not source.schema.fields:
-            return values
-        return to_frame(values, source.schema, extra=("code", "base"))
+        return label_columns(values, source.schema, extra=("code", "base"))
 
     # How
 
     def _seed(self, random_state: Any) -> int:
         return seed_of(self.random_state if random_state is None else random_state)
 
-    def _fill(self, X: Any, source: Source, function: Callable[..., Tensor]) -> Any:
-        values = self._run(function, source)[0]
-        if self.schema_.template and not isinstance(X, Source):
-            return filled(values, X, self.schema_)
-        known = np.concatenate([batch.x.numpy() for batch in source.batches(rows_at_once(self.module_))])
-        return source.to_container(np.where(np.isnan(known), values, known))
+    def _fill(self, source: Source, function: Callable[..., Tensor]) -> Any:
+        return source.fill_missing(self._run(function, source)[0])
 
     def _read(self, X: Any, y: Any = None) -> Source:
         """Make a source of new rows and hold it against what fit saw."""
@@ -654,16 +644,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)
-
-    def _in_kind(self, values: Values, rounded: bool) -> Any:
-        """Give values the container that fit saw."""
-        if self.schema_.vocabulary:
-            return to_texts(values, self.schema_)
-        if self.schema_.template:
-            return new_table(values, self.schema_, rounded)
-        if self.schema_.ragged:
-            return unpad_series(values, self.schema_)
-        return to_frame(values, self.schema_) if self.schema_.fields else restore_images(values, self.schema_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

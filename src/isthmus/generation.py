@@ -12,8 +12,8 @@ from torch import Tensor
 from isthmus.ambient import own_settings
 from isthmus.data import as_source, with_labels
 from isthmus.data.base import Batches
-from isthmus.data.tables.codec import round_to_valid
 from isthmus.data.tables.rules import list_missing_rules, list_value_rules
+from isthmus.data.tables.values import round_to_valid
 from isthmus.decoding import parameters
 from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
 from isthmus.implications import N_SWEEPS, apply_rules, order_columns, violates

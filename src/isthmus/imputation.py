@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from isthmus.data.tables.codec import round_to_valid
 from isthmus.data.tables.rules import list_value_rules
+from isthmus.data.tables.values import round_to_valid
 from isthmus.implications import apply_rules, violates
 from isthmus.model import Model
 from isthmus.randomness import seeded

@@ -17,7 +17,7 @@ from isthmus.anomaly.parallel import Parallel
 from isthmus.autoencoder import Autoencoder, Values
 from isthmus.data.base import Source
 from isthmus.data.bootstrap import make_bootstrap
-from isthmus.data.tables.frames import to_frame
+from isthmus.data.tables.frames import label_columns
 from isthmus.errors import InputTypeError
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
@@ -213,7 +213,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         base = (known * expected).reshape(len(values), -1).sum(1) + expected_rest
         addends = np.where(known, values - expected, 0.0).reshape(len(values), -1)
         addends = np.column_stack([addends, rest - expected_rest, base])
-        return to_frame(addends, source.schema, extra=("code", "base")) if source.schema.fields else addends
+        return label_columns(addends, source.schema, extra=("code", "base"))
 
     def divergence(self, X: Any) -> Values:
         """Mean divergence of the nets' codes from their prior, (n_samples,) in nats, from the encoders alone."""

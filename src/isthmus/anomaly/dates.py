@@ -7,7 +7,7 @@ import numpy as np
 
 from isthmus.containers import open_frame
 from isthmus.data.tables.cells import holds_dates, to_days
-from isthmus.data.tables.codec import column_of
+from isthmus.data.tables.codec import decode_column
 from isthmus.data.tables.frames import is_frame
 from isthmus.schema import Field, Schema
 
@@ -37,7 +37,7 @@ def with_known_dates(estimator: Any, X: Any) -> Any:
         known = nearest_known(days, field)
         beyond = (known != days) & ~np.isnan(days)
         if beyond.any():
-            moved.append(column_of(known, column, field))
+            moved.append(decode_column(known, field, column))
             notes.append(f"{int(beyond.sum())} of {len(days)} in column {field.name!r}")
     if notes:
         warnings.warn(f"dates beyond those of fit are left out of the decision: {', '.join(notes)}", stacklevel=3)

@@ -14,8 +14,8 @@ from isthmus.anomaly.row_scorer import Judge, summon
 from isthmus.anomaly.scores import Scorer
 from isthmus.anomaly.shapley import shares
 from isthmus.anomaly.surprises import with_novelty
-from isthmus.data.tables.codec import plain_table
-from isthmus.data.tables.frames import list_row_labels, to_frame
+from isthmus.data.tables.codec import decode_plain
+from isthmus.data.tables.frames import label_columns, list_row_labels
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -68,17 +68,17 @@ def explain(scorer: Scorer, X: Any, background: Background, n_nearest: int, seed
     nearest = normal[neighbours.nearest(flat, n_nearest)]
     account = _without(_account(judge, x, neighbours, rows, seed), (given != x) & ~np.isnan(given))
     values = (account.expected, account.low, account.high)
-    expected, low, high = (_for_people(each.reshape(x.shape), judge) for each in values)
+    expected, low, high = (decode_plain(each.reshape(x.shape), judge.schema) for each in values)
     explanation = Explanation(
         scores=judge.score(x),
-        contributions=_named(account.addends, judge),
+        contributions=label_columns(account.addends, judge.schema, extra=("code", "base")),
         names=judge.names,
-        values=_for_people(given, judge),
+        values=decode_plain(given, judge.schema),
         expected=expected,
         low=low,
         high=high,
         nearest=background.positions[nearest],
-        nearest_rows=[_for_people(rows[each], judge) for each in nearest],
+        nearest_rows=[decode_plain(rows[each], judge.schema) for each in nearest],
         labels=list_row_labels(X),
     )
     return with_novelty(explanation, X, found, scorer)
@@ -126,13 +126,3 @@ def _addends(judge: Judge, x: Values, neighbours: Neighbours, seed: int) -> Valu
         return judge.score(rows.reshape(-1, *x.shape[1:]))
 
     return np.column_stack([shares(score, start, flat, seed), np.zeros(len(x)), score(start)])
-
-
-def _named(addends: Values, judge: Judge) -> Any:
-    return to_frame(addends, judge.schema, extra=("code", "base")) if judge.schema.fields else addends
-
-
-def _for_people(values: Values, judge: Judge) -> Any:
-    """Give values the container of fit: levels as they are called, dates as dates."""
-    schema = judge.schema
-    return plain_table(values, schema) if schema.fields else values

@@ -13,8 +13,7 @@ import torch
 from isthmus.containers import is_frame, open_frame
 from isthmus.data import Source
 from isthmus.data.sources import to_computable_rows
-from isthmus.data.tables.cells import holds_dates, is_number, is_text, to_floats
-from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.cells import find_missing, holds_dates, is_number, is_text, to_floats
 from isthmus.data.tables.kinds import FEW_ROWS
 from isthmus.schema import LEFT_OUT, Schema
 

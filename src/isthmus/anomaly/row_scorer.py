@@ -11,8 +11,9 @@ import torch
 from isthmus.anomaly.scores import Scorer, judges_rows_together
 from isthmus.containers import open_frame
 from isthmus.data import Source, as_source
-from isthmus.data.tables.codec import drop_ranges, learn_table, new_table
+from isthmus.data.tables.codec import decode, learn_table
 from isthmus.data.tables.frames import is_frame
+from isthmus.data.tables.values import drop_ranges
 from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
@@ -121,7 +122,7 @@ def _of_frames(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values
     both = nw.concat(_alike(frames[0], frames[1].select(frames[0].columns)))
     table = learn_table(both.to_native(), {name: _kind_of(both.get_column(name)) for name in both.columns})
     numbers, schema = numbers_of(table), drop_ranges(table.schema)
-    judge = Judge(schema, lambda rows: np.maximum(scorer(new_table(rows, schema, rounded=False)), LOWEST))
+    judge = Judge(schema, lambda rows: np.maximum(scorer(decode(rows, schema)), LOWEST))
     return judge, numbers[len(frames[0]) :], numbers[: len(frames[0])]
 
 

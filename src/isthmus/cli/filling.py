@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.containers import open_frame
-from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.cells import find_missing
 from isthmus.formatting import pluralize
 
 # Number of columns that a sentence names.

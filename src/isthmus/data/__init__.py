@@ -5,7 +5,7 @@ from isthmus.data.base import Batch, Source
 from isthmus.data.files import apply
 from isthmus.data.images.folder import ImageFolder
 from isthmus.data.series.windows import Windows
-from isthmus.data.sources import as_source, hold_out, with_labels
+from isthmus.data.sources import as_source, decode, hold_out, with_labels
 from isthmus.data.streams.chunks import Chunks
 from isthmus.data.streams.parquet import Parquet
 from isthmus.data.texts.text import Texts
@@ -21,6 +21,7 @@ __all__ = [
     "Windows",
     "apply",
     "as_source",
+    "decode",
     "hold_out",
     "with_labels",
 ]

@@ -14,6 +14,8 @@ from isthmus.schema import Schema
 # Which part, and of how many.
 Shard = tuple[int, int]
 WHOLE: Shard = (0, 1)
+# Rows that are read at once to fill their missing values.
+N_FILLED = 2**16
 
 
 class Batch(NamedTuple):
@@ -106,6 +108,11 @@ class Source(Batches):
     def folds(self, n: int, seed: int) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
         """Hold each of ``n`` parts out in turn: positions to learn from, and positions held out."""
         return ((self.disjoint_from(held_out), held_out) for held_out in self.blocks(n, seed))
+
+    def fill_missing(self, values: np.ndarray[Any, Any]) -> Any:
+        """Replace missing values by those of an array (len(self), *shape), in the container of the data."""
+        known = np.concatenate([batch.x.numpy() for batch in self.batches(N_FILLED)])
+        return self.to_container(np.where(np.isnan(known), values, known))
 
     @abstractmethod
     def to_container(self, values: np.ndarray[Any, Any]) -> Any:

@@ -17,9 +17,10 @@ from isthmus.data.images.folder import ImageFolder
 from isthmus.data.images.layout import infer_layout, match_layout, restore_images, stack_images, to_channels_first
 from isthmus.data.series.ragged import infer_ragged_schema, is_ragged, pad_series, read_ragged_rows, unpad_series
 from isthmus.data.streams.stream import POOL, Stream, count_rows_within
-from isthmus.data.tables.codec import learn_table, read_table
+from isthmus.data.tables.codec import decode as decode_table
+from isthmus.data.tables.codec import encode, learn_table
 from isthmus.data.tables.frames import is_frame, read_frame
-from isthmus.data.texts.text import Texts, read_texts
+from isthmus.data.texts.text import Texts, read_texts, to_texts
 from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
@@ -68,7 +69,7 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
         return _from_array(X, schema)
     if not isinstance(schema, Schema):
         return _not_empty(learn_table(X, schema or {}))
-    return _not_empty(read_table(X, schema) if schema.fields else read_frame(X))
+    return _not_empty(encode(X, schema) if schema.fields else read_frame(X))
 
 
 @as_source.register
@@ -109,6 +110,37 @@ def _(X: Any, schema: Any = None) -> Source:
 @as_source.register
 def _(X: np.ma.MaskedArray, schema: Any = None) -> Source:
     return _from_array(to_computable_rows(X), schema)
+
+
+def decode(values: np.ndarray[Any, Any], schema: Schema, rounded: bool = False) -> Any:
+    """Give values (n, *shape) of a model the container that the data of its schema come in.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, *shape)
+        NaN means missing.
+    schema : Schema
+    rounded : bool, default=False
+        Whether numbers of data frames are rounded to the digits that numbers of fit have.
+
+    Returns
+    -------
+    array, data frame, list of series or list of texts
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> from isthmus.data import as_source, decode
+    >>> schema = as_source(pa.table({"city": ["Oslo", "Rome"] * 2, "age": [31, 42, 50, 71]})).schema
+    >>> decode(np.array([[1.0, 38.4]]), schema, rounded=True).to_pylist()
+    [{'city': 'Rome', 'age': 38}]
+    """
+    if schema.vocabulary:
+        return to_texts(values, schema)
+    if schema.ragged:
+        return unpad_series(values, schema)
+    return decode_table(values, schema, rounded) if schema.fields else restore_images(values, schema)
 
 
 def to_computable_rows(X: Any) -> Any:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.containers import open_frame
-from isthmus.data.tables.cells import to_days, to_floats
-from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.cells import find_missing, to_days, to_floats
 from isthmus.data.tables.kinds import infer_fields
 from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.rows import Values, finite_frame

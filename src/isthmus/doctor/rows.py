@@ -12,8 +12,7 @@ from torch import Tensor
 
 from isthmus.containers import open_frame
 from isthmus.data import Array, ImageFolder, Source, as_source
-from isthmus.data.tables.cells import is_number, to_floats
-from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.cells import find_missing, is_number, to_floats
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.errors import InputTypeError

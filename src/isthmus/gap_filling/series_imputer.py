@@ -17,7 +17,7 @@ from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
 from isthmus.data.series.series import interpolate
 from isthmus.data.series.windows import check_channels
-from isthmus.data.tables.codec import find_missing
+from isthmus.data.tables.cells import find_missing
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.gap_filling.gaps import Gaps, bridge, draw_gaps, look

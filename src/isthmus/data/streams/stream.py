@@ -16,7 +16,7 @@ import torch
 
 from isthmus.data.arrays import Array
 from isthmus.data.base import WHOLE, Batch, Shard, Source, batch_bounds, shard_batches
-from isthmus.data.tables.frames import to_frame
+from isthmus.data.tables.frames import label_columns
 from isthmus.randomness import mix
 from isthmus.schema import Schema
 
@@ -140,7 +140,7 @@ class Stream(Source):
 
     def to_container(self, values: Values) -> Any:
         """Give results back: a data frame of the library that the rows came in, or the array."""
-        return to_frame(values, self.schema) if self.schema.fields else values
+        return label_columns(values, self.schema)
 
     def load(self) -> Array:
         """Read all rows into memory."""

@@ -49,6 +49,12 @@ def is_text(dtype: Any) -> bool:
     return dtype in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object)
 
 
+def find_missing(column: Any) -> Any:
+    """Tell, as a column of truth values, which cells of a column are missing: null or NaN."""
+    missing = column.is_null()
+    return missing | column.is_nan() if column.dtype.is_float() else missing
+
+
 def to_floats(column: Any) -> Values:
     """Return a column of numbers as float64, missing ones as NaN; integers beyond 2^53 are rounded."""
     try:

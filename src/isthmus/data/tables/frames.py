@@ -1,6 +1,7 @@
 """Data frames of numbers, through narwhals: pandas, polars, pyarrow and what else it knows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from numbers import Number
 from typing import Any
 
@@ -12,6 +13,11 @@ from isthmus.containers import open_frame
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.tables.cells import to_floats
 from isthmus.schema import Field, Schema
+
+Values = np.ndarray[Any, Any]
+
+# Dtypes whose values float32 holds exactly.
+NARROW = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
 
 
 def list_row_labels(X: Any) -> list[Any] | None:
@@ -32,7 +38,7 @@ def read_frame(X: Any) -> Array:
     schema = infer_schema(frame)
     index = nw.maybe_get_index(frame)
     values = as_tensor(read_values(frame, schema.dtype))
-    return Array(values, schema, container=lambda rows: to_frame(rows, schema, index))
+    return Array(values, schema, container=partial(label_columns, schema=schema, index=index))
 
 
 def infer_schema(frame: Any) -> Schema:
@@ -46,30 +52,40 @@ def infer_schema(frame: Any) -> Schema:
     for name, dtype in frame.schema.items():
         if not (dtype.is_numeric() or dtype == nw.Boolean):
             raise ValueError(_not_numbers(frame, name, dtype))
-    # float32 columns without nulls stay as they are; all else is widened, so that no digit is lost.
-    narrow = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
     fields = tuple(Field(name, str(dtype)) for name, dtype in frame.schema.items())
-    dtype = "float32" if set(frame.schema.values()) <= narrow else "float64"
+    dtype = narrowest_dtype(frame.schema.values())
     return Schema((len(fields),), dtype=dtype, fields=fields, container=frame.implementation.value)
 
 
-def read_values(frame: Any, dtype: str) -> np.ndarray[Any, Any]:
+def read_values(frame: Any, dtype: str) -> Values:
     """Return the values of a narwhals frame, (n, n_columns), nulls as NaN."""
     # Column by column: as a whole, nulls of nullable dtypes would come out as objects.
     columns = [to_floats(frame.get_column(name)).astype(dtype, copy=False) for name in frame.columns]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
-def to_frame(values: np.ndarray[Any, Any], schema: Schema, index: Any = None, extra: tuple[str, ...] = ()) -> Any:
-    """Make a data frame of numbers, of the schema's library, out of rows (n, n_used).
+def narrowest_dtype(dtypes: Iterable[Any]) -> str:
+    """Name the narrowest float dtype that holds all values of columns of some narwhals dtypes."""
+    return "float32" if set(dtypes) <= NARROW else "float64"
 
-    ``extra`` names columns beyond those of the schema, with underscores where a column has such a name already.
+
+def label_columns(values: Values, schema: Schema, extra: Sequence[str] = (), index: Any = None) -> Any:
+    """Make a data frame of numbers (n, n_used), in the library of a schema; values of arrays are returned as they are.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, n_used + len(extra))
+    schema : Schema
+    extra : sequence of str
+        Names of further columns; underscores are added to names that the schema has already.
+    index : pandas.Index or None
     """
+    if not schema.fields:
+        return values
     names = [field.name for field in schema.used]
-    extra = tuple(unused_name(name, names) for name in extra)
-    columns = dict(zip([*names, *extra], np.asarray(values).T, strict=True))
-    copies = {name: column.copy() for name, column in columns.items()}
-    frame = nw.from_dict(copies, backend=schema.container).to_native()  # type: ignore[arg-type]
+    names += [unused_name(name, names) for name in extra]
+    columns = {name: column.copy() for name, column in zip(names, np.asarray(values).T, strict=True)}
+    frame = nw.from_dict(columns, backend=schema.container).to_native()  # type: ignore[arg-type]
     if index is not None:
         frame.index = index
     return frame

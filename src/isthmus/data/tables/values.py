@@ -1,0 +1,67 @@
+"""Values that columns of data frames can hold, from the numbers of a model."""
+
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from isthmus.data.tables.cells import DATES, TIMES
+from isthmus.schema import MICROSECONDS, Field, Schema
+
+Values = np.ndarray[Any, Any]
+
+
+def drop_ranges(schema: Schema) -> Schema:
+    """Return a schema without ranges of numbers, so that values outside them are not clipped."""
+    return replace(schema, fields=tuple(replace(field, low=None, high=None) for field in schema.fields))
+
+
+def decode_values(numbers: Values, field: Field, rounded: bool) -> Values:
+    """Turn numbers (n,) into values of the kind and within the range of a column."""
+    if field.is_categorical:
+        categories = np.empty(len(field.categories), dtype=object)
+        categories[:] = field.categories
+        return categories[np.clip(np.round(numbers), 0, len(categories) - 1).astype(np.intp)]
+    numbers = _round_numbers(numbers.astype(np.float64), field, rounded)
+    return _to_times(numbers, field) if field.kind == "date" else numbers
+
+
+def round_to_valid(values: Values, schema: Schema) -> Values:
+    """Round rows (n, n_used) to the nearest values that the columns can hold, in float64; categories stay unchanged."""
+    columns = zip(values.T.astype(np.float64), schema.used, strict=True)
+    return np.stack([own if field.is_categorical else _round_numbers(own, field) for own, field in columns], 1)
+
+
+def _round_numbers(given: Values, field: Field, rounded: bool = True) -> Values:
+    """Return the nearest numbers that a column can hold: in its range, with its digits if ``rounded``, or open ends."""
+    inside = given if field.low is None else np.clip(given, field.low, field.high)
+    numbers = inside
+    if field.step and (rounded or field.kind == "date"):
+        # By way of whole numbers: 3 * 0.1 is not 0.3, but 3 / 10 is.
+        scale = round(1 / field.step)
+        numbers = np.round(numbers * scale) / scale
+    for end in field.ends:
+        numbers = np.where(np.abs(given - end) <= np.abs(given - inside), end, numbers)
+    return numbers
+
+
+def _to_times(days: Values, field: Field) -> Values:
+    """Turn days into times, and those of open ends into these to the microsecond."""
+    times = np.round((days + field.origin) * MICROSECONDS).astype("datetime64[us]")
+    for end, microseconds in zip(field.ends, field.categories, strict=True):
+        times[days == end] = np.datetime64(microseconds, "us")
+    if field.dtype in (DATES, TIMES):
+        return times.astype("datetime64[D]" if field.dtype == DATES else times.dtype).astype(object)
+    return times
+
+
+def make_unlearned_values(field: Field, n: int, column: Any) -> Values:
+    """Make values of a column that no code is learned of: its constant, a count, or nothing."""
+    if field.kind == "constant" and field.categories:
+        return np.full(n, field.categories[0], dtype=object)
+    if field.kind == "identifier" and column.dtype.is_numeric():
+        return np.arange(1, n + 1)
+    if field.kind == "identifier" and column.dtype == nw.String:
+        return np.array([f"{field.name}-{i}" for i in range(1, n + 1)], dtype=object)
+    return np.full(n, None, dtype=object)
