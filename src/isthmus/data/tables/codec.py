@@ -93,9 +93,8 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
     """
     frame = open_frame(X)
     if not all(frame.shape):
-        return Array(
-            torch.empty(frame.shape, device="cpu"), Schema(frame.shape[1:])
-        )  # without cells there is nothing to infer
+        # Without cells there is nothing to infer.
+        return Array(torch.empty(frame.shape, device="cpu"), Schema(frame.shape[1:]))
     check_name_types(frame.columns)
     template = write_template(frame)
     fields = infer_fields(frame, kinds)
