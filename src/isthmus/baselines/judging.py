@@ -21,7 +21,7 @@ from isthmus.baselines.reconstruction import (
     squared_errors,
 )
 from isthmus.data import Array, Source, as_source
-from isthmus.data.tables.codec import plain_table
+from isthmus.data.tables.codec import decode_plain
 from isthmus.metrics import column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
 from isthmus.randomness import seed_of, seeded
@@ -109,7 +109,7 @@ def _compare_samples(estimator: Any, train: Values, test: Values, seed: int) -> 
     """Compare new rows and test rows with training rows, in the columns that the model has learned."""
     schema = estimator.schema_
     samples = read_values(as_source(estimator.sample(len(test), random_state=seed), schema))
-    known, new, unseen = (plain_table(values, schema) for values in (train, samples, test))
+    known, new, unseen = (decode_plain(values, schema) for values in (train, samples, test))
     measured = {"model": _fidelity(known, new, seed), "test rows": _fidelity(known, unseen, seed)}
     figures = {name: {method: values[name] for method, values in measured.items()} for name in measured["model"]}
     title = (
