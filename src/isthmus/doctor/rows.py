@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isthmus.containers import open_frame
 from isthmus.data import Array, ImageFolder, Source, as_source
-from isthmus.data.tables.cells import find_missing, is_number, to_floats
+from isthmus.data.tables.cells import is_number, missing_mask, to_floats
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.errors import InputTypeError
@@ -166,4 +166,4 @@ def _outside(column: Any, levels: tuple[Any, ...]) -> Values:
     """Tell which cells of a column are neither missing nor one of some levels."""
     known = set(levels)
     unknown = np.array([value not in known for value in column.to_list()], dtype=bool)
-    return unknown & ~np.asarray(find_missing(column).to_numpy(), dtype=bool)
+    return unknown & ~missing_mask(column)

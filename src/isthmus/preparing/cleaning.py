@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.preparing.coding import Values, encode, encode_rows, find_missing, first_rows, is_number, numbers
+from isthmus.data.tables.cells import is_number, missing_mask, to_floats
+from isthmus.preparing.coding import Values, encode, encode_rows, first_rows
 from isthmus.preparing.draft import Draft
 from isthmus.preparing.findings import at_rows
 
@@ -25,11 +26,11 @@ def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) ->
     """
     for name in draft.frame.columns:
         series = draft.column(name)
-        if is_number(series):
+        if is_number(series.dtype):
             lowest, highest = limits.get(name, (None, None))
-            _blank_infinite(draft, name, numbers(series))
+            _blank_infinite(draft, name, to_floats(series))
             _blank_outside(draft, name, lowest, highest)
-        elif name in limits and not find_missing(series).all():
+        elif name in limits and not missing_mask(series).all():
             raise ValueError(f"limits are given for column {name!r}, which holds {series.dtype}, expected numbers")
 
 
@@ -42,7 +43,7 @@ def _blank_infinite(draft: Draft, name: Any, values: Values) -> None:
 
 
 def _blank_outside(draft: Draft, name: Any, lowest: Bound, highest: Bound) -> None:
-    values = numbers(draft.column(name))
+    values = to_floats(draft.column(name))
     outside = np.zeros(len(values), dtype=bool)
     outside |= False if lowest is None else values < lowest
     outside |= False if highest is None else values > highest

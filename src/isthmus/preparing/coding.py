@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from isthmus.data.tables.cells import MAX_EXACT
+from isthmus.data.tables.cells import MAX_EXACT, missing_mask, to_floats
 
 Values = np.ndarray[Any, Any]
 
@@ -39,26 +39,6 @@ def is_text(series: Any) -> bool:
     return series.dtype in TEXTS
 
 
-def is_number(series: Any) -> bool:
-    """Whether a column holds numbers; flags are none."""
-    return bool(series.dtype.is_numeric())
-
-
-def find_missing(series: Any) -> Values:
-    """Return for each row whether it is missing: null or NaN."""
-    missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
-    if series.dtype.is_float():
-        missing = missing | np.asarray(series.is_nan().fill_null(True).to_numpy(), dtype=bool)
-    return missing
-
-
-def numbers(series: Any) -> Values:
-    """Return a column of numbers in float64, with NaN for what is missing."""
-    # Only decimals need the cast, which pyarrow refuses for integers that float64 would round.
-    series = series.cast(nw.Float64) if series.dtype.is_decimal() else series
-    return np.array(series.to_numpy(), dtype=np.float64)
-
-
 def encode(series: Any) -> Coded:
     """Tell the distinct values of a column apart, whatever they are."""
     if series.dtype == nw.Object:
@@ -77,7 +57,7 @@ def encode(series: Any) -> Coded:
 def _as_arrow(series: Any) -> pa.Array:
     if series.dtype.is_float():
         # Adding 0 makes -0 and 0 one value.
-        return pa.array(numbers(series) + 0.0, from_pandas=True)
+        return pa.array(to_floats(series) + 0.0, from_pandas=True)
     values = series.to_arrow()
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
@@ -89,7 +69,7 @@ def _encode_objects(series: Any) -> Coded:
     levels: list[Any] = []
     codes = np.full(len(series), -1)
     values = series.to_list()
-    for row in np.flatnonzero(~find_missing(series)):
+    for row in np.flatnonzero(~missing_mask(series)):
         value = values[row]
         key = (type(value), value if _is_hashable(value) else repr(value))
         if key not in places:
@@ -148,7 +128,7 @@ def put_numbers(frame: Any, name: Any, values: Values) -> Any:
 def blank(frame: Any, name: Any, where: Values) -> Any:
     """Return a frame in which some values of one column are missing."""
     series = frame.get_column(name)
-    if series.dtype.is_integer() and np.abs(numbers(series)[~where]).max(initial=0) >= MAX_EXACT:
+    if series.dtype.is_integer() and np.abs(to_floats(series)[~where]).max(initial=0) >= MAX_EXACT:
         # pandas would turn the column into float64, which does not hold these integers.
         frame = frame.with_columns(nw.maybe_convert_dtypes(series))
     keep = nw.new_series("keep", ~where, backend=frame.implementation)

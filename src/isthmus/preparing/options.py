@@ -1,60 +1,109 @@
-"""What to do about what preparation finds: checked once, written with the results."""
+"""The options of ``prepare``: what they mean, their defaults, and what values they accept."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 import numpy as np
 
-from isthmus.errors import InputTypeError
+from isthmus.data.parsing.missing_words import MISSING
 from isthmus.part import did_you_mean
-
-CHOICES = {
-    "duplicates": ("remove", "report", "keep"),
-    "constants": ("remove", "report", "keep"),
-    "sentinels": ("report", "missing", "keep"),
-    "outliers": ("report", "remove", "keep"),
-    "outlier_method": ("robust_z", "isolation"),
-    "scaling": (None, "standard", "robust", "range", "auto"),
-    "split_by": ("random", "stratified", "grouped", "time"),
-    "day_first": (None, True, False),
-    "repair": (True, False),
-}
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of ``prepare``, which describes them."""
+    """What ``prepare`` does with a table.
 
-    missing: Sequence[str]
-    repair: bool
-    day_first: bool | None
-    limits: Mapping[Any, tuple[float | None, float | None]]
-    sentinels: str
-    duplicates: str
-    constants: str
-    outliers: str
-    outlier_method: str
-    outlier_threshold: float | None
-    scaling: str | None
-    split: tuple[float, float, float]
-    split_by: str
-    split_column: Any
+    Parameters
+    ----------
+    missing : collection of str
+        Texts that mean a missing value, whatever their case and the spaces around them; in columns of text only.
+    repair : bool, default=True
+        Remove spaces around texts, and turn text into numbers or dates where every value can be read. Units such as
+        "%" and "$" are removed where all values have the same. Codes with leading zeros stay text, and so do
+        numbers like "1,234" or "1.234" and dates like "1/2/2020" if nothing in the column shows how to read them.
+        Where at least 95 % can be read, the others are reported.
+    day_first : bool or None, default=None
+        Whether "1/2/2020" is in February; None infers it from the column.
+    limits : dict
+        For names of columns of numbers ``(lowest, highest)``, either of which may be None: values outside become
+        missing. Infinite values always do.
+    sentinels : {"report", "missing", "keep"}, default="report"
+        What to do about values such as 0, -1, 99 and -999 that are far from all others of their column and occur
+        often. Whether a 0 was measured only you can know. "keep" does not search for them.
+    duplicates : {"remove", "report", "keep"}, default="remove"
+        What to do about rows equal to an earlier one; "keep" does not search for them.
+    constants : {"remove", "report", "keep"}, default="remove"
+        What to do about columns with the same value, or none, in all rows.
+    outliers : {"report", "remove", "keep"}, default="report"
+        What to do about rows with outliers in columns of numbers.
+    outlier_method : {"robust_z", "isolation"}, default="robust_z"
+        Distance from the median in units of the median absolute deviation [1], a column at a time, without values that
+        belong to a long tail or to a mode of the column. Or the score of an isolation forest [2], for whole rows.
+    outlier_threshold : float or None, default=None
+        Smallest distance or score of an outlier; None is 3.5 for ``robust_z`` and 0.65 for ``isolation``, whose scores
+        are at most 1.
+    scaling : {None, "standard", "robust", "range", "auto"}, default=None
+        To mean 0 and standard deviation 1, to median 0 and interquartile range 1, from 0 to 1, or what suits each
+        column; learned on the training part. ``unscale`` of the result inverts it.
+    split : tuple of three floats, default=(0.7, 0.15, 0.15)
+        Shares of the training, validation and test part; ``(1, 0, 0)`` does not split.
+    split_by : {"random", "stratified", "grouped", "time"}, default="random"
+        At random; with equal shares of each class; without splitting groups, of which the largest are assigned first;
+        the earliest rows to train and the latest to test, where rows of the same time stay together.
+    split_column : str or None, default=None
+        The column of classes, groups or times, which is neither scaled nor searched for outliers.
+
+    References
+    ----------
+    [1] B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993. [2] F. T. Liu, K. M. Ting and
+        Z.-H. Zhou, Isolation Forest, ICDM 2008.
+    """
+
+    missing: Collection[str] = MISSING
+    repair: Literal[True, False] = True
+    day_first: Literal[None, True, False] = None
+    limits: Mapping[Any, tuple[float | None, float | None]] = field(default_factory=dict)
+    sentinels: Literal["report", "missing", "keep"] = "report"
+    duplicates: Literal["remove", "report", "keep"] = "remove"
+    constants: Literal["remove", "report", "keep"] = "remove"
+    outliers: Literal["report", "remove", "keep"] = "report"
+    outlier_method: Literal["robust_z", "isolation"] = "robust_z"
+    outlier_threshold: float | None = None
+    scaling: Literal[None, "standard", "robust", "range", "auto"] = None
+    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    split_by: Literal["random", "stratified", "grouped", "time"] = "random"
+    split_column: Any = None
+
+    @classmethod
+    def from_keywords(cls, keywords: Mapping[str, Any]) -> Self:
+        """Make options from keyword arguments.
+
+        Raises
+        ------
+        TypeError
+            If there is no option of a name.
+        """
+        names = [option.name for option in fields(cls)]
+        for name in keywords:
+            if name not in names:
+                raise TypeError(f"prepare has no option {name!r}{did_you_mean(name, names)}")
+        return cls(**keywords)
 
     def check(self, names: Sequence[Any]) -> None:
-        """Raise unless all options are possible, for a table with columns of these names.
+        """Raise an error unless all options are valid for a table with columns of these names.
 
         Raises
         ------
         TypeError
             If ``missing`` is not a list of strings.
         ValueError
-            If anything else is not as expected.
+            If any other option is invalid.
         """
-        for option, choices in CHOICES.items():
-            _check_choice(option, getattr(self, option), choices)
+        for option, hint in get_type_hints(type(self)).items():
+            _check_choice(option, getattr(self, option), get_args(hint) if "Literal" in str(hint) else ())
         if isinstance(self.missing, str) or not all(isinstance(marker, str) for marker in self.missing):
-            raise InputTypeError(f"missing must be a list of strings, got {self.missing!r}")
+            raise TypeError(f"missing must be a list of strings, got {self.missing!r}")
         if self.outlier_threshold is not None and not self.outlier_threshold > 0:
             raise ValueError(f"outlier_threshold must be greater than 0, got {self.outlier_threshold!r}")
         for name, bounds in self.limits.items():
@@ -83,7 +132,7 @@ class Options:
 
 
 def _check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
-    if value not in choices:
+    if choices and value not in choices:
         near = did_you_mean(str(value), [choice for choice in choices if isinstance(choice, str)])
         raise ValueError(f"{option} must be one of {', '.join(map(repr, choices))}, got {value!r}{near}")
 
@@ -91,7 +140,7 @@ def _check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
 def _check_column(option: str, name: Any, names: Sequence[Any]) -> None:
     if name not in names:
         raise ValueError(
-            f"{option} names the column {name!r}, which there is not{did_you_mean(str(name), map(str, names))}"
+            f"{option} names the column {name!r}, which does not exist{did_you_mean(str(name), map(str, names))}"
         )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from isthmus.preparing.coding import Values, is_number, numbers
+from isthmus.data.tables.cells import is_number, to_floats
+from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
 from isthmus.preparing.findings import at_rows
 
@@ -27,7 +28,7 @@ def treat_outliers(
     draft: Draft, action: str, method: str, threshold: float | None, without: Collection[Any], seed: int
 ) -> None:
     """Report outliers, or remove their rows as well."""
-    names = [name for name in draft.frame.columns if name not in without and is_number(draft.column(name))]
+    names = [name for name in draft.frame.columns if name not in without and is_number(draft.column(name).dtype)]
     limit = THRESHOLDS[method] if threshold is None else threshold
     where = _beyond(draft, names, limit) if method == "robust_z" else _isolated(draft, names, limit, seed)
     if action == "remove" and len(where):
@@ -133,7 +134,7 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
     """Note values with a large robust z, and return the rows that hold any."""
     beyond = np.zeros(len(draft.rows), dtype=bool)
     for name in names:
-        values = numbers(draft.column(name))
+        values = to_floats(draft.column(name))
         z = robust_z(values)
         # The farthest first: they are the examples.
         where = np.flatnonzero(are_outliers(values, limit))
@@ -147,7 +148,7 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
 
 def _isolated(draft: Draft, names: list[Any], limit: float, seed: int) -> Values:
     """Note rows that a forest isolates with few cuts, and return them."""
-    columns = [_filled(numbers(draft.column(name))) for name in names]
+    columns = [_filled(to_floats(draft.column(name))) for name in names]
     if not columns:
         return np.empty(0, dtype=np.int64)
     X = np.column_stack(columns)

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from isthmus.preparing.coding import Values, is_number, numbers, put_numbers
+from isthmus.data.tables.cells import is_number, to_floats
+from isthmus.preparing.coding import Values, put_numbers
 from isthmus.preparing.outliers import THRESHOLDS, robust_z
 
 # A column with more distinct integers than this is not a column of grades.
@@ -36,8 +37,8 @@ def learn_scales(train: Any, method: str, without: Collection[Any]) -> dict[Any,
     """
     scales = {}
     for name in train.columns:
-        if name not in without and is_number(train.get_column(name)):
-            values = numbers(train.get_column(name))
+        if name not in without and is_number(train.get_column(name).dtype):
+            values = to_floats(train.get_column(name))
             scale = _learn(values[~np.isnan(values)], method)
             if scale is not None:
                 scales[name] = scale
@@ -47,7 +48,7 @@ def learn_scales(train: Any, method: str, without: Collection[Any]) -> dict[Any,
 def scale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
     """Return a narwhals frame with its columns scaled."""
     for name, (_, center, scale) in scales.items():
-        frame = put_numbers(frame, name, (numbers(frame.get_column(name)) - center) / scale)
+        frame = put_numbers(frame, name, (to_floats(frame.get_column(name)) - center) / scale)
     return frame
 
 
@@ -56,7 +57,7 @@ def unscale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
     for name in frame.columns:
         if name in scales:
             _, center, scale = scales[name]
-            frame = put_numbers(frame, name, numbers(frame.get_column(name)) * scale + center)
+            frame = put_numbers(frame, name, to_floats(frame.get_column(name)) * scale + center)
     return frame
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.preparing.coding import Values, is_number, numbers
+from isthmus.data.tables.cells import is_number, to_floats
+from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
 from isthmus.preparing.findings import N_EXAMPLES
 
@@ -22,8 +23,8 @@ MOST = 0.5
 def treat_sentinels(draft: Draft, action: str) -> None:
     """Report values of columns of numbers that look like codes, or make them missing."""
     for name in draft.frame.columns:
-        if is_number(draft.column(name)):
-            values = numbers(draft.column(name))
+        if is_number(draft.column(name).dtype):
+            values = to_floats(draft.column(name))
             for code in sentinels(values):
                 _treat(draft, name, np.flatnonzero(values == code), code, action)
 

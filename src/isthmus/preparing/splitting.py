@@ -6,7 +6,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from isthmus.preparing.coding import Values, encode, find_missing, is_number, numbers
+from isthmus.data.tables.cells import is_number, missing_mask, to_floats
+from isthmus.preparing.coding import Values, encode
 
 PARTS = ("train", "valid", "test")
 
@@ -97,12 +98,12 @@ def _deal_groups(codes: Values, shares: Sequence[float], random: np.random.Gener
 
 def _times(series: Any, name: Any) -> Values:
     """Return times as numbers that sort as they do."""
-    if not (is_number(series) or series.dtype in (nw.Date, nw.Datetime)):
+    if not (is_number(series.dtype) or series.dtype in (nw.Date, nw.Datetime)):
         raise ValueError(f"split_column {name!r} holds {series.dtype}, expected dates or numbers to split by time")
-    n_missing = int(find_missing(series).sum())
+    n_missing = int(missing_mask(series).sum())
     if n_missing:
         raise ValueError(f"split_column {name!r} lacks the time of {n_missing} rows; give them one, or leave them out")
-    return numbers(series) if is_number(series) else np.asarray(series.dt.timestamp("us").to_numpy())
+    return to_floats(series) if is_number(series.dtype) else np.asarray(series.dt.timestamp("us").to_numpy())
 
 
 def _cut(times: Values, sizes: Sequence[int]) -> Values:

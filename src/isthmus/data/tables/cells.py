@@ -34,7 +34,7 @@ REMEDIES = {
 
 def is_number(dtype: Any) -> bool:
     """Whether a dtype of narwhals holds numbers."""
-    return bool(dtype.is_numeric()) or dtype == nw.Decimal
+    return bool(dtype.is_numeric())
 
 
 def holds_dates(column: Any) -> bool:
@@ -53,6 +53,11 @@ def find_missing(column: Any) -> Any:
     """Tell, as a column of truth values, which cells of a column are missing: null or NaN."""
     missing = column.is_null()
     return missing | column.is_nan() if column.dtype.is_float() else missing
+
+
+def missing_mask(column: Any) -> Values:
+    """Tell, as an array, which cells of a column are missing: null or NaN."""
+    return np.asarray(find_missing(column).to_numpy()).astype(bool)
 
 
 def to_floats(column: Any) -> Values:

@@ -17,6 +17,7 @@ from isthmus.data.tables.cells import (
     holds_dates,
     is_number,
     is_text,
+    missing_mask,
     to_days,
     to_exact_numbers,
     to_floats,
@@ -230,7 +231,7 @@ def _positions(column: Any, field: Field, unseen: list[str]) -> Values:
     values = to_exact_numbers(column) if is_number(column.dtype) else column.to_list()
     positions = {category: float(i) for i, category in enumerate(field.categories)}
     numbers = np.array([positions.get(value, np.nan) for value in values])
-    new = np.flatnonzero(np.isnan(numbers) & ~find_missing(column).to_numpy().astype(bool))
+    new = np.flatnonzero(np.isnan(numbers) & ~missing_mask(column))
     if len(new):
         unseen.append(f"{_count_categories([values[row] for row in new])} in column {field.name!r}")
     return numbers
