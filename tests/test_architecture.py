@@ -21,7 +21,18 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 
 LAYERS = [
     {"errors", "plain", "implications", "formatting"},
-    {"ambient", "containers", "functional", "losses", "part", "schema", "statistics", "randomness", "storage"},
+    {
+        "ambient",
+        "containers",
+        "finding",
+        "functional",
+        "losses",
+        "part",
+        "schema",
+        "statistics",
+        "randomness",
+        "storage",
+    },
     {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
     {"decoding", "missingness"},
     {"model", "data", "metrics", "configuration"},

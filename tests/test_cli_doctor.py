@@ -41,7 +41,7 @@ def table(rows, rng):
 @pytest.mark.parametrize("suffix", KINDS)
 def test_nothing_is_wrong_with_clean_files_of_any_kind(tmp_path, rows, suffix):
     write(tmp_path / f"rows{suffix}", rows)
-    assert said(tmp_path / f"rows{suffix}") == "nothing to mend"
+    assert said(tmp_path / f"rows{suffix}") == "no problems found"
 
 
 def test_it_says_what_the_library_says(tmp_path, table):
@@ -55,15 +55,15 @@ def test_it_says_what_the_library_says(tmp_path, table):
 
 def test_columns_are_chosen_as_for_fit(tmp_path, table):
     write(tmp_path / "rows.csv", table)
-    assert said(tmp_path / "rows.csv", "--without", "same") == "nothing to mend"
-    assert said(tmp_path / "rows.csv", "--columns", "a", "--columns", "b", "--columns", "c") == "nothing to mend"
+    assert said(tmp_path / "rows.csv", "--without", "same") == "no problems found"
+    assert said(tmp_path / "rows.csv", "--columns", "a", "--columns", "b", "--columns", "c") == "no problems found"
     conditional = ["--model", "conditional_vae", "--condition", "same"]
-    assert said(tmp_path / "rows.csv", *conditional) == "nothing to mend"
+    assert said(tmp_path / "rows.csv", *conditional) == "no problems found"
 
 
 def test_the_model_is_held_against_the_rows(tmp_path, rows):
     write(tmp_path / "rows.npy", rows)
-    assert said(tmp_path / "rows.npy", "--model", "vae", "--set", "n_components=3") == "nothing to mend"
+    assert said(tmp_path / "rows.npy", "--model", "vae", "--set", "n_components=3") == "no problems found"
     expected = report(examine(rows, zoo.autoencoder(3, likelihood="bernoulli")))
     assert said(tmp_path / "rows.npy", "--set", "n_components=3", "--set", "likelihood=bernoulli") == expected
     (tmp_path / "run.json").write_text('{"set": {"n_components": 3, "likelihood": "bernoulli"}}')
@@ -76,7 +76,7 @@ def test_of_rows_that_are_streamed_some_are_looked_at(tmp_path, table, monkeypat
     write(tmp_path / "one.parquet", table)
     first, *others = said(tmp_path, "--columns", "a", "--columns", "b", "--columns", "c").splitlines()
     assert first == f"{tmp_path} is streamed: 200 of its 300 rows are looked at"
-    assert others == ["nothing to mend"]
+    assert others == ["no problems found"]
 
 
 @pytest.mark.parametrize(

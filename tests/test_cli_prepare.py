@@ -69,13 +69,13 @@ def test_it_writes_the_table_its_parts_and_the_report(table, suffix):
 def test_the_report_has_findings_options_and_seed(table):
     out = table.with_name("out.parquet")
     lines = done(table, out, "--report", "--limits", "age=0:120", "--limits", "size=:18", "--seed", 3)
-    assert "  age: 1 value, marker of a missing value made missing: '?' (row 0)" in lines
-    assert "  age: 1 value, outside 0 to 120, made missing: 130 (row 1)" in lines
-    assert "  same: 1 column, the same in all rows: 'x'" in lines
+    assert "changed: marker of a missing value made missing ('age'): 1 value: '?' (row 0)" in lines
+    assert "changed: outside 0 to 120, made missing ('age'): 1 value: 130 (row 1)" in lines
+    assert "removed: the same in all rows ('same'): 1 column: 'x'" in lines
     document = json.loads(beside(out)["report"].read_text())
     assert document["seed"] == 3
     assert document["options"]["limits"] == {"age": [0, 120], "size": [None, 18]}
-    assert {one["column"]: one["count"] for one in document["findings"] if "outside" in one["what"]} == {
+    assert {one["columns"][0]: one["count"] for one in document["findings"] if "outside" in one["what"]} == {
         "age": 1,
         "size": 2,
     }
@@ -103,7 +103,7 @@ def test_what_reading_numbers_would_lose_is_kept_or_listed(tmp_path, suffix, del
     assert table["size"].to_pylist() == [*range(5), None]
     assert table["long"].to_pylist() == [*(f"1234567890123456789{i}" for i in range(5)), "1"]
     assert table["flag"].to_pylist() == [True] * 5 + [False]
-    assert "  size: 1 value, marker of a missing value made missing: 'NA' (row 5)" in said
+    assert "changed: marker of a missing value made missing ('size'): 1 value: 'NA' (row 5)" in said
     assert [line for line in said if "zip" in line and "leading zeros" in line]
     assert [line for line in said if "long" in line and "more digits" in line]
     assert not [line for line in said if line.startswith("  flag")]

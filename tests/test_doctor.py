@@ -21,8 +21,9 @@ from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, as_source
 from isthmus.densities import PerLabel
-from isthmus.doctor import Finding, examine, report
+from isthmus.doctor import examine, report
 from isthmus.doctor.examination import CHECKS
+from isthmus.finding import Finding
 from isthmus.formatting import format_percent, list_names
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
 
@@ -93,7 +94,7 @@ def test_rows_that_are_equal_by_chance_are_no_duplicates(rng):
 
 def test_duplicate_rows_are_counted(X):
     finding = only(np.concatenate([X, X[:10], X[:3]]))
-    assert (finding.what, finding.columns, finding.severity) == ("duplicate rows", (), "warning")
+    assert (finding.what, finding.columns, finding.status) == ("duplicate rows", (), "warning")
     assert finding.detail == "13 of 413 rows (3.15 %) equal an earlier one"
     assert "isthmus prepare" in finding.advice
 
@@ -127,7 +128,7 @@ def test_a_single_row_that_leaked_is_found_and_its_split_named(X, rng):
     clean = rng.normal(size=(50, 4))
     assert examine(X, test=clean) == []
     finding = only(X, test={"valid": clean, "final": np.concatenate([clean[1:] + 1, X[7:8]])})
-    assert finding.severity == "error"
+    assert finding.status == "error"
     assert finding.detail == "1 of 50 rows of final (2.00 %) are in X"
 
 
@@ -159,7 +160,7 @@ def test_infinite_values_are_found_before_fit_refuses_them(X, frame):
     X[3, 2], X[5, 2], X[0, 0] = np.inf, -np.inf, np.inf
     for array in (X, torch.from_numpy(X), sparse.csr_array(X), X.reshape(N, 2, 2)):
         finding = only(array)
-        assert (finding.what, finding.severity) == ("infinite values", "error")
+        assert (finding.what, finding.status) == ("infinite values", "error")
         assert finding.detail.startswith("3 values")
     assert only(X).columns == (0, 2)
     assert only(X.reshape(N, 2, 2)).columns == ((0, 0), (1, 0))
@@ -171,7 +172,7 @@ def test_infinite_values_are_found_before_fit_refuses_them(X, frame):
 def test_numbers_that_float32_cannot_hold(X, frame):
     for scale in (1e300, 1e38, 1e-300):
         assert only(X * [1, scale, 1, 1]).columns == (1,)
-    assert only(frame.assign(a=frame["a"] * 1e38)).severity == "error"
+    assert only(frame.assign(a=frame["a"] * 1e38)).status == "error"
     with pytest.raises(ValueError, match="scale the data"):
         SMALL.set_params(max_epochs=1).fit(X * 1e38)
     assert examine(X * [1e-30, 1e30, 1, 1]) == []
@@ -180,17 +181,17 @@ def test_numbers_that_float32_cannot_hold(X, frame):
 def test_a_column_without_a_value_is_an_error_where_fit_refuses_it(X, frame):
     X[:, 1] = np.nan
     finding = only(X)
-    assert (finding.columns, finding.severity) == ((1,), "error")
+    assert (finding.columns, finding.status) == ((1,), "error")
     with pytest.raises(ValueError, match="column 1 has no value"):
         SMALL.fit(X)
     finding = only(frame.assign(empty=np.nan))
-    assert (finding.columns, finding.severity) == (("empty",), "hint")
+    assert (finding.columns, finding.status) == (("empty",), "hint")
 
 
 def test_what_fit_leaves_out_is_said_unless_the_user_said_so(frame, rng):
     frame = frame.assign(key=np.arange(N), same=1.0)
     first, second = examine(frame)
-    assert (first.columns, first.severity) == (("key",), "hint")
+    assert (first.columns, first.status) == (("key",), "hint")
     assert "schema={'key': 'category'}" in first.advice
     assert second.columns == ("same",)
     assert examine(frame, Autoencoder(schema={"key": "identifier", "same": "constant"})) == []
@@ -232,7 +233,7 @@ def test_categories_with_hardly_a_row_a_level(frame, rng):
 def test_codes_that_are_numbers_are_hinted_at_by_their_name(frame, rng):
     coded = frame.assign(zip_code=rng.choice([20, 30, 85, 190], N))
     finding = only(coded)
-    assert finding.severity == "hint"
+    assert finding.status == "hint"
     assert "schema={'zip_code': 'category'}" in finding.advice
     assert examine(coded, Autoencoder(schema={"zip_code": "real"})) == []
     assert examine(coded.rename(columns={"zip_code": "weight"})) == []
@@ -309,7 +310,7 @@ def test_a_likelihood_that_the_values_leave(X):
     X = np.abs(X) + 0.1
     for likelihood in ("bernoulli", "continuous_bernoulli"):
         finding = only(X, Autoencoder(likelihood=likelihood))
-        assert (finding.what, finding.columns, finding.severity) == ("wrong likelihood", (0, 1, 2, 3), "error")
+        assert (finding.what, finding.columns, finding.status) == ("wrong likelihood", (0, 1, 2, 3), "error")
         with pytest.raises(ValueError, match="needs values in"):
             SMALL.set_params(likelihood=likelihood).fit(X)
     X[:, 1:] = X[:, 1:] / X.max()
@@ -322,7 +323,7 @@ def test_a_likelihood_that_the_values_leave(X):
 def test_cross_entropy_of_grey_values(rng):
     grey, binary = rng.random((N, 6)), (rng.random((N, 6)) < 0.5).astype(float)
     finding = only(grey, Autoencoder(likelihood="bernoulli"))
-    assert (finding.advice, finding.severity) == ('likelihood="continuous_bernoulli"', "warning")
+    assert (finding.advice, finding.status) == ('likelihood="continuous_bernoulli"', "warning")
     assert only(np.column_stack([binary, grey]), Autoencoder(likelihood="bernoulli")).columns == tuple(range(6, 12))
     assert examine(binary, Autoencoder(likelihood="bernoulli")) == []
     assert examine(grey, Autoencoder(likelihood=Bernoulli(binarize=True))) == []
@@ -330,7 +331,7 @@ def test_cross_entropy_of_grey_values(rng):
 
 def test_a_likelihood_of_numbers_for_categories(frame):
     finding = only(frame, Autoencoder(likelihood="gaussian"))
-    assert (finding.what, finding.severity) == ("wrong likelihood", "error")
+    assert (finding.what, finding.status) == ("wrong likelihood", "error")
     assert "'city'" in finding.detail
     assert examine(frame.drop(columns="city"), Autoencoder(likelihood="gaussian")) == []
 
@@ -378,7 +379,7 @@ def test_even_a_linear_net_may_be_too_large(rng):
 
 
 def test_a_single_row():
-    assert [finding.severity for finding in examine(np.arange(4.0)[None])] == ["error"]
+    assert [finding.status for finding in examine(np.arange(4.0)[None])] == ["error"]
 
 
 def test_a_code_as_wide_as_the_data(X):
@@ -510,7 +511,7 @@ def test_a_finding_is_two_lines():
     finding = Finding("near-constant", ("a", "b"), "99 %", "drop them", "hint")
     assert str(finding) == "hint: near-constant ('a', 'b'): 99 %\n  drop them"
     assert report([finding, finding]) == f"{finding}\n{finding}"
-    assert report([]) == "nothing to mend"
+    assert report([]) == "no problems found"
 
 
 def test_long_lists_are_cut_and_small_shares_are_not_rounded_away():
@@ -552,7 +553,7 @@ def test_titanic_has_identifiers_and_text_and_is_told_apart_by_its_names(read_ta
     titanic = read_table("titanic")
     findings = {finding.columns: finding for finding in examine(titanic[:600], test=titanic[600:])}
     assert set(findings) == {("PassengerId", "Ticket", "Cabin"), ("Name",), ("Pclass",)}
-    assert {finding.severity for finding in findings.values()} == {"hint"}
+    assert {finding.status for finding in findings.values()} == {"hint"}
     assert "duplicate rows" in whats(titanic.drop(columns="Name"))
 
 
@@ -584,7 +585,7 @@ def test_codes_of_a_plain_autoencoder_are_no_normal_distribution(clusters):
     model = zoo.autoencoder(2, max_epochs=40, random_state=0)
     assert whats(clusters[0], model) == []
     finding = only(clusters[0], model.fit(clusters[0]))
-    assert (finding.what, finding.severity) == (ASTRAY, "warning")
+    assert (finding.what, finding.status) == (ASTRAY, "warning")
     assert 'density="mixture"' in finding.advice
     assert whats(clusters[0], clone(model).set_params(density="mixture").fit(clusters[0])) == []
 

@@ -54,8 +54,14 @@ def repaired(values, make=pd.DataFrame, **options):
 
 def only(findings, what, column=None):
     """Return the one finding of a kind."""
-    [finding] = [one for one in findings if what in one.what and one.column == column]
+    [finding] = [one for one in findings if what in one.what and column_of(one) == column]
     return finding
+
+
+def column_of(finding):
+    """Return the column of a finding, None if it concerns rows."""
+    [column] = finding.columns or [None]
+    return column
 
 
 # Missing markers and spaces
@@ -65,7 +71,7 @@ def test_markers_become_missing_and_are_counted(make):
     values, findings = repaired(["x", " ?", "NA", "na ", None, "", "Nadja", "None", "-"], make)
     assert values == ["x", None, None, None, None, None, "Nadja", "None", "-"]
     [finding] = findings
-    assert (finding.count, finding.action, finding.rows.tolist()) == (4, "changed", [1, 2, 3, 5])
+    assert (finding.count, finding.status, finding.rows.tolist()) == (4, "changed", [1, 2, 3, 5])
     assert finding.examples[0] == "' ?' (row 1)"
 
 
@@ -132,7 +138,7 @@ def test_text_becomes_numbers(texts, numbers):
     values, [finding] = repaired(texts)
     assert values == numbers
     assert finding.count == len(texts)
-    assert finding.action == "changed"
+    assert finding.status == "changed"
 
 
 def test_integers_stay_integers_where_the_library_can_hold_them(make):
@@ -160,7 +166,7 @@ def test_what_is_in_doubt_stays_text_and_is_reported(texts, reason, make):
     values, [finding] = repaired(texts, make)
     assert values == texts
     assert reason in finding.what
-    assert (finding.action, finding.count) == ("reported", 2)
+    assert (finding.status, finding.count) == ("reported", 2)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +186,7 @@ def test_a_few_odd_values_are_reported_with_their_rows(make):
     values, findings = repaired(texts, make)
     assert values == [text if text != "?" else None for text in texts]
     odd = only(findings, "not a number", "a")
-    assert (odd.action, odd.count, odd.rows.tolist()) == ("reported", 3, [97, 99, 100])
+    assert (odd.status, odd.count, odd.rows.tolist()) == ("reported", 3, [97, 99, 100])
     assert odd.examples == ("'high' (row 97, 2 times)", "'low' (row 99)")
     assert "97 numbers" in odd.advice
 
@@ -254,7 +260,7 @@ def test_ambiguous_dates_stay_text_and_are_reported(texts, reason, make):
     values, [finding] = repaired(texts, make)
     assert values == texts
     assert reason in finding.what
-    assert (finding.action, finding.advice) == ("reported", "say which by day_first")
+    assert (finding.status, finding.advice) == ("reported", "say which by day_first")
 
 
 def test_the_user_says_which_comes_first(make):
@@ -291,7 +297,7 @@ def test_values_outside_limits_and_infinite_ones_become_missing(make):
     result = prepare(table, limits={"age": (0, 120)}, **WHOLE, **QUIET)
     assert values_of(result.frame, "age") == [1, None, 30, None]
     assert values_of(result.frame, "size") == [1.0, None, None, 2.0]
-    assert [(one.column, one.count, one.rows.tolist()) for one in result.findings] == [
+    assert [(column_of(one), one.count, one.rows.tolist()) for one in result.findings] == [
         ("age", 2, [1, 3]),
         ("size", 2, [1, 2]),
     ]
@@ -318,10 +324,10 @@ def test_codes_are_reported_or_made_missing(make):
     ages = [-999] * 4 + list(range(20, 60)) + [0] * 5
     reported = prepare(make({"age": ages}), **WHOLE, **{**QUIET, "sentinels": "report"})
     assert values_of(reported.frame, "age") == ages
-    assert [(one.count, one.action) for one in reported.findings] == [(4, "reported"), (5, "reported")]
+    assert [(one.count, one.status) for one in reported.findings] == [(4, "reported"), (5, "reported")]
     blanked = prepare(make({"age": ages}), **WHOLE, **{**QUIET, "sentinels": "missing"})
     assert values_of(blanked.frame, "age") == [None] * 4 + list(range(20, 60)) + [None] * 5
-    assert [(one.count, one.action) for one in blanked.findings] == [(4, "changed"), (5, "changed")]
+    assert [(one.count, one.status) for one in blanked.findings] == [(4, "changed"), (5, "changed")]
 
 
 @pytest.mark.parametrize(
@@ -350,7 +356,7 @@ def test_duplicates_are_removed_before_the_split(make):
     assert values_of(result.frame, "b") == ["x", "y", "z", "x", None]
     assert result.rows.tolist() == [0, 1, 3, 4, 5]
     finding = only(result.findings, "repeats")
-    assert (finding.count, finding.action, finding.rows.tolist()) == (2, "removed", [2, 6])
+    assert (finding.count, finding.status, finding.rows.tolist()) == (2, "removed", [2, 6])
     assert finding.examples[0] == "repeats row 0 (row 2)"
 
 
@@ -358,7 +364,7 @@ def test_duplicates_can_be_reported_or_kept(make):
     table = make({"a": [1, 2, 1]})
     result = prepare(table, **WHOLE, duplicates="report")
     assert values_of(result.frame, "a") == [1, 2, 1]
-    assert only(result.findings, "repeats").action == "reported"
+    assert only(result.findings, "repeats").status == "reported"
     assert prepare(table, **WHOLE, duplicates="keep").findings == ()
 
 
@@ -381,7 +387,9 @@ def test_constant_columns_are_removed(make):
     table = make({"a": [1, 2, 3], "same": ["x"] * 3, "gaps": ["x", None, "x"], "none": ["?", "NA", None]})
     result = prepare(table, **WHOLE)
     assert nw.from_native(result.frame, eager_only=True).columns == ["a", "gaps"]
-    removed = [(one.column, one.count, one.unit, one.examples) for one in result.findings if one.action == "removed"]
+    removed = [
+        (column_of(one), one.count, one.unit, one.examples) for one in result.findings if one.status == "removed"
+    ]
     assert removed == [("same", 1, "column", ("'x'",)), ("none", 1, "column", ("missing",))]
 
 
@@ -394,7 +402,7 @@ def test_a_late_change_is_none_of_a_constant(make):
 def test_constant_columns_can_be_reported(make):
     result = prepare(make({"a": [1, 2, 3], "same": [7] * 3}), **WHOLE, constants="report")
     assert values_of(result.frame, "same") == [7, 7, 7]
-    assert only(result.findings, "the same", "same").action == "reported"
+    assert only(result.findings, "the same", "same").status == "reported"
 
 
 # Outliers
@@ -411,7 +419,7 @@ def test_outliers_are_reported_by_column(make):
     result = prepare(table, **WHOLE)
     assert values_of(result.frame, "a") == [1, 2, 3, 4, 5, 600]
     [finding] = result.findings
-    assert (finding.column, finding.action, finding.rows.tolist()) == ("a", "reported", [5])
+    assert (column_of(finding), finding.status, finding.rows.tolist()) == ("a", "reported", [5])
 
 
 def test_outliers_are_removed_with_their_rows(make):
@@ -646,7 +654,7 @@ def test_auto_says_what_suits_each_column(make, rng):
         "bell": "standard",
         "tail": "robust",
     }
-    assert {one.column for one in result.findings} == {"grade", "bell", "tail"}
+    assert {column_of(one) for one in result.findings} == {"grade", "bell", "tail"}
 
 
 def test_the_column_to_split_by_is_not_scaled(make):
@@ -677,7 +685,7 @@ def test_the_index_of_pandas_stays_with_its_rows():
 
 def test_names_of_columns_may_be_numbers():
     result = prepare(pd.DataFrame([["1", 5], ["?", 6], ["3", 7]]), limits={1: (0, 6)}, **WHOLE)
-    assert {one.column for one in result.findings} == {0, 1}
+    assert {column_of(one) for one in result.findings} == {0, 1}
     assert json.loads(result.to_json())["options"]["limits"] == {"1": [0, 6]}
 
 
@@ -689,10 +697,9 @@ def test_the_report_lists_everything_and_is_json_too():
         lines[0]
         == "4 rows x 3 columns in; 3 rows x 2 columns out: 3 to train, 0 to validate, 0 to test (random, seed 0)"
     )
-    assert lines[1] == "changed"
-    assert "  a: 1 value, marker of a missing value made missing: '?' (row 1)" in lines
-    assert "  the table: 1 row, repeats an earlier row: repeats row 2 (row 3)" in lines
-    assert "  k: 1 column, the same in all rows: 1" in lines
+    assert lines[1] == "changed: marker of a missing value made missing ('a'): 1 value: '?' (row 1)"
+    assert "removed: repeats an earlier row: 1 row: repeats row 2 (row 3)" in lines
+    assert "removed: the same in all rows ('k'): 1 column: 1" in lines
     document = json.loads(result.to_json())
     assert (document["rows_in"], document["rows_out"], document["parts"]["train"]) == (4, 3, 3)
     assert [one["count"] for one in document["findings"]] == [one.count for one in result.findings]
@@ -760,13 +767,13 @@ def check_listed(cells, result):
     """Compare what was given with what came out, cell by cell, and with the list."""
     by_row = [one for one in result.findings if one.unit != "column"]
     assert all(one.count == len(one.rows) for one in by_row)
-    removed = set().union(*(one.rows.tolist() for one in by_row if one.action == "removed"))
+    removed = set().union(*(one.rows.tolist() for one in by_row if one.status == "removed"))
     assert removed == set(range(len(cells["text"]))) - set(result.rows.tolist())
     kept = nw.from_native(result.frame, eager_only=True).columns
-    gone = {one.column for one in result.findings if one.unit == "column" and one.action == "removed"}
+    gone = {column_of(one) for one in result.findings if one.unit == "column" and one.status == "removed"}
     assert gone == set(cells) - set(kept)
     for name in kept:
-        changes = [one for one in by_row if one.column == name and one.action == "changed"]
+        changes = [one for one in by_row if column_of(one) == name and one.status == "changed"]
         listed = set().union(*(one.rows.tolist() for one in changes))
         blanked = [row for one in changes if "made missing" in one.what for row in one.rows.tolist()]
         assert len(blanked) == len(set(blanked))
@@ -782,7 +789,7 @@ def test_a_second_time_changes_nothing(rows):
     first = attempt(pd.DataFrame(columns), {})
     if not isinstance(first, str):
         again = prepare(first.frame, **WHOLE)
-        assert {one.action for one in again.findings} <= {"reported"}
+        assert {one.status for one in again.findings} <= {"reported"}
         assert again.frame.equals(first.frame)
 
 
@@ -791,7 +798,7 @@ def test_a_second_time_changes_nothing(rows):
 
 def test_zeros_of_pima_are_found_and_no_others(real):
     table = real("pima_diabetes")
-    found = {one.column: one.count for one in prepare(table, random_state=0).findings if "code" in one.what}
+    found = {column_of(one): one.count for one in prepare(table, random_state=0).findings if "code" in one.what}
     zeros = {name: int((table[name].to_numpy() == 0).sum()) for name in table.column_names}
     names = ["glucose", "blood_pressure", "skin_thickness", "insulin", "bmi"]
     assert found == {name: zeros[name] for name in names}
@@ -806,9 +813,9 @@ def test_adult_loses_its_duplicates_and_nothing_else(real):
     expected = table.to_pandas().duplicated()
     assert only(result.findings, "repeats").rows.tolist() == np.flatnonzero(expected).tolist()
     assert not [one for one in result.findings if "code: 0" in one.what]
-    assert {one.action for one in result.findings if one.column in ("capital_gain", "capital_loss")} <= {"reported"}
+    assert {one.status for one in result.findings if column_of(one) in ("capital_gain", "capital_loss")} <= {"reported"}
     kept = table.filter(~expected.to_numpy())
-    changed = {one.column for one in result.findings if one.action == "changed"}
+    changed = {column_of(one) for one in result.findings if one.status == "changed"}
     assert changed == {"workclass", "occupation", "native_country"}
     for name in table.column_names:
         if name not in changed:
@@ -831,7 +838,7 @@ def test_untouched_cells_of_real_tables_are_those_given(real, name, library):
     assert nw.from_native(result.frame, eager_only=True).columns == table.column_names
     for column in table.column_names:
         touched = {
-            row for one in result.findings if one.column == column and one.action == "changed" for row in one.rows
+            row for one in result.findings if column_of(one) == column and one.status == "changed" for row in one.rows
         }
         before, after = values_of(native, column), values_of(result.frame, column)
         assert {i for i in range(len(table)) if before[i] != after[i]} == touched
@@ -841,7 +848,7 @@ def test_german_credit_is_clean(real):
     table = real("german_credit")
     result = prepare(table, random_state=0)
     assert result.frame.equals(table)
-    assert {one.action for one in result.findings} <= {"reported"}
+    assert {one.status for one in result.findings} <= {"reported"}
 
 
 # Bad input

@@ -8,8 +8,8 @@ import numpy as np
 
 from isthmus.data.validation import LARGEST
 from isthmus.doctor.check_input import CheckInput, Column
-from isthmus.doctor.finding import Finding, as_kind
-from isthmus.formatting import format_percent, list_names
+from isthmus.finding import Finding
+from isthmus.formatting import N_NAMED, format_percent, list_names
 from isthmus.schema import NUMBERS, Field
 
 # Share of rows with one value from which on a column hardly varies.
@@ -156,6 +156,11 @@ def _is_scattered(column: Column) -> bool:
 def _is_code(column: Column, field: Field) -> bool:
     few = 2 < len(column.levels) <= len(column.present) / ROWS_A_CODE
     return few and field.kind in NUMBERS and column.whole and bool(NAME_OF_CODE.search(str(column.label)))
+
+
+def as_kind(columns: Sequence[Any], kind: str) -> str:
+    """Write the argument that gives columns of a data frame a kind."""
+    return f"schema={{{', '.join(f'{column!r}: {kind!r}' for column in columns[:N_NAMED])}}}"
 
 
 def _without(labels: Sequence[Any], case: CheckInput) -> str:

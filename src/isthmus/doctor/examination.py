@@ -1,14 +1,14 @@
 """The examination: all checks, in the order of their findings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.doctor import data_checks, model_checks, of_codes, of_pairs, of_rows
 from isthmus.doctor.check_input import CheckInput
-from isthmus.doctor.finding import Finding
 from isthmus.doctor.rows import Rows, read_rows
 from isthmus.errors import InputTypeError
+from isthmus.finding import Finding
 
 CHECKS = (
     of_rows.leaks,
@@ -55,7 +55,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     Returns
     -------
     list of Finding
-        Empty if there is nothing to mend.
+        Empty if no problem was found.
 
     Raises
     ------
@@ -83,6 +83,18 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
     case = CheckInput(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
     return [finding for check in CHECKS for finding in check(case)]
+
+
+def report(findings: Iterable[Finding]) -> str:
+    """Write findings as text, two lines each.
+
+    Examples
+    --------
+    >>> from isthmus.doctor import report
+    >>> report([])
+    'no problems found'
+    """
+    return "\n".join(map(str, findings)) or "no problems found"
 
 
 def _read_split(name: str, X: Any, rows: Rows) -> Rows:

@@ -9,7 +9,7 @@ from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
 from isthmus.data.sources import MIN_ASIDE
 from isthmus.doctor.check_input import CheckInput, Column
-from isthmus.doctor.finding import Finding
+from isthmus.finding import Finding
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
 from isthmus.part import resolve
 from isthmus.training import choose_batch_size

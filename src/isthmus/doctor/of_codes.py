@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.doctor.check_input import CheckInput
-from isthmus.doctor.finding import Finding
+from isthmus.finding import Finding
 from isthmus.generation import draw_codes
 from isthmus.metrics.learning import MIN_ROWS, detection_score
 from isthmus.randomness import seeded

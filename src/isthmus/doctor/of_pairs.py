@@ -9,8 +9,8 @@ from scipy.stats import rankdata
 
 from isthmus.doctor.check_input import CheckInput, Column
 from isthmus.doctor.data_checks import FEW_ROWS, NEARLY_ALL
-from isthmus.doctor.finding import Finding
 from isthmus.doctor.rows import Values
+from isthmus.finding import Finding
 
 # Columns past which all pairs are too many, and rows that tell enough of a pair.
 WIDE, N_ROWS = 4096, 2000

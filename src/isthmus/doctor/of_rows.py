@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from isthmus.doctor.check_input import CheckInput
-from isthmus.doctor.finding import Finding
+from isthmus.finding import Finding
 from isthmus.formatting import format_percent
 
 # Columns that depend on each other agree more often than independent ones: by how much is taken for chance,

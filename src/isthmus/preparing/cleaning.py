@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.tables.cells import is_number, missing_mask, to_floats
+from isthmus.finding import show_rows
 from isthmus.preparing.coding import Values, encode, encode_rows, first_rows
 from isthmus.preparing.draft import Draft
-from isthmus.preparing.findings import at_rows
 
 Bound = float | None
 
@@ -37,7 +37,7 @@ def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) ->
 def _blank_infinite(draft: Draft, name: Any, values: Values) -> None:
     where = np.flatnonzero(np.isinf(values))
     if len(where):
-        examples = at_rows(values[where], draft.rows[where])
+        examples = show_rows(values[where], draft.rows[where])
         draft.note("changed", "infinite, made missing", name, where, examples)
         draft.blank(name, where)
 
@@ -50,7 +50,7 @@ def _blank_outside(draft: Draft, name: Any, lowest: Bound, highest: Bound) -> No
     where = np.flatnonzero(outside)
     if len(where):
         bounds = f"{-np.inf if lowest is None else lowest:g} to {np.inf if highest is None else highest:g}"
-        examples = at_rows([f"{value:g}" for value in values[where]], draft.rows[where])
+        examples = show_rows([f"{value:g}" for value in values[where]], draft.rows[where])
         draft.note("changed", f"outside {bounds}, made missing", name, where, examples)
         draft.blank(name, where)
 
@@ -60,7 +60,7 @@ def treat_duplicates(draft: Draft, action: str) -> None:
     keys = encode_rows(draft.frame)
     firsts = first_rows(keys, int(keys.max(initial=-1)) + 1)[keys]
     where = np.flatnonzero(firsts != np.arange(len(keys)))
-    examples = at_rows([f"repeats row {row}" for row in draft.rows[firsts[where[:10]]]], draft.rows[where])
+    examples = show_rows([f"repeats row {row}" for row in draft.rows[firsts[where[:10]]]], draft.rows[where])
     if action == "report":
         advice = "rows that stand in two parts make a test look better than it is"
         draft.note("reported", "repeats an earlier row", None, where, examples, advice, unit="row")

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.finding import N_EXAMPLES, Finding, Status
+from isthmus.formatting import pluralize
 from isthmus.preparing.coding import Values, blank, put
-from isthmus.preparing.findings import N_EXAMPLES, Action, Finding
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Draft:
 
     def note(
         self,
-        action: Action,
+        status: Status,
         what: str,
         column: Any,
         where: Values,
@@ -39,16 +40,30 @@ class Draft:
         advice: str = "",
         unit: str = "value",
     ) -> None:
-        """Write down something of the rows at these positions; nothing, if there are none."""
+        """Record a finding about the rows at these positions; nothing if there are none."""
         if len(where):
-            rows, shown = self.rows[where], tuple(examples[:N_EXAMPLES])
-            self.findings.append(Finding(what, column, len(rows), action, rows, shown, advice, unit))
+            self._record(status, what, column, len(where), unit, examples, advice, self.rows[where])
 
     def note_column(
-        self, action: Action, what: str, column: Any, examples: Sequence[str] = (), advice: str = ""
+        self, status: Status, what: str, column: Any, examples: Sequence[str] = (), advice: str = ""
     ) -> None:
-        """Write down something of a column as a whole."""
-        self.findings.append(Finding(what, column, 1, action, examples=tuple(examples), advice=advice, unit="column"))
+        """Record a finding about a whole column."""
+        self._record(status, what, column, 1, "column", examples, advice, self.rows[:0])
+
+    def _record(
+        self,
+        status: Status,
+        what: str,
+        column: Any,
+        count: int,
+        unit: str,
+        examples: Sequence[str],
+        advice: str,
+        rows: Values,
+    ) -> None:
+        columns, shown = () if column is None else (column,), tuple(examples[:N_EXAMPLES])
+        detail = ": ".join([pluralize(count, unit), *(["; ".join(shown)] if shown else [])])
+        self.findings.append(Finding(what, columns, detail, advice, status, count, unit, rows, shown))
 
     def put(self, name: Any, values: Sequence[Any], dtype: Any) -> None:
         """Give a column other values."""

@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from isthmus.data.tables.cells import is_number, to_floats
+from isthmus.finding import show_rows
 from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
-from isthmus.preparing.findings import at_rows
 
 # Iglewicz and Hoaglin's limit for robust z; of Liu, Ting and Zhou's score, where a row is clearly isolated.
 THRESHOLDS = {"robust_z": 3.5, "isolation": 0.65}
@@ -140,7 +140,7 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
         where = np.flatnonzero(are_outliers(values, limit))
         where = where[np.argsort(-np.abs(z[where]), kind="stable")]
         shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
-        examples = at_rows(shown, draft.rows[where])
+        examples = show_rows(shown, draft.rows[where])
         beyond[where] = True
         draft.note("reported", f"outlier, robust z over {limit:g}", name, np.sort(where), examples)
     return np.flatnonzero(beyond)
@@ -155,7 +155,7 @@ def _isolated(draft: Draft, names: list[Any], limit: float, seed: int) -> Values
     scores = -IsolationForest(random_state=seed).fit(X).score_samples(X)
     where = np.flatnonzero(scores > limit)
     order = where[np.argsort(-scores[where], kind="stable")]
-    examples = at_rows([f"score {scores[i]:.2f}" for i in order[:10]], draft.rows[order])
+    examples = show_rows([f"score {scores[i]:.2f}" for i in order[:10]], draft.rows[order])
     draft.note("reported", f"outlier, isolation score over {limit:g}", None, where, examples, unit="row")
     return where
 

@@ -1,16 +1,16 @@
 """What preparation gives: the table, its parts, and the list of all that was done and found."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
+from isthmus.finding import Finding
 from isthmus.formatting import pluralize
 from isthmus.preparing.coding import Values
-from isthmus.preparing.findings import ACTIONS, Finding
 from isthmus.preparing.options import Options
 from isthmus.preparing.scaling import Scale, unscale_columns
 
@@ -47,10 +47,9 @@ class Prepared:
     ([31, None, 45, 52, 31], 3, 1, 1)
     >>> print(prepared)
     5 rows x 2 columns in; 5 rows x 2 columns out: 3 to train, 1 to validate, 1 to test (random, seed 0)
-    changed
-      age: 1 value, marker of a missing value made missing: '?' (row 1)
-      age: 4 values, number kept as text or object made a number: '31' -> 31 (row 0, 2 times); '45' -> 45 (row 2); \
-'52' -> 52 (row 3)
+    changed: marker of a missing value made missing ('age'): 1 value: '?' (row 1)
+    changed: number kept as text or object made a number ('age'): 4 values: '31' -> 31 (row 0, 2 times); \
+'45' -> 45 (row 2); '52' -> 52 (row 3)
     """
 
     frame: Any
@@ -75,8 +74,8 @@ class Prepared:
         return unscale_columns(nw.from_native(frame, eager_only=True), self.scales).to_native()
 
     def __str__(self) -> str:
-        """Return the report: a line on sizes, then all findings by what was done."""
-        return "\n".join([self.summary, *self._lines()])
+        """Return the report: a line on sizes, then all findings, sorted by what was done."""
+        return "\n".join([self.summary, *map(str, sorted(self.findings, key=lambda finding: finding.status))])
 
     @property
     def summary(self) -> str:
@@ -87,13 +86,6 @@ class Prepared:
             f"{pluralize(n, 'row')} x {pluralize(width, 'column')} out: "
             f"{train:,} to train, {valid:,} to validate, {test:,} to test ({self.options.split_by}, seed {self.seed})"
         )
-
-    def _lines(self) -> Iterator[str]:
-        for action in ACTIONS:
-            of_this = [finding for finding in self.findings if finding.action == action]
-            if of_this:
-                yield action
-                yield from (f"  {finding}".replace("\n", "\n  ") for finding in of_this)
 
     def to_json(self) -> str:
         """Return sizes, seed, options, scales and findings as JSON."""

@@ -10,10 +10,10 @@ from isthmus.data.parsing.dates import read_dates
 from isthmus.data.parsing.missing_words import fold_case
 from isthmus.data.parsing.numbers import read_numbers
 from isthmus.data.parsing.parsed import Parsed
+from isthmus.finding import N_EXAMPLES
 from isthmus.formatting import pluralize
 from isthmus.preparing.coding import Coded, encode, is_text
 from isthmus.preparing.draft import Draft
-from isthmus.preparing.findings import N_EXAMPLES
 from isthmus.preparing.options import Options
 
 # Where fewer values of a column can be read as numbers, it is text and not a column of numbers with mistakes.

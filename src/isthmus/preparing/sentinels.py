@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.tables.cells import is_number, to_floats
+from isthmus.finding import N_EXAMPLES
 from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
-from isthmus.preparing.findings import N_EXAMPLES
 
 CODES = (0.0, -1.0, *(sign * (10.0**n - 1) for n in range(1, 6) for sign in (-1, 1)))
 # Values next to the code whose distances it is compared with, and how many of these it stands off.
