@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, special, stats
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.preprocessing import MinMaxScaler
 
 from isthmus import Autoencoder, likelihoods
 from isthmus.backbones import MLP
@@ -390,7 +391,7 @@ def test_binarize_draws_afresh_each_time_and_keeps_missing_values():
         ([[0, 1], [1, 0], [1, 1]], Bernoulli()),
         ([[0, math.nan], [1, 0], [1, 1]], Bernoulli()),
         ([[0, 1], [1, 0], [1, 2]], Gaussian()),
-        ([[0.0, 0.5], [1.0, 0.0], [0.5, 1.0]], Gaussian(scale="shared", scaling="center", bounded=True)),
+        ([[0.0, 0.5], [1.0, 0.0], [0.5, 1.0]], Gaussian()),
         (load_digits().data, Gaussian(scale="shared", scaling="center", bounded=True)),
         (load_wine().data, Gaussian()),
         ([[0.1], [0.7], [0.4]], Gaussian()),
@@ -401,3 +402,33 @@ def test_auto_chooses_by_the_values(x, expected):
     x = torch.as_tensor(np.asarray(x, dtype=float))
     chosen = likelihoods.choose(Statistics.of(x), Schema(tuple(x.shape[1:])))
     assert repr(chosen) == repr(expected)
+
+
+def agreement(n_columns):
+    """A questionnaire, 1 to 5, whose answers all depend on one opinion."""
+    rng = np.random.default_rng(0)
+    return np.clip((3 + rng.normal(size=(300, 1)) + rng.normal(size=(300, n_columns))).round(), 1, 5)
+
+
+def smooth_series(n_columns):
+    return np.random.default_rng(0).normal(size=(300, n_columns)).cumsum(1)
+
+
+@pytest.mark.parametrize(
+    ("x", "pixels"),
+    [
+        *[(load(return_X_y=True)[0], False) for load in (load_iris, load_wine, load_breast_cancer, load_diabetes)],
+        *[(make(n), False) for make in (agreement, smooth_series) for n in (16, 20, 64)],
+        (load_digits().data, True),
+    ],
+    ids=["iris", "wine", "cancer", "diabetes", *["answers"] * 3, *["series"] * 3, "digits"],
+)
+def test_values_are_pixels_for_their_correlations_and_not_for_their_range(x, pixels):
+    """So a MinMaxScaler before it changes no likelihood, nor does the size of the chunks that are measured."""
+    for values in (x, MinMaxScaler().fit_transform(x)):
+        values = torch.from_numpy(values)
+        halves = Statistics.of(values[::2]).merge(Statistics.of(values[1::2], torch.ones(len(values[1::2]))))
+        merged = Statistics.empty(values.shape[1:]).merge(halves)
+        assert Statistics.of(values).are_pixels == merged.are_pixels == pixels
+        if pixels:
+            torch.testing.assert_close(merged.comoments, Statistics.of(values).comoments)

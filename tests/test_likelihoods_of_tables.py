@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from torch.autograd import gradcheck
 from torch.nn import functional as torch_functional
 
@@ -660,12 +661,14 @@ def test_columns_of_one_kind_share_a_part_and_others_have_their_own():
     likelihood.build(Statistics.of(torch.from_numpy(x)))
 
 
-def test_numbers_of_a_table_that_share_a_range_are_taken_as_pixels_and_those_of_a_stream_by_their_values():
+def test_a_table_of_pixels_is_taken_for_images_and_a_stream_of_binary_values_for_what_they_are():
     x = np.random.default_rng(0).integers(0, 2, (50, 4)).astype(float)
     fields = tuple(Field(name, "Float64") for name in "abcd")
     stream = Schema((4,), fields=fields, container="pyarrow")
     assert repr(choose(Statistics.of(torch.from_numpy(x)), stream)) == "Bernoulli()"
-    assert composed(3 * x, *fields).bounded
+    assert not composed(3 * x, *fields).bounded
+    digits = load_digits()
+    assert composed(digits.data, *(Field(name, "Float64") for name in digits.feature_names)).bounded
 
 
 def test_cells_are_the_shared_values_and_what_lies_between_quantiles():

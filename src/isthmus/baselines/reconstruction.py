@@ -50,9 +50,9 @@ class Training(NamedTuple):
         for i in schema.categorical:
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
         deviation = statistics.deviation.flatten().numpy()
-        unscaled = statistics.has_common_range | (deviation == 0)
+        unscaled = statistics.are_pixels | (deviation == 0)
         categories = {i: len(schema.used[i].categories) for i in schema.categorical}
-        return cls(rows, typical, np.where(unscaled, 1.0, deviation), categories, statistics.has_common_range)
+        return cls(rows, typical, np.where(unscaled, 1.0, deviation), categories, statistics.are_pixels)
 
     @property
     def unit_name(self) -> str:

@@ -134,7 +134,7 @@ class CheckInput:
     @property
     def has_common_range(self) -> bool:
         """Whether values share a range, as pixels do: those that hardly vary do no harm then."""
-        return not self.schema.categorical and self.statistics.has_common_range
+        return not self.schema.categorical and self.statistics.are_pixels
 
     @property
     def user_kinds(self) -> set[Any]:

@@ -136,7 +136,7 @@ def _widest(max_components: int | str, n_varying: int) -> int:
 def _robust(statistics: Statistics, schema: Schema) -> Autoencoder:
     """Make an estimator of heavy-tailed errors; what has levels has errors of its own."""
     # Errors of pixels count the same wherever they fall, as with the "auto" likelihood.
-    of_numbers = StudentT(scale="shared", scaling="center") if statistics.has_common_range else StudentT()
+    of_numbers = StudentT(scale="shared", scaling="center") if statistics.are_pixels else StudentT()
     return Autoencoder(likelihood="auto" if schema.categorical else of_numbers)
 
 

@@ -48,7 +48,7 @@ def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Lik
     # Grey images without an axis of channels are floats only in files.
     of_pixels = bool(schema.layout) and (schema.dtype in ("uint8", "uint16", "int32") or schema.layout == "hw")
     of_columns = imputes and len(schema.shape) == 1
-    if of_pixels or not (schema.categorical or schema.shared_axes or of_columns or not statistics.has_common_range):
+    if of_pixels or not (schema.categorical or schema.shared_axes or of_columns or not statistics.are_pixels):
         return Gaussian(scale="shared", scaling="center", bounded=True)
     if fields:
         return compose(fields, statistics, imputes)

@@ -76,7 +76,7 @@ def _shares_a_range(model: Any, numbers: Values) -> bool:
         return likelihood.scale == "shared"
     if isinstance(likelihood, likelihoods.Bernoulli | likelihoods.ContinuousBernoulli):
         return True
-    return Statistics.of(torch.from_numpy(numbers)).has_common_range
+    return Statistics.of(torch.from_numpy(numbers)).are_pixels
 
 
 def to_images(name: str, X: Any, shape: Shape | None, n: int) -> Values:
