@@ -23,7 +23,8 @@ from isthmus import (
 from isthmus.backbones import MLP
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data import Parquet
-from isthmus.training import Group, loop
+from isthmus.training import Group, TrainState
+from isthmus.training.checkpoint import resume_rng
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 5)) + 0.1 * RNG.normal(size=(120, 5))
@@ -167,11 +168,11 @@ def test_another_number_of_processes_goes_on_with_what_was_added_up(tmp_path):
         small(callbacks=[Fragile(tmp_path, 3)]).fit(X)
     tensors, document = storage.read(tmp_path / "checkpoint.safetensors")
     model = small(max_epochs=1).fit(X)
-    state = loop.TrainState(model.module_, model._optimizer(model.module_))
+    state = TrainState(model.module_, model._optimizer(model.module_))
     totals = []
     for rank in range(2):
         state.restore(tensors, document["state"])
-        loop.resume_rng(state, torch.device("cpu"), Group(rank, 2))
+        resume_rng(state, Group(rank, 2))
         totals.append(state.totals["negative_bound"])
     assert totals == [tensors["process.0.total.negative_bound"], 0]
 
@@ -235,7 +236,7 @@ def test_the_address_of_a_function_does_not_tell_fits_apart(tmp_path):
 def test_a_damaged_file_is_refused_with_advice(unfinished, damage):
     file = unfinished / "checkpoint.safetensors"
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(ValueError, match="checkpoint.safetensors' is damaged; delete it to begin anew"):
+    with pytest.raises(ValueError, match="checkpoint.safetensors' is damaged; delete it to start again"):
         small(callbacks=[Checkpoint(unfinished)]).fit(X)
 
 

@@ -75,8 +75,8 @@ class Mortal(Checkpoint):
         super().__init__(path, every=0)
         self.n_writes = n_writes
 
-    def write(self, state, device, group):
-        super().write(state, device, group)
+    def write(self, state, group):
+        super().write(state, group)
         self.n_writes -= 1
         if not self.n_writes and group.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -106,7 +106,7 @@ def main(mode):
     """Be one of the processes."""
     rank = Group.current().rank
     # Of a hundred rows to validate on, the last batch has one, and one process none of them.
-    loop.EVALUATION_SIZE = 33
+    loop.VALIDATION_SIZE = 33
     if mode == "cases":
         answer = {name: told(fit()) for name, fit in {**SAME, **ALIKE, "noisy": noisy}.items()}
         answer |= {name: refusal(fit) for name, fit in FEW.items()}

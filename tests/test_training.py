@@ -18,7 +18,15 @@ from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.losses import Losses
 from isthmus.regularizers import L2
 from isthmus.schema import Schema
-from isthmus.training import TrainState, choose_batch_size, choose_max_epochs, make_optimizer, train
+from isthmus.training import (
+    DivergenceError,
+    TrainSettings,
+    TrainState,
+    choose_batch_size,
+    choose_max_epochs,
+    make_optimizer,
+    train,
+)
 from isthmus.training.loop import evaluate
 from isthmus.training.schedules import one_cycle
 
@@ -42,25 +50,25 @@ def equal(some, others):
 class OneWeight(nn.Module):
     """Learns the mean of its rows; what it says of validation rows is read off a list."""
 
-    def __init__(self, bounds=()):
+    def __init__(self, bounds):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1, 1))
-        self.bounds = iter(bounds)
+        self.bounds = None if bounds is None else iter(bounds)
 
     def forward(self, x, y=None, progress=None):
-        if self.training:
+        if self.training or self.bounds is None:
             return Losses({"negative_bound": (x - self.weight).square().sum(-1)}, {"center": x.mean()})
         return Losses({"negative_bound": x.new_full((len(x),), next(self.bounds))}, {})
 
 
 def run(bounds=None, *, rows=None, callbacks=(), **options):
     """Train one weight on rows of ones; return the state and the weight after every epoch."""
-    model, seen = OneWeight(bounds or ()), []
+    model, seen = OneWeight(bounds), []
     rows = Array(torch.ones(6, 1) if rows is None else rows, Schema((1,)))
     state = TrainState(model, optim.SGD(model.parameters()))
     defaults = {"max_epochs": 10, "learning_rate": 0.01, "schedule": "constant", "batch_size": 6}
     callbacks = (lambda state: seen.append(model.weight.item()), *callbacks)
-    train(state, rows, None if bounds is None else rows, callbacks=callbacks, **{**defaults, **options})
+    train(state, rows, None if bounds is None else rows, TrainSettings(**{**defaults, **options}), callbacks)
     return state, seen
 
 
@@ -172,17 +180,34 @@ def test_a_loss_that_is_no_number_at_once_is_an_error_that_names_the_learning_ra
 
 
 def test_a_validation_bound_that_is_no_number_brings_the_best_weights_back_with_a_warning():
-    with pytest.warns(ConvergenceWarning, match="became nan in epoch 3; the last good weights are kept"):
+    with pytest.warns(ConvergenceWarning, match="became nan in epoch 3; .*; the best weights so far are kept"):
         state, seen = run([3, 2, math.nan])
     assert len(state.history) == 3
     assert state.model.weight.item() == seen[1]
 
 
 def test_a_loss_that_overflows_later_leaves_weights_with_a_finite_loss():
-    # One batch an epoch: the step after a finite loss is the one that breaks the weight.
-    with pytest.warns(ConvergenceWarning, match="became inf in epoch 2; the last good weights are kept"):
-        state, _ = run(learning_rate=1e25)
+    # Each step multiplies the weight by 2e10 and the loss by the square of that.
+    with pytest.warns(ConvergenceWarning, match="became inf in epoch 2; .*; the best weights so far are kept"):
+        state, seen = run(learning_rate=1e10)
+    assert state.model.weight.item() == seen[0] == pytest.approx(2e10)
     assert torch.isfinite(state.model.train()(torch.ones(1, 1)).terms["negative_bound"]).all()
+
+
+def test_weights_that_the_last_step_breaks_are_found_without_validation_rows():
+    """The loss of the only epoch was finite; after it, the weight is too large for a finite loss."""
+    with pytest.raises(DivergenceError, match="the loss became inf in epoch 1; lower learning_rate"):
+        run(learning_rate=1e25, max_epochs=1)
+
+
+def test_a_model_that_the_last_step_breaks_goes_back_to_the_epoch_before():
+    def poison(state):
+        if state.epoch == 2:
+            state.model.weight.register_hook(lambda gradient: gradient * torch.nan)
+
+    with pytest.warns(ConvergenceWarning, match="became nan in epoch 3; .*; the best weights so far are kept"):
+        state, seen = run(max_epochs=3, callbacks=[poison])
+    assert state.model.weight.item() == seen[1]
 
 
 # Seeds
@@ -220,7 +245,7 @@ def test_validation_takes_the_same_draws_every_epoch():
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
     assert np.ptp([row["negative_bound"] for row in model.history_]) > 1e-3
     source = as_source(X)
-    assert evaluate(model.module_, source) == evaluate(model.module_, source)
+    assert evaluate(model.module_, source.batches(50)) == evaluate(model.module_, source.batches(50))
 
 
 def test_validation_weighs_the_code_as_at_the_end_of_the_training():
@@ -254,7 +279,7 @@ def test_history_and_validation_are_means_over_the_rows_that_are_left(blobs):
     losses = model(torch.from_numpy(blobs)).terms["negative_bound"].detach()
     model.trim = 0.25
     expected = losses.sort().values[:180].double().mean().item()
-    assert evaluate(model, source) == pytest.approx(expected)
+    assert evaluate(model, source.batches(len(source))) == pytest.approx(expected)
 
 
 # Batches

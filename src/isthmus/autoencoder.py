@@ -41,6 +41,7 @@ from isthmus.statistics import Statistics
 from isthmus.training import (
     SINGLE_PROCESS,
     Group,
+    TrainSettings,
     TrainState,
     check_precision,
     choose_batch_size,
@@ -260,10 +261,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> None:
         """Train as the parameters say."""
         with show_progress(self.verbose if group.rank == 0 else 0, max_epochs) as report:
-            train(
-                state,
-                rows,
-                valid,
+            settings = TrainSettings(
                 max_epochs=max_epochs,
                 batch_size=batch_size,
                 learning_rate=self.learning_rate,
@@ -271,10 +269,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 patience=self.patience,
                 precision=self.precision,
                 compile=self.compile,
-                callbacks=(*report, *self.callbacks),
                 seed=seed,
-                group=group,
             )
+            train(state, rows, valid, settings, (*report, *self.callbacks), group)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling.
@@ -297,9 +294,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             rows, condition = self._read_to_fit(X, y, sample_weight)
             state = self._start(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
         seed = mix(seed_of(self.random_state), len(state.history))
-        train(
-            state,
-            rows,
+        settings = TrainSettings(
             max_epochs=1,
             batch_size=choose_batch_size(self.batch_size, len(rows)),
             learning_rate=self.learning_rate,
@@ -308,7 +303,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             open_ended=True,
             seed=seed,
         )
-        self._finish(state, rows, seed, X)
+        with state.restore_on_error():
+            train(state, rows, None, settings)
+            self._finish(state, rows, seed, X)
         self._state = state
         return self
 

@@ -92,10 +92,11 @@ class OneByOne(nn.Module):
 class StackedLinear(nn.Module):
     """Affine maps of as many nets: values (n_nets, n_in, n) to (n_nets, n_out, n)."""
 
+    weights_decay = True
+
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
-        # In one row, for parameters of one axis are those that do not decay.
         self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))
 
     def forward(self, x: Tensor) -> Tensor:

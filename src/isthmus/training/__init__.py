@@ -3,9 +3,10 @@
 from isthmus.training.checkpoint import Checkpoint, with_checkpoint_folder
 from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import check_precision, choose_device
-from isthmus.training.loop import Callback, train
+from isthmus.training.loop import Callback, DivergenceError, train
 from isthmus.training.optimizers import make_optimizer
 from isthmus.training.progress import show_progress
+from isthmus.training.settings import TrainSettings
 from isthmus.training.sizing import choose_batch_size, choose_max_epochs
 from isthmus.training.state import TrainState, copy_weights
 
@@ -13,7 +14,9 @@ __all__ = [
     "SINGLE_PROCESS",
     "Callback",
     "Checkpoint",
+    "DivergenceError",
     "Group",
+    "TrainSettings",
     "TrainState",
     "check_precision",
     "choose_batch_size",

@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was killed goes on where it was."""
+"""Checkpoints: a training that was killed is resumed where it was."""
 
 import hashlib
 import os
@@ -13,39 +13,41 @@ import torch
 from torch import Tensor
 
 from isthmus import storage
-from isthmus.data.base import Batch
+from isthmus.data.base import Batches
 from isthmus.errors import memory_errors
-from isthmus.training.group import SINGLE_PROCESS, Group
+from isthmus.training.group import Group
+from isthmus.training.settings import TrainSettings
 from isthmus.training.state import TrainState, Weights, get_rng_state, set_rng_state
 
 NAME = "checkpoint.safetensors"
-# What goes wrong with a file whose content does not fit.
+# Errors that reading a file with wrong content can raise.
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Checkpoint:
-    """Writes all that training changes, so that the same ``fit``, started again, goes on from there.
+    """Writes the state of a training to a file, from which the same ``fit``, started again, resumes.
 
-    Given among the ``callbacks`` of an estimator. A fit that was killed and started again ends with the weights of one
-    that was not, bit for bit on the same machine and number of threads: the file carries weights, best weights, the
-    optimizer's moments, the position in epoch and schedule, and the random generators. It is written all or nothing.
-    Each fit needs a folder of its own: estimators that fit several times, such as detectors, give each fit a folder
-    within this one, and go on if their ``random_state`` is a number. ``partial_fit`` writes none.
+    A checkpoint is one of the ``callbacks`` of an estimator. A fit that was killed and started again ends with the same
+    weights as a fit that was not killed, bit for bit on the same machine and number of threads: the file holds weights,
+    best weights, moments of the optimizer, the position in epoch and schedule, and the state of the random generators.
+    A write replaces the file completely or not at all. Each fit needs its own folder: estimators that fit several
+    times, such as detectors, give each fit a subfolder, and resume if their ``random_state`` is a number.
+    ``partial_fit`` writes no checkpoint.
 
     Parameters
     ----------
     path : str or path
-        Folder, made if it is not there.
+        Folder. It is created if it does not exist.
     every : float, default=60.0
         Seconds between two writes; 0 writes after every step.
 
     Raises
     ------
     ValueError
-        In ``fit``, if ``every`` is negative, or the folder holds a checkpoint that is damaged, or of other data or
-        parameters.
+        In ``fit``, if ``every`` is negative, or the folder holds a checkpoint that is damaged, or that was written by a
+        fit of other data or parameters.
     OSError
-        In ``fit``, if the folder cannot be made or written to.
+        In ``fit``, if the folder cannot be created or written to.
 
     Examples
     --------
@@ -64,48 +66,47 @@ class Checkpoint:
         self.every = every
 
     def __call__(self, state: TrainState) -> None:
-        """Do nothing after an epoch: ``train`` asks after every step."""
+        """Do nothing after an epoch: ``train`` asks for a write after every step."""
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, every={self.every!r})"
 
     @property
     def file(self) -> Path:
-        """Where it is written."""
+        """Path of the file."""
         return Path(self.path) / NAME
 
     def in_folder(self, name: str) -> "Checkpoint":
-        """Return a checkpoint for one of several fits, in a folder of this name within the own one."""
+        """Return a checkpoint for one of several fits, in a subfolder of this name."""
         other = copy(self)
         other.path = Path(self.path) / name
         return other
 
     @property
     def _damaged(self) -> str:
-        return f"the checkpoint {str(self.file)!r} is damaged; delete it to begin anew"
+        return f"the checkpoint {str(self.file)!r} is damaged; delete it to start again"
 
-    def resume(self, state: TrainState, settings: dict[str, Any], batch: Batch, group: Group = SINGLE_PROCESS) -> None:
-        """Bring a fresh state to where the file left off, if there is one.
+    def resume(self, state: TrainState, settings: TrainSettings, source: Batches, group: Group) -> None:
+        """Bring a new state to the position in the file, if there is a file.
 
-        The first process reads it for all: another machine need not see the folder.
+        Only the first process reads the file: other machines need no access to the folder.
 
         Parameters
         ----------
         state : TrainState
-        settings : dict
-            What the training was asked to do, in plain values.
-        batch : Batch
-            The first of the training, by which data are told apart.
+        settings : TrainSettings
+        source : Batches
+            The training rows. Their number and the first batch identify the data.
         group : Group
 
         Raises
         ------
         OSError, ValueError
-            As the class says.
+            See the class.
         """
         if not isinstance(self.every, Real) or not self.every >= 0:
             raise ValueError(f"Checkpoint.every must be a number of seconds >= 0, got {self.every!r}")
-        self._fingerprint, self._written = _fingerprint(state, settings, batch), time.monotonic()
+        self._fingerprint, self._written = _fingerprint(state, settings, source), time.monotonic()
         found = group.gather(self._read() if group.rank == 0 else None)[0]
         if found is None:
             return
@@ -116,20 +117,20 @@ class Checkpoint:
             raise ValueError(f"{self._damaged} ({error})") from error
 
     def is_due(self) -> bool:
-        """Whether it is time to write again."""
+        """Whether the time between two writes has passed."""
         return time.monotonic() - self._written >= self.every
 
-    def write(self, state: TrainState, device: torch.device, group: Group = SINGLE_PROCESS) -> None:
-        """Write the file; all processes of a group take part, the first writes."""
+    def write(self, state: TrainState, group: Group) -> None:
+        """Write the file. All processes of a group must call this; the first one writes."""
         totals = {name: total.cpu() for name, total in state.totals.items()}
-        state.processes = group.gather((get_rng_state(device), totals))
+        state.processes = group.gather((get_rng_state(state.device), totals))
         if group.rank == 0:
             tensors, document = state.to_plain()
             storage.write(self.file, tensors, {"fingerprint": self._fingerprint, "state": document})
         state.processes, self._written = [], time.monotonic()
 
     def _read(self) -> tuple[Weights, dict[str, Any]] | None:
-        """Return what the file holds, if there is one, and make the folder ready to write to."""
+        """Return the content of the file, or None if there is no file, and create the folder."""
         self._prepare()
         if not self.file.exists():
             return None
@@ -156,13 +157,17 @@ class Checkpoint:
 
 
 def with_checkpoint_folder(estimator: Any, name: str) -> Any:
-    """Give the checkpoints of one of several fits, and of the estimators within, a folder of this name.
+    """Move the checkpoints of an estimator, and of the estimators inside it, to a subfolder of this name.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted; changed.
+        Not fitted. It is changed in place.
     name : str
+
+    Returns
+    -------
+    estimator
 
     Examples
     --------
@@ -184,27 +189,28 @@ def with_checkpoint_folder(estimator: Any, name: str) -> Any:
     return estimator.set_params(**own) if own else estimator
 
 
-def resume_rng(state: TrainState, device: torch.device, group: Group) -> None:
-    """Give each process back what is its own, if a checkpoint in the middle of an epoch was read."""
+def resume_rng(state: TrainState, group: Group) -> None:
+    """Restore the random generators and totals of this process, if a checkpoint was read."""
     if len(state.processes) == group.size:
         generators, state.totals = state.processes[group.rank]
-        set_rng_state(device, generators)
-    elif state.processes:  # of another number of processes: sums are not lost, draws are others
+        set_rng_state(state.device, generators)
+    elif state.processes:  # of another number of processes: totals are kept, random numbers are different ones
         totals = [totals for _, totals in state.processes]
         sums = {name: torch.stack([some[name] for some in totals]).sum(0) for name in totals[0]}
         state.totals = sums if group.rank == 0 else {name: torch.zeros_like(sums[name]) for name in sums}
     state.processes = []
 
 
-def _fingerprint(state: TrainState, settings: dict[str, Any], batch: Batch) -> str:
-    """Tell fits apart: by their untrained weights, what they are asked to do, and the first rows."""
+def _fingerprint(state: TrainState, settings: TrainSettings, source: Batches) -> str:
+    """Identify a fit by its untrained weights, its settings, the number of rows and the first batch."""
+    first_batch = next(source.batches(settings.batch_size, settings.order_seed(0)))
     model, optimizer = state.model, state.optimizer
     groups = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
     own = {name: value for name, value in vars(model).items() if not name.startswith("_")}
-    words = f"{model!r} {own!r} {type(optimizer).__name__} {groups!r} {sorted(settings.items())!r}"
-    # Functions print their address, which is another in each process.
+    words = f"{model!r} {own!r} {type(optimizer).__name__} {groups!r} {settings!r} {len(source)}"
+    # The representation of a function has its address, which is different in each process.
     digest = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", words).encode())
-    for name, value in {**model.state_dict(), **batch._asdict()}.items():
+    for name, value in {**model.state_dict(), **first_batch._asdict()}.items():
         digest.update(name.encode() + (b"" if value is None else _bytes_of(value)))
     return digest.hexdigest()
 

@@ -1,8 +1,9 @@
-"""Data-parallel training: several processes, each with its share of every batch, as one."""
+"""Data-parallel training: several processes, each with its shard of every batch, train one model."""
 
 import atexit
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -11,17 +12,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isthmus.part import Part
+
+# Variables that torchrun sets for each process, beside WORLD_SIZE.
+VARIABLES = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that train together, as one of them sees it.
+    """The processes that train together.
 
     Parameters
     ----------
     rank : int
-        Number of this process.
+        Index of this process.
     size : int
-        Number of processes; 1 is the ordinary case, in which nothing is exchanged.
+        Number of processes. With 1, nothing is exchanged.
     """
 
     rank: int = 0
@@ -29,24 +35,27 @@ class Group:
 
     @classmethod
     def current(cls) -> "Group":
-        """Find out who trains along: those that ``torchrun``, Ray or the caller started, or nobody."""
-        if int(os.environ.get("WORLD_SIZE", 1)) < 2 and not _is_initialised():
+        """Join the processes that ``torchrun``, Ray or the caller started; without any, this process trains alone.
+
+        ``WORLD_SIZE`` without the other variables of ``torchrun`` is ignored, with a warning.
+        """
+        if not _is_initialised() and not _is_started_by_torchrun():
             return cls()
         from torch import distributed
 
         if not distributed.is_initialized():
-            # Of its own accord torch takes NCCL for tensors on GPUs and gloo for all else.
+            # With None, torch takes NCCL for tensors on GPUs and gloo for others.
             distributed.init_process_group(None if torch.cuda.is_available() else "gloo")
             atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @property
     def shard(self) -> tuple[int, int]:
-        """Which part of every batch is this process's, and of how many."""
+        """Index of this process's part of every batch, and number of parts."""
         return self.rank, self.size
 
     def gather(self, value: Any) -> list[Any]:
-        """Return what every process has, by rank."""
+        """Return the values of all processes, by rank."""
         if self.size == 1:
             return [value]
         values = [None] * self.size
@@ -54,50 +63,78 @@ class Group:
         return values
 
     def all_reduce(self, values: Tensor) -> Tensor:
-        """Replace values by their sums over all processes."""
+        """Replace values by their sums over all processes, and return them."""
         if self.size > 1:
             torch.distributed.all_reduce(values)
         return values
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors by those of the first process, such as the running means of batch normalisation."""
+        """Overwrite tensors by those of the first process, such as the running means of batch normalization."""
         if self.size > 1:
             for tensor in tensors:
                 torch.distributed.broadcast(tensor, 0)
 
     def merge(self, value: Any, merge: Callable[[Any, Any], Any]) -> Any:
-        """Merge what all processes have, in the order of their ranks."""
+        """Merge the values of all processes, in the order of their ranks."""
         return reduce(merge, self.gather(value))
 
-    def average_gradients(self, parameters: Sequence[Tensor], n_rows: int, flag: bool) -> bool:
-        """Make each gradient the mean over the rows of all processes, and say whether any flag was set.
+    def exchange(self, parameters: Sequence[Tensor], parts: Sequence[Part], n_rows: int, flag: bool) -> bool:
+        """Average gradients over the rows of all processes, add up the sums of parts, and say whether any flag is set.
 
-        Gradients, rows and flag travel together: one exchange a step.
+        All of these travel in one exchange per step. A process without rows adds zeros.
+
+        Parameters
+        ----------
+        parameters : sequence of Tensor
+            Their gradients are replaced.
+        parts : sequence of Part
+            The buffers named in their ``sums`` are replaced.
+        n_rows : int
+            Rows of this process in the batch.
+        flag : bool
         """
         if self.size == 1:
             return flag
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        extra = gradients[0].new_tensor([n_rows, flag])
-        everything = self.all_reduce(torch.cat([*(gradient.flatten() * n_rows for gradient in gradients), extra]))
-        means = everything[:-2] / everything[-2]
-        for parameter, mean in zip(parameters, means.split([p.numel() for p in parameters]), strict=True):
-            parameter.grad = mean.view_as(parameter)
-        return bool(everything[-1] > 0)
+        buffers = [(part, name, part.get_buffer(name)) for part in parts for name in part.sums]
+        local = [torch.zeros_like(p) if p.grad is None else p.grad * n_rows for p in parameters]
+        local += [buffer if n_rows else torch.zeros_like(buffer) for _, _, buffer in buffers]
+        # Sums may be integers or float64, whose digits float32 would lose. ``cat`` takes the largest of the dtypes.
+        local = [value if value.is_floating_point() else value.double() for value in local]
+        counts = local[0].new_tensor([n_rows, flag])
+        total = self.all_reduce(torch.cat([value.flatten() for value in [*local, counts]]))
+        *reduced, counts = total.split([value.numel() for value in [*local, counts]])
+        for parameter, gradient in zip(parameters, reduced, strict=False):
+            parameter.grad = (gradient / counts[0]).view_as(parameter).to(parameter.dtype)
+        for (part, name, buffer), value in zip(buffers, reduced[len(parameters) :], strict=True):
+            setattr(part, name, value.view_as(buffer).to(buffer.dtype))
+        return bool(counts[1] > 0)
 
 
 SINGLE_PROCESS = Group()
 
 
 def _leave() -> None:
-    """End the group in good order: threads that still run when a process ends may abort it.
+    """Leave the group before the process ends, because running threads may abort it then.
 
-    Where an exception ends the process, others may wait for it in vain: then ``torchrun`` ends all.
+    If an exception ends the process, others may wait for it: then ``torchrun`` ends all of them.
     """
     if "last_type" not in vars(sys) and _is_initialised():
         torch.distributed.destroy_process_group()
 
 
 def _is_initialised() -> bool:
-    # Not imported here: nobody who trains alone should wait for it.
     distributed = torch.distributed
     return distributed.is_available() and distributed.is_initialized()
+
+
+def _is_started_by_torchrun() -> bool:
+    """Whether the environment names a group of several processes, and where they meet."""
+    size = os.environ.get("WORLD_SIZE", "1")
+    missing = [name for name in VARIABLES if not os.environ.get(name)]
+    if size in ("", "1") or not missing:
+        return size not in ("", "1")
+    warnings.warn(
+        f"WORLD_SIZE={size} is ignored, because {', '.join(missing)} is not set: this process trains alone",
+        stacklevel=4,
+    )
+    return False

@@ -1,103 +1,148 @@
-"""Optimizers by name."""
+"""Optimizers by name, and what each parameter's learning rate and weight decay are."""
 
-from collections.abc import Callable
-from inspect import unwrap
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import nn, optim
 
 from isthmus.part import did_you_mean
+from isthmus.training.fused import IS_KNOWN, FusedAdam, FusedAdamW, run_closure
+
+# Modules whose weights decay. Other parameters do not: biases, scales and shifts of norms, embeddings, log scales.
+DECAYING = (
+    *(nn.Linear, nn.Bilinear, nn.RNNBase, nn.MultiheadAttention),
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+# Options of Adam that the fused step takes.
+FUSED_OPTIONS = {"lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "fused"}
+Options = dict[str, Any]
 
 
-class _Fused(optim.Optimizer):
-    """Adam in one kernel, with little around it.
-
-    Around the same kernel, torch imports its compiler (two seconds a process) and groups the tensors anew in every
-    step, which for a small net takes longer than the step. State is kept as torch keeps it.
-    """
-
-    kernel: Callable[..., None]
-    add_param_group = unwrap(optim.Optimizer.add_param_group)
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        """Step; the closure of other optimizers is not used."""
-        for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
-            states = [self.state[p] or self._begin(p) for p in parameters]
-            moments = [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq")]
-            steps = [state["step"] for state in states]
-            options = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad", "maximize")}
-            options["beta1"], options["beta2"] = group["betas"]
-            if parameters:
-                torch._foreach_add_(steps, 1)
-                type(self).kernel(parameters, [p.grad for p in parameters], *moments, [], steps, **options)
-
-    # Or torch would wrap every step in marks for its profiler.
-    step.hooked = True  # type: ignore[attr-defined]
-
-    def _begin(self, parameter: Tensor) -> dict[str, Tensor]:
-        zeros = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-        self.state[parameter] = {"step": torch.zeros((), device=parameter.device), **zeros}
-        return self.state[parameter]
+def adamw(groups: list[Options], **options: Any) -> optim.Optimizer:
+    """AdamW: Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101)."""
+    return _make_adam(FusedAdamW, optim.AdamW, groups, options)
 
 
-class AdamW(_Fused, optim.AdamW):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101)."""
-
-    kernel = staticmethod(torch._fused_adamw_)
-
-
-class Adam(_Fused, optim.Adam):
+def adam(groups: list[Options], **options: Any) -> optim.Optimizer:
     """Adam (Kingma and Ba, ICLR 2015, arXiv:1412.6980)."""
+    return _make_adam(FusedAdam, optim.Adam, groups, options)
 
-    kernel = staticmethod(torch._fused_adam_)
+
+def _make_adam(ours: Any, torchs: Any, groups: list[Options], options: Options) -> optim.Optimizer:
+    """Make the optimizer with our own step if that takes all parameters and options, else torch's."""
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    can_fuse = options.keys() <= FUSED_OPTIONS and all(
+        p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters
+    )
+    options = {"fused": can_fuse or None, **options}
+    return (ours if IS_KNOWN and can_fuse and options["fused"] else torchs)(groups, **options)
 
 
 class ClippedSGD(optim.SGD):
-    """Gradient descent with Nesterov momentum 0.9, on gradients of length 1 at most.
+    """Gradient descent with Nesterov momentum 0.9, on gradients whose norm over all parameters is at most 1.
 
-    Losses are sums over features, so the length of gradients grows with the number of features, which Adam forgives
-    and plain descent does not.
+    A loss is a sum over features, so the norm of the gradients grows with the number of features. Adam's steps do not
+    depend on that norm; those of plain gradient descent do.
     """
 
     def __init__(self, groups: Any, **options: Any) -> None:
         super().__init__(groups, momentum=0.9, nesterov=True, **options)
 
-    def step(self, closure: Any = None) -> Any:
-        """Clip, then step."""
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Clip the gradients, and make one step; return what the closure returns.
+
+        ``SGD.step`` is not called, because it would run the hooks of this step a second time.
+        """
+        loss = run_closure(closure)
         nn.utils.clip_grad_norm_([p for group in self.param_groups for p in group["params"]], 1.0)
-        return super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, group)
+        return loss
+
+    def _update(self, parameter: nn.Parameter, group: Options) -> None:
+        gradient = parameter.grad.add(parameter, alpha=group["weight_decay"])  # type: ignore[union-attr]
+        state = self.state[parameter]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        momentum = state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
+        parameter.add_(gradient.add_(momentum, alpha=group["momentum"]), alpha=-group["lr"])
 
 
-OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": ClippedSGD}
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {"adamw": adamw, "adam": adam, "sgd": ClippedSGD}
 
 
 def make_optimizer(
     choice: str | Callable[..., optim.Optimizer], model: nn.Module, learning_rate: float, weight_decay: float
 ) -> optim.Optimizer:
-    """Make an optimizer over a model's parameters; weights decay, biases and scales do not.
+    """Make an optimizer of a model's parameters.
+
+    The learning rate of a parameter is ``learning_rate`` times the ``learning_rate_factor`` of the innermost module
+    around it that has this attribute. Weights decay if they belong to linear, convolutional, recurrent or attention
+    layers, or to a module with a true attribute ``weights_decay``.
 
     Parameters
     ----------
     choice : {"adamw", "adam", "sgd"} or callable
-        "sgd" has Nesterov momentum 0.9 and clips gradients. A callable gets the groups of parameters and ``lr``.
+        "sgd" has Nesterov momentum 0.9 and clips gradients. A callable gets groups of parameters, each with its own
+        learning rate and weight decay, and ``lr``.
+    model : Module
+    learning_rate : float
+    weight_decay : float
+
+    Raises
+    ------
+    ValueError
+        If a value is not usable; the message names which.
     """
     if not isinstance(learning_rate, Real) or not learning_rate > 0:
         raise ValueError(f"learning_rate must be a number > 0, got {learning_rate!r}")
     if not isinstance(weight_decay, Real) or not weight_decay >= 0:
         raise ValueError(f"weight_decay must be a number >= 0, got {weight_decay!r}")
-    parameters = list(model.parameters())
-    weights, others = ([p for p in parameters if (p.ndim > 1) == is_weight] for is_weight in (True, False))
-    groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if not weight_decay:
-        groups = [{"params": parameters, "weight_decay": 0.0}]  # each group is one more kernel to start
+    groups = _group_parameters(model, float(learning_rate), float(weight_decay))
     if callable(choice):
         return choice(groups, lr=learning_rate)
     if choice not in OPTIMIZERS:
         known = sorted(OPTIMIZERS)
         raise ValueError(f"optimizer must be one of {known}, got {choice!r}{did_you_mean(str(choice), known)}")
-    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return OPTIMIZERS[choice](groups, lr=learning_rate, fused=fused)
+    return OPTIMIZERS[choice](groups, lr=learning_rate)
+
+
+def set_learning_rate(optimizer: optim.Optimizer, rate: float) -> None:
+    """Give each group of parameters this learning rate, times the factor of its modules."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("learning_rate_factor", 1.0)
+
+
+def clear_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Forget the gradients of the last step."""
+    for parameter in parameters:
+        parameter.grad = None
+
+
+def _group_parameters(model: nn.Module, learning_rate: float, weight_decay: float) -> list[Options]:
+    """Put the parameters into as few groups as have different options: each group is one more kernel to start."""
+    roles: dict[nn.Parameter, tuple[float, float]] = {}
+    for parameter, factor, decays in _find_roles(model):
+        roles.setdefault(parameter, (factor, weight_decay * decays))
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter, role in roles.items():
+        groups.setdefault(role, []).append(parameter)
+    return [
+        {"params": some, "lr": learning_rate * factor, "learning_rate_factor": factor, "weight_decay": decay}
+        for (factor, decay), some in groups.items()
+    ]
+
+
+def _find_roles(module: nn.Module, factor: float = 1.0) -> Iterator[tuple[nn.Parameter, float, bool]]:
+    """Go through the parameters of a module and those within it: learning rate factor, and whether it decays."""
+    factor = getattr(module, "learning_rate_factor", factor)
+    decays = isinstance(module, DECAYING) or getattr(module, "weights_decay", False)
+    for name, parameter in module.named_parameters(recurse=False):
+        yield parameter, factor, decays and "weight" in name
+    for child in module.children():
+        yield from _find_roles(child, factor)

@@ -1,8 +1,10 @@
 """What training changes, as tensors and plain values."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
-from inspect import unwrap
 from typing import Any
 
 import torch
@@ -10,9 +12,14 @@ from torch import Tensor, nn, optim
 
 from isthmus.plain import dataclass_of
 from isthmus.storage import put_under, take_from
+from isthmus.training.fused import without_compiler
+from isthmus.training.group import Group
 
 Row = dict[str, float]
 Weights = dict[str, Tensor]
+
+# Fields of a state that a checkpoint stores as they are.
+PLAIN_FIELDS = ("best_bound", "epochs_since_best", "step", "n_steps")
 
 
 def copy_weights(model: nn.Module) -> Weights:
@@ -27,23 +34,22 @@ class TrainState:
     Parameters
     ----------
     model : Module
-        Returns ``Losses`` from ``forward(x, y, progress)``.
+        ``forward(x, y, progress)`` returns ``Losses``.
     optimizer : Optimizer
     history : list of dict
-        One row an epoch.
+        One entry per epoch.
     best : dict of Tensor
-        Copy of the best weights so far, or without validation of the last that are known to be good.
+        Copy of the best weights so far, or without validation rows of the last weights that gave a finite loss.
     best_bound : float
+        The smallest negative bound on validation rows so far.
     epochs_since_best : int
-        Epochs without a better bound since the learning rate falls.
-    epoch, step : int
-        Position: epochs done, and steps done of the next.
-    start : dict of Tensor
-        Copy of the weights that the epoch began with; only without validation.
+        Number of epochs without a better bound, counted while the learning rate falls.
+    step, n_steps : int
+        Steps of the optimizer in this epoch, and in all epochs.
     totals : dict of Tensor
-        Sums over the rows of the epoch so far, by term.
+        Losses and metrics, each summed over the rows of this epoch so far.
     processes : list of (Tensor, dict of Tensor)
-        Random generators and totals of each process; empty but while a checkpoint is written or read.
+        Random generators and totals of each process; empty except while a checkpoint is written or read.
     """
 
     model: nn.Module
@@ -52,34 +58,84 @@ class TrainState:
     best: Weights = field(default_factory=dict)
     best_bound: float = math.inf
     epochs_since_best: int = 0
-    epoch: int = 0
     step: int = 0
-    start: Weights = field(default_factory=dict)
+    n_steps: int = 0
     totals: Weights = field(default_factory=dict)
     processes: list[tuple[Tensor, Weights]] = field(default_factory=list)
 
     @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.model.parameters()).device
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+    @property
     def row(self) -> Row:
-        """The newest row of the history."""
+        """The last entry of the history."""
         return self.history[-1]
+
+    def start_fit(self) -> int:
+        """Begin at the first step of the next epoch; return the number of epochs before it."""
+        self.step, self.totals, self.epochs_since_best = 0, {}, 0
+        return self.epoch
+
+    def add(self, means: Weights, n_rows: int) -> None:
+        """Add the mean losses and metrics of a batch to the totals.
+
+        The totals stay on the device: to read a number would make the processor wait for the accelerator in each step.
+        """
+        for name, mean in means.items():
+            self.totals[name] = torch.add(self.totals.get(name, 0.0), mean.detach(), alpha=n_rows)
+
+    def means_over_rows(self, n_rows: int, group: Group) -> Row:
+        """Divide the totals of all processes by the number of rows."""
+        sums = group.all_reduce(torch.stack(list(self.totals.values())))
+        return dict(zip(self.totals, (sums / n_rows).tolist(), strict=True))
+
+    def end_epoch(self, row: Row) -> None:
+        """Append an entry to the history, and begin the next epoch."""
+        self.history.append({"epoch": self.epoch + 1, **row})
+        self.step, self.totals = 0, {}
+
+    def update_best(self, annealing: bool) -> None:
+        """Keep a copy of the weights if their bound is the best so far, or if there are no validation rows."""
+        bound = self.row.get("valid_negative_bound", -math.inf)
+        better = bound < self.best_bound or bound == -math.inf
+        self.epochs_since_best = 0 if better or not annealing else self.epochs_since_best + 1
+        if better:
+            self.best, self.best_bound = copy_weights(self.model), bound
+
+    @contextmanager
+    def restore_on_error(self) -> Iterator[None]:
+        """Undo all changes to the model, the optimizer and the history if the block raises an error."""
+        weights, moments = copy_weights(self.model), deepcopy(_state_dict(self.optimizer))
+        n_epochs, n_steps = self.epoch, self.n_steps
+        try:
+            yield
+        except BaseException:
+            self.model.load_state_dict(weights)
+            self.model.eval()
+            _load_state_dict(self.optimizer, moments)
+            self.n_steps = n_steps
+            del self.history[n_epochs:]
+            raise
 
     def to_plain(self) -> tuple[Weights, dict[str, Any]]:
         """Return named tensors, and all else as a document of plain values."""
-        tensors = {
-            **put_under("model", self.model.state_dict()),
-            **put_under("best", self.best),
-            **put_under("start", self.start),
-        }
+        tensors = {**put_under("model", self.model.state_dict()), **put_under("best", self.best)}
         for i, (generators, totals) in enumerate(self.processes):
             tensors |= put_under(f"process.{i}", {"generators": generators, **put_under("total", totals)})
         numbers: dict[str, Any] = {}
         for i, values in _state_dict(self.optimizer)["state"].items():
             tensors |= put_under(f"optimizer.{i}", {k: v for k, v in values.items() if isinstance(v, Tensor)})
             numbers[str(i)] = {k: v for k, v in values.items() if not isinstance(v, Tensor)}
-        fields = {name: getattr(self, name) for name in ("history", "best_bound", "epochs_since_best", "epoch", "step")}
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        others = {"processes": len(self.processes), "totals": list(self.totals), "learning_rates": rates}
-        return tensors, {**fields, **others, "optimizer": numbers}
+        fields = {name: getattr(self, name) for name in ("history", *PLAIN_FIELDS)}
+        others = {"processes": len(self.processes), "totals": list(self.totals), "optimizer": numbers}
+        return tensors, {**fields, **others}
 
     def restore(self, tensors: Weights, document: dict[str, Any]) -> None:
         """Take over what ``to_plain`` gave.
@@ -91,13 +147,11 @@ class TrainState:
         """
         position = dataclass_of(_Position, document)
         position.check(len(tensors))
-        device = next(self.model.parameters()).device
-        # Also those of an accelerator keep their state in the processor's memory.
-        tensors = {name: t if name.endswith(".generators") else t.to(device) for name, t in tensors.items()}
+        # The state of generators is in the processor's memory, also that of an accelerator's generator.
+        tensors = {name: t if name.endswith(".generators") else t.to(self.device) for name, t in tensors.items()}
         self.model.load_state_dict(take_from("model", tensors))
-        self.best, self.start = take_from("best", tensors), take_from("start", tensors)
-        for weights in (self.best, self.start):
-            _check_like(weights, self.model.state_dict())
+        self.best = take_from("best", tensors)
+        _check_like(self.best, self.model.state_dict())
         processes = [take_from(f"process.{i}", tensors) for i in range(position.processes)]
         self.processes = [
             (own["generators"], {name: own[f"total.{name}"] for name in position.totals}) for own in processes
@@ -106,14 +160,11 @@ class TrainState:
             torch.Generator().set_state(generators[: len(torch.get_rng_state())])
             _check_like(totals, {name: total.new_zeros(()) for name, total in totals.items()})
         self.history = list(position.history)
-        for name in ("best_bound", "epochs_since_best", "epoch", "step"):
+        for name in PLAIN_FIELDS:
             setattr(self, name, getattr(position, name))
         state = {int(i): {**take_from(f"optimizer.{i}", tensors), **rest} for i, rest in position.optimizer.items()}
         _check_moments(state, [parameter for group in self.optimizer.param_groups for parameter in group["params"]])
-        load = unwrap(type(self.optimizer).load_state_dict)
-        load(self.optimizer, {**_state_dict(self.optimizer), "state": state})
-        for group, rate in zip(self.optimizer.param_groups, position.learning_rates, strict=True):
-            group["lr"] = rate
+        _load_state_dict(self.optimizer, {**_state_dict(self.optimizer), "state": state})
 
 
 @dataclass(frozen=True)
@@ -123,21 +174,18 @@ class _Position:
     history: tuple[dict[str, float], ...]
     best_bound: float
     epochs_since_best: int
-    epoch: int
     step: int
+    n_steps: int
     processes: int
     totals: tuple[str, ...]
-    learning_rates: tuple[float, ...]
     optimizer: dict[str, dict[str, Any]]
 
     def check(self, n_tensors: int) -> None:
         """Raise ``ValueError`` if the values do not fit each other."""
-        if len(self.history) != self.epoch or min(self.epochs_since_best, self.step, self.processes) < 0:
-            raise ValueError(f"it is at step {self.step} of epoch {self.epoch} with {len(self.history)} epochs done")
+        if min(self.epochs_since_best, self.step, self.n_steps - self.step, self.processes) < 0:
+            raise ValueError(f"it is at step {self.step} of an epoch and at step {self.n_steps} of all epochs")
         if self.processes > n_tensors or (self.step and not self.totals):
             raise ValueError(f"it lacks the sums of {self.processes} processes")
-        if not all(0 <= rate < math.inf for rate in self.learning_rates):
-            raise ValueError(f"its learning rates are {self.learning_rates}")
 
 
 def _check_like(tensors: Weights, others: Weights) -> None:
@@ -162,8 +210,12 @@ def _check_moments(state: dict[int, dict[str, Any]], parameters: list[Tensor]) -
 
 
 def _state_dict(optimizer: optim.Optimizer) -> dict[str, Any]:
-    """Call what torch wraps in an import of its compiler, which takes two seconds."""
-    return unwrap(type(optimizer).state_dict)(optimizer)
+    state: dict[str, Any] = without_compiler(type(optimizer), "state_dict")(optimizer)
+    return state
+
+
+def _load_state_dict(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:
+    without_compiler(type(optimizer), "load_state_dict")(optimizer, state)
 
 
 def get_rng_state(device: torch.device) -> Tensor:

@@ -1,0 +1,70 @@
+"""What a training is asked to do, as plain values."""
+
+import math
+from dataclasses import dataclass
+
+from isthmus.randomness import mix
+from isthmus.training.schedules import resolve_schedule
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of ``train``. A checkpoint is resumed only under equal settings.
+
+    Parameters
+    ----------
+    max_epochs : int
+    batch_size : int
+        Rows of a batch, of all processes together.
+    learning_rate : float
+        The maximum of the schedule.
+    schedule : {"one_cycle", "constant"}, default="one_cycle"
+    patience : int or None, default=None
+        Number of epochs without a better validation bound before training stops. Only epochs in which the learning
+        rate falls are counted. None never stops early.
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+    compile : bool, default=False
+        Whether to compile the model with ``torch.compile``.
+    open_ended : bool, default=False
+        Whether more epochs may follow, as in ``partial_fit``. Then the progress is 1 throughout.
+    seed : int, default=0
+
+    Raises
+    ------
+    ValueError
+        If no schedule has the given name.
+    """
+
+    max_epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str = "one_cycle"
+    patience: int | None = None
+    precision: str = "auto"
+    compile: bool = False
+    open_ended: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        resolve_schedule(self.schedule)
+
+    def progress(self, epoch: int, step: int, n_rows: int) -> float:
+        """Share of the training that is done after ``step`` batches of an epoch of ``n_rows`` rows, in [0, 1]."""
+        n_batches = math.ceil(n_rows / self.batch_size)
+        return 1.0 if self.open_ended else (epoch * n_batches + step) / (self.max_epochs * n_batches)
+
+    def rate_at(self, progress: float) -> float:
+        """Learning rate of parameters whose ``learning_rate_factor`` is 1."""
+        return float(self.learning_rate) * resolve_schedule(self.schedule).factor(progress)
+
+    def anneals(self, n_epochs: int) -> bool:
+        """Whether the learning rate falls after this number of epochs."""
+        return n_epochs / self.max_epochs > resolve_schedule(self.schedule).anneals_from
+
+    def order_seed(self, epoch: int) -> int:
+        """Seed for the order of the rows of an epoch, which is the same for all processes."""
+        return mix(self.seed, epoch, 1)
+
+    def noise_seed(self, epoch: int, rank: int) -> int:
+        """Seed for corruption, dropout and sampled codes of an epoch, which is different for each process."""
+        return mix(self.seed, epoch, *([2, rank] if rank else []))
