@@ -32,7 +32,7 @@ def _arguments_match(kernel: str) -> bool:
         arguments = getattr(torch.ops.aten, kernel).default._schema.arguments
     except AttributeError:
         return False
-    return hasattr(torch, kernel) and tuple(argument.name for argument in arguments) == ARGUMENTS
+    return callable(vars(torch).get(kernel)) and tuple(argument.name for argument in arguments) == ARGUMENTS
 
 
 IS_KNOWN = is_known()
