@@ -446,3 +446,25 @@ def test_columns_without_any_value_in_new_rows_have_the_dtype_of_fit(make, nothi
 def test_what_is_no_container_is_named(X, message):
     with pytest.raises(ValueError, match=message):
         Autoencoder(2).fit(X)
+
+
+def test_names_of_a_categorical_index_are_plain_names():
+    frame = PLAIN.set_axis(pandas.CategoricalIndex(PLAIN.columns), axis=1)
+    model = quick().fit(frame)
+    assert list(model.reconstruct(frame).columns) == list(PLAIN.columns) == model.schema_.names
+    np.testing.assert_array_equal(model.transform(frame), model.transform(PLAIN))
+
+
+@pytest.mark.parametrize("values", [1j * PLAIN["b"], (1j * PLAIN["b"]).astype(object)], ids=["complex", "object"])
+def test_complex_columns_are_refused_by_name(values):
+    frame = PLAIN.assign(b=values)
+    with pytest.raises(ValueError, match="column 'b' holds .*complex.* the real and the imaginary parts"):
+        quick().fit(frame)
+    with pytest.raises(ValueError, match="column 'b' holds .*, but held numbers in fit"):
+        quick().fit(PLAIN).transform(frame)
+
+
+def test_dates_are_no_numbers():
+    frame = PLAIN.assign(b=pandas.date_range("2024-01-01", periods=N))
+    with pytest.raises(ValueError, match="column 'b' holds Datetime.*, but held numbers in fit"):
+        quick().fit(PLAIN).transform(frame)

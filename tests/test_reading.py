@@ -437,6 +437,24 @@ def test_lines_of_json_are_read(make):
     assert table.to_pydict() == {"a": [1, 2.5, None], "b": ["02134", None, "x"], "c": [None, None, True]}
 
 
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        (["9007199254740993", "1", "null"], [2**53 + 1, 1, None]),
+        (["18446744073709551615", "1", "null"], [2**64 - 1, 1, None]),
+        (["18446744073709551617", "1", "null"], ["18446744073709551617", "1", None]),
+        (["-9223372036854775809", "1"], ["-9223372036854775809", "1"]),
+        (["1180591620717411303425", "1.5"], ["1180591620717411303425", "1.5"]),
+        (["18446744073709551616", "1.5"], [2.0**64, 1.5]),
+        (["1" + "0" * 400, "1"], ["1" + "0" * 400, "1"]),
+    ],
+)
+def test_integers_of_json_lines_lose_no_digits(make, numbers, expected):
+    table = read(make("".join(f'{{"a": {number}}}\n' for number in numbers), "new.jsonl"))
+    assert table["a"].to_pylist() == expected
+    assert [type(value) for value in table["a"].to_pylist()] == list(map(type, expected))
+
+
 def test_a_workbook_is_read_like_a_text_table(tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
     workbook = openpyxl.Workbook()

@@ -498,6 +498,18 @@ def test_time_zones_are_kept():
     assert (model.sample(9)["at"] <= days.max()).all()
 
 
+def test_dates_with_and_without_a_time_zone_are_not_compared():
+    days = pandas.date_range("2024-03-01", periods=60, freq="h")
+    naive = pandas.DataFrame({"at": days, "x": np.arange(60.0) ** 2})
+    zoned, elsewhere = (naive.assign(at=days.tz_localize("UTC").tz_convert(zone)) for zone in ("Asia/Tokyo", "UTC"))
+    with pytest.raises(ValueError, match="dates in column 'at' have the time zone UTC, but had no time zone in fit"):
+        fit(naive).transform(elsewhere)
+    model = fit(zoned)
+    with pytest.raises(ValueError, match="'at' have no time zone, but had the time zone Asia/Tokyo in fit"):
+        model.transform(naive)
+    np.testing.assert_array_equal(model.transform(zoned), model.transform(elsewhere))
+
+
 @pytest.mark.parametrize(
     ("frame", "kinds", "message"),
     [

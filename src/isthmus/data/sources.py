@@ -25,6 +25,7 @@ from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
 MIN_ASIDE = 5
+COMPLEX = "Complex data not supported: expected real numbers, such as the real and the imaginary parts"
 
 
 @singledispatch
@@ -92,7 +93,7 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
     if X.ndim < 2:
         return _from_array(X.detach().cpu().numpy())
     if X.is_complex():
-        raise ValueError("Complex data not supported: expected real numbers")
+        raise ValueError(COMPLEX)
     values = to_computable_rows(X)
     if not isinstance(values, torch.Tensor):
         return as_source(values)
@@ -103,6 +104,8 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
 @as_source.register(sparse.sparray)
 @as_source.register(sparse.spmatrix)
 def _(X: Any, schema: Any = None) -> Source:
+    if X.dtype.kind == "c":
+        raise ValueError(COMPLEX)
     rows = check_array(X, accept_sparse="csr", ensure_all_finite=False)
     return Array(in_computable_dtype(rows), Schema(tuple(rows.shape[1:]), dtype=rows.dtype.name))
 
@@ -193,6 +196,8 @@ def _from_rows(rows: list[np.ndarray[Any, Any]], schema: Any) -> Source:
 
 def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Make numbers of an array of another kind."""
+    if X.dtype.kind == "c":
+        raise ValueError(COMPLEX)
     try:
         values: np.ndarray[Any, Any] = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
     except ValueError as error:

@@ -1,17 +1,22 @@
 """Tables that know the types of their columns: Parquet, Feather and Arrow files, and lines of JSON."""
 
+import json
+import math
 import re
 import warnings
 from codecs import BOM_UTF8
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import feather, parquet
+from pyarrow import compute, feather, parquet
 from pyarrow import json as arrow_json
 
+from isthmus.containers import as_numbers
 from isthmus.data.reading.names import check_names
 from isthmus.data.reading.options import Options
 from isthmus.data.reading.packed import MAX_BLOCK, Content
+from isthmus.data.tables.cells import MAX_EXACT
 
 # How pandas names levels of an index that have no name.
 INDEX = re.compile(r"__index_level_[0-9]+__")
@@ -60,7 +65,32 @@ def read_json_lines(content: Content, options: Options, notes: list[str]) -> pa.
         if pa.types.is_nested(field.type):
             what = "objects" if pa.types.is_struct(field.type) else "lists"
             raise ValueError(f"column {field.name!r} holds nested {what}, expected numbers, texts or truth values")
-    return check_names(table)
+    return check_names(_restore_integers(table, content.data))
+
+
+def _restore_integers(table: pa.Table, data: Any) -> pa.Table:
+    """Replace float columns of integers that float64 rounds by unsigned integers, or by text where these overflow."""
+    floats = [name for name, kind in zip(table.column_names, table.schema.types, strict=True) if kind == pa.float64()]
+    wide = [name for name in floats if (compute.max(compute.abs(table[name])).as_py() or 0.0) >= MAX_EXACT]
+    rows = [json.loads(line) for line in bytes(data).splitlines() if line.strip()] if wide else []
+    for name in wide:
+        values = [row.get(name) for row in rows]
+        if any(isinstance(value, int) and value != _round_to_float(value) for value in values):
+            numbers = as_numbers(values)
+            exact = numbers if numbers is not None and pa.types.is_integer(numbers.type) else _as_text(values)
+            table = table.set_column(table.column_names.index(name), name, exact)
+    return table
+
+
+def _round_to_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _as_text(values: Sequence[Any]) -> pa.Array:
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
 def drop_index(table: pa.Table) -> pa.Table:

@@ -92,6 +92,12 @@ def to_days(column: Any, origin: float = 0.0) -> Values:
     return to_floats(column.dt.timestamp("us")) / MICROSECONDS - origin
 
 
+def name_dtype(column: Any) -> str:
+    """Name the dtype of a column, as its library does where narwhals does not know it."""
+    native = column.to_native()
+    return str(getattr(native, "dtype", None) or native.type) if column.dtype == nw.Unknown else str(column.dtype)
+
+
 def name_date_dtype(column: Any) -> str:
     """Name the dtype of a column of dates, of object columns by what they hold."""
     if column.dtype != nw.Object:

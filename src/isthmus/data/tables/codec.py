@@ -13,11 +13,13 @@ import torch
 from isthmus.containers import check_name_types, open_frame
 from isthmus.data.arrays import Array, as_tensor
 from isthmus.data.tables.cells import (
+    DATES,
+    TIMES,
     find_missing,
     holds_dates,
     is_number,
-    is_text,
     missing_mask,
+    name_dtype,
     to_days,
     to_exact_numbers,
     to_floats,
@@ -26,6 +28,7 @@ from isthmus.data.tables.frames import label_columns, narrowest_dtype
 from isthmus.data.tables.kinds import infer_fields
 from isthmus.data.tables.native_dtypes import (
     find_fitted_column,
+    find_time_zone,
     make_column_like,
     make_frame,
     read_template,
@@ -97,7 +100,6 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         # Without cells there is nothing to infer.
         return Array(torch.empty(frame.shape, device="cpu"), Schema(frame.shape[1:]))
     check_name_types(frame.columns)
-    template = write_template(frame)
     fields = infer_fields(frame, kinds)
     used = [field for field in fields if field.used]
     if not used:
@@ -109,7 +111,7 @@ def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
         dtype=narrowest_dtype(dtypes[field.name] for field in used),
         fields=fields,
         container=frame.implementation.value,
-        template=template,
+        template=write_template(frame),
     )
     return encode(frame, schema)
 
@@ -220,10 +222,21 @@ def _encode_column(column: Any, field: Field, unseen: list[str]) -> Values:
     if field.kind == "date":
         if not holds_dates(column):
             raise ValueError(f"column {field.name!r} holds {column.dtype}, but held dates in fit")
+        _check_time_zone(column, field)
         return to_days(column, field.origin)
-    if is_text(column.dtype) and column.dtype != nw.Boolean:
-        raise ValueError(f"column {field.name!r} holds {column.dtype}, but held numbers in fit")
+    if not (is_number(column.dtype) or column.dtype == nw.Boolean):
+        raise ValueError(f"column {field.name!r} holds {name_dtype(column)}, but held numbers in fit")
     return to_floats(column)
+
+
+def _check_time_zone(column: Any, field: Field) -> None:
+    """Raise ``ValueError`` where either the column or that of fit has a time zone: the two cannot be compared."""
+    zones = [find_time_zone(dtype) for dtype in (column.dtype, field.dtype)]
+    if nw.Object != column.dtype and field.dtype not in (DATES, TIMES) and None in zones and zones != [None, None]:
+        found, expected = (f"the time zone {zone}" if zone else "no time zone" for zone in zones)
+        raise ValueError(
+            f"dates in column {field.name!r} have {found}, but had {expected} in fit; convert them to what fit saw"
+        )
 
 
 def _positions(column: Any, field: Field, unseen: list[str]) -> Values:

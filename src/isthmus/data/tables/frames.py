@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.containers import is_frame as is_frame
 from isthmus.containers import open_frame
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.tables.cells import to_floats
+from isthmus.data.tables.cells import name_dtype, to_floats
 from isthmus.schema import Field, Schema
 
 Values = np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ def infer_schema(frame: Any) -> Schema:
     """
     for name, dtype in frame.schema.items():
         if not (dtype.is_numeric() or dtype == nw.Boolean):
-            raise ValueError(_not_numbers(frame, name, dtype))
+            raise ValueError(_not_numbers(frame, name))
     fields = tuple(Field(name, str(dtype)) for name, dtype in frame.schema.items())
     dtype = narrowest_dtype(frame.schema.values())
     return Schema((len(fields),), dtype=dtype, fields=fields, container=frame.implementation.value)
@@ -103,8 +103,9 @@ def unused_name(name: str, names: Collection[str]) -> str:
     return unused_name(f"{name}_", names) if name in names else name
 
 
-def _not_numbers(frame: Any, name: str, dtype: Any) -> str:
+def _not_numbers(frame: Any, name: str) -> str:
     present = frame.get_column(name).drop_nulls().to_list()
     odd = [value for value in present if not isinstance(value, Number)] or present
     example = f", such as {odd[0]!r}" if odd else ""
-    return f"column {name!r} holds {dtype}{example}, expected numbers; leave it out or turn it into numbers"
+    held = name_dtype(frame.get_column(name))
+    return f"column {name!r} holds {held}{example}, expected numbers; leave it out or turn it into numbers"

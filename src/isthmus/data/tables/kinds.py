@@ -17,6 +17,7 @@ from isthmus.data.tables.cells import (
     is_text,
     levels_of,
     name_date_dtype,
+    name_dtype,
     suggest_remedy,
     to_days,
     to_exact_numbers,
@@ -87,8 +88,7 @@ def _field(column: Any, kind: str) -> Field:
         return _of_numbers(field, column)
     if is_text(column.dtype):
         return _of_levels(field, column)
-    native = column.to_native()
-    held = str(getattr(native, "dtype", None) or native.type) if column.dtype == nw.Unknown else field.dtype
+    held = name_dtype(column)
     raise ValueError(
         f"column {field.name!r} holds {held}, expected numbers, text, dates or truth values; {suggest_remedy(held)}"
     )
