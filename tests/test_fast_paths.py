@@ -16,7 +16,9 @@ from isthmus.backbones import MLP
 from isthmus.likelihoods import Gaussian, StudentT
 from isthmus.likelihoods.scaling import FLOOR, GAIN
 from isthmus.statistics import Statistics
-from isthmus.training import hardware, make_optimizer
+from isthmus.training import fused, hardware, optimizers
+from isthmus.training.fused import FusedAdam, FusedAdamW
+from isthmus.training.optimizers import OPTIMIZERS, ClippedSGD
 
 GAUSSIANS = [
     Gaussian(),
@@ -119,29 +121,105 @@ def test_the_factor_of_the_codes_makes_their_covariance():
 # Optimizers
 
 
-@pytest.mark.parametrize(("name", "theirs"), [("adamw", optim.AdamW), ("adam", optim.Adam)])
+ADAMS = [("adamw", FusedAdamW, optim.AdamW), ("adam", FusedAdam, optim.Adam)]
+
+
+def train_net(make, n_steps=20):
+    """Train a small net whose last layer has no gradient; return its weights and the optimizer."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2), nn.Linear(2, 2))
+    groups = [{"params": [net[0].weight], "weight_decay": 0.1}, {"params": [*net[2:].parameters(), net[0].bias]}]
+    optimizer = make(groups)
+    for step in range(n_steps):
+        optimizer.zero_grad()
+        net[:3](torch.randn(8, 4, generator=torch.Generator().manual_seed(step))).square().sum().backward()
+        optimizer.step()
+    return list(net.parameters()), optimizer
+
+
+@pytest.mark.parametrize(("name", "ours", "torchs"), ADAMS)
+@pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"maximize": True}, {"eps": 1e-3, "betas": (0.5, 0.6)}])
+def test_the_fused_step_is_that_of_torch(name, ours, torchs, options):
+    with torch.random.fork_rng():
+        mine, optimizer = train_net(lambda groups: OPTIMIZERS[name](groups, lr=1e-2, **options))
+        expected, other = train_net(lambda groups: torchs(groups, lr=1e-2, fused=True, **options))
+    assert type(optimizer) is ours
+    assert all(torch.equal(a, b) for a, b in zip(mine, expected, strict=True))
+    state, theirs = optimizer.state_dict()["state"], other.state_dict()["state"]
+    assert {i: values.keys() for i, values in state.items()} == {i: values.keys() for i, values in theirs.items()}
+    assert all(torch.equal(state[i][name], theirs[i][name]) for i in state for name in state[i])
+
+
+@pytest.mark.parametrize(("name", "ours", "torchs"), ADAMS)
+@pytest.mark.parametrize("option", [{"fused": False}, {"foreach": True}, {"differentiable": True}])
+def test_options_that_the_fused_step_lacks_choose_torchs_own(name, ours, torchs, option):
+    optimizer = OPTIMIZERS[name]([{"params": [nn.Parameter(torch.zeros(1))]}], lr=1e-2, **option)
+    assert type(optimizer) is torchs
+    assert optimizer.defaults.items() >= option.items()
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ((torch, "__version__"), "9.0.0"),
+        ((fused, "ARGUMENTS"), ("self",)),
+        ((fused, "KERNELS"), ("_no_such_kernel_",)),
+    ],
+    ids=["version", "arguments", "name"],
+)
+def test_an_unknown_torch_is_recognized(where, value, monkeypatch):
+    assert fused.is_known()
+    monkeypatch.setattr(*where, value)
+    assert not fused.is_known()
+
+
+def test_torchs_own_optimizer_trains_in_the_same_way(monkeypatch):
+    x = np.random.default_rng(0).normal(size=(60, 5))
+    kinds, results = [], []
+    for known in (True, False):
+        monkeypatch.setattr(fused, "IS_KNOWN", known)
+        monkeypatch.setattr(optimizers, "IS_KNOWN", known)
+        callbacks = [lambda state: kinds.append(type(state.optimizer))]
+        results.append(small("autoencoder", max_epochs=1, callbacks=callbacks).fit(x).transform(x))
+    assert kinds == [FusedAdamW, optim.AdamW]
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_hooks_of_an_optimizer_run_once_a_step_and_closures_compute_the_gradients(name):
+    weight, calls = nn.Parameter(torch.ones(1)), []
+    # Torch hooks the step of a class when its first object is made; ours must not run hooks a second time.
+    for kind in (optim.AdamW, optim.Adam, optim.SGD):
+        kind([weight], lr=0.1)
+    optimizer = OPTIMIZERS[name]([{"params": [weight]}], lr=0.1)
+    optimizer.register_step_pre_hook(lambda *_: calls.append("before"))
+    optimizer.register_step_post_hook(lambda *_: calls.append("after"))
+
+    def closure():
+        calls.append("closure")
+        loss = weight.square().sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure).item() == 1
+    assert calls == ["before", "closure", "after"]
+    assert weight.item() < 1
+
+
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_our_step_is_that_of_torch(name, theirs, weight_decay):
-    nets = [nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2), nn.Linear(2, 2)) for _ in range(2)]
-    nets[1].load_state_dict(nets[0].state_dict())
-    ours = make_optimizer(name, nets[0], 1e-2, weight_decay)
-    groups = [{**group, "params": params_of(nets[1], group, nets[0])} for group in ours.param_groups]
-    optimizers = [ours, theirs([{k: g[k] for k in ("params", "weight_decay")} for g in groups], lr=1e-2, fused=True)]
-    for step in range(20):
-        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
-        for net, optimizer in zip(nets, optimizers, strict=True):
+def test_gradient_descent_is_torchs_on_clipped_gradients(weight_decay):
+    weights = [nn.Parameter(torch.tensor([3.0, 4.0])) for _ in range(2)]
+    options = {"lr": 0.1, "weight_decay": weight_decay}
+    ours, theirs = ClippedSGD(weights[:1], **options), optim.SGD(weights[1:], momentum=0.9, nesterov=True, **options)
+    for _ in range(10):
+        for weight, optimizer in zip(weights, (ours, theirs), strict=True):
             optimizer.zero_grad()
-            net[:3](x).square().sum().backward()  # the last layer has no gradient
-            optimizer.step()
-    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
-        assert torch.equal(a, b)
-    assert ours.state_dict()["state"].keys() == optimizers[1].state_dict()["state"].keys()
-
-
-def params_of(net, group, other):
-    """The parameters of ``net`` that stand where those of a group stand in ``other``."""
-    wanted = {id(p) for p in group["params"]}
-    return [p for p, q in zip(net.parameters(), other.parameters(), strict=True) if id(q) in wanted]
+            (0.5 * weight.square().sum()).backward()
+        weights[1].grad /= weights[1].grad.norm().clamp(min=1.0)
+        ours.step()
+        theirs.step()
+    torch.testing.assert_close(*weights)
+    assert weights[0].norm() < 4
 
 
 def test_a_fit_does_not_import_torchs_compiler():

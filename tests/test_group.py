@@ -50,6 +50,7 @@ SAME = {
     "labels": lambda: small(conditional=True, regularizers="l2").fit(X, Y),
     "missing values": lambda: small().fit(HOLES),
     "gradient descent": lambda: small(optimizer="sgd").fit(X),
+    "sums of a part": lambda: small(backbone=Center((16,)), validation_fraction=0).fit(X[:753]),
     "one row group": lambda: small().fit(Parquet("one.parquet")),
 }
 ALIKE = {
@@ -94,6 +95,27 @@ def told(model):
         weights.update(value.numpy().tobytes())
     rows = [{name: value for name, value in row.items() if name != "seconds"} for row in model.history_]
     return {"history": rows, "weights": weights.hexdigest()}
+
+
+class Center(MLP):
+    """Subtracts the running mean of the codes of all processes."""
+
+    sums = ("total", "n_values")
+
+    def build(self, *arguments):
+        super().build(*arguments)
+        self.register_buffer("center", torch.zeros(()))
+        self.register_buffer("total", torch.zeros(()), persistent=False)
+        self.register_buffer("n_values", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def encode(self, u):
+        h = super().encode(u)
+        self.total, self.n_values = h.detach().sum(), torch.tensor(h.numel())
+        return h - self.center
+
+    def after_step(self, step, progress):
+        assert self.n_values.dtype == torch.int64
+        self.center.lerp_(self.total / self.n_values, 0.1)
 
 
 def refusal(fit):
@@ -294,6 +316,23 @@ def test_statistics_of_shares_merge_into_those_of_all(rows):
     assert (one.n_rows, one.binary, one.missing) == (two.n_rows, two.binary, two.missing)
     for name in ("count", "mean", "m2", "low", "high"):
         torch.testing.assert_close(getattr(one, name), getattr(two, name))
+
+
+@pytest.mark.parametrize("variables", [{}, {"RANK": "0"}, {"RANK": "0", "MASTER_ADDR": "localhost"}])
+def test_world_size_without_the_rest_of_torchruns_variables_is_ignored_with_a_warning(variables, monkeypatch):
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"WORLD_SIZE": "4", **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match="WORLD_SIZE=4 is ignored, because .*MASTER_PORT is not set: this process"):
+        model = small(max_epochs=1).fit(X)
+    assert len(model.history_) == 1
+
+
+@pytest.mark.parametrize("size", ["", "1"])
+def test_a_group_of_one_process_needs_no_other_variables(size, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", size)
+    assert Group.current() == Group(0, 1)
 
 
 def test_each_process_of_a_machine_takes_an_accelerator_of_its_own(monkeypatch):

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn, optim
 
 from isthmus import Autoencoder
+from isthmus.anomaly.parallel import StackedLinear
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian
 from isthmus.corruptions import GaussianNoise
@@ -28,6 +29,7 @@ from isthmus.training import (
     train,
 )
 from isthmus.training.loop import evaluate
+from isthmus.training.optimizers import set_learning_rate
 from isthmus.training.schedules import one_cycle
 
 RNG = np.random.default_rng(0)
@@ -374,10 +376,128 @@ def test_weights_decay_and_biases_and_scales_do_not(name, kind):
     model = small(likelihood="gaussian").fit(X).module_
     optimizer = make_optimizer(name, model, 0.1, 0.5)
     assert isinstance(optimizer, kind)
-    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-    assert {(p.ndim > 1, decays[id(p)]) for p in model.parameters()} == {(True, 0.5), (False, 0.0)}
-    assert {name.rsplit(".")[-1] for name, p in model.named_parameters() if not decays[id(p)]} == {"bias", "raw"}
-    assert len(decays) == len(list(model.parameters()))
+    names = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
+    assert decaying(model, optimizer) == names
+    assert len(names) == 4
+
+
+class Parts(nn.Module):
+    """A parameter of every role; some of those that must not decay have two axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.conv, self.rnn = nn.Linear(3, 3), nn.Conv2d(3, 3, 1), nn.GRU(3, 3)
+        self.attention = nn.MultiheadAttention(2, 1)
+        self.norm, self.table = nn.LayerNorm((3, 3)), nn.Embedding(3, 3)
+        self.positions, self.log_scales = nn.Parameter(torch.zeros(3, 3)), nn.Parameter(torch.zeros(3, 3))
+        self.stacked = StackedLinear([nn.Linear(3, 3), nn.Linear(3, 3)])
+
+
+def test_weights_decay_by_their_role_and_not_by_their_shape():
+    model = Parts()
+    assert decaying(model, make_optimizer("adamw", model, 0.1, 0.5)) == {
+        *("linear.weight", "conv.weight", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "stacked.weight"),
+        *("attention.in_proj_weight", "attention.out_proj.weight"),
+    }
+
+
+def test_log_scales_of_series_do_not_decay():
+    series = np.random.default_rng(0).normal(size=(40, 3, 8))
+    model = small(likelihood="gaussian", max_epochs=1).fit(series).module_
+    names = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
+    found = decaying(model, make_optimizer("adamw", model, 0.1, 0.5))
+    assert len(found) == 4
+    assert len(names - found) == 1
+
+
+def decaying(model, optimizer):
+    """Names of the parameters that decay; each parameter must be in exactly one group."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(map(id, parameters)) == sorted(map(id, model.parameters()))
+    decays = {id(p) for group in optimizer.param_groups for p in group["params"] if group["weight_decay"]}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in decays}
+
+
+class Fast(nn.Module):
+    """Learns ten times as fast, except for the module within it."""
+
+    learning_rate_factor = 10.0
+
+    def __init__(self):
+        super().__init__()
+        self.own, self.slow = nn.Parameter(torch.zeros(1)), Slow()
+
+
+class Slow(nn.Module):
+    learning_rate_factor = 0.5
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize("choice", ["adamw", "adam", "sgd", optim.RMSprop])
+def test_learning_rates_have_the_factor_of_the_innermost_module_that_has_one(choice):
+    model = nn.Sequential(nn.Linear(1, 1), Fast())
+    optimizer = make_optimizer(choice, model, 0.1, 0.0)
+    for rate in (0.1, 0.02):
+        set_learning_rate(optimizer, rate)
+        rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+        assert {name: rates[id(parameter)] / rate for name, parameter in model.named_parameters()} == {
+            **{"0.weight": 1.0, "0.bias": 1.0, "1.own": 10.0},
+            **{"1.slow.linear.weight": 0.5, "1.slow.linear.bias": 0.5},
+        }
+        assert len(optimizer.param_groups) == 3
+
+
+def test_the_schedule_reaches_parts_of_every_learning_rate_factor():
+    class Quick(MLP):
+        learning_rate_factor = 4.0
+
+    rates = []
+
+    def note(state):
+        rates.append({group["learning_rate_factor"]: group["lr"] for group in state.optimizer.param_groups})
+
+    history = small(backbone=Quick((8,)), callbacks=[note]).fit(X).history_
+    assert [rate[4.0] for rate in rates] == [4 * row["learning_rate"] for row in history]
+    assert len({row["learning_rate"] for row in history}) == 3
+
+
+class Center(MLP):
+    """Subtracts a running mean of all codes, which is not learned by gradients."""
+
+    sums = ("total", "n_values")
+
+    def build(self, *arguments):
+        super().build(*arguments)
+        self.register_buffer("center", torch.zeros(()))
+        self.register_buffer("total", torch.zeros(()), persistent=False)
+        self.register_buffer("n_values", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.calls = []
+
+    def encode(self, u):
+        h = super().encode(u)
+        self.total, self.n_values = h.detach().sum(), torch.tensor(h.numel())
+        return h - self.center
+
+    def after_step(self, step, progress):
+        assert not torch.is_grad_enabled()
+        self.calls.append((step, progress))
+        self.center.lerp_(self.total / self.n_values, 0.1)
+
+
+def test_parts_change_their_state_after_each_step_with_the_number_of_the_step_and_the_progress():
+    backbone = small(backbone=Center((8,)), max_epochs=2).fit(X).module_.backbone
+    assert backbone.calls == [(step, step / 8) for step in range(8)]
+    assert backbone.center.item() != 0
+
+
+def test_steps_are_counted_from_call_to_call_of_partial_fit():
+    model = small(backbone=Center((8,)), validation_fraction=0)
+    for _ in range(3):
+        model.partial_fit(X)
+    assert model.module_.backbone.calls == [(step, 1.0) for step in range(12)]
 
 
 def test_one_cycle_rises_to_the_learning_rate_and_falls_to_next_to_nothing():
@@ -410,6 +530,44 @@ def test_partial_fit_goes_on_from_call_to_call_and_keeps_what_the_first_saw():
     assert torch.equal(model.module_.likelihood.noise.unit.spread, spread)
     with pytest.raises(ValueError, match="has 4 features, but .* is expecting 5"):
         model.partial_fit(X[:, :4])
+
+
+def fail(*arguments):
+    raise RuntimeError("out of order")
+
+
+@pytest.mark.parametrize("fitted", ["fit", "partial_fit"])
+@pytest.mark.parametrize("where", ["training", "after training"])
+def test_a_partial_fit_that_raises_loses_nothing(fitted, where, monkeypatch):
+    """Until the next call and after it, the estimator equals one that did not fail in between."""
+    backbone = MLP((8,), norm="batch")
+    model, other = (getattr(small(backbone=backbone, learning_rate=0.01), fitted)(X).partial_fit(X) for _ in range(2))
+    with monkeypatch.context() as patch:
+        if where == "training":
+            steps, backward = iter(range(4)), torch.Tensor.backward
+            patch.setattr(torch.Tensor, "backward", lambda loss: backward(loss) if next(steps) < 3 else fail())
+        else:
+            patch.setattr(type(model), "_finish", fail)
+        with pytest.raises(RuntimeError, match="out of order"):
+            model.partial_fit(X + 1)
+    assert not model.module_.training
+    for _ in range(2):
+        assert equal(weights(model), weights(other))
+        assert [row["loss"] for row in model.history_] == [row["loss"] for row in other.history_]
+        for each in (model, other):
+            each.partial_fit(X)
+
+
+def test_a_partial_fit_that_diverges_keeps_the_weights_and_the_next_one_learns():
+    model = small(learning_rate=0.01).fit(X)
+    before = weights(model)
+    with pytest.warns(ConvergenceWarning, match="the best weights so far are kept"):
+        model.set_params(learning_rate=1e30).partial_fit(X)
+    trained = {name for name, _ in model.module_.named_parameters()}
+    assert all(torch.equal(weights(model)[name], before[name]) for name in trained)
+    model.set_params(learning_rate=0.01).partial_fit(X)
+    assert np.isfinite(model.history_[-1]["loss"])
+    assert not all(torch.equal(weights(model)[name], before[name]) for name in trained)
 
 
 def test_partial_fit_goes_on_where_fit_stopped():
