@@ -12,8 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
 
 from isthmus import AnomalyDetector
-from isthmus.anomaly.conformal import discoveries, p_values
-from isthmus.anomaly.tie_breaking import uniforms_of
+from isthmus.anomaly.decisions import p_values, select_discoveries, uniforms_of
 from isthmus.data import as_source
 
 
@@ -49,7 +48,7 @@ def test_discoveries_are_those_of_the_step_up_procedure(rng):
         ordered = np.sort(p)
         passing = np.flatnonzero(ordered <= 0.3 * np.arange(1, 41) / 40)
         expected = p <= ordered[passing[-1]] if len(passing) else np.zeros(40, dtype=bool)
-        np.testing.assert_array_equal(discoveries(p, 0.3), expected)
+        np.testing.assert_array_equal(select_discoveries(p, 0.3), expected)
 
 
 @pytest.mark.parametrize("ties", [False, True])

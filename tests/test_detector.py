@@ -440,7 +440,7 @@ def test_known_anomalies_that_arrive_are_not_learned(numbered):
 
 
 def test_only_the_latest_rows_of_a_stream_calibrate(numbered, monkeypatch):
-    monkeypatch.setattr("isthmus.anomaly.streaming.N_LATEST", 15)
+    monkeypatch.setattr("isthmus.anomaly.calibration.MAX_SCORES", 15)
     detector = AnomalyDetector(Counting(), threshold=0.5).fit(numbered)
     assert len(detector.partial_fit(numbered + 1000).calibration_scores_) == 15
 
@@ -469,7 +469,7 @@ def test_what_cannot_learn_more_has_no_partial_fit():
 
 PARAMETERS = {
     "calibration": ({"calibration": "none"}, r"calibration must be one of \['cross', 'split'\], got 'none'"),
-    "folds": ({"n_folds": 1}, "n_folds must be an integer from 2 on, got 1"),
+    "folds": ({"n_folds": 1}, "n_folds must be an integer >= 2, got 1"),
     "rate": ({"fpr": 0.001}, "fpr=0.001 needs at least 999 calibration rows, got 240"),
     "rule": ({"threshold": "iqr"}, "threshold must be a number or one of"),
 }

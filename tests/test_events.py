@@ -99,7 +99,7 @@ def test_windows_become_events_of_their_series(rng):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"gap": -1}, "gap must be an integer from 0 on, got -1"), ({"min_length": 0}, "min_length must be an integer")],
+    [({"gap": -1}, "gap must be an integer >= 0, got -1"), ({"min_length": 0}, "min_length must be an integer")],
 )
 def test_bad_options_are_refused(points, options, message):
     detector = AnomalyDetector(Level(), threshold=-2.0).fit(points)

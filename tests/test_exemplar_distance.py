@@ -17,10 +17,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, load, save, storage
-from isthmus.anomaly import scales, views
-from isthmus.anomaly.coordinates import Scaling, Taming, points_of
-from isthmus.anomaly.distances import Exemplars, Neighbours
-from isthmus.anomaly.view_scorer import Side, Units
+from isthmus.anomaly import coordinates, distances
+from isthmus.anomaly.coordinates import RankGaussian, Standardisation, to_points
+from isthmus.anomaly.distances import Exemplars, NearestRow, ViewScorer
+from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.backbones import MLP
 from isthmus.cli.describing import describe
 from isthmus.data import Parquet, Windows, as_source
@@ -56,7 +56,7 @@ def test_normal_scores_are_those_of_ranks(rng):
     """Against SciPy: ties share their mean rank, missing values have none, unseen extremes have the last."""
     X = np.column_stack([rng.normal(size=200), rng.integers(5, size=200), np.exp(3 * rng.normal(size=200))])
     X[rng.random(X.shape) < 0.1] = np.nan
-    tamed = Taming.of(X, Scaling.of(X))
+    tamed = RankGaussian.fit(X, Standardisation.fit(X))
     for i in range(3):
         known = ~np.isnan(X[:, i])
         shares = (rankdata(X[known, i]) - 1) / (known.sum() - 1)
@@ -70,7 +70,7 @@ def test_normal_scores_of_complete_columns_are_exactly_those_of_ranks(rng):
     X = np.column_stack([rng.normal(size=200), rng.integers(5, size=200), np.exp(9 * rng.normal(size=200))])
     shares = (rankdata(X, axis=0) - 1) / 199
     expected = ndtri(np.clip(shares, 0.5 / 201, 1 - 0.5 / 201))
-    tamed = Taming.of(X, Scaling.of(X))
+    tamed = RankGaussian.fit(X, Standardisation.fit(X))
     assert_allclose(tamed.normal_scores(X), expected, rtol=1e-9)
     assert_allclose(tamed.normal_scores(np.full((1, 3), 1e9)), np.full((1, 3), ndtri(1 - 0.5 / 201)))
     assert_allclose(tamed.normal_scores(np.full((1, 3), -1e9)), np.full((1, 3), ndtri(0.5 / 201)))
@@ -78,14 +78,14 @@ def test_normal_scores_of_complete_columns_are_exactly_those_of_ranks(rng):
 
 def test_tamed_values_have_mean_0_and_deviation_1_and_grow_with_the_values(rng):
     X = np.exp(2 * rng.normal(size=(500, 2)))
-    seen = Taming.of(X, Scaling.of(X))(X)
+    seen = RankGaussian.fit(X, Standardisation.fit(X))(X)
     assert_allclose([seen.mean(0), seen.std(0)], [[0, 0], [1, 1]], atol=1e-9)
     assert_array_equal(seen.argsort(0), X.argsort(0))
 
 
 def test_tamed_outliers_are_cut_and_plain_ones_are_not(rng):
     X = rng.normal(size=(500, 1))
-    plain, tamed = Scaling.of(X), Taming.of(X, Scaling.of(X))
+    plain, tamed = Standardisation.fit(X), RankGaussian.fit(X, Standardisation.fit(X))
     near, far, farther = np.array([[3.0]]), np.array([[1e3]]), np.array([[1e6]])
     assert tamed(near) < tamed(far) == tamed(farther)
     assert plain(far) < plain(farther)
@@ -94,14 +94,14 @@ def test_tamed_outliers_are_cut_and_plain_ones_are_not(rng):
 @pytest.mark.parametrize("value", [0.0, 5.0, 1e9, 0.1])
 def test_constant_columns_are_0_and_what_is_off_them_is_not(value):
     X = np.full((30, 1), value)
-    for view in (Scaling.of(X), Taming.of(X, Scaling.of(X))):
+    for view in (Standardisation.fit(X), RankGaussian.fit(X, Standardisation.fit(X))):
         assert_allclose(view(X), np.zeros((30, 1)), atol=1e-12)
         assert view(X + 1)[0, 0] > 0.9
 
 
 def test_levels_have_a_coordinate_each_and_unseen_ones_none(customers):
     source = as_source(customers)
-    points = points_of(source, source.schema)
+    points = to_points(source, source.schema)
     assert points.shape == (150, 1 + 3 + 2 + 1)
     names = [field.name for field in source.schema.used]
     first = names.index("town")
@@ -111,13 +111,13 @@ def test_levels_have_a_coordinate_each_and_unseen_ones_none(customers):
     new = customers.assign(town="Rom")
     with pytest.warns(UserWarning, match="treated as missing"):
         source = as_source(new, source.schema)
-    assert_array_equal(points_of(source, source.schema)[:, first : first + 3], np.zeros((150, 3)))
+    assert_array_equal(to_points(source, source.schema)[:, first : first + 3], np.zeros((150, 3)))
 
 
 def test_rare_levels_share_a_coordinate(rng, monkeypatch):
-    monkeypatch.setattr(views, "MAX_LEVELS", 2)
+    monkeypatch.setattr(coordinates, "MAX_CATEGORIES", 2)
     source = as_source(pd.DataFrame({"town": list("abcd") * 30, "x": rng.normal(size=120)}))
-    points = points_of(source, source.schema)
+    points = to_points(source, source.schema)
     assert_array_equal(points[:4, :3], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
 
 
@@ -132,13 +132,13 @@ def test_distances_to_exemplars_are_those_of_brute_force(rng, monkeypatch):
         for row in points
     ]
     assert_allclose(Exemplars(groups).distances(points), expected, atol=1e-7)
-    monkeypatch.setattr(scales, "SIZE", 100)
+    monkeypatch.setattr(distances, "SIZE", 100)
     assert_allclose(Exemplars(groups).distances(points), expected, atol=1e-7)
 
 
 def test_exemplars_are_rows_that_a_net_may_know_as_it_rebuilds_them(blobs):
     ensemble = BaggedAutoencoders(NET, 4, random_state=0).fit(blobs)
-    found = Exemplars.of(ensemble, blobs, np.random.default_rng(0))
+    found = Exemplars.sample(ensemble, blobs, np.random.default_rng(0))
     assert [groups.shape for groups in found.groups] == [(4, 8, 4, 6), (4, 8, 16, 6)]
     each = ensemble.reconstruct_each(blobs)
     for i, left_out in enumerate(ensemble.left_out_):
@@ -151,32 +151,32 @@ def test_exemplars_are_rows_that_a_net_may_know_as_it_rebuilds_them(blobs):
 def test_distances_to_neighbours_are_those_of_brute_force(n_coordinates, rng):
     points, new = rng.normal(size=(90, n_coordinates)), rng.normal(size=(30, n_coordinates))
     kept = np.arange(90) % 3 > 0
-    neighbours = Neighbours.of(points[kept])
-    assert_allclose(neighbours.distances(new), cdist(new, points[kept]).min(1))
+    nearest = NearestRow.fit(points[kept])
+    assert_allclose(nearest.distances(new), cdist(new, points[kept]).min(1))
     among = cdist(points, points)
     np.fill_diagonal(among, np.inf)
-    assert_allclose(neighbours.distances(points, kept), among[:, kept].min(1))
+    assert_allclose(nearest.distances(points, kept), among[:, kept].min(1))
 
 
 @pytest.mark.parametrize("n_coordinates", [2, 30])
 def test_equal_rows_are_at_a_distance_of_exactly_0(n_coordinates, rng):
     points = np.repeat(1e3 + rng.normal(size=(10, n_coordinates)), 4, 0)
-    neighbours = Neighbours.of(points)
-    assert_array_equal(neighbours.distances(points), np.zeros(40))
-    assert_array_equal(neighbours.distances(points, np.ones(40, dtype=bool)), np.zeros(40))
+    nearest = NearestRow.fit(points)
+    assert_array_equal(nearest.distances(points), np.zeros(40))
+    assert_array_equal(nearest.distances(points, np.ones(40, dtype=bool)), np.zeros(40))
 
 
 @pytest.mark.parametrize("n_coordinates", [2, 30])
 def test_rows_of_fit_are_as_far_from_others_as_if_they_were_held_out(n_coordinates, rng):
     points = rng.normal(size=(60, n_coordinates))
-    neighbours = Neighbours.of(points)
-    assert_array_equal(neighbours.distances(points), neighbours.distances(points, np.ones(60, dtype=bool)))
+    nearest = NearestRow.fit(points)
+    assert_array_equal(nearest.distances(points), nearest.distances(points, np.ones(60, dtype=bool)))
 
 
 def test_units_are_median_and_upper_quartile(rng):
     measured = rng.exponential(size=(101, 2, 3))
     centre, upper = np.quantile(measured, 0.5, axis=0), np.quantile(measured, 0.75, axis=0)
-    units = Units.of(measured)
+    units = RobustScale.fit(measured, low=0.5)
     assert_allclose(units(centre[None])[0], np.zeros((2, 3)), atol=1e-12)
     assert_allclose(units(upper[None])[0], np.ones((2, 3)))
 
@@ -185,9 +185,9 @@ def test_units_are_median_and_upper_quartile(rng):
 def test_distances_that_hardly_scatter_are_told_by_their_deviation_or_as_they_are(centre):
     few = np.full((100, 1, 1), centre)
     few[:10] += 2.0
-    assert_allclose(Units.of(few).spread, few.std())
+    assert_allclose(RobustScale.fit(few, low=0.5).scale, few.std())
     rounded = centre * (1 + 1e-15 * np.arange(100.0).reshape(-1, 1, 1))
-    assert_array_equal(Units.of(rounded).spread, [[1.0]])
+    assert_array_equal(RobustScale.fit(rounded, low=0.5).scale, [[1.0]])
 
 
 # Held-out scores
@@ -196,8 +196,8 @@ def test_distances_that_hardly_scatter_are_told_by_their_deviation_or_as_they_ar
 def test_rows_are_measured_by_nets_and_rows_that_are_not_themselves(blobs):
     """Rebuilt by hand, from the nets and the groups that a seed gives."""
     points = blobs.astype(float)
-    view = Scaling.of(points)
-    side, measured = Side.of(view, points, BaggedAutoencoders(NET, 4), seed=3)
+    view = Standardisation.fit(points)
+    side, measured = ViewScorer.fit(view, points, BaggedAutoencoders(NET, 4), seed=3)
     ensemble = BaggedAutoencoders(NET, 4, random_state=mix(3, 1)).fit(view(points))
     seen = view(points)
     for size, groups in enumerate(side.exemplars.groups):
@@ -210,17 +210,17 @@ def test_rows_are_measured_by_nets_and_rows_that_are_not_themselves(blobs):
 
 
 def test_only_so_many_rows_are_kept(blobs, monkeypatch):
-    monkeypatch.setattr("isthmus.anomaly.view_scorer.N_KEPT", 50)
-    view = Scaling.of(blobs.astype(float))
-    side, measured = Side.of(view, blobs.astype(float), BaggedAutoencoders(NET, 2), seed=3)
-    assert side.neighbours.points.shape == (50, 6)
+    monkeypatch.setattr("isthmus.anomaly.distances.MAX_ROWS", 50)
+    view = Standardisation.fit(blobs.astype(float))
+    side, measured = ViewScorer.fit(view, blobs.astype(float), BaggedAutoencoders(NET, 2), seed=3)
+    assert side.nearest.points.shape == (50, 6)
     assert (measured[:, -1] > 0).all()
 
 
 def test_scores_combine_two_views_and_three_scales(blobs):
     model = small_proximity(weight=2.0).fit(blobs)
-    measured = np.stack([side.measure(blobs.astype(float)) for side in model._sides], 1)
-    odd = (measured - model._units.centre) / model._units.spread
+    measured = np.stack([scorer.distances(blobs.astype(float)) for scorer in model._view_scorers], 1)
+    odd = (measured - model._scale.center) / model._scale.scale
     coarse, fine = (odd[:, :, 0] + odd[:, :, 1]) / 2, odd[:, :, 2]
     assert_allclose(model.score_samples(blobs), -np.maximum(coarse, 2.0 * fine).mean(1))
     assert model.score(blobs) == pytest.approx(model.score_samples(blobs).mean())
@@ -295,7 +295,7 @@ def test_the_net_may_say_what_columns_are(rng):
     frame = pd.DataFrame({"code": rng.integers(4, size=90), "x": rng.normal(size=90)})
     model = small_proximity(estimator=clone(NET).set_params(schema={"code": "category"})).fit(frame)
     assert model.schema_.used[0].kind == "category"
-    assert len(model._sides[0].view.centre) == 5
+    assert len(model._view_scorers[0].view.mean) == 5
 
 
 def test_missing_values_are_typical(holes):
@@ -336,7 +336,7 @@ def test_images_and_windows_that_do_not_overlap_are_points(images, rng):
 
 
 def test_windows_that_overlap_and_streams_are_an_error(rng, folder):
-    with pytest.raises(ValueError, match="rows of Windows share values with those beside them"):
+    with pytest.raises(ValueError, match="rows of Windows share values with neighbouring rows"):
         small_proximity().fit(Windows(rng.normal(size=400), 10))
     with pytest.raises(TypeError, match="Parquet is a stream; load its rows first"):
         small_proximity().fit(Parquet(folder))
@@ -355,7 +355,7 @@ def test_sources_and_sparse_rows_are_scored_as_arrays(blobs):
     [
         ({"estimator": MLP()}, TypeError, "estimator must be an Autoencoder or None, got MLP"),
         ({"estimator": Autoencoder(conditional=True)}, ValueError, "estimator must not be conditional"),
-        ({"n_estimators": 1}, ValueError, "n_estimators must be an integer from 2 on, got 1"),
+        ({"n_estimators": 1}, ValueError, "n_estimators must be an integer >= 2, got 1"),
         ({"weight": -1}, ValueError, "weight must be a number >= 0, got -1"),
         ({"weight": "much"}, ValueError, "weight must be a number >= 0, got 'much'"),
         ({"weight": np.nan}, ValueError, "weight must be a number >= 0, got nan"),
@@ -414,8 +414,8 @@ def test_scores_do_not_depend_on_the_rows_beside_them(n_columns, rng, monkeypatc
     assert_allclose(model.score_samples(X[::-1])[::-1], scores, rtol=1e-9, atol=1e-7)
     for row in range(5):
         assert_allclose(model.score_samples(X[row : row + 1]), scores[row : row + 1], rtol=1e-9, atol=1e-7)
-    monkeypatch.setattr(scales, "SIZE", 1000)
-    monkeypatch.setattr(views, "CHUNK", 7)
+    monkeypatch.setattr(distances, "SIZE", 1000)
+    monkeypatch.setattr(coordinates, "CHUNK", 7)
     assert_allclose(model.score_samples(X), scores, rtol=1e-9, atol=1e-7)
 
 
@@ -540,8 +540,8 @@ def rewrite(path, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda tensors, document: tensors.pop("tamed.neighbours"),
-        lambda tensors, document: tensors.pop("plain_centre"),
+        lambda tensors, document: tensors.pop("rank_gaussian.nearest"),
+        lambda tensors, document: tensors.pop("standardisation_mean"),
         lambda tensors, document: document.pop("schema"),
         lambda tensors, document: document["fitted"].pop("n_rows"),
         lambda tensors, document: document["schema"].update(shape=[7]),

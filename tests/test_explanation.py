@@ -18,13 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, load, save, zoo
-from isthmus.anomaly.background import Background
-from isthmus.anomaly.explaining import explain
+from isthmus.anomaly.explain import explain, sampled_shapley
 from isthmus.anomaly.explanation import Explanation
-from isthmus.anomaly.neighbours import Neighbours
-from isthmus.anomaly.repairs import limits_around
+from isthmus.anomaly.repairs import SimilarRows, limits_around
+from isthmus.anomaly.rows import ReferenceRows
 from isthmus.anomaly.scores import Scorer
-from isthmus.anomaly.shapley import shares
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
 from isthmus.data import Parquet, Windows
@@ -66,7 +64,7 @@ def mixed(n, seed=0):
 
 
 def why(estimator, rows, X, n_nearest=2, kinds=("full",)):
-    background = Background.of(X, np.zeros(len(X)), 0)
+    background = ReferenceRows.sample(X, np.zeros(len(X)), 0)
     return explain(Scorer(estimator, kinds), rows, background, n_nearest, seed=0)
 
 
@@ -316,7 +314,7 @@ def test_holes_contribute_nothing(X, rng):
     assert not np.isnan(found.expected).any()
 
 
-# Neighbours
+# SimilarRows
 
 
 def test_neighbours_are_those_of_a_capped_gower_distance(rng):
@@ -325,7 +323,7 @@ def test_neighbours_are_those_of_a_capped_gower_distance(rng):
     spread = rows.std(0)
     apart = np.minimum(np.abs(rows - x[:, None]) / spread, 1.0)
     apart[:, :, 2] = rows[:, 2] != x[:, None, 2]
-    found = Neighbours(rows, np.array([False, False, True])).nearest(x, 4)
+    found = SimilarRows(rows, np.array([False, False, True])).nearest(x, 4)
     np.testing.assert_array_equal(found, apart.sum(-1).argsort(1, kind="stable")[:, :4])
 
 
@@ -333,22 +331,22 @@ def test_one_odd_value_leaves_the_neighbours_nearly_alone(rng):
     rows = rng.normal(size=(500, 8))
     x = rows[:50].copy()
     x[:, 3] = 1e9
-    found = Neighbours(rows, np.zeros(8, dtype=bool)).nearest(x, 1)[:, 0]
+    found = SimilarRows(rows, np.zeros(8, dtype=bool)).nearest(x, 1)[:, 0]
     assert (found == np.arange(50)).mean() > 0.95
 
 
 def test_rows_are_not_typical_of_themselves(rng):
     rows = np.column_stack([np.repeat(np.arange(20.0), 30), rng.normal(size=600)])
-    neighbours = Neighbours(rows, np.array([False, False]))
+    neighbours = SimilarRows(rows, np.array([False, False]))
     odd = np.array([[0.0, 50.0]])
-    both = Neighbours(np.concatenate([odd, rows]), np.array([False, False]))
-    assert both.typical(odd, themselves=True)[0, 1] < 5
+    both = SimilarRows(np.concatenate([odd, rows]), np.array([False, False]))
+    assert both.typical(odd, exclude_self=True)[0, 1] < 5
     np.testing.assert_array_equal(neighbours.typical(rows[:1])[0, 0], 0.0)
 
 
 def test_the_typical_level_is_the_most_frequent(rng):
     rows = np.column_stack([rng.normal(size=40), np.r_[np.full(25, 4.0), np.full(15, 0.0)]])
-    found = Neighbours(rows, np.array([False, True])).typical(np.array([[0.0, 4.0], [0.0, 0.0]]))
+    found = SimilarRows(rows, np.array([False, True])).typical(np.array([[0.0, 4.0], [0.0, 0.0]]))
     np.testing.assert_array_equal(found[:, 1], [4.0, 0.0])
 
 
@@ -385,17 +383,17 @@ def test_shares_are_shapley_values_of_scores_with_interactions_of_pairs(rng):
     matrix = rng.normal(size=(5, 5))
     start, end = rng.normal(size=(2, 4, 5))
     score = lambda rows: np.einsum("ni,ij,nj->n", rows, matrix, rows)  # noqa: E731
-    found = shares(score, start, end, seed=0)
+    found = sampled_shapley(score, start, end, seed=0)
     np.testing.assert_allclose(found, [shapley(score, a, b) for a, b in zip(start, end, strict=True)])
 
 
 def test_shares_add_up_in_pieces_too(rng, monkeypatch):
     start, end = rng.normal(size=(2, 30, 6))
     score = lambda rows: np.exp(rows).prod(1) + np.sin(rows.sum(1))  # noqa: E731
-    whole = shares(score, start, end, seed=0)
+    whole = sampled_shapley(score, start, end, seed=0)
     np.testing.assert_allclose(whole.sum(1), score(end) - score(start))
-    monkeypatch.setattr("isthmus.anomaly.shapley.SIZE", 100)
-    np.testing.assert_allclose(shares(score, start, end, seed=0), whole)
+    monkeypatch.setattr("isthmus.anomaly.explain.SIZE", 100)
+    np.testing.assert_allclose(sampled_shapley(score, start, end, seed=0), whole)
 
 
 # Words
@@ -507,12 +505,12 @@ def test_the_detector_explains_its_alarms(X):
 
 
 def test_known_anomalies_and_too_many_rows_are_not_kept(monkeypatch, X):
-    monkeypatch.setattr("isthmus.anomaly.background.N_ROWS", 50)
+    monkeypatch.setattr("isthmus.anomaly.rows.MAX_ROWS", 50)
     labels = np.where(np.arange(600) < 300, -1, 1)
     detector = AnomalyDetector(PCA(2), random_state=0).fit(X, labels)
     found = detector.explain(X[:5])
     assert found.nearest.min() >= 300
-    assert len(detector._background.rows) == 50
+    assert len(detector._reference.rows) == 50
 
 
 def test_a_saved_detector_explains_as_before(tmp_path, of_table, table):
@@ -554,7 +552,7 @@ def test_rows_that_are_judged_together_are_not_explained_one_by_one(X):
             return X
 
     detector = AnomalyDetector(Context(2), calibration="split", random_state=0).fit(X)
-    with pytest.raises(TypeError, match="Context judges rows by those around them"):
+    with pytest.raises(TypeError, match="Context scores a row by the rows around it"):
         detector.explain(X)
 
 
@@ -579,7 +577,7 @@ def test_reasons_that_round_to_nothing_are_none():
     told = list(map(str, spoken([-1.0, -0.006]).reasons(0)))
     assert told[1] == "row 0: load = 0.5, expected 0 .. 1, 1 % of the score"
     assert spoken([1.0, 1.0]).reasons(0) == []
-    assert str(spoken([1.0, 1.0], labels=["Monday"])) == "row Monday: nothing is odd"
+    assert str(spoken([1.0, 1.0], labels=["Monday"])) == "row Monday: no value stands out"
 
 
 def test_rows_are_called_as_in_the_index_of_the_frame():

@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from isthmus import AnomalyDetector, Autoencoder, ExemplarDistance, load, save
-from isthmus.anomaly.dates import nearest_known, with_known_dates
+from isthmus.anomaly.dates import move_into_range, replace_unknown_dates
 from isthmus.cli.app import app
 from isthmus.schema import Field
 
 MONDAY = pd.Timestamp("2024-01-01")
-BEYOND = "dates beyond those of fit are left out of the decision"
+BEYOND = "dates outside the range of fit are not scored"
 
 
 def month(seed, start=MONDAY, n_rows=400):
@@ -70,7 +70,7 @@ def test_dates_of_fit_are_judged_as_ever(fitted):
 def test_days_move_by_whole_weeks_into_the_range():
     field = Field("when", "Datetime", "date", low=0.25, high=30.5)
     days = np.array([0.25, 30.5, 31.25, 100.75, -0.5, -14.0, np.nan])
-    known = nearest_known(days, field)
+    known = move_into_range(days, field)
     np.testing.assert_allclose(known, [0.25, 30.5, 24.25, 30.75 - 7 + 0.0, 6.5, 7.0, np.nan], equal_nan=True)
     moved = (known - days)[:-1]
     np.testing.assert_array_equal(moved, 7 * np.round(moved / 7))
@@ -78,8 +78,8 @@ def test_days_move_by_whole_weeks_into_the_range():
 
 def test_short_ranges_keep_the_time_of_day_or_nothing():
     days = np.array([5.75, -5.75])
-    np.testing.assert_allclose(nearest_known(days, Field("t", "Datetime", "date", low=0.5, high=2.0)), [1.75, 1.25])
-    np.testing.assert_allclose(nearest_known(days, Field("t", "Datetime", "date", low=0.5, high=0.75)), [0.75, 0.75])
+    np.testing.assert_allclose(move_into_range(days, Field("t", "Datetime", "date", low=0.5, high=2.0)), [1.75, 1.25])
+    np.testing.assert_allclose(move_into_range(days, Field("t", "Datetime", "date", low=0.5, high=0.75)), [0.75, 0.75])
 
 
 def as_objects(frame):
@@ -106,7 +106,7 @@ def test_all_containers_keep_everything_but_the_dates(form):
         form(month(0).assign(when=month(0)["when"].mask([i == 3 for i in range(400)])))
     )
     with pytest.warns(UserWarning, match=f"{BEYOND}: 399 of 400"):
-        known = with_known_dates(model, later)
+        known = replace_unknown_dates(model, later)
     assert type(known) is type(later)
     read = [
         np.asarray(getattr(frame["when"], "to_list", getattr(frame["when"], "to_pylist", None))())
@@ -117,7 +117,7 @@ def test_all_containers_keep_everything_but_the_dates(form):
     assert min(read[1]) <= min(present) <= max(present) <= max(read[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert with_known_dates(model, known) is known
+        assert replace_unknown_dates(model, known) is known
 
 
 def test_a_date_that_does_not_count_is_no_reason(fitted):

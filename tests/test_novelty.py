@@ -21,7 +21,7 @@ from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, load, save
 from isthmus.anomaly.novelty import Novelty
 from isthmus.backbones import MLP
 
-pytestmark = pytest.mark.filterwarnings("ignore:left out", "ignore:dates beyond", "ignore:treated as missing")
+pytestmark = pytest.mark.filterwarnings("ignore:left out", "ignore:dates outside", "ignore:treated as missing")
 
 LIBRARIES = {
     "pandas": lambda frame: frame,
@@ -66,7 +66,7 @@ def with_news(frame):
 def test_new_levels_holes_and_constants_that_move_are_found(library):
     frame = connections(200)
     rows, news = with_news(frame)
-    novelty = Novelty.of(LIBRARIES[library](frame))
+    novelty = Novelty.fit(LIBRARIES[library](frame))
     found = novelty.find(LIBRARIES[library](rows))
     assert [tuple(name for name in sorted(found) if found[name][i]) for i in range(6)] == news
     expected = [len(names) * math.log(201) for names in news]
@@ -76,7 +76,7 @@ def test_new_levels_holes_and_constants_that_move_are_found(library):
 def test_the_surprise_is_that_of_good_and_turing():
     """Three of 100 values came up once: about 4 of 101 new rows bring a new one."""
     frame = pd.DataFrame({"city": ["Oslo"] * 60 + ["Bergen"] * 37 + ["Vik", "Voss", "Moss"]})
-    novelty = Novelty.of(frame)
+    novelty = Novelty.fit(frame)
     surprise = novelty.surprise(novelty.find(pd.DataFrame({"city": ["Ulvik", "Vik"]})))
     np.testing.assert_allclose(surprise, [math.log(101 / 4), 0])
 
@@ -97,9 +97,9 @@ def test_rows_of_fit_are_as_surprising_as_if_the_others_were_all(seed):
     )
     each = []
     for i in range(n):
-        others = Novelty.of(frame.drop(index=i))
+        others = Novelty.fit(frame.drop(index=i))
         each.append(float(np.sum(others.surprise(others.find(frame.iloc[[i]])))))
-    held_out = Novelty.of(frame).held_out
+    held_out = Novelty.fit(frame).held_out
     np.testing.assert_allclose(held_out, each)
     assert (held_out[[3, 5, 7]] > 3).all()
 
@@ -110,10 +110,10 @@ def test_columns_of_arrays_are_told_by_their_place(container):
     X[:, 1] = 0.1
     rows = X[:3].copy()
     rows[0, 0], rows[1, 1], rows[2, 1] = np.nan, 0.2, np.float32(0.1)
-    novelty = Novelty.of(container(X))
+    novelty = Novelty.fit(container(X))
     found = novelty.find(container(rows))
     assert {place: mask.tolist() for place, mask in found.items()} == {0: [True, False, False], 1: [False, True, False]}
-    settled = np.asarray(novelty.settle(container(rows), found))
+    settled = np.asarray(novelty.replace_novel(container(rows), found))
     assert settled[1, 1] == 0.1
     assert settled[0, 0] in X[:, 0]
     assert np.isnan(rows[0, 0])
@@ -121,15 +121,15 @@ def test_columns_of_arrays_are_told_by_their_place(container):
 
 def test_large_whole_numbers_that_never_varied_move_by_one():
     X = np.full((50, 1), 1_700_000_000)
-    novelty = Novelty.of(X)
+    novelty = Novelty.fit(X)
     assert novelty.find(X + 1)[0].all()
     assert not novelty.find(X)
 
 
 def test_texts_images_and_columns_of_another_type_are_left_to_the_estimator():
-    assert Novelty.of(["red fish", "blue fish"]).columns == ()
-    assert Novelty.of(np.zeros((5, 8, 8), dtype=np.uint8)).columns == ()
-    novelty = Novelty.of(pd.DataFrame({"zip": ["0150", "N1"] * 20}))
+    assert Novelty.fit(["red fish", "blue fish"]).columns == ()
+    assert Novelty.fit(np.zeros((5, 8, 8), dtype=np.uint8)).columns == ()
+    novelty = Novelty.fit(pd.DataFrame({"zip": ["0150", "N1"] * 20}))
     assert novelty.find(pd.DataFrame({"zip": [150, 151]})) == {}
 
 

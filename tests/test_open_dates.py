@@ -106,7 +106,7 @@ def test_what_is_told_of_open_contracts_is_learned():
 def test_dates_after_those_of_fit_are_moved_and_open_ends_are_not():
     detector = AnomalyDetector(small("vae"), n_folds=2, random_state=0).fit(contracts(dt.datetime(9999, 12, 31)))
     later = pyarrow.table({"x": [0.0, 0.0], "t": [dt.datetime(2025, 3, 1), dt.datetime(9999, 12, 31)]})
-    with pytest.warns(UserWarning, match="dates beyond those of fit .*1 of 2 in column 't'"):
+    with pytest.warns(UserWarning, match="dates outside the range of fit .*1 of 2 in column 't'"):
         detector.predict(later)
 
 

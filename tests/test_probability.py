@@ -6,11 +6,11 @@ from scipy import stats
 
 from isthmus.anomaly.calibration import Calibration
 from isthmus.anomaly.probability import (
-    Labelled,
-    Law,
     LocalFalseDiscoveryRate,
+    PlattScaling,
     Probability,
-    falling_density,
+    ShiftedGamma,
+    decreasing_density,
     fit_null,
 )
 
@@ -43,7 +43,7 @@ def test_probabilities_are_frequencies(draw, share, labelled):
     scores, odd = mixture(draw, 5000, share, 0)
     labels = np.where(odd, -1, 1) if labelled else np.zeros(5000, dtype=int)
     probability = Probability(Calibration(scores, labels))
-    assert isinstance(probability.curve, Labelled if labelled else LocalFalseDiscoveryRate)
+    assert isinstance(probability.curve, PlattScaling if labelled else LocalFalseDiscoveryRate)
     fresh, fresh_odd = mixture(draw, 50_000, share, 1)
     found = probability(fresh)
     assert found.mean() == pytest.approx(share, abs=0.025)
@@ -56,7 +56,7 @@ def test_probabilities_are_frequencies(draw, share, labelled):
 def test_clean_rows_are_not_called_anomalies(draw, n_rows):
     scores, _ = mixture(draw, n_rows, 0.0, 2)
     fresh, _ = mixture(draw, 10_000, 0.0, 3)
-    probability = LocalFalseDiscoveryRate.of(np.sort(scores))
+    probability = LocalFalseDiscoveryRate.fit(np.sort(scores))
     assert probability(fresh).mean() < 0.1
     assert probability(np.array([scores.min() - 50 * scores.std()]))[0] > 0.95
 
@@ -80,11 +80,11 @@ def test_unknown_rows_do_not_move_the_labelled_curve():
 
 
 def test_the_law_is_the_shifted_gamma_distribution():
-    law, x = Law(2.0, 3.0, 0.8), np.linspace(-3, 20, 30)
+    law, x = ShiftedGamma(2.0, 3.0, 0.8), np.linspace(-3, 20, 30)
     reference = stats.pearson3(0.8, loc=2.0, scale=3.0)
     np.testing.assert_allclose(law.log_density(x), reference.logpdf(x))
-    np.testing.assert_allclose(law.below(x), reference.cdf(x))
-    np.testing.assert_allclose(law.beyond(x), reference.sf(x))
+    np.testing.assert_allclose(law.cdf(x), reference.cdf(x))
+    np.testing.assert_allclose(law.survival(x), reference.sf(x))
 
 
 @pytest.mark.parametrize("skewness", [0.1, 0.7, 1.5])
@@ -98,13 +98,13 @@ def test_the_null_is_found_under_anomalies(skewness):
 
 
 def test_equal_scores_have_a_null():
-    probability = LocalFalseDiscoveryRate.of(np.full(50, 3.0))
+    probability = LocalFalseDiscoveryRate.fit(np.full(50, 3.0))
     np.testing.assert_allclose(probability(np.array([3.0, 4.0, -100.0])), [0.0, 0.0, 1.0], atol=1e-6)
 
 
 def test_the_falling_density_is_the_slope_of_the_least_concave_majorant(rng):
     p = np.sort(rng.random(60) ** 2)
-    places, density = falling_density(p)
+    places, density = decreasing_density(p)
     assert (np.diff(density) <= 1e-9).all()
     edges = np.concatenate([[0.0], p, [1.0]])
     assert (density * np.diff(edges)).sum() == pytest.approx(1.0)

@@ -5,8 +5,7 @@ import pytest
 from scipy.signal import lfilter
 
 from isthmus import AnomalyDetector, Autoencoder, SlidingWindows
-from isthmus.anomaly.blocks import autocorrelation_time, block_length
-from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.calibration import Calibration, autocorrelation_time, block_length
 from isthmus.anomaly.thresholds import at_rate
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
@@ -138,7 +137,7 @@ def test_new_calibration_keeps_the_blocks(fitted):
 
 def test_resamples_are_made_of_blocks(rng):
     scores = np.arange(1000.0)
-    drawn = Calibration(scores, np.zeros(1000, dtype=int), 20).resampled(rng).scores
+    drawn = Calibration(scores, np.zeros(1000, dtype=int), 20).resample(rng).scores
     assert len(drawn) == 1000
     assert np.mean(np.diff(drawn) == 1) > 0.9
 

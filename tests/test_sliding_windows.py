@@ -9,8 +9,8 @@ import torch
 from sklearn.base import clone
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, load, save
-from isthmus.anomaly import judges
-from isthmus.anomaly.window_views import View, choose_lengths, pace
+from isthmus.anomaly import window_scores
+from isthmus.anomaly.window_views import View, choose_lengths, steps_per_average
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
 
@@ -48,11 +48,11 @@ def rows_of(source):
 
 def test_values_are_the_windows():
     windows = Windows(TWO, 16)
-    np.testing.assert_array_equal(rows_of(View.of(windows, "values")), rows_of(windows))
+    np.testing.assert_array_equal(rows_of(View.fit(windows, "values")), rows_of(windows))
 
 
 def test_shapes_have_no_level_and_no_scale():
-    x, shape = rows_of(Windows(TWO, 16)), rows_of(View.of(Windows(TWO, 16), "shape"))
+    x, shape = rows_of(Windows(TWO, 16)), rows_of(View.fit(Windows(TWO, 16), "shape"))
     noise = 0.1 * np.std(x, (0, 2), keepdims=True)
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + noise**2)
     np.testing.assert_allclose(shape, expected, rtol=1e-4, atol=1e-4)
@@ -60,31 +60,31 @@ def test_shapes_have_no_level_and_no_scale():
 
 def test_a_quiet_window_is_not_blown_up():
     series = np.concatenate([WAVE, 1e-3 * NOISE[:100, 0]])
-    assert np.abs(rows_of(View.of(Windows(series, 16), "shape"))[-1]).max() < 0.1
+    assert np.abs(rows_of(View.fit(Windows(series, 16), "shape"))[-1]).max() < 0.1
 
 
 def test_long_windows_are_averaged():
     windows = Windows(TWO, 300)
-    view = View.of(windows, "values")
-    assert pace(300) == 3
+    view = View.fit(windows, "values")
+    assert steps_per_average(300) == 3
     assert view.schema.shape == (2, 100)
     np.testing.assert_allclose(rows_of(view), rows_of(windows).reshape(-1, 2, 100, 3).mean(-1))
 
 
 def test_steps_left_over_by_averages_are_not_looked_at():
-    assert rows_of(View.of(Windows(WAVE, 257), "values")).shape == (944, 1, 85)
+    assert rows_of(View.fit(Windows(WAVE, 257), "values")).shape == (944, 1, 85)
 
 
 def test_holes_stay_holes():
     series = TWO.copy()
     series[100:104, 1] = np.nan
     for kind in ("values", "shape"):
-        x = rows_of(View.of(Windows(series, 16), kind))
+        x = rows_of(View.fit(Windows(series, 16), kind))
         np.testing.assert_array_equal(np.isnan(x), np.isnan(rows_of(Windows(series, 16))))
 
 
 def test_views_are_held_out_in_blocks_of_time():
-    view = View.of(Windows(WAVE, 16), "shape")
+    view = View.fit(Windows(WAVE, 16), "shape")
     known, held_out = next(iter(view.folds(4, seed=0)))
     assert held_out.tolist() == list(range(297))
     assert known[0] == 296 + 16
@@ -128,7 +128,7 @@ def test_contributions_add_up_to_the_score(fitted):
 
 def test_scores_are_those_of_the_oddest_view(fitted):
     windows = fitted._windows.like(broken())
-    each = [judge.contributions(windows).sum(1) for judge in fitted._judges]
+    each = [scorer.contributions(windows).sum(1) for scorer in fitted._window_scorers]
     assert len(each) == 4
     np.testing.assert_allclose(fitted.score_samples(broken()), np.min(each, 0))
 
@@ -156,7 +156,7 @@ def test_an_anomaly_in_the_training_series_has_the_worst_held_out_score():
 
 def test_chunks_of_windows_change_nothing(fitted, monkeypatch):
     whole = fitted.score_samples(broken())
-    monkeypatch.setattr(judges, "CHUNK", 50)
+    monkeypatch.setattr(window_scores, "CHUNK", 50)
     np.testing.assert_allclose(fitted.score_samples(broken()), whole, rtol=1e-4, atol=1e-4)
 
 
@@ -165,7 +165,7 @@ def test_the_default_finds_its_lengths_and_the_anomaly():
     series[200:215] *= -1
     model = SlidingWindows(random_state=0).fit(WAVE[TRAIN])
     assert model.lengths_ == [15, 30, 60]
-    assert [len(judge.view) for judge in model._judges] == [786, 771, 741] * 2
+    assert [len(scorer.view) for scorer in model._window_scorers] == [786, 771, 741] * 2
     assert 190 < model.score_samples(series).argmin() < 225
 
 
@@ -350,9 +350,9 @@ def test_points_without_values_around_them_score_0(fitted):
 
 
 def test_a_series_without_holes_is_scored_as_ever(fitted):
-    judge = fitted._judges[0]
-    x = judges.rows_of(judge.view)
-    assert judge._complete(x) is x
+    scorer = fitted._window_scorers[0]
+    x = window_scores._read(scorer.view)
+    assert scorer._complete(x) is x
 
 
 def test_a_channel_without_a_value_to_learn_from_is_named():

@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 
 from isthmus import AnomalyDetector
 from isthmus.anomaly import StreamMonitor, exchangeability
-from isthmus.anomaly.exchangeability import BETS, ExchangeabilityTest, log_odds, ranks
+from isthmus.anomaly.exchangeability import BETS, ExchangeabilityTest, log_odds, relative_ranks
 
 AXES = np.array([[3.0, 3.0, 0.0], [0.0, 1.0, -1.0]])
 
@@ -48,7 +48,7 @@ def test_bets_are_fair(bet):
 def test_ranks_are_those_of_counting():
     rng = np.random.default_rng(0)
     reference, values, shares = np.sort(rng.integers(9, size=30)), rng.integers(9, size=40), rng.random(40)
-    for i, p in enumerate(ranks(values, reference, shares)):
+    for i, p in enumerate(relative_ranks(values, reference, shares)):
         before = np.concatenate([reference, values[:i]])
         expected = ((before < values[i]).sum() + shares[i] * ((before == values[i]).sum() + 1)) / (len(before) + 1)
         assert p == pytest.approx(expected)
@@ -57,7 +57,7 @@ def test_ranks_are_those_of_counting():
 def test_ranks_of_what_does_not_change_are_uniform_and_independent():
     rng = np.random.default_rng(1)
     values = rng.poisson(2, size=4000)  # with many ties
-    p = ranks(values, np.array([]), rng.random(4000))
+    p = relative_ranks(values, np.array([]), rng.random(4000))
     assert kstest(p, "uniform").pvalue > 0.01
     assert abs(np.corrcoef(p[1:], p[:-1])[0, 1]) < 0.05
 

@@ -5,15 +5,15 @@ import pytest
 from scipy import stats
 
 from isthmus.anomaly.calibration import Calibration
-from isthmus.anomaly.decisions import by_threshold, interval
+from isthmus.anomaly.decisions import decide_by_threshold, threshold_interval
 from isthmus.anomaly.thresholds import (
     at_rate,
     by_deviations,
     by_tail,
     choose_rule,
-    exceeded_by,
     lowest_share,
-    of_least_cost,
+    minimise_cost,
+    predictive_quantile,
 )
 
 # By rate
@@ -68,18 +68,18 @@ def predictive(peaks, value):
 @pytest.mark.parametrize("n_peaks", [1, 5, 20])
 def test_the_predictive_quantile_is_that_of_sampled_parameters(n_peaks, share):
     peaks = stats.genpareto.rvs(0.2, scale=3.0, size=n_peaks, random_state=1)
-    assert predictive(peaks, exceeded_by(share, peaks)) == pytest.approx(share, rel=0.05)
+    assert predictive(peaks, predictive_quantile(share, peaks)) == pytest.approx(share, rel=0.05)
 
 
 @pytest.mark.parametrize("shape", [0.0, 0.2, 0.4])
 def test_many_peaks_give_the_quantile_of_their_distribution(shape):
     peaks = stats.genpareto.rvs(shape, scale=2.0, size=5000, random_state=0)
-    assert exceeded_by(0.01, peaks) == pytest.approx(stats.genpareto.isf(0.01, shape, scale=2.0), rel=0.1)
+    assert predictive_quantile(0.01, peaks) == pytest.approx(stats.genpareto.isf(0.01, shape, scale=2.0), rel=0.1)
 
 
 def test_the_quantile_has_the_unit_of_the_peaks(rng):
     peaks = rng.exponential(size=12)
-    assert exceeded_by(0.01, 1e-200 * peaks) == pytest.approx(1e-200 * exceeded_by(0.01, peaks))
+    assert predictive_quantile(0.01, 1e-200 * peaks) == pytest.approx(1e-200 * predictive_quantile(0.01, peaks))
 
 
 LAWS = {
@@ -114,7 +114,7 @@ def test_ties_at_the_start_of_the_tail_are_no_peaks():
     """Of 200 rows 7 are below the many zeros: 8 of 201 rows fall there, not 21, as all rows of the tail would say."""
     scores = np.sort(np.r_[np.zeros(193), -np.arange(1.0, 8.0)])
     share = 0.001 * 201 / 8
-    assert by_tail(scores, 0.001) == -exceeded_by(share, np.arange(1.0, 8.0))
+    assert by_tail(scores, 0.001) == -predictive_quantile(share, np.arange(1.0, 8.0))
 
 
 def test_within_the_rows_the_tail_is_the_order_statistic():
@@ -155,7 +155,7 @@ def test_labels_give_the_cheapest_threshold(rng, costs):
         labels = rng.choice([1, -1, 0], 60, p=[0.5, 0.3, 0.2])
         scores = np.round(rng.normal(size=60) + labels, 1)
         cost = [cost_of(cut, scores, labels, costs) for cut in [*(np.unique(scores) - 0.05), 99.0]]
-        found = of_least_cost(Calibration(scores, labels), costs)
+        found = minimise_cost(Calibration(scores, labels), costs)
         assert cost_of(found, scores, labels, costs) == min(cost)
 
 
@@ -165,13 +165,13 @@ def cost_of(cut, scores, labels, costs):
 
 def test_between_groups_the_threshold_is_in_the_middle():
     calibration = Calibration(np.array([-4.0, -2.0, 2.0, 3.0]), np.array([-1, -1, 1, 1]))
-    assert of_least_cost(calibration, (1.0, 1.0)) == 0.0
+    assert minimise_cost(calibration, (1.0, 1.0)) == 0.0
 
 
 @pytest.mark.parametrize(("labels", "missing"), [([1, 1, 0], "anomalies"), ([-1, 0, -1], "normal rows")])
 def test_labels_of_one_kind_do_not_do(labels, missing):
     with pytest.raises(ValueError, match=f"needs {missing}.*at calibration, and there are none"):
-        of_least_cost(Calibration(np.arange(3.0), np.array(labels)), (1.0, 1.0))
+        minimise_cost(Calibration(np.arange(3.0), np.array(labels)), (1.0, 1.0))
 
 
 # Choice
@@ -200,7 +200,7 @@ def test_rules_that_do_not_serve(params, message):
 
 
 def test_each_name_is_its_rule(rng):
-    calibration = Calibration.of(rng.normal(size=500))
+    calibration = Calibration.unlabelled(rng.normal(size=500))
     scores = calibration.normal
     expected = {
         ("auto", None): at_rate(scores, 0.01),
@@ -222,8 +222,8 @@ def test_the_interval_of_a_quantile_covers_it():
     rng = np.random.default_rng(0)
     rule, wanted, hits = choose_rule("auto", None, 0.2, (1.0, 1.0)), stats.norm.ppf(0.2), 0
     for i in range(200):
-        calibration = Calibration.of(rng.normal(size=300))
-        low, high = interval(rule, calibration, rule(calibration), 0.95, i)
+        calibration = Calibration.unlabelled(rng.normal(size=300))
+        low, high = threshold_interval(rule, calibration, rule(calibration), 0.95, i)
         hits += low <= wanted <= high
     assert 0.9 < hits / 200 < 0.99
 
@@ -232,8 +232,8 @@ def test_more_rows_and_less_confidence_leave_less_undecided(rng):
     rule = choose_rule("auto", None, 0.05, (1.0, 1.0))
 
     def width(n_rows, confidence):
-        calibration = Calibration.of(rng.normal(size=n_rows))
-        low, high = interval(rule, calibration, rule(calibration), confidence, 0)
+        calibration = Calibration.unlabelled(rng.normal(size=n_rows))
+        low, high = threshold_interval(rule, calibration, rule(calibration), confidence, 0)
         return high - low
 
     assert width(20_000, 0.95) < width(200, 0.95) / 3
@@ -242,13 +242,13 @@ def test_more_rows_and_less_confidence_leave_less_undecided(rng):
 
 def test_a_given_number_is_sure():
     rule = choose_rule(-1.5, None, None, (1.0, 1.0))
-    assert interval(rule, Calibration.of(np.arange(-5.0, 5.0)), -1.5, 0.95, 0) == (-1.5, -1.5)
+    assert threshold_interval(rule, Calibration.unlabelled(np.arange(-5.0, 5.0)), -1.5, 0.95, 0) == (-1.5, -1.5)
 
 
 def test_anomalies_are_resampled_among_themselves(rng):
     calibration = Calibration(rng.normal(size=50), np.repeat([1, -1], [47, 3]))
-    assert all((calibration.resampled(rng).labels == -1).sum() == 3 for _ in range(20))
+    assert all((calibration.resample(rng).labels == -1).sum() == 3 for _ in range(20))
 
 
 def test_scores_between_are_undecided():
-    np.testing.assert_array_equal(by_threshold(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]), 0.0, 1.0), [-1, 0, 0, 1, 1])
+    np.testing.assert_array_equal(decide_by_threshold(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]), 0.0, 1.0), [-1, 0, 0, 1, 1])

@@ -1,4 +1,4 @@
-"""The detector: scikit-learn's verbs for outliers over anything that scores rows."""
+"""The detector: decisions, p-values, probabilities and explanations for any estimator that scores rows."""
 
 from typing import Any, Self
 
@@ -9,21 +9,24 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.ambient import with_own_settings
-from isthmus.anomaly.background import Background
-from isthmus.anomaly.calibration import Calibration, fit_and_calibrate, in_order
-from isthmus.anomaly.conformal import p_values
-from isthmus.anomaly.dates import with_known_dates
-from isthmus.anomaly.decisions import by_discovery_rate, by_threshold, check_decision, interval
+from isthmus.anomaly.calibration import Calibration, fit_and_calibrate, restore_order, score_then_learn
+from isthmus.anomaly.dates import replace_unknown_dates
+from isthmus.anomaly.decisions import (
+    check_decision,
+    decide_by_fdr,
+    decide_by_threshold,
+    p_values,
+    threshold_interval,
+    uniforms_of,
+)
 from isthmus.anomaly.events import Event, find_events
-from isthmus.anomaly.explaining import explain
+from isthmus.anomaly.exemplar_distance import ExemplarDistance
+from isthmus.anomaly.explain import explain
 from isthmus.anomaly.explanation import Explanation
 from isthmus.anomaly.probability import Probability
-from isthmus.anomaly.recipe import default_estimator
-from isthmus.anomaly.rows import ANOMALY, NORMAL, Values, read_labels
-from isthmus.anomaly.scores import Scorer, kinds_of, with_seeds
-from isthmus.anomaly.streaming import score_then_learn
+from isthmus.anomaly.rows import ANOMALY, NORMAL, ReferenceRows, Values, count_rows, read_labels
+from isthmus.anomaly.scores import Scorer, clone_with_seeds, read_kinds
 from isthmus.anomaly.thresholds import Rule, choose_rule
-from isthmus.anomaly.tie_breaking import uniforms_of
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
 from isthmus.training import with_checkpoint_folder
@@ -31,66 +34,71 @@ from isthmus.training import with_checkpoint_folder
 CALIBRATIONS = ("cross", "split")
 
 
-def _learns_on(detector: "AnomalyDetector") -> bool:
-    """Whether the estimator can learn from more rows."""
+def _can_learn_more(detector: "AnomalyDetector") -> bool:
+    """Whether the estimator has ``partial_fit``."""
     return callable(getattr(detector._template(), "partial_fit", None))
 
 
 @with_own_settings
 class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Tells anomalies from normal rows, by scores of an estimator and a threshold with a known rate of false alarms.
+    """Detects anomalies by the scores of an estimator and a threshold with a known false-positive rate.
 
-    Thresholds, p-values and probabilities stand on held-out scores: an autoencoder rebuilds the rows it was trained on
-    better than others, so that training scores promise too much.
+    Thresholds, p-values and probabilities are computed from held-out scores. Training scores would be too optimistic:
+    an autoencoder reconstructs its training rows better than new ones. Rows cannot be weighted, since calibration
+    counts them.
 
     Parameters
     ----------
     estimator : object with ``score_samples`` or None, default=None
-        An autoencoder, a pipeline, any density of scikit-learn. None is one recipe for all tables.
+        For example an autoencoder, a pipeline or a density of scikit-learn. None is ``ExemplarDistance()``, which suits
+        all tables.
     threshold : {"auto", "tail", "mad", "labels"} or float, default="auto"
-        "auto" keeps to the false-positive rate ``fpr``; "tail" too, beyond what so few rows can show, by extreme-value
-        theory of independent rows, which points of a series are not, and at 0.001 if no rate is given; "mad" is 3.5
-        robust deviations below the median; "labels" costs least on labelled rows; a number is itself, a value of
-        ``score_samples``.
+        "auto" has the false-positive rate ``fpr``. "tail" has it too, by extrapolation with extreme-value theory, if
+        the calibration rows are too few for "auto"; its default rate is 0.001, and it assumes independent rows, which
+        points of a series are not. "mad" is 3.5 robust standard deviations below the median. "labels" has the lowest
+        cost on labelled rows. A number is a value of ``score_samples``.
     contamination : float or None, default=None
-        Share of the training rows to alarm on, in (0, 0.5], as elsewhere in scikit-learn: a guess, not a guarantee.
+        Share of the training rows to alarm on, in (0, 0.5], as elsewhere in scikit-learn. It guarantees no rate on new
+        rows.
     fpr : float or None, default=None
-        Share of normal rows to alarm on at most. None is 0.01, or 1 / (n + 1) where there are fewer than 99 rows.
+        Largest share of normal rows to alarm on. None is 0.01, or 1 / (n + 1) for fewer than 99 rows.
     score_from : {"full", "encoder", "decoder", "latent"} or tuple of them, default="full"
-        The estimator's own score; less the divergence of the code, from the encoder alone; the full score without that
-        divergence; the density of the code among those of training rows. Several are standardised and added.
+        "full" is the estimator's score. "encoder" is minus the divergence of the code from its prior. "decoder" is the
+        full score without the divergence. "latent" is the density of the code among those of the training rows. Several
+        scores are standardised and added.
     calibration : {"cross", "split"}, default="cross"
-        "cross" scores every row by a clone fitted on other folds (or asks the estimator for ``held_out_scores_``, if it
-        has some), and takes ``n_folds + 1`` fits. "split" keeps a fifth of the rows from the one fit.
+        "cross" scores each row by a clone that is fitted on the other folds, in ``n_folds + 1`` fits, or takes
+        ``held_out_scores_`` of the estimator if it has this attribute. "split" holds a fifth of the rows out of one
+        fit.
     n_folds : int, default=5
     costs : (float, float), default=(1.0, 1.0)
-        Of a false alarm and of a miss, for ``threshold="labels"``.
+        Costs of a false alarm and of a miss, for ``threshold="labels"``.
     random_state : int, RandomState or None, default=None
-        Decides everything random, also that of the estimator; None leaves the estimator its own.
+        Seeds everything random, the estimator included; None leaves the random state of the estimator as it is.
 
     Attributes
     ----------
     estimator_ : object
-        Fitted.
+        The fitted estimator.
     offset_ : float
-        The threshold: rows that score lower are alarms.
+        The threshold: rows with lower scores are alarms.
     fpr_ : float
-        Share of normal rows to expect alarms on, by the rank of the threshold among calibration scores. Points of a
-        series depend on each other and count by blocks: it is higher than ``fpr`` where the series has too few blocks
-        to promise that rate, and the average of many series, from which a single one may be far.
+        Expected share of alarms among normal rows, from the rank of the threshold among the calibration scores. Points
+        of a series depend on each other and count by blocks: ``fpr_`` is higher than ``fpr`` if the series has too few
+        blocks. It is an average over series; the rate in a single series can differ much from it.
     block_length_ : int
-        Points of a series that say as much as one that depends on no other; 1 for rows of tables.
+        Number of points of a series that carry the information of one independent point; 1 for rows of tables.
     calibration_scores_ : ndarray of shape (n_calibration,)
-        Sorted, of held-out rows that are not known anomalies.
+        Sorted scores of held-out rows that are not labelled as anomalies.
     held_out_scores_ : ndarray of shape (n_samples,) or None
-        Scores of the rows of fit, each by an estimator that has not seen it: what to hold against ``offset_`` where
-        anomalies are sought among the rows of fit themselves. None where not all are scored so, and not in files.
+        Scores of the training rows, each by an estimator that has not seen it. Compare these with ``offset_`` to find
+        anomalies among the training rows. None if some rows have no such score, and after loading.
     classes_ : ndarray of shape (2,)
         -1 and 1, in the order of the columns of ``predict_proba``.
     n_features_in_ : int
-        If the estimator has it.
+        If the estimator has this attribute.
     feature_names_in_ : ndarray of str
-        If the estimator has it.
+        If the estimator has this attribute.
 
     References
     ----------
@@ -113,7 +121,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     calibration_scores_: Values
     held_out_scores_: Values | None
     _scorer: Scorer
-    _background: Background
+    _reference: ReferenceRows
     _calibration: Calibration
     _probability: Probability
 
@@ -143,49 +151,52 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     # Fitting
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what is normal, and where it ends.
+        """Fit the estimator, and compute the threshold from held-out scores.
 
         Parameters
         ----------
         X : array, sparse rows, data frame or Source of shape (n_samples, ...)
         y : array of shape (n_samples,) or None, default=None
-            1 for normal rows, -1 for anomalies, which are not learned from, 0 where it is not known. Needed by
-            ``threshold="labels"``; if there are some, probabilities use them. Other targets are not looked at.
+            1 for normal rows, -1 for anomalies, which are held out of the fit, 0 for unknown rows. Required by
+            ``threshold="labels"``, and used by ``predict_proba``. Other targets are ignored.
 
         Raises
         ------
         ValueError
-            If a parameter, the labels or the number of rows do not serve; the message names which.
+            If a parameter, the labels or the number of rows are not valid; the message names which.
         """
         rule = self._check_parameters()
         labels = read_labels(y, X, required=self.threshold == "labels")
         seed = seed_of(self.random_state)
-        scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, self.calibration, self.n_folds, seed)
-        self.held_out_scores_ = in_order(calibration.scores, labels)
-        ruled = calibration if self.contamination is None else Calibration.of(scorer(X))
-        return self._take_over(scorer, Background.of(X, labels, seed))._settle(calibration, rule(ruled))
+        scorer, calibration = fit_and_calibrate(self._fit_scorer, X, labels, self.calibration, self.n_folds, seed)
+        self.held_out_scores_ = restore_order(calibration.scores, labels)
+        ruling = calibration if self.contamination is None else Calibration.unlabelled(scorer(X))
+        self._adopt(scorer, ReferenceRows.sample(X, labels, seed))
+        return self._set_calibration(calibration, rule(ruling))
 
-    @available_if(_learns_on)  # type: ignore[untyped-decorator]
+    @available_if(_can_learn_more)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Learn from arriving rows.
 
-        Their scores, taken before the estimator learns of them, join the calibration, of which the latest 10,000 count.
-        The first call keeps a fifth of its rows from the estimator to calibrate on. ``X`` and ``y`` are as of ``fit``.
+        The rows are scored before the estimator learns from them. Their scores join the calibration scores, of which
+        the latest 10,000 count. The first call holds a fifth of its rows out for calibration. ``X`` and ``y`` are as in
+        ``fit``.
         """
         rule = self._check_parameters()
         labels = read_labels(y, X, required=False)
-        if "estimator_" not in vars(self):
+        if "estimator_" in vars(self):
+            calibration = score_then_learn(self._scorer, self._calibration, X, labels)
+        else:
             seed = seed_of(self.random_state)
-            scorer, calibration = fit_and_calibrate(self._scorer_on, X, labels, "split", self.n_folds, seed)
-            return self._take_over(scorer, Background.of(X, labels, seed))._settle(calibration, rule(calibration))
-        calibration = score_then_learn(self._scorer, self._calibration, X, labels)
-        return self._settle(calibration, rule(calibration))
+            scorer, calibration = fit_and_calibrate(self._fit_scorer, X, labels, "split", self.n_folds, seed)
+            self._adopt(scorer, ReferenceRows.sample(X, labels, seed))
+        return self._set_calibration(calibration, rule(calibration))
 
     def calibrate(self, X: Any, y: Any = None) -> Self:
-        """Take calibration scores and threshold from new rows, without fitting the estimator again.
+        """Compute calibration scores and threshold from new rows, without fitting the estimator again.
 
-        On clean rows that played no part in the fit, p-values are exactly uniform and rates of false alarms are kept
-        exactly, whatever the estimator is worth. ``X`` and ``y`` are as of ``fit``.
+        If the rows are normal and took no part in the fit, p-values are exactly uniform and false-positive rates are
+        exact, for any estimator. ``X`` and ``y`` are as in ``fit``.
         """
         return self._calibrate_on(self.score_samples(X), y)
 
@@ -194,118 +205,115 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     def score_samples(self, X: Any) -> Values:
         """Score rows, (n_samples,); higher is more normal.
 
-        Dates beyond those of fit do not count, with a warning: they are taken for the same weekday and time of day in
-        the nearest week of fit.
+        Dates outside the range of ``fit`` do not affect the score: the same weekday and time of day within the range
+        replaces them, with a warning.
         """
         check_is_fitted(self)
-        return self._scorer(with_known_dates(self.estimator_, X))
+        return self._scorer(replace_unknown_dates(self.estimator_, X))
 
     def decision_function(self, X: Any) -> Values:
-        """Return by how much rows score above the threshold; alarms are below 0."""
+        """Return the score minus the threshold, (n_samples,); alarms are negative."""
         return self.score_samples(X) - self.offset_
 
     def predict(
         self, X: Any, *, fdr: float | None = None, min_confidence: float | None = None, scores: Values | None = None
     ) -> Values:
-        """Decide.
+        """Return a decision for each row.
 
         Parameters
         ----------
         X : array, sparse rows, data frame or Source of shape (n_samples, ...)
         fdr : float or None, default=None
-            Alarms such that at most this share of them is false on average (Benjamini and Hochberg, 1995), instead of
-            a threshold. They depend on all rows that are given together. The promise is for independent rows: points
-            of a series depend on each other, and it does not hold for them.
+            False discovery rate: alarms are selected such that at most this share of them is false on average
+            (Benjamini and Hochberg, 1995). Decisions depend on all rows of the call. The guarantee assumes independent
+            rows; it does not hold for points of a series.
         min_confidence : float or None, default=None
-            Confidence, in (0, 1), with which a score must be on one side of the threshold, which few calibration rows
-            do not determine: rows that could be on either side are undecided.
+            Confidence, in (0, 1), of the decision, given that few calibration rows leave the threshold uncertain. Rows
+            whose scores lie in the confidence interval of the threshold are undecided.
         scores : ndarray of shape (n_samples,) or None, default=None
-            Scores of these rows where they are known: those of ``score_samples``, or ``held_out_scores_`` for the rows
-            of fit. None computes them.
+            Scores of these rows, if they are known: from ``score_samples``, or ``held_out_scores_`` for the rows of
+            ``fit``. None computes them.
 
         Returns
         -------
         ndarray of int of shape (n_samples,)
-            -1 for alarms, 1 for normal rows, 0 for undecided ones.
+            -1 for alarms, 1 for normal rows, 0 for undecided rows.
         """
         check_decision(fdr, min_confidence)
         scores = self._scores_of(X, scores)
         if fdr is not None:
-            return by_discovery_rate(scores, self._calibration, fdr)
+            return decide_by_fdr(scores, self._calibration, fdr)
         if min_confidence is None:
-            return by_threshold(scores, self.offset_, self.offset_)
-        seed = mix(seed_of(self.random_state), 1)
-        return by_threshold(
-            scores, *interval(self._check_parameters(), self._calibration, self.offset_, min_confidence, seed)
-        )
+            return decide_by_threshold(scores, self.offset_, self.offset_)
+        rule, seed = self._check_parameters(), mix(seed_of(self.random_state), 1)
+        interval = threshold_interval(rule, self._calibration, self.offset_, min_confidence, seed)
+        return decide_by_threshold(scores, *interval)
 
     def fit_predict(self, X: Any, y: Any = None) -> Values:
-        """Fit, and decide on the same rows."""
+        """Fit, and return decisions for the same rows."""
         return self.fit(X, y).predict(X)
 
     def p_values(self, X: Any, *, scores: Values | None = None) -> Values:
-        """Return how often a normal row would score as low as each row, (n_samples,).
+        """Return for each row the probability that a normal row has at most its score, (n_samples,).
 
-        Uniform on [0, 1] for normal rows, exactly so if calibration rows are normal and took no part in the fit:
-        ``calibration="split"`` on clean rows, or ``calibrate``. Cross-fitted scores come close; their guarantee is
-        weaker, twice the level (Vovk, 2015; Barber et al., 2021). Anomalies among calibration rows make values larger,
-        which errs on the side of fewer alarms.
+        P-values of normal rows are uniform on [0, 1]. They are exactly so if calibration rows are normal and took no
+        part in the fit: with ``calibration="split"`` on clean rows, or after ``calibrate``. P-values from cross-fitted
+        scores are approximately uniform, and guaranteed up to twice the level (Vovk, 2015; Barber et al., 2021).
+        Anomalies among calibration rows make p-values larger, and alarms fewer.
 
         The rank among equal scores is random (smoothed conformal p-values: Vovk, Gammerman and Shafer, 2005). It
-        depends on the seed and on the row alone, so that a row has the same p-value in every call and in any batch;
-        only of equal rows in one call, the later ones have ranks of their own. The seed is ``random_state`` if that is
-        an integer, and else 0.
+        depends on the seed and on the row alone, so that a row has the same p-value in every call; equal rows in one
+        call get different ranks. The seed is ``random_state`` if that is an integer, else 0.
 
-        Points of a series depend on each other, which p-values do not take into account: they are finer than a series
-        of few blocks (``block_length_``) can show, and far from uniform in single series.
+        P-values assume independent rows. Points of a series depend on each other: their p-values are finer than a
+        series of few blocks (``block_length_``) can show, and far from uniform in single series.
 
-        ``scores`` are those of the rows where they are known, as of ``predict``.
+        ``scores`` are as in ``predict``.
         """
         return p_values(self._scores_of(X, scores), self.calibration_scores_, uniforms_of(X, self._tie_seed()))
 
     def predict_proba(self, X: Any) -> Values:
-        """Return how likely rows are anomalies, and normal.
+        """Return the probabilities of an anomaly and of a normal row.
 
-        With labels, a logistic curve over held-out scores. Without, one less the local false discovery rate: how far
-        the density of scores exceeds that of normal rows, whose shape the centre of the calibration scores shows. Where
-        normal scores have a heavier tail than a gamma distribution, that tail counts as anomalies. Either goes by how
-        frequent anomalies are among calibration rows.
+        With labels, the probability is a logistic function of the score, fitted to held-out scores. Without labels, it
+        is one minus the local false discovery rate: the density of all scores is compared with that of normal scores, a
+        gamma distribution fitted to the centre of the calibration scores. If normal scores have a heavier tail, the
+        excess counts as anomalies. Both depend on the share of anomalies among the calibration rows.
 
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            Columns are those of ``classes_``: of -1, and of 1.
+            Columns are those of ``classes_``: probability of -1, probability of 1.
         """
-        scores = self.score_samples(X)
-        anomaly = self._probability(scores)
+        anomaly = self._probability(self.score_samples(X))
         return np.column_stack([anomaly, 1 - anomaly])
 
     def explain(self, X: Any, *, n_nearest: int = 3) -> Explanation:
-        """Say why rows, such as the alarms, score as they do.
+        """Explain the scores of rows.
 
-        Each value's contribution to the score, what was expected of it, and the ``n_nearest`` normal rows among those
-        of fit, of which up to 10,000 are kept, in files too. An odd value answers for what it spoils: it is set right,
-        and what the score gains is its own.
+        The explanation holds the contribution of each value to the score, its expected value, and the ``n_nearest``
+        most similar normal rows among up to 10,000 training rows, which are also saved. An anomalous value affects the
+        contributions of other values: it is replaced by its expected value, and gets the whole gain of the score.
         """
         check_is_fitted(self)
-        return explain(self._scorer, X, self._background, n_nearest, seed_of(self.random_state))
+        return explain(self._scorer, X, self._reference, n_nearest, seed_of(self.random_state))
 
     def events(self, X: Any, *, gap: int | None = None, min_length: int = 1) -> list[Event]:
-        """Merge alarms of a series into intervals of time.
+        """Merge alarms of a series into events.
 
         Parameters
         ----------
         X : Windows, or series of shape (n_timepoints,) or (n_timepoints, n_channels)
-            As the estimator takes it: windows, whose scores are spread to time points, or rows that are time points.
+            As the estimator takes it. Scores of windows are spread over their time points.
         gap : int or None, default=None
-            Points without alarm that may lie within an event; None is half a window.
+            Largest number of points without alarm within an event; None is half a window.
         min_length : int, default=1
-            Points of an event at least.
+            Smallest number of points of an event.
 
         Returns
         -------
         list of Event
-            In order of time, with start, end, peak, n_points, severity and channels; ``pandas.DataFrame`` takes it.
+            In order of time, with start, end, peak, n_points, severity and channels. ``pandas.DataFrame`` accepts it.
         """
         check_is_fitted(self)
         return find_events(self, X, gap, min_length)
@@ -313,32 +321,36 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     # How
 
     def _check_parameters(self) -> Rule:
-        kinds_of(self.score_from)
+        read_kinds(self.score_from)
         if self.calibration not in CALIBRATIONS:
             raise ValueError(f"calibration must be one of {list(CALIBRATIONS)}, got {self.calibration!r}")
         if not (is_count(self.n_folds) and self.n_folds >= 2):
-            raise ValueError(f"n_folds must be an integer from 2 on, got {self.n_folds!r}")
+            raise ValueError(f"n_folds must be an integer >= 2, got {self.n_folds!r}")
         return choose_rule(self.threshold, self.contamination, self.fpr, self.costs)
 
     def _scores_of(self, X: Any, scores: Values | None) -> Values:
-        """Return the scores that are given, or compute them."""
+        """Compute the scores of rows unless they are given."""
         check_is_fitted(self)
-        return self.score_samples(X) if scores is None else scores
+        if scores is None:
+            return self.score_samples(X)
+        if np.shape(scores) != (n_rows := count_rows(X),):
+            raise ValueError(f"scores must have one value for each of the {n_rows} rows, got shape {np.shape(scores)}")
+        return np.asarray(scores)
 
     def _tie_seed(self) -> int:
-        """Return the seed of ties, the same in every call: a generator as ``random_state`` would move on."""
+        """Return a seed that is the same in every call; a generator as ``random_state`` changes with each use."""
         return seed_of(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
 
     def _template(self) -> Any:
-        return default_estimator() if self.estimator is None else self.estimator
+        return ExemplarDistance() if self.estimator is None else self.estimator
 
-    def _scorer_on(self, X: Any, seed: int, name: str) -> Scorer:
+    def _fit_scorer(self, X: Any, seed: int, name: str) -> Scorer:
         template = self._template()
-        estimator = clone(template) if self.random_state is None else with_seeds(template, seed)
-        return Scorer.fit(with_checkpoint_folder(estimator, name), kinds_of(self.score_from), X, seed)
+        estimator = clone(template) if self.random_state is None else clone_with_seeds(template, seed)
+        return Scorer.fit(with_checkpoint_folder(estimator, name), read_kinds(self.score_from), X, seed)
 
-    def _take_over(self, scorer: Scorer, background: Background) -> Self:
-        self._scorer, self.estimator_, self._background = scorer, scorer.estimator, background
+    def _adopt(self, scorer: Scorer, reference: ReferenceRows) -> Self:
+        self._scorer, self.estimator_, self._reference = scorer, scorer.estimator, reference
         for name in ("n_features_in_", "feature_names_in_"):
             if (value := getattr(scorer.estimator, name, None)) is not None:
                 setattr(self, name, value)
@@ -347,10 +359,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     def _calibrate_on(self, scores: Values, y: Any) -> Self:
         labels = read_labels(y, scores, required=self.threshold == "labels")
         calibration = Calibration(scores, labels, self._calibration.block)
-        return self._settle(calibration, self._check_parameters()(calibration))
+        return self._set_calibration(calibration, self._check_parameters()(calibration))
 
-    def _settle(self, calibration: Calibration, offset: float) -> Self:
-        """Keep the calibration, and all that follows from it."""
+    def _set_calibration(self, calibration: Calibration, offset: float) -> Self:
+        """Store the calibration, the threshold and the attributes that follow from them."""
         scores = calibration.normal
         self._calibration, self._probability = calibration, Probability(calibration)
         self.calibration_scores_, self.offset_ = scores, offset
@@ -362,6 +374,6 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self._template()).input_tags
-        # predict_proba has two columns, which scikit-learn's checks look up here.
+        # scikit-learn's checks read here that predict_proba has two columns.
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags

@@ -1,4 +1,4 @@
-"""The estimator of many nets."""
+"""An ensemble of autoencoders that are trained on different rows."""
 
 from collections.abc import Callable
 from numbers import Real
@@ -26,12 +26,12 @@ from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 from isthmus.training import SINGLE_PROCESS, choose_batch_size, choose_max_epochs
 
-# Rows whose mean addends of the score say what is usual.
-N_EXPECT = 2_000
+# Training rows from which the usual contribution of each value is estimated: its standard error is 2 % of a deviation.
+N_REFERENCE = 2_000
 
 
-def check_net(estimator: Any) -> None:
-    """Raise an error unless the estimator is an autoencoder that judges rows without labels, or None."""
+def check_estimator(estimator: Any) -> None:
+    """Raise an error unless the estimator is None or an autoencoder that scores rows without labels."""
     if not (estimator is None or isinstance(estimator, Autoencoder)):
         raise InputTypeError(f"estimator must be an Autoencoder or None, got {estimator!r}")
     if estimator is not None and estimator.conditional:
@@ -40,39 +40,39 @@ def check_net(estimator: Any) -> None:
 
 @with_own_settings
 class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
-    """Many autoencoders of one kind, trained at once on different rows, whose scores are averaged.
+    """Autoencoders of one kind, trained at the same time on different rows, whose scores are averaged.
 
-    The average of nets that are wrong in different ways is right more often than any of them, and every row is left out
-    by some nets, whose scores of it are as those of new rows. All nets make one step together, as products of
-    stacked weights where the backbone is fully connected. They share what a likelihood learns: scaling and scales.
+    The mean over nets with different errors is more accurate than a single net. Each row is left out by some of the
+    nets, which score it as they score new rows. All nets make each training step together: the weights of fully
+    connected backbones are stacked. The nets share what the likelihood learns, such as scaling and noise scales.
 
     Parameters
     ----------
     estimator : Autoencoder or None, default=None
-        The kind of net, how it is trained and on what device; not conditional. "auto" lengths are those for the rows of
-        one net. Its ``validation_fraction``, ``patience``, ``density`` and ``random_state`` are not used.
+        The net, its training and its device; not conditional. "auto" values depend on the number of rows of one net.
+        ``validation_fraction``, ``patience``, ``density`` and ``random_state`` are ignored.
     n_estimators : int, default=8
-        Nets, from 2 on.
+        Number of nets, at least 2.
     max_samples : float or int, default=0.5
-        Rows of each net: a share below 1, or a number, which is cut to half of the rows. Rows are dealt to folds, so
-        that every row is left out by a net.
+        Rows of each net: a share below 1, or a number, at most half of the rows. Rows are assigned by folds, so that
+        every row is left out by some net.
     random_state : int, RandomState or None, default=None
-        Decides everything random.
+        Seeds everything random.
 
     Attributes
     ----------
     estimator_ : Autoencoder
-        The fitted nets side by side. Its methods take rows that are meant for one net each in turn.
+        All fitted nets as one autoencoder. Row i of its input goes through net i % n_estimators.
     held_out_scores_ : ndarray of shape (n_samples,)
-        Score of every training row: the mean over the nets that have not seen it.
+        Score of each training row: the mean over the nets that have not seen it.
     left_out_ : ndarray of bool of shape (n_estimators, n_samples)
-        Rows that each net knows nothing of.
+        Rows that each net has not seen.
     module_ : Model
     schema_ : Schema
     history_ : list of dict
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Only where the data had column names.
+        Only if the data have column names.
 
     References
     ----------
@@ -110,7 +110,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from rows.
+        """Train the nets.
 
         Parameters
         ----------
@@ -118,30 +118,29 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
             In memory; NaN means missing.
         y : ignored
         sample_weight : array of shape (n_samples,), float or None, default=None
-            As of ``Autoencoder.fit``. Rows of weight 0 have no held-out score.
+            As in ``Autoencoder.fit``. Rows of weight 0 are left out, and have no held-out score.
 
         Raises
         ------
         ValueError
-            If a parameter or the data are not usable; the message names which.
+            If a parameter or the data are not valid; the message names which.
         TypeError
             If the estimator is not an autoencoder, or the rows are a stream.
         """
         source = self._fit_nets(X, sample_weight)
         scores = self._run(self._scores, source)[0].astype(np.float64)
         self.held_out_scores_ = np.average(scores, axis=1, weights=self.left_out_.T)
-        some = np.random.default_rng(mix(self.estimator_.random_state, 5)).permutation(len(source))[:N_EXPECT]
-        values, rest = self._run(
-            self._addends, source.take(np.sort(some)).resample(mix(self.estimator_.random_state, 6))
-        )
+        seed = self.estimator_.random_state
+        sample = np.sort(np.random.default_rng(mix(seed, 5)).permutation(len(source))[:N_REFERENCE])
+        values, rest = self._run(self._addends, source.take(sample).resample(mix(seed, 6)))
         self._expected = np.nanmean(values, 0), rest.mean()
         return self
 
     def _fit_nets(self, X: Any, sample_weight: Any = None) -> Source:
-        """Train the nets, and return the rows."""
+        """Train the nets, and return the training rows."""
         self._check_parameters()
         seed = seed_of(self.random_state)
-        nets = self._side_by_side(seed)
+        nets = self._make_parallel(seed)
         source, _ = nets._read_to_fit(X, None, sample_weight)
         state = nets._start(source, None, None, seed, SINGLE_PROCESS)
         bags = make_bootstrap(source, self.n_estimators, self.max_samples, mix(seed, 3))
@@ -156,10 +155,10 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         return source
 
     def _check_parameters(self) -> None:
-        check_net(self.estimator)
+        check_estimator(self.estimator)
         share = self.max_samples
         expectations = {
-            "n_estimators": (is_count(self.n_estimators) and self.n_estimators > 1, "an integer from 2 on"),
+            "n_estimators": (is_count(self.n_estimators) and self.n_estimators > 1, "an integer >= 2"),
             "max_samples": (
                 is_count(share) or (isinstance(share, Real) and 0 < share < 1),
                 "a share in (0, 1) or a positive integer",
@@ -169,8 +168,8 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
             if not holds:
                 raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
 
-    def _side_by_side(self, seed: int) -> Autoencoder:
-        """Make the estimator whose backbone is all nets."""
+    def _make_parallel(self, seed: int) -> Autoencoder:
+        """Make one autoencoder whose backbone holds all nets."""
         one = Autoencoder() if self.estimator is None else self.estimator
         one._check_parameters()
         backbone = Parallel(resolve(one.backbone, backbones, backbones.Backbone), self.n_estimators)
@@ -188,7 +187,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            Mean over the nets of what ``Autoencoder.score_samples`` gives for each.
+            Mean over the nets of ``Autoencoder.score_samples``.
         """
         return self._run(lambda x: self._scores(x).mean(1), self._read(X))[0].astype(np.float64)
 
@@ -197,14 +196,14 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         return float(self.score_samples(X).mean())
 
     def contributions(self, X: Any) -> Any:
-        """Take the score apart: which values make a row odd.
+        """Return the contribution of each value to the score.
 
         Returns
         -------
         ndarray or data frame of shape (n_samples, n_values + 2)
-            A column a value: its log probability, as the nets have it on average, less what it is on training rows;
-            "code", the same of what does not belong to a value; "base", the constants. Rows add up to
-            ``score_samples``; missing values contribute 0.
+            For each value its log probability, as a mean over the nets, minus its mean over training rows; "code", the
+            same for the divergence of the code; "base", the means. Each row adds up to ``score_samples``; missing
+            values contribute 0.
         """
         source = self._read(X)
         values, rest = self._run(self._addends, source)
@@ -216,35 +215,35 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         return label_columns(addends, source.schema, extra=("code", "base"))
 
     def divergence(self, X: Any) -> Values:
-        """Mean divergence of the nets' codes from their prior, (n_samples,) in nats, from the encoders alone."""
+        """Mean over the nets of the divergence of the code from its prior, (n_samples,) in nats."""
         rows = self._read(X)
-        return self._run(lambda x: self._by_net(self.module_.divergence(self._for_each(x))).mean(1), rows)[0]
+        return self._run(lambda x: self._split_nets(self.module_.divergence(self._repeat(x))).mean(1), rows)[0]
 
     def reconstruct(self, X: Any) -> Any:
-        """Rows as the nets rebuild them: means of numbers, the most frequent levels; missing values are filled."""
+        """Reconstruct rows by the mean over the nets, or the most frequent category; missing values are filled."""
         source = self._read(X)
-        rebuilt = self._run(lambda x: self._consensus(self._rebuilt(x)), source)[0]
+        rebuilt = self._run(lambda x: self._consensus(self._reconstruct(x)), source)[0]
         return source.to_container(rebuilt)
 
     def reconstruct_each(self, X: Any) -> Values:
-        """Rows as each net rebuilds them, (n_samples, n_estimators, ...)."""
-        return self._run(self._rebuilt, self._read(X))[0]
+        """Reconstruct rows by each net, (n_samples, n_estimators, ...)."""
+        return self._run(self._reconstruct, self._read(X))[0]
 
     # How
 
     @property
     def module_(self) -> Model:
-        """The fitted torch module, of all nets."""
+        """The fitted torch module of all nets."""
         return self._fitted().module_
 
     @property
     def schema_(self) -> Schema:
-        """What one sample looks like."""
+        """Describes one sample."""
         return self._fitted().schema_
 
     @property
     def history_(self) -> list[dict[str, float]]:
-        """One row an epoch, means over the nets."""
+        """Means over the nets, one dict per epoch."""
         return self._fitted().history_
 
     def _fitted(self) -> Autoencoder:
@@ -255,26 +254,26 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         return self._fitted()._read(X)
 
     def _run(self, function: Callable[[Tensor], Any], source: Source) -> tuple[Values, ...]:
-        """Apply a function of raw values to all rows, fewer at a time the more often each is looked at."""
+        """Apply a function of raw values to all rows, in batches that are smaller for more nets."""
         size = max(1, rows_at_once(self.module_) // self.module_.n_nets)
         return run(self.module_, lambda x, y: function(x), source, size)
 
     def _scores(self, x: Tensor) -> Tensor:
-        """Score of raw values by each net, (n, n_nets)."""
-        return self._by_net(self.module_.score(self._for_each(x)))
+        """Score raw values by each net, (n, n_nets)."""
+        return self._split_nets(self.module_.score(self._repeat(x)))
 
     def _addends(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the score adds up, means over the nets: that of each value, NaN where it is missing, and the rest."""
-        values, divergence = map(self._by_net, self.module_.plug_in(self._for_each(x)))
+        """Return the addends of the score, as means over the nets: of each value, NaN if missing, and of the code."""
+        values, divergence = map(self._split_nets, self.module_.plug_in(self._repeat(x)))
         return torch.where(x.isnan(), torch.nan, values.mean(1)), -divergence.mean(1)
 
-    def _rebuilt(self, x: Tensor) -> Tensor:
-        return self._by_net(self.module_.reconstruct(self._for_each(x)))
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        return self._split_nets(self.module_.reconstruct(self._repeat(x)))
 
-    def _for_each(self, x: Tensor) -> Tensor:
+    def _repeat(self, x: Tensor) -> Tensor:
         return x.repeat_interleave(self.module_.n_nets, 0)
 
-    def _by_net(self, results: Tensor) -> Tensor:
+    def _split_nets(self, results: Tensor) -> Tensor:
         return results.unflatten(0, (-1, self.module_.n_nets))
 
     def _consensus(self, each: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Rows as points in a space: numbers on one scale, levels a coordinate each."""
+"""Rows as points in a Euclidean space: numbers on one scale, one coordinate per category."""
 
 from dataclasses import dataclass, replace
 
@@ -15,16 +15,20 @@ from isthmus.schema import Schema
 
 Points = NDArray[np.float64]
 
-# Levels of a column that get a coordinate each, the others sharing one; and rows that are read at once.
-MAX_LEVELS, CHUNK = 32, 2**14
-# Quantiles that describe a coordinate; and deviations beyond which tamed values are cut.
-N_QUANTILES, FARTHEST = 1000, 20.0
-# A coordinate whose deviation is a smaller share of its mean never varies, but for rounding.
+# Categories of a column with a coordinate of their own; all others share one. Bounds the width of the points.
+MAX_CATEGORIES = 32
+# Rows that are converted at once.
+CHUNK = 2**14
+# Quantiles of a coordinate from which ranks are interpolated.
+N_QUANTILES = 1000
+# Values are clipped at this many standard deviations before they are added to normal scores.
+CLIP = 20.0
+# A coordinate is constant up to rounding if its deviation is a smaller share of its mean.
 ROUNDING = 1e-9
 
 
-def points_of(source: Source, schema: Schema) -> Points:
-    """Lay rows out as points, NaN where a number is missing; a missing level is none of the levels.
+def to_points(source: Source, schema: Schema) -> Points:
+    """Convert rows to points (n, n_coordinates); NaN for missing numbers, all zeros for missing categories.
 
     Raises
     ------
@@ -35,84 +39,85 @@ def points_of(source: Source, schema: Schema) -> Points:
         [require_finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK)]
     )
     columns = [
-        rows[:, i, None]
-        if i not in schema.categorical
-        else _one_column_a_level(rows[:, i], len(schema.used[i].categories))
+        rows[:, i, None] if i not in schema.categorical else _one_hot(rows[:, i], len(schema.used[i].categories))
         for i in range(rows.shape[1])
     ]
     return np.hstack(columns)
 
 
-def _one_column_a_level(codes: Points, n_categories: int) -> Points:
-    return (np.minimum(codes, MAX_LEVELS)[:, None] == np.arange(min(n_categories, MAX_LEVELS + 1))).astype(np.float64)
+def _one_hot(codes: Points, n_categories: int) -> Points:
+    columns = np.arange(min(n_categories, MAX_CATEGORIES + 1))
+    return (np.minimum(codes, MAX_CATEGORIES)[:, None] == columns).astype(np.float64)
 
 
 @dataclass(frozen=True)
-class Scaling:
-    """Centre and spread (n_coordinates,); coordinates that never vary keep a spread of 1."""
+class Standardisation:
+    """Mean and standard deviation of each coordinate (n_coordinates,); a deviation of 1 for constant coordinates."""
 
-    centre: Points
-    spread: Points
+    mean: Points
+    deviation: Points
 
     @classmethod
-    def of(cls, points: Points) -> "Scaling":
-        """Take mean and standard deviation."""
-        centre, spread = np.nanmean(points, 0), np.nanstd(points, 0)
-        return cls(centre, np.where(spread > ROUNDING * np.abs(centre), spread, 1.0))
+    def fit(cls, points: Points) -> "Standardisation":
+        """Learn from points."""
+        mean, deviation = np.nanmean(points, 0), np.nanstd(points, 0)
+        return cls(mean, np.where(deviation > ROUNDING * np.abs(mean), deviation, 1.0))
 
     def __call__(self, points: Points) -> Points:
-        """Scale points; those very far off come nearer, in their order, so that distances stay finite."""
-        near = compress_tails(*map(torch.from_numpy, (points, self.centre, MAX_DEVIATIONS * self.spread)))
-        return (near.numpy() - self.centre) / self.spread
+        """Standardise points. Extreme values are compressed, in their order, so that distances stay finite."""
+        near = compress_tails(*map(torch.from_numpy, (points, self.mean, MAX_DEVIATIONS * self.deviation)))
+        return (near.numpy() - self.mean) / self.deviation
 
 
 @dataclass(frozen=True)
-class Taming:
-    """Halfway between values and their normal scores, so that heavy tails neither rule nor vanish.
+class RankGaussian:
+    """The mean of standardised values and their normal scores: heavy tails neither dominate distances nor vanish.
 
     Parameters
     ----------
-    plain : Scaling
+    standardisation : Standardisation
         Of the values.
     quantiles : ndarray of shape (n_quantiles, n_coordinates)
     n_rows : int
-        Normal scores end where so many rows end.
-    again : Scaling
-        Of the sum.
+        Number of training rows, which bounds the normal scores.
+    final : Standardisation
+        Of the sum of standardised values and normal scores.
 
     References
     ----------
     Van der Waerden, Order tests for the two-sample problem, 1952: normal scores.
     """
 
-    plain: Scaling
+    standardisation: Standardisation
     quantiles: Points
     n_rows: int
-    again: Scaling
+    final: Standardisation
 
     @classmethod
-    def of(cls, points: Points, plain: Scaling) -> "Taming":
-        """Learn from points, and from the scaling of their values."""
-        take = np.nanquantile if np.isnan(points).any() else np.quantile
-        quantiles = take(points, np.linspace(0, 1, min(N_QUANTILES, len(points))), axis=0)
-        unscaled = cls(plain, quantiles, len(points), Scaling(np.zeros(1), np.ones(1)))
-        return replace(unscaled, again=Scaling.of(unscaled(points)))
+    def fit(cls, points: Points, standardisation: Standardisation) -> "RankGaussian":
+        """Learn from points, and from the standardisation of their values."""
+        quantile = np.nanquantile if np.isnan(points).any() else np.quantile
+        quantiles = quantile(points, np.linspace(0, 1, min(N_QUANTILES, len(points))), axis=0)
+        identity = Standardisation(np.zeros(1), np.ones(1))
+        unscaled = cls(standardisation, quantiles, len(points), identity)
+        return replace(unscaled, final=Standardisation.fit(unscaled(points)))
 
     def __call__(self, points: Points) -> Points:
-        """Tame points."""
-        return self.again(self.normal_scores(points) + np.clip(self.plain(points), -FARTHEST, FARTHEST))
+        """Transform points."""
+        values = np.clip(self.standardisation(points), -CLIP, CLIP)
+        return self.final(self.normal_scores(points) + values)
 
     def normal_scores(self, points: Points) -> Points:
-        """Read ranks off the quantiles, tied values in the middle of their ranks, and turn them into normal scores."""
+        """Return normal quantiles of the ranks among the training rows; equal values have their middle rank."""
         pairs, shares = zip(points.T, self.quantiles.T, strict=True), np.linspace(0, 1, len(self.quantiles))
-        ranks = np.column_stack([_middle_share(values, quantiles, shares) for values, quantiles in pairs])
+        ranks = np.column_stack([_middle_rank(values, quantiles, shares) for values, quantiles in pairs])
         edge = 0.5 / (self.n_rows + 1)
         scores: Points = np.where(np.isnan(points), np.nan, ndtri(np.clip(ranks, edge, 1 - edge)))
         return scores
 
 
-def _middle_share(values: Points, quantiles: Points, shares: Points) -> Points:
-    """Say what share of the rows is below values, counting half of those that are equal."""
+def _middle_rank(values: Points, quantiles: Points, shares: Points) -> Points:
+    """Return the share of rows below each value, plus half the share of rows equal to it."""
     upper = np.interp(values, quantiles, shares)
     lower = 1 - np.interp(-values, -quantiles[::-1], shares)
     middle: Points = (upper + lower) / 2

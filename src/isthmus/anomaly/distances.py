@@ -1,4 +1,4 @@
-"""Distances to others: to a few rows as nets rebuild them, and to the nearest of all rows."""
+"""Distances of rows to normal rows: to a few reconstructed ones, and to the nearest of all training rows."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,21 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders
-from isthmus.anomaly.coordinates import Points
+from isthmus.anomaly.coordinates import Points, RankGaussian, Standardisation
+from isthmus.randomness import mix
 
-# Rows of a group of exemplars, few and some, and groups of each size that a net gets.
+View = Standardisation | RankGaussian
+
+# Rows of a group of exemplars, as few as rarely include an anomaly, and groups of each size per net. Chosen on ADBench,
+# see benchmarks/anomalies.py.
 GROUP_SIZES, N_GROUPS = (4, 16), 8
-# Rows that can be the nearest, at most; and distances that are in memory at once.
-N_KEPT, SIZE = 10_000, 2**22
+# Largest number of training rows that are kept for the nearest one, and of distances in memory.
+MAX_ROWS, SIZE = 10_000, 2**22
 
 
 @dataclass(frozen=True)
 class Exemplars:
-    """Groups of training rows as nets rebuild them: how far off typical rows a row lies.
-
-    Groups are small, so that anomalies among the training rows are in few of them.
+    """Small groups of training rows as nets reconstruct them; the distance to the nearest of a group is coarse.
 
     Parameters
     ----------
@@ -31,65 +33,92 @@ class Exemplars:
     groups: tuple[Points, ...]
 
     @classmethod
-    def of(cls, ensemble: BaggedAutoencoders, points: Points, rng: np.random.Generator) -> "Exemplars":
-        """Draw groups from the rows that each net may know, and let it rebuild them."""
-        known = [np.flatnonzero(~left_out) for left_out in ensemble.left_out_]
-        return cls(tuple(_rebuilt_groups(ensemble, points, known, size, rng) for size in GROUP_SIZES))
+    def sample(cls, ensemble: BaggedAutoencoders, points: Points, rng: np.random.Generator) -> "Exemplars":
+        """Sample groups from the training rows of each net, and reconstruct them."""
+        in_bag = [np.flatnonzero(~left_out) for left_out in ensemble.left_out_]
+        return cls(tuple(_reconstruct_groups(ensemble, points, in_bag, size, rng) for size in GROUP_SIZES))
 
     def distances(self, points: Points) -> Points:
-        """Distance to the nearest of each group, (n, n_sizes, n_nets): means over the groups of a size."""
-        return np.stack([_nearest(points, groups).mean(2) for groups in self.groups], 1)
+        """Return the mean distance to the nearest member of the groups of each size, (n, n_sizes, n_nets)."""
+        return np.stack([_distances_to_nearest(points, groups).mean(2) for groups in self.groups], 1)
 
 
-def _rebuilt_groups(
-    ensemble: BaggedAutoencoders, points: Points, known: list[NDArray[np.int64]], size: int, rng: np.random.Generator
+def _reconstruct_groups(
+    ensemble: BaggedAutoencoders, points: Points, in_bag: list[NDArray[np.int64]], size: int, rng: np.random.Generator
 ) -> Points:
-    size = min(size, *map(len, known))
-    drawn = [rng.choice(rows, (N_GROUPS, size)) for rows in known]
-    rebuilt = [ensemble.reconstruct_each(points[rows.ravel()])[:, i] for i, rows in enumerate(drawn)]
-    return np.stack(rebuilt).reshape(len(known), N_GROUPS, size, -1).astype(np.float64)
+    size = min(size, *map(len, in_bag))
+    samples = [rng.choice(rows, (N_GROUPS, size)) for rows in in_bag]
+    rebuilt = [ensemble.reconstruct_each(points[rows.ravel()])[:, i] for i, rows in enumerate(samples)]
+    return np.stack(rebuilt).reshape(len(in_bag), N_GROUPS, size, -1).astype(np.float64)
 
 
-def _nearest(points: Points, groups: Points) -> Points:
-    """Distance to the nearest member of each group, (n, n_nets, n_groups)."""
+def _distances_to_nearest(points: Points, groups: Points) -> Points:
+    """Return the distance to the nearest member of each group, (n, n_nets, n_groups)."""
     centres = torch.from_numpy(groups.reshape(-1, groups.shape[-1]))
     chunks = torch.from_numpy(points).split(max(1, SIZE // len(centres)))
-    # By one method, whatever the number of rows: a row must score the same alone and among others.
+    # A fixed method, whatever the number of rows: the score of a row must not depend on the others.
     parts = [torch.cdist(chunk, centres, compute_mode="use_mm_for_euclid_dist") for chunk in chunks]
     return torch.cat([part.unflatten(1, groups.shape[:-1]).amin(-1) for part in parts]).numpy()
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """Training rows: how far the nearest lies.
+class NearestRow:
+    """Distance to the nearest training row.
 
     Parameters
     ----------
     points : ndarray of shape (n_kept, n_coordinates)
     index : NearestNeighbors
-        Fitted on them.
+        Fitted on the points.
     """
 
     points: Points
     index: NearestNeighbors
 
     @classmethod
-    def of(cls, points: Points) -> "Neighbours":
+    def fit(cls, points: Points) -> "NearestRow":
         """Keep points."""
         return cls(points, NearestNeighbors().fit(points))
 
-    def distances(self, points: Points, themselves: NDArray[np.bool_] | None = None) -> Points:
-        """Distance to the nearest, (n,); of rows that are kept ``themselves``, to the nearest other.
+    def distances(self, points: Points, is_kept: NDArray[np.bool_] | None = None) -> Points:
+        """Return the distance to the nearest kept row, (n,); of rows that are kept themselves, to the nearest other.
 
-        Where nobody says which these are, a row that equals one that is kept is taken for it: training rows get the
-        scores of rows that were held out, and are not found normal for being there.
+        If ``is_kept`` is None, rows that equal a kept row count as kept: the scores of training rows are then those of
+        held-out rows.
         """
-        nearest = np.sort(self._to_nearest(points, 2))
-        themselves = nearest[:, 0] == 0 if themselves is None else themselves
-        return np.where(themselves, nearest[:, 1], nearest[:, 0])
+        nearest = np.sort(self._two_distances(points))
+        is_kept = nearest[:, 0] == 0 if is_kept is None else is_kept
+        return np.where(is_kept, nearest[:, 1], nearest[:, 0])
 
-    def _to_nearest(self, points: Points, n: int) -> Points:
-        # Measured anew: the index finds by products, of which equal rows come out as nearly equal only.
-        nearest = self.index.kneighbors(points, n, return_distance=False)
-        parts = [np.linalg.norm(points - self.points[rows], axis=1) for rows in nearest.T]
-        return np.column_stack(parts)
+    def _two_distances(self, points: Points) -> Points:
+        # Distances of the index come from dot products, with rounding errors: those of equal rows are not exactly 0.
+        nearest = self.index.kneighbors(points, 2, return_distance=False)
+        return np.column_stack([np.linalg.norm(points - self.points[rows], axis=1) for rows in nearest.T])
+
+
+@dataclass(frozen=True)
+class ViewScorer:
+    """Distances in one view, that is, after one transformation of the coordinates."""
+
+    view: View
+    exemplars: Exemplars
+    nearest: NearestRow
+
+    @classmethod
+    def fit(cls, view: View, points: Points, ensemble: BaggedAutoencoders, seed: int) -> tuple["ViewScorer", Points]:
+        """Fit nets in a view. Return the scorer, and distances of the training rows to rows and nets held out."""
+        rng = np.random.default_rng(seed)
+        viewed = view(points)
+        ensemble.set_params(random_state=mix(seed, 1))._fit_nets(viewed)
+        complete = np.nan_to_num(viewed)
+        is_kept = np.zeros(len(points), dtype=bool)
+        is_kept[rng.permutation(len(points))[:MAX_ROWS]] = True
+        scorer = cls(view, Exemplars.sample(ensemble, viewed, rng), NearestRow.fit(complete[is_kept]))
+        held_out = ensemble.left_out_.T[:, None].astype(float)
+        coarse = (scorer.exemplars.distances(complete) * held_out).sum(2) / held_out.sum(2)
+        return scorer, np.column_stack([coarse, scorer.nearest.distances(complete, is_kept)])
+
+    def distances(self, points: Points) -> Points:
+        """Return distances of new rows, (n, n_sizes + 1): coarse ones for each size of groups, then the fine one."""
+        complete = np.nan_to_num(self.view(points))  # 0 is the typical value
+        return np.column_stack([self.exemplars.distances(complete).mean(2), self.nearest.distances(complete)])

@@ -1,4 +1,4 @@
-"""Alarms of time points, merged into events: when, how bad, and which channels."""
+"""Events: consecutive alarms of a series, with their time, severity and channels."""
 
 import warnings
 from collections.abc import Callable
@@ -11,22 +11,23 @@ from isthmus.data.series.windows import Windows
 
 Values = np.ndarray[Any, Any]
 
-# The channels of an event are those that explain this share of it.
+# The channels of an event are the fewest that explain this share of its negative contributions.
 EXPLAINED = 0.5
 
 
 class Event(NamedTuple):
-    """An interval of time that is not normal.
+    """An interval of time with alarms.
 
     Parameters
     ----------
     start, end, peak : date, number or int
-        Times of the first and the last point, and of the one that is the least normal; positions in arrays.
+        Times of the first point, the last point and the point with the lowest score; positions in arrays.
     n_points : int
     severity : float
-        By how much the peak scores below the threshold, in distances from the threshold to the median normal score.
+        Distance of the lowest score from the threshold, in units of the distance from the threshold to the median
+        calibration score.
     channels : tuple of str or int
-        Those that stand out, most of all first; empty if the estimator takes no scores apart.
+        Channels that explain the event, the most important first; empty if the estimator has no ``contributions``.
     """
 
     start: Any
@@ -37,88 +38,90 @@ class Event(NamedTuple):
     channels: tuple[Any, ...]
 
 
-class Course(NamedTuple):
-    """Scores of time points (n,), their times (n,), the names of the channels, and how to take a span apart.
+class ScoredSeries(NamedTuple):
+    """Scores of time points (n,), their times (n,), the names of the channels, and the length of a window.
 
-    ``apart`` gives, of the points from ``start`` to ``stop``, what each channel adds to the scores, or None.
+    ``contributions`` returns, for the points from ``start`` to ``stop``, the contribution of each channel, or None.
     """
 
     scores: Values
     times: Values
     channels: tuple[Any, ...]
-    width: int
-    apart: Callable[[int, int], Values | None]
+    length: int
+    contributions: Callable[[int, int], Values | None]
 
 
 def find_events(detector: Any, X: Any, gap: int | None, min_length: int) -> list[Event]:
     """Merge alarms into events; see ``AnomalyDetector.events``."""
     for name, value, least in (("gap", gap, 0), ("min_length", min_length, 1)):
         if not (value is None and name == "gap") and not (isinstance(value, int | np.integer) and value >= least):
-            raise ValueError(f"{name} must be an integer from {least} on, got {value!r}")
-    course = _of_windows(detector, X) if isinstance(X, Windows) else _of_points(detector, X)
-    spans = merge_spans(course.scores < detector.offset_, course.width // 2 if gap is None else gap)
+            raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+    series = _score_windows(detector, X) if isinstance(X, Windows) else _score_points(detector, X)
+    spans = merge_spans(series.scores < detector.offset_, series.length // 2 if gap is None else gap)
     unit = np.median(detector.calibration_scores_) - detector.offset_
-    return [_event(course, start, stop, detector.offset_, unit) for start, stop in spans if stop - start >= min_length]
+    long = [(start, stop) for start, stop in spans if stop - start >= min_length]
+    return [_make_event(series, start, stop, detector.offset_, unit) for start, stop in long]
 
 
 def merge_spans(alarms: Values, gap: int) -> list[tuple[int, int]]:
-    """Find where runs of alarms start and stop; runs with at most ``gap`` points between them are one."""
+    """Return starts and stops of runs of alarms; runs with at most ``gap`` points between them are merged."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], alarms, [False]])))
     starts, stops = edges[::2], edges[1::2]
-    apart = starts[1:] - stops[:-1] > gap
-    first, last = np.concatenate([[True], apart])[: len(starts)], np.concatenate([apart, [True]])[: len(stops)]
-    return list(zip(starts[first].tolist(), stops[last].tolist(), strict=True))
+    is_separate = starts[1:] - stops[:-1] > gap
+    first, last = np.concatenate([[True], is_separate]), np.concatenate([is_separate, [True]])
+    return list(zip(starts[first[: len(starts)]].tolist(), stops[last[: len(stops)]].tolist(), strict=True))
 
 
-def _event(course: Course, start: int, stop: int, offset: float, unit: float) -> Event:
-    peak = start + int(np.argmin(course.scores[start:stop]))
-    severity = float((offset - course.scores[peak]) / unit) if unit > 0 else np.inf
-    parts = course.apart(start, stop)
-    channels = () if parts is None else tuple(course.channels[i] for i in _standing_out(parts.sum(0)))
-    first, last, lowest = (_plain(course.times[i]) for i in (start, stop - 1, peak))
+def _make_event(series: ScoredSeries, start: int, stop: int, offset: float, unit: float) -> Event:
+    peak = start + int(np.argmin(series.scores[start:stop]))
+    severity = float((offset - series.scores[peak]) / unit) if unit > 0 else np.inf
+    parts = series.contributions(start, stop)
+    channels = () if parts is None else tuple(series.channels[i] for i in _main_channels(parts.sum(0)))
+    first, last, lowest = (_to_python(series.times[i]) for i in (start, stop - 1, peak))
     return Event(first, last, lowest, stop - start, severity, channels)
 
 
-def _plain(time: Any) -> Any:
-    """Dates stay as they are; numbers become Python's own."""
+def _to_python(time: Any) -> Any:
+    """Convert numbers to Python's types, and leave dates as they are."""
     return time if isinstance(time, np.datetime64) else time.item()
 
 
-def _standing_out(contributions: Values) -> Values:
-    """Find the fewest channels that explain most of the lack."""
-    lack = np.maximum(-contributions, 0)
-    order = np.argsort(-lack)
-    n = int(np.searchsorted(np.cumsum(lack[order]), EXPLAINED * lack.sum())) + 1
-    return order[:n] if lack.any() else order[:0]
+def _main_channels(contributions: Values) -> Values:
+    """Find the fewest channels that explain ``EXPLAINED`` of the negative contributions."""
+    negative = np.maximum(-contributions, 0)
+    order = np.argsort(-negative)
+    n = int(np.searchsorted(np.cumsum(negative[order]), EXPLAINED * negative.sum())) + 1
+    return order[:n] if negative.any() else order[:0]
 
 
-def _of_windows(detector: Any, windows: Windows) -> Course:
-    contributions = getattr(detector.estimator_, "contributions", None)
+def _score_windows(detector: Any, windows: Windows) -> ScoredSeries:
+    method = getattr(detector.estimator_, "contributions", None)
     shape = windows.schema.shape
 
-    def apart(start: int, stop: int) -> Values | None:
-        if contributions is None:
+    def contributions(start: int, stop: int) -> Values | None:
+        if method is None:
             return None
-        holding = (windows.starts < stop) & (windows.starts + windows.length > start)
-        some = windows.take(np.flatnonzero(holding))
-        values = np.asarray(contributions(some))[:, : int(np.prod(shape))]
-        return some.spread(values.reshape(-1, *shape))[start:stop]
+        overlaps = (windows.starts < stop) & (windows.starts + windows.length > start)
+        overlapping = windows.take(np.flatnonzero(overlaps))
+        values = np.asarray(method(overlapping))[:, : int(np.prod(shape))]
+        return overlapping.spread(values.reshape(-1, *shape))[start:stop]
 
-    channels = tuple(windows.channels or range(shape[0]))
-    return Course(windows.spread(detector.score_samples(windows)), windows.times, channels, windows.length, apart)
+    channels, scores = tuple(windows.channels or range(shape[0])), windows.spread(detector.score_samples(windows))
+    return ScoredSeries(scores, windows.times, channels, windows.length, contributions)
 
 
-def _of_points(detector: Any, X: Any) -> Course:
-    """Rows are time points, and the estimator knows which column holds the times."""
+def _score_points(detector: Any, X: Any) -> ScoredSeries:
+    """Score rows that are time points; the estimator knows which column holds the times."""
     estimator = detector.estimator_
     series = read_fitted_series(estimator, X)
     scores = detector.score_samples(X)
-    contributions = getattr(estimator, "contributions", None)
+    method = getattr(estimator, "contributions", None)
     channels = tuple(series.channels or range(len(series.values)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the scores have said what there is to say of X
-        parts = None if contributions is None else np.asarray(contributions(X))[:, : len(channels)]
-    width = min(getattr(estimator, "lengths_", [1]))
-    return Course(
-        scores, series.times, channels, width, lambda start, stop: None if parts is None else parts[start:stop]
-    )
+        warnings.simplefilter("ignore")  # score_samples has given the same warnings
+        parts = None if method is None else np.asarray(method(X))[:, : len(channels)]
+
+    def contributions(start: int, stop: int) -> Values | None:
+        return None if parts is None else parts[start:stop]
+
+    return ScoredSeries(scores, series.times, channels, min(getattr(estimator, "lengths_", [1])), contributions)

@@ -1,4 +1,4 @@
-"""The estimator that scores rows by how near they are to others."""
+"""The estimator that scores rows by their distance to normal rows."""
 
 from math import inf
 from numbers import Real
@@ -9,9 +9,10 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags
 
 from isthmus.ambient import with_own_settings
-from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders, check_net
-from isthmus.anomaly.coordinates import Points, Scaling, Taming, points_of
-from isthmus.anomaly.view_scorer import Side, Units, View
+from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders, check_estimator
+from isthmus.anomaly.coordinates import Points, RankGaussian, Standardisation, to_points
+from isthmus.anomaly.distances import View, ViewScorer
+from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.autoencoder import Autoencoder, Values
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
@@ -25,35 +26,40 @@ from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 from isthmus.training import with_checkpoint_folder
 
-# Steps of the nets, and rows of each at a time.
+# Training steps of the nets, and rows per net and step. Chosen on ADBench: more steps score the same within noise, see
+# benchmarks/anomalies.py.
 N_STEPS, BATCH_SIZE = 120, 128
+# Names of the views: checkpoints and files use them.
+VIEWS = ("plain", "rank_gaussian")
 
 
 @with_own_settings
 class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
-    """Scores rows by how far they are off others, at two scales, of which the one that finds a row odder decides.
+    """Scores rows by their distance to normal rows, at two scales; in each view the larger distance decides.
 
-    Coarse: how far a row lies from a few training rows as nets rebuild them. A handful of rows rarely holds an anomaly,
-    so this works where many anomalies are among the training rows. Fine: how far it lies from the nearest of all
-    training rows, which sees more, but nothing of anomalies that come in groups. Each is measured in two views, with
-    values as they are and with tamed tails, and in units of its own scatter on training rows that it has not seen.
+    The coarse scale is the distance to a few training rows as nets reconstruct them. A small group rarely includes an
+    anomaly, so that this scale works if many training rows are anomalies. The fine scale is the distance to the nearest
+    of all training rows. It finds more anomalies, but none that occur in groups. Distances are measured in two views,
+    of standardised values and of values with normal scores, which have lighter tails. Each distance is standardised by
+    the distances of held-out training rows.
 
     Parameters
     ----------
     estimator : Autoencoder or None, default=None
-        The kind of net that rebuilds rows; not conditional. None is a small masked autoencoder whose code is half as
-        wide as the data. Its ``schema`` says what the columns of a data frame are; the nets see numbers.
+        Reconstructs rows; not conditional. None is a small masked autoencoder whose code is half as wide as the data.
+        Its ``schema`` gives the kinds of the columns of a data frame; the nets get numbers.
     n_estimators : int, default=4
-        Nets of each view, from 2 on; each is trained on half of the rows.
+        Number of nets per view, at least 2; each is trained on half of the rows.
     weight : float, default=1.15
-        Of the fine scale, from 0 on. More is right where the training rows are known to be clean.
+        Weight of the fine scale, at least 0. The default was chosen on ADBench (``benchmarks/anomalies.py``), as a
+        compromise between training rows with and without anomalies; a larger weight suits clean training rows.
     random_state : int, RandomState or None, default=None
-        Decides everything random.
+        Seeds everything random.
 
     Attributes
     ----------
     held_out_scores_ : ndarray of shape (n_samples,)
-        Score of every training row, by nets that have not seen it and by other rows.
+        Score of every training row, by nets and from rows that do not include it.
     schema_ : Schema
     n_features_in_ : int
     feature_names_in_ : ndarray of str
@@ -61,9 +67,9 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
 
     References
     ----------
-    Liu, Ting and Zhou, Isolation forest, ICDM 2008: why few rows at a time see more. Ramaswamy, Rastogi and Shim,
-    Efficient algorithms for mining outliers from large data sets, SIGMOD 2000: the nearest row. Norouzi, Fleet and
-    Norouzi, Exemplar VAE, NeurIPS 2020, arXiv:2004.04795: rebuilt training rows as the centres of a density.
+    Liu, Ting and Zhou, Isolation forest, ICDM 2008: small samples isolate anomalies better. Ramaswamy, Rastogi and
+    Shim, Efficient algorithms for mining outliers from large data sets, SIGMOD 2000: distances to nearest rows.
+    Norouzi, Fleet and Norouzi, Exemplar VAE, NeurIPS 2020, arXiv:2004.04795: reconstructed training rows as centres.
 
     Examples
     --------
@@ -78,8 +84,8 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
     held_out_scores_: Values
     schema_: Schema
     n_features_in_: int
-    _sides: tuple[Side, ...]
-    _units: Units
+    _view_scorers: tuple[ViewScorer, ...]
+    _scale: RobustScale
 
     def __init__(
         self,
@@ -95,7 +101,7 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn where rows are.
+        """Fit the nets, and keep training rows.
 
         Parameters
         ----------
@@ -106,38 +112,38 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the data are not usable; the message names which. Windows that overlap are near to each
-            other whatever they hold.
+            If a parameter or the data are not valid; the message names which. Overlapping windows are not: they are
+            always near each other.
         TypeError
             If the estimator is not an autoencoder, or the rows are a stream.
         """
         self._check_parameters()
         seed = seed_of(self.random_state)
         source, _ = (self.estimator or Autoencoder())._read_to_fit(X, None)
-        _check_apart(source)
+        _check_disjoint(source)
         statistics = compute_statistics(source)
         check_largest(source, statistics)
         schema = complete_schema(source.schema, statistics, False, None)
-        points = points_of(source, schema)
-        plain = Scaling.of(points)
-        views: list[View] = [plain, Taming.of(points, plain)]
+        points = to_points(source, schema)
+        standardisation = Standardisation.fit(points)
+        views: tuple[View, ...] = (standardisation, RankGaussian.fit(points, standardisation))
         fitted = [
-            Side.of(view, points, self._ensemble(points, type(view).__name__.lower()), mix(seed, i))
-            for i, view in enumerate(views)
+            ViewScorer.fit(view, points, self._make_ensemble(points, name), mix(seed, i))
+            for i, (name, view) in enumerate(zip(VIEWS, views, strict=True))
         ]
-        sides, measured = zip(*fitted, strict=True)
+        scorers, distances = zip(*fitted, strict=True)
         check_feature_names(self, X, reset=True)
         self.n_features_in_, self.schema_ = len(schema.fields) or schema.shape[0], schema
-        self._sides, self._units = sides, Units.of(np.stack(measured, 1))
-        self.held_out_scores_ = self._combine(np.stack(measured, 1))
+        self._view_scorers, self._scale = scorers, RobustScale.fit(np.stack(distances, 1), low=0.5)
+        self.held_out_scores_ = self._combine(np.stack(distances, 1))
         return self
 
     def _check_parameters(self) -> None:
-        check_net(self.estimator)
+        check_estimator(self.estimator)
         if not (isinstance(self.weight, Real) and 0 <= float(self.weight) < inf):
             raise ValueError(f"weight must be a number >= 0, got {self.weight!r}")
 
-    def _ensemble(self, points: Points, name: str) -> BaggedAutoencoders:
+    def _make_ensemble(self, points: Points, name: str) -> BaggedAutoencoders:
         """Make the nets of one view."""
         net = _small_net(*points.shape) if self.estimator is None else clone(self.estimator)
         return BaggedAutoencoders(with_checkpoint_folder(net, name), self.n_estimators)
@@ -154,10 +160,10 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Higher is more normal. 0 is usual, and -1 where the outer quarter of the training rows begins.
+            Higher is more normal. Held-out training rows score about 0 at the median and -1 at the lower quartile.
         """
-        points = points_of(self._read(X), self.schema_)
-        return self._combine(np.stack([side.measure(points) for side in self._sides], 1))
+        points = to_points(self._read(X), self.schema_)
+        return self._combine(np.stack([scorer.distances(points) for scorer in self._view_scorers], 1))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``."""
@@ -166,10 +172,10 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
     def _read(self, X: Any) -> Source:
         return read_new_rows(self, X)
 
-    def _combine(self, measured: Points) -> Values:
-        """Join distances (n, n_sides, n_scales) to scores: in each view, the scale decides that finds a row odder."""
-        odd = self._units(measured)
-        coarse, fine = odd[..., :-1].mean(-1), odd[..., -1]
+    def _combine(self, distances: Points) -> Values:
+        """Combine distances (n, n_views, n_scales) to scores: the mean over views of the larger of the two scales."""
+        standardised = self._scale(distances)
+        coarse, fine = standardised[..., :-1].mean(-1), standardised[..., -1]
         scores: Values = -np.maximum(coarse, self.weight * fine).mean(1)
         return scores
 
@@ -180,22 +186,21 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _check_apart(source: Source) -> None:
-    """Raise an error for rows that are near to others whatever they hold, or that are not in memory."""
+def _check_disjoint(source: Source) -> None:
+    """Raise an error for rows that share values with others, or that are not in memory."""
     if isinstance(source, Stream):
-        raise InputTypeError(
-            f"ExemplarDistance keeps rows in memory, and {type(source).__name__} is a stream; load its rows first"
-        )
+        name = type(source).__name__
+        raise InputTypeError(f"ExemplarDistance keeps rows in memory, and {name} is a stream; load its rows first")
     others = source.disjoint_from(np.array([len(source) // 2]))
     if len(others) < len(source) - 1:
         raise ValueError(
-            f"rows of {type(source).__name__} share values with those beside them, so that none is far from all "
-            "others; let them not overlap, or score them by an Autoencoder or BaggedAutoencoders"
+            f"rows of {type(source).__name__} share values with neighbouring rows, so that all are near another row; "
+            "use windows that do not overlap, or score them by an Autoencoder or by BaggedAutoencoders"
         )
 
 
 def _small_net(n_rows: int, n_coordinates: int) -> Autoencoder:
-    """Make the net that rebuilds rows, and makes about as many steps on any number of them."""
+    """Make the default net, which is trained for about N_STEPS steps on any number of rows."""
     batch_size = max(1, min(BATCH_SIZE, n_rows // 2))
     return Autoencoder(
         max(2, n_coordinates // 2),

@@ -1,4 +1,4 @@
-"""Why rows score as they do, as plain data, as a table and in sentences."""
+"""The explanation of scores: as arrays or data frames, as a table and as sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,16 @@ from isthmus.formatting import format_interval, format_value
 
 Values = np.ndarray[Any, Any]
 
-# Sentences of a printed explanation: values of a row, the share of the score below which none is worth one, and rows.
+# A printed explanation has at most N_VALUES sentences per row, of values with at least MIN_SHARE of the score, and
+# N_ROWS rows.
 N_VALUES, MIN_SHARE, N_ROWS = 3, 0.05, 20
-# Shares up to this one round to 0 % and are no reasons.
+# Shares up to this one round to 0 % and are left out.
 ROUNDS_TO_0 = 0.005
 CODE = "code"
 
 
 class Reason(NamedTuple):
-    """One value of a row, and what it has to do with the score."""
+    """One value of a row, and its share of the score."""
 
     row: Any
     feature: str
@@ -32,7 +33,7 @@ class Reason(NamedTuple):
 
     def __str__(self) -> str:
         value = f" = {self.value}" if self.value else ""
-        # A value can count against a row though it is the expected one: then there is nothing else to name.
+        # The expected value itself can lower the score: then it is not repeated.
         expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
         instead = f", {self.novelty}" if self.novelty else expected
         return f"row {self.row}: {self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
@@ -40,33 +41,33 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """Why rows score as they do.
+    """Explains the scores of rows.
 
     Parameters
     ----------
     scores : ndarray of shape (n,)
     contributions : ndarray or data frame of shape (n, n_values + 2)
-        A column a value: by how much it makes the row more or less normal; then "code", the same of the code, and
-        "base", the rest. Rows add up to the scores.
+        Addends of the scores: one column per value, then "code" for the code and "base" for the rest. Negative addends
+        make a row less normal.
     values : ndarray or data frame of shape (n, ...)
-        The rows themselves.
+        The rows.
     expected : ndarray or data frame of shape (n, ...)
-        Each value as the rest of its row, odd values set right, leads to expect it.
+        Expected value of each value, given the rest of the row with anomalous values replaced.
     low, high : ndarray or data frame of shape (n, ...)
-        Between what limits nine in ten normal values lie that are expected to be these. Of categories, the expected
-        level.
+        Limits that contain nine in ten normal values with this expected value. Both are the expected category for
+        categories.
     nearest : ndarray of int of shape (n, n_nearest)
-        Positions of the nearest normal rows among those of fit, nearest first.
+        Positions of the most similar normal rows in the training data, the nearest first.
     nearest_rows : list of ndarray or data frame of shape (n_nearest, ...)
         These rows.
     names : tuple of str
-        What each value is called.
+        Name of each value.
     labels : sequence of shape (n,) or None, default=None
-        What each row is called in tables and sentences; None counts the rows from 0.
+        Names of the rows in tables and sentences; None numbers the rows from 0.
     novel : mapping of str to ndarray of bool of shape (n,), default={}
-        By name, which values fit never saw.
+        For each name, which values do not occur in the training rows.
     n_fit : int, default=0
-        Rows of fit.
+        Number of training rows.
 
     Examples
     --------
@@ -98,39 +99,40 @@ class Explanation:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one row."""
+        """Shape of one row."""
         return (len(self.names),) if is_frame(self.values) else self.values.shape[1:]
 
     @property
     def by_value(self) -> Values:
-        """Contributions of the values alone, in the shape of the data, (n, *shape)."""
+        """Contributions of the values, without code and base, (n, *shape)."""
         return self._addends[:, : prod(self.shape)].reshape(len(self), *self.shape)
 
     @property
     def shares(self) -> Values:
-        """Share of each value, and of the code, in what makes a row less normal, (n, n_values + 1)."""
-        against = np.maximum(-self._addends[:, :-1], 0.0)
-        total = against.sum(1, keepdims=True)
-        return against / np.where(total > 0, total, 1.0)
+        """Share of each value and of the code in the negative contributions of a row, (n, n_values + 1)."""
+        negative = np.maximum(-self._addends[:, :-1], 0.0)
+        total = negative.sum(1, keepdims=True)
+        return negative / np.where(total > 0, total, 1.0)
 
     def reasons(self, row: int, top: int = N_VALUES) -> list[Reason]:
-        """Return the values of a row that make it least normal, the worst first."""
+        """Return the values of a row with the largest shares, the largest first."""
         shares = self.shares[row]
         worst = np.argsort(-shares, kind="stable")[:top]
         return [self._reason(row, int(j), float(shares[j])) for j in worst if shares[j] > ROUNDS_TO_0]
 
     def table(self, top: int = N_VALUES) -> Any:
-        """Return a data frame for people: of each row the values that make it least normal.
+        """Return a table of the values with the largest shares.
 
         Parameters
         ----------
         top : int, default=3
-            Values of each row.
+            Largest number of values per row.
 
         Returns
         -------
-        data frame of the library that the rows came in, pyarrow for arrays
-            Columns row, feature, value, expected, share in percent, and novelty, which tells values that fit never saw.
+        data frame of the library of the rows, pyarrow for arrays
+            Columns row, feature, value, expected, share in percent, and novelty, a note on values that do not occur in
+            the training rows.
         """
         reasons = [reason for row in range(len(self)) for reason in self.reasons(row, top)]
         columns = {name: [getattr(reason, name) for reason in reasons] for name in Reason._fields}
@@ -149,7 +151,7 @@ class Explanation:
             reasons = [reason for reason in self.reasons(row) if reason.share >= MIN_SHARE]
             yield from map(str, reasons)
             if not reasons:
-                yield f"row {self._label(row)}: nothing is odd"
+                yield f"row {self._label(row)}: no value stands out"
 
     def _label(self, row: int) -> Any:
         return row if self.labels is None else self.labels[row]
@@ -168,7 +170,7 @@ class Explanation:
         )
         name = self.names[j]
         novelty = self._novelty(name, row)
-        # A constant that moved is told from what it was, however little that is.
+        # A changed constant gets enough digits to differ from its former value.
         limits = (expected, value) if novelty else (low, high)
         return Reason(label, name, format_value(value, *limits), format_interval(expected, low, high), share, novelty)
 

@@ -1,4 +1,4 @@
-"""Many nets of one kind side by side, as one backbone."""
+"""Several nets of one architecture in parallel, as one backbone."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -10,20 +10,21 @@ from torch import Tensor, nn
 from isthmus.backbones import Backbone
 from isthmus.backbones.grids import Shape
 
-# Layers without weights that treat every number alone, so that it does not matter in which net it is.
+# Layers without weights that act on each element, so that all nets can share them.
 ELEMENTWISE = (nn.SiLU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Dropout)
-STACKABLE = (nn.Linear, nn.Flatten, nn.Unflatten, *ELEMENTWISE)
+RESHAPING = (nn.Flatten, nn.Unflatten)
+STACKABLE = (nn.Linear, *RESHAPING, *ELEMENTWISE)
 
 
 class Parallel(Backbone):
-    """Many nets of one kind: row i of a batch goes through net i % n_nets.
+    """Several nets of one architecture: row i of a batch goes through net i % n_nets.
 
-    Fully connected nets are multiplied together, one product for each layer of all nets; others go one by one.
+    Each layer of all fully connected nets is one batched product; other nets run one after the other.
 
     Parameters
     ----------
     backbone : Backbone
-        The kind of net, not yet built.
+        The architecture, not yet built.
     n_nets : int, default=8
     """
 
@@ -35,62 +36,63 @@ class Parallel(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make all nets; see the base class."""
+        """Build all nets; see the base class."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         if self.backbone.autoregressive:
-            raise ValueError("nets of an ensemble write rows at once, got a backbone with autoregressive=True")
+            raise ValueError("an ensemble needs a backbone that decodes all values at once, got autoregressive=True")
         nets: list[Backbone] = []
         for _ in range(self.n_nets):
             net = clone(self.backbone)
             net.n_flags = self.n_flags
             net.build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
             nets.append(net)
-        self.encoder = _together([net.encoder for net in nets])
-        self.decoder = _together([net.decoder for net in nets])
+        self.encoder = _combine([net.encoder for net in nets])
+        self.decoder = _combine([net.decoder for net in nets])
 
     def code_norms(self) -> None:
-        """Say nothing: each net has its own; see the base class."""
+        """Return None: each net has its own; see the base class."""
 
 
-def _together(nets: Sequence[nn.Module]) -> nn.Module:
+def _combine(nets: Sequence[nn.Module]) -> nn.Module:
     stackable = isinstance(nets[0], nn.Sequential) and all(isinstance(layer, STACKABLE) for layer in nets[0])
     return Stacked(cast(Sequence[nn.Sequential], nets)) if stackable else OneByOne(nets)
 
 
 class Stacked(nn.Module):
-    """Equal sequences of layers, whose products are made together.
+    """Sequences of equal layers, with one batched product per layer.
 
-    Between its layers, values are (n_nets, features, n): products are fastest where their last axis is long, and the
-    others, codes above all, may be narrow.
+    Values between the layers have the shape (n_nets, features, n): products are fastest if the last axis is long, and
+    the number of features can be small, as for codes.
     """
 
     def __init__(self, nets: Sequence[nn.Sequential]) -> None:
         super().__init__()
         self.n_nets = len(nets)
-        self.layers = nn.Sequential(*[_stack(layers) for layers in zip(*nets, strict=True) if _computes(layers[0])])
+        positions = zip(*nets, strict=True)
+        self.layers = nn.Sequential(*[_stack(each) for each in positions if not isinstance(each[0], RESHAPING)])
         self.reshape = nn.Sequential(*[layer for layer in nets[0] if isinstance(layer, nn.Unflatten)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rows, net by net in turn, to results in the same order."""
+        """Map interleaved rows of the nets to results in the same order."""
         results = self.layers(x.flatten(1).unflatten(0, (-1, self.n_nets)).permute(1, 2, 0))
         return self.reshape(results.permute(2, 0, 1).flatten(0, 1))
 
 
 class OneByOne(nn.Module):
-    """Nets of any kind, each called with its own rows."""
+    """Nets of any architecture, each called with its own rows."""
 
     def __init__(self, nets: Sequence[nn.Module]) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rows, net by net in turn, to results in the same order."""
+        """Map interleaved rows of the nets to results in the same order."""
         rows = x.unflatten(0, (-1, len(self.nets))).unbind(1)
         return torch.stack([net(own) for net, own in zip(self.nets, rows, strict=True)], 1).flatten(0, 1)
 
 
 class StackedLinear(nn.Module):
-    """Affine maps of as many nets: values (n_nets, n_in, n) to (n_nets, n_out, n)."""
+    """Affine maps of all nets: values (n_nets, n_in, n) to (n_nets, n_out, n)."""
 
     weights_decay = True
 
@@ -100,14 +102,10 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply and add."""
+        """Apply all maps."""
         return torch.baddbmm(self.bias.view(len(x), -1, 1), self.weight, x)
 
 
 def _stack(layers: Sequence[nn.Module]) -> nn.Module:
-    """Make one layer of those at the same place of every net."""
+    """Combine the layers at one position of all nets."""
     return StackedLinear(cast(Sequence[nn.Linear], layers)) if isinstance(layers[0], nn.Linear) else layers[0]
-
-
-def _computes(layer: nn.Module) -> bool:
-    return not isinstance(layer, nn.Flatten | nn.Unflatten)

@@ -1,4 +1,4 @@
-"""How likely a row is an anomaly: from labels where there are some, and from the shape of the scores where not."""
+"""Probability that a row is an anomaly: from labels if there are some, else from the distribution of the scores."""
 
 import math
 from dataclasses import dataclass
@@ -12,21 +12,26 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.linear_model import LogisticRegression
 
 from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.anomaly.rows import ANOMALY, NORMAL, Values
 
-# Share of the rows, the most normal ones, to which the null is fitted, and rows that are enough for it.
-CENTRE, N_NULL = 0.8, 5000
-# Skewness that is expected, the deviation of its log, and the share of anomalies that is expected.
-SKEWNESS, DOUBT, ANOMALIES = 1.0, 1.0, 0.05
-# From nearly normal to nearly exponential: beyond, the density has no bound.
-SKEWNESSES = (0.02, 1.95)
+# Share of the rows, the most normal ones, that the null distribution is fitted to, and the number of quantiles that
+# stand for more rows. The share bounds the anomalies that the fit tolerates; chosen by hand.
+CENTRAL_SHARE, N_NULL = 0.8, 5000
+# Priors: median and standard deviation of the logarithm of the skewness (log-normal), and mean share of anomalies
+# (exponential). Weak, and chosen by hand: without them a few hundred rows do not separate anomalies from skewness.
+SKEWNESS, LOG_SKEWNESS_STD, ANOMALY_SHARE = 1.0, 1.0, 0.05
+# Range of the skewness, from almost normal to almost exponential: with more, the density is unbounded.
+MIN_SKEWNESS, MAX_SKEWNESS = 0.02, 1.95
+# Interquartile range of a standard normal distribution.
+NORMAL_IQR = 1.35
 
 
 class Probability:
-    """Turns scores into probabilities of an anomaly.
+    """Converts scores to probabilities of an anomaly.
 
-    By labels where calibration rows have some of both kinds, and else by the scores alone. The curve is fitted when it
-    is first asked for: streams are calibrated more often than that.
+    Labels are used if there are some of both kinds. The curve is fitted at the first call, since streams are calibrated
+    more often than probabilities are needed.
 
     Parameters
     ----------
@@ -41,50 +46,48 @@ class Probability:
         return self.curve(scores)
 
     @cached_property
-    def curve(self) -> "Labelled | LocalFalseDiscoveryRate":
-        """Fit the one or the other."""
+    def curve(self) -> "PlattScaling | LocalFalseDiscoveryRate":
+        """The fitted curve, with or without labels."""
         both = {NORMAL, ANOMALY} <= set(self._calibration.labels.tolist())
-        return Labelled.of(self._calibration) if both else LocalFalseDiscoveryRate.of(self._calibration.normal)
+        return PlattScaling.fit(self._calibration) if both else LocalFalseDiscoveryRate.fit(self._calibration.normal)
 
 
 @dataclass
-class Labelled:
+class PlattScaling:
     """A logistic curve over held-out scores (Platt, Probabilistic outputs for support vector machines, 1999).
 
-    Scores are tamed by an inverse hyperbolic sine first: those of anomalies may be a million times lower than others.
+    The inverse hyperbolic sine compresses scores first: those of anomalies can be a million times lower than others.
 
     Parameters
     ----------
-    centre, spread : float
-        Median and interquartile range of normal rows.
+    scale : RobustScale
+        Of normal rows.
     curve : LogisticRegression
     """
 
-    centre: float
-    spread: float
+    scale: RobustScale
     curve: LogisticRegression
 
     @classmethod
-    def of(cls, calibration: Calibration) -> "Labelled":
+    def fit(cls, calibration: Calibration) -> "PlattScaling":
         """Fit the curve to rows with a label."""
         scores, labels = calibration.scores, calibration.labels
-        low, centre, high = np.quantile(scores[labels == NORMAL], [0.25, 0.5, 0.75])
-        fitted = cls(float(centre), float(high - low) or 1.0, LogisticRegression())
+        fitted = cls(RobustScale.fit(scores[labels == NORMAL]), LogisticRegression())
         known = np.isin(labels, (NORMAL, ANOMALY))
-        fitted.curve.fit(fitted._tamed(scores[known]), labels[known] == ANOMALY)
+        fitted.curve.fit(fitted._compress(scores[known]), labels[known] == ANOMALY)
         return fitted
 
     def __call__(self, scores: Values) -> Values:
         """Return the probability of an anomaly."""
-        return self.curve.predict_proba(self._tamed(scores))[:, 1]
+        return self.curve.predict_proba(self._compress(scores))[:, 1]
 
-    def _tamed(self, scores: Values) -> Values:
-        return np.arcsinh((scores - self.centre) / self.spread)[:, None]
+    def _compress(self, scores: Values) -> Values:
+        return np.arcsinh(self.scale(scores))[:, None]
 
 
 @dataclass
-class Law:
-    """A shifted gamma distribution: squares of residuals follow it, and without skewness it is the normal one.
+class ShiftedGamma:
+    """A shifted gamma distribution, which squared residuals follow; without skewness it is the normal distribution.
 
     Parameters
     ----------
@@ -97,44 +100,44 @@ class Law:
 
     @property
     def shape(self) -> float:
-        """Of the gamma distribution."""
+        """Shape parameter of the gamma distribution."""
         return 4 / self.skewness**2
 
     def log_density(self, x: Values) -> Values:
         """Return the log density."""
-        z = self._standard(x)
+        z = self._standardise(x)
         constant = math.log(self.shape**0.5 / self.deviation) - gammaln(self.shape)
         return np.where(z > 0, xlogy(self.shape - 1, z) - z + constant, -np.inf)
 
-    def below(self, x: Any) -> Any:
+    def cdf(self, x: Any) -> Any:
         """Return the probability of a smaller value."""
-        return gammainc(self.shape, self._standard(x))
+        return gammainc(self.shape, self._standardise(x))
 
-    def beyond(self, x: Any) -> Any:
+    def survival(self, x: Any) -> Any:
         """Return the probability of a larger value."""
-        return gammaincc(self.shape, self._standard(x))
+        return gammaincc(self.shape, self._standardise(x))
 
-    def _standard(self, x: Any) -> Any:
+    def _standardise(self, x: Any) -> Any:
         return np.maximum(self.shape + (x - self.mean) / self.deviation * self.shape**0.5, 0)
 
 
 @dataclass
 class LocalFalseDiscoveryRate:
-    """One less the local false discovery rate, against a null that the centre of the scores shows [1].
+    """Probability of an anomaly as one minus the local false discovery rate, with an empirical null distribution [1].
 
-    Most rows are taken to be normal. Their distances (scores turned round) follow a shifted gamma distribution, whose
-    parameters the most normal four fifths tell. Under it distances become p-values, uniform but for anomalies. Their
-    density can only fall, which makes it Grenander's, and probabilities never rise with the score [2]. A row beyond all
-    calibration rows is held against their number: it would be one of ``n + 1``.
+    Most rows are assumed to be normal. Their distances (negative scores) follow a shifted gamma distribution, which is
+    fitted to the most normal four fifths. It turns distances into p-values, which are uniform except for anomalies. The
+    density of the p-values is estimated as a decreasing function (Grenander), so that probabilities do not increase
+    with the score [2]. A row beyond all n calibration rows counts as one of n + 1.
 
     Parameters
     ----------
-    null : Law
-        Of normal distances.
+    null : ShiftedGamma
+        Distribution of distances of normal rows.
     share : float
-        Of normal rows.
+        Share of normal rows.
     places, density : ndarray of shape (n_places,)
-        Where the density of p-values is known, and its falling values.
+        Points at which the density of the p-values is known, and its decreasing values.
     n_rows : int
 
     References
@@ -143,69 +146,68 @@ class LocalFalseDiscoveryRate:
     [2] Strimmer, A unified approach to false discovery rate estimation, BMC Bioinformatics 9, 2008.
     """
 
-    null: "Law"
+    null: ShiftedGamma
     share: float
     places: Values
     density: Values
     n_rows: int
 
     @classmethod
-    def of(cls, scores: Values) -> "LocalFalseDiscoveryRate":
-        """Fit null and density to scores (n,), sorted."""
+    def fit(cls, scores: Values) -> "LocalFalseDiscoveryRate":
+        """Fit the null distribution and the density to scores (n,), sorted."""
         distances = -scores[::-1]
         null, share = fit_null(distances)
-        places, density = falling_density(null.beyond(distances))
+        places, density = decreasing_density(null.survival(distances))
         return cls(null, share, places, density, len(scores))
 
     def __call__(self, scores: Values) -> Values:
         """Return the probability of an anomaly."""
-        p = np.maximum(self.null.beyond(-scores), np.finfo(float).tiny)
+        p = np.maximum(self.null.survival(-scores), np.finfo(float).tiny)
         density = np.maximum(np.interp(p, self.places, self.density), 1 / ((self.n_rows + 1) * p))
         return 1 - np.minimum(1, self.share / np.maximum(density, self.share))
 
 
-def fit_null(distances: Values) -> tuple[Law, float]:
-    """Law of normal distances and their share, from distances (n,), sorted, of which most are normal.
+def fit_null(distances: Values) -> tuple[ShiftedGamma, float]:
+    """Return the distribution of normal distances and the share of normal rows, from sorted distances (n,).
 
-    Maximum likelihood of the most normal ones, and of how many lie beyond, with weak expectations of the skewness and
-    the share, which few rows cannot tell.
+    Maximum of the posterior density, given the most normal distances and the number of the others.
     """
-    some = np.quantile(distances, (np.arange(N_NULL) + 0.5) / N_NULL) if len(distances) > N_NULL else distances
-    low, centre, high = np.quantile(some, [0.25, 0.5, 0.75])
-    spread = max(float(high - low) / 1.35, 1e-9 * max(1.0, abs(centre)))
-    standard = (some - centre) / spread
-    cut = np.quantile(standard, CENTRE)
+    sample = np.quantile(distances, (np.arange(N_NULL) + 0.5) / N_NULL) if len(distances) > N_NULL else distances
+    low, centre, high = np.quantile(sample, [0.25, 0.5, 0.75])
+    spread = max(float(high - low) / NORMAL_IQR, 1e-9 * max(1.0, abs(centre)))
+    standard = (sample - centre) / spread
+    cut = np.quantile(standard, CENTRAL_SHARE)
     inside = standard[standard <= cut]
     share_inside = len(inside) / len(standard)
 
-    def law_of(x: Values) -> Law:
-        return Law(float(x[0]), math.exp(x[1]), float(np.clip(SKEWNESS * math.exp(x[2]), *SKEWNESSES)))
+    def make_null(x: Values) -> ShiftedGamma:
+        skewness = np.clip(SKEWNESS * math.exp(x[2]), MIN_SKEWNESS, MAX_SKEWNESS)
+        return ShiftedGamma(float(x[0]), math.exp(x[1]), float(skewness))
 
-    def share_of(law: Law) -> float:
-        return min(1.0, share_inside / max(law.below(cut), share_inside))
+    def share_normal(null: ShiftedGamma) -> float:
+        return min(1.0, share_inside / max(null.cdf(cut), share_inside))
 
-    def misfit(x: Values) -> float:
-        law = law_of(x)
-        share = share_of(law)
-        beyond = max(1 - share * law.below(cut), 1e-12)
-        log_likelihood = (law.log_density(inside) + math.log(share)).sum() + (1 - share_inside) * len(some) * math.log(
-            beyond
-        )
-        return float(min(-log_likelihood, 1e9) + (x[2] / DOUBT) ** 2 / 2 + (1 - share) / ANOMALIES)
+    def negative_log_posterior(x: Values) -> float:
+        null = make_null(x)
+        share = share_normal(null)
+        log_outside = math.log(max(1 - share * null.cdf(cut), 1e-12))
+        log_inside = (null.log_density(inside) + math.log(share)).sum()
+        log_likelihood = log_inside + (1 - share_inside) * len(sample) * log_outside
+        return float(min(-log_likelihood, 1e9) + (x[2] / LOG_SKEWNESS_STD) ** 2 / 2 + (1 - share) / ANOMALY_SHARE)
 
-    # From little skewness on: much of it would give the most normal rows no density at all.
+    # The search starts at a low skewness: a high one could give the most normal rows a density of 0.
     start = np.array([0.0, 0.1, math.log(0.3 / SKEWNESS)])
     simplex = start + 0.4 * np.eye(4, 3, -1)
-    best = minimize(misfit, start, method="Nelder-Mead", options={"initial_simplex": simplex, "fatol": 1e-3}).x
-    law = law_of(best)
-    return Law(centre + spread * law.mean, spread * law.deviation, law.skewness), share_of(law)
+    options = {"initial_simplex": simplex, "fatol": 1e-3}
+    null = make_null(minimize(negative_log_posterior, start, method="Nelder-Mead", options=options).x)
+    return ShiftedGamma(centre + spread * null.mean, spread * null.deviation, null.skewness), share_normal(null)
 
 
-def falling_density(p: Values) -> tuple[Values, Values]:
-    """Middles and heights of the steps of the density of p-values (n,), which falls.
+def decreasing_density(p: Values) -> tuple[Values, Values]:
+    """Return midpoints and heights of the steps of the decreasing density of p-values (n,).
 
-    The slopes of the least concave majorant of their distribution function (Grenander, 1956). A value counts from its
-    place on: the smallest would else make a peak of itself.
+    The slopes of the least concave majorant of the distribution function (Grenander, 1956). Each p-value counts in the
+    step that starts at it; in the step that ends at it, the smallest one would make a peak by itself.
     """
     edges = np.unique(np.concatenate([[0.0, 1.0], p]))
     width = np.diff(edges)

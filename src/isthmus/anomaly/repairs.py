@@ -1,4 +1,4 @@
-"""What each value is expected to be, given the rest of its row, and what it costs that it is another."""
+"""Expected values given the rest of a row, and the effect on the score of replacing unexpected ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,144 +7,236 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.anomaly.neighbours import Neighbours
-from isthmus.anomaly.row_scorer import Judge
+from isthmus.anomaly.row_scorer import RowScorer
 
 Values = np.ndarray[Any, Any]
 
-# A row is copied once a value; copies hold so many numbers at a time.
+# Differences between two numbers count up to this many standard deviations: one anomalous value must not decide which
+# rows are similar.
+MAX_DIFFERENCE = 1.0
+# Similar rows whose median or most frequent category is typical, and rows that are searched for them. Chosen by hand.
+N_TYPICAL, N_SEARCHED = 10, 2000
+# Largest number of values of copied rows in memory: a row is copied once per value.
 SIZE = 2**22
-# Times that a value is replaced by its own reconstruction, where a net cannot have it hidden.
+# Times that a value is replaced by its own reconstruction, if the net does not take missing values.
 N_ROUNDS = 2
-# Values of a row that are set right at most.
+# Largest number of values of a row that are repaired.
 N_REPAIRS = 5
-# Normal rows that say what setting right gains there, and how far expectations are off: as many copies allow, but at
-# least the first number, which is enough for gains, and at most the second.
-FEWEST, MOST, N_COPIES = 100, 400, 20_000
-# Share of the normal rows in which no value is odd, and between which quantiles normal values lie.
+# Normal rows from which usual gains (MIN_ROWS) and limits are estimated: as many as N_COPIES copies allow, from
+# MIN_ROWS to MAX_ROWS.
+MIN_ROWS, MAX_ROWS, N_COPIES = 100, 400, 20_000
+# A gain is unusual above this quantile of normal rows. Limits are these quantiles of normal values.
 USUAL, LIMITS = 0.95, (0.05, 0.95)
-# Of normal rows, the share whose expectation is nearest counts for the limits, and so many at least.
+# Limits use the nearest quarter of the normal rows, and at least MIN_NEAR.
 NEAR, MIN_NEAR = 4, 50
 
 
 @dataclass(frozen=True)
-class Repairs:
-    """Sets odd values right, one after the other, each time the one by which the row gains most.
+class SimilarRows:
+    """Finds the normal rows that are most similar to a row.
 
-    One odd value moves the code, and so spoils the reconstruction of others, which then share the blame. Setting it
-    right heals them all, so its whole gain is its own. A value is odd if setting it right gains more than any does in
-    95 % of normal rows.
+    The distance is that of Gower with a cap: differences of numbers in standard deviations, at most ``MAX_DIFFERENCE``;
+    different categories have that distance. In code space one anomalous value would move the whole row.
 
     Parameters
     ----------
-    judge : Judge
-    neighbours : Neighbours
-    kept : ndarray of shape (n_rows, n_values)
-        Rows of fit in random order, from which limits are taken. Those that score lowest are among them: without them,
-        limits would be too narrow for new normal rows, and the odd values of a few rows hardly move them.
+    rows : ndarray of shape (n_rows, n_values)
+        Normal rows in random order.
+    is_category : ndarray of bool of shape (n_values,)
+
+    References
+    ----------
+    Gower, A general coefficient of similarity and some of its properties, Biometrics 27, 1971.
     """
 
-    judge: Judge
-    neighbours: Neighbours
-    kept: Values
+    rows: Values
+    is_category: Values
 
-    def expected(self, x: Values, themselves: bool = False) -> Values:
-        """Return every value (n, n_values) as the rest of its row leads to expect it."""
-        return self._in_pieces(lambda some: (self._candidates(some, themselves)[-1],), x)[0]
+    @cached_property
+    def deviation(self) -> Values:
+        """Standard deviation of every column; 1 for constant ones."""
+        known = ~np.isnan(self.rows)
+        n_known = np.maximum(known.sum(0), 1)
+        mean = np.where(known, self.rows, 0.0).sum(0) / n_known
+        deviation = np.sqrt((np.where(known, self.rows - mean, 0.0) ** 2).sum(0) / n_known)
+        return np.where(deviation > 0, deviation, 1.0)
 
-    def set_right(self, x: Values) -> tuple[Values, Values]:
-        """Return rows whose odd values are set right, and what each of these cost, (n, n_values)."""
-        x, cost, odd = x.copy(), np.zeros_like(x), np.arange(len(x))
+    @cached_property
+    def limits(self) -> tuple[Values, Values]:
+        """The smallest and the largest value of every column; infinite if all are missing."""
+        missing = np.isnan(self.rows)
+        return np.where(missing, np.inf, self.rows).min(0), np.where(missing, -np.inf, self.rows).max(0)
+
+    def nearest(self, x: Values, n: int, n_rows: int | None = None) -> Values:
+        """Return positions (n_x, n) of the most similar of all rows, or of the first ``n_rows``; the nearest first."""
+        rows, found = self.rows[:n_rows], np.empty((len(x), n), dtype=np.intp)
+        for i, row in enumerate(x):
+            distance = self._distance(rows, row)
+            first = np.argpartition(distance, n - 1)[:n]
+            found[i] = first[np.lexsort((first, distance[first]))]
+        return found
+
+    def typical(self, x: Values, exclude_self: bool = False) -> Values:
+        """Return the typical values (n_x, n_values) of the most similar rows; each occurs in one of them.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_x, n_values)
+        exclude_self : bool, default=False
+            Whether ``x`` are some of the rows, which do not count as similar to themselves.
+        """
+        n_rows = min(N_SEARCHED, len(self.rows))
+        n = min(N_TYPICAL + exclude_self, n_rows)
+        # The nearest row is the row itself, or an equal one.
+        near = self.rows[self.nearest(x, n, n_rows)[:, int(exclude_self and n > 1) :]]
+        typical = _lower_median(near)
+        categories = np.flatnonzero(self.is_category)
+        typical[:, categories] = _most_frequent(near[:, :, categories])
+        return np.where(np.isnan(typical), _lower_median(self.rows[None]), typical)
+
+    def _distance(self, rows: Values, row: Values) -> Values:
+        with np.errstate(over="ignore"):  # an infinite difference counts as MAX_DIFFERENCE
+            difference = np.abs(rows - row) / self.deviation
+        is_other = self.is_category & (difference > 0)
+        difference = np.where(is_other, MAX_DIFFERENCE, np.minimum(difference, MAX_DIFFERENCE))
+        one_missing = np.isnan(rows) != np.isnan(row)
+        return np.where(one_missing, MAX_DIFFERENCE, np.nan_to_num(difference)).sum(1)
+
+
+def _lower_median(near: Values) -> Values:
+    """Return the lower median of the known values over axis 1; NaN if all are missing."""
+    ordered = np.sort(near, axis=1)  # NaN comes last
+    place = np.maximum((~np.isnan(near)).sum(1) - 1, 0) // 2
+    middle: Values = np.take_along_axis(ordered, place[:, None], 1)[:, 0]
+    return middle
+
+
+def _most_frequent(near: Values) -> Values:
+    """Return the most frequent value along axis 1; if there are several, that of the nearest row."""
+    counts = (near[:, :, None] == near[:, None]).sum(2)
+    frequent: Values = np.take_along_axis(near, counts.argmax(1)[:, None], 1)[:, 0]
+    return frequent
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """Replaces anomalous values by expected ones, one after the other, each time the one with the largest gain.
+
+    One anomalous value changes the code, and with it the reconstruction of other values, which then get part of the
+    blame. Its replacement restores all of them, so that the whole gain of the score belongs to this value. A value is
+    anomalous if its gain exceeds the largest gain of 95 % of the normal rows.
+
+    Parameters
+    ----------
+    scorer : RowScorer
+    similar : SimilarRows
+    reference : ndarray of shape (n_rows, n_values)
+        Training rows in random order, from which limits are estimated. The rows with the lowest scores are among them:
+        without these, limits would be too narrow for new normal rows, and a few anomalous values hardly change them.
+    """
+
+    scorer: RowScorer
+    similar: SimilarRows
+    reference: Values
+
+    def expected(self, x: Values, exclude_self: bool = False) -> Values:
+        """Return the expected value (n, n_values) of each value, given the rest of its row."""
+        return self._in_chunks(lambda chunk: (self._candidates(chunk, exclude_self)[-1],), x)[0]
+
+    def repair(self, x: Values) -> tuple[Values, Values]:
+        """Return rows in which anomalous values are replaced, and the gain of each replacement, (n, n_values)."""
+        x, gains, active = x.copy(), np.zeros_like(x), np.arange(len(x))
         for _ in range(min(N_REPAIRS, x.shape[1])):
-            gain, right = self._in_pieces(self._gains, x[odd])
+            gain, replacement = self._in_chunks(self._gains, x[active])
             worst = gain.argmax(1)
             rows = np.flatnonzero(gain.max(1) > self._usual_gain)
-            odd, worst = odd[rows], worst[rows]
-            if not len(odd):
+            active, worst = active[rows], worst[rows]
+            if not len(active):
                 break
-            x[odd, worst] = right[rows, worst]
-            cost[odd, worst] += gain[rows, worst]
-        return x, cost
+            x[active, worst] = replacement[rows, worst]
+            gains[active, worst] += gain[rows, worst]
+        return x, gains
 
     def limits(self, expected: Values) -> tuple[Values, Values]:
-        """Return between what limits normal values lie that are expected to be these, (n, n_values) each.
+        """Return the limits of normal values with these expected values, (n, n_values) each.
 
-        The limits are quantiles of how far normal values lie from their own expectations, where these are alike. Levels
-        have none: both limits are the expected level.
+        Limits are quantiles of the differences between normal values and their expected values, in rows with similar
+        expected values. Both limits of a category are the expected category.
         """
-        rows = self.kept[: self._n_rows]
-        low, high = limits_around(expected, rows, self.expected(rows, themselves=True))
-        is_level = self.judge.is_level
-        return np.where(is_level, expected, low), np.where(is_level, expected, high)
+        rows = self.reference[: self._n_rows]
+        low, high = limits_around(expected, rows, self.expected(rows, exclude_self=True))
+        is_category = self.scorer.is_category
+        return np.where(is_category, expected, low), np.where(is_category, expected, high)
 
     @property
     def _n_rows(self) -> int:
-        return int(np.clip(N_COPIES // self.kept.shape[1], FEWEST, MOST))
+        return int(np.clip(N_COPIES // self.reference.shape[1], MIN_ROWS, MAX_ROWS))
 
     @cached_property
     def _usual_gain(self) -> float:
-        """What setting right gains in all but few normal rows."""
-        gain, _ = self._in_pieces(lambda some: self._gains(some, themselves=True), self.neighbours.rows[:FEWEST])
+        """Largest gain in 95 % of the normal rows."""
+        gain, _ = self._in_chunks(lambda chunk: self._gains(chunk, exclude_self=True), self.similar.rows[:MIN_ROWS])
         return float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL))
 
-    def _candidates(self, x: Values, themselves: bool) -> list[Values]:
-        """Return right values: those typical of like rows, then what the net makes of the row without each value."""
-        typical = self.neighbours.typical(x, themselves)
-        if self.judge.rebuild is None:
+    def _candidates(self, x: Values, exclude_self: bool) -> list[Values]:
+        """Return replacements: typical values of similar rows, then reconstructions of each value from the others."""
+        typical = self.similar.typical(x, exclude_self)
+        if self.scorer.reconstruct is None:
             return [typical]
-        n_rounds, value = (1, np.full_like(x, np.nan)) if self.judge.hides else (N_ROUNDS, typical)
+        n_rounds, value = (1, np.full_like(x, np.nan)) if self.scorer.takes_missing else (N_ROUNDS, typical)
         for _ in range(n_rounds):
-            # Whatever a net makes of an odd row, what is expected is a value that normal rows can have.
-            value = np.clip(_own(self.judge.rebuild(_swapped(x, value)), x.shape[1]), *self.neighbours.limits)
+            # Reconstructions of an anomalous row can be out of range: normal rows limit them.
+            rebuilt = self.scorer.reconstruct(_replace_each(x, value))
+            value = np.clip(_replaced_values(rebuilt, x.shape[1]), *self.similar.limits)
         return [typical, value]
 
-    def _gains(self, x: Values, themselves: bool = False) -> tuple[Values, Values]:
-        """Return by how much the score rises if each value alone is set right, and the right values."""
-        right = np.stack(self._candidates(x, themselves))
-        after = np.stack([self.judge.score(_swapped(x, values)).reshape(x.shape) for values in right])
-        gain = np.where(np.isnan(x), -np.inf, after - self.judge.score(x)[:, None])
+    def _gains(self, x: Values, exclude_self: bool = False) -> tuple[Values, Values]:
+        """Return the gain of the score if each value alone is replaced, and the best replacements."""
+        candidates = np.stack(self._candidates(x, exclude_self))
+        after = np.stack([self.scorer.score(_replace_each(x, values)).reshape(x.shape) for values in candidates])
+        gain = np.where(np.isnan(x), -np.inf, after - self.scorer.score(x)[:, None])
         best = gain.argmax(0)[None]
-        return np.take_along_axis(gain, best, 0)[0], np.take_along_axis(right, best, 0)[0]
+        return np.take_along_axis(gain, best, 0)[0], np.take_along_axis(candidates, best, 0)[0]
 
-    def _in_pieces(self, function: Callable[[Values], tuple[Values, ...]], x: Values) -> tuple[Values, ...]:
-        """Apply a function to so many rows at a time that their copies fit in memory."""
+    def _in_chunks(self, function: Callable[[Values], tuple[Values, ...]], x: Values) -> tuple[Values, ...]:
+        """Apply a function to chunks of rows whose copies fit in memory."""
         size = max(1, SIZE // x.shape[1] ** 2)
-        pieces = [function(x[start : start + size]) for start in range(0, len(x), size)]
-        return tuple(np.concatenate(each) for each in zip(*pieces, strict=True))
+        results = [function(x[start : start + size]) for start in range(0, len(x), size)]
+        return tuple(np.concatenate(each) for each in zip(*results, strict=True))
 
 
-def limits_around(expected: Values, rows: Values, foretold: Values) -> tuple[Values, Values]:
+def limits_around(expected: Values, rows: Values, rows_expected: Values) -> tuple[Values, Values]:
     """Return limits around expected values, (n, n_values) each.
 
     Parameters
     ----------
     expected : ndarray of shape (n, n_values)
-    rows, foretold : ndarray of shape (n_rows, n_values)
-        Normal rows, and what was expected of their values.
+    rows, rows_expected : ndarray of shape (n_rows, n_values)
+        Normal rows, and the expected values in them.
     """
     limits = np.full((2, *expected.shape), np.nan)
     n_near = max(MIN_NEAR, len(rows) // NEAR)
     for j in range(expected.shape[1]):
         known = ~np.isnan(rows[:, j])
-        values, guesses = rows[known, j], foretold[known, j]
+        values, guesses = rows[known, j], rows_expected[known, j]
         if not len(values):
             continue
         near = np.abs(guesses - expected[:, j, None]).argsort(1, kind="stable")[:, :n_near]
-        # By the rank of a further value among n, (k + 1) / (n + 1): plain quantiles of 50 would hold 86 % and not 90.
-        off = np.quantile((values - guesses)[near], LIMITS, axis=1, method="weibull")
-        limits[:, :, j] = np.clip(expected[:, j] + off, values.min(), values.max())
+        # Weibull plotting positions k / (n + 1) hold for a further value; other quantiles of 50 values are too narrow.
+        errors = np.quantile((values - guesses)[near], LIMITS, axis=1, method="weibull")
+        limits[:, :, j] = np.clip(expected[:, j] + errors, values.min(), values.max())
     return limits[0], limits[1]
 
 
-def _swapped(x: Values, values: Values) -> Values:
-    """Copy each row once a value, and put another value there, (n * n_values, n_values)."""
+def _replace_each(x: Values, values: Values) -> Values:
+    """Copy each row once per value, and replace this value, (n * n_values, n_values)."""
     n_values = x.shape[1]
     copies = np.repeat(x[:, None], n_values, axis=1)
-    own = np.arange(n_values)
-    copies[:, own, own] = values
+    diagonal = np.arange(n_values)
+    copies[:, diagonal, diagonal] = values
     return copies.reshape(-1, n_values)
 
 
-def _own(copies: Values, n_values: int) -> Values:
-    """Return of each copy the value that was swapped, (n, n_values)."""
+def _replaced_values(copies: Values, n_values: int) -> Values:
+    """Return from each copy of ``_replace_each`` the replaced value, (n, n_values)."""
     return np.diagonal(copies.reshape(-1, n_values, n_values), axis1=1, axis2=2).copy()

@@ -1,16 +1,16 @@
-"""A fitted estimator, asked about rows of numbers: whatever it takes, its rows become numbers here and go back."""
+"""A fitted estimator as functions of plain numbers: rows of any container become numbers, and numbers become rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
-import torch
 
-from isthmus.anomaly.scores import Scorer, judges_rows_together
+from isthmus.anomaly.rows import from_numbers, to_numbers
+from isthmus.anomaly.scores import Scorer, scores_rows_jointly
 from isthmus.containers import open_frame
-from isthmus.data import Source, as_source
+from isthmus.data import as_source
 from isthmus.data.tables.codec import decode, learn_table
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.values import drop_ranges
@@ -20,120 +20,110 @@ from isthmus.schema import Schema
 Values = np.ndarray[Any, Any]
 Function = Callable[[Values], Values]
 
-# What stands for a score of -inf, which has no differences: of rows whose values overflow an estimator's arithmetic.
-LOWEST = -1e300
-# Rows that are read together.
-SIZE = 4096
+# Replaces scores of -inf, which have no differences. Rows get them whose values overflow an estimator's arithmetic.
+MIN_SCORE = -1e300
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What an estimator says of rows of numbers (n, *shape), levels as their positions, missing ones NaN.
+class RowScorer:
+    """A fitted estimator as functions of rows of numbers (n, *shape); categories are codes, missing values NaN.
 
     Parameters
     ----------
     schema : Schema
-        What one row looks like.
+        Describes one row.
     score : callable
         Rows to scores (n,).
     contribute : callable or None
-        Rows to addends of the scores, (n, n_values + some).
-    rebuild : callable or None
-        Rows to expected rows.
-    hides : bool
+        Rows to addends of the scores, (n, n_values + 2); None if the estimator has no contributions.
+    reconstruct : callable or None
+        Rows to reconstructed rows; None if the estimator does not reconstruct.
+    takes_missing : bool
         Whether any value may be missing.
     """
 
     schema: Schema
     score: Function
     contribute: Function | None = None
-    rebuild: Function | None = None
-    hides: bool = False
+    reconstruct: Function | None = None
+    takes_missing: bool = False
 
     @property
-    def is_level(self) -> Values:
-        """Which values are positions in levels, (n_values,)."""
+    def is_category(self) -> Values:
+        """Which values are codes of categories, (n_values,)."""
         flags = np.zeros(int(np.prod(self.schema.shape)), dtype=bool)
         flags[self.schema.categorical] = True
         return flags
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What to call each value."""
+        """Name of each value."""
         if self.schema.fields:
             return tuple(field.name for field in self.schema.used)
         return tuple(self.schema.column(i) for i in range(int(np.prod(self.schema.shape))))
 
 
-def summon(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
-    """Return the judge that a scorer makes, and as numbers rows to explain and rows that were kept of fit.
+def make_row_scorer(scorer: Scorer, X: Any, reference: Any) -> tuple[RowScorer, Values, Values]:
+    """Return a row scorer, and as numbers the rows ``X`` to explain and the reference rows.
 
     Raises
     ------
-    TypeError
-        If the estimator judges rows together, such as time points of a series.
+    InputTypeError
+        If the estimator scores rows jointly, such as time points of a series.
     """
     estimator = scorer.estimator
     if isinstance(getattr(estimator, "schema_", None), Schema):
         source = estimator._read(X)
-        return _of_ours(scorer, source.schema), numbers_of(source), numbers_of(estimator._read(kept))
-    if judges_rows_together(estimator):
+        return _wrap_ours(scorer, source.schema), to_numbers(source), to_numbers(estimator._read(reference))
+    if scores_rows_jointly(estimator):
         name = type(estimator).__name__
-        raise InputTypeError(
-            f"{name} judges rows by those around them, not one by one; its contributions(X) take scores apart"
-        )
+        raise InputTypeError(f"{name} scores a row by the rows around it, not alone; use its contributions(X) instead")
     if is_frame(X):
-        return _of_frames(scorer, X, kept)
-    x, normal = (numbers_of(as_source(rows)) for rows in (X, kept))
-    return Judge(Schema(x.shape[1:]), lambda rows: np.maximum(scorer(rows), LOWEST)), x, normal
+        return _wrap_frames(scorer, X, reference)
+    x, normal = (to_numbers(as_source(rows)) for rows in (X, reference))
+    return RowScorer(Schema(x.shape[1:]), lambda rows: np.maximum(scorer(rows), MIN_SCORE)), x, normal
 
 
-def numbers_of(source: Source) -> Values:
-    """Return all rows of a source as numbers."""
-    return np.concatenate([batch.x.numpy() for batch in source.batches(SIZE)]).astype(np.float64)
-
-
-def source_of(numbers: Values, schema: Schema) -> Source:
-    """Return numbers as a source of rows of a schema."""
-    return replace(as_source(torch.from_numpy(numbers)), schema=schema)  # type: ignore[type-var]
-
-
-def _of_ours(scorer: Scorer, schema: Schema) -> Judge:
-    """Judge by an estimator that may know contributions to its own score, and what it expects."""
+def _wrap_ours(scorer: Scorer, schema: Schema) -> RowScorer:
+    """Wrap an estimator of isthmus, which may have contributions and reconstructions."""
     estimator = scorer.estimator
 
-    def over(function: Callable[[Any], Any]) -> Function:
-        return lambda numbers: _numbers(function(source_of(numbers, schema)))
+    def on_numbers(function: Callable[[Any], Any]) -> Function:
+        return lambda numbers: _to_array(function(from_numbers(numbers, schema)))
 
-    contributions, rebuild = (getattr(estimator, name, None) for name in ("contributions", "reconstruct"))
-    contribute = over(contributions) if contributions and scorer.kinds == ("full",) else None
-    hides = bool(rebuild) and estimator.module_.flags
-    return Judge(schema, over(scorer), contribute, rebuild and over(rebuild), hides)
+    contributions, reconstruct = (getattr(estimator, name, None) for name in ("contributions", "reconstruct"))
+    contribute = on_numbers(contributions) if contributions and scorer.kinds == ("full",) else None
+    takes_missing = bool(reconstruct) and estimator.module_.flags
+    return RowScorer(schema, on_numbers(scorer), contribute, reconstruct and on_numbers(reconstruct), takes_missing)
 
 
-def _numbers(result: Any) -> Values:
+def _to_array(result: Any) -> Values:
     frame = nw.from_native(result).to_numpy() if is_frame(result) else result
     return np.asarray(frame, dtype=np.float64)
 
 
-def _of_frames(scorer: Scorer, X: Any, kept: Any) -> tuple[Judge, Values, Values]:
-    """Judge frames by an estimator that wants frames: each column is a number, a date or a level of both frames."""
-    frames = [open_frame(kept), open_frame(X)]
-    both = nw.concat(_alike(frames[0], frames[1].select(frames[0].columns)))
+def _wrap_frames(scorer: Scorer, X: Any, reference: Any) -> tuple[RowScorer, Values, Values]:
+    """Wrap an estimator that takes data frames: both frames together decide the kind and the categories of columns."""
+    frames = [open_frame(reference), open_frame(X)]
+    both = nw.concat(_match_types(frames[0], frames[1].select(frames[0].columns)))
     table = learn_table(both.to_native(), {name: _kind_of(both.get_column(name)) for name in both.columns})
-    numbers, schema = numbers_of(table), drop_ranges(table.schema)
-    judge = Judge(schema, lambda rows: np.maximum(scorer(decode(rows, schema)), LOWEST))
-    return judge, numbers[len(frames[0]) :], numbers[: len(frames[0])]
+    numbers, schema = to_numbers(table), drop_ranges(table.schema)
+
+    def score(rows: Values) -> Values:
+        return np.maximum(scorer(decode(rows, schema)), MIN_SCORE)
+
+    return RowScorer(schema, score), numbers[len(frames[0]) :], numbers[: len(frames[0])]
 
 
-def _alike(kept: Any, rows: Any) -> list[Any]:
-    """Give columns of two frames the same types, which pandas does by itself."""
-    if kept.implementation.is_pandas_like():
-        return [kept, rows]
-    known, found = kept.schema, rows.schema  # narwhals builds a schema anew at every access
+def _match_types(reference: Any, rows: Any) -> list[Any]:
+    """Give columns of two frames the same types; pandas does so by itself."""
+    if reference.implementation.is_pandas_like():
+        return [reference, rows]
+    known, found = reference.schema, rows.schema  # narwhals builds a schema at every access
     others = [name for name, dtype in known.items() if dtype != found[name]]
     types = {name: known[name] if known[name].is_numeric() else nw.String for name in others}
-    return [frame.with_columns(*(nw.col(name).cast(kind) for name, kind in types.items())) for frame in (kept, rows)]
+    casts = [nw.col(name).cast(kind) for name, kind in types.items()]
+    return [frame.with_columns(*casts) for frame in (reference, rows)]
 
 
 def _kind_of(column: Any) -> str:

@@ -1,6 +1,8 @@
-"""Rows of whatever holds them: arrays, frames, sparse rows, lists, sources."""
+"""Rows in any container: arrays, data frames, sparse matrices, lists and sources."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,92 +12,108 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import _num_samples
 
 from isthmus.containers import open_frame, refuse_container
-from isthmus.data import Source
+from isthmus.data import Source, as_source
 from isthmus.data.sources import to_computable_rows
 from isthmus.data.streams.stream import Stream
 from isthmus.data.tables.frames import is_frame
 from isthmus.randomness import N_SEEDS
+from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 ANOMALY, UNKNOWN, NORMAL = -1, 0, 1
 LABELS = (ANOMALY, UNKNOWN, NORMAL)
+# Rows that are converted to numbers at once.
+CHUNK = 4096
+# Largest number of rows, and of values, that a detector keeps of the training rows: 16 MB in float64.
+MAX_ROWS, MAX_VALUES = 10_000, 2**21
 
 
-def count(X: Any) -> int:
-    """Count rows; see ``refuse_container`` for what has none."""
+def count_rows(X: Any) -> int:
+    """Count rows; ``refuse_container`` raises an error for containers without rows."""
     refuse_container(X)
     return int(len(X) if isinstance(X, Source) else _num_samples(X))
 
 
-def take(X: Any, rows: Values) -> Any:
-    """Take rows by their numbers, in the container that they are in, or a common one of its kind."""
+def take_rows(X: Any, positions: Values) -> Any:
+    """Take rows by position, in a container of the same kind."""
     X = to_computable_rows(X)
     if isinstance(X, Source):
-        return X.take(rows)
+        return X.take(positions)
     if is_frame(X):
-        return open_frame(X)[rows].to_native()
+        return open_frame(X)[positions].to_native()
     if sparse.issparse(X):
-        return X.tocsr()[rows]
-    return X[rows] if isinstance(X, torch.Tensor) else np.asarray(X)[rows]
+        return X.tocsr()[positions]
+    return X[positions] if isinstance(X, torch.Tensor) else np.asarray(X)[positions]
+
+
+def to_numbers(source: Source) -> Values:
+    """Return all rows of a source as float64 numbers, (n, ...)."""
+    return np.concatenate([batch.x.numpy() for batch in source.batches(CHUNK)]).astype(np.float64)
+
+
+def from_numbers(numbers: Values, schema: Schema) -> Source:
+    """Return numbers (n, ...) as a source with this schema."""
+    return replace(as_source(torch.from_numpy(numbers)), schema=schema)  # type: ignore[type-var]
+
+
+# Labels and folds
 
 
 def read_labels(y: Any, X: Any, required: bool) -> Values:
-    """Return one label a row: 1 normal, -1 anomaly, 0 unknown.
+    """Return a label for each row: 1 normal, -1 anomaly, 0 unknown.
 
     Parameters
     ----------
     y : array of shape (n_samples,) or None
     X : array, data frame or Source
     required : bool
-        Where labels are not required, whatever is not made of these three labels, with anomalies among them, is no
-        label of this kind and not looked at: pipelines and searches pass any target on.
+        If False, a ``y`` that does not consist of these three labels, with at least one -1, is ignored: pipelines and
+        searches pass any target on.
 
     Raises
     ------
     ValueError
-        If labels are required and there are none, or others; or if there is not one a row.
+        If labels are required and ``y`` is None or holds other values, or if ``y`` does not have one label per row.
     """
-    n_rows = count(X)
+    n_rows = count_rows(X)
     if y is None and required:
         raise ValueError("threshold='labels' needs y: 1 for normal rows, -1 for anomalies, 0 where it is not known")
     given = np.full(n_rows, UNKNOWN) if y is None else np.asarray(y)
     are_labels = bool(np.isin(given, LABELS).all()) and ANOMALY in given
-    if required:
-        _check(given, are_labels)
-    elif not are_labels:
+    if required and not are_labels:
+        raise _label_error(given)
+    if not are_labels:
         return np.full(n_rows, UNKNOWN)
     if given.shape != (n_rows,):
         raise ValueError(f"y must have a label for each of the {n_rows} rows of X, got shape {given.shape}")
     return given.astype(int)
 
 
-def _check(given: Values, are_labels: bool) -> None:
+def _label_error(given: Values) -> ValueError:
     found = np.unique(given)
-    if are_labels:
-        return
     if set(found.tolist()) == {0, 1}:
         advice = "if 1 means anomaly, give np.where(y == 1, -1, 1); if 0 does, np.where(y == 0, -1, 1)"
-        raise ValueError(
+        return ValueError(
             f"threshold='labels' takes 1 for normal rows and -1 for anomalies, but y holds 0 and 1: {advice}"
         )
     if np.isin(found, LABELS).all():
-        raise ValueError("threshold='labels' needs anomalies at calibration, but no row of y is -1")
-    raise ValueError(
-        f"y must hold 1 (normal), -1 (anomaly) or 0 (unknown), got {found[~np.isin(found, LABELS)][:3].tolist()}"
-    )
+        return ValueError("threshold='labels' needs anomalies at calibration, but no row of y is -1")
+    others = found[~np.isin(found, LABELS)][:3].tolist()
+    return ValueError(f"y must hold 1 (normal), -1 (anomaly) or 0 (unknown), got {others}")
 
 
-def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any, Any, Values, Values]]:
-    """Yield rows to learn from, rows held out, and the labels and the positions of the latter.
+def split_folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any, Any, Values, Values]]:
+    """Yield for each fold: training rows, held-out rows, and labels and positions of the held-out rows.
 
-    A source knows which of its rows share values. One that streams is read for one fold alone: it has rows enough.
+    A ``Source`` decides which of its rows share values and belong to one fold. A ``Stream`` yields one fold only, since
+    each pass over it is slow and one fold holds enough rows.
 
     Raises
     ------
     ValueError
         If there are fewer than two rows.
     """
-    n_rows = count(X)
+    n_rows = count_rows(X)
     if n_rows < 2:
         raise ValueError(f"n_samples={n_rows}: expected at least 2 rows, one to learn from and one to hold out")
     n_folds = min(n_folds, n_rows)
@@ -103,12 +121,56 @@ def folds(X: Any, labels: Values, n_folds: int, seed: int) -> Iterator[tuple[Any
         rest, held = X.split(max(1, n_rows // n_folds), seed)
         yield rest, held, np.full(len(held), UNKNOWN), np.arange(len(held))
         return
-    # The last first: of what is in order, the latest rows are most like those to come.
-    for learned, aside in reversed(list(_positions(X, n_rows, n_folds, seed))):
-        yield take(X, learned), take(X, aside), labels[aside], aside
+    # The last fold comes first: in ordered data the latest rows resemble new rows most.
+    for training, held_out in reversed(list(_fold_positions(X, n_rows, n_folds, seed))):
+        yield take_rows(X, training), take_rows(X, held_out), labels[held_out], held_out
 
 
-def _positions(X: Any, n_rows: int, n_folds: int, seed: int) -> Iterator[tuple[Values, Values]]:
+def _fold_positions(X: Any, n_rows: int, n_folds: int, seed: int) -> Iterator[tuple[Values, Values]]:
     if isinstance(X, Source):
         return X.folds(n_folds, seed)
     return KFold(n_folds, shuffle=True, random_state=seed % N_SEEDS).split(np.empty(n_rows))
+
+
+# Reference rows
+
+
+@dataclass(frozen=True)
+class ReferenceRows:
+    """A random sample of the training rows, which explanations compare other rows with.
+
+    Parameters
+    ----------
+    rows : array, data frame or Source of shape (n_rows, ...)
+        A copy, in random order.
+    positions : ndarray of int of shape (n_rows,)
+        Positions in the data of ``fit``; -1 for rows of a stream, which have no position.
+    """
+
+    rows: Any
+    positions: Values
+
+    @classmethod
+    def sample(cls, X: Any, labels: Values, seed: int) -> "ReferenceRows":
+        """Sample at most ``MAX_ROWS`` rows, and ``MAX_VALUES`` values, that are not labelled as anomalies."""
+        generator = np.random.default_rng(seed)
+        n = min(MAX_ROWS, max(1, MAX_VALUES // _row_size(X)))
+        if isinstance(X, Stream):
+            sample = X.split(min(n, len(X) - 1), seed)[1].load()
+            rows = take_rows(sample, generator.permutation(len(sample)))
+            return cls(_copy(rows), np.full(len(rows), -1))
+        positions = generator.permutation(np.flatnonzero(labels != ANOMALY))[:n]
+        return cls(_copy(take_rows(X, positions)), positions)
+
+
+def _row_size(X: Any) -> int:
+    """Count the values of a row."""
+    if isinstance(X, Source):
+        return prod(X.schema.shape)
+    shape = getattr(X, "shape", None)
+    return prod((np.asarray(X).shape if shape is None else shape)[1:])
+
+
+def _copy(rows: Any) -> Any:
+    """Copy rows of a source, which may be views of the whole training data."""
+    return from_numbers(to_numbers(rows), rows.schema) if isinstance(rows, Source) else rows

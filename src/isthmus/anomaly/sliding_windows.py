@@ -1,4 +1,4 @@
-"""The estimator of series."""
+"""The estimator that scores the time points of a series by the windows around them."""
 
 import math
 import warnings
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.ambient import with_own_settings
 from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders
-from isthmus.anomaly.window_scores import Judge
+from isthmus.anomaly.window_scores import WindowScorer
 from isthmus.anomaly.window_views import KINDS, View, choose_lengths
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
@@ -25,34 +25,34 @@ from isthmus.training import with_checkpoint_folder
 
 Values = np.ndarray[Any, Any]
 
-# Nets of an ensemble, the share of the windows that each learns from, its steps and the rows of one.
-N_NETS, SHARE, N_STEPS, BATCH = 4, 0.75, 700, 128
+# Nets of an ensemble, the share of the windows that each is trained on, training steps, and windows per net and step.
+# Chosen by hand.
+N_NETS, SHARE, N_STEPS, BATCH_SIZE = 4, 0.75, 700, 128
 
 
 @with_own_settings
 class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
-    """Judges the time points of a series by the windows around them, of several lengths and in two ways.
+    """Scores the time points of a series by the windows around them, of several lengths and in two views.
 
-    No window length finds every anomaly. So windows of half a period, one period and two are looked at, each by nets of
-    its own, once as they are and once by their shape alone: less their own level, over their own scale. What the nets
-    of one view say of a window is put on the scale of windows that they have not seen: 0 is the median of these, -1 as
-    odd as the oddest in a hundred. A time point has the mean of the windows that hold it, of the view in which it is
-    the oddest.
+    No single window length finds every anomaly. Windows of half a period, one period and two periods are therefore
+    scored, each length by its own nets, in two views: their values, and their shape, without their level and scale. The
+    scores of a view are standardised by those of held-out windows: 0 is the median, and -1 the 1 % quantile. The score
+    of a time point is the mean over the windows that contain it, in the view in which this mean is lowest.
 
     Parameters
     ----------
     estimator : Autoencoder, BaggedAutoencoders or None, default=None
-        What learns the windows of a view, samples of shape (n_channels, length). An autoencoder is made an ensemble, so
-        that every window is held out by a net. None takes four small nets and trains them briefly.
+        Learns the windows of a view, samples of shape (n_channels, length). An autoencoder is bagged, so that each
+        window is held out by some net. None is an ensemble of four small nets with a short training.
     lengths : tuple of int or "auto", default="auto"
-        Steps of the windows. "auto" is half the period, the period and twice it; shorter for many channels, of which no
-        window holds more than 1,024 values, and for short series, of which none holds more than an eighth.
+        Steps of the windows. "auto" is half a period, one period and two periods; less for many channels, since a
+        window holds at most 1,024 values, and for short series, since a window holds at most an eighth of them.
     views : tuple of {"values", "shape"}, default=("values", "shape")
-        How windows are looked at. Windows of more than 128 steps are averaged to at most so many.
+        Views of the windows. Windows of more than 128 steps are averaged over several steps to at most 128.
     time : str, tuple of str or None, default=None
         The column of a data frame that holds the times, or several; see ``isthmus.data.Windows``.
     random_state : int, RandomState or None, default=None
-        Decides everything random.
+        Seeds everything random.
     verbose : int, default=0
         1 shows a progress bar of the views.
 
@@ -60,18 +60,18 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
     ----------
     lengths_ : list of int
     estimators_ : list of BaggedAutoencoders
-        One a view: all lengths of the first of ``views``, then those of the next.
+        One per view: all lengths of the first of ``views``, then those of the next.
     held_out_scores_ : ndarray of shape (n_timepoints,)
-        Score of every time point of the training series, by nets that have not seen it.
+        Score of each time point of the training series, by nets that have not seen it.
     n_features_in_ : int
-        Channels.
+        Number of channels.
     feature_names_in_ : ndarray of str
-        Only where the channels had names.
+        Only if the channels have names.
 
     References
     ----------
     Schmidl, Wenig and Papenbrock, Anomaly detection in time series: a comprehensive evaluation, PVLDB 15, 2022: no
-    length or method wins everywhere. Keogh, Lin and Fu, HOT SAX, ICDM 2005: subsequences compared by shape.
+    length or method is best everywhere. Keogh, Lin and Fu, HOT SAX, ICDM 2005: subsequences compared by shape.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what is normal from a series.
+        """Train the nets on the windows of a series.
 
         Parameters
         ----------
@@ -118,18 +118,20 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is not usable, or the series too short for its windows.
+            If a parameter is not valid, the series is too short for its windows, or a channel has no value.
         """
         self._check_parameters()
         seed = seed_of(self.random_state)
         windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
         check_channels(windows)
         lengths = self._choose_lengths(windows)
-        views = [View.of(windows.cut(length), kind) for kind in self.views for length in lengths]
-        judges = [Judge.fit(self._make(view, mix(seed, i)), view) for i, view in enumerate(self._track(views))]
-        self.held_out_scores_ = np.min([judge.held_out for judge in judges], axis=0)
-        self.lengths_, self.estimators_ = lengths, [judge.estimator for judge in judges]
-        self._windows, self._judges = windows.cut(max(lengths)), judges
+        views = [View.fit(windows.cut(length), kind) for kind in self.views for length in lengths]
+        scorers = [
+            WindowScorer.fit(self._make_ensemble(view, mix(seed, i)), view) for i, view in enumerate(self._track(views))
+        ]
+        self.held_out_scores_ = np.min([scorer.held_out for scorer in scorers], axis=0)
+        self.lengths_, self.estimators_ = lengths, [scorer.estimator for scorer in scorers]
+        self._windows, self._window_scorers = windows.cut(max(lengths)), scorers
         self._fingerprint = self._windows.fingerprint
         self.n_features_in_ = windows.schema.shape[0]
         if windows.channels:
@@ -142,15 +144,15 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
-            At least as long as the longest window. Missing values are left out of the scores, also those of a sensor
-            that is dead throughout, with a warning that names the channels: a point is scored by the values around it,
-            and 0 where there are none.
+            At least as long as the longest window. Missing values do not count in the scores, even if a whole channel
+            is missing; a warning names the channels. A point is scored by the values around it, and 0 if there are
+            none.
 
         Returns
         -------
         ndarray of shape (n_timepoints,), float64
-            0 is a typical window of the training series, -1 the oddest in a hundred. The series of fit itself is scored
-            by nets that have not seen the points: ``held_out_scores_``.
+            0 is a typical window of the training series, -1 its 1 % quantile. The points of the training series itself
+            are scored by nets that have not seen them: ``held_out_scores_``.
         """
         return self.contributions(X).sum(1)
 
@@ -159,20 +161,20 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         return float(self.score_samples(X).mean())
 
     def contributions(self, X: Any) -> Values:
-        """Take the scores apart: which channels make a time point odd.
+        """Return the contribution of each channel to the scores.
 
         Returns
         -------
         ndarray of shape (n_timepoints, n_channels + 1)
-            A column a channel, and last the constants. Rows add up to ``score_samples``. Points of the series of fit
-            are scored by nets that have not seen them: what these find beside the others is among the constants.
+            One column per channel, and last the constants. Each row adds up to ``score_samples``. For the training
+            series, the difference between held-out scores and scores by all nets is part of the constants.
         """
         check_is_fitted(self)
         windows = self._windows.like(X)
         self._warn_of_missing(windows)
-        each = np.stack([judge.contributions(windows) for judge in self._judges])
-        oddest = each.sum(-1).argmin(0)
-        addends = np.asarray(each[oddest, np.arange(each.shape[1])])
+        each = np.stack([scorer.contributions(windows) for scorer in self._window_scorers])
+        lowest = each.sum(-1).argmin(0)
+        addends = np.asarray(each[lowest, np.arange(each.shape[1])])
         if windows.fingerprint == self._fingerprint:
             addends[:, -1] += self.held_out_scores_ - addends.sum(1)
         return addends
@@ -191,21 +193,21 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
             )
 
     def _track(self, views: list[View]) -> Iterable[View]:
-        """Show a progress bar while views are fitted."""
+        """Show a progress bar over the views."""
         from rich.progress import track
 
         return track(views, "fit views", disable=not self.verbose)
 
     def _warn_of_missing(self, windows: Windows) -> None:
-        """Name the channels that lack values which fit had, and are scored by the rest."""
-        usual = self._judges[0].estimator.schema_.missing
-        lacking = np.flatnonzero(windows.n_missing == windows.n_steps if usual else windows.n_missing)
+        """Warn of channels with missing values that the training series did not have."""
+        expected = self._window_scorers[0].estimator.schema_.missing
+        lacking = np.flatnonzero(windows.n_missing == windows.n_steps if expected else windows.n_missing)
         names = [repr(windows.channels[i]) if windows.channels else str(i) for i in lacking]
-        told = [f"{name} ({windows.n_missing[i]})" for name, i in zip(names, lacking, strict=True)]
-        if told:
+        counts = [f"{name} ({windows.n_missing[i]})" for name, i in zip(names, lacking, strict=True)]
+        if counts:
             warnings.warn(
-                f"values are missing and scores go by the rest; missing of {windows.n_steps} steps, by channel: "
-                f"{', '.join(told)}",
+                f"values are missing and scores use the others; missing of {windows.n_steps} steps, by channel: "
+                f"{', '.join(counts)}",
                 stacklevel=3,
             )
 
@@ -214,20 +216,20 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
             return sorted({int(length) for length in self.lengths})
         return choose_lengths(windows.length, windows.schema.shape[0], len(windows) + windows.length - 1)
 
-    def _make(self, view: View, seed: int) -> BaggedAutoencoders:
+    def _make_ensemble(self, view: View, seed: int) -> BaggedAutoencoders:
         """Make the ensemble of a view."""
-        one = small_net(len(view)) if self.estimator is None else clone(self.estimator)
+        one = _small_net(len(view)) if self.estimator is None else clone(self.estimator)
         ensemble = one if isinstance(one, BaggedAutoencoders) else BaggedAutoencoders(one, N_NETS, max_samples=SHARE)
         return with_checkpoint_folder(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
 
 
-def small_net(n_windows: int) -> Autoencoder:
-    """Make the net that learns windows if nobody says which: it rebuilds what repeats itself, and no more."""
+def _small_net(n_windows: int) -> Autoencoder:
+    """Make the default net, small enough to reconstruct only what recurs in the series."""
     return Autoencoder(
         8,
         backbone=MLP((64,)),
         likelihood=Gaussian(),
-        batch_size=BATCH,
-        max_epochs=max(1, math.ceil(N_STEPS * BATCH / max(1.0, SHARE * n_windows))),
+        batch_size=BATCH_SIZE,
+        max_epochs=max(1, math.ceil(N_STEPS * BATCH_SIZE / max(1.0, SHARE * n_windows))),
         learning_rate=3e-3,
     )

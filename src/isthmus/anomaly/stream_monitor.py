@@ -1,4 +1,4 @@
-"""Rows that arrive: decisions on them, an eye on whether they still are of the kind that was learned, recalibration."""
+"""Monitoring of arriving rows: decisions, a test for drift, and recalibration."""
 
 from typing import Any, NamedTuple, Self
 
@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.anomaly.anomaly_detector import AnomalyDetector
-from isthmus.anomaly.decisions import by_threshold
+from isthmus.anomaly.decisions import decide_by_threshold
 from isthmus.anomaly.exchangeability import ExchangeabilityTest
 from isthmus.anomaly.rows import Values
 from isthmus.part import is_count, passes
@@ -14,7 +14,7 @@ from isthmus.randomness import seed_of
 
 
 class Decision(NamedTuple):
-    """What became of arriving rows.
+    """Scores of and decisions on arriving rows.
 
     Parameters
     ----------
@@ -29,18 +29,18 @@ class Decision(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """Whether arriving rows are still of the kind that came before.
+    """Result of the test whether the distribution of arriving rows has changed.
 
     Parameters
     ----------
     p_value : float
-        Chance, at most, that rows which have not changed ever look so different, however often one asks.
+        Upper bound of the probability that rows without change ever give such a result, for any number of calls.
     drifted : bool
-        Whether it is at most the level.
+        Whether ``p_value`` is at most the level.
     where : str or None
-        If they have, what has changed most: "score", or "code 2" for a component of the code.
+        What has changed most: "score", or "code 2" for a component of the code. None without drift.
     p_values : dict of str to float
-        Of the scores and of each component of the code, after Bonferroni.
+        Of the scores and of each component of the code, with Bonferroni's correction.
     """
 
     p_value: float
@@ -50,25 +50,25 @@ class Drift(NamedTuple):
 
 
 class StreamMonitor:
-    """Decides on rows as they arrive, in batches of any size, and watches whether they have changed.
+    """Decides on arriving rows, in batches of any size, and tests whether their distribution has changed.
 
-    Scores are held against those of all rows since the watch began or was recalibrated, and before against those of
-    calibration rows that were kept from the one fit (``calibration="split"``): cross-fitted scores are those of other
-    nets, which are no measure for this one. Codes, if the estimator has some (``transform``), are held against those of
-    all rows since. As long as rows are exchangeable, whatever their distribution, the chance that ``drift`` ever finds
-    a change is at most ``level``, no matter how long the stream is and how often one looks. Neighbours in a series are
-    not exchangeable: rhythms count as change, and so do anomalies that come in bursts.
+    Scores are compared with those of all rows since the monitor was made or recalibrated, and with earlier calibration
+    scores if these come from the net itself (``calibration="split"``): cross-fitted scores come from other nets. Codes,
+    if the estimator has ``transform``, are compared with those of all rows since. If rows are exchangeable, the
+    probability that ``drift`` ever reports a change is at most ``level``, for any distribution, any length of the
+    stream and any number of calls. Points of a series are not exchangeable: periods count as change, and so do
+    anomalies that occur in bursts.
 
     Parameters
     ----------
     detector : AnomalyDetector
-        Fitted. It is not copied: ``recalibrate`` moves its threshold. After ``partial_fit``, make a new watch.
+        Fitted. It is not copied: ``recalibrate`` moves its threshold. Make a new monitor after ``partial_fit``.
     window : int, default=1000
-        Latest rows to recalibrate on.
+        Number of latest rows to recalibrate on.
     level : float, default=0.01
-        Chance of a false alarm of drift, between two calibrations.
+        Probability of a false report of drift between two calibrations.
     random_state : int, RandomState or None, default=None
-        Breaks ties among scores, and chooses which rows are tested for drift: the first 20,000, then ever fewer.
+        Breaks ties of scores, and selects the rows to test for drift: the first 20,000, then a decreasing share.
 
     Raises
     ------
@@ -91,14 +91,14 @@ class StreamMonitor:
     >>> rng = np.random.default_rng(0)
     >>> detector = AnomalyDetector(GaussianMixture(), calibration="split", random_state=0)
     >>> detector = detector.fit(rng.normal(size=(900, 3)))
-    >>> watch = StreamMonitor(detector, random_state=0)
-    >>> watch.update([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]]).labels
+    >>> monitor = StreamMonitor(detector, random_state=0)
+    >>> monitor.update([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]]).labels
     array([ 1, -1])
     >>> for _ in range(10):
-    ...     decision = watch.update(rng.normal(loc=1.0, size=(50, 3)))
-    >>> watch.drift().where
+    ...     decision = monitor.update(rng.normal(loc=1.0, size=(50, 3)))
+    >>> monitor.drift().where
     'score'
-    >>> watch.recalibrate().drift().drifted
+    >>> monitor.recalibrate().drift().drifted
     False
     """
 
@@ -117,26 +117,26 @@ class StreamMonitor:
         self.window = window
         self.level = level
         self._rng = np.random.default_rng(seed_of(random_state))
-        self._begin(np.empty((0, 1)))
+        self._restart(np.empty((0, 1)))
 
     def update(self, X: Any) -> Decision:
-        """Score arriving rows, decide on them and remember them.
+        """Score arriving rows, decide on them, and use them in the test for drift.
 
         Parameters
         ----------
         X : array, sparse rows or data frame of shape (n, ...)
-            Micro-batches: even one row, in as many rows as come.
+            One row or more.
         """
         scores = self.detector.score_samples(X)
         values = np.column_stack([scores, *self._codes(X)])
         if values.shape[1] != self._latest.shape[1]:
-            self._begin(values[:0])
+            self._restart(values[:0])
         self._latest = np.concatenate([self._latest, values])[-self.window :]
         self._test.observe(values)
-        return Decision(scores, by_threshold(scores, self.detector.offset_, self.detector.offset_))
+        return Decision(scores, decide_by_threshold(scores, self.detector.offset_, self.detector.offset_))
 
     def drift(self) -> Drift:
-        """Say whether rows have changed. Asking costs nothing, nor does it often."""
+        """Return whether the distribution of rows has changed. May be called after every row."""
         p_value, p_values = self._test.p_value, self._test.p_values
         names = ["score", *(f"code {i}" for i in range(len(p_values) - 1))]
         drifted = p_value <= self.level
@@ -144,37 +144,39 @@ class StreamMonitor:
         return Drift(p_value, drifted, where, dict(zip(names, p_values.tolist(), strict=True)))
 
     def recalibrate(self, y: Any = None) -> Self:
-        """Calibrate the detector on the latest rows, without fitting it again, and watch for change from these on.
+        """Calibrate the detector on the latest rows, without fitting it again, and restart the test for drift.
 
-        The rows are taken for normal ones, but for few: anomalies among them make alarms fewer.
+        Most of the rows should be normal: anomalies among them reduce the number of alarms.
 
         Parameters
         ----------
         y : array of shape (n_latest,) or None, default=None
-            Labels of the latest rows, ``window`` of them or all so far, as of ``AnomalyDetector.fit``.
+            Labels of the latest rows, at most ``window``, as in ``AnomalyDetector.fit``.
 
         Raises
         ------
         ValueError
-            If there are too few rows for the threshold, or labels that do not serve.
+            If no rows have arrived, if there are too few for the threshold, or if labels are not valid.
         """
         if not len(self._latest):
             raise ValueError("no rows have arrived to recalibrate on: update first")
         self.detector._calibrate_on(self._latest[:, 0], y)
-        self._begin(self._latest)
+        self._restart(self._latest)
         return self
 
-    def _begin(self, known: Values) -> None:
-        """Watch for change from known rows on."""
+    def _restart(self, known: Values) -> None:
+        """Start a new test, with known rows as its reference."""
         self._latest = known
-        scores = np.sort(known[:, 0]) if len(known) else self._comparable()
+        scores = np.sort(known[:, 0]) if len(known) else self._own_scores()
         self._test = ExchangeabilityTest([scores, *np.sort(known[:, 1:].T)], self._rng)
 
-    def _comparable(self) -> Values:
-        """Calibration scores by the net that scores arriving rows; cross-fitted ones are by others."""
+    def _own_scores(self) -> Values:
+        """Calibration scores of the net that scores arriving rows; none if they are cross-fitted."""
         scores = self.detector.calibration_scores_
         return scores if self.detector.calibration == "split" else scores[:0]
 
     def _codes(self, X: Any) -> list[Values]:
         transform = getattr(self.detector.estimator_, "transform", None)
-        return [] if transform is None else [np.asarray(transform(self.detector._scorer.settled(X)), dtype=np.float64)]
+        if transform is None:
+            return []
+        return [np.asarray(transform(self.detector._scorer.without_novel_values(X)), dtype=np.float64)]

@@ -1,4 +1,4 @@
-"""Where to draw the line: rules that turn calibration scores into a threshold, below which a row is an alarm."""
+"""Rules that compute the threshold, below which a row is an alarm, from calibration scores."""
 
 import math
 from collections.abc import Callable
@@ -14,32 +14,35 @@ from isthmus.anomaly.rows import ANOMALY, NORMAL, Values
 
 Rule = Callable[[Calibration], float]
 THRESHOLDS = ("auto", "tail", "mad", "labels")
-# False-positive rates where none is asked for: of "auto", and of "tail", which reaches beyond the rows.
+# Default false-positive rates of "auto" and of "tail", which extrapolates beyond the calibration scores.
 FPR, TAIL_FPR = 0.01, 0.001
-# Deviations from the median that make an outlier (Iglewicz and Hoaglin, How to detect and handle outliers, 1993).
+# Robust standard deviations from the median to an outlier (Iglewicz and Hoaglin, How to detect and handle outliers,
+# 1993).
 N_DEVIATIONS = 3.5
-# Rows that make the tail: a tenth of few rows, a fiftieth of many; and the fewest.
+# Rows in the tail: a tenth of up to 500 rows, then 50, and a fiftieth of more than 2,500; at least MIN_TAIL. Chosen on
+# simulations, see benchmarks/calibration.py.
 LARGE_SHARE, SMALL_SHARE, TAIL_ROWS, MIN_TAIL = 0.1, 0.02, 50, 5
-# Prior mean and deviation of the shape of a Pareto tail (0 is exponential, from 0.5 on there is no variance): with it,
-# tails of common distributions keep to their rate (benchmarks/calibration.py). Grids of shapes, never 0, and of scales.
+# Prior mean and standard deviation of the shape of a Pareto tail (0 is exponential; above 0.5 the variance is
+# infinite). With this prior, tails of common distributions keep their rate, see benchmarks/calibration.py. Grids of
+# shapes, which omit 0, and of scales.
 SHAPE, SHAPE_SPREAD = 0.2, 0.3
 SHAPES, SCALES = np.arange(-0.475, 2.0, 0.05), np.exp(np.arange(-4.0, 4.05, 0.1))
 
 
 def choose_rule(threshold: Any, contamination: Any, fpr: Any, costs: Any) -> Rule:
-    """Return the one rule that the parameters of the detector ask for.
+    """Return the rule that the parameters of the detector select.
 
     Raises
     ------
     ValueError
-        If one is out of its range, or if they ask for two rules.
+        If a parameter is out of its range, or if two parameters select different rules.
     """
     _check_rules(threshold, contamination, fpr)
     _check_ranges(contamination, fpr, costs)
     if contamination is not None:
         return lambda calibration: lowest_share(calibration.normal, contamination)
     if threshold == "labels":
-        return lambda calibration: of_least_cost(calibration, costs)
+        return lambda calibration: minimise_cost(calibration, costs)
     if threshold == "tail":
         return lambda calibration: by_tail(calibration.normal, TAIL_FPR if fpr is None else fpr)
     if threshold == "mad":
@@ -50,27 +53,27 @@ def choose_rule(threshold: Any, contamination: Any, fpr: Any, costs: Any) -> Rul
 
 
 def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
-    """Alarm on normal rows at most as often as ``fpr``, exactly so where they are exchangeable with ``scores``.
+    """Return the threshold with the false-positive rate ``fpr``, exact if normal rows are exchangeable with ``scores``.
 
-    The threshold is the k-th lowest of n scores with k = fpr (n + 1), rounded down: a new row is one of n + 1 that
-    could as well stand in any place among them. Points of a series count by blocks, see ``isthmus.anomaly.blocks``:
-    the share of alarms in a new block is at most ``fpr`` on average if at most fpr (n + m) - m of n scores in blocks of
-    m lie below the threshold. Where that is impossible, none does, and the rate is m / (n + m) at most. If no rate
-    is asked for, points count one by one: ``fpr_`` says what that may come to.
+    The threshold is the k-th lowest of n scores with k = fpr (n + 1), rounded down: the rank of a new normal row among
+    the n + 1 is uniform. Points of a series count by blocks, see ``isthmus.anomaly.calibration``: the expected share of
+    alarms in a new block is at most ``fpr`` if at most fpr (n + m) - m of n scores in blocks of m lie below the
+    threshold. If that number is negative, the threshold is the lowest score, and the rate is at most m / (n + m). With
+    ``fpr=None`` the points of a series count one by one, and ``fpr_`` tells the rate that this can have.
 
     Parameters
     ----------
     scores : ndarray of shape (n,)
         Sorted, of calibration rows.
     fpr : float or None, default=None
-        None is 0.01 of the calibration rows, at least one.
+        None is 0.01 of the calibration rows, at least one row.
     block : int, default=1
-        Scores in a row that count as one.
+        Consecutive scores that count as one.
 
     Raises
     ------
     ValueError
-        If there are too few rows to promise so low a rate; the message says how many it takes.
+        If there are too few rows for the rate; the message tells the number needed.
     """
     n_rows = len(scores)
     if fpr is None:
@@ -86,13 +89,14 @@ def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
 
 
 def by_tail(scores: Values, fpr: float) -> float:
-    """Alarm on normal rows as often as ``fpr``, by a generalised Pareto distribution of the lowest scores.
+    """Return the threshold with the false-positive rate ``fpr``, from a generalised Pareto distribution of the tail.
 
-    It reaches rates that no calibration row has seen: peaks over threshold, as in Siffer, Fouque, Termier and Largouet,
-    Anomaly detection in streams with extreme value theory, 2017. No rule can guarantee a rate below 1 / (n + 1). The
-    predictive distribution of the next score keeps to it on average over calibration sets: in simulations of 50 to 500
-    rows (``benchmarks/results/calibration.md``) rates are lower than asked where tails are light, and up to twice as
-    high where variances are infinite.
+    The rate can be lower than any that the calibration rows show: peaks over threshold, as in Siffer, Fouque, Termier
+    and Largouet, Anomaly detection in streams with extreme value theory, 2017. No rule can guarantee a rate below
+    1 / (n + 1). The threshold is a quantile of the predictive distribution of the next score, whose rate is ``fpr`` on
+    average over calibration sets. In simulations of 50 to 500 rows (``benchmarks/results/calibration.md``) the rate is
+    lower than ``fpr`` for light tails, and up to twice as high if the variance is infinite. Rows are taken as
+    independent: points of a series are not, and their rate can be higher.
 
     Raises
     ------
@@ -108,17 +112,17 @@ def by_tail(scores: Values, fpr: float) -> float:
     peaks = start - scores[scores < start]
     if not len(peaks):
         return float(start)
-    # A new row is below ``start`` with probability (n_peaks + 1) / (n + 1), as it could stand in any place.
+    # The rank of a new row is uniform: it is below ``start`` with probability (n_peaks + 1) / (n + 1).
     share = fpr * (n_rows + 1) / (len(peaks) + 1)
-    return at_rate(scores, fpr) if share >= 1 else float(start - exceeded_by(share, peaks))
+    return at_rate(scores, fpr) if share >= 1 else float(start - predictive_quantile(share, peaks))
 
 
-def exceeded_by(share: float, peaks: Values) -> float:
-    """Return the value that a further peak exceeds with probability ``share``, given some peaks (n,), all positive.
+def predictive_quantile(share: float, peaks: Values) -> float:
+    """Return the value that a further peak exceeds with probability ``share``, given peaks (n,), all positive.
 
-    The peaks follow a generalised Pareto distribution whose parameters are not known: exceedance probabilities are
-    averaged over their posterior distribution, on a grid, with a normal prior of the shape and a flat one of the log
-    scale. A quantile of fitted parameters would be exceeded too often, by as much as few peaks leave unknown.
+    The peaks follow a generalised Pareto distribution with unknown parameters. Exceedance probabilities are averaged
+    over the posterior distribution of the parameters on a grid, with a normal prior of the shape and a flat prior of
+    the log scale. A quantile at fitted parameters would be exceeded too often, since it ignores their uncertainty.
 
     References
     ----------
@@ -140,43 +144,43 @@ def exceeded_by(share: float, peaks: Values) -> float:
 
 
 def _log(values: Values) -> Values:
-    """Logarithm where values are positive, else 0."""
+    """Return the logarithm of positive values, else 0."""
     return np.log(np.where(values > 0, values, 1.0))
 
 
 def by_deviations(scores: Values) -> float:
-    """Alarm 3.5 robust deviations below the median: the median absolute deviation, as wide as a normal one."""
+    """Return the threshold 3.5 robust standard deviations below the median (median absolute deviation, scaled)."""
     return float(np.median(scores) - N_DEVIATIONS * median_abs_deviation(scores, scale="normal"))
 
 
 def lowest_share(scores: Values, share: float) -> float:
-    """Alarm on this share of the rows themselves."""
+    """Return the threshold below which this share of the scores lies."""
     return float(np.quantile(scores, share))
 
 
-def of_least_cost(calibration: Calibration, costs: tuple[float, float]) -> float:
-    """Alarm where false alarms and misses on labelled rows cost least in all; the middle of equally good thresholds.
+def minimise_cost(calibration: Calibration, costs: tuple[float, float]) -> float:
+    """Return the threshold with the lowest total cost on labelled rows; of several, the middle one.
 
     Parameters
     ----------
     calibration : Calibration
     costs : (float, float)
-        Of a false alarm and of a miss.
+        Costs of a false alarm and of a miss.
 
     Raises
     ------
     ValueError
-        If there are no anomalies, or no normal rows, among the labels.
+        If no row is labelled as an anomaly, or none as normal.
     """
     scores, labels = calibration.scores, calibration.labels
-    normal, odd = np.sort(scores[labels == NORMAL]), np.sort(scores[labels == ANOMALY])
-    for name, rows in (("anomalies (y = -1)", odd), ("normal rows (y = 1)", normal)):
+    normal, anomalies = np.sort(scores[labels == NORMAL]), np.sort(scores[labels == ANOMALY])
+    for name, rows in (("anomalies (y = -1)", anomalies), ("normal rows (y = 1)", normal)):
         if not len(rows):
             raise ValueError(f"threshold='labels' needs {name} at calibration, and there are none")
-    levels = np.unique(np.concatenate([normal, odd]))
-    cuts = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2, [np.nextafter(levels[-1], np.inf)]])
-    false_alarms, hits = np.searchsorted(normal, cuts), np.searchsorted(odd, cuts)
-    cost = costs[0] * false_alarms + costs[1] * (len(odd) - hits)
+    distinct = np.unique(np.concatenate([normal, anomalies]))
+    cuts = np.concatenate([distinct[:1], (distinct[1:] + distinct[:-1]) / 2, [np.nextafter(distinct[-1], np.inf)]])
+    false_alarms, hits = np.searchsorted(normal, cuts), np.searchsorted(anomalies, cuts)
+    cost = costs[0] * false_alarms + costs[1] * (len(anomalies) - hits)
     best = np.flatnonzero(cost == cost.min())
     return float(cuts[best[len(best) // 2]])
 
@@ -201,4 +205,4 @@ def _check_ranges(contamination: Any, fpr: Any, costs: Any) -> None:
         raise ValueError(f"fpr must be None or in (0, 1), got {fpr!r}")
     pair = isinstance(costs, tuple | list) and len(costs) == 2
     if not (pair and all(isinstance(cost, Real) and 0 < float(cost) < math.inf for cost in costs)):
-        raise ValueError(f"costs must be two positive numbers, of a false alarm and of a miss, got {costs!r}")
+        raise ValueError(f"costs must be two positive numbers, for a false alarm and for a miss, got {costs!r}")

@@ -1,4 +1,4 @@
-"""Detectors in files: the estimator within, and the scores that decide."""
+"""Detectors in files: the estimator, the calibration scores and the reference rows."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +9,10 @@ from sklearn.base import clone
 
 from isthmus import storage
 from isthmus.anomaly import AnomalyDetector
-from isthmus.anomaly.background import Background
 from isthmus.anomaly.calibration import Calibration
-from isthmus.anomaly.row_scorer import numbers_of, source_of
-from isthmus.anomaly.scores import Codes, Scorer, kinds_of
+from isthmus.anomaly.robust_scale import RobustScale
+from isthmus.anomaly.rows import ReferenceRows, from_numbers, to_numbers
+from isthmus.anomaly.scores import CodeDensity, Scorer, read_kinds
 from isthmus.configuration import construct, params_from_plain
 from isthmus.persistence.context import (
     Content,
@@ -29,12 +29,13 @@ INNER, OWN, CODES = "inner", "detector", "codes"
 
 
 def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Content:
-    """Take a fitted detector apart."""
+    """Describe a fitted detector."""
     scorer, calibration = detector._scorer, detector._calibration
     inner = nested(scorer.estimator)
-    measures = {name: getattr(scorer, name) for name in ("centre", "spread", "nat")}
     held_out = {"scores": calibration.scores, "labels": calibration.labels}
-    own = arrays_to_tensors({**held_out, **measures, **_kept(detector)})
+    own = arrays_to_tensors(
+        {**held_out, **vars(scorer.scale), "nat": np.asarray(scorer.nat), **_reference_rows(detector)}
+    )
     tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
     fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds), "block": calibration.block}
     fitted["novelty"] = novelty_to_plain(scorer.novelty)
@@ -48,7 +49,7 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
 
 
 def rebuild(content: Content, context: Context) -> AnomalyDetector:
-    """Put a detector together."""
+    """Rebuild a detector."""
     tensors, document = content
     fitted, arrays = document["fitted"], tensors_to_arrays(storage.take_from(OWN, tensors))
     estimator = context.rebuild(Content(storage.take_from(INNER, tensors), document[INNER]))
@@ -57,24 +58,23 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
     detector: AnomalyDetector = construct(AnomalyDetector, {**params, "estimator": template})
     scorer = Scorer(
         estimator,
-        kinds_of(tuple(fitted["kinds"])),
+        read_kinds(tuple(fitted["kinds"])),
         novelty=novelty_from_plain(fitted["novelty"]),
-        centre=arrays["centre"],
-        spread=arrays["spread"],
+        scale=RobustScale(arrays["center"], arrays["scale"]),
         nat=float(arrays["nat"]),
     )
     if "mixture" in fitted:
         mixture = rebuild_density(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
-        scorer = replace(scorer, codes=Codes(arrays["mean"], arrays["deviation"], mixture))
+        scorer = replace(scorer, codes=CodeDensity(arrays["mean"], arrays["deviation"], mixture))
     calibration = Calibration(arrays["scores"], arrays["labels"], fitted["block"])
-    rows = source_of(arrays["rows"], estimator.schema_) if "rows" in arrays else np.empty((0, 0))
-    background = Background(rows, arrays.get("positions", np.empty(0, dtype=int)))
-    return detector._take_over(scorer, background)._settle(calibration, float(fitted["offset_"]))
+    rows = from_numbers(arrays["rows"], estimator.schema_) if "rows" in arrays else np.empty((0, 0))
+    reference = ReferenceRows(rows, arrays.get("positions", np.empty(0, dtype=int)))
+    return detector._adopt(scorer, reference)._set_calibration(calibration, float(fitted["offset_"]))
 
 
-def _kept(detector: AnomalyDetector) -> dict[str, Values]:
-    """Return the rows of fit that explanations need; time points are not explained one by one."""
-    estimator, background = detector.estimator_, detector._background
+def _reference_rows(detector: AnomalyDetector) -> dict[str, Values]:
+    """Return the training rows that explanations need; time points are not explained one by one."""
+    estimator, reference = detector.estimator_, detector._reference
     if getattr(estimator, "schema_", None) is None:
         return {}
-    return {"rows": numbers_of(estimator._read(background.rows)), "positions": background.positions}
+    return {"rows": to_numbers(estimator._read(reference.rows)), "positions": reference.positions}

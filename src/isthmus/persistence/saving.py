@@ -16,7 +16,15 @@ from isthmus.configuration import known_classes
 from isthmus.decoder import Decoder
 from isthmus.errors import memory_errors
 from isthmus.gap_filling import SeriesImputer
-from isthmus.persistence import autoencoders, decoders, detectors, ensembles, proximities, series_imputers, slidings
+from isthmus.persistence import (
+    autoencoders,
+    bagged_autoencoders,
+    decoders,
+    detectors,
+    exemplar_distances,
+    series_imputers,
+    sliding_windows,
+)
 from isthmus.persistence.allowance import Allowance
 from isthmus.persistence.context import Content, Context
 
@@ -35,10 +43,10 @@ SAVERS = {
     "AnomalyDetector": Saver(AnomalyDetector, detectors.describe, detectors.rebuild),
     "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
     "Decoder": Saver(Decoder, decoders.describe, decoders.rebuild),
-    "BaggedAutoencoders": Saver(BaggedAutoencoders, ensembles.describe, ensembles.rebuild),
-    "ExemplarDistance": Saver(ExemplarDistance, proximities.describe, proximities.rebuild),
+    "BaggedAutoencoders": Saver(BaggedAutoencoders, bagged_autoencoders.describe, bagged_autoencoders.rebuild),
+    "ExemplarDistance": Saver(ExemplarDistance, exemplar_distances.describe, exemplar_distances.rebuild),
     "SeriesImputer": Saver(SeriesImputer, series_imputers.describe, series_imputers.rebuild),
-    "SlidingWindows": Saver(SlidingWindows, slidings.describe, slidings.rebuild),
+    "SlidingWindows": Saver(SlidingWindows, sliding_windows.describe, sliding_windows.rebuild),
 }
 FOREIGN = (
     "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"

@@ -15,7 +15,7 @@ from isthmus.persistence.context import (
     own_params_to_plain,
     take_columns,
 )
-from isthmus.persistence.slidings import blank_windows, cut_to_plain
+from isthmus.persistence.sliding_windows import blank_windows, cut_to_plain
 
 INNER, OWN = "inner", "series_imputer"
 
