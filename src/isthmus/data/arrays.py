@@ -1,4 +1,4 @@
-"""Samples in memory, or in a memory map: dense or sparse, row by row."""
+"""Samples in memory or in a memory map, dense or sparse."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from torch import Tensor
 from isthmus.data.base import WHOLE, Batch, Shard, Source, batch_bounds, shard_bounds, shuffle_positions
 from isthmus.schema import Schema
 
-# Rows are gathered this many bytes at a time, ahead of use: few large gathers cost less than many small ones, and a
-# shuffled copy of everything would double the memory.
+# Bytes of rows that are gathered at once: few large gathers are faster than many small ones, and a shuffled copy of all
+# rows would double the memory.
 BLOCK = 2**21
-# Dtypes that torch stores but cannot compute with, and the narrowest that holds their values and that it can.
+# Dtypes that torch stores but cannot compute with, and the narrowest dtype for computing that holds their values.
 WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.float64, np.dtype(np.longdouble).name: np.float64}
 COMPUTABLE = {
     torch.bool: torch.uint8,
@@ -29,20 +29,20 @@ COMPUTABLE = {
 
 @dataclass(frozen=True)
 class Array(Source):
-    """Rows that can be taken by index.
+    """Rows with random access.
 
     Parameters
     ----------
     values : Tensor or scipy.sparse.csr_array of shape (n, ...)
-        Or what else has ``shape`` and ``dtype`` and makes chosen rows dense by ``toarray``.
+        Or any object with ``shape``, ``dtype`` and indexing by rows, whose ``toarray`` returns a dense array.
     schema : Schema
     y : Tensor of shape (n, width) or None
         Encoded labels.
     weight : Tensor of float64 of shape (n,) or None
     rows : Tensor or None
-        Which rows of ``values``, and in which order; None is all.
+        Positions of the selected rows in ``values``, in order; None selects all.
     container : callable or None
-        Turns restored values into the container that the data came in.
+        Converts results to the container of the data.
     """
 
     values: Any
@@ -56,7 +56,7 @@ class Array(Source):
         return self.values.shape[0] if self.rows is None else len(self.rows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over rows; see the base class."""
+        """Yield rows; see the base class."""
         order = self.rows
         if seed is not None:
             chosen = shuffle_positions(len(self), seed)
@@ -82,7 +82,7 @@ class Array(Source):
                 yield gathered.part(slice(a - start, b - start))
 
     def _relative_weight(self) -> Tensor | None:
-        """Return weights of all values whose mean over the chosen rows is 1."""
+        """Return weights of all rows of ``values``, scaled to a mean of 1 over the selected rows."""
         if self.weight is None:
             return None
         return self.weight / (self.weight if self.rows is None else self.weight[self.rows]).mean()
@@ -98,20 +98,20 @@ class Array(Source):
         return torch.from_numpy(dense)
 
     def take(self, index: np.ndarray[Any, Any]) -> Self:
-        """Choose rows; see the base class."""
+        """Select rows; see the base class."""
         rows = torch.from_numpy(index)
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def with_labels(self, y: Tensor) -> Self:
-        """Put encoded labels (n, width) beside the rows."""
-        return replace(self, y=self._placed(y))
+        """Return the same rows with encoded labels (n, width)."""
+        return replace(self, y=self._scatter(y))
 
     def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
-        """Give rows weights; see the base class."""
-        return replace(self, weight=self._placed(torch.from_numpy(weight)))
+        """Return the same rows with weights; see the base class."""
+        return replace(self, weight=self._scatter(torch.from_numpy(weight)))
 
-    def _placed(self, values: Tensor) -> Tensor:
-        """Put what belongs to the chosen rows (len(self), ...) in the places of these rows among all."""
+    def _scatter(self, values: Tensor) -> Tensor:
+        """Scatter values of the selected rows (len(self), ...) to the positions of these rows in ``values``."""
         if self.rows is None:
             return values
         return values.new_zeros((self.values.shape[0], *values.shape[1:])).index_copy(0, self.rows, values)
@@ -126,32 +126,32 @@ class Array(Source):
         return replace(self.take(drawn), weight=None)
 
     def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
-        """Set rows aside; see the base class."""
+        """Split rows; see the base class."""
         order = shuffle_positions(len(self), seed)
         rows = order if self.rows is None else self.rows[order]
         kept, aside = rows[n:].sort().values, rows[:n].sort().values
         return replace(self, rows=kept), replace(self, rows=aside)
 
     def to_container(self, values: np.ndarray[Any, Any]) -> Any:
-        """Give results back; see the base class."""
+        """Convert results; see the base class."""
         return values if self.container is None else self.container(values)
 
 
 def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:
-    """Share memory with an array where torch has its dtype; widen it where not."""
+    """Return an array as a tensor: without a copy where torch has its dtype, in a wider dtype elsewhere."""
     if values.dtype.kind not in "biuf":
         kind = {"M": "dates", "m": "durations"}.get(values.dtype.kind, "objects")
         remedy = "; make a data frame of it, whose columns may be dates" if values.dtype.kind == "M" else ""
         raise ValueError(f"the array holds {kind} ({values.dtype}), expected numbers{remedy}")
     values = np.ascontiguousarray(in_computable_dtype(values))
     with warnings.catch_warnings():
-        # Read-only arrays and memory maps are only ever read here: no reason to copy them.
+        # Tensors of a source are only read, so read-only arrays and memory maps are not copied.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(values)
 
 
 def in_computable_dtype(values: Any) -> Any:
-    """Return an array, or sparse rows, in a dtype that torch computes with; memory is shared where it can be."""
+    """Return an array or sparse rows in a dtype that torch computes with, without a copy where possible."""
     if values.dtype == bool:
         return values.view(np.uint8) if isinstance(values, np.ndarray) else values.astype(np.uint8)
     return values.astype(WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")), copy=False)

@@ -1,4 +1,4 @@
-"""The contract of a source of samples."""
+"""The interface of a source of samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from torch import Tensor
 from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
-# Which part, and of how many.
+# The rank of a process and the number of processes.
 Shard = tuple[int, int]
 WHOLE: Shard = (0, 1)
-# Rows that are read at once to fill their missing values.
+# Number of rows that are read at once to fill their missing values.
 N_FILLED = 2**16
 
 
@@ -29,59 +29,59 @@ class Batch(NamedTuple):
     weight: Tensor | None = None
 
     def part(self, rows: slice) -> "Batch":
-        """Cut out some rows."""
+        """Select a slice of the rows."""
         return Batch(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
 
 
 class Batches(ABC):
-    """What training asks of data: how many rows there are, and passes over them."""
+    """The data that training needs: a number of rows, and passes over them in batches."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Count the rows of a pass."""
+        """Return the number of rows of a pass."""
 
     @abstractmethod
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over every row once: in order, or in the order that the seed alone decides.
+        """Yield every row once, in order, or in a random order that depends on the seed only.
 
         Parameters
         ----------
         size : int
-            Rows a batch.
+            Number of rows per batch.
         seed : int or None
-        share : (int, int)
-            ``(rank, n)`` hands over one of ``n`` parts of every batch: ``n`` processes see every row once, in equally
-            many batches, of which some may be empty.
+            None keeps the order of the rows.
+        shard : (int, int)
+            ``(rank, n)`` yields one of ``n`` parts of every batch: together, ``n`` processes see every row once. All
+            get the same number of batches, some of which may be empty.
         """
 
     def resample(self, seed: int) -> Self:
-        """Draw as many rows in proportion to their weights; return the source itself if all weights are equal.
+        """Draw rows with replacement in proportion to their weights; without weights, return the source itself.
 
-        This is for what cannot weigh rows.
+        For methods that do not support weights.
         """
         return self
 
 
 class Source(Batches):
-    """Knows where samples come from, how to hand them over as tensors, and how to give results back in kind.
+    """Reads samples as tensors, and converts results back to the container of the data.
 
-    ``schema`` says what one sample looks like. Processes that train together all have the same rows, and each takes its
-    share of them.
+    ``schema`` describes one sample. Processes that train together have the same source, and each reads its shard.
     """
 
     schema: Schema
 
     @abstractmethod
     def split(self, n: int, seed: int) -> tuple["Source", "Source"]:
-        """Set ``n`` random rows aside: the rest, and these. Rows are chosen by index, not copied."""
+        """Split into the other rows and ``n`` random rows. Rows are selected by index, not copied."""
 
     def take(self, index: np.ndarray[Any, Any]) -> Self:
-        """Choose rows by their positions, in this order. They are not copied.
+        """Select rows by their positions, in this order, without a copy.
 
         Raises
         ------
         TypeError
-            If rows cannot be taken by position, as those of a stream.
+            If the rows are a stream, which has no random access.
         """
         raise InputTypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
 
@@ -91,44 +91,44 @@ class Source(Batches):
         Raises
         ------
         TypeError
-            If the rows are not in memory, as those of a stream.
+            If the rows are not in memory.
         """
         raise InputTypeError(f"sample_weight goes with rows in memory, got {type(self).__name__}; load its rows first")
 
     def blocks(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
-        """Cut the positions of all rows into ``n`` parts of about equal size that are held out in turn."""
+        """Split the positions of all rows into ``n`` blocks of about equal size, for cross-validation."""
         return [np.sort(part) for part in np.array_split(shuffle_positions(len(self), seed).numpy(), n)]
 
     def disjoint_from(self, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Find the positions of the rows that know nothing of those given: all others, if rows share no values."""
+        """Return the positions of rows that share no values with the given rows: by default, of all others."""
         others = np.ones(len(self), dtype=bool)
         others[index] = False
         return np.flatnonzero(others)
 
     def folds(self, n: int, seed: int) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
-        """Hold each of ``n`` parts out in turn: positions to learn from, and positions held out."""
+        """Yield the positions of training rows and of held-out rows for each of ``n`` folds."""
         return ((self.disjoint_from(held_out), held_out) for held_out in self.blocks(n, seed))
 
     def fill_missing(self, values: np.ndarray[Any, Any]) -> Any:
-        """Replace missing values by those of an array (len(self), *shape), in the container of the data."""
+        """Replace missing values by those of an array (len(self), *shape), and return the container of the data."""
         known = np.concatenate([batch.x.numpy() for batch in self.batches(N_FILLED)])
         return self.to_container(np.where(np.isnan(known), values, known))
 
-    @abstractmethod
     def to_container(self, values: np.ndarray[Any, Any]) -> Any:
-        """Give values (len(self), *shape) the container of the data."""
+        """Convert values (len(self), *shape) to the container of the data: by default, keep the array."""
+        return values
 
 
 def shuffle_positions(n: int, seed: int) -> Tensor:
-    """Shuffle the positions of ``n`` rows, on the processor whatever the default device is."""
+    """Return a random permutation of ``n`` positions, on the CPU whatever the default device is."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed), device="cpu")
 
 
 def batch_bounds(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
-    """Where batches of ``n`` rows start and stop.
+    """Return the first position of each batch of ``n`` rows, and the position after its last.
 
-    A last batch of a single row would leave batch normalisation nothing to normalise: where rows are shuffled, which is
-    to train, it joins the one before.
+    Batch normalisation needs at least two rows. In training, where rows are shuffled, a last batch of a single row is
+    therefore merged with the batch before it.
     """
     last = n - 1 if seed is not None and n % size == 1 and n > 1 else n
     starts = range(0, last, size)
@@ -136,7 +136,7 @@ def batch_bounds(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
 
 
 def shard_bounds(start: int, stop: int, shard: Shard) -> tuple[int, int]:
-    """Cut a batch into parts of equal size; one too small for two rows each, which normalisation needs, stays whole."""
+    """Return the bounds of a shard of a batch; a batch of fewer than two rows per shard belongs to rank 0 as a whole."""
     rank, n_parts = shard
     n = stop - start
     if n < 2 * n_parts:
@@ -145,11 +145,11 @@ def shard_bounds(start: int, stop: int, shard: Shard) -> tuple[int, int]:
 
 
 def skip_empty(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Leave out batches of which other processes have all rows."""
+    """Skip batches all of whose rows belong to other processes."""
     return (batch for batch in batches if len(batch.x))
 
 
 def shard_batches(batches: Iterator[Batch], shard: Shard) -> Iterator[Batch]:
-    """Cut a part out of every batch."""
+    """Yield one shard of every batch."""
     for batch in batches:
         yield batch.part(slice(*shard_bounds(0, len(batch.x), shard)))

@@ -1,8 +1,9 @@
-"""Rows for many nets that are trained at once."""
+"""Subsets of the rows for several models that are trained at once (bagging without replacement)."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -14,91 +15,97 @@ from isthmus.randomness import mix
 
 Positions = np.ndarray[Any, Any]
 
-# Parts that a fold is made of: where parts are blocks of time, two make folds of one turn differ from those of another.
+# Blocks per fold. Blocks of time are always the same, so that only with two or more do folds differ between rounds.
 PARTS = 2
 
 
 @dataclass(frozen=True)
 class BootstrapBatches(Batches):
-    """A bag of rows for each net; batches take one row of each bag in turn, so that row i is for net i % n.
+    """A subset of the rows for each model; batches interleave them, so that row i is for model i % n.
 
     Parameters
     ----------
-    bags : sequence of Source
-        Of equal size, or the rows too many of the larger ones sit out.
-    left_out : Tensor of bool, (n_bags, n_rows)
-        Which of all rows no net of the bag can know.
+    subsets : sequence of Source
+        The subset of each model. Rows beyond the size of the smallest subset are not used.
+    left_out : Tensor of bool, (n_models, n_rows)
+        Whether a row shares no values with the subset of a model.
     """
 
-    bags: Sequence[Source]
+    subsets: Sequence[Source]
     left_out: Tensor
 
     def __len__(self) -> int:
-        return len(self.bags) * min(map(len, self.bags))
+        return len(self.subsets) * min(map(len, self.subsets))
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over about ``size`` rows at a time, as many of each bag; see the base class."""
-        n_each = max(1, size // len(self.bags))
-        passes = [bag.batches(n_each, None if seed is None else mix(seed, i)) for i, bag in enumerate(self.bags)]
+        """Yield about ``size`` rows at a time, the same number of each subset; see the base class."""
+        n_each = max(1, size // len(self.subsets))
+        passes = [
+            subset.batches(n_each, None if seed is None else mix(seed, i)) for i, subset in enumerate(self.subsets)
+        ]
         for batches in zip(*passes, strict=False):
             part = slice(*shard_bounds(0, min(len(batch.x) for batch in batches), shard))
-            yield Batch(*(_in_turn(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
+            yield Batch(*(_interleave(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
 
     def resample(self, seed: int) -> Self:
-        """Draw rows of each bag in proportion to their weights; see the base class."""
-        return replace(self, bags=[bag.resample(mix(seed, i)) for i, bag in enumerate(self.bags)])
+        """Resample each subset in proportion to its weights; see the base class."""
+        return replace(self, subsets=[subset.resample(mix(seed, i)) for i, subset in enumerate(self.subsets)])
 
 
-def _in_turn(values: Sequence[Tensor | None], part: slice) -> Tensor | None:
-    """Take some rows of each bag, one of each bag in turn."""
+def _interleave(values: Sequence[Tensor | None], part: slice) -> Tensor | None:
+    """Interleave a slice of the rows of each subset."""
     known = [each[part] for each in values if each is not None]
     return torch.stack(known, 1).flatten(0, 1) if known else None
 
 
-def make_bootstrap(source: Source, n_bags: int, max_samples: float, seed: int) -> BootstrapBatches:
-    """Put a share of the rows, or a number of them, into each bag, so that every row is left out of a bag.
+def make_bootstrap(source: Source, n_models: int, max_samples: float, seed: int) -> BootstrapBatches:
+    """Draw a subset of the rows for each model, so that every row is left out of at least one subset.
 
-    The rows are cut into parts and the parts dealt to folds, each of which is left out of one bag; when there are more
-    bags than folds, the parts are dealt anew.
+    The blocks of the rows are assigned to folds at random, and each fold is left out of one subset. If there are more
+    models than folds, further rounds assign the blocks anew.
 
     Raises
     ------
     ValueError
-        If there are too few bags to leave every row out of one, or too few rows.
+        If there are too few models to leave every row out of one, or too few rows.
     TypeError
         If the rows are a stream.
     """
-    n_each, n_folds = _sizes(len(source), n_bags, max_samples)
-    n_turns = math.ceil(n_bags / n_folds)
-    held_out = [fold for turn in range(n_turns) for fold in _deal(source, n_folds, mix(seed, turn))][:n_bags]
-    left_out = torch.zeros((n_bags, len(source)), dtype=torch.bool, device="cpu")
+    n_each, n_folds = _sizes(len(source), n_models, max_samples)
+    n_rounds = math.ceil(n_models / n_folds)
+    held_out = [fold for round_ in range(n_rounds) for fold in _make_folds(source, n_folds, mix(seed, round_))][
+        :n_models
+    ]
+    left_out = torch.zeros((n_models, len(source)), dtype=torch.bool, device="cpu")
     for i, fold in enumerate(held_out):
         left_out[i, fold] = True
-    return BootstrapBatches([_bag(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)], left_out)
+    return BootstrapBatches(
+        [_draw_subset(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)], left_out
+    )
 
 
-def _deal(source: Source, n_folds: int, seed: int) -> list[Positions]:
-    """Deal all rows to folds, none of which is empty."""
+def _make_folds(source: Source, n_folds: int, seed: int) -> list[Positions]:
+    """Assign all rows to folds, none of which is empty."""
     parts = source.blocks(max(n_folds, min(PARTS * n_folds, len(source))), seed)
     order = np.random.default_rng(seed).permutation(len(parts))
     return [np.concatenate([parts[j] for j in order[fold::n_folds]]) for fold in range(n_folds)]
 
 
-def _bag(source: Source, held_out: Positions, n_rows: int, seed: int) -> Source:
-    """Take random rows that know nothing of those held out."""
+def _draw_subset(source: Source, held_out: Positions, n_rows: int, seed: int) -> Source:
+    """Draw random rows that share no values with the held-out rows."""
     known = source.disjoint_from(held_out)
     if not len(known):
         raise ValueError(f"{len(source)} rows are too few: nothing is left to learn from beside those held out")
     return source.take(np.sort(np.random.default_rng(seed).permutation(known)[:n_rows]))
 
 
-def _sizes(n_rows: int, n_bags: int, max_samples: float) -> tuple[int, int]:
-    """Rows of each bag, and how many folds leave a fold for it to be without."""
+def _sizes(n_rows: int, n_models: int, max_samples: float) -> tuple[int, int]:
+    """Return the number of rows per subset, and the number of folds of which a subset can leave one out."""
     n_each = max(1, int(max_samples * n_rows) if max_samples < 1 else min(int(max_samples), n_rows // 2))
     n_folds = max(2, math.ceil(n_rows / max(1, n_rows - n_each)))
-    if n_bags < n_folds:
+    if n_models < n_folds:
         raise ValueError(
             f"max_samples={max_samples!r} leaves every row out of a net "
-            f"only from n_estimators={n_folds} on, got {n_bags}"
+            f"only from n_estimators={n_folds} on, got {n_models}"
         )
     return n_each, n_folds

@@ -1,4 +1,4 @@
-"""Rows that come after fit, held against those of fit."""
+"""Validation of rows after fit."""
 
 import warnings
 from typing import Any
@@ -15,19 +15,19 @@ from isthmus.schema import Schema
 
 
 def read_new_rows(estimator: Any, X: Any) -> Source:
-    """Make a source of rows that are like those of fit, which left a ``schema_``.
+    """Read rows that have the schema of a fitted estimator.
 
-    Columns of data frames are taken by their names: those that fit has not seen are ignored, with one warning.
+    Columns of data frames are selected by name; columns that fit has not seen are ignored, with one warning.
 
     Raises
     ------
     ValueError
-        If a column is lacking, or kinds or number of the columns differ.
+        If a column is missing, or the kinds or the number of the columns differ.
     """
     check_is_fitted(estimator)
     schema = estimator.schema_
     if is_frame(X) and schema.fields:
-        source = as_source(_known_columns(X, schema), schema)
+        source = as_source(_select_known_columns(X, schema), schema)
     else:
         source = as_source(X, schema)
         check_feature_names(estimator, source if schema.vocabulary or not is_frame(X) else X, reset=False)
@@ -38,7 +38,7 @@ def read_new_rows(estimator: Any, X: Any) -> Source:
     return source
 
 
-def _known_columns(X: Any, schema: Schema) -> Any:
+def _select_known_columns(X: Any, schema: Schema) -> Any:
     frame = open_frame(X)
     check_columns(frame, schema)
     known = set(schema.names)
@@ -47,13 +47,13 @@ def _known_columns(X: Any, schema: Schema) -> Any:
 
 
 def warn_ignored_columns(extra: list[Any], stacklevel: int) -> None:
-    """Name the columns that fit has not seen, if there are some."""
+    """Warn of columns that fit has not seen, if there are any."""
     if extra:
         what = f"column {list_names(extra)} of X was" if len(extra) == 1 else f"columns {list_names(extra)} of X were"
         warnings.warn(f"{what} ignored: fit has not seen {'it' if len(extra) == 1 else 'them'}", stacklevel=stacklevel)
 
 
 def check_feature_names(estimator: Any, X: Any, reset: bool) -> None:
-    """Keep number and names of the columns, or hold them against those of fit."""
-    like = make_empty(X.schema) if isinstance(X, Source) else open_frame(X).to_native() if is_frame(X) else X
-    validate_data(estimator, like, skip_check_array=True, reset=reset)
+    """Store the number and names of the columns in the estimator, or compare them with those of fit."""
+    model = make_empty(X.schema) if isinstance(X, Source) else open_frame(X).to_native() if is_frame(X) else X
+    validate_data(estimator, model, skip_check_array=True, reset=reset)

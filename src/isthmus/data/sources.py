@@ -1,4 +1,4 @@
-"""Whatever the user has becomes a source: the one place that looks at types."""
+"""Conversion of any container of the user to a source, and of results back."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,37 +24,38 @@ from isthmus.data.texts.text import Texts, read_texts, to_texts
 from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
+# Number of validation rows below which their mean loss is too noisy to be useful.
 MIN_ASIDE = 5
 COMPLEX = "Complex data not supported: expected real numbers, such as the real and the imaginary parts"
 
 
 @singledispatch
 def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Source:
-    """Make a source of whatever the user has.
+    """Convert data of any supported type to a source.
 
-    Takes float and integer arrays of any rank from 2 up, masked arrays, torch tensors, sparse rows of scipy and torch,
-    memory maps, data frames, nested lists, lists of images, lists of series (time,) or (channels, time) of different
-    lengths, ``Texts``, and sources. NaN means missing, as do masked values and nulls.
+    Supported are float and integer arrays of rank 2 or higher, masked arrays, torch tensors, sparse rows of scipy and
+    torch, memory maps, data frames, nested lists, lists of images, lists of series (time,) or (channels, time) of
+    different lengths, ``Texts``, and sources. NaN, masked values and nulls mean missing.
 
-    Object columns of data frames that hold only numbers are read, and given back, as columns of numbers; sparse columns
-    of pandas as dense ones.
+    Object columns of data frames that hold only numbers become columns of numbers, and sparse columns of pandas become
+    dense columns, in results too.
 
-    Arrays of rank 3 are series (n, channels, time), but those of uint8 and uint16 are grey images (n, height, width);
-    grey images of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or 4 channels, first or
-    last, are images. Images are given back as they came, those of integers in the same dtype.
+    Arrays of rank 3 are series (n, channels, time), except those of uint8 and uint16, which are grey images
+    (n, height, width). Grey images of floats need an axis of channels: ``X[..., None]``. Arrays of rank 4 with 1, 3 or
+    4 channels, first or last, are images. Results for images have the same layout, and for integers the same dtype.
 
     Parameters
     ----------
     X : array, tensor, sparse rows, data frame or Source
     schema : Schema, mapping or None
-        Of data frames: what their columns are, or the kinds of those that the caller knows. A schema without fields
-        takes all columns for numbers, as those of arrays are. Of arrays: whether they are images, and of which size.
+        For data frames: a schema of the columns, or a mapping of some column names to kinds. With a schema without
+        fields, all columns are numbers. For arrays: whether they are images, and their size.
 
     Raises
     ------
     ValueError
-        If there is no row or no column, the values are not numbers, or images are of different sizes or have other
-        channels than 1, 3 or 4.
+        If there are no rows or no columns, values are not numbers, or images have different sizes or a number of
+        channels other than 1, 3 or 4.
 
     Examples
     --------
@@ -97,8 +98,8 @@ def _(X: torch.Tensor, schema: Any = None) -> Source:
     values = to_computable_rows(X)
     if not isinstance(values, torch.Tensor):
         return as_source(values)
-    # Autograd saves no tensor that was made under inference_mode.
-    return _laid_out(values.clone() if values.is_inference() else values, str(X.dtype)[6:], schema)
+    # Autograd cannot save tensors created under inference_mode.
+    return _detect_images(values.clone() if values.is_inference() else values, str(X.dtype)[6:], schema)
 
 
 @as_source.register(sparse.sparray)
@@ -147,9 +148,9 @@ def decode(values: np.ndarray[Any, Any], schema: Schema, rounded: bool = False) 
 
 
 def to_computable_rows(X: Any) -> Any:
-    """Return tensors dense and in a dtype to compute with, sparse tensors as sparse rows of scipy, masks as NaN.
+    """Return tensors in a dtype that torch computes with, sparse tensors as sparse rows of scipy, and masks as NaN.
 
-    Any other container is returned as it is.
+    Other containers are returned unchanged.
     """
     if isinstance(X, torch.Tensor):
         values = X.detach().to(COMPUTABLE.get(X.dtype, X.dtype))
@@ -163,7 +164,7 @@ def to_computable_rows(X: Any) -> Any:
 
 
 def _sparse_rows(values: torch.Tensor) -> sparse.csr_array:
-    """Turn a sparse tensor of rank 2 into sparse rows of scipy."""
+    """Convert a sparse tensor of rank 2 to sparse rows of scipy."""
     triples = values.to_sparse_coo().coalesce()
     return sparse.coo_array((triples.values().numpy(), tuple(triples.indices().numpy())), tuple(values.shape)).tocsr()
 
@@ -183,11 +184,11 @@ def _from_array(X: Any, schema: Any = None) -> Source:
         advice = "Reshape your data: X.reshape(-1, 1) if it is one column, X.reshape(1, -1) if it is one row"
         raise ValueError(f"expected rows and columns, got an array of shape {X.shape}. {advice}")
     values = X if X.dtype.kind in "biuf" else _numbers(X)
-    return _laid_out(as_tensor(values), values.dtype.name, schema)
+    return _detect_images(as_tensor(values), values.dtype.name, schema)
 
 
 def _from_rows(rows: list[np.ndarray[Any, Any]], schema: Any) -> Source:
-    """Pad series of different lengths, to the length that fit saw if there was a fit."""
+    """Pad series of different lengths, to the length of a known schema if there is one."""
     known = schema if isinstance(schema, Schema) and schema.ragged else infer_ragged_schema(rows)
     values, lengths = as_tensor(pad_series(rows, known.shape[-1])), [row.shape[-1] for row in rows]
     own = replace(known, shape=tuple(values.shape[1:]))
@@ -195,18 +196,18 @@ def _from_rows(rows: list[np.ndarray[Any, Any]], schema: Any) -> Source:
 
 
 def _numbers(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Make numbers of an array of another kind."""
+    """Convert an array of another dtype to numbers."""
     if X.dtype.kind == "c":
         raise ValueError(COMPLEX)
     try:
         values: np.ndarray[Any, Any] = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
     except ValueError as error:
-        raise _explained(error, X) from error
+        raise _explain(error, X) from error
     return values
 
 
-def _laid_out(values: torch.Tensor, dtype: str, schema: Any) -> Array:
-    """Take images for what they are: by the schema where there is one, otherwise by shape and dtype."""
+def _detect_images(values: torch.Tensor, dtype: str, schema: Any) -> Array:
+    """Detect images by the schema, or without one by shape and dtype, and move their channels first."""
     shape = tuple(values.shape[1:])
     if isinstance(schema, Schema):
         layout = match_layout(shape, schema) if schema.layout else ""
@@ -217,8 +218,8 @@ def _laid_out(values: torch.Tensor, dtype: str, schema: Any) -> Array:
     return _not_empty(Array(values, own, container=partial(restore_images, schema=own) if layout else None))
 
 
-def _explained(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:
-    """Name the first text in an array of text, where that is what is wrong."""
+def _explain(error: ValueError, values: np.ndarray[Any, Any]) -> ValueError:
+    """Return an error that names the first text of an array, or the given error if there is no text."""
     if values.dtype.kind not in "OSU":
         return error
     for position, value in np.ndenumerate(values):
@@ -245,12 +246,12 @@ def _not_empty(source: Array) -> Array:
 
 
 def with_labels(source: Source, condition: Condition, y: Any) -> Source:
-    """Put encoded labels beside the rows.
+    """Return the same rows with encoded labels.
 
     Raises
     ------
     ValueError
-        If there is not one known label a row.
+        If the number of labels differs from that of the rows, or a label was not seen in fit.
     TypeError
         If the rows are not in memory.
     """
@@ -263,9 +264,9 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
 
 
 def hold_out(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
-    """Split a share of the rows off, or none where either they or the others would be too few to tell anything.
+    """Split off a fraction of the rows for validation, or none where either part would be too small.
 
-    Of a stream they are at most as many as a pool holds and are kept in memory, for they are needed at every epoch.
+    Rows of a stream are loaded into memory, since they are read after every epoch, and are at most those of a pool.
     """
     n_aside = int(fraction * len(source))
     if n_aside < MIN_ASIDE:

@@ -1,4 +1,4 @@
-"""Weights of rows, as scikit-learn's ``sample_weight`` gives them."""
+"""Weights of rows, as in scikit-learn's ``sample_weight``."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from isthmus.data.tables.frames import is_frame
 
 
 def split_off_weights(X: Any, y: Any, sample_weight: Any, schema: Any = None) -> tuple[Any, Any, Any]:
-    """Return rows, labels and weights, without the rows of weight 0, which nothing may be learned from.
+    """Return rows, labels and weights, without the rows of weight 0.
 
-    Equal weights say nothing, and neither do none: both are None.
+    The weights are None if none are given or all are equal.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def split_off_weights(X: Any, y: Any, sample_weight: Any, schema: Any = None) ->
     Raises
     ------
     ValueError
-        If there is not one finite weight >= 0 for each row, or all are 0.
+        If the weights are not finite numbers >= 0, one for each row, or all are 0.
     """
     if sample_weight is None:
         return X, y, None
@@ -38,5 +38,5 @@ def split_off_weights(X: Any, y: Any, sample_weight: Any, schema: Any = None) ->
 
 
 def _take(X: Any, rows: np.ndarray[Any, Any], schema: Any) -> Any:
-    """Take rows before a frame's columns are looked at, so that the others leave no trace in the schema."""
+    """Select rows before the columns of a data frame are inspected, so that the others do not affect the schema."""
     return open_frame(X)[rows].to_native() if is_frame(X) else as_source(X, schema).take(rows)
