@@ -143,7 +143,7 @@ def test_every_row_is_left_out_of_a_bag_and_no_bag_holds_what_it_left_out(n_rows
     source = as_source(np.arange(n_rows, dtype=float)[:, None])
     bags = make_bootstrap(source, n_bags, max_samples, seed=0)
     assert bags.left_out.any(0).all()
-    held = [np.concatenate([batch.x[:, 0].numpy() for batch in bag.batches(7)]).astype(int) for bag in bags.bags]
+    held = [np.concatenate([batch.x[:, 0].numpy() for batch in bag.batches(7)]).astype(int) for bag in bags.subsets]
     for rows, left_out in zip(held, bags.left_out, strict=True):
         assert len(set(rows)) == len(rows)
         assert not left_out[rows].any()
@@ -160,7 +160,7 @@ def test_the_fewest_rows_are_left_out_and_learned_from_too(n_rows):
 
 def test_two_bags_of_halves_hold_all_rows():
     bags = make_bootstrap(as_source(np.arange(30.0)[:, None]), 2, 0.5, seed=1)
-    assert sorted(torch.cat([bag._take(bag.rows) for bag in bags.bags]).flatten().tolist()) == [*range(30)]
+    assert sorted(torch.cat([bag._take(bag.rows) for bag in bags.subsets]).flatten().tolist()) == [*range(30)]
 
 
 def test_a_number_of_rows_is_at_most_half_of_them():
@@ -175,7 +175,7 @@ def test_batches_take_a_row_of_each_bag_in_turn(seed):
     batches = [batch.x[:, 0] for batch in bags.batches(24, seed)]
     assert [len(x) for x in batches] == [24, 24, 24, 18]
     assert sum(map(len, batches)) == len(bags)
-    for i, bag in enumerate(bags.bags):
+    for i, bag in enumerate(bags.subsets):
         own = torch.cat([x[i::3] for x in batches])
         assert sorted(own.tolist()) == bag._take(bag.rows)[:, 0].tolist()
 
@@ -192,10 +192,10 @@ def test_windows_are_left_out_with_all_that_overlap_them():
     windows = Windows(np.arange(400.0), length=10)
     bags = make_bootstrap(windows, 6, 0.5, seed=0)
     assert bags.left_out.any(0).all()
-    for bag, left_out in zip(bags.bags, bags.left_out, strict=True):
+    for bag, left_out in zip(bags.subsets, bags.left_out, strict=True):
         gaps = np.abs(bag.starts[:, None] - windows.starts[left_out.numpy()])
         assert gaps.min() >= 10
-    assert len({tuple(bag.starts) for bag in bags.bags}) > 2
+    assert len({tuple(bag.starts) for bag in bags.subsets}) > 2
 
 
 @pytest.mark.parametrize(("max_samples", "n_bags"), [(0.5, 1), (0.8, 4), (0.99, 8)])

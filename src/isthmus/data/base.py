@@ -136,7 +136,7 @@ def batch_bounds(n: int, size: int, seed: int | None) -> list[tuple[int, int]]:
 
 
 def shard_bounds(start: int, stop: int, shard: Shard) -> tuple[int, int]:
-    """Return the bounds of a shard of a batch; a batch of fewer than two rows per shard belongs to rank 0 as a whole."""
+    """Return the bounds of a shard of a batch; a batch of fewer than two rows per shard belongs to rank 0."""
     rank, n_parts = shard
     n = stop - start
     if n < 2 * n_parts:

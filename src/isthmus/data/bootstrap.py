@@ -73,15 +73,13 @@ def make_bootstrap(source: Source, n_models: int, max_samples: float, seed: int)
     """
     n_each, n_folds = _sizes(len(source), n_models, max_samples)
     n_rounds = math.ceil(n_models / n_folds)
-    held_out = [fold for round_ in range(n_rounds) for fold in _make_folds(source, n_folds, mix(seed, round_))][
-        :n_models
-    ]
+    rounds = [_make_folds(source, n_folds, mix(seed, i)) for i in range(n_rounds)]
+    held_out = list(chain.from_iterable(rounds))[:n_models]
     left_out = torch.zeros((n_models, len(source)), dtype=torch.bool, device="cpu")
     for i, fold in enumerate(held_out):
         left_out[i, fold] = True
-    return BootstrapBatches(
-        [_draw_subset(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)], left_out
-    )
+    subsets = [_draw_subset(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)]
+    return BootstrapBatches(subsets, left_out)
 
 
 def _make_folds(source: Source, n_folds: int, seed: int) -> list[Positions]:
