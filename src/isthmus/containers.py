@@ -1,4 +1,4 @@
-"""Containers that users pass: data frames of every library are opened here, and objects without rows are refused."""
+"""Containers that users pass: opening data frames of any library, and errors for objects without rows."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,29 +14,29 @@ from scipy import sparse
 
 # Dtypes of pandas for columns without and with missing values; decimals are columns of arrow.
 PANDAS = {pa.int64(): "int64", pa.uint64(): "uint64", pa.float64(): "float64"}
-PANDAS_WITH_HOLES = {pa.int64(): "Int64", pa.uint64(): "UInt64", pa.float64(): "float64"}
+PANDAS_NULLABLE = {pa.int64(): "Int64", pa.uint64(): "UInt64", pa.float64(): "float64"}
 
 
 def is_frame(X: Any) -> bool:
-    """Whether narwhals knows this kind of data frame."""
-    # To ask narwhals takes a tenth of the time in which a net scores a row.
+    """Whether ``X`` is a data frame of a supported library."""
+    # The test by narwhals takes a tenth of the time of scoring a row.
     if isinstance(X, np.ndarray):
         return False
     return isinstance(X, pa.RecordBatch) or bool(nw.dependencies.is_into_dataframe(X))
 
 
 def open_frame(X: Any) -> Any:
-    """Return a data frame of any library as one of narwhals.
+    """Wrap a data frame of any library as a narwhals frame.
 
-    Object columns that hold only numbers become columns of numbers, sparse columns of pandas become dense, and record
-    batches of pyarrow become tables.
+    Object columns that hold only numbers become columns of numbers, sparse columns of pandas become dense, record
+    batches of pyarrow become tables, and a categorical index of columns becomes plain names.
 
     Raises
     ------
     TypeError
         If it is not a data frame.
     ValueError
-        If two columns have one name.
+        If two columns have the same name.
     """
     table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else nw.to_native(X, pass_through=True)
     if type(getattr(table, "columns", None)).__name__ == "CategoricalIndex":
@@ -44,12 +44,12 @@ def open_frame(X: Any) -> Any:
     _check_names(table)
     frame = nw.from_native(table, eager_only=True)
     untyped = [name for name, dtype in frame.schema.items() if dtype in (nw.Object, nw.Unknown)]
-    columns = [_as_typed(frame.get_column(name)).alias(name) for name in untyped]
+    columns = [_infer_type(frame.get_column(name)).alias(name) for name in untyped]
     return frame.with_columns(*columns) if columns else frame
 
 
 def check_name_types(names: Iterable[Any]) -> None:
-    """Raise ``ValueError`` for names that a model file cannot hold, or of which scikit-learn cannot keep some."""
+    """Raise ``ValueError`` for names of columns that model files or scikit-learn cannot store."""
     names = list(names)
     kinds = {type(name).__name__ for name in names}
     plain = all(isinstance(name, str | Integral | Real | tuple) for name in names)
@@ -61,7 +61,7 @@ def check_name_types(names: Iterable[Any]) -> None:
 
 
 def select_columns(frame: Any, names: Sequence[Any]) -> Any:
-    """Return some columns of a narwhals frame, in this order; names may be of any type."""
+    """Select columns of a narwhals frame, in this order; names may be of any type."""
     positions = {name: i for i, name in enumerate(frame.columns)}
     return frame if frame.columns == names else frame[:, [positions[name] for name in names]]
 
@@ -78,18 +78,18 @@ def _check_names(table: Any) -> None:
             )
 
 
-def _as_typed(column: Any) -> Any:
-    """Return a column of numbers where an object column holds nothing else, or a sparse column is one, or the same."""
+def _infer_type(column: Any) -> Any:
+    """Convert an object column of numbers to numbers and a sparse column to a dense one; return others unchanged."""
     if column.dtype == nw.Unknown:
-        return nw.from_native(_as_common(column.to_native()), series_only=True)
+        return nw.from_native(_to_common_type(column.to_native()), series_only=True)
     missing = column.is_null().to_list()
-    values = [None if hole else value for value, hole in zip(column.to_list(), missing, strict=True)]
+    values = [None if null else value for value, null in zip(column.to_list(), missing, strict=True)]
     array = as_numbers(values)
-    return column if array is None else _like(column, array)
+    return column if array is None else _make_column(column, array)
 
 
-def _as_common(native: Any) -> Any:
-    """Turn a sparse column of pandas, or a column of a rare type of pyarrow, into one that narwhals knows."""
+def _to_common_type(native: Any) -> Any:
+    """Convert a sparse column of pandas, or a column of a rare type of pyarrow, to a type that narwhals supports."""
     if isinstance(native, pa.ChunkedArray):
         native = pc.run_end_decode(native) if pa.types.is_run_end_encoded(native.type) else native
         common = {pa.types.is_date64: pa.date32(), pa.types.is_decimal256: pa.float64()}
@@ -99,20 +99,21 @@ def _as_common(native: Any) -> Any:
 
 
 def as_numbers(values: Sequence[Any]) -> pa.Array | None:
-    """Make an array of Python's numbers and None: of integers, decimals or floats; None if others are among them."""
+    """Convert numbers of Python and None to an array of integers, decimals or floats; return None for other values."""
     known = [value for value in values if value is not None]
     if not known or not all(isinstance(value, Real | Decimal) and not isinstance(value, bool) for value in known):
         return None
     if all(isinstance(value, Integral) for value in known):
-        return _first_that_holds(values, int, [pa.int64(), pa.uint64()])
+        return _convert_to_first(values, int, [pa.int64(), pa.uint64()])
     if all(isinstance(value, Decimal | Integral) for value in known):
-        decimals = _first_that_holds(values, lambda value: value if isinstance(value, Decimal) else int(value), [None])
+        decimals = _convert_to_first(values, lambda value: value if isinstance(value, Decimal) else int(value), [None])
         if decimals is not None and not pa.types.is_decimal256(decimals.type):
             return decimals
-    return _first_that_holds(values, float, [pa.float64()])
+    return _convert_to_first(values, float, [pa.float64()])
 
 
-def _first_that_holds(values: Sequence[Any], read: Callable[[Any], Any], dtypes: Sequence[Any]) -> pa.Array | None:
+def _convert_to_first(values: Sequence[Any], read: Callable[[Any], Any], dtypes: Sequence[Any]) -> pa.Array | None:
+    """Convert values to the first of some dtypes that represents all of them; return None if none does."""
     for dtype in dtypes:
         try:
             return pa.array([None if value is None else read(value) for value in values], dtype, from_pandas=True)
@@ -121,18 +122,18 @@ def _first_that_holds(values: Sequence[Any], read: Callable[[Any], Any], dtypes:
     return None
 
 
-def _like(column: Any, array: pa.Array) -> Any:
-    """Make a column of an array, of the library and with the index of another."""
+def _make_column(column: Any, array: pa.Array) -> Any:
+    """Make a column from an array, with the name, library and index of another column."""
     if not column.implementation.is_pandas_like():
         return nw.DataFrame.from_arrow(pa.table({column.name: array}), backend=column.implementation)[column.name]
     native, pandas = column.to_native(), column.implementation.to_native_namespace()
-    holes = array.null_count > 0
-    dtype = (PANDAS_WITH_HOLES if holes else PANDAS).get(array.type) or pandas.ArrowDtype(array.type)
+    dtypes = PANDAS_NULLABLE if array.null_count else PANDAS
+    dtype = dtypes.get(array.type) or pandas.ArrowDtype(array.type)
     return nw.from_native(pandas.Series(array.to_pylist(), native.index, dtype, native.name), series_only=True)
 
 
 def suggest_conversion(X: Any) -> str:
-    """Say what turns a container into an array or a data frame; empty where it is one, or nothing is known of it."""
+    """Suggest how to convert a container to an array or a data frame; return an empty text for any other object."""
     if isinstance(X, Mapping) and not sparse.issparse(X):
         return "make a data frame of it, such as pandas.DataFrame(X)"
     if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
@@ -147,7 +148,7 @@ def suggest_conversion(X: Any) -> str:
 
 
 def refuse_container(X: Any) -> None:
-    """Raise an error for a container that must be turned into another one first.
+    """Raise an error for a container that must be converted first.
 
     Raises
     ------

@@ -1,20 +1,20 @@
-"""How messages write names, counts, shares and values."""
+"""Formatting of names, counts, shares and values in messages."""
 
 import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-# Numbers outside are written with an exponent.
+# Absolute values outside this range are written with an exponent.
 SMALL, LARGE = 1e-3, 1e5
-# Digits of a number that nothing is beside, and at most after the point.
+# Significant digits of a number without an interval, and the largest number of digits after the point.
 N_DIGITS, MOST_DIGITS = 3, 8
-# Names that a sentence lists before it counts the others.
+# Names that a message lists before it counts the others.
 N_NAMED = 5
 
 
 def list_names(names: Sequence[Any]) -> str:
-    """Name columns in a sentence: ``'age', 'sex' and 3 others``."""
+    """List names in a message: ``'age', 'sex' and 3 others``."""
     named, n_others = ", ".join(map(repr, names[:N_NAMED])), len(names) - N_NAMED
     return f"{named} and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else named
 
@@ -25,13 +25,13 @@ def pluralize(count: int, unit: str) -> str:
 
 
 def format_percent(share: float) -> str:
-    """Write a share so that neither a small one looks like none nor a large one like all."""
+    """Format a share as a percentage, with decimals below 10 % and above 90 %, so that 0.04 % is not shown as 0 %."""
     digits = 0 if 0.1 <= share <= 0.9 or share in (0, 1) else 2
     return f"{100 * share:.{digits}f} %"
 
 
 def format_interval(expected: Any, low: Any, high: Any) -> str:
-    """Write what is expected: limits of numbers and dates, and of levels the one."""
+    """Format an expected interval of numbers or dates, or an expected category."""
     if is_missing(low) or is_missing(high):
         return format_value(expected)
     low, high = format_value(low, low, high), format_value(high, low, high)
@@ -39,7 +39,7 @@ def format_interval(expected: Any, low: Any, high: Any) -> str:
 
 
 def format_value(value: Any, low: Any = None, high: Any = None) -> str:
-    """Write a value, of a number so many digits that it can be told from others between these limits.
+    """Format a value; a number gets enough digits to distinguish it from others between the limits.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def format_value(value: Any, low: Any = None, high: Any = None) -> str:
     """
     if is_missing(value):
         return "missing"
-    if isinstance(value, date):  # of which times are a kind
+    if isinstance(value, date):  # includes datetime
         text = value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)
         return text.removesuffix(" 00:00")
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -58,12 +58,12 @@ def format_value(value: Any, low: Any = None, high: Any = None) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether there is no value: None, NaN or no time."""
+    """Whether a value is None, NaN or NaT."""
     return value is None or value != value
 
 
 def format_number(value: float, width: float = 0.0) -> str:
-    """Write a number with about three digits, or so many that two of them show what ``width`` is."""
+    """Format a number with about three significant digits, or with two digits of ``width``."""
     if value == 0 or math.isinf(value):
         return f"{value:g}"
     size = _power(value)

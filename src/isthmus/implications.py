@@ -1,4 +1,4 @@
-"""Rules between two columns of a table that no training row breaks: a value of one implies a value of the other."""
+"""Rules between two columns of a table that no training row violates: a value of one implies a value of the other."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,30 +11,33 @@ from scipy import sparse
 
 Values = np.ndarray[Any, Any]
 
-# Rows that would break a rule if the columns were independent: with fewer, that no row breaks it says little.
+# Smallest expected number of rows that violate a rule between independent columns: with 20, the probability that none
+# does is below exp(-20) = 2e-9.
 MIN_EXPECTED = 20.0
-# Chance of a rule between independent columns, over all pairs of a value and a column (Bonferroni, 1936).
+# Probability of finding any rule between independent columns, corrected for all pairs of a value and a column
+# (Bonferroni, 1936).
 ALPHA = 0.01
-# Pairs of values that are counted: rows times columns times columns.
+# Largest number of counted pairs of values: rows times columns times columns. Takes some seconds.
 MAX_PAIRS = 2**28
-# Values of all columns whose pairs fit into memory and take about as long as a short fit, measured on random tables.
+# Largest number of values of all columns: their pairs fit into memory, and take about as long as a short fit (measured
+# on random tables).
 MAX_VALUES = 5000
-# Sweeps over all rules when rows are repaired: one repair can call for another.
+# Largest number of passes over all rules when rows are repaired: one repair can require another.
 N_SWEEPS = 10
 
 
 @dataclass(frozen=True)
 class Implication:
-    """A rule that no training row breaks: a value of one column implies a value of another.
+    """A rule that no training row violates: a value of one column implies a value of another.
 
     Parameters
     ----------
     column, target : int
         Positions of the two columns in a sample.
     values : tuple of float
-        Values of ``column``, ascending, as the model reads them: of a category, positions in its levels.
+        Values of ``column``, ascending, as the model reads them; of categories, their positions.
     implied : tuple of float
-        The value of ``target`` that each of them implies.
+        The implied value of ``target`` for each of ``values``.
     """
 
     column: int
@@ -43,56 +46,57 @@ class Implication:
     implied: tuple[float, ...]
 
     def fits(self, n_columns: int) -> bool:
-        """Whether a table of ``n_columns`` columns can have this rule."""
+        """Whether the rule is valid for a table of ``n_columns`` columns."""
         inside = min(self.column, self.target) >= 0 and max(self.column, self.target) < n_columns
         return inside and 0 < len(self.values) == len(self.implied)
 
 
 def find_implications(
-    batches: Iterable[Values], values: Sequence[Values], holes: tuple[int, ...] = ()
+    batches: Iterable[Values], values: Sequence[Values], missing_columns: tuple[int, ...] = ()
 ) -> tuple[Implication, ...]:
-    """Find the rules that the first rows follow and that chance does not explain.
+    """Find the rules that the first rows satisfy, and that are statistically significant.
 
     Values that can be part of a rule are categories, and numbers that many rows share, such as 0 and 999. A rule is
-    found if no row breaks it and at least MIN_EXPECTED rows would break it if the columns were independent. A column
-    all of whose values imply a value of another column, such as a city and its country, is held to that as a whole, so
-    that rare values are part of the rule. Tables with more than MAX_VALUES such values are not searched.
+    found if no row violates it and at least MIN_EXPECTED rows would violate it if the columns were independent. Where
+    all values of a column imply a value of another column, as a city implies a country, the test is on the column as a
+    whole, so that rare values are included. Tables with more than MAX_VALUES such values are not searched.
 
     Parameters
     ----------
     batches : iterable of ndarray of shape (n, n_columns)
-        Rows of numbers as a model reads them, NaN where a value is missing. As many are read as MAX_PAIRS allows.
+        Rows of numbers as a model reads them, NaN where missing. MAX_PAIRS limits how many are read.
     values : sequence of ndarray
-        Of each column those that can be part of a rule, ascending. The last columns say what is missing.
-    holes : tuple of int
-        Positions of the columns that the last say that of.
+        For each column, the values that can be part of a rule, ascending. The last columns are indicators of missing
+        values.
+    missing_columns : tuple of int
+        Positions of the columns that the indicators belong to.
     """
-    marks, n_rows = _Marks(values, holes), MAX_PAIRS // len(values) ** 2
-    if marks.total > MAX_VALUES:
+    numbering, n_rows = _Values(values, missing_columns), MAX_PAIRS // len(values) ** 2
+    if numbering.total > MAX_VALUES:
         return ()
-    counts = [marks.counts(rows) for rows in _first(iter(batches), n_rows)]
-    return _rules(marks, sparse.coo_array(sum(counts[1:], counts[0]))) if counts else ()
+    counts = [numbering.counts(rows) for rows in _take_first(iter(batches), n_rows)]
+    return _rules(numbering, sparse.coo_array(sum(counts[1:], counts[0]))) if counts else ()
 
 
 def drop_violated(rules: tuple[Implication, ...], batches: Iterable[Values]) -> tuple[Implication, ...]:
-    """Return what is left of rules when the values that some row breaks them for are taken out."""
+    """Remove from rules the values for which any row violates them; remove rules without values."""
     for rows in batches if rules else ():
-        rules = tuple(chain.from_iterable(_unbroken(rule, rows) for rule in rules))
+        rules = tuple(chain.from_iterable(_keep_satisfied(rule, rows) for rule in rules))
     return rules
 
 
 def intersect_rules(first: tuple[Implication, ...], second: tuple[Implication, ...]) -> tuple[Implication, ...]:
-    """Return the rules that are among both."""
+    """Return the part of the first rules that is also in the second."""
     known = {(rule.column, rule.target): dict(zip(rule.values, rule.implied, strict=True)) for rule in second}
     return tuple(
-        chain.from_iterable(_only(rule, set(known.get((rule.column, rule.target), {}).items())) for rule in first)
+        chain.from_iterable(_restrict(rule, set(known.get((rule.column, rule.target), {}).items())) for rule in first)
     )
 
 
 def order_columns(rules: Sequence[Implication], categories: Sequence[int]) -> list[int]:
-    """Return the columns of rules, those first that decide: categories, and those of which most values imply others.
+    """Order the columns of rules by how much they determine others: categories first, then by the number of values.
 
-    A number that is drawn near 999 and not at it decides nothing.
+    Numbers come last since a sample near 999, but not equal to it, implies nothing.
     """
     n_values = {column: 0 for rule in rules for column in (rule.column, rule.target)}
     for rule in rules:
@@ -101,17 +105,17 @@ def order_columns(rules: Sequence[Implication], categories: Sequence[int]) -> li
 
 
 def violates(x: Values, rules: Sequence[Implication]) -> Values:
-    """Tell which rows (n, n_columns) break a rule, (n,); missing values break none."""
-    broken = np.zeros(len(x), dtype=bool)
+    """Return which rows (n, n_columns) violate any rule, (n,); missing values violate none."""
+    violated = np.zeros(len(x), dtype=bool)
     for rule in rules:
-        broken |= _broken(rule, x)
-    return broken
+        violated |= _violates(rule, x)
+    return violated
 
 
 def apply_rules(x: Values, rules: Sequence[Implication], free: Values) -> Values:
-    """Return rows in which ``free`` values (n, n_columns) are those that the others imply.
+    """Replace ``free`` values (n, n_columns) by those that other values imply.
 
-    Where the value that a rule starts from is free and the implied one is not, the rule stays broken.
+    A rule stays violated where its implied value is not free.
     """
     x = x.copy()
     for _ in range(N_SWEEPS):
@@ -126,69 +130,69 @@ def apply_rules(x: Values, rules: Sequence[Implication], free: Values) -> Values
 
 
 def _implied(rule: Implication, x: Values) -> Values:
-    """Return the implied value of each row, (n,); NaN where the rule says nothing."""
+    """Return the implied value of each row, (n,); NaN where the rule does not apply."""
     values, own = np.array(rule.values), x[:, rule.column]
     place = np.searchsorted(values, own).clip(max=len(values) - 1)
     return np.where(values[place] == own, np.array(rule.implied)[place], np.nan)
 
 
-def _broken(rule: Implication, x: Values) -> Values:
-    """Tell which rows break a rule, (n,)."""
+def _violates(rule: Implication, x: Values) -> Values:
+    """Return which rows violate a rule, (n,)."""
     implied, found = _implied(rule, x), x[:, rule.target]
     return ~(np.isnan(implied) | np.isnan(found) | (implied == found))
 
 
-def _unbroken(rule: Implication, x: Values) -> Iterator[Implication]:
-    """Give back what rows leave of a rule: the values that imply the same in all of them."""
-    wrong = set(x[_broken(rule, x), rule.column].tolist())
-    yield from _only(rule, {pair for pair in zip(rule.values, rule.implied, strict=True) if pair[0] not in wrong})
+def _keep_satisfied(rule: Implication, x: Values) -> Iterator[Implication]:
+    """Yield the part of a rule that all rows satisfy, if any."""
+    wrong = set(x[_violates(rule, x), rule.column].tolist())
+    yield from _restrict(rule, {pair for pair in zip(rule.values, rule.implied, strict=True) if pair[0] not in wrong})
 
 
-def _only(rule: Implication, pairs: set[tuple[float, float]]) -> Iterator[Implication]:
-    """Give back a rule for some of its pairs of values, if it has any of them."""
+def _restrict(rule: Implication, pairs: set[tuple[float, float]]) -> Iterator[Implication]:
+    """Yield the part of a rule for some pairs of values, if it has any of them."""
     kept = [pair for pair in zip(rule.values, rule.implied, strict=True) if pair in pairs]
     if kept:
         values, implied = zip(*kept, strict=True)
         yield Implication(rule.column, rule.target, values, implied)
 
 
-def _first(batches: Iterator[Values], n_rows: int) -> Iterator[Values]:
-    """Hand over the first batches, of about so many rows together."""
+def _take_first(batches: Iterator[Values], n_rows: int) -> Iterator[Values]:
+    """Yield the first batches, with about ``n_rows`` rows in total."""
     while n_rows > 0 and (rows := next(batches, None)) is not None:
         yield rows
         n_rows -= len(rows)
 
 
-class _Marks:
-    """Values that can be part of a rule, of all columns in one row; each column ends with a mark for all others.
+class _Values:
+    """Numbering of all values that can be part of a rule; the last number of each column stands for all other values.
 
     Parameters
     ----------
     values : sequence of ndarray
-        Of each column, ascending.
-    holes : tuple of int
-        Columns of which the last columns say what is missing.
+        For each column, ascending.
+    missing_columns : tuple of int
+        Columns whose indicators of missing values are the last columns.
     """
 
-    def __init__(self, values: Sequence[Values], holes: tuple[int, ...]) -> None:
+    def __init__(self, values: Sequence[Values], missing_columns: tuple[int, ...]) -> None:
         self.values = values
-        # A column, and the one that says where it is missing, are about the same.
-        self.subject = np.r_[np.arange(len(values) - len(holes)), np.array(holes, dtype=int)]
+        # A column and its indicator of missing values have the same subject: rules between them are trivial.
+        self.subject = np.r_[np.arange(len(values) - len(missing_columns)), np.array(missing_columns, dtype=int)]
         sizes = np.array([len(each) + 1 for each in values])
         self.starts, self.total = np.cumsum(sizes) - sizes, int(sizes.sum())
         self.owner = np.repeat(np.arange(len(sizes)), sizes)
         self.number = np.concatenate([[*each, math.nan] for each in values])
 
     def counts(self, x: Values) -> Any:
-        """Count the rows that have each pair of marks, sparse, (total, total)."""
-        place = np.stack([self._places(x[:, j], j) for j in range(x.shape[1])], 1)
+        """Count the rows with each pair of values, as a sparse matrix (total, total)."""
+        place = np.stack([self._positions(x[:, j], j) for j in range(x.shape[1])], 1)
         known = place >= 0
         row = np.repeat(np.arange(len(x)), known.sum(1))
         hot = sparse.csr_array((np.ones(len(row)), (row, place[known])), shape=(len(x), self.total))
         return hot.T @ hot
 
-    def _places(self, numbers: Values, column: int) -> Values:
-        """Return the mark of each number of a column; -1 where it is missing."""
+    def _positions(self, numbers: Values, column: int) -> Values:
+        """Return the position of each number of a column in the numbering; -1 where missing."""
         values = self.values[column]
         place = np.searchsorted(values, numbers)
         found = place < len(values)
@@ -196,43 +200,43 @@ class _Marks:
         return np.where(np.isnan(numbers), -1, self.starts[column] + np.where(found, place, len(values)))
 
 
-def _rules(marks: _Marks, counts: sparse.coo_array) -> tuple[Implication, ...]:
-    """Choose the rules that chance does not explain, by the counts of all pairs of marks."""
-    n_columns, frequency = len(marks.values), counts.diagonal()
-    share = frequency / np.maximum(np.bincount(marks.owner, frequency), 1)[marks.owner]
-    mark, other, n_rows, single = _pairs(marks, counts)
-    rule = single & ~np.isnan(marks.number[mark]) & ~np.isnan(marks.number[other])
-    column, target = marks.owner[mark], marks.owner[other]
-    least = max(MIN_EXPECTED, math.log(marks.total * n_columns / ALPHA))
-    # Rows that would break a rule if columns were independent, and how unlikely it is that none does, in nats.
+def _rules(numbering: _Values, counts: sparse.coo_array) -> tuple[Implication, ...]:
+    """Select the significant rules from the counts of all pairs of values."""
+    n_columns, frequency = len(numbering.values), counts.diagonal()
+    share = frequency / np.maximum(np.bincount(numbering.owner, frequency), 1)[numbering.owner]
+    value, other, n_rows, single = _pairs(numbering, counts)
+    rule = single & ~np.isnan(numbering.number[value]) & ~np.isnan(numbering.number[other])
+    column, target = numbering.owner[value], numbering.owner[other]
+    least = max(MIN_EXPECTED, math.log(numbering.total * n_columns / ALPHA))
+    # Expected number of violations if columns were independent, and -log P(no violation), in nats.
     expected, surprise = n_rows * (1 - share[other]), -n_rows * np.log(np.maximum(share[other], 1e-300))
     kept = rule & (expected >= MIN_EXPECTED) & (surprise >= least)
-    # A column that implies another as a whole, by the rows beyond the first of each value.
+    # Columns that imply another as a whole, tested on the rows beyond the first of each value.
     both = column * n_columns + target
-    equal = np.bincount(marks.owner, share**2)
+    equal = np.bincount(numbering.owner, share**2)
     pooled = np.bincount(both, rule * (n_rows - 1) * (1 - equal[target]), minlength=n_columns**2)
     whole = np.bincount(both, ~rule, minlength=n_columns**2) == 0
     kept |= (whole & (pooled >= least))[both]
-    order = np.lexsort((mark[kept], both[kept]))
-    return tuple(_gathered(marks, mark[kept][order], other[kept][order]))
+    order = np.lexsort((value[kept], both[kept]))
+    return tuple(_group_pairs(numbering, value[kept][order], other[kept][order]))
 
 
-def _pairs(marks: _Marks, counts: sparse.coo_array) -> tuple[Values, Values, Values, Values]:
-    """Return the pairs of marks of two columns that rows have, their counts, and which are the only one of a mark."""
-    mark, other = counts.coords
-    apart = marks.subject[marks.owner[mark]] != marks.subject[marks.owner[other]]
-    mark, other, n_rows = mark[apart], other[apart], counts.data[apart]
+def _pairs(numbering: _Values, counts: sparse.coo_array) -> tuple[Values, Values, Values, Values]:
+    """Return the observed pairs of values of two columns, their counts, and whether the first implies the second."""
+    value, other = counts.coords
+    apart = numbering.subject[numbering.owner[value]] != numbering.subject[numbering.owner[other]]
+    value, other, n_rows = value[apart], other[apart], counts.data[apart]
     _, inverse, n_others = np.unique(
-        mark * len(marks.values) + marks.owner[other], return_inverse=True, return_counts=True
+        value * len(numbering.values) + numbering.owner[other], return_inverse=True, return_counts=True
     )
-    return mark, other, n_rows, n_others[inverse] == 1
+    return value, other, n_rows, n_others[inverse] == 1
 
 
-def _gathered(marks: _Marks, mark: Values, other: Values) -> Iterator[Implication]:
-    """Make one rule of all pairs of the same two columns, which come one after the other."""
-    columns = np.stack([marks.owner[mark], marks.owner[other]], 1)
+def _group_pairs(numbering: _Values, value: Values, other: Values) -> Iterator[Implication]:
+    """Yield a rule for each run of pairs of the same two columns."""
+    columns = np.stack([numbering.owner[value], numbering.owner[other]], 1)
     starts = np.flatnonzero((columns[1:] != columns[:-1]).any(1)) + 1
-    for pairs in np.split(np.arange(len(mark)), starts) if len(mark) else ():
+    for pairs in np.split(np.arange(len(value)), starts) if len(value) else ():
         column, target = columns[pairs[0]].tolist()
-        values, implied = (tuple(marks.number[each[pairs]].tolist()) for each in (mark, other))
+        values, implied = (tuple(numbering.number[each[pairs]].tolist()) for each in (value, other))
         yield Implication(column, target, values, implied)
