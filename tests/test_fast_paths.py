@@ -14,9 +14,9 @@ from isthmus import functional as F
 from isthmus import likelihoods
 from isthmus.backbones import MLP
 from isthmus.likelihoods import Gaussian, StudentT
-from isthmus.likelihoods.scaling import FLOOR, GAIN
+from isthmus.likelihoods.scaling import FLOOR, _Floored
 from isthmus.statistics import Statistics
-from isthmus.training import fused, hardware, optimizers
+from isthmus.training import fused, hardware, make_optimizer, optimizers
 from isthmus.training.fused import FusedAdam, FusedAdamW
 from isthmus.training.optimizers import OPTIMIZERS, ClippedSGD
 
@@ -61,17 +61,32 @@ def test_every_likelihood_sums_its_own_densities(likelihood):
     torch.testing.assert_close(likelihood.row_log_prob(theta, x), likelihood.log_prob(theta, x).sum(-1))
 
 
-def test_a_learned_scale_has_the_floor_and_the_small_gradient_that_it_should():
-    likelihood = Gaussian()
-    likelihood.build(Statistics.of(torch.randn(50, 3, dtype=torch.float64) * 4))
+@pytest.mark.parametrize("scale", ["feature", "shared"])
+def test_a_learned_scale_has_the_floor_and_the_gradient_of_its_formula(scale):
+    likelihood = Gaussian(scale)
+    likelihood.build(Statistics.of(torch.randn(50, 3, dtype=torch.float64) * torch.tensor([4, 1, 0.0])))
+    noise = likelihood.double().noise
     with torch.no_grad():
-        likelihood.noise.raw.copy_(torch.tensor([0.1, -0.4, -2.0]))
-    noise = likelihood.noise
-    expected = 0.5 * torch.log(torch.exp(2 * GAIN * noise.raw) + FLOOR**2) + noise.unit.spread.log()
+        noise.raw.copy_(torch.tensor([1.0, -4.0, -2.0]) if scale == "feature" else torch.tensor(-4.0))
+    expected = (
+        0.5 * torch.log(torch.exp(2 * noise.raw) + FLOOR**2) * (1 - noise.constant.double()) + noise.unit.spread.log()
+    )
     torch.testing.assert_close(noise.log_scale, expected)
     (slope,) = torch.autograd.grad(expected.sum(), noise.raw)
     (gradient,) = torch.autograd.grad(noise.log_scale.sum(), noise.raw)
-    torch.testing.assert_close(gradient, slope / GAIN**2)
+    torch.testing.assert_close(gradient, slope)
+    assert gradcheck(lambda raw: _Floored.apply(raw, noise.constant, noise.unit.spread), noise.raw)
+
+
+@pytest.mark.parametrize("make", [Gaussian, StudentT, likelihoods.NegativeBinomial])
+def test_log_scales_learn_ten_times_as_fast_as_weights(make):
+    likelihood = make()
+    likelihood.build(Statistics.of(torch.arange(12.0).view(4, 3)))
+    model = nn.ModuleDict({"weights": nn.Linear(3, 3), "likelihood": likelihood})
+    optimizer = make_optimizer("adamw", model, 0.01, 0.0)
+    rates = {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert {rates[p] for p in model["weights"].parameters()} == {0.01}
+    assert [rates[p] for p in likelihood.parameters()] == [pytest.approx(0.1)]
 
 
 @pytest.mark.parametrize("scaling", ["standard", "center", "none"])

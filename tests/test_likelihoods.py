@@ -13,7 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 from isthmus import Autoencoder, likelihoods
 from isthmus.backbones import MLP
 from isthmus.likelihoods import Bernoulli, ContinuousBernoulli, Date, Gaussian, LogNormal, StudentT
-from isthmus.likelihoods.scaling import FLOOR, GAIN
+from isthmus.likelihoods.scaling import FLOOR
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
@@ -56,7 +56,7 @@ def built(likelihood, x=None):
     likelihood = type(likelihood)(**likelihood.get_params())
     likelihood.build(Statistics.of(data_for(likelihood) if x is None else x))
     for raw in likelihood.parameters():
-        raw.data.fill_(math.log(SHARE) / GAIN)
+        raw.data.fill_(math.log(SHARE))
     return likelihood.double()
 
 

@@ -364,7 +364,7 @@ def test_values_that_are_no_counts_are_refused_in_fit_and_afterwards(likelihood,
         with pytest.raises(ValueError, match=f"likelihood {type(likelihood).__name__} {message}"):
             refuse()
     (finding,) = (one for one in examine(wrong, estimator) if one.what == "wrong likelihood")
-    assert (finding.columns, finding.severity) == ((1,), "error")
+    assert (finding.columns, finding.status) == ((1,), "error")
     assert f"{type(likelihood).__name__} takes whole values in [0, " in finding.detail
 
 

@@ -9,7 +9,6 @@ from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.column_logits import at_least_float32
 from isthmus.likelihoods.counts import Counts
-from isthmus.likelihoods.scaling import geared
 from isthmus.statistics import Statistics
 
 # Logarithms that the size of a feature stays between: nearly all in one event, and Poisson for all that can be told.
@@ -49,6 +48,8 @@ class NegativeBinomial(Likelihood):
 
     support = (0.0, math.inf)
     integer_support = True
+    # Its only own parameters are log sizes, which need larger steps than weights do; see ``NoiseScale``.
+    learning_rate_factor = 10.0
     start: Tensor
 
     def __init__(self, zero_inflated: bool = False) -> None:
@@ -67,7 +68,7 @@ class NegativeBinomial(Likelihood):
     @property
     def log_size(self) -> Tensor:
         """Log of the size of each value of a sample; the smaller, the wider counts scatter."""
-        return (self.start + geared(self.raw)).clamp(*LIMITS)
+        return (self.start + self.raw).clamp(*LIMITS)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scale the logarithms; see the base class."""

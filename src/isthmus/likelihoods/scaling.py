@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,12 @@ from isthmus.part import Part
 from isthmus.statistics import Statistics
 
 SCALINGS = ("standard", "center", "none")
-# A scale below this share of the training deviation is noise of the fit: without a floor, a column that can be
-# reconstructed perfectly (a copy of another) would drive its scale to 0 and decide every score alone.
+# Smallest learned scale, as a share of the training deviation. Without a floor, the scale of a column that can be
+# reconstructed exactly (a copy of another column) would go to 0, and the column would dominate every score.
+# Chosen well below the noise of real columns; see tests/test_likelihoods.py for its effect.
 FLOOR = 0.01
-# Adam moves a parameter by about the learning rate a step; a log scale has further to go than a weight.
-GAIN = 10.0
-# The share of the smallest value seen in fit below which values are taken for it: their logarithm runs to -infinity.
-SMALLEST = 1e-3
+# Logarithms are taken of values of at least this share of the smallest training value, so that they stay finite.
+MIN_SHARE_OF_LOW = 1e-3
 
 
 class Scaling(nn.Module):
@@ -106,10 +105,11 @@ def check_noise_scale(part: Part) -> None:
 
 
 class NoiseScale(nn.Module):
-    """A scaling, and the log of the scale around the mean in the data's units.
+    """A scaling of the values, and the log of the noise scale around the mean, in the data's units.
 
-    ``scale="feature"`` learns one a feature (a channel of a series), ``"shared"`` one for all (in the units of the
-    scaling); a number fixes it. Features that never varied keep a scale of 1.
+    ``raw`` is the log of the noise scale in units of the scaling's spread, before the floor. With ``scale="feature"``
+    each feature (each channel of a series) has its own, with ``"shared"`` all features have one; a number fixes the
+    noise scale. Features that never varied in training keep a scale of 1.
 
     Parameters
     ----------
@@ -117,6 +117,10 @@ class NoiseScale(nn.Module):
     scale : "feature", "shared" or float, default="feature"
     scaling : {"standard", "center", "none"}, default="standard"
     """
+
+    # Adam moves a parameter by about the learning rate in each step, and a log scale has further to go than a weight:
+    # from 0 to -2.3 if a tenth of the deviation is left.
+    learning_rate_factor: ClassVar[float] = 10.0
 
     raw: Tensor
     constant: Tensor
@@ -126,39 +130,34 @@ class NoiseScale(nn.Module):
         self.unit = Scaling(scaling, statistics)
         self.learned = isinstance(scale, str)
         if isinstance(scale, str):
-            # One number where values have one unit, as those of a channel: it is learned from all of them.
-            alike = statistics.constant.all(statistics.shared_axes, keepdim=True)
-            self.raw = nn.Parameter(torch.zeros(alike.shape if scale == "feature" else ()))
-            self.register_buffer("constant", alike & (scale == "feature"))
+            # Values that share a unit, such as those of a channel, share a scale.
+            constant = statistics.constant.all(statistics.shared_axes, keepdim=True)
+            self.raw = nn.Parameter(torch.zeros(constant.shape if scale == "feature" else ()))
+            self.register_buffer("constant", constant & (scale == "feature"))
         else:
             self.register_buffer("raw", torch.tensor(math.log(scale)))
 
     @property
     def log_scale(self) -> Tensor:
-        """Of the shape of one sample, or of a single number."""
+        """Log of the noise scale in the data's units, of the shape of one sample or ()."""
         if not self.learned:
             return self.raw
-        # One number where all features share scale and spread: half the work of one a feature.
+        # If all features share the scale and the spread, one number is enough and saves half of the work.
         spread = self.unit.spread.flatten()[0] if self.raw.ndim == 0 and self.unit.common else self.unit.spread
         log_scale: Tensor = _Floored.apply(self.raw, self.constant, spread)  # type: ignore[no-untyped-call]
         return log_scale
 
 
-def geared(raw: Tensor) -> Tensor:
-    """GAIN times a parameter, with the gradient of raw / GAIN: Adam steps GAIN times as far, plain descent the same."""
-    return raw / GAIN + (raw * (GAIN - 1 / GAIN)).detach()
-
-
 class _Floored(torch.autograd.Function):
-    """Log of spread * sqrt(scale^2 + FLOOR^2) for the scale exp(GAIN * raw), and of the spread for constant features.
+    """Log of spread * sqrt(exp(2 raw) + FLOOR^2), and of the spread for constant features, in fewer passes than torch.
 
-    The gradient is that of raw / GAIN: Adam steps GAIN times as far, plain descent the same as on the log scale itself.
+    The derivative is sigmoid(2 (raw - log FLOOR)), and 0 for constant features.
     """
 
     @staticmethod
     def forward(ctx: Any, raw: Tensor, constant: Tensor, spread: Tensor) -> Tensor:
-        # log sqrt(scale^2 + FLOOR^2) = log FLOOR + log(1 + (scale / FLOOR)^2) / 2
-        above = torch.mul(raw, 2 * GAIN).sub_(2 * math.log(FLOOR))
+        # log sqrt(exp(2 raw) + FLOOR^2) = log FLOOR + log(1 + exp(2 (raw - log FLOOR))) / 2
+        above = torch.mul(raw, 2).sub_(2 * math.log(FLOOR))
         ctx.save_for_backward(above, constant)
         floored = torch.nn.functional.softplus(above).mul_(0.5).add_(math.log(FLOOR))
         return (floored.masked_fill_(constant, 0.0) if raw.ndim else floored) + spread.log()
@@ -167,7 +166,7 @@ class _Floored(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         above, constant = ctx.saved_tensors
-        slope = torch.sigmoid(above).mul_(gradient.sum_to_size(above.shape)).div_(GAIN)
+        slope = torch.sigmoid(above).mul_(gradient.sum_to_size(above.shape))
         return slope.masked_fill_(constant, 0.0) if slope.ndim else slope, None, None
 
 
@@ -193,4 +192,4 @@ def check_positive(statistics: Statistics, name: str) -> None:
 
 def log_floor(statistics: Statistics) -> Tensor:
     """Return the value for each column that smaller values are replaced with before the logarithm."""
-    return (SMALLEST * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)
+    return (MIN_SHARE_OF_LOW * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)
