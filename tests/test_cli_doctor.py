@@ -86,7 +86,7 @@ def test_of_rows_that_are_streamed_some_are_looked_at(tmp_path, table, monkeypat
         (["rows.npy", "--without", "a"], "'rows.npy' has no column names"),
         (["rows.csv", "--without", "citi"], "did you mean 'city'?"),
         (["rows.csv", "--test", "other.csv"], "'other.csv' has no column 'city'"),
-        (["rows.csv", "--test", "rows.npy"], "rows.npy must be a data frame where X is one"),
+        (["rows.csv", "--test", "rows.npy"], "rows.npy must be a data frame if X is one"),
         (["rows.csv", "--model", "vea"], "did you mean 'vae'?"),
         (["rows.csv", "--set", "n_components=0"], "n_components must be a positive integer, got 0"),
         (["text.csv"], "there is no column to learn from"),

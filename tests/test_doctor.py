@@ -458,7 +458,7 @@ def test_the_data_frame_libraries_agree(frame, rng):
 def test_dates_are_columns_like_others(frame, rng):
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N), unit="D")
     assert examine(frame.assign(day=days)) == []
-    assert whats(frame.assign(day=days, again=days)) == ["columns that repeat each other"]
+    assert whats(frame.assign(day=days, again=days)) == ["redundant columns"]
 
 
 def test_the_data_and_the_generators_are_left_as_they_were(X, frame):
@@ -496,7 +496,7 @@ def test_any_array_can_be_examined(X):
         ((np.eye(3), Autoencoder(likelihood="gausian")), {}, ValueError, "did you mean 'gaussian'"),
         ((np.eye(3), Autoencoder(batch_size=-1)), {}, ValueError, "batch_size must be"),
         ((np.eye(3),), {"test": np.eye(4)}, ValueError, r"test has samples of shape \(4,\), those of X are of \(3,\)"),
-        ((pd.DataFrame({"a": [1.0, 2]}),), {"test": np.eye(2)}, ValueError, "test must be a data frame where X is one"),
+        ((pd.DataFrame({"a": [1.0, 2]}),), {"test": np.eye(2)}, ValueError, "test must be a data frame if X is one"),
         ((pd.DataFrame({"a": [1.0, 2]}),), {"test": pd.DataFrame({"b": [1]})}, ValueError, "lacks columns .*'a'"),
     ],
 )
@@ -608,4 +608,4 @@ def test_codes_that_tell_the_label_are_found_with_labels(clusters):
     # Together the codes still lie as they should, and each label's do not.
     model.density_ = PerLabel(model.density_.densities[::-1])
     assert examine(X, model) == []
-    assert "and their labels" in only(X, model, y=y).detail
+    assert "with their labels" in only(X, model, y=y).detail

@@ -16,8 +16,8 @@ from isthmus.cli.app import app
 from isthmus.cli.filling import FilledCells
 from isthmus.data.files import write
 from isthmus.doctor import summarize
-from isthmus.doctor.associations import correlation_ratio, cramers_v
 from isthmus.doctor.overview import ASCII_BARS, BARS
+from isthmus.metrics.association import correlation_ratio, cramers_v
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""What is wrong with data, or with an estimator for them, told before a fit is spent on it; and data at a glance."""
+"""Problems of data, or of an estimator for them, found before a fit; and an overview of a table."""
 
-from isthmus.doctor.associations import Association
 from isthmus.doctor.examination import examine, report
-from isthmus.doctor.overview import ColumnOverview, Overview, summarize
+from isthmus.doctor.overview import Association, ColumnOverview, Overview, summarize
 
 __all__ = ["Association", "ColumnOverview", "Overview", "examine", "report", "summarize"]

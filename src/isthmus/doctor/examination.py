@@ -1,56 +1,56 @@
-"""The examination: all checks, in the order of their findings."""
+"""All checks of data and of an estimator for them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.doctor import data_checks, model_checks, of_codes, of_pairs, of_rows
+from isthmus.doctor import data_checks, model_checks
 from isthmus.doctor.check_input import CheckInput
 from isthmus.doctor.rows import Rows, read_rows
 from isthmus.errors import InputTypeError
 from isthmus.finding import Finding
 
 CHECKS = (
-    of_rows.leaks,
-    of_rows.duplicates,
-    of_rows.empty_rows,
-    data_checks.infinite,
-    data_checks.beyond_float32,
-    data_checks.without_values,
-    data_checks.numbers_as_text,
-    data_checks.left_out,
-    data_checks.hardly_varying,
-    data_checks.row_numbers,
-    data_checks.scattered_levels,
-    data_checks.codes_as_numbers,
-    data_checks.mostly_missing,
-    of_pairs.copies,
-    model_checks.likelihood_of_numbers,
-    model_checks.outside_the_support,
-    model_checks.grey_values,
-    model_checks.scales,
-    model_checks.tails,
-    model_checks.few_rows,
-    model_checks.wide_code,
-    model_checks.large_batches,
-    of_codes.prior,
+    data_checks.find_leaks,
+    data_checks.find_duplicates,
+    data_checks.find_empty_rows,
+    data_checks.find_infinite_values,
+    data_checks.find_extreme_scales,
+    data_checks.find_empty_columns,
+    data_checks.find_numbers_as_text,
+    data_checks.find_excluded_columns,
+    data_checks.find_near_constants,
+    data_checks.find_identifiers,
+    data_checks.find_rare_categories,
+    data_checks.find_category_codes,
+    data_checks.find_mostly_missing,
+    data_checks.find_redundant_columns,
+    model_checks.find_wrong_likelihood,
+    model_checks.find_values_outside_support,
+    model_checks.find_grey_values,
+    model_checks.find_different_scales,
+    model_checks.find_extreme_values,
+    model_checks.find_few_rows,
+    model_checks.find_wide_code,
+    model_checks.find_large_batches,
+    model_checks.find_prior_mismatch,
 )
 
 
 def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y: Any = None) -> list[Finding]:
-    """Look, before a fit, for what would spoil it; and after one, whether codes lie where samples are drawn.
+    """Find problems in data before a fit, and after it whether codes lie where samples are drawn.
 
     Parameters
     ----------
     X : array, tensor, sparse rows or data frame of shape (n_samples, ...)
         Rows to fit, in memory.
     estimator : Autoencoder or None, default=None
-        Whose choices are held against the data. It is not fitted; if it is already, its codes are looked at too. None
-        is ``Autoencoder()``.
+        The estimator that will be fitted; its parameters are checked against the data. It is not fitted here; if it is
+        fitted already, its codes are checked too. None is ``Autoencoder()``.
     test : like X, dict of such by name, or None, default=None
-        Rows that should not be among those of X, nor of each other.
+        Other splits, which must not share rows with X or with each other.
     y : array of shape (n_samples,) or None, default=None
-        Labels of the rows of X, for the codes of a fitted conditional model.
+        Labels of the rows of X, to check the codes of a fitted conditional model.
 
     Returns
     -------
@@ -60,9 +60,9 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     Raises
     ------
     TypeError
-        If ``estimator`` is none, or the rows are not in memory.
+        If ``estimator`` is not an Autoencoder, or the rows are not in memory.
     ValueError
-        If ``X`` or ``test`` hold no rows that could be read, or a parameter of the estimator is out of its range.
+        If ``X`` or ``test`` cannot be read, or a parameter of the estimator is out of range.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     []
     >>> print(*examine(X, test=X[:100]))
     error: leak between splits: 100 of 100 rows of test (100 %) are in X
-      take them out of test, or remove duplicates and split anew: isthmus prepare
+      take them out of test, or remove duplicates and split again: isthmus prepare
     """
     estimator = Autoencoder() if estimator is None else estimator
     if not isinstance(estimator, Autoencoder):
@@ -81,8 +81,8 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     estimator._check_parameters()
     rows = read_rows(X, estimator.schema)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
-    case = CheckInput(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
-    return [finding for check in CHECKS for finding in check(case)]
+    data = CheckInput(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
+    return [finding for check in CHECKS for finding in check(data)]
 
 
 def report(findings: Iterable[Finding]) -> str:
@@ -100,7 +100,7 @@ def report(findings: Iterable[Finding]) -> str:
 def _read_split(name: str, X: Any, rows: Rows) -> Rows:
     split = read_rows(X, rows.source.schema)
     if (split.frame is None) != (rows.frame is None):
-        raise ValueError(f"{name} must be a data frame where X is one, and an array where X is one")
+        raise ValueError(f"{name} must be a data frame if X is one, and an array if X is one")
     if split.source.schema.shape != rows.source.schema.shape:
         raise ValueError(
             f"{name} has samples of shape {split.source.schema.shape}, those of X are of {rows.source.schema.shape}"

@@ -1,140 +1,185 @@
-"""Checks of what the estimator makes of the data: its likelihood, its scales, the size of its net."""
+"""Checks of an estimator against the data: its likelihood, scales, net and batches; and the codes of a fitted one."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from isthmus import bottlenecks
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
 from isthmus.data.sources import MIN_ASIDE
 from isthmus.doctor.check_input import CheckInput, Column
+from isthmus.doctor.rows import Values
 from isthmus.finding import Finding
+from isthmus.generation import draw_codes
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
+from isthmus.metrics.learning import MIN_ROWS, detection_score
 from isthmus.part import resolve
+from isthmus.randomness import seeded
 from isthmus.training import choose_batch_size
 
-# How many times deviations may differ where columns are not brought to one.
-DIFFERENT_SCALES = 1e3
-# Distance from the median that no value of a column without a very long tail reaches, in deviations as the quartiles
-# have them, which the tail does not move. The quartiles of a normal column are 1.349 deviations apart.
-FAR, QUARTILES = 50.0, 1.349
-# Weights a value from which on a net learns rows by heart, where early stopping watches and where nothing does: so many
-# cost test rows of several tables half a nat or more. The net to take instead has this many times fewer at least.
-WATCHED, UNWATCHED, FEWER = 50, 5, 5
+# Ratio of the largest to the smallest standard deviation above which unscaled columns are a problem: a rule of thumb.
+MAX_SCALE_RATIO = 1e3
+# Distance from the median above which a value is extreme, in robust standard deviations: a rule of thumb that spares
+# columns with heavy tails. The interquartile range of a normal distribution is 1.349 standard deviations.
+EXTREME, NORMAL_IQR = 50.0, 1.349
+# Weights per value above which a net overfits, with early stopping and without: beyond, test rows of several tables
+# lost half a nat or more. The suggested net has at most this fraction of the limit, 1 / 5.
+MAX_WEIGHTS_STOPPED, MAX_WEIGHTS, REDUCTION = 50, 5, 5
 WIDTHS = (256, 128, 64, 32, 16, 8)
+# Codes that are compared, and the AUROC above which samples come from another distribution: on real data, VAEs with
+# good samples reach 0.6, and plain autoencoders of clustered data 0.7 to 1.
+N_CODES, MAX_AUROC = 2_000, 0.65
 
 
-def likelihood_of_numbers(case: CheckInput) -> Iterator[Finding]:
-    """A likelihood of numbers where there are categories."""
+def find_wrong_likelihood(data: CheckInput) -> Iterator[Finding]:
+    """Find a numeric likelihood for categorical columns."""
     try:
-        case.estimator._choose_likelihood(case.statistics, case.schema)
+        data.estimator._choose_likelihood(data.statistics, data.schema)
     except ValueError as error:
-        yield Finding("wrong likelihood", (), str(error), 'leave the choice to isthmus: likelihood="auto"', "error")
+        yield Finding("wrong likelihood", (), str(error), 'let isthmus choose: likelihood="auto"', "error")
 
 
-def outside_the_support(case: CheckInput) -> Iterator[Finding]:
-    """Values that a likelihood does not allow, such as a cross entropy beyond [0, 1]."""
-    for leaf, positions in case.leaves:
-        outside = case.outside(leaf, positions)
+def find_values_outside_support(data: CheckInput) -> Iterator[Finding]:
+    """Find values that a likelihood does not allow, such as values above 1 for Bernoulli."""
+    for likelihood, positions in data.column_likelihoods:
+        outside = data.outside(likelihood, positions)
         if outside:
-            low, high = case.statistics.low.flatten()[outside].min(), case.statistics.high.flatten()[outside].max()
-            allowed = "(0, inf)" if isinstance(leaf, LogNormal) else "[{:g}, {:g}]".format(*leaf.support)
-            values = f"{'whole ' * leaf.integer_support}values in {allowed}"
-            detail = f"{type(leaf).__name__} takes {values}, these reach from {low:g} to {high:g}"
-            advice = 'likelihood="gaussian", or leave the choice to isthmus: likelihood="auto"'
-            yield Finding("wrong likelihood", case.labels(outside), detail, advice, "error")
+            low, high = data.statistics.low.flatten()[outside].min(), data.statistics.high.flatten()[outside].max()
+            allowed = "(0, inf)" if isinstance(likelihood, LogNormal) else "[{:g}, {:g}]".format(*likelihood.support)
+            values = f"{'integer ' * likelihood.integer_support}values in {allowed}"
+            detail = f"{type(likelihood).__name__} needs {values}; these range from {low:g} to {high:g}"
+            advice = 'likelihood="gaussian", or let isthmus choose: likelihood="auto"'
+            yield Finding("wrong likelihood", data.labels(outside), detail, advice, "error")
 
 
-def grey_values(case: CheckInput) -> Iterator[Finding]:
-    """Cross entropy of values that are not binary."""
-    for leaf, positions in case.leaves:
-        if isinstance(leaf, Bernoulli) and not leaf.binarize and not case.outside(leaf, positions):
-            grey = [i for i in positions if not np.isin(case.columns[i].levels, (0, 1)).all()]
+def find_grey_values(data: CheckInput) -> Iterator[Finding]:
+    """Find values between 0 and 1 under a Bernoulli likelihood."""
+    for likelihood, positions in data.column_likelihoods:
+        is_binary = isinstance(likelihood, Bernoulli) and not likelihood.binarize
+        if is_binary and not data.outside(likelihood, positions):
+            grey = [i for i in positions if not np.isin(data.columns[i].distinct, (0, 1)).all()]
             if grey:
-                detail = "Bernoulli is for 0 and 1, these also lie between; its score is no density then"
-                yield Finding("wrong likelihood", case.labels(grey), detail, 'likelihood="continuous_bernoulli"')
+                detail = "Bernoulli is for 0 and 1, but values lie between them; its score is not a density then"
+                yield Finding("wrong likelihood", data.labels(grey), detail, 'likelihood="continuous_bernoulli"')
 
 
-def scales(case: CheckInput) -> Iterator[Finding]:
-    """Columns of very different units that count as they are."""
-    for leaf, positions in [] if case.has_common_range or case.chooses_likelihood else case.leaves:
-        if isinstance(leaf, Gaussian | StudentT) and leaf.scaling != "standard":
-            spread = case.statistics.deviation.flatten()[positions]
-            # Without any scaling, 1 is the unit that the net expects.
-            sizes = [*spread[spread > 0].tolist(), *([1.0] if leaf.scaling == "none" else [])]
-            if sizes and max(sizes) > DIFFERENT_SCALES * min(sizes):
-                detail = f"deviations reach from {min(spread[spread > 0]):.3g} to {max(spread):.3g}"
-                advice = f'bring all to one: likelihood={type(leaf).__name__}(scaling="standard")'
-                yield Finding("extreme scales", (), f"{detail}, with scaling={leaf.scaling!r}", advice)
+def find_different_scales(data: CheckInput) -> Iterator[Finding]:
+    """Find columns in very different units that the likelihood does not scale."""
+    for likelihood, positions in [] if data.has_common_range or data.chooses_likelihood else data.column_likelihoods:
+        if isinstance(likelihood, Gaussian | StudentT) and likelihood.scaling != "standard":
+            deviations = data.statistics.deviation.flatten()[positions]
+            positive = deviations[deviations > 0].tolist()
+            # Without any scaling, the net expects the unit 1.
+            sizes = [*positive, *([1.0] if likelihood.scaling == "none" else [])]
+            if sizes and max(sizes) > MAX_SCALE_RATIO * min(sizes):
+                detail = f"standard deviations range from {min(positive):.3g} to {max(positive):.3g}"
+                advice = f'standardise: likelihood={type(likelihood).__name__}(scaling="standard")'
+                yield Finding("extreme scales", (), f"{detail}, with scaling={likelihood.scaling!r}", advice)
 
 
-def tails(case: CheckInput) -> Iterator[Finding]:
-    """Numbers far from all others, where the likelihood expects none."""
-    gaussian = [i for leaf, positions in case.leaves if isinstance(leaf, Gaussian) for i in positions]
-    reach = {i: _reach(case.columns[i]) for i in ([] if case.has_common_range else gaussian)}
-    far = [i for i in reach if reach[i] > FAR]
+def find_extreme_values(data: CheckInput) -> Iterator[Finding]:
+    """Find numbers far from all others under a Gaussian likelihood."""
+    leaves = [] if data.has_common_range else data.column_likelihoods
+    gaussian = [i for likelihood, positions in leaves if isinstance(likelihood, Gaussian) for i in positions]
+    distances = {i: _max_robust_z(data.columns[i]) for i in gaussian}
+    far = [i for i in distances if distances[i] > EXTREME]
     if far:
-        detail = f"values up to {max(reach.values()):,.0f} deviations from the median would decide the fit"
-        advice = 'mend or remove what is wrong, isthmus prepare --outliers remove; if right: likelihood="student_t"'
-        yield Finding("extreme values", case.labels(far), detail, advice)
+        detail = (
+            f"values up to {max(distances.values()):,.0f} robust standard deviations from the median dominate the fit"
+        )
+        advice = 'correct or remove errors, isthmus prepare --outliers remove; otherwise likelihood="student_t"'
+        yield Finding("extreme values", data.labels(far), detail, advice)
 
 
-def few_rows(case: CheckInput) -> Iterator[Finding]:
-    """A net that is too large for its rows."""
-    n_rows = len(case.rows)
+def find_few_rows(data: CheckInput) -> Iterator[Finding]:
+    """Find a net that is too large for the number of rows."""
+    n_rows = len(data.rows)
     if n_rows < 2:
         yield Finding("too few rows", (), f"{n_rows} row, fit needs at least 2", "get more rows", "error")
-    if not case.can_be_fitted:
+    if not data.can_be_fitted:
         return
-    n_values, n_weights = int(case.statistics.count.sum()), case.count_weights()
-    limit = (WATCHED if _is_watched(case) else UNWATCHED) * n_values
+    n_values, n_weights = int(data.statistics.count.sum()), data.count_weights()
+    limit = (MAX_WEIGHTS_STOPPED if _stops_early(data) else MAX_WEIGHTS) * n_values
     if n_weights > limit:
         detail = f"{n_weights:,} weights for {n_values:,} values ({n_rows:,} rows)"
-        yield Finding("too few rows for the net", (), detail, _smaller(case, min(limit // FEWER, n_weights - 1)))
+        advice = _suggest_smaller_net(data, min(limit // REDUCTION, n_weights - 1))
+        yield Finding("too few rows for the net", (), detail, advice)
 
 
-def wide_code(case: CheckInput) -> Iterator[Finding]:
-    """A code in which all values have room, so that nothing need be learned."""
-    model = case.estimator
+def find_wide_code(data: CheckInput) -> Iterator[Finding]:
+    """Find a code that can hold a copy of the input."""
+    model = data.estimator
     plain = isinstance(resolve(model.bottleneck, bottlenecks, Bottleneck), Deterministic)
-    unhindered = model.corruption is None and model.regularizers in ((), [])
-    if plain and unhindered and model.n_components >= case.n_values:
-        detail = f"n_components={model.n_components} with {case.n_values} values a row, which a net may simply copy"
-        fewer = f"n_components={case.n_values // 2}" if case.n_values > 1 else "more columns"
+    unconstrained = model.corruption is None and model.regularizers in ((), [])
+    if plain and unconstrained and model.n_components >= data.n_values:
+        detail = f"n_components={model.n_components} for {data.n_values} values per row, which a net can copy"
+        fewer = f"n_components={data.n_values // 2}" if data.n_values > 1 else "more columns"
         advice = f'{fewer}, or corruption="gaussian_noise"'
         yield Finding("code not narrower than the data", (), detail, advice)
 
 
-def large_batches(case: CheckInput) -> Iterator[Finding]:
-    """A batch of more rows than there are."""
-    given, n_rows = case.estimator.batch_size, len(case.rows)
+def find_large_batches(data: CheckInput) -> Iterator[Finding]:
+    """Find a batch size larger than the number of rows."""
+    given, n_rows = data.estimator.batch_size, len(data.rows)
     size = choose_batch_size(given, n_rows)
     if given != "auto" and size > n_rows:
-        detail = f"batch_size={size} for {n_rows} rows: one step an epoch"
+        detail = f"batch_size={size} for {n_rows} rows: one step per epoch"
         yield Finding("batches larger than the data", (), detail, 'batch_size="auto"')
 
 
-def _reach(column: Column) -> float:
-    """Deviations from the median to the value furthest from it."""
+def find_prior_mismatch(data: CheckInput) -> Iterator[Finding]:
+    """Find samples drawn where no codes of rows lie, by a classifier two-sample test (Lopez-Paz and Oquab, 2017)."""
+    model = data.estimator
+    if "module_" not in vars(model) or len(data.rows) < MIN_ROWS:
+        return
+    auroc = detection_score(*_codes_and_samples(data), random_state=0)
+    if auroc > MAX_AUROC:
+        known = " with their labels" if data.uses_labels else ""
+        detail = f"a classifier tells drawn codes from codes of rows{known} with an AUROC of {auroc:.2f}; 0.5 is chance"
+        remedy = 'fit a density on the codes and draw from it: density="mixture"'
+        advice = remedy if model.density_ is None else 'use a more flexible density: density="flow"'
+        yield Finding("codes do not lie where samples are drawn", (), detail, advice)
+
+
+def _max_robust_z(column: Column) -> float:
+    """Return the largest distance from the median in robust standard deviations."""
     if not len(column.present):
         return 0.0
     low, middle, high = np.quantile(column.present, [0.25, 0.5, 0.75])
-    spread = (high - low) / QUARTILES or column.present.std()
-    return float(np.abs(column.present - middle).max() / spread) if spread > 0 else 0.0
+    deviation = (high - low) / NORMAL_IQR or column.present.std()
+    return float(np.abs(column.present - middle).max() / deviation) if deviation > 0 else 0.0
 
 
-def _is_watched(case: CheckInput) -> bool:
-    """Whether rows are set aside to stop the training by."""
-    n_aside = int(case.estimator.validation_fraction * len(case.rows))
-    return case.estimator.patience is not None and n_aside >= MIN_ASIDE
+def _stops_early(data: CheckInput) -> bool:
+    n_aside = int(data.estimator.validation_fraction * len(data.rows))
+    return data.estimator.patience is not None and n_aside >= MIN_ASIDE
 
 
-def _smaller(case: CheckInput, most: int) -> str:
-    """Name the widest net of a number of weights."""
+def _suggest_smaller_net(data: CheckInput, max_weights: int) -> str:
+    """Name the widest net with at most this number of weights."""
     for width in WIDTHS:
-        if case.count_weights(backbone=MLP((width,))) <= most:
+        if data.count_weights(backbone=MLP((width,))) <= max_weights:
             return f"a smaller net, Autoencoder(backbone=MLP(({width},))), or more rows"
-    if case.count_weights(backbone="linear") <= most:
+    if data.count_weights(backbone="linear") <= max_weights:
         return 'a linear net, Autoencoder(backbone="linear"), or more rows'
     return "fewer components, or more rows"
+
+
+def _codes_and_samples(data: CheckInput) -> tuple[pa.Table, pa.Table]:
+    """Return codes drawn for rows and the same number of codes drawn without rows, with labels if they are used."""
+    model, generator = data.estimator, np.random.default_rng(0)
+    chosen = generator.permutation(len(data.rows))[:N_CODES]
+    mean, std = (values[chosen] for values in model.transform(data.rows.source, return_std=True))
+    codes = mean + std * generator.normal(size=mean.shape)
+    y = np.asarray(data.y)[chosen] if data.uses_labels else None
+    with seeded(0, model.module_.device):
+        drawn = draw_codes(model.module_, model.density_, len(codes), 1.0, y)
+    return _to_table(codes, y), _to_table(drawn, y)
+
+
+def _to_table(codes: Values, y: Any) -> pa.Table:
+    columns = {str(i): component for i, component in enumerate(codes.T)}
+    return pa.table(columns if y is None else {**columns, "label": y})

@@ -1,26 +1,33 @@
-"""What a table holds: one line a column, repeated rows, and columns that go together."""
+"""Overview of a table: one line per column, repeated rows, and associated columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from isthmus.containers import open_frame
 from isthmus.data.tables.cells import find_missing, to_days, to_floats
 from isthmus.data.tables.kinds import infer_fields
-from isthmus.doctor.associations import Association, strongest
 from isthmus.doctor.rows import Values, finite_frame
 from isthmus.formatting import format_percent, pluralize
+from isthmus.metrics.association import MIN_ROWS, correlation_ratio, cramers_v
+from isthmus.metrics.encoding import as_frame, encode
+from isthmus.metrics.fidelity import rank_correlations
 from isthmus.metrics.text_table import format_table
 from isthmus.schema import NUMBERS, Field
 
-# Number of bars of a histogram, and of categories that a line names.
+# Bars of a histogram, and categories that a line names.
 N_BARS, N_NAMED = 10, 3
-# Number of characters of a value that a line shows.
+# Characters of a value that a line shows.
 WIDTH = 20
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-=+*%#"
+# Columns above which pairs are not compared; categories above which a column is not compared, since counts get small;
+# and rows that are compared, evenly spaced.
+MAX_COLUMNS, MAX_CATEGORIES, N_ROWS = 200, 50, 10_000
+# Weakest association that is listed, and number of associations.
+MIN_STRENGTH, N_PAIRS = 0.5, 10
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,13 @@ class ColumnOverview:
     ----------
     name : str
     kind : str
-        As ``fit`` would take the column: "real", "category", "date", "identifier" and so on.
+        Kind of the column in ``fit``: "real", "category", "date", "identifier" and so on.
     n_missing : int
     values : str
-        The range and the median of numbers and dates, the most frequent categories, or an example.
+        Range and median of numbers and dates, the most frequent categories, or an example.
     counts : tuple of int
-        A histogram: rows in ten intervals of equal width between the smallest and the largest number or date, or rows
-        of each of the ten most frequent categories. Empty for other kinds.
+        A histogram: number of rows in ten intervals of equal width between the smallest and the largest number or date,
+        or of each of the ten most frequent categories. Empty for other kinds.
     """
 
     name: Any
@@ -47,18 +54,40 @@ class ColumnOverview:
     counts: tuple[int, ...] = ()
 
 
+class Association(NamedTuple):
+    """Association of two columns.
+
+    Attributes
+    ----------
+    first, second : str
+    strength : float
+        From 0 to 1; for two columns of numbers or dates from -1 to 1.
+    measure : str
+        For two columns of numbers or dates Spearman's rank correlation, for a number and a category the correlation
+        ratio of the ranks, for two categories Cramér's V; the last two are corrected for chance.
+    """
+
+    first: Any
+    second: Any
+    strength: float
+    measure: str
+
+    def __str__(self) -> str:
+        return f"{self.first}, {self.second}: {self.strength:.2f} ({self.measure})"
+
+
 @dataclass(frozen=True)
 class Overview:
-    """A table at a glance; printed, one line a column.
+    """Overview of a table; ``print`` shows one line per column.
 
     Attributes
     ----------
     n_rows : int
     n_duplicates : int
-        Rows that repeat an earlier one.
+        Number of rows that repeat an earlier one.
     columns : tuple of ColumnOverview
     associations : tuple of Association
-        The pairs of columns that go together most, the strongest first.
+        The most strongly associated pairs of columns, the strongest first.
     """
 
     n_rows: int
@@ -71,7 +100,7 @@ class Overview:
         return self.to_text(BARS)
 
     def to_text(self, bars: str) -> str:
-        """Return the overview as text; ``bars`` are the characters of a histogram, the lowest first."""
+        """Return the overview as text; ``bars`` are the characters of a histogram, from low to high."""
         n_missing = sum(column.n_missing for column in self.columns)
         n_cells = max(1, self.n_rows * len(self.columns))
         summary = (
@@ -82,7 +111,7 @@ class Overview:
         lines = [self._line(column, bars) for column in self.columns]
         table = format_table([("column", "kind", "missing", "histogram", "values"), *lines], left=(0, 1, 3, 4))
         pairs = [f"  {pair}" for pair in self.associations]
-        return "\n".join([summary, "", table, *(["", "columns that go together", *pairs] if pairs else [])])
+        return "\n".join([summary, "", table, *(["", "associated columns", *pairs] if pairs else [])])
 
     def _line(self, column: ColumnOverview, bars: str) -> tuple[str, ...]:
         missing = format_percent(column.n_missing / max(1, self.n_rows)) if column.n_missing else "-"
@@ -90,14 +119,15 @@ class Overview:
 
 
 def summarize(X: Any, kinds: Any = None) -> Overview:
-    """Say what the columns of a table hold, before anything is done with the table.
+    """Summarise the columns of a table.
 
     Parameters
     ----------
     X : data frame
         Of any library that narwhals knows.
     kinds : mapping of str to str or None, default=None
-        Kinds of columns by name where the values should not tell them, as the parameter ``schema`` of ``Autoencoder``.
+        Kinds of columns by name, for columns whose kind is not inferred from the values, as the parameter ``schema`` of
+        ``Autoencoder``.
 
     Returns
     -------
@@ -105,8 +135,10 @@ def summarize(X: Any, kinds: Any = None) -> Overview:
 
     Raises
     ------
+    TypeError
+        If X is not a data frame.
     ValueError
-        If there are no rows or no columns, or a column holds what no kind fits.
+        If there are no rows or no columns, or a column holds values of no known kind.
 
     Examples
     --------
@@ -120,16 +152,44 @@ def summarize(X: Any, kinds: Any = None) -> Overview:
     >>> overview.n_duplicates
     16
     """
-    frame, _ = finite_frame(open_frame(X))
-    if not all(frame.shape):
-        raise ValueError(f"the table has {frame.shape[0]} rows and {frame.shape[1]} columns, expected some of both")
+    frame, _ = finite_frame(as_frame("X", X))
     fields = infer_fields(frame, kinds or {})
     columns = tuple(_summarize_column(frame.get_column(field.name), field) for field in fields)
-    return Overview(len(frame), _count_duplicates(frame, fields), columns, tuple(strongest(frame, fields)))
+    return Overview(len(frame), _count_duplicates(frame, fields), columns, tuple(strongest_associations(frame, fields)))
+
+
+def strongest_associations(frame: Any, fields: Sequence[Field]) -> list[Association]:
+    """Return the strongest associations between columns of a narwhals frame.
+
+    The list is empty if there are too few rows, or too many columns to compare all pairs.
+    """
+    used = [field for field in fields if field.used]
+    if len(frame) < MIN_ROWS or not 1 < len(used) <= MAX_COLUMNS:
+        return []
+    rows = frame.gather_every(-(-len(frame) // N_ROWS)).select([field.name for field in used])
+    pairs = _associations(used, encode({"X": rows.to_native()}).tables[0])
+    strong = [pair for pair in pairs if abs(pair.strength) >= MIN_STRENGTH]
+    return sorted(strong, key=lambda pair: -abs(pair.strength))[:N_PAIRS]
+
+
+def _associations(fields: Sequence[Field], values: Values) -> Iterator[Association]:
+    names = [field.name for field in fields]
+    numbers = [i for i, field in enumerate(fields) if not field.is_categorical]
+    categories = [
+        i for i, field in enumerate(fields) if field.is_categorical and len(field.categories) <= MAX_CATEGORIES
+    ]
+    correlations = rank_correlations(values[:, numbers])
+    for a, b in combinations(range(len(numbers)), 2):
+        yield Association(names[numbers[a]], names[numbers[b]], float(correlations[a, b]), "rank correlation")
+    for i in categories:
+        for j in numbers:
+            yield Association(names[i], names[j], correlation_ratio(values[:, i], values[:, j]), "correlation ratio")
+    for i, j in combinations(categories, 2):
+        yield Association(names[i], names[j], cramers_v(values[:, i], values[:, j]), "Cramér's V")
 
 
 def _count_duplicates(frame: Any, fields: Sequence[Field]) -> int:
-    """Count rows that repeat an earlier one in all columns but those that tell rows apart."""
+    """Count rows that repeat an earlier one in all columns except identifiers."""
     names = [field.name for field in fields if field.kind != "identifier"]
     return len(frame) - len(frame.select(names).unique()) if names else 0
 
@@ -141,7 +201,7 @@ def _summarize_column(column: Any, field: Field) -> ColumnOverview:
 
 
 def _describe(column: Any, field: Field) -> tuple[str, Sequence[int]]:
-    """Describe the values of a column in words, and count them for a histogram."""
+    """Return a description of a column, and the counts of its histogram."""
     if field.kind in NUMBERS:
         return _describe_numbers(to_floats(column))
     if field.kind == "date":
@@ -181,13 +241,13 @@ def _histogram(known: Values) -> Sequence[int]:
 
 
 def _count(column: Any) -> tuple[list[Any], Values]:
-    """Count the different values of a column, the most frequent first."""
+    """Count the distinct values of a column, the most frequent first."""
     counted = column.drop_nulls().value_counts(sort=True, name="n")
     return counted.get_column(column.name).to_list(), np.asarray(counted.get_column("n").to_numpy())
 
 
 def _draw(counts: Sequence[int], bars: str) -> str:
-    """Draw a histogram, one character a count; only empty intervals get the lowest bar."""
+    """Draw a histogram, one character per count; only empty intervals get the lowest bar."""
     top = max(counts, default=1) or 1
     return "".join(bars[int(np.ceil(count / top * (len(bars) - 1)))] for count in counts)
 

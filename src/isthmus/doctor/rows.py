@@ -1,10 +1,13 @@
-"""Rows as the doctor reads them: also such as fit would refuse, with a key by which equal rows are found."""
+"""Rows as the doctor reads them, including rows that fit does not accept, with keys to find equal ones."""
 
+import re
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import torch
 from scipy import sparse
@@ -20,10 +23,19 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# Numbers that are looked at column by column: more tell little else, and this many take an eighth of a gigabyte.
+# Values that are checked column by column: 128 MiB of float64; of larger data, evenly spaced rows are checked.
 SIZE = 2**24
-# Numbers that are looked at row by row, at once.
+# Values whose rows are hashed at once: 8 MiB of float64.
 CHUNK = 2**20
+# Text holds numbers or dates if at least this share of its distinct values, and at least this number, can be parsed; of
+# many distinct values, the first N_PARSED are parsed. Rules of thumb.
+MIN_PARSED_SHARE, MIN_PARSED, N_PARSED = 0.9, 3, 1000
+NUMBER = re.compile(
+    r"\s*[-+]?\s*[$€£]?\s*(\d{1,3}([,' ]\d{3})+|\d+)?([.,]\d+)?(?<=\d)(e[-+]?\d+)?\s*[%$€£]?\s*", re.IGNORECASE
+)
+DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})\s*")
+# Digits after a leading zero are a code, such as a postal code, and not a number.
+CODE = re.compile(r"\s*0\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -33,11 +45,11 @@ class Rows:
     Parameters
     ----------
     source : Array
-        As fit would read them, infinite values made missing.
+        The rows as fit reads them, with infinite values made missing.
     infinite : dict
-        How many infinite values there were, by label of the column.
+        Number of infinite values by label of the column.
     frame : narwhals.DataFrame or None
-        Where the rows came as a data frame, and not as a source made of one.
+        The data frame, if the rows were given as one.
     """
 
     source: Array
@@ -49,13 +61,13 @@ class Rows:
 
     @cached_property
     def keys(self) -> Values:
-        """One number a row, equal for rows that agree in all that is learned and in free text."""
+        """One hash per row, equal for rows with equal values and texts."""
         extra, unseen, start, keys = self.texts, self._unseen(), 0, list[int]()
         for batch in self.source.batches(max(1, CHUNK // n_values(self.source.schema))):
             stop = start + len(batch.x)
             values = _plain(batch.x)
             for position, rows in unseen.items():
-                values[rows[start:stop], position] = np.inf  # a level of its own, which no known row has
+                values[rows[start:stop], position] = np.inf  # a category that the schema does not know
             values = np.column_stack([values, *(column[start:stop] for column in extra)])
             keys += [hash(row.tobytes()) for row in values]
             start = stop
@@ -63,7 +75,7 @@ class Rows:
 
     @cached_property
     def values(self) -> Values:
-        """All rows, or as many as there is room for, evenly spaced: float64 of shape (n, n_values)."""
+        """Values of all rows, or of evenly spaced ones if there are too many: float64 of shape (n, n_values)."""
         stride = -(-len(self) * n_values(self.source.schema) // SIZE)
         index = torch.arange(len(self), device="cpu") if self.source.rows is None else self.source.rows
         thinned = self.source if stride == 1 else replace(self.source, rows=index[::stride])
@@ -71,34 +83,34 @@ class Rows:
 
     @cached_property
     def texts(self) -> list[Values]:
-        """Columns of free text, each text a number."""
+        """Columns of free text, each text hashed to a number."""
         fields = [] if self.frame is None else self.source.schema.fields
         columns = [self.frame.get_column(field.name).to_list() for field in fields if field.kind == "text"]
         return [np.array([hash(value) for value in column], dtype=np.float64) for column in columns]
 
     def _unseen(self) -> dict[int, Values]:
-        """Which rows hold levels that the schema lacks, by position of the column."""
+        """Return which rows hold categories that the schema does not know, by position of the column."""
         used, frame = self.source.schema.used, self.frame
         fields = {} if frame is None else {position: used[position] for position in self.source.schema.categorical}
         return {
-            position: _outside(frame.get_column(field.name), field.categories) for position, field in fields.items()
+            position: _is_unknown(frame.get_column(field.name), field.categories) for position, field in fields.items()
         }
 
 
 def read_rows(X: Any, schema: Any) -> Rows:
-    """Read whatever fit takes in memory.
+    """Read rows in any container that fit accepts and that fits in memory.
 
     Raises
     ------
     TypeError
         If the rows are a stream.
     ValueError
-        If they are nothing that fit could read.
+        If the container is not supported.
     """
     if is_frame(X):
         frame, infinite = finite_frame(open_frame(X))
         with warnings.catch_warnings():
-            # Levels that the first rows lack are told from missing values here.
+            # Unknown categories are not missing values here; see ``Rows.keys``.
             warnings.filterwarnings("ignore", message="treated as missing")
             source = as_source(frame.to_native(), schema)
         return Rows(_in_memory(source), infinite, frame)
@@ -114,8 +126,8 @@ def _in_memory(source: Source) -> Array:
     return source
 
 
-def label(schema: Schema, position: int) -> Any:
-    """Return the name of a column of a data frame, and the position of a value of an array."""
+def get_label(schema: Schema, position: int) -> Any:
+    """Return the name of a column of a data frame, or the index of a value of an array."""
     if schema.fields:
         return schema.used[position].name
     if len(schema.shape) == 1:
@@ -129,8 +141,8 @@ def n_values(schema: Schema) -> int:
 
 
 def _plain(x: Tensor) -> Values:
-    """Flatten rows to float64, of which equal ones have equal bytes."""
-    values: Values = x.flatten(1).double().numpy() + 0.0  # -0.0 becomes 0.0, and the copy is ours
+    """Flatten rows to float64, with equal bytes for equal rows."""
+    values: Values = x.flatten(1).double().numpy() + 0.0  # -0.0 becomes 0.0, and values are copied
     values[np.isnan(values)] = np.nan
     return values
 
@@ -141,29 +153,42 @@ def finite_frame(frame: Any) -> tuple[Any, dict[Any, int]]:
     for name in [name for name, dtype in frame.schema.items() if is_number(dtype) and dtype.is_float()]:
         column = frame.get_column(name)
         numbers = to_floats(column)
-        holes = np.isinf(numbers)
-        if holes.any():
-            infinite[name] = int(holes.sum())
-            columns.append(make_column_like(column, np.where(holes, np.nan, numbers)).alias(name))
+        infinities = np.isinf(numbers)
+        if infinities.any():
+            infinite[name] = int(infinities.sum())
+            columns.append(make_column_like(column, np.where(infinities, np.nan, numbers)).alias(name))
     return (frame.with_columns(*columns) if columns else frame), infinite
 
 
 def _finite_array(source: Array) -> tuple[Array, dict[Any, int]]:
     values = source.values
     if sparse.issparse(values):
-        holes = np.isinf(values.data)
-        counts = np.bincount(values.indices[holes], minlength=values.shape[1])
-        values = type(values)((np.where(holes, np.nan, values.data), values.indices, values.indptr), values.shape)
+        infinities = np.isinf(values.data)
+        counts = np.bincount(values.indices[infinities], minlength=values.shape[1])
+        values = type(values)((np.where(infinities, np.nan, values.data), values.indices, values.indptr), values.shape)
     else:
-        holes = values.isinf()
-        counts = holes.flatten(1).sum(0).numpy()
-        values = values.masked_fill(holes, torch.nan) if counts.any() else values
-    infinite = {label(source.schema, i): int(counts[i]) for i in np.flatnonzero(counts).tolist()}
+        infinities = values.isinf()
+        counts = infinities.flatten(1).sum(0).numpy()
+        values = values.masked_fill(infinities, torch.nan) if counts.any() else values
+    infinite = {get_label(source.schema, i): int(counts[i]) for i in np.flatnonzero(counts).tolist()}
     return (replace(source, values=values) if infinite else source), infinite
 
 
-def _outside(column: Any, levels: tuple[Any, ...]) -> Values:
-    """Tell which cells of a column are neither missing nor one of some levels."""
-    known = set(levels)
+def _is_unknown(column: Any, categories: tuple[Any, ...]) -> Values:
+    """Return which cells of a column are neither missing nor a known category."""
+    known = set(categories)
     unknown = np.array([value not in known for value in column.to_list()], dtype=bool)
     return unknown & ~missing_mask(column)
+
+
+def find_parseable_text(column: Any) -> str:
+    """Return an example of the numbers or dates that a narwhals column holds as text, or "" if it holds none."""
+    if column.dtype not in (nw.String, nw.Categorical, nw.Object):
+        return ""
+    values = column.drop_nulls().unique().to_list()
+    if any(isinstance(value, bool) or not isinstance(value, str | Real) for value in values):
+        return ""
+    texts = sorted(map(str, values))[:N_PARSED]
+    parsed = [text for text in texts if NUMBER.fullmatch(text) or DATE.fullmatch(text)]
+    enough = len(parsed) >= max(MIN_PARSED, MIN_PARSED_SHARE * len(texts)) and not any(map(CODE.fullmatch, texts))
+    return parsed[0] if enough else ""
