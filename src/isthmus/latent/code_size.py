@@ -72,8 +72,8 @@ def suggest_n_components(
     ----------
     X : array, data frame or Source of shape (n_samples, ...)
     estimator : Autoencoder or None, default=None
-        Parts and settings to train with, its bottleneck nested. None is an MLP with heavy-tailed errors: where codes
-        are too small errors are large, and would drown those of codes that suffice.
+        Parts and settings to train with; its bottleneck is nested, and labels and regularizers are left out. None is an
+        MLP with heavy-tailed errors, since the large errors of codes that are too small would dominate squared errors.
     max_components : int or "auto", default="auto"
         The widest code that is tried; "auto" is one less than the number of values that vary, at most 32.
     tolerance : float, default=0.5
@@ -141,10 +141,13 @@ def _robust(statistics: Statistics, schema: Schema) -> Autoencoder:
 
 
 def _nested(estimator: Autoencoder, widest: int) -> Autoencoder:
-    """Make an estimator of so many components whose code is nested."""
+    """Return the estimator with a nested bottleneck, without labels and regularizers.
+
+    Regularizers assume that all components are in use, but nested dropout sets some of them to 0.
+    """
     whole = resolve(estimator.bottleneck, bottlenecks, Bottleneck)
     nested = whole if isinstance(whole, Nested) else Nested(whole)
-    return clone(estimator).set_params(n_components=widest, bottleneck=nested)
+    return clone(estimator).set_params(n_components=widest, bottleneck=nested, regularizers=(), conditional=False)
 
 
 def _errors(model: Model, source: Source, widest: int) -> Values:
