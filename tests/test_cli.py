@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from itertools import product
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from typer.testing import CliRunner
 
@@ -22,7 +24,7 @@ from isthmus.cli.app import app
 from isthmus.cli.errors import show_warning
 from isthmus.cli.fitting import hold_out
 from isthmus.cli.runs import Run, make_estimator, parse, read_run
-from isthmus.data import as_source
+from isthmus.data import Source, as_source
 from isthmus.data.files import KINDS, as_array, read, write
 from isthmus.likelihoods import StudentT
 from isthmus.schema import Schema
@@ -145,6 +147,54 @@ def test_a_single_row_with_gaps_is_learned_from_and_not_held_out(tmp_path, rows)
     done("fit", tmp_path / "gaps.csv", *TINY)
     done("reconstruct", tmp_path / "gaps.safetensors", tmp_path / "gaps.csv")
     assert np.isfinite(as_array(read(tmp_path / "gaps.rebuilt.csv"))).all()
+
+
+def count_calls(monkeypatch, module, name, counted=lambda *arguments: True):
+    """Count the calls of a function in every module that imported it."""
+    function, calls = getattr(module, name), []
+
+    def count(*arguments, **options):
+        if counted(*arguments):
+            calls.append(name)
+        return function(*arguments, **options)
+
+    for other in [other for key, other in sys.modules.items() if key.startswith("isthmus")]:
+        if vars(other).get(name) is function:
+            monkeypatch.setattr(other, name, count)
+    return calls
+
+
+@pytest.mark.parametrize("data", ["rows.csv", "rows.npy", "days"])
+@pytest.mark.parametrize("model", ["autoencoder", "vae", "imputer", "tabular_vae"])
+def test_fit_reads_rows_once_and_compares_once(shared, tmp_path, monkeypatch, data, model):
+    (tmp_path / "days").mkdir()
+    for day in range(2):
+        write(tmp_path / "days" / f"{day}.parquet", read(shared / "rows.csv"))
+    path = tmp_path / "days" if data == "days" else shared / data
+    sources = count_calls(monkeypatch, isthmus.data.sources, "as_source", lambda X, *_: not isinstance(X, Source))
+    statistics = count_calls(monkeypatch, isthmus.data.validation, "compute_statistics")
+    comparisons, fits, fit = count_calls(monkeypatch, isthmus.baselines.judging, "judge"), [], PCA.fit
+    monkeypatch.setattr(PCA, "fit", lambda pca, *rows: fits.append(pca) or fit(pca, *rows))
+    done("fit", path, "--model", model, *TINY, "--out", tmp_path / "m.safetensors")
+    # Codes and new rows of a generator are arrays and tables too, but no rows of the file.
+    expected = {"days": 0, "rows.npy": 1, "rows.csv": 1}[data]
+    assert len(sources) <= expected + 2 * (model == "tabular_vae")
+    # Of all rows of a file, to check them; of training and of validation rows in fit; of training rows to compare.
+    assert len(statistics) == (3 if data == "days" else 4)
+    assert (len(comparisons), len(fits)) == (1, 0 if model == "imputer" else 1)
+
+
+def test_the_unit_of_errors_is_that_of_the_columns_that_are_learned(tmp_path, rng):
+    """Columns that --kind leaves out play no part in it."""
+    y, x = np.divmod(np.arange(16), 4)
+    distance = np.hypot(x - rng.uniform(-1, 4, size=(300, 1)), y - rng.uniform(-1, 4, size=(300, 1)))
+    pixels = {f"pixel {i}": column for i, column in enumerate((2 - distance).clip(0, 1).T)}
+    write(tmp_path / "rows.csv", pa.table({**pixels, **{f"n{i}": rng.normal(size=300) * 10**i for i in range(3)}}))
+    leave = [word for i in range(3) for word in ("--kind", f"n{i}=identifier")]
+    for options, unit in (([], "each column's standard deviation"), (leave, "the data's unit")):
+        with warnings.catch_warnings(action="ignore"):
+            result = call("fit", tmp_path / "rows.csv", *TINY, *options, "--force")
+        assert f"in squares of {unit};" in " ".join(result.stdout.split())
 
 
 # What a run is made of
@@ -430,6 +480,20 @@ def test_columns_of_text_are_categories_and_those_that_teach_nothing_are_left_ou
     }
 
 
+@pytest.mark.parametrize("command", ["transform", "reconstruct", "score", "impute"])
+def test_exchanged_model_and_data_are_named(shared, tmp_path, command):
+    message = refused(command, shared / "rows.csv", shared / "named.safetensors", "--out", tmp_path / "o.csv")
+    assert message.endswith("rows.csv' is the name of a file of rows, expected a model file; MODEL comes before DATA")
+    message = refused(command, shared / "named.safetensors", shared / "named.safetensors", "--out", tmp_path / "o.csv")
+    assert "is the name of a model file, expected a file of rows" in message
+
+
+@pytest.mark.parametrize("command", ["fit", "look", "doctor"])
+def test_the_kind_of_an_unknown_column_is_refused_with_the_nearest(shared, command):
+    message = refused(command, shared / "rows.csv", "--kind", "hight=real")
+    assert message.endswith("rows.csv' has no column 'hight'; did you mean 'height'?")
+
+
 @pytest.mark.parametrize("option", ["--columns", "--without", "--condition"])
 def test_an_unknown_column_is_refused_with_the_nearest(shared, option):
     condition = () if option == "--condition" else ("--condition", "weight")
@@ -589,7 +653,7 @@ def test_a_fault_of_the_program_is_an_internal_error(shared, monkeypatch, kind):
     def fail(*_):
         raise kind("a fault")
 
-    monkeypatch.setattr("isthmus.cli.using.transform", fail)
+    monkeypatch.setattr("isthmus.cli.inference.transform", fail)
     result = call("transform", shared / "named.safetensors", shared / "rows.csv")
     assert result.exit_code == 70
     assert result.stderr.count("\n") == 1
@@ -602,7 +666,7 @@ def test_debug_shows_the_traceback_of_any_error(shared, monkeypatch, error, code
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("isthmus.cli.using.transform", fail)
+    monkeypatch.setattr("isthmus.cli.inference.transform", fail)
     result = call("--debug", "transform", shared / "named.safetensors", shared / "rows.csv")
     assert result.exit_code == code
     assert "Traceback (most recent call last)" in result.stderr
@@ -625,7 +689,7 @@ def test_lack_of_memory_is_reported_as_such(shared, monkeypatch, error, sentence
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("isthmus.cli.using.transform", fail)
+    monkeypatch.setattr("isthmus.cli.inference.transform", fail)
     assert refused("transform", shared / "named.safetensors", shared / "rows.csv") == sentence
 
 
@@ -646,7 +710,7 @@ def test_an_interrupt_exits_with_130_and_no_traceback(shared, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isthmus.cli.using.transform", interrupt)
+    monkeypatch.setattr("isthmus.cli.inference.transform", interrupt)
     result = call("transform", shared / "named.safetensors", shared / "rows.csv")
     assert (result.exit_code, result.stderr) == (130, "")
 
@@ -718,8 +782,8 @@ def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_devia
     assert errors["mean"] == pytest.approx(np.mean(((test - train.mean(0)) / scale) ** 2))
 
 
-def test_errors_of_columns_that_share_a_range_are_in_their_unit(rows):
-    train = np.clip(np.round(rows * 4), -3, 3)
+def test_errors_of_pixels_are_in_their_unit():
+    train = load_digits().data[:300]
     assert Training.of(as_source(train)).unit_name == "the data's unit"
     errors = compare(Off(by=2), train, train)
     assert errors["model"] == pytest.approx(4)

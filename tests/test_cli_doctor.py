@@ -72,10 +72,10 @@ def test_the_model_is_held_against_the_rows(tmp_path, rows):
 
 
 def test_of_rows_that_are_streamed_some_are_looked_at(tmp_path, table, monkeypatch):
-    monkeypatch.setattr(streaming, "N_COMPARED", 200)
+    monkeypatch.setattr(streaming, "N_SAMPLED", 200)
     write(tmp_path / "one.parquet", table)
     first, *others = said(tmp_path, "--columns", "a", "--columns", "b", "--columns", "c").splitlines()
-    assert first == f"{tmp_path} is streamed: 200 of its 300 rows are looked at"
+    assert first == f"{tmp_path} is streamed: 200 of its 300 rows are examined"
     assert others == ["no problems found"]
 
 

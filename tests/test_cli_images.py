@@ -184,7 +184,7 @@ def test_an_existing_folder_is_written_into_by_force_alone(album, model):
 WRONG = {
     "an empty folder": (("fit", "empty"), "neither an image nor a .parquet file in the folder 'empty'"),
     "a table that is none": (("look", "good"), "'good' is a folder of images, but this command takes tables"),
-    "a table to prepare": (("prepare", "good", "x.csv"), "there is no .parquet file in the folder 'good'"),
+    "a table to prepare": (("prepare", "good", "x.csv"), "'good' is a folder of images, but this command takes tables"),
     "broken files alone": (("fit", "broken"), "none of the 1 images can be decoded"),
     "one image": (("fit", "one"), "needs at least 2 others to train on"),
     "no size": (("fit", "good", "--size", "big"), "--size must be height and width such as 64x48"),

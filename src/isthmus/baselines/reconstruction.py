@@ -32,15 +32,15 @@ class Task(NamedTuple):
 class Training(NamedTuple):
     """What baselines learn from: training rows (n, n_values), and typical value and unit of each column (n_values,).
 
-    ``categories`` is the number of categories by position of a column; ``has_common_range`` says whether all columns
-    have one range, as pixels do.
+    ``categories`` is the number of categories by position of a column; ``are_pixels`` says whether all columns have
+    one unit.
     """
 
     rows: Values
     typical: Values
     unit: Values
     categories: dict[int, int]
-    has_common_range: bool
+    are_pixels: bool
 
     @classmethod
     def of(cls, source: Source) -> "Training":
@@ -57,7 +57,7 @@ class Training(NamedTuple):
     @property
     def unit_name(self) -> str:
         """Name of the unit of errors."""
-        return "the data's unit" if self.has_common_range else "each column's standard deviation"
+        return "the data's unit" if self.are_pixels else "each column's standard deviation"
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What every command does first, before torch is imported: it names the files that it reads."""
+"""The first line of every command: it names the files that it reads, before torch is imported."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,9 @@ from typer.core import TyperCommand
 
 from isthmus.cli.progress import hint, say
 
-# Parameters that name a file to read; that it is there is checked by the callbacks in cli/paths.py.
+# Parameters that name a file to read, whose existence the callbacks in cli/paths.py check.
 INPUTS = ("config", "data", "detector", "holdout", "model", "normal", "real", "synthetic", "test")
-# Commands that print a document, which nothing is put before.
+# Commands whose standard output is a document, which nothing else is added to.
 DOCUMENTS = ("doctor", "info", "look", "quality")
 
 

@@ -1,11 +1,26 @@
-"""The commands that look at data, with their options."""
+"""The commands that examine and prepare data, with their options; each imports its work when called."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from isthmus.cli.options import Columns, Config, Data, Kinds, Label, Settings, Variant, Without
+from isthmus.cli.options import (
+    Columns,
+    Config,
+    Data,
+    DayFirst,
+    EscapeFormulas,
+    Force,
+    Kinds,
+    Label,
+    Limits,
+    Prepared,
+    Settings,
+    SplitColumn,
+    Variant,
+    Without,
+)
 from isthmus.cli.paths import check_input
 from isthmus.cli.reading import reads_files
 
@@ -13,7 +28,7 @@ from isthmus.cli.reading import reads_files
 @reads_files
 def look(data: Data, columns: Columns = None, without: Without = None, kind: Kinds = None) -> None:
     """Show what a file holds: kind, missing cells and values of each column, repeated rows, related columns."""
-    from isthmus.cli.look import show_file
+    from isthmus.cli.examining import show_file
     from isthmus.cli.runs import read_run
 
     show_file(data, read_run(None, [], kind or [], columns=columns, without=without))
@@ -34,7 +49,7 @@ def doctor(
     condition: Label = None,
 ) -> None:
     """Say what is wrong with rows, and with the model that is to be fitted to them."""
-    from isthmus.cli.doctoring import examine_file
+    from isthmus.cli.examining import examine_file
     from isthmus.cli.runs import read_run
 
     options = {"model": model, "columns": columns, "without": without, "condition": condition}
@@ -62,3 +77,52 @@ def quality(
     from isthmus.cli.quality import compare_files
 
     compare_files(real, synthetic, holdout, target, without or [], seed)
+
+
+@reads_files
+def prepare(
+    data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read, of any kind.", callback=check_input)],
+    out: Prepared,
+    report: Annotated[bool, typer.Option("--report", help="Show all that was changed, removed or seen.")] = False,
+    day_first: DayFirst = None,
+    limits: Limits = None,
+    sentinels: Annotated[str, typer.Option(help="Codes such as 0 or -999: report, missing or keep.")] = "report",
+    duplicates: Annotated[str, typer.Option(help="Repeated rows: remove, report or keep.")] = "remove",
+    constants: Annotated[str, typer.Option(help="Columns of one value: remove, report or keep.")] = "remove",
+    outliers: Annotated[str, typer.Option(help="Rows unlike the others: report, remove or keep.")] = "report",
+    outlier_method: Annotated[str, typer.Option(help="robust_z or isolation.")] = "robust_z",
+    scaling: Annotated[str | None, typer.Option(help="standard, robust, range or auto.  [default: none]")] = None,
+    split: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "0.7,0.15,0.15",
+    split_by: Annotated[str, typer.Option(help="random, stratified, grouped or time.")] = "random",
+    split_column: SplitColumn = None,
+    seed: Annotated[int, typer.Option(help="Decides the split.")] = 0,
+    force: Force = False,
+    escape_formulas: EscapeFormulas = False,
+) -> None:
+    """Repair, clean and split a table, and list all that was done."""
+    from isthmus.cli import preparing
+    from isthmus.cli.outputs import Output
+
+    output = Output(out, force, escape_formulas)
+    preparing.check_output(output, out, data)
+    prepared = preparing.prepare(
+        preparing.read_table(data),
+        missing=preparing.missing_words(),
+        day_first=day_first,
+        limits=preparing.parse_limits(limits or []),
+        sentinels=sentinels,
+        duplicates=duplicates,
+        constants=constants,
+        outliers=outliers,
+        outlier_method=outlier_method,
+        scaling=scaling,
+        split=preparing.parse_shares(split),
+        split_by=split_by,
+        split_column=split_column,
+        random_state=seed,
+    )
+    preparing.write_prepared(prepared, output, out)
+    preparing.show(prepared, out, report)
+
+
+COMMANDS = (look, doctor, quality, prepare)

@@ -1,4 +1,4 @@
-"""``isthmus detect``: the anomalies of a file, with what makes them odd."""
+"""``isthmus detect``: the anomalies in a table or a series, and why they are anomalies."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
-from isthmus.cli.models import choose_rows, columns_of, load_for, texts_of
-from isthmus.cli.outputs import Output
+from isthmus.cli.images import draw_events
+from isthmus.cli.models import choose_rows, list_columns, list_text_columns, load_for
+from isthmus.cli.outputs import Output, choose_suffix
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
-from isthmus.cli.pictures import draw_events
 from isthmus.cli.progress import say
-from isthmus.cli.reading import read, texts_in
+from isthmus.cli.reading import list_string_columns, read
 from isthmus.cli.runs import Run, choose_series, make_estimator
-from isthmus.cli.streaming import beside, streams, suffix_beside
+from isthmus.cli.streaming import streams
 from isthmus.data.files import as_table
 from isthmus.data.tables.frames import unused_name
 from isthmus.formatting import pluralize
@@ -29,35 +29,35 @@ Rows = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Search:
-    """What to look for, and by what.
+class Request:
+    """The options of ``isthmus detect``.
 
     Parameters
     ----------
     run : Run
-        Columns, kinds and seed, and the estimator where it is ``chosen``.
-    chosen : bool
-        Whether the run names the estimator; else the one that suits the data is taken.
+        Columns, kinds and seed, and the estimator if ``has_model``.
+    has_model : bool
+        Whether the run names the estimator; otherwise the default one for the data is used.
     normal : path or None
-        Rows to learn from; None are those that are searched.
+        Rows to learn from; None learns from the data.
     detector : path or None
-        File of a fitted detector, which is used as it is.
+        File of a fitted detector, which is used without fitting.
     fpr, fdr, contamination : float or None
-        Where to draw the line.
+        Rates that determine the threshold: false positives, false discoveries, anomalies.
     time : tuple of str
-        Columns of the times of a series; none if rows are no time points.
+        Columns of the times of a series; empty if the rows are not time points.
     explain : int
-        How many alarms to explain.
+        Number of alarms to explain.
     size : str or None
         Height and width of images.
     heatmaps : path or None
-        Folder for pictures of alarms in images.
+        Folder for heat maps of alarms in images.
     plot : path or None
-        Picture to draw of a series and its events.
+        Picture of a series and its events.
     """
 
     run: Run
-    chosen: bool = False
+    has_model: bool = False
     normal: Path | None = None
     detector: Path | None = None
     fpr: float | None = None
@@ -70,43 +70,43 @@ class Search:
     plot: Path | None = None
 
 
-def detect_file(data: Path, search: Search, output: Output, target: Path | None, config: Path | None = None) -> None:
-    """Fit a detector, write the alarms and say how many there are, and why the worst of them.
+def detect_file(data: Path, request: Request, output: Output, target: Path | None, config: Path | None = None) -> None:
+    """Fit or load a detector, write the alarms, print how many there are and explain the worst.
 
     Raises
     ------
     OSError, ValueError
-        If a file cannot be read or written, or what is asked for does not suit the data.
+        If a file cannot be read or written, or the request does not fit the data.
     """
-    for option, value in {"--size": search.size, "--heatmaps": search.heatmaps}.items():
+    for option, value in {"--size": request.size, "--heatmaps": request.heatmaps}.items():
         if value is not None:
             raise ValueError(f"{option} is for folders of images, and {str(data)!r} is none")
-    suffix = suffix_beside(data)
-    out = output.path or beside(data, f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}")
-    inputs = check_outputs(data, search, output, out, target, config)
-    _check_plot(search, output, inputs)
-    detector, rows, X = (_fit if search.detector is None else _load)(data, search)
+    suffix = choose_suffix(data)
+    ending = f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}"
+    out, inputs = name_outputs(data, ending, request, output, target, config)
+    _check_plot(request, output, inputs)
+    detector, rows, X = (_fit if request.detector is None else _load)(data, request)
     with saving(detector, target):
         if isinstance(detector.estimator_, SlidingWindows):
-            _report_events(detector, X, search, output, out)
+            _report_events(detector, X, request, output, out)
         else:
-            _report_rows(detector, X, rows, search, output, out)
+            _report_rows(detector, X, rows, request, output, out)
 
 
-def check_outputs(
-    data: Path, search: Search, output: Output, out: Path, target: Path | None, config: Path | None
-) -> list[Path | None]:
-    """Refuse to start if the alarms or the detector could not be written; return the files that are read."""
-    inputs = [data, search.normal, search.detector, config]
-    output.check([out], inputs, WRITTEN_TABLES)
+def name_outputs(
+    data: Path, ending: str, request: Request, output: Output, target: Path | None, config: Path | None
+) -> tuple[Path, list[Path | None]]:
+    """Check the files to write, and return that of the alarms and all files that are read."""
+    inputs = [data, request.normal, request.detector, config]
+    out = output.file(data, ending, inputs, WRITTEN_TABLES)
     if target is not None:
         output.check([target], inputs, MODEL)
-    return inputs
+    return out, inputs
 
 
 @contextmanager
 def saving(detector: AnomalyDetector, target: Path | None) -> Iterator[None]:
-    """Save a detector if the block, which writes the alarms, ends well: both files are written or none."""
+    """Save a detector if the block, which writes the alarms, succeeds: both files are written or none."""
     if target is None:
         yield
         return
@@ -115,52 +115,52 @@ def saving(detector: AnomalyDetector, target: Path | None) -> Iterator[None]:
         yield
 
 
-def _check_plot(search: Search, output: Output, inputs: Sequence[Path | None]) -> None:
-    if search.plot is None:
+def _check_plot(request: Request, output: Output, inputs: Sequence[Path | None]) -> None:
+    if request.plot is None:
         return
-    output.check([search.plot], inputs, PICTURES)
-    if not (search.time or search.detector):
+    output.check([request.plot], inputs, PICTURES)
+    if not (request.time or request.detector):
         raise ValueError("--plot draws a series and its events: name the column of its times by --time")
 
 
-def _fit(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
-    """Fit a detector on the normal rows, or on all; return it, the rows to search, and their columns for it."""
-    known = None if search.normal is None else _read(search.normal)
-    rows = _read(data, texts_in(known))
-    X = choose_series(rows, search.run, search.time, data)
-    normal = X if known is None else choose_series(known, search.run, search.time, cast(Path, search.normal))
-    detector = make_detector(search)
-    say(f"fitting a detector to {len(normal):,} {'time points' if search.time else 'rows'}")
+def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
+    """Fit a detector on the normal rows or on all; return it, the rows, and their columns that it reads."""
+    known = None if request.normal is None else _read(request.normal)
+    rows = _read(data, list_string_columns(known))
+    X = choose_series(rows, request.run, request.time, data)
+    normal = X if known is None else choose_series(known, request.run, request.time, cast(Path, request.normal))
+    detector = make_detector(request)
+    say(f"fitting a detector to {len(normal):,} {'time points' if request.time else 'rows'}")
     return detector.fit(normal), rows, X
 
 
-def _load(data: Path, search: Search) -> tuple[AnomalyDetector, Any, Any]:
-    """Load a detector; return it, the rows to search, and the columns of them that it was fitted on."""
-    detector = load_detector(search)
-    needed = [name for name in search.run.without if name in columns_of(detector)]
+def _load(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
+    """Load a detector; return it, the rows, and their columns that it reads."""
+    detector = load_detector(request)
+    needed = [name for name in request.run.without if name in list_columns(detector)]
     if needed:
         raise ValueError(f"the detector was fitted on column {needed[0]!r}, so --without cannot leave the column out")
-    rows = _read(data, texts_of(detector))
+    rows = _read(data, list_text_columns(detector))
     return detector, rows, choose_rows(detector, rows, data)
 
 
-def load_detector(search: Search) -> AnomalyDetector:
-    """Load the detector that was asked for, unless options say how to fit one."""
+def load_detector(request: Request) -> AnomalyDetector:
+    """Load the detector, unless there are options that say how to fit one."""
     given = {
-        "--normal": search.normal is not None,
-        "--fpr": search.fpr is not None,
-        "--contamination": search.contamination is not None,
-        "--time": bool(search.time),
-        "--model, --set and --config": search.chosen,
-        "--kind": bool(search.run.kinds),
-        "--size": search.size is not None,
+        "--normal": request.normal is not None,
+        "--fpr": request.fpr is not None,
+        "--contamination": request.contamination is not None,
+        "--time": bool(request.time),
+        "--model, --set and --config": request.has_model,
+        "--kind": bool(request.run.kinds),
+        "--size": request.size is not None,
     }
     for options, is_given in given.items():
         if is_given:
             raise ValueError(f"the detector of --detector is fitted already and takes no {options}")
-    detector: AnomalyDetector = load_for("detect --detector", cast(Path, search.detector))
-    if search.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
-        raise ValueError(f"--plot draws a series and its events, but {str(search.detector)!r} judges rows one by one")
+    detector: AnomalyDetector = load_for("detect --detector", cast(Path, request.detector))
+    if request.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
+        raise ValueError(f"--plot draws a series and its events, but {str(request.detector)!r} judges rows one by one")
     return detector
 
 
@@ -170,30 +170,34 @@ def _read(path: Path, text: Sequence[str] = ()) -> Any:
     return read(path, text=text)
 
 
-def make_detector(search: Search) -> AnomalyDetector:
-    """Compose the detector that was asked for."""
-    estimator: Any = make_estimator(search.run).set_params(verbose=0) if search.chosen else None
-    if search.run.kinds and not search.chosen:
+def make_detector(request: Request) -> AnomalyDetector:
+    """Make the detector, not fitted."""
+    estimator: Any = make_estimator(request.run).set_params(verbose=0) if request.has_model else None
+    if request.run.kinds and not request.has_model:
         raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
-    if search.time:
-        estimator = SlidingWindows(estimator, time=search.time[0] if len(search.time) == 1 else search.time, verbose=1)
-    return AnomalyDetector(estimator, fpr=search.fpr, contamination=search.contamination, random_state=search.run.seed)
+    if request.time:
+        estimator = SlidingWindows(
+            estimator, time=request.time[0] if len(request.time) == 1 else request.time, verbose=1
+        )
+    return AnomalyDetector(
+        estimator, fpr=request.fpr, contamination=request.contamination, random_state=request.run.seed
+    )
 
 
-def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, search: Search, output: Output, out: Path) -> None:
-    """Write the alarms with all columns of the file, also those that the detector does not read."""
-    scores = score_rows(detector, X, search)
-    alarms = find_alarms(detector, X, scores, search.fdr)
-    table = _beside({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
+def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, request: Request, output: Output, out: Path) -> None:
+    """Write the alarms with all columns of the file, including those that the detector does not read."""
+    scores = score_rows(detector, X, request)
+    alarms = find_alarms(detector, X, scores, request.fdr)
+    table = _add_columns({"row": alarms, "score": scores[alarms]}, _take(rows, alarms))
     output.write({out: table})
-    print(f"wrote {out}: {pluralize(len(alarms), 'alarm')} ({describe_expected(detector, search, len(X))})")
-    if search.explain and len(alarms):
-        _explain(detector, X, alarms[: search.explain])
+    print(f"wrote {out}: {pluralize(len(alarms), 'alarm')} ({describe_expected(detector, request, len(X))})")
+    if request.explain and len(alarms):
+        _explain(detector, X, alarms[: request.explain])
 
 
-def score_rows(detector: AnomalyDetector, X: Any, search: Search) -> Rows:
-    """Score the rows that are searched; the rows of fit themselves by estimators that have not seen them."""
-    own = search.normal is None and search.detector is None and search.contamination is None
+def score_rows(detector: AnomalyDetector, X: Any, request: Request) -> Rows:
+    """Score the rows; the rows of fit are scored by estimators that were not fitted on them."""
+    own = request.normal is None and request.detector is None and request.contamination is None
     held_out = detector.held_out_scores_ if own else None
     return detector.score_samples(X) if held_out is None else held_out
 
@@ -208,16 +212,16 @@ def _take(X: Any, rows: Rows) -> pa.Table:
     return X.take(rows) if isinstance(X, pa.Table) else as_table(X[rows])
 
 
-def _beside(found: Mapping[str, Any], rows: pa.Table) -> pa.Table:
-    """Put what was found before the columns of the rows; underscores tell it from columns of the same names."""
-    own = {unused_name(name, rows.column_names): values for name, values in found.items()}
+def _add_columns(results: Mapping[str, Any], rows: pa.Table) -> pa.Table:
+    """Put results before the columns of the rows; a name that is taken gets underscores."""
+    own = {unused_name(name, rows.column_names): values for name, values in results.items()}
     return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 
 
-def describe_expected(detector: AnomalyDetector, search: Search, n_rows: int, what: str = "normal row") -> str:
-    """Say how many of the alarms are false: by the rate that was asked for, or among as many normal rows."""
-    if search.fdr is not None:
-        return f"on average at most {search.fdr:.3g} of them false"
+def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "normal row") -> str:
+    """Describe the expected false alarms: their share of the alarms, or their number among as many normal rows."""
+    if request.fdr is not None:
+        return f"on average at most {request.fdr:.3g} of them false"
     n_false = round(detector.fpr_ * n_rows)
     how_many = f"about {pluralize(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
     return f"{how_many} expected among {pluralize(n_rows, what)}"
@@ -230,28 +234,29 @@ def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
             print(reason._replace(row=row))
 
 
-def _report_events(detector: AnomalyDetector, X: Any, search: Search, output: Output, out: Path) -> None:
+def _report_events(detector: AnomalyDetector, X: Any, request: Request, output: Output, out: Path) -> None:
     events = detector.events(X)
     output.write({out: _as_table(events)})
     print(f"wrote {out}: {pluralize(len(events), 'event')} in {pluralize(len(X), 'time point')}")
-    print(f"on average at most {detector.fpr_:.2g} of normal time points should be alarms{_too_few(detector, search)}")
-    for event in sorted(events, key=lambda event: -event.severity)[: search.explain]:
+    rate = f"{detector.fpr_:.2g} of normal time points"
+    print(f"on average at most {rate} should be alarms{_explain_rate(detector, request)}")
+    for event in sorted(events, key=lambda event: -event.severity)[: request.explain]:
         channels = ", ".join(map(str, event.channels)) or "all channels"
-        print(f"{_clock(event.start)} .. {_clock(event.end)}: {channels}, severity {event.severity:.3g}")
-    if search.plot is not None:
-        draw_events(detector, X, search.plot)
+        print(f"{_format_time(event.start)} .. {_format_time(event.end)}: {channels}, severity {event.severity:.3g}")
+    if request.plot is not None:
+        draw_events(detector, X, request.plot)
 
 
-def _too_few(detector: AnomalyDetector, search: Search) -> str:
-    """Say why the rate is higher than the one asked for, if it is."""
-    if search.fpr is None or detector.fpr_ <= search.fpr:
+def _explain_rate(detector: AnomalyDetector, request: Request) -> str:
+    """Explain a rate that is higher than the requested one; return "" if it is not."""
+    if request.fpr is None or detector.fpr_ <= request.fpr:
         return ""
-    n_points = math.ceil(detector.block_length_ * (1 / search.fpr - 1))
-    return f": a rate of {search.fpr:g} takes about {n_points} points to learn from"
+    n_points = math.ceil(detector.block_length_ * (1 / request.fpr - 1))
+    return f": a rate of {request.fpr:g} takes about {n_points} points to learn from"
 
 
-def _clock(time: Any) -> str:
-    """Write a time without the fractions of a second that are none."""
+def _format_time(time: Any) -> str:
+    """Format a time without zero fractions of a second."""
     return str(time).removesuffix(".000000000")
 
 

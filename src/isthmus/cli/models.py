@@ -1,4 +1,4 @@
-"""Model files: which commands take which class of model, the rows that it reads, and what a detector says of them."""
+"""Model files: the classes of models that each command takes, and the columns that a model reads."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -35,7 +35,7 @@ def load_for(command: str, path: Path) -> Any:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged, or holds a model of a class that the command does not take.
+        If the file is damaged, or holds a model of a class that the command does not take.
     """
     kind = _class_in(read_document(path))
     if kind is None or kind in TAKES[command]:
@@ -45,7 +45,7 @@ def load_for(command: str, path: Path) -> Any:
     raise ValueError(f"{str(path)!r} holds {_with_article(kind)}, which {command} does not take; {advice}")
 
 
-def columns_of(model: Any) -> list[str]:
+def list_columns(model: Any) -> list[str]:
     """Return the names of the columns that a model reads; none if it was fitted on arrays."""
     estimator = model.estimator_ if isinstance(model, AnomalyDetector) else model
     if not isinstance(estimator, SlidingWindows | SeriesImputer):
@@ -53,21 +53,21 @@ def columns_of(model: Any) -> list[str]:
     return [*list_time_columns(estimator.time), *map(str, getattr(estimator, "feature_names_in_", ()))]
 
 
-def texts_of(model: Any) -> list[str]:
-    """Return the names of the columns that a model was fitted on as text, also where they look like numbers."""
+def list_text_columns(model: Any) -> list[str]:
+    """Return the names of the columns that were text in fit; they stay text, even if all cells look like numbers."""
     schema = getattr(getattr(model, "estimator_", model), "schema_", None)
     return [field.name for field in schema.fields if field.dtype == "String"] if schema else []
 
 
 def choose_rows(model: Any, values: Any, path: Path) -> Any:
-    """Return the columns of a file that a model reads: by name where both have names, and by position where not.
+    """Return the columns of a file that a model reads: by name if both have names, and otherwise by position.
 
     Raises
     ------
     ValueError
-        If a column is lacking, or an array has another shape than in fit.
+        If a column is missing, or an array has another shape than in fit.
     """
-    names = columns_of(model)
+    names = list_columns(model)
     if not names:
         return as_array(values)
     if isinstance(values, pa.Table):
@@ -80,8 +80,8 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
     return as_table(values, names)
 
 
-def decisions_of(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
-    """Return score, p-value and decision of each row, by the names of their columns."""
+def decide(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
+    """Return columns with the score, p-value and decision of each row; the rows are scored once."""
     scores = detector.score_samples(X)
     is_anomaly = detector.predict(X, scores=scores) == -1
     return {"score": scores, "p_value": detector.p_values(X, scores=scores), "is_anomaly": is_anomaly}
@@ -94,7 +94,7 @@ def _check_columns(names: Collection[str], found: Collection[str], path: Path) -
 
 
 def _class_in(document: dict[str, Any]) -> str | None:
-    """Return the class that a header names, or None if the header is damaged, of which ``load`` has more to say."""
+    """Return the class that a header names, or None if the header is damaged, which ``load`` reports in detail."""
     if "fingerprint" in document:
         return "checkpoint of an unfinished fit"
     estimator = document.get("estimator")

@@ -1,4 +1,4 @@
-"""The files that a command writes: every command names them here before it reads or computes anything."""
+"""The files that a command writes. Every command names and checks them before it reads or computes anything."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN
-from isthmus.data.files import check_target, write_all
+from isthmus.cli.streaming import streams
+from isthmus.data.files import KINDS, check_target, write_all
+from isthmus.data.reading import PACKED
 from isthmus.data.streams.parquet import is_pattern
 
 
 class Output(NamedTuple):
-    """Where a command writes, and what it may do there.
+    """Where a command writes, and what it may replace.
 
     Parameters
     ----------
     path : path or None
-        File to write; None lets the command name it after what it reads.
+        File to write; None names it after the data.
     force : bool
-        Whether files that exist are replaced.
+        Whether to replace files that exist.
     escape_formulas : bool
         Whether text cells that a spreadsheet would compute are written as plain text.
     """
@@ -29,29 +31,57 @@ class Output(NamedTuple):
     force: bool = False
     escape_formulas: bool = False
 
+    def name(self, data: Path, ending: str) -> Path:
+        """Return the file to write: the one that was asked for, or one beside data with the name of data.
+
+        Raises
+        ------
+        ValueError
+            If none was asked for, and data are a pattern, whose name no file can have.
+        """
+        if self.path is not None:
+            return self.path
+        if is_pattern(data):
+            raise ValueError(f"{str(data)!r} stands for several files: name the file to write by --out")
+        return data.with_name(data.name + ending) if data.is_dir() else _unpacked(data).with_suffix(ending)
+
+    def file(
+        self, data: Path, ending: str, inputs: Iterable[Path | None], suffixes: Sequence[str] | None = None
+    ) -> Path:
+        """Name the file to write and check it; see ``name`` and ``check``."""
+        path = self.name(data, ending)
+        self.check([path], inputs, suffixes)
+        return path
+
+    def folder(self, data: Path, ending: str, inputs: Iterable[Path | None]) -> Path:
+        """Name the folder to write and check it; see ``name`` and ``check_folder``."""
+        path = self.name(data, ending)
+        self.check_folder(path, inputs)
+        return path
+
     def check(
         self, paths: Iterable[Path], inputs: Iterable[Path | None], suffixes: Sequence[str] | None = None
     ) -> None:
-        """Refuse to start a command whose files could not be written, or would replace something.
+        """Check that files can be written and replace nothing that they may not replace.
 
         Parameters
         ----------
         paths : iterable of path
             All files that the command writes.
         inputs : iterable of path or None
-            What the command reads: files, folders and patterns. Nothing replaces these, not even with ``force``.
+            Files, folders and patterns that the command reads. They are never replaced, not even with ``force``.
         suffixes : sequence of str or None
-            Those that the files may have; None allows the kinds of data files.
+            Suffixes that the files may have; None allows those of all data files.
 
         Raises
         ------
         OSError, ValueError
-            If a file has another suffix, cannot be written, is among the inputs, or exists without ``force``.
+            If a file has another suffix, cannot be written, is among the inputs, or exists and ``force`` is false.
         """
         sources = [path for path in inputs if path is not None]
         for path in paths:
             if self.path is None and not path.parent.is_dir():
-                continue  # named after data that are not there, which is said when they are read
+                continue  # named after data that do not exist, which is reported when they are read
             check_target(path, suffixes)
             for other in sources:
                 _check_apart(path, other)
@@ -59,12 +89,12 @@ class Output(NamedTuple):
                 raise FileExistsError(f"{str(path)!r} exists; choose another name, or replace it by --force")
 
     def check_folder(self, folder: Path, inputs: Iterable[Path | None]) -> None:
-        """Refuse to start a command whose folder of files could not be written, or would replace something.
+        """Check that a folder of files can be written and that nothing in it is replaced.
 
         Raises
         ------
         OSError, ValueError
-            If the folder cannot be made, is or lies in what is read, or holds files without ``force``.
+            If the folder cannot be made, is or lies in an input, or holds files and ``force`` is false.
         """
         if not folder.absolute().parent.is_dir():
             raise FileNotFoundError(f"cannot write {str(folder)!r}: there is no folder {str(folder.parent)!r}")
@@ -83,8 +113,19 @@ class Output(NamedTuple):
         write_all(contents, names, escape_formulas=self.escape_formulas)
 
 
+def choose_suffix(data: Path) -> str:
+    """Return the suffix of a file of results: that of data if such files are written, and otherwise .csv."""
+    suffix = ".parquet" if data.is_dir() or streams(data) else _unpacked(data).suffix.lower()
+    return suffix if suffix in KINDS else ".csv"
+
+
+def _unpacked(data: Path) -> Path:
+    """Return the name of a file without the suffix of a compressed format."""
+    return data.with_suffix("") if data.suffix.lower() in PACKED else data
+
+
 def _check_apart(path: Path, source: Path) -> None:
-    """Refuse to replace what is read, or to put a new file among the files that are read."""
+    """Raise ``ValueError`` if a file to write is an input, or would be read as one of the files of an input."""
     if is_pattern(source):
         folders = glob(os.path.dirname(source) or os.curdir, recursive=True)
         among = fnmatchcase(path.name, source.name) and any(_same(path.parent, folder) for folder in folders)
@@ -97,7 +138,7 @@ def _check_apart(path: Path, source: Path) -> None:
 
 
 def _same(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Whether two paths lead to one file or folder, also by links; or would, if it does not exist yet."""
+    """Whether two paths lead to the same file or folder, also by links, or would if it existed."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)

@@ -1,11 +1,11 @@
-"""Names of files that cannot be right are refused at once, before torch is imported, which takes seconds."""
+"""Checks of the names of files, before torch is imported, which takes seconds."""
 
 import glob
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-# Suffixes of files that are read and written; a test compares them with those of isthmus.data.files.
+# Suffixes of files that are written; a test compares them with those of isthmus.data.files.
 WRITTEN_TABLES = (".csv", ".tsv", ".parquet")
 WRITTEN = (*WRITTEN_TABLES, ".npy", ".npz")
 MODEL = (".safetensors",)
@@ -13,25 +13,45 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def check_input(path: Path | None) -> Path | None:
-    """Pass on the name of a file, folder or pattern of files to read, if there is any such file.
+    """Return the path of a file, folder or pattern of files to read, if there is such a file.
 
     Raises
     ------
     FileNotFoundError
-        If there is none; the message suggests a file with nearly that name.
+        If there is none; the message suggests a file with a similar name.
+    ValueError
+        If it is a model file, as where MODEL and DATA are exchanged.
     """
+    if path is not None and path.suffix.lower() in MODEL:
+        raise ValueError(f"{str(path)!r} is the name of a model file, expected a file of rows; MODEL comes before DATA")
     if path is not None and not path.exists() and not _matches(path):
         raise FileNotFoundError(f"there is no file {str(path)!r}{_suggest(path)}")
     return path
 
 
 def check_model(path: Path | None) -> Path | None:
-    """Pass on the name of a model file, if there is one."""
+    """Return the path of a model file, if there is one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; the message suggests a file with a similar name.
+    ValueError
+        If it is a file of rows, as where MODEL and DATA are exchanged.
+    """
+    if path is not None and path.suffix.lower() in WRITTEN and path.is_file() and not _is_safetensors(path):
+        raise ValueError(f"{str(path)!r} is the name of a file of rows, expected a model file; MODEL comes before DATA")
     return _check_file(path, "model file")
 
 
+def _is_safetensors(path: Path) -> bool:
+    """Whether a file starts as safetensors files do: eight bytes with the length of a JSON object, and the object."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
 def check_config(path: Path | None) -> Path | None:
-    """Pass on the name of a run file, if there is one."""
+    """Return the path of a run file, if there is one."""
     return _check_file(path, "run file")
 
 
@@ -42,9 +62,9 @@ def _check_file(path: Path | None, what: str) -> Path | None:
 
 
 def check_output(*suffixes: str) -> Callable[[Path | None], Path | None]:
-    """Return a function that passes on the name of a file to write, if it has one of the suffixes and a folder.
+    """Return a function that returns the path of a file to write, if it has one of the suffixes and a folder.
 
-    The function raises ``ValueError`` or ``FileNotFoundError`` if not.
+    Otherwise the function raises ``ValueError`` or ``FileNotFoundError``.
     """
 
     def check(path: Path | None) -> Path | None:
@@ -61,7 +81,7 @@ def check_output(*suffixes: str) -> Callable[[Path | None], Path | None]:
 
 
 def check_output_or_folder(*suffixes: str) -> Callable[[Path | None], Path | None]:
-    """Do what ``check_output`` does, and pass on names without a suffix, which are those of folders."""
+    """Do the same as ``check_output``, but accept paths without a suffix, which are those of folders."""
     check_file = check_output(*suffixes)
 
     def check(path: Path | None) -> Path | None:
@@ -71,12 +91,12 @@ def check_output_or_folder(*suffixes: str) -> Callable[[Path | None], Path | Non
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a name to write to is that of a folder."""
+    """Whether a path to write to is a folder, or would be one."""
     return path.is_dir() or not path.suffix
 
 
 def _matches(path: Path) -> bool:
-    """Whether a name is a pattern; whether files match it is said where these are found."""
+    """Whether a path is a pattern; whether files match it is checked when it is read."""
     return glob.has_magic(str(path))
 
 

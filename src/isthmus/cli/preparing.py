@@ -1,13 +1,13 @@
-"""``isthmus prepare``: a table to a prepared one, its three parts and the report, all of them or none."""
+"""``isthmus prepare``: a table is repaired, cleaned and split; all results are written or none."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from isthmus.cli.look import show_overview
+from isthmus.cli.examining import show_overview
 from isthmus.cli.outputs import Output
-from isthmus.cli.reading import read, words_for_missing
+from isthmus.cli.reading import missing_words, read
 from isthmus.data.files import KINDS, as_table
 from isthmus.doctor import summarize
 from isthmus.preparing import Prepared, prepare
@@ -16,12 +16,12 @@ from isthmus.storage import replacing
 __all__ = [
     "beside",
     "check_output",
+    "missing_words",
     "parse_limits",
     "parse_shares",
     "prepare",
     "read_table",
     "show",
-    "words_for_missing",
     "write_prepared",
 ]
 
@@ -29,25 +29,25 @@ TABLES = [suffix for suffix, kind in KINDS.items() if kind.tabular]
 
 
 def check_output(output: Output, out: Path, data: Path) -> None:
-    """Refuse to start if one of the results could not be written, or would replace something; see ``Output.check``."""
+    """Check all files to write; see ``Output.check``."""
     *tables, report = (out, *beside(out).values())
     output.check(tables, [data], TABLES)
     output.check([report], [data], [".json"])
 
 
 def read_table(data: Path) -> pa.Table:
-    """Read a table, and leave as text what is not written plainly, so that it is repaired and reported."""
+    """Read a table, with unusual notations left as text, so that they are repaired and reported."""
     return as_table(read(data, plain_notation=True, missing=()))
 
 
 def beside(out: Path) -> dict[str, Path]:
-    """Name the files that are written beside a table: its parts and the report."""
+    """Return the files that are written beside a table: its parts and the report."""
     parts = {part: out.with_name(f"{out.stem}.{part}{out.suffix}") for part in ("train", "valid", "test")}
     return {**parts, "report": out.with_name(f"{out.stem}.report.json")}
 
 
 def write_prepared(prepared: Prepared, output: Output, out: Path) -> None:
-    """Write a table, its parts and the report; what stood there is replaced only once all are written."""
+    """Write a table, its parts and the report; existing files are replaced once all are written."""
     paths = beside(out)
     with replacing(paths["report"]) as report:
         report.write(prepared.to_json().encode())
@@ -62,7 +62,7 @@ def write_prepared(prepared: Prepared, output: Output, out: Path) -> None:
 
 
 def show(prepared: Prepared, out: Path, report: bool) -> None:
-    """Say what was done, in one line or in full, and what was written."""
+    """Print what was done, in one line or as a full report, and the names of the files."""
     print(prepared if report else prepared.summary)
     if report:
         print()
@@ -71,12 +71,12 @@ def show(prepared: Prepared, out: Path, report: bool) -> None:
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
-    """Read limits such as ``age=0:120``, ``age=0:`` and ``age=:120``.
+    """Parse limits such as ``age=0:120``, ``age=0:`` and ``age=:120``.
 
     Raises
     ------
     ValueError
-        If one does not look like that.
+        If one has another form.
     """
     limits = {}
     for text in texts:
@@ -92,12 +92,12 @@ def parse_limits(texts: Sequence[str]) -> dict[str, tuple[float | None, float | 
 
 
 def parse_shares(text: str) -> tuple[float, float, float]:
-    """Read shares such as ``0.7,0.15,0.15``.
+    """Parse shares such as ``0.7,0.15,0.15``.
 
     Raises
     ------
     ValueError
-        If these are not three numbers.
+        If they are not three numbers.
     """
     try:
         train, valid, test = (float(share) for share in text.split(","))

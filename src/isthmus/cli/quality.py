@@ -1,4 +1,4 @@
-"""``isthmus quality``: synthetic rows held against real ones."""
+"""``isthmus quality``: synthetic rows compared with real ones."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from isthmus.data.files import as_table
 from isthmus.metrics import synthetic_quality
 
 HALVED = (
-    "half of the real rows stand for training rows and half for rows held out; if the model was trained on all of "
-    "them, pass rows that it has not seen by --holdout"
+    "one half of the real rows serves as training rows and the other as held-out rows; if the model was trained on all "
+    "of them, give rows that it has not seen by --holdout"
 )
 
 
 def compare_files(
     real: Path, synthetic: Path, holdout: Path | None, target: str | None, without: list[str], seed: int
 ) -> None:
-    """Print all figures of synthetic rows, each beside that of real rows that were held out.
+    """Print the figures of synthetic rows, each beside that of held-out real rows.
 
     Raises
     ------
     OSError, ValueError
-        If a file cannot be read, or tables do not have the same columns.
+        If a file cannot be read, or the tables have different columns.
     """
     train = _read(real, without)
     made = _match(train, _read(synthetic, without), real, synthetic)
@@ -43,7 +43,7 @@ def _read(path: Path, without: list[str]) -> pa.Table:
 
 
 def _match(real: pa.Table, other: pa.Table, real_path: Path, other_path: Path) -> pa.Table:
-    """Give a table the columns of the real one, with their types where files do not tell them."""
+    """Return the columns of a table that the real one has, in the same order."""
     lacking = [name for name in real.column_names if name not in other.column_names]
     if lacking:
         names = ", ".join(map(repr, lacking))

@@ -1,4 +1,4 @@
-"""How data files are written, where their reader cannot find it: options that all commands that read files share."""
+"""Options of all commands that read data files: they state the dialect of a file where it is not found by itself."""
 
 import functools
 import inspect
@@ -11,27 +11,34 @@ from typing import Annotated, Any
 import typer
 
 OPTIONS: dict[str, Any] = {
-    "delimiter": Annotated[str | None, typer.Option(metavar="CHAR", help="Between cells of text files.")],
+    "delimiter": Annotated[str | None, typer.Option(metavar="CHAR", help="Separator of the cells of text files.")],
     "decimal": Annotated[str | None, typer.Option(metavar="CHAR", help="Decimal mark of text files: . or ,")],
-    "encoding": Annotated[str | None, typer.Option(help="Of text files, such as latin-1.")],
+    "encoding": Annotated[str | None, typer.Option(help="Encoding of text files, such as latin-1.")],
     "header": Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether the first row of text files has names.")
+        bool | None,
+        typer.Option(
+            "--header/--no-header", help="Whether the first row of text files holds the names of the columns."
+        ),
     ],
     "missing": Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="Text that means missing, besides NA, ? and the like; repeatable."),
+        typer.Option(
+            metavar="TEXT", help="Text that means a missing value, in addition to NA, ? and similar words; repeatable."
+        ),
     ],
     "not_missing": Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="Text that is a value, such as NA of a basement; repeatable."),
+        typer.Option(
+            metavar="TEXT", help="Text that is a value although it usually means missing, such as NA; repeatable."
+        ),
     ],
 }
-# What was stated to the command that runs; for all files that it reads.
+# The options of the running command, for all files that it reads.
 _stated: ContextVar[dict[str, Any]] = ContextVar("stated")
 
 
 def reads_files(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that state how files are written; ``read`` obeys them."""
+    """Give a command the options that state the dialect of files; ``read`` follows them."""
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
@@ -50,15 +57,18 @@ KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def read(path: Path, **options: Any) -> Any:
-    """Read a file as ``isthmus.data.files.read`` does, by what was stated to the command."""
+    """Read a file with ``isthmus.data.files.read`` and the options of the running command."""
+    from isthmus.cli.streaming import check_folder
     from isthmus.data import files
 
+    check_folder(path)
+
     stated = {name: _stated.get({}).get(name) for name in ("delimiter", "decimal", "encoding", "header")}
-    return files.read(path, **{**stated, "missing": words_for_missing(), **options})
+    return files.read(path, **{**stated, "missing": missing_words(), **options})
 
 
-def words_for_missing() -> list[str]:
-    """Return the words that mean a missing value: the usual ones and those stated, less those that are values."""
+def missing_words() -> list[str]:
+    """Return the words that mean a missing value: the usual ones and ``--missing``, without ``--not-missing``."""
     from isthmus.data.parsing.missing_words import fold_case
     from isthmus.preparing import MISSING
 
@@ -67,8 +77,8 @@ def words_for_missing() -> list[str]:
     return [word for word in (*MISSING, *(stated.get("missing") or ())) if word.strip().casefold() not in values]
 
 
-def texts_in(rows: Any) -> list[str]:
-    """Return the names of the columns of text of a table; none of an array."""
+def list_string_columns(rows: Any) -> list[str]:
+    """Return the names of the text columns of a table; an array has none."""
     schema = getattr(rows, "schema", ())
     return [field.name for field in schema if str(field.type) == "string"]
 

@@ -1,4 +1,4 @@
-"""What a fit is asked to do: a run file and the options of the command line become an estimator."""
+"""Runs: a run file and options of the command line describe a fit, and become an estimator."""
 
 import ast
 import json
@@ -27,7 +27,7 @@ TYPES = {"model": str, "set": dict, "seed": int, "columns": list, "without": lis
 
 @dataclass(frozen=True)
 class Run:
-    """A fit in plain values: the form of a run file.
+    """A fit in plain values, in the form of a run file.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class Run:
         Parameters, nested ones with dots.
     seed : int
     columns, without : sequence of str
-        Columns to use, all if none are named, and columns to leave out.
+        Columns to use (all if empty), and columns to leave out.
     kinds : dict
-        Kinds of columns by name, where their values should not tell them.
+        Kinds of columns by name, for columns whose kind is not to be inferred from their values.
     condition : str or None
         Column of the labels.
     """
@@ -54,7 +54,7 @@ class Run:
 
 
 def read_run(config: Path | None, settings: Iterable[str], kinds: Iterable[str] = (), **options: Any) -> Run:
-    """Join a run file and options, which win where they are given.
+    """Combine a run file with options, which take precedence.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read_run(config: Path | None, settings: Iterable[str], kinds: Iterable[str] 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the run file is not there, or says what cannot be understood.
+        If the run file does not exist or is not valid.
     """
     run = {} if config is None else _read_config(config)
     parameters = {name: parse(text) for name, text in pairs("--set", settings, "n_components=8").items()}
@@ -80,12 +80,12 @@ def read_run(config: Path | None, settings: Iterable[str], kinds: Iterable[str] 
 
 
 def make_estimator(run: Run) -> Autoencoder:
-    """Compose what a run describes.
+    """Make the estimator that a run describes.
 
     Raises
     ------
     ValueError
-        If there is no such variant, parameter or part; the message suggests the nearest.
+        If a variant, parameter or part does not exist; the message suggests the nearest name.
     """
     if run.model not in zoo.__all__:
         known = ", ".join(zoo.__all__)
@@ -102,14 +102,14 @@ def make_estimator(run: Run) -> Autoencoder:
 
 
 def choose_columns(values: Any, run: Run, path: Path) -> Any:
-    """Take the columns to learn from out of what a file holds.
+    """Return the columns of a file to learn from.
 
     Raises
     ------
     ValueError
-        If the run names columns that are not there.
+        If the run names columns that the file does not have.
     """
-    named = [*run.columns, *run.without, *([] if run.condition is None else [run.condition])]
+    named = [*run.columns, *run.without, *run.kinds, *([] if run.condition is None else [run.condition])]
     if not isinstance(values, pa.Table):
         if named:
             raise ValueError(
@@ -124,12 +124,12 @@ def choose_columns(values: Any, run: Run, path: Path) -> Any:
 
 
 def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> Any:
-    """Take the columns to learn from, and those of the times, out of what a file of a series holds.
+    """Return the columns of a series to learn from, and the columns of its times.
 
     Raises
     ------
     ValueError
-        If there is no such column.
+        If the file does not have a column.
     """
     for name in times:
         if name not in getattr(values, "column_names", ()):
@@ -138,11 +138,11 @@ def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> An
 
 
 def parse(text: str) -> Any:
-    """Read a value as JSON or Python has it, and leave any other text as it is."""
+    """Parse a value in the syntax of JSON or Python; return any other text as it is."""
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last two if nested deeply
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last two: nested too deeply
             continue
     return text
 
@@ -167,7 +167,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
-    """Split texts such as ``NAME=VALUE``, which an option was given, at the first equals sign."""
+    """Split the values of an option, such as ``NAME=VALUE``, at the first equals sign."""
     split = [text.partition("=") for text in texts]
     for name, equals, value in split:
         if not equals:
@@ -176,7 +176,7 @@ def pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
 
 
 def _value(plain: Any) -> Any:
-    """Turn what was read into a parameter: parts are made, and lists become tuples, which estimators can clone."""
+    """Turn a plain value into a parameter: parts are made, and lists become tuples, which can be cloned."""
     try:
         value = from_plain(plain, known_classes())
     except RecursionError as error:
@@ -185,7 +185,7 @@ def _value(plain: Any) -> Any:
 
 
 def _part(name: str, value: Any) -> Any:
-    """Make the part that is called by its name, so that its own parameters can be set too."""
+    """Make the part with this name, so that its own parameters can be set."""
     return resolve(value, ROLES[name], Part) if name in ROLES and isinstance(value, str) and value != "auto" else value
 
 
