@@ -24,6 +24,8 @@ from isthmus.data.texts.text import Texts, read_texts, to_texts
 from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
+# The schema that makes all columns of a data frame numbers, whatever their values.
+NUMBERS = Schema(())
 # Number of validation rows below which their mean loss is too noisy to be useful.
 MIN_ASIDE = 5
 COMPLEX = "Complex data not supported: expected real numbers, such as the real and the imaginary parts"

@@ -1,4 +1,4 @@
-"""Rows of different lengths: lists of series or of tokens, which end in missing values once they are an array."""
+"""Series of different lengths: padded with missing values in arrays, and lists in results."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ Values = np.ndarray[Any, Any]
 
 
 def read_ragged_rows(X: Any) -> list[Values] | None:
-    """Return a list of series (time,) or (channels, time) as arrays, or None if ``X`` is something else.
+    """Return a list of series (time,) or (channels, time) as arrays, or None if ``X`` is anything else.
 
-    Grey images of bytes are no series.
+    Two-dimensional arrays of unsigned integers are grey images and not series.
     """
     rows = X.tolist() if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 else X
     if (
@@ -35,17 +35,17 @@ def read_ragged_rows(X: Any) -> list[Values] | None:
 
 
 def is_ragged(rows: list[Values]) -> bool:
-    """Whether series differ in length and in nothing else."""
+    """Whether series differ in length only."""
     return len({row.shape[:-1] for row in rows}) == 1 and len({row.shape[-1] for row in rows}) > 1
 
 
 def pad_series(rows: list[Values], length: int) -> Values:
-    """Put series into one array (n, ..., length), NaN after the end of each.
+    """Pad series with NaN to one array (n, ..., length).
 
     Raises
     ------
     ValueError
-        If a series is empty, longer, or has other channels than the first.
+        If a series is empty, longer than ``length``, or has other channels than the first.
     """
     kind = np.result_type(np.float32, *{row.dtype for row in rows})
     values = np.full((len(rows), *rows[0].shape[:-1], length), np.nan, kind)
@@ -61,14 +61,14 @@ def pad_series(rows: list[Values], length: int) -> Values:
 
 
 def infer_ragged_schema(rows: list[Values]) -> Schema:
-    """Say what series of different lengths look like; their steps have one unit."""
+    """Infer the schema of series of different lengths, whose steps have one unit."""
     shape = (*rows[0].shape[:-1], max(row.shape[-1] for row in rows))
     dtype = np.result_type(*{row.dtype for row in rows}).name
     return Schema(shape, dtype=dtype, missing=True, shared_axes=(len(shape) - 1,), ragged=True)
 
 
 def unpad_series(values: Values, schema: Schema, lengths: Sequence[int] | None = None) -> list[Values]:
-    """Turn an array into a list of series, each up to its last value; one that has no end, up to its old length."""
+    """Split an array into a list of series, each up to its last value, or to its original length if it has no end."""
     rows = []
     for i, row in enumerate(values):
         known = np.flatnonzero(~np.isnan(row).reshape(-1, row.shape[-1]).all(0))
@@ -80,6 +80,6 @@ def unpad_series(values: Values, schema: Schema, lengths: Sequence[int] | None =
 
 
 def _in_dtype(row: Values, dtype: str) -> Values:
-    """Make integers of what came as integers and still is whole."""
+    """Convert a row to its original integer dtype if all values are integers."""
     whole = np.dtype(dtype).kind in "biu" and bool((row == np.rint(row)).all())
     return row.astype(dtype) if whole else row

@@ -1,4 +1,4 @@
-"""The period of a series, by its autocorrelation."""
+"""The period of a series, from its autocorrelation."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ from scipy import fft
 
 Values = np.ndarray[Any, Any]
 
-# Steps that are looked at: the first so many tell a period, and a transform of all could take longer than the fit.
+# Number of first steps in which the period is searched: a transform of a longer series can take longer than the fit.
 N_STEPS = 2**17
-# Autocorrelation from which a peak counts, or so many deviations of that of noise, whichever is more.
+# Smallest autocorrelation of a peak, and in standard errors 1 / sqrt(n) of white noise (Bartlett, 1946); the larger of
+# the two is used.
 STRONG, SIGMAS = 0.3, 4.0
-# Share of the highest peak from which an earlier one is the period, and the highest a multiple of it.
+# An earlier peak of at least this share of the highest peak is the period, and the highest a multiple of it.
 ALIKE = 0.9
-# Fewest steps of a window, and those of one of a series without a period.
+# Smallest length of a window, and its length for a series without a period.
 SHORTEST, WITHOUT_PERIOD = 8, 64
 
 
@@ -30,12 +31,11 @@ def choose_window_length(values: Values) -> int:
 
 
 def find_period(values: Values) -> int | None:
-    """Find the period of the channel that repeats itself most clearly, or None if none does.
+    """Find the period of the channel with the strongest periodicity, or None if no channel is periodic.
 
-    It is the lag of the first strong peak of the autocorrelation, once a straight trend is taken off. A series of mean
-    0 that repeats itself must be its own opposite somewhere in between, so that peaks are looked for after the first
-    lag at which the autocorrelation is negative: not on the shoulder of a smooth series. Where slow wander hides the
-    period, the steps from value to value may still tell it.
+    The period is the lag of the first strong peak of the autocorrelation, after removal of a linear trend. Only peaks
+    after the first negative autocorrelation count: a periodic series of mean 0 has one before its first period, and a
+    smooth series has high values before it. Where slow variation hides the period, first differences are used.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _varies(channel: Values) -> bool:
 
 
 def _autocorrelation(channel: Values) -> Values:
-    """Correlation with the series some steps later, for lags up to a quarter of the series, over what is known."""
+    """Autocorrelation for lags up to a quarter of the series, over known values."""
     known = ~np.isnan(channel)
     steps = np.arange(len(channel))
     trend = np.polynomial.Polynomial.fit(steps[known], channel[known].astype(np.float64), 1)
@@ -70,13 +70,13 @@ def _autocorrelation(channel: Values) -> Values:
 
 
 def _products(x: Values) -> Values:
-    """Sum of x[i] x[i + lag] for every lag."""
+    """Return the sum of x[i] x[i + lag] for every lag."""
     size = fft.next_fast_len(2 * len(x), real=True)
     return np.asarray(fft.irfft(np.abs(fft.rfft(x, size)) ** 2, size)[: len(x)])
 
 
 def _first_peak(correlation: Values) -> tuple[int, float]:
-    """Lag and height of the first of the highest peaks after the first negative lag; (0, 0) if there is none."""
+    """Return lag and height of the first high peak after the first negative lag; (0, 0) if there is none."""
     negative = np.flatnonzero(correlation < 0)
     start = int(negative[0]) if len(negative) else len(correlation)
     inner = correlation[1:-1]
@@ -86,7 +86,7 @@ def _first_peak(correlation: Values) -> tuple[int, float]:
         return 0, 0.0
     heights = correlation[tops]
     first = int(np.argmax(heights >= ALIKE * heights.max()))
-    # Noise makes several tops of one peak: the highest within half of its lag is meant.
+    # Noise splits a peak into several maxima: use the highest up to 1.5 times the lag.
     near = tops < 1.5 * tops[first]
     best = int(np.argmax(np.where(near, heights, -np.inf)))
     return int(tops[best]), float(heights[best])

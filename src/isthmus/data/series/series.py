@@ -1,4 +1,4 @@
-"""Series of one or more channels: read from arrays and data frames, onto even steps of time."""
+"""Series of one or more channels, read from arrays and data frames and resampled to regular time steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,41 +12,38 @@ from torch import Tensor
 from isthmus.containers import open_frame, select_columns
 from isthmus.data.arrays import Array
 from isthmus.data.series.times import Times, list_time_columns, read_times, select_time_columns
-from isthmus.data.sources import as_source
+from isthmus.data.sources import NUMBERS, as_source
 from isthmus.data.tables.frames import is_frame
 from isthmus.part import did_you_mean
-from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# All channels are numbers.
-NUMBERS = Schema(())
-# Share of a step by which a time may miss the even grid.
+# Largest distance of a time from the regular grid, as a fraction of a step.
 TOLERANCE = 0.01
-# Steps between two known points from which what lies between is missing rather than on the line between them.
+# Number of steps between two known points from which values between them are missing instead of interpolated.
 GAP = 2.0
-# The most steps for each known point: beyond, a series is mostly gaps.
-SPARSEST = 10
+# Largest number of steps per known point: with more, the series consists mostly of gaps.
+MAX_STEPS_PER_POINT = 10
 
 
 @dataclass(frozen=True)
 class Series:
-    """Values at even steps of time, and where on them the points lie that they were read from.
+    """Values at regular time steps, and the positions of the original points on them.
 
     Parameters
     ----------
     values : Tensor of shape (n_channels, n_steps)
-        NaN where missing, as in gaps.
+        NaN in gaps and where values are missing.
     channels : tuple of str
         Names of the columns; empty for arrays.
     times : ndarray of shape (n_points,)
-        Of the points as they came: dates, numbers, or the positions of an array.
+        Original times of the points: dates, numbers, or positions in an array.
     points : ndarray of shape (n_points,)
-        Where each lies on the steps, which begin at 0.
+        Position of each point in steps from the first.
     step : float or None
         Time between two steps, nanoseconds for dates; None for arrays.
     note : str
-        What was done to make the steps even.
+        Describes the resampling.
     """
 
     values: Tensor
@@ -58,9 +55,11 @@ class Series:
 
     @property
     def extent(self) -> str:
-        """Its points, and its steps where these are fewer, for messages."""
+        """Number of points, and of steps where there are fewer, for messages."""
         n, n_steps = len(self.points), self.values.shape[1]
-        steps = f" on {n_steps} steps of {_duration(self.step, self.times.dtype.kind == 'M')}" if self.step else ""
+        steps = (
+            f" on {n_steps} steps of {_format_duration(self.step, self.times.dtype.kind == 'M')}" if self.step else ""
+        )
         return f"{n} time points{steps if n_steps < n else ''}"
 
 
@@ -76,37 +75,37 @@ def read_series(
         The column of a data frame that holds the times, or columns that hold parts of dates, such as year, month, day
         and hour; None takes the index of pandas where it holds dates, and even steps otherwise.
     step : float or None
-        Time between two steps; None is the median of what is found.
+        Time between two steps; None is the median difference of times.
     channels : sequence of str
-        Columns of a data frame to read, in this order; empty for all.
+        Columns of a data frame to read, in this order; all if empty.
 
     Raises
     ------
     ValueError
         If the values are not numbers or not finite, or times are missing, duplicated or out of order.
     """
-    X, columns = _take_times(X, list_time_columns(time), channels)
+    X, columns = _split_times(X, list_time_columns(time), channels)
     source = as_source(X, NUMBERS)
     if not (isinstance(source, Array) and isinstance(source.values, Tensor) and source.values.ndim == 2):
         shape = (len(source), *source.schema.shape)
         raise ValueError(f"a series is a dense array of shape (time,) or (time, channels), got {shape}")
-    values, names = _floats(source.values), tuple(map(str, source.schema.names))
+    values, names = _to_floats(source.values), tuple(map(str, source.schema.names))
     _check_finite(values, names)
     if not columns:
         points = np.arange(len(values))
         return Series(values.T.contiguous(), names, points, points)
     clock = read_times(columns)
-    return _evenly(values.numpy(), names, clock, step or float(np.median(np.diff(clock.elapsed))))
+    return _resample(values.numpy(), names, clock, step or float(np.median(np.diff(clock.elapsed))))
 
 
 def read_fitted_series(estimator: Any, X: Any) -> Series:
-    """Read a series by the times and channels that a fitted estimator knows."""
+    """Read a series with the time columns and channels of a fitted estimator."""
     channels = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
     return read_series(X, getattr(estimator, "time", None), channels=channels)
 
 
-def _take_times(X: Any, names: Sequence[str], channels: Sequence[str]) -> tuple[Any, list[Any]]:
-    """Part the values of a series from the narwhals columns of its times, if it has some."""
+def _split_times(X: Any, names: Sequence[str], channels: Sequence[str]) -> tuple[Any, list[Any]]:
+    """Split a series into its values and the narwhals columns of its times, if any."""
     if nw.dependencies.is_into_series(X):
         X = nw.from_native(X, series_only=True).to_frame().to_native()
     if not is_frame(X):
@@ -114,11 +113,11 @@ def _take_times(X: Any, names: Sequence[str], channels: Sequence[str]) -> tuple[
             raise ValueError(f"time={', '.join(names)!r} names a column of a data frame, got {type(X).__name__}")
         return (X if np.ndim(X) != 1 else np.asarray(X)[:, None]), []
     frame = open_frame(X)
-    columns = select_time_columns(frame, names) or _index_of(frame)
-    return _with_dead_channels(_take_channels(frame.drop(names), channels)).to_native(), columns
+    columns = select_time_columns(frame, names) or _read_date_index(frame)
+    return _convert_empty_channels(_select_channels(frame.drop(names), channels)).to_native(), columns
 
 
-def _take_channels(frame: Any, channels: Sequence[str]) -> Any:
+def _select_channels(frame: Any, channels: Sequence[str]) -> Any:
     if not channels:
         return frame
     own = {str(name): name for name in frame.columns}
@@ -129,19 +128,19 @@ def _take_channels(frame: Any, channels: Sequence[str]) -> Any:
     return select_columns(frame, [own[name] for name in channels])
 
 
-def _index_of(frame: Any) -> list[Any]:
+def _read_date_index(frame: Any) -> list[Any]:
     index: Any = nw.maybe_get_index(frame)
     dated = type(index).__name__ == "DatetimeIndex"
     return [nw.from_native(index.to_series(), series_only=True).alias("index")] if dated else []
 
 
-def _with_dead_channels(frame: Any) -> Any:
-    """Let columns without a single value, whose dtype tells nothing, be missing numbers."""
+def _convert_empty_channels(frame: Any) -> Any:
+    """Convert columns without any value, whose dtype is arbitrary, to columns of missing numbers."""
     dead = [c.name for c in frame.iter_columns() if not c.dtype.is_numeric() and c.is_null().all()]
     return frame.with_columns(nw.lit(np.nan).alias(name) for name in dead) if dead else frame
 
 
-def _floats(values: Tensor) -> Tensor:
+def _to_floats(values: Tensor) -> Tensor:
     wide = values.dtype in (torch.int32, torch.int64, torch.float64)
     return values.to(torch.float64 if wide else torch.float32)
 
@@ -156,19 +155,19 @@ def _check_finite(values: Tensor, channels: tuple[str, ...]) -> None:
         )
 
 
-def _evenly(values: Values, channels: tuple[str, ...], clock: Times, step: float) -> Series:
-    """Put points (n_points, n_channels) onto even steps."""
+def _resample(values: Values, channels: tuple[str, ...], clock: Times, step: float) -> Series:
+    """Interpolate points (n_points, n_channels) at regular steps."""
     points = clock.elapsed / step
     nearest = np.round(points)
     on_grid = bool((np.abs(points - nearest) <= TOLERANCE).all())
     points = nearest if on_grid else points
-    n_steps, each = int(points[-1]) + 1, _duration(step, clock.is_date)
-    if n_steps > SPARSEST * len(points):
+    n_steps, each = int(points[-1]) + 1, _format_duration(step, clock.is_date)
+    if n_steps > MAX_STEPS_PER_POINT * len(points):
         raise ValueError(
             f"{len(points)} time points lie on {n_steps} steps of {each}: the series is mostly gaps; "
             "cut it where it pauses, or bring it to even steps"
         )
-    known, note = _holding(points, n_steps), ""
+    known, note = _find_covered_steps(points, n_steps), ""
     if not on_grid:
         note = f"time points are uneven: resampled to steps of {each} by linear interpolation"
     if not known.all():
@@ -177,12 +176,12 @@ def _evenly(values: Values, channels: tuple[str, ...], clock: Times, step: float
     return Series(torch.from_numpy(np.ascontiguousarray(even)), channels, clock.times, points, step, note)
 
 
-def _duration(step: float, is_date: bool) -> str:
+def _format_duration(step: float, is_date: bool) -> str:
     return f"{step / 1e9:g} s" if is_date else f"{step:g}"
 
 
-def _holding(points: Values, n_steps: int) -> Values:
-    """Which steps have a point close by, or points not far apart on both sides."""
+def _find_covered_steps(points: Values, n_steps: int) -> Values:
+    """Return which steps are next to a point, or between two points without a gap."""
     steps = np.arange(n_steps)
     after = np.searchsorted(points, steps).clip(1, len(points) - 1)
     left, right = points[after - 1], points[after]
@@ -190,7 +189,7 @@ def _holding(points: Values, n_steps: int) -> Values:
 
 
 def interpolate(at: Values, points: Values, values: Values) -> Values:
-    """Read values (n_points,) or (n_points, n_channels) off the straight lines between points."""
+    """Interpolate values (n_points,) or (n_points, n_channels) linearly between points."""
     if values.ndim == 1:
         return np.interp(at, points, values)
     return np.column_stack([np.interp(at, points, channel) for channel in values.T])

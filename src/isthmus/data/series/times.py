@@ -1,4 +1,4 @@
-"""Times of a series: read from one column of dates or numbers, or from dates in parts."""
+"""Times of a series, from one column of dates or numbers or from parts of dates in several columns."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from isthmus.part import did_you_mean
 
 Values = np.ndarray[Any, Any]
 
-# Parts of a date, with their smallest and largest value: hour 24 is the end of a day, second 60 a leap second.
+# Smallest and largest value of each part of a date: hour 24 is the end of a day (ISO 8601), second 60 a leap second.
 PARTS = {
     "year": (1, 9999),
     "month": (1, 12),
@@ -19,14 +19,14 @@ PARTS = {
     "minute": (0, 59),
     "second": (0, 60),
 }
-# Nanoseconds of an hour, a minute and a second.
+# Length in nanoseconds.
 UNITS = {"hour": 3600 * 10**9, "minute": 60 * 10**9, "second": 10**9}
 
 
 class Times(NamedTuple):
-    """Times of points: as the user knows them, since the first one, and whether they are dates.
+    """Times of points: the original times, the time since the first point, and whether they are dates.
 
-    ``elapsed`` is float64, in nanoseconds for dates and in the column's own unit for numbers.
+    ``elapsed`` is float64, in nanoseconds for dates and in the unit of the column for numbers.
     """
 
     times: Values
@@ -35,17 +35,17 @@ class Times(NamedTuple):
 
 
 def list_time_columns(time: str | Sequence[str] | None) -> list[str]:
-    """Return the columns that hold the times."""
+    """Return the names of the columns of times."""
     return [] if time is None else [time] if isinstance(time, str) else [str(name) for name in time]
 
 
 def select_time_columns(frame: Any, names: Sequence[str]) -> list[Any]:
-    """Take the columns of times out of a narwhals frame.
+    """Return the columns of times of a narwhals frame.
 
     Raises
     ------
     ValueError
-        If a column is not there.
+        If a column does not exist.
     """
     for name in names:
         if name not in frame.columns:
@@ -56,18 +56,18 @@ def select_time_columns(frame: Any, names: Sequence[str]) -> list[Any]:
 
 
 def read_times(columns: Sequence[Any]) -> Times:
-    """Read the times of at least two points in order, from one column or from parts of dates.
+    """Read the times of at least two points, from one column or from parts of dates.
 
     Raises
     ------
     ValueError
-        If they are no times, or missing, infinite, duplicated or out of order.
+        If the columns do not hold times, or times are missing, infinite, duplicated or not ascending.
     """
     for column in columns:
         _check_present(column)
     if len(columns[0]) < 2:
         raise ValueError(f"the series has {len(columns[0])} time points, expected at least 2")
-    ticks, is_date = _ticks(columns[0]) if len(columns) == 1 else (_join(columns), True)
+    ticks, is_date = _ticks(columns[0]) if len(columns) == 1 else (_join_parts(columns), True)
     times = ticks.astype("datetime64[ns]") if is_date else ticks
     _check_order(times, ", ".join(column.name for column in columns))
     return Times(times, _elapsed(ticks), is_date)
@@ -84,7 +84,7 @@ def _check_present(column: Any) -> None:
 
 
 def _ticks(column: Any) -> tuple[Values, bool]:
-    """Read a column of dates, in nanoseconds since 1970, or of numbers; and say which."""
+    """Read dates in nanoseconds since 1970, or numbers; the second result is whether they are dates."""
     if column.dtype.is_numeric():
         return column.to_numpy(), False
     if column.dtype not in (nw.Datetime, nw.Date):
@@ -94,7 +94,7 @@ def _ticks(column: Any) -> tuple[Values, bool]:
 
 
 def _check_order(times: Values, name: str) -> None:
-    # Comparisons, for differences of unsigned numbers wrap around.
+    # Differences of unsigned integers would wrap around.
     rising = times[1:] > times[:-1]
     if not rising.all():
         row = int(np.argmin(rising)) + 1
@@ -105,13 +105,13 @@ def _check_order(times: Values, name: str) -> None:
 
 
 def _elapsed(ticks: Values) -> Values:
-    """Subtract the first time without loss: differences of integers in order are exact modulo 2**64."""
+    """Subtract the first time without rounding: ascending integers have exact differences modulo 2**64."""
     if ticks.dtype.kind in "iu":
         ticks = ticks.astype(np.uint64)
     return (ticks - ticks[0]).astype(np.float64)
 
 
-def _join(columns: Sequence[Any]) -> Values:
+def _join_parts(columns: Sequence[Any]) -> Values:
     """Join a date and a time of day, or numbers such as year, month, day and hour, to nanoseconds since 1970."""
     first, *others = columns
     if first.dtype in (nw.Datetime, nw.Date) and [column.dtype for column in others] == [nw.Time]:
@@ -122,8 +122,8 @@ def _join(columns: Sequence[Any]) -> Values:
                 f"column {column.name!r} holds {column.dtype}; times in several columns are numbers such as year, "
                 "month, day and hour, or a date and a time of day"
             )
-    units = _units([column.name for column in columns])
-    return _of_parts({unit: _part(column, unit) for unit, column in zip(units, columns, strict=True)})
+    units = _infer_parts([column.name for column in columns])
+    return _to_nanoseconds({unit: _read_part(column, unit) for unit, column in zip(units, columns, strict=True)})
 
 
 def _nanoseconds_of_day(column: Any) -> Values:
@@ -131,8 +131,8 @@ def _nanoseconds_of_day(column: Any) -> Values:
     return np.array(midnight, dtype=np.int64) * 1000
 
 
-def _units(names: Sequence[str]) -> list[str]:
-    """Tell which part of a date each column holds: by its name, or else by the order, the year first."""
+def _infer_parts(names: Sequence[str]) -> list[str]:
+    """Infer the part of a date in each column from its name, or else from the order, which starts with the year."""
     found = [[unit for unit in PARTS if unit in name.lower()] for name in names]
     units = [each[0] for each in found if len(each) == 1]
     if len(set(units)) < len(names):
@@ -142,7 +142,7 @@ def _units(names: Sequence[str]) -> list[str]:
     return units
 
 
-def _part(column: Any, unit: str) -> Values:
+def _read_part(column: Any, unit: str) -> Values:
     low, high = PARTS[unit]
     values = column.to_numpy().astype(np.float64)
     good = (values >= low) & (values <= high) & ((values == np.floor(values)) | (unit == "second"))
@@ -154,7 +154,7 @@ def _part(column: Any, unit: str) -> Values:
     return values
 
 
-def _of_parts(parts: dict[str, Values]) -> Values:
+def _to_nanoseconds(parts: dict[str, Values]) -> Values:
     whole = {unit: parts[unit].astype(np.int64) for unit in ("year", "month", "day") if unit in parts}
     months = (whole["year"] - 1970) * 12 + whole.get("month", np.int64(1)) - 1
     days = months.astype("datetime64[M]").astype("datetime64[D]") + (whole.get("day", np.int64(1)) - 1)

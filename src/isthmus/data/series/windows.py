@@ -1,4 +1,4 @@
-"""Windows of a series: overlapping samples, none of them copied."""
+"""Windows of a series as overlapping samples, without copies."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,24 +25,24 @@ Values = np.ndarray[Any, Any]
 
 
 class Windows(Source):
-    """Windows of a series, each of them a sample (n_channels, length).
+    """Windows of a series, each of which is a sample (n_channels, length).
 
-    Values of one channel have one unit, wherever in a window they lie. Windows that overlap share values, so that rows
-    are set aside in blocks of time, and windows that reach into the block are left out on either side. Steps in gaps
-    are missing values; uneven times are resampled to their median step, with a warning.
+    All steps of a channel have one unit. Overlapping windows share values, so held-out windows are blocks of time, and
+    windows that overlap a block are left out on either side of it. Steps in gaps are missing values. Irregular times
+    are resampled to their median step, with a warning.
 
     Parameters
     ----------
     series : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
     length : int or "auto", default="auto"
-        Steps of a window. "auto" is the period: the first strong peak of the autocorrelation, from 8 steps to a quarter
-        of the series; 64 without one.
+        Number of steps of a window. "auto" is the period, which is the first strong peak of the autocorrelation [1],
+        from 8 steps to a quarter of the series; 64 without a period.
     stride : int, default=1
-        Steps from one window to the next. The last window ends with the series in any case.
+        Number of steps from one window to the next. The last window always ends with the series.
     time : str, tuple of str or None, default=None
         The column of a data frame that holds the times, dates or numbers, or columns that hold parts of dates, such as
-        ``("year", "month", "day", "hour")`` or a date and a time of day; None takes the index of pandas where it holds
-        dates, and even steps otherwise.
+        ``("year", "month", "day", "hour")`` or a date and a time of day. None uses an index of pandas with dates, and
+        regular steps otherwise.
 
     Attributes
     ----------
@@ -51,19 +51,19 @@ class Windows(Source):
         Names of the columns; empty for arrays.
     times : ndarray of shape (n_timepoints,)
     constant : list of int
-        Channels that never vary, or are missing throughout.
+        Channels with a single value, or without any.
     note : str
-        What was done to make the steps even.
+        Describes the resampling.
 
     Raises
     ------
     ValueError
-        If the series is shorter than a window, values are not finite numbers, or times are missing, duplicated or out
-        of order.
+        If the series is shorter than a window, values are not finite numbers, or times are missing, duplicated or not
+        ascending.
 
     References
     ----------
-    Box, Jenkins, Reinsel and Ljung, Time series analysis, 5th edition, 2015, section 2.1: the autocorrelation.
+    [1] Box, Jenkins, Reinsel and Ljung, Time series analysis, 5th edition, 2015, section 2.1.
 
     Examples
     --------
@@ -87,20 +87,21 @@ class Windows(Source):
         self.length = choose_window_length(read.values.numpy()) if isinstance(length, str) else int(length)
         self.stride, self.time = int(stride), time
         self._cut(read)
-        _note(read)
+        _warn_of_resampling(read)
 
     @classmethod
     def of(cls, series: Series, length: int, stride: int, time: str | Sequence[str] | None) -> Self:
-        """Cut a series that has been read already."""
+        """Make windows of a series that has been read."""
         windows = cls.__new__(cls)
         windows.length, windows.stride, windows.time = length, stride, time
         windows._cut(series)
         return windows
 
     def like(self, series: Any) -> Self:
-        """Cut another series of the same channels the same way, such as the one to score.
+        """Make windows of another series with the same channels, such as the one to score.
 
-        Columns of data frames are taken by their names: those that the first series lacks are ignored, with a warning.
+        Columns of data frames are selected by name; columns that the first series does not have are ignored, with a
+        warning.
         """
         read, twin = read_series(series, self.time, self._series.step, self.channels), copy(self)
         if (len(read.values), read.channels) != (len(self._series.values), self.channels):
@@ -110,14 +111,14 @@ class Windows(Source):
             )
             raise ValueError(f"the series has {found}, but the first one had {expected}")
         twin._cut(read)
-        _note(read)
+        _warn_of_resampling(read)
         if self.channels and is_frame(series):
             known = {*self.channels, *list_time_columns(self.time)}
             warn_ignored_columns([name for name in open_frame(series).columns if str(name) not in known], stacklevel=3)
         return twin
 
     def cut(self, length: int) -> Self:
-        """Cut the same series into windows of another length."""
+        """Make windows of another length of the same series."""
         twin = copy(self)
         twin.length = length
         twin._cut(self._series)
@@ -134,7 +135,7 @@ class Windows(Source):
 
     @property
     def series(self) -> Series:
-        """The series that is cut, on even steps."""
+        """The series at regular steps."""
         return self._series
 
     @property
@@ -149,35 +150,35 @@ class Windows(Source):
 
     @property
     def note(self) -> str:
-        """What was done to make the steps even."""
+        """Describes the resampling."""
         return self._series.note
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the values and channels of the series, by which the series of fit is known again."""
+        """A hash of the values and channels of the series, by which the series of fit is recognised."""
         content = blake2b(self._series.values.contiguous().numpy().tobytes(), digest_size=16)
         content.update(repr(self.channels).encode())
         return content.hexdigest()
 
     @property
     def n_steps(self) -> int:
-        """Steps of the series."""
+        """Number of steps of the series."""
         return self._series.values.shape[1]
 
     @property
     def n_missing(self) -> Values:
-        """How many steps of each channel have no value, (n_channels,)."""
+        """Number of missing steps of each channel, (n_channels,)."""
         return self._series.values.isnan().sum(1).numpy()
 
     @property
     def constant(self) -> list[int]:
-        """Channels that never vary, or are missing throughout."""
+        """Channels with a single value, or without any."""
         spans = self._series.values.nan_to_num(torch.inf).amin(1) < self._series.values.nan_to_num(-torch.inf).amax(1)
         return [i for i, varies in enumerate(spans.tolist()) if not varies]
 
     @property
     def starts(self) -> Values:
-        """The step that each window begins with."""
+        """The first step of each window."""
         rows = self._windows.rows
         assert rows is not None
         return rows.numpy()
@@ -186,19 +187,19 @@ class Windows(Source):
         return len(self._windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over windows; see the base class."""
+        """Yield windows; see the base class."""
         return self._windows.batches(size, seed, shard)
 
     def take(self, index: Values) -> Self:
-        """Choose windows; see the base class."""
+        """Select windows; see the base class."""
         return self._with(self._windows.take(index))
 
     def with_weights(self, weight: Values) -> Self:
-        """Give windows weights; see the base class."""
+        """Return the same windows with weights; see the base class."""
         return self._with(self._windows.with_weights(weight))
 
     def resample(self, seed: int) -> Self:
-        """Draw windows in proportion to their weights; see the base class."""
+        """Resample windows in proportion to their weights; see the base class."""
         return self._with(self._windows.resample(seed))
 
     def _with(self, windows: Array) -> Self:
@@ -207,11 +208,11 @@ class Windows(Source):
         return chosen
 
     def blocks(self, n: int, seed: int) -> list[Values]:
-        """Cut into blocks of time, whatever the seed; see the base class."""
+        """Return blocks of time, whatever the seed; see the base class."""
         return np.array_split(np.argsort(self.starts), n)
 
     def disjoint_from(self, index: Values) -> Values:
-        """Find the windows that overlap none of those given; see the base class."""
+        """Return the windows that overlap none of the given ones; see the base class."""
         starts, given = self.starts, np.sort(self.starts[index])
         first, last = (
             np.searchsorted(given, starts - self.length, "right"),
@@ -220,18 +221,14 @@ class Windows(Source):
         return np.flatnonzero(first == last)
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Set the last ``n`` windows aside, as what is learned of the past is used on what comes after."""
+        """Split off the last ``n`` windows, since models of the past are used on the future."""
         aside = np.argsort(self.starts)[len(self) - n :]
         return self.take(self.disjoint_from(aside)), self.take(aside)
 
-    def to_container(self, values: Values) -> Values:
-        """Return values of windows as they are; ``spread`` gives those of time points."""
-        return values
-
     def spread(self, values: Any) -> Values:
-        """Give each time point the mean over the windows that hold it.
+        """Average values of windows at each time point.
 
-        Points that no window holds, of a stride longer than a window, lie on the line between their neighbours.
+        Points outside all windows, which exist if the stride is longer than a window, are interpolated linearly.
 
         Parameters
         ----------
@@ -245,18 +242,18 @@ class Windows(Source):
         n, shape = len(self), (len(self), *self.schema.shape)
         if values.shape not in ((n,), (n, self.length), shape):
             raise ValueError(f"values must be of shape {(n,)}, {(n, self.length)} or {shape}, got {values.shape}")
-        each = np.broadcast_to(values[:, None], (n, self.length)) if values.ndim == 1 else values
-        sums = np.zeros((self.n_steps, *each.shape[1:-1]))
+        steps = np.broadcast_to(values[:, None], (n, self.length)) if values.ndim == 1 else values
+        sums = np.zeros((self.n_steps, *steps.shape[1:-1]))
         counts = np.zeros(len(sums))
         for offset in range(self.length):
-            sums[self.starts + offset] += each[..., offset]
+            sums[self.starts + offset] += steps[..., offset]
             counts[self.starts + offset] += 1
-        held = np.flatnonzero(counts)
-        means = (sums[held].T / counts[held]).T
-        return interpolate(self._series.points, held, means)
+        covered = np.flatnonzero(counts)
+        means = (sums[covered].T / counts[covered]).T
+        return interpolate(self._series.points, covered, means)
 
 
-def _note(series: Series) -> None:
+def _warn_of_resampling(series: Series) -> None:
     if series.note:
         warnings.warn(series.note, stacklevel=3)
 

@@ -1,4 +1,4 @@
-"""Rows from anything that can be gone through again and again: databases, archives, generators."""
+"""Rows from any source of chunks that can be read repeatedly: databases, archives, generators."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
@@ -8,35 +8,32 @@ import numpy as np
 import torch
 
 from isthmus.data.base import Source
-from isthmus.data.sources import as_source
+from isthmus.data.sources import NUMBERS, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# All columns of chunks are numbers: what they are cannot depend on the values of one chunk.
-NUMBERS = Schema(())
-
 
 class Chunks(Stream):
-    """Rows of any iterable of chunks, streamed: memory does not depend on how many there are.
+    """Rows of any iterable of chunks, streamed: memory does not depend on the number of rows.
 
-    The order of the chunks is that of the iterable, also where rows are shuffled, which they are within pools of four
-    million numbers. The chunks are counted when the number of rows is first asked for, which takes a pass over them.
+    All columns are numbers. Chunks keep their order; rows are shuffled within pools of four million numbers. The first
+    call of ``len`` counts the rows in a pass over all chunks.
 
     Parameters
     ----------
     factory : callable
-        Returns a new iterable of the same chunks at each call: arrays, tensors or data frames, of equal columns. It is
-        called on a thread.
+        Returns a new iterable of the same chunks at each call: arrays, tensors or data frames with the same columns. It
+        is called on a thread.
 
     Raises
     ------
     TypeError
         If ``factory`` cannot be called.
     ValueError
-        If there are no chunks, a chunk has other columns than the first, or a later pass gives other rows.
+        If there are no chunks, the columns of a chunk differ from those of the first, or a later pass has other rows.
 
     Examples
     --------
@@ -58,22 +55,22 @@ class Chunks(Stream):
         super().__init__(self._first_schema())
 
     def count_rows(self) -> int:
-        """Count the rows, by a pass over the chunks the first time."""
+        """Return the number of rows; the first call reads all chunks."""
         if self._sizes is None:
             self._sizes = [len(chunk) for chunk in self._sources()]
         return sum(self._sizes)
 
     def read(self, group: int) -> Iterator[Values]:
-        """Read all chunks, which are the only group; see the base class.
+        """Read all chunks, which are one group; see the base class.
 
         Raises
         ------
         ValueError
-            If they are not those of the first pass.
+            If they differ from those of the first pass.
         """
         sources = self._sources()
         if self._sizes is not None:
-            sources = _of_sizes(sources, self._sizes)
+            sources = _check_sizes(sources, self._sizes)
         for source in sources:
             x = next(source.batches(len(source))).x
             yield (x.float() if x.dtype == torch.bfloat16 else x).numpy()
@@ -87,7 +84,7 @@ class Chunks(Stream):
         raise ValueError("the factory gave no chunks, expected at least one")
 
     def _sources(self) -> Iterator[Source]:
-        """Make a source of each chunk, and hold its columns to those of the first."""
+        """Convert each chunk to a source, and check its columns against those of the first."""
         for i, chunk in enumerate(self._factory()):
             source = _source_of(chunk, i)
             found, expected = source.schema, self.schema
@@ -107,8 +104,8 @@ def _source_of(chunk: Any, position: int) -> Source:
         raise ValueError(f"chunk {position}: {error}") from error
 
 
-def _of_sizes(sources: Iterator[Source], sizes: list[int]) -> Iterator[Source]:
-    """Pass sources on as long as they have the number of rows that they had."""
+def _check_sizes(sources: Iterator[Source], sizes: list[int]) -> Iterator[Source]:
+    """Yield sources, and raise an error if one has another number of rows than before."""
     for i, (source, size) in enumerate(zip_longest(sources, sizes)):
         n_rows = 0 if source is None else len(source)
         if source is None or n_rows != size:

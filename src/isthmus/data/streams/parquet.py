@@ -26,16 +26,16 @@ from isthmus.schema import Schema
 FilePath = str | os.PathLike[str]
 Values = np.ndarray[Any, Any]
 
-# Columns of row groups that are read side by side: each holds a page and a dictionary of about a megabyte, 256 in all.
+# Largest number of columns that are read alternately: each buffers about 2 MB (a page and a dictionary), 256 MB in all.
 COLUMNS_AT_ONCE = 128
-# Bytes read of a column at a time. Without, pyarrow would hold the column of a whole row group.
+# Bytes of a column that are read at once. Without a limit, pyarrow would buffer the column of a whole row group.
 BUFFER = 2**16
 
 
 class File(NamedTuple):
-    """A Parquet file as it was found: its footer, and size and time by which a change is noticed.
+    """A Parquet file: its footer, and its size and time of modification, by which changes are detected.
 
-    The columns that its folders name, as ``year=2024``, are ``keys``, a table of one row.
+    ``keys`` is a table of one row: the columns that the names of folders define, such as ``year=2024``.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class File(NamedTuple):
 
     @property
     def schema(self) -> Any:
-        """The columns without pandas' index; one without any value holds missing numbers."""
+        """The columns without the index of pandas; a column of type null becomes a column of missing numbers."""
         fields = self.footer.schema.to_arrow_schema()
         types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in fields]
         own = [
@@ -56,7 +56,7 @@ class File(NamedTuple):
         return pa.schema([*own, *self.keys.schema])
 
     def complete(self, table: Any, names: Sequence[str]) -> Any:
-        """Add the columns that the folders name to rows of the file, and put columns in order."""
+        """Add the columns that folders define to rows of the file, and select columns."""
         for name in self.keys.column_names:
             if name in names:
                 table = table.append_column(name, pa.repeat(self.keys[name][0], len(table)))
@@ -64,25 +64,26 @@ class File(NamedTuple):
 
 
 class Parquet(Stream):
-    """Rows of Parquet files, streamed: memory does not depend on how many there are.
+    """Rows of Parquet files, streamed: memory does not depend on the number of rows.
 
-    Footers are read at once and hold every file to the columns of the first; rows are read as they are needed.
+    Footers are read at the start, and the columns of all files are checked against those of the first. Rows are read
+    when they are needed.
 
     Parameters
     ----------
     paths_or_pattern : str, path, or sequence of them
         A file, a folder of ``.parquet`` files, or a pattern such as ``"day-*.parquet"``. Files of a folder or a pattern
-        are sorted by name. Folders in a folder may name columns, as ``year=2024/month=1`` does (Hive partitions).
+        are sorted by name. Subfolders may define columns, such as ``year=2024/month=1`` (Hive partitions).
     columns : sequence of str or None
-        Those to read, in this order; None reads all.
+        Columns to read, in this order; None reads all.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file, or no file matches.
     ValueError
-        If a file is damaged, lacks a column or has another type of it, a column does not hold numbers, or there are no
-        rows. Files that change or vanish later are named when they are read.
+        If a file is damaged, a column is missing or has another type, a column does not hold numbers, or there are no
+        rows. Reading a file that has changed or been deleted since raises an error that names it.
 
     Examples
     --------
@@ -100,10 +101,10 @@ class Parquet(Stream):
     """
 
     def __init__(self, paths_or_pattern: FilePath | Iterable[FilePath], columns: Sequence[str] | None = None) -> None:
-        self._files = _look_at_all(paths_or_pattern)
+        self._files = _open_all(paths_or_pattern)
         if not self._files:
             raise ValueError("paths_or_pattern must name at least one file, got none")
-        wanted = _choose(self._files[0], columns)
+        wanted = _select_fields(self._files[0], columns)
         for file in self._files[1:]:
             _check_columns(file, wanted, self._files[0].path)
         super().__init__(_schema_of(self._files[0], wanted))
@@ -116,11 +117,11 @@ class Parquet(Stream):
 
     @property
     def groups_at_once(self) -> int:
-        """How many row groups are read side by side, so that rows far apart meet in a pool."""
+        """Number of row groups that are read alternately, so that a pool contains distant rows."""
         return max(1, min(PIECES, COLUMNS_AT_ONCE // self.schema.shape[0]))
 
     def count_rows(self) -> int:
-        """Count the rows of all files, by their footers."""
+        """Return the number of rows of all files, from their footers."""
         return sum(file.footer.num_rows for file in self._files)
 
     def read(self, group: int) -> Iterator[Values]:
@@ -129,28 +130,28 @@ class Parquet(Stream):
         Raises
         ------
         FileNotFoundError, ValueError
-            If the file is gone, has changed since it was found, or is damaged.
+            If the file was deleted, has changed, or is damaged.
         """
         file, position = self._groups[group]
         names, rows = self._names, count_rows_within(POOL // PIECES, self.schema)
-        with _named(file.path):
-            if _stamp(file.path) != file.stamp:
-                raise ValueError("it has changed since it was first looked at")
+        with _name_file_in_errors(file.path):
+            if _read_stamp(file.path) != file.stamp:
+                raise ValueError("it has changed since its footer was read")
             with parquet.ParquetFile(file.path, metadata=file.footer, buffer_size=BUFFER, pre_buffer=False) as opened:
-                # On one thread: the others belong to the net.
-                for batch in opened.iter_batches(rows, [position], _stored(file, names), use_threads=False):
+                # On one thread: the others are for the training.
+                for batch in opened.iter_batches(rows, [position], _stored_names(file, names), use_threads=False):
                     table = file.complete(pa.Table.from_batches([batch]), names)
                     yield read_values(nw.from_native(table, eager_only=True), self.schema.dtype)
 
     def drop_names(self) -> Self:
-        """Return the same rows without the names of their columns, for a model that was fitted to arrays."""
+        """Return the same rows without names of columns, for a model that was fitted on arrays."""
         rows = copy(self)
         rows.schema = replace(self.schema, fields=(), container="array")
         return rows
 
 
 def find_files(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
-    """List the files that are meant; see ``Parquet``.
+    """List the files of a path, pattern or sequence of them; see ``Parquet``.
 
     Raises
     ------
@@ -164,7 +165,6 @@ def find_files(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
         return [path]
     if not path.is_dir() and not is_pattern(path):
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    # In folders of other tools, files whose names begin with these letters hold no rows.
     names = glob.glob(str(path), recursive=True) if is_pattern(path) else list_files(path)
     files = sorted(file for file in map(Path, names) if file.is_file())
     if not files:
@@ -177,12 +177,12 @@ def find_files(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
 
 
 def is_pattern(path: FilePath) -> bool:
-    """Whether a path has wildcards and does not exist as it stands."""
+    """Whether a path has wildcards and is not the name of an existing file."""
     return glob.has_magic(str(path)) and not Path(path).exists()
 
 
 def is_partitioned(path: FilePath) -> bool:
-    """Whether a path is a folder in which the folders of Parquet files name columns, as ``year=2024``."""
+    """Whether a path is a folder whose subfolders define columns, such as ``year=2024``."""
     return Path(path).is_dir() and any(parse_folder_keys(file, Path(path)) for file in list_files(Path(path)))
 
 
@@ -192,53 +192,53 @@ def read_folder(path: FilePath) -> pa.Table:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there are none, one is damaged, or has other columns than the first.
+        If there are no files, one is damaged, or its columns differ from those of the first.
     """
-    files = _look_at_all(path)
-    wanted, tables = _choose(files[0], None), []
+    files = _open_all(path)
+    wanted, tables = _select_fields(files[0], None), []
     for file in files:
         _check_columns(file, wanted, files[0].path)
-        with _named(file.path), parquet.ParquetFile(file.path) as opened:
-            tables.append(file.complete(opened.read(_stored(file, wanted.names)), wanted.names).cast(wanted))
+        with _name_file_in_errors(file.path), parquet.ParquetFile(file.path) as opened:
+            tables.append(file.complete(opened.read(_stored_names(file, wanted.names)), wanted.names).cast(wanted))
     return pa.concat_tables(tables)
 
 
 def read_columns_only(paths_or_pattern: FilePath | Iterable[FilePath]) -> Any:
     """Return the columns of the first file as a pyarrow table without rows."""
-    return _look_at_all(paths_or_pattern)[0].schema.empty_table()
+    return _open_all(paths_or_pattern)[0].schema.empty_table()
 
 
 def count_decoded_bytes(path: FilePath) -> int:
-    """Return the memory that the rows of a file or folder take when they are read, as float64."""
-    return sum(file.footer.num_rows * len(file.schema) * 8 for file in _look_at_all(path))
+    """Return the size in bytes of all rows of a file or folder as float64."""
+    return sum(file.footer.num_rows * len(file.schema) * 8 for file in _open_all(path))
 
 
-def _look_at_all(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[File]:
-    files = [_look(path) for path in find_files(paths_or_pattern)]
+def _open_all(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[File]:
+    files = [_open(path) for path in find_files(paths_or_pattern)]
     if not isinstance(paths_or_pattern, str | os.PathLike) or not Path(paths_or_pattern).is_dir():
         return files
     keys = read_keys([parse_folder_keys(file.path, Path(paths_or_pattern)) for file in files])
     return [file._replace(keys=keys.slice(i, 1)) for i, file in enumerate(files)]
 
 
-def _stored(file: File, names: Sequence[str]) -> list[str]:
-    """Return the names of columns that a file itself holds."""
+def _stored_names(file: File, names: Sequence[str]) -> list[str]:
+    """Return the names of columns that the file stores itself."""
     return [name for name in names if name not in file.keys.column_names]
 
 
-def _look(path: Path) -> File:
-    with _named(path), parquet.ParquetFile(path) as file:
-        return File(path, file.metadata, _stamp(path), pa.table({}))
+def _open(path: Path) -> File:
+    with _name_file_in_errors(path), parquet.ParquetFile(path) as file:
+        return File(path, file.metadata, _read_stamp(path), pa.table({}))
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _read_stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Name the file in what goes wrong in the block."""
+def _name_file_in_errors(path: Path) -> Iterator[None]:
+    """Add the name of the file to errors of the block."""
     try:
         with memory_errors(f"read {str(path)!r}"):
             yield
@@ -248,7 +248,7 @@ def _named(path: Path) -> Iterator[None]:
         raise ValueError(f"cannot read {str(path)!r} as a Parquet file: {error}") from error
 
 
-def _choose(file: File, columns: Sequence[str] | None) -> Any:
+def _select_fields(file: File, columns: Sequence[str] | None) -> Any:
     """Return the columns to read, as a pyarrow schema."""
     known = file.schema.names
     if columns is not None and not len(columns):
@@ -262,7 +262,7 @@ def _choose(file: File, columns: Sequence[str] | None) -> Any:
 
 
 def _check_columns(file: File, wanted: Any, first: Path) -> None:
-    """Raise ``ValueError`` unless a file has the wanted columns in the types that the first file has them in."""
+    """Raise ``ValueError`` unless a file has the wanted columns with the types of the first file."""
     for field in wanted:
         found = [other.type for other in file.schema if other.name == field.name]
         if found != [field.type]:

@@ -1,4 +1,4 @@
-"""Rows that are read as they are needed: pieces fill a pool, the pool is shuffled and cut into batches.
+"""Streaming: pieces fill a pool, and the pool is shuffled and cut into batches.
 
 groups --read--> pieces --pool--> shuffled rows --cut--> batches
 """
@@ -23,35 +23,34 @@ from isthmus.schema import Schema
 Item = TypeVar("Item")
 Values = np.ndarray[Any, Any]
 
-# Numbers that are shuffled together. Three times as many are in memory at most: those in use, the next, and their copy.
+# Number of values that are shuffled together. Memory holds up to three pools: the current one, the next, and its copy.
 POOL = 2**22
-# Pieces of an even size that a pool is made of, so that several groups share each pool.
+# Number of equal pieces in a pool, so that rows of several groups are shuffled together.
 PIECES = 8
-# With fewer groups than these for each process, all read all groups and take a part of each batch.
-GROUPS_A_SHARE = 4
-# Rows whose hashes are computed at once, and the leading bits that place a hash in a histogram.
-INDICES, BITS = 2**20, 16
+# Smallest number of groups per process. With fewer, every process reads all groups and takes a shard of each batch.
+MIN_GROUPS_PER_SHARD = 4
+# Number of rows that are hashed at once, and number of leading bits in the histogram of hashes.
+N_HASHED, BITS = 2**20, 16
 
 
 class Cut(NamedTuple):
-    """Half of a split: the rows whose hash is below a threshold, or those whose hash is not."""
+    """One side of a split: the rows whose hash is below a threshold, or the others."""
 
     seed: int
     threshold: np.uint64
     below: bool
 
     def holds(self, rows: Values) -> Values:
-        """Tell which row numbers are in this half."""
+        """Return which row numbers are on this side."""
         return (hash_rows(rows, self.seed) < self.threshold) == self.below
 
 
 class Stream(Source):
-    """Rows that come in groups, each of which can be read by itself, piece by piece.
+    """Rows in groups, each of which can be read on its own, piece by piece.
 
-    A stream says in ``starts`` the number of the first row of each group, counts its rows in ``count_rows`` and reads
-    a group in ``read``; all else is done here. Shuffled, the groups come in the order that the seed decides, some of
-    them side by side, and their rows are shuffled within pools of four million numbers. A thread makes the next pool
-    while the net works on this one.
+    Subclasses set ``starts``, the number of the first row of each group, and implement ``count_rows`` and ``read``.
+    When rows are shuffled, the seed decides the order of the groups, several groups are read alternately, and rows are
+    shuffled within pools of four million numbers. A thread prepares the next pool while the model uses the current one.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ class Stream(Source):
 
     @abstractmethod
     def count_rows(self) -> int:
-        """Count the rows of all groups."""
+        """Return the number of rows of all groups."""
 
     @abstractmethod
     def read(self, group: int) -> Iterator[Values]:
@@ -76,14 +75,14 @@ class Stream(Source):
 
     @property
     def groups_at_once(self) -> int:
-        """How many groups are read side by side when rows are shuffled."""
+        """Number of groups that are read alternately when rows are shuffled."""
         return 1
 
     def __len__(self) -> int:
         return self.count_rows() if self._n_kept is None else self._n_kept
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over rows; see the base class. Each share has row groups of its own where there are enough of them."""
+        """Yield rows; see the base class. Each shard has its own row groups where there are enough of them."""
         if shard == WHOLE:
             return self._whole(size, seed)
         return (
@@ -97,21 +96,22 @@ class Stream(Source):
             rows = torch.from_numpy(pool)
             yield from (Batch(rows[start:stop], None) for start, stop in batch_bounds(len(rows), size, seed))
 
-    def _divides(self, seed: int | None, n_shares: int) -> bool:
-        """Whether no share of the groups would have less than half of the rows that are due to it."""
-        if len(self.starts) < GROUPS_A_SHARE * n_shares:
+    def _divides(self, seed: int | None, n_shards: int) -> bool:
+        """Whether every shard of the groups has at least half of an equal share of the rows."""
+        if len(self.starts) < MIN_GROUPS_PER_SHARD * n_shards:
             return False
         sizes = np.diff([*self.starts, self.count_rows()])[self.order(seed)]
-        return 2 * n_shares * min(sizes[rank::n_shares].sum() for rank in range(n_shares)) >= sizes.sum()
+        return 2 * n_shards * min(sizes[rank::n_shards].sum() for rank in range(n_shards)) >= sizes.sum()
 
     def _groupwise(self, size: int, seed: int | None, shard: Shard) -> Iterator[Batch]:
-        """Spread the rows of one share's groups evenly over as many batches as all rows make."""
+        """Divide the rows of a shard's groups evenly into the number of batches that all rows make."""
         mine = copy(self)
         mine._shard = shard
         n_batches, n_rows = len(batch_bounds(len(self), size, seed)), mine._count_shard(seed)
         ends = [n_rows * i // n_batches for i in range(n_batches + 1)]
         pools = prefetch(mine._pools(size, seed))
-        rows, start = np.empty((0, *self.schema.shape), self.schema.dtype), 0  # in hand, and the number of the first
+        # The rows that are not yet in a batch, and the number of the first of them.
+        rows, start = np.empty((0, *self.schema.shape), self.schema.dtype), 0
         for begin, end in pairwise(ends):
             while end > start + len(rows):
                 rows, start = np.concatenate([rows[begin - start :], next(pools)]), begin
@@ -123,12 +123,12 @@ class Stream(Source):
         return sum(int(self._holds(some).sum()) for some in rows)
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Set aside the ``n`` rows whose numbers have the smallest hashes; both halves read the same groups.
+        """Split off the ``n`` rows whose numbers have the smallest hashes; both sides read the same groups.
 
         Raises
         ------
         ValueError
-            If ``n`` leaves no row on one of the sides.
+            If a side would be empty.
         """
         if not 0 < n < len(self):
             raise ValueError(f"n must leave rows on both sides of {len(self)}, got {n!r}")
@@ -139,7 +139,7 @@ class Stream(Source):
         )
 
     def to_container(self, values: Values) -> Any:
-        """Give results back: a data frame of the library that the rows came in, or the array."""
+        """Convert results: to a data frame of the library of the rows, or no conversion for arrays."""
         return label_columns(values, self.schema)
 
     def load(self) -> Array:
@@ -148,10 +148,10 @@ class Stream(Source):
         return Array(torch.from_numpy(rows), self.schema, container=self.to_container)
 
     def order(self, seed: int | None) -> list[int]:
-        """Return the groups as they are read: as they come, or as the seed decides."""
-        n, (rank, n_shares) = len(self.starts), self._shard
+        """Return the order of the groups: as stored, or as the seed decides."""
+        n, (rank, n_shards) = len(self.starts), self._shard
         order = list(range(n)) if seed is None else np.random.default_rng(mix(seed)).permutation(n).tolist()
-        return order[rank::n_shares]
+        return order[rank::n_shards]
 
     def _half(self, cut: Cut, n: int) -> Self:
         half = copy(self)
@@ -159,7 +159,7 @@ class Stream(Source):
         return half
 
     def _threshold(self, n: int, seed: int) -> np.uint64:
-        """Return the hash that those of exactly ``n`` rows are below, without holding the hashes of all rows."""
+        """Return the hash that exactly ``n`` rows are below, without all hashes in memory."""
         shift = np.uint64(64 - BITS)
         counts = sum(np.bincount((some >> shift).astype(np.int64), minlength=2**BITS) for some in self._hashes(seed))
         totals = np.cumsum(counts)
@@ -170,8 +170,8 @@ class Stream(Source):
     def _hashes(self, seed: int) -> Iterator[Values]:
         """Yield the hashes of this stream's rows."""
         n_rows = self.count_rows()
-        for start in range(0, n_rows, INDICES):
-            rows = np.arange(start, min(start + INDICES, n_rows), dtype=np.uint64)
+        for start in range(0, n_rows, N_HASHED):
+            rows = np.arange(start, min(start + N_HASHED, n_rows), dtype=np.uint64)
             yield hash_rows(rows[self._holds(rows)], seed)
 
     def _holds(self, rows: Values) -> Values:
@@ -180,27 +180,27 @@ class Stream(Source):
         )
 
     def _pools(self, size: int, seed: int | None) -> Iterator[Values]:
-        """Collect pieces to pools, each of whole batches but the last."""
+        """Join pieces to pools; all pools except the last consist of whole batches."""
         limit = max(size + 2, count_rows_within(POOL, self.schema))
         rng = None if seed is None else np.random.default_rng(mix(seed, 1))
         pieces: list[Values] = []
         for piece in self._pieces(seed):
             pieces.append(piece)
             if sum(map(len, pieces)) >= limit:
-                rows = _shuffled(pieces, rng)
-                # The last pool shall have two rows or more: of one alone it could not make a batch to train on.
+                rows = _join(pieces, rng)
+                # Leave at least two rows for the last pool: a batch of one row cannot be trained on.
                 whole = (len(rows) - 2) // size * size
                 pieces = [rows[whole:].copy()]
                 yield rows[:whole]
         if any(map(len, pieces)):
-            yield _shuffled(pieces, rng)
+            yield _join(pieces, rng)
 
     def _pieces(self, seed: int | None) -> Iterator[Values]:
         groups = (self._kept(group) for group in self.order(seed))
         return interleave(groups, 1 if seed is None else self.groups_at_once)
 
     def _kept(self, group: int) -> Iterator[Values]:
-        """Read of a group the rows that no split took away."""
+        """Read the rows of a group that are on this side of all splits."""
         start = self.starts[group]
         for piece in self.read(group):
             rows = np.arange(start, start + len(piece), dtype=np.uint64)
@@ -209,7 +209,7 @@ class Stream(Source):
 
 
 def prefetch(items: Iterator[Item]) -> Iterator[Item]:
-    """Hand over items while a thread makes the next one. The thread ends with the iteration, also if this is given up.
+    """Yield items while a thread computes the next one. The thread ends with the iteration, even an incomplete one.
 
     Examples
     --------
@@ -226,7 +226,7 @@ def prefetch(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def interleave(iterators: Iterator[Iterator[Item]], at_once: int) -> Iterator[Item]:
-    """Take items of ``at_once`` iterators in turn; where one ends, the next begins.
+    """Yield items of ``at_once`` iterators alternately; the next iterator replaces one that ends.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def interleave(iterators: Iterator[Iterator[Item]], at_once: int) -> Iterator[It
 
 
 def hash_rows(rows: Values, seed: int) -> Values:
-    """Scatter row numbers (n,) over 64 bits, no two to one place: SplitMix64 (Steele, Lea and Flood, 2014)."""
+    """Hash row numbers (n,) to 64 bits without collisions: SplitMix64 (Steele, Lea and Flood, 2014)."""
     z = rows * np.uint64(0x9E3779B97F4A7C15) + np.uint64(mix(seed, 2))
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -255,12 +255,12 @@ def hash_rows(rows: Values, seed: int) -> Values:
 
 
 def count_rows_within(n_numbers: int, schema: Schema) -> int:
-    """Count the rows that so many numbers make, at least one."""
+    """Return the number of rows that ``n_numbers`` values make, at least one."""
     return max(1, n_numbers // int(np.prod(schema.shape)))
 
 
-def _shuffled(pieces: list[Values], rng: np.random.Generator | None) -> Values:
-    """Join pieces, which are given up, and shuffle their rows. By NumPy: torch would take the cores from the net."""
+def _join(pieces: list[Values], rng: np.random.Generator | None) -> Values:
+    """Join pieces, empty their list, and shuffle the rows. With NumPy: threads of torch would slow the training."""
     rows = np.concatenate(pieces)
     pieces.clear()
     return rows if rng is None else rows.take(rng.permutation(len(rows)), axis=0)

@@ -1,4 +1,4 @@
-"""Values of single columns of narwhals frames: numbers, dates and levels, and what to do about all else."""
+"""Values of a column of a narwhals frame as numbers, dates or categories, and advice on unsupported types."""
 
 import math
 import re
@@ -16,9 +16,9 @@ Values = np.ndarray[Any, Any]
 
 # Up to this integer, float64 represents every integer exactly.
 MAX_EXACT = 2**53
-# Dtypes of object columns that hold Python's dates, or dates with times.
+# Names of the dtypes of object columns of Python's dates, without and with times.
 DATES, TIMES = "Object(date)", "Object(datetime)"
-# What to do about a column, by the name of the type that it holds.
+# Advice on a column of an unsupported type, by the name of the type.
 REMEDIES = {
     "list|array|ndarray|tuple|set|frozenset": "give each element a column of its own",
     "struct|dict": "give each field a column of its own",
@@ -38,14 +38,14 @@ def is_number(dtype: Any) -> bool:
 
 
 def holds_dates(column: Any) -> bool:
-    """Whether a column holds dates, with or without a time, as such or as objects of Python's."""
+    """Whether a column holds dates, with or without times, or such objects of Python."""
     if column.dtype != nw.Object:
         return column.dtype in (nw.Date, nw.Datetime)
     return all(isinstance(value, date) for value in column.drop_nulls().to_list())
 
 
 def is_text(dtype: Any) -> bool:
-    """Whether a dtype of narwhals holds what can be levels of a category, and is no number."""
+    """Whether a dtype of narwhals holds categories other than numbers."""
     return dtype in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object)
 
 
@@ -61,7 +61,7 @@ def missing_mask(column: Any) -> Values:
 
 
 def to_floats(column: Any) -> Values:
-    """Return a column of numbers as float64, missing ones as NaN; integers beyond 2^53 are rounded."""
+    """Return a column of numbers as float64, NaN where missing; integers beyond 2^53 are rounded."""
     try:
         numbers = column.cast(nw.Float64).to_numpy()
     except pa.ArrowInvalid:  # Arrow casts such integers only where it is told to round.
@@ -70,7 +70,7 @@ def to_floats(column: Any) -> Values:
 
 
 def to_exact_numbers(column: Any) -> list[Any]:
-    """Return a column of numbers as Python's: integers of any size as they are, others as floats."""
+    """Return a column of numbers as numbers of Python: integers exactly, others as floats."""
     if column.dtype.is_integer():
         return list(column.to_list())
     if column.dtype == nw.Decimal:
@@ -85,7 +85,7 @@ def _integer_or_float(value: Any) -> Any:
 
 
 def to_days(column: Any, origin: float = 0.0) -> Values:
-    """Return a column of dates as days since ``origin``, missing ones as NaN."""
+    """Return a column of dates as days since ``origin``, NaN where missing."""
     if column.dtype == nw.Object:
         times = _times_of(column)
         return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
@@ -99,14 +99,14 @@ def name_dtype(column: Any) -> str:
 
 
 def name_date_dtype(column: Any) -> str:
-    """Name the dtype of a column of dates, of object columns by what they hold."""
+    """Name the dtype of a column of dates; for object columns, whether the dates have times."""
     if column.dtype != nw.Object:
         return str(column.dtype)
     return TIMES if any(isinstance(value, datetime) for value in column.drop_nulls().to_list()) else DATES
 
 
 def find_distinct_microseconds(column: Any) -> Values:
-    """Return the different dates of a column in order, as whole microseconds since 1970-01-01."""
+    """Return the different dates of a column in order, as integer microseconds since 1970-01-01."""
     if column.dtype == nw.Object:
         times = _times_of(column)
         return np.unique(times[~np.isnat(times)].astype(np.int64))
@@ -118,15 +118,15 @@ def _times_of(column: Any) -> Values:
 
 
 def levels_of(column: Any) -> list[Any]:
-    """List the different values of a column, in the order of an enumeration, and else of their size or the alphabet.
+    """List the different values of a column, sorted, or in the order of an enumeration.
 
     Raises
     ------
     ValueError
-        If a value is neither text, a number nor a truth value.
+        If a value is not text, a number or a truth value.
     """
     present = column.drop_nulls() if column.dtype == nw.Object else column.drop_nulls().unique()
-    values = list({_plain(value, column.name) for value in present.to_list()})
+    values = list({_to_plain(value, column.name) for value in present.to_list()})
     values = [value for value in values if value == value]
     if column.dtype == nw.Enum:
         order = {level: i for i, level in enumerate(column.dtype.categories)}
@@ -134,7 +134,7 @@ def levels_of(column: Any) -> list[Any]:
     return sorted(values, key=lambda value: (isinstance(value, str), value))
 
 
-def _plain(value: Any, name: str) -> Any:
+def _to_plain(value: Any, name: str) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     if not isinstance(value, str | bool | int | float):
         kind = type(value).__name__
@@ -146,7 +146,7 @@ def _plain(value: Any, name: str) -> Any:
 
 
 def is_numeral(text: str) -> bool:
-    """Whether a text is a finite number as Python writes it."""
+    """Whether a text is a finite number in the notation of Python."""
     try:
         return math.isfinite(float(text))
     except ValueError:
@@ -154,6 +154,6 @@ def is_numeral(text: str) -> bool:
 
 
 def suggest_remedy(held: str) -> str:
-    """Say what to do about a column that holds what cannot be learned, by the name of its type."""
+    """Return advice on a column of an unsupported type, by the name of the type."""
     known = next((remedy for pattern, remedy in REMEDIES.items() if re.match(pattern, held, re.IGNORECASE)), "")
     return f"{known}, or leave it out" if known else "leave it out or turn it into one of these"

@@ -1,4 +1,4 @@
-"""Data frames of numbers, through narwhals: pandas, polars, pyarrow and what else it knows."""
+"""Data frames of numbers from any library that narwhals supports."""
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
@@ -21,7 +21,7 @@ NARROW = {nw.Float32, nw.Boolean, nw.Int8, nw.Int16, nw.UInt8, nw.UInt16}
 
 
 def list_row_labels(X: Any) -> list[Any] | None:
-    """Return the index of a data frame of pandas as a list; None for what has no index."""
+    """Return the index of a data frame of pandas as a list; None if there is no index."""
     index = nw.maybe_get_index(open_frame(X)) if is_frame(X) else None
     return None if index is None else list(index)
 
@@ -42,7 +42,7 @@ def read_frame(X: Any) -> Array:
 
 
 def infer_schema(frame: Any) -> Schema:
-    """Say what a row of a narwhals frame looks like, and which dtype its values take.
+    """Infer the schema of a narwhals frame of numbers.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def infer_schema(frame: Any) -> Schema:
 
 
 def read_values(frame: Any, dtype: str) -> Values:
-    """Return the values of a narwhals frame, (n, n_columns), nulls as NaN."""
-    # Column by column: as a whole, nulls of nullable dtypes would come out as objects.
+    """Return the values of a narwhals frame (n, n_columns), NaN where missing."""
+    # By column, since a frame with nullable dtypes converts to an array of objects.
     columns = [to_floats(frame.get_column(name)).astype(dtype, copy=False) for name in frame.columns]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
@@ -92,14 +92,14 @@ def label_columns(values: Values, schema: Schema, extra: Sequence[str] = (), ind
 
 
 def make_empty(schema: Schema) -> Any:
-    """Return the container that data of this schema come in, columns that are left out among them, without rows."""
+    """Return a container of this schema without rows, with all columns."""
     if not schema.fields:
         return np.empty((0, *schema.shape))
     return nw.from_dict({name: np.empty(0) for name in schema.names}, backend=schema.container).to_native()  # type: ignore[arg-type]
 
 
 def unused_name(name: str, names: Collection[str]) -> str:
-    """Return a name with as many underscores after it as no other has."""
+    """Append underscores to a name until it differs from some names."""
     return unused_name(f"{name}_", names) if name in names else name
 
 

@@ -1,4 +1,4 @@
-"""Values that some columns of new rows are to have."""
+"""Encoding of the values that ``given`` fixes in new rows."""
 
 import math
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ Values = np.ndarray[Any, Any]
 
 
 def encode_given(given: Mapping[Any, Any], schema: Schema) -> Values:
-    """Encode the values that some columns are to have, (n_used,), NaN for the others.
+    """Encode the fixed values of a row (n_used,); NaN for the other columns.
 
     Dates without a time zone are in that of the column, if it has one.
 
     Raises
     ------
     ValueError
-        If there is no such column to learn from, fit has not seen the level, or a value is missing or infinite.
+        If the model has no such column, fit has not seen the category, or a value is missing or infinite.
     """
     if not isinstance(given, Mapping):
         raise ValueError(f"given must be a dict of columns and their values, got {type(given).__name__}")
@@ -41,7 +41,7 @@ def encode_given(given: Mapping[Any, Any], schema: Schema) -> Values:
 
 
 def _number(value: Any, field: Field) -> float:
-    """Turn a number or a date into what a model reads."""
+    """Convert a number or a date to the number that a model reads."""
     try:
         number = _days(value, field) if field.kind == "date" else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -53,13 +53,13 @@ def _number(value: Any, field: Field) -> float:
 
 
 def _days(date: Any, field: Field) -> float:
-    """Turn a date into days since the origin of a column; NaN if it is missing."""
+    """Convert a date to days since the origin of a column; NaN if it is missing."""
     time = np.datetime64(_in_utc(date, find_time_zone(field.dtype)), "us")
     return math.nan if np.isnat(time) else float(time.astype(np.int64) / MICROSECONDS - field.origin)
 
 
 def _in_utc(date: Any, zone: str | None) -> Any:
-    """Return a date without a time zone, in UTC if it has one or is in that of a column."""
+    """Return a date without a time zone, converted to UTC if it, or the column, has a time zone."""
     if zone and not isinstance(date, datetime):
         date = np.datetime64(date, "us").item()
     if not isinstance(date, datetime) or not (date.tzinfo or zone):

@@ -1,4 +1,4 @@
-"""What the columns of a data frame are, told by their values."""
+"""Kinds of the columns of a data frame, inferred from their values."""
 
 import re
 from collections.abc import Mapping
@@ -28,43 +28,45 @@ from isthmus.schema import CATEGORICAL, KINDS, LEFT_OUT, MICROSECONDS, NUMBERS, 
 
 Values = np.ndarray[Any, Any]
 
-# Below so many rows, numbers in a row may be counts or ranks as well as identifiers.
+# Smallest number of rows for identifiers: in fewer rows, consecutive integers can be counts or ranks.
 FEW_ROWS = 20
-# With at most so many different values, each value of a number is remembered; with more, those that many rows share.
-FEW_VALUES, SHARED = 64, 0.005
-# Text with more levels than this, most of them unlike all others, tells rows apart and not kinds of rows.
-FEW_LEVELS, UNLIKE = 50, 0.5
-# Share of the different values of a column that are numbers, from which on the others are mistakes among them.
+# A column with at most FEW_VALUES different numbers keeps all of them as possible point masses; one with more keeps
+# those in more than this share of the rows.
+FEW_VALUES, MIN_SHARE = 64, 0.005
+# Text with more categories than this, if more than half of the rows have their own, identifies rows and not groups.
+FEW_CATEGORIES, MAX_UNIQUE = 50, 0.5
+# Smallest share of numbers among the different values of a column for which the other values count as errors.
 MOSTLY = 0.8
-# Words of a value on average from which on text is written language.
+# Smallest mean number of words of free text.
 WORDS = 3
-# Skewness from which on a log scale is worth a look; counts mostly stay below the largest.
+# Smallest skewness for a log scale (1 is a common rule of thumb for high skewness), and largest value of a count.
 SKEWED, LARGEST_COUNT = 1.0, 1000
-# Digits after the point that all numbers of a column may share.
+# Largest number of decimals for which a common step is detected.
 DIGITS = 4
-# Probabilities of the quantiles that say what a column of numbers looks like: finer in the tails, which are wide.
+# Probabilities of the quantiles that describe the distribution of a column: denser in the tails, which are wide.
 TAIL = np.array([0.0, 0.001, 0.005, 0.01, 0.02, 0.035])
 PROBABILITIES = np.concatenate([TAIL, np.linspace(0.05, 0.95, 31), 1 - TAIL[::-1]])
 NAME_OF_IDENTIFIER = re.compile(r"(^|[_\W])(id|pid|uid|uuid|guid|key|index)$|[a-z]I[dD]$|^P?ID$", re.ASCII)
 TEXT_NOTE = "free text; isthmus.data.Texts makes rows of it that a model can learn"
-# Days between real dates and an open end at least: dates of one life are nearer to each other.
-FAR = 40 * 365.0
-MONDAY = 4  # 1970-01-05
+# Smallest distance in days between real dates and an open end such as 9999-12-31.
+MIN_GAP = 40 * 365.0
+# The first Monday, 1970-01-05, in days since 1970-01-01.
+MONDAY = 4
 
 
 def infer_fields(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
-    """Say what each column of a narwhals frame is.
+    """Infer the field of each column of a narwhals frame.
 
     Parameters
     ----------
     frame : narwhals.DataFrame
     kinds : mapping of str to str
-        Kinds of columns by name, where the caller knows better.
+        Kinds of columns by name that the caller states.
 
     Raises
     ------
     ValueError
-        If ``kinds`` names an unknown column or kind, a column cannot be of its kind, or it holds what no kind fits.
+        If ``kinds`` has an unknown column or kind, a column cannot be of its stated kind, or no kind fits a column.
     """
     for name, kind in kinds.items():
         if name not in frame.columns:
@@ -75,7 +77,7 @@ def infer_fields(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
 
 
 def _field(column: Any, kind: str) -> Field:
-    """Describe a column: of the kind that is given, or of the one that its values suggest."""
+    """Describe a column of the stated kind, or of the kind that its values suggest."""
     name = column.name.item() if isinstance(column.name, np.generic) else column.name
     field = Field(name, str(column.dtype), kind)
     if not len(column.drop_nulls()):
@@ -113,7 +115,7 @@ def _of_numbers(field: Field, column: Any) -> Field:
     if kind == "positive" and values[0] <= 0:
         raise ValueError(f"column {field.name!r} is to be positive, but holds {values[0]:g}")
     few = len(values) <= FEW_VALUES
-    shared = np.ones(len(values), bool) if few else counts > max(SHARED * len(x), 2)
+    shared = np.ones(len(values), bool) if few else counts > max(MIN_SHARE * len(x), 2)
     others = x if few else x[np.isin(x, values[shared], invert=True)]
     knots = () if few or not len(others) else tuple(np.unique(np.quantile(others, PROBABILITIES)).tolist())
     low, high = float(values[0]), float(values[-1])
@@ -123,7 +125,7 @@ def _of_numbers(field: Field, column: Any) -> Field:
 
 
 def _distinct(column: Any, values: Values) -> list[Any]:
-    """Return the different values of a column in order: integers that floats do not tell apart as integers."""
+    """Return the different values of a column in order, as integers where float64 would round them."""
     if np.abs(values).max() < MAX_EXACT:
         return list(values.tolist())
     return sorted(set(to_exact_numbers(column.drop_nulls())))
@@ -134,10 +136,10 @@ def _kind_of_numbers(column: Any, x: Values, values: Values, distinct: list[Any]
         return ("constant", "binary")[len(distinct) - 1]
     whole = bool((values == np.round(values)).all())
     unique = column.dtype.is_integer() and len(distinct) == len(x) >= FEW_ROWS
-    if unique and _tells_rows_apart(column.name, distinct):
+    if unique and _are_identifiers(column.name, distinct):
         return "identifier"
-    if len(distinct) > len(values):  # as numbers, they would be equal
-        return "category" if len(distinct) <= FEW_LEVELS else "identifier"
+    if len(distinct) > len(values):  # float64 would make some of them equal
+        return "category" if len(distinct) <= FEW_CATEGORIES else "identifier"
     skewness = _skewness(x)
     if whole and 0 <= values[0] <= 1 and values[-1] <= LARGEST_COUNT and skewness > 0:
         return "count"
@@ -146,23 +148,23 @@ def _kind_of_numbers(column: Any, x: Values, values: Values, distinct: list[Any]
     return "real"
 
 
-def _tells_rows_apart(name: str, values: list[Any]) -> bool:
-    """Whether whole numbers, no two of them equal, count the rows or are named like a key."""
+def _are_identifiers(name: str, values: list[Any]) -> bool:
+    """Whether different integers are consecutive, or their column is named like a key."""
     return bool(values[-1] - values[0] == len(values) - 1) or bool(NAME_OF_IDENTIFIER.search(str(name)))
 
 
 def _skewness(x: Values) -> float:
-    x = x / (np.abs(x).max() or 1.0)  # powers of huge values would overflow
+    x = x / (np.abs(x).max() or 1.0)  # avoids overflow of powers
     deviations = x - x.mean()
     largest = np.abs(deviations).max()
     if largest == 0:
         return 0.0
-    deviations = deviations / largest  # whose squares do not overflow
+    deviations = deviations / largest
     return float(np.mean((deviations / np.sqrt(np.mean(deviations**2))) ** 3))
 
 
 def _step(values: Values) -> float:
-    """Return what all numbers are multiples of: a power of ten from 1 down, or 0."""
+    """Return the largest power of ten, at most 1, that all numbers are multiples of; 0 if there is none."""
     if np.abs(values).max() > MAX_EXACT:
         return 0.0
     scales = (10**digits for digits in range(DIGITS + 1))
@@ -188,22 +190,22 @@ def _of_dates(field: Field, column: Any) -> Field:
 
 
 def _ends_beyond(column: Any, first: float, last: float) -> list[int]:
-    """List the dates of a column before and after some days, in microseconds, of which days have not enough digits."""
+    """List the dates of a column before and after some days, in microseconds, since float64 would round days."""
     microseconds = find_distinct_microseconds(column)
     days = microseconds / MICROSECONDS
     return list(microseconds[(days < first) | (days > last)].tolist())
 
 
 def _real_dates(days: Values) -> tuple[int, int]:
-    """Return the positions of the first and the last of some sorted days that are no open ends.
+    """Return the positions of the first and the last of some sorted days that are not open ends.
 
-    An open end is further from its neighbour than the dates between span, and further than ``FAR``.
+    The distance of an open end from its neighbour exceeds the range of the dates between, and ``MIN_GAP``.
     """
     first, last = 0, len(days) - 1
     while first < last:
         early, late = days[first + 1] - days[first], days[last] - days[last - 1]
         span = days[last - 1] - days[first + 1]
-        if max(early, late) <= max(span, FAR):
+        if max(early, late) <= max(span, MIN_GAP):
             break
         first, last = (first + 1, last) if early > late else (first, last - 1)
     return first, last
@@ -225,10 +227,10 @@ def _of_levels(field: Field, column: Any) -> Field:
 
 
 def _texts_among_numbers(column: Any, levels: list[Any]) -> list[str]:
-    """List the texts of a column whose other values are numbers, most of them and most different from each other."""
+    """List the texts of a column most of whose other values are different numbers."""
     texts = [level for level in levels if isinstance(level, str) and not is_numeral(level)]
     n_numbers = len(levels) - len(texts)
-    differ = n_numbers > min(FEW_LEVELS, UNLIKE * len(column.drop_nulls()))
+    differ = n_numbers > min(FEW_CATEGORIES, MAX_UNIQUE * len(column.drop_nulls()))
     return texts if differ and n_numbers >= MOSTLY * len(levels) else []
 
 
@@ -240,16 +242,16 @@ def _kind_of_levels(column: Any, levels: list[Any]) -> str:
     if column.dtype == nw.Enum:
         return "ordered"
     n_present = len(column.drop_nulls())
-    if column.dtype == nw.Categorical or len(levels) <= min(FEW_LEVELS, n_present - 1):
+    if column.dtype == nw.Categorical or len(levels) <= min(FEW_CATEGORIES, n_present - 1):
         return "category"
-    if len(levels) <= max(UNLIKE * n_present, 1) or n_present < FEW_ROWS:
+    if len(levels) <= max(MAX_UNIQUE * n_present, 1) or n_present < FEW_ROWS:
         return "category"
     some = [str(level).split() for level in levels[:1000]]
     return "text" if np.mean([len(words) for words in some]) >= WORDS else "identifier"
 
 
 def _left_out(field: Field, kind: str, levels: Any) -> Field:
-    """Describe a column that no code is learned of, with a note where nobody asked for that."""
+    """Describe a column that is left out, with a note unless its kind was stated."""
     only = tuple(np.asarray(levels, dtype=object).tolist()) if kind == "constant" and len(levels) == 1 else ()
     notes = {
         "constant": f"{only[0] if only else 'one value'!r} in all rows",

@@ -1,4 +1,4 @@
-"""Columns and frames with exactly the dtypes that a library had: what narwhals does not tell apart."""
+"""Columns and frames with the exact dtypes of a library, including those that narwhals does not distinguish."""
 
 import base64
 import io
@@ -19,20 +19,20 @@ ARROW_COLUMNS = b"isthmus.arrow_columns"
 
 
 def make_column_like(column: Any, values: Any) -> Any:
-    """Make a narwhals column of values with name, library and native dtype, and of as many rows the index, of another.
+    """Make a narwhals column with the name, library, native dtype and, for equal lengths, the index of another column.
 
     Parameters
     ----------
     column : narwhals.Series
     values : ndarray of shape (n,)
-        Numbers, Python objects with None where missing, or datetime64 in UTC where the column has a time zone.
+        Numbers, objects of Python with None where missing, or datetime64, in UTC if the column has a time zone.
     """
     if column.dtype.is_integer() and values.dtype.kind == "f":
-        values = _whole(values, str(column.dtype))
+        values = _round_to_integers(values, str(column.dtype))
     if values.dtype.kind == "M":
         values = _in_unit_of(column.dtype, values)
     if values.dtype == object:
-        values = _whole_objects(values) if column.dtype.is_integer() else values.tolist()
+        values = _to_int_objects(values) if column.dtype.is_integer() else values.tolist()
     library, zone = column.implementation, find_time_zone(column.dtype)
     native = _native_column(column, values) if library.is_pandas_like() else None
     if native is None:
@@ -43,7 +43,7 @@ def make_column_like(column: Any, values: Any) -> Any:
 
 
 def find_fitted_column(column: Any, schema: Schema) -> Any:
-    """Return the column of fit without rows that has the name of another, in the library of the other."""
+    """Return the empty column of fit with the name of a column, in the library of the column."""
     known = read_template(schema).get_column(column.name)
     if known.implementation == column.implementation:
         return known
@@ -52,7 +52,7 @@ def find_fitted_column(column: Any, schema: Schema) -> Any:
 
 
 def make_frame(columns: Mapping[str, Any], schema: Schema) -> Any:
-    """Make a native frame of narwhals columns that are like those of the schema's template."""
+    """Make a native frame from narwhals columns whose dtypes are those of the template of a schema."""
     empty = read_template(schema)
     natives = {name: column.to_native() for name, column in columns.items()}
     library = empty.implementation
@@ -66,12 +66,12 @@ def make_frame(columns: Mapping[str, Any], schema: Schema) -> Any:
 
 
 def write_template(frame: Any) -> str:
-    """Write the dtypes of a narwhals frame as text, to make frames like it in another process.
+    """Serialise the dtypes of a narwhals frame as text, to make frames like it in another process.
 
     Raises
     ------
     ValueError
-        If the library cannot say what a column holds, as of Python objects in polars.
+        If the library cannot serialise the type of a column, such as Python objects in polars.
     """
     file, library, rows = io.BytesIO(), frame.implementation, frame.head(0).to_native()
     if library.is_polars():
@@ -87,7 +87,7 @@ def write_template(frame: Any) -> str:
 
 
 def read_template(schema: Schema) -> Any:
-    """Return the narwhals frame without rows that ``write_template`` wrote down."""
+    """Return the empty narwhals frame that ``write_template`` serialised."""
     data = io.BytesIO(base64.b64decode(schema.template))
     library = nw.Implementation.from_string(schema.container)
     if library.is_polars():
@@ -97,7 +97,7 @@ def read_template(schema: Schema) -> Any:
 
 
 def _of_pandas(rows: Any) -> pa.RecordBatch:
-    """Write a pandas frame without rows, and which columns are arrow's, which pandas does not note well."""
+    """Convert an empty pandas frame, and list its columns of arrow dtypes, which pandas does not record reliably."""
     arrow = {i: dtype.pyarrow_dtype for i, dtype in enumerate(rows.dtypes) if type(dtype).__name__ == "ArrowDtype"}
     try:
         plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}))
@@ -123,7 +123,7 @@ def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _native_column(column: Any, values: Any) -> Any:
-    """Make a pandas column: its constructor takes the dtypes that narwhals has no name for."""
+    """Make a pandas column, with dtypes that narwhals cannot name."""
     native, pandas = column.to_native(), column.implementation.to_native_namespace()
     index = native.index if len(native) == len(values) else None
     zone = find_time_zone(column.dtype)
@@ -133,7 +133,7 @@ def _native_column(column: Any, values: Any) -> Any:
 
 
 def _first_dtype(column: Any, values: Any) -> Any:
-    """Say which dtype of narwhals a column has first, where its values alone do not tell."""
+    """Return the dtype of narwhals for a new column, where its values do not determine it."""
     told = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
     return column.dtype if told and column.dtype != nw.Unknown else None
 
@@ -147,34 +147,34 @@ def _cast(new: Any, like: Any, library: Any) -> Any:
     if pa.types.is_dictionary(kind):
         return new.cast(kind.value_type).dictionary_encode().cast(kind)
     if pa.types.is_decimal(kind):
-        # Straight from floats, digits past the scale would be an error.
+        # By way of text, since arrow refuses floats with more digits than the scale.
         return pa.chunked_array([[f"{value:.{kind.scale}f}" for value in new.to_pylist()]], pa.string()).cast(kind)
     return new.cast(kind)
 
 
-def _whole(values: Values, dtype: str) -> Values:
-    """Round floats to integers that a dtype can hold."""
+def _round_to_integers(values: Values, dtype: str) -> Values:
+    """Round floats to integers within the range of a dtype."""
     limits = np.iinfo(dtype.lower().replace("128", "64"))
     rounded = np.round(values)
-    # The largest 64-bit integers have no float of their own, and the next one is too large.
+    # The largest 64-bit integer rounds up to a float64 outside the range.
     inside = np.clip(
         rounded, float(limits.min), np.nextafter(float(limits.max), 0) if limits.bits == 64 else limits.max
     )
     return inside.astype(limits.dtype)
 
 
-def _whole_objects(values: Values) -> list[int | None]:
+def _to_int_objects(values: Values) -> list[int | None]:
     return [None if value is None else int(value) for value in values.tolist()]
 
 
 def _in_unit_of(dtype: Any, times: Values) -> Values:
-    """Round times in microseconds to the seconds or milliseconds of a dtype."""
+    """Round times in microseconds to the unit of a dtype."""
     unit = getattr(dtype, "time_unit", "us")
     half = {"s": 500_000, "ms": 500}.get(unit)
     return times if half is None else (times + np.timedelta64(half, "us")).astype(f"datetime64[{unit}]")
 
 
 def find_time_zone(dtype: Any) -> str | None:
-    """Return the time zone that a dtype names, if any."""
+    """Return the time zone in the name of a dtype, if any."""
     found = re.search(r"time_zone='([^']+)'", str(dtype))
     return found[1] if found else None

@@ -34,11 +34,11 @@ def round_to_valid(values: Values, schema: Schema) -> Values:
 
 
 def _round_numbers(given: Values, field: Field, rounded: bool = True) -> Values:
-    """Return the nearest numbers that a column can hold: in its range, with its digits if ``rounded``, or open ends."""
+    """Return the nearest valid numbers: within the range, with the decimals of fit if ``rounded``, or open ends."""
     inside = given if field.low is None else np.clip(given, field.low, field.high)
     numbers = inside
     if field.step and (rounded or field.kind == "date"):
-        # By way of whole numbers: 3 * 0.1 is not 0.3, but 3 / 10 is.
+        # Through integers, since 3 / 10 is the float64 nearest to 0.3, but 3 * 0.1 is not.
         scale = round(1 / field.step)
         numbers = np.round(numbers * scale) / scale
     for end in field.ends:
@@ -47,7 +47,7 @@ def _round_numbers(given: Values, field: Field, rounded: bool = True) -> Values:
 
 
 def _to_times(days: Values, field: Field) -> Values:
-    """Turn days into times, and those of open ends into these to the microsecond."""
+    """Convert days to times; open ends are exact to the microsecond."""
     times = np.round((days + field.origin) * MICROSECONDS).astype("datetime64[us]")
     for end, microseconds in zip(field.ends, field.categories, strict=True):
         times[days == end] = np.datetime64(microseconds, "us")
@@ -57,7 +57,7 @@ def _to_times(days: Values, field: Field) -> Values:
 
 
 def make_unlearned_values(field: Field, n: int, column: Any) -> Values:
-    """Make values of a column that no code is learned of: its constant, a count, or nothing."""
+    """Make values of a column that is left out: its constant, numbered identifiers, or missing values."""
     if field.kind == "constant" and field.categories:
         return np.full(n, field.categories[0], dtype=object)
     if field.kind == "identifier" and column.dtype.is_numeric():
