@@ -1,4 +1,4 @@
-"""Training: one function, and what it needs."""
+"""Training: the function ``train``, its settings and state, optimizers, checkpoints and groups of processes."""
 
 from isthmus.training.checkpoint import Checkpoint, with_checkpoint_folder
 from isthmus.training.group import SINGLE_PROCESS, Group

@@ -1,4 +1,4 @@
-"""Callbacks: what happens after every epoch."""
+"""Progress of a training on the screen."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from isthmus.training.state import TrainState
 
 @contextmanager
 def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...]]:
-    """Show progress while the block runs: nothing at ``verbose=0``, a bar at 1, a line an epoch above."""
+    """Yield the callbacks that show progress: none for ``verbose=0``, a bar for 1, a line per epoch for 2 or more."""
     if not verbose:
         yield ()
     elif verbose > 1:
@@ -32,7 +32,7 @@ def _bar(max_epochs: int) -> Iterator[Callback]:
             progress.update(task, completed=state.epoch, figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats")
 
         yield advance
-        # Early stopping ends the work before the bar does.
+        # After early stopping, the bar is full too.
         progress.update(task, total=progress.tasks[0].completed)
 
 

@@ -1,4 +1,4 @@
-"""Learning rates as functions of the share of the training that is done."""
+"""Learning rate schedules: factors of the learning rate by progress, the share of the training that is done."""
 
 import math
 from collections.abc import Callable
@@ -6,36 +6,38 @@ from typing import NamedTuple
 
 from isthmus.part import did_you_mean
 
-WARM = 0.3
-START, END = 0.04, 1e-3
+# Share of the training in which the learning rate rises, and its factor at the start: the defaults of torch's OneCycleLR
+# (pct_start=0.3, div_factor=25).
+WARMUP, START = 0.3, 0.04
+# Factor of the learning rate at the end of the training; torch's default is 4e-6.
+END = 1e-3
 
 
 class Schedule(NamedTuple):
-    """A factor of the learning rate by progress in [0, 1], and from where on it falls."""
+    """A factor of the learning rate by progress in [0, 1], and the progress from which it falls."""
 
-    name: str
     factor: Callable[[float], float]
     anneals_from: float
 
 
 def one_cycle(progress: float) -> float:
-    """Rise by a cosine from 4 % to 1 over the first 30 %, then fall by a cosine to 0.1 %.
+    """Rise from 4 % to 1 in the first 30 % of the training, then fall to 0.1 %, along cosines.
 
-    Smith and Topin, Super-convergence, 2018, arXiv:1708.07120, with cosines.
+    Smith and Topin, Super-convergence, 2018, arXiv:1708.07120, whose schedule is linear.
     """
-    if progress < WARM:
-        return START + (1 - START) * (1 - math.cos(math.pi * progress / WARM)) / 2
-    return END + (1 - END) * (1 + math.cos(math.pi * (progress - WARM) / (1 - WARM))) / 2
+    if progress < WARMUP:
+        return START + (1 - START) * (1 - math.cos(math.pi * progress / WARMUP)) / 2
+    return END + (1 - END) * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP))) / 2
 
 
 SCHEDULES = {
-    "one_cycle": Schedule("one_cycle", one_cycle, WARM),
-    "constant": Schedule("constant", lambda progress: 1.0, 0.0),
+    "one_cycle": Schedule(one_cycle, WARMUP),
+    "constant": Schedule(lambda progress: 1.0, 0.0),
 }
 
 
 def resolve_schedule(name: str) -> Schedule:
-    """Look a schedule up by name."""
+    """Return the schedule of a name, or raise ``ValueError``."""
     if name not in SCHEDULES:
         raise ValueError(
             f"schedule must be one of {sorted(SCHEDULES)}, got {name!r}{did_you_mean(str(name), SCHEDULES)}"

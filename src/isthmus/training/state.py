@@ -1,4 +1,4 @@
-"""What training changes, as tensors and plain values."""
+"""The state of a training, and its form in a checkpoint."""
 
 import math
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ PLAIN_FIELDS = ("best_bound", "epochs_since_best", "step", "n_steps")
 
 
 def copy_weights(model: nn.Module) -> Weights:
-    """Copy the weights: ``state_dict`` alone would go on changing with them."""
+    """Copy the weights and buffers. ``state_dict`` returns the tensors themselves, which training changes."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
@@ -125,7 +125,7 @@ class TrainState:
             raise
 
     def to_plain(self) -> tuple[Weights, dict[str, Any]]:
-        """Return named tensors, and all else as a document of plain values."""
+        """Return all tensors by name, and the other values as a document of plain values."""
         tensors = {**put_under("model", self.model.state_dict()), **put_under("best", self.best)}
         for i, (generators, totals) in enumerate(self.processes):
             tensors |= put_under(f"process.{i}", {"generators": generators, **put_under("total", totals)})
@@ -138,16 +138,16 @@ class TrainState:
         return tensors, {**fields, **others}
 
     def restore(self, tensors: Weights, document: dict[str, Any]) -> None:
-        """Take over what ``to_plain`` gave.
+        """Replace the state by one that ``to_plain`` returned.
 
         Raises
         ------
         ArithmeticError, LookupError, RuntimeError, TypeError, ValueError
-            If it does not fit the model and the optimizer, or itself.
+            If it does not fit the model and the optimizer, or is inconsistent.
         """
         position = dataclass_of(_Position, document)
         position.check(len(tensors))
-        # The state of generators is in the processor's memory, also that of an accelerator's generator.
+        # The state of a generator is always in the processor's memory, also for an accelerator.
         tensors = {name: t if name.endswith(".generators") else t.to(self.device) for name, t in tensors.items()}
         self.model.load_state_dict(take_from("model", tensors))
         self.best = take_from("best", tensors)
@@ -169,7 +169,7 @@ class TrainState:
 
 @dataclass(frozen=True)
 class _Position:
-    """The plain values of a state, with the types that they must have."""
+    """The plain values of a checkpoint, with their types."""
 
     history: tuple[dict[str, float], ...]
     best_bound: float
@@ -185,20 +185,20 @@ class _Position:
         if min(self.epochs_since_best, self.step, self.n_steps - self.step, self.processes) < 0:
             raise ValueError(f"it is at step {self.step} of an epoch and at step {self.n_steps} of all epochs")
         if self.processes > n_tensors or (self.step and not self.totals):
-            raise ValueError(f"it lacks the sums of {self.processes} processes")
+            raise ValueError(f"it lacks the totals of {self.processes} processes")
 
 
 def _check_like(tensors: Weights, others: Weights) -> None:
-    """Raise ``ValueError`` unless tensors, if there are any, have the names and shapes of others, and are finite."""
+    """Raise ``ValueError`` unless tensors, if any, have the names, shapes and dtypes of others, and are finite."""
     if tensors and {name: t.shape for name, t in tensors.items()} != {name: t.shape for name, t in others.items()}:
         raise ValueError("its tensors do not fit the model")
     for name, tensor in tensors.items():
         if tensor.dtype != others[name].dtype or not tensor.isfinite().all() and others[name].isfinite().all():
-            raise ValueError(f"its tensor {name!r} holds values that are not finite, or of another type")
+            raise ValueError(f"its tensor {name!r} has values that are not finite, or another dtype")
 
 
 def _check_moments(state: dict[int, dict[str, Any]], parameters: list[Tensor]) -> None:
-    """Raise unless what an optimizer keeps of a parameter has its shape, or none, and the same names for all."""
+    """Raise ``ValueError`` unless each moment has the shape of its parameter or (), and all parameters the same moments."""
     for i, moments in state.items():
         if not 0 <= i < len(parameters) or moments.keys() != next(iter(state.values())).keys():
             raise ValueError("its moments do not fit the optimizer")
@@ -219,7 +219,7 @@ def _load_state_dict(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:
 
 
 def get_rng_state(device: torch.device) -> Tensor:
-    """State of the generators that draws on a device come from."""
+    """Return the state of the generators that random numbers on a device come from."""
     states = [torch.get_rng_state()]
     if device.type == "cuda":
         states.append(torch.cuda.get_rng_state(device))
@@ -227,8 +227,8 @@ def get_rng_state(device: torch.device) -> Tensor:
 
 
 def set_rng_state(device: torch.device, state: Tensor) -> None:
-    """Put back what ``get_rng_state`` returned."""
-    own = len(torch.get_rng_state())
-    torch.set_rng_state(state[:own])
+    """Restore a state that ``get_rng_state`` returned."""
+    n = len(torch.get_rng_state())
+    torch.set_rng_state(state[:n])
     if device.type == "cuda":
-        torch.cuda.set_rng_state(state[own:], device)
+        torch.cuda.set_rng_state(state[n:], device)
