@@ -24,7 +24,8 @@ ARGUMENTS = (
 def is_known() -> bool:
     """Whether torch has a known version and kernels with the expected arguments."""
     version = tuple(int(number) for number in torch.__version__.split(".")[:2])
-    return KNOWN_VERSIONS[0] <= version <= KNOWN_VERSIONS[1] and all(map(_arguments_match, KERNELS))
+    is_version_known = KNOWN_VERSIONS[0] <= version <= KNOWN_VERSIONS[1]
+    return is_version_known and "_foreach_add_" in vars(torch) and all(map(_arguments_match, KERNELS))
 
 
 def _arguments_match(kernel: str) -> bool:

@@ -189,7 +189,7 @@ class _Position:
 
 
 def _check_like(tensors: Weights, others: Weights) -> None:
-    """Raise ``ValueError`` unless tensors, if any, have the names, shapes and dtypes of others, and are finite."""
+    """Raise ``ValueError`` unless tensors, if any, have the names, shapes and dtypes of others and are finite."""
     if tensors and {name: t.shape for name, t in tensors.items()} != {name: t.shape for name, t in others.items()}:
         raise ValueError("its tensors do not fit the model")
     for name, tensor in tensors.items():
@@ -198,7 +198,7 @@ def _check_like(tensors: Weights, others: Weights) -> None:
 
 
 def _check_moments(state: dict[int, dict[str, Any]], parameters: list[Tensor]) -> None:
-    """Raise ``ValueError`` unless each moment has the shape of its parameter or (), and all parameters the same moments."""
+    """Raise ``ValueError`` unless moments have the shape of their parameter or (), and equal names for all of them."""
     for i, moments in state.items():
         if not 0 <= i < len(parameters) or moments.keys() != next(iter(state.values())).keys():
             raise ValueError("its moments do not fit the optimizer")
