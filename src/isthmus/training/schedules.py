@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from isthmus.part import did_you_mean
 
-# Share of the training in which the learning rate rises, and its factor at the start: the defaults of torch's OneCycleLR
-# (pct_start=0.3, div_factor=25).
+# Share of the training in which the learning rate rises, and its factor at the start: the defaults of OneCycleLR of
+# torch (pct_start=0.3, div_factor=25).
 WARMUP, START = 0.3, 0.04
 # Factor of the learning rate at the end of the training; torch's default is 4e-6.
 END = 1e-3
