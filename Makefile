@@ -8,12 +8,12 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 demo: .venv/installed
 	$(BIN)/python -m isthmus.demo isthmus-demo
 
-# A process a core, each with one thread: two threads of one process wait for each other more than they compute. Tests
-# that start several processes themselves come after, alone: beside others they wait until their time is over.
-TOGETHER := tests/test_distributed.py tests/test_group.py
+# One process per core with one thread each is faster than several threads. An idle process takes tests from a busy one.
+# Tests that start groups of processes run afterwards, because a group waits for its slowest process.
+GROUPS := tests/test_distributed.py tests/test_group.py
 test: .venv/tested
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(TOGETHER:%=--ignore=%)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TOGETHER)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(GROUPS:%=--ignore=%)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(GROUPS)
 
 check: .venv/checked
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """Small data made here, small estimators, and the way to data outside the package."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def small(name, n_components=2, **options) -> Autoencoder:
     """A variant of the zoo with a tiny net."""
     options = {"backbone": BACKBONES.get(name, MLP((8,))), "max_epochs": 2, "random_state": 0, **options}
     return getattr(zoo, name)(n_components, **options)
+
+
+def run_limited(command, cpu_seconds=600, **options) -> subprocess.CompletedProcess[str]:
+    """Run a command that may use some seconds of processor time, however long it has to wait for other processes."""
+    limited = ["sh", "-c", 'ulimit -t "$0"; exec "$@"', str(cpu_seconds), *map(str, command)]
+    return subprocess.run(limited, encoding="utf-8", check=False, **options)
 
 
 @pytest.fixture(params=OF_NUMBERS)

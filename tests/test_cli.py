@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import subprocess
 import sys
 import warnings
 from itertools import product
@@ -11,6 +10,7 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import run_limited
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from typer.testing import CliRunner
@@ -725,7 +725,7 @@ def test_warnings_are_shown_as_a_sentence(capsys):
 
 
 def python(*arguments):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    return run_limited([sys.executable, *arguments], capture_output=True)
 
 
 def test_the_module_runs_and_lists_the_commands():

@@ -1,11 +1,13 @@
+"""Every example runs, shows what it claims, and draws one picture."""
+
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib.image
 import pytest
+from conftest import run_limited
 
 FOLDER = Path(__file__).parents[1] / "examples"
 
@@ -90,35 +92,23 @@ DATA = {
 PUBLIC = Path(os.environ.get("ISTHMUS_TEST_DATA", FOLDER.parents[1] / "shared" / "data"))
 
 
-@pytest.fixture(scope="module", params=CLAIMS)
-def example(request, tmp_path_factory):
-    """Name, printed figures by the name that stands before them, and picture of each example in turn."""
-    folder = tmp_path_factory.mktemp("example")
-    command = [sys.executable, str(FOLDER / f"{request.param}.py"), str(folder)]
-    if request.param in DATA:
-        data = PUBLIC / DATA[request.param]
-        if not data.is_dir():
-            pytest.skip(f"there is no folder {data}; ISTHMUS_TEST_DATA names the one above it")
-        command.append(str(data))
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Warning" not in done.stderr
-    rows = re.findall(r"^(\w.*?)((?: +-?[\d,.]+)+)(?: to [\d.]+)?$", done.stdout, re.MULTILINE)
-    figures = {name: [float(number.replace(",", "")) for number in numbers.split()] for name, numbers in rows}
-    return request.param, figures, list(folder.iterdir())
-
-
 def test_every_example_is_run():
     assert {path.stem for path in FOLDER.glob("*.py")} == set(CLAIMS)
 
 
-def test_an_example_writes_one_picture_of_its_name(example):
-    name, _, files = example
-    (picture,) = (file for file in files if file.suffix == ".png")
+@pytest.mark.parametrize("name", CLAIMS)
+def test_an_example_shows_what_it_claims_and_draws_a_picture(name, tmp_path):
+    command = [sys.executable, FOLDER / f"{name}.py", tmp_path]
+    if name in DATA:
+        data = PUBLIC / DATA[name]
+        if not data.is_dir():
+            pytest.skip(f"there is no folder {data}; ISTHMUS_TEST_DATA names the one above it")
+        command.append(data)
+    done = run_limited(command, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    rows = re.findall(r"^(\w.*?)((?: +-?[\d,.]+)+)(?: to [\d.]+)?$", done.stdout, re.MULTILINE)
+    CLAIMS[name]({title: [float(number.replace(",", "")) for number in numbers.split()] for title, numbers in rows})
+    (picture,) = tmp_path.glob("*.png")
     assert picture.name == f"{name}.png"
     assert matplotlib.image.imread(picture).std() > 0
-
-
-def test_an_example_shows_what_it_says(example):
-    name, figures, _ = example
-    CLAIMS[name](figures)
