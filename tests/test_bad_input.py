@@ -251,7 +251,7 @@ def test_fit_says_what_a_parameter_of_a_part_must_be(case):
         (np.where(Y == 0, np.inf, Y), "y holds missing or infinite labels"),
         (np.where(Y == 0, None, "text"), "y holds missing or infinite labels"),
         (np.where(Y == 0, np.nan, np.array(["text"], dtype=object)), "y holds missing or infinite labels"),
-        (np.ones((60, 2)), r"y must hold one label a row, got an array of shape \(60, 2\)"),
+        (np.ones((60, 2)), r"y must hold one label for each row, got an array of shape \(60, 2\)"),
         (None, "requires y to be passed"),
     ],
     ids=["too few", "NaN", "infinite", "None among texts", "NaN among texts", "two columns", "none"],

@@ -401,6 +401,29 @@ def test_numbers_that_are_not_whole_become_one_standardised_column(rng):
     assert encoded.shape == (5000, 1)
     np.testing.assert_allclose([encoded.mean(), encoded.std()], [0, 1], atol=1e-3)
     np.testing.assert_allclose(np.average(condition.categories, weights=condition.frequencies), y.mean(), rtol=0.02)
+    assert condition.default == pytest.approx(np.median(y))
+
+
+@pytest.mark.parametrize("n", [500, 5000])
+def test_continuous_labels_are_drawn_from_all_values_seen(rng, n):
+    y = rng.gamma(2.0, size=n)
+    drawn = Condition.of(y).draw(20_000, rng)
+    assert np.isin(drawn, y).all()
+    assert len(np.unique(drawn)) > min(n, 1000) - 10
+    np.testing.assert_allclose(np.quantile(drawn, [0.05, 0.5, 0.95]), np.quantile(y, [0.05, 0.5, 0.95]), rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", [int, float, np.uint8])
+def test_many_different_numbers_are_one_quantity_and_few_are_classes(rng, kind):
+    ages = rng.permutation(np.repeat(np.arange(18, 83), 10)).astype(kind)
+    condition = Condition.of(ages)
+    assert (condition.continuous, condition.width) == (True, 1)
+    np.testing.assert_allclose(condition.encode([17]), (17 - ages.mean()) / ages.std())  # not seen, but no error
+    assert set(condition.draw(5000, rng)) == set(ages)
+    assert Condition.of(ages % 32).width == 32
+    assert Condition.of(ages.astype(str)).width == 65
+    with pytest.raises(ValueError, match="the labels of fit were continuous numbers, got 'x'"):
+        condition.encode(["x"])
 
 
 def test_a_constant_continuous_label_keeps_a_scale():

@@ -618,13 +618,13 @@ def composed(x, *fields):
         (DAYS / 100, field("date", low=0.0, high=10.0, step=1.0), Date((7.0,))),
         (DAYS / 1000, field("date", low=0.0, high=1.0, step=1.0), Date(())),
         (SOME, field("real"), Gaussian()),
-        (SOME[:-1], field("real", categories=(0.0,), knots=(0.0, 1.0)), Gaussian()),
-        (SOME, field("real", categories=(0.0,), knots=(0.5, 1.0)), Histogram((((0.0, 0.0), (0.5, 1.0)),))),
+        (SOME[:-1], field("real", common_values=(0.0,), knots=(0.0, 1.0)), Gaussian()),
+        (SOME, field("real", common_values=(0.0,), knots=(0.5, 1.0)), Histogram((((0.0, 0.0), (0.5, 1.0)),))),
         (WILD, field("real", knots=(-4.0, 0.0, 100.0)), Histogram((((-4.0, 0.0), (0.0, 100.0)),))),
         (WILD[:-1], field("real", knots=(-4.0, 0.0, 100.0)), StudentT()),
         (SKEWED[:-1], field("positive"), LogNormal()),
         (SKEWED[:9] * 1e-6 + 1e6, field("positive"), Gaussian()),
-        (SKEWED[:9], field("count", categories=(0.0, 1.0)), Histogram((((0.0, 0.0), (1.0, 1.0)),))),
+        (SKEWED[:9], field("count", common_values=(0.0, 1.0)), Histogram((((0.0, 0.0), (1.0, 1.0)),))),
     ],
 )
 def test_each_kind_of_column_alone_has_its_bare_likelihood(x, field, expected):
@@ -672,14 +672,14 @@ def test_a_table_of_pixels_is_taken_for_images_and_a_stream_of_binary_values_for
 
 
 def test_cells_are_the_shared_values_and_what_lies_between_quantiles():
-    assert make_cells(field("real", categories=(0.0, 9.0), knots=(1.0, 2.0, 4.0))) == (
+    assert make_cells(field("real", common_values=(0.0, 9.0), knots=(1.0, 2.0, 4.0))) == (
         (0.0, 0.0),
         (9.0, 9.0),
         (1.0, 2.0),
         (2.0, 4.0),
     )
-    assert make_cells(field("real", categories=(0.0,), knots=(3.0,))) == ((0.0, 0.0), (3.0, 3.0))
-    assert make_cells(field("count", categories=(0.0, 1.0))) == ((0.0, 0.0), (1.0, 1.0))
+    assert make_cells(field("real", common_values=(0.0,), knots=(3.0,))) == ((0.0, 0.0), (3.0, 3.0))
+    assert make_cells(field("count", common_values=(0.0, 1.0))) == ((0.0, 0.0), (1.0, 1.0))
 
 
 # Statistics of some columns

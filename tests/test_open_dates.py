@@ -75,7 +75,7 @@ def test_dates_of_days_and_of_coarse_units():
 def test_both_ends_may_be_open():
     ends = (dt.datetime(1900, 1, 1), dt.datetime(9999, 12, 31), dt.datetime(2150, 1, 1))
     model = small("vae", max_epochs=3).fit(contracts(*ends))
-    assert len(model.schema_.fields[1].categories) == 3
+    assert len(model.schema_.fields[1].open_ends) == 3
     years = {value.year for value in times_of(model.sample(200))}
     assert {1900, 2150, 9999} < years <= {1900, 2150, 9999, *range(2019, 2025)}
 
@@ -88,7 +88,7 @@ def test_two_dates_are_two_dates():
 def test_dates_of_one_life_have_no_open_end():
     days = [dt.datetime(1950, 1, 1) + dt.timedelta(days=int(day)) for day in rng.integers(0, 25_000, N)]
     model = small("vae").fit(pyarrow.table({"x": rng.normal(size=N), "t": days}))
-    assert model.schema_.fields[1].categories == ()
+    assert model.schema_.fields[1].open_ends == ()
     assert any(isinstance(part, Date) for part in model.likelihood_.parts)
 
 

@@ -207,7 +207,7 @@ def test_kinds_are_told_by_the_values():
 TITANIC = {
     "PassengerId": "identifier",
     "Survived": "binary",
-    "Pclass": "real",
+    "Pclass": "count",
     "Name": "text",
     "Sex": "category",
     "SibSp": "count",
@@ -215,6 +215,16 @@ TITANIC = {
     "Cabin": "identifier",
     "Embarked": "category",
 }
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3, 4, 5], [0, 1, 2, 3], [2, 3, 4, 5], range(11)], ids=str)
+@pytest.mark.parametrize("n", [200, 3000])
+def test_ratings_and_their_mirror_images_are_of_one_kind(values, n, rng):
+    skewed = rng.choice(values, n, p=np.array([*range(1, len(values) + 1)]) / sum(range(1, len(values) + 1)))
+    frame = pandas.DataFrame({"stars": skewed, "mirrored": max(values) + min(values) - skewed, "x": rng.normal(size=n)})
+    fields = as_source(frame).schema.fields
+    assert [field.kind for field in fields] == ["count", "count", "real"]
+    assert fields[0].common_values == fields[1].common_values == tuple(map(float, values))
 
 
 def test_kinds_of_real_tables(outside_data):

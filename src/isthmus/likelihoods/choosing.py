@@ -64,9 +64,9 @@ def compose(fields: list[Field], statistics: Statistics, imputes: bool = False) 
         of_numbers = _kind_of_numbers(field, statistics.n_rows, heavy[i], far[i])
         if (
             imputes
-            and field.categories
+            and field.common_values
             and not field.knots
-            and len(field.categories) * ROWS_OF_VALUE <= statistics.n_rows
+            and len(field.common_values) * ROWS_OF_VALUE <= statistics.n_rows
         ):
             of_numbers = "histogram"
         kind = _kind_of_categories(field) if field.is_categorical else of_numbers
@@ -85,7 +85,7 @@ def _kind_of_categories(field: Field) -> str:
 def _kind_of_numbers(field: Field, n_rows: float, heavy: bool, far: bool) -> str:
     if field.kind == "date":
         return "date"
-    if field.kind == "count" or ((field.categories or heavy) and n_rows >= FEW_ROWS):
+    if field.kind == "count" or ((field.common_values or heavy) and n_rows >= FEW_ROWS):
         return "histogram"
     if field.kind == "positive" and not far:
         return "log_normal"
@@ -122,4 +122,4 @@ def _periods(field: Field) -> tuple[float, ...]:
 def make_cells(field: Field) -> Cells:
     """Cut the range of a number into shared values or open ends, each a cell, and intervals between quantiles."""
     intervals = list(pairwise(field.knots)) if len(field.knots) > 1 else [(knot, knot) for knot in field.knots]
-    return (*((value, value) for value in field.ends or field.categories), *intervals)
+    return (*((value, value) for value in field.ends or field.common_values), *intervals)

@@ -209,9 +209,9 @@ def get_labels(X: Any, y: Any, n: int) -> Values | None:
 
 
 def default_label(model: Any, y: Any) -> Any:
-    """Return the label to decode for: the one given, or else the most frequent that a conditional model knows."""
+    """Return the label to decode for: the one given, or else that of the condition, such as the most frequent."""
     schema = get_schema(model)
     condition = None if schema is None else schema.condition
     if y is not None or condition is None:
         return y
-    return condition.categories[int(np.argmax(condition.frequencies))]
+    return condition.default

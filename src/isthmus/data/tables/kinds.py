@@ -41,6 +41,8 @@ MOSTLY = 0.8
 WORDS = 3
 # Smallest skewness for a log scale (1 is a common rule of thumb for high skewness), and largest value of a count.
 SKEWED, LARGEST_COUNT = 1.0, 1000
+# Whole numbers from 0 to this are counts or ratings, however they are distributed: rating scales reach to 10 at most.
+LARGEST_RATING = 10
 # Largest number of decimals for which a common step is detected.
 DIGITS = 4
 # Probabilities of the quantiles that describe the distribution of a column: denser in the tails, which are wide.
@@ -118,10 +120,8 @@ def _of_numbers(field: Field, column: Any) -> Field:
     shared = np.ones(len(values), bool) if few else counts > max(MIN_SHARE * len(x), 2)
     others = x if few else x[np.isin(x, values[shared], invert=True)]
     knots = () if few or not len(others) else tuple(np.unique(np.quantile(others, PROBABILITIES)).tolist())
-    low, high = float(values[0]), float(values[-1])
-    return replace(
-        field, kind=kind, categories=tuple(values[shared].tolist()), low=low, high=high, step=_step(values), knots=knots
-    )
+    field = replace(field, kind=kind, common_values=tuple(values[shared].tolist()), knots=knots)
+    return replace(field, low=float(values[0]), high=float(values[-1]), step=_step(values))
 
 
 def _distinct(column: Any, values: Values) -> list[Any]:
@@ -140,6 +140,8 @@ def _kind_of_numbers(column: Any, x: Values, values: Values, distinct: list[Any]
         return "identifier"
     if len(distinct) > len(values):  # float64 would make some of them equal
         return "category" if len(distinct) <= FEW_CATEGORIES else "identifier"
+    if whole and values[0] >= 0 and values[-1] <= LARGEST_RATING:
+        return "count"
     skewness = _skewness(x)
     if whole and 0 <= values[0] <= 1 and values[-1] <= LARGEST_COUNT and skewness > 0:
         return "count"
@@ -185,7 +187,7 @@ def _of_dates(field: Field, column: Any) -> Field:
     low, high = float(values[first] - origin), float(values[last] - origin)
     step = float(bool((values[first : last + 1] == np.round(values[first : last + 1])).all()))
     knots = tuple(np.unique(np.quantile(real - origin, PROBABILITIES)).tolist()) if ends else ()
-    field = replace(field, dtype=name_date_dtype(column), kind="date", categories=tuple(ends), knots=knots)
+    field = replace(field, dtype=name_date_dtype(column), kind="date", open_ends=tuple(ends), knots=knots)
     return replace(field, low=low, high=high, step=step, origin=origin)
 
 

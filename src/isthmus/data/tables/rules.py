@@ -39,11 +39,7 @@ def _append_indicators(x: Tensor, missing_columns: tuple[int, ...]) -> Values:
 
 def _list_values(field: Field) -> Values:
     """List the values of a column that can be part of a rule, ascending, as a model reads them."""
-    return (
-        np.arange(len(field.categories), dtype=float)
-        if field.is_categorical
-        else np.unique(field.categories).astype(float)
-    )
+    return np.arange(len(field.categories), dtype=float) if field.is_categorical else np.array(field.common_values)
 
 
 def list_value_rules(schema: Schema) -> list[Implication]:

@@ -49,7 +49,7 @@ def _round_numbers(given: Values, field: Field, rounded: bool = True) -> Values:
 def _to_times(days: Values, field: Field) -> Values:
     """Convert days to times; open ends are exact to the microsecond."""
     times = np.round((days + field.origin) * MICROSECONDS).astype("datetime64[us]")
-    for end, microseconds in zip(field.ends, field.categories, strict=True):
+    for end, microseconds in zip(field.ends, field.open_ends, strict=True):
         times[days == end] = np.datetime64(microseconds, "us")
     if field.dtype in (DATES, TIMES):
         return times.astype("datetime64[D]" if field.dtype == DATES else times.dtype).astype(object)

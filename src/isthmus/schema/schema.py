@@ -1,0 +1,149 @@
+"""The schema of a sample."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from isthmus.implications import Implication
+from isthmus.plain import dataclass_of
+from isthmus.schema.condition import Condition
+from isthmus.schema.field import KINDS, Field
+
+# The category that ends a text.
+END = 0
+LIBRARIES = ("pandas", "polars", "pyarrow", "modin", "cudf")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What one sample looks like.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one sample.
+    dtype : str
+        Of the values as they came.
+    fields : tuple of Field
+        The columns of a data frame, also those left out; empty for arrays.
+    container : str
+        ``"array"``, or the data frame library: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
+    template : str
+        The data frame without its rows, as text: dtypes and kind of index as the library has them.
+    missing : bool
+        Whether fit saw missing values.
+    origin : tuple of float or None
+        Offsets of the flattened sample, subtracted in float64 where float32 would lose the digits (timestamps).
+    condition : Condition or None
+        How labels are encoded.
+    shared_axes : tuple of int
+        Axes of a sample along which values have one unit, such as the time of a series.
+    layout : str
+        Of images, the axes as they came: "chw", "hwc", or "hw" without an axis of channels. The shape is always
+        (channels, height, width). Empty for all else.
+    vocabulary : str
+        Of texts, the tokens that their positions stand for, as JSON. Empty for all else.
+    n_categories : int
+        Of values that are positions in one list of categories, how many there are; 0 for all else.
+    ragged : bool
+        Whether rows are series of different lengths, of which the shorter end in missing values.
+    ranges : tuple of (str, float, float)
+        Of images in files, by dtype of their pixels, the values that are black and white. Empty for all else.
+    missing_columns : tuple of int
+        Positions of the columns of a data frame with missing values in fit.
+    implications : tuple of Implication
+        Rules between columns that all training rows keep. Positions from the width of a sample upwards stand for
+        ``missing_columns``: 1 where the value is missing, else 0.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float64"
+    fields: tuple[Field, ...] = ()
+    container: str = "array"
+    template: str = ""
+    missing: bool = False
+    origin: tuple[float, ...] | None = None
+    condition: Condition | None = None
+    shared_axes: tuple[int, ...] = ()
+    layout: str = ""
+    vocabulary: str = ""
+    n_categories: int = 0
+    ragged: bool = False
+    ranges: tuple[tuple[str, float, float], ...] = ()
+    missing_columns: tuple[int, ...] = ()
+    implications: tuple[Implication, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns; empty for arrays."""
+        return [field.name for field in self.fields]
+
+    @cached_property
+    def used(self) -> list[Field]:
+        """The columns that a sample consists of."""
+        return [field for field in self.fields if field.used]
+
+    @property
+    def categorical(self) -> list[int]:
+        """Positions in a sample whose values are positions in categories."""
+        return [i for i, field in enumerate(self.used) if field.is_categorical]
+
+    def column(self, position: int) -> str:
+        """Name a position of the flattened sample for a message: ``column 'age'``, ``column 3``, ``value (2, 5)``."""
+        if self.fields:
+            return f"column {self.used[position].name!r}"
+        if len(self.shape) == 1:
+            return f"column {position}"
+        return f"value {tuple(int(i) for i in np.unravel_index(position, self.shape))}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a document of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Schema":
+        """Rebuild a schema from what ``to_json`` gave, also after a round trip through JSON text.
+
+        Raises
+        ------
+        ValueError
+            If a part of the document is missing, not known or of another type.
+        """
+        if not isinstance(document, dict):
+            raise ValueError(f"a schema must be an object, got {document!r}")
+        parts = dict(document)
+        fields, condition = parts.pop("fields", ()), parts.pop("condition", None)
+        rules = tuple(dataclass_of(Implication, rule) for rule in parts.pop("implications", ()))
+        if not isinstance(fields, list | tuple):
+            raise ValueError(f"fields of Schema must be a list, got {fields!r}")
+        schema: Schema = dataclass_of(cls, parts)
+        columns = tuple(map(Field.from_json, fields))
+        condition = None if condition is None else Condition.from_json(condition)
+        return replace(schema, fields=columns, condition=condition, implications=rules)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if parts do not fit each other."""
+        if self.condition is not None:
+            self.condition.check()
+        size, n_columns = math.prod(self.shape), len(self.used) + len(self.missing_columns)
+        tests = {
+            "shape must be positive integers": bool(self.shape) and min(self.shape) > 0,
+            "shape must count the columns": not self.fields or self.shape == (len(self.used),),
+            "origin must have a finite number for each value": self.origin is None
+            or (len(self.origin) == size and all(map(math.isfinite, self.origin))),
+            "shared_axes must be axes of a sample": all(0 <= axis < len(self.shape) for axis in self.shared_axes),
+            f"kinds must be of {', '.join(KINDS)}": all(field.kind in KINDS for field in self.fields),
+            "a table must have a dtype of numbers, a library and no vocabulary": not self.fields
+            or (self.dtype in np.sctypeDict and self.container in LIBRARIES and not self.vocabulary),
+            "n_categories must not be negative": self.n_categories >= 0,
+            "missing_columns must be positions of columns": all(
+                0 <= column < len(self.used) for column in self.missing_columns
+            ),
+            "implications must be between columns": all(rule.fits(n_columns) for rule in self.implications),
+        }
+        for expected, passed in tests.items():
+            if not passed:
+                raise ValueError(f"a schema does not fit itself: {expected}")
