@@ -200,7 +200,7 @@ def test_a_frame_is_not_a_column(model):
     ("options", "said"),
     [
         ({"vocabulary": "letters"}, r"vocabulary must be one of \('bpe', 'word'\), got 'letters'"),
-        ({"size": 1}, "size must be an integer from 2 on, got 1"),
+        ({"size": 1}, "size must be an integer of at least 2, got 1"),
         ({"size": 2.5}, "size must be an integer"),
         ({"length": 0}, 'length must be "auto" or a positive integer, got 0'),
         ({"length": "long"}, "length must be \"auto\" or a positive integer, got 'long'"),

@@ -1,4 +1,4 @@
-"""Image files: which ones a folder holds, what their heads say, and their pixels."""
+"""Image files: finding them, reading their headers, and decoding their pixels."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,23 +17,23 @@ Values = np.ndarray[Any, Any]
 Range = tuple[float, float]
 
 CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
-# What images of so many channels are called.
+# Names of images by number of channels.
 KINDS = {1: "grey", 3: "coloured", 4: "transparent"}
 BYTES: Range = (0.0, 255.0)
-# Folders that operating systems and network storage fill by themselves. Names that begin with a dot are skipped too.
+# Folders of operating systems and network storage. Names that begin with a dot are skipped too.
 SYSTEM_FOLDERS = {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
 # Formats that Pillow recognises but cannot decode without other programs.
 UNDECODABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-# Formats whose further frames are another view or a preview of the first.
+# Formats whose additional frames are views or previews of the first.
 WITH_PREVIEWS = {"MPO"}
-# Broken files that are named.
-N_TOLD = 3
-# Sensors deliver this many bits, stored in 16.
+# Number of broken files that messages name.
+N_NAMED = 3
+# Usual bit depths of sensors, stored in 16 bits.
 BITS = (8, 10, 12, 14, 16)
 
 
 class Head(NamedTuple):
-    """What the head of a file says: ``dtype`` is that of the pixels, ``size`` (height, width) before any turn."""
+    """The header of a file: ``dtype`` is that of the pixels, ``size`` the upright (height, width)."""
 
     grey: bool
     dtype: str
@@ -43,7 +43,7 @@ class Head(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """Pixels (channels, height, width) of a file, and the range of its values before it was resized."""
+    """Pixels (channels, height, width) of a file, and the range of its values before resizing."""
 
     values: Values
     dtype: str
@@ -75,7 +75,7 @@ def _visible(folder: Path) -> Iterable[Path]:
 
 
 def read_head(file: Path) -> Head:
-    """Read what a file says of its pixels, without decoding them."""
+    """Read the header of a file, without decoding its pixels."""
     from PIL import Image
 
     with Image.open(file) as image:
@@ -86,9 +86,9 @@ def read_head(file: Path) -> Head:
 
 
 def decode_image(file: Path, sizes: tuple[int, int], mode: str, background: tuple[int, ...]) -> Pixels:
-    """Read an image, turned upright and resized, in the range of values that its file holds.
+    """Decode an image, turn it upright and resize it; its values keep the range of the file.
 
-    Transparent parts show the background, unless ``mode`` keeps the opacity.
+    Transparent parts get the background, unless ``mode`` keeps the opacity.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def decode_image(file: Path, sizes: tuple[int, int], mode: str, background: tupl
 
     with Image.open(file) as image:
         dtype, range = _dtype(image), BYTES
-        image.draft(None, (max(sizes), max(sizes)))  # a large JPEG is decoded at a smaller size, in less time
+        image.draft(None, (max(sizes), max(sizes)))  # decodes a large JPEG faster, at a reduced size
         upright = ImageOps.exif_transpose(image)
         if dtype == "uint8":
             upright = _compose(upright, mode, background)
@@ -112,7 +112,7 @@ def decode_image(file: Path, sizes: tuple[int, int], mode: str, background: tupl
 
 
 def _dtype(image: "Image") -> str:
-    """Name the dtype of the pixels by the mode; older Pillows read PNG files of 16 bits as integers of 32."""
+    """Return the dtype of the pixels; older versions of Pillow read 16-bit PNG files as 32-bit integers."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         return "uint16"
     return {"I": "int32", "F": "float32"}.get(image.mode, "uint8")
@@ -143,13 +143,13 @@ def _range(values: Values) -> Range:
 
 
 def _channels(grey: Values, mode: str, high: float) -> Values:
-    """Repeat grey values for each colour; the largest value of the file is opaque."""
+    """Repeat grey values for each colour; the opacity is the largest value of the file."""
     colours = np.repeat(grey, min(CHANNELS[mode], 3), axis=0)
     return np.concatenate([colours, np.full_like(grey, high)]) if mode == "RGBA" else colours
 
 
 def list_sizes(folder: Path) -> list[tuple[int, int]]:
-    """List the sizes (height, width) of the images in a folder; broken files have none."""
+    """List the sizes (height, width) of the images in a folder, without broken files."""
     sizes = set()
     for file in list_images(folder):
         with suppress(Exception):  # decoders of broken files raise anything
@@ -158,9 +158,9 @@ def list_sizes(folder: Path) -> list[tuple[int, int]]:
 
 
 def to_picture(values: Values, schema: Schema) -> tuple["Image", str]:
-    """Make a picture of an image of a model, and name the suffix of the files that can hold it.
+    """Convert an image of a model to an image of Pillow, and return a suffix of files that can store it.
 
-    Colours that are no bytes are brought to bytes, by the range of fit or else their own.
+    Colours other than bytes are scaled to bytes, from the range of fit, or else from their own range.
     """
     from PIL import Image
 
@@ -177,7 +177,7 @@ def to_picture(values: Values, schema: Schema) -> tuple["Image", str]:
 
 
 def parse_colour(colour: Any) -> tuple[int, ...]:
-    """Read a colour as Pillow names them, or of three or four numbers from 0 to 255, as (red, green, blue, opacity)."""
+    """Parse a name of a colour, or three or four integers from 0 to 255, as (red, green, blue, 255)."""
     from PIL import ImageColor
 
     if isinstance(colour, str):
@@ -189,13 +189,13 @@ def parse_colour(colour: Any) -> tuple[int, ...]:
 
 
 def describe_broken(broken: Mapping[Path, str], n_files: int) -> Iterator[str]:
-    """Say which files were left out."""
+    """Describe files that were left out."""
     if broken:
         yield f"left out {len(broken)} of {n_files} images that cannot be decoded: {list_some(broken)}"
 
 
 def describe_heads(heads: Mapping[Path, Head]) -> Iterator[str]:
-    """Say what files hold that is not used."""
+    """Describe contents of files that are not used."""
     frames = [file.name for file, head in heads.items() if head.several_frames]
     deep = [file.name for file, head in heads.items() if head.deep_colours]
     if frames:
@@ -205,21 +205,21 @@ def describe_heads(heads: Mapping[Path, Head]) -> Iterator[str]:
 
 
 def list_some(broken: Mapping[Path, str]) -> str:
-    """List the first broken files with the reasons."""
-    return "; ".join(f"{str(file)!r}: {reason}" for file, reason in list(broken.items())[:N_TOLD])
+    """List the first broken files with reasons."""
+    return "; ".join(f"{str(file)!r}: {reason}" for file, reason in list(broken.items())[:N_NAMED])
 
 
 def explain_error(error: Exception) -> str:
-    """Say why a file cannot be decoded, without its name."""
+    """Return the reason why a file cannot be decoded, without its name."""
     from PIL import UnidentifiedImageError
 
     return "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def measure_range(dtype: str, ranges: Iterable[Range]) -> Range:
-    """Return the range of black to white of all files of one dtype.
+    """Return the values of black and white for all files of one dtype.
 
-    Of 16 bits it is that of the sensor, such as 0 to 4095 of 12 bits; floats between 0 and 1 have the range 0 to 1.
+    For 16 bits they are those of the sensor, such as 0 and 4095 for 12 bits; for floats from 0 to 1, they are 0 and 1.
     """
     lows, highs = zip(*ranges, strict=True)
     low, high = min(lows), max(highs)

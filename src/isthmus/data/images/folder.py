@@ -1,4 +1,4 @@
-"""Images in files: a folder of them is a source."""
+"""A folder of image files as a source."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ Values = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 Size = tuple[int, int]
 
-# Bytes of pixels up to which they are kept in memory; of more, files are decoded each time they are needed.
+# Largest size in bytes of pixels that are kept in memory; for more, files are decoded whenever they are needed.
 CACHE = 2**30
 N_LOADED = 256
 EXPECTED_SIZE = "size must be a positive integer or two, height and width"
@@ -48,47 +48,47 @@ MODES = {n: mode for mode, n in CHANNELS.items()}
 
 
 class ImageFolder(Source):
-    """The images in a folder and in its subfolders, each of them a sample (channels, height, width).
+    """The images in a folder and its subfolders, each of which is a sample (channels, height, width).
 
     Images are rotated as their EXIF data say and resized to one size. Transparent parts show a background. Hidden files
     and files of the operating system are skipped. All images are decoded once at the start, which finds broken files.
 
-    Grey images of 16 bits, floats and integers of 32 bits keep their values, and what a model makes of them comes back
-    in the same dtype and range. Where a folder holds images of several dtypes, all are brought to bytes: the darkest
-    value of a dtype in the folder becomes 0, the brightest 255. A fitted model remembers these ranges, and new images
-    are read with the ranges of the model. Results have shape (n, height, width) if images are grey and
-    (n, height, width, channels) if not. Colours of 16 bits are read with 8, and of several frames or pages the first.
+    Grey images of 16 bits, floats or 32-bit integers keep their values, and results have the same dtype and range. If a
+    folder has images of several dtypes, all are scaled to bytes: the smallest value of a dtype in the folder becomes 0,
+    the largest 255. A fitted model stores these ranges, and new images are read with them. Results have shape
+    (n, height, width) for grey images and (n, height, width, channels) for others. Colours of 16 bits are read with 8
+    bits, and only the first of several frames or pages is read.
 
     Parameters
     ----------
     path : str or Path
     size : int, (int, int) or None, default=None
-        Height and width; one number is both. None is the size of the images, which must all have the same.
+        Height and width, or one number for both. None uses the size of the images, which must be the same for all.
     mode : {"L", "RGB", "RGBA"} or None, default=None
-        Grey, coloured, or coloured with opacity. None is grey if all images are, and coloured if not.
+        Grey, colour, or colour with opacity. None is grey if all images are grey, and otherwise colour.
     strict : bool, default=False
-        Whether a broken file is an error. Otherwise broken files are left out, with a warning.
+        Whether broken files raise an error. Otherwise they are left out, with a warning.
     background : str or tuple of int, default="white"
-        Colour behind transparent parts, as Pillow names colours, such as "black", "#20c0ff" or (255, 0, 0).
+        Colour behind transparent parts, in the notation of Pillow, such as "black", "#20c0ff" or (255, 0, 0).
     like : fitted model, Schema or None, default=None
-        What the images are for: they get the size, channels and range of values of the images that it was fitted on.
+        Use the size, channels and range of values of the images that the model was fitted on.
 
     Attributes
     ----------
     files : list of Path
-        Those of the rows, sorted.
+        The files of the rows, sorted.
     labels : ndarray of str of shape (n,)
-        For each row the subfolder of ``path`` that its file lies in; empty for files in ``path`` itself.
+        For each row, the subfolder of ``path`` that contains the file; empty for files in ``path`` itself.
     broken : dict of Path to str
-        Files that cannot be decoded, and why.
+        Files that cannot be decoded, with reasons.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or no image in it.
     ValueError
-        If ``size``, ``mode`` or ``background`` make no sense, images have several sizes and ``size`` is None, all files
-        are broken, or one is and ``strict`` is true.
+        If ``size``, ``mode`` or ``background`` is invalid, images have several sizes and ``size`` is None, all files
+        are broken, or one is broken and ``strict`` is true.
     ImportError
         Without Pillow.
 
@@ -147,12 +147,12 @@ class ImageFolder(Source):
         self._images = Array(images, self.schema)
 
     def _each(self, function: Callable[[Path], Result], files: Sequence[Path]) -> dict[Path, Result]:
-        """Apply a function to files, side by side, and note those that are broken.
+        """Apply a function to files on several threads, and record broken files.
 
         Raises
         ------
         ValueError
-            If all are broken, or one is where that is not allowed.
+            If all files are broken, or one is broken and ``strict`` is true.
         """
         results = {}
         with ThreadPoolExecutor() as pool:
@@ -168,9 +168,9 @@ class ImageFolder(Source):
         return results
 
     def match(self, schema: Schema) -> Self:
-        """Return these images as a model needs them: in the channels and the range of values of its schema.
+        """Return the images with the channels and the range of values of the schema of a model.
 
-        Channels that were asked for by ``mode`` stay, and so does the size.
+        The size, and channels that ``mode`` set, stay the same.
         """
         channels = self.schema.shape[0] if self._mode else schema.shape[0]
         scale = self._scale.like(schema)
@@ -189,34 +189,34 @@ class ImageFolder(Source):
 
     @property
     def files(self) -> list[Path]:
-        """Those of the rows."""
+        """The files of the rows, sorted."""
         files, rows = list(self._heads), self._images.rows
         return files if rows is None else [files[i] for i in rows.tolist()]
 
     @property
     def labels(self) -> Values:
-        """For each row the subfolder that its file lies in."""
+        """For each row, the subfolder that contains the file."""
         return np.array([next(iter(file.relative_to(self.path).parts[:-1]), "") for file in self.files])
 
     def __len__(self) -> int:
         return len(self._images)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over images; see the base class. Files are decoded by threads while the net computes."""
+        """Yield images; see the base class. Threads decode files while the model computes."""
         batches = self._images.batches(size, seed, shard)
         return batches if isinstance(self._images.values, Tensor) else prefetch(batches)
 
     def take(self, index: Values) -> Self:
-        """Choose images; see the base class."""
+        """Select images; see the base class."""
         return self._with(self._images.take(index))
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Set images aside; see the base class."""
+        """Split images; see the base class."""
         kept, aside = self._images.split(n, seed)
         return self._with(kept), self._with(aside)
 
     def with_labels(self, y: Tensor) -> Self:
-        """Put encoded labels (n, width) beside the images."""
+        """Return the same images with encoded labels (n, width)."""
         return self._with(self._images.with_labels(y))
 
     def _with(self, images: Array) -> Self:
@@ -225,7 +225,7 @@ class ImageFolder(Source):
         return chosen
 
     def to_container(self, values: Values) -> Values:
-        """Give results back in the dtype of the images; see the base class."""
+        """Convert results to the dtype of the images; see the base class."""
         return restore_images(values, self.schema)
 
     def load(self) -> Array:
@@ -235,7 +235,7 @@ class ImageFolder(Source):
 
 
 class Undecoded:
-    """Files as rows (n, channels, height, width) that are decoded when needed, as sparse rows are made dense."""
+    """Files as rows (n, channels, height, width), which ``toarray`` decodes."""
 
     def __init__(
         self, files: Sequence[Path], decoded: Callable[[Path], Values], shape: tuple[int, ...], dtype: Any
@@ -247,7 +247,7 @@ class Undecoded:
         return Undecoded(self.files[index].tolist(), self.decoded, self.shape[1:], self.dtype)
 
     def toarray(self) -> Values:
-        """Decode the files, side by side."""
+        """Decode the files on several threads."""
         with ThreadPoolExecutor() as pool:
             results = list(pool.map(partial(_attempt, self.decoded), self.files))
         for file, result in zip(self.files, results, strict=True):
@@ -257,7 +257,7 @@ class Undecoded:
 
 
 def _attempt(function: Callable[[Path], Result], file: Path) -> Result | Exception:
-    """Apply a function to a file, or return what went wrong: decoders of broken files raise anything."""
+    """Apply a function to a file, or return the exception: decoders of broken files raise exceptions of any type."""
     try:
         return function(file)
     except MemoryError:
@@ -267,7 +267,7 @@ def _attempt(function: Callable[[Path], Result], file: Path) -> Result | Excepti
 
 
 def _without_values(decoded: Callable[[Path], Pixels], file: Path) -> Pixels:
-    """Decode a file to know that it can be, and the range of its values."""
+    """Decode a file, to check it and to measure the range of its values."""
     return decoded(file)._replace(values=np.empty(0))
 
 

@@ -1,7 +1,7 @@
-"""Arrays of images: which axis is which, and the way back.
+"""Layouts of arrays of images.
 
-The nets see (channels, height, width). A layout names the axes of an image as the user has it: "chw", "hwc", "hw" for
-grey images without an axis of channels, or "" for arrays that are no images.
+Models read (channels, height, width). A layout names the axes of an image of the user: "chw", "hwc", "hw" for grey
+images without an axis of channels, or "" for arrays that are not images.
 """
 
 from typing import Any
@@ -14,23 +14,23 @@ from isthmus.schema import Schema
 Shape = tuple[int, ...]
 Values = np.ndarray[Any, Any]
 
-# Grey, colour, and colour with opacity.
+# Numbers of channels: grey, colour, and colour with opacity.
 CHANNELS = (1, 3, 4)
-# Unsigned integers, of which only images are made.
+# Dtypes that only images have.
 UNSIGNED = ("uint8", "uint16")
 
 
 def infer_layout(shape: Shape, dtype: str) -> str:
-    """Tell the layout of samples by shape and dtype.
+    """Infer the layout of samples from shape and dtype.
 
-    Two axes of unsigned integers of 8 or 16 bits are a grey image; of other numbers they are a series, (channels,
-    time). Of three axes the first are channels if there are 1, 3 or 4, otherwise the last, if it is shorter than the
-    others.
+    Samples with two axes are grey images if they are unsigned integers of 8 or 16 bits, and otherwise series (channels,
+    time). Of three axes, the first is the axis of channels if it has length 1, 3 or 4; otherwise the last, if it has
+    such a length and is shorter than the others.
 
     Raises
     ------
     ValueError
-        If bytes have three axes none of which can be channels.
+        If samples of bytes have three axes none of which can be channels.
 
     Examples
     --------
@@ -55,23 +55,23 @@ def infer_layout(shape: Shape, dtype: str) -> str:
 
 
 def match_layout(shape: Shape, schema: Schema) -> str:
-    """Tell the layout of samples that are to be images of a known schema: its own, or another of the same sizes.
+    """Infer the layout of samples with a known schema of images: its own, or another one with the same size.
 
     Raises
     ------
     ValueError
-        If they are of another size or have other channels.
+        If the size or the channels differ.
     """
     layouts = [schema.layout, "chw", "hwc", "hw"]
-    fitting = [layout for layout in layouts if convert_shape(schema.shape, layout) == shape]
-    if not fitting:
+    matching = [layout for layout in layouts if convert_shape(schema.shape, layout) == shape]
+    if not matching:
         expected = convert_shape(schema.shape, schema.layout)
         raise ValueError(f"X has samples of shape {shape}, but fit saw images of shape {expected}")
-    return fitting[0]
+    return matching[0]
 
 
 def convert_shape(shape: Shape, layout: str) -> Shape:
-    """Sizes (channels, height, width) in another layout; () where they have none in it."""
+    """Convert a shape (channels, height, width) to another layout; return () if the layout cannot hold it."""
     channels, *sizes = shape
     if layout == "hw":
         return tuple(sizes) if channels == 1 else ()
@@ -79,14 +79,14 @@ def convert_shape(shape: Shape, layout: str) -> Shape:
 
 
 def to_channels_first(values: Tensor, layout: str) -> Tensor:
-    """Images (n, ...) in a layout to (n, channels, height, width), sharing memory."""
+    """Convert images (n, ...) in a layout to (n, channels, height, width), without a copy."""
     if layout == "hw":
         return values.unsqueeze(1)
     return values.movedim(-1, 1) if layout == "hwc" else values
 
 
 def restore_images(values: Values, schema: Schema) -> Values:
-    """Images (n, channels, height, width) in layout and dtype of a schema; integers are rounded and stay in range."""
+    """Convert images (n, channels, height, width) to layout and dtype of a schema; integers are rounded and clipped."""
     if schema.layout == "hw":
         values = values[:, 0]
     elif schema.layout == "hwc":
@@ -98,12 +98,12 @@ def restore_images(values: Values, schema: Schema) -> Values:
 
 
 def stack_images(X: Any) -> Values:
-    """Make one array of whatever NumPy can, and of a list of images.
+    """Convert nested lists or a list of images to one array.
 
     Raises
     ------
     ValueError
-        If images are of different sizes.
+        If images have different sizes.
     """
     rows: Any = X.tolist() if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 else X
     if not isinstance(rows, list | tuple) or not rows or np.ndim(rows[0]) < 2:

@@ -1,4 +1,4 @@
-"""The range of values of images in files: one scale for a folder, and for the images that come later."""
+"""Scaling of pixels of several dtypes to one, the same for all images of a folder and for later images."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,21 +12,21 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# Range from black to white of a dtype that no file of the folder has.
+# Values of black and white for dtypes that no file of the folder has.
 FULL = {"uint8": BYTES, "uint16": (0.0, 65535.0)}
 NAMES = {"uint16": "16 bits", "int32": "integers of 32 bits", "float32": "floats"}
 
 
 @dataclass(frozen=True)
 class PixelScale:
-    """Brings pixels of any dtype to those of one.
+    """Scales pixels of any dtype to one dtype.
 
     Parameters
     ----------
     dtype : str
-        What pixels are brought to.
+        Dtype of the scaled pixels.
     ranges : tuple of (str, float, float)
-        By dtype, the values that are black and white.
+        For each dtype, the values of black and white.
     """
 
     dtype: str
@@ -34,9 +34,9 @@ class PixelScale:
 
     @classmethod
     def of(cls, images: Iterable[Pixels], known: Schema | None = None) -> "PixelScale":
-        """Measure the ranges of some images; a known schema decides where there is one.
+        """Measure the ranges of images; the dtype and ranges of a known schema take precedence.
 
-        Images of one dtype keep their values, those of several become bytes.
+        Images of one dtype keep their values, those of several dtypes become bytes.
         """
         found: dict[str, list[Range]] = {}
         for pixels in images:
@@ -46,12 +46,12 @@ class PixelScale:
         return own if known is None else own.like(known)
 
     def like(self, known: Schema) -> Self:
-        """Return the scale of a known schema, with the ranges of other dtypes added."""
+        """Return the scale of a known schema, extended by the ranges of other dtypes."""
         ranges = {dtype: (dtype, low, high) for dtype, low, high in (*self.ranges, *known.ranges)}
         return replace(self, dtype=known.dtype, ranges=tuple(ranges[dtype] for dtype in sorted(ranges)))
 
     def maps_alike(self, other: "PixelScale", dtypes: Iterable[str]) -> bool:
-        """Whether another scale makes the same of all pixels of some dtypes."""
+        """Whether another scale has the same results for all pixels of some dtypes."""
         return self.dtype == other.dtype and all(
             dtype == self.dtype
             or (self.range(dtype), self.range(self.dtype)) == (other.range(dtype), other.range(self.dtype))
@@ -59,16 +59,16 @@ class PixelScale:
         )
 
     def range(self, dtype: str) -> Range | None:
-        """Return what is black and white in a dtype, as far as it is known."""
+        """Return the values of black and white of a dtype, or None."""
         return next(((low, high) for name, low, high in self.ranges if name == dtype), FULL.get(dtype))
 
     @property
     def stored(self) -> type:
-        """The dtype in memory."""
+        """The dtype of scaled pixels in memory."""
         return np.uint8 if self.dtype == "uint8" else np.float32
 
     def __call__(self, pixels: Pixels) -> Values:
-        """Bring the values of an image to the dtype and range of all."""
+        """Scale the values of an image."""
         values, own, target = pixels.values, self.range(pixels.dtype), self.range(self.dtype)
         if pixels.dtype != self.dtype and own is not None and target is not None:
             share = (values - own[0]) / (own[1] - own[0])
@@ -78,7 +78,7 @@ class PixelScale:
         return values.astype(self.stored, copy=False)
 
     def notes(self, heads: Mapping[Path, Head]) -> Iterator[str]:
-        """Say which images have other values than bytes, and what becomes of these."""
+        """Describe images with values other than bytes, and their conversion."""
         for dtype, low, high in self.ranges:
             n = sum(head.dtype == dtype for head in heads.values())
             if dtype != "uint8":

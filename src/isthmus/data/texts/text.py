@@ -1,6 +1,6 @@
-"""Texts as rows of tokens, for nets that read and write sequences.
+"""Texts as rows of tokens, for sequence models.
 
-Bags of words need nothing of this: scikit-learn's ``CountVectorizer`` before ``zoo.topic_model`` or ``zoo.mult_vae``.
+For bags of words, use ``CountVectorizer`` of scikit-learn before ``zoo.topic_model`` or ``zoo.mult_vae`` instead.
 """
 
 import warnings
@@ -20,25 +20,25 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-MIN_SIZE, N_TOLD = 2, 5
+# Smallest size of a vocabulary, and number of rows that messages list.
+MIN_SIZE, N_NAMED = 2, 5
 
 
 class Texts:
-    """Texts, and the vocabulary that was learned of them.
+    """Texts with a vocabulary learned from them.
 
-    A text becomes a row of ``length`` tokens, whose last is its end; after it everything is missing. Models that were
-    fitted on texts take and give lists of strings; their files hold the vocabulary.
+    A text becomes a row of ``length`` tokens: those of the text, an end token, and missing values. Models fitted on
+    texts read and return lists of strings; their files store the vocabulary.
 
     Parameters
     ----------
     texts : sequence of str
     vocabulary : {"bpe", "word"}, default="bpe"
-        What a token is: pieces of words, by merging the most frequent pairs of neighbours again and again [1]; or words
-        and punctuation marks.
+        Type of the tokens: pieces of words by byte-pair encoding [1], or words and punctuation marks.
     size : int, default=2000
-        Tokens at most. What is none of them becomes ``<unknown>``.
+        Largest number of tokens. All others become ``<unknown>``.
     length : int or "auto", default="auto"
-        Tokens of a row, the end included. "auto" is what the longest text needs. Longer texts are cut, with a warning.
+        Number of tokens per row, including the end. "auto" fits the longest text. Longer texts are cut, with a warning.
     lowercase : bool, default=False
         Whether to ignore case.
 
@@ -46,14 +46,14 @@ class Texts:
     ----------
     texts : list of str
     schema : Schema
-        What a row looks like, with the vocabulary as JSON.
+        Schema of a row, with the vocabulary as JSON.
 
     Raises
     ------
     TypeError
-        If a row is no text.
+        If a row is not a text.
     ValueError
-        If a text is empty or of unknown words only, or a parameter is out of its range.
+        If a text is empty or has only unknown words, or a parameter is invalid.
     ImportError
         Without tokenizers.
 
@@ -85,7 +85,7 @@ class Texts:
         if vocabulary not in words.KINDS:
             raise ValueError(f"vocabulary must be one of {words.KINDS}, got {vocabulary!r}")
         if not (is_count(size) and size >= MIN_SIZE):
-            raise ValueError(f"size must be an integer from {MIN_SIZE} on, got {size!r}")
+            raise ValueError(f"size must be an integer of at least {MIN_SIZE}, got {size!r}")
         if not (length == "auto" or is_count(length)):
             raise ValueError(f'length must be "auto" or a positive integer, got {length!r}')
         self.texts = check_texts(texts)
@@ -105,23 +105,23 @@ class Texts:
 
 
 def read_texts(texts: Any, schema: Schema) -> Array:
-    """Make rows of texts by a vocabulary that was learned before.
+    """Encode texts with the vocabulary of a schema.
 
     Raises
     ------
     TypeError
-        If a row is no text.
+        If a row is not a text.
     ValueError
         If a text is empty or has unknown words only.
     """
     given = texts.texts if isinstance(texts, Texts) else check_texts(texts)
     rows = words.encode(given, schema.vocabulary)
-    strange = [i for i, row in enumerate(rows) if not words.is_known(row)]
-    if strange:
-        some = ", ".join(map(str, strange[:N_TOLD])) + (", ..." if len(strange) > N_TOLD else "")
-        first = given[strange[0]]
+    unknown = [i for i, row in enumerate(rows) if not words.is_known(row)]
+    if unknown:
+        some = ", ".join(map(str, unknown[:N_NAMED])) + (", ..." if len(unknown) > N_NAMED else "")
+        first = given[unknown[0]]
         raise ValueError(
-            f"{len(strange)} of {len(given)} texts have no word that the vocabulary has, in rows {some}, "
+            f"{len(unknown)} of {len(given)} texts have no word that the vocabulary has, in rows {some}, "
             f"such as {first[:40]!r}; leave them out"
         )
     values = torch.from_numpy(pad_tokens(rows, schema.shape[0]))
@@ -129,12 +129,12 @@ def read_texts(texts: Any, schema: Schema) -> Array:
 
 
 def to_texts(values: Values, schema: Schema) -> list[str]:
-    """Turn rows of tokens into texts."""
+    """Decode rows of tokens to texts."""
     return words.decode(values, schema.vocabulary)
 
 
 def pad_tokens(rows: list[Values], length: int) -> Values:
-    """Put rows of tokens into an array (n, length): the end after each, and nothing after the end."""
+    """Pad rows of tokens to an array (n, length), with an end token and NaN after it."""
     n_cut = sum(len(row) > length for row in rows)
     if n_cut:
         warnings.warn(f"cut {n_cut} of {len(rows)} texts to {length} tokens", stacklevel=4)
@@ -146,7 +146,7 @@ def pad_tokens(rows: list[Values], length: int) -> Values:
 
 
 def check_texts(texts: Any) -> list[str]:
-    """Return texts as a list, or say which is none.
+    """Return texts as a list, or raise an error for an invalid one.
 
     Raises
     ------
@@ -162,5 +162,5 @@ def check_texts(texts: Any) -> list[str]:
         if not text.strip():
             raise ValueError(f"row {i} holds an empty text; leave it out")
     if not rows:
-        raise ValueError("there is no text, expected one at least")
+        raise ValueError("there is no text, expected at least one")
     return rows
