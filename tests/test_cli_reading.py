@@ -44,7 +44,7 @@ def test_prepare_repairs_a_german_file_and_says_how_it_was_read(german):
     table = parquet.read_table(german.with_name("out.parquet"))
     assert table.schema.types[:2] == [pa.float64(), pa.timestamp("us")]
     assert (table["PLZ"][1].as_py(), table["Ort"].null_count) == ("10670", N_ROWS // 10)
-    assert "marker of a missing value made missing: 'NA'" in result.stdout
+    assert "marker of a missing value made missing ('Ort'): 6 values: 'NA'" in result.stdout
 
 
 def test_gaps_among_texts_are_filled_and_no_level(german):

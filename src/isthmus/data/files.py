@@ -1,4 +1,4 @@
-"""Data files: CSV, TSV, Parquet, NPY and NPZ, told apart by their suffix, read and written."""
+"""Reading and writing data files, whose suffix determines the format."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,14 +23,14 @@ from isthmus.storage import check_writable, replacing
 FilePath = str | os.PathLike[str]
 Values = np.ndarray[Any, Any]
 
-# Suffixes of files whose cells are text.
+# Suffixes of text tables.
 TEXTS = (".csv", ".tsv")
-# Numbers of the rows that a function is applied to at once.
+# Number of values in the rows that a function is applied to at once.
 CHUNK = 2**21
 
 
 class Kind(NamedTuple):
-    """How one kind of file is written from a table or an array."""
+    """How a file format is written from a table or an array."""
 
     write: Callable[[BinaryIO, Any], None]
     tabular: bool
@@ -49,43 +49,43 @@ def read(
 ) -> Any:
     r"""Read the rows of a file.
 
-    The dialect of a text table is found where it is not stated. A warning of the category ``ReadingNote`` says what was
-    found if it is not the usual one, and which words were read as missing values.
+    The dialect of a text table is inferred where it is not stated. A ``ReadingNote`` warns of an unusual dialect, and
+    of words that were read as missing values.
 
     Parameters
     ----------
     path : str or path
-        A file, which may be packed as ``.gz`` or alone in a ``.zip``; or a folder of Parquet files. An NPZ file gives
-        its only array, or that named ``X`` or ``x_train``; a workbook gives its first sheet.
+        A file, which may be compressed as ``.gz`` or the only file in a ``.zip``; or a folder of Parquet files. Of an
+        NPZ file, the only array is read, or the one named ``X`` or ``x_train``; of a workbook, the first sheet.
     delimiter : str or None
-        Separates the cells of a row in CSV and TSV files.
+        Separator of the cells of a row in CSV and TSV files.
     decimal : {".", ","} or None
-        Decimal mark. The other one may separate groups of three digits.
+        Decimal mark. The other one can separate groups of three digits.
     encoding : str or None
         Such as ``"latin-1"``.
     header : bool or None
-        Whether the first row has the names of the columns. Without them, columns are named x0, x1, ...
+        Whether the first row has the names of the columns. Without names, columns are named x0, x1, ...
     missing : collection of str
-        Words that mean a missing value, whatever their case and the spaces around them. Empty cells are always missing.
+        Words that mean a missing value, ignoring case and surrounding spaces. Empty cells are always missing.
     text : collection of str
         Names of columns that stay text even if all their cells are numbers or dates.
     plain_notation : bool
-        Leave as text what is not in a programming language's notation, such as 31.12.2024 and 1,5, and words for
-        missing values beside numbers: ``prepare`` repairs and reports it.
+        Leave values as text unless they are in the notation of programming languages: not 31.12.2024 or 1,5, and no
+        words for missing values among numbers. ``prepare`` converts and reports them.
 
     Returns
     -------
     pyarrow.Table or ndarray
-        An array of NPY and NPZ files, and a table of all others, in which missing values are null. A column of a text
-        table becomes one of numbers, dates or truth values if all its cells are, and if nothing is lost: codes with
-        leading zeros or with more digits than a number holds stay text. NPY files are mapped, not loaded.
+        An array for NPY and NPZ files, and a table for all others, in which missing values are null. A column of a text
+        table is converted to numbers, dates or truth values if all its cells can be converted without loss: codes with
+        leading zeros or too many digits for a number stay text. NPY files are memory-mapped.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If its suffix is not known, it holds no rows, or it is damaged, or an option is not as described.
+        If the suffix is unknown, the file has no rows or is damaged, or an option is invalid.
 
     Examples
     --------
@@ -114,32 +114,32 @@ def read(
 
 
 def write(path: FilePath, values: Any, names: Sequence[str] = (), *, escape_formulas: bool = False) -> None:
-    """Write rows to a file, all or nothing.
+    """Write rows to a file; on an error, no partial file remains.
 
     Parameters
     ----------
     path : str or path
-        Its suffix decides the kind.
+        The suffix determines the format.
     values : pyarrow.Table or ndarray
     names : sequence of str
-        Of the columns of an array that becomes a table; x0, x1, ... if there are none.
+        Names of the columns of an array in a table format; x0, x1, ... by default.
     escape_formulas : bool, default=False
-        Put an apostrophe before text cells of CSV and TSV files that spreadsheets would compute, such as ``=1+1``. The
-        apostrophe stays when the file is read again.
+        Put an apostrophe before text cells of CSV and TSV files that spreadsheets would evaluate, such as ``=1+1``.
+        Reading the file does not remove the apostrophe.
 
     Raises
     ------
     ValueError
-        If the suffix is not known, or an array of more than two dimensions should become a table.
+        If the suffix is unknown, or an array for a table format has more than two dimensions.
     OSError
-        If the file cannot be written; an older file of this name survives.
+        If the file cannot be written; an older file of this name is unchanged.
     """
     write_all({Path(path): values}, names, escape_formulas=escape_formulas)
 
 
 def write_all(contents: Mapping[Path, Any], names: Sequence[str] = (), *, escape_formulas: bool = False) -> None:
-    """Write several files, all of them or none; parameters and errors are those of ``write``."""
-    # The files take their names as the stack unwinds, which an error in writing any of them prevents.
+    """Write several files, all of them or none; see ``write`` for parameters and errors."""
+    # Files get their names when the stack unwinds without an error.
     with ExitStack() as stack:
         for path, values in contents.items():
             kind = _kind_of(path)
@@ -150,20 +150,20 @@ def write_all(contents: Mapping[Path, Any], names: Sequence[str] = (), *, escape
 
 
 def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names: Sequence[str] = ()) -> tuple[int, int]:
-    """Apply a function to all rows of a source, some at a time, and write the results to a Parquet file.
+    """Apply a function to all rows of a source in chunks, and write the results to a Parquet file.
 
-    Memory depends neither on the number of rows nor on that of the results.
+    Memory does not depend on the number of rows.
 
     Parameters
     ----------
     function : callable
-        Of some rows, in the container that the source restores (of ``Parquet`` a pyarrow table); returns a table or an
-        array of as many rows, as ``model.transform``, ``model.reconstruct`` and ``model.score_samples`` do.
+        Takes a chunk of rows in the container of the source (a pyarrow table for ``Parquet``), and returns a table or
+        an array with the same number of rows, such as ``model.transform`` or ``model.score_samples``.
     source : Source
     path : str or path
-        All or nothing is written, in the order of the rows.
+        The results have the order of the rows. On an error, no partial file remains.
     names : sequence of str
-        Of the columns of arrays; x0, x1, ... if there are none.
+        Names of the columns of arrays; x0, x1, ... by default.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names:
 
 
 def write_chunks(path: FilePath, tables: Iterable[pa.Table]) -> tuple[int, int]:
-    """Write tables of the same columns to one Parquet file, each as it comes, all or nothing.
+    """Write tables of the same columns to one Parquet file, one by one; on an error, no partial file remains.
 
     Returns
     -------
@@ -195,9 +195,9 @@ def write_chunks(path: FilePath, tables: Iterable[pa.Table]) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If there is no table, or one has other columns than the first.
+        If there is no table, or the columns of one differ from those of the first.
     OSError
-        If the file cannot be written; an older file of this name survives.
+        If the file cannot be written; an older file of this name is unchanged.
     """
     check_target(path, [".parquet"])
     tables = iter(tables)
@@ -213,27 +213,27 @@ def write_chunks(path: FilePath, tables: Iterable[pa.Table]) -> tuple[int, int]:
 
 
 def check_target(path: FilePath, suffixes: Collection[str] | None = None) -> None:
-    """Refuse a name to write to before work is done that would be lost.
+    """Check that a file can be written, before work whose results would be lost.
 
     Parameters
     ----------
     path : str or path
     suffixes : collection of str or None
-        Those allowed; None allows the kinds of data files.
+        The valid suffixes; None allows all data formats.
 
     Raises
     ------
     ValueError
-        If the suffix is not among them.
+        If the suffix is not valid.
     OSError
-        If there is no such folder, the path is not that of a file, or the folder does not take new files.
+        If the folder does not exist or is not writable, or the path is a folder.
     """
     _check_suffix(path, KINDS if suffixes is None else suffixes)
     check_writable(path)
 
 
 def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
-    """Make a table of an array of rows, of one column, of texts or of a data frame, and pass tables on."""
+    """Convert an array, a list of texts or a data frame to a table; tables are returned unchanged."""
     if isinstance(values, pa.Table):
         return values
     if is_frame(values):
@@ -250,7 +250,7 @@ def as_table(values: Any, names: Sequence[str] = ()) -> pa.Table:
 
 
 def as_array(values: Any) -> Values:
-    """Make an array of a table or data frame of numbers, and pass arrays on."""
+    """Convert a table or data frame of numbers to an array; arrays are returned unchanged."""
     if isinstance(values, np.ndarray):
         return values
     return np.column_stack([column.to_numpy() for column in as_table(values).columns])
@@ -270,7 +270,7 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
 
 def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
     if table.num_columns == 1 and table.column(0).null_count:
-        # Blank lines at the end of a file are no rows to any reader: missing values are written as "".
+        # Readers ignore blank lines at the end of a file: write missing values as "".
         table = table.set_column(0, table.column_names[0], table.column(0).cast(pa.string()).fill_null(""))
     csv.write_csv(table, file, csv.WriteOptions(delimiter=delimiter))
 

@@ -1,14 +1,14 @@
-"""Text that spreadsheets would compute."""
+"""Escaping of text that spreadsheets would evaluate as formulas."""
 
 import pyarrow as pa
 from pyarrow import compute
 
-# Begin of a cell that spreadsheets compute: OWASP, CSV Injection; spaces before are ignored by some.
+# Start of a cell that spreadsheets evaluate (OWASP, CSV injection); some ignore leading spaces.
 FORMULA = "^(?:\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 
 
 def escape_cells(table: pa.Table) -> pa.Table:
-    """Put an apostrophe before texts and names that spreadsheets would compute."""
+    """Put an apostrophe before texts and names that spreadsheets would evaluate."""
     columns = [_escape(column) for column in table.columns]
     names = _escape(pa.chunked_array([pa.array(table.column_names, pa.string())])).to_pylist()
     return pa.Table.from_arrays(columns, names)

@@ -1,4 +1,4 @@
-"""Readers of data files: what a file is written in is found, said, and may be stated by the caller."""
+"""Readers of data files. The format details of a file are inferred and reported, or stated by the caller."""
 
 import struct
 import tokenize
@@ -25,7 +25,7 @@ __all__ = ["MISSING", "PACKED", "READERS", "Options", "ReadingNote", "read_file"
 
 
 class Reader(NamedTuple):
-    """How one kind of file is read: of its content, what is stated, and a list that takes notes."""
+    """How a file format is read, from the content, the options, and a list that notes are appended to."""
 
     kind: str
     read: Callable[[Content, Options, list[str]], Any]
@@ -42,7 +42,7 @@ READERS = {
     ".jsonl": Reader("a JSON Lines", read_json_lines),
     ".xlsx": Reader("an Excel", read_sheet),
 }
-# What goes wrong in files that are damaged, or are not what their suffix says. Headers of arrays are Python's syntax.
+# Exceptions of readers for damaged files, and for files with a wrong suffix. Headers of arrays are in Python's syntax.
 DAMAGES = (
     pa.ArrowException,
     ArithmeticError,
@@ -62,12 +62,12 @@ DAMAGES = (
 
 
 def read_file(path: Path, options: Options) -> Any:
-    """Read a file, and warn with a ``ReadingNote`` of what is not obvious about how it was read.
+    """Read a file, and warn with a ``ReadingNote`` of what is unusual about it.
 
     Raises
     ------
     ValueError
-        If it is damaged, or not what its suffix says.
+        If it is damaged, or has another format than its suffix says.
     MemoryError
         If there is not enough memory for it.
     """

@@ -1,4 +1,4 @@
-"""Arrays: NPY and NPZ files."""
+"""Readers of NPY and NPZ files."""
 
 import io
 from typing import Any
@@ -13,25 +13,25 @@ from isthmus.data.reading.packed import Content, check_growth, format_size
 
 Values = np.ndarray[Any, Any]
 
-# Names of the array to take from an NPZ file that holds several.
+# Names of the array that is read from an NPZ file with several.
 ARRAYS = ("X", "x_train")
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def read_npy(content: Content, options: Options, notes: list[str]) -> Values:
-    """Map an array, or load it where it is packed."""
+    """Memory-map an array, or load it from a compressed file."""
     if content.packed:
         return np.load(io.BytesIO(content.data), allow_pickle=False)
     return npy.open_memmap(content.path, mode="r")
 
 
 def read_npz(content: Content, options: Options, notes: list[str]) -> Values:
-    """Load the only array, or that named ``X`` or ``x_train``.
+    """Load the only array, or the one named ``X`` or ``x_train``.
 
     Raises
     ------
     ValueError
-        If there is no such array, or it asks for more memory than the file accounts for.
+        If there is no such array, or its header declares more values than the file has.
     """
     with NpzFile(io.BytesIO(content.data), allow_pickle=False) as arrays:
         names = arrays.files
@@ -47,7 +47,7 @@ def read_npz(content: Content, options: Options, notes: list[str]) -> Values:
 
 
 def _check_size(archive: ZipFile, name: str) -> None:
-    """Refuse an array that is far larger than the bytes it is stored in, before memory is taken for it."""
+    """Raise an error for an array that is far larger than its stored bytes, before memory is allocated."""
     member = archive.getinfo(f"{name}.npy" if f"{name}.npy" in archive.namelist() else name)
     check_growth(member.file_size, member.compress_size, f"its array {name!r}")
     with archive.open(member) as file:

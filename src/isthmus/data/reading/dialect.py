@@ -1,4 +1,4 @@
-"""How a text table is written: its delimiter, decimal mark and header, told by its first rows."""
+"""The dialect of a text table, inferred from its first rows: delimiter, decimal mark and header."""
 
 import csv
 import io
@@ -17,15 +17,15 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 SPACE = " "
 NAMES = {**DELIMITERS, SPACE: "space"}
 ENCODINGS = {"latin-1": "Latin-1", "cp1252": "Windows-1252", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
-# Bytes of the head by which a dialect is found, and rows of it that are looked at.
+# Number of bytes from which a dialect is inferred, and largest number of rows in them.
 HEAD, N_ROWS = 2**18, 300
 SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 COMMENT = "#"
 WHOLE = re.compile(r"[+-]?[0-9]+")
-# Quoted cells, and spaces at the ends of lines and after a first one.
+# Quoted cells, spaces at the ends of lines, and repeated spaces.
 SPACES = re.compile(r'("[^"]*")|^ +| +(?=\r?$)|( ) +', re.MULTILINE)
 NUMERAL = re.compile(r"\s*[+-]?[0-9][0-9.,'’ \u00a0\u202f]*([eE][+-]?[0-9]+)?\s*")
-# Numbers that are written with a decimal mark beyond doubt: 1.234 may be a thousand, 1.5, 0.123 and 1,234.5 are not.
+# Numbers with an unambiguous decimal mark: 1.234 can be 1234, but 1.5, 0.123 and 1,234.5 cannot.
 WITH_MARK = {
     mark: re.compile(
         rf"\s*[+-]?(?![1-9][0-9]{{0,2}}{re.escape(mark)}[0-9]{{3}}\s*$)"
@@ -37,21 +37,21 @@ WITH_MARK = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text table is written.
+    """The dialect of a text table.
 
     Parameters
     ----------
     delimiter : str
     decimal : str or None
-        None if no number shows it.
+        None if no number determines it.
     names : tuple of str
-        Of the columns; empty where a column has none.
+        Names of the columns; empty texts for columns without a name.
     start : int
         Number of characters before the first row of values.
     header : bool
         Whether the names are from the file.
     titles : tuple of list of str
-        Rows above the names, which are left out.
+        Rows above the names, which are skipped.
     """
 
     delimiter: str
@@ -63,7 +63,7 @@ class Dialect:
 
 
 def find_dialect(head: str, options: Options, usual: str) -> Dialect:
-    """Tell by the beginning of a text how the table in it is written; what the options state is not looked for.
+    """Infer the dialect of a table from the beginning of its text; options take precedence.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def find_dialect(head: str, options: Options, usual: str) -> Dialect:
         Whole lines.
     options : Options
     usual : str
-        The delimiter that is taken where several fit.
+        The delimiter to prefer where several fit.
     """
     lines = list(io.StringIO(head, newline=""))
     stated = SEP.fullmatch(lines[0].rstrip("\r\n")) if lines else None
@@ -90,7 +90,7 @@ def find_dialect(head: str, options: Options, usual: str) -> Dialect:
 
 
 def _split_titles(rows: list[Row], options: Options) -> tuple[list[Row], list[Row]]:
-    """Part the rows above the names of a table from the table."""
+    """Split the rows of titles from the rows of the table."""
     n_titles = count_titles(rows) if options.header is None else 0
     return rows[:n_titles], rows[n_titles:]
 
@@ -98,7 +98,7 @@ def _split_titles(rows: list[Row], options: Options) -> tuple[list[Row], list[Ro
 def _find_names(
     before: Sequence[str], body: Sequence[str], rows: Sequence[Row], delimiter: str, header: bool | None
 ) -> tuple[Row, int]:
-    """Return the names of the columns, and the number of lines of the table that they take."""
+    """Return the names of the columns, and the number of lines that contain them."""
     if not rows or header is False:
         return [], 0
     found = is_header(rows) if header is None else header
@@ -109,13 +109,13 @@ def _find_names(
 
 
 def _n_before(lines: Sequence[str], n_stated: int) -> int:
-    """Count the lines before the table: blank ones and comments, after ``n_stated`` others."""
+    """Count the lines before the table: ``n_stated`` lines, then blank ones and comments."""
     before = takewhile(lambda line: not line.strip() or line.startswith(COMMENT), lines[n_stated:])
     return n_stated + sum(1 for _ in before)
 
 
 def _parse(lines: Sequence[str], delimiter: str) -> Iterator[Row]:
-    """Split lines into rows, without blank ones and comments; what cannot be split ends them."""
+    """Split lines into rows, without blank ones and comments, up to the first invalid line."""
     try:
         yield from (row for row in csv.reader(lines, delimiter=delimiter) if row and not row[0].startswith(COMMENT))
     except csv.Error:
@@ -123,7 +123,7 @@ def _parse(lines: Sequence[str], delimiter: str) -> Iterator[Row]:
 
 
 def _n_lines(lines: Sequence[str], delimiter: str, n_rows: int) -> int:
-    """Count the lines of the first rows, whose quoted cells may have several."""
+    """Count the lines of the first rows; quoted cells can span several lines."""
     reader = csv.reader(lines, delimiter=delimiter)
     filled = (row for row in reader if row and not row[0].startswith(COMMENT))
     return sum(1 for _ in islice(filled, n_rows)) and reader.line_num
@@ -139,7 +139,7 @@ def _find_delimiter(lines: Sequence[str], usual: str) -> str:
 
 
 def _are_decimals(rows: Sequence[Row]) -> bool:
-    """Whether rows that commas part are numbers with decimal commas below one name, and not numbered rows."""
+    """Whether rows with one comma are numbers with decimal commas in a column with a name, and not numbered rows."""
     body = rows[1:]
     if not body or len(rows[0]) != 1 or not all(len(row) == 2 and row[1].isdigit() for row in body):
         return False
@@ -151,21 +151,21 @@ def _are_counted(rows: Sequence[Row]) -> bool:
 
 
 def _is_spaced(lines: Sequence[str]) -> bool:
-    """Whether spaces part three or more columns, one of them of numbers: rows of words may be texts."""
-    names, *body = list(_parse(list(map(single_spaced, lines)), SPACE)) or [[]]
+    """Whether spaces separate at least three columns, one of them of numbers: rows of words can be texts."""
+    names, *body = list(_parse(list(map(collapse_spaces, lines)), SPACE)) or [[]]
     width = len(body[0]) if body else 0
     if width < 3 or width - len(names) not in (0, 1) or any(len(row) != width for row in body):
         return False
     return any(all(NUMERAL.fullmatch(row[i]) for row in body) for i in range(width))
 
 
-def single_spaced(text: str) -> str:
-    """Write columns that several spaces part with one space between them; quoted cells stay as they are."""
+def collapse_spaces(text: str) -> str:
+    """Replace repeated spaces between columns by one space; quoted cells stay unchanged."""
     return SPACES.sub(lambda found: found[1] or found[2] or "", text)
 
 
 def _fit(rows: Sequence[Row]) -> tuple[float, float]:
-    """Say how well rows are split: the share that have the same width, and of cells that hold no other delimiter."""
+    """Rate a delimiter: the share of rows with the most frequent width, and of cells without another delimiter."""
     width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
     if width < 2 or 2 * count < len(rows):
         return 0.0, 0.0
@@ -175,7 +175,7 @@ def _fit(rows: Sequence[Row]) -> tuple[float, float]:
 
 
 def find_decimal(rows: Sequence[Row]) -> str | None:
-    """Return the decimal mark of most columns of numbers that show one, or None."""
+    """Return the decimal mark of most columns with an unambiguous one, or None."""
     width = max(map(len, rows), default=0)
     columns = ([row[i] for row in rows if i < len(row) and row[i].strip()] for i in range(width))
     marks = Counter(mark for column in columns for mark in _marks(column))
@@ -184,21 +184,21 @@ def find_decimal(rows: Sequence[Row]) -> str | None:
 
 
 def _marks(cells: Sequence[str]) -> list[str]:
-    """Return the marks that the numbers of a column show, if nearly all of it are numbers."""
+    """Return the unambiguous decimal marks of a column, if most of its cells are numbers."""
     if 2 * sum(NUMERAL.fullmatch(cell) is not None for cell in cells) <= len(cells):
         return []
     return [mark for mark, pattern in WITH_MARK.items() if any(map(pattern.fullmatch, cells))]
 
 
 def _named_by_comment(before: Sequence[str], width: int, delimiter: str) -> Row:
-    """Return the names of columns in the last comment before a table, as in ``# x,y``, or none."""
+    """Return the names of columns in the last comment before a table, such as ``# x,y``, or none."""
     comments = [line.lstrip(f"{COMMENT} ").rstrip("\r\n") for line in before if line.startswith(COMMENT)]
     names = next(csv.reader(comments[-1:], delimiter=delimiter), [])
     return names if len(names) == width > 1 else []
 
 
 def _fit_names(names: Row, rows: Sequence[Row]) -> Row:
-    """Return as many names as most rows have cells: rows may have names of their own, or end with a delimiter."""
+    """Fit the number of names to that of cells: rows can start with a row name, or end with a delimiter."""
     widths: Counter[int] = Counter(map(len, rows))
     width = widths.most_common(1)[0][0] if rows else len(names)
     if not names:
@@ -210,7 +210,7 @@ def _fit_names(names: Row, rows: Sequence[Row]) -> Row:
 
 
 def describe(dialect: Dialect, encoding: str, usual: str, options: Options) -> list[str]:
-    """Say what was found and is not usual."""
+    """Describe what is unusual about a dialect."""
     delimiter, found = dialect.delimiter, []
     if options.delimiter is None and delimiter != usual and len(dialect.names) > 1:
         found.append(f"as {NAMES.get(delimiter, repr(delimiter))}-separated")

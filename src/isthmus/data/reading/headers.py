@@ -1,4 +1,4 @@
-"""Whether the first row of a text table has names or values, and whether a title stands above it."""
+"""Detection of names of columns, and of titles above them, in the first rows of a text table."""
 
 import re
 from collections.abc import Sequence
@@ -11,20 +11,21 @@ Row = list[str]
 
 NUMBER = re.compile(r"[+-]?([0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 WORDS = fold_case(MISSING)
-# Numbers that are years when they stand above a column.
+# Integers that can be years as names of columns.
 YEARS = range(1800, 2200)
 
 
 def is_header(rows: Sequence[Row]) -> bool | None:
-    """Say whether the first row of a table has names.
+    """Return whether the first row of a table has the names of the columns.
 
-    A column of numbers or dates has a name if anything else stands above it. It has none if its like stands above it,
-    unless the numbers of the first row count from 0 or are years. A text that occurs again in its column is a value.
+    A column of numbers or dates has a name if its first cell is of another kind. A first cell of the same kind is a
+    value, unless the numbers of the first row count from 0 or are years. A text that is repeated in its column is a
+    value.
 
     Returns
     -------
     bool or None
-        None if nothing shows it.
+        None if it is undecided.
     """
     if not rows:
         return None
@@ -35,7 +36,7 @@ def is_header(rows: Sequence[Row]) -> bool | None:
         for cell, column in zip(first, columns, strict=True)
     ]
     above = [(cell, kind) for cell, kind in zip(first, kinds, strict=True) if kind and cell.casefold() not in WORDS]
-    if any(infer_kind(cell) != kind for cell, kind in above) or (not first[0] and _counts(columns[0][:3])):
+    if any(infer_kind(cell) != kind for cell, kind in above) or (not first[0] and _are_consecutive(columns[0][:3])):
         return True
     if above:
         return _are_names([cell for cell, _ in above], columns)
@@ -44,7 +45,7 @@ def is_header(rows: Sequence[Row]) -> bool | None:
 
 
 def count_titles(rows: Sequence[Row]) -> int:
-    """Count the rows above the names of a table that have one cell, as the title of a report, or only blank ones.
+    """Count the rows above the names of a table with one cell, such as the title of a report, or only blank ones.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def count_titles(rows: Sequence[Row]) -> int:
 
 
 def describe_titles(titles: Sequence[Row]) -> list[str]:
-    """Say what was left out above a table."""
+    """Describe the titles that were skipped."""
     return (
         [f"left out above the table: {', '.join(repr(title[0]) for title in titles if title[0].strip())}"]
         if titles
@@ -72,7 +73,7 @@ def describe_titles(titles: Sequence[Row]) -> list[str]:
 
 
 def infer_kind(cell: str) -> str:
-    """Return ``"date"``, ``"number"`` or, for any other text, nothing."""
+    """Return ``"date"``, ``"number"`` or, for any other text, an empty text."""
     if NUMBER.fullmatch(cell) and cell.count(".") != 2:
         return "number"
     return "date" if any(pattern.fullmatch(cell) for pattern in FORMATS) else ""
@@ -90,16 +91,16 @@ def _common_kind(cells: Sequence[str]) -> str:
 
 
 def _are_names(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether numbers above columns of numbers are their names: positions from 0, or years that are no values."""
-    if not _counts(cells):
+    """Whether numbers above columns of numbers are names: positions from 0, or years that are not among the values."""
+    if not _are_consecutive(cells):
         return False
     if int(cells[0]) == 0:
-        return len(cells) > 1 and not _counts([column[0] for column in columns if column])
+        return len(cells) > 1 and not _are_consecutive([column[0] for column in columns if column])
     return int(cells[0]) in YEARS and not set(cells) & {cell for column in columns for cell in column}
 
 
-def _counts(cells: Sequence[str]) -> bool:
-    """Whether cells are whole numbers, each one more than the one before it."""
+def _are_consecutive(cells: Sequence[str]) -> bool:
+    """Whether cells are consecutive integers."""
     if not cells or not all(cell.isascii() and cell.isdigit() for cell in cells):
         return False
     return [int(cell) - int(cells[0]) for cell in cells] == list(range(len(cells)))

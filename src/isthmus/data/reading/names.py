@@ -1,4 +1,4 @@
-"""Names of columns: completed where a file lacks some, and refused where they do not tell columns apart."""
+"""Names of columns: completed where they are missing, and checked for duplicates."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 def name_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Name columns; those without a name are called after their position, or left out where they hold nothing.
+    """Name columns; those without a name are named by their position, or left out if they are empty.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def name_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
     ['x0', 'y']
     """
     names = [name.strip() for name in names]
-    # A line may end with a delimiter; in a table without names, columns between others keep their position.
+    # Lines can end with a delimiter. In a table without names, empty columns between others are kept.
     kept = [i for i, name in enumerate(names) if name or not _is_blank(table.column(i)) or _is_inner(i, names)]
     columns, names = [table.column(i) for i in kept], [names[i] or f"x{i}" for i in kept]
     check_unique(names)
@@ -26,14 +26,14 @@ def name_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
 
 
 def check_names(table: pa.Table) -> pa.Table:
-    """Refuse repeated names, and make columns without any value columns of missing numbers."""
+    """Check for duplicate names, and convert columns of type null to columns of missing numbers."""
     check_unique(table.column_names)
     types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in table.schema]
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
 def check_unique(names: Sequence[str]) -> None:
-    """Raise ``ValueError`` if names do not tell columns apart."""
+    """Raise ``ValueError`` for a duplicate name."""
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"{count} columns are named {name!r}")

@@ -1,4 +1,4 @@
-"""What a caller states about a file, and what a reader tells about it."""
+"""Options for reading a file, and the warnings of readers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ DECIMALS = (".", ",")
 
 
 class ReadingNote(UserWarning):
-    """How a file was read, where this is not obvious; one line for each file."""
+    """What is unusual about a file that was read, in one line for each file."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller states about a file; None leaves it to be found. ``isthmus.data.files.read`` describes them."""
+    """Options for reading a file, see ``isthmus.data.files.read``; None means inferred."""
 
     delimiter: str | None = None
     decimal: str | None = None

@@ -1,4 +1,4 @@
-"""The bytes of a file, unpacked where it is compressed, and never more of them than a file of its size should hold."""
+"""The bytes of a file, decompressed where necessary, with a limit on their growth."""
 
 import gzip
 import mmap
@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 from zipfile import ZipFile
 
 PACKED = (".gz", ".zip")
-# A file may not grow by more than this factor, and beyond this size in bytes: numbers that someone measured do not.
+# Limits for decompression bombs: an error if the size in bytes grows by more than this factor and beyond this size.
 MAX_GROWTH, MAX_SIZE = 500, 2**28
-# Bytes of the largest block that pyarrow parses.
+# Largest size in bytes of a block that pyarrow can parse.
 MAX_BLOCK = 2**31 - 1
-# Bytes that are unpacked at once.
+# Number of bytes that are decompressed at once.
 CHUNK = 2**24
 
 
 class Content(NamedTuple):
-    """The bytes of a file and the suffix of its kind: of ``rows.csv.gz`` it is ``.csv``."""
+    """The bytes of a file, and the suffix of its format: ``.csv`` for ``rows.csv.gz``."""
 
     path: Path
     suffix: str
@@ -25,17 +25,17 @@ class Content(NamedTuple):
 
     @property
     def packed(self) -> bool:
-        """Whether the bytes are not those of the file itself."""
+        """Whether the file is compressed."""
         return self.path.suffix.lower() in PACKED
 
 
 def open_content(path: Path, suffixes: Collection[str]) -> Content:
-    """Return the bytes of a file, or of the one file that is packed in it.
+    """Return the bytes of a file, or of the file that is compressed in it.
 
     Raises
     ------
     ValueError
-        If it holds several files or one of an unknown kind, or its bytes grow without measure.
+        If it contains several files or one of an unknown format, or its decompressed size exceeds the limit.
     """
     suffix = path.suffix.lower()
     if suffix == ".gz":
@@ -47,7 +47,7 @@ def open_content(path: Path, suffixes: Collection[str]) -> Content:
 
 
 def check_growth(size: int, packed_size: int, what: str = "it") -> None:
-    """Raise ``ValueError`` if bytes are far more than those that they are packed in."""
+    """Raise ``ValueError`` if a decompressed size exceeds the limit."""
     if size > MAX_SIZE and size > MAX_GROWTH * packed_size:
         raise ValueError(
             f"{what} would grow from {format_size(packed_size)} to {format_size(size)} or more, "
@@ -56,7 +56,7 @@ def check_growth(size: int, packed_size: int, what: str = "it") -> None:
 
 
 def format_size(n_bytes: int) -> str:
-    """Write a number of bytes, such as 1.5 MB."""
+    """Format a number of bytes, such as 1.5 MB."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n_bytes >= factor:
             return f"{n_bytes / factor:,.1f} {unit}"
@@ -90,7 +90,7 @@ def _read_all(file: Any, packed_size: int) -> bytes:
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether a member is one that systems add by themselves."""
+    """Whether a member of an archive was added by an operating system."""
     return name.startswith("__MACOSX/") or Path(name).name.startswith(".")
 
 

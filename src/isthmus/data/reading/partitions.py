@@ -1,4 +1,4 @@
-"""Folders whose names hold columns, as ``year=2024/month=1``: the partitions of Apache Hive, Spark and pyarrow."""
+"""Folders whose names define columns, such as ``year=2024/month=1``: partitions of Apache Hive, Spark and pyarrow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,28 +10,29 @@ from pyarrow import compute
 from isthmus.data.reading.options import Options
 from isthmus.data.reading.typed_columns import read_columns
 
-# What stands for a missing value in the name of a folder (Apache Hive's hive.exec.default.partition.name).
+# Missing value in the name of a folder (hive.exec.default.partition.name of Apache Hive).
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def list_files(folder: Path) -> Iterator[Path]:
-    """Find the Parquet files of a folder, and of folders in it that name columns."""
-    # In folders of other tools, files whose names begin with these letters hold no rows.
+    """Find the Parquet files of a folder and of subfolders that define columns."""
+    # In folders of Hive and Spark, files whose names start with "." or "_" have no rows.
     for file in folder.rglob("[!._]*.parquet"):
         if all("=" in part for part in file.relative_to(folder).parts[:-1]):
             yield file
 
 
 def parse_folder_keys(path: Path, folder: Path) -> dict[str, str | None]:
-    """Return the columns that the folders between a folder and a file name, with their values."""
+    """Return the columns that the folders between a folder and a file define, with their values."""
     parts = [part.partition("=") for part in path.relative_to(folder).parts[:-1]]
     return {unquote(name): None if value == NO_VALUE else unquote(value) for name, _, value in parts}
 
 
 def read_keys(keys: Sequence[Mapping[str, str | None]]) -> pa.Table:
-    """Make a table of the values that folders name, a row for each file.
+    """Make a table of the values that folders define, with a row for each file.
 
-    They are read as cells of a text table are. But values of two digits, as months, are numbers even with a zero first.
+    Values are read like cells of a text table, except that values of up to two digits, such as months, are numbers even
+    with a leading zero.
 
     Examples
     --------

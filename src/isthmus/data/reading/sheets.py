@@ -1,4 +1,4 @@
-"""Excel workbooks: the first sheet as a table of texts, read like any text table."""
+"""Reader of Excel workbooks: the first sheet is read like a text table."""
 
 import io
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from isthmus.data.reading.typed_columns import read_columns
 
 
 def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table:
-    """Read the first sheet of a workbook; formulas give the values that were last computed.
+    """Read the first sheet of a workbook; cells with formulas have the values that were last computed.
 
     Raises
     ------
     ImportError
         If openpyxl is not installed.
     ValueError
-        If its parts grow without measure as they are unpacked.
+        If its decompressed size exceeds the limit.
     """
     rows = _read_rows(content, notes)
     n_titles = count_titles(rows[:N_ROWS]) if options.header is None else 0
@@ -42,7 +42,7 @@ def read_sheet(content: Content, options: Options, notes: list[str]) -> pa.Table
 
 
 def _read_rows(content: Content, notes: list[str]) -> list[list[str]]:
-    """Return the cells of all rows that hold anything, as texts of one length."""
+    """Return the cells of all rows that are not empty, as rows of equal length."""
     try:
         from openpyxl import load_workbook
     except ImportError as error:
@@ -57,7 +57,7 @@ def _read_rows(content: Content, notes: list[str]) -> list[list[str]]:
     except MemoryError:
         raise
     except Exception as error:
-        # openpyxl does not check what it reads: damaged files end in exceptions of any type.
+        # openpyxl raises exceptions of any type for damaged files.
         raise ValueError(str(error) or type(error).__name__) from error
     if len(workbook.worksheets) > 1:
         notes.append(f"sheet {sheet.title!r} is read, the first of {len(workbook.worksheets)}")
@@ -65,7 +65,7 @@ def _read_rows(content: Content, notes: list[str]) -> list[list[str]]:
 
 
 def _trim(rows: Sequence[list[str]]) -> list[list[str]]:
-    """Make rows equally long, and as short as the cells that hold anything allow."""
+    """Pad or cut rows to the width of the cells that are not empty."""
     width = max((i + 1 for row in rows for i, cell in enumerate(row) if cell), default=0)
     return [[*row, *[""] * width][:width] for row in rows]
 

@@ -1,4 +1,4 @@
-"""Tables that know the types of their columns: Parquet, Feather and Arrow files, and lines of JSON."""
+"""Readers of formats with typed columns: Parquet, Feather, Arrow, and JSON Lines."""
 
 import json
 import math
@@ -18,11 +18,11 @@ from isthmus.data.reading.options import Options
 from isthmus.data.reading.packed import MAX_BLOCK, Content
 from isthmus.data.tables.cells import MAX_EXACT
 
-# How pandas names levels of an index that have no name.
+# Names of unnamed index columns of pandas.
 INDEX = re.compile(r"__index_level_[0-9]+__")
-# First bytes of Arrow files; a stream has none.
+# First bytes of Arrow files; Arrow streams have none.
 ARROW_FILES = (b"ARROW1", b"FEA1")
-# Bytes by which an array of JSON is told, and those that may stand before it.
+# Number of bytes in which an array of JSON is detected, and bytes that can precede it.
 HEAD, BLANKS = 2**12, BOM_UTF8 + b" \t\r\n"
 
 
@@ -38,7 +38,7 @@ def read_arrow(content: Content, options: Options, notes: list[str]) -> pa.Table
     source = pa.BufferReader(content.data)
     if content.data[:6].startswith(ARROW_FILES):
         with warnings.catch_warnings():
-            # Files of the first version are read as long as pyarrow reads them.
+            # pyarrow warns of files of the first version, which it still reads.
             warnings.simplefilter("ignore", DeprecationWarning)
             table = feather.read_table(source, memory_map=False)
     else:
@@ -49,16 +49,16 @@ def read_arrow(content: Content, options: Options, notes: list[str]) -> pa.Table
 
 
 def read_json_lines(content: Content, options: Options, notes: list[str]) -> pa.Table:
-    """Read lines of JSON objects; a key that a line lacks is a missing value.
+    """Read lines of JSON objects; keys that a line does not have are missing values.
 
     Raises
     ------
     ValueError
-        If a line is no object, or a value is itself an object or a list.
+        If a line is not an object, or a value is an object or a list.
     """
     if bytes(content.data[:HEAD]).lstrip(BLANKS).startswith(b"["):
         raise ValueError("it holds one array, expected an object in each line; jq -c '.[]' makes lines of it")
-    # One block, so that all values of a column decide its type.
+    # In one block, so that the type of a column depends on all of its values.
     block = arrow_json.ReadOptions(block_size=min(MAX_BLOCK, len(content.data) + 1))
     table = arrow_json.read_json(pa.BufferReader(content.data), read_options=block)
     for field in table.schema:
@@ -94,10 +94,10 @@ def _as_text(values: Sequence[Any]) -> pa.Array:
 
 
 def drop_index(table: pa.Table) -> pa.Table:
-    """Drop an index without a name, which pandas writes as columns: it numbers rows and is no feature."""
+    """Drop unnamed index columns of pandas, which number the rows and are not features."""
     return table.select(drop_index_names(table.column_names)).replace_schema_metadata(None)
 
 
 def drop_index_names(names: list[Any]) -> list[Any]:
-    """Return the names of columns that are no index of pandas."""
+    """Return the names of columns without unnamed index columns of pandas."""
     return [name for name in names if not INDEX.fullmatch(str(name))]

@@ -14,10 +14,10 @@ from isthmus.data.reading.dialect import (
     N_ROWS,
     SPACE,
     Dialect,
+    collapse_spaces,
     describe,
     find_decimal,
     find_dialect,
-    single_spaced,
 )
 from isthmus.data.reading.encodings import find_encoding, first_invalid
 from isthmus.data.reading.names import name_columns
@@ -25,7 +25,7 @@ from isthmus.data.reading.options import Options
 from isthmus.data.reading.packed import MAX_BLOCK, Content
 from isthmus.data.reading.typed_columns import read_columns
 
-# Bytes of a file that are parsed at once.
+# Number of bytes that are parsed at once.
 BLOCK = 2**23
 
 
@@ -37,14 +37,14 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
     content : Content
     options : Options
     notes : list of str
-        What is worth saying is added.
+        Notes are appended.
     usual : str
-        Delimiter of files of this suffix.
+        Usual delimiter of files with this suffix.
 
     Raises
     ------
     ValueError
-        If it is not text, or a row has another number of cells than the names.
+        If the file is not text, or the number of cells of a row differs from that of the names.
     """
     encoding = options.encoding or find_encoding(content.data)
     data = _as_utf8(content.data, encoding)
@@ -52,7 +52,7 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
         raise ValueError("it holds NUL bytes, so it is not a text file")
     dialect = find_dialect(_head(data), options, usual)
     if dialect.delimiter == SPACE:
-        data = single_spaced(bytes(data[:]).decode()).encode()
+        data = collapse_spaces(bytes(data[:]).decode()).encode()
         dialect = find_dialect(_head(data), options, usual)
     table = _split(data, dialect)
     if dialect.decimal is None:
@@ -64,12 +64,12 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
 
 
 def _as_utf8(data: Any, encoding: str) -> Any:
-    """Return a text in UTF-8 without a byte order mark.
+    """Convert a text to UTF-8 without a byte order mark.
 
     Raises
     ------
     ValueError
-        If the encoding is not known, or the bytes are not written in it.
+        If the encoding is unknown, or the bytes are invalid in it.
     """
     if encoding in ("utf-8", "utf-8-sig"):
         data = data[len(BOM_UTF8) :] if data[: len(BOM_UTF8)] == BOM_UTF8 else data
@@ -92,7 +92,7 @@ def _head(data: Any) -> str:
 
 
 def _some_rows(table: pa.Table) -> list[list[str]]:
-    """Return rows from all over a table of texts."""
+    """Return evenly spaced rows of a table of texts."""
     positions = np.unique(np.linspace(0, max(len(table) - 1, 0), N_ROWS).astype(np.int64))
     chosen = table.take(positions) if len(table) else table
     return [[cell or "" for cell in row.values()] for row in chosen.to_pylist()]
@@ -101,23 +101,23 @@ def _some_rows(table: pa.Table) -> list[list[str]]:
 def _split(data: Any, dialect: Dialect) -> pa.Table:
     """Split rows into columns of texts, null where a cell is empty."""
     start = len(_head(data)[: dialect.start].encode())
-    # Blank lines of a single column are missing values, less those at the end.
+    # In a table of one column, blank lines are missing values, except those at the end.
     end = len(data) if len(dialect.names) > 1 else start + len(data[start:].rstrip(b"\r\n"))
     body = pa.py_buffer(data).slice(start, end - start)
     names = [str(i) for i in range(len(dialect.names))]
     if not body.size:
         return pa.table({name: pa.array([], pa.string()) for name in names})
-    odd: list[Any] = []
+    invalid: list[Any] = []
     parse = csv.ParseOptions(
         delimiter=dialect.delimiter,
         newlines_in_values=data.find(b'"') >= 0,
         ignore_empty_lines=len(names) > 1,
-        invalid_row_handler=lambda row: _skip_comment(row, odd),
+        invalid_row_handler=lambda row: _skip_comment(row, invalid),
     )
     try:
         return _parse(body, names, parse)
     except pa.ArrowInvalid as error:
-        raise ValueError(_ragged(odd[0], data, dialect.delimiter) if odd else str(error)) from error
+        raise ValueError(_ragged(invalid[0], data, dialect.delimiter) if invalid else str(error)) from error
 
 
 def _parse(body: Any, names: list[str], parse: csv.ParseOptions) -> pa.Table:
@@ -129,16 +129,16 @@ def _parse(body: Any, names: list[str], parse: csv.ParseOptions) -> pa.Table:
             read = csv.ReadOptions(block_size=size, column_names=names)
             return csv.read_csv(pa.BufferReader(body), read, parse, convert)
         except pa.ArrowInvalid as error:
-            # A row that is longer than a block.
+            # A row is longer than a block.
             if "straddl" not in str(error) or size != BLOCK:
                 raise
     raise AssertionError
 
 
-def _skip_comment(row: Any, odd: list[Any]) -> str:
+def _skip_comment(row: Any, invalid: list[Any]) -> str:
     if row.text.startswith(COMMENT):
         return "skip"
-    odd.append(row)
+    invalid.append(row)
     return "error"
 
 

@@ -1,4 +1,4 @@
-"""Columns of text to columns of numbers, dates and truth values, where nothing is lost by it."""
+"""Lossless conversion of columns of text to columns of numbers, dates and truth values."""
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -13,22 +13,22 @@ from isthmus.data.parsing.numbers import TELEPHONE, read_numbers
 from isthmus.data.reading.options import Options
 from isthmus.formatting import list_names
 
-# What a column may be other than numbers with fractions and text; the first that holds every value is taken.
+# Types of columns other than floats and text; the first that represents every value is used.
 PLAIN = (pa.int64(), pa.bool_(), pa.date32(), *map(pa.timestamp, ("s", "us", "ns")), pa.timestamp("us", "UTC"))
-# Values that a type is tried on before all of them are converted.
+# Number of values on which a type is tested before all of them are converted.
 N_FIRST = 100
-# Digits from which on a number with fractions does not hold a whole one exactly.
+# Number of digits from which float64 does not represent all integers exactly.
 N_DIGITS = 16
-# Codes and telephone numbers, which no program should take for numbers.
+# Codes and telephone numbers, which are not numbers.
 CODE = rf"^\s*([+-]?[0-9]{{{N_DIGITS},}}|0[0-9]+|[+][0-9 ]+)\s*$"
-# Numbers of which nothing shows whether a point is a decimal mark.
+# Numbers in which a point can be a decimal mark or a thousands separator.
 THOUSANDS = r"^[+-]?([1-9][0-9]{0,2}([.][0-9]{3})+|[0-9]+)$"
-# Distinct values by which is told whether prepare would read a column, and the share of them that it must read.
+# Number of distinct values for the test whether ``prepare`` would convert a column, and the share that it must read.
 N_TRIED, MOSTLY = 1000, 0.95
 
 
 class Column(NamedTuple):
-    """A column that was read, which words in it were missing values and how often, and what else could be read."""
+    """A column that was read, the counts of words for missing values, and what ``prepare`` could convert it to."""
 
     values: Any
     words: dict[str, int]
@@ -41,16 +41,16 @@ def read_columns(table: pa.Table, options: Options, decimal: str | None) -> tupl
     Parameters
     ----------
     table : pyarrow.Table
-        Of texts; null where a cell is empty.
+        A table of texts; null where a cell is empty.
     options : Options
     decimal : str or None
-        Decimal mark that other columns show, or that was stated.
+        Decimal mark of the dialect.
 
     Returns
     -------
     table : pyarrow.Table
     notes : list of str
-        What was read as missing, and what ``isthmus prepare`` would repair.
+        Words that were read as missing, and columns that ``isthmus prepare`` would convert.
     """
 
     def read(name: str) -> Column:
@@ -58,7 +58,7 @@ def read_columns(table: pa.Table, options: Options, decimal: str | None) -> tupl
 
     with ThreadPoolExecutor(pa.cpu_count()) as workers:
         columns = dict(zip(table.column_names, workers.map(read, table.column_names), strict=True))
-    notes = [*_say_missing(columns), *([] if options.plain_notation else _say_hints(columns))]
+    notes = [*_describe_missing(columns), *([] if options.plain_notation else _describe_hints(columns))]
     return pa.table({name: column.values for name, column in columns.items()}), notes
 
 
@@ -72,13 +72,13 @@ def read_column(column: Any, options: Options, decimal: str | None, is_text: boo
     if options.plain_notation and options.decimal is None:
         return Column(column, {})
     encoded = column.combine_chunks().dictionary_encode()
-    levels, words = _without(encoded, options.missing)
-    values, hint = (levels, "") if is_text else _read_levels(levels, decimal)
+    texts, words = _replace_missing_words(encoded, options.missing)
+    values, hint = (texts, "") if is_text else _read_texts(texts, decimal)
     return Column(values.take(encoded.indices), words, hint)
 
 
 def read_plain(column: Any, decimal: str | None, plain_notation: bool = False) -> Any:
-    """Return texts as what they are in every program's notation, or None where they are not or would lose something."""
+    """Convert texts in the notation of programming languages; return None for others, or where digits would be lost."""
     for kind in PLAIN:
         values = _cast(column, kind)
         if values is not None:
@@ -91,75 +91,73 @@ def read_plain(column: Any, decimal: str | None, plain_notation: bool = False) -
     return None if plain_notation and decimal is None and _all(column, THOUSANDS) else _without_nan(values)
 
 
-def _read_levels(levels: Any, decimal: str | None) -> tuple[Any, str]:
-    """Return distinct texts as values, or as texts with a hint of what they could be."""
-    if levels.null_count == len(levels):
-        return levels.cast(pa.float64()), ""
-    trimmed = compute.utf8_trim_whitespace(levels)
+def _read_texts(texts: Any, decimal: str | None) -> tuple[Any, str]:
+    """Convert distinct texts to values, or return the texts with a hint of what they could be."""
+    if texts.null_count == len(texts):
+        return texts.cast(pa.float64()), ""
+    trimmed = compute.utf8_trim_whitespace(texts)
     for read in (_read_marked, read_plain, _read_plain_points, _read_dates):
         values = read(trimmed, decimal)
         if values is not None:
             return values, ""
-    return (trimmed if _all(levels, r"^\s") else levels), _hint(trimmed)
+    return (trimmed if _all(texts, r"^\s") else texts), _hint(trimmed)
 
 
-def _read_marked(levels: Any, decimal: str | None) -> Any:
-    """Read numbers with this decimal mark, and with groups of three digits."""
-    if decimal is None or _are_telephones(levels):
+def _read_marked(texts: Any, decimal: str | None) -> Any:
+    """Read numbers with a decimal mark and groups of three digits."""
+    if decimal is None or _are_telephones(texts):
         return None
     groups = f"[{'.' if decimal == ',' else ','}'’ \u00a0\u202f]"
     whole, fraction = rf"([1-9][0-9]{{0,2}}({groups}[0-9]{{3}})+|[0-9]+)", f"[{decimal}][0-9]"
-    if not _all(levels, f"^[+-]?({whole}({fraction}*)?|{fraction}+)([eE][+-]?[0-9]+)?$"):
+    if not _all(texts, f"^[+-]?({whole}({fraction}*)?|{fraction}+)([eE][+-]?[0-9]+)?$"):
         return None
-    plain = compute.replace_substring_regex(levels, f"{groups}|^[+]", "")
+    plain = compute.replace_substring_regex(texts, f"{groups}|^[+]", "")
     return read_plain(compute.replace_substring(plain, decimal, "."), ".")
 
 
-def _read_plain_points(levels: Any, _: str | None) -> Any:
+def _read_plain_points(texts: Any, _: str | None) -> Any:
     """Read numbers with a decimal point in a table of decimal commas."""
-    return read_plain(levels, ".")
+    return read_plain(texts, ".")
 
 
-def _read_dates(levels: Any, _: str | None) -> Any:
-    """Read dates of any notation, if all can be read and their order is beyond doubt, as ``prepare`` does."""
-    if None in read_dates(levels[:N_TRIED].drop_null().to_pylist()).values:
+def _read_dates(texts: Any, _: str | None) -> Any:
+    """Read dates of any notation if the order of day and month is unambiguous, as ``prepare`` does."""
+    if None in read_dates(texts[:N_TRIED].drop_null().to_pylist()).values:
         return None
-    texts = levels.to_pylist()
-    known = [text for text in texts if text is not None]
+    known = texts.drop_null().to_pylist()
     reading = read_dates(known)
     if reading.doubt or None in reading.values:
         return None
     found = dict(zip(known, reading.values, strict=True))
     days = all(value.time() == value.min.time() for value in reading.values)
-    return pa.array([found.get(text) for text in texts], pa.timestamp("us")).cast(
+    return pa.array([found.get(text) for text in texts.to_pylist()], pa.timestamp("us")).cast(
         pa.date32() if days else pa.timestamp("us")
     )
 
 
-def _without(encoded: Any, missing: Collection[str]) -> tuple[Any, dict[str, int]]:
-    """Return the distinct values of a column, null for words that mean a missing value, and how often these occur."""
-    levels = encoded.dictionary
-    marked = find_missing_words(levels, missing)
+def _replace_missing_words(encoded: Any, missing: Collection[str]) -> tuple[Any, dict[str, int]]:
+    """Return the distinct values of a column, null for words that mean a missing value, and the counts of the words."""
+    texts = encoded.dictionary
+    marked = find_missing_words(texts, missing)
     positions = [i.as_py() for i in compute.indices_nonzero(marked)]
     if not positions:
-        return levels, {}
-    words = {levels[i].as_py().strip(): compute.sum(compute.equal(encoded.indices, i)).as_py() for i in positions}
-    return compute.if_else(marked, pa.scalar(None, pa.string()), levels), words
+        return texts, {}
+    words = {texts[i].as_py().strip(): compute.sum(compute.equal(encoded.indices, i)).as_py() for i in positions}
+    return compute.if_else(marked, pa.scalar(None, pa.string()), texts), words
 
 
-def _hint(levels: Any) -> str:
-    """Say what ``prepare`` would find in texts: numbers or dates that are not written plainly."""
-    texts = levels[:N_TRIED].drop_null().to_pylist()
-    if _any(levels, CODE):
+def _hint(texts: Any) -> str:
+    """Return what ``prepare`` would convert texts to: "numbers", "dates" or an empty text."""
+    if _any(texts, CODE):
         return ""
     for what, read in (("numbers", read_numbers), ("dates", read_dates)):
-        unread = sum(value is None for value in read(texts).values)
-        if unread <= (1 - MOSTLY) * len(texts):
+        values = read(texts[:N_TRIED].drop_null().to_pylist()).values
+        if values.count(None) <= (1 - MOSTLY) * len(values):
             return what
     return ""
 
 
-def _say_missing(columns: dict[str, Column]) -> list[str]:
+def _describe_missing(columns: dict[str, Column]) -> list[str]:
     n_cells: dict[str, int] = {}
     for column in columns.values():
         for word, count in column.words.items():
@@ -169,7 +167,7 @@ def _say_missing(columns: dict[str, Column]) -> list[str]:
     return [f"read as missing: {counts} in {list_names(where)}"] if n_cells else []
 
 
-def _say_hints(columns: dict[str, Column]) -> list[str]:
+def _describe_hints(columns: dict[str, Column]) -> list[str]:
     hinted = {what: [name for name, column in columns.items() if column.hint == what] for what in ("numbers", "dates")}
     return [
         f"left as text though they look like {what}: {list_names(names)}, which isthmus prepare repairs or reports"
@@ -179,7 +177,7 @@ def _say_hints(columns: dict[str, Column]) -> list[str]:
 
 
 def _cast(column: Any, kind: Any) -> Any:
-    """Return texts as values of a type, or None if one of them is not; pyarrow itself would look at all of them."""
+    """Convert texts to a type, or return None; the first values are tested before all are converted."""
     try:
         column.slice(0, N_FIRST).cast(kind)
         return column.cast(kind)
@@ -188,7 +186,7 @@ def _cast(column: Any, kind: Any) -> Any:
 
 
 def _without_nan(values: Any) -> Any:
-    """Return numbers with null for NaN, so that there is one kind of missing number."""
+    """Replace NaN by null, so that there is one kind of missing number."""
     return (
         values
         if not compute.any(compute.is_nan(values)).as_py()
@@ -197,7 +195,7 @@ def _without_nan(values: Any) -> Any:
 
 
 def _leads_with_zero(column: Any, values: Any) -> bool:
-    """Whether any number is written with a zero before its first digit, as codes are; of fractions those from 1 on."""
+    """Whether any number has a leading zero, as codes have; among floats, any number of at least 1."""
     zero = compute.starts_with(column, "0")
     longer = compute.greater(compute.binary_length(column), 1)
     beyond = longer if pa.types.is_integer(values.type) else compute.greater_equal(values, 1.0)
@@ -205,14 +203,14 @@ def _leads_with_zero(column: Any, values: Any) -> bool:
 
 
 def _is_too_long(column: Any) -> bool:
-    """Whether any of some numbers is a whole one of more digits than a number with fractions holds."""
+    """Whether any number is an integer with more digits than float64 represents."""
     if compute.max(compute.binary_length(column)).as_py() < N_DIGITS:
         return False
     return _any(column, rf"^[+-]?[0-9]{{{N_DIGITS},}}$")
 
 
 def _are_telephones(column: Any) -> bool:
-    """Whether any text is a telephone number with the sign before the code of its country."""
+    """Whether any text is an international telephone number."""
     return bool(compute.any(compute.starts_with(column, "+")).as_py()) and _any(column, TELEPHONE.pattern)
 
 
