@@ -540,8 +540,8 @@ def rewrite(path, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda tensors, document: tensors.pop("rank_gaussian.nearest"),
-        lambda tensors, document: tensors.pop("standardisation_mean"),
+        lambda tensors, document: tensors.pop("own.rank_gaussian_nearest"),
+        lambda tensors, document: tensors.pop("own.standardisation_mean"),
         lambda tensors, document: document.pop("schema"),
         lambda tensors, document: document["fitted"].pop("n_rows"),
         lambda tensors, document: document["schema"].update(shape=[7]),

@@ -1,4 +1,4 @@
-"""What goes into a file, and what is needed to rebuild an estimator of it."""
+"""The content of a file, and the conversion of estimators to it and back."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,46 +7,93 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.configuration import params_to_plain
+from isthmus import storage
+from isthmus.configuration import construct, params_from_plain, params_to_plain
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
 
 
+# Name under which the arrays of an estimator are stored, beside those of the estimators within it.
+OWN = "own"
+
+
 class Content(NamedTuple):
-    """Tensors by name, and a document, which says in "estimator" what class they are of."""
+    """Tensors by name, and a document of plain values, whose entry "estimator" names the class."""
 
     tensors: dict[str, Tensor]
     document: dict[str, Any]
 
+    @classmethod
+    def of(
+        cls,
+        estimator: Any,
+        arrays: Mapping[str, Values],
+        fitted: dict[str, Any],
+        inner: Mapping[str, "Content"],
+        **more: Any,
+    ) -> "Content":
+        """Describe an estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Gives the class and the parameters.
+        arrays, fitted : dict
+            Arrays and plain values that ``fit`` computed.
+        inner : dict of str to Content
+            The estimators within, by the names of their entries.
+        **more
+            Plain values beside class and parameters.
+        """
+        tensors = storage.put_under(OWN, arrays_to_tensors(arrays))
+        for name, content in inner.items():
+            tensors |= storage.put_under(name, content.tensors)
+        described = {"class": type(estimator).__name__, "params": own_params_to_plain(estimator), **more}
+        documents = {name: content.document for name, content in inner.items()}
+        return cls(tensors, {"estimator": described, "fitted": fitted, **documents})
+
+    @property
+    def arrays(self) -> dict[str, Values]:
+        """Arrays of the estimator itself."""
+        return tensors_to_arrays(storage.take_from(OWN, self.tensors))
+
+    def inner(self, name: str) -> "Content":
+        """Return the content of an estimator within."""
+        return Content(storage.take_from(name, self.tensors), self.document[name])
+
 
 class Context(NamedTuple):
-    """Which classes a document may name, where to compute, and how to rebuild an estimator within an estimator."""
+    """The classes that a document may name, the device, and the function that rebuilds an estimator within another."""
 
     classes: dict[str, type]
     device: str
     rebuild: Callable[[Content], Any]
 
+    def construct(self, kind: type, content: Content, **params: Any) -> Any:
+        """Make an estimator that is not fitted, with the parameters of a document and others."""
+        return construct(kind, {**params_from_plain(content.document["estimator"]["params"], self.classes), **params})
+
 
 def seed_to_plain(seed: Any) -> int | None:
-    """Keep a random state if it is a number."""
+    """Return a random state if it is a number, and otherwise None."""
     return int(seed) if isinstance(seed, int | np.integer) else None
 
 
 def own_params_to_plain(estimator: Any) -> dict[str, Any]:
-    """Turn the parameters of an estimator into plain values; an estimator within it is described by itself."""
+    """Convert the parameters of an estimator to plain values, without that of the estimator within."""
     params = {name: value for name, value in estimator.get_params(deep=False).items() if name != "estimator"}
     plain = params_to_plain(type(estimator).__name__, params, ("random_state",))
     return {**plain, "random_state": seed_to_plain(params["random_state"])}
 
 
-def arrays_to_tensors(arrays: dict[str, Values]) -> dict[str, Tensor]:
+def arrays_to_tensors(arrays: Mapping[str, Values]) -> dict[str, Tensor]:
     """Copy arrays to tensors."""
     return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
 
 
 def tensors_to_arrays(tensors: dict[str, Tensor]) -> dict[str, Values]:
-    """See tensors as arrays."""
+    """Return arrays that share the memory of tensors."""
     return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
@@ -58,13 +105,13 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
 
 
 def columns_to_plain(estimator: Any) -> dict[str, Any]:
-    """Say how many features fit saw, and their names if they had some."""
+    """Return the number of features in fit, and their names if they have names."""
     names = vars(estimator).get("feature_names_in_")
     return {"n_features_in_": estimator.n_features_in_, "feature_names_in_": None if names is None else list(names)}
 
 
 def take_columns(estimator: Any, fitted: dict[str, Any]) -> None:
-    """Give an estimator back what ``columns_to_plain`` said."""
+    """Set the attributes of an estimator that ``columns_to_plain`` returned."""
     width, names = fitted["n_features_in_"], fitted["feature_names_in_"]
     if not is_count(width):
         raise ValueError(f"n_features_in_ must be a positive integer, got {width!r}")

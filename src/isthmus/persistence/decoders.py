@@ -8,18 +8,16 @@ from isthmus.decoder import Decoder
 from isthmus.persistence import autoencoders
 from isthmus.persistence.context import Content, Context
 
-INNER = "inner"
-
 
 def describe(decoder: Decoder, nested: Callable[[Any], Content]) -> Content:
-    """Take a decoder apart."""
+    """Describe a decoder."""
     estimator = copy(decoder.estimator)
     estimator.module_ = decoder.alone()
     inner = nested(estimator)
-    return Content(inner.tensors, {"estimator": {"class": "Decoder"}, INNER: inner.document})
+    return Content(inner.tensors, {"estimator": {"class": "Decoder"}, "inner": inner.document})
 
 
 def rebuild(content: Content, context: Context) -> Decoder:
-    """Put a decoder together."""
-    inner = Content(content.tensors, content.document[INNER])
+    """Rebuild a decoder."""
+    inner = Content(content.tensors, content.document["inner"])
     return Decoder(autoencoders.rebuild(inner, context, encodes=False))

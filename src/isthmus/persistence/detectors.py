@@ -7,55 +7,37 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from isthmus import storage
 from isthmus.anomaly import AnomalyDetector
 from isthmus.anomaly.calibration import Calibration
 from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.anomaly.rows import ReferenceRows, from_numbers, to_numbers
 from isthmus.anomaly.scores import CodeDensity, Scorer, read_kinds
-from isthmus.configuration import construct, params_from_plain
-from isthmus.persistence.context import (
-    Content,
-    Context,
-    Values,
-    arrays_to_tensors,
-    own_params_to_plain,
-    tensors_to_arrays,
-)
+from isthmus.persistence.context import Content, Context, Values
 from isthmus.persistence.densities import describe_density, rebuild_density
 from isthmus.persistence.novelties import novelty_from_plain, novelty_to_plain
-
-INNER, OWN, CODES = "inner", "detector", "codes"
 
 
 def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Content:
     """Describe a fitted detector."""
     scorer, calibration = detector._scorer, detector._calibration
-    inner = nested(scorer.estimator)
     held_out = {"scores": calibration.scores, "labels": calibration.labels}
-    own = arrays_to_tensors(
-        {**held_out, **vars(scorer.scale), "nat": np.asarray(scorer.nat), **_reference_rows(detector)}
-    )
-    tensors = storage.put_under(INNER, inner.tensors) | storage.put_under(OWN, own)
-    fitted: dict[str, Any] = {"offset_": detector.offset_, "kinds": list(scorer.kinds), "block": calibration.block}
+    arrays = {**held_out, **vars(scorer.scale), "nat": np.asarray(scorer.nat), **_reference_rows(detector)}
+    fitted = {"offset_": detector.offset_, "kinds": list(scorer.kinds), "block": calibration.block}
     fitted["novelty"] = novelty_to_plain(scorer.novelty)
+    inner = {"inner": nested(scorer.estimator)}
     if scorer.codes is not None:
-        fitted["mixture"], mixture = describe_density(scorer.codes.mixture)
-        moments = arrays_to_tensors({"mean": scorer.codes.mean, "deviation": scorer.codes.deviation})
-        tensors |= storage.put_under(OWN, moments) | storage.put_under(CODES, mixture)
-    params = own_params_to_plain(detector)
-    own_document = {"class": "AnomalyDetector", "params": params, "default": detector.estimator is None}
-    return Content(tensors, {"estimator": own_document, INNER: inner.document, "fitted": fitted})
+        mixture, tensors = describe_density(scorer.codes.mixture)
+        inner["mixture"] = Content(tensors, mixture)
+        arrays |= {"mean": scorer.codes.mean, "deviation": scorer.codes.deviation}
+    return Content.of(detector, arrays, fitted, inner, default=detector.estimator is None)
 
 
 def rebuild(content: Content, context: Context) -> AnomalyDetector:
     """Rebuild a detector."""
-    tensors, document = content
-    fitted, arrays = document["fitted"], tensors_to_arrays(storage.take_from(OWN, tensors))
-    estimator = context.rebuild(Content(storage.take_from(INNER, tensors), document[INNER]))
-    params = params_from_plain(document["estimator"]["params"], context.classes)
+    document, arrays = content.document, content.arrays
+    fitted, estimator = document["fitted"], context.rebuild(content.inner("inner"))
     template = None if document["estimator"]["default"] else clone(estimator)
-    detector: AnomalyDetector = construct(AnomalyDetector, {**params, "estimator": template})
+    detector: AnomalyDetector = context.construct(AnomalyDetector, content, estimator=template)
     scorer = Scorer(
         estimator,
         read_kinds(tuple(fitted["kinds"])),
@@ -63,8 +45,9 @@ def rebuild(content: Content, context: Context) -> AnomalyDetector:
         scale=RobustScale(arrays["center"], arrays["scale"]),
         nat=float(arrays["nat"]),
     )
-    if "mixture" in fitted:
-        mixture = rebuild_density(fitted["mixture"], storage.take_from(CODES, tensors), context.classes)
+    if "mixture" in document:
+        tensors, plain = content.inner("mixture")
+        mixture = rebuild_density(plain, tensors, context.classes)
         scorer = replace(scorer, codes=CodeDensity(arrays["mean"], arrays["deviation"], mixture))
     calibration = Calibration(arrays["scores"], arrays["labels"], fitted["block"])
     rows = from_numbers(arrays["rows"], estimator.schema_) if "rows" in arrays else np.empty((0, 0))

@@ -1,8 +1,8 @@
-"""Files and the classes that they may hold."""
+"""Saving to and loading from files, and the classes that a file may hold."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Sequence
+from typing import Any, BinaryIO
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -31,23 +31,17 @@ from isthmus.persistence.context import Content, Context
 FORMAT = 1
 
 
-class Saver(NamedTuple):
-    """How estimators of one class are taken apart, and put together again."""
-
-    kind: type
-    describe: Callable[[Any, Callable[[Any], Content]], Content]
-    rebuild: Callable[[Content, Context], Any]
-
-
-SAVERS = {
-    "AnomalyDetector": Saver(AnomalyDetector, detectors.describe, detectors.rebuild),
-    "Autoencoder": Saver(Autoencoder, autoencoders.describe, autoencoders.rebuild),
-    "Decoder": Saver(Decoder, decoders.describe, decoders.rebuild),
-    "BaggedAutoencoders": Saver(BaggedAutoencoders, bagged_autoencoders.describe, bagged_autoencoders.rebuild),
-    "ExemplarDistance": Saver(ExemplarDistance, exemplar_distances.describe, exemplar_distances.rebuild),
-    "SeriesImputer": Saver(SeriesImputer, series_imputers.describe, series_imputers.rebuild),
-    "SlidingWindows": Saver(SlidingWindows, sliding_windows.describe, sliding_windows.rebuild),
+# The classes that are saved, and the modules with their functions ``describe`` and ``rebuild``.
+SAVERS: dict[type, Any] = {
+    AnomalyDetector: detectors,
+    Autoencoder: autoencoders,
+    BaggedAutoencoders: bagged_autoencoders,
+    Decoder: decoders,
+    ExemplarDistance: exemplar_distances,
+    SeriesImputer: series_imputers,
+    SlidingWindows: sliding_windows,
 }
+NAMES = {kind.__name__: kind for kind in SAVERS}
 FOREIGN = (
     "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"
 )
@@ -135,12 +129,13 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
 
 
 def _describe(estimator: Any) -> Content:
-    kind = type(estimator).__name__
-    if kind not in SAVERS or SAVERS[kind].kind is not type(estimator):
-        raise ValueError(f"save takes one of {sorted(SAVERS)}, got {kind}{FOREIGN}")
+    kind = type(estimator)
+    if kind not in SAVERS:
+        raise ValueError(f"save takes one of {sorted(NAMES)}, got {kind.__name__}{FOREIGN}")
     if not isinstance(estimator, Decoder):
         check_is_fitted(estimator)
-    return SAVERS[kind].describe(estimator, _describe)
+    content: Content = SAVERS[kind].describe(estimator, _describe)
+    return content
 
 
 def _rebuild(content: Content, classes: dict[str, type], device: str) -> Any:
@@ -150,8 +145,8 @@ def _rebuild(content: Content, classes: dict[str, type], device: str) -> Any:
 
     def rebuild(content: Content) -> Any:
         kind = content.document["estimator"]["class"]
-        if kind not in SAVERS:
-            raise ValueError(f"the file holds a {kind!r}, expected one of {sorted(SAVERS)}")
-        return SAVERS[kind].rebuild(content, Context(classes, device, rebuild))
+        if kind not in NAMES:
+            raise ValueError(f"the file holds a {kind!r}, expected one of {sorted(NAMES)}")
+        return SAVERS[NAMES[kind]].rebuild(content, Context(classes, device, rebuild))
 
     return rebuild(content)

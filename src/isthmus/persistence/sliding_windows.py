@@ -6,61 +6,46 @@ from typing import Any
 import numpy as np
 import torch
 
-from isthmus import storage
 from isthmus.anomaly import SlidingWindows
 from isthmus.anomaly.window_scores import WindowScorer
 from isthmus.anomaly.window_views import View
-from isthmus.configuration import construct, params_from_plain
 from isthmus.data import Windows
 from isthmus.data.series.series import Series
-from isthmus.persistence.context import (
-    Content,
-    Context,
-    columns_to_plain,
-    own_params_to_plain,
-    take_columns,
-)
-
-OWN = "sliding"
+from isthmus.persistence.context import Content, Context, columns_to_plain, take_columns
 
 
 def describe(sliding: SlidingWindows, nested: Callable[[Any], Content]) -> Content:
     """Describe a fitted estimator, without the series."""
     if sliding.estimator is not None:
         raise ValueError("save takes SlidingWindows with estimator=None only, got an estimator; pickle it instead")
-    tensors = {f"{OWN}.held_out_scores": torch.from_numpy(sliding.held_out_scores_.copy())}
-    scorers = []
+    arrays, scorers, inner = {"held_out_scores": sliding.held_out_scores_}, [], {}
     for i, scorer in enumerate(sliding._window_scorers):
-        inner = nested(scorer.estimator)
-        tensors |= storage.put_under(f"scorer{i}", inner.tensors)
-        own = {"noise": scorer.view.noise, "mean": scorer.view.mean, "held_out": torch.from_numpy(scorer.held_out)}
-        tensors |= {f"{OWN}.{name}{i}": tensor for name, tensor in own.items()}
+        inner[f"scorer{i}"] = nested(scorer.estimator)
+        own = {"noise": scorer.view.noise.numpy(), "mean": scorer.view.mean.numpy(), "held_out": scorer.held_out}
+        arrays |= {f"{name}{i}": values for name, values in own.items()}
         view = {"kind": scorer.view.kind, "length": scorer.view.windows.length}
-        scorers.append({"inner": inner.document, **view, "center": scorer.center, "scale": scorer.scale})
-    params = own_params_to_plain(sliding)
-    cut = cut_to_plain(sliding._windows)
-    fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "scorers": scorers, "series": cut}
-    fitted["fingerprint"] = sliding._fingerprint
-    return Content(tensors, {"estimator": {"class": "SlidingWindows", "params": params}, "fitted": fitted})
+        scorers.append({**view, "center": scorer.center, "scale": scorer.scale})
+    fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "scorers": scorers}
+    fitted |= {"series": cut_to_plain(sliding._windows), "fingerprint": sliding._fingerprint}
+    return Content.of(sliding, arrays, fitted, inner)
 
 
 def rebuild(content: Content, context: Context) -> SlidingWindows:
     """Rebuild an estimator."""
-    tensors, document = content
-    fitted, own = document["fitted"], storage.take_from(OWN, tensors)
-    sliding: SlidingWindows = construct(
-        SlidingWindows, params_from_plain(document["estimator"]["params"], context.classes)
-    )
-    windows = blank_windows(fitted["series"], max(fitted["lengths_"]), sliding.time, own["noise0"].dtype)
+    fitted, arrays = content.document["fitted"], content.arrays
+    sliding: SlidingWindows = context.construct(SlidingWindows, content)
+    dtype = torch.from_numpy(arrays["noise0"]).dtype
+    windows = blank_windows(fitted["series"], max(fitted["lengths_"]), sliding.time, dtype)
     sliding._windows, sliding._window_scorers = windows, []
     for i, plain in enumerate(fitted["scorers"]):
-        ensemble = context.rebuild(Content(storage.take_from(f"scorer{i}", tensors), plain["inner"]))
-        view = View(windows.cut(plain["length"]), plain["kind"], own[f"noise{i}"], own[f"mean{i}"])
-        held_out = own[f"held_out{i}"].numpy()
-        sliding._window_scorers.append(WindowScorer(ensemble, view, plain["center"], plain["scale"], held_out))
+        estimator = context.rebuild(content.inner(f"scorer{i}"))
+        noise, mean = (torch.from_numpy(arrays[f"{name}{i}"]) for name in ("noise", "mean"))
+        view = View(windows.cut(plain["length"]), plain["kind"], noise, mean)
+        scorer = WindowScorer(estimator, view, plain["center"], plain["scale"], arrays[f"held_out{i}"])
+        sliding._window_scorers.append(scorer)
     sliding.estimators_ = [scorer.estimator for scorer in sliding._window_scorers]
     sliding.lengths_, sliding._fingerprint = fitted["lengths_"], fitted["fingerprint"]
-    sliding.held_out_scores_ = own["held_out_scores"].numpy()
+    sliding.held_out_scores_ = arrays["held_out_scores"]
     take_columns(sliding, fitted)
     return sliding
 
