@@ -402,7 +402,7 @@ def test_a_saved_detector_over_an_ensemble_comes_back(blobs, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "detector").p_values(blobs), detector.p_values(blobs))
 
 
-@pytest.mark.parametrize("start", ["ensemble.expected", "ensemble.left_out", "inner.module."])
+@pytest.mark.parametrize("start", ["own.expected", "own.left_out", "inner.module."])
 def test_damaged_files_are_refused(start, blobs, tmp_path):
     save(small_ensemble().fit(blobs), tmp_path / "ensemble")
     tensors, document = storage.read(tmp_path / "ensemble")
