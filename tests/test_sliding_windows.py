@@ -288,7 +288,7 @@ def test_files_hold_all_but_the_series(tmp_path, rng):
 
 def test_files_of_foreign_nets_are_refused(tmp_path):
     model = SlidingWindows(Autoencoder(2, max_epochs=1), lengths=(8,), random_state=0).fit(np.sin(np.arange(200) / 4))
-    with pytest.raises(ValueError, match="own nets only"):
+    with pytest.raises(ValueError, match="estimator=None only"):
         save(model, tmp_path / "x.safetensors")
 
 
