@@ -26,7 +26,7 @@ from isthmus.metrics.series import (
     vus_roc,
 )
 from isthmus.metrics.series.events import adjusted_f1, best_threshold
-from isthmus.metrics.series.reading import events_of
+from isthmus.metrics.series.reading import find_runs
 
 CASES = json.loads((Path(__file__).parent / "files" / "series_metrics.json").read_text())
 for each in CASES:
@@ -199,7 +199,7 @@ def test_right_alarms_are_perfect_and_no_alarms_are_nothing():
 
 def test_events_are_runs():
     for case in CASES:
-        events = events_of(case["labels"] > 0)
+        events = find_runs(case["labels"] > 0)
         assert list(zip(events.starts, events.stops - 1, strict=True)) == runs(case["labels"])
 
 
@@ -341,14 +341,14 @@ OF_ALARMS = ("range_precision_recall", "affiliation_precision_recall", "event_f1
 @pytest.mark.parametrize("name", ALL)
 def test_labels_need_both_kinds(name):
     for value, missing in ((0, "an anomalous point"), (1, "a normal point")):
-        with pytest.raises(ValueError, match=f"labels must hold at least {missing}.* among their 9 points"):
+        with pytest.raises(ValueError, match=f"labels must have at least {missing}.* among their 9 points"):
             ALL[name](np.full(9, value), np.eye(9)[4])
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_second_argument_must_be_as_long_as_labels(name):
     what = "predictions" if name in OF_ALARMS else "anomaly_scores"
-    with pytest.raises(ValueError, match=rf"{what} must be as many as labels \(100\), got 99"):
+    with pytest.raises(ValueError, match=rf"{what} must have the length of labels, 100, got 99"):
         ALL[name](EVENTS, EVENTS[:-1])
     with pytest.raises(ValueError, match=rf"{what} must be numbers of shape \(n,\), got float64 of shape \(100, 1\)"):
         ALL[name](EVENTS, np.ones((100, 1)))
@@ -358,7 +358,7 @@ def test_the_second_argument_must_be_as_long_as_labels(name):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_scores_must_be_finite(name, value, noise):
     noise[[3, 7]] = value
-    with pytest.raises(ValueError, match=f"anomaly_scores must be finite, got {value} at point 3 and 2 such points"):
+    with pytest.raises(ValueError, match=f"anomaly_scores must be finite, got {value} at point 3 and 2 invalid points"):
         ALL[name](EVENTS, noise)
 
 
@@ -373,9 +373,9 @@ def test_signs_of_predict_are_explained(name):
 def test_parameters_are_checked(noise):
     for call in (vus_pr, vus_roc, lambda *_, window: series_quality(EVENTS, noise, window=window)):
         for window in (-1, 2.5, 0.0, "auto"):
-            with pytest.raises(ValueError, match=f"window must be a whole number from 0 up, got {window!r}"):
+            with pytest.raises(ValueError, match=f"window must be an integer >= 0, got {window!r}"):
                 call(EVENTS, noise, window=window)
-    with pytest.raises(ValueError, match="alpha must lie between 0 and 1, got 2"):
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\], got 2"):
         range_precision_recall(EVENTS, EVENTS, alpha=2)
     with pytest.raises(ValueError, match="bias must be one of .*'front'.* got 'fromt'; did you mean 'front'"):
         range_precision_recall(EVENTS, EVENTS, bias="fromt")

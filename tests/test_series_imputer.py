@@ -12,8 +12,7 @@ from isthmus import SeriesImputer, load, save
 from isthmus.cli.app import app
 from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
-from isthmus.gap_filling.gaps import Gaps, bridge, draw_gaps
-from isthmus.gap_filling.series_imputer import _gap_sizes, _spanned
+from isthmus.gap_filling.gaps import Gaps, find_spanned, interpolate_linearly, measure_gaps, sample_gaps
 from isthmus.statistics import Statistics
 
 STEPS = np.arange(1500)
@@ -53,11 +52,11 @@ def fitted():
 def test_lines_are_those_of_interpolation():
     x = torch.tensor([[np.nan, 1, np.nan, np.nan, 4, np.nan], [np.nan] * 6, [1, 2, 3, 4, 5, 6]], dtype=torch.float64)
     expected = [[1, 1, 2, 3, 4, 4], [0] * 6, [1, 2, 3, 4, 5, 6]]
-    np.testing.assert_allclose(bridge(x), expected)
+    np.testing.assert_allclose(interpolate_linearly(x), expected)
 
 
 def test_gaps_are_blocks_of_one_channel_or_all():
-    hides = draw_gaps(torch.zeros((500, 3, 20)), torch.Generator().manual_seed(0)).numpy()
+    hides = sample_gaps(torch.zeros((500, 3, 20)), torch.Generator().manual_seed(0)).numpy()
     n_channels = hides.any(2).sum(1)
     assert set(n_channels) == {1, 3}
     sizes = hides.sum(2).max(1)
@@ -96,9 +95,9 @@ def test_not_all_channels_can_be_hidden(n):
 
 def test_gaps_are_measured_and_spanned():
     missing = np.array([[False, True, True, False, True]])
-    np.testing.assert_array_equal(_gap_sizes(missing), [[1, 2, 2, 1, 1]])
+    np.testing.assert_array_equal(measure_gaps(missing), [[1, 2, 2, 1, 1]])
     x = torch.where(torch.from_numpy(missing), torch.nan, 0.0)
-    np.testing.assert_array_equal(_spanned(x), [[False, True, True, False, False]])
+    np.testing.assert_array_equal(find_spanned(x), [[False, True, True, False, False]])
 
 
 # Fillings

@@ -13,8 +13,8 @@ from isthmus.randomness import mix
 
 View = Standardisation | RankGaussian
 
-# Rows of a group of exemplars, as few as rarely include an anomaly, and groups of each size per net. Chosen on ADBench,
-# see benchmarks/anomalies.py.
+# Rows of a group of exemplars, as few as rarely include an anomaly, and groups of each size per net. Chosen by
+# hand.
 GROUP_SIZES, N_GROUPS = (4, 16), 8
 # Largest number of training rows that are kept for the nearest one, and of distances in memory.
 MAX_ROWS, SIZE = 10_000, 2**22

@@ -51,8 +51,8 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
     n_estimators : int, default=4
         Number of nets per view, at least 2; each is trained on half of the rows.
     weight : float, default=1.15
-        Weight of the fine scale, at least 0. The default was chosen on ADBench (``benchmarks/anomalies.py``), as a
-        compromise between training rows with and without anomalies; a larger weight suits clean training rows.
+        Weight of the fine scale, at least 0. The default is a compromise, chosen by hand, between training rows
+        with and without anomalies, see ``benchmarks/results/anomalies.md``; a larger weight suits clean training rows.
     random_state : int, RandomState or None, default=None
         Seeds everything random.
 

@@ -1,4 +1,4 @@
-"""Filling gaps of series."""
+"""Gap filling of time series."""
 
 from isthmus.gap_filling.series_imputer import SeriesImputer
 

@@ -1,4 +1,4 @@
-"""Windows with gaps: what lies on the line between their ends, and what is added to it."""
+"""Windows with gaps, linear interpolation over them, and the differences from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,23 +14,23 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# Share of the gaps that all channels have in common, as when a station is off.
+# Share of the sampled gaps that hide all channels, as if a station were off. Chosen by hand.
 SHARED = 0.5
 
 
 @dataclass(frozen=True)
 class Gaps(Source):
-    """Windows in which a block of time is hidden, as samples for a net that learns what was there.
+    """Windows in which a block of time is hidden, as samples for a net that learns the hidden values.
 
-    A sample has three parts, each of all channels: values with straight lines over missing and hidden ones, less the
-    level of their window; 1 where a value is missing or hidden, else 0; and by how much hidden values lie off the
-    lines, NaN elsewhere.
+    A sample has three parts, each with all channels: the values, with missing and hidden ones interpolated, minus their
+    mean; 1 for missing and hidden values, else 0; and the differences between hidden values and interpolation, NaN
+    elsewhere.
 
     Parameters
     ----------
     windows : Windows
     scale : Tensor of shape (n_channels, 1)
-        Unit of the values.
+        Standard deviation of the values.
     """
 
     windows: Windows
@@ -38,7 +38,7 @@ class Gaps(Source):
 
     @property
     def schema(self) -> Schema:  # type: ignore[override]
-        """What a sample looks like."""
+        """Describes one sample."""
         n_channels, length = self.windows.schema.shape
         return Schema((3 * n_channels, length), dtype="float32", shared_axes=(1,), missing=True)
 
@@ -46,39 +46,39 @@ class Gaps(Source):
         return len(self.windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Hand over samples, whose gaps the seed decides; see the base class."""
+        """Yield samples with gaps from the seed; see the base class."""
         generator = torch.Generator().manual_seed(0 if seed is None else seed)
         for batch in self.windows.batches(size, seed, shard):
-            yield Batch(self.sample(batch.x, draw_gaps(batch.x, generator)), None)
+            yield Batch(self.sample(batch.x, sample_gaps(batch.x, generator)), None)
 
     def sample(self, x: Tensor, hidden: Tensor) -> Tensor:
-        """Make samples of windows and of which values to hide."""
-        context, missing, line = look(x.masked_fill(hidden, torch.nan), self.scale)
-        off = torch.where(hidden, (x - line) / self.scale, torch.nan)
-        return torch.cat([context, missing, off], 1).float()
+        """Make samples from windows and the values to hide."""
+        context, missing, line = make_context(x.masked_fill(hidden, torch.nan), self.scale)
+        difference = torch.where(hidden, (x - line) / self.scale, torch.nan)
+        return torch.cat([context, missing, difference], 1).float()
 
     def take(self, index: Values) -> Self:
-        """Choose windows; see the base class."""
+        """Take windows; see the base class."""
         return replace(self, windows=self.windows.take(index))
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Set the last windows aside; see the base class."""
+        """Hold the last windows out; see the base class."""
         kept, aside = self.windows.split(n, seed)
         return replace(self, windows=kept), replace(self, windows=aside)
 
     def to_container(self, values: Values) -> Values:
-        """Return values of samples as they are."""
+        """Return values unchanged."""
         return values
 
 
-def look(x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return windows with lines over missing values, less their level; which values are missing; and the lines."""
-    line = bridge(x)
+def make_context(x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return interpolated windows in units of the scale, minus their mean; missing values as 1; the interpolation."""
+    line = interpolate_linearly(x)
     return (line - line.mean(-1, keepdim=True)) / scale, x.isnan().to(x.dtype), line
 
 
-def bridge(x: Tensor) -> Tensor:
-    """Draw straight lines over missing values (..., length), level ones at the ends; 0 where nothing is known."""
+def interpolate_linearly(x: Tensor) -> Tensor:
+    """Interpolate missing values (..., length) linearly, with constants at the ends; 0 if no value is known."""
     known, steps = ~x.isnan(), torch.arange(x.shape[-1])
     before = torch.where(known, steps, -1).cummax(-1).values
     after = torch.where(known, steps, x.shape[-1]).flip(-1).cummin(-1).values.flip(-1)
@@ -88,8 +88,8 @@ def bridge(x: Tensor) -> Tensor:
     return torch.lerp(start, end, share.to(x.dtype))
 
 
-def draw_gaps(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a block of time to hide in each window, in one channel or in all; short ones are as likely as long ones."""
+def sample_gaps(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Sample a block of time to hide in each window, in one channel or in all; the log of its size is uniform."""
     n, n_channels, length = x.shape
     draw = torch.rand((5, n, 1, 1), generator=generator)
     sizes = torch.exp(draw[0] * np.log(length / 2)).floor()
@@ -98,3 +98,27 @@ def draw_gaps(x: Tensor, generator: torch.Generator) -> Tensor:
     block = (steps >= starts) & (steps < starts + sizes)
     channel = (draw[2] * n_channels).floor() == torch.arange(n_channels)[:, None]
     return block & (channel | (draw[3] < SHARED))
+
+
+def starts_with_missing(values: Tensor, length: int) -> Values:
+    """Return for each start whether the window from there has a missing value, (n_steps,)."""
+    counts = np.concatenate([[0], np.cumsum(values.isnan().any(0).numpy())])
+    ends = np.minimum(np.arange(values.shape[1]) + length, values.shape[1])
+    return counts[ends] > counts[:-1]
+
+
+def find_spanned(x: Tensor) -> Tensor:
+    """Return which missing values have known ones before and after them in their window."""
+    known = (~x.isnan()).int()
+    before, after = known.cummax(-1).values, known.flip(-1).cummax(-1).values.flip(-1)
+    return x.isnan() & (before > 0) & (after > 0)
+
+
+def measure_gaps(missing: Values) -> Values:
+    """Return the steps of the gap that contains each missing value, (n_channels, n_steps); 1 for known values."""
+    sizes = np.ones(missing.shape, dtype=int)
+    for channel, row in enumerate(missing):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]])))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            sizes[channel, start:stop] = stop - start
+    return sizes

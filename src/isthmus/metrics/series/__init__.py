@@ -1,7 +1,7 @@
-"""How well scores and alarms fit the anomalies of a series, each measure beside the same of random scores.
+"""Measures of anomaly scores and alarms in series, compared with random scores.
 
-All measures take ``anomaly_scores``, where **higher is more anomalous**, as the literature has it. isthmus and
-scikit-learn score the other way round, so a minus sign belongs there: ``vus_pr(labels, -detector.score_samples(X))``.
+All measures take ``anomaly_scores``, where **higher is more anomalous**, as in the literature. Scores of isthmus and
+scikit-learn have the opposite sign: use ``vus_pr(labels, -detector.score_samples(X))``.
 Labels and predictions are 1 for an anomalous point and 0 for a normal one: ``detector.predict(X) == -1``.
 """
 

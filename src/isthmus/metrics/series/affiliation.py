@@ -1,23 +1,23 @@
-"""Affiliation: how far alarms lie from the nearest event, measured by what random alarms would do."""
+"""Affiliation: distances of alarms to the nearest event, compared with those of random alarms."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from isthmus.metrics.series.reading import Events, PrecisionRecall, Values, events_of, read_flags, read_labels
+from isthmus.metrics.series.reading import Events, PrecisionRecall, Values, find_runs, read_flags, read_labels
 
-# Cells a point. Zones end at halves of points, and all that is integrated is linear between quarters: midpoints of such
-# cells give the integrals exactly.
+# Cells per point. Zones end at half points and the integrands are linear between quarter points, so that the midpoint
+# rule on these cells is exact.
 CELLS = 4
 
 
 def affiliation_precision_recall(labels: Any, predictions: Any) -> PrecisionRecall:
-    """Precision and recall by distance: an alarm near an event is nearly right.
+    """Precision and recall by distance: an alarm near an event is almost correct.
 
-    Each event has a zone, which ends halfway to its neighbours, or where the series does. An alarm's precision is the
-    probability that a random point of its zone would lie further from the event; an event's recall is, for each of its
-    points, the probability that a random point of the zone would lie further from it than the nearest alarm. A zone
-    counts once; those without alarms have no say in precision.
+    Each event has a zone, which ends halfway to the neighbouring events or at the ends of the series. The precision of
+    an alarm is the probability that a random point of its zone lies further from the event. The recall of an event is
+    the mean over its points of the probability that a random point of the zone lies further away than the nearest
+    alarm. Both are averaged over zones; zones without alarms do not count in precision.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def affiliation_precision_recall(labels: Any, predictions: Any) -> PrecisionReca
     Returns
     -------
     PrecisionRecall
-        With ``f1``. Random alarms reach a precision of about 0.5 and, if there are many, a recall near 1. Without
-        any prediction, precision is 0, which the authors leave undefined.
+        With ``f1``. Random alarms have a precision of about 0.5 and, if there are many, a recall near 1. Without
+        alarms the precision is 0; the authors leave it undefined.
 
     Raises
     ------
     ValueError
-        If labels are not 0 and 1, both of them, or predictions not as many of these.
+        If labels are not 0 and 1 with both present, or predictions are not 0 and 1 of the same length.
 
     References
     ----------
@@ -53,7 +53,7 @@ def affiliation_precision_recall(labels: Any, predictions: Any) -> PrecisionReca
     """
     flags = read_labels(labels)
     alarms = np.repeat(read_flags("predictions", predictions, len(flags)), CELLS)
-    zones = _zones(events_of(flags), len(flags))
+    zones = _make_zones(find_runs(flags), len(flags))
     if not alarms.any():
         return PrecisionRecall(0.0, 0.0)
     return PrecisionRecall(_precision(zones, alarms), _recall(zones, np.repeat(flags, CELLS), alarms))
@@ -62,8 +62,8 @@ def affiliation_precision_recall(labels: Any, predictions: Any) -> PrecisionReca
 class Zones(NamedTuple):
     """Events and their zones.
 
-    ``starts``, ``stops``, ``left``, ``right`` are the ends of each event and of its zone (n_events,), ``centres`` the
-    midpoints of cells, and ``of`` the number of the zone that each lies in (n_cells,).
+    ``starts``, ``stops``, ``left`` and ``right`` are the ends of each event and of its zone (n_events,), ``centres``
+    the midpoints of cells, and ``of`` the index of the zone of each cell (n_cells,).
     """
 
     starts: Values
@@ -74,7 +74,7 @@ class Zones(NamedTuple):
     of: Values
 
 
-def _zones(events: Events, n: int) -> Zones:
+def _make_zones(events: Events, n: int) -> Zones:
     borders = (events.stops[:-1] + events.starts[1:]) / 2
     centres = (np.arange(n * CELLS) + 0.5) / CELLS
     left, right = np.append(0, borders), np.append(borders, n)
@@ -95,20 +95,20 @@ def _precision(zones: Zones, alarms: Values) -> float:
 def _recall(zones: Zones, flags: Values, alarms: Values) -> float:
     y, zone = zones.centres[flags], zones.of[flags]
     left, right = zones.left[zone], zones.right[zone]
-    distance = _to_alarms(zones.of, alarms)[flags]
+    distance = _distance_to_alarm(zones.of, alarms)[flags]
     closer = (np.minimum(distance, np.minimum(y - left, right - y)) + distance) / (right - left)
     probability = np.where(np.isfinite(distance), 1 - closer, 0.0)
     return float(np.mean(np.bincount(zone, probability) / np.bincount(zone)))
 
 
-def _to_alarms(zone: Values, alarms: Values) -> Values:
-    """Distance from the middle of each cell to the nearest alarm of its zone; infinite without one (n_cells,)."""
-    backwards = _since_alarm(zone[::-1], alarms[::-1])[::-1]
-    return np.minimum(_since_alarm(zone, alarms), backwards)
+def _distance_to_alarm(zone: Values, alarms: Values) -> Values:
+    """Return the distance of each midpoint to the nearest alarm of its zone, (n_cells,); infinite without alarms."""
+    backwards = _distance_to_last_alarm(zone[::-1], alarms[::-1])[::-1]
+    return np.minimum(_distance_to_last_alarm(zone, alarms), backwards)
 
 
-def _since_alarm(zone: Values, alarms: Values) -> Values:
-    """Distance from the middle of each cell to the end of the last alarm up to it."""
+def _distance_to_last_alarm(zone: Values, alarms: Values) -> Values:
+    """Return the distance of each midpoint to the end of the last alarm before it, (n_cells,)."""
     cells = np.arange(len(alarms))
     last = np.maximum.accumulate(np.where(alarms, cells, -1))
     distance = np.maximum(cells - last - 0.5, 0) / CELLS

@@ -1,35 +1,35 @@
-"""The question of the UCR anomaly archive, whose series have one anomaly each: where it is."""
+"""Accuracy as in the UCR anomaly archive, whose series have one anomaly each: whether its place is found."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from isthmus.metrics.series.reading import events_of, read_labels, read_scores
+from isthmus.metrics.series.reading import find_runs, read_labels, read_scores
 
-# Points from the anomaly at which an answer still is right, if the anomaly itself is not longer.
+# Largest distance of a correct answer from the anomaly, in points, if the anomaly is not longer (Wu and Keogh, 2021).
 REACH = 100
 
 
 def archive_hit(labels: Any, anomaly_scores: Any) -> bool:
-    """Whether the highest score lies within 100 points of the one anomaly, or within its length if that is more.
+    """Return whether the highest score lies within 100 points of the anomaly, or within its length if that is more.
 
     Parameters
     ----------
     labels : array-like of shape (n,)
-        1 for anomalous points, which follow each other without a gap, 0 for normal ones.
+        1 for anomalous points, which are consecutive, 0 for normal ones.
     anomaly_scores : array-like of shape (n,)
         Higher is more anomalous: the negative of ``score_samples``.
 
     Returns
     -------
     bool
-        Where several points share the highest score, all must lie there: a constant score finds nothing.
+        If several points share the highest score, all must lie there: a constant score finds nothing.
 
     Raises
     ------
     ValueError
-        If there is not exactly one event, labels are not 0 and 1, or scores are not as many finite numbers.
+        If there is not exactly one event, labels are not 0 and 1, or scores are not finite numbers of the same length.
 
     References
     ----------
@@ -46,7 +46,7 @@ def archive_hit(labels: Any, anomaly_scores: Any) -> bool:
     """
     flags = read_labels(labels)
     scores = read_scores(anomaly_scores, len(flags))
-    (starts, stops) = events_of(flags)
+    (starts, stops) = find_runs(flags)
     if len(starts) != 1:
         raise ValueError(f"labels must hold exactly one anomalous event, got {len(starts)}")
     reach = max(REACH, stops[0] - starts[0])
@@ -55,12 +55,12 @@ def archive_hit(labels: Any, anomaly_scores: Any) -> bool:
 
 
 def archive_accuracy(series: Iterable[tuple[Any, Any]]) -> float:
-    """Share of series of which the anomaly was found.
+    """Return the share of series whose anomaly is found.
 
     Parameters
     ----------
     series : iterable of (labels, anomaly_scores)
-        As ``archive_hit`` takes them.
+        Arguments of ``archive_hit``.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def archive_accuracy(series: Iterable[tuple[Any, Any]]) -> float:
     Raises
     ------
     ValueError
-        If there is no series, or one is not as ``archive_hit`` asks.
+        If there is no series, or ``archive_hit`` raises an error for one.
 
     References
     ----------

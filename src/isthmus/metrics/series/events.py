@@ -1,4 +1,4 @@
-"""Measures that ask whether an event was noticed at all."""
+"""Measures of whether events are detected at all."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,21 +9,21 @@ from sklearn.metrics import precision_recall_curve
 from isthmus.metrics.series.reading import (
     PrecisionRecall,
     Values,
-    events_of,
+    find_runs,
     read_flags,
     read_labels,
     read_scores,
 )
 from isthmus.randomness import seed_of
 
-# Draws of random scores that a point-adjusted figure is compared with.
+# Random scores per comparison.
 N_RANDOM = 10
 
 
 def event_f1(labels: Any, predictions: Any) -> float:
-    """F1 of the share of events that were noticed and the share of alarmed points that are right.
+    """F1 of the recall of events and the precision of points.
 
-    Precision counts points, since an alarm without end is one event that overlaps all others.
+    Precision counts points, since one alarm over the whole series would be a single correct event.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def event_f1(labels: Any, predictions: Any) -> float:
     Returns
     -------
     float
-        1 is best; 0 without any right alarm.
+        1 is best; 0 without a correct alarm.
 
     Raises
     ------
     ValueError
-        If labels are not 0 and 1, both of them, or predictions not as many of these.
+        If labels are not 0 and 1 with both present, or predictions are not 0 and 1 of the same length.
 
     References
     ----------
@@ -57,20 +57,20 @@ def event_f1(labels: Any, predictions: Any) -> float:
     alarms = read_flags("predictions", predictions, len(flags))
     if not alarms.any():
         return 0.0
-    noticed = _highest(flags, alarms.astype(np.float64))
-    return PrecisionRecall(float(flags[alarms].mean()), float(noticed.mean())).f1
+    detected = _highest_scores(flags, alarms.astype(np.float64))
+    return PrecisionRecall(float(flags[alarms].mean()), float(detected.mean())).f1
 
 
 @dataclass(frozen=True)
 class PointAdjusted:
-    """A point-adjusted F1, and that of random scores, without which it says nothing.
+    """A point-adjusted F1, and that of random scores, without which it cannot be interpreted.
 
     Attributes
     ----------
     f1 : float
-        Of the scores, at the best threshold.
+        Of the scores, at their best threshold.
     random : float
-        Of uniform random scores, at their best thresholds: the mean of ten draws.
+        Of uniform random scores, at their best thresholds: the mean of ten samples.
     """
 
     f1: float
@@ -81,10 +81,10 @@ class PointAdjusted:
 
 
 def point_adjusted_f1(labels: Any, anomaly_scores: Any, random_state: Any = None) -> PointAdjusted:
-    """F1 after all points of an event count as found once one is, beside that of random scores.
+    """F1 in which all points of an event count as detected if one is, and the same of random scores.
 
-    Much used, and misleading: it rises with the length of events, so that random scores beat published methods. It is
-    here for comparison with papers only.
+    This common measure is misleading: it increases with the length of events, so that random scores outperform
+    published methods. Use it for comparisons with papers only.
 
     Parameters
     ----------
@@ -93,18 +93,17 @@ def point_adjusted_f1(labels: Any, anomaly_scores: Any, random_state: Any = None
     anomaly_scores : array-like of shape (n,)
         Higher is more anomalous: the negative of ``score_samples``.
     random_state : int, RandomState or None, default=None
-        Decides the random scores.
+        Seeds the random scores.
 
     Returns
     -------
     PointAdjusted
-        Both figures at the threshold that is best for them, as the papers have it: no threshold chosen without labels
-        is as good.
+        Both at their best thresholds, as in the papers; a threshold chosen without labels gives less.
 
     Raises
     ------
     ValueError
-        If labels are not 0 and 1, both of them, or scores are not as many finite numbers.
+        If labels are not 0 and 1 with both present, or scores are not finite numbers of the same length.
 
     References
     ----------
@@ -127,20 +126,20 @@ def point_adjusted_f1(labels: Any, anomaly_scores: Any, random_state: Any = None
 
 
 def adjusted_f1(flags: Values, scores: Values) -> float:
-    """Best point-adjusted F1 over all thresholds: an event is found, whole, at its highest score."""
+    """Return the best point-adjusted F1 over all thresholds: all points of an event get its highest score."""
     adjusted = scores.copy()
-    adjusted[flags] = np.repeat(_highest(flags, scores), events_of(flags).lengths)
+    adjusted[flags] = np.repeat(_highest_scores(flags, scores), find_runs(flags).lengths)
     return best_threshold(flags, adjusted)[0]
 
 
 def best_threshold(flags: Values, scores: Values) -> tuple[float, float]:
-    """Greatest F1 of points, and the threshold that reaches it."""
+    """Return the largest F1 of points, and its threshold."""
     precision, recall, thresholds = precision_recall_curve(flags, scores)
-    # The last pair of the curve, recall 0, has no threshold.
+    # The last pair of the curve has recall 0 and no threshold.
     f1 = (2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny))[:-1]
     return float(f1.max()), float(thresholds[f1.argmax()])
 
 
-def _highest(flags: Values, scores: Values) -> Values:
-    """Highest score of each event (n_events,)."""
-    return np.maximum.reduceat(np.where(flags, scores, -np.inf), events_of(flags).starts)
+def _highest_scores(flags: Values, scores: Values) -> Values:
+    """Return the highest score of each event, (n_events,)."""
+    return np.maximum.reduceat(np.where(flags, scores, -np.inf), find_runs(flags).starts)

@@ -1,4 +1,4 @@
-"""Measures that count points and know nothing of events: scikit-learn's, with this package's checks."""
+"""Measures of single points, from scikit-learn, with the checks of this package."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from isthmus.metrics.series.reading import read_labels, read_scores
 
 
 def auc_pr(labels: Any, anomaly_scores: Any) -> float:
-    """Area under the curve of precision over recall of single points, as average precision.
+    """Area under the precision-recall curve of single points, as average precision.
 
     Parameters
     ----------
@@ -20,12 +20,12 @@ def auc_pr(labels: Any, anomaly_scores: Any) -> float:
     Returns
     -------
     float
-        1 is best; random scores reach the share of anomalous points.
+        1 is best; random scores give the share of anomalous points.
 
     Raises
     ------
     ValueError
-        If labels are not 0 and 1, both of them, or scores are not as many finite numbers.
+        If labels are not 0 and 1 with both present, or scores are not finite numbers of the same length.
 
     References
     ----------
@@ -42,7 +42,7 @@ def auc_pr(labels: Any, anomaly_scores: Any) -> float:
 
 
 def auc_roc(labels: Any, anomaly_scores: Any) -> float:
-    """Area under the curve of true over false positives: whether an anomalous point outscores a normal one.
+    """Area under the ROC curve: the probability that an anomalous point has a higher score than a normal one.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def auc_roc(labels: Any, anomaly_scores: Any) -> float:
     Returns
     -------
     float
-        1 is best; random scores reach 0.5.
+        1 is best; random scores give 0.5.
 
     Raises
     ------
     ValueError
-        If labels are not 0 and 1, both of them, or scores are not as many finite numbers.
+        If labels are not 0 and 1 with both present, or scores are not finite numbers of the same length.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""All measures of a series at once, each beside that of random scores."""
+"""All measures of a series, with those of random scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from isthmus.metrics.series.archive import archive_hit
 from isthmus.metrics.series.events import adjusted_f1, best_threshold, event_f1
 from isthmus.metrics.series.points import auc_pr, auc_roc
 from isthmus.metrics.series.ranges import range_precision_recall
-from isthmus.metrics.series.reading import PrecisionRecall, Values, events_of, read_flags, read_labels, read_scores
+from isthmus.metrics.series.reading import PrecisionRecall, Values, find_runs, read_flags, read_labels, read_scores
 from isthmus.metrics.series.volume import check_window, volumes
 from isthmus.metrics.text_table import format_table
 from isthmus.randomness import seed_of
@@ -19,7 +19,7 @@ from isthmus.randomness import seed_of
 
 @dataclass(frozen=True)
 class Measures:
-    """What one set of scores reaches.
+    """Measures of one set of scores and alarms.
 
     Attributes
     ----------
@@ -30,9 +30,9 @@ class Measures:
     event_f1 : float
         Of the alarms.
     point_adjusted_f1 : float
-        Of the scores, at the threshold that is best for it.
+        Of the scores, at the best threshold.
     archive_hit : bool or None
-        None where there is more than one event.
+        None if there is more than one event.
     """
 
     vus_pr: float
@@ -54,9 +54,9 @@ class SeriesQuality:
     ----------
     scores : Measures
     random : Measures
-        Of uniform random scores, with as many alarms if these were given.
+        Of uniform random scores, with the same number of alarms if alarms were given.
     oracle : bool
-        Whether alarms are those of the best threshold, found with the labels, since none were given.
+        Whether no alarms were given, and the best threshold was found with the labels.
     """
 
     scores: Measures
@@ -65,9 +65,9 @@ class SeriesQuality:
 
     def __str__(self) -> str:
         both = (self.scores, self.random)
-        known = {name: of for name, of in LINES.items() if of(self.scores) is not None}
-        rows = [(name, *(f"{of(measures):.3f}" for measures in both)) for name, of in known.items()]
-        note = "\nAlarms are those of the threshold that is best for these labels." if self.oracle else ""
+        known = {name: get for name, get in LINES.items() if get(self.scores) is not None}
+        rows = [(name, *(f"{get(measures):.3f}" for measures in both)) for name, get in known.items()]
+        note = "\nAlarms use the best threshold for these labels." if self.oracle else ""
         return format_table([("", "scores", "random scores"), *rows]) + note
 
 
@@ -87,7 +87,7 @@ LINES: dict[str, Callable[[Measures], Any]] = {
 def series_quality(
     labels: Any, anomaly_scores: Any, predictions: Any = None, *, window: int = 100, random_state: Any = None
 ) -> SeriesQuality:
-    """Judge scores and alarms by all measures of this package, each beside the same of random scores.
+    """Evaluate scores and alarms by all measures of this package, and random scores as a baseline.
 
     Parameters
     ----------
@@ -96,12 +96,12 @@ def series_quality(
     anomaly_scores : array-like of shape (n,)
         Higher is more anomalous: the negative of ``score_samples``.
     predictions : array-like of shape (n,) or None, default=None
-        1 for alarms, 0 for none: ``predict(X) == -1``. None takes the threshold of the best F1 of points, which no
-        detector can know: figures of alarms are then an upper end, and the report says so.
+        1 for alarms, 0 for none: ``predict(X) == -1``. None uses the threshold with the best F1 of points, which no
+        detector knows: measures of alarms are then upper bounds, with a note in the printed table.
     window : int, default=100
-        The greatest width of buffers in ``vus_pr`` and ``vus_roc``.
+        Largest width of buffers in ``vus_pr`` and ``vus_roc``.
     random_state : int, RandomState or None, default=None
-        Decides the random scores.
+        Seeds the random scores.
 
     Returns
     -------
@@ -110,13 +110,13 @@ def series_quality(
     Raises
     ------
     ValueError
-        If labels are not 0 and 1, both of them, scores not as many finite numbers, predictions not as many 0 or 1, or
-        the window is no count.
+        If labels are not 0 and 1 with both present, scores or predictions are not valid or not of the same length, or
+        the window is not an integer >= 0.
 
     References
     ----------
     Q. Liu, J. Paparrizos. The Elephant in the Room: Towards a Reliable Time-Series Anomaly Detection Benchmark.
-    NeurIPS, 2024: why VUS-PR comes first.
+    NeurIPS, 2024: recommends VUS-PR.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def series_quality(
     event F1                         1.000          0.042
     point-adjusted F1 (misleading)   1.000          0.606
     archive hit                      1.000          0.000
-    Alarms are those of the threshold that is best for these labels.
+    Alarms use the best threshold for these labels.
     """
     check_window(window)
     flags = read_labels(labels)
@@ -160,5 +160,5 @@ def _measures(flags: Values, scores: Values, alarms: Values, window: int) -> Mea
         affiliation=affiliation_precision_recall(flags, alarms),
         event_f1=event_f1(flags, alarms),
         point_adjusted_f1=adjusted_f1(flags, scores),
-        archive_hit=archive_hit(flags, scores) if len(events_of(flags).starts) == 1 else None,
+        archive_hit=archive_hit(flags, scores) if len(find_runs(flags).starts) == 1 else None,
     )

@@ -1,4 +1,4 @@
-"""Labels, scores and alarms of a series: checked, and cut into events."""
+"""Validation of labels, scores and alarms of a series, and their events."""
 
 from typing import Any, NamedTuple
 
@@ -8,20 +8,20 @@ Values = np.ndarray[Any, Any]
 
 
 class PrecisionRecall(NamedTuple):
-    """How much of what was predicted is right, and how much of what is right was predicted, both from 0 to 1."""
+    """Precision and recall, both in [0, 1]."""
 
     precision: float
     recall: float
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of the two; 0 if both are."""
+        """Harmonic mean of the two; 0 if both are 0."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
 class Events(NamedTuple):
-    """Runs of flagged points: where each begins, and the first point after it, both (n_events,)."""
+    """Runs of flagged points: the first point of each, and the first point after it, both (n_events,)."""
 
     starts: Values
     stops: Values
@@ -32,8 +32,8 @@ class Events(NamedTuple):
         return self.stops - self.starts
 
 
-def events_of(flags: Values) -> Events:
-    """Find the runs of flagged points of a boolean array (n,)."""
+def find_runs(flags: Values) -> Events:
+    """Return the runs of flagged points in a boolean array (n,)."""
     steps = np.diff(flags.astype(np.int8), prepend=0, append=0)
     return Events(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1))
 
@@ -44,12 +44,12 @@ def read_labels(labels: Any) -> Values:
     Raises
     ------
     ValueError
-        If they are not 0 and 1, or not both occur: without an anomaly, or without a normal point, nothing can be told.
+        If they are not 0 and 1 with both present: measures need an anomalous and a normal point.
     """
     flags = read_flags("labels", labels)
     if flags.all() or not flags.any():
         kind = "an anomalous point (1)" if not flags.any() else "a normal point (0)"
-        raise ValueError(f"labels must hold at least {kind} among their {len(flags)} points")
+        raise ValueError(f"labels must have at least {kind} among their {len(flags)} points")
     return flags
 
 
@@ -59,14 +59,14 @@ def read_flags(name: str, values: Any, n: int | None = None) -> Values:
     Raises
     ------
     ValueError
-        If there are others, or not as many as labels.
+        If there are other values, or if they do not have the length of the labels.
     """
-    flags = _column(name, values, n)
-    strange = flags[~np.isin(flags, (0, 1))]
-    if len(strange):
+    flags = _read_column(name, values, n)
+    invalid = flags[~np.isin(flags, (0, 1))]
+    if len(invalid):
         raise ValueError(
-            f"{name} must be 1 for anomalous and 0 for normal points, got {strange[0]!s}; "
-            "from the signs of predict they come by predict(X) == -1"
+            f"{name} must be 1 for anomalous and 0 for normal points, got {invalid[0]!s}; "
+            "convert decisions of predict by predict(X) == -1"
         )
     return flags.astype(bool)
 
@@ -77,22 +77,22 @@ def read_scores(values: Any, n: int) -> Values:
     Raises
     ------
     ValueError
-        If they are not finite numbers, or not as many as labels.
+        If they are not finite numbers, or if they do not have the length of the labels.
     """
-    scores = _column("anomaly_scores", values, n).astype(np.float64)
-    strange = np.flatnonzero(~np.isfinite(scores))
-    if len(strange):
+    scores = _read_column("anomaly_scores", values, n).astype(np.float64)
+    invalid = np.flatnonzero(~np.isfinite(scores))
+    if len(invalid):
         raise ValueError(
-            f"anomaly_scores must be finite, got {scores[strange[0]]} at point {strange[0]} "
-            f"and {len(strange)} such points of {n}"
+            f"anomaly_scores must be finite, got {scores[invalid[0]]} at point {invalid[0]} "
+            f"and {len(invalid)} invalid points of {n}"
         )
     return scores
 
 
-def _column(name: str, values: Any, n: int | None) -> Values:
+def _read_column(name: str, values: Any, n: int | None) -> Values:
     column = np.asarray(values)
     if column.ndim != 1 or not len(column) or column.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be numbers of shape (n,), got {column.dtype} of shape {column.shape}")
     if n is not None and len(column) != n:
-        raise ValueError(f"{name} must be as many as labels ({n}), got {len(column)}")
+        raise ValueError(f"{name} must have the length of labels, {n}, got {len(column)}")
     return column
