@@ -296,7 +296,7 @@ def test_a_report_says_when_it_has_seen_the_labels(noise):
     assert quality.scores.range == (1, 1)
     assert quality.random.range.f1 < 0.5
     *lines, note = str(quality).splitlines()
-    assert note == "Alarms are those of the threshold that is best for these labels."
+    assert note == "Alarms use the best threshold for these labels."
     assert lines[0].split() == ["scores", "random", "scores"]
     assert lines[-1].split() == ["archive", "hit", "1.000", f"{quality.random.archive_hit:.3f}"]
     assert len({len(line) for line in lines}) == 1
