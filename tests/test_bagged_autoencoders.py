@@ -354,7 +354,7 @@ def test_scikit_learns_battery(estimator, check):
 
 def test_the_default_net_is_an_autoencoder(blobs):
     ensemble = BaggedAutoencoders(random_state=0).set_params(n_estimators=2)
-    assert ensemble._side_by_side(0).n_components == Autoencoder().n_components
+    assert ensemble._make_parallel(0).n_components == Autoencoder().n_components
     assert clone(ensemble).get_params() == ensemble.get_params()
 
 

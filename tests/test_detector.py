@@ -286,13 +286,11 @@ def test_the_encoder_alone_is_asked(blobs):
 def test_several_kinds_are_standardised_on_held_out_rows_and_added(blobs):
     detector = AnomalyDetector(PCA(2), score_from=("full", "latent"), calibration="split", random_state=0).fit(blobs)
     each = np.stack(
-        [detector.estimator_.score_samples(blobs), detector._scorer.codes.score(PCA(2).fit(blobs).transform(blobs))], 1
+        [detector.estimator_.score_samples(blobs), detector._scorer.codes.log_prob(PCA(2).fit(blobs).transform(blobs))], 1
     )
     assert each.shape == (240, 2)
     scorer = detector._scorer
-    assert_allclose(
-        detector.score_samples(blobs), ((scorer.measure(blobs)[:, :-1] - scorer.centre) / scorer.spread).sum(1)
-    )
+    assert_allclose(detector.score_samples(blobs), scorer.scale(scorer.measure(blobs)[:, :-1]).sum(1))
     assert np.median(detector.calibration_scores_) == pytest.approx(0, abs=0.5)
 
 
@@ -356,7 +354,7 @@ def test_anything_that_scores_rows_will_do(spoiled, estimator):
 
 
 def test_without_an_estimator_there_is_a_recipe(monkeypatch, blobs):
-    monkeypatch.setattr(anomaly_detector, "default_estimator", lambda: small("vae"))
+    monkeypatch.setattr(anomaly_detector, "ExemplarDistance", lambda: small("vae"))
     assert AnomalyDetector(calibration="split").fit(blobs).estimator_.n_components == 2
 
 

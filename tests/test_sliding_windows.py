@@ -315,7 +315,7 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 def test_what_is_missing_is_left_out_and_the_rest_scored(fitted, place):
     series, whole = holes(place), fitted.score_samples(broken())
-    with pytest.warns(UserWarning, match="values are missing and scores go by the rest"):
+    with pytest.warns(UserWarning, match="values are missing and scores use the others"):
         scores = fitted.score_samples(series)
     assert 195 < scores.argmin() < 225
     assert scores.min() < 0.5 * whole.min()

@@ -285,7 +285,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, 2)
             Columns are those of ``classes_``: probability of -1, probability of 1.
         """
-        anomaly = self._probability(self.score_samples(X))
+        scores = self.score_samples(X)
+        anomaly = self._probability(scores)
         return np.column_stack([anomaly, 1 - anomaly])
 
     def explain(self, X: Any, *, n_nearest: int = 3) -> Explanation:
