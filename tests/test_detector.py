@@ -286,7 +286,8 @@ def test_the_encoder_alone_is_asked(blobs):
 def test_several_kinds_are_standardised_on_held_out_rows_and_added(blobs):
     detector = AnomalyDetector(PCA(2), score_from=("full", "latent"), calibration="split", random_state=0).fit(blobs)
     each = np.stack(
-        [detector.estimator_.score_samples(blobs), detector._scorer.codes.log_prob(PCA(2).fit(blobs).transform(blobs))], 1
+        [detector.estimator_.score_samples(blobs), detector._scorer.codes.log_prob(PCA(2).fit(blobs).transform(blobs))],
+        1,
     )
     assert each.shape == (240, 2)
     scorer = detector._scorer
