@@ -39,7 +39,7 @@ def open_frame(X: Any) -> Any:
         If two columns have the same name.
     """
     table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else nw.to_native(X, pass_through=True)
-    if type(getattr(table, "columns", None)).__name__ == "CategoricalIndex":
+    if nw.dependencies.is_pandas_like_dataframe(table) and type(table.columns).__name__ == "CategoricalIndex":
         table = table.set_axis(list(table.columns), axis=1)
     _check_names(table)
     frame = nw.from_native(table, eager_only=True)

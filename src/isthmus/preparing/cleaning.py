@@ -1,4 +1,4 @@
-"""What is wrong without looking at other columns: impossible values, repeated rows, columns that say nothing."""
+"""Treatment of impossible values, duplicate rows and constant columns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +12,12 @@ from isthmus.preparing.draft import Draft
 
 Bound = float | None
 
-# Rows that show of most columns that they are not constant.
+# Number of first rows in which most columns are found not to be constant.
 N_FIRST = 1000
 
 
 def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) -> None:
-    """Make missing what is infinite, or outside the limits of its column.
+    """Make values missing that are infinite or outside the limits of their column.
 
     Raises
     ------
@@ -56,13 +56,13 @@ def _blank_outside(draft: Draft, name: Any, lowest: Bound, highest: Bound) -> No
 
 
 def treat_duplicates(draft: Draft, action: str) -> None:
-    """Report rows that repeat an earlier one in all columns, or remove them."""
+    """Report or remove rows that equal an earlier one in all columns."""
     keys = encode_rows(draft.frame)
     firsts = first_rows(keys, int(keys.max(initial=-1)) + 1)[keys]
     where = np.flatnonzero(firsts != np.arange(len(keys)))
     examples = show_rows([f"repeats row {row}" for row in draft.rows[firsts[where[:10]]]], draft.rows[where])
     if action == "report":
-        advice = "rows that stand in two parts make a test look better than it is"
+        advice = "rows in both the training and the test part bias the test result"
         draft.note("reported", "repeats an earlier row", None, where, examples, advice, unit="row")
     else:
         draft.note("removed", "repeats an earlier row", None, where, examples, unit="row")
@@ -71,12 +71,12 @@ def treat_duplicates(draft: Draft, action: str) -> None:
 
 
 def treat_constants(draft: Draft, action: str) -> None:
-    """Report columns that hold one value in all rows, or nothing, or remove them; of one row nothing is said.
+    """Report or remove columns with one value, or none, in all rows; tables of one row are skipped.
 
     Raises
     ------
     ValueError
-        If no column would be left.
+        If no column would remain.
     """
     if len(draft.frame) < 2:
         return
@@ -96,7 +96,7 @@ def _note_constants(draft: Draft, action: Any, constant: Mapping[Any, str], advi
 
 
 def _only_value(series: Any) -> str | None:
-    """Return the one value that all rows have, as text, or None."""
+    """Return the only value of a column as text, or None if there are several."""
     if len(series) > N_FIRST and _only_value(series.head(N_FIRST)) is None:
         return None
     codes, levels = encode(series)

@@ -1,4 +1,4 @@
-"""Columns of any data frame, through narwhals: what is missing, which values there are, and new values in place."""
+"""Columns of narwhals frames as codes of their distinct values, and replacement of values."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,39 +15,39 @@ TEXTS = (nw.String, nw.Object, nw.Categorical, nw.Enum)
 
 
 class Coded(NamedTuple):
-    """A column as its distinct values, in order of appearance, and for each row which of them; -1 is missing."""
+    """A column as codes of its distinct values in order of appearance; -1 means missing."""
 
     codes: Values
     levels: list[Any]
 
     @property
     def counts(self) -> Values:
-        """How often each level occurs."""
+        """Number of rows of each distinct value."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
 
     def rows_of(self, chosen: Sequence[int]) -> Values:
-        """Return the positions of the rows that hold any of some levels."""
+        """Return the positions of the rows with any of some distinct values."""
         return np.flatnonzero(np.isin(self.codes, np.asarray(chosen, dtype=np.int64)))
 
     def firsts(self) -> Values:
-        """Return the position of the first row of each level."""
+        """Return the position of the first row of each distinct value."""
         return first_rows(self.codes, len(self.levels))
 
 
 def is_text(series: Any) -> bool:
-    """Whether a column holds text, categories or objects of any kind."""
+    """Whether a column holds text, categories or objects."""
     return series.dtype in TEXTS
 
 
 def encode(series: Any) -> Coded:
-    """Tell the distinct values of a column apart, whatever they are."""
+    """Encode the distinct values of a column of any type."""
     if series.dtype == nw.Object:
         return _encode_objects(series)
     try:
         values = _as_arrow(series)
         encoded = values.dictionary_encode()
     except pa.ArrowException:
-        # Lists, complex numbers, intervals and other rarities.
+        # Types that arrow cannot encode, such as lists and intervals.
         return _encode_objects(series)
     if pa.types.is_null(values.type):
         return Coded(np.full(len(values), -1), [])
@@ -64,7 +64,7 @@ def _as_arrow(series: Any) -> pa.Array:
 
 
 def _encode_objects(series: Any) -> Coded:
-    """Do the same for objects; values of different types differ, as do 1 and "1"."""
+    """Encode objects; values of different types, such as 1 and "1", are different."""
     places: dict[Any, int] = {}
     levels: list[Any] = []
     codes = np.full(len(series), -1)
@@ -88,14 +88,14 @@ def _is_hashable(value: Any) -> bool:
 
 
 def encode_rows(frame: Any) -> Values:
-    """Return a number for each row, the same for rows that are equal in all columns; missing equals missing."""
+    """Return a number for each row, equal for rows that are equal in all columns; missing values are equal."""
     keys = np.zeros(len(frame), dtype=np.int64)
     for name in frame.columns:
         if keys.max(initial=0) == len(keys) - 1:
-            # All rows differ already.
+            # All rows are different.
             break
         codes, levels = encode(frame.get_column(name))
-        # Numbered anew after each column, the keys stay below the number of rows and never overflow.
+        # Renumbering after each column keeps the keys below the number of rows, so that they cannot overflow.
         keys = np.asarray(pa.array(keys * (len(levels) + 1) + codes + 1).dictionary_encode().indices).astype(np.int64)
     return keys
 
@@ -104,32 +104,32 @@ def first_rows(codes: Values, n: int) -> Values:
     """Return the position of the first row of each code from 0 to n."""
     first = np.zeros(n, dtype=np.int64)
     known = np.flatnonzero(codes >= 0)[::-1]
-    # Of several rows the last one stays, which is the first since they come backwards.
+    # Assignment keeps the last of several rows, which is the first in reverse order.
     first[codes[known]] = known
     return first
 
 
 def put(frame: Any, name: Any, values: Sequence[Any], dtype: Any) -> Any:
-    """Return a frame with other values in one column; None is missing."""
+    """Replace the values of one column of a frame; None means missing."""
     missing = np.array([value is None for value in values], dtype=bool)
     if dtype == nw.Int64 and missing.any():
-        # Not every library makes integers of None: put something there and take it away again.
+        # Not all libraries accept None among integers: use 0, and make it missing afterwards.
         filled = [0 if value is None else value for value in values]
         return blank(put(frame, name, filled, dtype), name, missing)
     return frame.with_columns(nw.new_series(name, values, dtype=dtype, backend=frame.implementation))
 
 
 def put_numbers(frame: Any, name: Any, values: Values) -> Any:
-    """Return a frame with numbers in float64 in one column; NaN is missing."""
+    """Replace one column of a frame by numbers in float64; NaN means missing."""
     frame = frame.with_columns(nw.new_series(name, values, backend=frame.implementation))
     return blank(frame, name, np.isnan(values))
 
 
 def blank(frame: Any, name: Any, where: Values) -> Any:
-    """Return a frame in which some values of one column are missing."""
+    """Make some values of one column of a frame missing."""
     series = frame.get_column(name)
     if series.dtype.is_integer() and np.abs(to_floats(series)[~where]).max(initial=0) >= MAX_EXACT:
-        # pandas would turn the column into float64, which does not hold these integers.
+        # pandas would convert the column to float64, which rounds these integers.
         frame = frame.with_columns(nw.maybe_convert_dtypes(series))
     keep = nw.new_series("keep", ~where, backend=frame.implementation)
     return frame.with_columns(nw.when(keep).then(nw.col(name)).alias(name))

@@ -1,4 +1,4 @@
-"""The table in preparation: changes go through it, so that each is written down as it is made."""
+"""The table in preparation, which records every change as a finding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from isthmus.preparing.coding import Values, blank, put
 
 @dataclass
 class Draft:
-    """A narwhals frame, the row of the given table that each of its rows was, and what was found so far.
+    """A narwhals frame, the positions of its rows in the given table, and the findings so far.
 
     Parameters
     ----------
@@ -66,16 +66,16 @@ class Draft:
         self.findings.append(Finding(what, columns, detail, advice, status, count, unit, rows, shown))
 
     def put(self, name: Any, values: Sequence[Any], dtype: Any) -> None:
-        """Give a column other values."""
+        """Replace the values of a column."""
         self.frame = put(self.frame, name, values, dtype)
 
     def blank(self, name: Any, where: Values) -> None:
-        """Make the values of a column at these positions missing."""
+        """Make the values of a column at some positions missing."""
         chosen = np.zeros(len(self.frame), dtype=bool)
         chosen[where] = True
         self.frame = blank(self.frame, name, chosen)
 
     def remove_rows(self, where: Values) -> None:
-        """Remove the rows at these positions."""
+        """Remove the rows at some positions."""
         kept = np.delete(np.arange(len(self.rows)), where)
         self.frame, self.rows = self.frame[kept], self.rows[kept]

@@ -1,4 +1,4 @@
-"""Values and rows unlike the others: by distance from the median, or by how easily a forest isolates them."""
+"""Outliers: values by their distance from the median, or rows by an isolation forest."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,23 +11,24 @@ from isthmus.finding import show_rows
 from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
 
-# Iglewicz and Hoaglin's limit for robust z; of Liu, Ting and Zhou's score, where a row is clearly isolated.
+# Limit of the robust z-score (Iglewicz and Hoaglin, 1993); of the isolation score, above the 0.6 from which Liu, Ting
+# and Zhou (2008) see anomalies.
 THRESHOLDS = {"robust_z": 3.5, "isolation": 0.65}
-# The MAD of a normal distribution, in standard deviations.
+# Median absolute deviation of the standard normal distribution.
 MAD_OF_NORMAL = 0.674489750196082
-# Shares of one side of the median whose quantiles tell its tail, those of a half-normal distribution, and the skewness
-# that is looked for, from none on.
+# Probabilities of the quantiles on one side of the median from which its tail is estimated, these quantiles of a
+# half-normal distribution, and the grid of the skewness g.
 SHARES, QUANTILES = (0.5, 0.75), (MAD_OF_NORMAL, 1.1503493803760079)
 GS = np.linspace(1e-6, 3.0, 301)
-# Values that tell a tail, at least; rows that make a cluster, as a share and at least, and its radius in median
-# absolute deviations. Chosen on simulated columns: benchmarks/calibration.py.
+# Smallest number of values to estimate a tail; smallest share and number of rows of a cluster, and its radius in median
+# absolute deviations. Chosen on simulated columns, see benchmarks/calibration.py.
 FEW, CLUSTER, MIN_CLUSTER, RADIUS = 20, 0.01, 5, 1.0
 
 
 def treat_outliers(
     draft: Draft, action: str, method: str, threshold: float | None, without: Collection[Any], seed: int
 ) -> None:
-    """Report outliers, or remove their rows as well."""
+    """Report outliers, and remove their rows if asked to."""
     names = [name for name in draft.frame.columns if name not in without and is_number(draft.column(name).dtype)]
     limit = THRESHOLDS[method] if threshold is None else threshold
     where = _beyond(draft, names, limit) if method == "robust_z" else _isolated(draft, names, limit, seed)
@@ -39,12 +40,12 @@ def treat_outliers(
 
 
 def robust_z(values: Values) -> Values:
-    """Return distances from the median in robust standard deviations, all 0 where half the values are the same.
+    """Return distances from the median in robust standard deviations; all 0 if half the values are equal.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        NaN is missing, and stays NaN.
+        NaN means missing, and stays NaN.
 
     References
     ----------
@@ -65,17 +66,16 @@ def robust_z(values: Values) -> Values:
 
 
 def are_outliers(values: Values, limit: float) -> Values:
-    """Return which values lie beyond ``limit`` robust standard deviations, and neither in a long tail nor in a cluster.
+    """Return which values are beyond ``limit`` robust standard deviations, but not in a long tail or in a cluster.
 
-    The robust z of Iglewicz and Hoaglin takes a column for normal. What it finds must also lie beyond the fence of its
-    own side of the median, which allows for skewness, and may not be one of many values close together, which are a
-    mode of the column. Fewer than 20 values on a side say nothing of its tail. Where half the values are the same, the
-    fence alone decides.
+    The robust z-score of Iglewicz and Hoaglin assumes a normal distribution. Outliers must also be beyond a fence on
+    their side of the median, which allows for skewness, and not in a cluster, which is a mode of the column. The fence
+    needs at least 20 values on its side. If half the values are equal, the fence alone decides.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        NaN is missing, and no outlier.
+        NaN means missing, and is not an outlier.
     limit : float
 
     Examples
@@ -100,9 +100,9 @@ def are_outliers(values: Values, limit: float) -> Values:
 
 
 def _fence(distances: Values, limit: float, of_few: float) -> float:
-    """Return the distance from the median that belongs to a z of ``limit`` on one side, or ``of_few`` of few values.
+    """Return the distance from the median at a z-score of ``limit`` on one side; ``of_few`` for few values.
 
-    Two quantiles give scale and skewness of a g-distribution, which is normal for g = 0 and log-normal for g > 0.
+    Two quantiles determine scale and skewness of a g-distribution, which is normal for g = 0 and log-normal for g > 0.
 
     References
     ----------
@@ -123,7 +123,7 @@ def _stretched(g: Any, z: float) -> Any:
 
 
 def _in_clusters(some: Values, values: Values) -> Values:
-    """Return which of some values have many others nearby: a share of all rows, within a part of the usual spread."""
+    """Return which of some values are in a cluster: many values within a radius."""
     known = np.sort(values[~np.isnan(values)])
     radius = RADIUS * np.median(np.abs(known - np.median(known)))
     n_near = np.searchsorted(known, some + radius, "right") - np.searchsorted(known, some - radius, "left")
@@ -131,12 +131,12 @@ def _in_clusters(some: Values, values: Values) -> Values:
 
 
 def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
-    """Note values with a large robust z, and return the rows that hold any."""
+    """Record outliers by the robust z-score, and return their rows."""
     beyond = np.zeros(len(draft.rows), dtype=bool)
     for name in names:
         values = to_floats(draft.column(name))
         z = robust_z(values)
-        # The farthest first: they are the examples.
+        # The farthest values first: they are the examples.
         where = np.flatnonzero(are_outliers(values, limit))
         where = where[np.argsort(-np.abs(z[where]), kind="stable")]
         shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
@@ -147,8 +147,8 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
 
 
 def _isolated(draft: Draft, names: list[Any], limit: float, seed: int) -> Values:
-    """Note rows that a forest isolates with few cuts, and return them."""
-    columns = [_filled(to_floats(draft.column(name))) for name in names]
+    """Record outliers by the score of an isolation forest, and return their rows."""
+    columns = [_impute_median(to_floats(draft.column(name))) for name in names]
     if not columns:
         return np.empty(0, dtype=np.int64)
     X = np.column_stack(columns)
@@ -160,7 +160,7 @@ def _isolated(draft: Draft, names: list[Any], limit: float, seed: int) -> Values
     return where
 
 
-def _filled(values: Values) -> Values:
-    """Put the median where values are missing: there a row is not odd."""
+def _impute_median(values: Values) -> Values:
+    """Replace missing values by the median, which does not contribute to the score."""
     known = values[~np.isnan(values)]
     return np.where(np.isnan(values), np.median(known) if len(known) else 0.0, values)

@@ -1,4 +1,4 @@
-"""The steps of preparation, in their order."""
+"""The steps of preparation, in order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +68,7 @@ def prepare(df: Any, *, random_state: Any = None, **options: Any) -> Prepared:
 
 
 def _read(df: Any) -> Any:
-    """Read a table that has rows, columns and values."""
+    """Open a table that has at least one row and one column."""
     try:
         frame = open_frame(df)
     except TypeError as error:
@@ -102,7 +102,7 @@ def _clean(draft: Draft, options: Options, seed: int) -> None:
 
 
 def _finish(draft: Draft, options: Options, seed: int, shape: tuple[int, int]) -> Prepared:
-    """Split and scale what is left."""
+    """Split and scale the remaining rows."""
     if options.split_column is not None and options.split_column not in draft.frame.columns:
         raise ValueError(f"split_column {options.split_column!r} is the same in all rows, so that it splits nothing")
     positions = split_rows(draft.frame, options.split, options.split_by, options.split_column, seed)

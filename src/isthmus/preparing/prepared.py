@@ -1,4 +1,4 @@
-"""What preparation gives: the table, its parts, and the list of all that was done and found."""
+"""The result of preparation: the table, its parts, and the findings."""
 
 import json
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ from isthmus.preparing.scaling import Scale, unscale_columns
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A prepared table, in three parts and as a whole, and what was done to it.
+    """A prepared table as a whole and in three parts, and the findings.
 
     Parameters
     ----------
     frame : data frame
-        All rows that remain, in their order, in the library that was given.
+        All remaining rows in their order, in the library of the given table.
     train, valid, test : data frame
-        The same rows, dealt out; without any where a part has no share.
+        The rows of each part; empty for a part without a share.
     findings : tuple of Finding
-        All that was changed, removed or only seen, in this order of time.
+        All that was changed, removed or found, in this order.
     seed : int
-        Repeats the split, as ``random_state``.
+        The ``random_state`` that repeats the split.
     scales : dict
-        For each column that was scaled its ``Scale``: the method, what was subtracted and what it was divided by.
+        The ``Scale`` of each scaled column: the method, the subtracted value and the divisor.
     rows : ndarray of int
-        Which row of the given table each row of ``frame`` was, from 0.
+        The position in the given table of each row of ``frame``, from 0.
     options : Options
     shape : tuple of int
-        Of the given table.
+        Shape of the given table.
 
     Examples
     --------
@@ -64,12 +64,12 @@ class Prepared:
     shape: tuple[int, int]
 
     def unscale(self, frame: Any) -> Any:
-        """Return scaled columns in their own units again, to rounding; others as they are.
+        """Return scaled columns in their original units, up to rounding; other columns unchanged.
 
         Parameters
         ----------
         frame : data frame
-            Any with columns of these names: a part, or what a model rebuilt of it.
+            Any data frame with columns of these names: a part, or its reconstruction by a model.
         """
         return unscale_columns(nw.from_native(frame, eager_only=True), self.scales).to_native()
 
@@ -111,5 +111,5 @@ class Prepared:
 
 
 def _plain(value: Any) -> Any:
-    """Return a NumPy number as Python's, and a name that JSON does not know as text."""
+    """Convert a NumPy scalar to a number of Python, and a name of another type to text."""
     return value.item() if isinstance(value, np.generic) else str(value)

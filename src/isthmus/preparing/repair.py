@@ -1,4 +1,4 @@
-"""Repair of types: spaces around texts, markers of missing values, numbers and dates that are written as text."""
+"""Repair of text columns: surrounding spaces, markers of missing values, and numbers and dates stored as text."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from isthmus.preparing.coding import Coded, encode, is_text
 from isthmus.preparing.draft import Draft
 from isthmus.preparing.options import Options
 
-# Where fewer values of a column can be read as numbers, it is text and not a column of numbers with mistakes.
+# Smallest share of readable values for which a column is reported as one of numbers or dates with errors.
 MOSTLY = 0.95
 
 
@@ -31,7 +31,7 @@ def repair(draft: Draft, options: Options) -> None:
 
 
 def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[str]) -> Coded:
-    """Make missing what is marked as missing."""
+    """Make values missing that are markers of missing values."""
     marked = [
         i for i, level in enumerate(coded.levels) if isinstance(level, str) and level.strip().casefold() in markers
     ]
@@ -43,7 +43,7 @@ def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[st
 
 
 def _strip(draft: Draft, name: Any, coded: Coded) -> Coded:
-    """Take the spaces around texts away."""
+    """Remove spaces around texts."""
     stripped = [level.strip() if isinstance(level, str) else level for level in coded.levels]
     padded = [i for i, level in enumerate(coded.levels) if isinstance(level, str) and level != stripped[i]]
     if not padded:
@@ -51,22 +51,22 @@ def _strip(draft: Draft, name: Any, coded: Coded) -> Coded:
     examples = _examples(draft, coded, padded, stripped)
     draft.note("changed", "spaces around text removed", name, coded.rows_of(padded), examples)
     dtype = draft.column(name).dtype
-    # New texts may not be among an Enum's values.
+    # New texts can be missing among the values of an Enum.
     _put(draft, name, coded, stripped, nw.Categorical if dtype == nw.Enum else dtype)
     return Coded(coded.codes, stripped)
 
 
 def _repair_types(draft: Draft, name: Any, coded: Coded, day_first: bool | None) -> None:
-    """Turn text into numbers or dates, if all of it can be read and nothing is in doubt; say so if most of it can."""
+    """Convert text to numbers or dates if all of it is readable and unambiguous; report columns that mostly are."""
     if not coded.levels:
         return
     for reading in (read_numbers(coded.levels), read_dates(coded.levels, day_first)):
-        odd = [i for i, value in enumerate(reading.values) if value is None]
-        share = 1 - coded.counts[odd].sum() / coded.counts.sum()
+        unreadable = [i for i, value in enumerate(reading.values) if value is None]
+        share = 1 - coded.counts[unreadable].sum() / coded.counts.sum()
         if share < MOSTLY:
             continue
-        if odd:
-            _report_odd(draft, name, coded, odd, reading)
+        if unreadable:
+            _report_unreadable(draft, name, coded, unreadable, reading)
         elif reading.doubt:
             _report_doubt(draft, name, coded, reading)
         else:
@@ -74,14 +74,14 @@ def _repair_types(draft: Draft, name: Any, coded: Coded, day_first: bool | None)
         return
 
 
-def _report_odd(draft: Draft, name: Any, coded: Coded, odd: Sequence[int], reading: Parsed) -> None:
-    readable = pluralize(coded.counts.sum() - coded.counts[odd].sum(), reading.what)
+def _report_unreadable(draft: Draft, name: Any, coded: Coded, unreadable: Sequence[int], reading: Parsed) -> None:
+    readable = pluralize(coded.counts.sum() - coded.counts[unreadable].sum(), reading.what)
     advice = (
         f"all other {readable} can be read: correct these, "
         f"or name them in missing, and the column becomes one of {reading.what}s"
     )
     what = f"not a {reading.what} in a column of {reading.what}s, left as text"
-    draft.note("reported", what, name, coded.rows_of(odd), _examples(draft, coded, odd), advice)
+    draft.note("reported", what, name, coded.rows_of(unreadable), _examples(draft, coded, unreadable), advice)
 
 
 def _report_doubt(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> None:
@@ -101,7 +101,7 @@ def _put(draft: Draft, name: Any, coded: Coded, levels: Sequence[Any], dtype: An
 
 
 def _examples(draft: Draft, coded: Coded, chosen: Sequence[int], becomes: Sequence[Any] | None = None) -> list[str]:
-    """Return the first of some distinct values, with what they become, where they stand and how often."""
+    """Return the first of some distinct values as examples, with their new values, first rows and counts."""
     firsts, counts = coded.firsts(), coded.counts
     return [
         f"{coded.levels[i]!r}{'' if becomes is None else f' -> {_shown(becomes[i])}'} (row {draft.rows[firsts[i]]}"

@@ -1,4 +1,4 @@
-"""Columns of numbers on a common scale, learned on the training part alone, and back."""
+"""Scaling of columns of numbers, learned on the training part only, and its inverse."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -9,14 +9,14 @@ from isthmus.data.tables.cells import is_number, to_floats
 from isthmus.preparing.coding import Values, put_numbers
 from isthmus.preparing.outliers import THRESHOLDS, robust_z
 
-# A column with more distinct integers than this is not a column of grades.
+# Largest number of distinct integers of an ordinal scale, such as school grades.
 MAX_GRADES = 10
-# A column with a larger share of outliers is scaled by its quartiles.
+# Share of outliers above which a column is scaled by its quartiles.
 MAX_OUTLIERS = 0.01
 
 
 class Scale(NamedTuple):
-    """How a column was scaled: ``center`` was subtracted, and the rest divided by ``scale``."""
+    """Parameters of a scaled column: (value - ``center``) / ``scale``."""
 
     method: str
     center: float
@@ -30,10 +30,11 @@ def learn_scales(train: Any, method: str, without: Collection[Any]) -> dict[Any,
     ----------
     train : narwhals.DataFrame
     method : {"standard", "robust", "range", "auto"}
-        ``auto`` leaves columns of at most two values, or of values from 0 to 1, as they are; gives up to ten different
-        integers their range, columns with over 1 % of outliers their quartiles, and all others their deviation.
+        ``auto`` does not scale columns of at most two values or with values from 0 to 1. It scales up to ten different
+        integers by their range, columns with over 1 % of outliers by their quartiles, and others by their standard
+        deviation.
     without : collection
-        Columns to leave as they are.
+        Columns that are not scaled.
     """
     scales = {}
     for name in train.columns:
@@ -46,14 +47,14 @@ def learn_scales(train: Any, method: str, without: Collection[Any]) -> dict[Any,
 
 
 def scale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
-    """Return a narwhals frame with its columns scaled."""
+    """Scale columns of a narwhals frame."""
     for name, (_, center, scale) in scales.items():
         frame = put_numbers(frame, name, (to_floats(frame.get_column(name)) - center) / scale)
     return frame
 
 
 def unscale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
-    """Return a narwhals frame with those of its columns that were scaled in their own units again."""
+    """Convert scaled columns of a narwhals frame to their original units."""
     for name in frame.columns:
         if name in scales:
             _, center, scale = scales[name]
@@ -71,7 +72,7 @@ def _learn(values: Values, method: str) -> Scale | None:
         return Scale(method, float(values.min()), _width(np.ptp(values)))
     if method == "robust":
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        # Where half the values are the same, quartiles say nothing of the width.
+        # If half the values are equal, the quartiles can be too: use the standard deviation.
         return Scale(method, float(middle), _width(high - low or values.std()))
     return Scale(method, float(values.mean()), _width(values.std()))
 

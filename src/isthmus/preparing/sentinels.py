@@ -1,4 +1,4 @@
-"""Codes in a column of numbers that mean something else, such as 0 or -999 for "not measured"."""
+"""Sentinels: numbers with a special meaning, such as 0 or -999 for "not measured"."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
 
 CODES = (0.0, -1.0, *(sign * (10.0**n - 1) for n in range(1, 6) for sign in (-1, 1)))
-# Values next to the code whose distances it is compared with, and how many of these it stands off.
+# Number of neighbouring values whose mean distance is compared with the distance of the code, and smallest ratio.
 N_NEIGHBOURS = 5
-FAR = 5.0
-# Where there are fewer other values, the column holds categories or small counts.
+MIN_RATIO = 5.0
+# Smallest number of other values: columns with fewer hold categories or small counts.
 MIN_VALUES = 10
 MIN_COUNT = 3
-# A value of more rows than this is the normal case, as no gain of capital is.
+# Largest share of rows of a sentinel: a more frequent value is the normal case, such as a capital gain of 0.
 MOST = 0.5
 
 
 def treat_sentinels(draft: Draft, action: str) -> None:
-    """Report values of columns of numbers that look like codes, or make them missing."""
+    """Report probable sentinels in columns of numbers, or make them missing."""
     for name in draft.frame.columns:
         if is_number(draft.column(name).dtype):
             values = to_floats(draft.column(name))
@@ -30,16 +30,16 @@ def treat_sentinels(draft: Draft, action: str) -> None:
 
 
 def sentinels(values: Values) -> list[float]:
-    """Return the values of a column that stand apart from all others and look like codes.
+    """Return the probable sentinels of a column.
 
-    Only 0, -1 and numbers of nines are looked at, and only if they are the smallest or largest value, occur at least
-    three times, at least as often as is usual for the five values next to them, and in at most half the rows. Apart is
-    what is five times as far from its neighbour as these are from each other, or the only negative number.
+    Candidates are 0, -1 and numbers of nines that are the smallest or largest value, occur at least three times, at
+    least as often as the median of the five values next to them, and in at most half the rows. A sentinel is at least
+    five times as far from its neighbour as these values are from each other, or the only negative number.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        NaN is missing.
+        NaN means missing.
 
     Examples
     --------
@@ -60,10 +60,10 @@ def sentinels(values: Values) -> list[float]:
 
 
 def _stands_apart(known: Values, counts: Values) -> bool:
-    """Whether the first of some sorted values is far from the second and frequent, but not the normal case."""
+    """Whether the first of some sorted values is far from the second, and frequent, but in at most half the rows."""
     often = max(MIN_COUNT, np.median(counts[1 : N_NEIGHBOURS + 1])) <= counts[0] <= MOST * counts.sum()
     steps = np.abs(np.diff(known[: N_NEIGHBOURS + 2]))
-    far = steps[0] >= FAR * steps[1:].mean() or known[0] < 0 <= known[1]
+    far = steps[0] >= MIN_RATIO * steps[1:].mean() or known[0] < 0 <= known[1]
     return bool(often and far)
 
 

@@ -1,4 +1,4 @@
-"""Rows dealt out to training, validation and test: by chance, alike in each class, by group or by time."""
+"""Split of rows into training, validation and test parts: random, stratified, by group or by time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,24 +21,24 @@ def split_rows(frame: Any, shares: Sequence[float], by: str, column: Any, seed: 
     shares : sequence of three floats
     by : {"random", "stratified", "grouped", "time"}
     column : str or None
-        Holds classes, groups or times.
+        The column of classes, groups or times.
     seed : int
 
     Raises
     ------
     ValueError
-        If a part would be empty though it has a share, or the column does not suit.
+        If a part with a share would be empty, or the column has an unsupported type.
     """
     n, random = len(frame), np.random.default_rng(seed)
     if by == "grouped":
-        parts = _deal_groups(encode(frame.get_column(column)).codes, shares, random)
+        parts = _assign_groups(encode(frame.get_column(column)).codes, shares, random)
     else:
         sizes = _sizes(n, shares)
         parts = np.empty(n, dtype=np.int64)
         if by == "random":
             parts[random.permutation(n)] = np.repeat(range(3), sizes)
         elif by == "stratified":
-            parts[_by_class(encode(frame.get_column(column)).codes, random)] = _evenly_mixed(sizes)
+            parts[_order_by_class(encode(frame.get_column(column)).codes, random)] = _evenly_mixed(sizes)
         else:
             parts = _cut(_times(frame.get_column(column), column), sizes)
     for part, share in enumerate(shares):
@@ -48,7 +48,7 @@ def split_rows(frame: Any, shares: Sequence[float], by: str, column: Any, seed: 
 
 
 def _sizes(n: int, shares: Sequence[float]) -> list[int]:
-    """Return how many rows each part gets: the nearest number, and at least one where there is a share."""
+    """Return the number of rows of each part, at least one if it has a share."""
     valid, test = (max(int(share > 0), round(share * n)) for share in shares[1:])
     if n - valid - test < 1:
         raise ValueError(_too_few(n, shares, 0, "random", None))
@@ -62,8 +62,8 @@ def _too_few(n: int, shares: Sequence[float], part: int, by: str, column: Any) -
     )
 
 
-def _by_class(codes: Values, random: np.random.Generator) -> Values:
-    """Return the rows class by class, the classes and the rows in each in an order of chance."""
+def _order_by_class(codes: Values, random: np.random.Generator) -> Values:
+    """Return the rows by class; classes, and rows within them, are in random order."""
     shuffled = random.permutation(len(codes))
     names = random.permutation(codes.max() + 2)
     # A missing class, -1, is the last of the names.
@@ -71,17 +71,16 @@ def _by_class(codes: Values, random: np.random.Generator) -> Values:
 
 
 def _evenly_mixed(sizes: Sequence[int]) -> Values:
-    """Return the part of each of a row of places, so that any stretch of them has all parts in their shares."""
+    """Assign positions to parts so that any interval of positions has all parts in proportion."""
     times = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
     return np.repeat(range(3), sizes)[np.argsort(times, kind="stable")]
 
 
-def _deal_groups(codes: Values, shares: Sequence[float], random: np.random.Generator) -> Values:
-    """Assign whole groups to parts, the largest groups first, each to the part that lacks most rows.
+def _assign_groups(codes: Values, shares: Sequence[float], random: np.random.Generator) -> Values:
+    """Assign whole groups to parts: the largest groups first, each to the part that lacks most rows.
 
-    Of equally large groups, chance decides which comes first. This is the LPT rule of scheduling (Graham, Bounds on
-    multiprocessing timing anomalies, SIAM journal on applied mathematics 17, 1969). The last groups go to parts that
-    are still empty.
+    Groups of equal size are in random order. This is the LPT rule of scheduling (Graham, Bounds on multiprocessing
+    timing anomalies, SIAM journal on applied mathematics 17, 1969). The last groups are assigned to empty parts.
     """
     counts = np.bincount(codes + 1)
     groups = random.permutation(np.flatnonzero(counts))
@@ -97,7 +96,7 @@ def _deal_groups(codes: Values, shares: Sequence[float], random: np.random.Gener
 
 
 def _times(series: Any, name: Any) -> Values:
-    """Return times as numbers that sort as they do."""
+    """Convert times to numbers with the same order."""
     if not (is_number(series.dtype) or series.dtype in (nw.Date, nw.Datetime)):
         raise ValueError(f"split_column {name!r} holds {series.dtype}, expected dates or numbers to split by time")
     n_missing = int(missing_mask(series).sum())
@@ -107,7 +106,7 @@ def _times(series: Any, name: Any) -> Values:
 
 
 def _cut(times: Values, sizes: Sequence[int]) -> Values:
-    """Return the part of each row; rows of the same time go together, to the later part."""
+    """Return the part of each row; rows of the same time are together in the later part."""
     cuts = np.sort(times)[np.minimum(np.cumsum(sizes)[:2], len(times) - 1)]
     valid, test = times >= cuts[0], times >= cuts[1]
     return valid.astype(np.int64) * bool(sizes[1] or sizes[2]) + (test & valid) * bool(sizes[2])

@@ -1,4 +1,4 @@
-"""Dates written as text, in one format or several: which stands first, day or month, is decided once a column."""
+"""Dates as text in one or several formats; the order of day and month is decided once per column."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ FORMATS = [
 
 
 class Moment(NamedTuple):
-    """A date as it was written; with ``open_order`` the first two numbers may be day and month or month and day."""
+    """A date as written; with ``open_order``, the order of day and month is ambiguous."""
 
     year: int
     month: int
@@ -61,16 +61,16 @@ class Moment(NamedTuple):
 def read_dates(levels: Sequence[Any], day_first: bool | None = None) -> Parsed:
     """Read the distinct values of a column as dates, with or without a time.
 
-    Known are ``2020-03-31``, ``2020/3/31``, ``31.3.2020``, ``31/3/2020``, ``3/31/2020`` and English names of months.
-    Whether the day comes first is decided by a number over 12. Where there is none, or both orders occur, there is a
-    doubt. Years of two digits and time zones are not read.
+    Supported are ``2020-03-31``, ``2020/3/31``, ``31.3.2020``, ``31/3/2020``, ``3/31/2020`` and English names of
+    months. A number over 12 decides whether the day is first. Without one, or if both orders occur, the result is
+    doubtful. Years of two digits and time zones are not supported.
 
     Parameters
     ----------
     levels : sequence
         Texts and dates.
     day_first : bool or None
-        Settles the order; None asks the column.
+        The order; None infers it from the column.
     """
     moments = [_moment(level) for level in levels]
     open_ones = [moment for moment in moments if moment is not None and moment.open_order]
@@ -116,7 +116,7 @@ def _parse(found: dict[str, str | None]) -> Moment | None:
 
 
 def _month(name: str) -> int:
-    """Return the number of a month from its name or the first three letters, "Sept" too, or 0."""
+    """Return the number of a month from its name, its first three letters or "Sept"; 0 for other texts."""
     name = name.lower()
     fits = [i for i, month in enumerate(MONTHS, 1) if name in (month, month[:3]) or (name == "sept" and i == 9)]
     return fits[0] if fits else 0

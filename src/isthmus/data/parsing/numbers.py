@@ -1,4 +1,4 @@
-"""Numbers written as text: which convention a column follows, and whether there is only one that it can follow."""
+"""Numbers as text: the convention of a column, and whether it is unambiguous."""
 
 import re
 from collections import Counter
@@ -21,20 +21,20 @@ NUMERAL = re.compile(
     rf"(?P<body>[0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?(?<! )\s*(?P<suffix>%|{UNIT})?"
 )
 INFINITY = re.compile(r"[+\-−]?inf(inity)?", re.IGNORECASE)
-# International telephone numbers (ITU-T E.164): they are codes, and would lose their sign.
+# International telephone numbers (ITU-T E.164), which are codes and not numbers.
 TELEPHONE = re.compile(r"^[+][0-9]{8,15}$")
 LEADING_ZERO = re.compile(r"0[0-9]+")
 GROUPED_BY_POINTS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]+")
 
 
 class Convention(NamedTuple):
-    """How digits are grouped and where fractions begin."""
+    """A thousands separator and a decimal mark."""
 
     thousands: str
     decimal: str
 
     def read(self, numeral: "Numeral") -> Number | None:
-        """Return the number that a numeral is by this convention, or None if it does not follow it."""
+        """Return the number of a numeral in this convention, or None if it does not follow the convention."""
         if not _pattern(self).fullmatch(numeral.body):
             return None
         plain = re.sub(rf"[{self.thousands}]", "", numeral.body) if self.thousands else numeral.body
@@ -43,7 +43,7 @@ class Convention(NamedTuple):
         return numeral.sign * float(plain.replace(self.decimal, ".") + numeral.exponent)
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Describe the convention."""
         names = {"": "none", ",": "comma", ".": "point", " \u00a0\u202f": "space", "'’": "apostrophe"}
         return f"decimal {names[self.decimal]}, thousands separator: {names[self.thousands]}"
 
@@ -55,7 +55,7 @@ def _pattern(convention: Convention) -> re.Pattern[str]:
     return re.compile(f"{grouped if convention.thousands else ''}[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+")
 
 
-# The plain one comes first: where it fits, no other is considered.
+# The plain convention is first: where it fits, no other is considered.
 CONVENTIONS = [
     Convention("", "."),
     Convention("", ","),
@@ -65,7 +65,7 @@ CONVENTIONS = [convention for convention in CONVENTIONS if convention.thousands 
 
 
 class Numeral(NamedTuple):
-    """A text that looks like a number: its digits with separators, and what stands around them."""
+    """A text that looks like a number: its digits with separators, sign, exponent and unit."""
 
     body: str
     sign: int = 1
@@ -76,10 +76,10 @@ class Numeral(NamedTuple):
 def read_numbers(levels: Sequence[Any]) -> Parsed:
     """Read the distinct values of a column as numbers.
 
-    All follow one convention, or are not read: plain (``1234.5``), or with a decimal comma, or with groups of three
-    digits. The plain convention is taken wherever it fits. There is a doubt where two conventions give different
-    numbers (``1,234``, and ``1.234`` where each point may group digits), where zeros lead (``00123`` is a code), and
-    where digits would be lost. A sign of percent or currency is taken off if all have the same.
+    All values must follow one convention: plain (``1234.5``), with a decimal comma, or with groups of three digits. The
+    plain convention is used wherever it fits. The result is doubtful where two conventions give different numbers
+    (``1,234``, and ``1.234`` where each point can group digits), where zeros lead (``00123`` is a code), and where
+    digits would be lost. A percent or currency sign is removed if all values have the same.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def read_numbers(levels: Sequence[Any]) -> Parsed:
 
 
 def _may_be_thousands(numerals: Sequence[Numeral | None]) -> bool:
-    """Whether numerals have points, and only where points that group digits would stand."""
+    """Whether numerals have points, and only at positions of thousands separators."""
     bodies = [numeral.body + numeral.exponent for numeral in numerals if numeral is not None]
     return any("." in body for body in bodies) and all(map(GROUPED_BY_POINTS.fullmatch, bodies))
 
@@ -134,7 +134,7 @@ def _read_all(
 
 
 def _number(value: Any, unit: str) -> Number | None:
-    """Return what is a number already, or infinite, unless the numbers of the column have a unit."""
+    """Return a value that is a number or infinite, unless the numbers of the column have a unit; None for others."""
     if unit or isinstance(value, bool | np.bool_):
         return None
     if isinstance(value, str):
@@ -151,7 +151,7 @@ def _how(convention: Convention, unit: str) -> str:
 
 
 def _doubt(values: list[Any], numerals: Sequence[Numeral | None], mark: str) -> tuple[str, str]:
-    """Return why numbers should not be taken, as where a mark has two meanings, and what to do about it."""
+    """Return why numbers are doubtful, and what to do about it; empty texts if they are not."""
     if any(numeral is not None and LEADING_ZERO.fullmatch(numeral.body) for numeral in numerals):
         return "codes with leading zeros, left as text", "they are numbers only if the zeros mean nothing"
     if mark:

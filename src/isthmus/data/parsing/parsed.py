@@ -1,4 +1,4 @@
-"""What a text is read as: the common answer of the readers of numbers and of dates."""
+"""The common result of parsing numbers and dates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Parsed:
-    """The distinct values of a column, read.
+    """The parsed distinct values of a column.
 
     Parameters
     ----------
     what : str
         ``"number"`` or ``"date"``.
     values : list
-        One for each distinct value; None where it cannot be read.
+        One for each distinct value; None where it cannot be parsed.
     dtype : narwhals type
-        Of the column that they make.
+        Dtype of a column of the values.
     how : str
-        The convention by which they were read.
+        The convention that was used.
     doubt : str
-        Why they should not be taken; empty if they can be.
+        Why the values should not be used; empty if they are unambiguous.
     remedy : str
         What to do about the doubt.
     """
