@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import AnomalyDetector, load, save
 from isthmus.anomaly import anomaly_detector
+from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.data import Array, Chunks, Windows, as_source
 
 NETS = {"precision": "float64", "batch_size": 128}
@@ -524,3 +525,26 @@ def test_scores_of_the_rows_of_fit_are_those_of_estimators_that_have_not_seen_th
     np.testing.assert_allclose(scores[:3], detector.score_samples(X[:3]))
     assert scores[7] < detector.score_samples(X)[7]  # the row has drawn the estimator of all rows towards itself
     assert AnomalyDetector(GaussianMixture(), calibration="split", random_state=0).fit(X).held_out_scores_ is None
+
+
+def test_known_scores_must_be_those_of_the_rows(blobs):
+    detector = AnomalyDetector(PCA(2), random_state=0).fit(blobs)
+    scores = detector.score_samples(blobs)
+    assert_array_equal(detector.p_values(blobs, scores=scores), detector.p_values(blobs))
+    for ask in (detector.predict, detector.p_values):
+        with pytest.raises(ValueError, match=r"scores must have one value for each of the 240 rows, got shape \(239"):
+            ask(blobs, scores=scores[1:])
+
+
+def test_calibration_counts_rows_so_weights_are_refused(blobs):
+    with pytest.raises(TypeError, match="sample_weight"):
+        AnomalyDetector(PCA(2)).fit(blobs, sample_weight=np.ones(240))
+
+
+def test_a_robust_scale_ignores_outliers_and_falls_back_to_the_deviation():
+    values = np.r_[np.arange(101.0), 1e9]
+    scale = RobustScale.fit(values)
+    assert (scale.center, scale.scale) == (np.median(values), np.subtract(*np.quantile(values, [0.75, 0.25])))
+    mostly_equal = np.r_[np.zeros(90), np.ones(10)]
+    assert RobustScale.fit(mostly_equal).scale == mostly_equal.std()
+    assert RobustScale.fit(np.r_[np.full(90, -np.inf), np.ones(10)]).scale == 1
