@@ -213,8 +213,8 @@ WRONG = {
         ("sample", "t.safetensors", "--out", "x"),
         "the model was fitted on rows, which go to a file such as new.csv",
     ),
-    "reasons": (("detect", "new", "--explain", 1), "--heatmaps DIR draws what is odd in images"),
-    "times": (("detect", "new", "--time", "t"), "--heatmaps DIR draws what is odd in images"),
+    "reasons": (("detect", "new", "--explain", 1), "--heatmaps DIR draws the anomalies in images"),
+    "times": (("detect", "new", "--time", "t"), "--heatmaps DIR draws the anomalies in images"),
     "heat maps of rows": (("detect", "t.csv", "--heatmaps", "x"), "--heatmaps is for folders of images"),
     "a fitted detector of a size": (("detect", "new", "--detector", "m.safetensors", "--size", "8"), "takes no --size"),
 }

@@ -9,11 +9,11 @@ from isthmus.cli.errors import show_warning
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     warnings.showwarning = show_warning
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
-    # Wherever in the source it arises.
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are not text
+    # Once for each message, whichever line raises it.
     warnings.simplefilter("once", UserWarning)
     app(prog_name="isthmus")
 

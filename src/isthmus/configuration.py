@@ -1,7 +1,7 @@
-"""Estimators and parts as plain values and back: one form for model files, the command line and run files.
+"""Conversion of estimators and parts to plain values and back, for model files, run files and the command line.
 
 A part is ``{"class": "bottlenecks.Gaussian", "params": {"beta": 4.0}}``, a tuple ``{"tuple": [...]}``, a dict
-``{"dict": {...}}``, a schema ``{"schema": {...}}``; all else is as JSON has it.
+``{"dict": {...}}``, a schema ``{"schema": {...}}``; all other values are those of JSON.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ DENSITIES = {
 
 
 def known_classes(parts: Sequence[type] = ()) -> dict[str, type]:
-    """Return every class that a document may name: those of ``__all__`` lists, densities, and the caller's own."""
+    """Return every class that a document may name: those in ``__all__`` lists, densities, and ``parts``."""
     ours = {
         f"{package.__name__.rsplit('.', 1)[-1]}.{name}": getattr(package, name)
         for package in PACKAGES
@@ -37,12 +37,12 @@ def known_classes(parts: Sequence[type] = ()) -> dict[str, type]:
 
 
 def to_plain(value: Any, where: str = "value") -> Any:
-    """Turn a parameter into plain values.
+    """Convert a parameter to plain values.
 
     Raises
     ------
     ValueError
-        If there is no plain form, as of a function; the message names ``where``.
+        If there is no plain form, as for a function; the message names ``where``.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -65,23 +65,23 @@ def to_plain(value: Any, where: str = "value") -> Any:
 
 
 def params_to_plain(owner: str, params: dict[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Turn the parameters of an estimator or a part, named for messages, into plain values."""
+    """Convert the parameters of an estimator or a part to plain values; ``owner`` is its name in messages."""
     return {name: to_plain(value, f"{owner}.{name}") for name, value in params.items() if name not in leave_out}
 
 
 def class_name(kind: type) -> str:
-    """Return the name by which documents call a class: short for ours, with its module for others."""
+    """Return the name of a class in documents: short for classes of isthmus, and with the module for others."""
     short = {known: name for name, known in known_classes().items()}
     return short.get(kind, f"{kind.__module__}.{kind.__qualname__}")
 
 
 def from_plain(value: Any, classes: dict[str, type]) -> Any:
-    """Turn plain values back into what they were. No class is looked up outside ``classes``.
+    """Convert plain values back. Only classes in ``classes`` are made.
 
     Raises
     ------
     ValueError
-        If a class is named that is not among them, or a parameter that the class does not have.
+        If a value names another class, or a parameter that the class does not have.
     """
     if isinstance(value, list):
         return [from_plain(item, classes) for item in value]
@@ -103,12 +103,12 @@ def from_plain(value: Any, classes: dict[str, type]) -> Any:
 
 
 def params_from_plain(params: dict[str, Any], classes: dict[str, type]) -> dict[str, Any]:
-    """Turn plain parameters back."""
+    """Convert plain parameters back."""
     return {name: from_plain(value, classes) for name, value in params.items()}
 
 
 def construct(kind: Any, params: dict[str, Any]) -> Any:
-    """Make an object, or say which parameter it does not have."""
+    """Make an object; raise ``ValueError`` for a parameter that it does not have."""
     known = kind._get_param_names()
     for name in params:
         if name not in known:

@@ -1,7 +1,7 @@
-"""The main job on real data, in half a minute: ``make demo``, or ``python -m isthmus.demo [folder]``.
+"""A demonstration on real data, in half a minute: ``make demo``, or ``python -m isthmus.demo [folder]``.
 
-Two sets that scikit-learn brings along: handwritten digits are made short and rebuilt, and a model that knows benign
-tumours only finds the malignant ones. Both are CC BY 4.0 at the UCI repository: Optical Recognition of Handwritten
+Two data sets of scikit-learn: handwritten digits are encoded and rebuilt, and a model of benign tumours finds the
+malignant ones. Both are CC BY 4.0 at the UCI repository: Optical Recognition of Handwritten
 Digits (Alpaydin and Kaynak, 1998) and Breast Cancer Wisconsin, Diagnostic (Wolberg, Mangasarian, Street, Street, 1995).
 """
 
@@ -31,7 +31,7 @@ Figures = dict[str, float]
 
 N_COMPONENTS = 8
 FILES = {
-    "digits.csv": "the images, a row each",
+    "digits.csv": "the images, one row each",
     "digits.safetensors": "the model of them",
     "digits-codes.csv": "their codes",
     "digits-rebuilt.npy": "the images rebuilt from the codes",
@@ -39,13 +39,13 @@ FILES = {
     "digits-map.png": "map of the codes",
     "tumours.csv": "the measurements and the diagnosis",
     "tumours.safetensors": "the model of benign tumours",
-    "tumour-scores.csv": "scores of tumours that the model did not see, the oddest first",
+    "tumour-scores.csv": "scores of held-out tumours, the most anomalous first",
     "tumour-scores.png": "histogram of these scores",
 }
 
 
 def main() -> None:
-    """Run the demo and show what came of it."""
+    """Run the demonstration and print its results."""
     parser = argparse.ArgumentParser(prog="python -m isthmus.demo", description="Fit two models to real data.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("isthmus-demo"), help="default: %(default)s")
     folder = parser.parse_args().folder
@@ -53,7 +53,7 @@ def main() -> None:
     console = Console()
     console.print(f"Digits: 1,797 images of 64 pixels, {N_COMPONENTS} numbers each")
     errors = demonstrate_digits(folder)
-    console.print("Tumours: 569 of 30 measurements; the model learns from benign ones alone")
+    console.print("Tumours: 569 of 30 measurements; the model learns from benign ones only")
     areas = demonstrate_tumours(folder)
     console.print(table_of("held-out digits", "mean squared error", errors))
     console.print(table_of("benign or malignant?", "area under the ROC curve", areas))
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def demonstrate_digits(folder: Path) -> Figures:
-    """Fit digits, write data, model, codes and pictures, and return errors on held-out rows."""
+    """Fit digits, write data, model, codes and pictures, and return the errors on held-out rows."""
     digits = load_digits()
     X, y = digits.data, digits.target
     train, test = train_test_split(np.arange(len(X)), test_size=0.2, stratify=y, random_state=0)
@@ -78,7 +78,7 @@ def demonstrate_digits(folder: Path) -> Figures:
 
 
 def demonstrate_tumours(folder: Path) -> Figures:
-    """Fit benign tumours, write data, model, scores and a picture, and return areas under the ROC curve."""
+    """Fit benign tumours, write data, model, scores and a picture, and return the areas under the ROC curve."""
     tumours = load_breast_cancer()
     X, benign = tumours.data, tumours.target == 1
     table = pa.table(dict(zip(tumours.feature_names, X.T.copy(), strict=True)))
@@ -100,7 +100,7 @@ def demonstrate_tumours(folder: Path) -> Figures:
 
 
 def scores_of(model: Any, train: Values, test: Values) -> Values:
-    """Score test rows by a model of scikit-learn."""
+    """Score test rows with a model of scikit-learn."""
     return make_pipeline(StandardScaler(), model).fit(train).score_samples(test)
 
 
@@ -111,7 +111,7 @@ def draw(ax: Any, path: Path) -> None:
 
 
 def table_of(title: str, unit: str, figures: Figures) -> Table:
-    """Set figures out for the terminal."""
+    """Return a table of figures."""
     table = Table(title, Column(unit, justify="right"))
     for name, figure in figures.items():
         table.add_row(name, f"{figure:.3f}")
@@ -119,7 +119,7 @@ def table_of(title: str, unit: str, figures: Figures) -> Table:
 
 
 def list_of_files(folder: Path) -> Table:
-    """Say what was written."""
+    """Return a table of the files that were written."""
     table = Table(f"written to {folder}", "")
     for name, content in FILES.items():
         table.add_row(name, content)

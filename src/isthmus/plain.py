@@ -1,4 +1,4 @@
-"""Data classes of plain values that come from a file, and plain values that may be anything."""
+"""Checked conversion of plain values from a file to data classes."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 def dataclass_of(kind: Any, document: Any) -> Any:
-    """Make a data class of plain values, as JSON has them; lists become tuples.
+    """Make a data class from plain values, as in JSON; lists become tuples.
 
     Raises
     ------
     ValueError
-        If a field is missing, not known, or not of the type that the class declares.
+        If a field is missing, unknown, or of another type than the class declares.
     """
     if not isinstance(document, dict):
         raise ValueError(f"a {kind.__name__} must be an object, got {document!r}")
@@ -30,7 +30,7 @@ def dataclass_of(kind: Any, document: Any) -> Any:
 
 
 def is_finite_or_text(value: Any) -> bool:
-    """Whether a plain value is neither missing (None, NaN or what pandas has for them) nor infinite."""
+    """Whether a plain value is neither missing (None, NaN, or those of pandas) nor infinite."""
     if isinstance(value, float):
         return math.isfinite(value)
     return value is not None and type(value).__name__ not in ("NAType", "NaTType")
@@ -41,7 +41,7 @@ def _tupled(value: Any) -> Any:
 
 
 def _is_of(value: Any, expected: Any) -> bool:
-    """Whether a plain value is of a declared type; whole numbers are floats too, Any is a text, a number or several."""
+    """Whether a plain value has a declared type; integers are floats too, and Any is a string, a number or several."""
     if expected is Any:
         return isinstance(value, str | int | float) or (isinstance(value, list | tuple) and _are_of(value, (Any, ...)))
     if isinstance(expected, UnionType):

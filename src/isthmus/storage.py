@@ -1,4 +1,4 @@
-"""The byte format: named tensors and one JSON document in a safetensors file, written all or nothing."""
+"""The file format: named tensors and one JSON document in a safetensors file, which is written whole or not at all."""
 
 import glob
 import hashlib
@@ -17,30 +17,29 @@ from isthmus.errors import memory_errors
 
 try:
     import fcntl
-except ImportError:  # not on every system; there, an open file cannot be removed
+except ImportError:  # not on Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "isthmus"
-# Entries of the document: checksums of the tensors, and of the document with the former.
+# Entries of the document: checksum of the tensors, and checksum of the document, which includes the former.
 TENSORS, CHECKSUM = "tensors", "checksum"
-# Bytes of a checksum.
+# Bytes of a checksum (BLAKE2b).
 DIGEST = 16
-# How deep lists and objects of a document may lie within each other; those of a detector of ensembles reach about 20.
+# Largest depth of nested lists and objects in a document; that of a detector of ensembles is about 20.
 MAX_DEPTH = 64
-# The last letters of the name of a file that is being written.
+# Suffix of a file that is being written.
 PART = ".part"
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a new file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
+    """Open a new file that replaces ``path`` if the block succeeds, and is removed if it fails.
 
-    A reader sees the old file or the whole new one, also after a crash or on a full disk. A file that is replaced keeps
-    its owner and its permissions, and a link keeps pointing to its target. What earlier writers of the same file left
-    when they were killed is removed.
+    A reader sees the old file or the whole new one, even after a crash or on a full disk. A replaced file keeps its
+    owner and permissions, and a link keeps its target. Partial files of earlier, killed processes are removed.
 
     Raises
     ------
@@ -63,7 +62,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Check that ``replacing`` can write a file, before work is done that would be lost.
+    """Check that ``replacing`` can write a file, before a long computation.
 
     Raises
     ------
@@ -76,16 +75,16 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def remove_parts(path: str | os.PathLike[str]) -> None:
-    """Remove what ``replacing`` left of a file when its process was killed."""
+    """Remove the partial files that ``replacing`` left when its process was killed."""
     path = Path(path)
     for part in path.parent.glob(f".{glob.escape(path.name)}.????????{PART}"):
-        with suppress(OSError), part.open("r+b") as file:  # a part that is being written is locked
+        with suppress(OSError), part.open("r+b") as file:  # a file that is being written is locked
             _lock(file.fileno())
             part.unlink()
 
 
 def _target_of(path: str | os.PathLike[str]) -> Path:
-    """Follow links, and check that a file can be there."""
+    """Follow links, and check that the path can be a file."""
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}")
@@ -105,7 +104,7 @@ def _new_part(target: Path) -> tuple[int, Path]:
             _lock(handle)
         if os.path.exists(name):
             return handle, Path(name)
-        os.close(handle)  # another process removed it before it was locked
+        os.close(handle)  # removed by another process before it was locked
 
 
 def _lock(handle: int) -> None:
@@ -114,12 +113,12 @@ def _lock(handle: int) -> None:
 
 
 def _take_over_permissions(target: Path, part: Path) -> None:
-    """Give a new file the owner and the mode of the file that it replaces, or the mode of any new file."""
+    """Give a new file the owner and mode of the file that it replaces, or the default mode."""
     if not target.exists():
         os.chmod(part, 0o666 & ~_umask())
         return
     old = target.stat()
-    with suppress(OSError, AttributeError):  # only an administrator may, and not on every system
+    with suppress(OSError, AttributeError):  # requires privileges, and does not exist on Windows
         os.chown(part, old.st_uid, old.st_gid)
     os.chmod(part, stat.S_IMODE(old.st_mode))
 
@@ -127,26 +126,26 @@ def _take_over_permissions(target: Path, part: Path) -> None:
 def write(
     path: str | os.PathLike[str] | BinaryIO, tensors: Mapping[str, "Tensor"], document: Mapping[str, Any]
 ) -> None:
-    """Write tensors and a document to one file, which is replaced if it exists, or is open already."""
+    """Write tensors and a document to a file, or to an open binary file; an existing file is replaced."""
     from safetensors.torch import save as serialise
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     document = {**document, TENSORS: _checksum_of_tensors(contiguous)}
-    # One entry of metadata: the order of several would differ from file to file.
+    # One metadata entry, because safetensors does not preserve the order of several.
     data = serialise(contiguous, metadata={KEY: json.dumps({**document, CHECKSUM: _checksum(document)})})
     with replacing(path) if isinstance(path, str | os.PathLike) else nullcontext(path) as file:
         file.write(data)
 
 
 def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the document alone, which takes no time however large the tensors are, and no torch.
+    """Read the document only, which is fast for any size of tensors and does not import torch.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the header is damaged, or not written by isthmus. Tensors are not looked at.
+        If the header is damaged, or was not written by isthmus. Tensors are not checked.
     """
     with _opened(path, "np") as file:
         document = _document(path, file)
@@ -162,23 +161,23 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, A
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged, or not written by isthmus.
+        If the file is damaged, or was not written by isthmus.
     """
     with _opened(path, "pt") as file:
         document = _document(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if document.pop(TENSORS) != _checksum_of_tensors(tensors):
-        raise ValueError(f"{str(path)!r} is damaged: its tensors are not those that were saved")
+        raise ValueError(f"{str(path)!r} is damaged: its tensors have changed since it was saved")
     return tensors, document
 
 
 def put_under(prefix: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """Put a prefix and a dot before the names of tensors, so that several sets fit into one file."""
+    """Add a prefix and a dot to the names of tensors, so that several sets fit into one file."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def take_from(prefix: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """Return what ``put_under`` put there, under its own names."""
+    """Return the tensors with a prefix of ``put_under``, without the prefix."""
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
@@ -202,12 +201,12 @@ def _document(path: str | os.PathLike[str], file: Any) -> dict[str, Any]:
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is a safetensors file, but not a model file of isthmus") from error
     if not is_whole:
-        raise ValueError(f"{str(path)!r} is damaged: its header is not the one that was saved")
+        raise ValueError(f"{str(path)!r} is damaged: its header has changed since it was saved")
     return document
 
 
 def _is_deeper(value: Any, limit: int) -> bool:
-    """Whether lists and objects lie within each other more than ``limit`` times."""
+    """Whether lists and objects are nested more than ``limit`` times."""
     if not isinstance(value, dict | list):
         return False
     children = value.values() if isinstance(value, dict) else value

@@ -27,7 +27,7 @@ from isthmus.cli.reading import reads_files
 
 @reads_files
 def look(data: Data, columns: Columns = None, without: Without = None, kind: Kinds = None) -> None:
-    """Show what a file holds: kind, missing cells and values of each column, repeated rows, related columns."""
+    """Show kind, missing cells and values of each column, repeated rows and related columns."""
     from isthmus.cli.examining import show_file
     from isthmus.cli.runs import read_run
 
@@ -38,7 +38,10 @@ def look(data: Data, columns: Columns = None, without: Without = None, kind: Kin
 def doctor(
     data: Data,
     test: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Rows that should not be among those.", callback=check_input)
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Test rows, which should not be among the rows of DATA.", callback=check_input
+        ),
     ] = None,
     model: Variant = None,
     setting: Settings = None,
@@ -48,7 +51,7 @@ def doctor(
     kind: Kinds = None,
     condition: Label = None,
 ) -> None:
-    """Say what is wrong with rows, and with the model that is to be fitted to them."""
+    """Find problems in rows, and in the model that is to be fitted to them."""
     from isthmus.cli.examining import examine_file
     from isthmus.cli.runs import read_run
 
@@ -68,10 +71,11 @@ def quality(
         ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column to predict, to see what the rows are worth for training.")
+        str | None,
+        typer.Option(metavar="NAME", help="Column to predict, to measure the use of synthetic rows for training."),
     ] = None,
     without: Without = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
 ) -> None:
     """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training."""
     from isthmus.cli.quality import compare_files
@@ -83,23 +87,23 @@ def quality(
 def prepare(
     data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read, of any kind.", callback=check_input)],
     out: Prepared,
-    report: Annotated[bool, typer.Option("--report", help="Show all that was changed, removed or seen.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Show all changes, removals and findings.")] = False,
     day_first: DayFirst = None,
     limits: Limits = None,
     sentinels: Annotated[str, typer.Option(help="Codes such as 0 or -999: report, missing or keep.")] = "report",
     duplicates: Annotated[str, typer.Option(help="Repeated rows: remove, report or keep.")] = "remove",
     constants: Annotated[str, typer.Option(help="Columns of one value: remove, report or keep.")] = "remove",
-    outliers: Annotated[str, typer.Option(help="Rows unlike the others: report, remove or keep.")] = "report",
+    outliers: Annotated[str, typer.Option(help="Rows that differ from all others: report, remove or keep.")] = "report",
     outlier_method: Annotated[str, typer.Option(help="robust_z or isolation.")] = "robust_z",
     scaling: Annotated[str | None, typer.Option(help="standard, robust, range or auto.  [default: none]")] = None,
     split: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "0.7,0.15,0.15",
     split_by: Annotated[str, typer.Option(help="random, stratified, grouped or time.")] = "random",
     split_column: SplitColumn = None,
-    seed: Annotated[int, typer.Option(help="Decides the split.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
-    """Repair, clean and split a table, and list all that was done."""
+    """Repair, clean and split a table, and list all changes."""
     from isthmus.cli import preparing
     from isthmus.cli.outputs import Output
 

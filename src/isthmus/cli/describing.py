@@ -1,4 +1,4 @@
-"""What needs no net: the variants, read from the source of the zoo, and the header of a model file."""
+"""``isthmus zoo`` and ``isthmus info``: the variants and the header of a model file, read without torch."""
 
 import ast
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import Any
 
 import isthmus
 
-# The most letters that the names of the columns take.
+# Characters that the names of the columns take at most.
 WIDTH = 300
 
 
 def variants() -> dict[str, str]:
-    """Return the variants and the first line of what each says of itself, without importing them and torch."""
+    """Return the variants and the first lines of their docstrings, read from the source without importing torch."""
     module = ast.parse(Path(isthmus.__file__).with_name("zoo.py").read_text(encoding="utf-8"))
     assigned = {ast.unparse(node.targets[0]): node.value for node in module.body if isinstance(node, ast.Assign)}
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
@@ -24,20 +24,20 @@ def variants() -> dict[str, str]:
 
 
 def describe(path: Path) -> str:
-    """Return what the header of a model file says, a line a fact.
+    """Return a description of the header of a model file, one line for each fact.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged or not a model file.
+        If the file is damaged or not a model file.
     """
     from isthmus.storage import read_document
 
     document = read_document(path)
     if "fingerprint" in document:
-        raise ValueError(f"{str(path)!r} is the checkpoint of an unfinished fit, and no model file")
+        raise ValueError(f"{str(path)!r} is the checkpoint of an unfinished fit, not a model file")
     try:
         facts = _facts(document)
     except (KeyError, TypeError, AttributeError) as error:
@@ -90,14 +90,14 @@ def _of_training(history: list[dict[str, float]] | None) -> dict[str, str]:
 
 
 def _nested(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what is said of the estimator, and of the one that it stands on, and so on."""
+    """Yield the documents of the estimator, of the estimator within it, and so on."""
     yield document
     if "inner" in document:
         yield from _nested(document["inner"])
 
 
 def _parameters(estimator: dict[str, Any], of_many: bool) -> dict[str, str]:
-    """Say the parameters, with the name of the estimator where there are several; a decoder has none of its own."""
+    """Return the parameters, with the name of the estimator if there are several; a decoder has none."""
     if "params" not in estimator:
         return {}
     prefix = f"{estimator['class']}." if of_many else ""
@@ -106,7 +106,7 @@ def _parameters(estimator: dict[str, Any], of_many: bool) -> dict[str, str]:
 
 
 def _column(field: dict[str, Any]) -> str:
-    """Name a column, and its kind unless it is a plain number."""
+    """Return the name of a column, and its kind unless it is real."""
     return field["name"] if field["kind"] == "real" else f"{field['name']} ({field['kind']})"
 
 
@@ -117,7 +117,7 @@ def _labels(condition: dict[str, Any] | None) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Write a plain value, part or tuple as Python does: ``bottlenecks.Gaussian(beta=4.0)``."""
+    """Format a plain value, part or tuple as Python does: ``bottlenecks.Gaussian(beta=4.0)``."""
     if isinstance(value, dict) and "class" in value:
         return f"{value['class']}({', '.join(f'{name}={_plain(item)}' for name, item in value['params'].items())})"
     if isinstance(value, dict) and "schema" in value:

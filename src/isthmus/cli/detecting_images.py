@@ -32,7 +32,7 @@ def detect_images(data: Path, request: Request, output: Output, target: Path | N
     """Find the anomalies in a folder of images, and draw which of their pixels are unusual."""
     for option, value in {"--time": request.time, "--plot": request.plot, "--explain": request.explain}.items():
         if value:
-            raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws what is odd in images")
+            raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws the anomalies in images")
     out, inputs = name_outputs(data, ".alarms.csv", request, output, target, config)
     if request.heatmaps is not None:
         output.check_folder(request.heatmaps, inputs)

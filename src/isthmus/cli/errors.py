@@ -45,8 +45,8 @@ class Commands(TyperGroup):
 def _report(error: Exception) -> int:
     """Print a sentence about an error, and return the exit code."""
     if is_out_of_memory(error):
-        told = isinstance(error, MemoryError) and str(error)
-        _print_error(told or f"there is not enough memory{f' ({error})' if str(error) else ''}")
+        sentence = isinstance(error, MemoryError) and str(error)
+        _print_error(sentence or f"there is not enough memory{f' ({error})' if str(error) else ''}")
         return USAGE
     if isinstance(error, USER_ERRORS):
         _print_error(error)

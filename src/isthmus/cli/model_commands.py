@@ -50,15 +50,17 @@ def fit(
     time: Times = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder to save progress in every minute; the same command goes on from it."),
+        typer.Option(
+            metavar="DIR", help="Folder of the progress, saved every minute; the same command resumes from it."
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes of Ray to fit Parquet files by; needs isthmus[ray].", min=1)
+        int | None, typer.Option(help="Number of processes of Ray that fit Parquet files; needs isthmus[ray].", min=1)
     ] = None,
     size: ImageSize = None,
     force: Force = False,
 ) -> None:
-    """Fit a model, and compare its error with PCA's."""
+    """Fit a model, and compare its error with that of PCA."""
     from isthmus.cli.fitting import fit_file, fit_series
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
@@ -101,13 +103,13 @@ def impute(
     data: Data,
     out: OutOrFolder = None,
     draws: Annotated[
-        int, typer.Option(help="Number of random fillings to write, a file each; 0 writes the expected values.", min=0)
+        int, typer.Option(help="Number of random imputations to write, one file each; 0 writes expected values.", min=0)
     ] = 0,
-    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]")] = None,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
-    """Write rows with their missing values filled, all others as they are."""
+    """Fill missing values, and leave all other values unchanged."""
     from isthmus.cli import inference
     from isthmus.cli.outputs import Output
 
@@ -120,9 +122,11 @@ def score(
     data: Data,
     out: Out = None,
     draws: Annotated[
-        int, typer.Option(help="Codes to draw a row for the importance-weighted bound; 0 draws none.", min=0)
+        int, typer.Option(help="Codes sampled per row for the importance-weighted bound; 0 uses the mean code.", min=0)
     ] = 0,
-    contributions: Annotated[bool, typer.Option("--contributions", help="Take scores apart by column.")] = False,
+    contributions: Annotated[
+        bool, typer.Option("--contributions", help="Write the contribution of each column to the score.")
+    ] = False,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
@@ -136,21 +140,24 @@ def score(
 
 @reads_files
 def detect(
-    data: Annotated[Path, typer.Argument(help="File of rows to look for anomalies in.", callback=check_input)],
+    data: Annotated[Path, typer.Argument(help="File of rows to search for anomalies.", callback=check_input)],
     normal: Normal = None,
     detector: DetectorFile = None,
     fpr: Annotated[
-        float | None, typer.Option(help="Share of normal rows to alarm on at most.  [default: 0.01]")
+        float | None,
+        typer.Option(help="False positive rate: largest share of normal rows with an alarm.  [default: 0.01]"),
     ] = None,
-    fdr: Annotated[float | None, typer.Option(help="Share of the alarms that may be false, instead of a rate.")] = None,
-    contamination: Annotated[float | None, typer.Option(help="Share of all rows to alarm on: a guess.")] = None,
+    fdr: Annotated[
+        float | None, typer.Option(help="False discovery rate: largest share of false alarms, instead of --fpr.")
+    ] = None,
+    contamination: Annotated[float | None, typer.Option(help="Share of anomalies among the rows, if known.")] = None,
     time: Times = None,
     explain: Annotated[int, typer.Option(help="Number of the worst alarms to explain.", min=0)] = 0,
     out: Alarms = None,
     save: SavedDetector = None,
     plot: EventPlot = None,
     model: Annotated[
-        str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: what suits the data best]")
+        str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: the detector's own choice]")
     ] = None,
     setting: Settings = None,
     config: Config = None,
@@ -160,12 +167,12 @@ def detect(
     kind: Kinds = None,
     size: ImageSize = None,
     heatmaps: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for a picture of each alarm in a folder of images.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for a heat map of each alarm in a folder of images.")
     ] = None,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
-    """Find the anomalies among rows or in a series, with a known rate of false alarms."""
+    """Find anomalies among rows or in a series, with a known rate of false alarms."""
     from isthmus.cli.detecting import Request, detect_file
     from isthmus.cli.detecting_images import detect_images
     from isthmus.cli.outputs import Output
@@ -183,17 +190,19 @@ def detect(
 
 def sample(
     model: Model,
-    n: Annotated[int, typer.Option("-n", help="How many rows.", min=1)] = 100,
+    n: Annotated[int, typer.Option("-n", help="Number of rows.", min=1)] = 100,
     out: OutOrFolder = None,
-    condition: Annotated[str | None, typer.Option(metavar="VALUE", help="Label to draw rows of.")] = None,
+    condition: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="Label of the new rows, for a conditional model.")
+    ] = None,
     given: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Value that a column is to have, such as sex=F; repeatable."),
+        typer.Option(metavar="NAME=VALUE", help="Value of a column in all new rows, such as sex=F; repeatable."),
     ] = None,
     complete: Annotated[
-        bool, typer.Option("--complete", help="Leave no value missing; without, as many are missing as in fit.")
+        bool, typer.Option("--complete", help="Write no missing values.  [default: as many are missing as in fit]")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Decides the draws.  [default: the model's]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]")] = None,
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
@@ -205,7 +214,7 @@ def sample(
 
 
 def info(model: Model) -> None:
-    """Show what a model file holds."""
+    """Show the contents of a model file."""
     from isthmus.cli.describing import describe
 
     typer.echo(describe(model))

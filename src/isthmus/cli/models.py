@@ -88,9 +88,9 @@ def decide(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
 
 
 def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:
-    lacking = [name for name in names if name not in found]
-    if lacking:
-        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {', '.join(map(repr, lacking))}")
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {', '.join(map(repr, missing))}")
 
 
 def _class_in(document: dict[str, Any]) -> str | None:

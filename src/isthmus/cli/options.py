@@ -35,7 +35,7 @@ Settings = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option(help="Run file, JSON with model, set and seed; options win over it.", callback=check_config),
+    typer.Option(help="Run file, JSON with model, set and seed; options take precedence.", callback=check_config),
 ]
 Columns = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")]
 Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
@@ -43,8 +43,8 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=KIND",
-        help="What a column is: real, positive, count, binary, category, ordered, date; or, to leave out, "
-        "identifier, constant, text; repeatable.  [default: told by its values]",
+        help="Kind of a column: real, positive, count, binary, category, ordered or date; or identifier, constant or "
+        "text, which leave the column out; repeatable.  [default: inferred from its values]",
     ),
 ]
 Times = Annotated[
@@ -57,7 +57,7 @@ Times = Annotated[
 ]
 Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
 Out = Annotated[
-    Path | None, typer.Option(help="File to write; its suffix decides the kind.", callback=check_output(*WRITTEN))
+    Path | None, typer.Option(help="File to write; its suffix determines the format.", callback=check_output(*WRITTEN))
 ]
 OutOrFolder = Annotated[
     Path | None,
@@ -67,44 +67,43 @@ ImageSize = Annotated[
     str | None,
     typer.Option(
         metavar="HxW",
-        help="Height and width to resize images of a folder to.  [default: their own, if it is one and at most 64x64]",
+        help="Height and width to resize images of a folder to.  [default: their own if equal, at most 64x64]",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 EscapeFormulas = Annotated[
     bool,
-    typer.Option("--escape-formulas", help="Keep spreadsheets from computing text cells of CSV and TSV such as =1+1."),
+    typer.Option("--escape-formulas", help="Write text cells such as =1+1 so that spreadsheets do not compute them."),
 ]
 Prepared = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help="Table to write; beside it OUT's name with .train, .valid, .test and .report.json.",
+        help="Table to write; OUT's name with .train, .valid, .test and .report.json is written too.",
         callback=check_output(*WRITTEN_TABLES),
     ),
 ]
 DayFirst = Annotated[
-    bool | None, typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: ask the column]")
+    bool | None,
+    typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: inferred from the column]"),
 ]
 Limits = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="What is possible, such as age=0:120; repeatable.")
+    list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="Possible values, such as age=0:120; repeatable.")
 ]
 SplitColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
 ]
 
-Seed = Annotated[int | None, typer.Option(help="Decides everything random.  [default: 0]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 0]")]
 Normal = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="Rows to learn from what is normal.  [default: DATA itself]", callback=check_input
-    ),
+    typer.Option(metavar="FILE", help="Normal rows to learn from.  [default: DATA itself]", callback=check_input),
 ]
 DetectorFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Detector that --save wrote, to use as it is.  [default: fit a new one]",
+        help="Detector that --save wrote, to use without fitting.  [default: fit a new one]",
         callback=check_model,
     ),
 ]

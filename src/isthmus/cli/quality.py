@@ -44,9 +44,9 @@ def _read(path: Path, without: list[str]) -> pa.Table:
 
 def _match(real: pa.Table, other: pa.Table, real_path: Path, other_path: Path) -> pa.Table:
     """Return the columns of a table that the real one has, in the same order."""
-    lacking = [name for name in real.column_names if name not in other.column_names]
-    if lacking:
-        names = ", ".join(map(repr, lacking))
+    missing = [name for name in real.column_names if name not in other.column_names]
+    if missing:
+        names = ", ".join(map(repr, missing))
         raise ValueError(
             f"{str(other_path)!r} lacks columns of {str(real_path)!r}: {names}; leave them out by --without"
         )

@@ -1,4 +1,4 @@
-"""How much a file may make ``load`` do: parameters in its header decide sizes, and could ask for any."""
+"""Limits of what ``load`` computes: a header determines sizes of tensors, and a damaged one may ask for any size."""
 
 from collections.abc import Callable
 from math import prod
@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# What is built has as many values as are stored, and at most three times as many where layers are initialised; it takes
-# 17 operations a tensor. Both were measured on all variants.
+# Values and operations that a file may cost for each value and each tensor that it stores. Building a model makes up to
+# three times the stored values and takes 17 operations a tensor, measured on all variants; the limits are far above.
 VALUES_FACTOR, OPERATIONS_FACTOR = 16, 256
-# What any file may take, however little it stores: 16 MiB of float32, and the operations of some hundred layers.
+# Values and operations that every file may cost: 16 MiB of float32, and the operations of a few hundred layers.
 VALUES, OPERATIONS = 2**22, 20_000
 
 
 class Allowance(TorchFunctionMode):
-    """Refuse tensors, before memory is taken, that are out of proportion to those that a file holds.
+    """Raise an error, before memory is allocated, for tensors that are far larger than those that a file stores.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Allowance(TorchFunctionMode):
     Raises
     ------
     ValueError
-        In the block, if more is asked for than the tensors can need.
+        In the block, if more is allocated or computed than the stored tensors can need.
     """
 
     def __init__(self, stored: dict[str, Tensor]) -> None:
@@ -35,7 +35,7 @@ class Allowance(TorchFunctionMode):
         self.operations = OPERATIONS + OPERATIONS_FACTOR * len(stored)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Count the values that an operation would make out of nothing, and compute it."""
+        """Count the values that an operation allocates, and compute it."""
         kwargs = kwargs or {}
         self.operations -= 1
         if func in SIZES:

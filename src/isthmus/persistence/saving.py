@@ -42,16 +42,14 @@ SAVERS: dict[type, Any] = {
     SlidingWindows: sliding_windows,
 }
 NAMES = {kind.__name__: kind for kind in SAVERS}
-FOREIGN = (
-    "; only pickle holds estimators of others, and a pickle may run anything: joblib.dump, if you trust your files"
-)
+FOREIGN = "; estimators of other libraries need pickle, which can run any code: use joblib.dump if you trust your files"
 
 
 def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
-    """Write a fitted estimator to one file, all or nothing.
+    """Write a fitted estimator to one file, which is written whole or not at all.
 
-    The file is safetensors: weights and buffers as tensors, all else as JSON in the header. ``callbacks`` and
-    ``device`` are left out.
+    The file has the format safetensors: weights and buffers are tensors, all other values JSON in the header.
+    ``callbacks`` and ``device`` are left out.
 
     Parameters
     ----------
@@ -93,23 +91,23 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
 def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str = "auto") -> Any:
     """Read a fitted estimator from a file that ``save`` wrote.
 
-    Nothing in the file is executed, and no class is looked up but isthmus's own parts and those in ``blocks``.
+    Nothing in the file is executed, and only parts of isthmus and those in ``parts`` are made.
 
     Parameters
     ----------
     path : str or path
     parts : sequence of classes
-        Parts of your own that the model was made of.
+        Your own part classes that the model uses.
     device : str, default="auto"
-        Where to compute.
+        Device of the model.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, of another kind, of a newer format, names a class that is not known, holds weights that
-        are not finite, or has a header that asks for far more memory or time than its tensors need.
+        If the file is damaged, has another or a newer format, names an unknown class, holds weights that are not
+        finite, or has a header that asks for far more memory or time than its tensors need.
     MemoryError
         If there is not enough memory for the tensors.
 
