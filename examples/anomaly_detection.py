@@ -1,12 +1,12 @@
-"""Find malignant tumours with a model that has seen benign ones only, and say why the oddest row is odd.
+"""Find malignant tumours with a model that has seen benign ones only, and explain the lowest score.
 
-Each of five splits fits four fifths of the benign rows of the Wisconsin table (569 tumours, 30 measurements) and
-scores the rest and all malignant rows: how probable is the row, rebuilt from its code, and how usual is the code? The
-measure is the area under the ROC curve: the chance that a malignant row scores below a benign one.
+In each of five splits, a model is fitted on four fifths of the benign rows of the Wisconsin table (569 tumours, 30
+measurements). It scores the other benign rows and all malignant rows: how probable is the row given its code, and how
+probable is the code? Results are compared by the area under the ROC curve: the probability that a malignant row has a
+lower score than a benign one.
 
-A variational autoencoder is well ahead of PCA with as many components, and level with an isolation forest. What the
-forest does not give is the reason: contributions take the score of a row apart, one addend a column and one for the
-code.
+A variational autoencoder is far better than PCA with the same number of components, and as good as an isolation forest.
+It also explains its scores: contributions split the score of a row into one term for each column and one for the code.
 
 Run: python examples/anomaly_detection.py [folder]
 """

@@ -1,9 +1,9 @@
-"""Write four voices in the manner of Bach, and go from one of his chorales to another.
+"""Generate music for four voices in the style of Bach, and interpolate between two of his chorales.
 
-A chorale is four voices; here one quarter note after the other, soprano to bass, of four bars at a time. A recurrent
-variational autoencoder writes note after note, each by the notes before and by the code. How well it knows the style is
-told by bits a note of chorales it has not seen, beside a Markov model of the two notes before. Written are MIDI files:
-one of new music, one that leads from a chorale to another, and a picture of the way.
+A chorale has four voices. A row is four bars of it in quarter notes, each from soprano to bass. A recurrent variational
+autoencoder generates one note after the other, given the previous notes and the code. It is evaluated by bits per note
+on held-out chorales, compared with a Markov model of the two previous notes. The example writes two MIDI files, one of
+new music and one of the interpolation, and a figure of the interpolation.
 
 Run: python examples/chorales.py [folder] [data]
 where data (default ../shared/data/jsb-chorales) holds jsb16th_satb.npz
@@ -22,8 +22,8 @@ from isthmus.contrib.music import piano_roll, write_midi
 from isthmus.likelihoods import Categorical
 
 N_STEPS, N_VOICES, SIXTEENTHS = 16, 4, 4
-# Levels are silence and the keys from 29 on, as far as transposition goes.
-LOWEST, N_LEVELS = 29, 60
+# Category 0 is a rest; the others are the MIDI pitches above LOWEST, the range of the transposed chorales.
+LOWEST, N_CATEGORIES = 29, 60
 
 
 def chorales(data, part):
@@ -33,36 +33,36 @@ def chorales(data, part):
 
 
 def phrases(pieces, stride, shifts=(0,)):
-    """Levels (n, 64) of four bars, one voice after the other at each step, also in other keys."""
+    """Cut four bars into categories (n, 64), one voice after the other at each step, also transposed."""
     starts = [(piece, start) for piece in pieces for start in range(0, len(piece) - N_STEPS + 1, stride)]
     cut = np.stack([piece[start : start + N_STEPS] for piece, start in starts]).reshape(len(starts), -1).astype(int)
     return np.concatenate([np.where(cut < 0, 0, cut + shift - LOWEST) for shift in shifts])
 
 
-def pitches_of(levels):
-    """Levels (64,) to pitches (16, 4)."""
-    levels = np.asarray(levels, dtype=int).reshape(-1, N_VOICES)
-    return np.where(levels == 0, -1, levels + LOWEST)
+def pitches_of(categories):
+    """Convert categories (64,) to pitches (16, 4)."""
+    categories = np.asarray(categories, dtype=int).reshape(-1, N_VOICES)
+    return np.where(categories == 0, -1, categories + LOWEST)
 
 
 def contexts(row, i):
-    """What the Markov model goes by: the voice, with no, one and two notes before."""
+    """Return the contexts of a note: its voice with none, one and two previous notes."""
     return [(i % N_VOICES, *row[max(0, i - n) : i]) for n in range(3)]
 
 
 class Markov:
-    """A model of the two notes before, with shorter contexts where they are new (Witten and Bell, 1991)."""
+    """A Markov model of the two previous notes, smoothed by shorter contexts (Witten and Bell, 1991)."""
 
     def __init__(self, rows):
-        self.counts = defaultdict(lambda: np.zeros(N_LEVELS))
+        self.counts = defaultdict(lambda: np.zeros(N_CATEGORIES))
         for row in rows.tolist():
-            for i, level in enumerate(row):
+            for i, category in enumerate(row):
                 for context in contexts(row, i):
-                    self.counts[(len(context), *context)][level] += 1
+                    self.counts[(len(context), *context)][category] += 1
 
     def probabilities(self, row, i):
-        """Share of each level as the next, for note ``i`` of a row."""
-        share = np.full(N_LEVELS, 1 / N_LEVELS)
+        """Compute the probability of each category for note ``i`` of a row."""
+        share = np.full(N_CATEGORIES, 1 / N_CATEGORIES)
         for context in contexts(row, i):
             if (len(context), *context) in self.counts:
                 counts = self.counts[(len(context), *context)]
@@ -71,20 +71,20 @@ class Markov:
         return share
 
     def bits(self, rows):
-        """Mean bits a note."""
+        """Compute the mean number of bits per note."""
         return np.mean([-np.log2(self.probabilities(row, i)[row[i]]) for row in rows.tolist() for i in range(len(row))])
 
     def sample(self, n, rng):
-        """Draw rows, note after note."""
+        """Sample rows, one note after the other."""
         rows = [[] for _ in range(n)]
         for row in rows:
             for i in range(N_STEPS * N_VOICES):
-                row.append(int(rng.choice(N_LEVELS, p=self.probabilities(row, i))))
+                row.append(int(rng.choice(N_CATEGORIES, p=self.probabilities(row, i))))
         return np.array(rows)
 
 
 def habits(rows):
-    """Shares of pitch classes, of melodic intervals, and of intervals between voices."""
+    """Compute the frequencies of pitch classes, of melodic intervals, and of intervals between voices."""
     pitches = np.stack([pitches_of(row) for row in rows])
     sounding = pitches >= 0
     steps = np.diff(pitches, axis=1)[sounding[:, 1:] & sounding[:, :-1]]
@@ -94,7 +94,7 @@ def habits(rows):
 
 
 def show(rows, path):
-    """Draw phrases as piano rolls, one under the other."""
+    """Plot phrases as piano rolls, one below the other."""
     figure, axes = plt.subplots(len(rows), 1, figsize=(7, 1.3 * len(rows)), sharex=True, layout="constrained")
     for axis, row in zip(axes, rows, strict=True):
         for voice, color in zip(pitches_of(row).T, ["#cc6677", "#ddcc77", "#44aa99", "#332288"], strict=True):
@@ -105,7 +105,7 @@ def show(rows, path):
 
 
 def main(folder, data, max_epochs=12, n_samples=200):
-    """Learn, measure, write."""
+    """Fit the model, evaluate it and write the files."""
     train, held_out = chorales(data, "train"), phrases(chorales(data, "valid"), N_STEPS)
     rows = phrases(train, stride=N_STEPS, shifts=range(-5, 7))
     model = zoo.sequence_vae(
@@ -114,7 +114,7 @@ def main(folder, data, max_epochs=12, n_samples=200):
         word_dropout=0.2,
         free_bits=0.5,
         warmup=0.3,
-        likelihood=Categorical(N_LEVELS),
+        likelihood=Categorical(N_CATEGORIES),
         learning_rate=3e-3,
         batch_size=128,
         max_epochs=max_epochs,

@@ -1,11 +1,11 @@
-"""Make 64 pixels two numbers, and look at the map: a curved code keeps neighbours together that a flat one mixes.
+"""Reduce images of 64 pixels to two numbers, and plot them: nonlinear codes preserve neighbours better than PCA.
 
-Two measures on held-out digits, both the better the nearer to 1: trustworthiness asks whether neighbours on the map
-are neighbours among the images, and the accuracy of a 10-nearest-neighbour classifier on the map whether they are the
-same digit. Labels are used for these measures and for colour only.
+Two measures on held-out digits, both at best 1: trustworthiness measures whether neighbours in the plane are neighbours
+among the images, and the accuracy of a 10-nearest-neighbour classifier in the plane measures whether they are the same
+digit. Labels are used only for the second measure and for colours.
 
-On scikit-learn's digits both codes of the autoencoders are far ahead of PCA in both measures; that of the variational
-one, which is kept near a standard normal, fills the plane more evenly.
+On scikit-learn's digits, both autoencoders are far better than PCA in both measures. The codes of the variational
+autoencoder, which are kept close to a standard normal, fill the plane more evenly.
 
 Run: python examples/dimensionality_reduction.py [folder]
 """

@@ -1,11 +1,12 @@
 """Learn features from images without labels, then a classifier from few labelled ones.
 
-The autoencoder sees 1,257 digits without their labels and makes each four numbers. A logistic regression learns from
-these numbers, from as many of PCA, and from all 64 pixels (left as they are: standardising makes them worse), with 20,
-50 and 100 labels, each the mean over ten draws, and with all labels. Accuracy is measured on 540 further digits.
+The autoencoder is fitted on 1,257 digits without labels and encodes each digit as four numbers. A logistic regression
+is fitted on these numbers, on four components of PCA, and on all 64 pixels (not standardised, which is worse), with 20,
+50 and 100 labels, each the mean over ten random selections, and with all labels. Accuracy is measured on 540 other
+digits.
 
-The four numbers are as good as the 64 pixels while labels are few, and worse when there are many; four numbers of PCA
-are far behind at any count. So codes pay where labels are dear, or where a short description is wanted.
+The four numbers are as good as the 64 pixels if labels are few, and worse if there are many; four components of PCA are
+far worse in all cases. So codes are useful where labels are expensive or a short description is needed.
 
 Run: python examples/features_for_a_classifier.py [folder]
 """
@@ -32,7 +33,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratif
 
 
 def on_features(model):
-    """A classifier of what the model, fitted without labels, makes of a row."""
+    """Make a classifier on the codes of a model that is fitted without labels."""
     return make_pipeline(FrozenEstimator(model.fit(X_train)), StandardScaler(), LogisticRegression(max_iter=2000))
 
 
@@ -44,7 +45,7 @@ classifiers = {
 
 
 def accuracy(classifier, n_labels):
-    """Mean accuracy over ten draws of labelled rows."""
+    """Compute the mean accuracy over ten random selections of labelled rows."""
     draws = StratifiedShuffleSplit(10, train_size=n_labels, random_state=0).split(X_train, y_train)
     return np.mean([classifier.fit(X_train[rows], y_train[rows]).score(X_test, y_test) for rows, _ in draws])
 

@@ -1,10 +1,12 @@
-"""Clean noisy images: a denoising autoencoder sees noisy digits in training and must rebuild the clean ones.
+"""Clean noisy images: a denoising autoencoder is trained to reconstruct clean digits from noisy ones.
 
-Pixels lie between 0 and 1; the noise has standard deviation 0.5 and is cut to that range, the same in training and on
-the held-out images that are cleaned here. The error is the mean squared difference from the clean image, a pixel.
+Pixels are between 0 and 1. The noise has standard deviation 0.5, and noisy pixels are clipped to this range, both in
+training and for the held-out images that are cleaned here. The error is the mean squared difference from the clean
+image per pixel.
 
-The denoising autoencoder leaves about half the error of a plain one, which has never seen noise and rebuilds part of
-it. A median filter gains little: at 8 x 8 pixels the strokes are hardly wider than the specks.
+The error of the denoising autoencoder is about half that of a plain one, which was trained without noise and
+reconstructs part of it. A median filter helps little, because the lines of digits of 8 x 8 pixels are hardly wider than
+the noise.
 
 Run: python examples/image_denoising.py [folder]
 """

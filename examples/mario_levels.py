@@ -1,17 +1,17 @@
-"""Make new levels of Super Mario Bros. of an asked kind, and search for one with asked properties.
+"""Generate levels of Super Mario Bros. of a given kind, and search for one with given properties.
 
-The Video Game Level Corpus (Summerville et al., 2016) has 15 levels as text, a character a tile. A conditional
-variational autoencoder learns from segments of 28 columns of 11 of them: overground, underground, and in the sky. The
-rows of a level are channels and its columns steps in time, because tiles mean something else at each height. New
-levels are decoded from the codes of training segments moved by a little noise: a kernel density of the codes.
+The Video Game Level Corpus (Summerville et al., 2016) has 15 levels as text, one character per tile. A conditional
+variational autoencoder is fitted on segments of 28 columns of 11 levels: overground, underground, and sky. The rows of
+a level are channels and its columns are time steps, because the meaning of a tile depends on its height. Codes of new
+levels are sampled from a kernel density of the codes of training segments.
 
-Real levels that were held out say how good new ones are, beside a Markov chain of tiles (Snodgrass and Ontanon, 2014):
-by how often patterns of 2 by 2 to 4 by 4 tiles occur, by the share that can be played through with the jumps of the
-game, and by how new they are. The first column has the same figures of training segments. Divergences are those of
-Jensen and Shannon, in nats, and the two of Lucas and Volz (2019): of patterns that are missing and that are invented.
-Patterns of two are what the chain draws by; which of the two makes them better depends on the levels held out. Of
-larger ones the chain, that tries everything, misses fewer and invents more. The picture shows levels of each kind with
-the shortest way through, and one that was searched for.
+New levels are compared with held-out levels and with a Markov chain of tiles (Snodgrass and Ontanon, 2014): by the
+frequencies of patterns of 2 by 2 to 4 by 4 tiles, by the share of levels that can be completed with the jumps of the
+game, and by novelty. The first column has the figures of training segments. Divergences are the Jensen-Shannon
+divergence, in nats, and the two of Lucas and Volz (2019), of missing and of invented patterns. The chain samples by
+patterns of two tiles, so which method is better at these depends on the held-out levels. Of larger patterns the chain
+misses fewer and invents more. The figure shows levels of each kind with the shortest path, and the result of the
+search.
 
 Run: python examples/mario_levels.py [folder] [data]
 where data (default ../shared/data/vglc-levels) holds smb/levels and smb/paths of the corpus
@@ -102,19 +102,19 @@ differences = [novelty(X, levels) for levels in made.values()]
 report("no training segment, percent", [100 * (difference > 0).mean() for difference in differences])
 report("tiles unlike the nearest segment, percent", [100 * difference.mean() for difference in differences])
 
-# Search: enemies and gaps, and at least this share of tiles unlike those of any training segment.
+# Search: numbers of enemies and gaps, and the smallest share of tiles that differ from every training segment.
 
 ASKED, NEW = (5, 3), 0.03
 
 
 def properties(level):
-    """Count enemies, and the gaps in the ground."""
+    """Count the enemies and the gaps in the ground."""
     open_ground = np.concatenate([[False], level[-1] == legend.index("-"), [False]])
     return np.sum(level == legend.index("E")), np.sum(np.diff(open_ground.astype(int)) == 1)
 
 
 def closeness(levels):
-    """How near levels come to what is asked, with a way through and far enough from training segments."""
+    """Rate levels by their properties, by whether they can be completed, and by their novelty; the best is 0."""
     found = np.array([properties(level) for level in levels])
     known = novelty(train["overground"], levels) < NEW
     return -np.abs(found - ASKED).sum(1) - 2 * ~rules.playable(levels) - 2 * known
@@ -127,7 +127,7 @@ print(f"\nsearch: {found.n_evaluations} levels tried")
 report("enemies and gaps, five and three asked", properties(asked))
 report("differences from what was asked", [abs(found.value)])
 
-# Picture: a sprite is eight rows of eight pixels, a letter a colour.
+# Figure: a sprite has eight rows of eight pixels; each letter is a colour.
 
 COLOURS = {
     "k": "#2b1d1a", "b": "#b5652f", "l": "#e8a868", "r": "#a8432a", "o": "#d97a4a", "y": "#f5b82e", "w": "#fff6dc",
@@ -153,12 +153,12 @@ SKIES = {"overground": ("#6fb7f2", "#d3edfb"), "underground": ("#14121f", "#2d27
 
 
 def rgb(colour):
-    """Red, green and blue from 0 to 1."""
+    """Convert a hexadecimal colour to red, green and blue from 0 to 1."""
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
-def drawn(level, kind):
-    """Paint the tiles of a level before its sky."""
+def draw_level(level, kind):
+    """Draw the tiles of a level in front of its sky."""
     height, width = 8 * level.shape[0], 8 * level.shape[1]
     top, bottom = map(rgb, SKIES[kind])
     fade = np.linspace(0, 1, height)[:, None, None]
@@ -172,8 +172,8 @@ def drawn(level, kind):
 
 
 def show(axes, level, kind, title):
-    """Draw a level, and a way through it."""
-    axes.imshow(drawn(level, kind), interpolation="nearest")
+    """Draw a level and a path through it."""
+    axes.imshow(draw_level(level, kind), interpolation="nearest")
     way = np.array(rules.path(level) or np.empty((0, 2)))
     axes.plot(8 * way[:, 1] + 3.5, 8 * way[:, 0] + 3.5, ".", color="white", markersize=2.5, alpha=0.8)
     axes.set(title=title, xticks=[], yticks=[], xlim=(-0.5, 8 * WIDTH - 0.5), ylim=(8 * len(level) - 0.5, -0.5))

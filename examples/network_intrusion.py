@@ -1,12 +1,12 @@
-"""Find attacks among network connections with a model that has seen normal ones only, by its encoder alone.
+"""Find attacks among network connections with a model of normal ones only, and only its encoder.
 
 NSL-KDD (Tavallaee et al., 2009) describes connections by 41 columns, three of them categories. A variational
-autoencoder learns from half of the normal connections of the 20 % training file; the other half and all attacks are
-scored. The encoder alone asks how far the distribution of a row's code lies from the prior: half a model, and no
-decoding, which is what one wants beside a network. The line is drawn so that at most one normal connection in twenty
-is an alarm.
+autoencoder is fitted on half of the normal connections of the 20 % training file; the other half and all attacks are
+scored. The score of the encoder alone is the divergence between the distribution of a row's code and the prior. It
+needs no decoder, which saves time in a live network. The threshold is set so that at most one normal connection in
+twenty is an alarm.
 
-Measured by the area under the ROC curve, the encoder alone is as good as the full model. Rare attacks that look like
+By the area under the ROC curve, the encoder alone is as good as the full model. Rare attacks that look like
 ordinary sessions (r2l, u2r) are found less often than floods.
 
 Run: python examples/network_intrusion.py [folder] [data]

@@ -1,12 +1,12 @@
 """Find what went wrong on a server: when, how badly, and which of its metrics stand out.
 
-The first server of the Application Server Dataset (Li et al., InterFusion, KDD 2021) has 19 metrics, one value in five
-minutes: 30 days to learn from and 15 days to watch, with labels that are used to judge only. Small autoencoders rebuild
-windows of the metrics; what they rebuild badly is odd. Points are merged into events, each with the metrics that
-explain most of it.
+The first server of the Application Server Dataset (Li et al., InterFusion, KDD 2021) has 19 metrics with one value
+every five minutes: 30 days for training and 15 days for testing, with labels that are used for evaluation only. Small
+autoencoders reconstruct windows of the metrics; windows with a large error are anomalous. Time points are merged into
+events, each with the metrics that contribute most to it.
 
-By the volume under the precision-recall surface, windows find far more than PCA of single time points, which sees no
-course of time.
+By the volume under the precision-recall surface, windows detect far more than PCA of single time points, which ignores
+the order of time.
 
 Run: python examples/server_metrics.py [folder] [data]
 where data (default ../shared/data/asd) holds omi-1.npz with train, test and test_label

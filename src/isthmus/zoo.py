@@ -1,7 +1,8 @@
-"""The variants by name: short functions that compose an ``Autoencoder``.
+"""Well-known autoencoders by name: short functions that compose an ``Autoencoder``.
 
-Each takes ``n_components`` first, its own few parameters by keyword, and passes the rest on. Each gives parts as
-instances, so that ``set_params`` and searches reach their parameters: ``vae(8).set_params(bottleneck__beta=4.0)``.
+The first parameter is ``n_components``; the function's own parameters are keywords, and all others are passed on to
+``Autoencoder``. Parts are given as instances, so that ``set_params`` and hyperparameter searches reach their
+parameters: ``vae(8).set_params(bottleneck__beta=4.0)``.
 """
 
 from typing import Any
@@ -37,7 +38,7 @@ __all__ = [
 
 
 def compose(n_components: int, options: dict[str, Any], **parts: Any) -> Autoencoder:
-    """Make an estimator of the parts that define a variant; what the user gives wins."""
+    """Make an estimator from the parts that define a variant; the user's options take precedence."""
     defaults = {"backbone": MLP(), "bottleneck": Deterministic()}
     return Autoencoder(n_components, **{**defaults, **parts, **options})
 
@@ -45,16 +46,16 @@ def compose(n_components: int, options: dict[str, Any], **parts: Any) -> Autoenc
 def autoencoder(
     n_components: int = 2, *, hidden: Any = "auto", activation: str = "silu", **options: Any
 ) -> Autoencoder:
-    """Plain autoencoder: a narrow code between two mirrored nets.
+    """Plain autoencoder: a small code between an encoder and a mirrored decoder.
 
     Parameters
     ----------
     n_components : int, default=2
     hidden : tuple of int or "auto", default="auto"
-        Widths from the data towards the code.
+        Widths of the encoder's hidden layers.
     activation : str, default="silu"
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -71,15 +72,15 @@ def autoencoder(
 
 
 def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Autoencoder:
-    """Linear autoencoder: finds the subspace of PCA.
+    """Linear autoencoder: finds the same subspace as PCA.
 
     Parameters
     ----------
     n_components : int, default=2
     tied : bool, default=False
-        Whether the decoder's weights are the encoder's, transposed.
+        Whether the decoder uses the transposed weights of the encoder.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -98,17 +99,17 @@ def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Auto
 def convolutional(
     n_components: int = 2, *, channels: tuple[int, ...] = (32, 64, 128), kernel_size: int = 3, **options: Any
 ) -> Autoencoder:
-    """Convolutional autoencoder: for series, images and volumes, whose values have neighbours.
+    """Convolutional autoencoder: for time series, images and volumes.
 
     Parameters
     ----------
     n_components : int, default=2
     channels : tuple of int, default=(32, 64, 128)
-        Those of each stage, from the data towards the code.
+        Number of channels of each stage of the encoder.
     kernel_size : int, default=3
-        Odd.
+        Must be odd.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -124,16 +125,16 @@ def convolutional(
 
 
 def recurrent(n_components: int = 2, *, width: int = 64, cell: str = "lstm", **options: Any) -> Autoencoder:
-    """Recurrent autoencoder: reads a series step by step and writes it again from the code.
+    """Recurrent autoencoder: encodes a time series step by step and decodes it from the code.
 
     Parameters
     ----------
     n_components : int, default=2
     width : int, default=64
-        Numbers of the state.
+        Size of the recurrent state.
     cell : {"gru", "lstm"}, default="lstm"
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -149,15 +150,15 @@ def recurrent(n_components: int = 2, *, width: int = 64, cell: str = "lstm", **o
 
 
 def tcn(n_components: int = 2, *, width: int = 32, **options: Any) -> Autoencoder:
-    """Temporal convolutional autoencoder: dilated convolutions over a series, at full resolution.
+    """Temporal convolutional autoencoder: dilated convolutions over a time series, without downsampling.
 
     Parameters
     ----------
     n_components : int, default=2
     width : int, default=32
-        Channels of every block.
+        Number of channels of each block.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -176,20 +177,21 @@ def tcn(n_components: int = 2, *, width: int = 32, **options: Any) -> Autoencode
 def sparse(
     n_components: int = 2, *, penalty: str = "kl", weight: float | None = None, target: float = 0.05, **options: Any
 ) -> Autoencoder:
-    """Sparse autoencoder: few units of a wide code are active at a time.
+    """Sparse autoencoder: only a few units of a wide code are active for a row.
 
     Parameters
     ----------
     n_components : int, default=2
-        May well be more than the data have values.
+        It may exceed the number of features.
     penalty : {"kl", "l1"}, default="kl"
-        KL divergence of each unit's mean activity from ``target``, on sigmoid codes; or absolute value, on ReLU codes.
+        "kl": KL divergence between ``target`` and each unit's mean activity, for sigmoid codes. "l1": absolute value,
+        for ReLU codes.
     weight : float or None, default=None
-        None is 1 for "kl" and 0.1 for "l1".
+        None means 1 for "kl" and 0.1 for "l1".
     target : float, default=0.05
-        Wanted activity, for "kl".
+        Desired mean activity, for "kl".
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -218,7 +220,7 @@ def denoising(
     clip: tuple[float, float] | None = None,
     **options: Any,
 ) -> Autoencoder:
-    """Denoising autoencoder: rebuilds clean data from noisy.
+    """Denoising autoencoder: reconstructs clean data from noisy data.
 
     Parameters
     ----------
@@ -226,11 +228,11 @@ def denoising(
     noise : float, default=0.3
         Standard deviation of the noise.
     unit : {"std", "data"}, default="std"
-        Unit of ``noise``: each feature's deviation, or the data's unit.
+        Unit of ``noise``: the standard deviation of each feature, or the unit of the data.
     clip : tuple of two floats or None, default=None
-        Limits that noisy values are cut to.
+        Noisy values are clipped to these limits.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -246,17 +248,17 @@ def denoising(
 
 
 def contractive(n_components: int = 2, *, weight: float = 0.1, n_probes: int | None = 1, **options: Any) -> Autoencoder:
-    """Contractive autoencoder: small changes of the input hardly move the code.
+    """Contractive autoencoder: small changes of the input hardly change the code.
 
     Parameters
     ----------
     n_components : int, default=2
     weight : float, default=0.1
-        Of the squared norm of the code's Jacobian.
+        Weight of the squared Frobenius norm of the encoder's Jacobian.
     n_probes : int or None, default=1
-        Random directions by which the norm is estimated; None is exact.
+        Number of random directions that estimate the norm; None computes it exactly.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -272,7 +274,7 @@ def contractive(n_components: int = 2, *, weight: float = 0.1, n_probes: int | N
 
 
 def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:
-    """Variational autoencoder: codes are distributions near the standard normal, so one can sample.
+    """Variational autoencoder: codes are distributions close to a standard normal, so new rows can be sampled.
 
     Parameters
     ----------
@@ -280,7 +282,7 @@ def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoenco
     beta : float, default=1.0
         Weight of the divergence; 1 is the evidence lower bound.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -299,7 +301,7 @@ def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoenco
 def beta_vae(
     n_components: int = 2, *, beta: float = 4.0, capacity: float | None = None, warmup: float = 0.0, **options: Any
 ) -> Autoencoder:
-    """Beta-VAE: a VAE whose code is pushed to be factorial.
+    """Beta-VAE: a VAE with a larger weight of the divergence, for independent components.
 
     Parameters
     ----------
@@ -307,11 +309,11 @@ def beta_vae(
     beta : float, default=4.0
         Weight of the divergence.
     capacity : float or None, default=None
-        Nats that the divergence is led to, rising linearly over the training, instead of to 0.
+        Target of the divergence in nats, instead of 0. It rises linearly from 0 during training.
     warmup : float, default=0.0
-        Share of the training over which beta rises from 0.
+        Fraction of the training during which beta rises from 0.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -328,10 +330,10 @@ def beta_vae(
 
 
 def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:
-    """Conditional VAE: the decoder knows the label, so one can sample by label.
+    """Conditional VAE: the decoder gets the label, so rows can be sampled for a label.
 
-    The encoder does not, and writes into the code what the decoder could have known from the label. So codes are drawn
-    from a mixture of normal distributions that is fitted to those of the label, not from the prior of all.
+    The encoder does not get the label, so codes contain information about it. Therefore codes are sampled from a
+    mixture of normal distributions that is fitted to the codes of this label, and not from one prior for all labels.
 
     Parameters
     ----------
@@ -339,7 +341,7 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
     beta : float, default=1.0
         Weight of the divergence.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -358,19 +360,19 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
 def mult_vae(
     n_components: int = 32, *, beta: float = 0.2, warmup: float = 0.8, dropout: float = 0.5, **options: Any
 ) -> Autoencoder:
-    """Multinomial VAE: for rows of counts, sparse or not; topics of texts, recommendations to customers.
+    """Multinomial VAE: for rows of counts, such as words of texts or purchases of customers.
 
     Parameters
     ----------
     n_components : int, default=32
     beta : float, default=0.2
-        Weight of the divergence; well below 1, for counts are few beside the values that they could fall on.
+        Weight of the divergence. Well below 1, because a row has few counts compared to the number of columns.
     warmup : float, default=0.8
-        Share of the training over which beta rises from 0.
+        Fraction of the training during which beta rises from 0.
     dropout : float, default=0.5
-        Share of the counts that the encoder does not see.
+        Fraction of the counts that are hidden from the encoder in training.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -395,20 +397,20 @@ def mult_vae(
 def topic_model(
     n_components: int = 20, *, hidden: tuple[int, ...] = (100,), dropout: float = 0.2, **options: Any
 ) -> Autoencoder:
-    """Topic model: for texts as counts of words; codes are logarithms of the shares of topics.
+    """Topic model: for texts as word counts; codes are logarithms of topic proportions.
 
-    ``isthmus.metrics.topics`` names the words of each topic and says how far they belong together.
+    ``isthmus.metrics.topics`` lists the most probable words of each topic and measures their coherence.
 
     Parameters
     ----------
     n_components : int, default=20
-        Topics.
+        Number of topics.
     hidden : tuple of int, default=(100,)
-        Widths of the encoder.
+        Widths of the encoder's hidden layers.
     dropout : float, default=0.2
-        Share of topics, and of the encoder's last units, dropped in training.
+        Dropout rate of topics and of the encoder's last hidden layer.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -437,24 +439,25 @@ def sequence_vae(
     warmup: float = 0.5,
     **options: Any,
 ) -> Autoencoder:
-    """Sequence VAE: writes texts, melodies and other rows of tokens step by step from a code that one can draw.
+    """Sequence VAE: generates texts, melodies and other sequences of tokens step by step from a code.
 
-    A decoder that sees what it has written does well without the code. Three things keep the code in use: hidden steps,
-    information that is free, and a divergence that costs nothing at first.
+    An autoregressive decoder tends to ignore the code. Three measures prevent this: some earlier tokens are hidden from
+    the decoder, some nats of each component are free, and the weight of the divergence starts at 0.
 
     Parameters
     ----------
     n_components : int, default=16
     width : int, default=128
-        Numbers of the state.
+        Size of the recurrent state.
     word_dropout : float, default=0.3
-        Share of the steps that the decoder does not see in training.
+        Fraction of the earlier tokens that are hidden from the decoder in training.
     free_bits : float, default=0.125
-        Nats that each component may carry at no cost.
+        Nats of each component that cost nothing.
     warmup : float, default=0.5
-        Share of the training over which the weight of the divergence rises from 0.
+        Fraction of the training during which the weight of the divergence rises from 0.
     **options
-        Of ``Autoencoder``. Tokens that are no texts need ``likelihood=Categorical(n_categories, end)``.
+        Other parameters of ``Autoencoder``. Tokens of other data than texts need
+        ``likelihood=Categorical(n_categories, end)``.
 
     References
     ----------
@@ -476,10 +479,10 @@ def sequence_vae(
 
 
 def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, **options: Any) -> Autoencoder:
-    """VAE for new rows of tables: codes keep nearly all of a row, and a mixture says where codes lie.
+    """VAE for synthetic rows of tables: codes keep nearly all information, and a mixture is fitted to them.
 
-    With ``beta`` well below 1 the code is no longer standard normal, so rows are drawn from a mixture of normal
-    distributions fitted to the codes.
+    With ``beta`` well below 1 codes are not distributed like the standard normal prior. Therefore they are sampled from
+    a mixture of normal distributions that is fitted to the codes of the training rows.
 
     Parameters
     ----------
@@ -487,9 +490,9 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
     beta : float, default=0.1
         Weight of the divergence.
     n_clusters : int, default=30
-        Components of the mixture.
+        Number of components of the mixture.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
@@ -509,15 +512,15 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
 def imputer(
     n_components: int = 16, *, fraction: float | tuple[float, float] = (0.0, 0.8), **options: Any
 ) -> Autoencoder:
-    """Masked autoencoder: learns to fill gaps by hiding cells from itself.
+    """Masked autoencoder: learns to fill missing values, because some known values are hidden in training.
 
     Parameters
     ----------
     n_components : int, default=16
     fraction : float or tuple of two floats, default=(0.0, 0.8)
-        Chance of each cell to be hidden; a pair draws the chance of each row evenly from between.
+        Probability that a value is hidden; with a pair, the probability of each row is uniform between the two.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
