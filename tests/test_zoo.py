@@ -348,4 +348,4 @@ def test_every_variant_is_documented(name):
     assert next(iter(parameters)) == "n_components"
     assert all(f"\n{section}\n{'-' * len(section)}\n" in doc for section in ("Parameters", "References", "Examples"))
     assert all(f"\n{name} : " in doc for name in parameters if name != "options")
-    assert "\n**options\n    Of ``Autoencoder``." in doc
+    assert "\n**options\n    Other parameters of ``Autoencoder``." in doc

@@ -530,6 +530,6 @@ def imputer(
     --------
     >>> from isthmus.zoo import imputer
     >>> imputer().corruption
-    Masking(fraction=(0.0, 0.8), judged='hidden')
+    Masking(fraction=(0.0, 0.8), loss_on='hidden')
     """
     return compose(n_components, options, backbone=MLP(hidden=(128,)), corruption=Masking(fraction, loss_on="hidden"))
