@@ -494,7 +494,7 @@ def test_an_interpolation_shows_a_pair_a_row(fitted, ax):
     shown = ax.images[0].get_array()
     assert shown.shape == (2 * 3, 5 * 3)
     np.testing.assert_allclose(shown[3:5, 12:14], fitted.reconstruct(rows)[3].reshape(2, 2), atol=1e-5)
-    with pytest.raises(ValueError, match="a and b must have equally many rows, got 2 and 1"):
+    with pytest.raises(ValueError, match="a and b must have the same number of rows, got 2 and 1"):
         plots.interpolation(fitted, rows[:2], rows[2:3])
 
 

@@ -117,5 +117,5 @@ def test_numbers_must_be_positive(parameter, linear):
 
 
 def test_an_objective_returns_a_number_a_row(linear):
-    with pytest.raises(ValueError, match=r"objective must return one number a row, \(112,\), got shape \(\)"):
+    with pytest.raises(ValueError, match=r"objective must return one number per row, \(112,\), got shape \(\)"):
         search(linear, lambda X: X.sum(), random_state=0)

@@ -1,4 +1,4 @@
-"""Backbones: the geometry of the data, as an encoder and a decoder."""
+"""Backbones: an encoder and a decoder for one geometry of the data."""
 
 from isthmus.backbones.base import Backbone as Backbone
 from isthmus.backbones.choosing import choose as choose

@@ -1,4 +1,4 @@
-"""Helpers of backbones that go through series step by step: readers, and writers that see what they wrote."""
+"""Modules for series: recurrent encoders and decoders, and autoregressive decoders."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from isthmus.backbones.grids import Grid, Shape, Stage
 
 
 class RecurrentCells(nn.Module):
-    """Recurrent cells over steps (n, time, width), which can go on from where they stopped."""
+    """Recurrent cells over steps (n, time, width), which can continue from a state."""
 
     def __init__(self, net: nn.RNNBase) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, x: Tensor, state: State = ()) -> tuple[Tensor, State]:
-        """Steps to the states after each, and what is needed to go on."""
+        """Return the hidden state after each step, and the state to continue from."""
         layers_first: Any = tuple(part.transpose(0, 1).contiguous() for part in state)
         is_lstm = isinstance(self.net, nn.LSTM)
         states, last = self.net(x, None if not state else layers_first if is_lstm else layers_first[0])
@@ -25,20 +25,20 @@ class RecurrentCells(nn.Module):
 
 
 class RNNEncoder(nn.Module):
-    """A recurrent net that reads series (n, channels, time); what it holds after the last known step, (n, width).
+    """Encodes series (n, channels, time) to the hidden state (n, width) after the last observed step.
 
-    Where values are missing, the last ``n_flags`` channels say so.
+    The last ``n_flags`` channels mark missing values.
     """
 
     def __init__(self, net: nn.RNNBase, n_channels: int, n_flags: int = 0) -> None:
         super().__init__()
-        # Many channels, such as those of tokens, are embedded in fewer: fewer products than straight into the gates.
+        # Many channels, such as those of tokens, are embedded in fewer, which is faster than feeding them to the gates.
         few = net.input_size == n_channels
         self.embed = nn.Identity() if few else nn.Linear(n_channels, net.input_size, bias=False)
         self.net, self.n_flags = net, n_flags
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values (n, channels, time) to the last state (n, width)."""
+        """Map values (n, channels, time) to the last hidden state (n, width)."""
         states = self.net(self.embed(x.transpose(1, 2)))[0]
         if not self.n_flags:
             return states[:, -1]
@@ -46,7 +46,7 @@ class RNNEncoder(nn.Module):
 
 
 def last_observed_step(flags: Tensor) -> Tensor:
-    """Position (n,) of the last step at which something is known, by flags (n, channels, time); 0 if nothing is."""
+    """Return the last step (n,) with an observed value, given flags (n, channels, time); 0 if there is none."""
     known = (flags == 0).any(1)
     steps = torch.arange(known.shape[1], device=flags.device)
     return torch.where(known, steps, 0).amax(1)
@@ -55,7 +55,7 @@ def last_observed_step(flags: Tensor) -> Tensor:
 class RNNDecoder(nn.Module):
     """A recurrent net that gets the same numbers (n, width) at each of so many steps, (n, width, time).
 
-    It writes backwards: the last steps, of which the reader knows most, come first.
+    It decodes the last steps first, which the state of the encoder represents best.
     """
 
     def __init__(self, net: nn.RNNBase, n_steps: int) -> None:
@@ -63,27 +63,27 @@ class RNNDecoder(nn.Module):
         self.net, self.n_steps = net, n_steps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Numbers (n, width) to states (n, width, time)."""
+        """Map features (n, width) to hidden states (n, width, time)."""
         states = self.net(x[:, None].expand(-1, self.n_steps, -1))[0]
         return states.flip(1).transpose(1, 2)
 
 
 class AutoregressiveDecoder(nn.Module):
-    """Writes a series, each step from the code and from the steps before it.
+    """Decodes a series, each step given the code and the steps before it.
 
     Parameters
     ----------
     net : Module
-        Steps (n, time, width) and a state to steps and the next state; looks at no later steps.
+        Causal: maps steps (n, time, width) and a state to steps and the next state.
     grid : Grid
     n_flags : int
-        Channels of the encoder that the decoder does not see.
+        Channels of flags, which the decoder does not see.
     n_code, width : int
-        Numbers of the code, and of a step within ``net``.
+        Width of the code, and of a step within ``net``.
     parameter_shape : tuple of int
-        Of what is said of a whole series.
+        Shape of the parameters of a whole series.
     word_dropout : float
-        Share of the steps that are hidden from those after them in training.
+        Share of steps that are hidden from later steps in training.
     """
 
     def __init__(
@@ -105,26 +105,26 @@ class AutoregressiveDecoder(nn.Module):
         self.n_in, self.parameter_shape, self.word_dropout = n_in, parameter_shape, word_dropout
 
     def forward(self, code: Tensor, target: Tensor) -> Tensor:
-        """Codes (n, n_code) and the encoded series to what is said of each step by those before it."""
+        """Map codes (n, n_code) and encoded series to parameters of each step, given the steps before it."""
         earlier = target.reshape(len(target), self.n_in, -1)[..., :-1]
         if self.training and self.word_dropout:
             earlier = earlier * (torch.rand_like(earlier[:, :1]) >= self.word_dropout)
-        seen = nn.functional.pad(self.before(earlier.transpose(1, 2)), (0, 0, 1, 0))
-        return self._say(self.net[0](seen + self.code(code)[:, None])[0])
+        inputs = nn.functional.pad(self.before(earlier.transpose(1, 2)), (0, 0, 1, 0))
+        return self._decode(self.net[0](inputs + self.code(code)[:, None])[0])
 
     def initial_state(self, code: Tensor) -> State:
-        """Return what is known before the first step."""
+        """Return the state before the first step."""
         return (self.code(code),)
 
     def step(self, state: State, before: Tensor | None) -> tuple[Tensor, State]:
-        """Write the next step, given the encoded one before it."""
+        """Return parameters of the next step, given the encoded previous one, and the next state."""
         code, *rest = state
-        seen = code[:, None]
+        inputs = code[:, None]
         if before is not None:
-            seen = seen + self.before(before.reshape(len(before), 1, self.n_in))
-        steps, rest = self.net[0](seen, tuple(rest))
-        return self._say(steps), (code, *rest)
+            inputs = inputs + self.before(before.reshape(len(before), 1, self.n_in))
+        steps, rest = self.net[0](inputs, tuple(rest))
+        return self._decode(steps), (code, *rest)
 
-    def _say(self, steps: Tensor) -> Tensor:
-        said = self.head(steps).transpose(1, 2)
-        return said.reshape(len(said), *self.parameter_shape[:-1], -1)
+    def _decode(self, steps: Tensor) -> Tensor:
+        parameters = self.head(steps).transpose(1, 2)
+        return parameters.reshape(len(parameters), *self.parameter_shape[:-1], -1)

@@ -1,4 +1,4 @@
-"""What ``backbone="auto"`` means."""
+"""The choice of ``backbone="auto"``."""
 
 from isthmus.backbones.base import Backbone
 from isthmus.backbones.conv import Conv
@@ -18,8 +18,8 @@ def choose(shape: tuple[int, ...], tokens: bool) -> Backbone:
     Returns
     -------
     Backbone
-        For rows of tokens, and for channels of them over time, a recurrent one that writes step by step; for series,
-        images and volumes a convolutional one; for vectors a fully connected one.
+        Autoregressive and recurrent for tokens, with or without channels; convolutional for series, images and volumes;
+        fully connected for vectors.
     """
     if tokens and len(shape) <= 2:
         return Recurrent(autoregressive=True)

@@ -19,7 +19,7 @@ CONVOLUTIONS: dict[int, tuple[Any, Any]] = {
 
 
 class Conv(Backbone):
-    """Convolutions that make the grid smaller stage by stage and, mirrored, larger again.
+    """Strided convolutions as encoder and, mirrored, transposed convolutions as decoder.
 
     Samples are (channels, time), (channels, height, width) or (channels, depth, height, width), of any size;
     (time,) is one channel.
@@ -27,21 +27,21 @@ class Conv(Backbone):
     Parameters
     ----------
     channels : tuple of int, default=(32, 64, 128)
-        Those of each stage, from the data towards the code.
+        Channels of each stage, from the data towards the code.
     kernel_size : int, default=3
-        Odd, so that a place sees as far on either side.
+        Odd, so that the field of view is symmetric.
     stride : int, default=2
-        By how much a stage makes each axis smaller.
+        Factor by which a stage shrinks each axis.
     residual : bool, default=False
-        Whether each stage has a residual block besides.
+        Whether each stage ends with a residual block.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="relu"
     norm : {"layer", "group"} or None, default=None
-        Normalisation before each activation, of all channels together or in up to eight groups.
+        Normalisation before each activation: of all channels together, or in up to eight groups.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range or samples do not lie on a grid.
+        At ``build``, if a parameter is out of range or samples are not on a grid.
 
     References
     ----------
@@ -95,7 +95,7 @@ class Conv(Backbone):
 
 
 def check_parameters(part: Conv) -> None:
-    """Raise ``ValueError`` for a parameter out of its range."""
+    """Raise ``ValueError`` if a parameter is out of range."""
     part.require("channels", lambda v: are_widths(v) and len(v) > 0, "a tuple of positive integers")
     part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1, "an odd positive integer")
     part.require("stride", is_count, "a positive integer")
@@ -104,7 +104,7 @@ def check_parameters(part: Conv) -> None:
 
 
 def stage_sizes(part: Conv, grid: Grid) -> list[Shape]:
-    """Sizes of the axes before the first stage and after each."""
+    """Return the sizes of the axes before the first stage and after each stage."""
     sizes = [grid.sizes]
     for _ in part.channels:
         sizes.append(tuple(-(-size // part.stride) for size in sizes[-1]))
@@ -112,7 +112,7 @@ def stage_sizes(part: Conv, grid: Grid) -> list[Shape]:
 
 
 def downsampling_stages(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]:
-    """Stages of the encoder, and the shape that a sample has after the last."""
+    """Return the stages of the encoder, and the shape of a sample after the last one."""
     convolution, sizes = CONVOLUTIONS[len(grid.sizes)][0], stage_sizes(part, grid)
     stages: list[nn.Module] = []
     for (n_in, n_out), small in zip(pairwise((grid.channels_in, *part.channels)), sizes[1:], strict=True):
@@ -136,15 +136,15 @@ def layers_from_code(n_channels: int, positions: Shape, inner: Shape) -> list[nn
 
 
 def upsampling_stages(part: Conv, grid: Grid) -> list[nn.Module]:
-    """Stages of the decoder, each of which undoes the sizes of one of the encoder."""
+    """Return the stages of the decoder, each of which restores the sizes before a stage of the encoder."""
     convolution, transposed = CONVOLUTIONS[len(grid.sizes)]
     stages: list[nn.Module] = []
     widths = pairwise((*part.channels[::-1], grid.channels_out))
     for (n_in, n_out), (small, large) in zip(widths, pairwise(stage_sizes(part, grid)[::-1]), strict=True):
-        # Several sizes become one by a stride: the padding says which of them it was.
-        beyond = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
+        # Several sizes shrink to the same one: the output padding tells them apart.
+        output_padding = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
         layer: Any = OneChannelConvTranspose if (n_out, len(small)) == (1, 2) else transposed
-        larger = layer(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, beyond)
+        larger = layer(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, output_padding)
         stages.append(Stage(prod(small), *_between(part, n_in, convolution), larger))
     return stages
 
@@ -154,7 +154,7 @@ def _pointwise(n_in: int, n_out: int, positions: Shape) -> nn.Module:
 
 
 def _between(part: Conv, width: int, convolution: Any) -> list[nn.Module]:
-    """Normalisation and activation, and a residual block where there is one."""
+    """Return normalisation, activation, and the residual block if there is one."""
     nonlinear = [*NORMS[part.norm](width), ACTIVATIONS[part.activation]()]
     if not part.residual:
         return nonlinear

@@ -1,4 +1,4 @@
-"""Nets of the user's own."""
+"""Nets that the user provides."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,20 +14,20 @@ from isthmus.errors import InputTypeError
 
 
 class Custom(Backbone):
-    """Two nets of one's own; what they give is flattened, and led to the numbers that are needed by a linear map.
+    """Two given nets; their outputs are flattened and mapped linearly to the width that is needed.
 
     Parameters
     ----------
     encoder_net : Module, callable or None, default=None
-        Encoded samples (n, *input_shape) to (n, ...). A callable makes the net, given ``input_shape``, from the random
-        state; a Module is copied with its weights. None only flattens.
+        Maps encoded samples (n, *input_shape) to (n, ...). A callable makes the net, given ``input_shape``, and its
+        weights follow the random state; a Module is copied with its weights. None only flattens.
     decoder_net : Module, callable or None, default=None
-        Codes (n, n_code), labels included, to (n, ...). A callable makes the net, given ``n_code``.
+        Maps codes with labels (n, n_code) to (n, ...). A callable makes the net, given ``n_code``.
 
     Raises
     ------
     TypeError
-        At ``build``, if a net is no Module and makes none.
+        At ``build``, if a net is neither a Module nor a callable that returns one.
 
     References
     ----------
@@ -45,7 +45,7 @@ class Custom(Backbone):
         super().__init__()
         self.encoder_net: Any
         self.decoder_net: Any
-        # Not as parts of this module: it trains copies.
+        # Not registered as submodules: copies are trained.
         object.__setattr__(self, "encoder_net", encoder_net)
         object.__setattr__(self, "decoder_net", decoder_net)
 
@@ -71,25 +71,25 @@ class Custom(Backbone):
 
 
 def make_net(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: Any) -> nn.Module:
-    """Return a net of one's own: a copy, or what a callable makes of the shape.
+    """Return a copy of a net, or the net that a callable makes for a shape.
 
     Raises
     ------
     TypeError
-        If it is no Module.
+        If it is not a Module.
     """
     if net is None:
         return nn.Identity()
-    made_net = deepcopy(net) if isinstance(net, nn.Module) else net(shape) if callable(net) else net
-    if not isinstance(made_net, nn.Module):
-        raise InputTypeError(f"backbone.{name} of Custom must be a Module or make one, got {made_net!r}")
-    return made_net
+    made = deepcopy(net) if isinstance(net, nn.Module) else net(shape) if callable(net) else net
+    if not isinstance(made, nn.Module):
+        raise InputTypeError(f"backbone.{name} of Custom must be a Module or make one, got {made!r}")
+    return made
 
 
 def n_outputs(net: nn.Module, shape: Shape) -> int:
-    """Count the numbers that a net gives for a sample, by two samples of zeros."""
+    """Return the number of outputs of a net per sample, measured with two samples of zeros."""
     was_training = net.training
     with torch.no_grad():
-        given: Tensor = net.eval()(torch.zeros(2, *shape))
+        outputs: Tensor = net.eval()(torch.zeros(2, *shape))
     net.train(was_training)
-    return given[0].numel()
+    return outputs[0].numel()

@@ -1,4 +1,4 @@
-"""Helpers of backbones for samples whose values have neighbours: series, images, volumes."""
+"""Modules for samples on a grid: series, images, volumes."""
 
 from collections.abc import Callable, Iterator
 from math import gcd, prod
@@ -11,20 +11,20 @@ from isthmus.part import Part
 
 Shape = tuple[int, ...]
 
-# The most groups of channels that are normalised by themselves.
+# Largest number of groups in group normalisation, as in Wu and He, 2018, for few channels.
 N_GROUPS = 8
 NORMS: dict[str | None, Callable[[int], list[nn.Module]]] = {
     None: lambda width: [],
     "layer": lambda width: [nn.GroupNorm(1, width)],
-    # Groups of two at least: a single number would be normalised away where the grid has shrunk to one place.
+    # At least two channels per group: one channel at one position would always be normalised to 0.
     "group": lambda width: [nn.GroupNorm(gcd(N_GROUPS, width, width // 2), width)],
 }
-# The layout in which convolutions over so many axes are fastest: channels of one place side by side.
+# Memory format in which convolutions over this number of axes are fastest: the channels of a position are adjacent.
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 class Grid(NamedTuple):
-    """Channels of the encoded sample, and of what the decoder says, and the sizes of the axes that they lie on."""
+    """Channels of the encoded sample and of the decoder's output, and the sizes of the axes that both share."""
 
     channels_in: int
     channels_out: int
@@ -32,14 +32,14 @@ class Grid(NamedTuple):
 
     @classmethod
     def from_shapes(cls, part: Part, input_shape: Shape, parameter_shape: Shape, max_axes: int) -> "Grid":
-        """Read the grid off the shapes that a backbone is built for.
+        """Return the grid of the shapes that a backbone is built for.
 
-        Samples of shape (d,) are one channel; flags of missing values, which come after the values, are channels too.
+        Samples of shape (d,) have one channel. Flags of missing values are channels after those of the values.
 
         Raises
         ------
         ValueError
-            If the values of a sample do not lie on a grid of at most ``max_axes`` axes.
+            If the values of a sample are not on a grid of at most ``max_axes`` axes.
         """
         shape = parameter_shape[1:]
         channels, sizes = (1, shape) if len(shape) < 2 else (shape[0], shape[1:])
@@ -54,7 +54,7 @@ class Grid(NamedTuple):
 
 
 class Stage(nn.Sequential):
-    """Layers whose weights are used at so many places of a row."""
+    """Layers whose weights are applied at ``n_positions`` positions of each row."""
 
     def __init__(self, n_positions: int, *layers: nn.Module) -> None:
         super().__init__(*layers)
@@ -62,7 +62,7 @@ class Stage(nn.Sequential):
 
 
 def weight_uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int]]:
-    """Go through all weights, and how often each is used for one row: once, but on a grid once a place."""
+    """Iterate over all weights and how often each is used for one row: once per position within a ``Stage``."""
     times = module.n_positions if isinstance(module, Stage) else times
     yield from ((weight, times) for weight in module.parameters(recurse=False))
     for child in module.children():
@@ -70,47 +70,47 @@ def weight_uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int
 
 
 class Reshape(nn.Module):
-    """Gives every row another shape, in the layout that convolutions over it are fastest in."""
+    """Changes the shape of each row, in the memory format that is fastest for convolutions."""
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values (n, ...) to (n, *shape)."""
-        # Not len(x), which is one number for good where a program is traced for export.
+        """Map values (n, ...) to (n, *shape)."""
+        # Not len(x), which tracing for export would turn into a constant.
         n, (channels, *sizes) = x.shape[0], self.shape
         layout = LAYOUTS.get(len(sizes))
         if layout is not None and channels == 1:
-            # One channel lies in both layouts at once: convolutions go by the strides, so these say channels last.
+            # One channel has both memory formats at once; convolutions go by the strides, so these are set explicitly.
             return x.reshape(n, *sizes, 1).movedim(-1, 1)
         x = x.reshape(n, *self.shape)
         return x if layout is None else x.contiguous(memory_format=layout)
 
 
 class OneChannelConvTranspose(nn.ConvTranspose2d):
-    """A transposed convolution to one channel, as one product and a sum of overlapping patches.
+    """A transposed convolution to one channel, as a matrix product and a sum of overlapping patches.
 
-    The same numbers in half of the time on processors, whose convolutions want channels by the dozen.
+    The results are the same in half the time on CPUs, whose convolutions are optimised for many channels.
     """
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Values (n, channels, height, width) to (n, 1, height, width)."""
+        """Map values (n, channels, height, width) to (n, 1, height, width)."""
         patches = self.weight.flatten(1).t() @ x.flatten(2)
         padding: Any = self.padding
         settings = zip(x.shape[2:], self.stride, padding, self.kernel_size, self.output_padding, strict=True)
-        sizes = tuple((size - 1) * stride - 2 * pad + kernel + beyond for size, stride, pad, kernel, beyond in settings)
+        sizes = tuple((size - 1) * stride - 2 * pad + kernel + extra for size, stride, pad, kernel, extra in settings)
         image = nn.functional.fold(patches, sizes, self.kernel_size, 1, padding, self.stride)
         return image if self.bias is None else image + self.bias[:, None, None]
 
 
 class Residual(nn.Module):
-    """Adds what layers make of the input to it (He, Zhang, Ren and Sun, CVPR 2016)."""
+    """Adds the output of layers to their input (He, Zhang, Ren and Sun, CVPR 2016)."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values to values of the same shape."""
+        """Map values to values of the same shape."""
         return x + self.layers(x)

@@ -1,4 +1,4 @@
-"""One linear map each way."""
+"""Linear encoder and decoder."""
 
 from math import prod
 
@@ -10,17 +10,18 @@ from isthmus.backbones.grids import Shape
 
 
 class Linear(Backbone):
-    """Linear encoder and decoder: with squared error, the autoencoder that finds PCA's subspace.
+    """Linear encoder and decoder: with squared error, the subspace is that of PCA.
 
     Parameters
     ----------
     tied : bool, default=False
-        Whether the decoder's weights are the encoder's, transposed. Needs as many numbers in as out.
+        Whether the decoder's weights are the transposed weights of the encoder. Inputs and outputs must have the same
+        width.
 
     Raises
     ------
     ValueError
-        At ``build``, if tied weights cannot fit: a variational code, missing-value flags or labels.
+        At ``build``, if weights cannot be tied: with a variational code, flags of missing values, or labels.
 
     References
     ----------
@@ -40,7 +41,7 @@ class Linear(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both maps; see the base class."""
+        """Make both nets; see the base class."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         n_in, n_out = prod(input_shape), prod(parameter_shape)
         fits = n_in == n_out and h_shape == z_shape and condition_width == 0
@@ -51,21 +52,21 @@ class Linear(Backbone):
 
     @property
     def decoder_is_independent(self) -> bool:
-        """Whether weights are not tied."""
+        """Whether the weights are not tied."""
         return not self.tied
 
     def code_norms(self) -> Tensor:
-        """Length of the decoder's weights for each component of the code."""
+        """Return the norm of the decoder's weights for each component of the code."""
         weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index]
         return weight[:, : self.z_shape[0]].norm(dim=0)
 
 
 class _Transposed(nn.Module):
-    """The encoder's weights the other way round, with a bias of its own."""
+    """The transposed weights of the encoder, with a separate bias."""
 
     def __init__(self, linear: nn.Module, n_out: int) -> None:
         super().__init__()
-        # In a tuple, so that the weights are registered once and stored once.
+        # In a tuple, so that the weights are registered and stored once.
         self.linear = (linear,)
         self.bias = nn.Parameter(torch.zeros(n_out))
 

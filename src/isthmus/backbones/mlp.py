@@ -12,7 +12,7 @@ from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Shape
 from isthmus.part import is_count
 
-# Nothing needs a layer's output from before its ReLU, not even the gradient.
+# ReLU may work in place: neither the forward nor the backward pass needs its input.
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": partial(nn.ReLU, inplace=True),
     "sigmoid": nn.Sigmoid,
@@ -29,7 +29,8 @@ class MLP(Backbone):
     Parameters
     ----------
     hidden : tuple of int or "auto", default="auto"
-        Widths from the data towards the code. "auto" takes two layers sized by the data; () none.
+        Widths from the data towards the code. "auto" is two layers whose widths depend on the size of a sample; () is
+        no hidden layer.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
     dropout : float, default=0.0
         Share of hidden units dropped in training.
@@ -39,7 +40,7 @@ class MLP(Backbone):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -101,5 +102,5 @@ class MLP(Backbone):
 
 
 def are_widths(hidden: Any) -> bool:
-    """Whether a value is a tuple of positive whole numbers."""
+    """Whether a value is a tuple of positive integers."""
     return isinstance(hidden, tuple | list) and all(map(is_count, hidden))

@@ -1,4 +1,4 @@
-"""Shares of topics."""
+"""Topic models."""
 
 from itertools import pairwise
 from math import prod
@@ -12,22 +12,23 @@ from isthmus.backbones.mlp import are_widths
 
 
 class ProdLDA(Backbone):
-    """Decoder of a topic model: codes are logarithms of shares, and a row is what its topics agree on.
+    """Topic model: codes are logits of topic proportions, and each row is a weighted product of topics.
 
-    The shares are the softmax of the code and sum up to 1. Each topic raises some values and lowers others, and the
-    topics of a row multiply. So topics are sharper than their mixtures, other than in latent Dirichlet allocation.
+    The proportions of topics are the softmax of the code. Each topic raises the logits of some values and lowers those
+    of others, and the logits are averaged by the proportions. Unlike a mixture of topics in latent Dirichlet
+    allocation, a product of topics can be sharper than each of them.
 
     Parameters
     ----------
     hidden : tuple of int, default=(100,)
         Widths of the encoder.
     dropout : float, default=0.2
-        Share of topics, and of the encoder's last units, dropped in training.
+        Dropout rate of topics, and of the last hidden layer of the encoder.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or there are less than two topics.
+        At ``build``, if a parameter is out of range, or there are fewer than two topics.
 
     References
     ----------
@@ -53,12 +54,10 @@ class ProdLDA(Backbone):
         self.require("hidden", are_widths, "a tuple of positive integers")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         if z_shape[0] < 2:
-            raise ValueError(
-                f"backbone ProdLDA needs n_components >= 2, got {z_shape[0]}: one topic has no share to vary"
-            )
+            raise ValueError(f"backbone ProdLDA needs n_components >= 2, got {z_shape[0]}: a single topic never varies")
         widths, n_values = [prod(input_shape), *self.hidden], prod(parameter_shape)
         layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.Softplus())]
-        # Normalised, both codes and logits vary from the start; otherwise topics that die early stay dead.
+        # Batch normalisation of codes and logits prevents topics from collapsing early (Srivastava and Sutton, 2017).
         to_code = (nn.Linear(widths[-1], h_shape[0]), nn.BatchNorm1d(h_shape[0], affine=False))
         self.encoder = nn.Sequential(nn.Flatten(), *layers, nn.Dropout(self.dropout), *to_code)
         to_logits = (nn.Linear(z_shape[0] + condition_width, n_values, bias=False), nn.BatchNorm1d(n_values))
@@ -67,7 +66,7 @@ class ProdLDA(Backbone):
 
 
 class _TopicShares(nn.Module):
-    """Softmax of the code; what stands beside it stays as it is."""
+    """Softmax of the code; the label after it is unchanged."""
 
     def __init__(self, n_topics: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Recurrent nets over time."""
+"""Recurrent nets for series."""
 
 from typing import Any
 
@@ -13,29 +13,29 @@ CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Recurrent(Backbone):
-    """A recurrent net reads the series and its last state becomes the code; another writes it backwards from there [1].
+    """A recurrent encoder, whose last hidden state becomes the code, and a decoder that goes backwards in time [1].
 
-    Samples are (channels, time), or (time,) for one channel. Shorter ones end in missing values.
+    Samples are (channels, time), or (time,) for one channel. Shorter series end in missing values.
 
     Parameters
     ----------
     width : int, default=64
-        Numbers of the state.
+        Width of the hidden state.
     n_layers : int, default=1
-        Nets on top of each other.
+        Number of recurrent layers of the encoder and of the decoder.
     cell : {"gru", "lstm"}, default="gru"
         Gated recurrent unit [2], or long short-term memory.
     autoregressive : bool, default=False
-        Whether to write forwards, each step from the code and the steps before it: for tokens.
+        Whether the decoder goes forwards in time, each step given the code and the steps before it: for tokens.
     word_dropout : float, default=0.0
-        Share of the steps that an autoregressive decoder does not see in training, so that it needs the code [3].
+        Share of steps that are hidden from an autoregressive decoder in training, so that it relies on the code [3].
     beam_width : int, default=1
-        Beginnings of a row of tokens that are kept at each step, to find the likeliest row; 1 is greedy.
+        Candidates of the beam search for the most probable row of tokens; 1 is greedy.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range or samples are no series.
+        At ``build``, if a parameter is out of range or samples are not series.
 
     References
     ----------
@@ -81,16 +81,21 @@ class Recurrent(Backbone):
             nn.Linear(self.width, h_shape[0]),
         )
         if self.autoregressive:
-            said = (self.width, parameter_shape, self.word_dropout)
             self.decoder = AutoregressiveDecoder(
-                RecurrentCells(net(self, self.width)), grid, self.n_flags, n_code, *said
+                RecurrentCells(net(self, self.width)),
+                grid,
+                self.n_flags,
+                n_code,
+                self.width,
+                parameter_shape,
+                self.word_dropout,
             )
         else:
             self.decoder = make_rnn_decoder(self, grid, parameter_shape, n_code)
 
 
 def check_parameters(part: Recurrent) -> None:
-    """Raise ``ValueError`` for a parameter out of its range."""
+    """Raise ``ValueError`` if a parameter is out of range."""
     part.require("width", is_count, "a positive integer")
     part.require("n_layers", is_count, "a positive integer")
     part.require("beam_width", is_count, "a positive integer")
@@ -99,17 +104,17 @@ def check_parameters(part: Recurrent) -> None:
 
 
 def net(part: Recurrent, n_in: int) -> nn.RNNBase:
-    """Make a recurrent net of so many channels."""
+    """Return a recurrent net with ``n_in`` input channels."""
     made: nn.RNNBase = CELLS[part.cell](n_in, part.width, part.n_layers, batch_first=True)
     return made
 
 
 def make_rnn_decoder(part: Recurrent, grid: Grid, parameter_shape: Shape, n_code: int) -> nn.Module:
-    """Decoder that sees the code alone, at each step."""
-    writer = RNNDecoder(net(part, part.width), grid.sizes[0])
+    """Return a decoder that sees the code at each step, and not the steps before."""
+    decoder = RNNDecoder(net(part, part.width), grid.sizes[0])
     return nn.Sequential(
         nn.Linear(n_code, part.width),
-        Stage(grid.sizes[0], writer, nn.Conv1d(part.width, grid.channels_out, 1)),
+        Stage(grid.sizes[0], decoder, nn.Conv1d(part.width, grid.channels_out, 1)),
         nn.Flatten(),
         nn.Unflatten(1, parameter_shape),
     )

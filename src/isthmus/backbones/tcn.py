@@ -15,25 +15,25 @@ from isthmus.part import is_count
 class TCN(Backbone):
     """Residual blocks of dilated convolutions over time, at full resolution, as encoder and as decoder.
 
-    Samples are (channels, time), or (time,) for one channel. Each block sees twice as far as the one before. A code is
-    of a whole window, so that a step may look at what comes after: convolutions are centred and not causal.
+    Samples are (channels, time), or (time,) for one channel. The dilation doubles from block to block. Convolutions are
+    centred and not causal, since a code represents a whole window.
 
     Parameters
     ----------
     width : int, default=32
         Channels of every block.
     n_blocks : int or "auto", default="auto"
-        "auto" takes as many as it needs for every step to see the whole window.
+        "auto" is the smallest number with which every step sees the whole window.
     kernel_size : int, default=3
-        Odd, so that a step sees as far on either side.
+        Odd, so that the field of view is symmetric.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
     dropout : float, default=0.0
-        Share of channels dropped in training.
+        Dropout rate of channels.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range or samples are no series.
+        At ``build``, if a parameter is out of range or samples are not series.
 
     References
     ----------
@@ -88,7 +88,7 @@ class TCN(Backbone):
 
 
 def check_parameters(part: TCN) -> None:
-    """Raise ``ValueError`` for a parameter out of its range."""
+    """Raise ``ValueError`` if a parameter is out of range."""
     part.require("width", is_count, "a positive integer")
     part.require("n_blocks", lambda v: v == "auto" or is_count(v), '"auto" or a positive integer')
     part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1 and v > 1, "an odd integer from 3 up")
@@ -97,13 +97,13 @@ def check_parameters(part: TCN) -> None:
 
 
 def blocks(part: TCN, grid: Grid) -> list[nn.Module]:
-    """Residual blocks, dilated by 1, 2, 4 and so on."""
+    """Return residual blocks with dilations 1, 2, 4 and so on."""
     n_blocks = n_blocks_for(grid.sizes[0], part.kernel_size) if isinstance(part.n_blocks, str) else part.n_blocks
     return [Residual(*_layer(part, 2**i), *_layer(part, 2**i)) for i in range(n_blocks)]
 
 
 def n_blocks_for(n_steps: int, kernel_size: int) -> int:
-    """Count the blocks that a step needs to see the whole window: n of them reach (kernel_size - 1) (2^n - 1) steps."""
+    """Return the number n of blocks with which a step sees the whole window: (kernel_size - 1) (2^n - 1) steps."""
     return next(n for n in count(1) if (kernel_size - 1) * (2**n - 1) >= n_steps - 1)
 
 

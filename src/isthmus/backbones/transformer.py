@@ -1,4 +1,4 @@
-"""Transformers over steps or patches."""
+"""Transformers over steps of series or patches of images."""
 
 from torch import nn
 
@@ -10,7 +10,7 @@ from isthmus.part import is_count
 
 
 class Transformer(Backbone):
-    """Steps of series, or patches of images [1], look at each other [2]; all together become the code.
+    """Self-attention [2] over steps of series or patches of images [1]; the features of all positions become the code.
 
     Samples are (channels, time), (channels, height, width) or (channels, depth, height, width), of any size; (time,) is
     one channel. Shorter series end in missing values.
@@ -18,26 +18,26 @@ class Transformer(Backbone):
     Parameters
     ----------
     width : int, default=64
-        Channels of every place.
+        Channels of each position.
     n_layers : int, default=2
-        Blocks of encoder and of decoder.
+        Number of attention blocks of the encoder and of the decoder.
     n_heads : int, default=4
-        Looks that a place takes at once; a divisor of the width.
+        Number of attention heads; a divisor of the width.
     patch : int, default=1
-        Values along each axis that make a place.
+        Size of a patch along each axis.
     autoregressive : bool, default=False
-        Whether to write series forwards, each step from the code and the steps before it: for tokens.
+        Whether the decoder generates series step by step, given the code and the steps before: for tokens.
     dropout : float, default=0.0
-        Share of what blocks add that is dropped in training.
+        Dropout rate of the output of attention and of feed-forward nets.
     word_dropout : float, default=0.0
-        Share of the steps that an autoregressive decoder does not see in training.
+        Share of steps that are hidden from an autoregressive decoder in training.
     beam_width : int, default=1
-        Beginnings of a row of tokens that are kept at each step, to find the likeliest row; 1 is greedy.
+        Candidates of the beam search for the most probable row of tokens; 1 is greedy.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range or samples do not lie on a grid.
+        At ``build``, if a parameter is out of range or samples are not on a grid.
 
     References
     ----------
@@ -80,21 +80,22 @@ class Transformer(Backbone):
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1 if self.autoregressive else 3)
         size, n_code = n_positions(grid, self.patch), z_shape[0] + condition_width
-        said = (self.width, parameter_shape, self.word_dropout)
         net = (size, self.width, self.n_layers, self.n_heads, self.dropout)
-        reader = Stage(size, PatchEncoder(AttentionStack(*net), grid, self.patch, self.n_flags))
-        shaped, last = Reshape(grid.channels_in, *grid.sizes), nn.Linear(size * self.width, h_shape[0])
-        self.encoder = nn.Sequential(shaped, reader, nn.Flatten(), last)
+        encoder = Stage(size, PatchEncoder(AttentionStack(*net), grid, self.patch, self.n_flags))
+        last = nn.Linear(size * self.width, h_shape[0])
+        self.encoder = nn.Sequential(Reshape(grid.channels_in, *grid.sizes), encoder, nn.Flatten(), last)
         if self.autoregressive:
-            self.decoder = AutoregressiveDecoder(CausalAttentionStack(*net), grid, self.n_flags, n_code, *said)
+            steps = CausalAttentionStack(*net)
+            options = (self.width, parameter_shape, self.word_dropout)
+            self.decoder = AutoregressiveDecoder(steps, grid, self.n_flags, n_code, *options)
         else:
-            writer = Stage(size, PatchDecoder(AttentionStack(*net), grid, self.patch))
-            first, places = nn.Linear(n_code, size * self.width), nn.Unflatten(1, (size, self.width))
-            self.decoder = nn.Sequential(first, places, writer, nn.Flatten(), nn.Unflatten(1, parameter_shape))
+            decoder = Stage(size, PatchDecoder(AttentionStack(*net), grid, self.patch))
+            first, to_positions = nn.Linear(n_code, size * self.width), nn.Unflatten(1, (size, self.width))
+            self.decoder = nn.Sequential(first, to_positions, decoder, nn.Flatten(), nn.Unflatten(1, parameter_shape))
 
 
 def check_parameters(part: Transformer) -> None:
-    """Raise ``ValueError`` for a parameter out of its range."""
+    """Raise ``ValueError`` if a parameter is out of range."""
     for name in ("width", "n_layers", "n_heads", "patch", "beam_width"):
         part.require(name, is_count, "a positive integer")
     part.require("n_heads", lambda v: part.width % v == 0, f"a divisor of the width, {part.width}")

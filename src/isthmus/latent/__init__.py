@@ -1,7 +1,7 @@
-"""The latent space as a place to walk in: functions of a fitted estimator, and how wide a code should be.
+"""Exploring the latent space of a fitted estimator, and choosing the size of a code.
 
-Rows go in and come out in the container that ``fit`` saw. ``y`` are labels for the decoder of a conditional model: one,
-or one a row that comes out.
+Rows are given and returned in the container that ``fit`` saw. ``y`` are labels for the decoder of a conditional model:
+one for all rows, or one per returned row.
 """
 
 from isthmus.latent.code_size import CodeSizes, suggest_n_components

@@ -1,4 +1,4 @@
-"""How wide a code should be: the error of every size from one training."""
+"""The size of a code: the error of every size from one training."""
 
 import warnings
 from dataclasses import dataclass
@@ -24,26 +24,27 @@ from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
 
-# The widest code that is tried if nobody says; rows set aside to measure; resamples of them for the interval.
-WIDEST, ASIDE, N_RESAMPLES = 32, 0.2, 400
+# Largest code size that is tried by default; share of rows held out to measure errors; bootstrap resamples for the
+# interval, whose quantiles then have a standard error of about one percentage point.
+MAX_SIZE, HOLDOUT, N_RESAMPLES = 32, 0.2, 400
 
 
 @dataclass(frozen=True, eq=False)
 class CodeSizes:
-    """What codes of every size leave unexplained on rows that the net has not seen.
+    """Errors of codes of every size on held-out rows.
 
     Parameters
     ----------
     n_components : int
-        The size to take: the elbow.
+        Suggested size: the elbow.
     interval : tuple of int
-        Where nine of ten elbows lie if the rows are drawn anew.
+        90 % bootstrap interval of the elbow.
     sizes : ndarray of shape (n_sizes,)
         1, 2, ...
     errors, standard_errors : ndarray of shape (n_sizes,)
-        Mean squared error of a value, in the likelihood's scaling, and its standard error.
+        Mean squared error per value, in the scale of the likelihood, and its standard error.
     noise : ndarray of shape (n_sizes,)
-        The error for each direction that the code leaves free: level from the elbow on, if all that is left is noise.
+        Error per direction that the code does not represent: constant beyond the elbow if only noise is left.
     """
 
     n_components: int
@@ -62,11 +63,11 @@ def suggest_n_components(
     tolerance: float = 0.5,
     random_state: Any = None,
 ) -> CodeSizes:
-    """Find the smallest code beyond which only noise would be kept.
+    """Suggest the smallest code beyond which additional components represent only noise.
 
-    One training with nested dropout [1] yields the error of every size. Noise fills all directions alike, so what a
-    code of k components leaves, divided by the directions that it leaves free, stops falling at the right size, while
-    the error itself goes on falling: wider codes copy noise. The comparison of residual variances is Bartlett's [2].
+    One training with nested dropout [1] yields the error of every size. Noise has the same variance in all directions,
+    so the error of a code of k components, divided by the share of directions that it does not represent, stops falling
+    at the right size, while the error itself continues to fall. The comparison of residual variances is Bartlett's [2].
 
     Parameters
     ----------
@@ -75,10 +76,10 @@ def suggest_n_components(
         Parts and settings to train with; its bottleneck is nested, and labels and regularizers are left out. None is an
         MLP with heavy-tailed errors, since the large errors of codes that are too small would dominate squared errors.
     max_components : int or "auto", default="auto"
-        The widest code that is tried; "auto" is one less than the number of values that vary, at most 32.
+        Largest size that is tried; "auto" is one less than the number of values that vary, and at most 32.
     tolerance : float, default=0.5
-        Share by which the noise may exceed its smallest estimate: higher for smaller codes. Where the error falls
-        without a knee, as that of real data often does, this decides: look at ``isthmus.plots.code_sizes``.
+        Relative excess over the smallest noise estimate that is accepted: higher values suggest smaller codes. If the
+        error has no clear elbow, as often with real data, this decides: see ``isthmus.plots.code_sizes``.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -88,12 +89,12 @@ def suggest_n_components(
     Raises
     ------
     ValueError
-        If a parameter is out of its range, or there are too few rows to set some aside.
+        If a parameter is out of range, or there are too few rows to hold some out.
 
     Warns
     -----
     UserWarning
-        If the widest code that was tried is the best.
+        If the largest size that was tried is the best.
 
     References
     ----------
@@ -110,9 +111,9 @@ def suggest_n_components(
     2
     """
     seed, source = seed_of(random_state), as_source(X)
-    rows, held_out = hold_out(source, ASIDE, mix(seed, 3))
+    rows, held_out = hold_out(source, HOLDOUT, mix(seed, 3))
     if held_out is None:
-        raise ValueError(f"X has {len(source)} rows, too few to set some aside and measure errors on them")
+        raise ValueError(f"X has {len(source)} rows, too few to hold some out and measure errors on them")
     if not tolerance > 0:
         raise ValueError(f"tolerance must be a number > 0, got {tolerance!r}")
     statistics = compute_statistics(rows)
@@ -127,15 +128,15 @@ def suggest_n_components(
 def _widest(max_components: int | str, n_varying: int) -> int:
     most = max(1, n_varying - 1)
     if max_components == "auto":
-        return min(WIDEST, most)
+        return min(MAX_SIZE, most)
     if not (is_count(max_components) and int(max_components) <= most):
         raise ValueError(f'max_components must be "auto" or an integer from 1 to {most}, got {max_components!r}')
     return int(max_components)
 
 
 def _robust(statistics: Statistics, schema: Schema) -> Autoencoder:
-    """Make an estimator of heavy-tailed errors; what has levels has errors of its own."""
-    # Errors of pixels count the same wherever they fall, as with the "auto" likelihood.
+    """Return an estimator with heavy-tailed errors, or with the automatic likelihood if there are categories."""
+    # Errors of all pixels have one scale, as with the automatic likelihood.
     of_numbers = StudentT(scale="shared", scaling="center") if statistics.are_pixels else StudentT()
     return Autoencoder(likelihood="auto" if schema.categorical else of_numbers)
 
@@ -151,7 +152,7 @@ def _nested(estimator: Autoencoder, widest: int) -> Autoencoder:
 
 
 def _errors(model: Model, source: Source, widest: int) -> Values:
-    """Mean squared error of the values of each row, by size, (n, n_sizes)."""
+    """Return the mean squared error of each row for each size, (n, n_sizes)."""
 
     def of_batch(x: Tensor, y: Tensor | None) -> Tensor:
         codes = model.centre(model.look(model.read(x)))
@@ -162,14 +163,14 @@ def _errors(model: Model, source: Source, widest: int) -> Values:
 
 
 def _error(model: Model, x: Tensor, rebuilt: Tensor) -> Tensor:
-    """Mean squared difference of each row in the likelihood's scaling, missing values left out."""
+    """Return the mean squared error of each row in the scale of the likelihood, 0 for missing values."""
     known = torch.where(x.isnan(), rebuilt, x)
     wanted, got = (model.likelihood.encode(model.read(values)) for values in (known, rebuilt))
     return (wanted - got).square().flatten(1).mean(1)
 
 
 def _judge(errors: Values, n_varying: int, tolerance: float, rng: np.random.Generator) -> CodeSizes:
-    """Find the elbow of errors (n, n_sizes) of single rows, and how sure it is."""
+    """Find the elbow of errors (n, n_sizes) of rows, and its bootstrap interval."""
     n, widest = errors.shape
     sizes = np.arange(1, widest + 1)
     free = 1 - sizes / n_varying if n_varying > 1 else np.ones(1)
@@ -177,12 +178,12 @@ def _judge(errors: Values, n_varying: int, tolerance: float, rng: np.random.Gene
     elbows = [_elbow(mean / free, tolerance) for mean in (errors.mean(0), *resamples)]
     low, high = np.quantile(elbows[1:], [0.05, 0.95], method="nearest")
     if elbows[0] == widest < n_varying - 1:
-        what = f"the error still falls at {widest} components, the most that were tried; raise max_components"
-        warnings.warn(what, stacklevel=3)
+        message = f"the error still falls at {widest} components, the largest size tried; raise max_components"
+        warnings.warn(message, stacklevel=3)
     means, stds = errors.mean(0), errors.std(0) / np.sqrt(n)
     return CodeSizes(elbows[0], (int(low), int(high)), sizes, means, stds, means / free)
 
 
 def _elbow(noise: Values, tolerance: float) -> int:
-    """Find the first size whose noise comes close to the least."""
+    """Return the smallest size whose noise is within the tolerance of the smallest noise."""
     return 1 + int(np.argmax(noise <= (1 + tolerance) * noise.min()))

@@ -1,4 +1,4 @@
-"""Rows to codes and back, for walks and edits."""
+"""Rows to codes and back."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 Values = np.ndarray[Any, Any]
 
-# Codes drawn to learn where they lie and how far they scatter.
+# Codes drawn to estimate their mean and standard deviation, to about 2 % of a standard deviation.
 N_DRAWN = 4096
 
 
 def encode_row(model: "Autoencoder", row: Any, name: str) -> Values:
-    """Return the code (n_components,) of one row, given as such or as a batch of one.
+    """Return the code (n_components,) of one row, which may be a batch of one.
 
     Raises
     ------
     ValueError
-        If there are several rows.
+        If there is more than one row.
     """
     check_is_fitted(model)
     codes: Values = model.transform([row] if is_single_row(row, model.schema_) else row)
@@ -37,7 +37,7 @@ def encode_row(model: "Autoencoder", row: Any, name: str) -> Values:
 
 
 def is_single_row(row: Any, schema: Schema) -> bool:
-    """Whether a row is given as such: a text, or values of as many axes as a row has as the user has it."""
+    """Whether a value is a single row and not a batch: a text, or an array with the number of axes of a row."""
     if schema.vocabulary or is_frame(row):
         return isinstance(row, str)
     shape = convert_shape(schema.shape, schema.layout) if schema.layout else schema.shape
@@ -45,13 +45,13 @@ def is_single_row(row: Any, schema: Schema) -> bool:
 
 
 def decode(model: "Autoencoder", codes: Values, y: Any, **options: Any) -> Any:
-    """Codes (n, n_components) to rows, all for one label or each for its own."""
+    """Decode codes (n, n_components) to rows, with one label for all or one for each."""
     return model.inverse_transform(codes, y if y is None or np.ndim(y) else np.repeat(y, len(codes)), **options)
 
 
 @own_settings()
 def code_moments(model: "Autoencoder") -> tuple[Values, Values]:
-    """Return centre and standard deviation of the codes that ``sample`` draws, each (n_components,)."""
+    """Return mean and standard deviation of the codes that ``sample`` draws, each (n_components,)."""
     check_is_fitted(model)
     with seeded(0, model.module_.device):
         codes = draw_codes(model.module_, model.density_, N_DRAWN, 1.0)

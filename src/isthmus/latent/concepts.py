@@ -1,4 +1,4 @@
-"""Directions that mean something."""
+"""Directions in the latent space."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def concept_vector(model: "Autoencoder", positive: Any, negative: Any) -> Values:
     """Return the direction from rows without a concept to rows with it: the difference of their mean codes.
 
-    Whatever else differs between the two sets is in the direction too: choose rows that are alike in all but the
-    concept, or as many of each kind in both.
+    The direction also contains all other differences between the two sets: choose rows that differ in the concept only,
+    or balance the sets.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
         Fitted.
     X : array or data frame of shape (n_samples, ...)
     vector : array of shape (n_components,)
-        Such as a ``concept_vector``.
+        A direction, such as a ``concept_vector``.
     strength : float, default=1.0
-        How far: 1 adds the vector once, negative strengths take the concept away, 0 reconstructs.
+        Factor of the vector: 1 adds it once, negative values remove the concept, 0 reconstructs.
     y : label, array of shape (n_samples,) or None, default=None
 
     Returns
@@ -70,7 +70,7 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
     Raises
     ------
     ValueError
-        If the vector has another width than the code.
+        If the vector does not have the shape of a code.
 
     References
     ----------
@@ -79,19 +79,19 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
     check_is_fitted(model)
     codes, vector = model.transform(X), np.asarray(vector, dtype=float)
     if vector.shape != codes.shape[1:]:
-        raise ValueError(f"vector must have shape {codes.shape[1:]}, as the code, got {vector.shape}")
+        raise ValueError(f"vector must have the shape {codes.shape[1:]} of a code, got {vector.shape}")
     return decode(model, codes + strength * vector, y)
 
 
 def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> Any:
-    """Answer "a is to b as c is to what?" by the code c + b - a.
+    """Answer "a is to b as c is to what?" by decoding the code c + b - a.
 
     Parameters
     ----------
     model : Autoencoder
         Fitted.
     a, b, c : array or data frame of shape (n_samples, ...)
-        Of equally many rows, or of one row that goes with all.
+        Each with the same number of rows, or with one row that is used for all.
     y : label, array of shape (n_samples,) or None, default=None
 
     Returns
@@ -122,6 +122,6 @@ def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> A
     lengths = [len(rows) for rows in codes]
     if len({*lengths} - {1}) > 1:
         raise ValueError(
-            f"a, b and c must have equally many rows, or one, got {lengths[0]}, {lengths[1]}, {lengths[2]}"
+            f"a, b and c must have the same number of rows, or one row, got {lengths[0]}, {lengths[1]}, {lengths[2]}"
         )
     return decode(model, codes[2] + codes[1] - codes[0], y)

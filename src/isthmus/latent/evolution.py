@@ -1,4 +1,4 @@
-"""Search for a row with asked properties among all that a model can make."""
+"""Search for rows with wanted properties among all rows that a model can generate."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,8 +12,9 @@ from isthmus.randomness import seed_of
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-# Children of a parent, deviations of the codes that the first children lie apart, and the narrowest search there is.
-N_CHILDREN, FIRST_STEP, LEAST_STEP = 7, 0.5, 1e-6
+# Children per parent, the ratio of Schwefel's (15, 100) strategy; and the initial and the smallest step, in standard
+# deviations of the codes (half a deviation explores, 1e-6 prevents underflow).
+N_CHILDREN, FIRST_STEP, MIN_STEP = 7, 0.5, 1e-6
 
 
 class SearchResult(NamedTuple):
@@ -24,9 +25,9 @@ class SearchResult(NamedTuple):
     row : array or data frame of one row
     code : ndarray of shape (n_components,)
     value : float
-        What the objective says of the row.
+        Value of the objective.
     n_evaluations : int
-        Rows that the objective was asked about.
+        Number of rows for which the objective was evaluated.
     """
 
     row: Any
@@ -46,26 +47,26 @@ def search(
     n_steps: int = 100,
     random_state: Any = None,
 ) -> SearchResult:
-    """Search the codes of a model for the row that an objective likes best.
+    """Search the codes of a model for the row that maximises an objective.
 
-    An evolution strategy [1]: of some rows the best are the first parents; each has some children nearby in the code,
-    the best of which are the next parents. How far children go is inherited too, and varied, so that the search narrows
-    by itself. The objective need not be smooth: counts and rules are welcome.
+    A (mu, lambda) evolution strategy with self-adaptive step sizes [1]: the best rows become parents, the codes of
+    their children are drawn around those of the parents, and the best children are the next parents. The objective need
+    not be smooth: counts and rules work too.
 
     Parameters
     ----------
     model : Autoencoder
         Fitted.
     objective : callable
-        Of rows (n, ...) as ``sample`` gives them without noise; returns a number for each, higher is better.
+        Takes rows (n, ...) in the container of ``sample`` and returns a number for each; higher is better.
     X : array or data frame of shape (n_samples, ...) or None, default=None
-        Rows to begin with; None draws them by ``sample``.
+        Initial rows; None draws them with ``sample``.
     y : label or None, default=None
-        What the rows are decoded for.
+        Label with which rows are decoded.
     target_value : float, default=inf
-        The search ends with the first row of at least this value.
+        The search stops at the first row with at least this value.
     n_parents : int, default=16
-        Seven times as many rows are tried in each step. Few find the next optimum sooner, many find a better one.
+        Each step evaluates seven rows per parent. Few parents converge faster, many find better optima.
     n_steps : int, default=100
     random_state : int, RandomState or None, default=None
 
@@ -115,14 +116,14 @@ def search(
 
 
 def _children(codes: Values, steps: Values, unit: Values, rng: np.random.Generator) -> tuple[Values, Values]:
-    """Vary steps, by the rate that suits the number of components, and then codes by them."""
-    steps = np.maximum(steps * np.exp(rng.normal(size=steps.shape) / np.sqrt(codes.shape[1])), LEAST_STEP)
+    """Mutate step sizes with the learning rate 1 / sqrt(n_components) [1], and codes with these steps."""
+    steps = np.maximum(steps * np.exp(rng.normal(size=steps.shape) / np.sqrt(codes.shape[1])), MIN_STEP)
     return codes + steps * unit * rng.normal(size=codes.shape), steps
 
 
 def _values(objective: Callable[[Any], Any], rows: Any) -> Values:
-    """Ask the objective, for which NaN is the worst answer."""
+    """Evaluate the objective; NaN counts as the worst value."""
     values = np.asarray(objective(rows), dtype=float)
     if values.shape != (len(rows),):
-        raise ValueError(f"objective must return one number a row, ({len(rows)},), got shape {values.shape}")
+        raise ValueError(f"objective must return one number per row, ({len(rows)},), got shape {values.shape}")
     return np.where(np.isnan(values), -np.inf, values)

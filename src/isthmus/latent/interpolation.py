@@ -1,4 +1,4 @@
-"""Ways through the latent space."""
+"""Interpolation and traversal of codes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ KINDS = ("linear", "spherical")
 def interpolate(
     model: "Autoencoder", a: Any, b: Any, n: int = 8, *, kind: str = "linear", y: Any = None, **options: Any
 ) -> Any:
-    """Walk from one row to another by equal steps between their codes, and decode each.
+    """Interpolate between the codes of two rows in equal steps, and decode each.
 
-    The first and the last row are the reconstructions of the two.
+    The first and the last row are the reconstructions of the two rows.
 
     Parameters
     ----------
@@ -27,10 +27,10 @@ def interpolate(
     a, b : array or data frame
         One row each, as such or as a batch of one.
     n : int, default=8
-        Rows of the way, both ends counted.
+        Number of rows, including both ends.
     kind : {"linear", "spherical"}, default="linear"
-        A straight line, or an arc around the origin [1]: in a code of many components drawn from a normal prior all
-        codes lie near a sphere, which a straight line leaves [2].
+        A straight line, or an arc around the origin [1]: codes of many components from a normal prior lie near a
+        sphere, which a straight line leaves [2].
     y : label, array of shape (n,) or None, default=None
     **options
         Of ``Autoencoder.inverse_transform``, such as ``noise=True``.
@@ -42,7 +42,7 @@ def interpolate(
     Raises
     ------
     ValueError
-        If there are several rows, the kind is unknown or n below 2.
+        If ``a`` or ``b`` is more than one row, the kind is unknown, or n is below 2.
 
     References
     ----------
@@ -77,17 +77,17 @@ def traverse(
     *,
     y: Any = None,
 ) -> Any:
-    """Let one component of a code take several values while all others stay, and decode each.
+    """Vary one component of a code while all others are fixed, and decode each.
 
     Parameters
     ----------
     model : Autoencoder
         Fitted.
     X : array, data frame or None, default=None
-        The row whose code is changed; None is the centre of the codes that ``sample`` draws.
+        The row whose code is varied; None is the mean of the codes that ``sample`` draws.
     component : int, default=0
     values : array of shape (n,), default=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-        What the component becomes: deviations of the drawn codes from their centre.
+        Values of the component, in standard deviations of the drawn codes from their mean.
     y : label, array of shape (n,) or None, default=None
 
     Returns
@@ -97,7 +97,7 @@ def traverse(
     Raises
     ------
     ValueError
-        If there is no such component, or X has several rows.
+        If there is no such component, or X is more than one row.
 
     References
     ----------
@@ -123,7 +123,7 @@ def traverse(
 
 
 def _slerp(start: Values, end: Values, steps: Values) -> Values:
-    """Go along the great circle, the length changing as it does; straight on where there is no angle to turn by."""
+    """Interpolate spherically; linearly if the vectors are parallel."""
     cosine = start @ end / max(float(np.linalg.norm(start) * np.linalg.norm(end)), 1e-30)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     if np.sin(angle) < 1e-6:

@@ -1,4 +1,4 @@
-"""What the components of a code are used for, and codes in the plane."""
+"""Which components of a code are used, and projections of codes to the plane."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ METHODS = ("pca", "tsne", "umap", "opentsne")
 
 
 def active_units(model: "Autoencoder", X: Any, threshold: float = 0.01) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Say which components of the code are used: those whose centre differs between rows.
+    """Return which components of the code are used: those whose mean varies between rows.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def active_units(model: "Autoencoder", X: Any, threshold: float = 0.01) -> np.nd
         Fitted.
     X : array or data frame of shape (n_samples, ...)
     threshold : float, default=0.01
-        Variance over the rows from which a component is active; the prior's is 1.
+        Variance of the code over the rows above which a component is active; that of the prior is 1.
 
     Returns
     -------
@@ -51,17 +51,17 @@ def active_units(model: "Autoencoder", X: Any, threshold: float = 0.01) -> np.nd
 
 
 def map2d(codes: Any, method: str = "pca", *, random_state: int | None = None, **options: Any) -> Values:
-    """Lay codes out in the plane; ``isthmus.plots.code_map`` draws them.
+    """Project codes to the plane; ``isthmus.plots.code_map`` draws them.
 
     Parameters
     ----------
     codes : array of shape (n_samples, n_components)
     method : {"pca", "tsne", "umap", "opentsne"}, default="pca"
-        PCA keeps the large distances [1], t-SNE the neighbours [2]; both are scikit-learn's. UMAP [3] and openTSNE,
-        which is faster with many rows [4], are extras: ``pip install 'isthmus[maps]'``.
+        PCA preserves large distances [1], t-SNE neighbourhoods [2]; both are those of scikit-learn. UMAP [3] and
+        openTSNE, which is faster for many rows [4], are extras: ``pip install 'isthmus[maps]'``.
     random_state : int or None, default=None
     **options
-        Of scikit-learn's ``PCA`` or ``TSNE``, of ``umap.UMAP`` or of ``openTSNE.TSNE``.
+        Parameters of scikit-learn's ``PCA`` or ``TSNE``, of ``umap.UMAP`` or of ``openTSNE.TSNE``.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def map2d(codes: Any, method: str = "pca", *, random_state: int | None = None, *
     Raises
     ------
     ValueError
-        If the method is unknown, or the codes have one component only.
+        If the method is unknown, or the codes have only one component.
     ImportError
         If the method is an extra that is not installed.
 
