@@ -1,10 +1,10 @@
-"""Pictures: one a function, of a fitted model and rows as the user has them.
+"""Plots of a fitted model and rows: one function per plot.
 
-Rows go in as they went into ``fit``: arrays, images of any layout, one image, data frames, folders, streams. Functions
-compute codes, reconstructions and scores by themselves. Images are shown as such, large values white; other rows are
-curves. Flat rows of a square number of values are images where the values share a range, as pixels do; ``shape`` says
-so where that cannot be told. Labels are found where the data or the model have them. Axes are returned.
-Given axes, a function draws there and leaves pyplot alone; without, it makes a figure with pyplot, as notebooks want.
+Rows are given in any container that ``fit`` accepts: arrays, images in any layout, one image, data frames, folders,
+streams. Functions compute codes, reconstructions and scores. Images are shown with large values white; other rows are
+curves. Flat rows of a square number of values are images if the values have a common range, like pixels; ``shape``
+sets the shape of an image explicitly. Labels are taken from the data or the model if they are known. Axes are returned.
+Given axes, a function draws there without pyplot; without axes, it makes a figure with pyplot, for notebooks.
 """
 
 from isthmus.plots.codes import code_map

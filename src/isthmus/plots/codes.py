@@ -1,4 +1,4 @@
-"""Maps of codes."""
+"""Scatter plots of codes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 Values = np.ndarray[Any, Any]
 
-# Inches of a map with a short legend.
+# Size in inches of a plot with a short legend.
 WIDTH, HEIGHT = 5.5, 4.5
 
 
 def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = None) -> "Axes":
-    """Scatter the codes of rows in the plane; of codes of one component, show the histogram.
+    """Scatter the codes of rows in the plane; codes of one component are shown as a histogram.
 
     Parameters
     ----------
     model : fitted estimator with ``transform``, or array of codes of shape (n_samples, n_components)
-        With more than two components, their first two principal components are shown.
+        Of more than two components, the first two principal components are shown.
     X : array, data frame or Source of shape (n_samples, ...), or one row
-        Rows to encode. Where codes take the place of the model: their labels.
+        Rows to encode. If codes are given instead of a model: their labels.
     y : array of shape (n_samples,), name of a column of X, or None, default=None
-        Labels. Classes get a legend. Numbers that are not whole, and whole ones or dates of many values, get a colour
-        bar. None shows the subfolders of images, and what a detector says.
+        Labels. Classes get a legend; numbers that are not integers, and integers or dates of many values, get a colour
+        bar. None shows the subfolders of images, or the decisions of a detector.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If the model has no codes, or labels have more classes than can be told apart.
+        If the model has no codes, or labels have too many classes.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = No
     plane, names = _project(codes)
     ax = new_axes(ax, _width(labels), HEIGHT)
     ax.set(xlabel=names[0], ylabel=names[1])
-    # Later points cover earlier ones: in random order no class covers another.
+    # Later points cover earlier ones: random order prevents one class from covering another.
     order = np.random.default_rng(0).permutation(len(plane))
     plane = plane[order]
     if labels is None:
@@ -86,7 +86,7 @@ def _codes_and_labels(model: Any, X: Any, y: Any) -> tuple[Values, Values | None
 
 
 def _project(codes: Values) -> tuple[Values, tuple[str, str]]:
-    """Return two columns and their names."""
+    """Return two coordinates of each code, and their names."""
     if codes.shape[1] == 2 or len(codes) == 1:
         return codes[:, :2], ("code 1", "code 2")
     pca = PCA(2).fit(codes)
@@ -98,7 +98,7 @@ def _project(codes: Values) -> tuple[Values, tuple[str, str]]:
 
 
 def _width(labels: Values | None) -> float:
-    """Return the inches that a map and its legend need."""
+    """Return the width of a plot and its legend in inches."""
     if labels is None or _is_continuous(labels):
         return WIDTH
     classes = np.unique(labels)
@@ -107,7 +107,7 @@ def _width(labels: Values | None) -> float:
 
 
 def _n_columns(n_classes: int) -> int:
-    """Return the columns of a legend."""
+    """Return the number of columns of a legend."""
     return -(-n_classes // 14)
 
 
@@ -119,7 +119,7 @@ def _is_continuous(labels: Values) -> bool:
 
 
 def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollection":
-    """Draw points, the smaller and fainter the more there are on the whole map."""
+    """Draw points, smaller and more transparent the more there are in the whole plot."""
     size, alpha = np.clip(400 / np.sqrt(n), 1.5, 25), np.clip(30 / np.sqrt(n), 0.3, 0.8)
     return ax.scatter(points[:, 0], points[:, 1], s=size, alpha=alpha, linewidths=0, rasterized=True, **options)
 
@@ -129,21 +129,21 @@ def _scatter_values(ax: "Axes", plane: Values, values: Values) -> None:
 
     dates = _dates() if values.dtype.kind == "M" else None
     points = _scatter(ax, plane, len(plane), c=values if dates is None else dates.date2num(values), cmap="viridis")
-    # A mappable of its own, because the bar would inherit the points' transparency.
+    # A separate mappable, because the bar would inherit the transparency of the points.
     bar = ScalarMappable(points.norm, points.cmap)
     ticks = None if dates is None else dates.AutoDateLocator()
     ax.figure.colorbar(bar, ax=ax, ticks=ticks, format=None if dates is None else dates.ConciseDateFormatter(ticks))
 
 
 def _dates() -> Any:
-    """Return the module, whose functions have no types."""
+    """Return the module ``matplotlib.dates``, whose functions are untyped."""
     from matplotlib import dates
 
     return dates
 
 
 def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
-    """Draw one collection for every ten classes, which share a marker."""
+    """Draw one collection per marker."""
     from matplotlib.lines import Line2D
 
     classes, index = np.unique(labels, return_inverse=True)
@@ -155,6 +155,6 @@ def _scatter_classes(ax: "Axes", plane: Values, labels: Values) -> None:
         Line2D([], [], linestyle="", marker=marker, markersize=5, markeredgewidth=0, color=colour, label=shorten(level))
         for level, (marker, colour) in zip(classes, styles, strict=True)
     ]
-    # Beside the axes: the best place within would be searched for among all the points.
+    # Outside the axes: finding the best place inside is slow for many points.
     n_columns = _n_columns(len(classes))
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=n_columns)

@@ -1,4 +1,4 @@
-"""Distributions of scores, the course of a training, and what codes of every size leave."""
+"""Histograms of scores, training curves, and errors of codes of every size."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "Axes | None" = None) -> "Axes":
-    """Show how scores, or other values, are spread: the share of rows in each bin, for each class by itself.
+    """Plot histograms of scores or other values: the share of rows in each bin, for each class.
 
     Parameters
     ----------
     model : fitted estimator with ``score_samples``, or array of values of shape (n_samples,)
-        Of a detector the threshold is shown too.
+        For a detector, the threshold is shown too.
     X : array, data frame or Source of shape (n_samples, ...)
-        Rows to score. Where values take the place of the model: their classes.
+        Rows to score. If values are given instead of a model: their classes.
     y : array of shape (n_samples,), name of a column of X, or None, default=None
         Classes.
     name : str, default=""
-        What the values are; of a model its scores.
+        Name of the values; by default "score" for a model.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If the model has no scores, or labels have more classes than can be told apart.
+        If the model has no scores, or labels have too many classes.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "
 def _show_legend(ax: "Axes", without: tuple[str, ...] = ()) -> None:
     handles, names = ax.get_legend_handles_labels()
     shown = [(handle, name) for handle, name in zip(handles, names, strict=True) if name not in without]
-    # Beside the axes: the best place within would be searched for among all the bars.
+    # Outside the axes: finding the best place inside is slow for many bars.
     ax.legend(
         [handle for handle, _ in shown],
         [shorten(name) for _, name in shown],
@@ -91,7 +91,7 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     Raises
     ------
     ValueError
-        If the model keeps no history of its training.
+        If the model has no training history.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     check_model(model, "history")
     rows = getattr(unwrap(model), "history_", None)
     if not rows:
-        raise ValueError(f"{type(unwrap(model)).__name__} keeps no history of its training")
+        raise ValueError(f"{type(unwrap(model)).__name__} has no training history")
     epochs = [row["epoch"] for row in rows]
     ax = new_axes(ax, 5.5, 3.0)
     ax.plot(epochs, [row["negative_bound"] for row in rows], color=PALETTE[0], label="training")
@@ -123,12 +123,12 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Show what codes of every size leave unexplained, the size that is suggested, and how sure it is.
+    """Plot the error of codes of every size, the suggested size, and its interval.
 
     Parameters
     ----------
     found : CodeSizes, or array, data frame or Source of shape (n_samples, ...)
-        What ``isthmus.latent.suggest_n_components`` returned, or rows to ask it about.
+        Result of ``isthmus.latent.suggest_n_components``, or rows to call it with.
     ax : Axes or None, default=None
 
     Examples

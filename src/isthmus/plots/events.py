@@ -1,4 +1,4 @@
-"""A series, the scores of its time points, and the events that a detector finds."""
+"""A series with the scores of its time points and the events of a detector."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 Values = np.ndarray[Any, Any]
 
-# Inches of a panel, and share of it that is blank.
+# Height of a panel in inches, and the blank share of it.
 HEIGHT, BLANK = 1.3, 0.15
-# Smallest width of an event as a share of the picture, so that single points of long series are seen.
-NARROWEST = 0.002
+# Smallest width of an event as a share of the plot, so that single points of long series are visible.
+MIN_WIDTH = 0.002
 
 
 def events(
     model: Any, X: Any, *, n_channels: int = 3, gap: int | None = None, min_length: int = 1, ax: "Axes | None" = None
 ) -> "Axes":
-    """Show a series with its events: the channels that stand out, and below the scores with the threshold.
+    """Plot a series with its events: the most anomalous channels, and below the scores with the threshold.
 
     Parameters
     ----------
     model : AnomalyDetector
         Fitted to a series.
     X : Windows, or array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
-        As the detector takes it.
+        As in ``AnomalyDetector.score_samples``.
     n_channels : int, default=3
-        Channels to show at most, those that stand out in the worst events first.
+        Largest number of channels to show, the most anomalous channels of the most severe events first.
     gap, min_length
-        Of ``AnomalyDetector.events``.
+        Parameters of ``AnomalyDetector.events``.
     ax : Axes or None, default=None
-        Room for all panels, which become its ``child_axes``.
+        Axes within which the panels are drawn, as its ``child_axes``.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def events(
     Raises
     ------
     TypeError
-        If the model finds no events.
+        If the model has no ``events``.
 
     Examples
     --------
@@ -68,8 +68,8 @@ def events(
     scores = model.score_samples(X)
     scores = X.spread(scores) if isinstance(X, Windows) else scores
     names: list[Any] = [*series.channels] or [*range(len(series.values))]
-    shown = _standing_out(found, names)[:n_channels]
-    curves = {str(name): _at_points(series, names.index(name)) for name in shown} | {"score": scores}
+    shown = _sort_channels(found, names)[:n_channels]
+    curves = {str(name): _resample_to_points(series, names.index(name)) for name in shown} | {"score": scores}
     ax = new_axes(ax, 8.0, HEIGHT * len(curves))
     panels = _panels(ax, list(curves))
     for panel, curve in zip(panels, curves.values(), strict=True):
@@ -82,8 +82,8 @@ def events(
     return ax
 
 
-def _standing_out(found: list[Any], names: list[Any]) -> list[Any]:
-    """Order channels by the severity of the events that they stand out in."""
+def _sort_channels(found: list[Any], names: list[Any]) -> list[Any]:
+    """Sort channels by the total severity of the events in which they are anomalous."""
     weights = dict.fromkeys(names, 0.0)
     for event in found:
         for channel in event.channels:
@@ -91,14 +91,14 @@ def _standing_out(found: list[Any], names: list[Any]) -> list[Any]:
     return sorted(names, key=lambda name: -weights[name])
 
 
-def _at_points(series: Series, channel: int) -> Values:
-    """Read a channel at the time points as they came."""
+def _resample_to_points(series: Series, channel: int) -> Values:
+    """Return a channel at the given time points."""
     values = series.values[channel].double().numpy()
     return interpolate(series.points, np.arange(len(values)), values)
 
 
 def _panels(ax: "Axes", names: list[str]) -> list["Axes"]:
-    """Stack a panel for each name, one time axis below all."""
+    """Stack one panel per name, with a common time axis at the bottom."""
     ax.set_axis_off()
     share = 1 / len(names)
     panels: list[Axes] = []
@@ -117,15 +117,15 @@ def _mark_dates(panel: "Axes", times: Values) -> None:
     from matplotlib import dates
 
     if times.dtype.kind == "M":
-        make: Any = dates  # whose classes have no types
-        locator = make.AutoDateLocator()
+        untyped: Any = dates
+        locator = untyped.AutoDateLocator()
         panel.xaxis.set_major_locator(locator)
-        panel.xaxis.set_major_formatter(make.ConciseDateFormatter(locator))
+        panel.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
 
 
 def _shade(panel: "Axes", found: list[Any], times: Values) -> None:
-    """Mark events, each from half a step before its first point to half a step after its last."""
+    """Shade events, each from half a step before its first point to half a step after its last."""
     low, high = times[0], times[-1]
-    half = max(np.median(np.diff(times)) / 2, (high - low) * NARROWEST / 2)
+    half = max(np.median(np.diff(times)) / 2, (high - low) * MIN_WIDTH / 2)
     for event in found:
         panel.axvspan(event.start - half, event.end + half, color=PALETTE[1], alpha=0.25, linewidth=0)

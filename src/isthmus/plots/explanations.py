@@ -1,4 +1,4 @@
-"""Why a row is odd."""
+"""Explanations of anomalous rows."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 Values = np.ndarray[Any, Any]
 
-# Features that are shown.
+# Number of features that are shown.
 N_SHOWN = 8
-# Rows by which flattened images are told.
-N_LOOKED_AT = 100
+# Rows from which it is inferred whether rows are flattened images.
+N_INSPECTED = 100
 
 
 def explain(
     model: Any, X: Any = None, *, row: int | None = None, shape: tuple[int, ...] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Show which values make a row odd: bars of a table's features, a heat map of a window or an image.
+    """Plot which values make a row anomalous: bars for features of a table, a heat map for a window or an image.
 
     Parameters
     ----------
     model : AnomalyDetector, Autoencoder, BaggedAutoencoders, or Explanation
-        Fitted, or what ``AnomalyDetector.explain`` returned.
+        A fitted model, or the result of ``AnomalyDetector.explain``.
     X : array, data frame or Source of shape (n_samples, ...), or one row
-        Rows of which to explain one; not asked for where there is an explanation.
+        Rows, of which one is explained; None if an explanation is given.
     row : int or None, default=None
-        Which of the rows; None is the one of the lowest score.
+        Index of the row; None is the row with the lowest score.
     shape : tuple of int or None, default=None
-        (height, width) of rows that are flattened images. None tells it by the model and the rows.
+        (height, width) of rows that are flattened images. None infers it from the model and the rows.
     ax : Axes or None, default=None
 
     Raises
     ------
     TypeError
-        If the model explains nothing.
+        If the model has no contributions and is not a detector.
     ValueError
         If there is no such row, or rows have more than three axes.
 
@@ -63,7 +63,7 @@ def explain(
     explanation, row = _explanation_of(model, X, row)
     flat, shape = explanation.by_value[row], shape or _flattened_shape(model, X) or explanation.shape
     if len(shape) > 3:
-        raise ValueError(f"rows of shape {shape} have no picture; at most three axes do")
+        raise ValueError(f"rows of shape {shape} cannot be plotted; at most three axes can")
     if len(shape) == 1:
         return _bars(explanation, row, ax)
     values = -flat
@@ -73,7 +73,7 @@ def explain(
 
 
 def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
-    """Return an explanation and the position of a row in it, of new rows of that one alone."""
+    """Return an explanation, and the index of the row in it."""
     if X is None:
         scores = getattr(model, "scores", None)
         if scores is None:
@@ -88,7 +88,7 @@ def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
         raise InputTypeError(
             f"plots.explain takes a model with contributions, or a detector, got {type(model).__name__}"
         )
-    return _Contributions.of(model, take_row(rows, row)), 0
+    return _Contributions.from_model(model, take_row(rows, row)), 0
 
 
 class _Reason(NamedTuple):
@@ -100,7 +100,7 @@ class _Reason(NamedTuple):
 
 @dataclass(frozen=True)
 class _Contributions:
-    """What the values of one row add to the score of a model without a detector, as an explanation says it."""
+    """Contributions of the values of one row to the score of a model, with the interface of ``Explanation``."""
 
     by_value: Values
     names: list[str]
@@ -108,7 +108,7 @@ class _Contributions:
     expected: Values
 
     @classmethod
-    def of(cls, model: Any, X: Any) -> "_Contributions":
+    def from_model(cls, model: Any, X: Any) -> "_Contributions":
         rows = first_rows(model, X, 1)
         numbers, schema = rows.values.numpy(), rows.schema
         addends = np.asarray(model.contributions(rows), dtype=float)[:, : numbers.size].reshape(numbers.shape)
@@ -130,10 +130,10 @@ class _Contributions:
 
 
 def _flattened_shape(model: Any, X: Any) -> tuple[int, ...] | None:
-    """Return the shape of rows that are flattened images; None of all others."""
+    """Return the shape of rows that are flattened images; None for other rows."""
     if X is None:
         return None
-    numbers = first_rows(model, X, N_LOOKED_AT).values.numpy()
+    numbers = first_rows(model, X, N_INSPECTED).values.numpy()
     samples = make_samples(model, numbers, None) if numbers.ndim == 2 else None
     return samples.values.shape[1:] if samples is not None and samples.are_images else None
 
@@ -156,7 +156,7 @@ def _bars(explanation: Any, row: int, ax: "Axes | None") -> "Axes":
     ax.set_yticks(places, [reason.feature for reason in reasons])
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)
-    # Room beside the longest bar for what is written there.
+    # Space for the text next to the longest bar.
     ax.set_xlim(0, 2.0 * max(shares, default=1))
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= 100])
     ax.set(xlabel="% of the score")
@@ -180,7 +180,7 @@ def _image(values: Values, ax: "Axes | None") -> "Axes":
 
 
 def _heat(ax: "Axes", values: Values, aspect: Any) -> None:
-    """Draw what makes a row less normal in red, what makes it more so in blue."""
+    """Draw values that make a row less normal in red, and values that make it more normal in blue."""
     largest = float(np.abs(values).max()) or 1.0
     picture = ax.imshow(
         values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect=aspect, interpolation="nearest", origin="upper"

@@ -1,4 +1,4 @@
-"""Grids of images, or of curves for rows that are not images."""
+"""Grids of images or curves."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 Values = np.ndarray[Any, Any]
 
-# Inches of a cell, and the widest figure.
+# Size of a cell and largest width of a figure, in inches.
 CELL, MAX_WIDTH = 0.75, 14.0
-# Share of a cell that is left blank to the next; images have a line of one pixel.
+# Gap between curves as a share of a cell; images are separated by one pixel.
 GAP = 0.2
-# Values of a curve up to which each is marked.
+# Largest number of values of a curve that are drawn with markers.
 N_MARKED = 16
 
 
 class Grid(NamedTuple):
-    """Where the cells of a picture are: their middles, in data coordinates."""
+    """Axes, and centres of the cells in data coordinates."""
 
     ax: "Axes"
     columns: list[float]
     rows: list[float]
 
     def name_columns(self, names: list[str]) -> None:
-        """Write a name below each column."""
+        """Label each column below the grid."""
         self.ax.set_xticks(self.columns[: len(names)], names)
 
 
 def draw_grid(rows: dict[str, Samples], ax: "Axes | None", limits: tuple[float, float] | None = None) -> Grid:
-    """Draw each row of samples in a row of cells; images in the limits given, or in those of the first row."""
+    """Draw samples, one row of cells per name; the intensity limits of images default to the range of the first row."""
     first, values = next(iter(rows.values())), [samples.values for samples in rows.values()]
     if not first.are_images:
         return _draw_curves(list(rows), values, ax)
@@ -42,7 +42,7 @@ def draw_grid(rows: dict[str, Samples], ax: "Axes | None", limits: tuple[float, 
 
 
 def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float], ax: "Axes | None") -> Grid:
-    """Draw rows of images below each other; the upper limit is white."""
+    """Draw rows of images; the upper limit is white."""
     height, width = rows[0].shape[1:3]
     n = max(map(len, rows))
     ax = new_axes(ax, *_figure_size(n, len(rows), CELL * min(max(width / height, 0.5), 3.0), CELL))
@@ -60,7 +60,7 @@ def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float
 
 
 def join_images(images: Values, n: int | None = None) -> Values:
-    """Put images side by side, with a blank line below and to the right of each, and blank ones up to n."""
+    """Join n images side by side, with a blank line below and to the right of each; missing ones are blank."""
     missing = 0 if n is None else n - len(images)
     blank = [(0, missing), (0, 1), (0, 1), *[(0, 0)] * (images.ndim - 3)]
     padded = np.pad(np.asarray(images, dtype=float), blank, constant_values=np.nan)
@@ -68,18 +68,18 @@ def join_images(images: Values, n: int | None = None) -> Values:
 
 
 def _with_opacity(shown: Values, has_opacity: bool) -> Values:
-    """Make blank places of a coloured picture transparent."""
+    """Make blank pixels of a colour image transparent."""
     colours = np.clip(np.nan_to_num(shown, nan=1.0), 0.0, 1.0)
     opacity = colours[..., 3:] if has_opacity else np.ones_like(colours[..., :1])
     return np.concatenate([colours[..., :3], np.where(np.isnan(shown[..., :1]), 0.0, opacity)], axis=-1)
 
 
 def _draw_curves(names: list[str], rows: list[Values], ax: "Axes | None") -> Grid:
-    """Draw rows of curves (n, channels, time), each channel in a colour, scaled by its range in the picture."""
+    """Draw rows of curves (n, channels, time), one colour per channel, each scaled by its range."""
     n, (n_channels, length) = max(map(len, rows)), rows[0].shape[1:]
     ax = new_axes(ax, *_figure_size(n, len(rows), 1.2, 0.9))
     together = np.concatenate(rows)
-    # Of tables each column has a unit of its own, of series each channel.
+    # Columns of tables have different units, and so have channels of series.
     axes = (0,) if n_channels == 1 and length < 2 * N_MARKED else (0, 2)
     low, high = (function(together, axis=axes, keepdims=True) for function in (np.nanmin, np.nanmax))
     span = np.where(high > low, high - low, 1.0)

@@ -1,4 +1,4 @@
-"""A fitted model and rows as the user has them, made into what pictures are drawn of."""
+"""Inputs of plots: a fitted model, and rows in any container."""
 
 from math import prod
 from typing import Any
@@ -20,7 +20,7 @@ Values = np.ndarray[Any, Any]
 
 
 def check_model(model: Any, function: str) -> None:
-    """Raise ``TypeError`` unless the first argument of a function is an estimator, or the error of one not fitted."""
+    """Raise an error unless the first argument of a function is a fitted estimator."""
     if not isinstance(model, BaseEstimator):
         raise InputTypeError(
             f"plots.{function} takes a fitted model as its first argument, got {type(model).__name__}; "
@@ -30,7 +30,7 @@ def check_model(model: Any, function: str) -> None:
 
 
 def unwrap(model: Any) -> Any:
-    """Return the estimator that a detector was built on, and other models as they are."""
+    """Return the estimator of a detector; other models are returned unchanged."""
     return model if isinstance(getattr(model, "schema_", None), Schema) else getattr(model, "estimator_", model)
 
 
@@ -40,7 +40,7 @@ def require_autoencoder(model: Any, function: str) -> Autoencoder:
     Raises
     ------
     TypeError
-        If a model is neither one nor a detector built on one.
+        If a model is neither an autoencoder nor a detector built on one.
     """
     check_model(model, function)
     estimator = unwrap(model)
@@ -53,7 +53,7 @@ def require_autoencoder(model: Any, function: str) -> Autoencoder:
 
 
 def get_schema(model: Any, texts: bool = False) -> Schema | None:
-    """Return what a model knows of its rows; models that are not ours know nothing.
+    """Return the schema of a model; None for other libraries' models.
 
     Parameters
     ----------
@@ -63,16 +63,16 @@ def get_schema(model: Any, texts: bool = False) -> Schema | None:
     Raises
     ------
     ValueError
-        If they are texts, of which there are no pictures.
+        If rows are texts and must not be.
     """
     schema = getattr(unwrap(model), "schema_", None)
     if schema is not None and schema.vocabulary and not texts:
-        raise ValueError("rows of texts have no picture; print what the model returns for them")
+        raise ValueError("texts cannot be plotted; print the results of the model instead")
     return schema
 
 
 def as_batch(model: Any, X: Any) -> Any:
-    """Make a batch of one row that is given as such, and pass other rows on in their container."""
+    """Return a single row as a batch; other rows are returned unchanged."""
     schema = get_schema(model, texts=True)
     if nw.dependencies.is_pandas_series(X) and set(schema.names if schema else ()) <= set(X.index):
         return X.to_frame().T.infer_objects()
@@ -87,21 +87,21 @@ def count_rows(X: Any) -> int:
 
 
 def take_row(X: Any, row: int) -> Any:
-    """Take one row, in its container."""
+    """Return one row, in its container."""
     if isinstance(X, Source):
         return X.take(np.array([row]))
     return nw.from_native(X, eager_only=True)[[row]].to_native() if is_frame(X) else X[row : row + 1]
 
 
 def first_rows(model: Any, X: Any, n: int) -> Array:
-    """Take the first rows of any container, as numbers; one row given as such is a batch of one."""
+    """Return the first rows of any container as numbers; a single row is a batch of one."""
     schema = get_schema(model)
     source = as_source(as_batch(model, X), schema)
     return Array(next(iter(source.batches(n))).x, source.schema)
 
 
 def _as_batch(X: Any, schema: Schema) -> Any:
-    """Give arrays the shape that a model knows: a batch of one for a single row, images flattened or not."""
+    """Return arrays in the shape that a model expects: single rows as a batch, images flattened or not."""
     if isinstance(X, Source) or is_frame(X) or schema.fields or schema.ragged:
         return X
     if is_single_row(X, schema) and np.size(X) == prod(schema.shape):
@@ -144,14 +144,14 @@ def score(model: Any, X: Any) -> Values:
 
 
 def predict_labels(model: Any, X: Any) -> Values | None:
-    """Return what a detector says of each row; None of other models."""
+    """Return the decision of a detector for each row; None for other models."""
     if unwrap(model) is model or getattr(model, "predict", None) is None:
         return None
     return np.where(model.predict(as_batch(model, X)) == -1, "alarm", "normal")
 
 
 def split_labels(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
-    """Take labels out of a data frame where they are given by the name of their column."""
+    """Split a data frame into rows and labels if labels are given by the name of their column."""
     if not (isinstance(y, str) and is_frame(X)):
         return X, y
     schema, frame = get_schema(model, texts=True), nw.from_native(X, eager_only=True)
@@ -162,19 +162,19 @@ def split_labels(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
 
 
 def to_numbers(model: Any, rows: Any) -> Values:
-    """Return rows that a model made, in whatever container, as numbers (n, *shape)."""
+    """Return rows of a model in any container as numbers (n, *shape)."""
     schema = get_schema(model)
     source = as_source(rows, schema) if schema is not None else as_source(rows)
     return np.concatenate([batch.x.numpy() for batch in source.batches(2**10)])
 
 
 def reconstruct(model: Any, rows: Array, labels: Values | None = None) -> Values:
-    """Return what a model makes of rows, as numbers; a conditional one by their labels.
+    """Return the reconstructions of rows as numbers; those of a conditional model use the labels.
 
     Raises
     ------
     ValueError
-        If it neither reconstructs nor goes back from codes.
+        If the model has neither ``reconstruct`` nor ``inverse_transform``.
     """
     estimator, schema = unwrap(model), get_schema(model)
     if getattr(estimator, "reconstruct", None) is not None:
@@ -188,12 +188,12 @@ def reconstruct(model: Any, rows: Array, labels: Values | None = None) -> Values
 
 
 def get_labels(X: Any, y: Any, n: int) -> Values | None:
-    """Return the labels of the first n rows, those of a folder of images if none are given; None where there are none.
+    """Return the labels of the first n rows, by default those of a folder of images; None if there are none.
 
     Raises
     ------
     ValueError
-        If there is not one a row.
+        If there is not one label per row.
     """
     if y is None and isinstance(X, ImageFolder) and X.labels.any():
         y = X.labels
@@ -209,7 +209,7 @@ def get_labels(X: Any, y: Any, n: int) -> Values | None:
 
 
 def default_label(model: Any, y: Any) -> Any:
-    """Return the label to decode for: the one given, or else that of the condition, such as the most frequent."""
+    """Return the given label, or else the default label of a conditional model, such as the most frequent one."""
     schema = get_schema(model)
     condition = None if schema is None else schema.condition
     if y is not None or condition is None:

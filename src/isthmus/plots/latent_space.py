@@ -1,4 +1,4 @@
-"""Walks through the latent space, as grids of images or of curves."""
+"""Traversals, interpolations and manifolds of the latent space, as grids of images or curves."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 Values = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-# Of the codes between which a manifold is shown, these shares lie below and above.
+# Share of codes below and above the range of a manifold.
 TAIL = 0.02
-# Codes drawn to find their principal plane, and the most components of a traversal.
+# Codes drawn to find their principal plane, and largest number of components of a traversal.
 N_DRAWN, N_COMPONENTS = 2000, 12
-# The most pairs of an interpolation.
+# Largest number of pairs of an interpolation.
 N_PAIRS = 10
 
 
@@ -37,22 +37,22 @@ def traversal(
     shape: Shape | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Show what each component of the code does: one row a component, one column a value.
+    """Plot the effect of each component of the code: one row per component, one column per value.
 
     Parameters
     ----------
     model : Autoencoder, or a detector built on one
         Fitted.
     X : array, data frame, Source or None, default=None
-        The row whose code is changed, of several the first; None is the centre of the codes.
+        The row whose code is varied, the first one if there are several; None is the mean of the codes.
     y : label or None, default=None
         For the decoder of a conditional model; None is its most frequent label.
     components : sequence of int or None, default=None
-        Which; None is all, at most 12.
+        Components to vary; None is all, at most 12.
     values : array of shape (n,), default=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-        In deviations of the codes, see ``isthmus.latent.traverse``.
+        In standard deviations of the codes, see ``isthmus.latent.traverse``.
     shape : tuple of int or None, default=None
-        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model.
+        Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model.
     ax : Axes or None, default=None
 
     Examples
@@ -73,7 +73,7 @@ def traversal(
     rows = {f"code {i + 1}": traverse(net, row, i, values, y=label) for i in chosen}
     grid = _draw(model, rows, shape, ax)
     grid.name_columns([f"{value:g}" for value in np.asarray(values, dtype=float)])
-    grid.ax.set(xlabel="deviations of the code")
+    grid.ax.set(xlabel="standard deviations of the code")
     return grid.ax
 
 
@@ -88,28 +88,28 @@ def interpolation(
     shape: Shape | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Show the way from rows to others, one pair a row.
+    """Plot interpolations between pairs of rows, one pair per row of the grid.
 
     Parameters
     ----------
     model : Autoencoder, or a detector built on one
         Fitted.
     a, b : array, data frame or Source of shape (n_pairs, ...), or one row
-        At most ten pairs are shown. Without ``b``, the way leads from the first row of ``a`` to the second.
+        At most ten pairs are shown. Without ``b``, the pair is the first and the second row of ``a``.
     y : label or None, default=None
         For the decoder of a conditional model; None is its most frequent label.
     n : int, default=10
-        Images of a row.
+        Number of steps, including both ends.
     kind : {"linear", "spherical"}, default="linear"
         See ``isthmus.latent.interpolate``.
     shape : tuple of int or None, default=None
-        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model.
+        Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If there are not as many rows on both sides.
+        If ``a`` and ``b`` do not have the same number of rows.
 
     Examples
     --------
@@ -125,12 +125,12 @@ def interpolation(
     starts = first_rows(model, a, N_PAIRS)
     if b is None:
         if len(starts) < 2:
-            raise ValueError("a way leads from one row to another: give b, or two rows in a")
+            raise ValueError("an interpolation needs two rows: give b, or two rows in a")
         starts, ends = starts.take(np.array([0])), starts.take(np.array([1]))
     else:
         ends = first_rows(model, b, N_PAIRS)
     if len(starts) != len(ends):
-        raise ValueError(f"a and b must have equally many rows, got {len(starts)} and {len(ends)}")
+        raise ValueError(f"a and b must have the same number of rows, got {len(starts)} and {len(ends)}")
     pairs = [(starts.take(np.array([i])), ends.take(np.array([i]))) for i in range(len(starts))]
     rows = {str(i): interpolate(net, *pair, n, kind=kind, y=label) for i, pair in enumerate(pairs, 1)}
     grid = _draw(model, rows, shape, ax)
@@ -147,22 +147,22 @@ def manifold(
     shape: Shape | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Show what codes decode to: a grid at quantiles of the normal distribution.
+    """Plot decoded codes on a grid of quantiles of the normal distribution.
 
-    Of codes of more than two components, the plane of their first two principal components is shown.
+    For codes of more than two components, the plane of the first two principal components is shown.
 
     Parameters
     ----------
     model : Autoencoder, or a detector built on one
         Fitted.
     X : array, data frame, Source or None, default=None
-        Rows whose codes the grid covers; None is what ``sample`` draws.
+        Rows whose codes the grid covers; None draws codes with ``sample``.
     y : label or None, default=None
         For the decoder of a conditional model; None is its most frequent label.
     n : int, default=12
-        Images a side.
+        Number of images per side.
     shape : tuple of int or None, default=None
-        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model.
+        Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model.
     ax : Axes or None, default=None
 
     Raises
@@ -188,13 +188,13 @@ def manifold(
     net, label = require_autoencoder(model, "manifold"), default_label(model, y)
     centre, axes, names = _plane(net, X)
     steps = norm.ppf(np.linspace(TAIL, 1 - TAIL, n))
-    # As on a map: the second component grows upwards.
+    # The second component increases upwards, as on a map.
     rows = {
-        f"{_place(centre, axes, 1, up):.1f}": decode(net, centre + steps[:, None] * axes[0] + up * axes[1], label)
+        f"{_coordinate(centre, axes, 1, up):.1f}": decode(net, centre + steps[:, None] * axes[0] + up * axes[1], label)
         for up in steps[::-1]
     }
     grid = _draw(model, rows, shape, ax)
-    grid.name_columns([f"{_place(centre, axes, 0, right):.1f}" for right in steps])
+    grid.name_columns([f"{_coordinate(centre, axes, 0, right):.1f}" for right in steps])
     grid.ax.set(xlabel=names[0], ylabel=names[1])
     if label is not None and y is None:
         grid.ax.set_title(f"label {label}")
@@ -202,11 +202,11 @@ def manifold(
 
 
 def _plane(net: Any, X: Any) -> tuple[Values, Values, tuple[str, str]]:
-    """Return the centre of a plane of codes, its two axes one deviation long, and their names."""
+    """Return the centre of a plane of codes, two axes of one standard deviation, and their names."""
     codes = None if X is None else np.asarray(net.transform(X), dtype=float)
     centre, deviation = code_moments(net) if codes is None else (codes.mean(0), codes.std(0))
     if len(centre) < 2:
-        raise ValueError("a manifold is shown of codes of 2 components, got 1; traversal shows one component")
+        raise ValueError("a manifold needs codes of at least 2 components, got 1; use traversal")
     if len(centre) == 2:
         return centre, np.diag(deviation), ("code 1", "code 2")
     if codes is None:
@@ -216,14 +216,14 @@ def _plane(net: Any, X: Any) -> tuple[Values, Values, tuple[str, str]]:
     return pca.mean_, axes, ("principal component 1 of the codes", "principal component 2 of the codes")
 
 
-def _place(centre: Values, axes: Values, axis: int, step: float) -> float:
-    """Return where a step leads: as a value of the code if there are two, or along the principal component."""
+def _coordinate(centre: Values, axes: Values, axis: int, step: float) -> float:
+    """Return the coordinate of a step: the value of the code, or the position along the principal component."""
     length = float(np.linalg.norm(axes[axis]))
     return step * length + (float(centre[axis]) if len(centre) == 2 else 0.0)
 
 
 def _draw(model: Any, rows: dict[str, Any], shape: Shape | None, ax: "Axes | None") -> Grid:
-    """Draw rows of a model with one scale for all."""
+    """Draw rows of a model on one scale."""
     numbers = {name: to_numbers(model, X) for name, X in rows.items()}
     everything = np.concatenate(list(numbers.values()))
     samples = make_samples(model, everything, shape)

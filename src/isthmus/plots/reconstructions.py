@@ -1,4 +1,4 @@
-"""Rows of images, or of curves, in several versions."""
+"""Images, reconstructions and residuals."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,23 +17,23 @@ Shape = tuple[int, ...]
 
 
 def images(X: Any, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Show images, or the same images in several versions, one row a version.
+    """Plot images, or several versions of the same images, one row per version.
 
     Parameters
     ----------
     X : array of shape (n_samples, ...), one image, ImageFolder, or mapping of str to these
-        A mapping has the versions by their names.
+        A mapping contains versions by name.
     shape : tuple of int or None, default=None
-        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the array; rows of a square
-        number of values are square images.
+        Of one image: (height, width), or (height, width, 3) in colour. None infers it from the array; rows of a
+        square number of values are square images.
     n : int, default=10
-        How many to show: the first.
+        Number of rows to plot, from the first.
     ax : Axes or None, default=None
 
     Raises
     ------
     ValueError
-        If the images do not have this shape, or an array has none that could be an image.
+        If the images do not have this shape, or an array contains no images.
 
     Examples
     --------
@@ -47,26 +47,26 @@ def images(X: Any, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None"
     """
     versions = X if isinstance(X, Mapping) else {"": X}
     rows = {name: Samples(to_images(name or "X", rows, shape, n), True) for name, rows in versions.items()}
-    # One range for all, that of the first version: what is paler there is paler here.
+    # All versions share the range of the first one, so that intensities can be compared.
     return draw_grid(rows, ax).ax
 
 
 def reconstructions(
     model: Any, X: Any, y: Any = None, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None" = None
 ) -> "Axes":
-    """Show rows above what a model makes of them: images as such, other rows as curves.
+    """Plot rows above their reconstructions, as images or curves.
 
     Parameters
     ----------
     model : fitted estimator
-        An ``Autoencoder``, ``BaggedAutoencoders``, a detector built on one, or whatever else has ``inverse_transform``.
+        Any model with ``reconstruct`` or ``inverse_transform``, or a detector built on one.
     X : array, data frame or Source of shape (n_samples, ...), or one row
     y : array of shape (n_samples,) or None, default=None
-        Labels, written below the columns; a conditional model rebuilds rows by them.
+        Labels, shown below the columns and used by a conditional model.
     shape : tuple of int or None, default=None
-        Of one image: (height, width), or (height, width, 3) in colour. None tells it by the model and the rows.
+        Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model and the rows.
     n : int, default=10
-        How many to show: the first.
+        Number of rows to plot, from the first.
     ax : Axes or None, default=None
 
     Raises
@@ -86,7 +86,7 @@ def reconstructions(
     """
     check_model(model, "reconstructions")
     before, after, labels = _before_and_after(model, X, y, shape, n)
-    grid = draw_grid({"original": before, "rebuilt": after}, ax)
+    grid = draw_grid({"original": before, "reconstructed": after}, ax)
     _name_columns(grid, labels)
     return grid.ax
 
@@ -94,20 +94,20 @@ def reconstructions(
 def residuals(
     model: Any, X: Any, y: Any = None, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None" = None
 ) -> "Axes":
-    """Show rows, what a model makes of them, and below how that differs: too bright is red, too dark is blue.
+    """Plot rows, their reconstructions, and the residuals: red is too large, blue too small.
 
     Parameters
     ----------
     model : fitted estimator
-        An ``Autoencoder``, ``BaggedAutoencoders``, a detector built on one, or whatever else has ``inverse_transform``.
+        Any model with ``reconstruct`` or ``inverse_transform``, or a detector built on one.
     X : array, data frame or Source of shape (n_samples, ...), or one row
     y : array of shape (n_samples,) or None, default=None
-        Labels, written below the columns; a conditional model rebuilds rows by them.
+        Labels, shown below the columns and used by a conditional model.
     shape : tuple of int or None, default=None
-        Of one image: (height, width), or (height, width, 3) in colour, whose differences are averaged. None tells it by
-        the model and the rows.
+        Of one image: (height, width), or (height, width, 3) in colour, whose differences are averaged. None infers it
+        from the model and the rows.
     n : int, default=10
-        How many to show: the first.
+        Number of rows to plot, from the first.
     ax : Axes or None, default=None
 
     Raises
@@ -125,7 +125,7 @@ def residuals(
     >>> model = zoo.linear(8, max_epochs=3, random_state=0).fit(X)
     >>> ax = residuals(model, X, ax=Figure().subplots())
     >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['original', 'rebuilt', 'too much']
+    ['original', 'reconstructed', 'residual']
     """
     check_model(model, "residuals")
     before, after, labels = _before_and_after(model, X, y, shape, n)
@@ -133,7 +133,7 @@ def residuals(
     if before.are_images:
         grid = _draw_gap(before.values, after.values, gap if gap.ndim == 3 else gap[..., :3].mean(-1), ax)
     else:
-        grid = draw_grid({"original": before, "rebuilt": after, "too much": Samples(gap, False)}, ax)
+        grid = draw_grid({"original": before, "reconstructed": after, "residual": Samples(gap, False)}, ax)
     _name_columns(grid, labels)
     return grid.ax
 
@@ -141,20 +141,20 @@ def residuals(
 def _before_and_after(
     model: Any, X: Any, y: Any, shape: Shape | None, n: int
 ) -> tuple[Samples, Samples, Values | None]:
-    """Return the first rows, what a model makes of them, and their labels, if there are any."""
+    """Return the first rows, their reconstructions, and their labels if there are any."""
     rows = first_rows(model, X, n)
     labels = get_labels(X, y, len(rows))
-    rebuilt = reconstruct(model, rows, labels)
+    reconstructed = reconstruct(model, rows, labels)
     before = make_samples(model, rows.values.numpy(), shape)
-    after = make_samples(model, rebuilt, before.values.shape[1:] if before.are_images else None, "rebuilt")
+    after = make_samples(model, reconstructed, before.values.shape[1:] if before.are_images else None, "reconstructed")
     return before, after, labels
 
 
 def _draw_gap(before: Values, after: Values, gap: Values, ax: "Axes | None") -> Grid:
-    """Draw images, their reconstructions, and differences in a colour scale of their own."""
+    """Draw images, their reconstructions, and differences on a separate colour scale."""
     blank = np.full_like(before, np.nan, dtype=float)
     limits = float(np.nanmin(before)), float(np.nanmax(before))
-    grid = draw_images(["original", "rebuilt", "too much"], [before, after, blank], limits, ax)
+    grid = draw_images(["original", "reconstructed", "residual"], [before, after, blank], limits, ax)
     shown, height = join_images(gap), before.shape[1] + 1
     largest = float(np.nanmax(np.abs(gap))) or 1.0
     below = (-0.5, shown.shape[1] - 0.5, 3 * height - 0.5, 2 * height - 0.5)

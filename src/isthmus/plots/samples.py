@@ -1,4 +1,4 @@
-"""How rows look: as images, or as curves."""
+"""Rows as images or curves."""
 
 from math import isqrt, prod
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from isthmus.statistics import Statistics
 Values = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-# Pixels a side below which rows of a square number of values are no images.
+# Smallest side of a square image in pixels that is inferred from the number of values.
 MIN_SIDE = 4
 
 
@@ -29,14 +29,14 @@ class Samples(NamedTuple):
 
 
 def make_samples(model: Any, numbers: Values, shape: Shape | None, name: str = "X") -> Samples:
-    """Say how rows look: as images of a shape that is given or obvious, or as curves.
+    """Return rows as images, if their shape is given or can be inferred, or as curves.
 
-    Rows of a square number of values are images where the values share a range, as pixels do.
+    Rows of a square number of values are images if the values have a common range, like pixels.
 
     Raises
     ------
     ValueError
-        If rows do not have the shape, or too many axes to be shown.
+        If rows do not have the shape, or have too many axes.
     """
     schema = get_schema(model)
     if schema is not None and schema.layout:
@@ -50,23 +50,23 @@ def make_samples(model: Any, numbers: Values, shape: Shape | None, name: str = "
             return Samples(numbers.reshape(-1, side, side), True)
         return Samples(numbers[:, None], False)
     if numbers.ndim == 4 and schema is not None and schema.layout:
-        return Samples(_without_axis_of_grey(numbers), True)
+        return Samples(_squeeze_grey(numbers), True)
     if numbers.ndim == 3:
         return Samples(numbers, False)
-    raise ValueError(f"rows of shape {numbers.shape[1:]} have no picture; give shape=(height, width)")
+    raise ValueError(f"rows of shape {numbers.shape[1:]} cannot be plotted; give shape=(height, width)")
 
 
 def reshape_images(numbers: Values, shape: Shape, name: str) -> Values:
-    """Give rows the shape of an image, channels last, or raise ``ValueError``."""
+    """Reshape rows to images, channels last, or raise ``ValueError``."""
     if numbers[0].size != prod(shape) or len(shape) not in (2, 3):
         raise ValueError(f"{name!r}: an image of shape {shape} has {prod(shape)} values, got {numbers[0].size}")
     images = numbers.reshape(-1, *shape)
     if len(shape) == 3 and shape[-1] not in CHANNELS and shape[0] in CHANNELS:
         images = np.moveaxis(images, 1, -1)
-    return _without_axis_of_grey(images)
+    return _squeeze_grey(images)
 
 
-def _without_axis_of_grey(images: Values) -> Values:
+def _squeeze_grey(images: Values) -> Values:
     return images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
 
 
@@ -80,15 +80,15 @@ def _shares_a_range(model: Any, numbers: Values) -> bool:
 
 
 def to_images(name: str, X: Any, shape: Shape | None, n: int) -> Values:
-    """Return the first images of an array, a folder or whatever else holds some, channels last.
+    """Return the first images of an array, a folder or another container, channels last.
 
-    One image may be given as such. Without a shape, rows of a square number of values are square images; a square
+    A single image is accepted. Without a shape, rows of a square number of values are square images, and a square
     matrix is one image.
 
     Raises
     ------
     ValueError
-        If rows do not have the shape, or have none that could be an image.
+        If rows do not have the shape, or contain no images.
     """
     if isinstance(X, Source):
         rows = next(iter(X.batches(n))).x.numpy()
@@ -97,7 +97,7 @@ def to_images(name: str, X: Any, shape: Shape | None, n: int) -> Values:
         X = open_frame(X).to_numpy()
         if X.dtype.kind not in "biuf" or (shape is None and not _is_square(X.shape[1])):
             raise ValueError(
-                f"{name!r}: the {X.shape[1]} columns of a table show no images; give shape=(height, width)"
+                f"{name!r}: the {X.shape[1]} columns of a table are not an image; give shape=(height, width)"
             )
     X = np.asarray(X)
     if shape is not None:
@@ -120,10 +120,10 @@ def _images_by_shape(name: str, X: Values) -> Values:
     if X.ndim == 2 and (not _is_square(X.shape[1]) or len(set(X.shape)) == 1):
         return X[None]
     if X.ndim not in (1, 2) or side**2 != X.shape[-1]:
-        raise ValueError(f"{name!r}: an array of shape {X.shape} shows no image; give shape=(height, width)")
+        raise ValueError(f"{name!r}: an array of shape {X.shape} is not an image; give shape=(height, width)")
     return X.reshape(-1, side, side)
 
 
 def _channels_last(X: Values) -> Values:
     first = X.shape[1] in CHANNELS and (X.shape[-1] not in CHANNELS or X.shape[1] <= X.shape[-1])
-    return _without_axis_of_grey(np.moveaxis(X, 1, -1) if first and X.ndim == 4 else X)
+    return _squeeze_grey(np.moveaxis(X, 1, -1) if first and X.ndim == 4 else X)

@@ -1,23 +1,23 @@
-"""Axes and colours of all pictures."""
+"""Axes and colours of all plots."""
 
 from itertools import product
 from typing import TYPE_CHECKING
 
-# Matplotlib takes long to import: it is imported where a picture is drawn.
+# Matplotlib is slow to import: it is imported in the functions that draw.
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Ten colours that colour-blind readers tell apart: "muted" of Paul Tol, Colour schemes, SRON technical note, 2021, with
-# a darker grey.
+# Ten colours that colour-blind readers can distinguish: "muted" of Paul Tol, Colour schemes, SRON technical note, 2021,
+# with a darker grey.
 PALETTE = ("#332288", "#cc6677", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#777777")
-# When the colours are used up, the next ten classes get another shape.
+# Each marker is used for ten classes, one per colour.
 MARKERS = ("o", "^", "s", "P")
-# Characters of a label that a legend shows.
+# Characters of a label in a legend.
 N_CHARACTERS = 24
 
 
 def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
-    """Return the caller's axes, or those of a new figure of so many inches, without needless lines."""
+    """Return the given axes, or those of a new figure of this size in inches, without the upper and right spine."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -27,7 +27,7 @@ def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
 
 
 def shorten(label: object) -> str:
-    """Write a label in a legend, cut where it would take the room of the picture."""
+    """Return a label, truncated for a legend."""
     text = str(label)
     return text if len(text) <= N_CHARACTERS else f"{text[: N_CHARACTERS - 1]}…"
 
@@ -36,5 +36,5 @@ def class_styles(n_classes: int) -> list[tuple[str, str]]:
     """Return a marker and a colour for each class."""
     styles = list(product(MARKERS, PALETTE))
     if n_classes > len(styles):
-        raise ValueError(f"labels have {n_classes} classes; at most {len(styles)} can be told apart")
+        raise ValueError(f"labels have {n_classes} classes; at most {len(styles)} can be distinguished")
     return styles[:n_classes]
