@@ -5,28 +5,15 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli.options import (
-    Columns,
-    Config,
-    Data,
-    DayFirst,
-    EscapeFormulas,
-    Force,
-    Kinds,
-    Label,
-    Limits,
-    Prepared,
-    Settings,
-    SplitColumn,
-    Variant,
-    Without,
-)
+from isthmus.cli import options
 from isthmus.cli.paths import check_input
 from isthmus.cli.reading import reads_files
 
 
 @reads_files
-def look(data: Data, columns: Columns = None, without: Without = None, kind: Kinds = None) -> None:
+def look(
+    data: options.Data, columns: options.Columns = None, without: options.Without = None, kind: options.Kinds = None
+) -> None:
     """Show kind, missing cells and values of each column, repeated rows and related columns."""
     from isthmus.cli.examining import show_file
     from isthmus.cli.runs import read_run
@@ -36,27 +23,27 @@ def look(data: Data, columns: Columns = None, without: Without = None, kind: Kin
 
 @reads_files
 def doctor(
-    data: Data,
+    data: options.Data,
     test: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE", help="Test rows, which should not be among the rows of DATA.", callback=check_input
         ),
     ] = None,
-    model: Variant = None,
-    setting: Settings = None,
-    config: Config = None,
-    columns: Columns = None,
-    without: Without = None,
-    kind: Kinds = None,
-    condition: Label = None,
+    model: options.Variant = None,
+    setting: options.Settings = None,
+    config: options.Config = None,
+    columns: options.Columns = None,
+    without: options.Without = None,
+    kind: options.Kinds = None,
+    condition: options.Label = None,
 ) -> None:
     """Find problems in rows, and in the model that is to be fitted to them."""
     from isthmus.cli.examining import examine_file
     from isthmus.cli.runs import read_run
 
-    options = {"model": model, "columns": columns, "without": without, "condition": condition}
-    run = read_run(config, setting or [], kind or [], **options)
+    fields = {"model": model, "columns": columns, "without": without, "condition": condition}
+    run = read_run(config, setting or [], kind or [], **fields)
     examine_file(data, run, test)
 
 
@@ -74,7 +61,7 @@ def quality(
         str | None,
         typer.Option(metavar="NAME", help="Column to predict, to measure the use of synthetic rows for training."),
     ] = None,
-    without: Without = None,
+    without: options.Without = None,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
 ) -> None:
     """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training."""
@@ -86,10 +73,10 @@ def quality(
 @reads_files
 def prepare(
     data: Annotated[Path, typer.Argument(metavar="IN", help="Table to read, of any kind.", callback=check_input)],
-    out: Prepared,
+    out: options.Prepared,
     report: Annotated[bool, typer.Option("--report", help="Show all changes, removals and findings.")] = False,
-    day_first: DayFirst = None,
-    limits: Limits = None,
+    day_first: options.DayFirst = None,
+    limits: options.Limits = None,
     sentinels: Annotated[str, typer.Option(help="Codes such as 0 or -999: report, missing or keep.")] = "report",
     duplicates: Annotated[str, typer.Option(help="Repeated rows: remove, report or keep.")] = "remove",
     constants: Annotated[str, typer.Option(help="Columns of one value: remove, report or keep.")] = "remove",
@@ -98,10 +85,10 @@ def prepare(
     scaling: Annotated[str | None, typer.Option(help="standard, robust, range or auto.  [default: none]")] = None,
     split: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "0.7,0.15,0.15",
     split_by: Annotated[str, typer.Option(help="random, stratified, grouped or time.")] = "random",
-    split_column: SplitColumn = None,
+    split_column: options.SplitColumn = None,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
-    force: Force = False,
-    escape_formulas: EscapeFormulas = False,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Repair, clean and split a table, and list all changes."""
     from isthmus.cli import preparing

@@ -58,21 +58,8 @@ def fit_file(
 ) -> None:
     """Fit the model of a run to nine tenths of the rows, save it, and print its error on the others.
 
-    Of several processes that train together, the first one writes and prints.
-
-    Parameters
-    ----------
-    data : path
-    run : Run
-    output : Output
-    config : path or None
-        The run file, which must not be replaced.
-    checkpoint : path or None
-        Folder of the checkpoint.
-    workers : int or None
-        Number of processes of Ray.
-    size : str or None
-        Height and width of images.
+    Of several processes that train together, the first one writes and prints. ``config`` is the run file,
+    ``checkpoint`` a folder, ``workers`` the number of processes of Ray, and ``size`` the height and width of images.
 
     Raises
     ------

@@ -5,49 +5,27 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli.options import (
-    Alarms,
-    Columns,
-    Config,
-    Data,
-    DetectorFile,
-    EscapeFormulas,
-    EventPlot,
-    Force,
-    ImageSize,
-    Kinds,
-    Label,
-    Model,
-    Normal,
-    Out,
-    OutOrFolder,
-    SavedDetector,
-    Seed,
-    Settings,
-    Times,
-    Variant,
-    Without,
-)
+from isthmus.cli import options
 from isthmus.cli.paths import MODEL, check_input, check_output
 from isthmus.cli.reading import reads_files
 
 
 @reads_files
 def fit(
-    data: Data,
-    model: Variant = None,
-    setting: Settings = None,
-    config: Config = None,
-    seed: Seed = None,
+    data: options.Data,
+    model: options.Variant = None,
+    setting: options.Settings = None,
+    config: options.Config = None,
+    seed: options.Seed = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Model file to write.  [default: DATA's name, .safetensors]", callback=check_output(*MODEL)),
     ] = None,
-    columns: Columns = None,
-    without: Without = None,
-    kind: Kinds = None,
-    condition: Label = None,
-    time: Times = None,
+    columns: options.Columns = None,
+    without: options.Without = None,
+    kind: options.Kinds = None,
+    condition: options.Label = None,
+    time: options.Times = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -57,16 +35,16 @@ def fit(
     workers: Annotated[
         int | None, typer.Option(help="Number of processes of Ray that fit Parquet files; needs isthmus[ray].", min=1)
     ] = None,
-    size: ImageSize = None,
-    force: Force = False,
+    size: options.ImageSize = None,
+    force: options.Force = False,
 ) -> None:
     """Fit a model, and compare its error with that of PCA."""
     from isthmus.cli.fitting import fit_file, fit_series
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_run
 
-    options = {"model": model, "seed": seed, "columns": columns, "without": without, "condition": condition}
-    run = read_run(config, setting or [], kind or [], **options)
+    fields = {"model": model, "seed": seed, "columns": columns, "without": without, "condition": condition}
+    run = read_run(config, setting or [], kind or [], **fields)
     if time:
         if checkpoint or workers or size:
             raise ValueError("--time fits an imputer of series, which takes no --checkpoint, --workers or --size")
@@ -77,7 +55,11 @@ def fit(
 
 @reads_files
 def transform(
-    model: Model, data: Data, out: Out = None, force: Force = False, escape_formulas: EscapeFormulas = False
+    model: options.Model,
+    data: options.Data,
+    out: options.Out = None,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Write the codes of rows."""
     from isthmus.cli import inference
@@ -88,7 +70,11 @@ def transform(
 
 @reads_files
 def reconstruct(
-    model: Model, data: Data, out: OutOrFolder = None, force: Force = False, escape_formulas: EscapeFormulas = False
+    model: options.Model,
+    data: options.Data,
+    out: options.OutOrFolder = None,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Write rows rebuilt from their codes, missing values filled."""
     from isthmus.cli import inference
@@ -99,15 +85,15 @@ def reconstruct(
 
 @reads_files
 def impute(
-    model: Model,
-    data: Data,
-    out: OutOrFolder = None,
+    model: options.Model,
+    data: options.Data,
+    out: options.OutOrFolder = None,
     draws: Annotated[
         int, typer.Option(help="Number of random imputations to write, one file each; 0 writes expected values.", min=0)
     ] = 0,
     seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]")] = None,
-    force: Force = False,
-    escape_formulas: EscapeFormulas = False,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Fill missing values, and leave all other values unchanged."""
     from isthmus.cli import inference
@@ -118,17 +104,17 @@ def impute(
 
 @reads_files
 def score(
-    model: Model,
-    data: Data,
-    out: Out = None,
+    model: options.Model,
+    data: options.Data,
+    out: options.Out = None,
     draws: Annotated[
         int, typer.Option(help="Codes sampled per row for the importance-weighted bound; 0 uses the mean code.", min=0)
     ] = 0,
     contributions: Annotated[
         bool, typer.Option("--contributions", help="Write the contribution of each column to the score.")
     ] = False,
-    force: Force = False,
-    escape_formulas: EscapeFormulas = False,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
     from isthmus.cli import inference
@@ -141,8 +127,8 @@ def score(
 @reads_files
 def detect(
     data: Annotated[Path, typer.Argument(help="File of rows to search for anomalies.", callback=check_input)],
-    normal: Normal = None,
-    detector: DetectorFile = None,
+    normal: options.Normal = None,
+    detector: options.DetectorFile = None,
     fpr: Annotated[
         float | None,
         typer.Option(help="False positive rate: largest share of normal rows with an alarm.  [default: 0.01]"),
@@ -151,26 +137,26 @@ def detect(
         float | None, typer.Option(help="False discovery rate: largest share of false alarms, instead of --fpr.")
     ] = None,
     contamination: Annotated[float | None, typer.Option(help="Share of anomalies among the rows, if known.")] = None,
-    time: Times = None,
+    time: options.Times = None,
     explain: Annotated[int, typer.Option(help="Number of the worst alarms to explain.", min=0)] = 0,
-    out: Alarms = None,
-    save: SavedDetector = None,
-    plot: EventPlot = None,
+    out: options.Alarms = None,
+    save: options.SavedDetector = None,
+    plot: options.EventPlot = None,
     model: Annotated[
         str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: the detector's own choice]")
     ] = None,
-    setting: Settings = None,
-    config: Config = None,
-    seed: Seed = None,
-    columns: Columns = None,
-    without: Without = None,
-    kind: Kinds = None,
-    size: ImageSize = None,
+    setting: options.Settings = None,
+    config: options.Config = None,
+    seed: options.Seed = None,
+    columns: options.Columns = None,
+    without: options.Without = None,
+    kind: options.Kinds = None,
+    size: options.ImageSize = None,
     heatmaps: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for a heat map of each alarm in a folder of images.")
     ] = None,
-    force: Force = False,
-    escape_formulas: EscapeFormulas = False,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Find anomalies among rows or in a series, with a known rate of false alarms."""
     from isthmus.cli.detecting import Request, detect_file
@@ -189,9 +175,9 @@ def detect(
 
 
 def sample(
-    model: Model,
+    model: options.Model,
     n: Annotated[int, typer.Option("-n", help="Number of rows.", min=1)] = 100,
-    out: OutOrFolder = None,
+    out: options.OutOrFolder = None,
     condition: Annotated[
         str | None, typer.Option(metavar="VALUE", help="Label of the new rows, for a conditional model.")
     ] = None,
@@ -203,8 +189,8 @@ def sample(
         bool, typer.Option("--complete", help="Write no missing values.  [default: as many are missing as in fit]")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]")] = None,
-    force: Force = False,
-    escape_formulas: EscapeFormulas = False,
+    force: options.Force = False,
+    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Write new rows."""
     from isthmus.cli import inference
@@ -213,7 +199,7 @@ def sample(
     inference.sample(model, n, Output(out, force, escape_formulas), condition, given or [], seed, not complete)
 
 
-def info(model: Model) -> None:
+def info(model: options.Model) -> None:
     """Show the contents of a model file."""
     from isthmus.cli.describing import describe
 
