@@ -65,8 +65,13 @@ NAMES = {
 }
 # Phrases that readers of English as a second language have to read twice, and a plain wording.
 PHRASES = {
+    "commonest": "most frequent",
+    "from none on": "0 or more",
     "laid out": "arranged, or stored",
+    "of one's own": "of the user",
+    "oddest": "most anomalous",
     "row of the history": "epoch in history_",
+    "somebody": "a user, or the passive",
     "that many at least": "at least n",
 }
 

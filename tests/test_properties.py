@@ -97,6 +97,7 @@ def test_the_jacobian_of_a_training_step_is_that_of_each_row_alone(norm, bottlen
     for module in batch_norms(model):
         module.momentum = 1.0  # the running statistics are those of the last batch
     found = terms(model, torch.from_numpy(x))["jacobian"][: len(TABLE)]
+    model.eval()
     steps = 1e-5 * np.eye(TABLE.shape[1])
     columns = [(estimator.transform(TABLE + d) - estimator.transform(TABLE - d)) / 2e-5 for d in steps]
     np.testing.assert_allclose(found, np.square(columns).sum((0, 2)), rtol=0.01)
