@@ -344,7 +344,7 @@ def test_the_report_is_json(quality):
 def test_the_report_is_printed_as_an_aligned_table(quality):
     lines = str(quality).splitlines()
     assert len({len(line) for line in lines}) == 1
-    (detection,) = [line for line in lines if line.startswith("told from training rows")]
+    (detection,) = [line for line in lines if line.startswith("classified as synthetic")]
     assert detection.split()[-2:] == [f"{quality.detection.synthetic:.3f}", f"{quality.detection.baseline:.3f}"]
 
 
@@ -353,7 +353,7 @@ def test_a_report_without_target_and_of_one_column():
     quality = synthetic_quality(*tables, random_state=0)
     assert quality.utility is None
     assert quality.pairs == {}
-    assert "training on them" not in str(quality)
+    assert "trained on synthetic rows" not in str(quality)
     assert "pairs" not in str(quality)
 
 
@@ -416,7 +416,7 @@ GOOD = pa.table({"age": range(30), "town": ["Rome", "Oslo"] * 15, "same": [1] * 
         (GOOD.append_column("extra", [[0] * 30]), "real lacks columns that synthetic has: 'extra'"),
         (GOOD.slice(0, 0), "synthetic has no rows"),
         (GOOD.select([]), "synthetic has no (rows|columns)"),
-        (GOOD.set_column(0, "age", [["x"] * 30]), "column 'age' holds levels and numbers, expected one kind"),
+        (GOOD.set_column(0, "age", [["x"] * 30]), "column 'age' holds categories and numbers, expected one kind"),
         (GOOD.set_column(0, "age", [[np.inf] * 30]), "column 'age' holds infinite numbers"),
         (GOOD.set_column(0, "age", [[[1]] * 30]), "column 'age' holds list<.*expected numbers, booleans"),
         (GOOD.to_pandas().assign(age=[1, "x"] * 15), "column 'age' holds values of several kinds"),
@@ -437,7 +437,7 @@ def test_what_is_no_data_frame(wrong):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("twon", "target 'twon' is no column; did you mean 'town'\\?"),
+        ("twon", "target 'twon' is not a column; did you mean 'town'\\?"),
         ("same", "target 'same' is constant in train, expected at least two different values"),
     ],
 )

@@ -66,7 +66,7 @@ def test_words_that_all_texts_hold_belong_together():
     ("topics", "vocabulary", "said"),
     [
         ([["a", "x"]], list("abc"), "the word 'x' is not in the vocabulary"),
-        ([["a"]], list("abc"), r"a topic needs two words at least, got \['a'\]"),
+        ([["a"]], list("abc"), r"a topic needs at least two words, got \['a'\]"),
         ([["a", "c"]], list("abc"), "the word 'c' is in no text"),
         ([["a", "b"]], list("ab"), "the vocabulary has 2 different words, but X has 3 columns"),
         ([["a", "b"]], list("abb"), "the vocabulary has 2 different words, but X has 3 columns"),

@@ -1,6 +1,7 @@
-"""How good synthetic tables are, each figure beside that of a holdout; and results of imputed tables, pooled.
+"""Quality of synthetic tables, compared with held-out rows, and pooling of estimates from imputed tables.
 
-``series`` measures how good detectors are, ``generation``, how good generated samples are by any features.
+``series`` measures detectors of anomalies in series, ``generation`` generated samples by their features, ``topics``
+topic models.
 """
 
 from isthmus.metrics.fidelity import column_fidelity, pair_fidelity

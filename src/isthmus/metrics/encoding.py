@@ -1,4 +1,4 @@
-"""Tables of mixed columns as matrices of numbers, in which equal cells of different tables are equal numbers."""
+"""Tables of mixed columns as numeric matrices, in which equal cells of different tables are equal numbers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ Values = np.ndarray[Any, Any]
 class Encoded(NamedTuple):
     """Several tables of the same columns, each a float64 matrix (n, n_columns).
 
-    Numbers stay, dates become microseconds, booleans, text and categories the place of their level, where the most
-    frequent level of the first table has place 0. NaN is missing. ``categorical`` tells the columns of levels.
+    Numbers are unchanged, dates become microseconds, and booleans, text and categories become codes, where code 0 is
+    the most frequent category of the first table. NaN is missing. ``categorical`` marks the columns of categories.
     """
 
     names: list[Any]
@@ -30,15 +30,15 @@ def encode(frames: Mapping[str, Any]) -> Encoded:
     Parameters
     ----------
     frames : mapping of str to data frame
-        By the name of the parameter that each came as; columns come in the order of the first.
+        By the name of the parameter; columns are in the order of the first frame.
 
     Raises
     ------
     TypeError
-        If one is no data frame.
+        If one is not a data frame.
     ValueError
-        If one lacks rows, or a column that another has, or a column holds different kinds of values in different
-        frames, or a kind that is not known.
+        If one has no rows or lacks a column, or a column has different kinds of values in different frames, or an
+        unknown kind.
     """
     known = {role: as_frame(role, frame) for role, frame in frames.items()}
     names = _common_columns(known)
@@ -47,19 +47,19 @@ def encode(frames: Mapping[str, Any]) -> Encoded:
     values = np.column_stack([READERS[kinds[name]](arrays) for name, arrays in columns.items()])
     for name in np.array(names, dtype=object)[np.isinf(values).any(axis=0)]:
         raise ValueError(f"column {name!r} holds infinite numbers, expected finite or missing ones")
-    # One NaN and one zero, so that equal rows are equal byte for byte.
+    # One bit pattern for NaN and for zero, so that equal rows have equal bytes.
     values = np.where(np.isnan(values), np.nan, values) + 0.0
     ends = np.cumsum([len(frame) for frame in known.values()])
-    return Encoded(names, np.array([kinds[name] == "levels" for name in names]), np.split(values, ends[:-1]))
+    return Encoded(names, np.array([kinds[name] == "categories" for name in names]), np.split(values, ends[:-1]))
 
 
 def as_frame(role: str, frame: Any) -> Any:
-    """Return the narwhals view of a data frame with rows and columns.
+    """Return a narwhals view of a data frame that has rows and columns.
 
     Raises
     ------
     TypeError
-        If it is no data frame.
+        If it is not a data frame.
     ValueError
         If it has no rows or no columns.
     """
@@ -77,18 +77,18 @@ def as_frame(role: str, frame: Any) -> Any:
 
 
 def number_distinct_rows(*tables: Values) -> list[Values]:
-    """Number the different rows of all tables: equal rows, missing cells included, share a number."""
+    """Number the distinct rows of all tables: equal rows, including missing cells, have the same number."""
     numbers: dict[bytes, int] = {}
     return [np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in table]) for table in tables]
 
 
 def sample_rows(rows: Any, n: int, generator: np.random.Generator) -> Any:
-    """Draw n rows of a table, or take all where there are no more."""
+    """Draw n rows of a table without replacement, or return all if there are no more."""
     return rows if len(rows) <= n else rows[generator.choice(len(rows), n, replace=False)]
 
 
 def category_codes(values: Values) -> Values:
-    """Return the places of levels as whole numbers from 1 up, missing as 0."""
+    """Return the codes of categories as integers from 1, and 0 for missing values."""
     return np.nan_to_num(values + 1).astype(np.int64)
 
 
@@ -112,7 +112,7 @@ def _as_arrow(name: Any, frame: Any) -> pa.Array:
 
 
 def _kind_of(name: Any, arrays: list[pa.Array]) -> str:
-    """Say what a column holds; tables in which all of it is missing have no say."""
+    """Return the kind of a column, ignoring tables in which all its values are missing."""
     kinds = {_kind(name, array.type) for array in arrays if array.null_count < len(array)} or {"numbers"}
     if len(kinds) > 1:
         raise ValueError(f"column {name!r} holds {' and '.join(sorted(kinds))}, expected one kind in all tables")
@@ -127,14 +127,14 @@ def _kind(name: Any, dtype: pa.DataType) -> str:
 
 
 def _join(arrays: list[pa.Array], read: Callable[[pa.Array], pa.Array], dtype: pa.DataType) -> pa.Array:
-    """Read arrays, those of another kind that hold nothing aside, and append them to each other."""
+    """Read and concatenate arrays; those that are all missing may have another type."""
     return pa.concat_arrays(
         [read(array) if array.null_count < len(array) else pa.nulls(len(array), dtype) for array in arrays]
     )
 
 
 def _numbers(arrays: list[pa.Array]) -> Values:
-    # A copy in float32 of a number in float64 is a copy: all are seen as the narrower does.
+    # A float64 number and its float32 copy must be equal: all tables use the narrower type.
     width = pa.float32() if any(pa.types.is_float32(array.type) for array in arrays) else pa.float64()
     joined = _join(arrays, lambda array: array.cast(width, safe=False), width)
     return joined.to_numpy(zero_copy_only=False).astype(np.float64)
@@ -151,13 +151,13 @@ def _microseconds(dtype: pa.DataType) -> pa.DataType:
     return pa.time64("us") if pa.types.is_time(dtype) else pa.timestamp("us")
 
 
-def _levels(arrays: list[pa.Array]) -> Values:
-    """Place the levels by their frequency in the first table: cutting the places off joins the rarest."""
+def _categories(arrays: list[pa.Array]) -> Values:
+    """Return codes sorted by frequency in the first table, so that clipping the codes merges the rarest categories."""
     encoded = _join(arrays, _as_text, pa.large_string()).dictionary_encode()
-    levels, codes = encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy()
-    counts = np.bincount(codes[: len(arrays[0])] + 1, minlength=len(levels) + 1)[1:]
-    order = sorted(range(len(levels)), key=lambda code: (-counts[code], levels[code]))
-    # The code -1 finds the last.
+    categories, codes = encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy()
+    counts = np.bincount(codes[: len(arrays[0])] + 1, minlength=len(categories) + 1)[1:]
+    order = sorted(range(len(categories)), key=lambda code: (-counts[code], categories[code]))
+    # Code -1, a missing value, indexes the last entry.
     return np.append(np.argsort(order), np.nan)[codes]
 
 
@@ -168,7 +168,11 @@ def _as_text(array: pa.Array) -> pa.Array:
 
 KINDS: dict[str, list[Callable[[pa.DataType], bool]]] = {
     "numbers": [pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal],
-    "levels": [pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary],
+    "categories": [pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary],
     "dates": [pa.types.is_date, pa.types.is_timestamp, pa.types.is_time, pa.types.is_duration],
 }
-READERS: dict[str, Callable[[list[pa.Array]], Values]] = {"numbers": _numbers, "levels": _levels, "dates": _dates}
+READERS: dict[str, Callable[[list[pa.Array]], Values]] = {
+    "numbers": _numbers,
+    "categories": _categories,
+    "dates": _dates,
+}

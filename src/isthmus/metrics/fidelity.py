@@ -1,4 +1,4 @@
-"""Fidelity: whether single columns, and pairs of them, are distributed as in real rows."""
+"""Fidelity: similarity of the distributions of columns and pairs of columns to those of real rows."""
 
 from itertools import combinations
 from typing import Any
@@ -9,21 +9,21 @@ from scipy.stats import rankdata
 
 from isthmus.metrics.encoding import Values, category_codes, encode
 
-# Levels that a contingency table tells apart: the most frequent of the real rows. All others are one more.
-N_LEVELS = 20
+# Categories of a contingency table: the most frequent ones of the real rows; all others are merged.
+N_CATEGORIES = 20
 DECILES = np.arange(1, 10) / 10
 
 
 def column_fidelity(real: Any, synthetic: Any) -> dict[Any, float]:
-    """Similarity of each column's distribution in two tables, from 0 to 1, which is equality.
+    """Return the similarity of the distributions of each column in two tables, from 0 to 1 (equal).
 
-    Of numbers and dates one minus the Kolmogorov-Smirnov statistic, where missing cells count as an atom past the
-    largest number. Of booleans, text and categories one minus the total variation distance, where missing is a level.
+    For numbers and dates, one minus the Kolmogorov-Smirnov statistic, where missing cells count as one value above all
+    numbers. For booleans, text and categories, one minus the total variation distance, where missing is a category.
 
     Parameters
     ----------
     real, synthetic : data frame
-        Of any library that narwhals knows, with the same columns.
+        Of any library that narwhals supports, with the same columns.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def column_fidelity(real: Any, synthetic: Any) -> dict[Any, float]:
     Raises
     ------
     ValueError
-        If columns differ, hold what is neither number, boolean, text, category nor date, or there are no rows.
+        If columns differ or have values other than numbers, booleans, text, categories or dates, or there are no rows.
 
     Examples
     --------
@@ -50,27 +50,27 @@ def column_fidelity(real: Any, synthetic: Any) -> dict[Any, float]:
 
 
 def pair_fidelity(real: Any, synthetic: Any) -> dict[tuple[Any, Any], float]:
-    """Similarity of each two columns' association in two tables, from 0 to 1, which is equality.
+    """Return the similarity of the association of each pair of columns in two tables, from 0 to 1 (equal).
 
-    Of two columns of numbers or dates one minus half the difference of their rank correlations, over rows where both
-    are known; a column that does not vary has the correlation 0. Of other pairs one minus the total variation distance
-    of their contingency tables: numbers are cut at the deciles of the real column, levels beyond the 20 most frequent
-    real ones count as one, and missing is a level.
+    For two columns of numbers or dates, one minus half the difference of their rank correlations, over rows with both
+    values known; constant columns have the correlation 0. For other pairs, one minus the total variation distance of
+    their contingency tables: numbers are binned at the deciles of the real column, categories beyond the 20 most
+    frequent real ones are merged, and missing is a category.
 
     Parameters
     ----------
     real, synthetic : data frame
-        Of any library that narwhals knows, with the same columns.
+        Of any library that narwhals supports, with the same columns.
 
     Returns
     -------
     dict of tuple to float
-        By pairs of names, each in the order of the real columns.
+        By pairs of names, in the order of the real columns.
 
     Raises
     ------
     ValueError
-        If columns differ, hold what is neither number, boolean, text, category nor date, or there are no rows.
+        If columns differ or have values other than numbers, booleans, text, categories or dates, or there are no rows.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def pair_fidelity(real: Any, synthetic: Any) -> dict[tuple[Any, Any], float]:
 
 
 def _kolmogorov_smirnov(x: Values, y: Values) -> Any:
-    # NaN sorts past all numbers, and so is the atom there.
+    # NaN is sorted after all numbers, so missing values are one value there.
     x, y = np.sort(x), np.sort(y)
     points = np.concatenate([x, y])
     return np.abs(_distribution(x, points) - _distribution(y, points)).max()
@@ -106,13 +106,13 @@ def _total_variation(x: Values, y: Values) -> Any:
 
 
 def _contingency_distances(ours: Values, theirs: Values, categorical: Values) -> Values:
-    """Total variation distances (n_columns, n_columns) of all contingency tables, all counted by one product."""
+    """Return total variation distances (n_columns, n_columns) of all contingency tables, by one matrix product."""
     cuts = [None if levels else _deciles(column) for levels, column in zip(categorical, ours.T, strict=True)]
     ours, theirs = _cells(ours, cuts), _cells(theirs, cuts)
     sizes = np.maximum(ours.max(axis=0), theirs.max(axis=0)) + 1
     starts = np.cumsum(sizes) - sizes
     difference = abs(_joint_shares(ours + starts, sizes.sum()) - _joint_shares(theirs + starts, sizes.sum()))
-    columns = _one_hot(np.repeat(np.arange(len(sizes)), sizes)[:, None], len(sizes))  # (n_categories, n_columns)
+    columns = _one_hot(np.repeat(np.arange(len(sizes)), sizes)[:, None], len(sizes))  # (n_cells, n_columns)
     return np.clip((columns.T @ difference @ columns).toarray() / 2, 0, 1)
 
 
@@ -122,29 +122,29 @@ def _deciles(column: Values) -> Values:
 
 
 def _cells(values: Values, cuts: list[Values | None]) -> Values:
-    """Whole numbers from 0, which is missing, that tell the levels or intervals of each column (n, n_columns)."""
-    places = [
-        np.minimum(column, N_LEVELS)
+    """Return the category or interval of each cell (n, n_columns) as integers; 0 is missing."""
+    codes = [
+        np.minimum(column, N_CATEGORIES)
         if cut is None
         else np.where(np.isnan(column), column, np.searchsorted(cut, column))
         for column, cut in zip(values.T, cuts, strict=True)
     ]
-    return category_codes(np.column_stack(places))
+    return category_codes(np.column_stack(codes))
 
 
-def _joint_shares(cells: Values, n_categories: int) -> csr_array:
-    """Share of rows that have both levels, for each two levels (n_categories, n_categories)."""
-    rows = _one_hot(cells, n_categories)
+def _joint_shares(cells: Values, n_cells: int) -> csr_array:
+    """Return the share of rows in both cells, for each pair of cells (n_cells, n_cells)."""
+    rows = _one_hot(cells, n_cells)
     return (rows.T @ rows).tocsr() / len(cells)
 
 
-def _one_hot(cells: Values, n_categories: int) -> csr_array:
+def _one_hot(cells: Values, n_cells: int) -> csr_array:
     n, width = cells.shape
-    return csr_array((np.ones(cells.size), cells.ravel(), np.arange(n + 1) * width), shape=(n, n_categories))
+    return csr_array((np.ones(cells.size), cells.ravel(), np.arange(n + 1) * width), shape=(n, n_cells))
 
 
 def rank_correlations(values: Values) -> Values:
-    """Spearman's correlations (n_columns, n_columns) over rows where both are known, ranked by column."""
+    """Return rank correlations (n_columns, n_columns) over rows with both values known, with ranks by column."""
     known = (~np.isnan(values)).astype(float)
     ranks = np.apply_along_axis(_centred_ranks, 0, values) if values.size else values
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -152,7 +152,7 @@ def rank_correlations(values: Values) -> Values:
         covariance = ranks.T @ ranks - sums * sums.T / counts
         variance = squares - sums**2 / counts
         correlations = covariance / np.sqrt(variance * variance.T)
-    # What rounding leaves of no variance at all is none.
+    # Variances that are only rounding errors are 0.
     varies = variance > 1e-12 * squares
     return np.where(varies & varies.T, np.clip(correlations, -1, 1), 0.0)
 

@@ -1,8 +1,8 @@
-"""How good generated samples are, beside real ones, in a space of features in which distances mean something.
+"""Quality of generated samples compared with real ones, in a feature space in which distances are meaningful.
 
-Features are rows of numbers: what the last layer of a classifier makes of images, codes, or the columns of a table.
-Figures depend on the features and on the number of rows, so that only those of the same features and as many rows
-compare. Real rows that were held out are the best that can be made: their figures belong beside.
+Features are numeric rows, such as the last hidden layer of a classifier of images, codes, or the columns of a table.
+Results depend on the features and on the number of rows: compare only results with the same of both. The results of
+held-out real rows are the best that can be reached; report them for comparison.
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,18 @@ from isthmus.part import is_count
 
 __all__ = ["DensityCoverage", "density_coverage", "frechet_distance", "precision_recall"]
 
-# Distances held at once, and squared distances that are none, in units of the total variance: rounding makes them.
-CHUNK, NOTHING = 2**22, 1e-12
+# Distances in memory at once (32 MiB of float64); and the rounding error of squared distances, relative to the total
+# variance.
+CHUNK, TOLERANCE = 2**22, 1e-12
 
 
 class DensityCoverage(NamedTuple):
-    """How densely real rows lie where generated ones are, and the share of real rows that generated ones reach.
+    """Density of real rows around generated ones, and the share of real rows with a generated one nearby.
 
     Attributes
     ----------
     density : float
-        About 1 for rows of the same distribution, 0 for such as are far from all real ones; it has no upper end.
+        About 1 for rows of the same distribution, 0 for rows far from all real ones; it has no upper limit.
     coverage : float
         In [0, 1].
     """
@@ -37,26 +38,26 @@ class DensityCoverage(NamedTuple):
 
 
 def precision_recall(real: Any, generated: Any, n_neighbors: int = 3) -> PrecisionRecall:
-    """Share of generated rows that could be real, and share of real rows that could be generated.
+    """Return the share of generated rows that could be real, and of real rows that could be generated.
 
-    A row could be of a set if it is no further from one of its rows than this is from its ``n_neighbors``-th neighbour
-    in the set.
+    A row could belong to a set if its distance to a row of the set is at most the distance of that row to its
+    ``n_neighbors``-th neighbour in the set.
 
     Parameters
     ----------
     real, generated : array of shape (n_real, n_features) and (n_generated, n_features)
-        Best of as many rows; memory grows with neither's square.
+        Preferably with the same number of rows. Memory does not grow with the square of the number of rows.
     n_neighbors : int, default=3
 
     Returns
     -------
     PrecisionRecall
-        Precision falls with samples that look like none; recall, with real rows that are never made.
+        Unrealistic samples lower the precision; real rows that are never generated lower the recall.
 
     Raises
     ------
     ValueError
-        If features are no finite numbers, differ in width, or either has no more than ``n_neighbors`` rows.
+        If features are not finite, differ in width, or either set has at most ``n_neighbors`` rows.
 
     References
     ----------
@@ -72,20 +73,19 @@ def precision_recall(real: Any, generated: Any, n_neighbors: int = 3) -> Precisi
     PrecisionRecall(precision=0.98, recall=0.708)
     """
     real, generated = _read(real, generated, n_neighbors)
-    reach_of_real, reach_of_generated = _reach(real, n_neighbors), _reach(generated, n_neighbors)
+    radii_of_real, radii_of_generated = _radii(real, n_neighbors), _radii(generated, n_neighbors)
     precise, recalled = np.zeros(len(generated), bool), np.zeros(len(real), bool)
     for some, squares in _squares(real, generated):
-        precise |= (squares <= reach_of_real[some, None]).any(0)
-        recalled[some] = (squares <= reach_of_generated).any(1)
+        precise |= (squares <= radii_of_real[some, None]).any(0)
+        recalled[some] = (squares <= radii_of_generated).any(1)
     return PrecisionRecall(float(precise.mean()), float(recalled.mean()))
 
 
 def density_coverage(real: Any, generated: Any, n_neighbors: int = 5) -> DensityCoverage:
-    """Return how many real rows each generated one is near, and the share of real rows that have one near.
+    """Return the density of real rows around generated ones, and the share of real rows that are covered.
 
-    Near is no further than the ``n_neighbors``-th neighbour of the real row among real ones. Unlike precision, density
-    does not count one real outlier as leave to generate anything around it; unlike recall, coverage measures by real
-    rows only.
+    A real row is covered by generated rows within the distance to its ``n_neighbors``-th real neighbour. Unlike
+    precision, density is robust to real outliers; unlike recall, coverage uses the neighbourhoods of real rows only.
 
     Parameters
     ----------
@@ -115,15 +115,15 @@ def density_coverage(real: Any, generated: Any, n_neighbors: int = 5) -> Density
     DensityCoverage(density=0.0, coverage=0.0)
     """
     real, generated = _read(real, generated, n_neighbors)
-    reach = _reach(real, n_neighbors)
-    n_near = np.concatenate([(squares <= reach[some, None]).sum(1) for some, squares in _squares(real, generated)])
+    radii = _radii(real, n_neighbors)
+    n_near = np.concatenate([(squares <= radii[some, None]).sum(1) for some, squares in _squares(real, generated)])
     return DensityCoverage(float(n_near.sum() / (n_neighbors * len(generated))), float((n_near > 0).mean()))
 
 
 def frechet_distance(real: Any, generated: Any) -> float:
-    """Squared Fréchet distance of the normal distributions with the means and covariances of two sets of rows.
+    """Return the squared Fréchet distance of normal distributions with the means and covariances of two sets.
 
-    Known as FID where features are those of the Inception net. It falls with the number of rows.
+    It is called FID if the features are those of the Inception net. It decreases with the number of rows.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def frechet_distance(real: Any, generated: Any) -> float:
     Raises
     ------
     ValueError
-        If features are no finite numbers, differ in width, or either has fewer than two rows.
+        If features are not finite, differ in width, or either set has fewer than two rows.
 
     References
     ----------
@@ -149,7 +149,7 @@ def frechet_distance(real: Any, generated: Any) -> float:
     """
     rows = _read(real, generated, 1)
     means = [some.mean(0) for some in rows]
-    # Triangles R with R'R the covariance: of the root of a product, the trace is the sum of the singular values of RR'.
+    # With covariances R'R, the trace of the square root of their product is the nuclear norm of R1 R2'.
     roots = [
         np.linalg.qr(some - mean, mode="r") / np.sqrt(len(some) - 1) for some, mean in zip(rows, means, strict=True)
     ]
@@ -158,7 +158,7 @@ def frechet_distance(real: Any, generated: Any) -> float:
 
 
 def _read(real: Any, generated: Any, n_neighbors: int) -> tuple[Values, Values]:
-    """Check features and move them to where rounding is least."""
+    """Check features and centre them, to reduce rounding errors."""
     if not is_count(n_neighbors):
         raise ValueError(f"n_neighbors must be a positive integer, got {n_neighbors!r}")
     real, generated = (
@@ -171,14 +171,14 @@ def _read(real: Any, generated: Any, n_neighbors: int) -> tuple[Values, Values]:
     return real - centre, generated - centre
 
 
-def _reach(rows: Values, n_neighbors: int) -> Values:
-    """Squared distance from each row to its n-th neighbour, itself aside, and what rounding may add to it."""
-    reach = [np.partition(squares, n_neighbors, 1)[:, n_neighbors] for _, squares in _squares(rows, rows)]
-    return np.concatenate(reach) + NOTHING * np.square(rows).sum(1).mean()
+def _radii(rows: Values, n_neighbors: int) -> Values:
+    """Return the squared distance of each row to its n-th neighbour, plus a tolerance for rounding."""
+    radii = [np.partition(squares, n_neighbors, 1)[:, n_neighbors] for _, squares in _squares(rows, rows)]
+    return np.concatenate(radii) + TOLERANCE * np.square(rows).sum(1).mean()
 
 
 def _squares(rows: Values, others: Values) -> Iterator[tuple[slice, Values]]:
-    """Squared distances, a slice of the rows at a time: by products, which are ten times as fast as differences."""
+    """Yield squared distances for slices of the rows, by products, which are ten times as fast as differences."""
     lengths, step = np.square(others).sum(1), max(1, CHUNK // len(others))
     for some in (slice(start, start + step) for start in range(0, len(rows), step)):
         yield some, np.square(rows[some]).sum(1)[:, None] + lengths - 2 * rows[some] @ others.T

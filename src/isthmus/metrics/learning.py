@@ -1,4 +1,4 @@
-"""What models learn of synthetic rows: to tell them from real ones, and to predict real ones."""
+"""Models trained on synthetic rows: to detect them among real rows, and to predict real rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,15 @@ from isthmus.part import did_you_mean
 from isthmus.randomness import seed_of
 
 N_FOLDS = 5
-# Rows of each table without which folds are too small to judge by.
+# Smallest number of rows of each table: 4 per fold.
 MIN_ROWS = 20
-# So many equal rows at most are kept in one fold: beyond, a table has few different rows, and learning counts them.
-FEW = 10
-# What scikit-learn's histograms tell apart, missing aside. Rarer levels are one.
-MAX_LEVELS = 254
-# A number of more values is predicted as a number, one of fewer as a class.
+# Largest number of equal rows that are kept in one fold. More equal rows mean that a table has few distinct rows, whose
+# frequencies a classifier should learn.
+MAX_GROUP = 10
+# Categories that histogram gradient boosting of scikit-learn can distinguish besides missing values; rarer ones are
+# merged.
+MAX_CATEGORIES = 254
+# Largest number of distinct numbers of a target that are predicted as classes.
 MAX_VALUES = 20
 MAX_CLASSES = 100
 ROLES = ("train", "synthetic", "test")
@@ -30,16 +32,16 @@ Rows = tuple[Values, Values]
 
 @dataclass(frozen=True)
 class Utility:
-    """How well a column of real rows is predicted by a model of real and by one of synthetic rows.
+    """Scores of models trained on real and on synthetic rows that predict a column of real rows.
 
     Attributes
     ----------
     metric : str
-        ``"AUROC"``, where 0.5 is worthless, or ``"R2"``, where 0 is; 1 is perfect.
+        ``"AUROC"``, where 0.5 is chance, or ``"R2"``, where 0 is the mean; 1 is perfect.
     real, synthetic : float
-        Of the model that was trained on such rows.
+        Score of the model trained on these rows.
     gap : float
-        What the synthetic rows lack: ``real - synthetic``.
+        ``real - synthetic``.
     """
 
     metric: str
@@ -49,25 +51,25 @@ class Utility:
 
 
 def detection_score(real: Any, synthetic: Any, random_state: Any = None, max_rows: int = 10_000) -> float:
-    """Cross-validated AUROC of gradient boosting that tells synthetic rows from as many real ones.
+    """Return the cross-validated AUROC of gradient boosting that classifies rows as real or synthetic.
 
-    0.5 is indistinguishable, 1 is told apart at sight. Equal rows stay in one fold while they are few, or a model would
-    remember a row and mistake its copy for the other kind.
+    0.5 is indistinguishable, 1 is perfectly distinguishable. Groups of few equal rows are kept in one fold, since a
+    classifier would otherwise memorise a row and misclassify its copy.
 
     Parameters
     ----------
     real, synthetic : data frame
-        Of any library that narwhals knows, with the same columns.
+        Of any library that narwhals supports, with the same columns.
     random_state : int, RandomState or None
-        Decides which rows and folds are drawn.
+        Seed of the rows and folds.
     max_rows : int
-        Of each table; more are drawn from.
+        Largest number of rows of each table; of more, a random sample is used.
 
     Raises
     ------
     ValueError
-        If columns differ, hold what is neither number, boolean, text, category nor date, or there are fewer than 20
-        rows.
+        If columns differ or have values other than numbers, booleans, text, categories or dates, or there are fewer
+        than 20 rows.
 
     References
     ----------
@@ -105,23 +107,23 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
     """Train gradient boosting on real and on synthetic rows, and test both on real rows.
 
     Booleans, text, categories and numbers of at most 20 different values in ``train`` are predicted as classes,
-    measured by the AUROC, the mean of one class against the rest; dates and other numbers as numbers, measured by R2.
-    Rows whose target is missing are left out. Of synthetic rows, a number counts as the nearest real class, and those
-    of a level that no real row has are left out; where fewer than two classes are left, nothing is learned: 0.5.
+    scored by the mean one-versus-rest AUROC; dates and other numbers are predicted as numbers, scored by R2. Rows with
+    a missing target are left out. Synthetic numbers are rounded to the nearest real class, and synthetic rows of
+    unknown categories are left out; with fewer than two classes left, the score is 0.5.
 
     Parameters
     ----------
     train, synthetic, test : data frame
-        Of any library that narwhals knows, with the same columns.
+        Of any library that narwhals supports, with the same columns.
     target : str
-        Column to predict by all others.
+        Column to predict from all others.
     random_state : int, RandomState or None
 
     Raises
     ------
     ValueError
-        If there is no column of this name or no other, it does not vary in ``train`` or ``test``, it has more than
-        100 classes, or tables cannot be read together.
+        If the target is not a column or the only one, is constant in ``train`` or ``test``, or has more than 100
+        classes, or tables have different columns.
 
     References
     ----------
@@ -138,7 +140,7 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
     """
     names, categorical, tables = encode({"train": train, "synthetic": synthetic, "test": test})
     place = _place(target, names)
-    roles = {role: _take_apart(role, rows, names, place) for role, rows in zip(ROLES, tables, strict=True)}
+    roles = {role: _split_target(role, rows, names, place) for role, rows in zip(ROLES, tables, strict=True)}
     for role in ("train", "test"):
         if len(np.unique(roles[role][1])) < 2:
             raise ValueError(f"target {target!r} is constant in {role}, expected at least two different values")
@@ -146,7 +148,7 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
     by_class = bool(categorical[place]) or len(classes) <= MAX_VALUES
     if by_class:
         _check_classes(target, classes)
-        roles["synthetic"] = _put_into_classes(*roles["synthetic"], classes, bool(categorical[place]))
+        roles["synthetic"] = _match_classes(*roles["synthetic"], classes, bool(categorical[place]))
     score, features, seed = _auroc if by_class else _r2, np.delete(categorical, place), seed_of(random_state)
     with _one_thread():
         real, made = (score(roles[role], roles["test"], features, seed) for role in ("train", "synthetic"))
@@ -154,28 +156,28 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
 
 
 def _one_thread() -> Any:
-    """Keep boosting to one thread: its threads wait for each other at every node, on a busy machine for minutes."""
+    """Limit boosting to one thread: its threads synchronise at every node, which takes minutes on a busy machine."""
     return threadpool_limits(1, user_api="openmp")
 
 
 def _folds(rows: Values, generator: np.random.Generator) -> Values:
-    """Deal rows to folds at random, those that are equal to few others together with these."""
+    """Assign rows to folds at random, small groups of equal rows to the same fold."""
     numbers = number_distinct_rows(rows)[0]
-    few = np.bincount(numbers)[numbers] <= min(FEW, len(rows) / MIN_ROWS)
+    few = np.bincount(numbers)[numbers] <= min(MAX_GROUP, len(rows) / MIN_ROWS)
     groups = np.unique(np.where(few, numbers, len(rows) + np.arange(len(rows))), return_inverse=True)[1]
     return generator.permutation(groups.max() + 1)[groups] % N_FOLDS
 
 
 def _place(target: Any, names: list[Any]) -> int:
     if target not in names:
-        raise ValueError(f"target {target!r} is no column{did_you_mean(str(target), map(str, names))}")
+        raise ValueError(f"target {target!r} is not a column{did_you_mean(str(target), map(str, names))}")
     if len(names) < 2:
-        raise ValueError(f"target {target!r} is the only column, expected others to predict it by")
+        raise ValueError(f"target {target!r} is the only column, expected others to predict it from")
     return names.index(target)
 
 
-def _take_apart(role: str, rows: Values, names: list[Any], place: int) -> Rows:
-    """Part the target from all else, in the rows where it is known."""
+def _split_target(role: str, rows: Values, names: list[Any], place: int) -> Rows:
+    """Split rows with a known target into features and target."""
     known = rows[~np.isnan(rows[:, place])]
     if not len(known):
         raise ValueError(f"target {names[place]!r} is missing in all rows of {role}")
@@ -187,8 +189,8 @@ def _check_classes(target: Any, classes: Values) -> None:
         raise ValueError(f"target {target!r} has {len(classes)} classes in train, expected at most {MAX_CLASSES}")
 
 
-def _put_into_classes(X: Values, y: Values, classes: Values, levels: bool) -> Rows:
-    """Leave out rows of levels that are no class, and round numbers to the nearest class."""
+def _match_classes(X: Values, y: Values, classes: Values, levels: bool) -> Rows:
+    """Leave out rows of unknown categories, or round numbers to the nearest class."""
     if levels:
         known = np.isin(y, classes)
         return X[known], y[known]
@@ -196,7 +198,7 @@ def _put_into_classes(X: Values, y: Values, classes: Values, levels: bool) -> Ro
 
 
 def _auroc(train: Rows, test: Rows, categorical: Values, seed: int) -> float:
-    """Mean over the classes of the test rows of the AUROC of one against the rest; 0.5 of those never seen."""
+    """Return the mean one-versus-rest AUROC over the classes of the test rows; 0.5 for unknown classes."""
     (X, y), (X_test, y_test) = train, test
     if len(np.unique(y)) < 2:
         return 0.5
@@ -212,10 +214,10 @@ def _r2(train: Rows, test: Rows, categorical: Values, seed: int) -> float:
 
 
 def _fitted(kind: Any, X: Values, y: Values, categorical: Values, seed: int) -> Any:
-    # Histograms of a column without numbers cannot be made; as one of levels it passes.
+    # Histograms of empty numeric columns raise an error; as categorical columns they are accepted.
     levels = categorical | np.isnan(X).all(axis=0)
     return kind(categorical_features=levels, early_stopping=False, random_state=seed).fit(_features(X, categorical), y)
 
 
 def _features(X: Values, categorical: Values) -> Values:
-    return np.where(categorical, np.minimum(X, MAX_LEVELS), X)
+    return np.where(categorical, np.minimum(X, MAX_CATEGORIES), X)

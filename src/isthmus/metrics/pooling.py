@@ -1,4 +1,4 @@
-"""One result from several imputed data sets."""
+"""Pooled estimates from several imputed data sets."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ from scipy import stats
 
 
 class PooledEstimate(NamedTuple):
-    """An estimate from several imputed data sets, and how uncertain it is.
+    """An estimate pooled from several imputed data sets, with its variance.
 
     Parameters
     ----------
     estimate : float
         Mean of the estimates.
     variance : float
-        Of the estimate, in its squared unit: ``within`` + (1 + 1 / m) ``between``.
+        Variance of the estimate: ``within`` + (1 + 1 / m) ``between``.
     within : float
-        Mean of the variances that the imputed data sets give: sampling.
+        Mean of the variances of the imputed data sets: the sampling variance.
     between : float
-        Variance of the estimates from one imputed data set to the next: missing values.
+        Variance of the estimates between imputed data sets, due to missing values.
     df : float
         Degrees of freedom of Student's t distribution of the estimate; infinite if all estimates are equal.
     """
@@ -45,8 +45,8 @@ class PooledEstimate(NamedTuple):
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level!r}")
-        reach = stats.t.ppf((1 + level) / 2, self.df) * math.sqrt(self.variance)
-        return float(self.estimate - reach), float(self.estimate + reach)
+        half_width = stats.t.ppf((1 + level) / 2, self.df) * math.sqrt(self.variance)
+        return float(self.estimate - half_width), float(self.estimate + half_width)
 
 
 def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf) -> PooledEstimate:

@@ -1,4 +1,4 @@
-"""Privacy: whether synthetic rows lie closer to the rows of training than rows that were never seen."""
+"""Privacy: whether synthetic rows are closer to training rows than held-out rows are."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,19 +9,19 @@ from scipy.spatial.distance import cdist
 from isthmus.metrics.encoding import Values, encode, number_distinct_rows, sample_rows
 from isthmus.randomness import seed_of
 
-# Distances held at once.
+# Distances in memory at once: 32 MiB of float64.
 CHUNK = 2**22
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A figure of synthetic rows, and the same of rows that set the standard.
+    """A measure of synthetic rows, and the same measure of the rows they are compared with.
 
     Attributes
     ----------
     synthetic : float
     baseline : float
-        Of real rows that the synthesiser never saw, unless said otherwise.
+        For held-out real rows, unless stated otherwise.
     """
 
     synthetic: float
@@ -30,18 +30,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ClosestRecord:
-    """How near synthetic rows, and those of the holdout, lie to rows of training.
+    """Distances of synthetic and of held-out rows to the closest training rows.
 
     Attributes
     ----------
     median, percentile_5 : Comparison
-        Of the distance to the closest training row. Synthetic rows that repeat training rows are closer than the
-        holdout is.
+        Quantiles of the distance to the closest training row. Synthetic rows that repeat training rows are closer than
+        held-out rows.
     copies : Comparison
         Share of rows that equal a training row in all columns.
     closer_to_train : float
-        Share of synthetic rows that are closer to training rows than to as many rows of the holdout, equally close
-        ones counting half: 0.5 is ideal.
+        Share of synthetic rows that are closer to training rows than to the same number of held-out rows; ties count
+        half, and 0.5 is ideal.
     """
 
     median: Comparison
@@ -53,25 +53,27 @@ class ClosestRecord:
 def closest_record(
     train: Any, synthetic: Any, holdout: Any, max_rows: int = 5_000, random_state: Any = None
 ) -> ClosestRecord:
-    """Distances of synthetic rows to the closest row of training, beside those of held-out rows.
+    """Compare distances of synthetic and of held-out rows to the closest training rows.
 
-    The distance of two rows is the mean over their columns: of numbers and dates the difference in units of four
-    standard deviations of ``train``, of all else 0 for equal and 1 for different levels. A missing number stands at
-    the mean, one more away from known ones; of a column that is constant in ``train``, any other value is 1 away.
+    The distance of two rows is the mean over their columns: for numbers and dates the difference divided by four
+    standard deviations of ``train``, for other columns 0 if the values are equal and 1 if not. A missing number counts
+    as the mean, at an additional distance of 1 from known numbers; in a column that is constant in ``train``, all other
+    values have the distance 1.
 
     Parameters
     ----------
     train, synthetic, holdout : data frame
-        Of any library that narwhals knows, with the same columns.
+        Of any library that narwhals supports, with the same columns.
     max_rows : int
-        Of each table; distances are those of as many rows, drawn at random. Copies are counted among all.
+        Largest number of rows of each table for distances; of more, a random sample is used. Copies are counted in all
+        rows.
     random_state : int, RandomState or None
-        Decides which rows are drawn.
+        Seed of the random samples.
 
     Raises
     ------
     ValueError
-        If columns differ, hold what is neither number, boolean, text, category nor date, or there are no rows.
+        If columns differ or have values other than numbers, booleans, text, categories or dates, or there are no rows.
 
     References
     ----------
@@ -102,7 +104,7 @@ def closest_record(
 
 
 class Space(NamedTuple):
-    """What distances are measured in: columns whose differences have a unit, their means, and four deviations each."""
+    """Columns with numeric distances, their means, and their units: four standard deviations."""
 
     measured: Values
     mean: Values
@@ -117,24 +119,27 @@ def _space(train: Values, categorical: Values) -> Space:
 
 
 def _distances(rows: Values, others: Values, space: Space) -> Values:
-    """Distance of each row to the closest of the others (n,)."""
-    (numbers, levels), (other_numbers, other_levels) = _parts(rows, space), _parts(others, space)
+    """Return the distance of each row to the closest of the others, (n,)."""
+    (numbers, categories), (other_numbers, other_categories) = (
+        _split_columns(rows, space),
+        _split_columns(others, space),
+    )
     step = max(1, CHUNK // len(others))
     chunks = [slice(start, start + step) for start in range(0, len(rows), step)]
     closest = [
-        (cdist(numbers[some], other_numbers, "cityblock") + _mismatches(levels[some], other_levels)).min(axis=1)
+        (cdist(numbers[some], other_numbers, "cityblock") + _mismatches(categories[some], other_categories)).min(axis=1)
         for some in chunks
     ]
     return np.concatenate(closest) / rows.shape[1]
 
 
-def _parts(rows: Values, space: Space) -> tuple[Values, Values]:
-    """What differs by degrees, and what is equal or not: levels, and whether a number is missing."""
+def _split_columns(rows: Values, space: Space) -> tuple[Values, Values]:
+    """Return scaled numbers, and values that are equal or not: categories, and whether a number is missing."""
     missing = np.isnan(rows)
-    levels = np.where(missing, -1, rows)[:, ~space.measured]
+    categories = np.where(missing, -1, rows)[:, ~space.measured]
     numbers = np.nan_to_num((rows[:, space.measured] - space.mean) / space.unit)
-    return numbers, np.column_stack([levels, missing[:, space.measured]])
+    return numbers, np.column_stack([categories, missing[:, space.measured]])
 
 
-def _mismatches(levels: Values, others: Values) -> Values:
-    return cdist(levels, others, "hamming") * levels.shape[1]
+def _mismatches(categories: Values, others: Values) -> Values:
+    return cdist(categories, others, "hamming") * categories.shape[1]

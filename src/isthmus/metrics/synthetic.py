@@ -1,4 +1,4 @@
-"""All figures of synthetic rows at once, each beside what real rows that were held out reach."""
+"""All measures of synthetic rows, compared with held-out real rows."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,25 +13,25 @@ from isthmus.metrics.privacy import ClosestRecord, Comparison, closest_record
 from isthmus.metrics.text_table import format_table
 from isthmus.randomness import seed_of
 
-# Of the columns and pairs, those that a printed report names.
+# Columns and pairs with the lowest fidelity that a report lists.
 N_LOWEST = 3
 
 
 @dataclass(frozen=True)
 class SyntheticQuality:
-    """Figures of synthetic rows; printed, a table of the main ones.
+    """Measures of synthetic rows; ``print`` shows a table of the main ones.
 
     Attributes
     ----------
     columns : dict of str to Comparison
-        ``column_fidelity`` to the training rows; the baseline is that of the holdout.
+        ``column_fidelity`` to the training rows; the baseline is that of the held-out rows.
     pairs : dict of str to dict of str to Comparison
-        ``pair_fidelity`` likewise: ``pairs["a"]["b"]``, where column a comes before b.
+        ``pair_fidelity``: ``pairs["a"]["b"]``, where column a comes before b.
     detection : Comparison
-        ``detection_score`` beside training rows, likewise.
+        ``detection_score`` against the training rows.
     closest : ClosestRecord
     utility : Utility or None
-        Tested on the holdout. None without a target.
+        Tested on the held-out rows. None without a target.
     """
 
     columns: dict[str, Comparison]
@@ -41,7 +41,7 @@ class SyntheticQuality:
     utility: Utility | None
 
     def to_json(self) -> str:
-        """Return all figures as a JSON document."""
+        """Return all measures as a JSON document."""
         return json.dumps(asdict(self), indent=2)
 
     def __str__(self) -> str:
@@ -50,10 +50,10 @@ class SyntheticQuality:
 
     def _lines(self) -> list[tuple[str, Comparison]]:
         pairs = {f"{a}, {b}": figure for a, others in self.pairs.items() for b, figure in others.items()}
-        lines = [*_summary("columns alike", self.columns), *_summary("pairs alike", pairs)]
-        lines.append(("told from training rows, AUROC (0.5 is best)", self.detection))
+        lines = [*_summary("column fidelity", self.columns), *_summary("pair fidelity", pairs)]
+        lines.append(("classified as synthetic, AUROC (0.5 is best)", self.detection))
         if self.utility:
-            label = f"training on them, {self.utility.metric} (baseline: on training rows)"
+            label = f"trained on synthetic rows, {self.utility.metric} (baseline: on training rows)"
             lines.append((label, Comparison(self.utility.synthetic, self.utility.real)))
         return [
             *lines,
@@ -61,7 +61,7 @@ class SyntheticQuality:
             ("  5th percentile", self.closest.percentile_5),
             ("copies of training rows, share", self.closest.copies),
             (
-                "closer to training rows than to the holdout, share (0.5 is best)",
+                "closer to training than to held-out rows, share (0.5 is best)",
                 Comparison(self.closest.closer_to_train, 0.5),
             ),
         ]
@@ -70,23 +70,23 @@ class SyntheticQuality:
 def synthetic_quality(
     train: Any, synthetic: Any, holdout: Any, target: Any = None, random_state: Any = None
 ) -> SyntheticQuality:
-    """Judge synthetic rows by all measures of this package, each beside the same of the holdout.
+    """Compute all measures of synthetic rows in this package, each with that of the held-out rows.
 
-    Real rows that the synthesiser never saw are the best that it could make, and no finite table of them is perfect.
-    Fidelity and detection depend on the number of rows: they are those of as many synthetic rows as the holdout has.
+    Held-out real rows are the best possible synthetic rows, and even a finite sample of them is not perfect. Fidelity
+    and detection depend on the number of rows; they are computed with the same number of synthetic and held-out rows.
 
     Parameters
     ----------
     train : data frame
-        The rows that the synthesiser learned from. Of any library that narwhals knows.
+        The rows that the generator was trained on. Of any library that narwhals supports.
     synthetic : data frame
         With the same columns.
     holdout : data frame
-        Real rows that it did not see, with the same columns.
+        Held-out real rows, with the same columns.
     target : str or None
         Column to predict, for the utility.
     random_state : int, RandomState or None
-        Decides everything random.
+        Seed.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def synthetic_quality(
     Raises
     ------
     ValueError
-        If tables cannot be read together or have fewer than 20 rows, or the target is none.
+        If tables have different columns or fewer than 20 rows, or the target is not a column.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def _nested(pairs: dict[tuple[Any, Any], Comparison]) -> dict[str, dict[str, Com
 
 
 def _summary(label: str, figures: dict[str, Comparison]) -> list[tuple[str, Comparison]]:
-    """The mean of figures, and the lowest of the synthetic rows by name."""
+    """Return the mean of measures, and the lowest ones of the synthetic rows by name."""
     if not figures:
         return []
     mean = np.mean([(figure.synthetic, figure.baseline) for figure in figures.values()], axis=0).tolist()

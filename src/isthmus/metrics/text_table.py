@@ -1,10 +1,10 @@
-"""Figures in columns, for people."""
+"""Tables as text."""
 
 from collections.abc import Collection, Sequence
 
 
 def format_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
-    """Return rows as lines of text, the columns ``left`` to the left and all others to the right."""
+    """Return rows as aligned lines of text, the columns ``left`` to the left and all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

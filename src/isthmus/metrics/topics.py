@@ -1,4 +1,4 @@
-"""Topics of texts: the words that components of a code raise, and whether these words belong together."""
+"""Topics of texts: the most characteristic words of each component of a code, and their coherence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ Values = np.ndarray[Any, Any]
 
 
 def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength: float = 4.0) -> list[list[str]]:
-    """Find the words whose share of a text each component of the code raises most.
+    """Return the words whose probability each component of the code increases most.
 
     Parameters
     ----------
@@ -22,19 +22,19 @@ def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength:
     vocabulary : sequence of str
         The word of each column, such as a vectorizer's ``get_feature_names_out()``.
     n : int, default=10
-        Words a topic.
+        Words per topic.
     strength : float, default=4.0
-        What a component is set to, all others being 0; below 0 are the words at its other end.
+        Value of the component, with all others at 0; negative values give the words of the opposite direction.
 
     Returns
     -------
     list of lists of str
-        For each component its words, the one that is raised most first.
+        Words of each component, the most increased one first.
 
     Raises
     ------
     ValueError
-        If there is not a word for every column, or ``n`` is not in 1 to their number.
+        If the vocabulary does not have one word per column, or ``n`` is not between 1 and the number of words.
 
     Examples
     --------
@@ -62,17 +62,17 @@ def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength:
 
 
 def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]) -> Values:
-    """Measure by texts how far the words of each topic belong together: their mean NPMI [1, 2].
+    """Return the coherence of each topic: the mean NPMI of pairs of its words in texts [1, 2].
 
-    The normalised pointwise mutual information of two words is 1 if texts hold both or none, 0 if they are
-    independent and -1 if no text holds both. People and this measure mostly agree on topics [2].
+    The normalised pointwise mutual information of two words is 1 if texts contain both or none, 0 if they are
+    independent, and -1 if no text contains both. It correlates with human judgements of topics [2].
 
     Parameters
     ----------
     topics : sequence of sequences of str
-        Two words at least each.
+        At least two words per topic.
     X : array or sparse rows of shape (n_texts, n_words)
-        Counts; a text holds the words that are counted in it.
+        Counts of words.
     vocabulary : sequence of str
         The word of each column.
 
@@ -83,7 +83,7 @@ def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]
     Raises
     ------
     ValueError
-        If a word is not in the vocabulary or in no text, or a topic has less than two words.
+        If a word is not in the vocabulary or in no text, or a topic has fewer than two words.
 
     References
     ----------
@@ -111,19 +111,19 @@ def _positions(words: Sequence[str], column: dict[str, int]) -> list[int]:
     if unknown:
         raise ValueError(f"the word {unknown[0]!r} is not in the vocabulary")
     if len(words) < 2:
-        raise ValueError(f"a topic needs two words at least, got {list(words)}")
+        raise ValueError(f"a topic needs at least two words, got {list(words)}")
     return [column[word] for word in words]
 
 
 def _coherence(held: Any, words: Sequence[str]) -> float:
-    """Mean NPMI of all pairs of columns of zeros and ones."""
+    """Return the mean NPMI of all pairs of binary columns."""
     together = (held.T @ held).toarray() / held.shape[0]
     alone = together.diagonal()
     if not alone.all():
         raise ValueError(f"the word {words[int(np.argmin(alone))]!r} is in no text")
     pairs = np.triu_indices(len(words), 1)
     both, independent = together[pairs], np.outer(alone, alone)[pairs]
-    # Of words that no text holds together the limit is -1, of those that every text holds it is 1.
+    # The limit is -1 for words that never occur together, and 1 for words that occur together in every text.
     known = (both > 0) & (both < 1)
     npmi = np.where(both == 0, -1.0, 1.0)
     npmi[known] = np.log(both[known] / independent[known]) / -np.log(both[known])
