@@ -172,14 +172,9 @@ def count_overlapping(estimator: Any, X: Any) -> int:
 
 
 def block_length(scores: Values, at_least: int) -> int:
-    """Return how many consecutive scores carry the information of one independent score, at most all of them.
+    """Return how many consecutive scores (n,) carry the information of one independent score, at least ``at_least``.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-        In order of time.
-    at_least : int
-        Consecutive scores that share values.
+    Scores are in order of time; ``at_least`` of them share values.
     """
     return min(len(scores), max(at_least, math.ceil(autocorrelation_time(rankdata(scores)))))
 

@@ -121,7 +121,5 @@ def _score_points(detector: Any, X: Any) -> ScoredSeries:
         warnings.simplefilter("ignore")  # score_samples has given the same warnings
         parts = None if method is None else np.asarray(method(X))[:, : len(channels)]
 
-    def contributions(start: int, stop: int) -> Values | None:
-        return None if parts is None else parts[start:stop]
-
-    return ScoredSeries(scores, series.times, channels, min(getattr(estimator, "lengths_", [1])), contributions)
+    length = min(getattr(estimator, "lengths_", [1]))
+    return ScoredSeries(scores, series.times, channels, length, lambda i, j: None if parts is None else parts[i:j])

@@ -106,15 +106,9 @@ class ExchangeabilityTest:
 
 
 def relative_ranks(values: Values, reference: Values, uniforms: Values) -> Values:
-    """Rank each value among the reference, the values before it and itself, relative to their number, (n,).
+    """Rank each value (n,) among the sorted reference (m,), the values before it and itself, relative to their number.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-    reference : ndarray of shape (m,)
-        Sorted.
-    uniforms : ndarray of shape (n,)
-        Numbers in [0, 1) that choose the rank among equal values.
+    ``uniforms`` (n,), in [0, 1), choose the rank among equal values.
 
     Examples
     --------

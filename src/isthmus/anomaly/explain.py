@@ -42,18 +42,7 @@ class _Account:
 
 
 def explain(scorer: Scorer, X: Any, reference: ReferenceRows, n_nearest: int, seed: int) -> Explanation:
-    """Explain the scores of rows.
-
-    Parameters
-    ----------
-    scorer : Scorer
-    X : array, data frame or Source
-        Rows to explain.
-    reference : ReferenceRows
-    n_nearest : int
-        Similar normal rows to return for each row.
-    seed : int
-        Of ``sampled_shapley``, for estimators without contributions.
+    """Explain the scores of rows, with ``n_nearest`` similar normal rows each; ``seed`` is of ``sampled_shapley``.
 
     Raises
     ------

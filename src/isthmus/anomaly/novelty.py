@@ -148,15 +148,7 @@ class Novelty:
 
 
 def fit_column(name: Any, cells: Cells, is_categorical: bool) -> tuple[SeenColumn, Values]:
-    """Learn the values of a column, and return the surprise (n,) of each cell given the others.
-
-    Parameters
-    ----------
-    name : str or int
-    cells : Cells
-    is_categorical : bool
-        Whether the numbers of the column are categories.
-    """
+    """Learn the values of a column, and return the surprise (n,) of each cell given the others."""
     n, n_missing = len(cells.missing), int(cells.missing.sum())
     observed = cells.values[~cells.missing]
     counts = _count_values(observed, cells.kind, n, is_categorical)

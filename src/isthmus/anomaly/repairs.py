@@ -206,14 +206,7 @@ class Repairs:
 
 
 def limits_around(expected: Values, rows: Values, rows_expected: Values) -> tuple[Values, Values]:
-    """Return limits around expected values, (n, n_values) each.
-
-    Parameters
-    ----------
-    expected : ndarray of shape (n, n_values)
-    rows, rows_expected : ndarray of shape (n_rows, n_values)
-        Normal rows, and the expected values in them.
-    """
+    """Return limits around expected values (n, n_values), from normal rows (n_rows, n_values) and theirs."""
     limits = np.full((2, *expected.shape), np.nan)
     n_near = max(MIN_NEAR, len(rows) // NEAR)
     for j in range(expected.shape[1]):
