@@ -50,7 +50,7 @@ def test_a_window_can_be_the_whole_series():
 
 def test_windows_share_the_memory_of_the_series():
     windows = Windows(TWO, 200)
-    assert windows._windows.values.untyped_storage().nbytes() == TWO.nbytes
+    assert windows._rows.values.untyped_storage().nbytes() == TWO.nbytes
 
 
 def test_shuffled_windows_are_the_same_rows_in_another_order():
@@ -189,7 +189,7 @@ def test_resampling_does_not_bridge_gaps():
     times = np.concatenate([np.arange(50) * 1.0, 80.25 + np.arange(50)])
     with pytest.warns(UserWarning, match=r"uneven.*; 31 of 130 steps of 1 lie in gaps"):
         windows = Windows(pandas.DataFrame({"when": times, "a": times}), 10, time="when")
-    values = windows._series.values[0].numpy()
+    values = windows.series.values[0].numpy()
     assert np.isnan(values[50:81]).all()
     np.testing.assert_allclose(values[[*range(50), *range(81, 130)]], [*range(50), *range(81, 130)])
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, Self
@@ -135,6 +136,45 @@ class Array(Source):
     def to_container(self, values: np.ndarray[Any, Any]) -> Any:
         """Convert results; see the base class."""
         return values if self.container is None else self.container(values)
+
+
+class ArraySource(Source):
+    """A source whose rows are those of an ``Array`` that it makes."""
+
+    _rows: Array
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
+        """Yield rows; see the base class."""
+        return self._rows.batches(size, seed, shard)
+
+    def take(self, index: np.ndarray[Any, Any]) -> Self:
+        """Select rows; see the base class."""
+        return self._with(self._rows.take(index))
+
+    def with_labels(self, y: Tensor) -> Self:
+        """Return the same rows with encoded labels (n, width)."""
+        return self._with(self._rows.with_labels(y))
+
+    def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
+        """Return the same rows with weights; see the base class."""
+        return self._with(self._rows.with_weights(weight))
+
+    def resample(self, seed: int) -> Self:
+        """Resample rows in proportion to their weights; see the base class."""
+        return self._with(self._rows.resample(seed))
+
+    def split(self, n: int, seed: int) -> tuple[Self, Self]:
+        """Split rows; see the base class."""
+        kept, aside = self._rows.split(n, seed)
+        return self._with(kept), self._with(aside)
+
+    def _with(self, rows: Array) -> Self:
+        chosen = copy(self)
+        chosen._rows = rows
+        return chosen
 
 
 def as_tensor(values: np.ndarray[Any, Any]) -> Tensor:

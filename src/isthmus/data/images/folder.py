@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.arrays import Array
-from isthmus.data.base import WHOLE, Batch, Shard, Source
+from isthmus.data.arrays import Array, ArraySource
+from isthmus.data.base import WHOLE, Batch, Shard
 from isthmus.data.images.files import (
     CHANNELS,
     KINDS,
@@ -47,7 +47,7 @@ EXPECTED_SIZE = "size must be a positive integer or two, height and width"
 MODES = {n: mode for mode, n in CHANNELS.items()}
 
 
-class ImageFolder(Source):
+class ImageFolder(ArraySource):
     """The images in a folder and its subfolders, each of which is a sample (channels, height, width).
 
     Images are rotated as their EXIF data say and resized to one size. Transparent parts show a background. Hidden files
@@ -144,7 +144,7 @@ class ImageFolder(Source):
         images: Any = Undecoded(list(good), lambda file: scale(decoded(file)), shape, scale.stored)
         if keep:
             images = torch.from_numpy(np.stack([scale(pixels) for pixels in good.values()]))
-        self._images = Array(images, self.schema)
+        self._rows = Array(images, self.schema)
 
     def _each(self, function: Callable[[Path], Result], files: Sequence[Path]) -> dict[Path, Result]:
         """Apply a function to files on several threads, and record broken files.
@@ -178,7 +178,7 @@ class ImageFolder(Source):
             return self
         matched = copy(self)
         matched._decode(_sizes(self.schema.shape[1:]), schema)
-        matched._images = replace(matched._images, rows=self._images.rows, y=self._images.y)
+        matched._rows = replace(matched._rows, rows=self._rows.rows, y=self._rows.y)
         return matched
 
     def __repr__(self) -> str:
@@ -190,7 +190,7 @@ class ImageFolder(Source):
     @property
     def files(self) -> list[Path]:
         """The files of the rows, sorted."""
-        files, rows = list(self._heads), self._images.rows
+        files, rows = list(self._heads), self._rows.rows
         return files if rows is None else [files[i] for i in rows.tolist()]
 
     @property
@@ -198,31 +198,10 @@ class ImageFolder(Source):
         """For each row, the subfolder that contains the file."""
         return np.array([next(iter(file.relative_to(self.path).parts[:-1]), "") for file in self.files])
 
-    def __len__(self) -> int:
-        return len(self._images)
-
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield images; see the base class. Threads decode files while the model computes."""
-        batches = self._images.batches(size, seed, shard)
-        return batches if isinstance(self._images.values, Tensor) else prefetch(batches)
-
-    def take(self, index: Values) -> Self:
-        """Select images; see the base class."""
-        return self._with(self._images.take(index))
-
-    def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Split images; see the base class."""
-        kept, aside = self._images.split(n, seed)
-        return self._with(kept), self._with(aside)
-
-    def with_labels(self, y: Tensor) -> Self:
-        """Return the same images with encoded labels (n, width)."""
-        return self._with(self._images.with_labels(y))
-
-    def _with(self, images: Array) -> Self:
-        chosen = copy(self)
-        chosen._images = images
-        return chosen
+        batches = self._rows.batches(size, seed, shard)
+        return batches if isinstance(self._rows.values, Tensor) else prefetch(batches)
 
     def to_container(self, values: Values) -> Values:
         """Convert results to the dtype of the images; see the base class."""

@@ -1,7 +1,7 @@
 """Windows of a series as overlapping samples, without copies."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from hashlib import blake2b
 from typing import Any, Self
@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from isthmus.containers import open_frame
-from isthmus.data.arrays import Array
-from isthmus.data.base import WHOLE, Batch, Shard, Source
+from isthmus.data.arrays import Array, ArraySource
 from isthmus.data.new_rows import warn_ignored_columns
 from isthmus.data.series.seasonality import choose_window_length
 from isthmus.data.series.series import Series, interpolate, read_series
@@ -24,7 +23,7 @@ from isthmus.schema import Field, Schema
 Values = np.ndarray[Any, Any]
 
 
-class Windows(Source):
+class Windows(ArraySource):
     """Windows of a series, each of which is a sample (n_channels, length).
 
     All steps of a channel have one unit. Overlapping windows share values, so held-out windows are blocks of time, and
@@ -103,11 +102,11 @@ class Windows(Source):
         Columns of data frames are selected by name; columns that the first series does not have are ignored, with a
         warning.
         """
-        read, twin = read_series(series, self.time, self._series.step, self.channels), copy(self)
-        if (len(read.values), read.channels) != (len(self._series.values), self.channels):
+        read, twin = read_series(series, self.time, self.series.step, self.channels), copy(self)
+        if (len(read.values), read.channels) != (len(self.series.values), self.channels):
             found, expected = (
                 f"channels {list(s.channels)}" if s.channels else f"{len(s.values)} channels without names"
-                for s in (read, self._series)
+                for s in (read, self.series)
             )
             raise ValueError(f"the series has {found}, but the first one had {expected}")
         twin._cut(read)
@@ -121,7 +120,7 @@ class Windows(Source):
         """Make windows of another length of the same series."""
         twin = copy(self)
         twin.length = length
-        twin._cut(self._series)
+        twin._cut(self.series)
         return twin
 
     def _cut(self, series: Series) -> None:
@@ -131,81 +130,38 @@ class Windows(Source):
         starts = torch.arange(0, last + self.stride, self.stride, device="cpu").clamp(max=last)
         views = series.values.unfold(1, self.length, 1).movedim(1, 0)
         self.schema = Schema(tuple(views.shape[1:]), dtype=str(views.dtype)[6:], shared_axes=(1,))
-        self._series, self._windows = series, Array(views, self.schema, rows=starts)
-
-    @property
-    def series(self) -> Series:
-        """The series at regular steps."""
-        return self._series
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Names of the columns; empty for arrays."""
-        return self._series.channels
-
-    @property
-    def times(self) -> Values:
-        """Times of the points of the series, or their positions."""
-        return self._series.times
-
-    @property
-    def note(self) -> str:
-        """Describes the resampling."""
-        return self._series.note
+        self.series, self._rows = series, Array(views, self.schema, rows=starts)
+        self.channels, self.times, self.note = series.channels, series.times, series.note
 
     @property
     def fingerprint(self) -> str:
         """A hash of the values and channels of the series, by which the series of fit is recognised."""
-        content = blake2b(self._series.values.contiguous().numpy().tobytes(), digest_size=16)
+        content = blake2b(self.series.values.contiguous().numpy().tobytes(), digest_size=16)
         content.update(repr(self.channels).encode())
         return content.hexdigest()
 
     @property
     def n_steps(self) -> int:
         """Number of steps of the series."""
-        return self._series.values.shape[1]
+        return self.series.values.shape[1]
 
     @property
     def n_missing(self) -> Values:
         """Number of missing steps of each channel, (n_channels,)."""
-        return self._series.values.isnan().sum(1).numpy()
+        return self.series.values.isnan().sum(1).numpy()
 
     @property
     def constant(self) -> list[int]:
         """Channels with a single value, or without any."""
-        spans = self._series.values.nan_to_num(torch.inf).amin(1) < self._series.values.nan_to_num(-torch.inf).amax(1)
+        spans = self.series.values.nan_to_num(torch.inf).amin(1) < self.series.values.nan_to_num(-torch.inf).amax(1)
         return [i for i, varies in enumerate(spans.tolist()) if not varies]
 
     @property
     def starts(self) -> Values:
         """The first step of each window."""
-        rows = self._windows.rows
+        rows = self._rows.rows
         assert rows is not None
         return rows.numpy()
-
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield windows; see the base class."""
-        return self._windows.batches(size, seed, shard)
-
-    def take(self, index: Values) -> Self:
-        """Select windows; see the base class."""
-        return self._with(self._windows.take(index))
-
-    def with_weights(self, weight: Values) -> Self:
-        """Return the same windows with weights; see the base class."""
-        return self._with(self._windows.with_weights(weight))
-
-    def resample(self, seed: int) -> Self:
-        """Resample windows in proportion to their weights; see the base class."""
-        return self._with(self._windows.resample(seed))
-
-    def _with(self, windows: Array) -> Self:
-        chosen = copy(self)
-        chosen._windows = windows
-        return chosen
 
     def blocks(self, n: int, seed: int) -> list[Values]:
         """Return blocks of time, whatever the seed; see the base class."""
@@ -250,7 +206,7 @@ class Windows(Source):
             counts[self.starts + offset] += 1
         covered = np.flatnonzero(counts)
         means = (sums[covered].T / counts[covered]).T
-        return interpolate(self._series.points, covered, means)
+        return interpolate(self.series.points, covered, means)
 
 
 def _warn_of_resampling(series: Series) -> None:
