@@ -299,7 +299,7 @@ def test_new_values_that_are_not_positive_score_low_but_finite(dtype):
 def test_values_to_learn_from_that_are_not_positive_are_refused(low):
     x = POSITIVE.clone()
     x[3, 1] = low
-    with pytest.raises(ValueError, match=rf"LogNormal needs values > 0, the data reach down to {low:g}"):
+    with pytest.raises(ValueError, match=rf"LogNormal needs values > 0, the smallest value is {low:g}"):
         built(LogNormal(), x)
 
 

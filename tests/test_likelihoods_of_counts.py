@@ -16,7 +16,7 @@ from isthmus.backbones import MLP, Conv
 from isthmus.data import Array, Windows
 from isthmus.doctor import examine
 from isthmus.likelihoods import Gaussian, Logistic, Mixed, Multinomial, NegativeBinomial, Poisson, Quantile
-from isthmus.likelihoods.negative_binomial import RARELY
+from isthmus.likelihoods.negative_binomial import INITIAL_LOGIT
 from isthmus.likelihoods.scaling import FLOOR
 from isthmus.statistics import Statistics
 
@@ -115,7 +115,7 @@ def test_counts_are_those_of_scipy_around_the_rates_of_the_training_rows():
     expected = stats.nbinom.pmf(np.arange(200)[:, None], size, size / (size + rate))
     np.testing.assert_allclose(table_of(likelihood)[:200], expected, rtol=1e-4)
     inflated = table_of(built(NegativeBinomial(zero_inflated=True)))[:200]
-    share = special.expit(THETA[1].numpy() + RARELY)
+    share = special.expit(THETA[1].numpy() + INITIAL_LOGIT)
     np.testing.assert_allclose(inflated[1:], (expected * (1 - share))[1:], rtol=1e-4)
     np.testing.assert_allclose(inflated[0], expected[0] * (1 - share) + share, rtol=1e-4)
 
@@ -298,7 +298,7 @@ def test_inflated_zeros_are_told_from_those_of_the_counts():
     x = torch.as_tensor(rng.poisson(6.0, (5000, 1)) * (rng.random((5000, 1)) < 0.7)).double()
     likelihood = built(NegativeBinomial(zero_inflated=True), x)
     theta = best_fit(likelihood, x)
-    assert torch.sigmoid(theta[0, 1] + RARELY).item() == pytest.approx(0.3, abs=0.03)
+    assert torch.sigmoid(theta[0, 1] + INITIAL_LOGIT).item() == pytest.approx(0.3, abs=0.03)
     assert likelihood.counts.log_mean(theta[:, 0]).exp().item() == pytest.approx(6.0, rel=0.03)
 
 
@@ -365,11 +365,11 @@ def test_values_that_are_no_counts_are_refused_in_fit_and_afterwards(likelihood,
             refuse()
     (finding,) = (one for one in examine(wrong, estimator) if one.what == "wrong likelihood")
     assert (finding.columns, finding.status) == ((1,), "error")
-    assert f"{type(likelihood).__name__} takes whole values in [0, " in finding.detail
+    assert f"{type(likelihood).__name__} needs integer values in [0, " in finding.detail
 
 
 def test_counts_that_hardly_scatter_are_refused():
-    with pytest.raises(ValueError, match="likelihood Poisson needs counts that scatter more widely"):
+    with pytest.raises(ValueError, match="likelihood Poisson needs integers that vary more"):
         Autoencoder(1, likelihood="poisson").fit(10**8 + RNG.integers(0, 9, (50, 2)))
 
 

@@ -33,7 +33,7 @@ from isthmus.likelihoods import (
 )
 from isthmus.likelihoods.choosing import FEW_ROWS, MANY_CATEGORIES, make_cells
 from isthmus.likelihoods.column_logits import ColumnLogits
-from isthmus.likelihoods.histogram import BEYOND
+from isthmus.likelihoods.histogram import LOG_OUTSIDE
 from isthmus.schema import Field, Schema
 from isthmus.statistics import Statistics
 
@@ -317,7 +317,7 @@ def test_beyond_all_cells_scores_are_below_those_inside_and_fall_with_the_distan
     inside = log_prob_in(likelihood, theta, column, [low for low, _ in CELLS[column]])
     highest = max(high for _, high in CELLS[column])
     beyond = log_prob_in(likelihood, theta, column, [highest + step for step in (0.001, 0.1, 1.0, 10.0, 1e3, 1e12)])
-    assert beyond[0] < inside.min() + BEYOND + 1.5
+    assert beyond[0] < inside.min() + LOG_OUTSIDE + 1.5
     assert (np.diff(beyond) < 0).all()
     assert np.isfinite(beyond).all()
 
@@ -422,7 +422,7 @@ def test_cells_far_from_zero_move_with_the_values(precision):
     )
     model = small(Histogram(cells), precision=precision).fit(X)
     assert model.schema_.origin is not None
-    assert model.score_samples(X).min() > BEYOND - 2 * math.log(3600)
+    assert model.score_samples(X).min() > LOG_OUTSIDE - 2 * math.log(3600)
     drawn = model.sample(500, random_state=0)
     assert set(drawn[:, 0].tolist()) <= set(X[:, 0].tolist())
     assert 1.7e9 <= drawn[:, 1].min() < drawn[:, 1].max() <= 1.7e9 + 3600

@@ -1,4 +1,4 @@
-"""What one streaming pass over the training rows learns about every value of a sample."""
+"""Statistics of every value of a sample, computed in one streaming pass over the training rows."""
 
 import math
 from dataclasses import dataclass, replace
@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-# float32 keeps seven digits: a column whose mean is this many deviations from 0 keeps too few of its own.
+# float32 has seven digits. If the mean is more than this many standard deviations from 0, too few digits are left for
+# the differences between values.
 MAX_ORIGIN_RATIO = 1e4
-# Distance from the mean from which on one value can hide the others.
+# Smallest distance from the mean at which one value can hide the variation of all others.
 LARGE = 1e6
 # Smallest side of an image whose pixels come as one row, and by how much the correlation of neighbouring pixels must
 # exceed that of distant ones. On digits and MNIST the difference is 0.3 to 0.7, on the tables of ADBench with a square
 # number of columns and a common range, and on questionnaires, below 0.1.
 MIN_SIDE, MIN_CONTRAST = 4, 0.1
-# Rows that are searched first for a value that is not a whole number.
+# Number of rows that are searched first for values that are not integers.
 N_FIRST = 32
 
 
@@ -22,26 +23,26 @@ N_FIRST = 32
 class Statistics:
     """Count, mean, spread and range of every value, of the shape of one sample, in float64.
 
-    Two of them, of different rows, merge into one (Chan, Golub and LeVeque, 1979), so that neither the order nor the
-    size of the chunks matters.
+    The statistics of two sets of rows can be merged (Chan, Golub and LeVeque, Updating formulae and a pairwise
+    algorithm for computing sample variances, 1979). The result depends neither on the order nor on the size of chunks.
 
     Parameters
     ----------
     n_rows : float
-        Sum of the weights of the rows, which are 1 if none are given.
+        Sum of the weights of the rows; a row without a weight counts as 1.
     count : Tensor
-        The same of the rows in which the value is not missing.
+        Sum of the weights of the rows in which the value is not missing.
     mean, m2, low, high : Tensor
         Weighted mean, weighted sum of squared deviations, smallest and largest value.
     integers : Tensor
-        Whether the values are whole numbers in all rows.
+        Whether the value is an integer in all rows.
     comoments : Tensor or None
-        Of flat samples of a square number of values, weighted sums of products of deviations of the values at each
-        offset in ``_offsets``, (n_offsets, n_values): they tell images from tables.
+        For flat samples whose length is a square: weighted sums of products of the deviations of a value and of the
+        value at each offset in ``_offsets``, (n_offsets, n_values). They distinguish images from tables.
     offset : Tensor or None
-        What is subtracted of the values, to which the other figures then belong; see ``minus``.
+        Origin that was subtracted from the values; see ``minus``.
     shared_axes : tuple of int
-        Axes of a sample along which the figures are those of one value; see ``shared``.
+        Axes of a sample along which values share their statistics; see ``shared``.
     """
 
     n_rows: float
@@ -57,10 +58,10 @@ class Statistics:
 
     @classmethod
     def of(cls, x: Tensor, weight: Tensor | None = None) -> "Statistics":
-        """Measure one chunk of floats of shape (n, ...), NaN meaning missing, whose rows have weights (n,) or none."""
+        """Compute the statistics of a chunk of floats (n, ...), with NaN for missing values; row weights (n,)."""
         if weight is None:
-            whole = bool(torch.isfinite(x.sum()))
-            n_rows, (count, mean, m2, low, high) = float(len(x)), _moments(x) if whole else _moments_of_observed(x)
+            complete = bool(torch.isfinite(x.sum()))
+            n_rows, (count, mean, m2, low, high) = float(len(x)), _moments(x) if complete else _moments_of_observed(x)
         else:
             n_rows, (count, mean, m2, low, high) = float(weight.sum()), _weighted_moments(x.double(), weight)
         lost = ~m2.isfinite() | ((m2 == 0) & (low < high))
@@ -71,7 +72,7 @@ class Statistics:
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> "Statistics":
-        """Measure no rows: what merges with others without a trace, and no part finds anything wrong with."""
+        """Return the statistics of no rows: neutral in ``merge``, and accepted by ``build`` of every part."""
         zeros, infinite = torch.zeros(shape, dtype=torch.float64), torch.full(shape, math.inf, dtype=torch.float64)
         return cls(
             0,
@@ -104,9 +105,9 @@ class Statistics:
         )
 
     def shared(self, axes: tuple[int, ...]) -> "Statistics":
-        """Let values along some axes of a sample have one mean, spread and range, as if they were one value's.
+        """Pool the values along some axes of a sample: they get one mean, spread and range.
 
-        Counts and squares are means along the axes and not sums, so that what is shared merges as before.
+        Counts and ``m2`` are means along the axes, not sums, so that shared statistics can still be merged.
         """
         if not axes or not self.n_rows:
             return replace(self, shared_axes=axes)
@@ -125,7 +126,7 @@ class Statistics:
         )
 
     def select(self, columns: list[int]) -> "Statistics":
-        """Return those of some columns of a table."""
+        """Return the statistics of some columns of a table."""
         names = ("count", "mean", "m2", "low", "high", "integers")
         offset = None if self.offset is None else self.offset[columns]
         return replace(self, offset=offset, comoments=None, **{name: getattr(self, name)[columns] for name in names})
@@ -142,13 +143,13 @@ class Statistics:
 
     @property
     def max_abs_z(self) -> Tensor:
-        """Deviations from the mean to the value furthest from it; 0 where nothing varies."""
+        """Largest distance of a value from the mean, in standard deviations; 0 for constant values."""
         furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
         return torch.where(self.constant, 0.0, furthest / self.deviation)
 
     @property
     def has_dominant_value(self) -> Tensor:
-        """Whether nearly all squared deviations are those of one value, which is large."""
+        """Whether one large value accounts for nearly all of the sum of squared deviations."""
         furthest = torch.maximum(self.high - self.mean, self.mean - self.low)
         others = self.m2 - furthest.square() * self.count / (self.count - 1).clamp(min=1)
         return (furthest > LARGE) & (others <= 1e-13 * self.m2)
@@ -195,49 +196,49 @@ class Statistics:
 
     @property
     def origin(self) -> Tensor | None:
-        """Offsets to subtract in float64, such as those of timestamps; None where float32 has digits enough."""
+        """Offsets to subtract in float64, for example from timestamps; None if float32 has enough digits without."""
         far = (self.mean.abs() > MAX_ORIGIN_RATIO * self.deviation) & ~self.constant
         return torch.where(far, self.mean.round(), 0.0) if bool(far.any()) else None
 
     def minus(self, origin: Tensor | None) -> "Statistics":
-        """Return the statistics of the values less ``origin``."""
+        """Return the statistics of the values after ``origin`` is subtracted."""
         if origin is None:
             return self
         return replace(self, mean=self.mean - origin, low=self.low - origin, high=self.high - origin, offset=origin)
 
 
 def _or_one(count: Tensor) -> Tensor:
-    """Counts to divide by; of shared values they can be below 1."""
+    """Replace counts of 0 by 1, to divide by them; counts of shared values can be between 0 and 1."""
     return torch.where(count > 0, count, 1.0)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, ...]:
-    """Count, mean, sum of squared deviations, smallest and largest of whole rows."""
+    """Compute count, mean, sum of squared deviations, minimum and maximum of rows without missing values."""
     variance, mean = torch.var_mean(x, 0, correction=0)
     return torch.full_like(mean, len(x)), mean, variance * len(x), *torch.aminmax(x, dim=0)
 
 
 def _moments_of_observed(x: Tensor) -> tuple[Tensor, ...]:
-    """Do the same where values are missing."""
+    """Compute the moments of rows with missing values."""
     observed = ~x.isnan()
     count = observed.sum(0)
     mean = x.nansum(0) / count.clamp(min=1)
-    squares = torch.where(observed, x - mean, 0).square().sum(0)
-    return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
+    m2 = torch.where(observed, x - mean, 0).square().sum(0)
+    return count, mean, m2, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
 
 
 def _weighted_moments(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-    """Do the same of rows with weights."""
+    """Compute the moments of rows with weights."""
     observed, weight = ~x.isnan(), weight.view(-1, *[1] * (x.ndim - 1))
-    # Of complete columns exactly the sum of the weights: what is less, is missing.
+    # For complete columns this is exactly the sum of the weights, so that ``missing`` can compare for equality.
     count = torch.where(observed.all(0), weight.sum(), (observed * weight).sum(0))
     mean = (x * weight).nansum(0) / _or_one(count)
-    squares = (torch.where(observed, x - mean, 0).square() * weight).sum(0)
-    return count, mean, squares, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
+    m2 = (torch.where(observed, x - mean, 0).square() * weight).sum(0)
+    return count, mean, m2, torch.where(observed, x, math.inf).amin(0), torch.where(observed, x, -math.inf).amax(0)
 
 
 def _integers(x: Tensor) -> Tensor:
-    """Tell which values are whole numbers or missing in all rows; most others show themselves in the first few rows."""
+    """Return which values are integers or missing in all rows. The first rows rule out most of the others."""
     is_integer = _are_integers(x[:N_FIRST])
     candidates = x[N_FIRST:, is_integer]
     return is_integer.masked_scatter(is_integer, _are_integers(candidates))

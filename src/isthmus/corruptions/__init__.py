@@ -1,4 +1,4 @@
-"""Corruptions: what the encoder sees instead of the data while it learns."""
+"""Corruptions of the encoder's input during training."""
 
 from isthmus.corruptions.base import Corruption as Corruption
 from isthmus.corruptions.base import corrupt as corrupt

@@ -11,21 +11,23 @@ from isthmus.statistics import Statistics
 
 
 class Corruption(Part):
-    """Corrupts what the encoder sees in training, never what it must rebuild.
+    """Changes the encoder's input during training; the loss still compares with the original values.
 
-    Any callable from (n, *shape) to the same shape will do in its place.
+    Values are in the units of the data; NaN is missing. Any callable from (n, *shape) to the same shape can be used
+    instead.
     """
 
     role: ClassVar[str] = "corruption"
+    # Whether it makes values missing (NaN), so that the encoder needs a flag for missing values.
     hides: ClassVar[bool] = False
-    # Whether it is of use for numbers alone: between positions in a list of levels there is nothing.
+    # Whether it changes numbers only: positions in a list of categories have no values between them.
     numeric_only: ClassVar[bool] = False
 
     def build(self, statistics: Statistics) -> None:
-        """Learn what the corruption needs of the training rows: deviation and range of each value."""
+        """Check the parameters, and store the statistics of the training rows that ``forward`` needs."""
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
-        """Return the values that the reconstruction is judged by; NaN is not judged."""
+        """Return the values that the loss compares with; it leaves out NaN."""
         return x
 
     @abstractmethod

@@ -8,16 +8,16 @@ from isthmus.statistics import Statistics
 
 
 class GaussianNoise(Corruption):
-    """Normal noise: the classic denoising autoencoder.
+    """Adds normal noise, as in the classic denoising autoencoder.
 
     Parameters
     ----------
     scale : float, default=0.3
         Standard deviation of the noise.
     unit : {"std", "data"}, default="std"
-        Unit of the scale: each feature's own deviation in the training rows, or the data's unit.
+        Unit of the scale: the standard deviation of each feature in the training rows, or the unit of the data.
     clip : tuple of two floats or None, default=None
-        Limits that noisy values are cut to, in the data's unit; None cuts nothing.
+        Limits to which noisy values are clipped, in the unit of the data; None does not clip.
 
     Raises
     ------
@@ -46,7 +46,7 @@ class GaussianNoise(Corruption):
         self.clip = clip
 
     def build(self, statistics: Statistics) -> None:
-        """Learn each feature's deviation; see the base class."""
+        """Store the standard deviation of each feature; see the base class."""
         self.require("scale", lambda v: v >= 0, ">= 0")
         self.require("unit", lambda v: v in ("std", "data"), 'one of ("std", "data")')
         self.require(

@@ -1,4 +1,4 @@
-"""Channels that are hidden."""
+"""Hidden channels."""
 
 import math
 
@@ -11,14 +11,14 @@ from isthmus.statistics import Statistics
 
 
 class HiddenChannels(Corruption):
-    """Hides the last channels of every sample, and judges these alone: the net learns to predict them from the others.
+    """Hides the last channels of every sample, and takes the loss on them alone: the net learns to predict them.
 
-    Of rows of numbers, columns are channels. Rows whose hidden channels are missing are rebuilt with a prediction.
+    For flat rows, columns are channels. ``reconstruct`` predicts these channels for rows in which they are missing.
 
     Parameters
     ----------
     n : int, default=1
-        How many.
+        Number of channels.
 
     Raises
     ------
@@ -28,7 +28,7 @@ class HiddenChannels(Corruption):
     References
     ----------
     He, Chen, Xie, Li, Dollar and Girshick, Masked autoencoders are scalable vision learners, CVPR 2022,
-    arXiv:2111.06377: the loss on what was hidden alone.
+    arXiv:2111.06377.
 
     Examples
     --------
@@ -51,9 +51,9 @@ class HiddenChannels(Corruption):
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
         """Return the channels that were hidden."""
-        judged = torch.full_like(x, math.nan)
-        judged[:, -self.n :] = x[:, -self.n :]
-        return judged
+        hidden = torch.full_like(x, math.nan)
+        hidden[:, -self.n :] = x[:, -self.n :]
+        return hidden
 
     def forward(self, x: Tensor) -> Tensor:
         """Hide channels; see the base class."""

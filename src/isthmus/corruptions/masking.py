@@ -12,15 +12,15 @@ LOSS_ON = ("all", "hidden")
 
 
 class Masking(Corruption):
-    """Hides a random share of the cells, exactly as if they were missing; the encoder is told which.
+    """Hides a random share of the cells as if they were missing; the encoder gets flags of missing values.
 
     Parameters
     ----------
     fraction : float or tuple of two floats, default=0.3
-        Chance of each cell to be hidden; a pair draws the chance of each row evenly from between.
+        Probability that a cell is hidden. For a pair, the probability of each row is uniform between the two.
     loss_on : {"all", "hidden"}, default="all"
-        Which cells the loss judges: all of them [1], or only those hidden, so that the net learns to fill gaps and not
-        to copy, and learned scales say how uncertain a filling is [2].
+        Cells that the loss is computed on: all [1], or only the hidden ones [2]. With "hidden" the net learns to impute
+        instead of to copy, and learned noise scales measure the uncertainty of imputed values.
 
     Raises
     ------
@@ -48,11 +48,11 @@ class Masking(Corruption):
 
     def build(self, statistics: Statistics) -> None:
         """Check the fraction; see the base class."""
-        self.require("fraction", _is_share, "in [0, 1), or a rising pair of such")
+        self.require("fraction", _is_valid_fraction, "in [0, 1), or an increasing pair of such numbers")
         self.require("loss_on", lambda v: v in LOSS_ON, f"one of {LOSS_ON}")
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
-        """Return the values that the loss takes: all cells, or those that were hidden."""
+        """Return all values, or only those that were hidden; see the base class."""
         return x if self.loss_on == "all" else torch.where(corrupted.isnan(), x, math.nan)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,6 +67,6 @@ def _limits(fraction: float | tuple[float, float]) -> tuple[float, float]:
     return fraction if isinstance(fraction, tuple | list) else (fraction, fraction)
 
 
-def _is_share(fraction: float | tuple[float, float]) -> bool:
+def _is_valid_fraction(fraction: float | tuple[float, float]) -> bool:
     low, high = _limits(fraction)
     return 0 <= low <= high < 1

@@ -8,12 +8,12 @@ from isthmus.statistics import Statistics
 
 
 class SaltPepper(Corruption):
-    """Sets a random share of the values to the feature's smallest or largest, each half the time.
+    """Sets a random share of the values to the minimum or the maximum of the feature, with equal probability.
 
     Parameters
     ----------
     fraction : float, default=0.1
-        Chance of each value.
+        Probability that a value is changed.
 
     Raises
     ------
@@ -41,14 +41,14 @@ class SaltPepper(Corruption):
         self.fraction = fraction
 
     def build(self, statistics: Statistics) -> None:
-        """Learn each feature's range; see the base class."""
+        """Store the range of each feature; see the base class."""
         self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
-        # In float64: far from 0, float32 would round them.
+        # In float64, because float32 would round values far from 0.
         self.register_buffer("low", statistics.low)
         self.register_buffer("high", statistics.high)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Set values to extremes, except missing ones; see the base class."""
+        """Set values to the extremes; missing values stay missing. See the base class."""
         u = torch.rand_like(x).masked_fill_(x.isnan(), 0.5)
         x = torch.where(u < self.fraction / 2, self.low.to(x.dtype), x)
         return torch.where(u > 1 - self.fraction / 2, self.high.to(x.dtype), x)

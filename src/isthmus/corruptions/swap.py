@@ -8,12 +8,12 @@ from isthmus.statistics import Statistics
 
 
 class Swap(Corruption):
-    """Replaces a random share of the values by those of another row of the batch: each feature keeps its distribution.
+    """Replaces a random share of the values by values of other rows of the batch: features keep their distributions.
 
     Parameters
     ----------
     fraction : float, default=0.15
-        Chance of each value.
+        Probability that a value is replaced.
 
     Raises
     ------
@@ -41,7 +41,7 @@ class Swap(Corruption):
         self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Swap values; missing ones neither change nor replace others; see the base class."""
+        """Swap values; missing values neither change nor replace others. See the base class."""
         flat = x.flatten(1)
         donors = flat.gather(0, torch.randint_like(flat, len(flat), dtype=torch.long))
         swapped = (torch.rand_like(flat) < self.fraction) & ~(flat.isnan() | donors.isnan())

@@ -8,14 +8,15 @@ from isthmus.statistics import Statistics
 
 
 class Zeroing(Corruption):
-    """Sets a random share of the values to 0, as if they had not been counted; the encoder is not told which.
+    """Sets a random share of the values to 0, as if they had not been counted; the encoder does not see which.
 
-    Of likes, words and purchases a 0 says little, so the net learns what else belongs to what it sees.
+    Useful for counts of words, clicks or purchases, where 0 often means "not observed": the net learns which counts
+    occur together.
 
     Parameters
     ----------
     fraction : float, default=0.5
-        Chance of each value.
+        Probability that a value is set to 0.
 
     Raises
     ------

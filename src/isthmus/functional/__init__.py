@@ -1,8 +1,8 @@
-"""The mathematics, as pure functions of tensors: no parts, no state.
+"""The mathematics as pure functions of tensors, without parts and state.
 
-Letters: ``x`` data, ``z`` code, ``theta`` what the decoder says of the data, ``log_variance`` = log sigma^2.
-Sums over features and means over samples are taken by the callers; the functions here are elementwise unless they
-say otherwise. All logarithms are natural, so all losses are in nats.
+Symbols: ``x`` data, ``z`` code, ``theta`` decoder output, ``log_variance`` = log sigma^2. Callers sum over features
+and average over samples; functions are elementwise unless their docstring says otherwise. Logarithms are natural, so
+losses are in nats.
 """
 
 from isthmus.functional.continuous import (

@@ -9,13 +9,15 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as torch_functional
 
 LOG_2PI = math.log(2 * math.pi)
+# Below this absolute value of the logits, Taylor series replace formulas that divide 0 by 0. At this value the formula
+# of the mean loses digits by cancellation, to an error of 2e-6 in float32; those of the series are smaller.
 NEAR_ZERO = 0.05
 
 
 def sample_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
-    """Draw ``n_draws`` codes per sample, differentiably in mean and variance.
+    """Sample ``n_draws`` codes per row, differentiably in mean and variance.
 
-    z = mean + exp(log_variance / 2) * epsilon. The half turns a variance into a standard deviation. (Kingma and
+    z = mean + exp(log_variance / 2) * epsilon. (Kingma and
     Welling, Auto-encoding variational Bayes, arXiv:1312.6114, section 2.4.)
 
     Parameters
@@ -33,7 +35,7 @@ def sample_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
 
 def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """Log density of the normal distribution; ``log_scale`` is the log of the standard deviation."""
-    # Two passes over the batch forwards and two backwards, where the formula as it is written takes five and eight.
+    # Two passes over the batch forwards and two backwards; the plain formula takes five and eight.
     mean, x = torch.broadcast_tensors(mean, x)
     squares = torch_functional.mse_loss(mean, x, reduction="none")
     return torch.addcmul(-log_scale - 0.5 * LOG_2PI, squares, torch.exp(-2 * log_scale), value=-0.5)
@@ -46,7 +48,7 @@ def normal_mixture_log_prob(x: Tensor, logits: Tensor, mean: Tensor, log_scale: 
     ----------
     x : Tensor of shape (n, ...)
     logits, mean, log_scale : Tensor of shape (n, n_normals, ...)
-        Of each component; the softmax of ``logits`` over axis 1 gives the weights.
+        Parameters of each component; the weights are the softmax of ``logits`` over axis 1.
 
     Returns
     -------
@@ -57,10 +59,10 @@ def normal_mixture_log_prob(x: Tensor, logits: Tensor, mean: Tensor, log_scale: 
 
 
 class _NormalRows(torch.autograd.Function):
-    """Sum of normal log densities over each row, by its closed-form gradient: one pass each way saved for each factor.
+    """Sum of normal log densities over each row, with its closed-form gradient, in fewer passes over the batch.
 
-    With r = (mean - x) / scale, the sum is -|r|^2 / 2 - sum log scale - d log(2 pi) / 2; its gradients are -r / scale
-    in the mean and r^2 - 1 in the log scale.
+    With r = (mean - x) / scale, the sum is -|r|^2 / 2 - sum log scale - d log(2 pi) / 2; its derivatives are -r / scale
+    for the mean and r^2 - 1 for the log scale.
     """
 
     @staticmethod
@@ -89,10 +91,10 @@ class _NormalRows(torch.autograd.Function):
 
 
 def normal_row_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Sum ``normal_log_prob`` over the values of each row (n, ...), giving (n,); ``log_scale`` is of one row or ().
+    """Sum ``normal_log_prob`` over each row (n, ...), giving (n,); ``log_scale`` has the shape of one row or ().
 
-    The same numbers in fewer passes over the batch, which is what training spends its time on. It can be
-    differentiated once, and not in ``x``.
+    Equal to the sum, in fewer passes over the batch, which take most of the time of training. It can be differentiated
+    once, and not with respect to ``x``.
     """
     rows: Tensor = _NormalRows.apply(x, mean, log_scale)  # type: ignore[no-untyped-call]
     return rows
@@ -104,7 +106,7 @@ def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def free_bits(divergence: Tensor, bits: float) -> Tensor:
-    """Let each component (n, n_components) carry ``bits`` nats, on the batch's mean, at a cost that has no gradient.
+    """Replace divergences (n, n_components) by a constant for components whose batch mean is at most ``bits`` nats.
 
     Kingma et al., Inverse autoregressive flow, arXiv:1606.04934, equation 15.
     """
@@ -114,8 +116,8 @@ def free_bits(divergence: Tensor, bits: float) -> Tensor:
 def log_ratio_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return log q(z | x) - log p(z) summed over components, for a normal posterior q and the standard normal p.
 
-    Its mean over draws is the KL divergence; with several draws the importance bound needs it as it is
-    (Burda, Grosse and Salakhutdinov, arXiv:1509.00519, equation 8).
+    Its mean over samples of z is the KL divergence. The importance-weighted bound uses it for each sample (Burda,
+    Grosse and Salakhutdinov, arXiv:1509.00519, equation 8).
     """
     standardised = (z - mean) * torch.exp(-log_variance / 2)
     return 0.5 * (z.square() - standardised.square() - log_variance).sum(-1)
@@ -124,7 +126,7 @@ def log_ratio_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
 def importance_bound(log_weights: Tensor) -> Tensor:
     """Log of the mean importance weight over the first axis: the bound of arXiv:1509.00519, equation 8.
 
-    With one draw it is the evidence lower bound.
+    With one sample it is the evidence lower bound.
     """
     if len(log_weights) == 1:
         return log_weights.squeeze(0)
@@ -139,7 +141,7 @@ def student_t_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, df: float) -> 
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Log probability of x in {0, 1}; for x between, its linear interpolation (the negative cross entropy)."""
+    """Log probability of x in {0, 1}; between 0 and 1, its linear interpolation (the negative cross entropy)."""
     return x * logits - torch_functional.softplus(logits)
 
 
@@ -147,7 +149,7 @@ def continuous_bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
     """Log density exp(x logits) logits / (exp(logits) - 1) on [0, 1].
 
     Loaiza-Ganem and Cunningham, The continuous Bernoulli, NeurIPS 2019, arXiv:1907.06845, written as an exponential
-    family in the logits; near 0 the log normaliser is replaced by its series.
+    family in the logits. Near 0 the log normaliser is replaced by its Taylor series.
     """
     near = logits.abs() < NEAR_ZERO
     safe = torch.where(near, torch.ones_like(logits), logits)
@@ -166,7 +168,7 @@ def continuous_bernoulli_mean(logits: Tensor) -> Tensor:
 
 
 def sample_continuous_bernoulli(logits: Tensor) -> Tensor:
-    """Draw by the inverse of the distribution function, log(1 - u + u exp(logits)) / logits."""
+    """Sample by the inverse distribution function, log(1 - u + u exp(logits)) / logits."""
     u = torch.rand_like(logits)
     near = logits.abs() < 1e-3
     safe = torch.where(near, torch.ones_like(logits), logits)
@@ -174,7 +176,7 @@ def sample_continuous_bernoulli(logits: Tensor) -> Tensor:
 
 
 def asymmetric_laplace_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, level: Tensor) -> Tensor:
-    """Log density that is highest, over ``loc``, at the quantile of that level: less the pinball loss over the scale.
+    """Log density of the asymmetric Laplace distribution: its maximum over ``loc`` is the quantile of that level.
 
     (Koenker and Bassett, Regression quantiles, Econometrica 46, 1978; Yu and Moyeed, Bayesian quantile regression,
     Statistics and Probability Letters 54, 2001.)
@@ -185,9 +187,9 @@ def asymmetric_laplace_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, level
 
 
 def sample_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tensor:
-    """Draw (n, ...) evenly between neighbouring quantiles (n, n_levels, ...) of levels (n_levels, ...).
+    """Sample (n, ...) uniformly between neighbouring quantiles (n, n_levels, ...) of levels (n_levels, ...).
 
-    Beyond the outermost lie the tails of asymmetric Laplace distributions of that scale.
+    Beyond the outermost quantiles, samples have the tails of asymmetric Laplace distributions of this scale.
     """
     u = torch.rand_like(quantiles[:, 0]).clamp(min=torch.finfo(quantiles.dtype).eps)
     passed = ((u[:, None] - level[:-1]) / level.diff(dim=0)).clamp(0, 1)
@@ -197,9 +199,9 @@ def sample_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tens
 
 
 def kl_bernoulli(target: float, activity: Tensor) -> Tensor:
-    """KL divergence from a coin with probability ``target`` to one with probability ``activity``."""
-    smallest = torch.finfo(activity.dtype).eps
-    activity = activity.clamp(smallest, 1 - smallest)
+    """KL divergence from a Bernoulli distribution of mean ``target`` to one of mean ``activity``."""
+    eps = torch.finfo(activity.dtype).eps
+    activity = activity.clamp(eps, 1 - eps)
     cross = target * torch.log(activity) + (1 - target) * torch.log1p(-activity)
     return target * math.log(target) + (1 - target) * math.log1p(-target) - cross
 
@@ -207,18 +209,18 @@ def kl_bernoulli(target: float, activity: Tensor) -> Tensor:
 def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Tensor:
     """Squared Frobenius norm of each sample's Jacobian d code / d u, differentiably, of shape (n,).
 
-    Exact with one backward pass per component, or Hutchinson's unbiased estimate with one per probe: for random
-    signs v, the expectation of |v' J|^2 is |J|^2 (Rifai et al., Contractive auto-encoders, ICML
-    2011, equation 4, for any net and not only for one sigmoid layer).
+    Exact with one backward pass for each component, or Hutchinson's unbiased estimate with one for each probe: for
+    random signs v, the expectation of |v' J|^2 is |J|^2. (Rifai et al., Contractive auto-encoders, ICML 2011,
+    equation 4, here for any net and not only for one sigmoid layer.)
 
     Parameters
     ----------
     code : Tensor of shape (n, n_components)
-        Computed from ``u``, one row from one row.
+        Computed from ``u`` row by row.
     u : Tensor of shape (n, ...)
         Requires gradients.
     n_probes : int or None
-        None is exact.
+        Number of random probes; None computes the exact norm.
     """
     if n_probes is None:
         directions = list(
@@ -233,15 +235,15 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
 
 
 def drop_largest(losses: Tensor, share: float) -> Tensor:
-    """Losses (n,) without a share of the largest (Rousseeuw, Least median of squares regression, JASA 79, 1984)."""
+    """Drop a share of the largest losses (n,) (Rousseeuw, Least median of squares regression, JASA 79, 1984)."""
     n_kept = len(losses) - int(share * len(losses))
     return losses if n_kept == len(losses) else losses.topk(n_kept, largest=False, sorted=False).values
 
 
 def compress_tails(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
-    """Values (n, ...) that grow as a logarithm where they are further than ``reach`` from ``centre``.
+    """Compress values (n, ...) logarithmically where their distance from ``centre`` is larger than ``reach``.
 
-    Finite numbers of any size stay in order, and their squares stay finite.
+    Finite numbers keep their order, and their squares stay finite.
 
     Examples
     --------
@@ -251,7 +253,7 @@ def compress_tails(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
     >>> compress_tails(x, torch.tensor(0.0), torch.tensor(10.0)).round().tolist()
     [-3.0, 10.0, 56.0, 885.0]
     """
-    # One pass tells for nearly all rows; a distance is at most |x| + |centre|.
+    # A quick test that nearly all batches pass: a distance is at most |x| + |centre|.
     if x.numel() and bool(torch.stack(x.aminmax()).abs().amax() <= (reach - centre.abs()).amin()):
         return x
     distance = x - centre
@@ -262,5 +264,5 @@ def compress_tails(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
 
 
 def weighted_sum(weights: Tensor, values: list[Tensor]) -> Tensor:
-    """Sum one tensor (n, ...) a label by the labels' weights (n, n_labels)."""
+    """Sum tensors (n, ...), one for each label, weighted by (n, n_labels)."""
     return torch.einsum("nl,ln...->n...", weights, torch.stack(values))

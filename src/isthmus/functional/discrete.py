@@ -1,35 +1,36 @@
-"""The mathematics of counts and of levels in order."""
+"""The mathematics of counts and of ordered levels."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as torch_functional
 
+# Smallest argument for which Stirling's series replaces lgamma: two correction terms then have an error below 1e-8.
 STIRLING = 10.0
-# A logit of what cannot be; infinity would leave a row of nothing else without any probability.
+# Logit of an impossible value; -inf would give NaN for rows in which all values are impossible.
 IMPOSSIBLE = -1e30
 
 
 def poisson_log_prob(x: Tensor, log_rate: Tensor) -> Tensor:
-    """Log probability of counts at a rate."""
+    """Log probability of the Poisson distribution."""
     return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
 
 
 def negative_binomial_log_prob(x: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
-    """Log probability of counts whose rates are gamma-distributed, of mean m and variance m + m^2 / size.
+    """Log probability of the negative binomial distribution with mean m and variance m + m^2 / size.
 
     (Lopez et al., Deep generative modeling for single-cell transcriptomics, Nature Methods 15, 2018.)
     """
     size = log_size.exp()
-    # log(m + size) by the larger of the two: with a size beyond all bounds this is the Poisson distribution.
+    # logaddexp is exact also for very large sizes, for which this is the Poisson distribution.
     log_total = torch.logaddexp(log_mean, log_size)
     failures = size * torch_functional.softplus(log_mean - log_size)
     return log_rising_factorial(x, size) - torch.lgamma(x + 1) - failures + x * (log_mean - log_total)
 
 
 def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
-    """Log of gamma(start + x) / gamma(start), also where their difference would cancel all digits of both.
+    """Log of gamma(start + x) / gamma(start), without cancellation for large arguments.
 
-    From 10 on it is the difference of two of Stirling's series, term by term.
+    For start > 10 it is the difference of two Stirling series, term by term.
     """
     far = start > STIRLING
     near, large = torch.where(far, 1.0, start), torch.where(far, start, STIRLING)
@@ -40,19 +41,19 @@ def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
 
 
 def zero_inflated_log_prob(x: Tensor, log_prob: Tensor, logits: Tensor) -> Tensor:
-    """Log probability where a count is 0 for another reason with the probability whose logit is given (Lambert, 1992).
+    """Log probability of a zero-inflated distribution; ``logits`` are those of an extra zero (Lambert, 1992).
 
-    ``log_prob`` is that of the count if there is no other reason.
+    ``log_prob`` is the log probability of the count without zero inflation.
     """
     otherwise = torch_functional.logsigmoid(-logits) + log_prob
     return torch.where(x == 0, torch.logaddexp(torch_functional.logsigmoid(logits), otherwise), otherwise)
 
 
 def multinomial_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Addends (n, d) of the log probability of rows of counts, given how many each row counts in all.
+    """Addends (n, d) of the multinomial log probability of rows of counts, given their totals.
 
-    The multinomial coefficient n! / prod x! is shared out so that what was not counted adds nothing. A negative count
-    is missing: the row is one of the others.
+    The multinomial coefficient n! / prod x! is divided among the values so that counts of 0 add nothing. A negative
+    count is a missing value and does not take part in the row.
     """
     counted = x.clamp(min=0)
     log_share = torch.log_softmax(logits.masked_fill(x < 0, IMPOSSIBLE), -1)

@@ -1,43 +1,43 @@
-"""Monotone splines: curves that bend as they like, and whose inverse has a closed form."""
+"""Monotone rational-quadratic splines, whose inverse has a closed form."""
 
 import math
 
 import torch
 from torch import Tensor
 
-# Least width and height of a piece, as shares of the whole, and least slope: less, and floats cannot go back.
-LEAST = 1e-3
+# Smallest bin width and height, as shares of the whole, and smallest slope; below, the inverse is numerically unstable.
+MIN_BIN = 1e-3
 
 
 def rational_quadratic(
     x: Tensor, widths: Tensor, heights: Tensor, slopes: Tensor, bound: float, inverse: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Map numbers by a rising spline from [-bound, bound] onto itself, the identity beyond; and the log of its slope.
+    """Map numbers by a monotone spline on [-bound, bound], the identity outside; and return the log derivative.
 
-    The pieces are quotients of quadratic polynomials (Durkan, Bekasov, Murray and Papamakarios, Neural spline flows,
+    The bins are quotients of quadratic polynomials (Durkan, Bekasov, Murray and Papamakarios, Neural spline flows,
     NeurIPS 2019, arXiv:1906.04032; Gregory and Delbourgo, IMA Journal of Numerical Analysis 2, 1982).
 
     Parameters
     ----------
     x : Tensor of shape (...)
-    widths, heights : Tensor of shape (..., n_pieces)
-        Logits of the shares that the pieces have of either axis.
-    slopes : Tensor of shape (..., n_pieces - 1)
-        Where pieces meet: 1 at 0, and always positive.
+    widths, heights : Tensor of shape (..., n_bins)
+        Logits of the widths and heights of bins, as shares of the interval.
+    slopes : Tensor of shape (..., n_bins - 1)
+        Raw slopes at the inner knots; 0 gives a slope of 1, and all slopes are positive.
     bound : float
     inverse : bool, default=False
-        Whether to go back from the spline's value to ``x``. The slope is that of the spline all the same.
+        Whether to compute the inverse. The log derivative is that of the spline in both directions.
     """
     across, up = _knots(widths, bound), _knots(heights, bound)
     steep = torch.nn.functional.pad(_positive(slopes), (1, 1), value=1.0)
     inside = x.abs() < bound
     given = torch.where(inside, x, 0.0)
     place = torch.searchsorted((up if inverse else across)[..., 1:-1].contiguous(), given[..., None])
-    (left, width), (low, height) = _piece(across, place), _piece(up, place)
+    (left, width), (low, height) = _locate_bin(across, place), _locate_bin(up, place)
     first, last = (steep[..., some].gather(-1, place)[..., 0] for some in (slice(-1), slice(1, None)))
     mean = height / width
     bend = first + last - 2 * mean
-    t = _share_of_height(given - low, height, mean, first, bend) if inverse else (given - left) / width
+    t = _invert_bin(given - low, height, mean, first, bend) if inverse else (given - left) / width
     below = mean + bend * t * (1 - t)
     reached = left + t * width if inverse else low + height * t * (mean * t + first * (1 - t)) / below
     slope = 2 * mean.log() + (last * t**2 + 2 * mean * t * (1 - t) + first * (1 - t) ** 2).log() - 2 * below.log()
@@ -45,23 +45,23 @@ def rational_quadratic(
 
 
 def _knots(logits: Tensor, bound: float) -> Tensor:
-    n_pieces = logits.shape[-1]
-    shares = LEAST + (1 - LEAST * n_pieces) * logits.softmax(-1)
+    n_bins = logits.shape[-1]
+    shares = MIN_BIN + (1 - MIN_BIN * n_bins) * logits.softmax(-1)
     return 2 * bound * torch.nn.functional.pad(shares.cumsum(-1), (1, 0)) - bound
 
 
 def _positive(slopes: Tensor) -> Tensor:
-    at_0 = math.log(math.expm1(1 - LEAST))
-    return LEAST + torch.nn.functional.softplus(slopes + at_0)
+    at_0 = math.log(math.expm1(1 - MIN_BIN))
+    return MIN_BIN + torch.nn.functional.softplus(slopes + at_0)
 
 
-def _piece(knots: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the piece begins that a number is in, and how long it is."""
+def _locate_bin(knots: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the start and the length of the bin of each number."""
     start, stop = knots[..., :-1].gather(-1, place)[..., 0], knots[..., 1:].gather(-1, place)[..., 0]
     return start, stop - start
 
 
-def _share_of_height(rise: Tensor, height: Tensor, mean: Tensor, first: Tensor, bend: Tensor) -> Tensor:
-    """Share of a piece's width at which it has risen so far: the root of a quadratic, in the form that keeps digits."""
+def _invert_bin(rise: Tensor, height: Tensor, mean: Tensor, first: Tensor, bend: Tensor) -> Tensor:
+    """Return the share of a bin's width at which it rises by ``rise``: the stable root of a quadratic."""
     a, b, c = height * (mean - first) + rise * bend, height * first - rise * bend, -mean * rise
     return 2 * c / (-b - (b**2 - 4 * a * c).clamp(min=0).sqrt())

@@ -1,4 +1,4 @@
-"""Likelihoods: what kind of values the data are."""
+"""Likelihoods: distributions of the data given the decoder's output."""
 
 from isthmus.likelihoods.base import Likelihood as Likelihood
 from isthmus.likelihoods.bernoulli import Bernoulli

@@ -11,27 +11,27 @@ from isthmus import functional as F
 from isthmus.part import Part
 from isthmus.statistics import Statistics
 
-# Deviations from the mean beyond which values of new rows are compressed: the square of more, over the smallest scale
-# that is learned, would soon leave the range of float32.
+# Values of new rows are compressed beyond this many standard deviations from the mean. Larger residuals, squared and
+# divided by the square of the smallest learned scale (1e-2), would come near the limit of float32 (3e38).
 MAX_DEVIATIONS = 1e6
 
 
 class Likelihood(Part):
-    """Knows one kind of value: how it enters the net, how it is scored, how it leaves.
+    """Distribution of one kind of value: encodes values, computes their log probability, and samples.
 
-    ``theta`` is (n, *parameter_shape), mostly (n, n_parameters, *shape): the decoder's parameters are on the second
-    axis. What is learned of the training rows lives in buffers, so that it travels with the weights.
+    ``theta``, the output of the decoder, has shape (n, *parameter_shape), usually (n, n_parameters, *shape). Statistics
+    of the training rows are stored in buffers, and so in the same file as the weights.
     """
 
     role: ClassVar[str] = "likelihood"
     n_parameters: ClassVar[int] = 1
-    # Whether values are whole numbers, counted from 0 and not from an origin.
+    # Whether values must be integers.
     integer_support: ClassVar[bool] = False
-    # Whether values mean the same when counted from an origin.
+    # Whether the model may subtract an origin from the values.
     translation_invariant: ClassVar[bool] = True
-    # Whether all values of a sample are alike, so that a part of its steps can be encoded and drawn by itself.
+    # Whether all values of a sample have the same categories, so that single steps can be encoded and sampled.
     per_value: bool = False
-    # Whether all values that it gives are whole numbers, and none is missing.
+    # Whether means and samples are integers without missing values.
     returns_integers: bool = False
     fill_value: Tensor
     max_distance: Tensor
@@ -41,24 +41,25 @@ class Likelihood(Part):
 
     @property
     def support(self) -> tuple[float, float]:
-        """The smallest and the largest value that there can be."""
+        """Smallest and largest possible value."""
         return -math.inf, math.inf
 
     def build(self, statistics: Statistics) -> None:
-        """Learn what the training rows say of the values.
+        """Check the parameters and the training rows, and create buffers and parameters.
 
-        Sets ``encoded_shape``, that of an encoded sample; ``parameter_shape``, that of what the decoder says of one;
-        ``fill_value``, which stand for missing ones; and which values are ``numeric``, so that noise can be added.
+        Sets ``encoded_shape``, the shape of an encoded sample; ``parameter_shape``, the shape of the decoder's output;
+        ``fill_value``, the values that replace missing ones; ``max_distance``, the distance from these beyond which
+        values of new rows are compressed; and ``numeric``, which values are numbers to which noise can be added.
 
         Raises
         ------
         ValueError
-            If the values lie outside the support, or are not whole where they must be.
+            If the values lie outside the support, or are not integers where they must be.
         """
         if self.integer_support:
-            self._check_whole(torch.stack([statistics.low, statistics.high]), statistics.offset)
+            self._check_integers(torch.stack([statistics.low, statistics.high]), statistics.offset)
             if not statistics.integers.all():
-                raise ValueError(self._not_whole("others"))
+                raise ValueError(self._explain_integers("others"))
         self._check_range(float(statistics.low.min()), float(statistics.high.max()))
         shape = tuple(statistics.mean.shape)
         self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
@@ -68,9 +69,9 @@ class Likelihood(Part):
         self.register_buffer("numeric", torch.ones(shape, dtype=torch.bool), persistent=False)
 
     def check_support(self, x: Tensor) -> None:
-        """Raise ``ValueError`` if a value of new rows leaves the support; NaN never does."""
+        """Raise ``ValueError`` if a value of new rows lies outside the support; NaN is allowed."""
         if self.integer_support:
-            self._check_whole(x[~x.isnan()])
+            self._check_integers(x[~x.isnan()])
         if self.support != (-math.inf, math.inf):
             observed = x[~x.isnan()]
             self._check_range(float(observed.min()), float(observed.max())) if len(observed) else None
@@ -82,15 +83,17 @@ class Likelihood(Part):
                 f"the data reach from {low:g} to {high:g}; scale them, or use likelihood='gaussian'"
             )
 
-    def _check_whole(self, values: Tensor, offset: Tensor | None = None) -> None:
-        name = type(self).__name__
+    def _check_integers(self, values: Tensor, offset: Tensor | None = None) -> None:
         if offset is not None and bool((offset != 0).any()):
-            raise ValueError(f"likelihood {name} needs counts that scatter more widely; use likelihood='gaussian'")
+            raise ValueError(
+                f"likelihood {type(self).__name__} needs integers that vary more, relative to their mean; "
+                "use likelihood='gaussian'"
+            )
         broken = values[values != values.round()]
         if len(broken):
-            raise ValueError(self._not_whole(f"{broken[0]:g}"))
+            raise ValueError(self._explain_integers(f"{broken[0]:g}"))
 
-    def _not_whole(self, found: str) -> str:
+    def _explain_integers(self, found: str) -> str:
         return (
             f"likelihood {type(self).__name__} needs whole numbers, the data hold {found}; "
             "give them as they were counted, or use likelihood='gaussian'"
@@ -98,36 +101,36 @@ class Likelihood(Part):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Values (n, *shape) as the encoder wants them, (n, *encoded_shape)."""
+        """Return the encoder's input (n, *encoded_shape) for values (n, *shape)."""
 
     @abstractmethod
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density or probability of every value, (n, *shape), in nats and in the data's own units."""
+        """Return the log density or probability of every value, (n, *shape), in nats, for the units of the data."""
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Sum of ``log_prob`` over the values of every row, (n,): what training needs, often in fewer passes."""
+        """Sum ``log_prob`` over the values of every row, (n,); subclasses may need fewer passes over the batch."""
         return self.log_prob(theta, x).flatten(1).sum(-1)
 
     @abstractmethod
     def mean(self, theta: Tensor) -> Tensor:
-        """Expected values (n, *shape)."""
+        """Return the expected values (n, *shape)."""
 
     @abstractmethod
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw values (n, *shape)."""
+        """Sample values (n, *shape)."""
 
     def mask_after_end(self, x: Tensor) -> Tensor:
-        """Return values (n, *shape) without what comes after a row's end, where the values have one."""
+        """Set values (n, *shape) after the end of a row to NaN, if rows have an end."""
         return x
 
     def sample_targets(self, x: Tensor) -> Tensor:
-        """Return the values that a training step takes as data; others than ``x`` where they are drawn afresh."""
+        """Return the values that a training step uses as data: ``x``, or values sampled from it."""
         return x
 
     def compress_extremes(self, x: Tensor) -> Tensor:
-        """Compress values beyond ``max_distance`` from the mean, so that arithmetic stays finite; keep the others."""
+        """Compress values beyond ``max_distance`` from the mean, so that results stay finite; keep the others."""
         return x if x.dtype in (torch.bool, torch.uint8) else F.compress_tails(x, self.fill_value, self.max_distance)
 
     def fill(self, x: Tensor) -> Tensor:
-        """Put typical values where values are missing, so that the arithmetic stays finite."""
+        """Replace missing values by ``fill_value``, so that results stay finite."""
         return torch.where(x.isnan(), self.fill_value, x)

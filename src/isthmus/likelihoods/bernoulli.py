@@ -12,13 +12,13 @@ from isthmus.statistics import Statistics
 class Bernoulli(Likelihood):
     """Binary values, or probabilities of them in [0, 1].
 
-    Between 0 and 1 the score is the negative cross entropy, which is not a log density; for grey values as they are,
-    ``ContinuousBernoulli`` is [1].
+    For values between 0 and 1, the score is the negative cross entropy, which is not a normalised log density. Use
+    ``ContinuousBernoulli`` for grey levels [1].
 
     Parameters
     ----------
     binarize : bool, default=False
-        Whether training takes values in [0, 1] as probabilities and draws afresh each time a row is seen [2].
+        Whether values in [0, 1] are probabilities from which training samples new binary values in every epoch [2].
 
     Raises
     ------
@@ -45,12 +45,12 @@ class Bernoulli(Likelihood):
         self.binarize = binarize
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Compute the scaling; see the base class."""
         super().build(statistics)
         self.unit = Scaling("center", statistics)
 
     def sample_targets(self, x: Tensor) -> Tensor:
-        """Draw binary values where asked to; missing ones stay missing."""
+        """Sample binary values if ``binarize`` is true; missing values stay missing."""
         if not self.binarize:
             return x
         return torch.where(x.isnan(), x, (torch.rand_like(x) < x).to(x.dtype))
@@ -68,5 +68,5 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw zeros and ones."""
+        """Sample zeros and ones."""
         return torch.bernoulli(self.mean(theta))

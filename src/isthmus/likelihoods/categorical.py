@@ -10,21 +10,20 @@ from isthmus.statistics import Statistics
 
 
 class Categorical(Likelihood):
-    """Categories, each value a position in the list of its levels; they enter as a column or a channel a level.
+    """Categories, given as positions in a list; they are encoded with one column or channel for each category.
 
     Parameters
     ----------
     n_categories : tuple of int or int, default=()
-        Number of levels of each column; or of every value alike, such as the tokens of a text or the tiles of a level,
-        in samples of any shape.
+        Number of categories of each column; or one number that all values share, such as the tokens of a text or the
+        tiles of a game level, in samples of any shape.
     end : int or None, default=None
-        Level after which a row is over, if there is one and all values share their levels: what comes after it along
-        the last axis is missing.
+        Category that ends a row, if all values share their categories; later values along the last axis are missing.
 
     Raises
     ------
     ValueError
-        At ``build``, if there is not one number for each column, or a value is none of the positions.
+        At ``build``, if there is not one number for each column, or a value is not a valid position.
 
     References
     ----------
@@ -48,21 +47,23 @@ class Categorical(Likelihood):
         self.end = end
 
     def build(self, statistics: Statistics) -> None:
-        """Lay out the levels; see the base class."""
+        """Create the layout of the logits; see the base class."""
         super().build(statistics)
-        self.logits = self._levels_for(tuple(statistics.mean.shape))
+        self.logits = self._make_logits(tuple(statistics.mean.shape))
         check_positions(statistics.low, statistics.high, self.logits.last)
         self.encoded_shape, self.parameter_shape = self.logits.encoded_shape, self.logits.parameter_shape
-        # One past the last level: what is missing enters as zeros.
+        # One past the last category, which is encoded as zeros.
         self.fill_value.copy_(self.logits.last + 1)
         self.numeric.fill_(False)
         self.per_value = isinstance(self.logits, SharedLogits)
         self.returns_integers = self.end is None
         self.require(
-            "end", lambda v: v is None or (self.per_value and 0 <= v < self.n_categories), "None or one of the levels"
+            "end",
+            lambda v: v is None or (self.per_value and 0 <= v < self.n_categories),
+            "None or a category",
         )
 
-    def _levels_for(self, shape: tuple[int, ...]) -> ColumnLogits | SharedLogits:
+    def _make_logits(self, shape: tuple[int, ...]) -> ColumnLogits | SharedLogits:
         n_categories = self.n_categories
         if not isinstance(n_categories, tuple):
             expected = f"an integer of at least 2, or positive integers of shape {shape}"
@@ -73,31 +74,31 @@ class Categorical(Likelihood):
         return ColumnLogits(n_categories)
 
     def check_support(self, x: Tensor) -> None:
-        """Raise ``ValueError`` if a value of new rows is none of the positions; NaN never is wrong."""
+        """Raise ``ValueError`` if a value of new rows is not a valid position; NaN is allowed."""
         super().check_support(x)
         if len(x):
             check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0), self.logits.last)
 
     def encode(self, x: Tensor) -> Tensor:
-        """One column or channel a level; see the base class."""
+        """Return one column or channel for each category; see the base class."""
         return self.logits.one_hot(x.long()).to(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log probability; theta holds logits."""
+        """Return log probabilities; theta holds logits."""
         return self.logits.log_prob(at_least_float32(theta).squeeze(1), x.long())
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the most likely level: there is nothing between two."""
+        """Return the most likely category, because categories have no mean."""
         theta = at_least_float32(theta)
         return self.mask_after_end(self.logits.most_likely(theta.squeeze(1)).to(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw levels."""
+        """Sample categories."""
         theta = at_least_float32(theta)
         return self.mask_after_end(self.logits.draw(theta.squeeze(1)).to(theta))
 
     def mask_after_end(self, x: Tensor) -> Tensor:
-        """Nothing comes after the end; see the base class."""
+        """Set values after the end to NaN; see the base class."""
         if self.end is None:
             return x
         ends = (x == self.end).int()
@@ -105,7 +106,7 @@ class Categorical(Likelihood):
 
 
 def check_positions(low: Tensor, high: Tensor, last: Tensor) -> None:
-    """Raise ``ValueError`` if the smallest or the largest of a value is none of its positions."""
+    """Raise ``ValueError`` if the smallest or the largest value of a column is not a valid position."""
     last = last.cpu()
     wrong = ((low < 0) | (high > last)).nonzero()
     if len(wrong):

@@ -1,4 +1,4 @@
-"""What ``likelihood="auto"`` means for the data."""
+"""The choice of a likelihood for ``likelihood="auto"``."""
 
 from collections import defaultdict
 from itertools import pairwise
@@ -18,34 +18,37 @@ from isthmus.likelihoods.student_t import StudentT
 from isthmus.schema import END, Field, Schema
 from isthmus.statistics import Statistics
 
-# From so many levels on, a level is a point of a learned space and not a column of its own.
+# Smallest number of categories for learned embeddings instead of one column for each category. Below, one-hot columns
+# are exact and faster.
 MANY_CATEGORIES = 65
-# Rows below which numbers are better told by a centre and a scale than by the frequencies of their values.
+# Smallest number of rows for histograms of numbers. With fewer rows, a location and a scale are estimated better than
+# the frequencies of values.
 FEW_ROWS = 2000
-# Rows for each value of a number that has only few, from which on a model that imputes draws one of these values.
-ROWS_OF_VALUE = 20
-# Deviations from the mean that no value of a normal column reaches, however many rows there are.
+# A model that imputes uses a histogram for a column with few different numbers if there are this many rows for each.
+ROWS_PER_VALUE = 20
+# Distance from the mean, in standard deviations, beyond which a column has heavy tails. A normal distribution exceeds
+# it once in 5e8 values.
 HEAVY = 6.0
 
 
 def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Likelihood:
-    """Choose what ``likelihood="auto"`` means for the data.
+    """Choose the likelihood for ``likelihood="auto"``.
 
-    For texts and other positions in one list of levels, Categorical. For arrays, Bernoulli for exactly {0, 1}. Gaussian
-    with one shared scale for images of integers or in files, and for other values that share a range as pixels do: an
-    error counts the same wherever it falls, and none falls outside. Gaussian with a scale a feature for columns that
-    have units of their own, as the channels of a series always have. For data frames, a likelihood for each column by
-    what it holds.
+    - Categorical for texts and other arrays of positions in one list of categories.
+    - Bernoulli for arrays that contain only 0 and 1.
+    - Gaussian with one shared scale and bounded means for images, flat ones included (``Statistics.are_pixels``).
+    - Gaussian with a scale for each feature, or for each channel of series, for all other arrays.
+    - A likelihood for each column of a data frame, by its kind.
 
-    A model that ``imputes`` is trained on hidden values alone, and a hidden value is more certain in one row than in
-    another. Where others get one scale for all rows, it gets Mixture.
+    A model that ``imputes`` is trained on hidden values only, and some of these are more certain than others. It gets
+    Mixture, whose scale depends on the row, where other models get one scale for all rows.
     """
     if schema.n_categories:
         return Categorical(schema.n_categories, end=END if schema.vocabulary else None)
     fields = schema.used if schema.template else []
     if statistics.binary and all(field.kind == "binary" for field in fields):
         return Bernoulli()
-    # Grey images without an axis of channels are floats only in files.
+    # Float images without a channel axis can only come from files.
     of_pixels = bool(schema.layout) and (schema.dtype in ("uint8", "uint16", "int32") or schema.layout == "hw")
     of_columns = imputes and len(schema.shape) == 1
     if of_pixels or not (schema.categorical or schema.shared_axes or of_columns or not statistics.are_pixels):
@@ -56,24 +59,24 @@ def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Lik
 
 
 def compose(fields: list[Field], statistics: Statistics, imputes: bool = False) -> Likelihood:
-    """Compose a likelihood of one a column; columns of one kind share a part."""
+    """Compose one likelihood for all columns; columns of one kind share a part."""
     heavy = (statistics.max_abs_z > HEAVY).tolist()
     far = [False] * len(fields) if statistics.origin is None else statistics.origin.bool().tolist()
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for i, field in enumerate(fields):
-        of_numbers = _kind_of_numbers(field, statistics.n_rows, heavy[i], far[i])
-        if (
-            imputes
-            and field.common_values
-            and not field.knots
-            and len(field.common_values) * ROWS_OF_VALUE <= statistics.n_rows
-        ):
-            of_numbers = "histogram"
-        kind = _kind_of_categories(field) if field.is_categorical else of_numbers
-        # Categories of very many levels, and dates, have a part each.
+        kind = _kind_of_numbers(field, statistics.n_rows, heavy[i], far[i])
+        if field.is_categorical:
+            kind = _kind_of_categories(field)
+        elif imputes and _has_few_values(field, statistics.n_rows):
+            kind = "histogram"
+        # Embeddings and dates need a part for each column.
         groups[f"{kind} {i}" if kind in ("embedded", "date") else kind].append(i)
     parts = tuple(_part(name, [fields[i] for i in columns], imputes) for name, columns in groups.items())
     return parts[0] if len(parts) == 1 else Mixed(parts, tuple(map(tuple, groups.values())))
+
+
+def _has_few_values(field: Field, n_rows: float) -> bool:
+    return bool(field.common_values) and not field.knots and len(field.common_values) * ROWS_PER_VALUE <= n_rows
 
 
 def _kind_of_categories(field: Field) -> str:
@@ -114,12 +117,12 @@ def _part(name: str, fields: list[Field], imputes: bool) -> Likelihood:
 
 
 def _periods(field: Field) -> tuple[float, ...]:
-    """Which periods a date repeats itself in: those that its range covers and its step divides."""
+    """Return the periods of a date column: at most twice its range, and longer than its step."""
     days = (field.high or 0.0) - (field.low or 0.0)
     return tuple(period for period in (YEAR, WEEK, DAY) if field.step < period <= 2 * days)
 
 
 def make_cells(field: Field) -> Cells:
-    """Cut the range of a number into shared values or open ends, each a cell, and intervals between quantiles."""
+    """Make the cells of a column: one for each common value or open end, then intervals between quantiles."""
     intervals = list(pairwise(field.knots)) if len(field.knots) > 1 else [(knot, knot) for knot in field.knots]
     return (*((value, value) for value in field.ends or field.common_values), *intervals)

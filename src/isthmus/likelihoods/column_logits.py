@@ -1,4 +1,4 @@
-"""Helpers of likelihoods: values that each take one of several levels, of their own or the same everywhere."""
+"""Helpers of likelihoods of categories: different ones for each column, or the same for all values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,15 +9,15 @@ from torch.autograd.function import once_differentiable
 
 
 class ColumnLogits(nn.Module):
-    """Logits of several columns in one row, and what is computed of each column's own.
+    """Categorical distributions of several columns whose logits are concatenated.
 
-    Columns have different numbers of levels, so logits of shape (n, total) hold those of the first column, then those
-    of the second, and so on.
+    Columns have different numbers of categories, so logits of shape (n, total) hold those of the first column, then
+    those of the second, and so on.
 
     Parameters
     ----------
     sizes : sequence of int
-        Number of levels of each column.
+        Number of categories of each column.
     """
 
     starts: Tensor
@@ -34,7 +34,7 @@ class ColumnLogits(nn.Module):
             "starts": starts,
             "last": last,
             "owner": torch.arange(len(counts)).repeat_interleave(counts),
-            # (columns, most levels): of a column that has fewer, the last comes up again and again.
+            # (columns, largest number of categories): shorter columns repeat their last position.
             "places": starts[:, None] + torch.minimum(torch.arange(max(self.sizes)), last[:, None]),
         }
         for name, buffer in buffers.items():
@@ -43,48 +43,48 @@ class ColumnLogits(nn.Module):
 
     @property
     def total(self) -> int:
-        """Number of levels of all columns together."""
+        """Number of categories of all columns together."""
         return len(self.owner)
 
     def one_hot(self, index: Tensor) -> Tensor:
-        """Levels (n, columns) as zeros and ones (n, total); one past the last is no level, and gives zeros."""
+        """Encode categories (n, columns) as zeros and ones (n, total); missing ones, one past the last, as zeros."""
         hot = torch.zeros(len(index), self.total + 1, device=index.device)
         place = torch.where(index > self.last, self.total, index + self.starts)
         return hot.scatter_(1, place, 1.0)[:, :-1]
 
     def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
-        """Log probability of levels (n, columns); of what is no level, that of the last."""
+        """Return log probabilities of categories (n, columns); for missing ones, that of the last category."""
         place = torch.minimum(index, self.last) + self.starts
         result: Tensor = _LogProb.apply(logits, place, self.owner, self.sizes)  # type: ignore[no-untyped-call]
         return result
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Probability of every level within its column, (n, total)."""
+        """Return the probability of every category within its column, (n, total)."""
         return torch.cat([part.softmax(1) for part in logits.split(self.sizes, 1)], 1)
 
     def expectation(self, logits: Tensor, values: Tensor) -> Tensor:
-        """Mean of each column, (n, columns), where levels stand for values (total,)."""
+        """Return the mean of each column, (n, columns), if categories stand for values (total,)."""
         parts = (self.probabilities(logits) * values.to(logits)).split(self.sizes, 1)
         return torch.stack([part.sum(1) for part in parts], 1)
 
     def most_likely(self, logits: Tensor) -> Tensor:
-        """Level of the highest logit of each column, (n, columns)."""
-        laid_out = logits.index_select(1, self.places.flatten()).unflatten(1, self.places.shape)
-        return torch.minimum(laid_out.argmax(-1), self.last)
+        """Return the category with the highest logit of each column, (n, columns)."""
+        padded = logits.index_select(1, self.places.flatten()).unflatten(1, self.places.shape)
+        return torch.minimum(padded.argmax(-1), self.last)
 
     def draw(self, logits: Tensor) -> Tensor:
-        """Draw a level of each column, (n, columns), by adding Gumbel noise (Gumbel, 1954)."""
+        """Sample a category of each column, (n, columns), by the Gumbel-max trick (Gumbel, 1954)."""
         return self.most_likely(logits - torch.empty_like(logits).exponential_().log())
 
 
 class SharedLogits(nn.Module):
-    """Logits of values that all take the same levels, such as tokens and tiles, and what is computed of them.
+    """Categorical distributions of values that all have the same categories, such as tokens and tiles.
 
     Parameters
     ----------
     n_categories : int
     shape : tuple of int
-        Of one sample.
+        Shape of one sample.
     """
 
     last: Tensor
@@ -93,33 +93,33 @@ class SharedLogits(nn.Module):
         super().__init__()
         self.n_categories = n_categories
         self.register_buffer("last", torch.full(shape, n_categories - 1), persistent=False)
-        # Beside time or a grid, the levels of each channel are channels.
+        # For series and grids, the categories of each channel become channels.
         self.encoded_shape = (n_categories, *shape) if len(shape) == 1 else (n_categories * shape[0], *shape[1:])
         self.parameter_shape = (n_categories, *shape)
 
     def one_hot(self, index: Tensor) -> Tensor:
-        """Levels (n, *shape) as zeros and ones (n, *encoded_shape); one past the last is no level, and gives zeros."""
+        """Encode categories (n, *shape) as zeros and ones (n, *encoded_shape); missing ones as zeros."""
         hot = torch.zeros(len(index), self.n_categories + 1, *index.shape[1:], device=index.device)
         hot = hot.scatter_(1, index[:, None], 1.0)[:, :-1]
         return hot if hot.ndim == 3 else hot.flatten(1, 2)
 
     def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
-        """Log probability of levels (n, *shape); of what is no level, that of the last."""
+        """Return log probabilities of categories (n, *shape); for missing ones, that of the last category."""
         return -nn.functional.cross_entropy(logits, torch.minimum(index, self.last), reduction="none")
 
     def most_likely(self, logits: Tensor) -> Tensor:
-        """Level of the highest logit of each value, (n, *shape)."""
+        """Return the category with the highest logit of each value, (n, *shape)."""
         return logits.argmax(1)
 
     def draw(self, logits: Tensor) -> Tensor:
-        """Draw a level of each value, (n, *shape), by adding Gumbel noise (Gumbel, 1954)."""
+        """Sample a category of each value, (n, *shape), by the Gumbel-max trick (Gumbel, 1954)."""
         return self.most_likely(logits - torch.empty_like(logits).exponential_().log())
 
 
 class _LogProb(torch.autograd.Function):
-    """Log probability of the levels at some places, by its closed-form gradient: less the probabilities, and one there.
+    """Log probability of the categories at given positions, with its closed-form gradient: one-hot less probabilities.
 
-    Left to torch, the gradients of cutting rows into columns and of picking levels take longer than all else.
+    With torch's own gradients of ``split`` and ``gather``, this would take most of the time of a training step.
     """
 
     @staticmethod
@@ -137,5 +137,5 @@ class _LogProb(torch.autograd.Function):
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Return values in float32 at least: in bfloat16 there is no 257, and probabilities do not add up to 1."""
+    """Convert to float32 or wider: bfloat16 cannot represent 257, and its probabilities do not sum to 1."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

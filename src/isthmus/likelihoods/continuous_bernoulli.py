@@ -9,7 +9,7 @@ from isthmus.statistics import Statistics
 
 
 class ContinuousBernoulli(Likelihood):
-    """Values in [0, 1] that are not binary, such as grey levels: the density that cross entropy forgets to normalise.
+    """Values in [0, 1] that are not binary, such as grey levels: the normalised density of the cross entropy.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class ContinuousBernoulli(Likelihood):
     translation_invariant = False
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Compute the scaling; see the base class."""
         super().build(statistics)
         self.unit = Scaling("center", statistics)
 
@@ -49,5 +49,5 @@ class ContinuousBernoulli(Likelihood):
         return F.continuous_bernoulli_mean(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw values in [0, 1]."""
+        """Sample values in [0, 1]."""
         return F.sample_continuous_bernoulli(theta.squeeze(1))

@@ -1,4 +1,4 @@
-"""Helper of likelihoods: counts as they enter the net, and their expectation around that of the training rows."""
+"""Helpers of likelihoods of counts: encoding, and the mean relative to that of the training rows."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from isthmus.likelihoods.scaling import Scaling, log_statistics
 from isthmus.statistics import Statistics
 
-# Powers of e that an expectation may be away from that of the training rows: exp must not overflow beyond.
+# Largest log ratio of a mean to the mean of the training rows; the exponential of larger ones could overflow.
 LIMIT = 30.0
 
 
 class Counts(nn.Module):
-    """Logarithms of counts in standard units, and expectations that start at the training rows' own.
+    """Encodes counts as standardised logarithms, and decodes means relative to those of the training rows.
 
     Parameters
     ----------
@@ -24,20 +24,20 @@ class Counts(nn.Module):
 
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
-        # The logarithm of a count and one: that of none is 0.
+        # Statistics of count + 1, whose logarithm is 0 for a count of 0.
         raised = {name: getattr(statistics, name) + 1 for name in ("mean", "low", "high")}
         self.unit = Scaling("standard", log_statistics(replace(statistics, **raised)))
         self.register_buffer("log_base", smoothed_mean(statistics).log().float())
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale the logarithms."""
+        """Return standardised logarithms of counts."""
         return self.unit.encode(torch.log1p(x.clamp(min=0)))
 
     def log_mean(self, theta: Tensor) -> Tensor:
-        """Log of the expectation: theta = 0 is the mean of the training rows."""
+        """Return the log of the mean; theta = 0 gives the mean of the training rows."""
         return self.log_base + theta.clamp(-LIMIT, LIMIT)
 
 
 def smoothed_mean(statistics: Statistics) -> Tensor:
-    """Mean counts, as if each value had been counted half a time more: what never was counted might be (Jeffreys)."""
+    """Return mean counts with half a count added, so that none is 0 (Jeffreys prior of the Poisson rate)."""
     return (statistics.mean * statistics.count + 0.5) / (statistics.count + 1)

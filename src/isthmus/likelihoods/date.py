@@ -14,12 +14,12 @@ YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
 
 
 class Date(Likelihood):
-    """Dates and times in days: normally scattered, and known to the encoder by their place in year, week and day too.
+    """Dates and times in days, with normal noise; the encoder also gets their phases in the year, week and day.
 
     Parameters
     ----------
     periods : tuple of float, default=(365.2425, 7.0)
-        Days after which something repeats; the sine and the cosine of the place within each enter the net.
+        Periods in days. The sine and the cosine of the phase in each are inputs of the encoder.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class Date(Likelihood):
         self.periods = periods
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Compute the scaling; see the base class."""
         super().build(statistics)
         self.require("periods", lambda v: all(0 < days < math.inf for days in v), "positive numbers")
         self.noise = NoiseScale(statistics)
@@ -53,19 +53,19 @@ class Date(Likelihood):
         self.encoded_shape = (n * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale, and give the place within each period; see the base class."""
+        """Scale, and append the phase in each period; see the base class."""
         return torch.cat([self.noise.unit.encode(x), phase_features(x, self.days)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density a day."""
+        """Return log densities per day."""
         return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the centre of the scatter."""
+        """Return the mean."""
         return self.noise.unit.decode(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw around the centre."""
+        """Sample around the mean."""
         mean = self.mean(theta)
         return mean + torch.exp(self.noise.log_scale) * torch.randn_like(mean)
 
@@ -73,6 +73,6 @@ class Date(Likelihood):
 def phase_features(x: Tensor, periods: Tensor) -> Tensor:
     """Sines, then cosines, of the phase of values (n, columns) in each period, (n, 2 * columns * periods)."""
     periods = periods.to(x)
-    # The remainder first: many turns later, a float32 angle has lost its digits.
+    # Take the remainder first: after many periods, a float32 angle has lost its digits.
     angle = (x[..., None].remainder(periods) * (2 * math.pi / periods)).flatten(1)
     return torch.cat([angle.sin(), angle.cos()], 1)

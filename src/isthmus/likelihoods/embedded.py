@@ -1,4 +1,4 @@
-"""Categories of very many levels."""
+"""Columns of very many categories."""
 
 import math
 
@@ -12,22 +12,22 @@ from isthmus.statistics import Statistics
 
 
 class Embedded(Likelihood):
-    """One column of a category with so many levels that each is a point of a learned space, not a column of its own.
+    """One column with very many categories, each of which has a learned embedding instead of a column of its own.
 
-    A level enters as its point, and its logit is the product of that point with what the decoder says [1]: the number
-    of weights is levels x ``width``, not levels x hidden units.
+    The encoder gets the embedding, and a logit is the product of the embedding with the decoder's output [1]. So there
+    are ``n_categories * width`` weights instead of ``n_categories`` times the number of hidden units.
 
     Parameters
     ----------
     n_categories : int, default=2
     width : int, default=16
-        Dimensions of the space.
+        Dimension of the embeddings.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, there is not exactly one column, or a value is no position in
-        the list of levels.
+        At ``build``, if a parameter is out of its range, there is not exactly one column, or a value is not a valid
+        position.
 
     References
     ----------
@@ -54,12 +54,12 @@ class Embedded(Likelihood):
         return 0, self.n_categories - 1
 
     def build(self, statistics: Statistics) -> None:
-        """Make the points; see the base class."""
+        """Create the embeddings; see the base class."""
         one = statistics.mean.shape == (1,)
         self.require("n_categories", lambda v: is_count(v) and one, "a positive integer, for rows of a single column")
         self.require("width", is_count, "a positive integer")
         super().build(statistics)
-        # The last point stands for what is missing.
+        # The last embedding, of zeros, stands for missing values.
         self.points = nn.Embedding(self.n_categories + 1, self.width, padding_idx=self.n_categories)
         self.bias = nn.Parameter(torch.zeros(self.n_categories))
         self.encoded_shape, self.parameter_shape = (self.width,), (1, self.width)
@@ -67,20 +67,20 @@ class Embedded(Likelihood):
         self.numeric.fill_(False)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the points of the levels; see the base class."""
+        """Return the embeddings; see the base class."""
         return self.points(x.long().squeeze(1))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log probability of the levels, (n, 1)."""
+        """Return log probabilities of the categories, (n, 1)."""
         index = x.long().clamp(max=self.n_categories - 1)
         return torch.log_softmax(self._logits(theta), -1).gather(1, index)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the most likely level."""
+        """Return the most likely category."""
         return self._logits(theta).argmax(-1, keepdim=True).to(at_least_float32(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw levels."""
+        """Sample categories."""
         return torch.multinomial(self._logits(theta).softmax(-1), 1).to(at_least_float32(theta))
 
     def _logits(self, theta: Tensor) -> Tensor:

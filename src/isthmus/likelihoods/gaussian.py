@@ -1,4 +1,4 @@
-"""Real values with normal scatter."""
+"""Real values with normal noise."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ from isthmus.statistics import Statistics
 
 
 class Gaussian(Likelihood):
-    """Real values around the reconstruction, normally scattered.
+    """Real values with normal noise around the reconstruction.
 
-    With a scale learned per feature, each residual is judged against how well that feature can be reconstructed at all
-    [1]; with one shared scale, training minimises the plain squared error.
+    With a scale for each feature, a residual is compared with how well that feature can be reconstructed in general
+    [1]. With one shared scale, training minimises the squared error.
 
     Parameters
     ----------
@@ -21,10 +21,11 @@ class Gaussian(Likelihood):
         Standard deviation around the mean: learned for each feature, learned for all together, or fixed in the data's
         units.
     scaling : {"standard", "center", "none"}, default="standard"
-        How values enter: each feature standardised, all centred and divided by one common deviation, or as they are.
+        Scaling of the encoder's input: each feature standardised; all centred and divided by one common standard
+        deviation; or none.
     bounded : bool, default=False
-        Whether reconstructions stay within the range of the training values, all features together, by a sigmoid:
-        right for pixels, of which many sit at the ends.
+        Whether a sigmoid keeps reconstructions within the common range of all training values, which suits pixels, many
+        of which are at the ends of the range.
 
     Raises
     ------
@@ -50,7 +51,7 @@ class Gaussian(Likelihood):
         self.bounded = bounded
 
     def build(self, statistics: Statistics) -> None:
-        """Learn scaling and range; see the base class."""
+        """Compute scaling and range; see the base class."""
         super().build(statistics)
         check_noise_scale(self)
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
@@ -61,7 +62,7 @@ class Gaussian(Likelihood):
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density in the data's units."""
+        """Return log densities in the units of the data."""
         return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -69,11 +70,11 @@ class Gaussian(Likelihood):
         return F.normal_row_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the centre of the scatter."""
+        """Return the mean."""
         theta = theta.squeeze(1)
         return self.noise.unit.decode(theta) if self.range is None else self.range(theta)
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw around the centre."""
+        """Sample around the mean."""
         mean = self.mean(theta)
         return mean + torch.exp(self.noise.log_scale) * torch.randn_like(mean)

@@ -10,12 +10,12 @@ from isthmus.statistics import Statistics
 
 
 class LogNormal(Likelihood):
-    """Positive values whose logarithms scatter normally around the reconstruction: prices, durations, sizes.
+    """Positive values whose logarithms have normal noise around the reconstruction: prices, durations, sizes.
 
     Raises
     ------
     ValueError
-        At ``build``, if a value is not positive, or a column so far from 0 that its logarithms are all alike.
+        At ``build``, if a value is not positive, or a column is so far from 0 that its logarithms hardly differ.
 
     References
     ----------
@@ -31,32 +31,32 @@ class LogNormal(Likelihood):
     floor: Tensor
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling of the logarithms; see the base class."""
+        """Compute the scaling of the logarithms; see the base class."""
         super().build(statistics)
         check_positive(statistics, type(self).__name__)
         self.register_buffer("floor", log_floor(statistics))
         self.noise = NoiseScale(log_statistics(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale the logarithms; see the base class."""
+        """Return standardised logarithms; see the base class."""
         return self.noise.unit.encode(self._log(x))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density in the data's units: that of the logarithm, less the logarithm."""
+        """Return log densities in the units of the data: that of the logarithm, minus the logarithm."""
         log_x = self._log(x)
-        return F.normal_log_prob(log_x, self._centre(theta), self.noise.log_scale) - log_x
+        return F.normal_log_prob(log_x, self._log_median(theta), self.noise.log_scale) - log_x
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the median, which the heavy tail does not move."""
-        return torch.exp(self._centre(theta))
+        """Return the median, which does not depend on the heavy tail."""
+        return torch.exp(self._log_median(theta))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw around the median."""
-        centre = self._centre(theta)
-        return torch.exp(centre + torch.exp(self.noise.log_scale) * torch.randn_like(centre))
+        """Sample around the median."""
+        log_median = self._log_median(theta)
+        return torch.exp(log_median + torch.exp(self.noise.log_scale) * torch.randn_like(log_median))
 
     def _log(self, x: Tensor) -> Tensor:
         return torch.maximum(x, self.floor).log()
 
-    def _centre(self, theta: Tensor) -> Tensor:
+    def _log_median(self, theta: Tensor) -> Tensor:
         return self.noise.unit.decode(theta.squeeze(1))

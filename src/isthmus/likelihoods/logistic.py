@@ -1,4 +1,4 @@
-"""Whole numbers of a fixed range, such as the grey levels of 8-bit pixels."""
+"""Integers in a fixed range, such as the grey levels of 8-bit pixels."""
 
 import torch
 from torch import Tensor
@@ -12,22 +12,23 @@ from isthmus.statistics import Statistics
 
 
 class Logistic(Likelihood):
-    """Levels 0, 1, ... of a fixed number, as pixels have: the mass of a logistic distribution around each.
+    """Integers from 0 to ``n_levels - 1``, such as grey levels, with a discretised logistic distribution.
 
-    Levels are in order, so that near misses count little, and scores are true probabilities: a density would grow
-    without bound where pixels can be told exactly. The lowest and the highest level take the tails.
+    The probability of a level is the mass of a logistic distribution within half a unit around it; the lowest and the
+    highest level get the tails. Levels are ordered, so small errors cost little. Scores are probabilities, whereas a
+    density would grow without bound for pixels that can be predicted exactly.
 
     Parameters
     ----------
     n_levels : int, default=256
-        From 2 up; 256 for 8-bit pixels.
+        Number of levels, at least 2; 256 for 8-bit pixels.
     scale : "feature", "shared" or float, default="shared"
-        Scale around the centre, as of ``Gaussian``.
+        Scale of the noise; see ``Gaussian``.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or a value is no level.
+        At ``build``, if a parameter is out of its range, or a value is not a level.
 
     References
     ----------
@@ -54,8 +55,8 @@ class Logistic(Likelihood):
         return 0, self.n_levels - 1
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
-        self.require("n_levels", lambda v: is_count(v) and v > 1, "an integer from 2 up")
+        """Compute the scaling; see the base class."""
+        self.require("n_levels", lambda v: is_count(v) and v > 1, "an integer of at least 2")
         check_noise_scale(self)
         super().build(statistics)
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
@@ -65,17 +66,17 @@ class Logistic(Likelihood):
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log probability of the level."""
+        """Return the log probability of the level."""
         centre = self.noise.unit.decode(theta.squeeze(1))
         return F.discretised_logistic_log_prob(x, centre, self.noise.log_scale, self.n_levels - 1)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the expected level, as if levels lay densely: exact but where the scale is far below one of them."""
+        """Return the mean of the clipped continuous distribution: accurate unless the scale is far below 1."""
         centre, scale = self.noise.unit.decode(theta.squeeze(1)), torch.exp(self.noise.log_scale)
         return scale * (softplus(centre / scale) - softplus((centre - self.n_levels + 1) / scale))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw levels."""
+        """Sample levels."""
         centre = self.noise.unit.decode(theta.squeeze(1))
         noise = torch.logit(torch.rand_like(centre), eps=1e-7)
         drawn = centre + torch.exp(self.noise.log_scale) * noise

@@ -1,4 +1,4 @@
-"""Tables whose columns are of different kinds."""
+"""Tables with columns of different kinds."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -12,20 +12,20 @@ from isthmus.statistics import Statistics
 
 
 class Mixed(Likelihood):
-    """A likelihood of its own for each column, or for several columns together.
+    """A different likelihood for each column, or for each group of columns.
 
-    ``likelihood="auto"`` composes it for data frames by what their columns hold.
+    ``likelihood="auto"`` composes it for data frames by the kinds of their columns.
 
     Parameters
     ----------
     parts : tuple of Likelihood, default=()
     columns : tuple of tuples of int, default=()
-        The columns of each part, by position. Every column has one part.
+        Positions of the columns of each part. Every column belongs to one part.
 
     Raises
     ------
     ValueError
-        At ``build``, if the columns are not those of the data, once each, or a part refuses its own.
+        At ``build``, if ``columns`` does not contain each column of the data once, or if a part rejects its columns.
 
     References
     ----------
@@ -50,7 +50,7 @@ class Mixed(Likelihood):
         """Build each part for its columns; see the base class."""
         n = statistics.mean.numel()
         self.require("columns", lambda v: sorted(chain(*v)) == [*range(n)], f"each of {n} columns once")
-        self.require("parts", lambda v: _fit(v, self.columns), "a likelihood for each tuple of columns")
+        self.require("parts", lambda v: _are_parts(v, self.columns), "a likelihood for each tuple of columns")
         super().build(statistics)
         for part, columns in zip(self.parts, self.columns, strict=True):
             part.build(statistics.select(list(columns)))
@@ -63,12 +63,12 @@ class Mixed(Likelihood):
         self.parameter_shape = (1, sum(prod(part.parameter_shape) for part in self.parts))
 
     def check_support(self, x: Tensor) -> None:
-        """Raise ``ValueError`` if a value of new rows leaves the support of its part."""
+        """Raise ``ValueError`` if a value of new rows lies outside the support of its part."""
         for part, columns in zip(self.parts, self.columns, strict=True):
             part.check_support(x[:, list(columns)])
 
     def sample_targets(self, x: Tensor) -> Tensor:
-        """Return the values that each part takes as data."""
+        """Return the values that each part uses as data."""
         return self._join(part.sample_targets(own) for part, own in zip(self.parts, self._split(x), strict=True))
 
     def encode(self, x: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Mixed(Likelihood):
         return torch.cat([part.encode(own) for part, own in zip(self.parts, self._split(x), strict=True)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density or probability of every value, as its part has it."""
+        """Return the log density or probability of every value under its part."""
         each = zip(self.parts, self._thetas(theta), self._split(x), strict=True)
         return self._join(part.log_prob(own, values) for part, own, values in each)
 
@@ -86,27 +86,27 @@ class Mixed(Likelihood):
         return torch.stack([part.row_log_prob(own, values) for part, own, values in each]).sum(0)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return what each part expects."""
+        """Return the means of all parts."""
         return self._join(part.mean(own) for part, own in zip(self.parts, self._thetas(theta), strict=True))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw from each part."""
+        """Sample from each part."""
         return self._join(part.sample(own) for part, own in zip(self.parts, self._thetas(theta), strict=True))
 
     def _thetas(self, theta: Tensor) -> list[Tensor]:
-        """Cut what the decoder says into what it says to each part."""
+        """Split the decoder's output into the parameters of each part."""
         shapes = [part.parameter_shape for part in self.parts]
         each = theta.squeeze(1).split([prod(shape) for shape in shapes], 1)
         return [own.unflatten(1, shape) for own, shape in zip(each, shapes, strict=True)]
 
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Cut values (n, columns) into those of each part."""
+        """Split values (n, columns) by part."""
         return x.index_select(1, self.order).split([len(columns) for columns in self.columns], 1)
 
     def _join(self, values: Iterable[Tensor]) -> Tensor:
-        """Put values of each part back in the order of the columns, in the widest dtype of any."""
+        """Join the values of all parts in the order of the columns, in the widest dtype."""
         return torch.cat(list(values), 1).index_select(1, self.places)
 
 
-def _fit(parts: tuple[Likelihood, ...], columns: tuple[tuple[int, ...], ...]) -> bool:
+def _are_parts(parts: tuple[Likelihood, ...], columns: tuple[tuple[int, ...], ...]) -> bool:
     return len(parts) == len(columns) and all(isinstance(part, Likelihood) for part in parts)

@@ -1,4 +1,4 @@
-"""Real values whose spread and skew depend on the code."""
+"""Real values whose spread and skewness depend on the code."""
 
 import math
 
@@ -13,25 +13,26 @@ from isthmus.likelihoods.scaling import FLOOR, LogScaling, Scaling, check_positi
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
-# Distance between the means of two components before training, and the scale of each, in training deviations: equal
-# components would stay equal.
+# Initial distance between the means of neighbouring components, and initial scale of each, in training standard
+# deviations. Components with equal parameters would have equal gradients and stay equal. With 5 components the initial
+# mixture has a standard deviation of 1, that of the data: sqrt(0.7^2 + 2 * 0.5^2).
 FIRST_SPACING, FIRST_SCALE = 0.5, 0.7
 
 
 class Mixture(Likelihood):
-    """Real values from a mixture of normal distributions, of which the decoder gives weights, means and scales.
+    """Real values from a mixture of normal distributions whose weights, means and scales are outputs of the decoder.
 
-    The spread and the skew of a value depend on the code, and a value can have several modes. ``Gaussian`` learns one
-    scale for all rows instead: one number to estimate, but wrong where some rows are more uncertain than others.
+    The spread and the skewness of a value depend on the code, and its distribution can have several modes. ``Gaussian``
+    learns one scale for all rows: one parameter only, but wrong if some rows are more uncertain than others.
 
     Parameters
     ----------
     n_normals : int, default=5
-        Components of the mixture of each value.
+        Number of components of the mixture of each value.
     log : bool, default=False
         Whether the logarithms of the values are modelled; then values must be positive.
     periods : tuple of float, default=()
-        Periods in the unit of the values. The encoder also sees the sine and the cosine of the phase in each, as of
+        Periods in the unit of the values. The sine and the cosine of the phase in each are inputs of the encoder; see
         ``Date``.
 
     Raises
@@ -60,7 +61,7 @@ class Mixture(Likelihood):
         self.periods = periods
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Compute the scaling; see the base class."""
         super().build(statistics)
         self.require("n_normals", is_count, "a positive integer")
         self.require("periods", lambda v: all(0 < period < math.inf for period in v), "positive numbers")
@@ -80,16 +81,16 @@ class Mixture(Likelihood):
         return torch.cat([u, phase_features(x, self.cycles)], 1) if self.periods else u
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density in the data's units."""
+        """Return log densities in the units of the data."""
         return F.normal_mixture_log_prob(self.unit.encode(x), *self._components(theta)) - self.unit.log_slope(x)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the expected value; of logarithms, the exponential of what they are expected to be."""
+        """Return the mean; if ``log`` is true, the exponential of the mean of the logarithms."""
         logits, means, _ = self._components(theta)
         return self.unit.decode((logits.softmax(1) * means).sum(1))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw a component and a value of it."""
+        """Sample a component and a value from it."""
         logits, means, log_scales = self._components(theta)
         chosen = (logits - torch.empty_like(logits).exponential_().log()).argmax(1, keepdim=True)
         mean, log_scale = (each.gather(1, chosen).squeeze(1) for each in (means, log_scales))

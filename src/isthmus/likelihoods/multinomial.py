@@ -16,21 +16,21 @@ MISSING = -1.0
 
 
 class Multinomial(Likelihood):
-    """A row of counts, such as the words of a text or the purchases of a customer: what share each value has.
+    """Rows of counts, such as the words of a text or the purchases of a customer: models the share of each value.
 
-    How many are counted in all is taken as given: scores say how likely these counts are among all of that total.
-    Expected and drawn rows are of about the mean total of the training rows. What is missing has no part in a row.
+    Scores are conditional on the total count of a row. Means have the mean total of the training rows, and so have
+    samples on average. Missing values do not take part in a row.
 
     Parameters
     ----------
     encoding : {"log", "proportions"}, default="log"
-        How a row enters: logarithms of counts and one, or counts; over their length or their sum, so that long rows
-        and short ones look alike.
+        Input of the encoder: log(1 + count) divided by its Euclidean norm over the row, or counts divided by their sum.
+        Both make long and short rows comparable.
 
     Raises
     ------
     ValueError
-        At ``build``, if the encoding is unknown, or a value is negative or not whole.
+        At ``build``, if the encoding is unknown, or a value is negative or not an integer.
 
     References
     ----------
@@ -54,16 +54,16 @@ class Multinomial(Likelihood):
         self.encoding = encoding
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the shares and the mean total of the training rows; see the base class."""
+        """Compute the shares and the mean total of the training rows; see the base class."""
         self.require("encoding", lambda v: v in ENCODINGS, f"one of {ENCODINGS}")
         super().build(statistics)
         self.register_buffer("total", statistics.mean.sum().float())
         self.register_buffer("log_base", smoothed_mean(statistics).log().float())
-        # No count: what is missing keeps its place, so that the others can share the row.
+        # A negative count marks a missing value, so that the row is distributed among the other values.
         self.fill_value.fill_(MISSING)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Give each value's part in the row, about 1 where all are alike; see the base class."""
+        """Return relative counts, 1 if all counts of a row are equal; see the base class."""
         counted = x.clamp(min=0).flatten(1)
         if self.encoding == "proportions":
             u = counted / counted.sum(1, keepdim=True).clamp(min=1) * counted.shape[1]
@@ -72,15 +72,15 @@ class Multinomial(Likelihood):
         return u.view_as(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Addends of the row's log probability; theta holds logits, less those of the training rows."""
+        """Return addends of the log probability of a row; theta holds logits relative to the training shares."""
         return F.multinomial_log_prob(x.flatten(1), self._logits(theta)).view_as(x)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the expected counts in a row of the mean total."""
+        """Return expected counts for the mean total."""
         return self.total * self._logits(theta).softmax(1).view_as(theta[:, 0])
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw rows whose totals scatter around the mean total as those of independent counts do."""
+        """Sample independent Poisson counts, whose total varies around the mean total."""
         return torch.poisson(self.mean(theta))
 
     def _logits(self, theta: Tensor) -> Tensor:

@@ -12,14 +12,14 @@ from isthmus.statistics import Statistics
 
 
 class Poisson(Likelihood):
-    """Counts of events that come independently of each other: their variance is their mean.
+    """Counts of independent events, whose variance is equal to their mean.
 
-    Real counts mostly scatter more widely, as events come in bursts; ``NegativeBinomial`` learns how much more.
+    Most real counts have a larger variance, because events are not independent; see ``NegativeBinomial``.
 
     Raises
     ------
     ValueError
-        At ``build``, if a value is negative or not whole.
+        At ``build``, if a value is negative or not an integer.
 
     References
     ----------
@@ -36,16 +36,16 @@ class Poisson(Likelihood):
     integer_support = True
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling of the logarithms; see the base class."""
+        """Compute the scaling of the logarithms; see the base class."""
         super().build(statistics)
         self.counts = Counts(statistics)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale the logarithms; see the base class."""
+        """Return standardised logarithms; see the base class."""
         return self.counts.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log probability; theta holds logarithms of rates, less those of the training rows."""
+        """Return log probabilities; theta holds log rates relative to the training rows."""
         return F.poisson_log_prob(x, self.counts.log_mean(theta.squeeze(1)))
 
     def mean(self, theta: Tensor) -> Tensor:
@@ -53,5 +53,5 @@ class Poisson(Likelihood):
         return self.counts.log_mean(theta.squeeze(1)).exp()
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw counts."""
+        """Sample counts."""
         return torch.poisson(self.mean(theta))

@@ -1,4 +1,4 @@
-"""Real values, by their quantiles."""
+"""Real values, described by quantiles."""
 
 from itertools import pairwise
 
@@ -14,21 +14,21 @@ from isthmus.statistics import Statistics
 
 
 class Quantile(Likelihood):
-    """Real values by some of their quantiles, whatever their distribution: intervals that say how sure the net is.
+    """Real values with any distribution, described by some of their quantiles: prediction intervals.
 
-    Scores are the mean over the levels of an asymmetric Laplace density's logarithm: less the pinball loss, in units of
-    a scale learned for each feature [1]. With several levels that is at most the log of a density. Each quantile is the
-    one below and a positive step, so that none cross.
+    Scores are log densities of asymmetric Laplace distributions, whose main term is the negative pinball loss in units
+    of a scale learned for each feature [1], averaged over the levels. With several levels this is a lower bound on the
+    log of a normalised density. Each quantile is the one below plus a positive step, so quantiles never cross.
 
     Parameters
     ----------
     levels : tuple of float, default=(0.05, 0.5, 0.95)
-        Rising, in (0, 1). Reconstructions are the quantile of the level nearest to 0.5.
+        Increasing probabilities in (0, 1). Reconstructions are the quantile of the level nearest to 0.5.
 
     Raises
     ------
     ValueError
-        At ``build``, if the levels do not rise in (0, 1).
+        At ``build``, if the levels do not increase in (0, 1).
 
     References
     ----------
@@ -49,9 +49,9 @@ class Quantile(Likelihood):
         self.levels = levels
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Compute the scaling; see the base class."""
         super().build(statistics)
-        self.require("levels", _are_levels, "rising numbers in (0, 1)")
+        self.require("levels", _are_levels, "increasing numbers in (0, 1)")
         shape = statistics.mean.shape
         self.noise = NoiseScale(statistics)
         level = torch.tensor(self.levels, dtype=torch.float64).view(-1, *[1] * len(shape))
@@ -63,16 +63,16 @@ class Quantile(Likelihood):
         return self.noise.unit.encode(x)
 
     def quantiles(self, theta: Tensor) -> Tensor:
-        """Return the quantiles (n, n_levels, *shape); theta = 0 gives those of normal values."""
+        """Return the quantiles (n, n_levels, *shape); theta = 0 gives those of a normal distribution."""
         theta = at_least_float32(theta)
         normal = torch.special.ndtri(self.level).to(theta)
         steps = normal.diff(dim=0)
-        # The inverse of softplus, so that a step of nothing is the normal one.
-        rising = softplus(theta[:, 1:] + steps + torch.log(-torch.expm1(-steps)))
-        return self.noise.unit.decode(torch.cat([theta[:, :1] + normal[:1], rising], 1).cumsum(1))
+        # The inverse of softplus: theta = 0 gives the step of a normal distribution.
+        increases = softplus(theta[:, 1:] + steps + torch.log(-torch.expm1(-steps)))
+        return self.noise.unit.decode(torch.cat([theta[:, :1] + normal[:1], increases], 1).cumsum(1))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Mean of the log densities of the levels, in the data's units."""
+        """Return the mean of the log densities over the levels, in the units of the data."""
         level, quantiles = self.level.to(x), self.quantiles(theta)
         return F.asymmetric_laplace_log_prob(x[:, None], quantiles, self.noise.log_scale, level).mean(1)
 
@@ -81,7 +81,7 @@ class Quantile(Likelihood):
         return self.quantiles(theta)[:, (self.level.flatten() - 0.5).abs().argmin()]
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw evenly between neighbouring quantiles, and from exponential tails beyond the outermost."""
+        """Sample uniformly between neighbouring quantiles, and from exponential tails beyond the outermost."""
         quantiles = self.quantiles(theta)
         return F.sample_by_quantiles(quantiles, self.level.to(quantiles), torch.exp(self.noise.log_scale))
 

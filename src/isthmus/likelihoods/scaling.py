@@ -1,4 +1,4 @@
-"""Helpers of likelihoods: how values are scaled, and how far they scatter around the reconstruction."""
+"""Helpers of likelihoods: scaling of values, and scale of the noise around the reconstruction."""
 
 import math
 from dataclasses import replace
@@ -21,10 +21,10 @@ MIN_SHARE_OF_LOW = 1e-3
 
 
 class Scaling(nn.Module):
-    """Values less a centre, over a spread, learned on the training rows.
+    """Subtracts a centre and divides by a spread, both computed on the training rows.
 
-    ``"standard"`` uses each feature's own mean and deviation, ``"center"`` each mean and one common deviation (which
-    leaves squared errors comparable, as PCA needs), ``"none"`` leaves values alone.
+    ``"standard"`` uses the mean and the standard deviation of each feature; ``"center"`` the mean of each feature and
+    one common standard deviation, which keeps squared errors comparable, as in PCA; ``"none"`` does nothing.
     """
 
     center: Tensor
@@ -40,20 +40,20 @@ class Scaling(nn.Module):
         self.register_buffer("spread", torch.where(spread > 0, spread, 1.0).float())
 
     def encode(self, x: Tensor) -> Tensor:
-        """Data's units to standard units."""
+        """Convert the units of the data to standard units."""
         return (x - self.center).div_(self.spread) if self.scales else x
 
     def decode(self, u: Tensor) -> Tensor:
-        """Standard units to the data's."""
+        """Convert standard units to those of the data."""
         return torch.addcmul(self.center, self.spread, u) if self.scales else u
 
     def log_slope(self, x: Tensor) -> Tensor:
-        """Log of how much values of the data's units change with those of standard units, at values ``x``."""
+        """Return the log derivative of ``decode`` at the values ``x``."""
         return self.spread.log()
 
 
 class LogScaling(Scaling):
-    """Logarithms of positive values less their mean, over their deviation."""
+    """Standardises the logarithms of positive values."""
 
     floor: Tensor
 
@@ -62,20 +62,20 @@ class LogScaling(Scaling):
         self.register_buffer("floor", log_floor(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Data's units to standard units."""
+        """Convert the units of the data to standard units."""
         return super().encode(torch.maximum(x, self.floor).log())
 
     def decode(self, u: Tensor) -> Tensor:
-        """Standard units to the data's."""
+        """Convert standard units to those of the data."""
         return super().decode(u).exp()
 
     def log_slope(self, x: Tensor) -> Tensor:
-        """Log of how much values of the data's units change with those of standard units, at values ``x``."""
+        """Return the log derivative of ``decode`` at the values ``x``."""
         return super().log_slope(x) + torch.maximum(x, self.floor).log()
 
 
 class Range(nn.Module):
-    """Maps any number into the range of the training values by a sigmoid; 0 goes to each feature's mean."""
+    """Maps real numbers to the range of all training values by a sigmoid; 0 becomes the mean of each feature."""
 
     low: Tensor
     width: Tensor
@@ -90,12 +90,12 @@ class Range(nn.Module):
         self.register_buffer("logits", torch.logit(share, eps=1e-3).float())
 
     def forward(self, theta: Tensor) -> Tensor:
-        """Unbounded numbers to the data's units."""
+        """Map real numbers to the units of the data."""
         return torch.addcmul(self.low, self.width, (theta + self.logits).sigmoid_())
 
 
 def check_noise_scale(part: Part) -> None:
-    """Raise ``ValueError`` if ``scale`` or ``scaling`` of a likelihood are none that ``NoiseScale`` knows."""
+    """Raise ``ValueError`` if ``scale`` or ``scaling`` of a likelihood are not valid for ``NoiseScale``."""
     part.require("scaling", lambda v: v in SCALINGS, f"one of {SCALINGS}")
     part.require(
         "scale",
@@ -171,7 +171,7 @@ class _Floored(torch.autograd.Function):
 
 
 def log_statistics(statistics: Statistics) -> Statistics:
-    """Mean and deviation of the logarithms, by those of the values, as if these were log-normal."""
+    """Estimate the mean and the variance of logarithms from those of the values, as for a log-normal distribution."""
     variance = torch.log1p((statistics.deviation / statistics.mean).square())
     return replace(
         statistics,
@@ -183,13 +183,13 @@ def log_statistics(statistics: Statistics) -> Statistics:
 
 
 def check_positive(statistics: Statistics, name: str) -> None:
-    """Raise ``ValueError`` if a likelihood of logarithms cannot learn from values."""
+    """Raise ``ValueError`` if values cannot be used by a likelihood of logarithms."""
     if statistics.offset is not None and bool((statistics.offset != 0).any()):
         raise ValueError(f"likelihood {name} needs values whose logarithms differ; use likelihood='gaussian'")
     if bool((statistics.low <= 0).any()):
-        raise ValueError(f"likelihood {name} needs values > 0, the data reach down to {statistics.low.min():g}")
+        raise ValueError(f"likelihood {name} needs values > 0, the smallest value is {statistics.low.min():g}")
 
 
 def log_floor(statistics: Statistics) -> Tensor:
-    """Return the value for each column that smaller values are replaced with before the logarithm."""
+    """Return, for each column, the smallest value of which logarithms are taken; it replaces smaller values."""
     return (MIN_SHARE_OF_LOW * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)

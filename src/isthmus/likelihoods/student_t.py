@@ -12,18 +12,18 @@ from isthmus.statistics import Statistics
 
 
 class StudentT(Likelihood):
-    """Real values around the reconstruction, with the heavy tails of Student's t: the robust Gaussian.
+    """Real values with noise that follows Student's t distribution: a robust alternative to ``Gaussian``.
 
-    A gross error pulls the fit only as the logarithm of its size, so that training rows may be dirty.
+    The loss of a large residual grows only with its logarithm, so outliers in the training rows have little influence.
 
     Parameters
     ----------
     df : float, default=4.0
-        Degrees of freedom, above 1; the smaller, the heavier the tails.
+        Degrees of freedom, above 1; smaller values give heavier tails.
     scale : "feature", "shared" or float, default="feature"
-        Scale around the centre, as of ``Gaussian``.
+        Scale of the noise; see ``Gaussian``.
     scaling : {"standard", "center", "none"}, default="standard"
-        How values enter, as of ``Gaussian``.
+        Scaling of the encoder's input; see ``Gaussian``.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class StudentT(Likelihood):
         self.scaling = scaling
 
     def build(self, statistics: Statistics) -> None:
-        """Learn the scaling; see the base class."""
+        """Compute the scaling; see the base class."""
         super().build(statistics)
         self.require("df", lambda v: 1 < v < math.inf, "> 1")
         check_noise_scale(self)
@@ -59,15 +59,15 @@ class StudentT(Likelihood):
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density in the data's units."""
+        """Return log densities in the units of the data."""
         return F.student_t_log_prob(x, self.mean(theta), self.noise.log_scale, self.df)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the centre of the scatter."""
+        """Return the mean."""
         return self.noise.unit.decode(theta.squeeze(1))
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Draw around the centre."""
+        """Sample around the mean."""
         mean = self.mean(theta)
         noise = torch.distributions.StudentT(torch.full_like(mean, self.df)).sample()
         return mean + torch.exp(self.noise.log_scale) * noise

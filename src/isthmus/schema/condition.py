@@ -67,7 +67,7 @@ class Condition:
         return cast(Condition, dataclass_of(cls, document))
 
     def check(self) -> None:
-        """Raise ``ValueError`` if parts do not fit each other."""
+        """Raise ``ValueError`` if parts of the condition contradict each other."""
         shares = self.frequencies
         if not shares or len(shares) != len(self.categories) or min(shares) < 0 or not math.isclose(sum(shares), 1):
             raise ValueError(f"frequencies of Condition must be a share for each category, got {shares!r}")

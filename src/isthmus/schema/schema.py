@@ -19,39 +19,39 @@ LIBRARIES = ("pandas", "polars", "pyarrow", "modin", "cudf")
 
 @dataclass(frozen=True)
 class Schema:
-    """What one sample looks like.
+    """Shape, dtype and meaning of the values of a sample.
 
     Parameters
     ----------
     shape : tuple of int
-        Of one sample.
+        Shape of one sample.
     dtype : str
-        Of the values as they came.
+        Dtype of the values as they were given.
     fields : tuple of Field
-        The columns of a data frame, also those left out; empty for arrays.
+        All columns of a data frame, also those left out; empty for arrays.
     container : str
         ``"array"``, or the data frame library: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
     template : str
-        The data frame without its rows, as text: dtypes and kind of index as the library has them.
+        The data frame without rows, serialised as text: dtypes and index in the form of the library.
     missing : bool
         Whether fit saw missing values.
     origin : tuple of float or None
-        Offsets of the flattened sample, subtracted in float64 where float32 would lose the digits (timestamps).
+        Offsets of the flattened sample that are subtracted in float64 because float32 has too few digits (timestamps).
     condition : Condition or None
         How labels are encoded.
     shared_axes : tuple of int
-        Axes of a sample along which values have one unit, such as the time of a series.
+        Axes of a sample along which values share a unit, such as the time of a series.
     layout : str
-        Of images, the axes as they came: "chw", "hwc", or "hw" without an axis of channels. The shape is always
-        (channels, height, width). Empty for all else.
+        For images, the axes as they were given: "chw", "hwc", or "hw" without a channel axis; otherwise empty. The
+        shape is always (channels, height, width).
     vocabulary : str
-        Of texts, the tokens that their positions stand for, as JSON. Empty for all else.
+        For texts, the tokens that positions stand for, as JSON; otherwise empty.
     n_categories : int
-        Of values that are positions in one list of categories, how many there are; 0 for all else.
+        Number of categories if all values are positions in one list of categories; otherwise 0.
     ragged : bool
-        Whether rows are series of different lengths, of which the shorter end in missing values.
+        Whether rows are series of different lengths, padded with missing values.
     ranges : tuple of (str, float, float)
-        Of images in files, by dtype of their pixels, the values that are black and white. Empty for all else.
+        For images in files, the values of black and white for each dtype of pixels; otherwise empty.
     missing_columns : tuple of int
         Positions of the columns of a data frame with missing values in fit.
     implications : tuple of Implication
@@ -83,12 +83,12 @@ class Schema:
 
     @cached_property
     def used(self) -> list[Field]:
-        """The columns that a sample consists of."""
+        """The columns that a model learns from, in the order of a sample."""
         return [field for field in self.fields if field.used]
 
     @property
     def categorical(self) -> list[int]:
-        """Positions in a sample whose values are positions in categories."""
+        """Positions of the categorical columns in a sample."""
         return [i for i, field in enumerate(self.used) if field.is_categorical]
 
     def column(self, position: int) -> str:
@@ -100,17 +100,17 @@ class Schema:
         return f"value {tuple(int(i) for i in np.unravel_index(position, self.shape))}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return a document of plain values."""
+        """Return the schema as plain values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Schema":
-        """Rebuild a schema from what ``to_json`` gave, also after a round trip through JSON text.
+        """Rebuild a schema from the output of ``to_json``, also after conversion to JSON text and back.
 
         Raises
         ------
         ValueError
-            If a part of the document is missing, not known or of another type.
+            If a part of the document is missing, unknown or of a wrong type.
         """
         if not isinstance(document, dict):
             raise ValueError(f"a schema must be an object, got {document!r}")
@@ -125,7 +125,7 @@ class Schema:
         return replace(schema, fields=columns, condition=condition, implications=rules)
 
     def check(self) -> None:
-        """Raise ``ValueError`` if parts do not fit each other."""
+        """Raise ``ValueError`` if parts of the schema contradict each other."""
         if self.condition is not None:
             self.condition.check()
         size, n_columns = math.prod(self.shape), len(self.used) + len(self.missing_columns)
@@ -146,4 +146,4 @@ class Schema:
         }
         for expected, passed in tests.items():
             if not passed:
-                raise ValueError(f"a schema does not fit itself: {expected}")
+                raise ValueError(f"the parts of a schema contradict each other: {expected}")
