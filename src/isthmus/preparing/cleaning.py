@@ -99,7 +99,7 @@ def _only_value(series: Any) -> str | None:
     """Return the only value of a column as text, or None if there are several."""
     if len(series) > N_FIRST and _only_value(series.head(N_FIRST)) is None:
         return None
-    codes, levels = encode(series)
-    if not levels:
+    codes, distinct = encode(series)
+    if not distinct:
         return "missing"
-    return repr(levels[0]) if len(levels) == 1 and codes.min() == 0 else None
+    return repr(distinct[0]) if len(distinct) == 1 and codes.min() == 0 else None

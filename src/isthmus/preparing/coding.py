@@ -18,12 +18,12 @@ class Coded(NamedTuple):
     """A column as codes of its distinct values in order of appearance; -1 means missing."""
 
     codes: Values
-    levels: list[Any]
+    distinct: list[Any]
 
     @property
     def counts(self) -> Values:
         """Number of rows of each distinct value."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.distinct))
 
     def rows_of(self, chosen: Sequence[int]) -> Values:
         """Return the positions of the rows with any of some distinct values."""
@@ -31,7 +31,7 @@ class Coded(NamedTuple):
 
     def firsts(self) -> Values:
         """Return the position of the first row of each distinct value."""
-        return first_rows(self.codes, len(self.levels))
+        return first_rows(self.codes, len(self.distinct))
 
 
 def is_text(series: Any) -> bool:
@@ -66,17 +66,17 @@ def _as_arrow(series: Any) -> pa.Array:
 def _encode_objects(series: Any) -> Coded:
     """Encode objects; values of different types, such as 1 and "1", are different."""
     places: dict[Any, int] = {}
-    levels: list[Any] = []
+    distinct: list[Any] = []
     codes = np.full(len(series), -1)
     values = series.to_list()
     for row in np.flatnonzero(~missing_mask(series)):
         value = values[row]
         key = (type(value), value if _is_hashable(value) else repr(value))
         if key not in places:
-            places[key] = len(levels)
-            levels.append(value)
+            places[key] = len(distinct)
+            distinct.append(value)
         codes[row] = places[key]
-    return Coded(codes, levels)
+    return Coded(codes, distinct)
 
 
 def _is_hashable(value: Any) -> bool:
@@ -94,9 +94,9 @@ def encode_rows(frame: Any) -> Values:
         if keys.max(initial=0) == len(keys) - 1:
             # All rows are different.
             break
-        codes, levels = encode(frame.get_column(name))
+        codes, distinct = encode(frame.get_column(name))
         # Renumbering after each column keeps the keys below the number of rows, so that they cannot overflow.
-        keys = np.asarray(pa.array(keys * (len(levels) + 1) + codes + 1).dictionary_encode().indices).astype(np.int64)
+        keys = np.asarray(pa.array(keys * (len(distinct) + 1) + codes + 1).dictionary_encode().indices).astype(np.int64)
     return keys
 
 

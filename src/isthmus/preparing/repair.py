@@ -33,7 +33,7 @@ def repair(draft: Draft, options: Options) -> None:
 def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[str]) -> Coded:
     """Make values missing that are markers of missing values."""
     marked = [
-        i for i, level in enumerate(coded.levels) if isinstance(level, str) and level.strip().casefold() in markers
+        i for i, value in enumerate(coded.distinct) if isinstance(value, str) and value.strip().casefold() in markers
     ]
     where = coded.rows_of(marked)
     draft.note("changed", "marker of a missing value made missing", name, where, _examples(draft, coded, marked))
@@ -44,8 +44,8 @@ def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[st
 
 def _strip(draft: Draft, name: Any, coded: Coded) -> Coded:
     """Remove spaces around texts."""
-    stripped = [level.strip() if isinstance(level, str) else level for level in coded.levels]
-    padded = [i for i, level in enumerate(coded.levels) if isinstance(level, str) and level != stripped[i]]
+    stripped = [value.strip() if isinstance(value, str) else value for value in coded.distinct]
+    padded = [i for i, value in enumerate(coded.distinct) if isinstance(value, str) and value != stripped[i]]
     if not padded:
         return coded
     examples = _examples(draft, coded, padded, stripped)
@@ -58,9 +58,9 @@ def _strip(draft: Draft, name: Any, coded: Coded) -> Coded:
 
 def _repair_types(draft: Draft, name: Any, coded: Coded, day_first: bool | None) -> None:
     """Convert text to numbers or dates if all of it is readable and unambiguous; report columns that mostly are."""
-    if not coded.levels:
+    if not coded.distinct:
         return
-    for reading in (read_numbers(coded.levels), read_dates(coded.levels, day_first)):
+    for reading in (read_numbers(coded.distinct), read_dates(coded.distinct, day_first)):
         unreadable = [i for i, value in enumerate(reading.values) if value is None]
         share = 1 - coded.counts[unreadable].sum() / coded.counts.sum()
         if share < MOSTLY:
@@ -85,26 +85,26 @@ def _report_unreadable(draft: Draft, name: Any, coded: Coded, unreadable: Sequen
 
 
 def _report_doubt(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> None:
-    examples = _examples(draft, coded, range(len(coded.levels)))
+    examples = _examples(draft, coded, range(len(coded.distinct)))
     draft.note("reported", reading.doubt, name, np.flatnonzero(coded.codes >= 0), examples, reading.remedy)
 
 
 def _convert(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> None:
-    examples = _examples(draft, coded, range(len(coded.levels)), reading.values)
+    examples = _examples(draft, coded, range(len(coded.distinct)), reading.values)
     where, what = np.flatnonzero(coded.codes >= 0), f"{reading.what} kept as text or object made a {reading.what}"
     draft.note("changed", what, name, where, examples, reading.how)
     _put(draft, name, coded, reading.values, reading.dtype)
 
 
-def _put(draft: Draft, name: Any, coded: Coded, levels: Sequence[Any], dtype: Any) -> None:
-    draft.put(name, [None if code < 0 else levels[code] for code in coded.codes.tolist()], dtype)
+def _put(draft: Draft, name: Any, coded: Coded, distinct: Sequence[Any], dtype: Any) -> None:
+    draft.put(name, [None if code < 0 else distinct[code] for code in coded.codes.tolist()], dtype)
 
 
 def _examples(draft: Draft, coded: Coded, chosen: Sequence[int], becomes: Sequence[Any] | None = None) -> list[str]:
     """Return the first of some distinct values as examples, with their new values, first rows and counts."""
     firsts, counts = coded.firsts(), coded.counts
     return [
-        f"{coded.levels[i]!r}{'' if becomes is None else f' -> {_shown(becomes[i])}'} (row {draft.rows[firsts[i]]}"
+        f"{coded.distinct[i]!r}{'' if becomes is None else f' -> {_shown(becomes[i])}'} (row {draft.rows[firsts[i]]}"
         f"{f', {counts[i]:,} times' if counts[i] > 1 else ''})"
         for i in chosen[:N_EXAMPLES]
     ]

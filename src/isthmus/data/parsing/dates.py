@@ -58,7 +58,7 @@ class Moment(NamedTuple):
             return None
 
 
-def read_dates(levels: Sequence[Any], day_first: bool | None = None) -> Parsed:
+def read_dates(distinct: Sequence[Any], day_first: bool | None = None) -> Parsed:
     """Read the distinct values of a column as dates, with or without a time.
 
     Supported are ``2020-03-31``, ``2020/3/31``, ``31.3.2020``, ``31/3/2020``, ``3/31/2020`` and English names of
@@ -67,12 +67,12 @@ def read_dates(levels: Sequence[Any], day_first: bool | None = None) -> Parsed:
 
     Parameters
     ----------
-    levels : sequence
+    distinct : sequence
         Texts and dates.
     day_first : bool or None
         The order; None infers it from the column.
     """
-    moments = [_moment(level) for level in levels]
+    moments = [_moment(value) for value in distinct]
     open_ones = [moment for moment in moments if moment is not None and moment.open_order]
     orders = {moment.month > 12 for moment in open_ones if max(moment.month, moment.day) > 12}
     order = day_first if day_first is not None else orders == {True}
@@ -96,13 +96,13 @@ def _doubt(open_ones: list[Moment], orders: set[bool]) -> str:
     return ""
 
 
-def _moment(level: Any) -> Moment | None:
-    if isinstance(level, str):
-        found = next((match for pattern in FORMATS if (match := pattern.fullmatch(level))), None)
+def _moment(value: Any) -> Moment | None:
+    if isinstance(value, str):
+        found = next((match for pattern in FORMATS if (match := pattern.fullmatch(value))), None)
         return None if found is None else _parse(found.groupdict())
-    if isinstance(level, datetime):
-        return Moment(level.year, level.month, level.day, level.time()) if level.tzinfo is None else None
-    return Moment(level.year, level.month, level.day, time()) if isinstance(level, date) else None
+    if isinstance(value, datetime):
+        return Moment(value.year, value.month, value.day, value.time()) if value.tzinfo is None else None
+    return Moment(value.year, value.month, value.day, time()) if isinstance(value, date) else None
 
 
 def _parse(found: dict[str, str | None]) -> Moment | None:

@@ -17,7 +17,7 @@ def fold_case(words: Collection[str]) -> set[str]:
     return {word.strip().casefold() for word in words}
 
 
-def find_missing_words(levels: Any, words: Collection[str]) -> Any:
+def find_missing_words(texts: Any, words: Collection[str]) -> Any:
     """Return for each text of a pyarrow array whether it is one of some words, ignoring case and outer spaces."""
-    plain = compute.utf8_lower(compute.utf8_trim_whitespace(levels))
+    plain = compute.utf8_lower(compute.utf8_trim_whitespace(texts))
     return compute.is_in(plain, pa.array(sorted(fold_case(words)), pa.string()))

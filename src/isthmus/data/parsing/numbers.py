@@ -73,7 +73,7 @@ class Numeral(NamedTuple):
     unit: str = ""
 
 
-def read_numbers(levels: Sequence[Any]) -> Parsed:
+def read_numbers(distinct: Sequence[Any]) -> Parsed:
     """Read the distinct values of a column as numbers.
 
     All values must follow one convention: plain (``1234.5``), with a decimal comma, or with groups of three digits. The
@@ -83,17 +83,17 @@ def read_numbers(levels: Sequence[Any]) -> Parsed:
 
     Parameters
     ----------
-    levels : sequence
+    distinct : sequence
         Texts and numbers.
     """
-    numerals = [_numeral(level) if isinstance(level, str) else None for level in levels]
+    numerals = [_numeral(value) if isinstance(value, str) else None for value in distinct]
     units = Counter(numeral.unit for numeral in numerals if numeral is not None)
     unit = units.most_common(1)[0][0] if units else ""
     numerals = [numeral if numeral is not None and numeral.unit == unit else None for numeral in numerals]
-    readings = [_read_all(levels, numerals, CONVENTIONS[0], unit)]
+    readings = [_read_all(distinct, numerals, CONVENTIONS[0], unit)]
     by_point = _may_be_thousands(numerals)
     if by_point or None in readings[0]:
-        readings += [_read_all(levels, numerals, convention, unit) for convention in CONVENTIONS[1:]]
+        readings += [_read_all(distinct, numerals, convention, unit) for convention in CONVENTIONS[1:]]
     n_read = [sum(value is not None for value in values) for values in readings]
     best = max(n_read)
     fitting = [i for i, n in enumerate(n_read) if n == best]
@@ -125,11 +125,11 @@ def _numeral(text: str) -> Numeral | None:
 
 
 def _read_all(
-    levels: Sequence[Any], numerals: Sequence[Numeral | None], convention: Convention, unit: str
+    distinct: Sequence[Any], numerals: Sequence[Numeral | None], convention: Convention, unit: str
 ) -> list[Number | None]:
     return [
-        _number(level, unit) if numeral is None else convention.read(numeral)
-        for level, numeral in zip(levels, numerals, strict=True)
+        _number(value, unit) if numeral is None else convention.read(numeral)
+        for value, numeral in zip(distinct, numerals, strict=True)
     ]
 
 

@@ -117,7 +117,7 @@ def _times_of(column: Any) -> Values:
     return np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
 
 
-def levels_of(column: Any) -> list[Any]:
+def list_categories(column: Any) -> list[Any]:
     """List the different values of a column, sorted, or in the order of an enumeration.
 
     Raises
@@ -129,7 +129,7 @@ def levels_of(column: Any) -> list[Any]:
     values = list({_to_plain(value, column.name) for value in present.to_list()})
     values = [value for value in values if value == value]
     if column.dtype == nw.Enum:
-        order = {level: i for i, level in enumerate(column.dtype.categories)}
+        order = {category: i for i, category in enumerate(column.dtype.categories)}
         return sorted(values, key=lambda value: order[value])
     return sorted(values, key=lambda value: (isinstance(value, str), value))
 

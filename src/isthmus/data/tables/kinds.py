@@ -15,7 +15,7 @@ from isthmus.data.tables.cells import (
     is_number,
     is_numeral,
     is_text,
-    levels_of,
+    list_categories,
     name_date_dtype,
     name_dtype,
     suggest_remedy,
@@ -91,7 +91,7 @@ def _field(column: Any, kind: str) -> Field:
     if is_number(column.dtype):
         return _of_numbers(field, column)
     if is_text(column.dtype):
-        return _of_levels(field, column)
+        return _describe_categories(field, column)
     held = name_dtype(column)
     raise ValueError(
         f"column {field.name!r} holds {held}, expected numbers, text, dates or truth values; {suggest_remedy(held)}"
@@ -111,7 +111,7 @@ def _of_numbers(field: Field, column: Any) -> Field:
     if kind in LEFT_OUT:
         return _left_out(field, kind, distinct)
     if kind in CATEGORICAL:
-        return replace(field, kind=kind, categories=_checked_levels(field, kind, distinct))
+        return replace(field, kind=kind, categories=_check_categories(field, kind, distinct))
     if kind not in NUMBERS:
         raise _misfit(field, kind)
     if kind == "positive" and values[0] <= 0:
@@ -213,48 +213,48 @@ def _real_dates(days: Values) -> tuple[int, int]:
     return first, last
 
 
-def _of_levels(field: Field, column: Any) -> Field:
-    levels = levels_of(column)
-    texts = [] if field.kind else _texts_among_numbers(column, levels)
+def _describe_categories(field: Field, column: Any) -> Field:
+    categories = list_categories(column)
+    texts = [] if field.kind else _texts_among_numbers(column, categories)
     if texts:
         remedy = "set the others to missing, or turn them into numbers, to learn from the column"
-        found = f"mostly numbers, but {len(texts)} of {len(levels)} values are texts, such as {texts[0]!r}"
+        found = f"mostly numbers, but {len(texts)} of {len(categories)} values are texts, such as {texts[0]!r}"
         return replace(field, kind="text", note=f"{found}; {remedy}")
-    kind = field.kind or _kind_of_levels(column, levels)
+    kind = field.kind or _infer_categorical_kind(column, categories)
     if kind in LEFT_OUT:
-        return _left_out(field, kind, levels)
+        return _left_out(field, kind, categories)
     if kind not in CATEGORICAL:
         raise _misfit(field, kind)
-    return replace(field, kind=kind, categories=_checked_levels(field, kind, levels))
+    return replace(field, kind=kind, categories=_check_categories(field, kind, categories))
 
 
-def _texts_among_numbers(column: Any, levels: list[Any]) -> list[str]:
+def _texts_among_numbers(column: Any, categories: list[Any]) -> list[str]:
     """List the texts of a column most of whose other values are different numbers."""
-    texts = [level for level in levels if isinstance(level, str) and not is_numeral(level)]
-    n_numbers = len(levels) - len(texts)
+    texts = [category for category in categories if isinstance(category, str) and not is_numeral(category)]
+    n_numbers = len(categories) - len(texts)
     differ = n_numbers > min(FEW_CATEGORIES, MAX_UNIQUE * len(column.drop_nulls()))
-    return texts if differ and n_numbers >= MOSTLY * len(levels) else []
+    return texts if differ and n_numbers >= MOSTLY * len(categories) else []
 
 
-def _kind_of_levels(column: Any, levels: list[Any]) -> str:
-    if len(levels) < 2:
+def _infer_categorical_kind(column: Any, categories: list[Any]) -> str:
+    if len(categories) < 2:
         return "constant"
-    if column.dtype == nw.Boolean or all(isinstance(level, bool) for level in levels):
+    if column.dtype == nw.Boolean or all(isinstance(category, bool) for category in categories):
         return "binary"
     if column.dtype == nw.Enum:
         return "ordered"
     n_present = len(column.drop_nulls())
-    if column.dtype == nw.Categorical or len(levels) <= min(FEW_CATEGORIES, n_present - 1):
+    if column.dtype == nw.Categorical or len(categories) <= min(FEW_CATEGORIES, n_present - 1):
         return "category"
-    if len(levels) <= max(MAX_UNIQUE * n_present, 1) or n_present < FEW_ROWS:
+    if len(categories) <= max(MAX_UNIQUE * n_present, 1) or n_present < FEW_ROWS:
         return "category"
-    some = [str(level).split() for level in levels[:1000]]
+    some = [str(category).split() for category in categories[:1000]]
     return "text" if np.mean([len(words) for words in some]) >= WORDS else "identifier"
 
 
-def _left_out(field: Field, kind: str, levels: Any) -> Field:
+def _left_out(field: Field, kind: str, categories: Any) -> Field:
     """Describe a column that is left out, with a note unless its kind was stated."""
-    only = tuple(np.asarray(levels, dtype=object).tolist()) if kind == "constant" and len(levels) == 1 else ()
+    only = tuple(np.asarray(categories, dtype=object).tolist()) if kind == "constant" and len(categories) == 1 else ()
     notes = {
         "constant": f"{only[0] if only else 'one value'!r} in all rows",
         "identifier": "an identifier: no two rows or hardly any share a value",
@@ -263,10 +263,12 @@ def _left_out(field: Field, kind: str, levels: Any) -> Field:
     return replace(field, kind=kind, categories=only, note="" if field.kind else notes[kind])
 
 
-def _checked_levels(field: Field, kind: str, levels: list[Any]) -> tuple[Any, ...]:
-    if kind == "binary" and len(levels) != 2:
-        raise ValueError(f"column {field.name!r} is to be binary, but has {len(levels)} different values, expected 2")
-    return tuple(levels)
+def _check_categories(field: Field, kind: str, categories: list[Any]) -> tuple[Any, ...]:
+    if kind == "binary" and len(categories) != 2:
+        raise ValueError(
+            f"column {field.name!r} is to be binary, but has {len(categories)} different values, expected 2"
+        )
+    return tuple(categories)
 
 
 def _misfit(field: Field, kind: str) -> ValueError:
