@@ -133,7 +133,7 @@ def test_nothing_comes_after_the_end():
 
 @pytest.mark.parametrize("likelihood", [Categorical(N_LEVELS, end=5), Categorical(N_LEVELS, end=-1)])
 def test_the_end_is_one_of_the_levels(likelihood):
-    with pytest.raises(ValueError, match="end of Categorical must be None or one of the levels"):
+    with pytest.raises(ValueError, match="end of Categorical must be None or a category"):
         likelihood.build(Statistics.of(values_of("tokens")))
 
 
@@ -360,7 +360,7 @@ def test_nets_side_by_side_write_at_once(rng):
         BaggedAutoencoders(Autoencoder(backbone=Recurrent(4), max_epochs=1), n_estimators=3).fit(X).score_samples(X)
     )
     assert np.isfinite(scores).all()
-    with pytest.raises(ValueError, match="nets of an ensemble write rows at once"):
+    with pytest.raises(ValueError, match="an ensemble needs a backbone that decodes all values at once"):
         BaggedAutoencoders(Autoencoder(backbone=Recurrent(4, autoregressive=True)), n_estimators=3).fit(X)
 
 
