@@ -39,7 +39,7 @@ def rows(rng):
 
 def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monkeypatch, rows):
     monkeypatch.setattr(inference, "SIZE", 8 * 50)
-    monkeypatch.setattr(loop, "EVALUATION_SIZE", 50)
+    monkeypatch.setattr(loop, "VALIDATION_SIZE", 50)
     small("vae", batch_size=20).fit(rows)
     assert max(batch_sizes) <= 50
     assert sum(batch_sizes) >= 2 * 2 * len(rows)
@@ -82,7 +82,7 @@ def test_a_wide_net_takes_fewer_rows_at_once(rows):
 
 
 def test_labels_that_scores_average_over_are_counted_as_rows(rows):
-    model = small("conditional_vae").fit(rows, np.arange(len(rows)) % 50).module_
+    model = small("conditional_vae").fit(rows, (np.arange(len(rows)) % 50).astype(str)).module_
     assert inference.rows_at_once(model) * 50 * model.width <= inference.SIZE
 
 
