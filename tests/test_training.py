@@ -1,4 +1,4 @@
-"""Training: what the loop promises, on a model with one weight where its steps can be foretold, and on real nets."""
+"""Training: the loop on a model with one weight, whose steps are known in advance, and on real nets."""
 
 import math
 
