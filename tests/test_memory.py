@@ -82,7 +82,7 @@ def test_a_wide_net_takes_fewer_rows_at_once(rows):
 
 
 def test_labels_that_scores_average_over_are_counted_as_rows(rows):
-    model = small("conditional_vae").fit(rows, (np.arange(len(rows)) % 50).astype(str)).module_
+    model = small("conditional_vae").fit(rows, ((np.arange(len(rows)) % 50).astype(str)).astype(str)).module_
     assert inference.rows_at_once(model) * 50 * model.width <= inference.SIZE
 
 
