@@ -1,7 +1,6 @@
 """Modules of transformers: patches, attention blocks, and the encoder and decoder of patches."""
 
 from itertools import chain
-from math import prod
 from typing import Any
 
 import torch
@@ -127,8 +126,3 @@ class PatchDecoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map features to values."""
         return from_patches(self.head(self.net(x)), self.patch, self.sizes)
-
-
-def n_positions(grid: Grid, patch: int) -> int:
-    """Return the number of patches of a sample."""
-    return prod(n_patches(grid.sizes, patch))

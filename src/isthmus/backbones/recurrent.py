@@ -96,9 +96,8 @@ class Recurrent(Backbone):
 
 def check_parameters(part: Recurrent) -> None:
     """Raise ``ValueError`` if a parameter is out of range."""
-    part.require("width", is_count, "a positive integer")
-    part.require("n_layers", is_count, "a positive integer")
-    part.require("beam_width", is_count, "a positive integer")
+    for name in ("width", "n_layers", "beam_width"):
+        part.require(name, is_count, "a positive integer")
     part.require("cell", lambda v: v in CELLS, f"one of {sorted(CELLS)}")
     part.require("word_dropout", lambda v: 0 <= v < 1, "in [0, 1)")
 

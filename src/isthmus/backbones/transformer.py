@@ -1,8 +1,10 @@
 """Transformers over steps of series or patches of images."""
 
+from math import prod
+
 from torch import nn
 
-from isthmus.backbones.attention import AttentionStack, CausalAttentionStack, PatchDecoder, PatchEncoder, n_positions
+from isthmus.backbones.attention import AttentionStack, CausalAttentionStack, PatchDecoder, PatchEncoder, n_patches
 from isthmus.backbones.autoregressive import AutoregressiveDecoder
 from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Grid, Reshape, Shape, Stage
@@ -79,7 +81,7 @@ class Transformer(Backbone):
         check_parameters(self)
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1 if self.autoregressive else 3)
-        size, n_code = n_positions(grid, self.patch), z_shape[0] + condition_width
+        size, n_code = prod(n_patches(grid.sizes, self.patch)), z_shape[0] + condition_width
         net = (size, self.width, self.n_layers, self.n_heads, self.dropout)
         encoder = Stage(size, PatchEncoder(AttentionStack(*net), grid, self.patch, self.n_flags))
         last = nn.Linear(size * self.width, h_shape[0])

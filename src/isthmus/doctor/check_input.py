@@ -131,7 +131,7 @@ class CheckInput:
         return prod(column.match_probability for column in [*self.columns, *texts])
 
     @property
-    def has_common_range(self) -> bool:
+    def are_pixels(self) -> bool:
         """Whether all values are pixels, with a common range; near-constant ones are harmless then."""
         return not self.schema.categorical and self.statistics.are_pixels
 

@@ -121,7 +121,7 @@ def find_excluded_columns(data: CheckInput) -> Iterator[Finding]:
 
 def find_near_constants(data: CheckInput) -> Iterator[Finding]:
     """Find columns with the same value in nearly all rows."""
-    varying = [] if data.has_common_range else [c for c in data.columns if len(c.present) > 1]
+    varying = [] if data.are_pixels else [c for c in data.columns if len(c.present) > 1]
     columns = [column for column in varying if column.mode_share > NEAR_CONSTANT]
     if columns:
         labels = [column.label for column in columns]

@@ -68,7 +68,7 @@ def find_grey_values(data: CheckInput) -> Iterator[Finding]:
 
 def find_different_scales(data: CheckInput) -> Iterator[Finding]:
     """Find columns in very different units that the likelihood does not scale."""
-    for likelihood, positions in [] if data.has_common_range or data.chooses_likelihood else data.column_likelihoods:
+    for likelihood, positions in [] if data.are_pixels or data.chooses_likelihood else data.column_likelihoods:
         if isinstance(likelihood, Gaussian | StudentT) and likelihood.scaling != "standard":
             deviations = data.statistics.deviation.flatten()[positions]
             positive = deviations[deviations > 0].tolist()
@@ -82,7 +82,7 @@ def find_different_scales(data: CheckInput) -> Iterator[Finding]:
 
 def find_extreme_values(data: CheckInput) -> Iterator[Finding]:
     """Find numbers far from all others under a Gaussian likelihood."""
-    leaves = [] if data.has_common_range else data.column_likelihoods
+    leaves = [] if data.are_pixels else data.column_likelihoods
     gaussian = [i for likelihood, positions in leaves if isinstance(likelihood, Gaussian) for i in positions]
     distances = {i: _max_robust_z(data.columns[i]) for i in gaussian}
     far = [i for i in distances if distances[i] > EXTREME]

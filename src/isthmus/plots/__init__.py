@@ -2,8 +2,8 @@
 
 Rows are given in any container that ``fit`` accepts: arrays, images in any layout, one image, data frames, folders,
 streams. Functions compute codes, reconstructions and scores. Images are shown with large values white; other rows are
-curves. Flat rows of a square number of values are images if the values have a common range, like pixels; ``shape``
-sets the shape of an image explicitly. Labels are taken from the data or the model if they are known. Axes are returned.
+curves. Flat rows of a square number of values are images if neighbouring values correlate like pixels; ``shape`` sets
+the shape of an image explicitly. Labels are taken from the data or the model if they are known. Axes are returned.
 Given axes, a function draws there without pyplot; without axes, it makes a figure with pyplot, for notebooks.
 """
 

@@ -31,7 +31,7 @@ class Samples(NamedTuple):
 def make_samples(model: Any, numbers: Values, shape: Shape | None, name: str = "X") -> Samples:
     """Return rows as images, if their shape is given or can be inferred, or as curves.
 
-    Rows of a square number of values are images if the values have a common range, like pixels.
+    Rows of a square number of values are images if neighbouring values correlate like pixels.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def make_samples(model: Any, numbers: Values, shape: Shape | None, name: str = "
     if numbers.ndim == 2:
         side = isqrt(numbers.shape[1])
         is_square = _is_square(numbers.shape[1]) and not (schema is not None and schema.fields)
-        if is_square and _shares_a_range(model, numbers):
+        if is_square and _are_pixels(model, numbers):
             return Samples(numbers.reshape(-1, side, side), True)
         return Samples(numbers[:, None], False)
     if numbers.ndim == 4 and schema is not None and schema.layout:
@@ -70,7 +70,7 @@ def _squeeze_grey(images: Values) -> Values:
     return images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
 
 
-def _shares_a_range(model: Any, numbers: Values) -> bool:
+def _are_pixels(model: Any, numbers: Values) -> bool:
     likelihood = getattr(unwrap(model), "likelihood_", None)
     if isinstance(likelihood, likelihoods.Gaussian):
         return likelihood.scale == "shared"
