@@ -240,8 +240,8 @@ def test_attention_is_that_of_torch():
     block = AttentionBlock(8, 2, 0.0).double()
     theirs = nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).double()
     pairs = {
-        "norm1": block.first,
-        "norm2": block.second,
+        "norm1": block.attention_norm,
+        "norm2": block.feed_forward_norm,
         "linear1": block.feed_forward[0],
         "linear2": block.feed_forward[2],
         "self_attn.out_proj": block.projection,

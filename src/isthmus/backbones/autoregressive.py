@@ -53,7 +53,7 @@ def last_observed_step(flags: Tensor) -> Tensor:
 
 
 class RNNDecoder(nn.Module):
-    """A recurrent net that gets the same numbers (n, width) at each of so many steps, (n, width, time).
+    """Decodes features (n, width), the input of a recurrent net at each step, to (n, width, time).
 
     It decodes the last steps first, which the state of the encoder represents best.
     """

@@ -25,7 +25,7 @@ def interpolate(
     model : Autoencoder
         Fitted.
     a, b : array or data frame
-        One row each, as such or as a batch of one.
+        One row each, or a batch of one row.
     n : int, default=8
         Number of rows, including both ends.
     kind : {"linear", "spherical"}, default="linear"
