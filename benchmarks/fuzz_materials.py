@@ -13,7 +13,7 @@ from isthmus.backbones import MLP, Conv
 from isthmus.data import Texts
 from isthmus.data.files import KINDS, write
 from isthmus.decoder import Decoder
-from isthmus.densities import Flow
+from isthmus.priors import Flow
 
 NAMES = ["a", "b", "c", "d"]
 X = np.random.default_rng(0).normal(size=(60, 4)).round(3)
@@ -44,9 +44,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "vae": lambda: _net().fit(pd.DataFrame(X, columns=NAMES)),
     "array": lambda: _net("denoising").fit(X),
     "table": lambda: _net("tabular_vae").fit(table()),
-    "conditional": lambda: _net("conditional_vae", density="mixture").fit(X, Y),
-    "kde": lambda: _net(density="kde").fit(X),
-    "flow": lambda: _net(density=Flow(n_layers=1, width=4)).fit(X),
+    "conditional": lambda: _net("conditional_vae", prior="mixture").fit(X, Y),
+    "kde": lambda: _net(prior="kde").fit(X),
+    "flow": lambda: _net(prior=Flow(n_layers=1, width=4)).fit(X),
     "images": lambda: zoo.convolutional(2, backbone=Conv((2,)), **TINY).fit(X.reshape(-1, 1, 2, 2)),
     "text": lambda: zoo.sequence_vae(2, width=4, **TINY).fit(Texts(["a b c", "b c", "c a"] * 9, vocabulary="word")),
     "decoder": lambda: Decoder(_net().fit(X)),

@@ -77,7 +77,7 @@ def generation(data: Data, picture: str | None = None) -> Iterator[Figure]:
     model = ours()
     seconds = timed(lambda: model.fit(data.train, data.train_labels))
     yield Figure("conditional VAE, seconds to fit", seconds, "goal 600")
-    samples = model.sample(len(data.test), y=data.test_labels, noise=False)
+    samples = model.sample(len(data.test), y=data.test_labels, sample_values=False)
     assert (samples.shape, samples.dtype) == (data.test.shape, np.uint8)
     if picture:
         draw(samples, data.test_labels, picture)

@@ -153,7 +153,7 @@ def of_sequence_vae(texts: Any, test: list[str], n_words: int) -> Iterator[Figur
     seconds, model = timed(lambda: zoo.sequence_vae(max_epochs=20, batch_size=64, random_state=0).fit(texts))
     log_prob = model.score_samples(test, n_draws=50, random_state=0).sum()
     yield Figure("trec, perplexity a word of zoo.sequence_vae", float(np.exp(-log_prob / n_words)), f"{seconds:.0f} s")
-    way = latent.interpolate(model, test[0], test[3], n=5, noise=False)
+    way = latent.interpolate(model, test[0], test[3], n=5, sample_values=False)
     yield Figure("trec, nats in the code of zoo.sequence_vae", float(model.divergence(test).mean()), " / ".join(way))
 
 

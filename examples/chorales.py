@@ -132,7 +132,7 @@ def main(folder, data, max_epochs=12, n_samples=200):
         away = [jensenshannon(real[i], other[i], base=2) ** 2 for other in others]
         print(f"{'divergence of ' + name:36}" + "".join(f" {value:8.4f}" for value in away))
 
-    way = latent.interpolate(model, held_out[0], held_out[7], n=5, noise=True, random_state=0)
+    way = latent.interpolate(model, held_out[0], held_out[7], n=5, sample_values=True, random_state=0)
     for name, pieces in [("new", written[:8]), ("way", way)]:
         voices = np.concatenate([pitches_of(piece) for piece in pieces])
         write_midi(folder / f"chorales_{name}.mid", [piano_roll(voice) for voice in voices.T], steps_a_beat=1)

@@ -12,8 +12,8 @@ from sklearn.datasets import make_blobs
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, load, save
 from isthmus.bottlenecks import Gaussian
 from isthmus.data import Windows, as_source
-from isthmus.densities import Flow
 from isthmus.latent import interpolate, traverse
+from isthmus.priors import Flow
 
 X = make_blobs(60, 4, random_state=0)[0]
 LABELS = np.arange(60) % 2
@@ -54,12 +54,12 @@ every_state = pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 
 
 def answers_of_autoencoder():
-    model = small("vae", density=Flow(n_layers=1, width=8), batch_size=16).fit(X)
+    model = small("vae", prior=Flow(n_layers=1, width=8), batch_size=16).fit(X)
     yield model.transform(X)
     yield from model.transform(X, return_std=True)
     yield model.reconstruct(X)
     yield model.sample(5)
-    yield model.inverse_transform(model.transform(X[:3]), noise=True)
+    yield model.inverse_transform(model.transform(X[:3]), sample_values=True)
     yield model.score_samples(X, n_draws=3)
     yield model.contributions(X)
     yield model.divergence(X)

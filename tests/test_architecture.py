@@ -33,11 +33,12 @@ LAYERS = [
         "randomness",
         "storage",
     },
-    {"backbones", "bottlenecks", "likelihoods", "regularizers", "corruptions", "densities"},
-    {"decoding", "missingness"},
+    {"backbones", "likelihoods", "corruptions", "priors"},
+    {"bottlenecks", "decoding", "labels", "missingness"},
+    {"regularizers"},
     {"model", "data", "metrics", "configuration"},
     {"training", "inference", "preparing", "contrib"},
-    {"imputation"},
+    {"imputation", "assembly", "problem"},
     {"generation"},
     {"autoencoder"},
     {"decoder", "gap_filling"},
@@ -52,6 +53,7 @@ LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in mod
 
 LONG_FILES = {
     "autoencoder.py": "the one list of parameters, documented once, and every verb of scikit-learn",
+    "model.py": "every arrow of the picture of the design, in one class",
     "anomaly/anomaly_detector.py": "every question that a detector answers, documented once",
     "zoo.py": "a few lines a variant, the rest of them docstrings",
 }
@@ -273,7 +275,7 @@ def called(node):
 
 
 def test_a_class_is_a_base_or_finished():
-    """Parts inherit from the base of their kind and from nothing else of ours."""
+    """Parts inherit from the bases of their kind and from nothing else of ours."""
     for package, part in PARTS:
         ours = [kind for kind in part.__mro__[1:] if kind.__module__.startswith("isthmus.")]
-        assert [kind.__module__ for kind in ours] == [f"{package.__name__}.base", "isthmus.part"]
+        assert {kind.__module__ for kind in ours} == {f"{package.__name__}.base", "isthmus.part"}

@@ -300,8 +300,8 @@ BAD_USES = {
     ),
     "too few labels to draw": (lambda: CONDITIONAL.sample(3, y=[0, 1]), "y must .*3.*got 2"),
     "no labels to scatter by": (
-        lambda: CONDITIONAL.inverse_transform(np.zeros((3, 2)), noise=True),
-        "noise=True needs labels y",
+        lambda: CONDITIONAL.inverse_transform(np.zeros((3, 2)), sample_values=True),
+        "sample_values=True needs labels y",
     ),
     "too few labels to decode": (
         lambda: CONDITIONAL.inverse_transform(np.zeros((3, 2)), [0]),

@@ -98,7 +98,7 @@ def test_a_folder_of_mixed_files_goes_through_all_commands(album, model):
     succeed("sample", model, "-n", 12, "--out", "drawn", "--seed", 1)
     drawn = sorted((album / "drawn").iterdir())
     assert [file.name for file in drawn] == [f"{i:02}.png" for i in range(1, 13)]
-    expected = net.sample(12, noise=False, random_state=1)
+    expected = net.sample(12, sample_values=False, random_state=1)
     np.testing.assert_array_equal(list(map(read, drawn)), expected)
 
 

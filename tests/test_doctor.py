@@ -21,7 +21,6 @@ import isthmus
 from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, as_source
-from isthmus.densities import PerLabel
 from isthmus.doctor import examine, report
 from isthmus.doctor.examination import CHECKS
 from isthmus.finding import Finding
@@ -587,13 +586,13 @@ def test_codes_of_a_plain_autoencoder_are_no_normal_distribution(clusters):
     assert whats(clusters[0], model) == []
     finding = only(clusters[0], model.fit(clusters[0]))
     assert (finding.what, finding.status) == (ASTRAY, "warning")
-    assert 'density="mixture"' in finding.advice
-    assert whats(clusters[0], clone(model).set_params(density="mixture").fit(clusters[0])) == []
+    assert 'prior="mixture"' in finding.advice
+    assert whats(clusters[0], clone(model).set_params(prior="mixture").fit(clusters[0])) == []
 
 
 def test_a_density_that_does_not_follow_the_codes_is_told_as_well(clusters):
-    model = zoo.autoencoder(2, density=GaussianMixture(1), max_epochs=40, random_state=0).fit(clusters[0])
-    assert 'density="flow"' in only(clusters[0], model).advice
+    model = zoo.autoencoder(2, prior=GaussianMixture(1), max_epochs=40, random_state=0).fit(clusters[0])
+    assert 'prior="flow"' in only(clusters[0], model).advice
 
 
 def test_codes_of_a_good_vae_lie_where_its_prior_is(rng):
@@ -603,9 +602,9 @@ def test_codes_of_a_good_vae_lie_where_its_prior_is(rng):
 
 def test_codes_that_tell_the_label_are_found_with_labels(clusters):
     X, y = clusters
-    model = Autoencoder(2, conditional=True, density="mixture", max_epochs=40, random_state=0).fit(X, y)
+    model = Autoencoder(2, conditional=True, prior="mixture", max_epochs=40, random_state=0).fit(X, y)
     assert examine(X, model, y=y) == []
     # Together the codes still lie as they should, and each label's do not.
-    model.density_ = PerLabel(model.density_.densities[::-1])
+    model.module_.prior.fitted.reverse()
     assert examine(X, model) == []
     assert "with their labels" in only(X, model, y=y).detail

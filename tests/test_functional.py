@@ -82,19 +82,10 @@ def test_divergence_vanishes_exactly_at_the_prior():
     assert F.kl_normal(torch.zeros(1), torch.zeros(1)).item() == 0.0
 
 
-@FEW
-@given(z=reals(50), mean=reals(50), log_variance=st.floats(-10, 10))
-def test_log_ratio_is_the_difference_of_two_log_densities(z, mean, log_variance):
-    expected = stats.norm.logpdf(z, mean, math.exp(log_variance / 2)) - stats.norm.logpdf(z)
-    ours = F.log_ratio_normal(double([z]), double([mean]), double([log_variance])).item()
-    assert ours == pytest.approx(expected, rel=1e-9, abs=1e-9)
-
-
-def test_mean_log_ratio_over_draws_is_the_divergence():
-    mean, log_variance = inputs(5, 3).detach(), inputs(5, 3).detach()
-    ratios = F.log_ratio_normal(F.sample_normal(mean, log_variance, N_DRAWS), mean, log_variance)
-    error = 5 * ratios.std(0) / math.sqrt(N_DRAWS)
-    assert (ratios.mean(0) - F.kl_normal(mean, log_variance).sum(-1)).abs().le(error).all()
+def test_entropy_is_that_of_scipy():
+    log_variance = inputs(4, 3).detach()
+    expected = stats.norm(scale=np.exp(log_variance.numpy() / 2)).entropy().sum(1)
+    np.testing.assert_allclose(F.entropy_normal(log_variance), expected)
 
 
 # Importance bound
@@ -241,7 +232,7 @@ def test_trimmed_losses_are_the_smallest(share, n_kept):
     [
         (F.normal_log_prob, (inputs(4), inputs(4), inputs(4))),
         (F.kl_normal, (inputs(4), inputs(4))),
-        (F.log_ratio_normal, (inputs(2, 3), inputs(2, 3), inputs(2, 3))),
+        (F.entropy_normal, (inputs(2, 3),)),
         (F.importance_bound, (inputs(5, 3),)),
         (lambda losses: F.drop_largest(losses, 0.3), (inputs(7),)),
         (lambda x, loc, log_scale: F.student_t_log_prob(x, loc, log_scale, 4.0), (inputs(4), inputs(4), inputs(4))),

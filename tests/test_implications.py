@@ -137,7 +137,7 @@ def test_new_rows_follow_the_rules(generator, tmp_path):
     new = generator.sample(1500, random_state=0)
     assert contradictions(new) == 0
     assert set(new["poutcome"]) == {"failure", "success", "nonexistent"}
-    assert contradictions(generator.sample(50, noise=False, random_state=0)) == 0
+    assert contradictions(generator.sample(50, sample_values=False, random_state=0)) == 0
     assert contradictions(generator.sample(200, given={"poutcome": "success"}, random_state=0)) == 0
     save(generator, tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")

@@ -27,6 +27,8 @@ from isthmus.latent import (
     traverse,
 )
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.part import Shapes
+from isthmus.priors import Normal
 
 DONE = torch.ones(())
 
@@ -96,9 +98,11 @@ def test_without_a_row_a_traversal_starts_at_the_centre(X):
 
 def test_codes_of_a_density_are_traversed_by_its_deviations(X):
     density = GaussianMixture(random_state=0)
-    model = Autoencoder(2, backbone=Linear(), max_epochs=2, density=density, random_state=0).fit(X)
+    model = Autoencoder(2, backbone=Linear(), max_epochs=2, prior=density, random_state=0).fit(X)
     middle, beyond = traverse(model, component=0, values=[0.0, 1.0])
-    codes = model.density_.means_ + np.array([[0.0, 0.0], [np.sqrt(model.density_.covariances_[0, 0, 0]), 0.0]])
+    codes = model.module_.prior.fitted[0].means_ + np.array(
+        [[0.0, 0.0], [np.sqrt(model.module_.prior.fitted[0].covariances_[0, 0, 0]), 0.0]]
+    )
     np.testing.assert_allclose([middle, beyond], model.inverse_transform(codes), atol=0.2)
 
 
@@ -216,12 +220,13 @@ def test_extras_get_the_options(method, module, monkeypatch):
 
 def nested(bottleneck=None, n_components=4):
     part = Nested(bottleneck)
-    part.build(n_components)
+    part.set_prior(Normal())
+    part.build(n_components, Shapes(input=(5,)))
     return part
 
 
 def test_every_size_is_asked_of_equally_many_rows():
-    code = nested()(torch.ones(40, 4), True, DONE)
+    code = nested()(torch.ones(40, 4), None, DONE)
     sizes = code.z[0].sum(-1)
     assert torch.bincount(sizes.int()).tolist() == [0, 10, 10, 10, 10]
     assert (code.z[0].diff(dim=-1) <= 0).all()
@@ -231,20 +236,20 @@ def test_what_is_cut_costs_nothing():
     torch.manual_seed(0)
     h = torch.randn(8, 8)
     part = nested(Gaussian())
-    code = part(h, True, DONE)
+    code = part(h, None, DONE)
     kept = code.z[0] != 0
     mean, log_variance = h.chunk(2, -1)
     divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
-    torch.testing.assert_close(code.cost[0], (divergence * kept).sum(-1))
-    torch.testing.assert_close(part(h, False, DONE).divergence, divergence.sum(-1))
+    torch.testing.assert_close(code.costs["divergence"][0], (divergence * kept).sum(-1))
+    torch.testing.assert_close(part.divergence(h), divergence.sum(-1))
     assert part.stochastic
     assert not nested().stochastic
 
 
 def test_outside_training_codes_are_whole():
     h = torch.randn(8, 4)
-    assert torch.equal(nested(Deterministic("tanh"))(h, False, DONE).z[0], h.tanh())
-    assert torch.equal(nested()(h, False, DONE).z[0], h)
+    assert torch.equal(nested(Deterministic("tanh")).code_mean(h), h.tanh())
+    assert torch.equal(nested().code_mean(h), h)
 
 
 def test_what_is_not_a_bottleneck_is_an_error():
@@ -409,9 +414,9 @@ def test_what_is_wrong_is_named(model, X):
 
 def test_a_way_scatters_as_the_likelihood_says(X):
     model = zoo.vae(2, max_epochs=2, random_state=0).fit(X)
-    means, drawn = interpolate(model, X[0], X[0], n=4000), interpolate(model, X[0], X[0], n=4000, noise=True)
-    np.testing.assert_array_equal(drawn, interpolate(model, X[0], X[0], n=4000, noise=True))
-    assert (interpolate(model, X[0], X[0], n=4000, noise=True, random_state=1) != drawn).all()
+    means, drawn = interpolate(model, X[0], X[0], n=4000), interpolate(model, X[0], X[0], n=4000, sample_values=True)
+    np.testing.assert_array_equal(drawn, interpolate(model, X[0], X[0], n=4000, sample_values=True))
+    assert (interpolate(model, X[0], X[0], n=4000, sample_values=True, random_state=1) != drawn).all()
     deviations = drawn.std(0)
     assert (np.abs(drawn.mean(0) - means[0]) < 5 * deviations / np.sqrt(4000)).all()
     np.testing.assert_allclose(deviations, (model.sample(4000, temperature=0.0) - means[:1]).std(0), rtol=0.1)

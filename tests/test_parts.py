@@ -16,7 +16,7 @@ from torch import nn
 
 from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian, Nested
+from isthmus.bottlenecks import Deterministic, Gaussian, Latent, Nested
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
 from isthmus.likelihoods import (
@@ -34,7 +34,8 @@ from isthmus.likelihoods import (
     StudentT,
 )
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
-from isthmus.part import Part, snake_case
+from isthmus.part import Part, Shapes, snake_case
+from isthmus.priors import Normal
 from isthmus.regularizers import L1, L2, Jacobian, KLSparsity, Step
 from isthmus.statistics import Statistics
 
@@ -42,6 +43,7 @@ CLASSES = [getattr(package, name) for package in PACKAGES for name in package.__
 X = np.random.default_rng(0).uniform(size=(40, 5))
 STATISTICS = Statistics.of(torch.from_numpy(X))
 SIGMOID = Deterministic("sigmoid")
+SHAPES = Shapes(input=(5,), h=(2,), z=(2,))
 
 SIZES = (2, 3, 4, 2, 5)
 LEVELS = np.random.default_rng(1).integers(0, SIZES, (40, 5)).astype(float)
@@ -91,11 +93,19 @@ VARIANTS = [
 ]
 PARTS = [*(PARTICULAR[kind][0] if kind in PARTICULAR else kind() for kind in CLASSES), *VARIANTS]
 
+
+def build_bottleneck(part):
+    part.set_prior(Normal())
+    part.build(2, SHAPES)
+    part.prior.build(part.z_shape, SHAPES)
+
+
 BUILD = {
     "backbone": lambda part: part.build((5,), (1, 5), (2,), (2,), 0),
-    "bottleneck": lambda part: part.build(2),
+    "bottleneck": build_bottleneck,
+    "prior": lambda part: part.build((2,), SHAPES),
     "likelihood": lambda part: part.build(Statistics.of(torch.from_numpy(data_for(part)))),
-    "regularizer": lambda part: part.build(SIGMOID),
+    "regularizer": lambda part: part.build(SHAPES, SIGMOID),
     "corruption": lambda part: part.build(STATISTICS),
 }
 
@@ -374,7 +384,7 @@ def test_code_norms_are_the_slopes_of_the_decoders_first_layer(part):
     part.build((5,), (1, 5), (2,), (2,), 3)
     first = next(m for m in part.decoder if isinstance(m, nn.Linear))
     at_zero, *moved = first(torch.cat([torch.zeros(1, 5), torch.eye(5)])[:3])
-    expected = torch.stack([(m - at_zero).norm() for m in moved])
+    expected = torch.stack([(m - at_zero).norm() for m in moved])[None]
     torch.testing.assert_close(part.code_norms(), expected)
 
 
@@ -383,7 +393,7 @@ def test_tied_weights_stay_tied_in_a_copy(duplicate):
     part = duplicate(built(Linear(tied=True)))
     part.encoder[1].weight.data.fill_(2.0)
     assert part.decode(torch.ones(1, 2)).flatten().tolist() == [4.0] * 5
-    assert part.code_norms().tolist() == pytest.approx([2 * math.sqrt(5)] * 2)
+    assert part.code_norms()[0].tolist() == pytest.approx([2 * math.sqrt(5)] * 2)
 
 
 # Corruptions
@@ -536,8 +546,10 @@ def test_masking_and_swapping_treat_levels_like_all_values():
 # Regularizers
 
 
-def step(z, code_norms=None, centre=torch.tanh):
-    return Step(torch.randn(len(z[0]), 2), z, centre, code_norms)
+def step(z, code_norms=None, encode=torch.tanh, n_nets=1):
+    u = torch.randn(len(z[0]), 2)
+    latent = Latent(z, {}, torch.zeros(z.shape[:2]))
+    return Step(u, u, u, latent, u, None, torch.ones(()), encode, None, code_norms, SIGMOID, None, n_nets)
 
 
 def test_l1_is_the_sum_of_absolute_codes_times_the_lengths_of_the_weights_that_read_them():
@@ -557,8 +569,14 @@ def test_kl_sparsity_is_the_divergence_of_the_batchs_mean_activities():
     assert KLSparsity(3.0, target=0.05)(step(z)).item() == pytest.approx(3 * expected, rel=1e-5)
 
 
+def test_kl_sparsity_of_nets_side_by_side_is_the_mean_of_the_nets():
+    z = torch.rand(2, 6, 3)
+    alone = [KLSparsity()(step(z[:, net::2])) for net in range(2)]
+    torch.testing.assert_close(KLSparsity()(step(z, n_nets=2)), torch.stack(alone).mean())
+
+
 def test_jacobian_is_weighted_and_differentiates_by_the_encoded_input():
-    events = step(torch.zeros(1, 4, 2), centre=lambda u: u**2)
+    events = step(torch.zeros(1, 4, 2), encode=lambda u: u**2)
     expected = 0.7 * (2 * events.u).square().sum(1)
     torch.testing.assert_close(Jacobian(0.7, n_probes=None)(events), expected)
     torch.testing.assert_close(Jacobian(0.7, n_probes=1)(events), expected)  # exact where the Jacobian is diagonal

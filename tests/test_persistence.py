@@ -27,10 +27,10 @@ from isthmus import AnomalyDetector, Autoencoder, load, save, storage, zoo
 from isthmus.anomaly import BaggedAutoencoders
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic, Gaussian
-from isthmus.bottlenecks.base import Bottleneck, Code
+from isthmus.bottlenecks.base import Bottleneck, Latent
 from isthmus.data import as_source
-from isthmus.densities import Flow
 from isthmus.likelihoods import StudentT
+from isthmus.priors import Flow
 from isthmus.regularizers import L1, L2
 
 SOURCE = Path(isthmus.__file__).parent
@@ -39,20 +39,18 @@ SOURCE = Path(isthmus.__file__).parent
 class Sphere(Bottleneck):
     """A part of one's own: codes of length one."""
 
-    def build(self, n_components):
-        self.n_components = n_components
-        return n_components, n_components
+    def build(self, n_components, shapes):
+        self.z_shape = (n_components,)
+        return self.z_shape, self.z_shape
 
-    def forward(self, h, draw, progress):
-        nothing = h.new_zeros(len(h))
-        return Code(self.posterior(h)[0][None], nothing[None], nothing)
+    def forward(self, h, y, progress):
+        return Latent(self.code_mean(h)[None], {}, h.new_zeros(1, len(h)))
 
-    def posterior(self, h):
-        z = functional.normalize(h, dim=-1)
-        return z, torch.zeros_like(z)
+    def code_mean(self, h):
+        return functional.normalize(h, dim=-1)
 
-    def sample(self, n, temperature):
-        return functional.normalize(torch.randn(n, self.n_components), dim=-1)
+    def clamp(self, z):
+        return functional.normalize(z, dim=-1)
 
 
 @pytest.fixture
@@ -95,12 +93,12 @@ X, LABELS = make_blobs(100, 6, random_state=0)
 NAMES = ["größe", "b c", "c", "d", "e", 'f"']
 CASES = {
     "double precision": (small("vae", precision="float64"), X, None),
-    "a mixture on the codes": (small("vae", density=GaussianMixture(3, random_state=0)), X, None),
-    "a Bayesian mixture": (small("vae", density=BayesianGaussianMixture(n_components=2, max_iter=500)), X, None),
-    "a kernel density": (small("vae", density="kde"), X, None),
-    "a flow": (small("vae", density=Flow(n_layers=2, width=8)), X, None),
-    "a density for each label": (small("conditional_vae", density="mixture"), X, LABELS),
-    "a flow for each label": (small("conditional_vae", density=Flow(n_layers=1, width=4)), X, LABELS),
+    "a mixture on the codes": (small("vae", prior=GaussianMixture(3, random_state=0)), X, None),
+    "a Bayesian mixture": (small("vae", prior=BayesianGaussianMixture(n_components=2, max_iter=500)), X, None),
+    "a kernel density": (small("vae", prior="kde"), X, None),
+    "a flow": (small("vae", prior=Flow(n_layers=2, width=8)), X, None),
+    "a density for each label": (small("conditional_vae", prior="mixture"), X, LABELS),
+    "a flow for each label": (small("conditional_vae", prior=Flow(n_layers=1, width=4)), X, LABELS),
     "flags of masking": (small("vae", corruption="masking"), X, None),
     "salt and pepper": (small("vae", corruption="salt_pepper"), X, None),
     "several regularizers": (small("autoencoder", regularizers=(L1(0.1), L2(0.2))), X, None),
@@ -262,7 +260,10 @@ def test_a_foreign_class_is_refused_and_not_imported(saved, name):
 DAMAGES = {
     "a foreign estimator": (lambda d: d["estimator"].update({"class": "SVC"}), "holds a 'SVC', expected one of"),
     "a foreign density": (
-        lambda d: d["fitted"].update(density_={"class": "os.system", "params": {}, "numbers": {}}),
+        lambda d: (
+            d["estimator"]["params"].update(prior="mixture"),
+            d["fitted"].update(prior={"frequencies": [1.0], "estimators": [{"class": "os.system", "params": {}}]}),
+        ),
         "'os.system' is not a class of isthmus",
     ),
     "a newer format": (lambda d: d.update(format=99), "format 99, newer than 1: update isthmus"),

@@ -122,7 +122,7 @@ def test_a_model_of_texts_takes_and_gives_lists_of_strings(model):
 
 def test_samples_are_texts():
     net = Autoencoder(4, bottleneck=Gaussian(), random_state=0, **OPTIONS).fit(Texts(SENTENCES * 8, vocabulary="word"))
-    drawn = net.sample(200, noise=False, random_state=0)
+    drawn = net.sample(200, sample_values=False, random_state=0)
     assert all(isinstance(text, str) for text in drawn)
     assert np.mean([text in SENTENCES for text in drawn]) > 0.3  # of the 10 ** 5 rows that there could be, 27 are right
 
@@ -162,7 +162,7 @@ def test_texts_of_equal_lengths_leave_room_for_shorter_ones():
 def test_labels_go_beside_texts():
     y = [text.split()[0] for text in SENTENCES] * 4
     net = Autoencoder(1, conditional=True, random_state=0, **OPTIONS).fit(Texts(SENTENCES * 4, vocabulary="word"), y)
-    drawn = net.sample(20, y="nobody", noise=False, random_state=0)
+    drawn = net.sample(20, y="nobody", sample_values=False, random_state=0)
     assert np.mean([text.split()[:1] == ["nobody"] for text in drawn]) > 0.9
 
 

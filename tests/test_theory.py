@@ -15,6 +15,9 @@ from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.part import Shapes
+from isthmus.priors import Normal
+from isthmus.randomness import seeded
 from isthmus.regularizers import Jacobian
 
 X = load_iris().data
@@ -182,34 +185,48 @@ def test_free_bits_are_carried_by_every_component_however_large_beta():
     np.testing.assert_allclose(divergences(model).mean(0), 0.5, rtol=0.02)
 
 
+def gaussian(n_components, **options):
+    bottleneck = Gaussian(**options)
+    bottleneck.set_prior(Normal())
+    bottleneck.build(n_components, Shapes(input=(5,)))
+    return bottleneck
+
+
 def price(h, progress=1.0, **code):
-    bottleneck = Gaussian(**code)
-    bottleneck.build(h.shape[1] // 2)
-    return bottleneck(h, True, torch.tensor(progress))
+    bottleneck = gaussian(h.shape[1] // 2, **code)
+    return bottleneck(h, None, torch.tensor(progress))
 
 
 def test_the_code_costs_beta_times_its_divergence_from_the_prior():
     h = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     mean, log_variance = h.chunk(2, -1)
     divergence = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(-1)
-    torch.testing.assert_close(price(h).divergence, divergence)
-    torch.testing.assert_close(price(h, beta=3.0).cost[0], 3 * divergence)
-    torch.testing.assert_close(price(h, capacity=2.0, progress=0.5).cost[0], (divergence - 1).abs())
-    torch.testing.assert_close(price(h, warmup=0.5, progress=0.25, beta=4.0).cost[0], 2 * divergence)
-    torch.testing.assert_close(price(h, warmup=0.5, progress=0.75, beta=4.0).cost[0], 4 * divergence)
+    torch.testing.assert_close(price(h).log_ratio[0], divergence)
+    torch.testing.assert_close(price(h, beta=3.0).costs["divergence"][0], 3 * divergence)
+    torch.testing.assert_close(price(h, capacity=2.0, progress=0.5).costs["divergence"][0], (divergence - 1).abs())
+    torch.testing.assert_close(price(h, warmup=0.5, progress=0.25, beta=4.0).costs["divergence"][0], 2 * divergence)
+    torch.testing.assert_close(price(h, warmup=0.5, progress=0.75, beta=4.0).costs["divergence"][0], 4 * divergence)
 
 
 def test_free_bits_cost_no_less_than_they_allow():
     h = torch.tensor([[0.0, 3.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])  # components of divergence 0, and 4.5 and 0.5
-    assert price(h, free_bits=0.25).cost[0].tolist() == [0.25 + 4.5, 0.25 + 0.5]
+    assert price(h, free_bits=0.25).costs["divergence"][0].tolist() == [0.25 + 4.5, 0.25 + 0.5]
 
 
 def test_a_code_that_is_not_drawn_is_its_mean():
-    bottleneck = Gaussian(n_draws=3)
-    bottleneck.build(2)
+    bottleneck = gaussian(2, n_draws=3)
     h = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(bottleneck(h, False, torch.tensor(1.0)).z, h[None, :, :2])
-    assert bottleneck(h, True, torch.tensor(1.0)).z.shape == (3, 6, 2)
+    assert torch.equal(bottleneck.code_mean(h), h[:, :2])
+    assert bottleneck(h, None, torch.tensor(1.0)).z.shape == (3, 6, 2)
+
+
+def test_the_mean_of_the_log_ratio_over_draws_is_the_divergence():
+    h = torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    bottleneck = gaussian(3)
+    with seeded(0):
+        ratios = bottleneck.draw(h, None, 20_000)[1]
+    error = 5 * ratios.std(0) / math.sqrt(20_000)
+    assert (ratios.mean(0) - bottleneck.divergence(h)).abs().le(error).all()
 
 
 # Other optima
@@ -236,7 +253,7 @@ def test_the_contractive_term_of_a_training_step_is_the_brute_force_jacobian(bot
     options = {"backbone": backbone, "bottleneck": bottleneck, "regularizers": Jacobian(0.7, n_probes=None)}
     model = Autoencoder(2, max_epochs=1, precision="float64", random_state=0, **options).fit(X).module_.train()
     x = torch.from_numpy(X)
-    rows = vmap(jacrev(lambda u: model.centre(u[None])[0]))(model.look(x))
+    rows = vmap(jacrev(lambda u: model.code_mean(u[None])[0]))(model.encode_input(x))
     torch.testing.assert_close(model(x).terms["jacobian"], 0.7 * rows.square().sum((1, 2)))
 
 

@@ -547,7 +547,7 @@ def test_a_partial_fit_that_raises_loses_nothing(fitted, where, monkeypatch):
             steps, backward = iter(range(4)), torch.Tensor.backward
             patch.setattr(torch.Tensor, "backward", lambda loss: backward(loss) if next(steps) < 3 else fail())
         else:
-            patch.setattr(type(model), "_finish", fail)
+            patch.setattr(type(model), "adopt", fail)
         with pytest.raises(RuntimeError, match="out of order"):
             model.partial_fit(X + 1)
     assert not model.module_.training

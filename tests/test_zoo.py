@@ -225,7 +225,7 @@ OWN_PARAMETERS = {
     ),
     "topic_model": ({"hidden": (5,), "dropout": 0.5}, {"backbone__hidden": (5,), "backbone__dropout": 0.5}),
     "imputer": ({"fraction": 0.5}, {"corruption__fraction": 0.5}),
-    "tabular_vae": ({"beta": 0.5, "n_clusters": 7}, {"bottleneck__beta": 0.5, "density__n_components": 7}),
+    "tabular_vae": ({"beta": 0.5, "n_clusters": 7}, {"bottleneck__beta": 0.5, "prior__n_components": 7}),
 }
 
 

@@ -1,12 +1,11 @@
 """The estimator: scikit-learn's verbs over one model. Here data, model and training meet."""
 
-import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from numbers import Real
 from typing import Any, Self, cast
 
@@ -17,24 +16,23 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
 from isthmus.ambient import with_own_settings
+from isthmus.assembly import build_model, check_parameters, choose_likelihood
 from isthmus.data import Source, as_source, decode, hold_out, with_labels
-from isthmus.data.base import Batches
 from isthmus.data.new_rows import check_feature_names, read_new_rows
 from isthmus.data.tables.frames import label_columns
 from isthmus.data.tables.given import encode_given
 from isthmus.data.tables.rules import find_rules
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
-from isthmus.densities import check_density
-from isthmus.generation import decoded, draw_rows, fit_codes, fit_missingness, hide
+from isthmus.generation import decoded, draw_rows, finalize, hide
 from isthmus.implications import intersect_rules
 from isthmus.imputation import draw_missing, expect_missing
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.model import Model
-from isthmus.part import Part, is_count, resolve
+from isthmus.part import is_count
+from isthmus.problem import Problem, Reservoir
 from isthmus.randomness import mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
 from isthmus.statistics import Statistics
@@ -43,7 +41,6 @@ from isthmus.training import (
     Group,
     TrainSettings,
     TrainState,
-    check_precision,
     choose_batch_size,
     choose_device,
     choose_max_epochs,
@@ -54,9 +51,6 @@ from isthmus.training import (
 )
 
 Values = np.ndarray[Any, Any]
-
-# What scores are measured against is a mean over training rows, which this many give well enough; and rows at a time.
-N_SETTLE, SETTLE_SIZE = 10_000, 256
 
 
 @with_own_settings
@@ -90,10 +84,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Spoils what the encoder sees in training: ``isthmus.corruptions``.
     conditional : bool, default=False
         Whether the decoder sees the label ``y`` beside the code. The encoder never does.
-    density : {"mixture", "kde", "flow"}, estimator or None, default=None
-        Fitted on the codes and sampled from instead of the bottleneck's own prior: of a conditional model one for each
-        label, for codes depend on labels that the encoder does not see. An estimator is a mixture or ``KernelDensity``
-        of scikit-learn, ``isthmus.densities.Flow`` or the like.
+    prior : str, Prior, estimator or None, default=None
+        What ``sample`` draws codes from: ``isthmus.priors``. None takes that of the bottleneck: the standard normal
+        distribution, or for plain codes a normal distribution with their moments. "mixture", "kde", "flow" and density
+        estimators of scikit-learn are fitted to the codes after training, in conditional models for each label.
     trim : float, default=0.0
         Share of the rows of each batch that are not learned from: those of the largest loss. Robust where rows are
         contaminated (least trimmed squares: Rousseeuw, JASA 79, 1984).
@@ -136,8 +130,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         The one that was chosen.
     module_ : Model
         The fitted torch module.
-    density_ : fitted density or None
-        Of a conditional model ``isthmus.densities.PerLabel``, unless labels are continuous.
 
     References
     ----------
@@ -159,8 +151,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     history_: list[dict[str, float]]
     n_features_in_: int
     module_: Model
-    density_: Any
     _state: TrainState | None
+    _reservoir: Reservoir
 
     def __init__(
         self,
@@ -173,7 +165,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         regularizers: Any = (),
         corruption: Any = None,
         conditional: bool = False,
-        density: Any = None,
+        prior: Any = None,
         trim: float = 0.0,
         optimizer: Any = "adamw",
         schedule: str = "one_cycle",
@@ -198,7 +190,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.regularizers = regularizers
         self.corruption = corruption
         self.conditional = conditional
-        self.density = density
+        self.prior = prior
         self.trim = trim
         self.optimizer = optimizer
         self.schedule = schedule
@@ -237,112 +229,101 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If a parameter or the data are not usable; the message names which.
         """
-        self._check_parameters()
-        group = Group.current()
-        seed = group.gather(seed_of(self.random_state))[0]
-        source, condition = self._read_to_fit(X, y, sample_weight)
-        rows, valid = hold_out(source, self.validation_fraction, mix(seed, 1))
-        n_rows = len(rows)
-        batch_size = choose_batch_size(self.batch_size, n_rows)
-        max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size)
-        state = self._start(rows, valid, condition, seed, group)
-        self._train(state, rows, valid, batch_size, max_epochs, seed, group)
-        return self._finish(state, rows, seed, X)
-
-    def _train(
-        self,
-        state: TrainState,
-        rows: Batches,
-        valid: Batches | None,
-        batch_size: int,
-        max_epochs: int,
-        seed: int,
-        group: Group,
-    ) -> None:
-        """Train as the parameters say."""
-        with show_progress(self.verbose if group.rank == 0 else 0, max_epochs) as report:
-            settings = TrainSettings(
-                max_epochs=max_epochs,
-                batch_size=batch_size,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                patience=self.patience,
-                precision=self.precision,
-                compile=self.compile,
-                seed=seed,
-            )
-            train(state, rows, valid, settings, (*report, *self.callbacks), group)
+        problem = self.prepare(X, y, sample_weight)
+        self.train(problem)
+        return self.adopt(problem)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling.
 
-        Parameters are those of ``fit``; weights are relative to each other within a call.
+        Parameters are those of ``fit``; weights are relative to each other within a call. What is fitted after
+        training, such as a prior, is fitted to a random sample of the rows of all calls. After ``fit`` or ``load`` it
+        stays as it is until as many rows came.
         """
-        if "module_" in vars(self):
-            self._check_weights(sample_weight)
-            some, y, weight = split_off_weights(X, y, sample_weight, self.schema_)
-            rows = self._read(some, y)
-            rows = rows if weight is None else rows.with_weights(weight)
-            check_source(rows, self.schema_, missing_allowed=self.module_.flags)
-            likelihood, origin = self.module_.likelihood, self.module_.origin
-            centre = likelihood.fill_value if origin is None else likelihood.fill_value + origin
-            check_distance(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
-            state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
-            state.best = copy_weights(self.module_)
-        else:
-            self._check_parameters()
-            rows, condition = self._read_to_fit(X, y, sample_weight)
-            state = self._start(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
-        seed = mix(seed_of(self.random_state), len(state.history))
-        settings = TrainSettings(
-            max_epochs=1,
-            batch_size=choose_batch_size(self.batch_size, len(rows)),
-            learning_rate=self.learning_rate,
-            schedule="constant",
-            precision=self.precision,
-            open_ended=True,
-            seed=seed,
-        )
-        with state.restore_on_error():
-            train(state, rows, None, settings)
-            self._finish(state, rows, seed, X)
-        self._state = state
+        prepare = self._prepare_next if "module_" in vars(self) else self._prepare_first
+        problem = prepare(X, y, sample_weight)
+        with problem.state.restore_on_error():
+            self.train(problem)
+            module, reservoir = cast(Model, problem.state.model), copy(self._reservoir)
+            reservoir.add(problem.rows, rows_at_once(module), mix(problem.settings.seed, 4))
+            seen = reservoir.as_batches(module.schema) if len(reservoir) >= int(module.n_finalized) else None
+            self.adopt(problem._replace(seen=seen))
+        self._state, self._reservoir = problem.state, reservoir
         return self
 
-    def _check_parameters(self) -> None:
-        """Check what no part checks for itself."""
-        width, share = self.n_components, self.validation_fraction
-        callbacks, patience = self.callbacks, self.patience
-        expectations = {
-            "n_components": (is_count(width), "a positive integer"),
-            "validation_fraction": (isinstance(share, Real) and 0 <= share < 1, "in [0, 1)"),
-            "trim": (isinstance(self.trim, Real) and 0 <= self.trim < 1, "in [0, 1)"),
-            "callbacks": (
-                isinstance(callbacks, tuple | list) and all(map(callable, callbacks)),
-                "a tuple of callables",
-            ),
-            "patience": (
-                patience is None or is_count(patience),
-                "None or a positive integer",
-            ),
+    # Training in steps
+
+    def prepare(self, X: Any, y: Any = None, sample_weight: Any = None, watch: bool = True) -> Problem:
+        """Read rows as ``fit`` does, and build model and optimizer: ``fit`` is ``prepare``, ``train`` and ``adopt``.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As of ``fit``.
+        watch : bool, default=True
+            Whether to set rows aside as ``validation_fraction`` says.
+
+        Returns
+        -------
+        Problem
+            Its rows and settings may be replaced before ``train``.
+        """
+        check_parameters(self)
+        group = Group.current()
+        seed = group.gather(seed_of(self.random_state))[0]
+        source, condition = self.read_training_rows(X, y, sample_weight)
+        rows, valid = hold_out(source, self.validation_fraction if watch else 0.0, mix(seed, 1))
+        settings = self.make_settings(len(rows), seed)
+        state = self._start(rows, valid, condition, seed, group)
+        return Problem(state, rows, valid, settings, group, names_from=X, seen=rows)
+
+    def make_settings(self, n_rows: int, seed: int) -> TrainSettings:
+        """Return the settings of training on ``n_rows`` rows."""
+        batch_size = choose_batch_size(self.batch_size, n_rows)
+        return TrainSettings(
+            max_epochs=choose_max_epochs(self.max_epochs, n_rows, batch_size),
+            batch_size=batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            patience=self.patience,
+            precision=self.precision,
+            compile=self.compile,
+            seed=seed,
+        )
+
+    def train(self, problem: Problem) -> None:
+        """Train the model of a problem as the parameters say."""
+        settings, group = problem.settings, problem.group
+        with show_progress(self.verbose if group.rank == 0 else 0, settings.max_epochs) as report:
+            callbacks = () if settings.open_ended else (*report, *self.callbacks)
+            train(problem.state, problem.rows, problem.valid, settings, callbacks, group)
+
+    def adopt(self, problem: Problem) -> Self:
+        """Take over a trained model: only now, so that a fit that fails leaves an older one as it was."""
+        model, seed = cast(Model, problem.state.model), problem.settings.seed
+        if problem.seen is not None:
+            finalize(model, problem.seen, seed)
+        check_feature_names(self, problem.names_from, reset=True)
+        self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
+        self.module_, self.history_ = model, problem.state.history
+        self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
+        self._n_features_out, self._state, self._reservoir = model.bottleneck.code_size, None, Reservoir()
+        # What the module was built with: parameters may be set anew without fitting again.
+        params = self.get_params(deep=False)
+        self._fitted_params = {
+            name: params[name] if name == "callbacks" else clone(params[name], safe=False) for name in params
         }
-        for name, (holds, expected) in expectations.items():
-            if not holds:
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        check_density(self.density)
+        return self
 
-    def _check_weights(self, sample_weight: Any) -> None:
-        if sample_weight is not None and self.trim:
-            raise ValueError(f"trim={self.trim!r} and sample_weight exclude each other: trim weighs rows by their loss")
-
-    def _read_to_fit(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Source, Condition | None]:
+    def read_training_rows(self, X: Any, y: Any = None, sample_weight: Any = None) -> tuple[Source, Condition | None]:
+        """Make a source of rows, labels and weights as ``fit`` does; warn about columns that are left out."""
         self._check_weights(sample_weight)
         X, y, weight = split_off_weights(X, y, sample_weight, self.schema)
         source = as_source(X, self.schema)
         source = source if weight is None else source.with_weights(weight)
         left_out = [f"{field.name!r} ({field.note})" for field in source.schema.fields if field.note]
         if left_out:
-            warnings.warn(f"left out: {'; '.join(left_out)}", stacklevel=3)
+            warnings.warn(f"left out: {'; '.join(left_out)}", stacklevel=4)
         if not self.conditional:
             return source, None
         if y is None:
@@ -350,10 +331,45 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         condition = Condition.of(y)
         return with_labels(source, condition, y), condition
 
+    def read_rows(self, X: Any, y: Any = None) -> Source:
+        """Make a source of new rows and compare it with what ``fit`` saw."""
+        source = read_new_rows(self, X)
+        condition = self.schema_.condition
+        return source if y is None or condition is None else with_labels(source, condition, y)
+
+    def _prepare_first(self, X: Any, y: Any, sample_weight: Any) -> Problem:
+        check_parameters(self)
+        self._reservoir = Reservoir()
+        rows, condition = self.read_training_rows(X, y, sample_weight)
+        state = self._start(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
+        return self._pass_over(rows, state, X)
+
+    def _prepare_next(self, X: Any, y: Any, sample_weight: Any) -> Problem:
+        self._check_weights(sample_weight)
+        some, y, weight = split_off_weights(X, y, sample_weight, self.schema_)
+        rows = self.read_rows(some, y)
+        rows = rows if weight is None else rows.with_weights(weight)
+        check_source(rows, self.schema_, missing_allowed=self.module_.flags)
+        likelihood, origin = self.module_.likelihood, self.module_.origin
+        centre = likelihood.fill_value if origin is None else likelihood.fill_value + origin
+        check_distance(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
+        state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
+        state.best = copy_weights(self.module_)
+        return self._pass_over(rows, state, X)
+
+    def _pass_over(self, rows: Source, state: TrainState, X: Any) -> Problem:
+        settings = self.make_settings(len(rows), mix(seed_of(self.random_state), len(state.history)))
+        once = replace(settings, max_epochs=1, schedule="constant", patience=None, open_ended=True)
+        return Problem(state, rows, None, once, SINGLE_PROCESS, names_from=X, seen=None)
+
+    def _check_weights(self, sample_weight: Any) -> None:
+        if sample_weight is not None and self.trim:
+            raise ValueError(f"trim={self.trim!r} and sample_weight exclude each other: trim weighs rows by their loss")
+
     def _start(
         self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
     ) -> TrainState:
-        """Survey the training rows and build model and optimizer."""
+        """Compute statistics of the training rows, and build model and optimizer."""
         statistics = group.merge(compute_statistics(rows, group.shard), Statistics.merge)
         check_cells(rows, statistics)
         missing = valid is not None and group.merge(compute_statistics(valid, group.shard).missing, operator.or_)
@@ -363,78 +379,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         schema = replace(
             schema, implications=group.merge(find_rules(rows, schema.missing_columns, group.shard), intersect_rules)
         )
-        choice = self._choose_likelihood(statistics, schema)
+        choice = choose_likelihood(self, statistics, schema)
         with seeded(seed):
-            model = self._build_model(schema, statistics, choice)
+            model = build_model(self, schema, statistics, choice)
         model.to(choose_device(self.device))
         return TrainState(model, self._optimizer(model))
 
-    def _choose_likelihood(self, statistics: Statistics, schema: Schema) -> Any:
-        if isinstance(self.likelihood, str) and self.likelihood in ("auto", "mixed"):
-            return likelihoods.choose(statistics, schema, imputes=getattr(self.corruption, "loss_on", "") == "hidden")
-        of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
-        if schema.n_categories and not isinstance(self.likelihood, of_levels):
-            raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but the values are tokens")
-        if schema.categorical and not isinstance(self.likelihood, of_levels):
-            names = ", ".join(repr(schema.used[i].name) for i in schema.categorical if schema.used[i].kind != "binary")
-            if names:
-                raise ValueError(f"likelihood {self.likelihood!r} is for numbers, but {names} hold categories")
-        return self.likelihood
-
-    def _build_model(self, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
-        """Build the parts into a model. The one hook for what does not fit into parts."""
-        terms = self.regularizers if isinstance(self.regularizers, tuple | list) else (self.regularizers,)
-        likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
-        model = Model(
-            schema,
-            statistics,
-            int(self.n_components),
-            self._resolve_backbone(schema, likelihood),
-            resolve(self.bottleneck, bottlenecks, bottlenecks.Bottleneck),
-            likelihood,
-            [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
-            self._resolve_corruption(),
-            float(self.trim),
-        )
-        # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
-        return model.double() if check_precision(self.precision) is torch.float64 else model
-
-    def _resolve_backbone(self, schema: Schema, likelihood: Any) -> Any:
-        if isinstance(self.backbone, str) and self.backbone == "auto":
-            of_levels = isinstance(likelihood, likelihoods.Categorical)
-            return backbones.choose(schema.shape, of_levels and is_count(likelihood.n_categories))
-        return resolve(self.backbone, backbones, backbones.Backbone)
-
-    def _resolve_corruption(self) -> Any:
-        """Any callable will do, but for a part of another kind."""
-        if self.corruption is None:
-            return None
-        kind = corruptions.Corruption if isinstance(self.corruption, Part) else Callable
-        return resolve(self.corruption, corruptions, kind)
-
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
         return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
-
-    def _finish(self, state: TrainState, rows: Batches, seed: int, X: Any) -> Self:
-        """Take over what training made: only now, so that a fit that fails leaves an older one as it was."""
-        model, rows = cast(Model, state.model), rows.resample(mix(seed, 4))
-        size = min(SETTLE_SIZE * model.n_nets, rows_at_once(model))
-        some = islice(rows.batches(size, seed=mix(seed, 2)), math.ceil(N_SETTLE / size))
-        with torch.inference_mode():
-            model.settle((x.to(model.device), None if y is None else y.to(model.device)) for x, y, _ in some)
-        density = None if self.density is None else fit_codes(self.density, model, rows, mix(seed, 3))
-        fit_missingness(model, density, rows, mix(seed, 5))
-        check_feature_names(self, X, reset=True)
-        self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
-        self.module_, self.density_, self.history_ = model, density, state.history
-        self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
-        self._n_features_out, self._state = self.n_components, None
-        # What the module was built with: parameters may be set anew without fitting again.
-        params = self.get_params(deep=False)
-        self._fitted_params = {
-            name: params[name] if name == "callbacks" else clone(params[name], safe=False) for name in params
-        }
-        return self
 
     # Using
 
@@ -451,12 +403,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         ndarray of shape (n_samples, n_components), or two of them
         """
-        source = self._read(X)
+        source = self.read_rows(X)
         if return_std:
             return self._run(self.module_.encode, source)
         return self._run(lambda x, y: self.module_.encode(x)[0], source)[0]
 
-    def inverse_transform(self, Z: Any, y: Any = None, *, noise: bool = False, random_state: Any = None) -> Any:
+    def inverse_transform(self, Z: Any, y: Any = None, *, sample_values: bool = False, random_state: Any = None) -> Any:
         """Codes to data.
 
         Parameters
@@ -464,25 +416,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Z : array of shape (n_samples, n_components)
         y : array of shape (n_samples,) or None
             A conditional model without labels gives the mean over them.
-        noise : bool, default=False
-            Whether values scatter as the likelihood says; of conditional models only with labels. Tokens are livelier
-            so: the likeliest row of a code is a dull one.
+        sample_values : bool, default=False
+            Whether values are drawn from the likelihood instead of their mean; a conditional model needs labels for it.
+            Recommended for tokens: the most probable sequence tends to be generic.
         random_state : int, RandomState or None, default=None
-            For the noise; None falls back to the estimator's.
+            For drawn values; None uses that of the estimator.
         """
         check_is_fitted(self)
         Z = check_array(Z, dtype=[np.float64, np.float32])
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self._n_features_out}")
-        if noise and y is None and self.schema_.condition is not None:
-            raise ValueError("noise=True needs labels y, for the model is conditional")
-        function = partial(self.module_.sample, noise=True) if noise else self.module_.decode
+        if sample_values and y is None and self.schema_.condition is not None:
+            raise ValueError("sample_values=True needs labels y, as the model is conditional")
+        function = self.module_.sample if sample_values else self.module_.decode
         with seeded(self._seed(random_state), self.module_.device):
-            return decode(decoded(self.module_, Z, y, function), self.schema_, rounded=noise)
+            return decode(decoded(self.module_, Z, y, function), self.schema_, rounded=sample_values)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
-        source = self._read(X, y)
+        source = self.read_rows(X, y)
         return source.to_container(self._run(self.module_.reconstruct, source)[0])
 
     def impute(self, X: Any, y: Any = None, *, n_draws: int | None = None, random_state: Any = None) -> Any:
@@ -512,7 +464,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         if not (n_draws is None or is_count(n_draws)):
             raise ValueError(f"n_draws must be None or a positive integer, got {n_draws!r}")
-        source = self._read(X, y)
+        source = self.read_rows(X, y)
         if n_draws is None:
             return self._fill(source, partial(expect_missing, self.module_))
         with seeded(self._seed(random_state), self.module_.device):
@@ -525,7 +477,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y: Any = None,
         given: Mapping[Any, Any] | None = None,
         temperature: float = 1.0,
-        noise: bool = True,
+        sample_values: bool = True,
         missing: bool = True,
         random_state: Any = None,
     ) -> Any:
@@ -543,12 +495,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Values that columns are to have, by name or, of arrays, by position, such as ``{"sex": "F"}``. Codes are
             drawn as often as they explain these values, by importance resampling (Rubin, 1988).
         temperature : float, default=1.0
-            Multiplies the deviation of the codes: below 1 rows are more typical. ``density`` ignores it.
-        noise : bool, default=True
-            Whether values scatter as the likelihood says; without, each is the mean of its code, as one shows images.
+            Multiplies the standard deviations of the prior: below 1 rows are more typical. Density estimators ignore
+            it.
+        sample_values : bool, default=True
+            Whether values are drawn from the likelihood, or are their means, as images are usually shown.
         missing : bool, default=True
             Whether values of data frames are missing as in fit: as often, in the same columns together, and depending
-            on the other values. Without, or without noise, no value is missing.
+            on the other values. Without it, or with ``sample_values=False``, no value is missing.
         random_state : int, RandomState or None, default=None
             None falls back to the estimator's.
         """
@@ -560,8 +513,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed = self._seed(random_state)
         row = None if not given else encode_given(given, self.schema_)
         with seeded(seed, self.module_.device):
-            values = draw_rows(self.module_, self.density_, n, y, row, temperature, noise, seed)
-            values = hide(self.module_, values, row) if missing and noise else values
+            values = draw_rows(self.module_, n, y, row, temperature, sample_values, seed)
+            values = hide(self.module_, values, row) if missing and sample_values else values
         return decode(values, self.schema_, rounded=True)
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
@@ -573,7 +526,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y : array of shape (n_samples,) or None
             Without labels a conditional model averages over those of the training rows.
         n_draws : int, default=0
-            0 gives the deterministic log p(x | decoder(centre of the code)) less the code's divergence: good for
+            0 gives the deterministic log p(x | decoder(mean of the code)) less the code's divergence: good for
             ranking, not a bound. From 1 on, the importance-weighted bound on log p(x) with so many draws
             (arXiv:1509.00519); 1 is the evidence lower bound.
         random_state : int, RandomState or None, default=None
@@ -585,9 +538,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         if not (is_count(n_draws) or n_draws == 0):
             raise ValueError(f"n_draws must be 0 or a positive integer, got {n_draws!r}")
-        source = self._read(X, y)
+        source = self.read_rows(X, y)
         if n_draws == 0:
             return self._run(self.module_.score, source)[0].astype(np.float64)
+        self._require_draws("n_draws")
         limit = rows_at_once(self.module_)
         with seeded(self._seed(random_state), self.module_.device):
             bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
@@ -601,10 +555,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If the code has no posterior.
         """
-        source = self._read(X)
-        if not self.module_.bottleneck.stochastic:
-            kind = type(self.module_.bottleneck).__name__
-            raise ValueError(f"divergence needs a bottleneck that draws its codes, such as 'gaussian'; {kind} does not")
+        source = self.read_rows(X)
+        self._require_draws("divergence")
         return self._run(self.module_.divergence, source)[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -621,23 +573,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             divergence; "base", the constants. Rows add up to ``score_samples``; missing values contribute 0. Values of
             images are in the order of ``schema_.shape``, channels first.
         """
-        source = self._read(X, y)
+        source = self.read_rows(X, y)
         values = self._run(self.module_.contributions, source)[0]
         return label_columns(values, source.schema, extra=("code", "base"))
 
     # How
+
+    def _require_draws(self, what: str) -> None:
+        if not self.module_.bottleneck.stochastic:
+            kind = type(self.module_.bottleneck).__name__
+            raise ValueError(f"{what} needs a bottleneck that draws its codes, such as 'gaussian'; {kind} does not")
 
     def _seed(self, random_state: Any) -> int:
         return seed_of(self.random_state if random_state is None else random_state)
 
     def _fill(self, source: Source, function: Callable[..., Tensor]) -> Any:
         return source.fill_missing(self._run(function, source)[0])
-
-    def _read(self, X: Any, y: Any = None) -> Source:
-        """Make a source of new rows and hold it against what fit saw."""
-        source = read_new_rows(self, X)
-        condition = self.schema_.condition
-        return source if y is None or condition is None else with_labels(source, condition, y)
 
     def _run(self, function: Callable[..., Any], source: Source, size: int | None = None) -> tuple[Values, ...]:
         return run(self.module_, function, source, size)

@@ -12,14 +12,13 @@ import numpy as np
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.neighbors import KernelDensity
 
-from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
-from isthmus.densities import Flow
+from isthmus import backbones, bottlenecks, corruptions, likelihoods, priors, regularizers
 from isthmus.part import did_you_mean
 from isthmus.schema import Schema
 
-PACKAGES: tuple[ModuleType, ...] = (backbones, bottlenecks, corruptions, likelihoods, regularizers)
-DENSITIES = {
-    "densities.Flow": Flow,
+PACKAGES: tuple[ModuleType, ...] = (backbones, bottlenecks, corruptions, likelihoods, priors, regularizers)
+ESTIMATORS = {
+    "priors.Flow": priors.Flow,
     "sklearn.mixture.BayesianGaussianMixture": BayesianGaussianMixture,
     "sklearn.mixture.GaussianMixture": GaussianMixture,
     "sklearn.neighbors.KernelDensity": KernelDensity,
@@ -27,13 +26,13 @@ DENSITIES = {
 
 
 def known_classes(parts: Sequence[type] = ()) -> dict[str, type]:
-    """Return every class that a document may name: those in ``__all__`` lists, densities, and ``parts``."""
+    """Return every class that a document may name: of ``__all__`` lists, density estimators, and ``parts``."""
     ours = {
         f"{package.__name__.rsplit('.', 1)[-1]}.{name}": getattr(package, name)
         for package in PACKAGES
         for name in package.__all__
     }
-    return {**ours, **DENSITIES, **{f"{part.__module__}.{part.__qualname__}": part for part in parts}}
+    return {**ours, **ESTIMATORS, **{f"{part.__module__}.{part.__qualname__}": part for part in parts}}
 
 
 def to_plain(value: Any, where: str = "value") -> Any:

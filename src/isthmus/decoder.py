@@ -123,8 +123,8 @@ class Program(nn.Module):
 
     def examples(self) -> dict[str, Tensor]:
         """Inputs of two rows by name."""
-        shapes = {"codes": self.model.backbone.z_shape, "labels": (self.model.condition_width,)}
-        return {name: self.model.expected.new_zeros(2, *shape) for name, shape in shapes.items() if all(shape)}
+        widths = {"codes": self.model.bottleneck.code_size, "labels": self.model.labels.width}
+        return {name: self.model.mean_log_prob.new_zeros(2, width) for name, width in widths.items() if width}
 
 
 def _write_program(module: Program, examples: dict[str, Tensor], path: Path) -> None:

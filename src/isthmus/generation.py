@@ -1,8 +1,10 @@
-"""New rows from codes: where codes lie, which are drawn, and what they decode to."""
+"""New rows from codes, and what is fitted for that after training."""
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,16 @@ from isthmus.data.base import Batches
 from isthmus.data.tables.rules import list_missing_rules, list_value_rules
 from isthmus.data.tables.values import round_to_valid
 from isthmus.decoding import parameters
-from isthmus.densities import PerLabel, draw, fit_density, fit_per_label
 from isthmus.implications import N_SWEEPS, apply_rules, order_columns, violates
 from isthmus.imputation import draw_missing
-from isthmus.inference import run
+from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
-from isthmus.randomness import N_SEEDS, mix, seeded
+from isthmus.randomness import mix, seeded
 
 Values = np.ndarray[Any, Any]
+
+# Rows over which mean scores are taken, and rows at a time.
+N_FINALIZE, FINALIZE_SIZE = 10_000, 256
 
 # Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
 N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
@@ -35,35 +39,41 @@ N_CALIBRATE = 2000
 
 
 @own_settings()
-def fit_codes(density: Any, model: Model, rows: Batches, seed: int) -> Any:
-    """Fit a density to codes of rows: one for each label of a conditional model, unless labels are numbers.
-
-    Codes are drawn as the decoder got them in training: their centres alone would lie closer together.
-    """
-    condition = model.schema.condition
-    with seeded(seed, model.device):
-        codes, labels = run(model, partial(_code_and_label, model), rows)
-    if condition is None or condition.continuous:
-        return fit_density(density, codes, seed)
-    return fit_per_label(density, codes, labels, len(condition.categories), seed)
+def finalize(model: Model, rows: Batches, seed: int) -> None:
+    """Fit to training rows what is not learned by gradients: mean scores, the prior, and which values are missing."""
+    rows = rows.resample(mix(seed, 4))
+    with torch.inference_mode():
+        model.finalize(_some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
+    fit_prior(model, rows, mix(seed, 3))
+    fit_missingness(model, rows, mix(seed, 5))
 
 
-def _code_and_label(model: Model, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Draw codes (n, n_components), with the numbers of their labels (n,)."""
-    mean, deviation = model.encode(x)
-    return mean + deviation * torch.randn_like(mean), torch.zeros(len(x)) if y is None else y.argmax(-1)
+def fit_prior(model: Model, rows: Batches, seed: int) -> None:
+    """Fit the prior to codes of rows, drawn as the decoder got them in training: means would lie closer together."""
+    with seeded(seed, model.device), torch.inference_mode():
+        pairs = [(model.draw(x, y), y) for x, y in _some_batches(model, rows, model.prior.max_rows, seed)]
+        labels = [y for _, y in pairs if y is not None]
+        model.prior.fit(torch.cat([z for z, _ in pairs]), torch.cat(labels) if labels else None, seed)
+
+
+def _some_batches(model: Model, rows: Batches, n: int | None, seed: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield about ``n`` random rows, or all in order, with their labels, on the device of the model."""
+    size = min(FINALIZE_SIZE * model.n_nets, rows_at_once(model))
+    batches = rows.batches(size, seed=None if n is None else seed)
+    for x, y, _ in islice(batches, None if n is None else math.ceil(n / size)):
+        yield x.to(model.device), None if y is None else y.to(model.device)
 
 
 @own_settings()
-def fit_missingness(model: Model, density: Any, rows: Batches, seed: int) -> None:
+def fit_missingness(model: Model, rows: Batches, seed: int) -> None:
     """Learn which values are missing in rows; the missing values of the rows are drawn for that."""
     if model.missingness is None:
         return
     size = model.missingness.max_rows()
     x = next(iter(rows.batches(min(size, len(rows)), seed=seed))).x.to(model.device)
     with seeded(seed, model.device), torch.no_grad():
-        model.missingness.fit(model.read(draw_missing(model, x)), x[:, list(model.schema.missing_columns)].isnan())
-        drawn = draw_rows(model, density, N_CALIBRATE, None, None, 1.0, True, seed)
+        model.missingness.fit(model.to_model(draw_missing(model, x)), x[:, list(model.schema.missing_columns)].isnan())
+        drawn = draw_rows(model, N_CALIBRATE, None, None, 1.0, True, seed)
         model.missingness.calibrate(_read(model, drawn))
 
 
@@ -78,15 +88,13 @@ def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]
 
 @own_settings()
 def draw_rows(
-    model: Model, density: Any, n: int, y: Any, row: Values | None, temperature: float, noise: bool, seed: int
+    model: Model, n: int, y: Any, row: Values | None, temperature: float, sample_values: bool, seed: int
 ) -> Values:
     """Draw rows (n, *shape), with the global generator of torch, which the caller has seeded.
 
     Parameters
     ----------
     model : Model
-    density : fitted density or None
-        Where codes lie; None is the bottleneck's own prior.
     n : int
     y : array of shape (n,), one label, or None
         None draws labels as often as fit saw them.
@@ -94,13 +102,13 @@ def draw_rows(
         Values that rows are to have; NaN where any will do.
     temperature : float
         Of the prior.
-    noise : bool
-        Whether values scatter as the likelihood says.
+    sample_values : bool
+        Whether values are drawn from the likelihood, or are its means.
     seed : int
         For labels.
     """
     y = np.asarray(y) if y is not None and np.ndim(y) else y
-    values = _draw(model, density, n, y, row, temperature, noise, seed)
+    values = _draw(model, n, y, row, temperature, sample_values, seed)
     if row is not None and violates(row[None], list_value_rules(model.schema)).any():
         warnings.warn("given values break rules that hold in all rows of fit", stacklevel=3)
         return values
@@ -109,20 +117,20 @@ def draw_rows(
         if not len(broken):
             break
         labels = y[broken] if isinstance(y, np.ndarray) else y
-        values[broken] = _draw(model, density, len(broken), labels, row, temperature, noise, mix(seed, attempt))
+        values[broken] = _draw(model, len(broken), labels, row, temperature, sample_values, mix(seed, attempt))
     return values
 
 
 def _draw(
-    model: Model, density: Any, n: int, y: Any, row: Values | None, temperature: float, noise: bool, seed: int
+    model: Model, n: int, y: Any, row: Values | None, temperature: float, sample_values: bool, seed: int
 ) -> Values:
     """Draw rows; see ``draw_rows``. Few of them break a rule."""
     if row is None:
         y = _labels_for(model, y, n, seed)
-        codes = draw_codes(model, density, n, temperature, y)
+        codes = draw_codes(model, n, temperature, y)
     else:
-        codes, y = _draw_given(model, density, n, y, row, temperature, seed)
-    values = decoded(model, codes, y, partial(model.sample, noise=noise))
+        codes, y = _draw_given(model, n, y, row, temperature, seed)
+    values = decoded(model, codes, y, model.sample if sample_values else model.decode)
     values = values if row is None else np.where(np.isnan(row), values, row)
     return _consistent(model, codes, y, values, row) if list_value_rules(model.schema) else values
 
@@ -151,7 +159,7 @@ def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | No
             broken = np.flatnonzero(violates(x, after) & ~violates(x, before))
             if not len(broken):
                 break
-            fresh = decoded(model, codes[broken], None if y is None else y[broken], partial(model.sample, noise=True))
+            fresh = decoded(model, codes[broken], None if y is None else y[broken], model.sample)
             x[broken, column] = round_to_valid(fresh, model.schema)[:, column]
             x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
     return x
@@ -175,24 +183,18 @@ def hide(model: Model, x: Values, row: Values | None) -> Values:
 
 
 def _read(model: Model, values: Values) -> Tensor:
-    return model.read(torch.from_numpy(values).to(model.device))
+    return model.to_model(torch.from_numpy(values).to(model.device))
 
 
 @own_settings()
-def draw_codes(model: Model, density: Any, n: int, temperature: float, y: Any = None) -> Values:
-    """Draw codes (n, n_components) with the global generator of torch; see ``draw_rows``."""
-    if density is None:
-        return model.bottleneck.sample(n, temperature).cpu().numpy()
-    seed, condition = int(torch.randint(N_SEEDS, ())), model.schema.condition
-    if condition is None or not isinstance(density, PerLabel):
-        return draw(density, n, seed)
-    y = condition.draw(n, np.random.default_rng(seed)) if y is None else y
-    return density.sample(condition.encode(y).argmax(-1), seed)
+def draw_codes(model: Model, n: int, temperature: float, y: Any = None) -> Values:
+    """Draw codes (n, code_size) from the prior with the global generator of torch; see ``draw_rows``."""
+    condition = model.schema.condition
+    labels = None if y is None or condition is None else torch.from_numpy(condition.encode(y))
+    return model.sample_codes(n, labels, temperature).cpu().numpy()
 
 
-def _draw_given(
-    model: Model, density: Any, n: int, y: Any, row: Values, temperature: float, seed: int
-) -> tuple[Values, Any]:
+def _draw_given(model: Model, n: int, y: Any, row: Values, temperature: float, seed: int) -> tuple[Values, Any]:
     """Draw codes that explain the given values of a row, and their labels.
 
     Rows of one label are chosen from candidates with this label. Where no label is asked for, a label is chosen
@@ -204,7 +206,7 @@ def _draw_given(
     counts = np.bincount(group)
     sizes = np.maximum(MIN_CANDIDATES // len(counts), N_CANDIDATES * counts)
     y = _labels_for(model, None if y is None else np.repeat(y, sizes), int(sizes.sum()), seed)
-    codes = draw_codes(model, density, int(sizes.sum()), temperature, y)
+    codes = draw_codes(model, int(sizes.sum()), temperature, y)
     chosen = np.empty(n, dtype=np.intp)
     chosen[np.argsort(group, kind="stable")] = _resample(model, codes, y, row, counts, sizes)
     return codes[chosen], None if y is None else y[chosen]
@@ -243,7 +245,8 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
 
 def _log_prob(model: Model, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
     """Log p(row | z) of the values of one raw row that are not missing, for each code, (n,)."""
-    x = model.read(row[None]).expand(len(z), *row.shape)
+    z = model.bottleneck.from_code(z)
+    x = model.to_model(row[None]).expand(len(z), *row.shape)
     theta = parameters(model.backbone, model.likelihood, z, y, x)
     log_prob = model.likelihood.log_prob(theta, model.likelihood.fill(x))
     return torch.where(x.isnan(), 0.0, log_prob).flatten(1).sum(-1)

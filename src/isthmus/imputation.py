@@ -63,7 +63,7 @@ def _draw(model: Model, x: Tensor, y: Tensor | None, chosen: Tensor) -> Tensor:
     drawn, rows = x.clone(), torch.arange(len(x), device=x.device)
     broken_before = _breaks(model, x)
     for _ in range(1 + N_REDRAWS):
-        values = _nearest(model, model.redraw(x[rows], None if y is None else y[rows]))
+        values = _nearest(model, model.sample_posterior_predictive(x[rows], None if y is None else y[rows]))
         drawn[rows] = torch.where(chosen[rows], values.to(x), x[rows])
         rows = (_breaks(model, drawn) & ~broken_before).nonzero().squeeze(1)
         if not len(rows):

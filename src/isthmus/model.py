@@ -4,12 +4,13 @@
     |                                               |                |
     +----------------------- log p(x | theta) <-----+----------------+
 
-x is (n, *shape), u (n, *input_shape), h (n, code_in), z (n_draws, n, n_components), theta (n, n_parameters, *shape).
+x is (n, *shape), u (n, *input_shape), h (n, *h_shape), z (n_draws, n, *z_shape), theta (n, n_parameters, *shape).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +18,16 @@ from torch import Tensor, nn
 from isthmus import functional as F
 from isthmus.backbones import Backbone
 from isthmus.backbones.grids import weight_uses
-from isthmus.bottlenecks import Bottleneck
+from isthmus.backbones.norms import running_statistics
+from isthmus.bottlenecks import Bottleneck, Latent
 from isthmus.corruptions import Corruption, corrupt
 from isthmus.decoding import parameters, rows
+from isthmus.labels import Labels
 from isthmus.likelihoods import Likelihood
 from isthmus.losses import Losses
 from isthmus.missingness import Missingness
-from isthmus.part import snake_case
+from isthmus.part import Shapes, snake_case
+from isthmus.priors import Normal, Prior
 from isthmus.regularizers import Regularizer, Step
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
@@ -43,16 +47,17 @@ class Model(nn.Module):
     backbone, bottleneck, likelihood, regularizers
         Parts, not yet built, which the model makes its own.
     corruption : Corruption, callable or None
+    prior : Prior or None
+        Not yet built; None is the default of the bottleneck.
     trim : float
         Share of the rows of each batch, those of the largest loss, that are not learned from.
     """
 
     origin: Tensor | None
     numeric: Tensor
-    levels: Tensor
-    log_frequencies: Tensor
-    expected: Tensor
-    expected_divergence: Tensor
+    mean_log_prob: Tensor
+    mean_divergence: Tensor
+    n_finalized: Tensor
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Model(nn.Module):
         likelihood: Likelihood,
         regularizers: Sequence[Regularizer] = (),
         corruption: Callable[[Tensor], Tensor] | None = None,
+        prior: Prior | None = None,
         trim: float = 0.0,
     ) -> None:
         super().__init__()
@@ -79,35 +85,48 @@ class Model(nn.Module):
         self.likelihood, self.corruption, self.bottleneck, self.backbone = likelihood, corruption, bottleneck, backbone
         self.regularizers = nn.ModuleList(regularizers)
         likelihood.build(statistics)
-        code_in, code_out = bottleneck.build(n_components)
-        for regularizer in regularizers:
-            regularizer.build(bottleneck)
         numeric = likelihood.numeric.clone()
         numeric.view(-1)[schema.categorical] = False
         self.register_buffer("numeric", numeric, persistent=False)
         self.has_categories = not numeric.all()
         self.spares_categories = isinstance(corruption, Corruption) and corruption.numeric_only and self.has_categories
-        self._build_condition(schema)
+        self.labels = Labels(schema.condition)
         self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
-        backbone.build(input_shape, likelihood.parameter_shape, (code_in,), (code_out,), self.condition_width)
-        self.register_buffer("expected", torch.zeros(shape))
-        self.register_buffer("expected_divergence", torch.zeros(()))
+        self._build_latent(
+            Shapes(input_shape, self.labels.width, self.labels.n_classes, self.n_nets), n_components, prior
+        )
+        self.register_buffer("mean_log_prob", torch.zeros(shape))
+        self.register_buffer("mean_divergence", torch.zeros(()))
+        self.register_buffer("n_finalized", torch.zeros((), dtype=torch.int64))
 
-    def _build_condition(self, schema: Schema) -> None:
-        condition = schema.condition
-        self.condition_width = 0 if condition is None else condition.width
-        if condition is not None:
-            self.register_buffer("levels", torch.from_numpy(condition.encode(condition.categories)), persistent=False)
-            self.register_buffer("log_frequencies", torch.tensor(condition.frequencies).log(), persistent=False)
+    def _build_latent(self, shapes: Shapes, n_components: int, prior: Prior | None) -> None:
+        """Build bottleneck, priors, regularizers and backbone, whose shapes depend on each other."""
+        prior = self.bottleneck.default_prior() if prior is None else prior
+        self.fitted_prior = None if prior.joint else prior
+        self.bottleneck.set_prior(prior if prior.joint else Normal())
+        h, z = self.bottleneck.build(n_components, shapes)
+        shapes = shapes._replace(h=h, z=z)
+        for each in (self.bottleneck.prior, self.fitted_prior):
+            if each is not None:
+                each.build(z, shapes)
+                each.bind(self.moments)
+        for regularizer in cast(Iterable[Regularizer], self.regularizers):
+            regularizer.build(shapes, self.bottleneck)
+        self.backbone.build(shapes.input, self.likelihood.parameter_shape, h, z, shapes.condition)
+
+    @property
+    def prior(self) -> Prior:
+        """What new codes are drawn from."""
+        return self.bottleneck.prior if self.fitted_prior is None else self.fitted_prior
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.expected.device
+        return self.mean_log_prob.device
 
     @cached_property
     def width(self) -> int:
@@ -117,21 +136,44 @@ class Model(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Of the weights, and of all computation but for autocast."""
-        return self.expected.dtype
+        return self.mean_log_prob.dtype
 
     def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> Losses:
-        """Return the losses of a batch, with draws and corruption; wrappers of modules see the whole objective."""
-        corrupted, target = self._corrupt(self.likelihood.sample_targets(self.read(x)))
-        u = self.look(corrupted)
-        code = self.bottleneck(self.backbone.encode(u), True, progress)
-        log_prob = self._log_prob_of_draws(code.z, target, y)
-        terms = {"negative_bound": F.drop_largest(-F.importance_bound(log_prob - code.cost), self.trim)}
+        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
+
+        This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
+        """
+        corrupted, target = self._corrupt(self.likelihood.sample_targets(self.to_model(x)))
+        u = self.encode_input(corrupted)
+        h = self.backbone.encode(u)
+        latent = self.bottleneck(h, y, progress)
+        theta, log_prob = self._decode_draws(latent.z, target, y)
+        bound = F.importance_bound(log_prob - sum(latent.costs.values()))
+        terms = {"negative_bound": F.drop_largest(-bound, self.trim)}
         if self.training and self.regularizers:
-            step = Step(u, code.z, self.centre, self.backbone.code_norms())
-            for regularizer in self.regularizers:
-                name = snake_case(type(regularizer).__name__)
-                terms[name] = terms.get(name, 0) + regularizer(step)
-        return Losses(terms, metrics={})
+            self._add_regularizers(terms, self._make_step(target, u, h, latent, theta, y, progress))
+        return Losses(terms, latent.metrics)
+
+    def _make_step(
+        self, x: Tensor, u: Tensor, h: Tensor, latent: Latent, theta: Tensor, y: Tensor | None, progress: Tensor
+    ) -> Step:
+        norms = self.backbone.code_norms()
+        norms = None if norms is None else norms.repeat(len(u) // self.n_nets, 1)
+        decode = partial(self._theta, x=x)
+        parts = self.bottleneck, self.likelihood, self.n_nets
+        return Step(x, u, h, latent, theta, y, progress, self._encode_again, decode, norms, *parts)
+
+    def _add_regularizers(self, terms: dict[str, Tensor], step: Step) -> None:
+        for regularizer in self.regularizers:
+            found = regularizer(step)
+            found = found if isinstance(found, dict) else {snake_case(type(regularizer).__name__): found}
+            for name, term in found.items():
+                terms[name] = terms.get(name, 0) + term
+
+    def _encode_again(self, u: Tensor) -> Tensor:
+        """Means of the codes of encoded input, (n, k), from the net as it is in use, whose state does not change."""
+        with running_statistics(self.backbone):
+            return self.code_mean(u).flatten(1)
 
     def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         corrupted = x if self.corruption is None else corrupt(self.corruption, x, self.origin)
@@ -140,102 +182,115 @@ class Model(nn.Module):
 
     def corrupt(self, x: Tensor) -> tuple[Tensor, ...]:
         """Raw values to raw values as the encoder sees them in training, and those that are judged, NaN elsewhere."""
-        return tuple(map(self.write, self._corrupt(self.read(x))))
+        return tuple(map(self.to_data, self._corrupt(self.to_model(x))))
 
-    def read(self, x: Tensor) -> Tensor:
+    def to_model(self, x: Tensor) -> Tensor:
         """Raw values to the model's dtype, less their origin, which must go before the digits do; far ones nearer."""
         x = x if self.origin is None else x - self.origin
         return (x if self.training else self.likelihood.compress_extremes(x)).to(self.dtype)
 
-    def write(self, x: Tensor) -> Tensor:
-        """Undo ``read``, in float64 where there is an origin; levels that came as integers are integers again."""
+    def to_data(self, x: Tensor) -> Tensor:
+        """Undo ``to_model``, in float64 where there is an origin; levels that came as integers are integers again."""
         if self.likelihood.returns_integers and self.schema.dtype.startswith(("int", "uint")) and not self.flags:
             return x.long()
         return x if self.origin is None else x + self.origin
 
-    def look(self, x: Tensor) -> Tensor:
+    def encode_input(self, x: Tensor) -> Tensor:
         """Values to encoded input: missing ones become the typical value, with a flag beside them."""
         u = self.likelihood.encode(self.likelihood.fill(x) if self.has_holes else x)
         return torch.cat([u, x.isnan().to(u).view(-1, *self.flag_shape)], 1) if self.flags else u
 
-    def centre(self, u: Tensor) -> Tensor:
-        """Encoded input to the centre of its code."""
-        return self.bottleneck.posterior(self.backbone.encode(u))[0]
+    def code_mean(self, u: Tensor) -> Tensor:
+        """Encoded input to the mean of q(z | x), (n, *z_shape)."""
+        return self.bottleneck.code_mean(self.backbone.encode(u))
+
+    def moments(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoded input to mean and log variance of q(z | x), each (n, *z_shape)."""
+        return self.bottleneck.moments(self.backbone.encode(u))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Raw values to mean and standard deviation of their codes, which labels do not change."""
-        return self.bottleneck.posterior(self.backbone.encode(self.look(self.read(x))))
+        """Raw values to codes and their standard deviations, each (n, code_size), which labels do not change."""
+        h = self._encode_rows(x)
+        return self.bottleneck.to_code(self.bottleneck.code_mean(h)), self.bottleneck.code_std(h)
 
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Codes (n, n_components) to raw expected values; without a label, to their mean over all labels."""
-        if y is None and self.condition_width:
-            return self._average(z, self.log_frequencies.exp().expand(len(z), -1))
-        return self.sample(z, y, noise=False)
+    def draw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Raw values to latent variables drawn from q(z | x), (n, *z_shape)."""
+        return self.bottleneck.draw(self._encode_rows(x), y, 1)[0][0]
+
+    def decode(self, code: Tensor, y: Tensor | None = None) -> Tensor:
+        """Codes (n, code_size) to raw expected values; without a label, to their mean over all labels."""
+        z = self.bottleneck.from_code(code)
+        if self.labels.lacks(y):
+            return self._average(z, self.labels.frequencies(len(z)))
+        return self.to_data(self._rows(z, y))
+
+    def sample(self, code: Tensor, y: Tensor | None) -> Tensor:
+        """Codes (n, code_size) to raw values drawn from the likelihood."""
+        return self.to_data(self._rows(self.bottleneck.from_code(code), y, draw=True))
+
+    def sample_codes(self, n: int, y: Tensor | None, temperature: float) -> Tensor:
+        """Draw codes (n, code_size) from the prior."""
+        z = self.prior.sample(n, y, temperature).to(self.mean_log_prob)
+        return self.bottleneck.to_code(self.bottleneck.clamp(z))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Raw values to raw values. Without a label, labels weigh as they explain the row."""
-        read = self.read(x)
-        z = self.centre(self.look(read))
-        if y is not None or not self.condition_width:
-            return self.decode(z, y)
-        return self._average(z, self._responsibilities(self._log_prob_of_each(z, read)))
+        """Raw values to raw values. Without a label, labels are weighted by how well they explain the row."""
+        x = self.to_model(x)
+        z = self.code_mean(self.encode_input(x))
+        if not self.labels.lacks(y):
+            return self.to_data(self._rows(z, y))
+        return self._average(z, self.labels.responsibilities(self._log_prob_of_each(z, x)))
 
-    def sample(self, z: Tensor, y: Tensor | None, noise: bool) -> Tensor:
-        """Codes to raw values, with or without the likelihood's own scatter."""
-        return self.write(self._rows(z, y, noise))
+    def sample_posterior_predictive(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Raw values to raw values drawn from one drawn z each; without a label, for the most probable label."""
+        z, x = self.draw(x, y), self.to_model(x)
+        if self.labels.lacks(y):
+            y = self.labels.most_probable(self.labels.responsibilities(self._log_prob_of_each(z, x)))
+        return self.to_data(self._rows(z, y, draw=True))
 
-    def redraw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Raw values to raw values drawn from one code each, drawn too; without a label, of the likeliest."""
-        read = self.read(x)
-        z = self.bottleneck(self.backbone.encode(self.look(read)), True, DONE).z[0]
-        if y is None and self.condition_width:
-            y = self.levels[self._responsibilities(self._log_prob_of_each(z, read)).argmax(-1)]
-        return self.sample(z, y, noise=True)
+    def log_prob_at_mean(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Log p(x | decoder(mean of the code)) of every value (n, *shape), and the divergence of the code (n,).
 
-    def plug_in(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Log p(x | decoder(centre)) of every value (n, *shape), and the code's divergence (n,).
-
-        Without a label on a conditional model, the two still add up to the log of the mean over labels: values weigh
-        the labels as these explain the row, and the rest goes to the divergence.
+        Without a label on a conditional model, the two still add up to the log of the mean over labels: values are
+        weighted averages over labels, by how well these explain the row, and the rest belongs to the divergence.
         """
-        x = self.read(x)
-        code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
-        z = code.z[0]
-        if y is not None or not self.condition_width:
-            return self._log_prob(self._theta(z, y, x), x), code.divergence
+        x = self.to_model(x)
+        z, divergence = self._mean_and_divergence(x, y)
+        if not self.labels.lacks(y):
+            return self._log_prob(self._theta(z, y, x), x), divergence
         each = self._log_prob_of_each(z, x)
-        log_weights = self._responsibilities(each)
+        log_weights = self.labels.responsibilities(each)
         mixed = F.weighted_sum(log_weights, each)
-        excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.log_frequencies)).sum(-1)
-        return mixed, code.divergence + excess
+        excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.labels.log_frequencies)).sum(-1)
+        return mixed, divergence + excess
 
     def log_weights(self, x: Tensor, y: Tensor | None, n_draws: int) -> Tensor:
-        """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` codes, (n_draws, n)."""
-        x = self.read(x)
-        z, log_weight = self.bottleneck.weigh(self.backbone.encode(self.look(x)), n_draws)
-        if y is not None or not self.condition_width:
-            return self._log_prob_of_draws(z, x, y) + log_weight
-        each = [self._log_prob_of_draws(z, x, y) for y in self._each_level(len(x))]
-        return torch.logsumexp(torch.stack(each, -1) + self.log_frequencies, -1) + log_weight
+        """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` draws of z, (n_draws, n)."""
+        z, log_ratio = self.bottleneck.draw(self._encode_rows(x), y, n_draws)
+        x = self.to_model(x)
+        if not self.labels.lacks(y):
+            return self._decode_draws(z, x, y)[1] - log_ratio
+        each = [self._decode_draws(z, x, y)[1] for y in self.labels.each(len(x))]
+        return torch.logsumexp(torch.stack(each, -1) + self.labels.log_frequencies, -1) - log_ratio
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Deterministic score of raw values, (n,)."""
-        if y is None and self.condition_width:
-            log_prob, divergence = self.plug_in(x, y)
+        if self.labels.lacks(y):
+            log_prob, divergence = self.log_prob_at_mean(x, y)
             return log_prob.flatten(1).sum(-1) - divergence
-        x = self.read(x)
-        code = self.bottleneck(self.backbone.encode(self.look(x)), False, DONE)
-        return self._row_log_prob(self._theta(code.z[0], y, x), x) - code.divergence
+        x = self.to_model(x)
+        z, divergence = self._mean_and_divergence(x, y)
+        return self._row_log_prob(self._theta(z, y, x), x) - divergence
 
     def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Divergence of the code of raw values, (n,), from the encoder alone."""
-        return self.bottleneck(self.backbone.encode(self.look(self.read(x))), False, DONE).divergence
+        return self.bottleneck.divergence(self._encode_rows(x), y)
 
     def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
-        log_prob, divergence = self.plug_in(x, y)
-        expected = torch.where(x.isnan(), 0.0, self.expected).flatten(1)
-        code, base = self.expected_divergence - divergence, expected.sum(-1) - self.expected_divergence
+        log_prob, divergence = self.log_prob_at_mean(x, y)
+        expected = torch.where(x.isnan(), 0.0, self.mean_log_prob).flatten(1)
+        code, base = self.mean_divergence - divergence, expected.sum(-1) - self.mean_divergence
         return torch.cat([log_prob.flatten(1) - expected, code[:, None], base[:, None]], 1)
 
     def bound(self, x: Tensor, y: Tensor | None, n_draws: int, at_once: int) -> Tensor:
@@ -243,26 +298,33 @@ class Model(nn.Module):
         counts = [min(at_once, n_draws - done) for done in range(0, n_draws, at_once)]
         return F.importance_bound(torch.cat([self.log_weights(x, y, count) for count in counts]))
 
-    def settle(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
-        """Keep, once trained, what scores and samples are measured against: the mean score of each value, the codes."""
-        codes, n, n_known = [], 0, torch.zeros_like(self.expected)
+    def finalize(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+        """Keep the mean score of each value over training rows, which contributions are relative to."""
+        self.mean_log_prob.zero_(), self.mean_divergence.zero_()
+        n, n_known = 0, torch.zeros_like(self.mean_log_prob)
         for x, y in batches:
-            log_prob, divergence = self.plug_in(x, y)
+            log_prob, divergence = self.log_prob_at_mean(x, y)
             known = ~x.isnan()
             n, n_known = n + len(x), n_known + known.sum(0)
-            self.expected += (log_prob - self.expected * known).sum(0) / n_known.clamp(min=1)
-            self.expected_divergence += (divergence - self.expected_divergence).sum() / n
-            codes.append(self.encode(x)[0])
-        self.bottleneck.settle(torch.cat(codes))
+            self.mean_log_prob += (log_prob - self.mean_log_prob * known).sum(0) / n_known.clamp(min=1)
+            self.mean_divergence += (divergence - self.mean_divergence).sum() / n
+        self.n_finalized.fill_(n)
+
+    def _encode_rows(self, x: Tensor) -> Tensor:
+        return self.backbone.encode(self.encode_input(self.to_model(x)))
+
+    def _mean_and_divergence(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        h = self.backbone.encode(self.encode_input(x))
+        return self.bottleneck.code_mean(h), self.bottleneck.divergence(h, y)
 
     def _theta(self, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
         return parameters(self.backbone, self.likelihood, z, y, x)
 
-    def _rows(self, z: Tensor, y: Tensor | None, noise: bool = False) -> Tensor:
-        return rows(self.backbone, self.likelihood, z, y, noise)
+    def _rows(self, z: Tensor, y: Tensor | None, draw: bool = False) -> Tensor:
+        return rows(self.backbone, self.likelihood, z, y, draw)
 
     def _log_prob_of_each(self, z: Tensor, x: Tensor) -> list[Tensor]:
-        return [self._log_prob(self._theta(z, y, x), x) for y in self._each_level(len(z))]
+        return [self._log_prob(self._theta(z, y, x), x) for y in self.labels.each(len(z))]
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""
@@ -274,25 +336,20 @@ class Model(nn.Module):
         """Log p of every row, (n,): the sum of ``_log_prob``, in fewer passes where nothing is missing."""
         return self._log_prob(theta, x).flatten(1).sum(-1) if self.has_holes else self.likelihood.row_log_prob(theta, x)
 
-    def _log_prob_of_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
-        """Log p(x | z) of every draw, (n_draws, n). Draws join the batch: a leading axis would break convolutions."""
+    def _decode_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return theta of all draws, and log p(x | z) of each (n_draws, n).
+
+        Draws are flattened into the batch, as a leading axis would break convolutions.
+        """
         n_draws, n = z.shape[:2]
         if n_draws > 1:
             x = x.expand(n_draws, *x.shape).flatten(0, 1)
             y = None if y is None else y.expand(n_draws, *y.shape).flatten(0, 1)
         theta = self._theta(z.flatten(0, 1), y, x)
-        return self._row_log_prob(theta, x).unflatten(0, (n_draws, n))
-
-    def _each_level(self, n: int) -> list[Tensor]:
-        return [level.expand(n, -1) for level in self.levels]
-
-    def _responsibilities(self, log_probs: list[Tensor]) -> Tensor:
-        """How much each label explains each row, (n, n_levels)."""
-        totals = torch.stack([log_prob.flatten(1).sum(-1) for log_prob in log_probs], -1)
-        return torch.softmax(totals + self.log_frequencies, -1)
+        return theta, self._row_log_prob(theta, x).unflatten(0, (n_draws, n))
 
     def _average(self, z: Tensor, weights: Tensor) -> Tensor:
         """Decode with every label and weigh them (n, n_levels); levels have no mean: there the likeliest decides."""
         if self.has_categories:
-            return self.write(self._rows(z, self.levels[weights.argmax(-1)]))
-        return self.write(F.weighted_sum(weights, [self._rows(z, y) for y in self._each_level(len(z))]))
+            return self.to_data(self._rows(z, self.labels.most_probable(weights)))
+        return self.to_data(F.weighted_sum(weights, [self._rows(z, y) for y in self.labels.each(len(z))]))

@@ -1,16 +1,45 @@
 """What every part is: a torch module whose hyperparameters speak scikit-learn's language."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
 from isthmus.errors import InputTypeError
+
+Shape = tuple[int, ...]
+
+
+class Shapes(NamedTuple):
+    """Shapes of one sample, which every part gets at ``build``.
+
+    Parameters
+    ----------
+    input : tuple of int
+        Encoded input with the flags of missing values, as the encoder reads it.
+    condition : int
+        Numbers of an encoded label; 0 without labels.
+    n_labels : int
+        Different labels; 0 without labels, or where labels are continuous.
+    n_nets : int
+        Nets side by side: row i of a batch goes through net i % n_nets.
+    h : tuple of int
+        What the encoder returns; not known to bottlenecks at ``build``.
+    z : tuple of int
+        What the decoder reads; not known to bottlenecks at ``build``.
+    """
+
+    input: Shape
+    condition: int = 0
+    n_labels: int = 0
+    n_nets: int = 1
+    h: Shape = ()
+    z: Shape = ()
 
 
 class Part(BaseEstimator, nn.Module):
@@ -76,8 +105,10 @@ def did_you_mean(name: Any, known: Any) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def resolve(choice: Any, package: ModuleType, kind: Any = Part) -> Any:
-    """Turn ``"gaussian"`` into ``package.Gaussian()``; pass a part on as a fresh clone.
+def resolve(choice: Any, package: ModuleType, kind: Any = Part, also: Iterable[str] = ()) -> Any:
+    """Turn ``"gaussian"`` into ``package.Gaussian()``; return a clone of a part.
+
+    Error messages list ``also``, further names that the caller knows.
 
     Raises
     ------
@@ -93,5 +124,6 @@ def resolve(choice: Any, package: ModuleType, kind: Any = Part) -> Any:
         raise InputTypeError(f"{role} must be a {kind.__name__} or the name of one, got {choice!r}")
     names = {snake_case(name): name for name in package.__all__}
     if choice not in names:
-        raise ValueError(f"{role} must be one of {sorted(names)}, got {choice!r}{did_you_mean(choice, names)}")
+        known = sorted({*names, *also})
+        raise ValueError(f"{role} must be one of {known}, got {choice!r}{did_you_mean(choice, known)}")
     return getattr(package, names[choice])()

@@ -67,3 +67,14 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
         if accelerators:
             torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def numpy_seeded(seed: int) -> Iterator[None]:
+    """Seed NumPy's global generator for code that takes no ``random_state``, and restore its state afterwards."""
+    state = np.random.get_state()
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)

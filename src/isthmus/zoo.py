@@ -354,7 +354,7 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
     >>> conditional_vae(8).conditional
     True
     """
-    return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True, density="mixture")
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta), conditional=True, prior="mixture")
 
 
 def mult_vae(
@@ -505,8 +505,8 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
     >>> tabular_vae(8).bottleneck
     Gaussian(beta=0.1)
     """
-    density = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
-    return compose(n_components, options, bottleneck=Gaussian(beta=beta), density=density)
+    prior = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta), prior=prior)
 
 
 def imputer(

@@ -1,8 +1,9 @@
 """An ensemble of autoencoders that are trained on different rows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from isthmus import backbones
 from isthmus.ambient import with_own_settings
 from isthmus.anomaly.parallel import Parallel
+from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder, Values
 from isthmus.data.base import Source
 from isthmus.data.bootstrap import make_bootstrap
@@ -24,7 +26,6 @@ from isthmus.model import Model
 from isthmus.part import is_count, resolve
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
-from isthmus.training import SINGLE_PROCESS, choose_batch_size, choose_max_epochs
 
 # Training rows from which the usual contribution of each value is estimated: its standard error is 2 % of a deviation.
 N_REFERENCE = 2_000
@@ -50,7 +51,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator : Autoencoder or None, default=None
         The net, its training and its device; not conditional. "auto" values depend on the number of rows of one net.
-        ``validation_fraction``, ``patience``, ``density`` and ``random_state`` are ignored.
+        ``validation_fraction``, ``patience``, ``prior`` and ``random_state`` are ignored.
     n_estimators : int, default=8
         Number of nets, at least 2.
     max_samples : float or int, default=0.5
@@ -141,14 +142,14 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         seed = seed_of(self.random_state)
         nets = self._make_parallel(seed)
-        source, _ = nets._read_to_fit(X, None, sample_weight)
-        state = nets._start(source, None, None, seed, SINGLE_PROCESS)
+        problem = nets.prepare(X, None, sample_weight, watch=False)
+        source = cast(Source, problem.rows)
         bags = make_bootstrap(source, self.n_estimators, self.max_samples, mix(seed, 3))
-        n_each = len(bags) // self.n_estimators
-        batch_size = choose_batch_size(nets.batch_size, n_each)
-        max_epochs = choose_max_epochs(nets.max_epochs, n_each, batch_size)
-        nets._train(state, bags, None, batch_size * self.n_estimators, max_epochs, seed, SINGLE_PROCESS)
-        self.estimator_ = nets._finish(state, bags, seed, X)
+        settings = nets.make_settings(len(bags) // self.n_estimators, seed)
+        settings = replace(settings, batch_size=settings.batch_size * self.n_estimators)
+        problem = problem._replace(rows=bags, seen=bags, settings=settings)
+        nets.train(problem)
+        self.estimator_ = nets.adopt(problem)
         for name in {"n_features_in_", "feature_names_in_"} & set(vars(nets)):
             setattr(self, name, getattr(nets, name))
         self.left_out_ = bags.left_out.numpy()
@@ -171,9 +172,9 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
     def _make_parallel(self, seed: int) -> Autoencoder:
         """Make one autoencoder whose backbone holds all nets."""
         one = Autoencoder() if self.estimator is None else self.estimator
-        one._check_parameters()
+        check_parameters(one)
         backbone = Parallel(resolve(one.backbone, backbones, backbones.Backbone), self.n_estimators)
-        return clone(one).set_params(backbone=backbone, density=None, random_state=seed)
+        return clone(one).set_params(backbone=backbone, prior=None, random_state=seed)
 
     # Using
 
@@ -189,7 +190,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,), float64
             Mean over the nets of ``Autoencoder.score_samples``.
         """
-        return self._run(lambda x: self._scores(x).mean(1), self._read(X))[0].astype(np.float64)
+        return self._run(lambda x: self._scores(x).mean(1), self.read_rows(X))[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``."""
@@ -205,7 +206,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
             same for the divergence of the code; "base", the means. Each row adds up to ``score_samples``; missing
             values contribute 0.
         """
-        source = self._read(X)
+        source = self.read_rows(X)
         values, rest = self._run(self._addends, source)
         expected, expected_rest = self._expected
         known = ~np.isnan(values)
@@ -216,18 +217,18 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
 
     def divergence(self, X: Any) -> Values:
         """Mean over the nets of the divergence of the code from its prior, (n_samples,) in nats."""
-        rows = self._read(X)
+        rows = self.read_rows(X)
         return self._run(lambda x: self._split_nets(self.module_.divergence(self._repeat(x))).mean(1), rows)[0]
 
     def reconstruct(self, X: Any) -> Any:
         """Reconstruct rows by the mean over the nets, or the most frequent category; missing values are filled."""
-        source = self._read(X)
+        source = self.read_rows(X)
         rebuilt = self._run(lambda x: self._consensus(self._reconstruct(x)), source)[0]
         return source.to_container(rebuilt)
 
     def reconstruct_each(self, X: Any) -> Values:
         """Reconstruct rows by each net, (n_samples, n_estimators, ...)."""
-        return self._run(self._reconstruct, self._read(X))[0]
+        return self._run(self._reconstruct, self.read_rows(X))[0]
 
     # How
 
@@ -250,8 +251,9 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_
 
-    def _read(self, X: Any) -> Source:
-        return self._fitted()._read(X)
+    def read_rows(self, X: Any) -> Source:
+        """Make a source of new rows and compare it with what ``fit`` saw."""
+        return self._fitted().read_rows(X)
 
     def _run(self, function: Callable[[Tensor], Any], source: Source) -> tuple[Values, ...]:
         """Apply a function of raw values to all rows, in batches that are smaller for more nets."""
@@ -264,7 +266,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
 
     def _addends(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the addends of the score, as means over the nets: of each value, NaN if missing, and of the code."""
-        values, divergence = map(self._split_nets, self.module_.plug_in(self._repeat(x)))
+        values, divergence = map(self._split_nets, self.module_.log_prob_at_mean(self._repeat(x)))
         return torch.where(x.isnan(), torch.nan, values.mean(1)), -divergence.mean(1)
 
     def _reconstruct(self, x: Tensor) -> Tensor:

@@ -119,7 +119,7 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         """
         self._check_parameters()
         seed = seed_of(self.random_state)
-        source, _ = (self.estimator or Autoencoder())._read_to_fit(X, None)
+        source, _ = (self.estimator or Autoencoder()).read_training_rows(X)
         _check_disjoint(source)
         statistics = compute_statistics(source)
         check_largest(source, statistics)

@@ -49,8 +49,15 @@ class Parallel(Backbone):
         self.encoder = _combine([net.encoder for net in nets])
         self.decoder = _combine([net.decoder for net in nets])
 
-    def code_norms(self) -> None:
-        """Return None: each net has its own; see the base class."""
+    def code_norms(self) -> Tensor | None:
+        """Length of the first weights of each net for each number of z, (n_nets, k); see the base class."""
+        first = next((layer for layer in self.decoder.modules() if isinstance(layer, StackedLinear)), None)
+        if first is not None:
+            return first.weight[:, :, : self.z_shape[0]].norm(dim=1)
+        nets = list(self.decoder.nets) if isinstance(self.decoder, OneByOne) else []
+        layers = [next((layer for layer in net.modules() if isinstance(layer, nn.Linear)), None) for net in nets]
+        weights = [layer.weight for layer in layers if layer is not None]
+        return torch.stack([weight[:, : self.z_shape[0]].norm(dim=0) for weight in weights]) if weights else None
 
 
 def _combine(nets: Sequence[nn.Module]) -> nn.Module:

@@ -73,8 +73,8 @@ def make_row_scorer(scorer: Scorer, X: Any, reference: Any) -> tuple[RowScorer, 
     """
     estimator = scorer.estimator
     if isinstance(getattr(estimator, "schema_", None), Schema):
-        source = estimator._read(X)
-        return _wrap_ours(scorer, source.schema), to_numbers(source), to_numbers(estimator._read(reference))
+        source = estimator.read_rows(X)
+        return _wrap_ours(scorer, source.schema), to_numbers(source), to_numbers(estimator.read_rows(reference))
     if scores_rows_jointly(estimator):
         name = type(estimator).__name__
         raise InputTypeError(f"{name} scores a row by the rows around it, not alone; use its contributions(X) instead")

@@ -118,12 +118,12 @@ class Backbone(Part):
         self.encoder = MissingEncoder()
 
     def code_norms(self) -> Tensor | None:
-        """Return the norm of the decoder's first weights for each component of a flat code.
+        """Return the norm of the decoder's first weights for each component of a flat code, (n_nets, k).
 
         None for spatial codes, and if the decoder has no linear layer.
         """
         first = next((layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)), None)
-        return None if first is None or self.z_shape[1:] else first.weight[:, : self.z_shape[0]].norm(dim=0)
+        return None if first is None or self.z_shape[1:] else first.weight[None, :, : self.z_shape[0]].norm(dim=1)
 
 
 class MissingEncoder(nn.Module):

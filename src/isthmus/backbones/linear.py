@@ -56,9 +56,9 @@ class Linear(Backbone):
         return not self.tied
 
     def code_norms(self) -> Tensor:
-        """Return the norm of the decoder's weights for each component of the code."""
+        """Return the norm of the decoder's weights for each component, (1, k); see the base class."""
         weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index]
-        return weight[:, : self.z_shape[0]].norm(dim=0)
+        return weight[None, :, : self.z_shape[0]].norm(dim=1)
 
 
 class _Transposed(nn.Module):

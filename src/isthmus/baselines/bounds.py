@@ -32,7 +32,7 @@ def bound_without_code(model: Model, train: Source, test: Source) -> float:
     rows by gradient descent.
     """
     likelihood = deepcopy(model.likelihood).train()
-    known, unknown = (model.read(_sample(source)) for source in (train, test))
+    known, unknown = (model.to_model(_sample(source)) for source in (train, test))
 
     def log_likelihood(rows: torch.Tensor) -> torch.Tensor:
         parameters = theta.expand(len(rows), *likelihood.parameter_shape)

@@ -24,6 +24,7 @@ from isthmus.data import Array, Source, as_source
 from isthmus.data.tables.codec import decode_plain
 from isthmus.metrics import column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
+from isthmus.priors import Density
 from isthmus.randomness import seed_of, seeded
 
 
@@ -84,7 +85,7 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
     source, unseen = (as_source(X, estimator.schema_) for X in (train, test))
     training, clean = Training.of(source), read_values(unseen)
     comparisons = [_compare_answers(estimator, training, clean, seed)]
-    if estimator.density is not None and estimator.schema_.template and len(unseen) >= MIN_ROWS:
+    if isinstance(estimator.module_.prior, Density) and estimator.schema_.template and len(unseen) >= MIN_ROWS:
         comparisons.insert(0, _compare_samples(estimator, training.rows, clean, seed))
     elif _maximizes_bound(estimator.module_):
         comparisons.insert(0, _compare_bounds(estimator, source, unseen, seed))

@@ -1,7 +1,9 @@
 """Bottlenecks: the code, and what it costs."""
 
 from isthmus.bottlenecks.base import Bottleneck as Bottleneck
-from isthmus.bottlenecks.base import Code as Code
+from isthmus.bottlenecks.base import Latent as Latent
+from isthmus.bottlenecks.base import NormalPosterior as NormalPosterior
+from isthmus.bottlenecks.base import Wrapper as Wrapper
 from isthmus.bottlenecks.deterministic import Deterministic
 from isthmus.bottlenecks.gaussian import Gaussian
 from isthmus.bottlenecks.nested import Nested

@@ -1,67 +1,218 @@
-"""The contract of a bottleneck."""
+"""The contract of a bottleneck, and bases of those with a normal q(z | x) and of those around another one."""
 
+import math
 from abc import abstractmethod
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
-from isthmus.part import Part
+from isthmus import functional as F
+from isthmus.part import Part, Shape, Shapes
+from isthmus.priors import Empirical, Normal, Prior
 
 
-class Code(NamedTuple):
-    """What a bottleneck made of a batch.
+class Latent(NamedTuple):
+    """What a bottleneck makes of a batch in training.
 
     Parameters
     ----------
-    z : Tensor of shape (n_draws, n, n_components)
-        The codes; one draw where nothing is drawn.
-    cost : Tensor of shape (n_draws, n)
-        What training pays for them, weighted, in nats.
-    divergence : Tensor of shape (n,)
-        Unweighted divergence from the prior, in nats: what the score pays.
+    z : Tensor of shape (n_draws, n, *z_shape)
+        Latent variables, which the decoder reads; one draw where nothing is drawn.
+    costs : dict of str to Tensor of shape (n_draws, n)
+        Weighted terms that are subtracted from log p(x | z), in nats, by name.
+    log_ratio : Tensor of shape (n_draws, n)
+        log q(z | x) - log p(z) without a weight, or its expectation where that is known; 0 where z is not drawn.
+    metrics : dict of str to Tensor of shape ()
+        Numbers for the history that are not part of the loss, by name.
     """
 
     z: Tensor
-    cost: Tensor
-    divergence: Tensor
+    costs: dict[str, Tensor]
+    log_ratio: Tensor
+    metrics: dict[str, Tensor] = {}
 
 
 class Bottleneck(Part):
-    """Turns what the encoder delivers into a code, and says what that code costs."""
+    """Turns the output of the encoder into latent variables z, and says what they cost.
+
+    The code is what users get: one row of numbers for each row, which ``to_code`` makes of z and ``from_code`` takes.
+
+    Attributes
+    ----------
+    prior : Prior
+        p(z) of the objective; set before ``build``, built after it.
+    z_shape : tuple of int
+        Shape of z for one row; set by ``build``.
+    stochastic : bool
+        Whether z is drawn from a distribution q(z | x).
+    """
 
     role: ClassVar[str] = "bottleneck"
+    # Prior of models that name none.
+    default_prior: ClassVar[type[Prior]] = Empirical
     stochastic: bool = False
+    prior: Prior
+    z_shape: Shape
+
+    def set_prior(self, prior: Prior) -> None:
+        """Take over a prior."""
+        self.prior = prior
 
     @abstractmethod
-    def build(self, n_components: int) -> tuple[int, int]:
-        """Make the tensors; return how many numbers the encoder must deliver and the decoder will get."""
+    def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
+        """Check the parameters and make the tensors; return the shapes of h, what the encoder must return, and of z."""
 
     @abstractmethod
-    def forward(self, h: Tensor, draw: bool, progress: Tensor) -> Code:
-        """Turn (n, code_in) into a code.
+    def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
+        """Turn output of the encoder into latent variables, in training.
 
         Parameters
         ----------
-        h : Tensor of shape (n, code_in)
-        draw : bool
-            Whether to draw from the posterior or to take its centre.
+        h : Tensor of shape (n, *h_shape)
+        y : Tensor of shape (n, condition) or None
+            Encoded labels, for the prior.
         progress : Tensor of shape ()
             Share of the training that is done, in [0, 1], for schedules.
         """
 
     @abstractmethod
-    def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the code, each (n, n_components)."""
+    def code_mean(self, h: Tensor) -> Tensor:
+        """Return the mean of q(z | x), (n, *z_shape)."""
 
-    def weigh(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw codes (n_draws, n, n_components) with their log p(z) - log q(z | x) (n_draws, n)."""
+    def code_std(self, h: Tensor) -> Tensor:
+        """Return standard deviations of the codes, (n, code_size)."""
+        return self.to_code(self.code_mean(h)).new_zeros(len(h), self.code_size)
+
+    def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of a normal q(z | x), each (n, *z_shape).
+
+        Raises
+        ------
+        ValueError
+            If q(z | x) is no normal distribution with independent components.
+        """
         raise ValueError(
-            f"n_draws needs a bottleneck that draws its codes, such as 'gaussian'; {type(self).__name__} does not"
+            f"prior {self.prior!r} needs codes with a normal distribution, such as bottleneck='gaussian', got {self!r}"
         )
 
-    def settle(self, codes: Tensor) -> None:
-        """Look at codes of training rows (n, n_components) once training is over."""
+    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) - log p(z) (n_draws, n)."""
+        z = self.code_mean(h)
+        return z.expand(n_draws, *z.shape), h.new_zeros(n_draws, len(h))
+
+    def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Divergence of q(z | x) from the prior in nats, (n,), without random numbers; 0 where z is not drawn."""
+        return h.new_zeros(len(h))
+
+    @property
+    def code_size(self) -> int:
+        """Numbers of a code."""
+        return math.prod(self.z_shape)
+
+    def to_code(self, z: Tensor) -> Tensor:
+        """Turn z (n, *z_shape) into codes (n, code_size)."""
+        return z.flatten(1)
+
+    def from_code(self, code: Tensor) -> Tensor:
+        """Turn codes (n, code_size) into z (n, *z_shape)."""
+        return code.unflatten(1, self.z_shape)
+
+    def clamp(self, z: Tensor) -> Tensor:
+        """Move z (n, *z_shape) from a prior to the nearest values that the encoder can produce."""
+        return z
+
+
+class NormalPosterior(Bottleneck):
+    """Computes everything from mean and log variance of q(z | x), which ``moments`` reads from h."""
+
+    stochastic = True
+    default_prior = Normal
 
     @abstractmethod
-    def sample(self, n: int, temperature: float) -> Tensor:
-        """Draw codes (n, n_components) from the prior, or from what stands in for it."""
+    def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance; see the base class."""
+
+    def code_mean(self, h: Tensor) -> Tensor:
+        """Return the mean; see the base class."""
+        return self.moments(h)[0]
+
+    def code_std(self, h: Tensor) -> Tensor:
+        """Return the standard deviation; see the base class."""
+        return torch.exp(self.moments(h)[1] / 2)
+
+    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z with the log ratio of its densities; see the base class."""
+        mean, log_variance = self.moments(h)
+        z = F.sample_normal(mean, log_variance, n_draws)
+        return z, self.log_ratio(z, mean, log_variance, y)
+
+    def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Divergence in closed form if the prior has one; see the base class."""
+        mean, log_variance = self.moments(h)
+        divergence = self.prior.divergence(mean, log_variance)
+        if divergence is not None:
+            return divergence.sum(-1)
+        return self.prior.cross_entropy(mean, log_variance) - F.entropy_normal(log_variance)
+
+    def log_ratio(self, z: Tensor, mean: Tensor, log_variance: Tensor, y: Tensor | None) -> Tensor:
+        """Return log q(z | x) - log p(z) of drawn z (n_draws, n, d), (n_draws, n)."""
+        return F.normal_log_prob(z, mean, log_variance / 2).sum(-1) - self.prior.log_prob(z, y)
+
+
+class Wrapper(Bottleneck):
+    """Uses another bottleneck, and changes only what it does in training."""
+
+    whole: Bottleneck
+
+    def set_prior(self, prior: Prior) -> None:
+        """Take over a prior; see the base class."""
+        self.whole.set_prior(prior)
+
+    @property
+    def prior(self) -> Prior:  # type: ignore[override]
+        """Of the other bottleneck."""
+        return self.whole.prior
+
+    def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
+        """Build the other bottleneck; see the base class."""
+        built = self.whole.build(n_components, shapes)
+        self.stochastic, self.z_shape = self.whole.stochastic, self.whole.z_shape
+        return built
+
+    def code_mean(self, h: Tensor) -> Tensor:
+        """Return the mean of q(z | x); see the base class."""
+        return self.whole.code_mean(h)
+
+    def code_std(self, h: Tensor) -> Tensor:
+        """Return standard deviations of the codes; see the base class."""
+        return self.whole.code_std(h)
+
+    def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the moments of q(z | x); see the base class."""
+        return self.whole.moments(h)
+
+    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z; see the base class."""
+        return self.whole.draw(h, y, n_draws)
+
+    def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Divergence of q(z | x) from the prior; see the base class."""
+        return self.whole.divergence(h, y)
+
+    @property
+    def code_size(self) -> int:
+        """Numbers of a code."""
+        return self.whole.code_size
+
+    def to_code(self, z: Tensor) -> Tensor:
+        """Turn z into codes; see the base class."""
+        return self.whole.to_code(z)
+
+    def from_code(self, code: Tensor) -> Tensor:
+        """Turn codes into z; see the base class."""
+        return self.whole.from_code(code)
+
+    def clamp(self, z: Tensor) -> Tensor:
+        """Move z to values that the encoder can produce; see the base class."""
+        return self.whole.clamp(z)

@@ -2,19 +2,18 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 from isthmus import functional as F
-from isthmus.bottlenecks.base import Bottleneck, Code
-from isthmus.part import is_count
+from isthmus.bottlenecks.base import Latent, NormalPosterior
+from isthmus.part import Shape, Shapes, is_count
 
 # Deviations of one millionth and a thousand: exp must not overflow beyond.
 LIMITS = (-28.0, 14.0)
 DRAWS = "a positive integer, 1 together with free_bits or capacity"
 
 
-class Gaussian(Bottleneck):
+class Gaussian(NormalPosterior):
     """Diagonal normal code, pulled towards the standard normal: the bottleneck of the VAE [1].
 
     Parameters
@@ -48,8 +47,6 @@ class Gaussian(Bottleneck):
     Gaussian(beta=4.0, warmup=0.1)
     """
 
-    stochastic = True
-
     def __init__(
         self,
         beta: float = 1.0,
@@ -65,7 +62,7 @@ class Gaussian(Bottleneck):
         self.n_draws = n_draws
         self.warmup = warmup
 
-    def build(self, n_components: int) -> tuple[int, int]:
+    def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
         """Check the parameters; see the base class."""
         self.require("beta", lambda v: 0 <= v < math.inf, ">= 0")
         self.require("free_bits", lambda v: v >= 0, ">= 0")
@@ -73,37 +70,26 @@ class Gaussian(Bottleneck):
         self.require("warmup", lambda v: 0 <= v <= 1, "in [0, 1]")
         priced = self.free_bits or self.capacity is not None
         self.require("n_draws", lambda v: is_count(v) and (v == 1 or not priced), DRAWS)
-        self.n_components = n_components
-        return 2 * n_components, n_components
+        self.z_shape = (n_components,)
+        return (2 * n_components,), self.z_shape
 
-    def forward(self, h: Tensor, draw: bool, progress: Tensor) -> Code:
-        """Draw codes and price them; see the base class."""
-        mean, log_variance = self._moments(h)
-        divergence = F.kl_normal(mean, log_variance)  # (n, n_components)
-        z = F.sample_normal(mean, log_variance, self.n_draws) if draw else mean[None]
-        cost = F.log_ratio_normal(z, mean, log_variance) if len(z) > 1 else self._price(divergence, progress)[None]
+    def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
+        """Draw z and weigh its divergence; see the base class."""
+        mean, log_variance = self.moments(h)
+        z = F.sample_normal(mean, log_variance, self.n_draws)
+        divergence = self.prior.divergence(mean, log_variance) if self.n_draws == 1 else None
+        log_ratio = self.log_ratio(z, mean, log_variance, y) if divergence is None else divergence.sum(-1)[None]
+        cost = log_ratio if self.n_draws > 1 else self._price(divergence, log_ratio, progress)
         beta = self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
-        return Code(z, beta * cost, divergence.sum(-1))
+        return Latent(z, {"divergence": beta * cost}, log_ratio, {"divergence": log_ratio.detach().mean()})
 
-    def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation; see the base class."""
-        mean, log_variance = self._moments(h)
-        return mean, torch.exp(log_variance / 2)
-
-    def weigh(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw codes with their importance weights; see the base class."""
-        mean, log_variance = self._moments(h)
-        z = F.sample_normal(mean, log_variance, n_draws)
-        return z, -F.log_ratio_normal(z, mean, log_variance)
-
-    def sample(self, n: int, temperature: float) -> Tensor:
-        """Draw from the standard normal, its deviation multiplied by the temperature."""
-        return temperature * torch.randn(n, self.n_components)
-
-    def _moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance; see the base class."""
         mean, log_variance = h.chunk(2, -1)
         return mean, log_variance.clamp(*LIMITS)
 
-    def _price(self, divergence: Tensor, progress: Tensor) -> Tensor:
-        total = F.free_bits(divergence, self.free_bits).sum(-1)
+    def _price(self, divergence: Tensor | None, log_ratio: Tensor, progress: Tensor) -> Tensor:
+        """Return the cost (1, n) of one draw, with free bits and capacity."""
+        each = log_ratio[0, :, None] if divergence is None else divergence
+        total = F.free_bits(each, self.free_bits).sum(-1)[None]
         return total if self.capacity is None else (total - self.capacity * progress).abs()

@@ -4,11 +4,13 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from isthmus.bottlenecks.base import Bottleneck, Code
+from isthmus.bottlenecks.base import Bottleneck, Latent, Wrapper
 from isthmus.bottlenecks.deterministic import Deterministic
+from isthmus.part import Shape, Shapes
+from isthmus.priors import Prior
 
 
-class Nested(Bottleneck):
+class Nested(Wrapper):
     """Another bottleneck's code, in training cut to its first components, so that every size is a code of its own.
 
     Each batch asks every size, from one component to all, of equally many rows. What is cut off is 0 for the decoder
@@ -42,43 +44,31 @@ class Nested(Bottleneck):
         super().__init__()
         self.bottleneck = bottleneck
 
-    def build(self, n_components: int) -> tuple[int, int]:
-        """Build the code that is cut; see the base class."""
+    def set_prior(self, prior: Prior) -> None:
+        """Make the bottleneck that is cut, and pass the prior on; see the base class."""
         self.require("bottleneck", lambda v: v is None or isinstance(v, Bottleneck), "None or a bottleneck")
         # A clone: parameters are never built, and weights must not have two names.
         self.whole = Deterministic() if self.bottleneck is None else clone(self.bottleneck)
-        self.stochastic = self.whole.stochastic
+        super().set_prior(prior)
+
+    def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
+        """Build the bottleneck that is cut; see the base class."""
         self.register_buffer("sizes", torch.arange(1, n_components + 1), persistent=False)
-        return self.whole.build(n_components)
+        return super().build(n_components, shapes)
 
-    def forward(self, h: Tensor, draw: bool, progress: Tensor) -> Code:
-        """Cut, but only where codes are drawn, which is in training; see the base class."""
-        if not draw:
-            return self.whole(h, draw, progress)
+    def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
+        """Cut z; see the base class."""
         kept = self._kept(len(h))
-        # An encoder's output of 0 is the standard normal, which costs a Gaussian code nothing.
-        cut = (h.unflatten(-1, (-1, len(self.sizes))) * kept[:, None]).flatten(1)
-        code: Code = self.whole(cut, draw, progress)
-        return code._replace(z=code.z * kept)
+        # An encoder's output of 0 is the standard normal distribution, which costs a Gaussian code nothing.
+        latent: Latent = self.whole(self._cut(h, kept), y, progress)
+        return latent._replace(z=self._cut(latent.z, kept))
 
-    def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the whole code; see the base class."""
-        return self.whole.posterior(h)
-
-    def weigh(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw whole codes; see the base class."""
-        return self.whole.weigh(h, n_draws)
-
-    def settle(self, codes: Tensor) -> None:
-        """Pass the codes on; see the base class."""
-        self.whole.settle(codes)
-
-    def sample(self, n: int, temperature: float) -> Tensor:
-        """Draw whole codes; see the base class."""
-        return self.whole.sample(n, temperature)
+    def _cut(self, values: Tensor, kept: Tensor) -> Tensor:
+        """Set what does not belong to kept components (n, n_components) to 0; components lie on the last axis."""
+        return (values.unflatten(-1, (-1, len(self.sizes))) * kept[:, None]).flatten(-2)
 
     def _kept(self, n: int) -> Tensor:
-        """Which components each of ``n`` rows keeps: sizes in turn, from a random one on, as rows come shuffled."""
+        """Return which components each of ``n`` rows keeps: sizes in turn from a random one, as rows are shuffled."""
         n_sizes, device = len(self.sizes), self.sizes.device
         turn = torch.arange(n, device=device) + torch.randint(n_sizes, (), device=device)
         return self.sizes <= self.sizes[turn % n_sizes, None]

@@ -186,8 +186,8 @@ def sample(
     if into_folder and not estimator.schema_.layout:
         raise ValueError(f"the model was fitted on rows, which go to a file such as new.csv, not to {str(out)!r}")
     values = _given(estimator, pairs("--given", given, "sex=F"))
-    label, noise = _label(estimator, condition), not into_folder
-    rows = estimator.sample(n, y=label, given=values, noise=noise, missing=missing, random_state=seed)
+    label, drawn = _label(estimator, condition), not into_folder
+    rows = estimator.sample(n, y=label, given=values, sample_values=drawn, missing=missing, random_state=seed)
     if into_folder:
         write_samples(out, rows, estimator.schema_)
     else:

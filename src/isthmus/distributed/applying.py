@@ -13,6 +13,7 @@ from isthmus.data.streams.parquet import find_files, read_columns_only
 from isthmus.data.streams.stream import count_rows_within
 from isthmus.distributed.session import Resources, check_workers, load_ray
 from isthmus.part import did_you_mean
+from isthmus.problem import Reservoir
 from isthmus.training import choose_device
 
 
@@ -150,4 +151,5 @@ def _on_processor(estimator: Autoencoder) -> Autoencoder:
     """Copy what computes, for machines that may have another accelerator or none."""
     light = copy(estimator)
     light.module_, light.callbacks, light._state = deepcopy(estimator.module_).cpu(), (), None
+    light._reservoir = Reservoir()
     return light

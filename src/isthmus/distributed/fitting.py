@@ -13,6 +13,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Parquet
 from isthmus.distributed.session import Resources, check_workers, load_ray, session
@@ -80,7 +81,7 @@ def fit(
     >>> model = distributed.fit(Autoencoder(8), "day-*.parquet", num_workers=4)  # doctest: +SKIP
     """
     check_workers(num_workers)
-    estimator._check_parameters()
+    check_parameters(estimator)
     resources = dict(resources or {"CPU": 1})
     with session(num_workers, resources), _run_folder(storage_path) as run:
         checkpoint = Checkpoint(run if storage_path is None else storage_path, every)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from isthmus import likelihoods
+from isthmus.assembly import build_model, choose_likelihood
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.validation import complete_schema, compute_statistics
 from isthmus.doctor.rows import Rows, Values, find_parseable_text, get_label, n_values
@@ -164,7 +165,7 @@ class CheckInput:
     def likelihood(self) -> Likelihood:
         """The likelihood that fit would use, or the automatic choice if fit would raise an error."""
         try:
-            choice = self.estimator._choose_likelihood(self.statistics, self.schema)
+            choice = choose_likelihood(self.estimator, self.statistics, self.schema)
         except ValueError:
             choice = likelihoods.choose(self.statistics, self.schema)
         return resolve(choice, likelihoods, Likelihood)
@@ -197,5 +198,5 @@ class CheckInput:
         fits = not any(self.outside(*leaf) for leaf in self.column_likelihoods)
         likelihood = self.likelihood if fits else likelihoods.choose(self.statistics, schema)
         with seeded(0):
-            model = estimator._build_model(schema, self.statistics, likelihood)
+            model = build_model(estimator, schema, self.statistics, likelihood)
         return sum(weights.numel() for weights in model.parameters())

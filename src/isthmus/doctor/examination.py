@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
 from isthmus.doctor import data_checks, model_checks
 from isthmus.doctor.check_input import CheckInput
@@ -78,7 +79,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     estimator = Autoencoder() if estimator is None else estimator
     if not isinstance(estimator, Autoencoder):
         raise InputTypeError(f"estimator must be an Autoencoder, got {estimator!r}")
-    estimator._check_parameters()
+    check_parameters(estimator)
     rows = read_rows(X, estimator.schema)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
     data = CheckInput(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)

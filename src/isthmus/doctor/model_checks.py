@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus import bottlenecks
+from isthmus.assembly import choose_likelihood
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
 from isthmus.data.sources import MIN_ASIDE
@@ -17,6 +18,7 @@ from isthmus.generation import draw_codes
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
 from isthmus.metrics.learning import MIN_ROWS, detection_score
 from isthmus.part import resolve
+from isthmus.priors import Density
 from isthmus.randomness import seeded
 from isthmus.training import choose_batch_size
 
@@ -37,7 +39,7 @@ N_CODES, MAX_AUROC = 2_000, 0.65
 def find_wrong_likelihood(data: CheckInput) -> Iterator[Finding]:
     """Find a numeric likelihood for categorical columns."""
     try:
-        data.estimator._choose_likelihood(data.statistics, data.schema)
+        choose_likelihood(data.estimator, data.statistics, data.schema)
     except ValueError as error:
         yield Finding("wrong likelihood", (), str(error), 'let isthmus choose: likelihood="auto"', "error")
 
@@ -139,8 +141,8 @@ def find_prior_mismatch(data: CheckInput) -> Iterator[Finding]:
     if auroc > MAX_AUROC:
         known = " with their labels" if data.uses_labels else ""
         detail = f"a classifier tells drawn codes from codes of rows{known} with an AUROC of {auroc:.2f}; 0.5 is chance"
-        remedy = 'fit a density on the codes and draw from it: density="mixture"'
-        advice = remedy if model.density_ is None else 'use a more flexible density: density="flow"'
+        remedy = 'fit a density on the codes and draw from it: prior="mixture"'
+        advice = remedy if not isinstance(model.module_.prior, Density) else 'use a more flexible density: prior="flow"'
         yield Finding("codes do not lie where samples are drawn", (), detail, advice)
 
 
@@ -176,7 +178,7 @@ def _codes_and_samples(data: CheckInput) -> tuple[pa.Table, pa.Table]:
     codes = mean + std * generator.normal(size=mean.shape)
     y = np.asarray(data.y)[chosen] if data.uses_labels else None
     with seeded(0, model.module_.device):
-        drawn = draw_codes(model.module_, model.density_, len(codes), 1.0, y)
+        drawn = draw_codes(model.module_, len(codes), 1.0, y)
     return _to_table(codes, y), _to_table(drawn, y)
 
 

@@ -113,14 +113,9 @@ def free_bits(divergence: Tensor, bits: float) -> Tensor:
     return torch.where(divergence.mean(0) > bits, divergence, bits) if bits else divergence
 
 
-def log_ratio_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return log q(z | x) - log p(z) summed over components, for a normal posterior q and the standard normal p.
-
-    Its mean over samples of z is the KL divergence. The importance-weighted bound uses it for each sample (Burda,
-    Grosse and Salakhutdinov, arXiv:1509.00519, equation 8).
-    """
-    standardised = (z - mean) * torch.exp(-log_variance / 2)
-    return 0.5 * (z.square() - standardised.square() - log_variance).sum(-1)
+def entropy_normal(log_variance: Tensor) -> Tensor:
+    """Entropy of normal distributions with independent components, summed over these, in nats."""
+    return 0.5 * (log_variance + math.log(2 * math.pi) + 1).sum(-1)
 
 
 def importance_bound(log_weights: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ def _errors(model: Model, source: Source, widest: int) -> Values:
     """Return the mean squared error of each row for each size, (n, n_sizes)."""
 
     def of_batch(x: Tensor, y: Tensor | None) -> Tensor:
-        codes = model.centre(model.look(model.read(x)))
+        codes = model.bottleneck.to_code(model.code_mean(model.encode_input(model.to_model(x))))
         kept = torch.ones(widest, widest, device=codes.device).tril()
         return torch.stack([_error(model, x, model.decode(codes * cut, y)) for cut in kept], 1)
 
@@ -165,7 +165,7 @@ def _errors(model: Model, source: Source, widest: int) -> Values:
 def _error(model: Model, x: Tensor, rebuilt: Tensor) -> Tensor:
     """Return the mean squared error of each row in the scale of the likelihood, 0 for missing values."""
     known = torch.where(x.isnan(), rebuilt, x)
-    wanted, got = (model.likelihood.encode(model.read(values)) for values in (known, rebuilt))
+    wanted, got = (model.likelihood.encode(model.to_model(values)) for values in (known, rebuilt))
     return (wanted - got).square().flatten(1).mean(1)
 
 

@@ -54,5 +54,5 @@ def code_moments(model: "Autoencoder") -> tuple[Values, Values]:
     """Return mean and standard deviation of the codes that ``sample`` draws, each (n_components,)."""
     check_is_fitted(model)
     with seeded(0, model.module_.device):
-        codes = draw_codes(model.module_, model.density_, N_DRAWN, 1.0)
+        codes = draw_codes(model.module_, N_DRAWN, 1.0)
     return codes.mean(0), codes.std(0)

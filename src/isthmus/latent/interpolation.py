@@ -33,7 +33,7 @@ def interpolate(
         sphere, which a straight line leaves [2].
     y : label, array of shape (n,) or None, default=None
     **options
-        Of ``Autoencoder.inverse_transform``, such as ``noise=True``.
+        Of ``Autoencoder.inverse_transform``, such as ``sample_values=True``.
 
     Returns
     -------

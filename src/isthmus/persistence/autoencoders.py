@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from isthmus import storage
+from isthmus.assembly import build_model, check_parameters
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import construct, from_plain, params_from_plain, params_to_plain, to_plain
 from isthmus.persistence.context import (
@@ -14,7 +15,9 @@ from isthmus.persistence.context import (
     seed_to_plain,
     take_columns,
 )
-from isthmus.persistence.densities import describe_density, rebuild_density
+from isthmus.persistence.densities import describe_prior, restore_prior
+from isthmus.priors import Density
+from isthmus.problem import Reservoir
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 from isthmus.training import choose_device
@@ -38,9 +41,9 @@ def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Conten
         "likelihood_": to_plain(estimator.likelihood_),
     }
     tensors = storage.put_under("module", estimator.module_.state_dict())
-    if estimator.density_ is not None:
-        fitted["density_"], density = describe_density(estimator.density_)
-        tensors |= storage.put_under("density", density)
+    if isinstance(prior := estimator.module_.prior, Density):
+        fitted["prior"], estimators = describe_prior(prior)
+        tensors |= storage.put_under("prior", estimators)
     document = {"estimator": {"class": kind, "params": params}, "schema": estimator.schema_.to_json(), "fitted": fitted}
     return Content(tensors, document)
 
@@ -51,21 +54,26 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
     params = params_from_plain(document["estimator"]["params"], context.classes)
     estimator: Autoencoder = construct(Autoencoder, params)
     fitted = document["fitted"]
-    estimator._check_parameters()
+    check_parameters(estimator)
     estimator.schema_ = Schema.from_json(document["schema"])
     estimator.schema_.check()
     estimator.likelihood_ = from_plain(fitted["likelihood_"], context.classes)
-    estimator._state, estimator._fitted_params = None, estimator.get_params(deep=False)
+    estimator._state, estimator._reservoir, estimator._fitted_params = (
+        None,
+        Reservoir(),
+        estimator.get_params(deep=False),
+    )
     take_columns(estimator, fitted)
     estimator.history_ = fitted["history_"]
-    estimator.module_ = estimator._build_model(
-        estimator.schema_, Statistics.empty(estimator.schema_.shape), estimator.likelihood_
+    estimator.module_ = build_model(
+        estimator, estimator.schema_, Statistics.empty(estimator.schema_.shape), estimator.likelihood_
     )
     if not encodes:
         estimator.module_.backbone.drop_encoder()
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
     check_finite(dict(estimator.module_.named_parameters()))
     estimator.module_.to(choose_device(context.device)).eval()
-    estimator._n_features_out = estimator.n_components
-    estimator.density_ = rebuild_density(fitted.get("density_"), storage.take_from("density", tensors), context.classes)
+    estimator._n_features_out = estimator.module_.bottleneck.code_size
+    if isinstance(prior := estimator.module_.prior, Density):
+        restore_prior(prior, fitted["prior"], storage.take_from("prior", tensors), context.classes)
     return estimator

@@ -60,4 +60,4 @@ def _reference_rows(detector: AnomalyDetector) -> dict[str, Values]:
     estimator, reference = detector.estimator_, detector._reference
     if getattr(estimator, "schema_", None) is None:
         return {}
-    return {"rows": to_numbers(estimator._read(reference.rows)), "positions": reference.positions}
+    return {"rows": to_numbers(estimator.read_rows(reference.rows)), "positions": reference.positions}

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from isthmus import functional as F
-from isthmus.part import Part, is_count
+from isthmus.bottlenecks import Bottleneck
+from isthmus.part import Shapes, is_count
 from isthmus.regularizers.base import Regularizer, Step
 
 
@@ -42,13 +43,13 @@ class Jacobian(Regularizer):
         self.weight = weight
         self.n_probes = n_probes
 
-    def build(self, bottleneck: Part) -> None:
+    def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
         """Check the parameters; see the base class."""
-        super().build(bottleneck)
+        super().build(shapes, bottleneck)
         self.require("n_probes", lambda v: v is None or is_count(v), "None or a positive integer")
 
     def forward(self, step: Step) -> Tensor:
         """Weighted term a sample; see the base class."""
         with torch.enable_grad():
             u = step.u.detach().requires_grad_()
-            return self.weight * F.squared_jacobian(step.centre(u), u, self.n_probes)
+            return self.weight * F.squared_jacobian(step.encode(u), u, self.n_probes)

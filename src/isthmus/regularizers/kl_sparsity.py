@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from isthmus import functional as F
-from isthmus.part import Part
+from isthmus.bottlenecks import Bottleneck
+from isthmus.part import Shapes
 from isthmus.regularizers.base import Regularizer, Step
 
 
@@ -40,9 +41,9 @@ class KLSparsity(Regularizer):
         self.weight = weight
         self.target = target
 
-    def build(self, bottleneck: Part) -> None:
+    def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
         """Check that the code can have an activity; see the base class."""
-        super().build(bottleneck)
+        super().build(shapes, bottleneck)
         self.require("target", lambda v: 0 < v < 1, "in (0, 1)")
         if vars(bottleneck).get("activation") != "sigmoid":
             raise ValueError(
@@ -51,6 +52,6 @@ class KLSparsity(Regularizer):
             )
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term of the batch; see the base class."""
-        activity = step.z.mean((0, 1))  # (n_components,)
-        return self.weight * F.kl_bernoulli(self.target, activity).sum()
+        """Weighted term of the batch, the mean over nets side by side; see the base class."""
+        by_net = step.latent.z.unflatten(1, (-1, step.n_nets))  # (n_draws, rows of a net, n_nets, n_components)
+        return self.weight * F.kl_bernoulli(self.target, by_net.mean((0, 1))).sum(-1).mean()

@@ -31,6 +31,6 @@ class L1(Regularizer):
         self.weight = weight
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term a sample; see the base class."""
-        size = step.z.abs() if step.code_norms is None else step.z.abs() * step.code_norms
-        return self.weight * size.sum(-1).mean(0)
+        """Weighted term of each row; see the base class."""
+        size = step.latent.z.flatten(2).abs()
+        return self.weight * (size if step.code_norms is None else size * step.code_norms).sum(-1).mean(0)

@@ -29,4 +29,4 @@ class L2(Regularizer):
 
     def forward(self, step: Step) -> Tensor:
         """Weighted term a sample; see the base class."""
-        return self.weight * 0.5 * step.z.square().sum(-1).mean(0)
+        return self.weight * 0.5 * step.latent.z.flatten(2).square().sum(-1).mean(0)

@@ -52,7 +52,7 @@ class Flow(BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from isthmus.densities import Flow
+    >>> from isthmus.priors import Flow
     >>> X = np.random.default_rng(0).uniform(size=(500, 2))
     >>> flow = Flow(n_layers=2, random_state=0).fit(X)
     >>> flow.sample(3).shape

@@ -1,0 +1,100 @@
+"""From the parameters of an autoencoder to its model."""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import torch
+
+from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
+from isthmus.model import Model
+from isthmus.part import Part, is_count, resolve
+from isthmus.priors import resolve_prior
+from isthmus.schema import Schema
+from isthmus.statistics import Statistics
+from isthmus.training import check_precision
+
+
+def check_parameters(net: Any) -> None:
+    """Check the parameters of an autoencoder that no part checks for itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of its range; the message names it.
+    """
+    callbacks = net.callbacks
+    expectations = {
+        "n_components": (is_count(net.n_components), "a positive integer"),
+        "validation_fraction": (_is_share(net.validation_fraction), "in [0, 1)"),
+        "trim": (_is_share(net.trim), "in [0, 1)"),
+        "callbacks": (isinstance(callbacks, tuple | list) and all(map(callable, callbacks)), "a tuple of callables"),
+        "patience": (net.patience is None or is_count(net.patience), "None or a positive integer"),
+    }
+    for name, (holds, expected) in expectations.items():
+        if not holds:
+            raise ValueError(f"{name} must be {expected}, got {getattr(net, name)!r}")
+    _resolve_prior(net)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, Real) and bool(0 <= value < 1)  # type: ignore[operator]
+
+
+def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
+    """Return the likelihood of an autoencoder for data of a schema, as a name or a part.
+
+    Raises
+    ------
+    ValueError
+        If the likelihood that was asked for is not for such data.
+    """
+    if isinstance(net.likelihood, str) and net.likelihood in ("auto", "mixed"):
+        return likelihoods.choose(statistics, schema, imputes=getattr(net.corruption, "loss_on", "") == "hidden")
+    of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
+    if schema.n_categories and not isinstance(net.likelihood, of_levels):
+        raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but the values are tokens")
+    if schema.categorical and not isinstance(net.likelihood, of_levels):
+        names = ", ".join(repr(schema.used[i].name) for i in schema.categorical if schema.used[i].kind != "binary")
+        if names:
+            raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but {names} hold categories")
+    return net.likelihood
+
+
+def build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
+    """Build the parts of an autoencoder into a model, with weights of torch's generator."""
+    terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
+    likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
+    model = Model(
+        schema,
+        statistics,
+        int(net.n_components),
+        _resolve_backbone(net, schema, likelihood),
+        resolve(net.bottleneck, bottlenecks, bottlenecks.Bottleneck),
+        likelihood,
+        [resolve(term, regularizers, regularizers.Regularizer) for term in terms],
+        _resolve_corruption(net),
+        _resolve_prior(net),
+        float(net.trim),
+    )
+    # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
+    return model.double() if check_precision(net.precision) is torch.float64 else model
+
+
+def _resolve_backbone(net: Any, schema: Schema, likelihood: Any) -> Any:
+    if isinstance(net.backbone, str) and net.backbone == "auto":
+        of_levels = isinstance(likelihood, likelihoods.Categorical)
+        return backbones.choose(schema.shape, of_levels and is_count(likelihood.n_categories))
+    return resolve(net.backbone, backbones, backbones.Backbone)
+
+
+def _resolve_corruption(net: Any) -> Any:
+    """Return any callable, but no part of another kind."""
+    if net.corruption is None:
+        return None
+    kind = corruptions.Corruption if isinstance(net.corruption, Part) else Callable
+    return resolve(net.corruption, corruptions, kind)
+
+
+def _resolve_prior(net: Any) -> Any:
+    return None if net.prior is None else resolve_prior(net.prior)

@@ -1,0 +1,20 @@
+"""Batch normalisation in a second pass of a training step."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@contextmanager
+def running_statistics(net: nn.Module) -> Iterator[None]:
+    """Let batch normalisation use its running statistics for a block, and leave them as they are."""
+    norms = [module for module in net.modules() if isinstance(module, _BatchNorm) and module.training]
+    for norm in norms:
+        norm.training = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training = True

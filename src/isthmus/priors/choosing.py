@@ -1,0 +1,25 @@
+"""Priors by name, as instances, or as density estimators."""
+
+from typing import Any
+
+from isthmus.part import resolve
+from isthmus.priors.base import Prior
+from isthmus.priors.density import Density
+from isthmus.priors.estimators import NAMES, is_estimator
+
+
+def resolve_prior(choice: Any) -> Prior:
+    """Turn a name, a prior or a density estimator into a prior, not yet built.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the choice is none of these.
+    """
+    from isthmus import priors
+
+    named = isinstance(choice, str) and choice in NAMES
+    if named or (not isinstance(choice, Prior) and is_estimator(choice)):
+        return Density(choice)
+    prior: Prior = resolve(choice, priors, Prior, also=NAMES)
+    return prior

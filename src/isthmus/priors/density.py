@@ -1,0 +1,119 @@
+"""Density estimators as priors."""
+
+from copy import copy
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.part import Shape, Shapes
+from isthmus.priors.base import Prior, Values
+from isthmus.priors.estimators import MIN_CLUSTER, NAMES, fit_estimator, is_estimator
+from isthmus.randomness import N_SEEDS, numpy_seeded
+
+
+class Density(Prior):
+    """A density estimator, fitted to codes after training: one for each label of a conditional model.
+
+    Codes of conditional models depend on labels, which the encoder does not see. A label with fewer than 10 rows shares
+    the estimator of all rows. Continuous labels have one estimator together.
+
+    Parameters
+    ----------
+    estimator : {"mixture", "kde", "flow"} or estimator, default="mixture"
+        A mixture of 20 normal distributions, a kernel density with a chosen bandwidth, ``isthmus.priors.Flow``; or an
+        estimator with scikit-learn's ``fit(codes)``, ``sample(n)`` and ``get_params``, which is cloned.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if the estimator is none of these.
+
+    References
+    ----------
+    Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
+
+    Examples
+    --------
+    >>> from isthmus.priors import Density
+    >>> from sklearn.mixture import GaussianMixture
+    >>> Density(GaussianMixture(3))
+    Density(estimator=GaussianMixture(n_components=3))
+    """
+
+    joint = False
+    # One estimator, or one for each label.
+    fitted: list[Any]
+    frequencies: list[float]
+
+    def __init__(self, estimator: Any = "mixture") -> None:
+        super().__init__()
+        self.estimator = estimator
+
+    def build(self, z_shape: Shape, shapes: Shapes) -> None:
+        """Check the estimator; see the base class."""
+        expected = f"one of {sorted(NAMES)} or an estimator with fit, sample and get_params"
+        self.require("estimator", lambda v: v in NAMES if isinstance(v, str) else is_estimator(v), expected)
+        self.z_shape, self.n_labels = z_shape, shapes.n_labels
+        self.fitted, self.frequencies = [], []
+
+    def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:
+        """Fit the estimators; see the base class."""
+        # Covariances lose their rank in float32.
+        codes = z.flatten(1).cpu().numpy().astype(np.float64)
+        if not self.n_labels or y is None:
+            self.fitted, self.frequencies = [fit_estimator(self.estimator, codes, seed)], [1.0]
+            return
+        labels = y.argmax(-1).cpu().numpy()
+        members = [codes[labels == label] for label in range(self.n_labels)]
+        rare = [len(some) < MIN_CLUSTER for some in members]
+        common = fit_estimator(self.estimator, codes, seed) if any(rare) else None
+        pairs = zip(members, rare, strict=True)
+        self.fitted = [common if few else fit_estimator(self.estimator, some, seed) for some, few in pairs]
+        self.frequencies = [len(some) / len(codes) for some in members]
+
+    def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Log density; see the base class."""
+        codes = z.flatten(2).flatten(0, 1).cpu().numpy().astype(np.float64)
+        each = np.stack([estimator.score_samples(codes) for estimator in self.fitted], -1)
+        log_probs = torch.from_numpy(each).to(z).unflatten(0, z.shape[:2])
+        if y is None or len(self.fitted) == 1:
+            return torch.logsumexp(log_probs + torch.tensor(self.frequencies).log().to(z), -1)
+        return log_probs.gather(-1, y.argmax(-1).expand(z.shape[:2])[..., None])[..., 0]
+
+    def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+        """Draw with numbers of a generator that torch's seeds; the temperature has no effect."""
+        seed = int(torch.randint(N_SEEDS, ()))
+        if len(self.fitted) == 1:
+            codes = _draw(self.fitted[0], n, seed)
+        else:
+            codes = self._draw_for(self._labels(n, y, seed), seed)
+        return torch.from_numpy(codes).unflatten(1, self.z_shape)
+
+    def _labels(self, n: int, y: Tensor | None, seed: int) -> Values:
+        if y is not None:
+            return y.argmax(-1).cpu().numpy()
+        return np.random.default_rng(seed).choice(self.n_labels, size=n, p=self.frequencies)
+
+    def _draw_for(self, labels: Values, seed: int) -> Values:
+        found = [(np.flatnonzero(labels == label), self.fitted[label]) for label in np.unique(labels)]
+        codes = [_draw(estimator, len(rows), seed + i) for i, (rows, estimator) in enumerate(found)]
+        order = np.concatenate([rows for rows, _ in found])
+        drawn: Values = np.concatenate(codes)[np.argsort(order)]
+        return drawn
+
+
+def _draw(estimator: Any, n: int, seed: int) -> Values:
+    """Draw codes (n, n_components) from a fitted estimator in random order, whatever arguments its ``sample`` takes."""
+    if "random_state" in estimator.get_params(deep=False):
+        drawn = copy(estimator).set_params(random_state=seed).sample(n)
+    elif "random_state" in signature(estimator.sample).parameters:
+        drawn = estimator.sample(n, random_state=seed)
+    else:
+        with numpy_seeded(seed):
+            drawn = estimator.sample(n)
+    # Mixtures return their clusters beside the codes, and the codes cluster by cluster.
+    codes: Values = np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)
+    return np.random.default_rng(seed).permutation(codes)
