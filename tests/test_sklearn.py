@@ -116,8 +116,8 @@ def test_nested_set_params_reaches_the_next_fit_and_not_the_fitted_model(blobs):
     assert model.module_.backbone.hidden == (3,)
 
 
-def test_numbers_of_numpy_are_as_good_as_plain_ones(blobs):
-    """Searches draw them."""
+def test_parameters_may_be_numbers_of_numpy(blobs):
+    """Random searches sample them."""
     count, share = np.int64, np.float64
     model = small(
         "vae", count(2), batch_size=count(50), max_epochs=count(1), patience=count(3), learning_rate=share(0.01)
