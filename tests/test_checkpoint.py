@@ -81,6 +81,7 @@ CASES = {
     "plain": {},
     "nothing set aside": {"validation_fraction": 0},
     "drawn codes": {"bottleneck": "gaussian"},
+    "indices": {"bottleneck": "vector_quantized", "validation_fraction": 0},
     "hidden cells": {"bottleneck": "gaussian", "corruption": Masking(0.3), "validation_fraction": 0},
     "noise, batch normalisation, dropout": {
         "backbone": MLP((8,), norm="batch", dropout=0.2),

@@ -49,6 +49,7 @@ SAME = {
     "stopped early": lambda: small(learning_rate=0.5, patience=1, max_epochs=12).fit(X),
     "labels": lambda: small(conditional=True, regularizers="l2").fit(X, Y),
     "missing values": lambda: small().fit(HOLES),
+    "indices": lambda: small(bottleneck="vector_quantized").fit(X),
     "gradient descent": lambda: small(optimizer="sgd").fit(X),
     "sums of a part": lambda: small(backbone=Center((16,)), validation_fraction=0).fit(X[:753]),
     "one row group": lambda: small().fit(Parquet("one.parquet")),

@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian
+from isthmus.bottlenecks import Deterministic, Gaussian, VectorQuantized
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.likelihoods import Multinomial
@@ -34,6 +34,7 @@ __all__ = [
     "tcn",
     "topic_model",
     "vae",
+    "vq_vae",
 ]
 
 
@@ -327,6 +328,33 @@ def beta_vae(
     Gaussian(beta=4.0)
     """
     return compose(n_components, options, bottleneck=Gaussian(beta=beta, capacity=capacity, warmup=warmup))
+
+
+def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25, **options: Any) -> Autoencoder:
+    """Vector-quantized autoencoder (VQ-VAE): codes are indices of vectors in a learned codebook.
+
+    Parameters
+    ----------
+    n_components : int, default=8
+        Indices of a code.
+    n_codes : int, default=64
+        Vectors of the codebook.
+    commitment : float, default=0.25
+        Weight of the squared distance between outputs of the encoder and their codebook vectors.
+    **options
+        Of ``Autoencoder``.
+
+    References
+    ----------
+    van den Oord, Vinyals and Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017, arXiv:1711.00937.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import vq_vae
+    >>> vq_vae(4, n_codes=256).bottleneck
+    VectorQuantized(n_codes=256)
+    """
+    return compose(n_components, options, bottleneck=VectorQuantized(n_codes, commitment=commitment))
 
 
 def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:

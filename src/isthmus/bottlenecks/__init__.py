@@ -7,5 +7,6 @@ from isthmus.bottlenecks.base import Wrapper as Wrapper
 from isthmus.bottlenecks.deterministic import Deterministic
 from isthmus.bottlenecks.gaussian import Gaussian
 from isthmus.bottlenecks.nested import Nested
+from isthmus.bottlenecks.vector_quantized import VectorQuantized
 
-__all__ = ["Deterministic", "Gaussian", "Nested"]
+__all__ = ["Deterministic", "Gaussian", "Nested", "VectorQuantized"]
