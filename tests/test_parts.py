@@ -16,7 +16,7 @@ from torch import nn
 
 from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian, Latent, Nested
+from isthmus.bottlenecks import Deterministic, Gaussian, Latent, Nested, VectorQuantized
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
 from isthmus.likelihoods import (
@@ -74,6 +74,7 @@ VARIANTS = [
     Gaussian(n_draws=3),
     Deterministic("tanh"),
     Nested(Gaussian(beta=0.5)),
+    VectorQuantized(8, width=3, commitment=1.0, decay=0.9),
     GaussianLikelihood(scale="shared", scaling="center", bounded=True),
     GaussianLikelihood(scale=0.5, scaling="none"),
     StudentT(df=3.0, scale="shared"),
