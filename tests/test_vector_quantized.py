@@ -15,8 +15,10 @@ from isthmus.backbones import MLP, Custom
 from isthmus.bottlenecks import Nested, VectorQuantized
 from isthmus.bottlenecks.vector_quantized import Codebook
 from isthmus.corruptions import Masking
+from isthmus.data import as_source
 from isthmus.doctor import examine
 from isthmus.latent import edit, interpolate, suggest_n_components, traverse
+from isthmus.latent.code_size import _errors
 from isthmus.part import Shapes
 
 RNG = np.random.default_rng(0)
@@ -296,8 +298,19 @@ def test_questions_of_a_distribution_are_errors(model):
         model.score_samples(X, n_draws=3)
 
 
+def test_sizes_of_codes_are_compared_by_zeros_in_the_place_of_vectors():
+    """As in training: an index of 0 would be a vector."""
+    model = small(bottleneck=Nested(VectorQuantized(8, width=2)), max_epochs=20).fit(X).module_
+    errors, rows = _errors(model, as_source(X), 3), torch.from_numpy(X).float()
+    z = model.code_mean(model.encode_input(model.to_model(rows))).unflatten(1, (2, 3))
+    for size in (1, 2, 3):
+        cut = torch.cat([z[..., :size], torch.zeros_like(z[..., size:])], -1).flatten(1)
+        expected = model.likelihood.encode(model.decode_latent(cut)) - model.likelihood.encode(rows)
+        np.testing.assert_allclose(errors[:, size - 1], expected.square().mean(1).detach(), rtol=1e-4, atol=1e-6)
+    assert (np.diff(errors.mean(0)) < 0).all()
+
+
 def test_the_size_of_the_code_is_suggested():
-    found = suggest_n_components(
-        X, small(max_epochs=60, bottleneck=VectorQuantized(32)), max_components=4, random_state=0
-    )
+    net = small(max_epochs=60, bottleneck=VectorQuantized(32))
+    found = suggest_n_components(X, net, max_components=4, random_state=0)
     assert found.errors[-1] < found.errors[0]

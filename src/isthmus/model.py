@@ -219,7 +219,10 @@ class Model(nn.Module):
 
     def decode(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Codes (n, code_size) to raw expected values; without a label, to their mean over all labels."""
-        z = self.bottleneck.from_code(code)
+        return self.decode_latent(self.bottleneck.from_code(code), y)
+
+    def decode_latent(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Latent variables (n, *z_shape) to raw expected values; see ``decode``."""
         if self.labels.lacks(y):
             return self._average(z, self.labels.frequencies(len(z)))
         return self.to_data(self._rows(z, y))

@@ -60,11 +60,17 @@ class Nested(Wrapper):
         """Cut z; see the base class."""
         kept = self._kept(len(h))
         # An encoder's output of 0 is the standard normal distribution, which costs a Gaussian code nothing.
-        latent: Latent = self.whole(self._cut(h, kept), y, progress)
-        return latent._replace(z=self._cut(latent.z, kept))
+        latent: Latent = self.whole(self.cut(h, kept), y, progress)
+        return latent._replace(z=self.cut(latent.z, kept))
 
-    def _cut(self, values: Tensor, kept: Tensor) -> Tensor:
-        """Set what does not belong to kept components (n, n_components) to 0; components lie on the last axis."""
+    def cut(self, values: Tensor, kept: Tensor) -> Tensor:
+        """Set what does not belong to kept components (n, n_components) to 0; components lie on the last axis.
+
+        Parameters
+        ----------
+        values : Tensor of shape (..., n, *h_shape) or (..., n, *z_shape)
+        kept : Tensor of shape (n, n_components) or (1, n_components), bool
+        """
         return (values.unflatten(-1, (-1, len(self.sizes))) * kept[:, None]).flatten(-2)
 
     def _kept(self, n: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -155,9 +155,10 @@ def _errors(model: Model, source: Source, widest: int) -> Values:
     """Return the mean squared error of each row for each size, (n, n_sizes)."""
 
     def of_batch(x: Tensor, y: Tensor | None) -> Tensor:
-        codes = model.bottleneck.to_code(model.code_mean(model.encode_input(model.to_model(x))))
-        kept = torch.ones(widest, widest, device=codes.device).tril()
-        return torch.stack([_error(model, x, model.decode(codes * cut, y)) for cut in kept], 1)
+        z = model.code_mean(model.encode_input(model.to_model(x)))
+        sizes = torch.ones(widest, widest, dtype=torch.bool, device=z.device).tril()
+        cut = cast(Nested, model.bottleneck).cut
+        return torch.stack([_error(model, x, model.decode_latent(cut(z, kept[None]), y)) for kept in sizes], 1)
 
     return run(model, of_batch, source)[0].astype(np.float64)
 
