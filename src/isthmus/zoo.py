@@ -333,6 +333,9 @@ def beta_vae(
 def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25, **options: Any) -> Autoencoder:
     """Vector-quantized autoencoder (VQ-VAE): codes are indices of vectors in a learned codebook.
 
+    New codes are drawn from a mixture of normal distributions that is fitted to the vectors of training rows, and each
+    drawn vector becomes the nearest one of the codebook. Indices that are drawn independently fit each other worse.
+
     Parameters
     ----------
     n_components : int, default=8
@@ -354,7 +357,8 @@ def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25
     >>> vq_vae(4, n_codes=256).bottleneck
     VectorQuantized(n_codes=256)
     """
-    return compose(n_components, options, bottleneck=VectorQuantized(n_codes, commitment=commitment))
+    bottleneck = VectorQuantized(n_codes, commitment=commitment)
+    return compose(n_components, options, bottleneck=bottleneck, prior="mixture")
 
 
 def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:
