@@ -7,7 +7,7 @@ from torch import nn
 
 from isthmus import Autoencoder
 from isthmus.backbones import MLP, Conv
-from isthmus.bottlenecks import Deterministic, Gaussian, Nested
+from isthmus.bottlenecks import Deterministic, Gaussian, Nested, VectorQuantized
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.regularizers import L1, L2, Jacobian, KLSparsity
 
@@ -29,6 +29,7 @@ BOTTLENECKS = [
     Gaussian(capacity=1.0),
     Nested(),
     Nested(Gaussian()),
+    VectorQuantized(8),
 ]
 REGULARIZERS = (L1(), L2(), Jacobian(n_probes=2), Jacobian(n_probes=None))
 

@@ -345,7 +345,7 @@ def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25
     commitment : float, default=0.25
         Weight of the squared distance between outputs of the encoder and their codebook vectors.
     **options
-        Of ``Autoencoder``.
+        Other parameters of ``Autoencoder``.
 
     References
     ----------
