@@ -35,7 +35,7 @@ from isthmus.likelihoods import (
 )
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.part import Part, Shapes, snake_case
-from isthmus.priors import Normal
+from isthmus.priors import Normal, Vamp
 from isthmus.regularizers import L1, L2, Jacobian, KLSparsity, Step
 from isthmus.statistics import Statistics
 
@@ -91,6 +91,7 @@ VARIANTS = [
     NegativeBinomial(zero_inflated=True),
     Quantile((0.5,)),
     Zeroing(0.2),
+    Vamp(3),
 ]
 PARTS = [*(PARTICULAR[kind][0] if kind in PARTICULAR else kind() for kind in CLASSES), *VARIANTS]
 
@@ -135,6 +136,8 @@ def estimator(part=None, **options):
         options["bottleneck"] = SIGMOID
     if part is not None:
         options["regularizers" if part.role == "regularizer" else part.role] = part
+    if isinstance(part, Vamp):
+        options = {"bottleneck": "gaussian", **options}
     return Autoencoder(2, **options)
 
 

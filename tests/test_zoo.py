@@ -203,6 +203,7 @@ OWN_PARAMETERS = {
         {"bottleneck__beta": 9.0, "bottleneck__capacity": 5.0, "bottleneck__warmup": 0.5},
     ),
     "conditional_vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5, "conditional": True}),
+    "vamp_vae": ({"n_pseudo_inputs": 9, "beta": 0.5}, {"prior__n_pseudo_inputs": 9, "bottleneck__beta": 0.5}),
     "vq_vae": ({"n_codes": 9, "commitment": 0.5}, {"bottleneck__n_codes": 9, "bottleneck__commitment": 0.5}),
     "convolutional": (
         {"channels": (4, 8), "kernel_size": 5},

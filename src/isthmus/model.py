@@ -110,13 +110,14 @@ class Model(nn.Module):
         self.bottleneck.set_prior(prior if prior.joint else Normal())
         h, z = self.bottleneck.build(n_components, shapes)
         shapes = shapes._replace(h=h, z=z)
-        for each in (self.bottleneck.prior, self.fitted_prior):
-            if each is not None:
-                each.build(z, shapes)
-                each.bind(self.moments)
+        priors = [each for each in (self.bottleneck.prior, self.fitted_prior) if each is not None]
+        for each in priors:
+            each.build(z, shapes)
         for regularizer in cast(Iterable[Regularizer], self.regularizers):
             regularizer.build(shapes, self.bottleneck)
         self.backbone.build(shapes.input, self.likelihood.parameter_shape, h, z, shapes.condition)
+        for each in priors:
+            each.bind(self.moments)
 
     @property
     def prior(self) -> Prior:
@@ -205,8 +206,9 @@ class Model(nn.Module):
         return self.bottleneck.code_mean(self.backbone.encode(u))
 
     def moments(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded input to mean and log variance of q(z | x), each (n, *z_shape)."""
-        return self.bottleneck.moments(self.backbone.encode(u))
+        """Encoded input to mean and log variance of q(z | x), each (n, *z_shape); see ``_encode_again``."""
+        with running_statistics(self.backbone):
+            return self.bottleneck.moments(self.backbone.encode(u))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Raw values to codes and their standard deviations, each (n, code_size), which labels do not change."""

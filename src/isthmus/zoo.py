@@ -15,6 +15,7 @@ from isthmus.bottlenecks import Deterministic, Gaussian, VectorQuantized
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.likelihoods import Multinomial
+from isthmus.priors import Vamp
 from isthmus.regularizers import L1, Jacobian, KLSparsity, Regularizer
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "tcn",
     "topic_model",
     "vae",
+    "vamp_vae",
     "vq_vae",
 ]
 
@@ -328,6 +330,32 @@ def beta_vae(
     Gaussian(beta=4.0)
     """
     return compose(n_components, options, bottleneck=Gaussian(beta=beta, capacity=capacity, warmup=warmup))
+
+
+def vamp_vae(n_components: int = 2, *, n_pseudo_inputs: int = 50, beta: float = 1.0, **options: Any) -> Autoencoder:
+    """VAE with a VampPrior: the prior is a mixture that is learned together with the model, for data with clusters.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    n_pseudo_inputs : int, default=50
+        Number of components of the mixture.
+    beta : float, default=1.0
+        Weight of the divergence.
+    **options
+        Other parameters of ``Autoencoder``.
+
+    References
+    ----------
+    Tomczak and Welling, VAE with a VampPrior, AISTATS 2018, arXiv:1705.07120.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import vamp_vae
+    >>> vamp_vae(8, n_pseudo_inputs=20).prior
+    Vamp(n_pseudo_inputs=20)
+    """
+    return compose(n_components, options, bottleneck=Gaussian(beta=beta), prior=Vamp(n_pseudo_inputs))
 
 
 def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25, **options: Any) -> Autoencoder:

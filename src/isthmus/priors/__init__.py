@@ -6,5 +6,6 @@ from isthmus.priors.density import Density
 from isthmus.priors.empirical import Empirical
 from isthmus.priors.flow import Flow as Flow
 from isthmus.priors.normal import Normal
+from isthmus.priors.vamp import Vamp
 
-__all__ = ["Density", "Empirical", "Normal"]
+__all__ = ["Density", "Empirical", "Normal", "Vamp"]

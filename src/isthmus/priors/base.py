@@ -30,7 +30,10 @@ class Prior(Part):
         """Check the parameters and make the tensors for latent variables of a shape."""
 
     def bind(self, posterior: Posterior) -> None:
-        """Learn how encoded input (n, *shapes.input) becomes mean and log variance of q(z | x), each (n, *z_shape)."""
+        """Learn how encoded input (n, *shapes.input) becomes mean and log variance of q(z | x), each (n, *z_shape).
+
+        Called when all of the model is built.
+        """
 
     @abstractmethod
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:

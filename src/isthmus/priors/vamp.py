@@ -1,0 +1,112 @@
+"""A mixture of posteriors of learned inputs."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from isthmus import functional as F
+from isthmus.part import Shape, Shapes, is_count
+from isthmus.priors.base import Posterior, Prior
+
+
+class Vamp(Prior):
+    """Mixture of the posteriors q(z | u) of learned pseudo-inputs u: the VampPrior, for data with clusters.
+
+    Parameters
+    ----------
+    n_pseudo_inputs : int, default=50
+        Components of the mixture, which have equal weights.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if ``n_pseudo_inputs`` is no positive integer, or codes have no normal distribution.
+
+    References
+    ----------
+    Tomczak and Welling, VAE with a VampPrior, AISTATS 2018, arXiv:1705.07120.
+
+    Examples
+    --------
+    >>> from isthmus.priors import Vamp
+    >>> Vamp(100)
+    Vamp(n_pseudo_inputs=100)
+    """
+
+    # Pseudo-inputs travel from noise to clusters. Chosen from 1, 5, 10, 20 by the bound on six clusters (test_vamp.py).
+    learning_rate_factor = 10.0
+    mean: Tensor
+    log_variance: Tensor
+    is_current: Tensor
+
+    def __init__(self, n_pseudo_inputs: int = 50) -> None:
+        super().__init__()
+        self.n_pseudo_inputs = n_pseudo_inputs
+
+    def build(self, z_shape: Shape, shapes: Shapes) -> None:
+        """Make pseudo-inputs of every net, as far from each other as standardised rows; see the base class."""
+        self.require("n_pseudo_inputs", is_count, "a positive integer")
+        self.z_shape, self.n_nets = z_shape, shapes.n_nets
+        # Row i goes through net i % n_nets, as in any batch.
+        self.pseudo_inputs = nn.Parameter(torch.randn(self.n_pseudo_inputs * self.n_nets, *shapes.input))
+        for name in ("mean", "log_variance"):
+            self.register_buffer(name, torch.zeros(self.n_nets, self.n_pseudo_inputs, math.prod(z_shape)))
+        self.register_buffer("is_current", torch.zeros((), dtype=torch.int64))
+
+    def bind(self, posterior: Posterior) -> None:
+        """Keep the function, a bound method, whose weights get no second name here; see the base class."""
+        self.posterior = posterior
+        self.fit(self.mean)
+
+    def after_step(self, step: int, progress: float) -> None:
+        """Discard the mixture of the weights before the step; see the base class."""
+        self.is_current.zero_()
+
+    @torch.no_grad()
+    def fit(self, z: Tensor, y: Tensor | None = None, seed: int = 0) -> None:
+        """Keep the mixture, so that a decoder without its encoder draws from it; see the base class."""
+        for buffer, value in zip((self.mean, self.log_variance), self._encode(), strict=True):
+            buffer.copy_(value)
+        self.is_current.fill_(1)
+
+    def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Log density; see the base class."""
+        mean, log_variance = self._mixture()
+        return self._average(F.normal_log_prob(_per_component(z.flatten(2), self.n_nets), mean, log_variance / 2))
+
+    def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+        """Draw a component and then z; see the base class."""
+        nets, components = torch.arange(n) % self.n_nets, torch.randint(self.n_pseudo_inputs, (n,))
+        mean, log_variance = (moment.cpu()[nets, components] for moment in self._mixture())
+        noise = torch.randn(mean.shape, dtype=mean.dtype)
+        return (mean + temperature * torch.exp(log_variance / 2) * noise).unflatten(1, self.z_shape)
+
+    def cross_entropy(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        """Upper bound -log mean_k exp(E[log p_k(z)]), by Jensen's inequality (Hershey and Olsen, ICASSP 2007)."""
+        mean, log_variance = (_per_component(moment.flatten(1)[None], self.n_nets) for moment in (mean, log_variance))
+        center, log_scale = self._mixture()
+        expected = F.normal_log_prob(mean, center, log_scale / 2) - 0.5 * torch.exp(log_variance - log_scale)
+        return -self._average(expected)[0]
+
+    def _mixture(self) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the components, each (n_nets, n_pseudo_inputs, d)."""
+        if self.training:
+            return self._encode()
+        if not self.is_current:
+            self.fit(self.mean)
+        return self.mean, self.log_variance
+
+    def _encode(self) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.posterior(self.pseudo_inputs)
+        shape = (self.n_pseudo_inputs, self.n_nets, -1)
+        return mean.reshape(shape).transpose(0, 1), log_variance.reshape(shape).transpose(0, 1)
+
+    def _average(self, each: Tensor) -> Tensor:
+        """Log densities of components (n_draws, n / n_nets, n_nets, n_pseudo_inputs, d) to their mixture's."""
+        return (each.sum(-1).logsumexp(-1) - math.log(self.n_pseudo_inputs)).flatten(1)
+
+
+def _per_component(values: Tensor, n_nets: int) -> Tensor:
+    """Give values (n_draws, n, d) axes of nets and components: (n_draws, n / n_nets, n_nets, 1, d)."""
+    return values.unflatten(1, (-1, n_nets))[..., None, :]

@@ -1,0 +1,209 @@
+"""The mixture of posteriors of learned pseudo-inputs as a prior."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+from torch import distributions as D
+
+from isthmus import Autoencoder, Checkpoint, Decoder, doctor, load, save
+from isthmus.backbones import MLP
+from isthmus.bottlenecks import Gaussian, Nested
+from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.part import Shapes
+from isthmus.priors import Vamp
+
+RNG = np.random.default_rng(0)
+# Six clusters that are far from each other.
+CENTERS = 8.0 * np.eye(6)
+X = CENTERS[np.arange(300) % 6] + RNG.normal(size=(300, 6))
+Z, Q_MEAN, Q_LOG_VARIANCE = torch.randn(3, 3, 6, 2, generator=torch.Generator().manual_seed(0)).unbind()
+
+
+def linear_posterior(u):
+    """Moments that depend on the row: net i % 2 moves its rows by 3 * (i % 2)."""
+    shift = 3.0 * (torch.arange(len(u)) % 2)[:, None]
+    return u[:, :2] + shift, 0.3 * u[:, 2:4]
+
+
+def bound_prior(n_nets=1, n_pseudo_inputs=5):
+    prior = Vamp(n_pseudo_inputs)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        prior.build((2,), Shapes((4,), n_nets=n_nets))
+    prior.bind(linear_posterior)
+    return prior
+
+
+def of_torch(prior, net=0, n_nets=1):
+    mean, log_variance = linear_posterior(prior.pseudo_inputs.detach())
+    parts = D.Independent(D.Normal(mean[net::n_nets], torch.exp(log_variance[net::n_nets] / 2)), 1)
+    return D.MixtureSameFamily(D.Categorical(torch.ones(len(mean) // n_nets)), parts)
+
+
+# Formulas
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("n_nets", [1, 2])
+def test_log_density_is_that_of_torch(n_nets, training):
+    prior = bound_prior(n_nets).train(training)
+    expected = torch.stack([of_torch(prior, i % n_nets, n_nets).log_prob(Z[:, i]) for i in range(6)], 1)
+    torch.testing.assert_close(prior.log_prob(Z), expected)
+
+
+def test_cross_entropy_is_an_upper_bound():
+    prior = bound_prior()
+    mean, log_variance = Q_MEAN[0], Q_LOG_VARIANCE[0]
+    torch.manual_seed(0)
+    drawn = mean + torch.exp(log_variance / 2) * torch.randn(20_000, *mean.shape)
+    exact = -prior.log_prob(drawn).mean(0)
+    assert (prior.cross_entropy(mean, log_variance) > exact).all()
+
+
+def test_cross_entropy_of_one_component_is_exact():
+    prior, q = bound_prior(n_pseudo_inputs=1), D.Normal(Q_MEAN[0], torch.exp(Q_LOG_VARIANCE[0] / 2))
+    mean, log_variance = linear_posterior(prior.pseudo_inputs.detach())
+    p = D.Normal(mean, torch.exp(log_variance / 2))
+    expected = (D.kl_divergence(q, p) + q.entropy()).sum(-1)
+    torch.testing.assert_close(prior.cross_entropy(Q_MEAN[0], Q_LOG_VARIANCE[0]), expected)
+
+
+@pytest.mark.parametrize("n_nets", [1, 2])
+def test_samples_have_the_moments_of_the_mixture(n_nets):
+    prior = bound_prior(n_nets).eval()
+    torch.manual_seed(0)
+    drawn = prior.sample(40_000)
+    for net in range(n_nets):
+        mixture = of_torch(prior, net, n_nets)
+        torch.testing.assert_close(drawn[net::n_nets].mean(0), mixture.mean, atol=0.05, rtol=0)
+        torch.testing.assert_close(drawn[net::n_nets].var(0), mixture.variance, atol=0.1, rtol=0.05)
+    means = prior.sample(50, temperature=0.0)
+    assert torch.cdist(means, prior.mean.flatten(0, 1)).min(1).values.max() < 1e-3
+
+
+# Models
+
+
+def vamp_net(**options):
+    return small("vamp_vae", n_pseudo_inputs=7, max_epochs=6, **options)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return vamp_net().fit(X)
+
+
+def test_clusters_have_a_better_bound_than_with_the_normal_prior():
+    """Six clusters with little noise and fixed scale: a normal prior pays for the gaps between them."""
+    rng = np.random.default_rng(1)
+    centers = 6 * rng.normal(size=(6, 10))
+    rows = centers[rng.integers(6, size=1200)] + rng.normal(size=(1200, 10))
+    options = {
+        "likelihood": GaussianLikelihood(scale=1.0, scaling="none"),
+        "backbone": MLP((64,)),
+        "max_epochs": 100,
+        "batch_size": 64,
+        "learning_rate": 5e-3,
+        "patience": None,
+    }
+    bounds = [
+        small(name, **options).fit(rows[:900]).score_samples(rows[900:], n_draws=64, random_state=0).mean()
+        for name in ("vamp_vae", "vae")
+    ]
+    print(bounds)
+    assert bounds[0] >= bounds[1] + 1.5
+
+
+def test_training_reaches_pseudo_inputs_and_not_running_statistics():
+    model = small("vamp_vae", backbone=MLP((8,), norm="batch"), max_epochs=1).fit(X).module_.train()
+    before = {name: buffer.clone() for name, buffer in model.named_buffers() if "running" in name}
+    prior = model.prior
+    z = torch.zeros(1, 4, 2)
+    together = prior.log_prob(z)
+    together.sum().backward()
+    assert prior.pseudo_inputs.grad.abs().sum() > 0
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers() if name in before)
+    assert before
+
+
+def test_the_mixture_belongs_to_the_weights(fitted):
+    prior = fitted.module_.prior
+    for kept, computed in zip((prior.mean, prior.log_variance), prior._encode(), strict=True):
+        torch.testing.assert_close(kept, computed)
+    model = copy.deepcopy(fitted.module_)
+    old = model.prior.log_prob(torch.zeros(1, 1, 2))
+    with torch.no_grad():
+        model.prior.pseudo_inputs.add_(1.0)
+        model.prior.after_step(0, 0.0)
+    assert not torch.equal(model.prior.log_prob(torch.zeros(1, 1, 2)), old)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_encode_with_their_own_weights(fitted, copied):
+    model = copied(fitted.module_)
+    assert model.prior.posterior.__self__ is model
+    assert len(list(model.parameters())) == len(list(fitted.module_.parameters()))
+    torch.testing.assert_close(model.prior._encode(), fitted.module_.prior._encode())
+
+
+def test_saved_models_and_decoders_give_the_same_numbers(fitted, tmp_path):
+    save(fitted, tmp_path / "whole.safetensors")
+    save(Decoder(fitted), tmp_path / "decoder.safetensors")
+    whole, decoder = load(tmp_path / "whole.safetensors"), load(tmp_path / "decoder.safetensors")
+    np.testing.assert_array_equal(whole.score_samples(X), fitted.score_samples(X))
+    for net in (whole, decoder):
+        np.testing.assert_array_equal(net.sample(9, random_state=0), fitted.sample(9, random_state=0))
+    Decoder(fitted).export(tmp_path / "decoder.pt2")
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_training_that_goes_on_is_the_same(fitted, tmp_path):
+    def kill(state):
+        if state.epoch == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        vamp_net(callbacks=[Checkpoint(tmp_path / "unfinished", every=0), kill]).fit(X)
+    resumed = vamp_net(callbacks=[Checkpoint(tmp_path / "unfinished")]).fit(X)
+    np.testing.assert_array_equal(resumed.score_samples(X), fitted.score_samples(X))
+    np.testing.assert_array_equal(resumed.sample(5, random_state=0), fitted.sample(5, random_state=0))
+
+
+def test_other_combinations_work(fitted):
+    holes = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
+    y = np.arange(300) % 2
+    nets = [
+        small("vamp_vae").fit(holes),
+        small("vamp_vae", conditional=True).fit(X, y),
+        small("vamp_vae", precision="float64", trim=0.1).fit(X),
+        small("vamp_vae", bottleneck=Nested(Gaussian())).fit(X),
+        small("vamp_vae", bottleneck=Gaussian(n_draws=3)).fit(X),
+        small("vamp_vae", bottleneck=Gaussian(free_bits=0.1)).fit(X),
+        small("vamp_vae", backbone="linear").partial_fit(X).partial_fit(X),
+    ]
+    for net in nets:
+        assert np.isfinite(net.score_samples(X)).all()
+        assert np.isfinite(net.score_samples(X, n_draws=3, random_state=0)).all()
+        np.testing.assert_allclose(net.contributions(X).sum(1), net.score_samples(X), rtol=1e-4)
+        assert np.isfinite(net.sample(5, random_state=0)).all()
+    doctor.examine(X, fitted)
+
+
+@pytest.mark.parametrize("bottleneck", ["deterministic", "vector_quantized"])
+def test_codes_without_a_normal_distribution_are_refused(bottleneck):
+    with pytest.raises(ValueError, match=r"prior Vamp\(\) needs codes with a normal distribution"):
+        Autoencoder(2, bottleneck=bottleneck, prior="vamp", max_epochs=1).fit(X)
+
+
+def test_the_number_of_pseudo_inputs_is_checked():
+    with pytest.raises(ValueError, match=r"prior\.n_pseudo_inputs of Vamp must be a positive integer, got 0"):
+        small("vamp_vae", n_pseudo_inputs=0).fit(X)
+    assert math.isfinite(small("vamp_vae", n_pseudo_inputs=1).fit(X).score(X))
