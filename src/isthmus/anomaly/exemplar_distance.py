@@ -162,14 +162,15 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Higher is more normal. Held-out training rows score about 0 at the median and -1 at the lower quartile.
         """
-        points = to_points(self._read(X), self.schema_)
+        points = to_points(self.read_rows(X), self.schema_)
         return self._combine(np.stack([scorer.distances(points) for scorer in self._view_scorers], 1))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``."""
         return float(self.score_samples(X).mean())
 
-    def _read(self, X: Any) -> Source:
+    def read_rows(self, X: Any) -> Source:
+        """Make a source of new rows and compare it with what ``fit`` saw."""
         return read_new_rows(self, X)
 
     def _combine(self, distances: Points) -> Values:
