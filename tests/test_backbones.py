@@ -65,7 +65,7 @@ def test_samples_of_any_size_come_back_in_their_shape(part, shape):
     theta = decoded(part, torch.randn(6, 3), torch.randn(6, *shape), torch.randn(6, 2))
     assert h.shape == (6, 4)
     assert theta.shape == (6, 2, *shape)
-    assert part.code_norms().shape == (3,)
+    assert part.code_norms().shape == (1, 3)
 
 
 @pytest.mark.parametrize("shape", [(3, 17), (3, 7, 10), (1, 5, 6, 7)], ids=repr)

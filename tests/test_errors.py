@@ -29,7 +29,9 @@ def model(tmp_path, rng):
 
 
 @pytest.mark.parametrize("error", [TORCH, MemoryError("Unable to allocate 8 GiB")])
-@pytest.mark.parametrize("place", ["isthmus.Autoencoder._check_parameters", "torch.nn.Module.load_state_dict"])
+@pytest.mark.parametrize(
+    "place", ["isthmus.persistence.autoencoders.check_parameters", "torch.nn.Module.load_state_dict"]
+)
 def test_a_model_that_does_not_fit_into_memory_is_not_damaged(model, monkeypatch, error, place):
     monkeypatch.setattr(place, raising(error))
     with pytest.raises(MemoryError, match=r"there is not enough memory to load '.*m.safetensors' \(.*allocate"):

@@ -169,7 +169,7 @@ def test_quality_compares_files(tmp_path, table, rng):
     write(tmp_path / "made.csv", table.take(rng.permutation(200)))
     result = call("quality", tmp_path / "real.csv", tmp_path / "made.csv", "--without", "key", "--target", "town")
     assert result.exit_code == 0, result.output
-    assert "columns alike, mean (1 is best)" in result.stdout
+    assert "column fidelity, mean (1 is best)" in result.stdout
     assert "half of the real rows" in result.stdout
     held_out = call("quality", *(tmp_path / f"{name}.csv" for name in ("real", "made")), "--holdout",
                     tmp_path / "made.csv", "--without", "key")  # fmt: skip
