@@ -38,6 +38,7 @@ BACKBONES = {
 def small(name, n_components=2, **options) -> Autoencoder:
     """A variant of the zoo with a tiny net."""
     options = {"backbone": BACKBONES.get(name, MLP((8,))), "max_epochs": 2, "random_state": 0, **options}
+    options = {"k": n_components, **options} if name == "top_k" else options
     return getattr(zoo, name)(n_components, **options)
 
 

@@ -21,6 +21,7 @@ from isthmus import (
     storage,
 )
 from isthmus.backbones import MLP
+from isthmus.bottlenecks import TopK
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data import Parquet
 from isthmus.training import Group, TrainState
@@ -82,6 +83,7 @@ CASES = {
     "nothing set aside": {"validation_fraction": 0},
     "drawn codes": {"bottleneck": "gaussian"},
     "indices": {"bottleneck": "vector_quantized", "validation_fraction": 0},
+    "dead components": {"bottleneck": TopK(1, dead_after=2), "regularizers": "aux_k", "validation_fraction": 0},
     "hidden cells": {"bottleneck": "gaussian", "corruption": Masking(0.3), "validation_fraction": 0},
     "noise, batch normalisation, dropout": {
         "backbone": MLP((8,), norm="batch", dropout=0.2),

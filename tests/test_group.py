@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from isthmus import Autoencoder, Checkpoint
 from isthmus.backbones import MLP
-from isthmus.bottlenecks import Deterministic
+from isthmus.bottlenecks import Deterministic, TopK
 from isthmus.corruptions import Masking
 from isthmus.data import Parquet, as_source
 from isthmus.data.streams.stream import Stream
@@ -50,6 +50,7 @@ SAME = {
     "labels": lambda: small(conditional=True, regularizers="l2").fit(X, Y),
     "missing values": lambda: small().fit(HOLES),
     "indices": lambda: small(bottleneck="vector_quantized").fit(X),
+    "dead components": lambda: small(bottleneck=TopK(1, dead_after=2), regularizers="aux_k").fit(X),
     "gradient descent": lambda: small(optimizer="sgd").fit(X),
     "sums of a part": lambda: small(backbone=Center((16,)), validation_fraction=0).fit(X[:753]),
     "one row group": lambda: small().fit(Parquet("one.parquet")),

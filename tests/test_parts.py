@@ -16,7 +16,7 @@ from torch import nn
 
 from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian, Latent, Nested, VectorQuantized
+from isthmus.bottlenecks import Deterministic, Gaussian, Latent, Nested, TopK, VectorQuantized
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
 from isthmus.likelihoods import (
@@ -36,7 +36,7 @@ from isthmus.likelihoods import (
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.part import Part, Shapes, snake_case
 from isthmus.priors import Normal, Vamp
-from isthmus.regularizers import L1, L2, Jacobian, KLSparsity, Step
+from isthmus.regularizers import L1, L2, AuxK, Jacobian, KLSparsity, Step
 from isthmus.statistics import Statistics
 
 CLASSES = [getattr(package, name) for package in PACKAGES for name in package.__all__]
@@ -57,6 +57,7 @@ PARTICULAR = {
     Embedded: (Embedded(5), LEVELS[:, 4:]),
     Histogram: (Histogram((CELLS,) * 5), X),
     **{kind: (kind(), COUNTS) for kind in (Logistic, Multinomial, NegativeBinomial, Poisson)},
+    TopK: (TopK(1), X),
     Mixed: (Mixed((Categorical((3, 2)), GaussianLikelihood(), Histogram((CELLS,))), ((1, 3), (4, 0), (2,))), BOTH),
 }
 
@@ -74,11 +75,13 @@ VARIANTS = [
     Gaussian(n_draws=3),
     Deterministic("tanh"),
     Nested(Gaussian(beta=0.5)),
+    TopK(2, dead_after=5),
     VectorQuantized(8, width=3, commitment=1.0, decay=0.9),
     GaussianLikelihood(scale="shared", scaling="center", bounded=True),
     GaussianLikelihood(scale=0.5, scaling="none"),
     StudentT(df=3.0, scale="shared"),
     L1(weight=0.5),
+    AuxK(weight=1.0, k=3),
     Jacobian(n_probes=None),
     KLSparsity(target=0.2),
     GaussianNoise(0.2, unit="data", clip=(0.0, 1.0)),
@@ -107,7 +110,7 @@ BUILD = {
     "bottleneck": build_bottleneck,
     "prior": lambda part: part.build((2,), SHAPES),
     "likelihood": lambda part: part.build(Statistics.of(torch.from_numpy(data_for(part)))),
-    "regularizer": lambda part: part.build(SHAPES, SIGMOID),
+    "regularizer": lambda part: part.build(SHAPES, built(TopK(1)) if isinstance(part, AuxK) else SIGMOID),
     "corruption": lambda part: part.build(STATISTICS),
 }
 
@@ -134,6 +137,8 @@ def estimator(part=None, **options):
     options = {"backbone": MLP((8,)), "max_epochs": 1, "random_state": 0, "validation_fraction": 0, **options}
     if isinstance(part, KLSparsity):
         options["bottleneck"] = SIGMOID
+    if isinstance(part, AuxK):
+        options["bottleneck"] = TopK(1)
     if part is not None:
         options["regularizers" if part.role == "regularizer" else part.role] = part
     if isinstance(part, Vamp):
@@ -260,6 +265,11 @@ BAD = [
     (Gaussian(n_draws=0), r"bottleneck.n_draws of Gaussian must be a positive integer, .*, got 0"),
     (Gaussian(n_draws=2, free_bits=1.0), r"bottleneck.n_draws of Gaussian must be .*1 together with .*, got 2"),
     (Gaussian(n_draws=2, capacity=1.0), r"bottleneck.n_draws of Gaussian must be .*1 together with .*, got 2"),
+    (TopK(0), r"bottleneck.k of TopK must be a positive integer, at most n_components=2, got 0"),
+    (TopK(), r"bottleneck.k of TopK must be a positive integer, at most n_components=2, got 8"),
+    (TopK(1, dead_after=0), r"bottleneck.dead_after of TopK must be a positive integer, got 0"),
+    (AuxK(weight=-1.0), r"regularizer.weight of AuxK must be >= 0, got -1.0"),
+    (AuxK(k=0), r"regularizer.k of AuxK must be None or a positive integer, got 0"),
     (GaussianLikelihood(scale="row"), r"likelihood.scale of Gaussian must be .*'row'"),
     (GaussianLikelihood(scale=0.0), r"likelihood.scale of Gaussian must be .*0.0"),
     (GaussianLikelihood(scaling="minmax"), r"likelihood.scaling of Gaussian must be one of .*'minmax'"),
@@ -321,6 +331,8 @@ WRONG_KINDS = [
     (Gaussian(beta=None), "bottleneck.beta"),
     (Gaussian(n_draws=1.5), "bottleneck.n_draws"),
     (Nested("gaussian"), "bottleneck.bottleneck"),
+    (TopK("1"), "bottleneck.k"),
+    (AuxK(k="1"), "regularizer.k"),
     (GaussianLikelihood(scale=None), "likelihood.scale"),
     (StudentT(df="4"), "likelihood.df"),
     (Categorical("3"), "likelihood.n_categories"),

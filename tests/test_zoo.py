@@ -205,6 +205,10 @@ OWN_PARAMETERS = {
     "conditional_vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5, "conditional": True}),
     "vamp_vae": ({"n_pseudo_inputs": 9, "beta": 0.5}, {"prior__n_pseudo_inputs": 9, "bottleneck__beta": 0.5}),
     "vq_vae": ({"n_codes": 9, "commitment": 0.5}, {"bottleneck__n_codes": 9, "bottleneck__commitment": 0.5}),
+    "top_k": (
+        {"k": 3, "weight": 0.5, "dead_after": 9},
+        {"bottleneck__k": 3, "regularizers__weight": 0.5, "bottleneck__dead_after": 9},
+    ),
     "convolutional": (
         {"channels": (4, 8), "kernel_size": 5},
         {"backbone__channels": (4, 8), "backbone__kernel_size": 5},

@@ -11,12 +11,12 @@ from sklearn.mixture import GaussianMixture
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian, VectorQuantized
+from isthmus.bottlenecks import Deterministic, Gaussian, TopK, VectorQuantized
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.likelihoods import Multinomial
 from isthmus.priors import Vamp
-from isthmus.regularizers import L1, Jacobian, KLSparsity, Regularizer
+from isthmus.regularizers import L1, AuxK, Jacobian, KLSparsity, Regularizer
 
 __all__ = [
     "autoencoder",
@@ -33,6 +33,7 @@ __all__ = [
     "sparse",
     "tabular_vae",
     "tcn",
+    "top_k",
     "topic_model",
     "vae",
     "vamp_vae",
@@ -213,6 +214,42 @@ def sparse(
         return compose(n_components, options, bottleneck=Deterministic("relu"), regularizers=term)
     term = KLSparsity(1.0 if weight is None else weight, target)
     return compose(n_components, options, bottleneck=Deterministic("sigmoid"), regularizers=term)
+
+
+def top_k(
+    n_components: int = 64, *, k: int = 8, weight: float = 1 / 32, dead_after: int = 100, **options: Any
+) -> Autoencoder:
+    """Top-k sparse autoencoder: only the k largest components of a wide code are active for a row.
+
+    Encoder and decoder are linear, so that each component stands for one direction of the data. Components that no row
+    uses are revived.
+
+    Parameters
+    ----------
+    n_components : int, default=64
+        It may exceed the number of features.
+    k : int, default=8
+        Components that a row keeps.
+    weight : float, default=0.03125
+        Weight of the term that revives dead components; 0 for none.
+    dead_after : int, default=100
+        Steps of training after which an unused component is dead.
+    **options
+        Other parameters of ``Autoencoder``.
+
+    References
+    ----------
+    Gao et al., Scaling and evaluating sparse autoencoders, 2024, arXiv:2406.04093;
+    Makhzani and Frey, k-sparse autoencoders, 2013, arXiv:1312.5663.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import top_k
+    >>> top_k(256, k=16).bottleneck
+    TopK(k=16)
+    """
+    parts = {"backbone": Linear(), "bottleneck": TopK(k, dead_after), "regularizers": AuxK(weight)}
+    return compose(n_components, options, **parts)
 
 
 def denoising(

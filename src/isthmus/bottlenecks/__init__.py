@@ -7,6 +7,7 @@ from isthmus.bottlenecks.base import Wrapper as Wrapper
 from isthmus.bottlenecks.deterministic import Deterministic
 from isthmus.bottlenecks.gaussian import Gaussian
 from isthmus.bottlenecks.nested import Nested
+from isthmus.bottlenecks.top_k import TopK
 from isthmus.bottlenecks.vector_quantized import VectorQuantized
 
-__all__ = ["Deterministic", "Gaussian", "Nested", "VectorQuantized"]
+__all__ = ["Deterministic", "Gaussian", "Nested", "TopK", "VectorQuantized"]

@@ -229,6 +229,12 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
     return scale * torch.stack([row.square().sum(-1) for row in rows]).sum(0)
 
 
+def keep_largest(x: Tensor, k: int) -> Tensor:
+    """Set all but the ``k`` largest numbers of the last axis to 0; of equal ones, as many stay as there is room for."""
+    values, index = x.topk(k, -1)
+    return torch.zeros_like(x).scatter(-1, index, values)
+
+
 def drop_largest(losses: Tensor, share: float) -> Tensor:
     """Drop a share of the largest losses (n,) (Rousseeuw, Least median of squares regression, JASA 79, 1984)."""
     n_kept = len(losses) - int(share * len(losses))

@@ -1,0 +1,72 @@
+"""Work for components that no row uses."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from isthmus import functional as F
+from isthmus.bottlenecks import Bottleneck, TopK, Wrapper
+from isthmus.part import Shapes, is_count
+from isthmus.regularizers.base import Regularizer, Step
+
+
+class AuxK(Regularizer):
+    """Lets the largest dead components of ``TopK`` reconstruct what the others leave over, so that they revive [1].
+
+    What the decoder returns for these components alone, less what it returns for a code of zeros, is added to its
+    output for the row, which gets no gradients here. The term is the negative log probability of the row under this
+    sum; with normal noise and a linear decoder it is the squared error of the residual, as published. It is 0 while no
+    component is dead.
+
+    Parameters
+    ----------
+    weight : float, default=0.03125
+        Weight beside the negative log probability of the reconstruction.
+    k : int or None, default=None
+        Dead components that a row uses; None means half the size of the encoded input.
+
+    Raises
+    ------
+    ValueError
+        At ``build``, if a parameter is out of its range, or the bottleneck is not ``TopK``.
+
+    References
+    ----------
+    [1] Gao et al., Scaling and evaluating sparse autoencoders, 2024, arXiv:2406.04093.
+
+    Examples
+    --------
+    >>> from isthmus.regularizers import AuxK
+    >>> AuxK(k=64)
+    AuxK(k=64)
+    """
+
+    def __init__(self, weight: float = 1 / 32, k: int | None = None) -> None:
+        super().__init__()
+        self.weight = weight
+        self.k = k
+
+    def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
+        """Check the parameters and the bottleneck; see the base class."""
+        super().build(shapes, bottleneck)
+        self.require("k", lambda v: v is None or is_count(v), "None or a positive integer")
+        n_components = math.prod(_top_k(bottleneck).z_shape)
+        self.n_used = min(n_components, self.k or max(1, math.prod(shapes.input) // 2))
+
+    def forward(self, step: Step) -> Tensor:
+        """Weighted term of each row; see the base class."""
+        dead = _top_k(step.bottleneck).dead.repeat(len(step.h) // step.n_nets, 1)
+        z = F.keep_largest(step.h.relu() * dead, self.n_used)
+        theta = step.theta.detach() + step.decode(z, step.y) - step.decode(torch.zeros_like(z), step.y)
+        log_prob = step.likelihood.log_prob(theta, step.likelihood.fill(step.x))
+        log_prob = torch.where(step.x.isnan(), 0.0, log_prob).flatten(1).sum(-1)
+        return -self.weight * torch.where(dead.any(-1), log_prob, 0.0)
+
+
+def _top_k(bottleneck: Bottleneck) -> TopK:
+    """Return the bottleneck whose components may be dead."""
+    whole = bottleneck.whole if isinstance(bottleneck, Wrapper) else bottleneck
+    if not isinstance(whole, TopK):
+        raise ValueError(f"regularizer AuxK needs codes of bottleneck='top_k', got {bottleneck!r}")
+    return whole

@@ -1,0 +1,240 @@
+"""TopK and AuxK against brute force, and with all that estimators do."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from isthmus import Autoencoder, BaggedAutoencoders, Decoder, functional, load, save, zoo
+from isthmus.backbones import MLP, Linear
+from isthmus.bottlenecks import Nested, TopK
+from isthmus.corruptions import Masking
+from isthmus.doctor import examine
+from isthmus.latent import interpolate, traverse
+from isthmus.part import Shapes
+from isthmus.regularizers import AuxK
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 2)) @ RNG.normal(size=(2, 6)) + 0.1 * RNG.normal(size=(200, 6))
+Y = np.arange(200) % 3
+HOLES = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
+DONE = torch.ones(())
+
+
+def small(n_components=10, **options):
+    options = {"backbone": MLP((8,)), "max_epochs": 3, "batch_size": 32, "random_state": 0, **options}
+    options = {"bottleneck": TopK(3, dead_after=2), "regularizers": AuxK(k=4), **options}
+    return Autoencoder(n_components, **options)
+
+
+def built(n_components=10, n_nets=1, **options):
+    part = TopK(**options)
+    part.build(n_components, Shapes((6,), n_nets=n_nets))
+    return part
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small().fit(X)
+
+
+# The bottleneck
+
+
+@pytest.mark.parametrize("k", [1, 4, 10])
+def test_exactly_k_components_are_kept_and_they_are_the_largest(k):
+    h = torch.rand(50, 10) + 0.1
+    z = built(k=k).code_mean(h)
+    assert ((z > 0).sum(1) == k).all()
+    for row, code in zip(h.tolist(), z.tolist(), strict=True):
+        limit = sorted(row)[-k]
+        assert code == [value if value >= limit else 0 for value in row]
+
+
+def test_of_equal_components_k_are_kept_and_negative_ones_become_zero():
+    part = built(k=3)
+    assert ((part.code_mean(torch.ones(5, 10)) > 0).sum(1) == 3).all()
+    assert not part.code_mean(-torch.rand(5, 10)).any()
+    h = torch.tensor([[2.0, -1, 1, *[-2.0] * 7]])
+    assert torch.equal(part.code_mean(h), h.relu())
+    assert (functional.keep_largest(h, 3)[0, :3] == h[0, :3]).all()
+
+
+def test_gradients_reach_kept_components_only():
+    h = torch.randn(5, 10, requires_grad=True)
+    z = built(k=2).code_mean(h)
+    z.sum().backward()
+    assert torch.equal(h.grad, (z > 0).float())
+
+
+def test_steps_without_use_are_counted_for_each_net():
+    part, expected = built(4, n_nets=2, k=1, dead_after=3), np.zeros((2, 4), int)
+    for step in range(12):
+        h = torch.randn(6, 4) - torch.tensor([0.0, 0.0, 2.0, 9.0])
+        metrics = part(h, None, DONE).metrics
+        assert metrics["dead_share"] == (expected >= 3).mean()
+        used = (part.code_mean(h) > 0).numpy()
+        expected = np.where([used[::2].any(0), used[1::2].any(0)], 0, expected + 1)
+        part.after_step(step, 0.0)
+        assert np.array_equal(part.idle, expected)
+        assert np.array_equal(part.dead, expected >= 3)
+    assert (part.idle[:, 3] == 12).all()
+
+
+def test_validation_counts_nothing():
+    part = built(k=2).eval()
+    part(torch.rand(5, 10), None, DONE)
+    assert not part.active.any()
+
+
+# The term
+
+
+def terms(model, x, idle):
+    """The loss terms of a batch in training, with counters of idle steps."""
+    module = copy.deepcopy(model).module_.train()
+    module.bottleneck.idle[:] = torch.tensor(idle)
+    return module, module(torch.from_numpy(x)).terms
+
+
+@pytest.mark.parametrize("rows", [X, HOLES], ids=["whole", "missing values"])
+def test_the_term_is_that_of_brute_force(rows):
+    """Linear decoder and normal noise: half the squared error of the residual in units of the noise, and a constant."""
+    model = small(backbone=Linear(), precision="float64", regularizers=AuxK(weight=0.5, k=2)).fit(rows)
+    idle = [0, 9, 9, 0, 9, 0, 9, 0, 9, 0]
+    module, found = terms(model, rows, idle)
+    with torch.no_grad():
+        x = module.to_model(torch.from_numpy(rows))
+        u, unit = module.encode_input(x), module.likelihood.noise.unit
+        h = module.backbone.encode(u)
+        weight = torch.stack([module._theta(e[None], None, x[:1])[0, 0] for e in torch.eye(10).double()])
+        weight = weight - module._theta(torch.zeros(1, 10).double(), None, x[:1])[0, 0]
+        main = module._theta(module.bottleneck.code_mean(h), None, x)[:, 0]
+        sigma = module.likelihood.noise.log_scale.exp()
+    for i in range(len(rows)):
+        best = sorted((j for j in range(10) if idle[j]), key=lambda j: -float(h[i, j]))[:2]
+        estimate = sum(max(float(h[i, j]), 0.0) * weight[j] for j in best)
+        error = (x[i] - unit.decode(main[i] + estimate)) / sigma
+        expected = 0.5 * (0.5 * error.square() + sigma.log() + 0.5 * np.log(2 * np.pi))[~x[i].isnan()].sum()
+        torch.testing.assert_close(found["aux_k"][i].detach(), expected)
+
+
+def test_gradients_reach_dead_components_only(model):
+    module, found = terms(model, X, [0] * 5 + [9] * 5)
+    found["aux_k"].sum().backward()
+    gradient = module.backbone.encoder[-1].weight.grad if hasattr(module.backbone, "encoder") else None
+    gradients = [w.grad for w in module.parameters() if w.grad is not None and w.shape[0] == 10 and w.ndim == 2]
+    gradients = gradients if gradient is None else [gradient]
+    assert any(not g[:5].any() and g[5:].any() for g in gradients)
+
+
+def test_without_dead_components_the_term_is_zero(model):
+    module, found = terms(model, X, [0] * 10)
+    assert not found["aux_k"].any()
+    found["aux_k"].sum().backward()
+    assert not any(w.grad is not None and w.grad.any() for w in module.parameters())
+
+
+@pytest.mark.parametrize("bottleneck", ["deterministic", "gaussian", Nested()])
+def test_other_bottlenecks_have_no_dead_components(bottleneck):
+    with pytest.raises(ValueError, match="regularizer AuxK needs codes of bottleneck='top_k', got (Det|Gau|Nes)"):
+        small(bottleneck=bottleneck).fit(X)
+
+
+# Estimators
+
+
+def test_the_term_revives_dead_components():
+    """Sparse sums of 40 directions in 20 dimensions, an overcomplete code of 160."""
+    rng = np.random.default_rng(0)
+    active = rng.random((2000, 40)).argsort(1) < 3
+    rows = (active * rng.exponential(size=(2000, 40))) @ rng.normal(size=(40, 20))
+    shares, errors = {}, {}
+    for weight in (0.0, 1 / 32):
+        net = zoo.top_k(160, k=3, weight=weight, dead_after=20, max_epochs=40, batch_size=100, random_state=0)
+        net = net.set_params(learning_rate=0.01).fit(rows)
+        shares[weight] = net.history_[-1]["dead_share"]
+        errors[weight] = np.square(net.reconstruct(rows) - rows).mean() / rows.var()
+    print(f"dead without AuxK {shares[0]:.1%}, with it {shares[1 / 32]:.1%}; unexplained {errors}")
+    assert shares[1 / 32] < 0.5 * shares[0]
+
+
+CASES = {
+    "plain": {},
+    "images": {"backbone": "auto"},
+    "missing values": {"X": HOLES},
+    "hidden values": {"corruption": Masking(0.3)},
+    "labels": {"conditional": True},
+    "nested": {"bottleneck": Nested(TopK(3, dead_after=2))},
+    "mixture": {"prior": "mixture"},
+    "double precision": {"precision": "float64"},
+    "bfloat16": {"precision": "bfloat16"},
+    "trimmed": {"trim": 0.1},
+    "penalties": {"regularizers": ("l1", "jacobian", "aux_k")},
+    "all components": {"bottleneck": TopK(10)},
+    "pixels": {"X": (X > 0).astype(float), "likelihood": "bernoulli"},
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    options = dict(CASES[request.param])
+    rows = options.pop("X", X)
+    return small(**options).fit(rows, Y), rows
+
+
+def test_every_question_has_a_finite_answer(case):
+    model, rows = case
+    codes, deviations = model.transform(rows, return_std=True)
+    k = getattr(model.bottleneck, "bottleneck", model.bottleneck).k
+    assert (codes >= 0).all()
+    assert ((codes > 0).sum(1) <= k).all()
+    assert not deviations.any()
+    y = Y if model.conditional else None
+    np.testing.assert_allclose(model.inverse_transform(codes, y), model.reconstruct(rows, y), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.contributions(rows, y).sum(1), model.score_samples(rows, y), rtol=1e-4, atol=1e-4)
+    assert np.isfinite(model.sample(50, random_state=0)).all()
+    assert all(0 <= row["dead_share"] <= 1 for row in model.history_)
+    assert examine(rows, model, y=y) is not None
+
+
+def test_it_lives_in_files_copies_and_pickles(case, tmp_path):
+    model, rows = case
+    save(model, tmp_path / "model.safetensors")
+    save(Decoder(model), tmp_path / "decoder.safetensors")
+    codes, decoder = model.transform(rows), load(tmp_path / "decoder.safetensors")
+    for again in (load(tmp_path / "model.safetensors"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(again.transform(rows), codes)
+        assert np.array_equal(again.inverse_transform(codes), model.inverse_transform(codes))
+        assert np.array_equal(again.sample(5, random_state=0), model.sample(5, random_state=0))
+    assert np.array_equal(decoder.inverse_transform(codes), model.inverse_transform(codes))
+    assert clone(model).get_params().keys() == model.get_params().keys()
+
+
+def test_an_exported_decoder_reads_codes(model, tmp_path):
+    Decoder(model).export(tmp_path / "decoder.pt2")
+    codes = model.transform(X[:9])
+    found = torch.export.load(tmp_path / "decoder.pt2").module()(codes=torch.from_numpy(codes))
+    np.testing.assert_allclose(found.numpy(), model.inverse_transform(codes), rtol=1e-5, atol=1e-5)
+
+
+def test_partial_fit_goes_on_counting(model):
+    again = small(regularizers=()).partial_fit(X)
+    before = again.module_.bottleneck.idle.clone()
+    again.partial_fit(X)
+    idle = again.module_.bottleneck.idle
+    assert ((idle > before) | (idle <= 7)).all()
+
+
+def test_each_net_of_a_bag_has_counters():
+    model = BaggedAutoencoders(small(max_epochs=5), 3, random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert model.module_.bottleneck.idle.shape == (3, 10)
+
+
+def test_moves_between_codes(model):
+    assert np.isfinite(interpolate(model, X[0], X[1], 5)).all()
+    assert traverse(model, X[0]) is not None
