@@ -34,7 +34,7 @@ from isthmus.likelihoods import (
     StudentT,
 )
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
-from isthmus.part import Part, Shapes, snake_case
+from isthmus.part import Part, Shapes, built_parts, snake_case
 from isthmus.priors import Normal, Vamp
 from isthmus.regularizers import L1, L2, AuxK, Jacobian, KLSparsity, Step
 from isthmus.statistics import Statistics
@@ -206,6 +206,15 @@ def test_a_part_built_of_no_rows_is_the_one_whose_weights_it_is_given(part):
 @every_part
 def test_a_clone_of_a_built_part_is_not_built(part):
     assert not clone(built(part)).state_dict()
+
+
+def test_parts_that_are_parameters_are_no_parts_of_the_model():
+    """They are cloned and never built, so that a step must not update them."""
+    model = estimator(Nested(TopK(1))).fit(X).module_
+    parts = built_parts(model)
+    assert model.bottleneck in parts
+    assert model.bottleneck.whole in parts
+    assert model.bottleneck.bottleneck not in parts
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

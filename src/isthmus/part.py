@@ -81,6 +81,13 @@ class Part(BaseEstimator, nn.Module):
             raise ValueError(f"{self.role}.{name} of {type(self).__name__} must be {expected}, got {value!r}")
 
 
+def built_parts(module: nn.Module) -> list[Part]:
+    """Return the parts of a module but those that are parameters of others, which are cloned and never built."""
+    parts = [part for part in module.modules() if isinstance(part, Part)]
+    given = {id(value) for part in parts for value in part.get_params(deep=False).values()}
+    return [part for part in parts if id(part) not in given]
+
+
 def is_count(value: Any) -> bool:
     """Whether a value is a positive whole number, of Python's or NumPy's."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)

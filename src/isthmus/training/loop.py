@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from isthmus.data.base import Batch, Batches, skip_empty
-from isthmus.part import Part
+from isthmus.part import Part, built_parts
 from isthmus.randomness import seeded
 from isthmus.training.checkpoint import Checkpoint, resume_rng
 from isthmus.training.group import SINGLE_PROCESS, Group
@@ -73,7 +73,7 @@ def train(
     _check_batch_size(size, n_rows, group)
     compute_losses = _make_losses(model, settings)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    parts = [module for module in model.modules() if isinstance(module, Part)]
+    parts = built_parts(model)
     checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
     first_epoch = state.start_fit()
     if checkpoint:
