@@ -84,7 +84,7 @@ class Part(BaseEstimator, nn.Module):
 def built_parts(module: nn.Module) -> list[Part]:
     """Return the parts of a module but those that are parameters of others, which are cloned and never built."""
     parts = [part for part in module.modules() if isinstance(part, Part)]
-    given = {id(value) for part in parts for value in part.get_params(deep=False).values()}
+    given = {id(value) for part in parts for value in BaseEstimator.get_params(part, deep=False).values()}
     return [part for part in parts if id(part) not in given]
 
 
