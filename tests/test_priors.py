@@ -213,6 +213,30 @@ def test_a_mixture_without_a_seed_gets_one_and_is_not_changed():
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
 
 
+class Wide(Normal):
+    """A normal distribution with a learned standard deviation."""
+
+    def build(self, z_shape, shapes):
+        super().build(z_shape, shapes)
+        self.log_scale = torch.nn.Parameter(torch.ones(()))
+
+    def log_prob(self, z, y=None):
+        return super().log_prob(z / self.log_scale.exp()) - self.log_scale * z.shape[-1]
+
+    def sample(self, n, y=None, temperature=1.0):
+        return self.log_scale.exp() * super().sample(n, y, temperature)
+
+    def divergence(self, mean, log_variance):
+        return None
+
+
+def test_a_prior_with_weights_is_learned_and_drawn_from():
+    x = np.random.default_rng(0).normal(size=(300, 3))
+    model = Autoencoder(2, bottleneck="gaussian", prior=Wide(), max_epochs=3, random_state=0).fit(x)
+    assert model.module_.prior.log_scale != 1
+    assert model.sample(5, random_state=0).shape == (5, 3)
+
+
 @pytest.fixture(scope="module")
 def two_kinds():
     """Rows whose kind is plain to see, so that an encoder that does not know labels writes it into the code."""

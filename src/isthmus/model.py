@@ -233,6 +233,7 @@ class Model(nn.Module):
         """Codes (n, code_size) to raw values drawn from the likelihood."""
         return self.to_data(self._rows(self.bottleneck.from_code(code), y, draw=True))
 
+    @torch.no_grad()
     def sample_codes(self, n: int, y: Tensor | None, temperature: float) -> Tensor:
         """Draw codes (n, code_size) from the prior."""
         z = self.prior.sample(n, y, temperature).to(self.mean_log_prob)
