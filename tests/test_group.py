@@ -59,6 +59,7 @@ ALIKE = {
     "noise": lambda: small(
         backbone=MLP((16,), norm="batch"), bottleneck="gaussian", corruption=Masking(0.3), max_epochs=20
     ).fit(X),
+    "two layers": lambda: small(bottleneck="ladder", max_epochs=20).fit(X),
     "sparse": lambda: small(
         bottleneck=Deterministic(activation="sigmoid"), regularizers=KLSparsity(0.1), max_epochs=20
     ).fit(X),

@@ -16,7 +16,7 @@ from torch import nn
 
 from isthmus import Autoencoder, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian, Latent, Nested, TopK, VectorQuantized
+from isthmus.bottlenecks import Deterministic, Gaussian, Ladder, Latent, Nested, TopK, VectorQuantized
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
 from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
 from isthmus.likelihoods import (
@@ -74,6 +74,7 @@ VARIANTS = [
     Gaussian(capacity=3.0),
     Gaussian(n_draws=3),
     Deterministic("tanh"),
+    Ladder(n_top=1, width=5, beta=2.0, warmup=0.5),
     Nested(Gaussian(beta=0.5)),
     TopK(2, dead_after=5),
     VectorQuantized(8, width=3, commitment=1.0, decay=0.9),

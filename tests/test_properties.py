@@ -7,7 +7,7 @@ from torch import nn
 
 from isthmus import Autoencoder
 from isthmus.backbones import MLP, Conv
-from isthmus.bottlenecks import Deterministic, Gaussian, Nested, VectorQuantized
+from isthmus.bottlenecks import Deterministic, Gaussian, Ladder, Nested, VectorQuantized
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.regularizers import L1, L2, Jacobian, KLSparsity
 
@@ -27,6 +27,7 @@ BOTTLENECKS = [
     Gaussian(),
     Gaussian(n_draws=3),
     Gaussian(capacity=1.0),
+    Ladder(),
     Nested(),
     Nested(Gaussian()),
     VectorQuantized(8),

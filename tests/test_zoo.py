@@ -204,6 +204,10 @@ OWN_PARAMETERS = {
     ),
     "conditional_vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5, "conditional": True}),
     "vamp_vae": ({"n_pseudo_inputs": 9, "beta": 0.5}, {"prior__n_pseudo_inputs": 9, "bottleneck__beta": 0.5}),
+    "ladder_vae": (
+        {"n_top": 1, "width": 5, "beta": 0.5, "warmup": 0.2},
+        {"bottleneck__n_top": 1, "bottleneck__width": 5, "bottleneck__beta": 0.5, "bottleneck__warmup": 0.2},
+    ),
     "vq_vae": ({"n_codes": 9, "commitment": 0.5}, {"bottleneck__n_codes": 9, "bottleneck__commitment": 0.5}),
     "top_k": (
         {"k": 3, "weight": 0.5, "dead_after": 9},

@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
-from isthmus.bottlenecks import Deterministic, Gaussian, TopK, VectorQuantized
+from isthmus.bottlenecks import Deterministic, Gaussian, Ladder, TopK, VectorQuantized
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.likelihoods import Multinomial
@@ -26,6 +26,7 @@ __all__ = [
     "convolutional",
     "denoising",
     "imputer",
+    "ladder_vae",
     "linear",
     "mult_vae",
     "recurrent",
@@ -393,6 +394,45 @@ def vamp_vae(n_components: int = 2, *, n_pseudo_inputs: int = 50, beta: float = 
     Vamp(n_pseudo_inputs=20)
     """
     return compose(n_components, options, bottleneck=Gaussian(beta=beta), prior=Vamp(n_pseudo_inputs))
+
+
+def ladder_vae(
+    n_components: int = 4,
+    *,
+    n_top: int | None = None,
+    width: int | None = 32,
+    beta: float = 1.0,
+    warmup: float = 0.1,
+    **options: Any,
+) -> Autoencoder:
+    """Ladder VAE: the code has two layers, and the upper one explains how components of the lower one depend.
+
+    Parameters
+    ----------
+    n_components : int, default=4
+        Of both layers together.
+    n_top : int or None, default=None
+        Components of the upper layer, which are the last ones; None is half of all.
+    width : int or None, default=32
+        Hidden units between the layers; None is a linear map.
+    beta : float, default=1.0
+        Weight of the divergence.
+    warmup : float, default=0.1
+        Share of the training over which beta rises; without it the upper layer may stay unused.
+    **options
+        Other parameters of ``Autoencoder``.
+
+    References
+    ----------
+    Sonderby, Raiko, Maaloe, Sonderby and Winther, Ladder variational autoencoders, NeurIPS 2016, arXiv:1602.02282.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import ladder_vae
+    >>> ladder_vae(8, n_top=2).bottleneck
+    Ladder(n_top=2, warmup=0.1, width=32)
+    """
+    return compose(n_components, options, bottleneck=Ladder(n_top, width, beta, warmup))
 
 
 def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25, **options: Any) -> Autoencoder:

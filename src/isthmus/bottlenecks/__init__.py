@@ -6,8 +6,9 @@ from isthmus.bottlenecks.base import NormalPosterior as NormalPosterior
 from isthmus.bottlenecks.base import Wrapper as Wrapper
 from isthmus.bottlenecks.deterministic import Deterministic
 from isthmus.bottlenecks.gaussian import Gaussian
+from isthmus.bottlenecks.ladder import Ladder
 from isthmus.bottlenecks.nested import Nested
 from isthmus.bottlenecks.top_k import TopK
 from isthmus.bottlenecks.vector_quantized import VectorQuantized
 
-__all__ = ["Deterministic", "Gaussian", "Nested", "TopK", "VectorQuantized"]
+__all__ = ["Deterministic", "Gaussian", "Ladder", "Nested", "TopK", "VectorQuantized"]
