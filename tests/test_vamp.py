@@ -115,7 +115,6 @@ def test_clusters_have_a_better_bound_than_with_the_normal_prior():
         small(name, **options).fit(rows[:900]).score_samples(rows[900:], n_draws=64, random_state=0).mean()
         for name in ("vamp_vae", "vae")
     ]
-    print(bounds)
     assert bounds[0] >= bounds[1] + 1.5
 
 
@@ -159,6 +158,15 @@ def test_saved_models_and_decoders_give_the_same_numbers(fitted, tmp_path):
     for net in (whole, decoder):
         np.testing.assert_array_equal(net.sample(9, random_state=0), fitted.sample(9, random_state=0))
     Decoder(fitted).export(tmp_path / "decoder.pt2")
+
+
+def test_a_decoder_draws_from_the_mixture_of_its_weights(tmp_path):
+    net = vamp_net(validation_fraction=0).fit(X).partial_fit(X[:50])
+    prior = net.module_.prior
+    torch.testing.assert_close((prior.mean, prior.log_variance), prior._encode())
+    save(Decoder(net), tmp_path / "decoder.safetensors")
+    drawn = load(tmp_path / "decoder.safetensors").sample(9, random_state=0)
+    np.testing.assert_array_equal(drawn, net.sample(9, random_state=0))
 
 
 class Killed(Exception):

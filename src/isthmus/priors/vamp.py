@@ -65,7 +65,7 @@ class Vamp(Prior):
 
     @torch.no_grad()
     def fit(self, z: Tensor, y: Tensor | None = None, seed: int = 0) -> None:
-        """Keep the mixture, so that a decoder without its encoder draws from it; see the base class."""
+        """Keep the mixture; see the base class."""
         for buffer, value in zip((self.mean, self.log_variance), self._encode(), strict=True):
             buffer.copy_(value)
         self.is_current.fill_(1)
@@ -73,7 +73,7 @@ class Vamp(Prior):
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Log density; see the base class."""
         mean, log_variance = self._mixture()
-        return self._average(F.normal_log_prob(_per_component(z.flatten(2), self.n_nets), mean, log_variance / 2))
+        return _average(F.normal_log_prob(_per_component(z.flatten(2), self.n_nets), mean, log_variance / 2))
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         """Draw a component and then z; see the base class."""
@@ -87,7 +87,7 @@ class Vamp(Prior):
         mean, log_variance = (_per_component(moment.flatten(1)[None], self.n_nets) for moment in (mean, log_variance))
         center, log_scale = self._mixture()
         expected = F.normal_log_prob(mean, center, log_scale / 2) - 0.5 * torch.exp(log_variance - log_scale)
-        return -self._average(expected)[0]
+        return -_average(expected)[0]
 
     def _mixture(self) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the components, each (n_nets, n_pseudo_inputs, d)."""
@@ -102,11 +102,12 @@ class Vamp(Prior):
         shape = (self.n_pseudo_inputs, self.n_nets, -1)
         return mean.reshape(shape).transpose(0, 1), log_variance.reshape(shape).transpose(0, 1)
 
-    def _average(self, each: Tensor) -> Tensor:
-        """Log densities of components (n_draws, n / n_nets, n_nets, n_pseudo_inputs, d) to their mixture's."""
-        return (each.sum(-1).logsumexp(-1) - math.log(self.n_pseudo_inputs)).flatten(1)
-
 
 def _per_component(values: Tensor, n_nets: int) -> Tensor:
     """Give values (n_draws, n, d) axes of nets and components: (n_draws, n / n_nets, n_nets, 1, d)."""
     return values.unflatten(1, (-1, n_nets))[..., None, :]
+
+
+def _average(each: Tensor) -> Tensor:
+    """Log densities of components (n_draws, n / n_nets, n_nets, n_components, d) to those of mixtures (n_draws, n)."""
+    return (each.sum(-1).logsumexp(-1) - math.log(each.shape[-2])).flatten(1)
