@@ -34,7 +34,7 @@ LAYERS = [
         "storage",
     },
     {"backbones", "likelihoods", "corruptions", "priors"},
-    {"bottlenecks", "decoding", "labels", "missingness"},
+    {"bottlenecks", "decoding", "labels", "missingness", "proposal"},
     {"regularizers"},
     {"model", "data", "metrics", "configuration"},
     {"training", "inference", "preparing", "contrib"},

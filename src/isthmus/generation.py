@@ -27,6 +27,8 @@ Values = np.ndarray[Any, Any]
 
 # Rows over which mean scores are taken, and rows at a time.
 N_FINALIZE, FINALIZE_SIZE = 10_000, 256
+# Rows to whose codes the distribution around plain codes is fitted.
+N_PROPOSAL = 1000
 
 # Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
 N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
@@ -40,11 +42,13 @@ N_CALIBRATE = 2000
 
 @own_settings()
 def finalize(model: Model, rows: Batches, seed: int) -> None:
-    """Fit to training rows what is not learned by gradients: mean scores, the prior, and which values are missing."""
+    """Fit to training rows what is not learned by gradients: mean scores, densities of codes, which values are missing."""
     rows = rows.resample(mix(seed, 4))
     with torch.inference_mode():
         model.finalize(_some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
     fit_prior(model, rows, mix(seed, 3))
+    with torch.inference_mode():
+        model.fit_proposal(list(_some_batches(model, rows, N_PROPOSAL, mix(seed, 6))))
     fit_missingness(model, rows, mix(seed, 5))
 
 

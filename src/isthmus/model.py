@@ -28,6 +28,7 @@ from isthmus.losses import Losses
 from isthmus.missingness import Missingness
 from isthmus.part import Shapes, snake_case
 from isthmus.priors import Normal, Prior
+from isthmus.proposal import Proposal
 from isthmus.regularizers import Regularizer, Step
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
@@ -113,6 +114,8 @@ class Model(nn.Module):
         priors = [each for each in (self.bottleneck.prior, self.fitted_prior) if each is not None]
         for each in priors:
             each.build(z, shapes)
+        plain = not self.bottleneck.stochastic and self.bottleneck.log_n_values is None
+        self.proposal = Proposal(z) if plain else None
         for regularizer in cast(Iterable[Regularizer], self.regularizers):
             regularizer.build(shapes, self.bottleneck)
         self.backbone.build(shapes.input, self.likelihood.parameter_shape, h, z, shapes.condition)
@@ -272,12 +275,19 @@ class Model(nn.Module):
 
     def log_weights(self, x: Tensor, y: Tensor | None, n_draws: int) -> Tensor:
         """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` draws of z, (n_draws, n)."""
-        z, log_ratio = self.bottleneck.draw(self._encode_rows(x), y, n_draws)
+        z, log_ratio = self._propose(self._encode_rows(x), y, n_draws)
         x = self.to_model(x)
         if not self.labels.lacks(y):
             return self._decode_draws(z, x, y)[1] - log_ratio
         each = [self._decode_draws(z, x, y)[1] for y in self.labels.each(len(x))]
         return torch.logsumexp(torch.stack(each, -1) + self.labels.log_frequencies, -1) - log_ratio
+
+    def _propose(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z (n_draws, n, *z_shape) with log q(z | x) - log p(z), for plain codes from the distribution around."""
+        if self.proposal is None:
+            return self.bottleneck.draw(h, y, n_draws)
+        z, log_prob = self.proposal.draw(self.bottleneck.code_mean(h), n_draws)
+        return z, log_prob - self.prior.log_prob(z, y)
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Deterministic score of raw values, (n,)."""
@@ -315,6 +325,18 @@ class Model(nn.Module):
             self.mean_log_prob += (log_prob - self.mean_log_prob * known).sum(0) / n_known.clamp(min=1)
             self.mean_divergence += (divergence - self.mean_divergence).sum() / n
         self.n_finalized.fill_(n)
+
+    def fit_proposal(self, batches: Sequence[tuple[Tensor, Tensor | None]]) -> None:
+        """Fit the distribution around plain codes: axes to all rows, curvatures to those of the first batch."""
+        if self.proposal is None:
+            return
+        x, y = batches[0]
+        x, z = self.to_model(x), torch.cat([self.draw(x, y) for x, y in batches])
+
+        def log_prob(shift: Tensor) -> Tensor:
+            return self._decode_draws(z[None, : len(x)] + shift, x, y)[1].double().mean()
+
+        self.proposal.fit(z, log_prob)
 
     def _encode_rows(self, x: Tensor) -> Tensor:
         return self.backbone.encode(self.encode_input(self.to_model(x)))

@@ -46,12 +46,15 @@ class Bottleneck(Part):
         Shape of z for one row; set by ``build``.
     stochastic : bool
         Whether z is drawn from a distribution q(z | x).
+    log_n_values : float or None
+        Logarithm of the number of values of z, which count as equally likely; None where z is continuous.
     """
 
     role: ClassVar[str] = "bottleneck"
     # Prior of models that name none.
     default_prior: ClassVar[type[Prior]] = Empirical
     stochastic: bool = False
+    log_n_values: float | None = None
     prior: Prior
     z_shape: Shape
 
@@ -99,7 +102,7 @@ class Bottleneck(Part):
     def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
         """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) - log p(z) (n_draws, n)."""
         z = self.code_mean(h)
-        return z.expand(n_draws, *z.shape), h.new_zeros(n_draws, len(h))
+        return z.expand(n_draws, *z.shape), h.new_full((n_draws, len(h)), self.log_n_values or 0.0)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Divergence of q(z | x) from the prior in nats, (n,), without random numbers; 0 where z is not drawn."""
@@ -178,6 +181,7 @@ class Wrapper(Bottleneck):
         """Build the other bottleneck; see the base class."""
         built = self.whole.build(n_components, shapes)
         self.stochastic, self.z_shape = self.whole.stochastic, self.whole.z_shape
+        self.log_n_values = self.whole.log_n_values
         return built
 
     def code_mean(self, h: Tensor) -> Tensor:

@@ -146,6 +146,7 @@ class VectorQuantized(Bottleneck):
         self.codebook = Codebook(self.n_codes, self.width, self.decay)
         self.codebook.build()
         self.z_shape = (self.width * n_components,)
+        self.log_n_values = n_components * math.log(self.n_codes)
         return self.z_shape, self.z_shape
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:

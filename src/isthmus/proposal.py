@@ -1,0 +1,63 @@
+"""A distribution around codes that are not drawn, for bounds on log p(x)."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from isthmus import functional as F
+from isthmus.part import Shape
+
+# Steps of the finite differences, in standard deviations of the codes: small, but above the rounding of float32.
+STEP = 0.1
+# Smallest variance of a direction relative to the largest: the precision of float32, as in ``priors.Empirical``.
+MIN_RELATIVE_VARIANCE = 1e-7
+
+
+class Proposal(nn.Module):
+    """Normal distribution q(z | x) around the code of a row, with the same covariance for all rows.
+
+    Its axes are the principal axes of the codes. The variance along an axis is 1 / (1 / v + c), where v is the variance
+    of the codes and c the mean curvature of -log p(x | z): Laplace's approximation of p(z | x), averaged over rows.
+
+    Parameters
+    ----------
+    z_shape : tuple of int
+    """
+
+    axes: Tensor
+    log_scale: Tensor
+
+    def __init__(self, z_shape: Shape) -> None:
+        super().__init__()
+        self.z_shape, size = z_shape, math.prod(z_shape)
+        self.register_buffer("axes", torch.eye(size))
+        self.register_buffer("log_scale", torch.zeros(size))
+
+    def fit(self, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> None:
+        """Learn axes and scales.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, *z_shape)
+            Codes of training rows.
+        log_prob : callable
+            Mean of log p(x | z + shift) over rows, of a shift (*z_shape).
+        """
+        variances, axes = torch.linalg.eigh(z.flatten(1).double().T.cov(correction=0).reshape(2 * (len(self.axes),)))
+        variances = variances.clamp(min=MIN_RELATIVE_VARIANCE * float(variances.max()) or 1.0)
+        steps = (STEP * variances.sqrt() * axes).T.to(z).unflatten(1, self.z_shape)
+        center = log_prob(torch.zeros_like(steps[0])).double()
+        changes = torch.stack([2 * center - log_prob(step) - log_prob(-step) for step in steps])
+        # In units of the variance along the axis; a log density that is not concave adds nothing.
+        curvature = (changes / STEP**2).clamp(min=0)
+        self.axes.copy_(axes)
+        self.log_scale.copy_((variances / (1 + curvature)).log() / 2)
+
+    def draw(self, z: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw around codes (n, *z_shape): z (n_draws, n, *z_shape), and its log density (n_draws, n)."""
+        noise = torch.randn(n_draws, len(z), len(self.axes), device=z.device).to(z)
+        shift = (noise * self.log_scale.exp()) @ self.axes.T
+        log_prob = F.normal_log_prob(noise, torch.zeros_like(noise), torch.zeros_like(self.log_scale))
+        return z + shift.unflatten(-1, self.z_shape), log_prob.sum(-1) - self.log_scale.sum()
