@@ -42,7 +42,7 @@ N_CALIBRATE = 2000
 
 @own_settings()
 def finalize(model: Model, rows: Batches, seed: int) -> None:
-    """Fit to training rows what gradients do not learn: mean scores, densities of codes, and which values are missing."""
+    """Fit to training rows what gradients do not learn: mean scores, densities of codes, missing values."""
     rows = rows.resample(mix(seed, 4))
     with torch.inference_mode():
         model.finalize(_some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
