@@ -34,7 +34,7 @@ class Vamp(Prior):
     Vamp(n_pseudo_inputs=100)
     """
 
-    # Pseudo-inputs travel from noise to clusters. Chosen from 1, 5, 10, 20 by the bound on six clusters (test_vamp.py).
+    # Pseudo-inputs travel from noise to clusters. On six clusters the bound rises from 1 to 5, 10 and 20.
     learning_rate_factor = 10.0
     mean: Tensor
     log_variance: Tensor
