@@ -36,7 +36,7 @@ from isthmus.likelihoods import (
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.part import Part, Shapes, built_parts, snake_case
 from isthmus.priors import Normal, Vamp
-from isthmus.regularizers import L1, L2, AuxK, Jacobian, KLSparsity, Step
+from isthmus.regularizers import L1, L2, Adversarial, AuxK, Jacobian, KLSparsity, Step
 from isthmus.statistics import Statistics
 
 CLASSES = [getattr(package, name) for package in PACKAGES for name in package.__all__]
@@ -84,6 +84,7 @@ VARIANTS = [
     L1(weight=0.5),
     AuxK(weight=1.0, k=3),
     Jacobian(n_probes=None),
+    Adversarial(width=8),
     KLSparsity(target=0.2),
     GaussianNoise(0.2, unit="data", clip=(0.0, 1.0)),
     Masking((0.1, 0.8)),

@@ -16,9 +16,10 @@ from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.likelihoods import Multinomial
 from isthmus.priors import Vamp
-from isthmus.regularizers import L1, AuxK, Jacobian, KLSparsity, Regularizer
+from isthmus.regularizers import L1, Adversarial, AuxK, Jacobian, KLSparsity, Regularizer
 
 __all__ = [
+    "adversarial",
     "autoencoder",
     "beta_vae",
     "conditional_vae",
@@ -312,6 +313,33 @@ def contractive(n_components: int = 2, *, weight: float = 0.1, n_probes: int | N
     Jacobian()
     """
     return compose(n_components, options, regularizers=Jacobian(weight, n_probes))
+
+
+def adversarial(n_components: int = 2, *, weight: float = 10.0, **options: Any) -> Autoencoder:
+    """Adversarial autoencoder: a critic keeps codes distributed as the prior, so new rows can be sampled.
+
+    The bound on validation rows does not contain the critic: ``validation_fraction=0`` keeps the last weights, whose
+    codes follow the prior best, and not those with the best bound.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+    weight : float, default=10.0
+        Weight of the term by which the encoder misleads the critic.
+    **options
+        Other parameters of ``Autoencoder``.
+
+    References
+    ----------
+    Makhzani, Shlens, Jaitly, Goodfellow and Frey, Adversarial autoencoders, 2015, arXiv:1511.05644.
+
+    Examples
+    --------
+    >>> from isthmus.zoo import adversarial
+    >>> adversarial(4).regularizers
+    Adversarial()
+    """
+    return compose(n_components, options, regularizers=Adversarial(weight), prior="normal")
 
 
 def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:

@@ -1,5 +1,6 @@
 """Regularizers: what else the loss asks for."""
 
+from isthmus.regularizers.adversarial import Adversarial
 from isthmus.regularizers.aux_k import AuxK
 from isthmus.regularizers.base import Regularizer as Regularizer
 from isthmus.regularizers.base import Step as Step
@@ -8,4 +9,4 @@ from isthmus.regularizers.kl_sparsity import KLSparsity
 from isthmus.regularizers.l1 import L1
 from isthmus.regularizers.l2 import L2
 
-__all__ = ["L1", "L2", "AuxK", "Jacobian", "KLSparsity"]
+__all__ = ["L1", "L2", "Adversarial", "AuxK", "Jacobian", "KLSparsity"]

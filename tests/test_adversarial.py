@@ -1,0 +1,247 @@
+"""The critic against hand-made gradients, closed forms and a two-sample test; the regularizer in all estimators."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.model_selection import train_test_split
+from torch.func import functional_call
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from isthmus import Autoencoder, BaggedAutoencoders, Decoder, load, save, zoo
+from isthmus.backbones import MLP
+from isthmus.bottlenecks import Deterministic, Nested
+from isthmus.corruptions import Masking
+from isthmus.doctor import examine
+from isthmus.latent import interpolate, traverse
+from isthmus.part import Shapes
+from isthmus.priors import Normal, Vamp
+from isthmus.regularizers import Adversarial, Step
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 2)) @ RNG.normal(size=(2, 6)) + 0.1 * RNG.normal(size=(200, 6))
+Y = np.arange(200) % 3
+HOLES = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
+
+
+def small(**options):
+    options = {
+        "backbone": MLP((8,)),
+        "max_epochs": 3,
+        "batch_size": 32,
+        "random_state": 0,
+        "validation_fraction": 0,
+        **options,
+    }
+    return zoo.adversarial(2, **options)
+
+
+def built(condition=0, **options):
+    """Return a bottleneck of 3 codes and a regularizer for it."""
+    bottleneck, shapes = Deterministic(), Shapes((3,), condition)
+    bottleneck.set_prior(Normal())
+    h, z = bottleneck.build(3, shapes)
+    shapes = shapes._replace(h=h, z=z)
+    bottleneck.prior.build(z, shapes)
+    torch.manual_seed(0)
+    part = Adversarial(**options)
+    part.build(shapes, bottleneck)
+    return bottleneck, part
+
+
+def step(bottleneck, h, y=None):
+    """Return what happened in a training step, as far as the regularizer reads it."""
+    latent, nothing = bottleneck(h, y, torch.ones(())), (None,) * 2
+    return Step(h, h, h, latent, h, y, torch.ones(()), *nothing, None, bottleneck, None, 1)
+
+
+def terms(part, bottleneck, h, y=None):
+    """Return the terms, and the draws of the prior that the critic read."""
+    torch.manual_seed(1)
+    found = part(step(bottleneck, h, y))
+    torch.manual_seed(1)
+    return found, torch.randn(len(h), 3).to(h)
+
+
+# The terms
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_terms_of_a_fixed_critic_in_closed_form(dtype):
+    bottleneck, part = built(weight=0.7, noise=0.0)
+    part = part.to(dtype)
+    torch.nn.init.zeros_(part.critic[-1].weight)
+    torch.nn.init.constant_(part.critic[-1].bias, 0.3)
+    found, _ = terms(part, bottleneck, torch.randn(5, 3, dtype=dtype))
+    p = expit(0.3)
+    for name, expected in (("critic", -math.log(p) - math.log(1 - p)), ("adversarial", -0.7 * math.log(p))):
+        assert found[name].dtype == dtype
+        torch.testing.assert_close(found[name], torch.full((5,), expected, dtype=dtype))
+
+
+def test_terms_are_cross_entropies_and_the_critic_reads_labels():
+    bottleneck, part = built(condition=2, weight=2.0, noise=0.0)
+    h, y = torch.randn(6, 3), torch.eye(2).repeat(3, 1)
+    found, drawn = terms(part, bottleneck, h, y)
+    of_codes, of_draws = (part.critic(torch.cat([rows, y], 1))[:, 0] for rows in (h, drawn))
+    ones, zeros = torch.ones(6), torch.zeros(6)
+    by_hand = binary_cross_entropy_with_logits(of_draws, ones, reduction="none")
+    by_hand = by_hand + binary_cross_entropy_with_logits(of_codes, zeros, reduction="none")
+    torch.testing.assert_close(found["critic"], by_hand)
+    torch.testing.assert_close(
+        found["adversarial"], 2.0 * binary_cross_entropy_with_logits(of_codes, ones, reduction="none")
+    )
+    assert not torch.allclose(of_codes, part.critic(torch.cat([h, 1 - y], 1))[:, 0])
+
+
+def test_each_side_learns_from_its_own_term_alone():
+    bottleneck, part = built(weight=3.0, noise=0.0)
+    h = torch.randn(7, 3, requires_grad=True)
+    found, drawn = terms(part, bottleneck, h)
+    sum(term.mean() for term in found.values()).backward()
+    weights = {name: value.detach().clone().requires_grad_() for name, value in part.critic.named_parameters()}
+
+    def log_odds(rows):
+        return functional_call(part.critic, weights, (rows,))[:, 0]
+
+    own = -(torch.log(torch.sigmoid(log_odds(drawn))) + torch.log(1 - torch.sigmoid(log_odds(h.detach())))).mean()
+    for expected, parameter in zip(
+        torch.autograd.grad(own, list(weights.values())), part.critic.parameters(), strict=True
+    ):
+        torch.testing.assert_close(parameter.grad, expected)
+    misleading = -3.0 * torch.log(torch.sigmoid(log_odds(h))).mean()
+    torch.testing.assert_close(h.grad, torch.autograd.grad(misleading, h)[0])
+
+
+def test_noise_is_added_to_codes_and_draws():
+    bottleneck, part = built(noise=0.5)
+    h = torch.zeros(4000, 3)
+    torch.testing.assert_close(part._make_input(h, None).std(), torch.tensor(0.5), rtol=0.05, atol=0)
+    quiet = built(noise=0.0)[1]
+    assert torch.equal(quiet._make_input(h, None), h)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (Adversarial(-1), r"regularizer.weight of Adversarial must be >= 0, got -1"),
+        (Adversarial(width=0), r"regularizer.width of Adversarial must be a positive integer, got 0"),
+        (Adversarial(noise=-0.1), r"regularizer.noise of Adversarial must be >= 0, got -0.1"),
+    ],
+)
+def test_parameters_out_of_range(part, message):
+    with pytest.raises(ValueError, match=message):
+        small(regularizers=part).fit(X)
+
+
+# The distribution of codes
+
+
+def discrepancy(a, b):
+    """Squared MMD with a Gaussian kernel of the median distance, and its 95 % quantile if the rows are exchangeable.
+
+    Gretton et al., A kernel two-sample test, JMLR 13, 2012.
+    """
+    rows, generator = np.concatenate([a, b]), np.random.default_rng(0)
+    squares = cdist(rows, rows, "sqeuclidean")
+    kernel = np.exp(-squares / np.median(squares[np.triu_indices(len(rows), 1)]))
+    signs = np.repeat([1 / len(a), -1 / len(b)], [len(a), len(b)])
+    permuted = [generator.permutation(signs) for _ in range(500)]
+    return signs @ kernel @ signs, np.quantile([s @ kernel @ s for s in permuted], 0.95)
+
+
+@pytest.mark.parametrize(("read", "n_components"), [(load_diabetes, 2), (load_diabetes, 3), (load_breast_cancer, 3)])
+def test_codes_of_held_out_rows_are_distributed_as_the_prior(read, n_components):
+    rows, held_out = train_test_split(read().data, test_size=0.3, random_state=0)
+    drawn = np.random.default_rng(1).normal(size=(len(held_out), n_components))
+    model = zoo.adversarial(n_components, validation_fraction=0, max_epochs=30, random_state=1).fit(rows)
+    found, limit = discrepancy(model.transform(held_out), drawn)
+    plain = zoo.autoencoder(n_components, max_epochs=30, random_state=1).fit(rows).transform(held_out)
+    without, _ = discrepancy(plain / plain.std(0), drawn)
+    print(f"{read.__name__} {n_components}: MMD^2 {found:.5f}, 95 % quantile {limit:.5f}, without critic {without:.5f}")
+    assert found < limit < without
+
+
+# Estimators
+
+CASES = {
+    "plain": {},
+    "images": {"backbone": "auto"},
+    "missing values": {"X": HOLES},
+    "hidden values": {"corruption": Masking(0.3)},
+    "labels": {"conditional": True},
+    "drawn codes": {"bottleneck": "gaussian"},
+    "learned prior": {"bottleneck": "gaussian", "prior": Vamp(4)},
+    "nested": {"bottleneck": Nested(Deterministic())},
+    "mixture": {"prior": "mixture"},
+    "double precision": {"precision": "float64"},
+    "bfloat16": {"precision": "bfloat16"},
+    "trimmed": {"trim": 0.1},
+    "penalties": {"regularizers": ("l2", "jacobian", "adversarial")},
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    options = dict(CASES[request.param])
+    rows = options.pop("X", X)
+    return small(**options).fit(rows, Y), rows
+
+
+def test_every_question_has_a_finite_answer(case):
+    model, rows = case
+    y = Y if model.conditional else None
+    assert {"critic", "adversarial"} < model.history_[-1].keys()
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(rows), y), model.reconstruct(rows, y), rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(model.contributions(rows, y).sum(1), model.score_samples(rows, y), rtol=1e-3)
+    assert np.isfinite(model.sample(50, random_state=0)).all()
+    assert examine(rows, model, y=y) is not None
+
+
+def test_it_lives_in_files_copies_and_pickles(case, tmp_path):
+    model, rows = case
+    save(model, tmp_path / "model.safetensors")
+    save(Decoder(model), tmp_path / "decoder.safetensors")
+    codes, decoder = model.transform(rows), load(tmp_path / "decoder.safetensors")
+    for again in (load(tmp_path / "model.safetensors"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(again.transform(rows), codes)
+        assert np.array_equal(again.sample(5, random_state=0), model.sample(5, random_state=0))
+    assert np.array_equal(decoder.inverse_transform(codes), model.inverse_transform(codes))
+    assert clone(model).get_params().keys() == model.get_params().keys()
+
+
+def test_the_decoder_is_exported(tmp_path):
+    model = small().fit(X)
+    Decoder(model).export(tmp_path / "decoder.pt2")
+    codes = model.transform(X[:9])
+    found = torch.export.load(tmp_path / "decoder.pt2").module()(codes=torch.from_numpy(codes))
+    np.testing.assert_allclose(found.numpy(), model.inverse_transform(codes), rtol=1e-5, atol=1e-5)
+    assert np.isfinite(interpolate(model, X[0], X[1], 5)).all()
+    assert np.isfinite(traverse(model, X[0])).all()
+
+
+def test_partial_fit_trains_the_critic_too():
+    model = small().partial_fit(X)
+    critic = model.module_.regularizers[0].critic[0].weight.clone()
+    model.partial_fit(X)
+    assert not torch.equal(model.module_.regularizers[0].critic[0].weight, critic)
+
+
+def test_bags_share_a_critic():
+    model = BaggedAutoencoders(small(), 3, random_state=0).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert model.module_.regularizers[0].critic[0].in_features == 2
+
+
+def test_any_autoencoder_takes_it_by_name():
+    model = Autoencoder(2, regularizers="adversarial", max_epochs=1, random_state=0).fit(X)
+    assert "critic" in model.history_[0]
