@@ -12,6 +12,9 @@ from isthmus.backbones.grids import Shape
 class Linear(Backbone):
     """Linear encoder and decoder: with squared error, the subspace is that of PCA.
 
+    On small data sets, use ``learning_rate=0.02``, or more epochs: the default number of steps is chosen for deep nets,
+    and a linear variational code has not converged after it.
+
     Parameters
     ----------
     tied : bool, default=False
