@@ -58,10 +58,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         points of a series are not. "mad" is 3.5 robust standard deviations below the median. "labels" has the lowest
         cost on labelled rows. A number is a value of ``score_samples``.
     contamination : float or None, default=None
-        Share of the training rows to alarm on, in (0, 0.5], as elsewhere in scikit-learn. It guarantees no rate on new
-        rows.
+        Share of the training rows that are alarms, in (0, 0.5], as in scikit-learn. It does not guarantee a rate on
+        new rows.
     fpr : float or None, default=None
-        Largest share of normal rows to alarm on. None is 0.01, or 1 / (n + 1) for fewer than 99 rows.
+        Largest share of normal rows that are alarms. None is 0.01, or 1 / (n + 1) for fewer than 99 rows.
     score_from : {"full", "encoder", "decoder", "latent"} or tuple of them, default="full"
         "full" is the estimator's score. "encoder" is minus the divergence of the code from its prior. "decoder" is the
         full score without the divergence. "latent" is the density of the code among those of the training rows. Several
@@ -176,7 +176,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_can_learn_more)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from arriving rows.
+        """Learn from new rows.
 
         The rows are scored before the estimator learns from them. Their scores join the calibration scores, of which
         the latest 10,000 count. The first call holds a fifth of its rows out for calibration. ``X`` and ``y`` are as in
@@ -200,7 +200,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         return self._calibrate_on(self.score_samples(X), y)
 
-    # Using
+    # Predicting
 
     def score_samples(self, X: Any) -> Values:
         """Score rows, (n_samples,); higher is more normal.
@@ -231,7 +231,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
             Confidence, in (0, 1), of the decision, given that few calibration rows leave the threshold uncertain. Rows
             whose scores lie in the confidence interval of the threshold are undecided.
         scores : ndarray of shape (n_samples,) or None, default=None
-            Scores of these rows, if they are known: from ``score_samples``, or ``held_out_scores_`` for the rows of
+            Scores of these rows, if already computed: from ``score_samples``, or ``held_out_scores_`` for the rows of
             ``fit``. None computes them.
 
         Returns
@@ -319,7 +319,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return find_events(self, X, gap, min_length)
 
-    # How
+    # Internal
 
     def _check_parameters(self) -> Rule:
         read_kinds(self.score_from)

@@ -1,4 +1,4 @@
-"""The contract of a bottleneck, and bases of those with a normal q(z | x) and of those around another one."""
+"""The base class of bottlenecks, of bottlenecks with a normal q(z | x), and of wrappers of a bottleneck."""
 
 import math
 from abc import abstractmethod
@@ -13,12 +13,12 @@ from isthmus.priors import Empirical, Normal, Prior
 
 
 class Latent(NamedTuple):
-    """What a bottleneck makes of a batch in training.
+    """Output of a bottleneck for a batch in training.
 
     Parameters
     ----------
     z : Tensor of shape (n_draws, n, *z_shape)
-        Latent variables, which the decoder reads; one draw where nothing is drawn.
+        Latent variables, which the decoder reads; n_draws is 1 if z is not random.
     costs : dict of str to Tensor of shape (n_draws, n)
         Weighted terms that are subtracted from log p(x | z), in nats, by name.
     log_ratio : Tensor of shape (n_draws, n)
@@ -34,9 +34,9 @@ class Latent(NamedTuple):
 
 
 class Bottleneck(Part):
-    """Turns the output of the encoder into latent variables z, and says what they cost.
+    """Turns the output of the encoder into latent variables z, and computes their costs.
 
-    The code is what users get: one row of numbers for each row, which ``to_code`` makes of z and ``from_code`` takes.
+    A code is the row of numbers that users get. ``to_code`` computes it from z, and ``from_code`` is the inverse.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Bottleneck(Part):
     """
 
     role: ClassVar[str] = "bottleneck"
-    # Prior of models that name none.
+    # Prior of models for which the user chooses none.
     default_prior: ClassVar[type[Prior]] = Empirical
     stochastic: bool = False
     log_n_values: float | None = None
@@ -59,7 +59,7 @@ class Bottleneck(Part):
     z_shape: Shape
 
     def set_prior(self, prior: Prior) -> None:
-        """Take over a prior."""
+        """Set the prior."""
         self.prior = prior
 
     @abstractmethod
@@ -93,7 +93,7 @@ class Bottleneck(Part):
         Raises
         ------
         ValueError
-            If q(z | x) is no normal distribution with independent components.
+            If q(z | x) is not a normal distribution with independent components.
         """
         raise ValueError(
             f"prior {self.prior!r} needs codes with a normal distribution, such as bottleneck='gaussian', got {self!r}"
@@ -110,7 +110,7 @@ class Bottleneck(Part):
 
     @property
     def code_size(self) -> int:
-        """Numbers of a code."""
+        """Length of a code."""
         return math.prod(self.z_shape)
 
     def to_code(self, z: Tensor) -> Tensor:
@@ -164,17 +164,17 @@ class NormalPosterior(Bottleneck):
 
 
 class Wrapper(Bottleneck):
-    """Uses another bottleneck, and changes only what it does in training."""
+    """Wraps another bottleneck, and changes its computation in training only."""
 
     whole: Bottleneck
 
     def set_prior(self, prior: Prior) -> None:
-        """Take over a prior; see the base class."""
+        """Set the prior; see the base class."""
         self.whole.set_prior(prior)
 
     @property
     def prior(self) -> Prior:  # type: ignore[override]
-        """Of the other bottleneck."""
+        """Prior of the other bottleneck."""
         return self.whole.prior
 
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
@@ -206,7 +206,7 @@ class Wrapper(Bottleneck):
 
     @property
     def code_size(self) -> int:
-        """Numbers of a code."""
+        """Length of a code."""
         return self.whole.code_size
 
     def to_code(self, z: Tensor) -> Tensor:

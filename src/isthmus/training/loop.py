@@ -44,7 +44,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     group: Group = SINGLE_PROCESS,
 ) -> None:
-    """Fit a model to a source, and leave in it the weights with the best bound on ``valid``, or else the last ones.
+    """Fit a model to a source; keep the weights with the best bound on ``valid``, or without ``valid`` the last ones.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def train(
             state.end_epoch({**row, "seconds": time.perf_counter() - started})
             _check_finite(state, source, settings, group)
             state.update_best(settings.anneals(epoch + 1))
-            answers = [callback(state) for callback in callbacks]  # all are called, also after one that stops
+            answers = [callback(state) for callback in callbacks]  # calls all, even if one of them stops
             if group.merge(any(answers), operator.or_) or state.epochs_since_best >= (settings.patience or math.inf):
                 break
 
