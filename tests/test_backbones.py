@@ -188,7 +188,7 @@ def test_weights_on_a_grid_count_once_a_place():
 @pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16), Transformer(16)], ids=repr)
 def test_long_series_go_through_the_net_few_at_a_time(part, rng):
     model = small("autoencoder", backbone=part, max_epochs=1).fit(rng.normal(size=(8, 1, 1000)))
-    assert inference.rows_at_once(model.module_) <= inference.SIZE / (16 * 500)
+    assert inference.rows_at_once(model.module_) <= inference.MAX_VALUES / (16 * 500)
 
 
 @pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16), Transformer(16)], ids=repr)

@@ -285,7 +285,7 @@ def test_scores_do_not_depend_on_the_rows_beside_them(blobs, monkeypatch):
     ensemble = small_ensemble(precision="float64").fit(blobs)
     scores = ensemble.score_samples(blobs)
     np.testing.assert_allclose(ensemble.score_samples(blobs[::-1])[::-1], scores)
-    monkeypatch.setattr(inference, "SIZE", 64)
+    monkeypatch.setattr(inference, "MAX_VALUES", 64)
     np.testing.assert_allclose(ensemble.score_samples(blobs), scores)
     np.testing.assert_allclose(ensemble.score_samples(blobs[:1]), scores[:1])
 

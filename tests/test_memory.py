@@ -38,7 +38,7 @@ def rows(rng):
 
 
 def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monkeypatch, rows):
-    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
     monkeypatch.setattr(loop, "VALIDATION_SIZE", 50)
     small("vae", batch_size=20).fit(rows)
     assert max(batch_sizes) <= 50
@@ -49,7 +49,7 @@ def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monk
 def test_no_result_pushes_all_rows_through_at_once(method, batch_sizes, monkeypatch, rows):
     model = small("vae").fit(rows)
     expected = getattr(model, method)(rows)
-    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
     batch_sizes.clear()
     result = getattr(model, method)(rows)
     assert max(batch_sizes) <= 50
@@ -59,7 +59,7 @@ def test_no_result_pushes_all_rows_through_at_once(method, batch_sizes, monkeypa
 
 def test_draws_are_counted_as_rows(batch_sizes, monkeypatch, rows):
     model = small("vae").fit(rows)
-    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
     batch_sizes.clear()
     model.score_samples(rows[:100], n_draws=30)
     model.score_samples(rows[:3], n_draws=120)
@@ -69,7 +69,7 @@ def test_draws_are_counted_as_rows(batch_sizes, monkeypatch, rows):
 
 def test_samples_and_decoded_codes_come_in_batches(batch_sizes, monkeypatch, rows):
     model = small("vae").fit(rows)
-    monkeypatch.setattr(inference, "SIZE", 8 * 50)
+    monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
     batch_sizes.clear()
     assert model.sample(333).shape == model.inverse_transform(np.zeros((333, 2))).shape == (333, 5)
     assert max(batch_sizes) <= 50
@@ -77,13 +77,13 @@ def test_samples_and_decoded_codes_come_in_batches(batch_sizes, monkeypatch, row
 
 def test_a_wide_net_takes_fewer_rows_at_once(rows):
     narrow, wide = small("vae").fit(rows).module_, small("vae", backbone=MLP((4096,))).fit(rows[:20]).module_
-    assert inference.rows_at_once(wide) * 4096 <= inference.SIZE
+    assert inference.rows_at_once(wide) * 4096 <= inference.MAX_VALUES
     assert inference.rows_at_once(wide) < inference.rows_at_once(narrow) <= 2**16
 
 
 def test_labels_that_scores_average_over_are_counted_as_rows(rows):
     model = small("conditional_vae").fit(rows, ((np.arange(len(rows)) % 50).astype(str)).astype(str)).module_
-    assert inference.rows_at_once(model) * 50 * model.width <= inference.SIZE
+    assert inference.rows_at_once(model) * 50 * model.width <= inference.MAX_VALUES
 
 
 def test_a_read_only_memory_map_is_not_copied(tmp_path, rows):

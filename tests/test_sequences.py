@@ -9,7 +9,7 @@ from isthmus import Autoencoder, BaggedAutoencoders, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.autoregressive import last_observed_step
 from isthmus.data import Texts
-from isthmus.decoding import parameters, rows, search
+from isthmus.decoding import beam_search, decode_parameters, decode_rows
 from isthmus.likelihoods import Categorical, Gaussian
 from isthmus.statistics import Statistics
 
@@ -66,8 +66,8 @@ def test_a_step_sees_those_before_it_and_no_other(part, kind):
 def test_written_step_by_step_a_row_has_the_parameters_that_scores_see(part, kind):
     part, likelihood, _ = built(part, kind, condition_width=2)
     z, y = torch.randn(20, 3, dtype=torch.float64), torch.randn(20, 2, dtype=torch.float64)
-    written = rows(part, likelihood, z, y, draw=False)
-    theta = parameters(part, likelihood, z, y, written)
+    written = decode_rows(part, likelihood, z, y, draw=False)
+    theta = decode_parameters(part, likelihood, z, y, written)
     torch.testing.assert_close(likelihood.mean(theta), written)
 
 
@@ -75,8 +75,8 @@ def test_written_step_by_step_a_row_has_the_parameters_that_scores_see(part, kin
 def test_rows_are_drawn_as_often_as_their_probability_says(kind):
     part, likelihood, x = built(PARTS[0], kind)
     z = torch.randn(1, 3, dtype=torch.float64).expand(4000, -1)
-    drawn = rows(part, likelihood, z, None, draw=True)
-    log_prob = likelihood.log_prob(parameters(part, likelihood, z, None, drawn), drawn).flatten(1).sum(1)
+    drawn = decode_rows(part, likelihood, z, None, draw=True)
+    log_prob = likelihood.log_prob(decode_parameters(part, likelihood, z, None, drawn), drawn).flatten(1).sum(1)
     # The mean of the log probability is the negative entropy, which a second sample estimates from other steps.
     first, rest = log_prob.chunk(2)
     assert abs(first.mean() - rest.mean()) < 5 * log_prob.std() / 1000**0.5
@@ -92,10 +92,10 @@ def test_the_distribution_of_all_short_rows_adds_up_to_one_and_is_drawn_from():
     for weight in part.parameters():
         weight.data *= 3
     z = torch.randn(1, 2, dtype=torch.float64)
-    theta = parameters(part, likelihood, z.expand(len(x), -1), None, x)
+    theta = decode_parameters(part, likelihood, z.expand(len(x), -1), None, x)
     probability = likelihood.log_prob(theta, x).sum(1).exp()
     torch.testing.assert_close(probability.sum(), torch.tensor(1.0, dtype=torch.float64))
-    drawn = rows(part, likelihood, z.expand(50_000, -1), None, draw=True)
+    drawn = decode_rows(part, likelihood, z.expand(50_000, -1), None, draw=True)
     shares = (drawn[:, None] == x).all(-1).double().mean(0)
     torch.testing.assert_close(shares, probability, atol=0.01, rtol=0)
 
@@ -334,23 +334,25 @@ def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
     codes = torch.randn(30, 2, dtype=torch.float64)
 
     def log_prob(z, x):
-        found = likelihood.log_prob(parameters(part, likelihood, z, None, x), likelihood.fill(x))
+        found = likelihood.log_prob(decode_parameters(part, likelihood, z, None, x), likelihood.fill(x))
         return torch.where(x.isnan(), 0.0, found).sum(1)
 
     best = torch.stack([every[log_prob(z.expand(len(every), -1), every).argmax()] for z in codes])
-    wide, narrow, greedy = (search(part, likelihood, codes, None, width) for width in (n_categories**n_steps, 2, 1))
+    wide, narrow, greedy = (
+        beam_search(part, likelihood, codes, None, width) for width in (n_categories**n_steps, 2, 1)
+    )
     torch.testing.assert_close(wide, best, equal_nan=True)
-    torch.testing.assert_close(greedy, rows(part, likelihood, codes, None, draw=False), equal_nan=True)
+    torch.testing.assert_close(greedy, decode_rows(part, likelihood, codes, None, draw=False), equal_nan=True)
     assert (log_prob(codes, wide) >= log_prob(codes, greedy) - 1e-9).all()
     assert log_prob(codes, narrow).mean() >= log_prob(codes, greedy).mean()
     part.beam_width = n_categories**n_steps
-    torch.testing.assert_close(rows(part, likelihood, codes, None, draw=False), best, equal_nan=True)
+    torch.testing.assert_close(decode_rows(part, likelihood, codes, None, draw=False), best, equal_nan=True)
 
 
 def test_beams_are_for_tokens():
     part, likelihood, _ = built(Recurrent(4, autoregressive=True, beam_width=3), "numbers")
     with pytest.raises(ValueError, match="beam_width above 1 is for rows of tokens, got likelihood Gaussian"):
-        rows(part, likelihood, torch.zeros(2, 3, dtype=torch.float64), None, draw=False)
+        decode_rows(part, likelihood, torch.zeros(2, 3, dtype=torch.float64), None, draw=False)
 
 
 def test_nets_side_by_side_write_at_once(rng):

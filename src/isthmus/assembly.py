@@ -51,10 +51,10 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
     """
     if isinstance(net.likelihood, str) and net.likelihood in ("auto", "mixed"):
         return likelihoods.choose(statistics, schema, imputes=getattr(net.corruption, "loss_on", "") == "hidden")
-    of_levels = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
-    if schema.n_categories and not isinstance(net.likelihood, of_levels):
+    of_categories = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
+    if schema.n_categories and not isinstance(net.likelihood, of_categories):
         raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but the values are tokens")
-    if schema.categorical and not isinstance(net.likelihood, of_levels):
+    if schema.categorical and not isinstance(net.likelihood, of_categories):
         names = ", ".join(repr(schema.used[i].name) for i in schema.categorical if schema.used[i].kind != "binary")
         if names:
             raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but {names} hold categories")
@@ -83,8 +83,8 @@ def build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: An
 
 def _resolve_backbone(net: Any, schema: Schema, likelihood: Any) -> Any:
     if isinstance(net.backbone, str) and net.backbone == "auto":
-        of_levels = isinstance(likelihood, likelihoods.Categorical)
-        return backbones.choose(schema.shape, of_levels and is_count(likelihood.n_categories))
+        is_categorical = isinstance(likelihood, likelihoods.Categorical)
+        return backbones.choose(schema.shape, is_categorical and is_count(likelihood.n_categories))
     return resolve(net.backbone, backbones, backbones.Backbone)
 
 

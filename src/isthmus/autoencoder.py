@@ -25,7 +25,7 @@ from isthmus.data.tables.given import encode_given
 from isthmus.data.tables.rules import find_rules
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
-from isthmus.generation import decoded, draw_rows, finalize, hide
+from isthmus.generation import decode_codes, draw_rows, finalize, mask_values
 from isthmus.implications import intersect_rules
 from isthmus.imputation import draw_missing, expect_missing
 from isthmus.inference import rows_at_once, run
@@ -249,21 +249,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.train(problem)
             module, reservoir = cast(Model, problem.state.model), copy(self._reservoir)
             reservoir.add(problem.rows, rows_at_once(module), mix(problem.settings.seed, 4))
-            seen = reservoir.as_batches(module.schema) if len(reservoir) >= int(module.n_finalized) else None
-            self.adopt(problem._replace(seen=seen))
+            sample = reservoir.as_batches(module.schema) if len(reservoir) >= int(module.n_finalized) else None
+            self.adopt(problem._replace(finalize_rows=sample))
         self._state, self._reservoir = problem.state, reservoir
         return self
 
     # Training in steps
 
-    def prepare(self, X: Any, y: Any = None, sample_weight: Any = None, watch: bool = True) -> Problem:
+    def prepare(self, X: Any, y: Any = None, sample_weight: Any = None, validate: bool = True) -> Problem:
         """Read rows as ``fit`` does, and build model and optimizer: ``fit`` is ``prepare``, ``train`` and ``adopt``.
 
         Parameters
         ----------
         X, y, sample_weight
             As of ``fit``.
-        watch : bool, default=True
+        validate : bool, default=True
             Whether to set rows aside as ``validation_fraction`` says.
 
         Returns
@@ -275,10 +275,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         group = Group.current()
         seed = group.gather(seed_of(self.random_state))[0]
         source, condition = self.read_training_rows(X, y, sample_weight)
-        rows, valid = hold_out(source, self.validation_fraction if watch else 0.0, mix(seed, 1))
+        rows, valid = hold_out(source, self.validation_fraction if validate else 0.0, mix(seed, 1))
         settings = self.make_settings(len(rows), seed)
-        state = self._start(rows, valid, condition, seed, group)
-        return Problem(state, rows, valid, settings, group, names_from=X, seen=rows)
+        state = self._build_state(rows, valid, condition, seed, group)
+        return Problem(state, rows, valid, settings, group, names_from=X, finalize_rows=rows)
 
     def make_settings(self, n_rows: int, seed: int) -> TrainSettings:
         """Return the settings of training on ``n_rows`` rows."""
@@ -304,8 +304,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def adopt(self, problem: Problem) -> Self:
         """Take over a trained model: only now, so that a fit that fails leaves an older one as it was."""
         model, seed = cast(Model, problem.state.model), problem.settings.seed
-        if problem.seen is not None:
-            finalize(model, problem.seen, seed)
+        if problem.finalize_rows is not None:
+            finalize(model, problem.finalize_rows, seed)
         check_feature_names(self, problem.names_from, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.history_ = model, problem.state.history
@@ -344,8 +344,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_parameters(self)
         self._reservoir = Reservoir()
         rows, condition = self.read_training_rows(X, y, sample_weight)
-        state = self._start(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
-        return self._pass_over(rows, state, X)
+        state = self._build_state(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
+        return self._prepare_pass(rows, state, X)
 
     def _prepare_next(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         self._check_weights(sample_weight)
@@ -358,18 +358,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_distance(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
         state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
         state.best = copy_weights(self.module_)
-        return self._pass_over(rows, state, X)
+        return self._prepare_pass(rows, state, X)
 
-    def _pass_over(self, rows: Source, state: TrainState, X: Any) -> Problem:
+    def _prepare_pass(self, rows: Source, state: TrainState, X: Any) -> Problem:
         settings = self.make_settings(len(rows), mix(seed_of(self.random_state), len(state.history)))
         once = replace(settings, max_epochs=1, schedule="constant", patience=None, open_ended=True)
-        return Problem(state, rows, None, once, SINGLE_PROCESS, names_from=X, seen=None)
+        return Problem(state, rows, None, once, SINGLE_PROCESS, names_from=X, finalize_rows=None)
 
     def _check_weights(self, sample_weight: Any) -> None:
         if sample_weight is not None and self.trim:
             raise ValueError(f"trim={self.trim!r} and sample_weight exclude each other: trim weighs rows by their loss")
 
-    def _start(
+    def _build_state(
         self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
     ) -> TrainState:
         """Compute statistics of the training rows, and build model and optimizer."""
@@ -433,7 +433,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError("sample_values=True needs labels y, as the model is conditional")
         function = self.module_.sample if sample_values else self.module_.decode
         with seeded(self._seed(random_state), self.module_.device):
-            return decode(decoded(self.module_, Z, y, function), self.schema_, rounded=sample_values)
+            return decode(decode_codes(self.module_, Z, y, function), self.schema_, rounded=sample_values)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
@@ -517,7 +517,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         row = None if not given else encode_given(given, self.schema_)
         with seeded(seed, self.module_.device):
             values = draw_rows(self.module_, n, y, row, temperature, sample_values, seed)
-            values = hide(self.module_, values, row) if missing and sample_values else values
+            values = mask_values(self.module_, values, row) if missing and sample_values else values
         return decode(values, self.schema_, rounded=True)
 
     def score_samples(self, X: Any, y: Any = None, *, n_draws: int = 0, random_state: Any = None) -> Values:
@@ -544,7 +544,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         source = self.read_rows(X, y)
         if n_draws == 0:
             return self._run(self.module_.score, source)[0].astype(np.float64)
-        self._require_draws("n_draws")
+        self._require_stochastic("n_draws")
         return self._bound(source, n_draws, self._seed(random_state))
 
     def divergence(self, X: Any) -> Values:
@@ -556,7 +556,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If the code has no posterior.
         """
         source = self.read_rows(X)
-        self._require_draws("divergence")
+        self._require_stochastic("divergence")
         return self._run(self.module_.divergence, source)[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -592,7 +592,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
             return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
 
-    def _require_draws(self, what: str) -> None:
+    def _require_stochastic(self, what: str) -> None:
         if not self.module_.bottleneck.stochastic:
             kind = type(self.module_.bottleneck).__name__
             raise ValueError(f"{what} needs a bottleneck that draws its codes, such as 'gaussian'; {kind} does not")

@@ -55,7 +55,7 @@ class Decoder(BaseEstimator):
         """Draw new rows; options are those of ``Autoencoder.sample``."""
         return self.estimator.sample(n, **options)
 
-    def alone(self) -> Model:
+    def copy_without_encoder(self) -> Model:
         """Copy the fitted module without the encoder.
 
         Raises
@@ -94,18 +94,18 @@ class Decoder(BaseEstimator):
         path = Path(path)
         if path.suffix not in FORMATS:
             raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
-        model = self.alone()
+        model = self.copy_without_encoder()
         if model.backbone.autoregressive:
             raise ValueError(f"{model.backbone!r} writes step by step, which no program does that export makes")
-        module = Program(model)
+        module = DecoderModule(model)
         write = _write_onnx if path.suffix == ".onnx" else _write_program
         with warnings.catch_warnings():
             # Of torch's tracing about itself.
             warnings.simplefilter("ignore")
-            write(module, module.examples(), path)
+            write(module, module.make_inputs(), path)
 
 
-class Program(nn.Module):
+class DecoderModule(nn.Module):
     """What is exported: codes, and labels where the model knows some, to values.
 
     Parameters
@@ -121,26 +121,26 @@ class Program(nn.Module):
         """Decode."""
         return self.model.decode(codes, labels)
 
-    def examples(self) -> dict[str, Tensor]:
+    def make_inputs(self) -> dict[str, Tensor]:
         """Inputs of two rows by name."""
         widths = {"codes": self.model.bottleneck.code_size, "labels": self.model.labels.width}
         return {name: self.model.mean_log_prob.new_zeros(2, width) for name, width in widths.items() if width}
 
 
-def _write_program(module: Program, examples: dict[str, Tensor], path: Path) -> None:
-    torch.export.save(_traced(module, examples), path)
+def _write_program(module: DecoderModule, examples: dict[str, Tensor], path: Path) -> None:
+    torch.export.save(_trace(module, examples), path)
 
 
-def _write_onnx(module: Program, examples: dict[str, Tensor], path: Path) -> None:
+def _write_onnx(module: DecoderModule, examples: dict[str, Tensor], path: Path) -> None:
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError("ONNX files need onnx and onnxscript: pip install 'isthmus[export]'") from error
-    program, inputs = _traced(module, examples), list(examples)
+    program, inputs = _trace(module, examples), list(examples)
     torch.onnx.export(program, f=path, input_names=inputs, output_names=["values"], external_data=False, verbose=False)
 
 
-def _traced(module: Program, examples: dict[str, Tensor]) -> torch.export.ExportedProgram:
-    free = {name: {0: torch.export.Dim("n")} for name in examples}
-    return torch.export.export(module, (), examples, dynamic_shapes=free)
+def _trace(module: DecoderModule, examples: dict[str, Tensor]) -> torch.export.ExportedProgram:
+    dynamic = {name: {0: torch.export.Dim("n")} for name in examples}
+    return torch.export.export(module, (), examples, dynamic_shapes=dynamic)

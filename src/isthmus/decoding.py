@@ -9,37 +9,37 @@ from isthmus.backbones import Backbone
 from isthmus.likelihoods import Categorical, Likelihood
 
 
-def parameters(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
+def decode_parameters(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
     """Codes (n, code_out) to parameters of rows (n, *shape), of which autoregressive decoders see the steps before."""
     if not backbone.autoregressive:
         return backbone.decode(z, y)
     return backbone.decode(z, y, likelihood.encode(likelihood.fill(x)))
 
 
-def rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, draw: bool) -> Tensor:
+def decode_rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, draw: bool) -> Tensor:
     """Codes (n, code_out) and encoded labels to values (n, *shape), drawn as the likelihood says, or their means."""
     choose = likelihood.sample if draw else likelihood.mean
     if not backbone.autoregressive:
         return choose(backbone.decode(z, y))
     if backbone.beam_width > 1 and not draw:
-        return search(backbone, likelihood, z, y, backbone.beam_width)
+        return beam_search(backbone, likelihood, z, y, backbone.beam_width)
     state, before, steps = backbone.initial_state(z, y), None, []
     for i in range(likelihood.parameter_shape[-1]):
         theta, state = backbone.step(state, before)
-        steps.append(at_step(likelihood, choose, theta, i))
-        before = at_step(likelihood, likelihood.encode, steps[-1], i)
+        steps.append(apply_at_step(likelihood, choose, theta, i))
+        before = apply_at_step(likelihood, likelihood.encode, steps[-1], i)
     return likelihood.mask_after_end(torch.cat(steps, -1))
 
 
-def at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], x: Tensor, i: int) -> Tensor:
-    """Apply a likelihood's function of whole rows to step ``i``, (..., 1), of which each may have its own units."""
+def apply_at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], x: Tensor, i: int) -> Tensor:
+    """Apply a likelihood's function of expanded rows to step ``i``, (..., 1), of which each may have its own units."""
     if likelihood.per_value:
         return function(x)
-    whole = x.expand(*x.shape[:-1], likelihood.parameter_shape[-1])
-    return function(whole)[..., i : i + 1]
+    expanded = x.expand(*x.shape[:-1], likelihood.parameter_shape[-1])
+    return function(expanded)[..., i : i + 1]
 
 
-def search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, width: int) -> Tensor:
+def beam_search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, width: int) -> Tensor:
     """Write the likeliest rows of tokens (n, length) that are found when so many beginnings are kept at each step.
 
     Raises
@@ -57,19 +57,19 @@ def search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | No
     total[:, 0] = 0.0  # all beams are the same still
     for _ in range(n_steps):
         theta, state = backbone.step(state, before)
-        log_prob = ended(theta[..., 0].log_softmax(1), written, likelihood.end).view(n, width, n_categories)
+        log_prob = force_end(theta[..., 0].log_softmax(1), written, likelihood.end).view(n, width, n_categories)
         total, chosen = (total[..., None] + log_prob).flatten(1).topk(width)
-        parent, level = (first + chosen // n_categories).flatten(), (chosen % n_categories).view(-1, 1)
+        parent, token = (first + chosen // n_categories).flatten(), (chosen % n_categories).view(-1, 1)
         state = tuple(part[parent] for part in state)
-        written = torch.cat([written[parent], level.to(z)], 1)
+        written = torch.cat([written[parent], token.to(z)], 1)
         before = likelihood.encode(written[:, -1:])
     return likelihood.mask_after_end(written[first[:, 0]])
 
 
-def ended(log_prob: Tensor, written: Tensor, end: int | None) -> Tensor:
+def force_end(log_prob: Tensor, written: Tensor, end: int | None) -> Tensor:
     """Let rows (n, steps) that are over go on with their end, at no cost, so that they stay what they are."""
     if end is None:
         return log_prob
-    rest = torch.full_like(log_prob, -torch.inf)
-    rest[:, end] = 0.0
-    return torch.where((written == end).any(1, keepdim=True), rest, log_prob)
+    end_only = torch.full_like(log_prob, -torch.inf)
+    end_only[:, end] = 0.0
+    return torch.where((written == end).any(1, keepdim=True), end_only, log_prob)

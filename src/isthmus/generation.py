@@ -16,7 +16,7 @@ from isthmus.data import as_source, with_labels
 from isthmus.data.base import Batches
 from isthmus.data.tables.rules import list_missing_rules, list_value_rules
 from isthmus.data.tables.values import round_to_valid
-from isthmus.decoding import parameters
+from isthmus.decoding import decode_parameters
 from isthmus.implications import N_SWEEPS, apply_rules, order_columns, violates
 from isthmus.imputation import draw_missing
 from isthmus.inference import rows_at_once, run
@@ -31,7 +31,7 @@ N_FINALIZE, FINALIZE_SIZE = 10_000, 256
 N_PROPOSAL = 1000
 
 # Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
-N_CANDIDATES, MIN_CANDIDATES, FEW_EFFECTIVE = 16, 8192, 50
+N_CANDIDATES, MIN_CANDIDATES, MIN_EFFECTIVE = 16, 8192, 50
 # Times that a value that breaks a rule between columns is drawn again.
 N_REDRAWS = 100
 # Times that rows are drawn in which that did not help.
@@ -78,11 +78,11 @@ def fit_missingness(model: Model, rows: Batches, seed: int) -> None:
     with seeded(seed, model.device), torch.no_grad():
         model.missingness.fit(model.to_model(draw_missing(model, x)), x[:, list(model.schema.missing_columns)].isnan())
         drawn = draw_rows(model, N_CALIBRATE, None, None, 1.0, True, seed)
-        model.missingness.calibrate(_read(model, drawn))
+        model.missingness.calibrate(_to_model(model, drawn))
 
 
 @own_settings()
-def decoded(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:
+def decode_codes(model: Model, codes: Values, y: Any, function: Callable[..., Tensor]) -> Values:
     """Apply a function of codes and encoded labels to codes (n, n_components) and raw labels."""
     source, condition = as_source(codes), model.schema.condition
     if y is not None and condition is not None:
@@ -112,7 +112,7 @@ def draw_rows(
         For labels.
     """
     y = np.asarray(y) if y is not None and np.ndim(y) else y
-    values = _draw(model, n, y, row, temperature, sample_values, seed)
+    values = _draw_once(model, n, y, row, temperature, sample_values, seed)
     if row is not None and violates(row[None], list_value_rules(model.schema)).any():
         warnings.warn("given values break rules that hold in all rows of fit", stacklevel=3)
         return values
@@ -121,25 +121,25 @@ def draw_rows(
         if not len(broken):
             break
         labels = y[broken] if isinstance(y, np.ndarray) else y
-        values[broken] = _draw(model, len(broken), labels, row, temperature, sample_values, mix(seed, attempt))
+        values[broken] = _draw_once(model, len(broken), labels, row, temperature, sample_values, mix(seed, attempt))
     return values
 
 
-def _draw(
+def _draw_once(
     model: Model, n: int, y: Any, row: Values | None, temperature: float, sample_values: bool, seed: int
 ) -> Values:
     """Draw rows; see ``draw_rows``. Few of them break a rule."""
     if row is None:
-        y = _labels_for(model, y, n, seed)
+        y = _complete_labels(model, y, n, seed)
         codes = draw_codes(model, n, temperature, y)
     else:
-        codes, y = _draw_given(model, n, y, row, temperature, seed)
-    values = decoded(model, codes, y, model.sample if sample_values else model.decode)
+        codes, y = _draw_codes_given(model, n, y, row, temperature, seed)
+    values = decode_codes(model, codes, y, model.sample if sample_values else model.decode)
     values = values if row is None else np.where(np.isnan(row), values, row)
-    return _consistent(model, codes, y, values, row) if list_value_rules(model.schema) else values
+    return _enforce_rules(model, codes, y, values, row) if list_value_rules(model.schema) else values
 
 
-def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | None) -> Values:
+def _enforce_rules(model: Model, codes: Values, y: Any, x: Values, row: Values | None) -> Values:
     """Make drawn rows follow the rules between columns, one column after the other.
 
     A value becomes what the columns before it imply. Where it implies another value than they have, it is drawn again
@@ -163,30 +163,30 @@ def _consistent(model: Model, codes: Values, y: Any, x: Values, row: Values | No
             broken = np.flatnonzero(violates(x, after) & ~violates(x, before))
             if not len(broken):
                 break
-            fresh = decoded(model, codes[broken], None if y is None else y[broken], model.sample)
+            fresh = decode_codes(model, codes[broken], None if y is None else y[broken], model.sample)
             x[broken, column] = round_to_valid(fresh, model.schema)[:, column]
             x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
     return x
 
 
-def hide(model: Model, x: Values, row: Values | None) -> Values:
+def mask_values(model: Model, x: Values, row: Values | None) -> Values:
     """Return drawn rows (n, n_used) with values missing as in the rows of fit, but for those of ``row``."""
     if model.missingness is None:
         return x
-    holes, rules = list(model.schema.missing_columns), list_missing_rules(model.schema)
-    missing = model.missingness.draw(_read(model, x)).numpy(force=True)
+    columns, rules = list(model.schema.missing_columns), list_missing_rules(model.schema)
+    missing = model.missingness.draw(_to_model(model, x)).numpy(force=True)
     for _ in range(N_SWEEPS if rules else 1):
-        hidden = x.copy()
-        hidden[:, holes] = np.where(missing, np.nan, x[:, holes])
-        beside = np.hstack([hidden, missing])
-        missing = apply_rules(beside, rules, np.ones(beside.shape, dtype=bool))[:, x.shape[1] :] == 1
+        masked = x.copy()
+        masked[:, columns] = np.where(missing, np.nan, x[:, columns])
+        values_and_mask = np.hstack([masked, missing])
+        missing = apply_rules(values_and_mask, rules, np.ones(values_and_mask.shape, dtype=bool))[:, x.shape[1] :] == 1
     given = np.zeros(x.shape[1], dtype=bool) if row is None else ~np.isnan(row)
     x = x.copy()
-    x[:, holes] = np.where(missing & ~given[holes], np.nan, x[:, holes])
+    x[:, columns] = np.where(missing & ~given[columns], np.nan, x[:, columns])
     return x
 
 
-def _read(model: Model, values: Values) -> Tensor:
+def _to_model(model: Model, values: Values) -> Tensor:
     return model.to_model(torch.from_numpy(values).to(model.device))
 
 
@@ -198,7 +198,7 @@ def draw_codes(model: Model, n: int, temperature: float, y: Any = None) -> Value
     return model.sample_codes(n, labels, temperature).cpu().numpy()
 
 
-def _draw_given(model: Model, n: int, y: Any, row: Values, temperature: float, seed: int) -> tuple[Values, Any]:
+def _draw_codes_given(model: Model, n: int, y: Any, row: Values, temperature: float, seed: int) -> tuple[Values, Any]:
     """Draw codes that explain the given values of a row, and their labels.
 
     Rows of one label are chosen from candidates with this label. Where no label is asked for, a label is chosen
@@ -206,17 +206,17 @@ def _draw_given(model: Model, n: int, y: Any, row: Values, temperature: float, s
     """
     group = np.zeros(n, dtype=np.intp)
     if y is not None and model.schema.condition is not None:
-        y, group = np.unique(_labels_for(model, y, n, seed), return_inverse=True)
+        y, group = np.unique(_complete_labels(model, y, n, seed), return_inverse=True)
     counts = np.bincount(group)
     sizes = np.maximum(MIN_CANDIDATES // len(counts), N_CANDIDATES * counts)
-    y = _labels_for(model, None if y is None else np.repeat(y, sizes), int(sizes.sum()), seed)
+    y = _complete_labels(model, None if y is None else np.repeat(y, sizes), int(sizes.sum()), seed)
     codes = draw_codes(model, int(sizes.sum()), temperature, y)
     chosen = np.empty(n, dtype=np.intp)
     chosen[np.argsort(group, kind="stable")] = _resample(model, codes, y, row, counts, sizes)
     return codes[chosen], None if y is None else y[chosen]
 
 
-def _labels_for(model: Model, y: Any, n: int, seed: int) -> Any:
+def _complete_labels(model: Model, y: Any, n: int, seed: int) -> Any:
     """Labels of ``n`` rows; drawn where none are asked for."""
     condition = model.schema.condition
     if condition is None:
@@ -234,10 +234,10 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
 
     Rubin, Using the SIR algorithm to simulate posterior distributions, 1988.
     """
-    explains = partial(_log_prob, model, row=torch.from_numpy(row).to(model.device))
-    log_weights = torch.from_numpy(decoded(model, codes, y, explains)).double()
+    log_likelihood = partial(_log_prob_of_known, model, row=torch.from_numpy(row).to(model.device))
+    log_weights = torch.from_numpy(decode_codes(model, codes, y, log_likelihood)).double()
     weights = [group.softmax(0) for group in log_weights.split(sizes.tolist())]
-    if any(1 / w.square().sum() < min(n, FEW_EFFECTIVE) for w, n in zip(weights, counts.tolist(), strict=True)):
+    if any(1 / w.square().sum() < min(n, MIN_EFFECTIVE) for w, n in zip(weights, counts.tolist(), strict=True)):
         warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=5)
     starts = (np.cumsum(sizes) - sizes).tolist()
     chosen = [
@@ -247,10 +247,10 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
     return torch.cat(chosen).numpy()
 
 
-def _log_prob(model: Model, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
+def _log_prob_of_known(model: Model, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
     """Log p(row | z) of the values of one raw row that are not missing, for each code, (n,)."""
     z = model.bottleneck.from_code(z)
     x = model.to_model(row[None]).expand(len(z), *row.shape)
-    theta = parameters(model.backbone, model.likelihood, z, y, x)
+    theta = decode_parameters(model.backbone, model.likelihood, z, y, x)
     log_prob = model.likelihood.log_prob(theta, model.likelihood.fill(x))
     return torch.where(x.isnan(), 0.0, log_prob).flatten(1).sum(-1)

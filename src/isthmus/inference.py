@@ -14,14 +14,14 @@ from isthmus.model import Model
 from isthmus.schema import Schema
 
 # Numbers that a layer holds at once when nothing is learned: 4 MiB of float32.
-SIZE = 2**20
+MAX_VALUES = 2**20
 
 
 def rows_at_once(model: Model) -> int:
     """Rows that go through the model together, so that memory depends on its width and not on their number."""
     condition = model.schema.condition
     n_decodings = 1 if condition is None else len(condition.categories)  # without labels, each row is decoded for each
-    return max(1, min(2**16, SIZE // (model.width * n_decodings)))
+    return max(1, min(2**16, MAX_VALUES // (model.width * n_decodings)))
 
 
 @own_settings()
@@ -44,7 +44,7 @@ def run(
     """
     results: tuple[np.ndarray[Any, Any], ...] = ()
     start = 0
-    for parts in _batchwise(model, function, source, schema or model.schema, size or rows_at_once(model)):
+    for parts in _run_batches(model, function, source, schema or model.schema, size or rows_at_once(model)):
         if not results:
             results = tuple(np.empty((len(source), *part.shape[1:]), part.numpy().dtype) for part in parts)
         for result, part in zip(results, parts, strict=True):
@@ -53,7 +53,7 @@ def run(
     return results
 
 
-def _batchwise(
+def _run_batches(
     model: Model, function: Callable[..., Any], source: Batches, schema: Schema, size: int
 ) -> Iterator[tuple[Tensor, ...]]:
     device = model.device

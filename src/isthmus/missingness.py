@@ -8,11 +8,11 @@ from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
 # Products of weights and rows in one pass of the fit, which bounds the rows it uses; passes of the fit.
-MAX_PRODUCTS, N_PASSES = 2**26, 60
+MAX_PRODUCTS, MAX_ITERATIONS = 2**26, 60
 # Levels of a category that are told apart; the rest count as one.
-MAX_LEVELS = 32
+MAX_CATEGORIES = 32
 # Newton steps towards the share of missing values in fit.
-N_STEPS = 20
+N_NEWTON_STEPS = 20
 
 
 class Missingness(nn.Module):
@@ -40,10 +40,10 @@ class Missingness(nn.Module):
     def __init__(self, schema: Schema, statistics: Statistics) -> None:
         super().__init__()
         self.n_categories = [len(field.categories) if field.is_categorical else 0 for field in schema.used]
-        owner = torch.repeat_interleave(torch.tensor([min(n, MAX_LEVELS) or 2 for n in self.n_categories]))
-        places, n = torch.tensor(schema.missing_columns), len(schema.missing_columns)
+        owner = torch.repeat_interleave(torch.tensor([min(n, MAX_CATEGORIES) or 2 for n in self.n_categories]))
+        columns, n = torch.tensor(schema.missing_columns), len(schema.missing_columns)
         # A column's own values are known only where it is not missing, and tell nothing.
-        others = owner[None] != places[:, None]
+        others = owner[None] != columns[:, None]
         self.register_buffer("allowed", torch.cat([others, torch.ones(n, n).tril(-1).bool()], 1), persistent=False)
         self.register_buffer("center", statistics.mean.float())
         self.register_buffer("spread", torch.where(statistics.deviation > 0, statistics.deviation, 1.0).float())
@@ -54,13 +54,13 @@ class Missingness(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Turn rows (n, n_used) without missing values into features, (n, n_features)."""
         u = torch.asinh((x - self.center) / self.spread).float()
-        columns = [
-            one_hot(x[:, j].long().clamp(max=MAX_LEVELS - 1), min(n, MAX_LEVELS)).float()
+        features = [
+            one_hot(x[:, j].long().clamp(max=MAX_CATEGORIES - 1), min(n, MAX_CATEGORIES)).float()
             if n
             else torch.stack([u[:, j], u[:, j].square()], 1)
             for j, n in enumerate(self.n_categories)
         ]
-        return torch.cat(columns, 1)
+        return torch.cat(features, 1)
 
     def max_rows(self) -> int:
         """Rows that a fit uses at most."""
@@ -73,7 +73,7 @@ class Missingness(nn.Module):
         ----------
         x : Tensor of shape (n, n_used)
             Rows, in which missing values are drawn.
-        missing : Tensor of shape (n, n_holes)
+        missing : Tensor of shape (n, n_missing_columns)
             Which values of the columns with missing values are missing.
         """
         u = self.features(x)
@@ -82,7 +82,7 @@ class Missingness(nn.Module):
         features = torch.cat([u, target], 1)
         weight = torch.zeros_like(self.weight, requires_grad=True)
         bias = torch.logit(self.rate, eps=0.5 / len(u)).clone().requires_grad_()
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=N_PASSES, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=MAX_ITERATIONS, line_search_fn="strong_wolfe")
 
         @torch.enable_grad()
         def loss() -> Tensor:
@@ -103,21 +103,21 @@ class Missingness(nn.Module):
         u, missing = self.features(x), x.new_zeros(len(x), len(self.bias), dtype=torch.float32)
         for j, rate in enumerate(self.rate):
             logits = self._logits(u, missing, j)
-            for _ in range(N_STEPS):
+            for _ in range(N_NEWTON_STEPS):
                 p = torch.sigmoid(logits + self.bias[j])
                 self.bias[j] -= ((p.mean() - rate) / (p * (1 - p)).mean().clamp(min=1e-3)).clamp(-1, 1)
-            missing[:, j] = _drawn(logits + self.bias[j])
+            missing[:, j] = _draw_bernoulli(logits + self.bias[j])
 
     def draw(self, x: Tensor) -> Tensor:
-        """Draw which values of the columns with missing values are missing in rows (n, n_used), (n, n_holes)."""
+        """Draw which values of rows (n, n_used) are missing, (n, n_missing_columns)."""
         u, missing = self.features(x), x.new_zeros(len(x), len(self.bias), dtype=torch.float32)
         for j in range(len(self.bias)):
-            missing[:, j] = _drawn(self._logits(u, missing, j) + self.bias[j])
+            missing[:, j] = _draw_bernoulli(self._logits(u, missing, j) + self.bias[j])
         return missing.bool()
 
     def _logits(self, u: Tensor, missing: Tensor, j: int) -> Tensor:
         return torch.cat([u, missing], 1) @ self.weight[j]
 
 
-def _drawn(logits: Tensor) -> Tensor:
+def _draw_bernoulli(logits: Tensor) -> Tensor:
     return (torch.rand(len(logits)).to(logits) < torch.sigmoid(logits)).to(logits)

@@ -21,7 +21,7 @@ from isthmus.backbones.grids import weight_uses
 from isthmus.backbones.norms import running_statistics
 from isthmus.bottlenecks import Bottleneck, Latent
 from isthmus.corruptions import Corruption, corrupt
-from isthmus.decoding import parameters, rows
+from isthmus.decoding import decode_parameters, decode_rows
 from isthmus.labels import Labels
 from isthmus.likelihoods import Likelihood
 from isthmus.losses import Losses
@@ -33,7 +33,7 @@ from isthmus.regularizers import Regularizer, Step
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
-DONE = torch.ones(())
+TRAINING_END = torch.ones(())
 
 
 class Model(nn.Module):
@@ -76,9 +76,9 @@ class Model(nn.Module):
         super().__init__()
         self.schema, self.trim, self.n_nets, shape = schema, trim, backbone.n_nets, schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
-        self.has_holes = self.flags or bool(schema.categorical)  # levels that fit has not seen are missing too
-        far = schema.origin if likelihood.translation_invariant else None
-        origin = None if far is None else torch.tensor(far, dtype=torch.float64).reshape(shape)
+        self.has_missing = self.flags or bool(schema.categorical)  # levels that fit has not seen are missing too
+        center = schema.origin if likelihood.translation_invariant else None
+        origin = None if center is None else torch.tensor(center, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
         if isinstance(corruption, Corruption):
             corruption.build(statistics)
@@ -90,7 +90,9 @@ class Model(nn.Module):
         numeric.view(-1)[schema.categorical] = False
         self.register_buffer("numeric", numeric, persistent=False)
         self.has_categories = not numeric.all()
-        self.spares_categories = isinstance(corruption, Corruption) and corruption.numeric_only and self.has_categories
+        self.corrupts_numeric_only = (
+            isinstance(corruption, Corruption) and corruption.numeric_only and self.has_categories
+        )
         self.labels = Labels(schema.condition)
         self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
@@ -142,7 +144,7 @@ class Model(nn.Module):
         """Of the weights, and of all computation but for autocast."""
         return self.mean_log_prob.dtype
 
-    def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = DONE) -> Losses:
+    def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = TRAINING_END) -> Losses:
         """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
 
         This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
@@ -163,7 +165,7 @@ class Model(nn.Module):
     ) -> Step:
         norms = self.backbone.code_norms()
         norms = None if norms is None else norms.repeat(len(u) // self.n_nets, 1)
-        decode = partial(self._theta, x=x)
+        decode = partial(self._decode_parameters, x=x)
         parts = self.bottleneck, self.likelihood, self.n_nets
         return Step(x, u, h, latent, theta, y, progress, self._encode_again, decode, norms, *parts)
 
@@ -181,7 +183,7 @@ class Model(nn.Module):
 
     def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         corrupted = x if self.corruption is None else corrupt(self.corruption, x, self.origin)
-        corrupted = torch.where(self.numeric, corrupted, x) if self.spares_categories else corrupted
+        corrupted = torch.where(self.numeric, corrupted, x) if self.corrupts_numeric_only else corrupted
         return corrupted, self.corruption.target(x, corrupted) if isinstance(self.corruption, Corruption) else x
 
     def corrupt(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -201,7 +203,7 @@ class Model(nn.Module):
 
     def encode_input(self, x: Tensor) -> Tensor:
         """Values to encoded input: missing ones become the typical value, with a flag beside them."""
-        u = self.likelihood.encode(self.likelihood.fill(x) if self.has_holes else x)
+        u = self.likelihood.encode(self.likelihood.fill(x) if self.has_missing else x)
         return torch.cat([u, x.isnan().to(u).view(-1, *self.flag_shape)], 1) if self.flags else u
 
     def code_mean(self, u: Tensor) -> Tensor:
@@ -229,12 +231,12 @@ class Model(nn.Module):
     def decode_latent(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Latent variables (n, *z_shape) to raw expected values; see ``decode``."""
         if self.labels.lacks(y):
-            return self._average(z, self.labels.frequencies(len(z)))
-        return self.to_data(self._rows(z, y))
+            return self._decode_average(z, self.labels.frequencies(len(z)))
+        return self.to_data(self._decode_rows(z, y))
 
     def sample(self, code: Tensor, y: Tensor | None) -> Tensor:
         """Codes (n, code_size) to raw values drawn from the likelihood."""
-        return self.to_data(self._rows(self.bottleneck.from_code(code), y, draw=True))
+        return self.to_data(self._decode_rows(self.bottleneck.from_code(code), y, draw=True))
 
     @torch.no_grad()
     def sample_codes(self, n: int, y: Tensor | None, temperature: float) -> Tensor:
@@ -247,15 +249,15 @@ class Model(nn.Module):
         x = self.to_model(x)
         z = self.code_mean(self.encode_input(x))
         if not self.labels.lacks(y):
-            return self.to_data(self._rows(z, y))
-        return self._average(z, self.labels.responsibilities(self._log_prob_of_each(z, x)))
+            return self.to_data(self._decode_rows(z, y))
+        return self._decode_average(z, self.labels.responsibilities(self._log_prob_by_label(z, x)))
 
     def sample_posterior_predictive(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Raw values to raw values drawn from one drawn z each; without a label, for the most probable label."""
         z, x = self.draw(x, y), self.to_model(x)
         if self.labels.lacks(y):
-            y = self.labels.most_probable(self.labels.responsibilities(self._log_prob_of_each(z, x)))
-        return self.to_data(self._rows(z, y, draw=True))
+            y = self.labels.most_probable(self.labels.responsibilities(self._log_prob_by_label(z, x)))
+        return self.to_data(self._decode_rows(z, y, draw=True))
 
     def log_prob_at_mean(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log p(x | decoder(mean of the code)) of every value (n, *shape), and the divergence of the code (n,).
@@ -266,12 +268,12 @@ class Model(nn.Module):
         x = self.to_model(x)
         z, divergence = self._mean_and_divergence(x, y)
         if not self.labels.lacks(y):
-            return self._log_prob(self._theta(z, y, x), x), divergence
-        each = self._log_prob_of_each(z, x)
+            return self._log_prob(self._decode_parameters(z, y, x), x), divergence
+        each = self._log_prob_by_label(z, x)
         log_weights = self.labels.responsibilities(each)
-        mixed = F.weighted_sum(log_weights, each)
+        averaged = F.weighted_sum(log_weights, each)
         excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.labels.log_frequencies)).sum(-1)
-        return mixed, divergence + excess
+        return averaged, divergence + excess
 
     def log_weights(self, x: Tensor, y: Tensor | None, n_draws: int) -> Tensor:
         """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` draws of z, (n_draws, n)."""
@@ -296,7 +298,7 @@ class Model(nn.Module):
             return log_prob.flatten(1).sum(-1) - divergence
         x = self.to_model(x)
         z, divergence = self._mean_and_divergence(x, y)
-        return self._row_log_prob(self._theta(z, y, x), x) - divergence
+        return self._row_log_prob(self._decode_parameters(z, y, x), x) - divergence
 
     def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Divergence of the code of raw values, (n,), from the encoder alone."""
@@ -345,24 +347,26 @@ class Model(nn.Module):
         h = self.backbone.encode(self.encode_input(x))
         return self.bottleneck.code_mean(h), self.bottleneck.divergence(h, y)
 
-    def _theta(self, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
-        return parameters(self.backbone, self.likelihood, z, y, x)
+    def _decode_parameters(self, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
+        return decode_parameters(self.backbone, self.likelihood, z, y, x)
 
-    def _rows(self, z: Tensor, y: Tensor | None, draw: bool = False) -> Tensor:
-        return rows(self.backbone, self.likelihood, z, y, draw)
+    def _decode_rows(self, z: Tensor, y: Tensor | None, draw: bool = False) -> Tensor:
+        return decode_rows(self.backbone, self.likelihood, z, y, draw)
 
-    def _log_prob_of_each(self, z: Tensor, x: Tensor) -> list[Tensor]:
-        return [self._log_prob(self._theta(z, y, x), x) for y in self.labels.each(len(z))]
+    def _log_prob_by_label(self, z: Tensor, x: Tensor) -> list[Tensor]:
+        return [self._log_prob(self._decode_parameters(z, y, x), x) for y in self.labels.each(len(z))]
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""
-        if not self.has_holes:
+        if not self.has_missing:
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))
 
     def _row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Log p of every row, (n,): the sum of ``_log_prob``, in fewer passes where nothing is missing."""
-        return self._log_prob(theta, x).flatten(1).sum(-1) if self.has_holes else self.likelihood.row_log_prob(theta, x)
+        return (
+            self._log_prob(theta, x).flatten(1).sum(-1) if self.has_missing else self.likelihood.row_log_prob(theta, x)
+        )
 
     def _decode_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return theta of all draws, and log p(x | z) of each (n_draws, n).
@@ -373,11 +377,11 @@ class Model(nn.Module):
         if n_draws > 1:
             x = x.expand(n_draws, *x.shape).flatten(0, 1)
             y = None if y is None else y.expand(n_draws, *y.shape).flatten(0, 1)
-        theta = self._theta(z.flatten(0, 1), y, x)
+        theta = self._decode_parameters(z.flatten(0, 1), y, x)
         return theta, self._row_log_prob(theta, x).unflatten(0, (n_draws, n))
 
-    def _average(self, z: Tensor, weights: Tensor) -> Tensor:
+    def _decode_average(self, z: Tensor, weights: Tensor) -> Tensor:
         """Decode with every label and weigh them (n, n_levels); levels have no mean: there the likeliest decides."""
         if self.has_categories:
-            return self.to_data(self._rows(z, self.labels.most_probable(weights)))
-        return self.to_data(F.weighted_sum(weights, [self._rows(z, y) for y in self.labels.each(len(z))]))
+            return self.to_data(self._decode_rows(z, self.labels.most_probable(weights)))
+        return self.to_data(F.weighted_sum(weights, [self._decode_rows(z, y) for y in self.labels.each(len(z))]))

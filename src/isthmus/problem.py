@@ -28,7 +28,7 @@ class Problem(NamedTuple):
         Processes that train together.
     names_from : object
         What names and number of the columns are read from.
-    seen : Batches or None
+    finalize_rows : Batches or None
         Rows that scores and the prior are fitted to after training; None leaves these as they are.
     """
 
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
     settings: TrainSettings
     group: Group
     names_from: Any
-    seen: Batches | None
+    finalize_rows: Batches | None
 
 
 class Reservoir:

@@ -9,8 +9,8 @@ from isthmus.bottlenecks.base import Latent, NormalPosterior
 from isthmus.part import Shape, Shapes, is_count
 
 # Deviations of one millionth and a thousand: exp must not overflow beyond.
-LIMITS = (-28.0, 14.0)
-DRAWS = "a positive integer, 1 together with free_bits or capacity"
+LOG_VARIANCE_RANGE = (-28.0, 14.0)
+EXPECTED_DRAWS = "a positive integer, 1 together with free_bits or capacity"
 
 
 class Gaussian(NormalPosterior):
@@ -68,8 +68,8 @@ class Gaussian(NormalPosterior):
         self.require("free_bits", lambda v: v >= 0, ">= 0")
         self.require("capacity", lambda v: v is None or v >= 0, "None or >= 0")
         self.require("warmup", lambda v: 0 <= v <= 1, "in [0, 1]")
-        priced = self.free_bits or self.capacity is not None
-        self.require("n_draws", lambda v: is_count(v) and (v == 1 or not priced), DRAWS)
+        adjusts_cost = self.free_bits or self.capacity is not None
+        self.require("n_draws", lambda v: is_count(v) and (v == 1 or not adjusts_cost), EXPECTED_DRAWS)
         self.z_shape = (n_components,)
         return (2 * n_components,), self.z_shape
 
@@ -79,17 +79,17 @@ class Gaussian(NormalPosterior):
         z = F.sample_normal(mean, log_variance, self.n_draws)
         divergence = self.prior.divergence(mean, log_variance) if self.n_draws == 1 else None
         log_ratio = self.log_ratio(z, mean, log_variance, y) if divergence is None else divergence.sum(-1)[None]
-        cost = log_ratio if self.n_draws > 1 else self._price(divergence, log_ratio, progress)
+        cost = log_ratio if self.n_draws > 1 else self._cost(divergence, log_ratio, progress)
         beta = self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
         return Latent(z, {"divergence": beta * cost}, log_ratio, {"divergence": log_ratio.detach().mean()})
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance; see the base class."""
         mean, log_variance = h.chunk(2, -1)
-        return mean, log_variance.clamp(*LIMITS)
+        return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
-    def _price(self, divergence: Tensor | None, log_ratio: Tensor, progress: Tensor) -> Tensor:
+    def _cost(self, divergence: Tensor | None, log_ratio: Tensor, progress: Tensor) -> Tensor:
         """Return the cost (1, n) of one draw, with free bits and capacity."""
-        each = log_ratio[0, :, None] if divergence is None else divergence
-        total = F.free_bits(each, self.free_bits).sum(-1)[None]
+        terms = log_ratio[0, :, None] if divergence is None else divergence
+        total = F.free_bits(terms, self.free_bits).sum(-1)[None]
         return total if self.capacity is None else (total - self.capacity * progress).abs()

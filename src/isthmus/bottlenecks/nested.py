@@ -58,12 +58,12 @@ class Nested(Wrapper):
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
         """Cut z; see the base class."""
-        kept = self._kept(len(h))
+        kept = self._sample_kept(len(h))
         # An encoder's output of 0 is the standard normal distribution, which costs a Gaussian code nothing.
-        latent: Latent = self.whole(self.cut(h, kept), y, progress)
-        return latent._replace(z=self.cut(latent.z, kept))
+        latent: Latent = self.whole(self.zero_rest(h, kept), y, progress)
+        return latent._replace(z=self.zero_rest(latent.z, kept))
 
-    def cut(self, values: Tensor, kept: Tensor) -> Tensor:
+    def zero_rest(self, values: Tensor, kept: Tensor) -> Tensor:
         """Set what does not belong to kept components (n, n_components) to 0; components lie on the last axis.
 
         Parameters
@@ -73,7 +73,7 @@ class Nested(Wrapper):
         """
         return (values.unflatten(-1, (-1, len(self.sizes))) * kept[:, None]).flatten(-2)
 
-    def _kept(self, n: int) -> Tensor:
+    def _sample_kept(self, n: int) -> Tensor:
         """Return which components each of ``n`` rows keeps: sizes in turn from a random one, as rows are shuffled."""
         n_sizes, device = len(self.sizes), self.sizes.device
         turn = torch.arange(n, device=device) + torch.randint(n_sizes, (), device=device)

@@ -15,7 +15,7 @@ from isthmus.persistence.context import (
     seed_to_plain,
     take_columns,
 )
-from isthmus.persistence.densities import describe_prior, restore_prior
+from isthmus.persistence.priors import describe_prior, restore_prior
 from isthmus.priors import Density
 from isthmus.problem import Reservoir
 from isthmus.schema import Schema

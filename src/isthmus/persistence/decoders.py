@@ -12,7 +12,7 @@ from isthmus.persistence.context import Content, Context
 def describe(decoder: Decoder, nested: Callable[[Any], Content]) -> Content:
     """Describe a decoder."""
     estimator = copy(decoder.estimator)
-    estimator.module_ = decoder.alone()
+    estimator.module_ = decoder.copy_without_encoder()
     inner = nested(estimator)
     return Content(inner.tensors, {"estimator": {"class": "Decoder"}, "inner": inner.document})
 

@@ -13,8 +13,8 @@ from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.anomaly.rows import ReferenceRows, from_numbers, to_numbers
 from isthmus.anomaly.scores import CodeDensity, Scorer, read_kinds
 from isthmus.persistence.context import Content, Context, Values
-from isthmus.persistence.densities import describe_density, rebuild_density
 from isthmus.persistence.novelties import novelty_from_plain, novelty_to_plain
+from isthmus.persistence.priors import describe_density, rebuild_density
 
 
 def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Content:

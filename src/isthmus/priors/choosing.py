@@ -5,7 +5,7 @@ from typing import Any
 from isthmus.part import resolve
 from isthmus.priors.base import Prior
 from isthmus.priors.density import Density
-from isthmus.priors.estimators import NAMES, is_estimator
+from isthmus.priors.estimators import ESTIMATORS, is_estimator
 
 
 def resolve_prior(choice: Any) -> Prior:
@@ -18,8 +18,8 @@ def resolve_prior(choice: Any) -> Prior:
     """
     from isthmus import priors
 
-    named = isinstance(choice, str) and choice in NAMES
-    if named or (not isinstance(choice, Prior) and is_estimator(choice)):
+    is_named_estimator = isinstance(choice, str) and choice in ESTIMATORS
+    if is_named_estimator or (not isinstance(choice, Prior) and is_estimator(choice)):
         return Density(choice)
-    prior: Prior = resolve(choice, priors, Prior, also=NAMES)
+    prior: Prior = resolve(choice, priors, Prior, also=ESTIMATORS)
     return prior

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from isthmus.part import Shape, Shapes
 from isthmus.priors.base import Prior, Values
-from isthmus.priors.estimators import MIN_CLUSTER, NAMES, fit_estimator, is_estimator
+from isthmus.priors.estimators import ESTIMATORS, MIN_PER_CLUSTER, fit_estimator, is_estimator
 from isthmus.randomness import N_SEEDS, numpy_seeded
 
 
@@ -54,8 +54,8 @@ class Density(Prior):
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
         """Check the estimator; see the base class."""
-        expected = f"one of {sorted(NAMES)} or an estimator with fit, sample and get_params"
-        self.require("estimator", lambda v: v in NAMES if isinstance(v, str) else is_estimator(v), expected)
+        expected = f"one of {sorted(ESTIMATORS)} or an estimator with fit, sample and get_params"
+        self.require("estimator", lambda v: v in ESTIMATORS if isinstance(v, str) else is_estimator(v), expected)
         self.z_shape, self.n_labels = z_shape, shapes.n_labels
         self.fitted, self.frequencies = [], []
 
@@ -68,10 +68,10 @@ class Density(Prior):
             return
         labels = y.argmax(-1).cpu().numpy()
         members = [codes[labels == label] for label in range(self.n_labels)]
-        rare = [len(some) < MIN_CLUSTER for some in members]
-        common = fit_estimator(self.estimator, codes, seed) if any(rare) else None
+        rare = [len(some) < MIN_PER_CLUSTER for some in members]
+        pooled = fit_estimator(self.estimator, codes, seed) if any(rare) else None
         pairs = zip(members, rare, strict=True)
-        self.fitted = [common if few else fit_estimator(self.estimator, some, seed) for some, few in pairs]
+        self.fitted = [pooled if few else fit_estimator(self.estimator, some, seed) for some, few in pairs]
         self.frequencies = [len(some) / len(codes) for some in members]
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -89,7 +89,7 @@ class Density(Prior):
         if len(self.fitted) == 1:
             codes = _draw(self.fitted[0], n, seed)
         else:
-            codes = self._draw_for(self._labels(n, y, seed), seed)
+            codes = self._draw_by_label(self._labels(n, y, seed), seed)
         return torch.from_numpy(codes).unflatten(1, self.z_shape)
 
     def _labels(self, n: int, y: Tensor | None, seed: int) -> Values:
@@ -97,10 +97,10 @@ class Density(Prior):
             return y.argmax(-1).cpu().numpy()
         return np.random.default_rng(seed).choice(self.n_labels, size=n, p=self.frequencies)
 
-    def _draw_for(self, labels: Values, seed: int) -> Values:
-        found = [(np.flatnonzero(labels == label), self.fitted[label]) for label in np.unique(labels)]
-        codes = [_draw(estimator, len(rows), seed + i) for i, (rows, estimator) in enumerate(found)]
-        order = np.concatenate([rows for rows, _ in found])
+    def _draw_by_label(self, labels: Values, seed: int) -> Values:
+        groups = [(np.flatnonzero(labels == label), self.fitted[label]) for label in np.unique(labels)]
+        codes = [_draw(estimator, len(rows), seed + i) for i, (rows, estimator) in enumerate(groups)]
+        order = np.concatenate([rows for rows, _ in groups])
         drawn: Values = np.concatenate(codes)[np.argsort(order)]
         return drawn
 

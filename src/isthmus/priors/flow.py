@@ -19,13 +19,13 @@ from isthmus.randomness import seed_of, seeded
 Values = np.ndarray[Any, Any]
 
 # Splines reach so many deviations; beyond, a flow turns its input and does nothing else.
-BOUND, N_PIECES = 5.0, 8
-BATCH, MOST_STEPS, MOST_EPOCHS, N_WATCHES = 256, 2_000, 100, 20
+TAIL_BOUND, N_BINS = 5.0, 8
+BATCH_SIZE, MAX_STEPS, MAX_EPOCHS, N_EVALUATIONS = 256, 2_000, 100, 20
 
 
 @with_own_settings
 class Flow(BaseEstimator):
-    """Normalising flow: normal noise, bent by rising splines until it lies as the rows do.
+    """Normalising flow: normal noise, transformed by rising splines until it lies as the rows do.
 
     Each layer turns the rows and bends half of their coordinates, each by a spline that a net chooses for it by the
     other half [1, 2]. A tenth of the rows, if that is 5 or more, tells when to stop.
@@ -75,9 +75,9 @@ class Flow(BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         with seeded(seed_of(self.random_state)):
             module = self.build(X.shape[1])
-            module.centre.copy_(torch.from_numpy(X.mean(0)))
+            module.mean.copy_(torch.from_numpy(X.mean(0)))
             module.scale.copy_(torch.from_numpy(np.where(X.std(0) > 0, X.std(0), 1.0)))
-            self.module_ = _trained(module, module.standard(torch.from_numpy(X)).float(), self.learning_rate)
+            self.module_ = _train(module, module.standardize(torch.from_numpy(X)).float(), self.learning_rate)
         return self
 
     def build(self, n_features: int) -> "Layers":
@@ -89,7 +89,7 @@ class Flow(BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.inference_mode():
-            scores = self.module_.log_prob(self.module_.standard(torch.from_numpy(X)).float())
+            scores = self.module_.log_prob(self.module_.standardize(torch.from_numpy(X)).float())
             return (scores.double() - self.module_.scale.log().sum()).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -101,51 +101,51 @@ class Flow(BaseEstimator):
         check_is_fitted(self)
         module = self.module_
         with seeded(seed_of(self.random_state)), torch.inference_mode():
-            noise = torch.randn(n_samples, len(module.centre))
-            return (module.from_noise(noise).double() * module.scale + module.centre).numpy()
+            noise = torch.randn(n_samples, len(module.mean))
+            return (module.from_noise(noise).double() * module.scale + module.mean).numpy()
 
 
 class Layers(nn.Module):
     """The net of a flow: layers that turn and bend, and the place and scale of the rows."""
 
-    centre: Tensor
+    mean: Tensor
     scale: Tensor
 
     def __init__(self, n_features: int, n_layers: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("centre", torch.zeros(n_features, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(n_features, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(n_features, dtype=torch.float64))
         self.layers = nn.ModuleList(Layer(n_features, width) for _ in range(n_layers))
 
-    def standard(self, x: Tensor) -> Tensor:
+    def standardize(self, x: Tensor) -> Tensor:
         """Rows to deviations from their mean."""
-        return (x - self.centre) / self.scale
+        return (x - self.mean) / self.scale
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density of standardised rows, (n,)."""
         total = z.new_zeros(len(z))
         for layer in self.layers:
-            z, slope = layer(z)
-            total = total + slope
+            z, log_slope = layer(z)
+            total = total + log_slope
         return total - 0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
 
     def from_noise(self, z: Tensor) -> Tensor:
         """Noise to standardised rows."""
         for layer in reversed(self.layers):
-            z = layer.back(z)  # type: ignore[operator]
+            z = layer.invert(z)  # type: ignore[operator]
         return z
 
 
 class Layer(nn.Module):
     """Turns rows, and bends the last half of their coordinates as the first half says."""
 
-    turn: Tensor
+    rotation: Tensor
 
     def __init__(self, n_features: int, width: int) -> None:
         super().__init__()
         self.n_kept = n_features // 2
-        self.register_buffer("turn", torch.linalg.qr(torch.randn(n_features, n_features))[0])
-        last = nn.Linear(width, (n_features - self.n_kept) * (3 * N_PIECES - 1))
+        self.register_buffer("rotation", torch.linalg.qr(torch.randn(n_features, n_features))[0])
+        last = nn.Linear(width, (n_features - self.n_kept) * (3 * N_BINS - 1))
         # At first, splines are straight.
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
@@ -153,32 +153,34 @@ class Layer(nn.Module):
         self.net = nn.Sequential(nn.Linear(self.n_kept + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised rows one step towards noise, and the log of the slope (n,)."""
-        kept, bent = self._halves(z @ self.turn)
-        bent, slope = self._bend(kept, bent, inverse=False)
-        return torch.cat([kept, bent], -1), slope.sum(-1)
+        """Standardised rows one step towards noise, and the log of the log_slope (n,)."""
+        kept, transformed = self._split(z @ self.rotation)
+        transformed, log_slope = self._transform(kept, transformed, inverse=False)
+        return torch.cat([kept, transformed], -1), log_slope.sum(-1)
 
-    def back(self, z: Tensor) -> Tensor:
+    def invert(self, z: Tensor) -> Tensor:
         """Undo ``forward``."""
-        kept, bent = self._halves(z)
-        bent, _ = self._bend(kept, bent, inverse=True)
-        return torch.cat([kept, bent], -1) @ self.turn.T
+        kept, transformed = self._split(z)
+        transformed, _ = self._transform(kept, transformed, inverse=True)
+        return torch.cat([kept, transformed], -1) @ self.rotation.T
 
-    def _halves(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def _split(self, z: Tensor) -> tuple[Tensor, Tensor]:
         return z[:, : self.n_kept], z[:, self.n_kept :]
 
-    def _bend(self, kept: Tensor, bent: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
-        chosen = self.net(torch.cat([kept, kept.new_ones(len(kept), 1)], -1)).unflatten(-1, (bent.shape[1], -1))
-        widths, heights, slopes = chosen.split((N_PIECES, N_PIECES, N_PIECES - 1), -1)
-        return F.rational_quadratic(bent, widths, heights, slopes, BOUND, inverse)
+    def _transform(self, kept: Tensor, transformed: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        parameters = self.net(torch.cat([kept, kept.new_ones(len(kept), 1)], -1)).unflatten(
+            -1, (transformed.shape[1], -1)
+        )
+        widths, heights, slopes = parameters.split((N_BINS, N_BINS, N_BINS - 1), -1)
+        return F.rational_quadratic(transformed, widths, heights, slopes, TAIL_BOUND, inverse)
 
 
-def _trained(module: Layers, rows: Tensor, learning_rate: float) -> Layers:
-    """Train, and go back to where rows that are set aside were likeliest."""
+def _train(module: Layers, rows: Tensor, learning_rate: float) -> Layers:
+    """Train, and go back to where rows that are set held_out were likeliest."""
     rows = rows[torch.randperm(len(rows))]
-    n_aside = len(rows) // 10 if len(rows) >= 50 else 0
-    aside, rows = rows[:n_aside], rows[n_aside:]
-    n_steps = min(MOST_STEPS, MOST_EPOCHS * math.ceil(len(rows) / BATCH))
+    n_held_out = len(rows) // 10 if len(rows) >= 50 else 0
+    held_out, rows = rows[:n_held_out], rows[n_held_out:]
+    n_steps = min(MAX_STEPS, MAX_EPOCHS * math.ceil(len(rows) / BATCH_SIZE))
     optimizer = torch.optim.AdamW(module.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=n_steps)
     best, weights = -math.inf, module.state_dict()
@@ -188,11 +190,11 @@ def _trained(module: Layers, rows: Tensor, learning_rate: float) -> Layers:
         nn.utils.clip_grad_norm_(module.parameters(), 5.0)
         optimizer.step()
         schedule.step()
-        if n_aside and step % max(1, n_steps // N_WATCHES) == 0:
+        if n_held_out and step % max(1, n_steps // N_EVALUATIONS) == 0:
             with torch.inference_mode():
-                likely = float(module.log_prob(aside).mean())
-            if likely > best:
-                best, weights = likely, deepcopy(module.state_dict())
+                score = float(module.log_prob(held_out).mean())
+            if score > best:
+                best, weights = score, deepcopy(module.state_dict())
     module.load_state_dict(weights)
     return module.requires_grad_(False)
 
@@ -200,6 +202,6 @@ def _trained(module: Layers, rows: Tensor, learning_rate: float) -> Layers:
 def _batches(rows: Tensor, n_steps: int) -> Iterator[Tensor]:
     """Batches of rows in ever new order."""
     while n_steps > 0:
-        for batch in rows[torch.randperm(len(rows))].split(BATCH)[:n_steps]:
+        for batch in rows[torch.randperm(len(rows))].split(BATCH_SIZE)[:n_steps]:
             n_steps -= 1
             yield batch
