@@ -277,7 +277,7 @@ BAD_USES = {
     "one new row without its axis": (lambda: FITTED.transform(X[0]), "Reshape your data"),
     "draws of a code that draws nothing": (
         lambda: FITTED.score_samples(X, n_draws=2),
-        "n_draws needs a bottleneck that draws its codes, such as 'gaussian'; Deterministic does not",
+        "n_draws needs a stochastic bottleneck, such as 'gaussian'; Deterministic is deterministic",
     ),
     "a negative number of draws": (lambda: CONDITIONAL.score_samples(X, n_draws=-1), "n_draws must be .*got -1"),
     "half a draw": (lambda: CONDITIONAL.score_samples(X, n_draws=1.5), "n_draws must be .*got 1.5"),

@@ -134,5 +134,5 @@ def test_what_writes_step_by_step_is_saved_and_not_exported(tmp_path):
     model = Autoencoder(2, backbone=Recurrent(8, autoregressive=True), **FAST).fit(ROWS[:, None])
     save(Decoder(model), tmp_path / "decoder")
     np.testing.assert_array_equal(load(tmp_path / "decoder").sample(3), model.sample(3))
-    with pytest.raises(ValueError, match=r"Recurrent\(.*\) writes step by step"):
+    with pytest.raises(ValueError, match=r"Recurrent\(.*\) generates rows step by step"):
         Decoder(model).export(tmp_path / "decoder.onnx")

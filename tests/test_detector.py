@@ -314,7 +314,7 @@ KINDS = {
     "no posterior": (
         small("autoencoder"),
         "encoder",
-        "divergence needs a bottleneck that draws.*Deterministic does not",
+        "divergence needs a stochastic bottleneck.*Deterministic is deterministic",
     ),
     "no scores": (StandardScaler(), "full", "score_from='full' needs an estimator with 'score_samples', and Stand"),
 }

@@ -159,7 +159,7 @@ def test_rules_leave_the_distribution_of_what_decides(generator):
 
 
 def test_given_values_that_break_a_rule_are_kept_with_a_warning(generator):
-    with pytest.warns(UserWarning, match="given values break rules that hold in all rows of fit"):
+    with pytest.warns(UserWarning, match="given values break rules that hold in all training rows"):
         new = generator.sample(5, given={"poutcome": "success", "pdays": 999}, random_state=0)
     assert set(new["pdays"]) == {999}
     assert set(new["poutcome"]) == {"success"}

@@ -305,5 +305,5 @@ def test_bad_densities(density, message):
 def test_labels_that_are_not_as_many_as_rows(two_kinds):
     X, y = two_kinds
     model = Autoencoder(2, conditional=True, prior="mixture", max_epochs=1, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match="y must be one label or as many as rows are drawn, 3, got 2"):
+    with pytest.raises(ValueError, match="y must be one label or 3 labels, one for each row, got 2"):
         model.sample(3, y=["left", "right"])

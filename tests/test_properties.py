@@ -34,8 +34,6 @@ BOTTLENECKS = [
 ]
 REGULARIZERS = (L1(), L2(), Jacobian(n_probes=2), Jacobian(n_probes=None))
 
-# Until regularizers encode with fixed statistics.
-moves_twice = pytest.mark.xfail(reason="the Jacobian encodes a second time in training mode", strict=False)
 every_backbone = pytest.mark.parametrize("backbone", BACKBONES)
 every_bottleneck = pytest.mark.parametrize("bottleneck", BOTTLENECKS, ids=repr)
 
@@ -91,7 +89,7 @@ def test_terms_of_a_batch_depend_on_all_rows_and_are_documented_so(bottleneck, r
 
 
 @pytest.mark.parametrize("bottleneck", [Deterministic(), Gaussian()], ids=repr)
-@pytest.mark.parametrize("norm", [None, pytest.param("batch", marks=moves_twice), "layer"])
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
 def test_the_jacobian_of_a_training_step_is_that_of_each_row_alone(norm, bottleneck):
     likelihood = GaussianLikelihood(scaling="none")  # so that the encoded input is the row itself
     estimator = fitted(MLP((8,), norm=norm), bottleneck, Jacobian(1.0, n_probes=None), TABLE, likelihood=likelihood)
@@ -105,9 +103,7 @@ def test_the_jacobian_of_a_training_step_is_that_of_each_row_alone(norm, bottlen
     np.testing.assert_allclose(found, np.square(columns).sum((0, 2)), rtol=0.01)
 
 
-@pytest.mark.parametrize(
-    "backbone", [pytest.param(name, marks=moves_twice) if "batch" in name else name for name in BACKBONES]
-)
+@every_backbone
 @every_bottleneck
 def test_a_training_step_changes_no_state_but_that_of_batch_normalisation_once(backbone, bottleneck):
     model, x = trained(backbone, bottleneck)

@@ -1,4 +1,4 @@
-"""From the parameters of an autoencoder to its model."""
+"""Build the model of an autoencoder from its parameters."""
 
 from collections.abc import Callable
 from numbers import Real
@@ -16,7 +16,7 @@ from isthmus.training import check_precision
 
 
 def check_parameters(net: Any) -> None:
-    """Check the parameters of an autoencoder that no part checks for itself.
+    """Check the parameters of an autoencoder that do not belong to a part.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
     Raises
     ------
     ValueError
-        If the likelihood that was asked for is not for such data.
+        If the requested likelihood does not fit the kind of values.
     """
     if isinstance(net.likelihood, str) and net.likelihood in ("auto", "mixed"):
         return likelihoods.choose(statistics, schema, imputes=getattr(net.corruption, "loss_on", "") == "hidden")
@@ -62,7 +62,7 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
 
 
 def build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
-    """Build the parts of an autoencoder into a model, with weights of torch's generator."""
+    """Build the model of an autoencoder, with weights drawn from the global generator of torch."""
     terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
     likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
     model = Model(
@@ -77,7 +77,7 @@ def build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: An
         _resolve_prior(net),
         float(net.trim),
     )
-    # Only up: ``to(float32)`` would round the origin, which is float64 for a reason.
+    # No conversion for float32: ``to(float32)`` would round the origin, which needs float64.
     return model.double() if check_precision(net.precision) is torch.float64 else model
 
 
@@ -89,7 +89,7 @@ def _resolve_backbone(net: Any, schema: Schema, likelihood: Any) -> Any:
 
 
 def _resolve_corruption(net: Any) -> Any:
-    """Return any callable, but no part of another kind."""
+    """Return a corruption or any callable; parts of other kinds raise an error."""
     if net.corruption is None:
         return None
     kind = corruptions.Corruption if isinstance(net.corruption, Part) else Callable

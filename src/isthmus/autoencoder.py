@@ -1,4 +1,4 @@
-"""The estimator: scikit-learn's verbs over one model. Here data, model and training meet."""
+"""The estimator, which connects data, model and training."""
 
 import operator
 import warnings
@@ -58,79 +58,80 @@ N_SCORE_DRAWS = 8
 
 @with_own_settings
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Learns a short code for data, and from the code rebuilds the data.
+    """Autoencoder: encodes data as low-dimensional codes and reconstructs data from codes.
 
-    One estimator, composed of five kinds of parts; ``isthmus.zoo`` has the famous compositions by name. Parts are given
-    by name (``"gaussian"``) or as instances (``Gaussian(beta=4.0)``), whose parameters scikit-learn reaches as
+    The estimator is composed of parts; ``isthmus.zoo`` has well-known compositions by name. Parts are given by name
+    (``"gaussian"``) or as instances (``Gaussian(beta=4.0)``). Their parameters are nested parameters, such as
     ``bottleneck__beta``.
 
     Parameters
     ----------
     n_components : int, default=2
-        Width of the code.
+        Number of components of the code.
     backbone : str or Backbone, default="mlp"
-        The nets: ``isthmus.backbones``. "auto" takes MLP for vectors, Conv for series, images and volumes, and
-        Recurrent for tokens.
+        Encoder and decoder nets: ``isthmus.backbones``. "auto" chooses ``MLP`` for vectors, ``Conv`` for series, images
+        and volumes, and ``Recurrent`` for tokens.
     bottleneck : str or Bottleneck, default="deterministic"
-        What the code is and costs: ``isthmus.bottlenecks``.
+        Distribution of the code and its cost: ``isthmus.bottlenecks``.
     likelihood : str or Likelihood, default="auto"
-        What kind of values the data are: ``isthmus.likelihoods``. "auto" takes Bernoulli for exactly {0, 1}, Gaussian
-        with one shared scale for values that share a range (pixels), Gaussian with a scale a feature for other arrays,
-        and for data frames one for each column by what it holds.
+        Distribution of the values given the code: ``isthmus.likelihoods``. "auto" chooses ``Bernoulli`` for values in
+        {0, 1}, ``Gaussian`` with one shared scale for values with a common range (pixels), ``Gaussian`` with one scale
+        per feature for other arrays, and a likelihood per column for data frames.
     schema : dict, Schema or None, default=None
-        Kinds of columns of a data frame by name, such as ``{"zip": "category"}``, where they should not be told by the
-        values; or all of the schema. Kinds are "real", "positive", "count", "binary", "category", "ordered", "date",
-        and of columns to leave out "identifier", "constant", "text".
+        Kinds of columns of a data frame by name, such as ``{"zip": "category"}``, which override detection from the
+        values; or a complete schema. Kinds are "real", "positive", "count", "binary", "category", "ordered", "date",
+        and for columns to leave out "identifier", "constant", "text".
     regularizers : Regularizer or tuple of them, default=()
-        Further terms of the loss: ``isthmus.regularizers``.
+        Additional terms of the loss: ``isthmus.regularizers``.
     corruption : str, Corruption, callable or None, default=None
-        Spoils what the encoder sees in training: ``isthmus.corruptions``.
+        Corruption of the encoder input in training: ``isthmus.corruptions``.
     conditional : bool, default=False
-        Whether the decoder sees the label ``y`` beside the code. The encoder never does.
+        Whether the decoder receives the label ``y`` in addition to the code. The encoder never receives it.
     prior : str, Prior, estimator or None, default=None
-        What ``sample`` draws codes from: ``isthmus.priors``. None takes that of the bottleneck: the standard normal
-        distribution, or for plain codes a normal distribution with their moments. "mixture", "kde", "flow" and density
-        estimators of scikit-learn are fitted to the codes after training, in conditional models for each label.
+        Distribution of codes in ``sample``: ``isthmus.priors``. None uses the default of the bottleneck: the standard
+        normal distribution, or for deterministic codes a normal distribution with their moments. "mixture", "kde",
+        "flow" and density estimators of scikit-learn are fitted to the codes after training, in conditional models for
+        each label.
     trim : float, default=0.0
-        Share of the rows of each batch that are not learned from: those of the largest loss. Robust where rows are
-        contaminated (least trimmed squares: Rousseeuw, JASA 79, 1984).
+        Fraction of the rows of each batch, those with the largest loss, that training ignores. Robust to contaminated
+        rows (least trimmed squares: Rousseeuw, JASA 79, 1984).
     optimizer : {"adamw", "adam", "sgd"} or callable, default="adamw"
     schedule : {"one_cycle", "constant"}, default="one_cycle"
-        Of the learning rate.
+        Schedule of the learning rate.
     max_epochs : int or "auto", default="auto"
         "auto" makes about 3,500 steps.
     batch_size : int or "auto", default="auto"
     learning_rate : float, default=2e-3
-        The largest of the schedule.
+        Largest learning rate of the schedule.
     weight_decay : float, default=0.0
     validation_fraction : float, default=0.1
-        Share of the rows set aside to watch; with fewer than 5 such rows none are.
+        Fraction of the rows held out for validation; fewer than 5 such rows are not held out.
     patience : int or None, default=10
         Epochs without improvement before training stops; None never stops early.
     device : str or torch.device, default="auto"
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
-        "auto" trains in bfloat16 where the hardware multiplies it faster. Results are always computed in float32, or in
-        float64 if asked.
+        "auto" trains in bfloat16 on hardware that is faster with it. Results are always computed in float32, or in
+        float64 with "float64".
     compile : bool, default=False
         Whether to compile the training step with ``torch.compile``.
     callbacks : sequence of callables, default=()
-        Called with the ``TrainState`` after every epoch; a true answer stops the training.
+        Called with the ``TrainState`` after every epoch; a true return value stops the training.
     random_state : int, RandomState or None, default=None
-        Decides everything random. Global generators are not touched.
+        Source of all random numbers. Global generators are not changed.
     verbose : int, default=0
-        1 shows a progress bar, 2 a line an epoch.
+        1 shows a progress bar, 2 prints one line per epoch.
 
     Attributes
     ----------
     schema_ : Schema
-        What one sample looks like.
+        Shape, columns and kinds of values of a sample.
     history_ : list of dict
-        One row an epoch: loss terms in nats a sample, learning rate, seconds.
+        One entry per epoch: loss terms in nats per sample, learning rate, seconds.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Only where the data had column names.
+        Column names; only defined if the data had them.
     likelihood_ : Likelihood
-        The one that was chosen.
+        The likelihood that was chosen.
     module_ : Model
         The fitted torch module.
 
@@ -213,35 +214,35 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     # Fitting
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from rows.
+        """Fit the autoencoder to rows.
 
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             NaN means missing. ``isthmus.data.Parquet`` and ``Chunks`` are sources larger than memory.
         y : array of shape (n_samples,) or None
-            Labels; only a conditional model looks at them.
+            Labels; only used by a conditional model.
         sample_weight : array of shape (n_samples,), float or None, default=None
             Weights >= 0 of rows in memory: their terms of the loss, of the validation bound and of the statistics that
-            scale the data are multiplied by them. Only their ratios matter. A row of weight 0 is as good as absent, and
-            one of weight 2 counts as two equal rows, on average over the order of training. Regularizers of a whole
-            batch, such as ``KLSparsity``, and batch normalisation do not weigh rows.
+            scale the data are multiplied by them. Only their ratios matter. A row of weight 0 has no influence, and
+            a row of weight 2 counts as two equal rows, on average over the order of training. Regularizers of a whole
+            batch, such as ``KLSparsity``, and batch normalisation do not use weights.
 
         Raises
         ------
         ValueError
-            If a parameter or the data are not usable; the message names which.
+            If a parameter or the data are invalid; the message names the parameter or column.
         """
         problem = self.prepare(X, y, sample_weight)
         self.train(problem)
         return self.adopt(problem)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Pass once over rows at a constant learning rate. The first call fixes the schema and the scaling.
+        """Train for one epoch on rows at a constant learning rate. The first call determines schema and scaling.
 
-        Parameters are those of ``fit``; weights are relative to each other within a call. What is fitted after
-        training, such as a prior, is fitted to a random sample of the rows of all calls. After ``fit`` or ``load`` it
-        stays as it is until as many rows came.
+        Parameters are those of ``fit``; only ratios of weights within a call matter. The steps after training, such as
+        the fit of a prior, use a random sample of the rows of all calls. After ``fit`` or ``load`` they are skipped
+        until that sample has as many rows as they used before.
         """
         prepare = self._prepare_next if "module_" in vars(self) else self._prepare_first
         problem = prepare(X, y, sample_weight)
@@ -264,7 +265,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X, y, sample_weight
             As of ``fit``.
         validate : bool, default=True
-            Whether to set rows aside as ``validation_fraction`` says.
+            Whether to hold out rows by ``validation_fraction``.
 
         Returns
         -------
@@ -295,14 +296,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
 
     def train(self, problem: Problem) -> None:
-        """Train the model of a problem as the parameters say."""
+        """Train the model of a problem with the parameters of the estimator."""
         settings, group = problem.settings, problem.group
         with show_progress(self.verbose if group.rank == 0 else 0, settings.max_epochs) as report:
             callbacks = () if settings.open_ended else (*report, *self.callbacks)
             train(problem.state, problem.rows, problem.valid, settings, callbacks, group)
 
     def adopt(self, problem: Problem) -> Self:
-        """Take over a trained model: only now, so that a fit that fails leaves an older one as it was."""
+        """Store a trained model in the estimator. A failed fit thus keeps the model of an earlier fit."""
         model, seed = cast(Model, problem.state.model), problem.settings.seed
         if problem.finalize_rows is not None:
             finalize(model, problem.finalize_rows, seed)
@@ -311,7 +312,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.module_, self.history_ = model, problem.state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
         self._n_features_out, self._state, self._reservoir = model.bottleneck.code_size, None, Reservoir()
-        # What the module was built with: parameters may be set anew without fitting again.
+        # Parameters of the fitted module; ``set_params`` may change those of the estimator later.
         params = self.get_params(deep=False)
         self._fitted_params = {
             name: params[name] if name == "callbacks" else clone(params[name], safe=False) for name in params
@@ -319,7 +320,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self
 
     def read_training_rows(self, X: Any, y: Any = None, sample_weight: Any = None) -> tuple[Source, Condition | None]:
-        """Make a source of rows, labels and weights as ``fit`` does; warn about columns that are left out."""
+        """Return a source of rows, labels and weights as in ``fit``; warn about columns that are left out."""
         self._check_weights(sample_weight)
         X, y, weight = split_off_weights(X, y, sample_weight, self.schema)
         source = as_source(X, self.schema)
@@ -335,7 +336,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return with_labels(source, condition, y), condition
 
     def read_rows(self, X: Any, y: Any = None) -> Source:
-        """Make a source of new rows and compare it with what ``fit`` saw."""
+        """Return a source of new rows, checked against the schema of ``fit``."""
         source = read_new_rows(self, X)
         condition = self.schema_.condition
         return source if y is None or condition is None else with_labels(source, condition, y)
@@ -367,7 +368,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _check_weights(self, sample_weight: Any) -> None:
         if sample_weight is not None and self.trim:
-            raise ValueError(f"trim={self.trim!r} and sample_weight exclude each other: trim weighs rows by their loss")
+            raise ValueError(
+                f"trim={self.trim!r} and sample_weight cannot be combined: trim weights rows by their loss"
+            )
 
     def _build_state(
         self, rows: Source, valid: Source | None, condition: Condition | None, seed: int, group: Group
@@ -391,16 +394,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
         return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
 
-    # Using
+    # Application
 
     def transform(self, X: Any, return_std: bool = False) -> Any:
-        """Rows to codes.
+        """Encode rows as codes.
 
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
         return_std : bool, default=False
-            Whether to return the codes' standard deviations as well; 0 where codes are not drawn.
+            Whether to return the standard deviations of the codes as well; 0 for deterministic codes.
 
         Returns
         -------
@@ -412,18 +415,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self._run(lambda x, y: self.module_.encode(x)[0], source)[0]
 
     def inverse_transform(self, Z: Any, y: Any = None, *, sample_values: bool = False, random_state: Any = None) -> Any:
-        """Codes to data.
+        """Decode codes to data.
 
         Parameters
         ----------
         Z : array of shape (n_samples, n_components)
         y : array of shape (n_samples,) or None
-            A conditional model without labels gives the mean over them.
+            Without labels, a conditional model returns the mean over all labels.
         sample_values : bool, default=False
-            Whether values are drawn from the likelihood instead of their mean; a conditional model needs labels for it.
+            Whether values are drawn from the likelihood instead of its mean; a conditional model then needs labels.
             Recommended for tokens: the most probable sequence tends to be generic.
         random_state : int, RandomState or None, default=None
-            For drawn values; None uses that of the estimator.
+            Random state of drawn values; None uses that of the estimator.
         """
         check_is_fitted(self)
         Z = check_array(Z, dtype=[np.float64, np.float32])
@@ -436,29 +439,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return decode(decode_codes(self.module_, Z, y, function), self.schema_, rounded=sample_values)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
-        """Rows, rebuilt from their codes, in the container they came in; missing values are filled."""
+        """Reconstruct rows from their codes, in the container of ``X``; missing values are filled."""
         source = self.read_rows(X, y)
         return source.to_container(self._run(self.module_.reconstruct, source)[0])
 
     def impute(self, X: Any, y: Any = None, *, n_draws: int | None = None, random_state: Any = None) -> Any:
-        """Fill the missing cells, and leave all others as they are.
+        """Fill missing values; known values are unchanged.
 
         Parameters
         ----------
         X : array, tensor, data frame or Source of shape (n_samples, ...)
         y : array of shape (n_samples,) or None
         n_draws : int or None, default=None
-            None fills in what is expected. A number draws as many fillings (multiple imputation [1]): the missing
-            values of a row are drawn one after the other in random order, each given the known values and those drawn
-            before, so that together they are plausible [2]. ``isthmus.metrics.pool_estimates`` pools what is estimated
-            on the fillings by Rubin's rules. Draws reflect how uncertain values are given the model, and not how
-            uncertain the model is.
+            None fills in expected values. An integer returns ``n_draws`` data sets with drawn values (multiple
+            imputation [1]): the missing values of a row are drawn one after the other in random order, each given the
+            known values and those drawn before, and thus from a joint distribution [2].
+            ``isthmus.metrics.pool_estimates`` pools estimates by Rubin's rules. Draws include the uncertainty of values
+            given the model, but not the uncertainty of the model.
         random_state : int, RandomState or None, default=None
-            For the draws; None falls back to the estimator's.
+            Random state of the draws; None uses that of the estimator.
 
         Returns
         -------
-        array or data frame, in the container that X came in; a list of them if drawn
+        array or data frame, in the container of X; a list of them if drawn
 
         References
         ----------
@@ -486,27 +489,27 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> Any:
         """Draw new rows.
 
-        Rows of data frames follow the rules between two columns that no training row breaks and chance does not
-        explain, such as 999 days exactly where there was no contact (``schema_.implications``).
+        Rows of data frames follow rules between two columns that hold in all training rows and are unlikely to hold by
+        chance, such as 999 days exactly if there was no contact (``schema_.implications``).
 
         Parameters
         ----------
         n : int, default=1
         y : array of shape (n,), one label, or None
-            Labels to draw for; without them a conditional model draws labels as often as it saw them.
+            Labels of the rows. Without labels, a conditional model draws them with their training frequencies.
         given : dict or None, default=None
-            Values that columns are to have, by name or, of arrays, by position, such as ``{"sex": "F"}``. Codes are
-            drawn as often as they explain these values, by importance resampling (Rubin, 1988).
+            Given values of columns, by name or, for arrays, by position, such as ``{"sex": "F"}``. Codes are drawn
+            conditionally on these values by importance resampling (Rubin, 1988).
         temperature : float, default=1.0
-            Multiplies the standard deviations of the prior: below 1 rows are more typical. Density estimators ignore
-            it.
+            Multiplies the standard deviations of the prior: values below 1 give more typical rows. Density estimators
+            ignore it.
         sample_values : bool, default=True
-            Whether values are drawn from the likelihood, or are their means, as images are usually shown.
+            Whether values are drawn from the likelihood; otherwise they are its means, as usual for images.
         missing : bool, default=True
-            Whether values of data frames are missing as in fit: as often, in the same columns together, and depending
-            on the other values. Without it, or with ``sample_values=False``, no value is missing.
+            Whether values of data frames are missing with the distribution of the training rows, which depends on the
+            other values. Otherwise, or with ``sample_values=False``, no value is missing.
         random_state : int, RandomState or None, default=None
-            None falls back to the estimator's.
+            None uses that of the estimator.
         """
         check_is_fitted(self)
         if not is_count(n):
@@ -527,13 +530,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
         y : array of shape (n_samples,) or None
-            Without labels a conditional model averages over those of the training rows.
+            Without labels, a conditional model averages over the labels of the training rows.
         n_draws : int, default=0
-            0 gives the deterministic log p(x | decoder(mean of the code)) less the code's divergence: good for
-            ranking, not a bound. From 1 on, the importance-weighted bound on log p(x) with so many draws
-            (arXiv:1509.00519); 1 is the evidence lower bound.
+            0 gives the deterministic score log p(x | decoder(mean of the code)) minus the divergence of the code, which
+            is suitable for ranking but is not a bound. A positive integer gives the importance-weighted bound on
+            log p(x) with ``n_draws`` samples (arXiv:1509.00519); 1 is the evidence lower bound.
         random_state : int, RandomState or None, default=None
-            For the draws; None falls back to the estimator's.
+            Random state of the draws; None uses that of the estimator.
 
         Returns
         -------
@@ -548,12 +551,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self._bound(source, n_draws, self._seed(random_state))
 
     def divergence(self, X: Any) -> Values:
-        """Return the divergence of each row's code from the prior, in nats, (n_samples,): from the encoder alone.
+        """Return the divergence of the code of each row from the prior, in nats, (n_samples,). It needs no decoder.
 
         Raises
         ------
         ValueError
-            If the code has no posterior.
+            If codes are deterministic.
         """
         source = self.read_rows(X)
         self._require_stochastic("divergence")
@@ -571,20 +574,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return float(self._bound(self.read_rows(X, y), N_SCORE_DRAWS, 0).mean())
 
     def contributions(self, X: Any, y: Any = None) -> Any:
-        """Take the score apart: which values make a row odd.
+        """Decompose the score of each row into contributions of its values.
 
         Returns
         -------
         ndarray or data frame of shape (n_samples, n_values + 2)
-            A column a value: its log probability less what it is on training rows; "code", the same of the code's
-            divergence; "base", the constants. Rows add up to ``score_samples``; missing values contribute 0. Values of
-            images are in the order of ``schema_.shape``, channels first.
+            One column per value: its log probability minus the mean over training rows; "code": the same for the
+            divergence of the code; "base": the constants. The sum of a row equals ``score_samples``; missing values
+            contribute 0. Values of images are in the order of ``schema_.shape``, channels first.
         """
         source = self.read_rows(X, y)
         values = self._run(self.module_.contributions, source)[0]
         return label_columns(values, source.schema, extra=("code", "base"))
 
-    # How
+    # Helpers
 
     def _bound(self, source: Source, n_draws: int, seed: int) -> Values:
         limit = rows_at_once(self.module_)
@@ -595,7 +598,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _require_stochastic(self, what: str) -> None:
         if not self.module_.bottleneck.stochastic:
             kind = type(self.module_.bottleneck).__name__
-            raise ValueError(f"{what} needs a bottleneck that draws its codes, such as 'gaussian'; {kind} does not")
+            raise ValueError(f"{what} needs a stochastic bottleneck, such as 'gaussian'; {kind} is deterministic")
 
     def _seed(self, random_state: Any) -> int:
         return seed_of(self.random_state if random_state is None else random_state)

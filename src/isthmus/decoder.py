@@ -1,4 +1,4 @@
-"""The decoder alone, for where codes become rows and nothing is encoded."""
+"""The decoder of a fitted autoencoder as a separate object."""
 
 import os
 import warnings
@@ -20,12 +20,12 @@ FORMATS = (".onnx", ".pt2")
 
 @with_own_settings
 class Decoder(BaseEstimator):
-    """The decoder of a fitted autoencoder: ``save`` writes it without the encoder, ``export`` for other programs.
+    """The decoder of a fitted autoencoder, which can be saved without the encoder or exported to other software.
 
     Parameters
     ----------
     estimator : Autoencoder
-        Fitted. That of a decoder from a file has no encoder.
+        A fitted autoencoder. If the decoder was loaded from a file, it has no encoder.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Decoder(BaseEstimator):
         self.estimator = estimator
 
     def inverse_transform(self, Z: Any, y: Any = None, **options: Any) -> Any:
-        """Codes (n, n_components) to data; see ``Autoencoder``."""
+        """Decode codes (n, n_components) to data; see ``Autoencoder``."""
         return self.estimator.inverse_transform(Z, y, **options)
 
     def sample(self, n: int = 1, **options: Any) -> Any:
@@ -63,7 +63,7 @@ class Decoder(BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the decoder has weights of the encoder's.
+            If the decoder shares weights with the encoder.
         """
         check_is_fitted(self.estimator)
         model = deepcopy(self.estimator.module_).requires_grad_(False).eval()
@@ -71,11 +71,11 @@ class Decoder(BaseEstimator):
         return model
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write a program that other software runs: from codes to the expected values of rows.
+        """Export the decoder, from codes to expected values, for other software.
 
-        Its inputs are "codes" (n, n_components) and, of a conditional model, "labels" (n, width) as
-        ``schema_.condition.encode`` makes them, both float32 or as the model computes; its output is "values" (n,
-        *schema_.shape), not rounded. Levels of categories are their places in ``schema_``. n is free.
+        Its inputs are "codes" (n, n_components) and, for a conditional model, "labels" (n, width) encoded by
+        ``schema_.condition.encode``, both in the dtype of the model, float32 by default. Its output is "values"
+        (n, *schema_.shape), not rounded. Categories are given by their index in ``schema_``. n is arbitrary.
 
         Parameters
         ----------
@@ -87,7 +87,8 @@ class Decoder(BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the path ends in anything else, the decoder has weights of the encoder's, or it is autoregressive.
+            If the path has another suffix, or if the decoder shares weights with the encoder or is
+            autoregressive.
         ImportError
             If ONNX is not installed.
         """
@@ -96,17 +97,17 @@ class Decoder(BaseEstimator):
             raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
         model = self.copy_without_encoder()
         if model.backbone.autoregressive:
-            raise ValueError(f"{model.backbone!r} writes step by step, which no program does that export makes")
+            raise ValueError(f"{model.backbone!r} generates rows step by step, which export does not support")
         module = DecoderModule(model)
         write = _write_onnx if path.suffix == ".onnx" else _write_program
         with warnings.catch_warnings():
-            # Of torch's tracing about itself.
+            # Tracing in torch warns about its own internals.
             warnings.simplefilter("ignore")
             write(module, module.make_inputs(), path)
 
 
 class DecoderModule(nn.Module):
-    """What is exported: codes, and labels where the model knows some, to values.
+    """Torch module for export, from codes and labels of conditional models to values.
 
     Parameters
     ----------
@@ -118,11 +119,11 @@ class DecoderModule(nn.Module):
         self.model = model
 
     def forward(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Decode."""
+        """Decode codes and encoded labels to expected values."""
         return self.model.decode(codes, labels)
 
     def make_inputs(self) -> dict[str, Tensor]:
-        """Inputs of two rows by name."""
+        """Return example inputs of two rows by name, for tracing."""
         widths = {"codes": self.model.bottleneck.code_size, "labels": self.model.labels.width}
         return {name: self.model.mean_log_prob.new_zeros(2, width) for name, width in widths.items() if width}
 

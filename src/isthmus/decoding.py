@@ -1,4 +1,4 @@
-"""From codes to rows; autoregressive decoders write step by step, from what they have written so far."""
+"""Decode latent variables to rows; autoregressive decoders generate rows step by step."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from isthmus.likelihoods import Categorical, Likelihood
 
 
 def decode_parameters(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
-    """Codes (n, code_out) to parameters of rows (n, *shape), of which autoregressive decoders see the steps before."""
+    """Decode z (n, code_out) to parameters of rows; autoregressive decoders also read earlier steps of x."""
     if not backbone.autoregressive:
         return backbone.decode(z, y)
     return backbone.decode(z, y, likelihood.encode(likelihood.fill(x)))
 
 
 def decode_rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, draw: bool) -> Tensor:
-    """Codes (n, code_out) and encoded labels to values (n, *shape), drawn as the likelihood says, or their means."""
+    """Decode z (n, code_out) and encoded labels to values (n, *shape): draws from the likelihood or its means."""
     choose = likelihood.sample if draw else likelihood.mean
     if not backbone.autoregressive:
         return choose(backbone.decode(z, y))
@@ -32,7 +32,7 @@ def decode_rows(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor
 
 
 def apply_at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], x: Tensor, i: int) -> Tensor:
-    """Apply a likelihood's function of expanded rows to step ``i``, (..., 1), of which each may have its own units."""
+    """Apply a function of a likelihood to step ``i`` alone, (..., 1); its scale may differ between steps."""
     if likelihood.per_value:
         return function(x)
     expanded = x.expand(*x.shape[:-1], likelihood.parameter_shape[-1])
@@ -40,12 +40,12 @@ def apply_at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], 
 
 
 def beam_search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, width: int) -> Tensor:
-    """Write the likeliest rows of tokens (n, length) that are found when so many beginnings are kept at each step.
+    """Search for the most probable rows of tokens (n, length), with ``width`` partial sequences kept at each step.
 
     Raises
     ------
     ValueError
-        If values are not tokens, of which one comes at each step.
+        If rows are not sequences of single tokens.
     """
     if not (isinstance(likelihood, Categorical) and likelihood.per_value and len(likelihood.parameter_shape) == 2):
         raise ValueError(f"beam_width above 1 is for rows of tokens, got likelihood {likelihood!r}")
@@ -54,7 +54,7 @@ def beam_search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor
     z, y = z.repeat_interleave(width, 0), None if y is None else y.repeat_interleave(width, 0)
     state, before, written = backbone.initial_state(z, y), None, z.new_empty(n * width, 0)
     total = torch.full((n, width), -torch.inf, device=z.device)
-    total[:, 0] = 0.0  # all beams are the same still
+    total[:, 0] = 0.0  # all beams are equal at the start
     for _ in range(n_steps):
         theta, state = backbone.step(state, before)
         log_prob = force_end(theta[..., 0].log_softmax(1), written, likelihood.end).view(n, width, n_categories)
@@ -67,7 +67,7 @@ def beam_search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor
 
 
 def force_end(log_prob: Tensor, written: Tensor, end: int | None) -> Tensor:
-    """Let rows (n, steps) that are over go on with their end, at no cost, so that they stay what they are."""
+    """Allow only the end token, at log probability 0, in rows (n, steps) that have already ended."""
     if end is None:
         return log_prob
     end_only = torch.full_like(log_prob, -torch.inf)

@@ -1,4 +1,4 @@
-"""New rows from codes, and what is fitted for that after training."""
+"""Generation of new rows, and the steps after training that it needs."""
 
 import math
 import warnings
@@ -25,18 +25,19 @@ from isthmus.randomness import mix, seeded
 
 Values = np.ndarray[Any, Any]
 
-# Rows over which mean scores are taken, and rows at a time.
+# Number of rows for mean scores, and rows per batch. Bound the time after training; chosen by hand.
 N_FINALIZE, FINALIZE_SIZE = 10_000, 256
 # Rows to whose codes the distribution around plain codes is fitted.
 N_PROPOSAL = 1000
 
-# Codes drawn for each sample of given values, at least so many in all; and how many must count for no warning.
+# Importance resampling: candidate codes per row, smallest number of candidates, and effective sample size below which
+# a warning is shown. Chosen by hand.
 N_CANDIDATES, MIN_CANDIDATES, MIN_EFFECTIVE = 16, 8192, 50
-# Times that a value that breaks a rule between columns is drawn again.
+# Largest number of redraws of one value that breaks a rule between columns. Bounds the time; chosen by hand.
 N_REDRAWS = 100
-# Times that rows are drawn in which that did not help.
+# Largest number of draws of a whole row if redraws of values were not enough. Bounds the time; chosen by hand.
 N_ROUNDS = 20
-# Drawn rows by which the shares of missing values are set.
+# Number of drawn rows for the calibration of missing rates: a rate has a standard error of at most 0.011.
 N_CALIBRATE = 2000
 
 
@@ -53,7 +54,7 @@ def finalize(model: Model, rows: Batches, seed: int) -> None:
 
 
 def fit_prior(model: Model, rows: Batches, seed: int) -> None:
-    """Fit the prior to codes of rows, drawn as the decoder got them in training: means would lie closer together."""
+    """Fit the prior to codes drawn from q(z | x), the decoder input in training; means have a smaller variance."""
     with seeded(seed, model.device), torch.inference_mode():
         pairs = [(model.draw(x, y), y) for x, y in _some_batches(model, rows, model.prior.max_rows, seed)]
         labels = [y for _, y in pairs if y is not None]
@@ -70,7 +71,7 @@ def _some_batches(model: Model, rows: Batches, n: int | None, seed: int) -> Iter
 
 @own_settings()
 def fit_missingness(model: Model, rows: Batches, seed: int) -> None:
-    """Learn which values are missing in rows; the missing values of the rows are drawn for that."""
+    """Fit the model of missingness to rows whose missing values are imputed by draws."""
     if model.missingness is None:
         return
     size = model.missingness.max_rows()
@@ -101,20 +102,20 @@ def draw_rows(
     model : Model
     n : int
     y : array of shape (n,), one label, or None
-        None draws labels as often as fit saw them.
+        None draws labels with their frequencies in the training rows.
     row : ndarray of shape (n_values,) or None
-        Values that rows are to have; NaN where any will do.
+        Given values of the rows; NaN for values that are drawn.
     temperature : float
-        Of the prior.
+        Multiplies the standard deviations of the prior.
     sample_values : bool
-        Whether values are drawn from the likelihood, or are its means.
+        Whether values are drawn from the likelihood; otherwise they are its means.
     seed : int
-        For labels.
+        Seed of the labels.
     """
     y = np.asarray(y) if y is not None and np.ndim(y) else y
     values = _draw_once(model, n, y, row, temperature, sample_values, seed)
     if row is not None and violates(row[None], list_value_rules(model.schema)).any():
-        warnings.warn("given values break rules that hold in all rows of fit", stacklevel=3)
+        warnings.warn("given values break rules that hold in all training rows", stacklevel=3)
         return values
     for attempt in range(1, N_ROUNDS):
         broken = np.flatnonzero(violates(values, list_value_rules(model.schema)))
@@ -128,7 +129,7 @@ def draw_rows(
 def _draw_once(
     model: Model, n: int, y: Any, row: Values | None, temperature: float, sample_values: bool, seed: int
 ) -> Values:
-    """Draw rows; see ``draw_rows``. Few of them break a rule."""
+    """Draw rows; see ``draw_rows``. A few rows may break a rule."""
     if row is None:
         y = _complete_labels(model, y, n, seed)
         codes = draw_codes(model, n, temperature, y)
@@ -140,11 +141,11 @@ def _draw_once(
 
 
 def _enforce_rules(model: Model, codes: Values, y: Any, x: Values, row: Values | None) -> Values:
-    """Make drawn rows follow the rules between columns, one column after the other.
+    """Enforce the rules between columns in drawn rows, one column after the other.
 
-    A value becomes what the columns before it imply. Where it implies another value than they have, it is drawn again
-    from the same code. So the columns that are first keep their distribution; drawing whole rows again would prefer
-    rows that break rules rarely.
+    A value is replaced by the value that earlier columns imply. If a value contradicts earlier columns, it is drawn
+    again from the same code. Thus the first columns keep their distribution, whereas rejection of whole rows would
+    favor codes that rarely break rules.
     """
     rules = list_value_rules(model.schema)
     x, done = round_to_valid(x, model.schema), list[int]()
@@ -170,7 +171,7 @@ def _enforce_rules(model: Model, codes: Values, y: Any, x: Values, row: Values |
 
 
 def mask_values(model: Model, x: Values, row: Values | None) -> Values:
-    """Return drawn rows (n, n_used) with values missing as in the rows of fit, but for those of ``row``."""
+    """Set values of drawn rows (n, n_used) to NaN by the model of missingness, except for given values in ``row``."""
     if model.missingness is None:
         return x
     columns, rules = list(model.schema.missing_columns), list_missing_rules(model.schema)
@@ -199,10 +200,9 @@ def draw_codes(model: Model, n: int, temperature: float, y: Any = None) -> Value
 
 
 def _draw_codes_given(model: Model, n: int, y: Any, row: Values, temperature: float, seed: int) -> tuple[Values, Any]:
-    """Draw codes that explain the given values of a row, and their labels.
+    """Draw codes from their distribution given some values of a row, and their labels.
 
-    Rows of one label are chosen from candidates with this label. Where no label is asked for, a label is chosen
-    together with its code.
+    Codes for a label are chosen among candidates with this label. Without labels, code and label are chosen together.
     """
     group = np.zeros(n, dtype=np.intp)
     if y is not None and model.schema.condition is not None:
@@ -217,7 +217,7 @@ def _draw_codes_given(model: Model, n: int, y: Any, row: Values, temperature: fl
 
 
 def _complete_labels(model: Model, y: Any, n: int, seed: int) -> Any:
-    """Labels of ``n`` rows; drawn where none are asked for."""
+    """Return labels of ``n`` rows, drawn if none are given."""
     condition = model.schema.condition
     if condition is None:
         return None
@@ -225,12 +225,12 @@ def _complete_labels(model: Model, y: Any, n: int, seed: int) -> Any:
         return condition.draw(n, np.random.default_rng(seed))
     y = np.repeat(y, n) if np.ndim(y) == 0 else np.asarray(y)
     if len(y) != n:
-        raise ValueError(f"y must be one label or as many as rows are drawn, {n}, got {len(y)}")
+        raise ValueError(f"y must be one label or {n} labels, one for each row, got {len(y)}")
     return y
 
 
 def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, sizes: Values) -> Values:
-    """Choose ``counts`` codes from consecutive groups of ``sizes`` candidates, by how well they explain given values.
+    """Choose ``counts`` codes from consecutive groups of ``sizes`` candidates, weighted by p(given values | code).
 
     Rubin, Using the SIR algorithm to simulate posterior distributions, 1988.
     """
@@ -238,7 +238,7 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
     log_weights = torch.from_numpy(decode_codes(model, codes, y, log_likelihood)).double()
     weights = [group.softmax(0) for group in log_weights.split(sizes.tolist())]
     if any(1 / w.square().sum() < min(n, MIN_EFFECTIVE) for w, n in zip(weights, counts.tolist(), strict=True)):
-        warnings.warn("few codes explain the given values, so that many samples share one", stacklevel=5)
+        warnings.warn("few drawn codes fit the given values, so many rows share one code", stacklevel=5)
     starts = (np.cumsum(sizes) - sizes).tolist()
     chosen = [
         start + torch.multinomial(w, n, replacement=True)

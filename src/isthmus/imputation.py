@@ -1,4 +1,4 @@
-"""Missing values, drawn from their joint distribution given the known values of a row."""
+"""Imputation: missing values from their joint distribution given the known values of a row."""
 
 import torch
 from torch import Tensor
@@ -9,17 +9,17 @@ from isthmus.implications import apply_rules, violates
 from isthmus.model import Model
 from isthmus.randomness import seeded
 
-# Most passes of the model over a row. With more missing values, several are drawn at once in each pass.
+# Largest number of passes of the model over a row; with more missing values, each pass draws several. Bounds the time.
 MAX_PASSES = 64
-# Draws of a row until it breaks no rule.
+# Largest number of redraws of a row that breaks a rule. Bounds the time; chosen by hand.
 N_REDRAWS = 100
 
 
 def expect_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
-    """Fill the missing values of raw rows (n, *shape) with what is expected.
+    """Fill the missing values of raw rows (n, *shape) with their expected values.
 
-    Values that rules between columns imply are filled with these, and rows whose expected values break a rule with
-    drawn values, by a generator of their own.
+    Values that rules between columns imply take precedence. If the expected values of a row break a rule, the row is
+    filled with drawn values, with a fixed seed.
     """
     free = x.isnan()
     known = _imply(model, x, free)
@@ -50,7 +50,7 @@ def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
 
 
 def draw_turns(missing: Tensor) -> Tensor:
-    """Draw in which pass each missing value (n, *shape) of a row has its turn; known values have -1."""
+    """Draw the pass in which each missing value (n, *shape) is imputed; known values have -1."""
     order = torch.rand(missing.shape, device=missing.device).masked_fill(~missing, 2.0).flatten(1).argsort(1)
     rank = order.argsort(1).view(missing.shape)
     n_missing = missing.flatten(1).sum(1).view(-1, *[1] * (missing.ndim - 1))
@@ -59,7 +59,7 @@ def draw_turns(missing: Tensor) -> Tensor:
 
 
 def _draw(model: Model, x: Tensor, y: Tensor | None, chosen: Tensor) -> Tensor:
-    """Draw the chosen values of raw rows, again where a row breaks a rule that it did not break before."""
+    """Draw the chosen values of raw rows. Rows that newly break a rule are drawn again."""
     drawn, rows = x.clone(), torch.arange(len(x), device=x.device)
     broken_before = _breaks(model, x)
     for _ in range(1 + N_REDRAWS):
@@ -72,7 +72,7 @@ def _draw(model: Model, x: Tensor, y: Tensor | None, chosen: Tensor) -> Tensor:
 
 
 def _breaks(model: Model, x: Tensor) -> Tensor:
-    """Tell which rows break a rule between columns, (n,)."""
+    """Return whether each row breaks a rule between columns, (n,)."""
     rules = list_value_rules(model.schema)
     if not rules:
         return torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -80,7 +80,7 @@ def _breaks(model: Model, x: Tensor) -> Tensor:
 
 
 def _imply(model: Model, x: Tensor, free: Tensor) -> Tensor:
-    """Give free values of rows what rules between columns imply."""
+    """Replace free values of rows by the values that rules between columns imply."""
     rules = list_value_rules(model.schema)
     if not rules:
         return x
@@ -88,7 +88,7 @@ def _imply(model: Model, x: Tensor, free: Tensor) -> Tensor:
 
 
 def _nearest(model: Model, x: Tensor) -> Tensor:
-    """Return the nearest values that columns can hold, so that rules know them."""
+    """Round values to the nearest valid values of their columns, to which rules apply."""
     if not list_value_rules(model.schema):
         return x
     return torch.from_numpy(round_to_valid(x.numpy(force=True), model.schema)).to(x.device)

@@ -1,4 +1,4 @@
-"""Functions of a model over many rows, a bounded number at a time."""
+"""Apply functions of a model to many rows in batches of bounded memory."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,14 +13,16 @@ from isthmus.data.validation import check_values
 from isthmus.model import Model
 from isthmus.schema import Schema
 
-# Numbers that a layer holds at once when nothing is learned: 4 MiB of float32.
+# Largest number of values in the output of a layer, without gradients: 4 MiB in float32. Bounds memory.
 MAX_VALUES = 2**20
 
 
 def rows_at_once(model: Model) -> int:
-    """Rows that go through the model together, so that memory depends on its width and not on their number."""
+    """Return the number of rows per batch, so that memory does not depend on the number of all rows."""
     condition = model.schema.condition
-    n_decodings = 1 if condition is None else len(condition.categories)  # without labels, each row is decoded for each
+    n_decodings = (
+        1 if condition is None else len(condition.categories)
+    )  # without labels, rows are decoded once per label
     return max(1, min(2**16, MAX_VALUES // (model.width * n_decodings)))
 
 
@@ -28,19 +30,19 @@ def rows_at_once(model: Model) -> int:
 def run(
     model: Model, function: Callable[..., Any], source: Batches, size: int | None = None, schema: Schema | None = None
 ) -> tuple[np.ndarray[Any, Any], ...]:
-    """Apply ``function(x, y)`` of a batch to all rows and return its results, a tuple of arrays of as many rows.
+    """Apply ``function(x, y)`` to all rows in batches and return a tuple of arrays, with one entry per row.
 
     Parameters
     ----------
     model : Model
-        Whose device is used.
+        Model whose device is used.
     function : callable
-        Of raw values and encoded labels; returns a tensor or a tuple of tensors.
-    source : Feed
+        Function of raw values and encoded labels, which returns a tensor or a tuple of tensors.
+    source : Batches
     size : int or None
-        Rows at a time.
+        Rows per batch; None chooses ``rows_at_once``.
     schema : Schema or None
-        What the values are held against; None is the model's.
+        Schema against which values are checked; None is the schema of the model.
     """
     results: tuple[np.ndarray[Any, Any], ...] = ()
     start = 0

@@ -1,4 +1,4 @@
-"""What a model returns for a batch, between models and the training."""
+"""Loss terms and metrics of a batch: the interface of models and training."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 class Losses(NamedTuple):
-    """Terms of the loss of a batch, and metrics beside them.
+    """Loss terms and metrics of a batch.
 
     Parameters
     ----------
     terms : dict of Tensor
-        By name, of shape (n_rows,) or (), in nats. The loss is the sum of their means over rows.
+        Loss terms by name, of shape (n_rows,) or (), in nats. The loss is the sum of their means over rows.
     metrics : dict of Tensor
-        By name, of shape (n_rows,) or (), without gradients. Training reports their means and never minimises them.
+        Metrics by name, of shape (n_rows,) or (), without gradients. Training reports their means only.
     """
 
     terms: dict[str, Tensor]

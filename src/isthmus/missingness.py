@@ -1,4 +1,4 @@
-"""Which values of new rows are missing, as in the rows of fit."""
+"""A model of which values are missing, fitted to the training rows."""
 
 import torch
 from torch import Tensor, nn
@@ -7,27 +7,28 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
-# Products of weights and rows in one pass of the fit, which bounds the rows it uses; passes of the fit.
+# Largest number of products of weights and rows in one pass of the fit, which limits the rows; iterations of L-BFGS.
+# Both bound the time; chosen by hand.
 MAX_PRODUCTS, MAX_ITERATIONS = 2**26, 60
-# Levels of a category that are told apart; the rest count as one.
+# Number of categories of a column with weights of their own; all others share the last. Chosen by hand.
 MAX_CATEGORIES = 32
-# Newton steps towards the share of missing values in fit.
+# Newton steps of the calibration; each moves a bias by at most 1 (logit).
 N_NEWTON_STEPS = 20
 
 
 class Missingness(nn.Module):
-    """Logistic regressions of what is missing: each column on all other values, and on what is missing before it.
+    """Logistic regressions of the missing mask: each column on all other values and on the mask of earlier columns.
 
-    So columns that are missing together in fit are missing together in new rows, and what is missing depends on the
-    other values as it did in fit (a fully visible sigmoid belief network: Neal, Connectionist learning of belief
+    New rows thus have the dependence of the training rows, both between missing values and on the other values (a
+    fully visible sigmoid belief network: Neal, Connectionist learning of belief
     networks, Artificial Intelligence 56, 1992).
 
     Parameters
     ----------
     schema : Schema
-        Whose ``holes`` are the columns with missing values.
+        Schema whose ``missing_columns`` are the columns with missing values.
     statistics : Statistics
-        Of the training rows.
+        Statistics of the training rows.
     """
 
     center: Tensor
@@ -42,7 +43,7 @@ class Missingness(nn.Module):
         self.n_categories = [len(field.categories) if field.is_categorical else 0 for field in schema.used]
         owner = torch.repeat_interleave(torch.tensor([min(n, MAX_CATEGORIES) or 2 for n in self.n_categories]))
         columns, n = torch.tensor(schema.missing_columns), len(schema.missing_columns)
-        # A column's own values are known only where it is not missing, and tell nothing.
+        # The values of the column itself are not used: they are unknown where it is missing.
         others = owner[None] != columns[:, None]
         self.register_buffer("allowed", torch.cat([others, torch.ones(n, n).tril(-1).bool()], 1), persistent=False)
         self.register_buffer("center", statistics.mean.float())
@@ -63,7 +64,7 @@ class Missingness(nn.Module):
         return torch.cat(features, 1)
 
     def max_rows(self) -> int:
-        """Rows that a fit uses at most."""
+        """Return the largest number of rows that a fit uses."""
         return max(64, MAX_PRODUCTS // self.weight.numel())
 
     def fit(self, x: Tensor, missing: Tensor) -> None:
@@ -72,9 +73,9 @@ class Missingness(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (n, n_used)
-            Rows, in which missing values are drawn.
+            Rows with imputed missing values.
         missing : Tensor of shape (n, n_missing_columns)
-            Which values of the columns with missing values are missing.
+            Mask of the columns with missing values.
         """
         u = self.features(x)
         target = missing.to(u)
@@ -86,7 +87,7 @@ class Missingness(nn.Module):
 
         @torch.enable_grad()
         def loss() -> Tensor:
-            """Return the negative log posterior a row, under a standard normal prior of the weights."""
+            """Return the negative log posterior per row, with a standard normal prior of the weights."""
             optimizer.zero_grad()
             logits = features @ (weight * self.allowed).T + bias
             value = binary_cross_entropy_with_logits(logits, target) * target.shape[1]
@@ -99,7 +100,7 @@ class Missingness(nn.Module):
         self.bias.copy_(bias.detach())
 
     def calibrate(self, x: Tensor) -> None:
-        """Move the biases until as many values are missing in drawn rows (n, n_used) as in fit."""
+        """Adjust the biases so that drawn rows (n, n_used) have the missing rates of the training rows."""
         u, missing = self.features(x), x.new_zeros(len(x), len(self.bias), dtype=torch.float32)
         for j, rate in enumerate(self.rate):
             logits = self._logits(u, missing, j)

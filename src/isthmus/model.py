@@ -1,4 +1,4 @@
-"""The private glue: the parts in a row, as one torch module.
+"""The private core: all parts, connected in one torch module.
 
     x --corrupt--> x~ --encode--> u --encoder--> h --bottleneck--> z --decoder--> theta --mean--> x^
     |                                               |                |
@@ -33,25 +33,26 @@ from isthmus.regularizers import Regularizer, Step
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
+# Progress of a batch outside training: schedules have their final values.
 TRAINING_END = torch.ones(())
 
 
 class Model(nn.Module):
-    """Parts, built for one kind of sample.
+    """Parts that are built for the shape and schema of one data set.
 
     Parameters
     ----------
     schema : Schema
     statistics : Statistics
-        Of the training rows.
+        Statistics of the training rows.
     n_components : int
     backbone, bottleneck, likelihood, regularizers
-        Parts, not yet built, which the model makes its own.
+        Parts that are not yet built; the model builds them and keeps them.
     corruption : Corruption, callable or None
     prior : Prior or None
-        Not yet built; None is the default of the bottleneck.
+        Prior that is not yet built. None uses the default prior of the bottleneck.
     trim : float
-        Share of the rows of each batch, those of the largest loss, that are not learned from.
+        Fraction of the rows of each batch, those with the largest loss, that training ignores.
     """
 
     origin: Tensor | None
@@ -76,7 +77,7 @@ class Model(nn.Module):
         super().__init__()
         self.schema, self.trim, self.n_nets, shape = schema, trim, backbone.n_nets, schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
-        self.has_missing = self.flags or bool(schema.categorical)  # levels that fit has not seen are missing too
+        self.has_missing = self.flags or bool(schema.categorical)  # categories unknown to fit are missing too
         center = schema.origin if likelihood.translation_invariant else None
         origin = None if center is None else torch.tensor(center, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
@@ -96,7 +97,7 @@ class Model(nn.Module):
         self.labels = Labels(schema.condition)
         self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
-        self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # levels of a series are its channels
+        self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # channels of a series are categories
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
         self._build_latent(
@@ -126,28 +127,28 @@ class Model(nn.Module):
 
     @property
     def prior(self) -> Prior:
-        """What new codes are drawn from."""
+        """The distribution from which new codes are drawn."""
         return self.bottleneck.prior if self.fitted_prior is None else self.fitted_prior
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.mean_log_prob.device
 
     @cached_property
     def width(self) -> int:
-        """The most numbers that any layer holds a row."""
+        """The largest number of values per row in any layer."""
         return max(max(weight.shape) * times for weight, times in weight_uses(self) if weight.ndim > 1)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights, and of all computation but for autocast."""
+        """The dtype of the weights, and of all computation outside autocast."""
         return self.mean_log_prob.dtype
 
     def forward(self, x: Tensor, y: Tensor | None = None, progress: Tensor = TRAINING_END) -> Losses:
-        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with draws and corruption.
+        """Return the loss terms of a batch by name, each of shape (n_kept,), (n,) or (), with sampling and corruption.
 
-        This is ``forward``, not a method ``loss``, so that wrappers of modules see the whole objective.
+        The method is ``forward`` and not ``loss``, so that torch wrappers of modules contain the whole objective.
         """
         corrupted, target = self._corrupt(self.likelihood.sample_targets(self.to_model(x)))
         u = self.encode_input(corrupted)
@@ -177,7 +178,7 @@ class Model(nn.Module):
                 terms[name] = terms.get(name, 0) + term
 
     def _encode_again(self, u: Tensor) -> Tensor:
-        """Means of the codes of encoded input, (n, k), from the net as it is in use, whose state does not change."""
+        """Encode input to means of codes, (n, k), with running statistics and without a change of state."""
         with running_statistics(self.backbone):
             return self.code_mean(u).flatten(1)
 
@@ -187,55 +188,58 @@ class Model(nn.Module):
         return corrupted, self.corruption.target(x, corrupted) if isinstance(self.corruption, Corruption) else x
 
     def corrupt(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Raw values to raw values as the encoder sees them in training, and those that are judged, NaN elsewhere."""
+        """Return corrupted raw values, the encoder input in training, and targets, with NaN for values without loss."""
         return tuple(map(self.to_data, self._corrupt(self.to_model(x))))
 
     def to_model(self, x: Tensor) -> Tensor:
-        """Raw values to the model's dtype, less their origin, which must go before the digits do; far ones nearer."""
+        """Convert raw values to the dtype of the model.
+
+        The origin is subtracted first, in full precision. Outside training, extreme values are compressed.
+        """
         x = x if self.origin is None else x - self.origin
         return (x if self.training else self.likelihood.compress_extremes(x)).to(self.dtype)
 
     def to_data(self, x: Tensor) -> Tensor:
-        """Undo ``to_model``, in float64 where there is an origin; levels that came as integers are integers again."""
+        """Undo ``to_model``, in float64 if there is an origin. Categories of an integer dtype become integers again."""
         if self.likelihood.returns_integers and self.schema.dtype.startswith(("int", "uint")) and not self.flags:
             return x.long()
         return x if self.origin is None else x + self.origin
 
     def encode_input(self, x: Tensor) -> Tensor:
-        """Values to encoded input: missing ones become the typical value, with a flag beside them."""
+        """Encode values as input. Missing values are replaced by the fill value and marked by a flag."""
         u = self.likelihood.encode(self.likelihood.fill(x) if self.has_missing else x)
         return torch.cat([u, x.isnan().to(u).view(-1, *self.flag_shape)], 1) if self.flags else u
 
     def code_mean(self, u: Tensor) -> Tensor:
-        """Encoded input to the mean of q(z | x), (n, *z_shape)."""
+        """Return the mean of q(z | x) for encoded input, (n, *z_shape)."""
         return self.bottleneck.code_mean(self.backbone.encode(u))
 
     def moments(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded input to mean and log variance of q(z | x), each (n, *z_shape); see ``_encode_again``."""
+        """Return mean and log variance of q(z | x) for encoded input, each (n, *z_shape); see ``_encode_again``."""
         with running_statistics(self.backbone):
             return self.bottleneck.moments(self.backbone.encode(u))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Raw values to codes and their standard deviations, each (n, code_size), which labels do not change."""
+        """Encode raw values to codes and their standard deviations, each (n, code_size). Labels have no effect."""
         h = self._encode_rows(x)
         return self.bottleneck.to_code(self.bottleneck.code_mean(h)), self.bottleneck.code_std(h)
 
     def draw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Raw values to latent variables drawn from q(z | x), (n, *z_shape)."""
+        """Draw latent variables from q(z | x) for raw values, (n, *z_shape)."""
         return self.bottleneck.draw(self._encode_rows(x), y, 1)[0][0]
 
     def decode(self, code: Tensor, y: Tensor | None = None) -> Tensor:
-        """Codes (n, code_size) to raw expected values; without a label, to their mean over all labels."""
+        """Decode codes (n, code_size) to raw expected values; without labels, return the mean over all labels."""
         return self.decode_latent(self.bottleneck.from_code(code), y)
 
     def decode_latent(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Latent variables (n, *z_shape) to raw expected values; see ``decode``."""
+        """Decode latent variables (n, *z_shape) to raw expected values; see ``decode``."""
         if self.labels.lacks(y):
             return self._decode_average(z, self.labels.frequencies(len(z)))
         return self.to_data(self._decode_rows(z, y))
 
     def sample(self, code: Tensor, y: Tensor | None) -> Tensor:
-        """Codes (n, code_size) to raw values drawn from the likelihood."""
+        """Decode codes (n, code_size) and draw raw values from the likelihood."""
         return self.to_data(self._decode_rows(self.bottleneck.from_code(code), y, draw=True))
 
     @torch.no_grad()
@@ -245,7 +249,7 @@ class Model(nn.Module):
         return self.bottleneck.to_code(self.bottleneck.clamp(z))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Raw values to raw values. Without a label, labels are weighted by how well they explain the row."""
+        """Reconstruct raw values. Without labels, average over labels by their posterior probabilities."""
         x = self.to_model(x)
         z = self.code_mean(self.encode_input(x))
         if not self.labels.lacks(y):
@@ -253,17 +257,17 @@ class Model(nn.Module):
         return self._decode_average(z, self.labels.responsibilities(self._log_prob_by_label(z, x)))
 
     def sample_posterior_predictive(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Raw values to raw values drawn from one drawn z each; without a label, for the most probable label."""
+        """Draw raw values from p(x | z), with one z per row; without labels, use the most probable label."""
         z, x = self.draw(x, y), self.to_model(x)
         if self.labels.lacks(y):
             y = self.labels.most_probable(self.labels.responsibilities(self._log_prob_by_label(z, x)))
         return self.to_data(self._decode_rows(z, y, draw=True))
 
     def log_prob_at_mean(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Log p(x | decoder(mean of the code)) of every value (n, *shape), and the divergence of the code (n,).
+        """Return log p(x | decoder(mean of the code)) of every value (n, *shape), and the divergence of the code (n,).
 
-        Without a label on a conditional model, the two still add up to the log of the mean over labels: values are
-        weighted averages over labels, by how well these explain the row, and the rest belongs to the divergence.
+        Without labels in a conditional model, the sum of both is the log of the mean over labels: log probabilities
+        are averaged by posterior probabilities of the labels, and the divergence contains the remainder.
         """
         x = self.to_model(x)
         z, divergence = self._mean_and_divergence(x, y)
@@ -292,7 +296,7 @@ class Model(nn.Module):
         return z, log_prob - self.prior.log_prob(z, y)
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Deterministic score of raw values, (n,)."""
+        """Return the deterministic score of raw values, (n,)."""
         if self.labels.lacks(y):
             log_prob, divergence = self.log_prob_at_mean(x, y)
             return log_prob.flatten(1).sum(-1) - divergence
@@ -301,23 +305,23 @@ class Model(nn.Module):
         return self._row_log_prob(self._decode_parameters(z, y, x), x) - divergence
 
     def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Divergence of the code of raw values, (n,), from the encoder alone."""
+        """Return the divergence of the codes of raw values, (n,), which needs no decoder."""
         return self.bottleneck.divergence(self._encode_rows(x), y)
 
     def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Addends of the score: one a value, one of the code, one of the constants, (n, n_values + 2)."""
+        """Return the terms of the score, (n, n_values + 2): one for each value, one for the code, one for constants."""
         log_prob, divergence = self.log_prob_at_mean(x, y)
         expected = torch.where(x.isnan(), 0.0, self.mean_log_prob).flatten(1)
         code, base = self.mean_divergence - divergence, expected.sum(-1) - self.mean_divergence
         return torch.cat([log_prob.flatten(1) - expected, code[:, None], base[:, None]], 1)
 
     def bound(self, x: Tensor, y: Tensor | None, n_draws: int, at_once: int) -> Tensor:
-        """Importance-weighted bound on log p(x), (n,), drawing at most ``at_once`` codes a row together."""
+        """Return the importance-weighted bound on log p(x), (n,), with at most ``at_once`` codes per row in memory."""
         counts = [min(at_once, n_draws - done) for done in range(0, n_draws, at_once)]
         return F.importance_bound(torch.cat([self.log_weights(x, y, count) for count in counts]))
 
     def finalize(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
-        """Keep the mean score of each value over training rows, which contributions are relative to."""
+        """Store the mean score of each value over training rows, the reference of contributions."""
         self.mean_log_prob.zero_(), self.mean_divergence.zero_()
         n, n_known = 0, torch.zeros_like(self.mean_log_prob)
         for x, y in batches:
@@ -357,21 +361,21 @@ class Model(nn.Module):
         return [self._log_prob(self._decode_parameters(z, y, x), x) for y in self.labels.each(len(z))]
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log p of every value, 0 where it is missing. Missing values are filled: NaN would reach the gradient."""
+        """Return log p of every value, 0 for missing values, which are filled first to keep NaN out of gradients."""
         if not self.has_missing:
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))
 
     def _row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log p of every row, (n,): the sum of ``_log_prob``, in fewer passes where nothing is missing."""
+        """Return the sum of ``_log_prob`` over each row, (n,), in fewer passes if no value can be missing."""
         return (
             self._log_prob(theta, x).flatten(1).sum(-1) if self.has_missing else self.likelihood.row_log_prob(theta, x)
         )
 
     def _decode_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return theta of all draws, and log p(x | z) of each (n_draws, n).
+        """Return theta of all samples of z, and log p(x | z) of each (n_draws, n).
 
-        Draws are flattened into the batch, as a leading axis would break convolutions.
+        Samples are flattened into the batch axis, because convolutions accept one batch axis only.
         """
         n_draws, n = z.shape[:2]
         if n_draws > 1:
@@ -381,7 +385,10 @@ class Model(nn.Module):
         return theta, self._row_log_prob(theta, x).unflatten(0, (n_draws, n))
 
     def _decode_average(self, z: Tensor, weights: Tensor) -> Tensor:
-        """Decode with every label and weigh them (n, n_levels); levels have no mean: there the likeliest decides."""
+        """Decode with every label and average by weights (n, n_labels).
+
+        Categories have no mean. With categories, only the most probable label is used.
+        """
         if self.has_categories:
             return self.to_data(self._decode_rows(z, self.labels.most_probable(weights)))
         return self.to_data(F.weighted_sum(weights, [self._decode_rows(z, y) for y in self.labels.each(len(z))]))

@@ -1,4 +1,4 @@
-"""What every part is: a torch module whose hyperparameters speak scikit-learn's language."""
+"""The base class of all parts: a torch module with hyperparameters as in scikit-learn."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -16,22 +16,22 @@ Shape = tuple[int, ...]
 
 
 class Shapes(NamedTuple):
-    """Shapes of one sample, which every part gets at ``build``.
+    """Shapes of one sample, which ``build`` of every part receives.
 
     Parameters
     ----------
     input : tuple of int
-        Encoded input with the flags of missing values, as the encoder reads it.
+        Encoded input with the flags of missing values.
     condition : int
-        Numbers of an encoded label; 0 without labels.
+        Number of values of an encoded label; 0 without labels.
     n_labels : int
-        Different labels; 0 without labels, or where labels are continuous.
+        Number of distinct labels; 0 without labels or for continuous labels.
     n_nets : int
-        Nets side by side: row i of a batch goes through net i % n_nets.
+        Number of nets trained in parallel: net i % n_nets processes row i of a batch.
     h : tuple of int
-        What the encoder returns; not known to bottlenecks at ``build``.
+        Output of the encoder; () when a bottleneck is built.
     z : tuple of int
-        What the decoder reads; not known to bottlenecks at ``build``.
+        Input of the decoder; () when a bottleneck is built.
     """
 
     input: Shape
@@ -45,9 +45,9 @@ class Shapes(NamedTuple):
 class Part(BaseEstimator, nn.Module):
     """A torch module with scikit-learn's ``get_params``, ``set_params``, ``clone`` and ``repr``.
 
-    A part lives in three steps. ``__init__`` stores plain values and nothing else. ``build`` makes the tensors once
-    the shape of the data is known, and is where values are checked. ``forward`` computes. The object that a user
-    passes to an estimator is never built: ``fit`` works on a clone.
+    The life of a part has three steps. ``__init__`` only stores its arguments. ``build`` checks them and creates the
+    tensors when the shape of the data is known. ``forward`` computes. An object that a user passes to an estimator
+    is never built: ``fit`` builds a clone.
     """
 
     role: ClassVar[str] = "part"
@@ -75,7 +75,7 @@ class Part(BaseEstimator, nn.Module):
         """
 
     def require(self, name: str, test: Callable[[Any], bool], expected: str) -> None:
-        """Raise ``ValueError`` naming this part, its parameter and its value unless the value passes the test."""
+        """Raise a ``ValueError`` that names part, parameter and value if the value fails the test."""
         value = getattr(self, name)
         if not passes(test, value):
             raise ValueError(f"{self.role}.{name} of {type(self).__name__} must be {expected}, got {value!r}")
@@ -89,12 +89,12 @@ def built_parts(module: nn.Module) -> list[Part]:
 
 
 def is_count(value: Any) -> bool:
-    """Whether a value is a positive whole number, of Python's or NumPy's."""
+    """Return whether a value is a positive integer of Python or NumPy."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def passes(test: Callable[[Any], bool], value: Any) -> bool:
-    """Whether a value passes a test; one of a type that the test cannot handle does not."""
+    """Return whether a value passes a test. A test that raises ``TypeError`` or ``ValueError`` has failed."""
     try:
         return bool(test(value))
     except (TypeError, ValueError):
@@ -102,12 +102,12 @@ def passes(test: Callable[[Any], bool], value: Any) -> bool:
 
 
 def snake_case(name: str) -> str:
-    """Return the string by which a class is chosen: ``"StudentT"`` becomes ``"student_t"``."""
+    """Return the name of a class as an option: ``"StudentT"`` becomes ``"student_t"``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def did_you_mean(name: Any, known: Any) -> str:
-    """Return the tail of an error message that suggests the nearest known name, or nothing."""
+    """Return the end of an error message with the most similar known name, or an empty string."""
     near = get_close_matches(str(name), [str(other) for other in known], n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -115,14 +115,14 @@ def did_you_mean(name: Any, known: Any) -> str:
 def resolve(choice: Any, package: ModuleType, kind: Any = Part, also: Iterable[str] = ()) -> Any:
     """Turn ``"gaussian"`` into ``package.Gaussian()``; return a clone of a part.
 
-    Error messages list ``also``, further names that the caller knows.
+    Error messages also list the names in ``also``, which the caller handles itself.
 
     Raises
     ------
     ValueError
-        If ``choice`` is a string that names nothing in ``package.__all__``.
+        If ``choice`` is a string and not the name of a class in ``package.__all__``.
     TypeError
-        If it is neither a string nor of the kind.
+        If ``choice`` is neither a string nor an instance of ``kind``.
     """
     role = package.__name__.rsplit(".", 1)[-1].removesuffix("s")
     if isinstance(choice, kind) and not isinstance(choice, type):

@@ -1,4 +1,4 @@
-"""What an autoencoder trains on, and a sample of what it has seen."""
+"""The input of training, and a random sample of the rows of all calls of ``partial_fit``."""
 
 from typing import Any, NamedTuple
 
@@ -10,26 +10,26 @@ from isthmus.data.arrays import Array
 from isthmus.data.base import Batches
 from isthmus.training import Group, TrainSettings, TrainState
 
-# Most rows of a sample, as many as scores are averaged over after training, and the most bytes that it takes.
+# Largest sample: rows (as many as mean scores use after training), and bytes. Both bound memory; chosen by hand.
 N_KEPT, MAX_BYTES = 10_000, 2**28
 
 
 class Problem(NamedTuple):
-    """A model with its optimizer, the rows that it trains on, and how.
+    """The input of training: model, optimizer, rows and settings.
 
     Parameters
     ----------
     state : TrainState
-        Changed by training.
+        Model and optimizer, which training changes.
     rows, valid : Batches, Batches or None
-        Rows to train on, and to watch.
+        Rows for training and for validation.
     settings : TrainSettings
     group : Group
-        Processes that train together.
+        Processes of distributed training.
     names_from : object
-        What names and number of the columns are read from.
+        Input from which names and number of the columns are read.
     finalize_rows : Batches or None
-        Rows that scores and the prior are fitted to after training; None leaves these as they are.
+        Rows for the steps after training: mean scores, prior and missingness. None skips these steps.
     """
 
     state: TrainState
@@ -42,7 +42,7 @@ class Problem(NamedTuple):
 
 
 class Reservoir:
-    """Random sample of all rows that a model has seen in several calls, in proportion to their weights.
+    """Weighted random sample of the rows of several calls.
 
     Each row gets an exponential random number divided by its weight; the rows with the smallest numbers are kept
     (Efraimidis and Spirakis, Weighted random sampling with a reservoir, Information Processing Letters 97, 2006).
@@ -55,7 +55,7 @@ class Reservoir:
         return len(self.keys)
 
     def add(self, rows: Batches, size: int, seed: int) -> None:
-        """Take rows in, ``size`` at a time."""
+        """Add rows, in batches of ``size``."""
         generator = np.random.default_rng(seed)
         for x, y, weight in rows.batches(size):
             keys = generator.exponential(size=len(x)) / (1.0 if weight is None else weight.numpy())

@@ -22,9 +22,9 @@ class Latent(NamedTuple):
     costs : dict of str to Tensor of shape (n_draws, n)
         Weighted terms that are subtracted from log p(x | z), in nats, by name.
     log_ratio : Tensor of shape (n_draws, n)
-        log q(z | x) - log p(z) without a weight, or its expectation where that is known; 0 where z is not drawn.
+        log q(z | x) - log p(z), unweighted, or its expectation if it has a closed form; 0 if z is deterministic.
     metrics : dict of str to Tensor of shape ()
-        Numbers for the history that are not part of the loss, by name.
+        Values for ``history_`` that are not part of the loss, by name.
     """
 
     z: Tensor
@@ -64,11 +64,11 @@ class Bottleneck(Part):
 
     @abstractmethod
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
-        """Check the parameters and make the tensors; return the shapes of h, what the encoder must return, and of z."""
+        """Check the parameters and create the tensors; return the shapes of h, the encoder output, and of z."""
 
     @abstractmethod
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
-        """Turn output of the encoder into latent variables, in training.
+        """Map the output of the encoder to latent variables, in training.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class Bottleneck(Part):
         y : Tensor of shape (n, condition) or None
             Encoded labels, for the prior.
         progress : Tensor of shape ()
-            Share of the training that is done, in [0, 1], for schedules.
+            Completed fraction of the training, in [0, 1], for schedules.
         """
 
     @abstractmethod
@@ -105,7 +105,7 @@ class Bottleneck(Part):
         return z.expand(n_draws, *z.shape), h.new_full((n_draws, len(h)), self.log_n_values or 0.0)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Divergence of q(z | x) from the prior in nats, (n,), without random numbers; 0 where z is not drawn."""
+        """Return the divergence of q(z | x) from the prior in nats, (n,), without sampling; 0 if z is deterministic."""
         return h.new_zeros(len(h))
 
     @property
@@ -114,20 +114,20 @@ class Bottleneck(Part):
         return math.prod(self.z_shape)
 
     def to_code(self, z: Tensor) -> Tensor:
-        """Turn z (n, *z_shape) into codes (n, code_size)."""
+        """Map z (n, *z_shape) to codes (n, code_size)."""
         return z.flatten(1)
 
     def from_code(self, code: Tensor) -> Tensor:
-        """Turn codes (n, code_size) into z (n, *z_shape)."""
+        """Map codes (n, code_size) to z (n, *z_shape)."""
         return code.unflatten(1, self.z_shape)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Move z (n, *z_shape) from a prior to the nearest values that the encoder can produce."""
+        """Project z (n, *z_shape) from a prior to the nearest values in the range of the encoder."""
         return z
 
 
 class NormalPosterior(Bottleneck):
-    """Computes everything from mean and log variance of q(z | x), which ``moments`` reads from h."""
+    """Base of bottlenecks whose q(z | x) is a normal distribution with the ``moments`` of h."""
 
     stochastic = True
     default_prior = Normal
@@ -151,7 +151,7 @@ class NormalPosterior(Bottleneck):
         return z, self.log_ratio(z, mean, log_variance, y)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Divergence in closed form if the prior has one; see the base class."""
+        """Return the divergence, in closed form if the prior has one; see the base class."""
         mean, log_variance = self.moments(h)
         divergence = self.prior.divergence(mean, log_variance)
         if divergence is not None:
@@ -210,13 +210,13 @@ class Wrapper(Bottleneck):
         return self.whole.code_size
 
     def to_code(self, z: Tensor) -> Tensor:
-        """Turn z into codes; see the base class."""
+        """Map z to codes; see the base class."""
         return self.whole.to_code(z)
 
     def from_code(self, code: Tensor) -> Tensor:
-        """Turn codes into z; see the base class."""
+        """Map codes to z; see the base class."""
         return self.whole.from_code(code)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Move z to values that the encoder can produce; see the base class."""
+        """Project z to the range of the encoder; see the base class."""
         return self.whole.clamp(z)

@@ -1,4 +1,4 @@
-"""The plain code."""
+"""The bottleneck of the plain autoencoder."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ RANGES = {"relu": (0.0, None), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
 
 class Deterministic(Bottleneck):
-    """The encoder's output is the code: the bottleneck of the plain autoencoder. It costs nothing.
+    """Uses the output of the encoder as the code, without a cost: the bottleneck of the plain autoencoder.
 
-    Without another prior, ``sample`` draws from the normal distribution with the moments of the training codes.
+    By default, ``sample`` draws codes from a normal distribution with the moments of the training codes.
 
     Parameters
     ----------
     activation : {"relu", "sigmoid", "tanh"} or None, default=None
-        Applied to the code: ReLU in the classic net, sigmoid where a sparsity penalty wants values in (0, 1).
+        Function applied to the code. ``KLSparsity`` requires "sigmoid", whose values lie in (0, 1).
 
     Raises
     ------
@@ -47,7 +47,7 @@ class Deterministic(Bottleneck):
         return self.z_shape, self.z_shape
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
-        """Return the code, which costs nothing; see the base class."""
+        """Return the code, without a cost; see the base class."""
         return Latent(self.code_mean(h)[None], {}, h.new_zeros(1, len(h)))
 
     def code_mean(self, h: Tensor) -> Tensor:
@@ -55,5 +55,5 @@ class Deterministic(Bottleneck):
         return h if self.activation is None else ACTIVATIONS[self.activation](h)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Keep z in the range of the activation; see the base class."""
+        """Clamp z to the range of the activation; see the base class."""
         return z if self.activation is None else z.clamp(*RANGES[self.activation])

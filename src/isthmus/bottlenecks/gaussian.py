@@ -1,4 +1,4 @@
-"""The variational code."""
+"""The bottleneck of the variational autoencoder."""
 
 import math
 
@@ -8,31 +8,31 @@ from isthmus import functional as F
 from isthmus.bottlenecks.base import Latent, NormalPosterior
 from isthmus.part import Shape, Shapes, is_count
 
-# Deviations of one millionth and a thousand: exp must not overflow beyond.
+# Log variances: standard deviations from about 1e-6 to 1e3, so that exp does not overflow.
 LOG_VARIANCE_RANGE = (-28.0, 14.0)
 EXPECTED_DRAWS = "a positive integer, 1 together with free_bits or capacity"
 
 
 class Gaussian(NormalPosterior):
-    """Diagonal normal code, pulled towards the standard normal: the bottleneck of the VAE [1].
+    """Normal q(z | x) with diagonal covariance, regularized towards the prior: the bottleneck of the VAE [1].
 
     Parameters
     ----------
     beta : float, default=1.0
-        Weight of the divergence; 1 is the evidence lower bound, above it the code is pushed to be factorial [2].
+        Weight of the divergence. 1 is the evidence lower bound; larger values favor independent components [2].
     free_bits : float, default=0.0
-        Nats that each component may carry, on the batch's average, at no cost [3, eq. 15].
+        Divergence of each component, in nats and averaged over the batch, that is free of cost [3, eq. 15].
     capacity : float or None, default=None
-        Makes the cost beta * |divergence - capacity|, the capacity, in nats, rising linearly from 0 [4, eq. 8].
+        Final capacity in nats, which rises linearly from 0; the cost is beta * |divergence - capacity| [4, eq. 8].
     n_draws : int, default=1
-        Draws a sample in training; with several the loss is the importance-weighted bound [5].
+        Samples of z per row in training. With more than one, the loss is the importance-weighted bound [5].
     warmup : float, default=0.0
-        Share of the training over which beta rises linearly from 0.
+        Fraction of the training during which beta rises linearly from 0.
 
     Raises
     ------
     ValueError
-        At ``build``: a parameter out of its range; ``free_bits`` or ``capacity`` with several draws.
+        At ``build``, if a parameter is out of range, or if ``n_draws`` > 1 with ``free_bits`` or ``capacity``.
 
     References
     ----------
@@ -74,7 +74,7 @@ class Gaussian(NormalPosterior):
         return (2 * n_components,), self.z_shape
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
-        """Draw z and weigh its divergence; see the base class."""
+        """Draw z and compute its weighted divergence; see the base class."""
         mean, log_variance = self.moments(h)
         z = F.sample_normal(mean, log_variance, self.n_draws)
         divergence = self.prior.divergence(mean, log_variance) if self.n_draws == 1 else None
@@ -89,7 +89,7 @@ class Gaussian(NormalPosterior):
         return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
     def _cost(self, divergence: Tensor | None, log_ratio: Tensor, progress: Tensor) -> Tensor:
-        """Return the cost (1, n) of one draw, with free bits and capacity."""
+        """Return the unweighted cost (1, n) of one sample of z, with free bits and capacity."""
         terms = log_ratio[0, :, None] if divergence is None else divergence
         total = F.free_bits(terms, self.free_bits).sum(-1)[None]
         return total if self.capacity is None else (total - self.capacity * progress).abs()

@@ -1,4 +1,4 @@
-"""Autoencoders in files."""
+"""Autoencoders as plain values and tensors for files."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,18 +22,18 @@ from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 from isthmus.training import choose_device
 
-# What holds functions or belongs to one machine; neither changes what a fitted model computes.
+# Parameters that hold functions or depend on the machine; they do not affect the results of a fitted model.
 NOT_SAVED = ("callbacks", "device")
 
 
 def describe_params(params: dict[str, Any]) -> dict[str, Any]:
-    """Turn the parameters of an autoencoder into plain values."""
+    """Convert the parameters of an autoencoder to plain values."""
     plain = params_to_plain("Autoencoder", params, leave_out=("random_state", *NOT_SAVED))
     return {**plain, "random_state": seed_to_plain(params["random_state"])}
 
 
 def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Content:
-    """Take a fitted autoencoder apart."""
+    """Convert a fitted autoencoder to plain values and tensors."""
     kind, params = type(estimator).__name__, describe_params(estimator._fitted_params)
     fitted = {
         **columns_to_plain(estimator),
@@ -49,7 +49,7 @@ def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Conten
 
 
 def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoencoder:
-    """Put an autoencoder together, or all of it but the encoder."""
+    """Rebuild an autoencoder from plain values and tensors, with or without its encoder."""
     tensors, document = content
     params = params_from_plain(document["estimator"]["params"], context.classes)
     estimator: Autoencoder = construct(Autoencoder, params)

@@ -1,4 +1,4 @@
-"""Density estimators in files, without pickle: what fit found, as tensors and numbers."""
+"""Fitted density estimators as plain values and tensors for files, without pickle."""
 
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ class Fitted(NamedTuple):
 
 
 def describe_density(density: Any) -> Fitted:
-    """Describe a density estimator."""
+    """Convert a fitted density estimator to plain values and tensors."""
     document = {
         "class": class_name(type(density)),
         "params": params_to_plain("density", density.get_params(deep=False)),
@@ -30,7 +30,7 @@ def describe_density(density: Any) -> Fitted:
         return Fitted({**document, "n_features": density.n_features_in_}, density.module_.state_dict())
     if isinstance(density, KernelDensity):
         return Fitted(document, arrays_to_tensors({"rows": np.asarray(density.tree_.data)}))
-    # Of a mixture, what fit found is whatever ends in an underscore.
+    # Fitted attributes of a mixture end in an underscore.
     found = {name: value for name, value in vars(density).items() if name.endswith("_") and not name.startswith("_")}
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
     numbers = {
@@ -40,7 +40,7 @@ def describe_density(density: Any) -> Fitted:
 
 
 def rebuild_density(document: dict[str, Any], tensors: dict[str, Tensor], classes: dict[str, type]) -> Any:
-    """Rebuild a density estimator."""
+    """Rebuild a fitted density estimator from plain values and tensors."""
     density = from_plain({"class": document["class"], "params": document["params"]}, classes)
     if isinstance(density, Flow):
         return _rebuild_flow(density, document["n_features"], tensors)
@@ -51,7 +51,7 @@ def rebuild_density(document: dict[str, Any], tensors: dict[str, Tensor], classe
 
 
 def describe_prior(prior: Density) -> Fitted:
-    """Describe the estimators of a fitted prior."""
+    """Convert the estimators of a fitted prior to plain values and tensors."""
     each = [describe_density(estimator) for estimator in prior.fitted]
     tensors: dict[str, Tensor] = {}
     for i, one in enumerate(each):
@@ -62,7 +62,7 @@ def describe_prior(prior: Density) -> Fitted:
 def restore_prior(
     prior: Density, document: dict[str, Any], tensors: dict[str, Tensor], classes: dict[str, type]
 ) -> None:
-    """Put described estimators into a prior that is built."""
+    """Rebuild the estimators of a prior that is already built."""
     each = enumerate(document["estimators"])
     prior.fitted = [rebuild_density(one, storage.take_from(str(i), tensors), classes) for i, one in each]
     prior.frequencies = document["frequencies"]

@@ -1,4 +1,4 @@
-"""The contract of a prior."""
+"""The interface of a prior."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Posterior = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Prior(Part):
-    """A distribution over latent variables z: what the training compares codes with, and what ``sample`` draws from.
+    """A distribution of latent variables z, used by the objective and by ``sample``.
 
     A ``joint`` prior is part of the objective. Any other prior is fitted to the codes of training rows after training;
     the objective then uses the standard normal distribution.
@@ -22,22 +22,22 @@ class Prior(Part):
 
     role: ClassVar[str] = "prior"
     joint: ClassVar[bool] = True
-    # Rows whose codes a prior is fitted to; None is all.
+    # Largest number of rows to whose codes a prior is fitted; None is all rows.
     max_rows: ClassVar[int | None] = None
 
     @abstractmethod
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Check the parameters and make the tensors for latent variables of a shape."""
+        """Check the parameters and create the tensors for latent variables of shape ``z_shape``."""
 
     def bind(self, posterior: Posterior) -> None:
-        """Learn how encoded input (n, *shapes.input) becomes mean and log variance of q(z | x), each (n, *z_shape).
+        """Receive the map from encoded input (n, *shapes.input) to mean and log variance of q(z | x).
 
-        Called when all of the model is built.
+        It is called when the whole model is built.
         """
 
     @abstractmethod
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Log density of z (n_draws, n, *z_shape), in nats, (n_draws, n); without labels that of their mixture.
+        """Return the log density of z in nats, (n_draws, n); without labels, of the mixture over labels.
 
         Parameters
         ----------
@@ -48,21 +48,21 @@ class Prior(Part):
 
     @abstractmethod
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw z (n, *z_shape) with torch's generator; the temperature multiplies standard deviations."""
+        """Draw z (n, *z_shape) with the global generator of torch; the temperature multiplies standard deviations."""
 
     def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor | None:
-        """KL divergence of normal distributions from the prior for each component, (n, d); None if not in closed form.
+        """Return the KL divergence of normal distributions from the prior for each component, (n, d), in closed form.
 
-        Without it, training uses log q(z | x) - log p(z) of the drawn z.
+        Without a closed form it is None, and training uses log q(z | x) - log p(z) of the drawn z.
         """
         return None
 
     def cross_entropy(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Return the mean of -log p(z) over normal distributions, (n,); by default its value at their means."""
+        """Return the expectation of -log p(z) under normal distributions, (n,); by default its value at their means."""
         return -self.log_prob(mean[None])[0]
 
     def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:
-        """Learn from latent variables z (n, *z_shape) of training rows, drawn from q(z | x), after training.
+        """Fit the prior to latent variables z of training rows, drawn from q(z | x), after training.
 
         Parameters
         ----------

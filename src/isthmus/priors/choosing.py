@@ -1,4 +1,4 @@
-"""Priors by name, as instances, or as density estimators."""
+"""Resolve the parameter ``prior`` of an estimator."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from isthmus.priors.estimators import ESTIMATORS, is_estimator
 
 
 def resolve_prior(choice: Any) -> Prior:
-    """Turn a name, a prior or a density estimator into a prior, not yet built.
+    """Convert a name, a prior or a density estimator to a prior that is not yet built.
 
     Raises
     ------

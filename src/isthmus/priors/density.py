@@ -17,8 +17,8 @@ from isthmus.randomness import N_SEEDS, numpy_seeded
 class Density(Prior):
     """A density estimator, fitted to codes after training: one for each label of a conditional model.
 
-    Codes of conditional models depend on labels, which the encoder does not see. A label with fewer than 10 rows shares
-    the estimator of all rows. Continuous labels have one estimator together.
+    Conditional models have one estimator per label, because codes may depend on labels. A label with fewer than 10 rows
+    uses an estimator of all rows. Models with continuous labels have a single estimator.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Density(Prior):
     """
 
     joint = False
-    # One estimator, or one for each label.
+    # One estimator for all rows or one for each label.
     fitted: list[Any]
     frequencies: list[float]
 
@@ -61,7 +61,7 @@ class Density(Prior):
 
     def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:
         """Fit the estimators; see the base class."""
-        # Covariances lose their rank in float32.
+        # In float32, covariances can become singular by rounding.
         codes = z.flatten(1).cpu().numpy().astype(np.float64)
         if not self.n_labels or y is None:
             self.fitted, self.frequencies = [fit_estimator(self.estimator, codes, seed)], [1.0]
@@ -75,7 +75,7 @@ class Density(Prior):
         self.frequencies = [len(some) / len(codes) for some in members]
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Log density; see the base class."""
+        """Return the log density; see the base class."""
         codes = z.flatten(2).flatten(0, 1).cpu().numpy().astype(np.float64)
         each = np.stack([estimator.score_samples(codes) for estimator in self.fitted], -1)
         log_probs = torch.from_numpy(each).to(z).unflatten(0, z.shape[:2])
@@ -84,7 +84,7 @@ class Density(Prior):
         return log_probs.gather(-1, y.argmax(-1).expand(z.shape[:2])[..., None])[..., 0]
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw with numbers of a generator that torch's seeds; the temperature has no effect."""
+        """Draw codes with a seed from the global generator of torch; the temperature has no effect."""
         seed = int(torch.randint(N_SEEDS, ()))
         if len(self.fitted) == 1:
             codes = _draw(self.fitted[0], n, seed)
@@ -106,7 +106,7 @@ class Density(Prior):
 
 
 def _draw(estimator: Any, n: int, seed: int) -> Values:
-    """Draw codes (n, n_components) from a fitted estimator in random order, whatever arguments its ``sample`` takes."""
+    """Draw codes (n, n_components) in random order from a fitted estimator with any signature of ``sample``."""
     if "random_state" in estimator.get_params(deep=False):
         drawn = copy(estimator).set_params(random_state=seed).sample(n)
     elif "random_state" in signature(estimator.sample).parameters:
@@ -114,6 +114,6 @@ def _draw(estimator: Any, n: int, seed: int) -> Values:
     else:
         with numpy_seeded(seed):
             drawn = estimator.sample(n)
-    # Mixtures return their clusters beside the codes, and the codes cluster by cluster.
+    # Mixtures return codes sorted by cluster, together with the cluster labels.
     codes: Values = np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)
     return np.random.default_rng(seed).permutation(codes)

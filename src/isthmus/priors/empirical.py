@@ -1,4 +1,4 @@
-"""A normal distribution with the moments of the codes."""
+"""Normal prior with the moments of the codes."""
 
 import math
 
@@ -13,9 +13,9 @@ MIN_RELATIVE_VARIANCE = 1e-7
 
 
 class Empirical(Prior):
-    """Normal distribution with mean and covariance of the codes of training rows, fitted after training.
+    """Normal distribution with the mean and covariance of the codes of training rows, fitted after training.
 
-    The default where codes have no prior, as those of the plain autoencoder.
+    It is the default prior of bottlenecks without a prior in the objective, such as ``Deterministic``.
 
     References
     ----------
@@ -29,19 +29,19 @@ class Empirical(Prior):
     """
 
     joint = False
-    # Enough for a covariance; a stream may have billions of rows.
+    # Enough rows for a covariance; the limit bounds the time on large streams.
     max_rows = 10_000
     mean: Tensor
     factor: Tensor
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Make the moments; see the base class."""
+        """Create the moments; see the base class."""
         self.z_shape, size = z_shape, math.prod(z_shape)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("factor", torch.eye(size))
 
     def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:
-        """Keep the mean of the codes and a square root of their covariance."""
+        """Store the mean of the codes and a square root of their covariance."""
         codes = z.flatten(1).double()
         mean = codes.mean(0)
         deviations = codes - mean
@@ -51,7 +51,7 @@ class Empirical(Prior):
         self.factor.copy_(directions * variances.clamp(min=0).sqrt())
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Log density; see the base class."""
+        """Return the log density; see the base class."""
         variances = self.factor.square().sum(0)
         variances = variances.clamp(min=MIN_RELATIVE_VARIANCE * float(variances.max()) or 1.0)
         # Columns of the factor are orthogonal: directions times standard deviations.
@@ -60,6 +60,6 @@ class Empirical(Prior):
         return -0.5 * (scores.square() / variances + variances.log() + math.log(2 * math.pi)).sum(-1)
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw; see the base class."""
+        """Draw z; see the base class."""
         noise = torch.randn(n, len(self.mean)).to(self.factor)
         return (self.mean + temperature * noise @ self.factor.T).unflatten(1, self.z_shape)

@@ -1,4 +1,4 @@
-"""Density estimators by name, whose numbers are chosen from the codes."""
+"""Density estimators by name, with hyperparameters chosen from the codes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,22 +14,22 @@ from isthmus.randomness import N_SEEDS
 
 Values = np.ndarray[Any, Any]
 
-# Rows among which distinct codes are counted, which bounds the time.
+# Number of rows in which distinct codes are counted. Bounds the time; chosen by hand.
 N_COUNTED = 10_000
-# Fewest distinct codes for each cluster of a mixture: in all, and for each dimension, below which a covariance is
-# singular.
+# Smallest number of distinct codes per cluster of a mixture, and per cluster and dimension: fewer make a covariance
+# singular. Chosen by hand.
 MIN_PER_CLUSTER, MIN_PER_DIMENSION = 10, 2
-# Rows by which a bandwidth is chosen, which bounds the time, and its candidates in standard deviations of the codes.
+# Number of rows for the choice of a bandwidth, which bounds the time; candidates in standard deviations of the codes.
 N_SELECT, BANDWIDTHS = 2_000, 2.0 ** np.arange(-5, 0.5, 0.5)
 
 
 def mixture(codes: Values, seed: int) -> Any:
-    """Make a mixture of 20 normal distributions."""
+    """Return a mixture of 20 normal distributions."""
     return GaussianMixture(20, reg_covar=1e-4, max_iter=300, random_state=seed % N_SEEDS)
 
 
 def kde(codes: Values, seed: int) -> Any:
-    """Make a kernel density of the bandwidth under which held-out codes are likeliest."""
+    """Return a kernel density with the bandwidth of the largest cross-validated likelihood."""
     some = np.random.default_rng(seed).permutation(codes)[:N_SELECT]
     spread = float(np.sqrt(codes.var(0).mean())) or 1.0
     n_folds = min(3, len(some))
@@ -42,7 +42,7 @@ def kde(codes: Values, seed: int) -> Any:
 
 
 def flow(codes: Values, seed: int) -> Any:
-    """Make a flow."""
+    """Return a normalising flow."""
     return Flow(random_state=seed % N_SEEDS)
 
 
@@ -50,7 +50,7 @@ ESTIMATORS: dict[str, Callable[[Values, int], Any]] = {"flow": flow, "kde": kde,
 
 
 def is_estimator(value: Any) -> bool:
-    """Whether a value can be cloned, fitted and sampled from."""
+    """Return whether a value has the methods of a density estimator."""
     methods = [getattr(value, method, None) for method in ("fit", "sample", "get_params")]
     return not isinstance(value, type) and all(map(callable, methods))
 
@@ -61,10 +61,10 @@ def fit_estimator(estimator: Any, codes: Values, seed: int) -> Any:
     Parameters
     ----------
     estimator : str or estimator
-        A name, or what is cloned.
+        Name of an estimator, or an estimator that is cloned.
     codes : ndarray of shape (n, n_components), float64
     seed : int
-        For estimators that have no random state of their own.
+        Seed of estimators with ``random_state=None``.
     """
     estimator = ESTIMATORS[estimator](codes, seed) if isinstance(estimator, str) else clone(estimator)
     params = estimator.get_params(deep=False)

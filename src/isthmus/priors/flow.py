@@ -1,4 +1,4 @@
-"""A normalising flow of our own: small, quick, and in scikit-learn's manners."""
+"""A normalising flow with rational-quadratic splines, as a scikit-learn estimator."""
 
 import math
 from collections.abc import Iterator
@@ -18,25 +18,28 @@ from isthmus.randomness import seed_of, seeded
 
 Values = np.ndarray[Any, Any]
 
-# Splines reach so many deviations; beyond, a flow turns its input and does nothing else.
+# Splines act on [-TAIL_BOUND, TAIL_BOUND], in standard deviations, and are linear beyond; bins of a spline. Durkan et
+# al. use bounds of 3 to 5 and 4 to 10 bins.
 TAIL_BOUND, N_BINS = 5.0, 8
+# Rows per step; largest number of steps and of epochs; evaluations on held-out rows. Bound the time; chosen by hand.
 BATCH_SIZE, MAX_STEPS, MAX_EPOCHS, N_EVALUATIONS = 256, 2_000, 100, 20
 
 
 @with_own_settings
 class Flow(BaseEstimator):
-    """Normalising flow: normal noise, transformed by rising splines until it lies as the rows do.
+    """Normalising flow: an invertible map from normal noise to rows, fitted by maximum likelihood.
 
-    Each layer turns the rows and bends half of their coordinates, each by a spline that a net chooses for it by the
-    other half [1, 2]. A tenth of the rows, if that is 5 or more, tells when to stop.
+    Each layer is a random rotation and a coupling layer: half of the coordinates are transformed by monotone splines,
+    whose parameters a net computes from the other half [1, 2]. A tenth of the rows, if these are 5 or more, is held
+    out, and the weights with the largest held-out likelihood are kept.
 
     Parameters
     ----------
     n_layers : int, default=6
     width : int, default=64
-        Of the nets that choose splines.
+        Width of the nets that compute the parameters of the splines.
     learning_rate : float, default=2e-3
-        The largest of the schedule.
+        Largest learning rate of the schedule.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -68,7 +71,7 @@ class Flow(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn where rows (n, n_features) lie."""
+        """Fit the flow to rows (n, n_features)."""
         for name in ("n_layers", "width"):
             if not is_count(getattr(self, name)):
                 raise ValueError(f"{name} of Flow must be a positive integer, got {getattr(self, name)!r}")
@@ -81,11 +84,11 @@ class Flow(BaseEstimator):
         return self
 
     def build(self, n_features: int) -> "Layers":
-        """Make the net for so many features, its weights drawn with torch's generator."""
+        """Return a new net for ``n_features`` features, with weights from the global generator of torch."""
         return Layers(n_features, int(self.n_layers), int(self.width))
 
     def score_samples(self, X: Any) -> Values:
-        """Log density of rows (n, n_features), (n,)."""
+        """Return the log density of rows (n, n_features), (n,)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with torch.inference_mode():
@@ -93,7 +96,7 @@ class Flow(BaseEstimator):
             return (scores.double() - self.module_.scale.log().sum()).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of ``score_samples``."""
+        """Return the mean of ``score_samples``."""
         return float(self.score_samples(X).mean())
 
     def sample(self, n_samples: int = 1) -> Values:
@@ -106,7 +109,7 @@ class Flow(BaseEstimator):
 
 
 class Layers(nn.Module):
-    """The net of a flow: layers that turn and bend, and the place and scale of the rows."""
+    """The net of a flow: its layers, and mean and scale of the rows."""
 
     mean: Tensor
     scale: Tensor
@@ -118,11 +121,11 @@ class Layers(nn.Module):
         self.layers = nn.ModuleList(Layer(n_features, width) for _ in range(n_layers))
 
     def standardize(self, x: Tensor) -> Tensor:
-        """Rows to deviations from their mean."""
+        """Standardize rows."""
         return (x - self.mean) / self.scale
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log density of standardised rows, (n,)."""
+        """Return the log density of standardized rows, (n,)."""
         total = z.new_zeros(len(z))
         for layer in self.layers:
             z, log_slope = layer(z)
@@ -130,14 +133,14 @@ class Layers(nn.Module):
         return total - 0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
 
     def from_noise(self, z: Tensor) -> Tensor:
-        """Noise to standardised rows."""
+        """Map noise to standardized rows."""
         for layer in reversed(self.layers):
             z = layer.invert(z)  # type: ignore[operator]
         return z
 
 
 class Layer(nn.Module):
-    """Turns rows, and bends the last half of their coordinates as the first half says."""
+    """Rotation of rows, followed by a coupling layer that transforms the second half of the coordinates."""
 
     rotation: Tensor
 
@@ -146,14 +149,14 @@ class Layer(nn.Module):
         self.n_kept = n_features // 2
         self.register_buffer("rotation", torch.linalg.qr(torch.randn(n_features, n_features))[0])
         last = nn.Linear(width, (n_features - self.n_kept) * (3 * N_BINS - 1))
-        # At first, splines are straight.
+        # Splines are linear at the start.
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        # A constant beside the kept coordinates, of which one feature has none.
+        # The additional input is constant: with one feature, no coordinates are kept.
         self.net = nn.Sequential(nn.Linear(self.n_kept + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised rows one step towards noise, and the log of the log_slope (n,)."""
+        """Map standardized rows one layer towards noise; return the log determinant of the Jacobian, (n,), as well."""
         kept, transformed = self._split(z @ self.rotation)
         transformed, log_slope = self._transform(kept, transformed, inverse=False)
         return torch.cat([kept, transformed], -1), log_slope.sum(-1)
@@ -176,7 +179,7 @@ class Layer(nn.Module):
 
 
 def _train(module: Layers, rows: Tensor, learning_rate: float) -> Layers:
-    """Train, and go back to where rows that are set held_out were likeliest."""
+    """Train, then restore the weights with the largest likelihood of held-out rows."""
     rows = rows[torch.randperm(len(rows))]
     n_held_out = len(rows) // 10 if len(rows) >= 50 else 0
     held_out, rows = rows[:n_held_out], rows[n_held_out:]
@@ -200,7 +203,7 @@ def _train(module: Layers, rows: Tensor, learning_rate: float) -> Layers:
 
 
 def _batches(rows: Tensor, n_steps: int) -> Iterator[Tensor]:
-    """Batches of rows in ever new order."""
+    """Yield ``n_steps`` batches, in a new random order in each epoch."""
     while n_steps > 0:
         for batch in rows[torch.randperm(len(rows))].split(BATCH_SIZE)[:n_steps]:
             n_steps -= 1

@@ -11,7 +11,7 @@ from isthmus.priors.base import Prior
 
 
 class Normal(Prior):
-    """Standard normal distribution of every component: the prior of the VAE.
+    """Standard normal distribution with independent components: the prior of the VAE.
 
     References
     ----------
@@ -25,17 +25,17 @@ class Normal(Prior):
     """
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Keep the shape; see the base class."""
+        """Store the shape; see the base class."""
         self.z_shape = z_shape
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Log density; see the base class."""
+        """Return the log density; see the base class."""
         return -0.5 * (z.square() + math.log(2 * math.pi)).flatten(2).sum(-1)
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw; see the base class."""
+        """Draw z; see the base class."""
         return temperature * torch.randn(n, *self.z_shape)
 
     def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """KL divergence in closed form; see the base class."""
+        """Return the KL divergence in closed form; see the base class."""
         return F.kl_normal(mean, log_variance)

@@ -1,4 +1,4 @@
-"""The contract of a regularizer."""
+"""The interface of a regularizer."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -12,35 +12,35 @@ from isthmus.part import Part, Shapes
 
 
 class Step(NamedTuple):
-    """What happened in a training step.
+    """Input and intermediate results of a training step.
 
     Parameters
     ----------
     x : Tensor of shape (n, *shape)
-        Values that the reconstruction is judged by; NaN is not judged.
+        Targets of the reconstruction; NaN does not contribute to the loss.
     u : Tensor of shape (n, *input_shape)
         Encoded input.
     h : Tensor of shape (n, *h_shape)
         Output of the encoder.
     latent : Latent
-        What the bottleneck made of it.
+        Output of the bottleneck.
     theta : Tensor of shape (n_draws * n, *parameter_shape)
         Output of the decoder.
     y : Tensor of shape (n, condition) or None
         Encoded labels.
     progress : Tensor of shape ()
-        Share of the training that is done, in [0, 1].
+        Completed fraction of the training, in [0, 1].
     encode : callable
-        From encoded input to the means of codes, (n, k). Batch normalisation uses its running statistics and leaves
-        them as they are, so that a row does not depend on its neighbours.
+        Maps encoded input to means of codes, (n, k). Batch normalisation uses its running statistics and does not
+        update them, so the rows of a batch are independent.
     decode : callable
-        From z (n, *z_shape) and encoded labels to the output of the decoder.
+        Maps z (n, *z_shape) and encoded labels to the output of the decoder.
     code_norms : Tensor of shape (n, k) or None
-        Length of the decoder's first weights for each number of z, those of the net that each row goes through.
+        Norm of the weights of the first decoder layer for each component of z, in the net of each row.
     bottleneck : Bottleneck
     likelihood : Likelihood
     n_nets : int
-        Row i of a batch goes through net i % n_nets.
+        Net i % n_nets processes row i of a batch.
     """
 
     x: Tensor
@@ -59,13 +59,13 @@ class Step(NamedTuple):
 
 
 class Regularizer(Part):
-    """Adds named terms to the loss that do not belong to the bound, and so not to the score."""
+    """Base of loss terms that are not part of the bound, and thus not part of the score."""
 
     role: ClassVar[str] = "regularizer"
     weight: float
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check the parameters, and that the codes of the bottleneck suit the term; make the tensors."""
+        """Check the parameters and whether the bottleneck is supported; create the tensors."""
         self.require("weight", lambda v: v >= 0, ">= 0")
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Codes that small changes of the input hardly move."""
+"""Codes that are insensitive to small changes of the input."""
 
 import torch
 from torch import Tensor
@@ -10,21 +10,21 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class Jacobian(Regularizer):
-    """Squared Frobenius norm of the code's Jacobian: the contractive autoencoder.
+    """Squared Frobenius norm of the Jacobian of the encoder: the penalty of the contractive autoencoder.
 
-    Taken by differentiation of the encoder as it is, so it is right for any net; the textbook formula holds for one
-    sigmoid layer only. The Jacobian is by the encoded input, in the likelihood's standard units.
+    Automatic differentiation makes it valid for any encoder, whereas the closed form of the paper holds for one
+    sigmoid layer only. The Jacobian is with respect to the encoded input, in the units of the likelihood.
 
     Parameters
     ----------
     weight : float, default=0.1
     n_probes : int or None, default=1
-        Random directions of Hutchinson's estimate; None is exact, at one backward pass a component.
+        Number of random probes of the Hutchinson estimator; None is exact, with one backward pass per component.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -49,7 +49,7 @@ class Jacobian(Regularizer):
         self.require("n_probes", lambda v: v is None or is_count(v), "None or a positive integer")
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term a sample; see the base class."""
+        """Return the weighted term of each row; see the base class."""
         with torch.enable_grad():
             u = step.u.detach().requires_grad_()
             return self.weight * F.squared_jacobian(step.encode(u), u, self.n_probes)

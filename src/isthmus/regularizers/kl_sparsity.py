@@ -1,4 +1,4 @@
-"""Sparse codes by mean activity."""
+"""Sparse codes by a small mean activity."""
 
 from torch import Tensor
 
@@ -9,20 +9,20 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class KLSparsity(Regularizer):
-    """KL divergence from a target activity to each unit's mean activity over the batch.
+    """KL divergence from a target activity to the mean activity of each component over the batch.
 
-    It wants codes in (0, 1), so the bottleneck must be ``Deterministic(activation="sigmoid")``.
+    Codes must lie in (0, 1), so the bottleneck must be ``Deterministic(activation="sigmoid")``.
 
     Parameters
     ----------
     weight : float, default=1.0
     target : float, default=0.05
-        Wanted mean activity.
+        Target of the mean activity, in (0, 1).
 
     Raises
     ------
     ValueError
-        At ``build``, if the target is not in (0, 1) or the code is not.
+        At ``build``, if the target is not in (0, 1) or codes are not.
 
     References
     ----------
@@ -42,7 +42,7 @@ class KLSparsity(Regularizer):
         self.target = target
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check that the code can have an activity; see the base class."""
+        """Check the parameters and the range of the codes; see the base class."""
         super().build(shapes, bottleneck)
         self.require("target", lambda v: 0 < v < 1, "in (0, 1)")
         if vars(bottleneck).get("activation") != "sigmoid":
@@ -52,6 +52,6 @@ class KLSparsity(Regularizer):
             )
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term of the batch, the mean over nets side by side; see the base class."""
+        """Return the weighted term of the batch, averaged over parallel nets; see the base class."""
         by_net = step.latent.z.unflatten(1, (-1, step.n_nets))  # (n_draws, rows of a net, n_nets, n_components)
         return self.weight * F.kl_bernoulli(self.target, by_net.mean((0, 1))).sum(-1).mean()

@@ -1,4 +1,4 @@
-"""Sparse codes by absolute value."""
+"""Sparse codes by an L1 penalty."""
 
 from torch import Tensor
 
@@ -6,14 +6,14 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class L1(Regularizer):
-    """Sum of the absolute codes, each times the length of the decoder weights that read it.
+    """L1 norm of the code, with each component multiplied by the norm of its decoder weights.
 
-    Without these lengths the net escapes: codes shrink, decoder weights grow, nothing becomes sparse [1].
+    Without these norms, small codes with large decoder weights would reduce the penalty without sparsity [1].
 
     Parameters
     ----------
     weight : float, default=0.1
-        Nats a unit of code.
+        Weight of the term, in nats per unit of code.
 
     References
     ----------
@@ -31,6 +31,6 @@ class L1(Regularizer):
         self.weight = weight
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term of each row; see the base class."""
+        """Return the weighted term of each row; see the base class."""
         size = step.latent.z.flatten(2).abs()
         return self.weight * (size if step.code_norms is None else size * step.code_norms).sum(-1).mean(0)

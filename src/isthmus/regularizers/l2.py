@@ -1,4 +1,4 @@
-"""Small codes."""
+"""Small codes by an L2 penalty."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class L2(Regularizer):
-    """Half the squared length of the code: keeps codes near 0, so that one can sample around them.
+    """Half the squared L2 norm of the code, which keeps codes near 0 and thus suitable for sampling.
 
     Parameters
     ----------
@@ -28,5 +28,5 @@ class L2(Regularizer):
         self.weight = weight
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term a sample; see the base class."""
+        """Return the weighted term of each row; see the base class."""
         return self.weight * 0.5 * step.latent.z.flatten(2).square().sum(-1).mean(0)
