@@ -53,8 +53,8 @@ class Part(BaseEstimator, nn.Module):
     role: ClassVar[str] = "part"
     # Multiplies the learning rate of the parameters of this part that belong to no part within it.
     learning_rate_factor: ClassVar[float] = 1.0
-    # Names of buffers that ``forward`` fills with sums over rows; they are added up over all processes before
-    # ``after_step``, together with the gradients.
+    # Names of buffers to which ``forward`` writes sums over rows. Together with the gradients, they are summed over all
+    # processes before ``after_step``.
     sums: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:

@@ -86,7 +86,7 @@ def fit(
     with session(num_workers, resources), _run_folder(storage_path) as run:
         checkpoint = Checkpoint(run if storage_path is None else storage_path, every)
         job = clone(estimator).set_params(
-            # The same for all workers, also where nobody chose one.
+            # The same for all workers, also if the user chose none.
             random_state=seed_of(estimator.random_state),
             callbacks=(*estimator.callbacks, checkpoint),
         )
