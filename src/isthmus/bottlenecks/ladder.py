@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.bottlenecks.base import Bottleneck, Latent
-from isthmus.bottlenecks.gaussian import LIMITS
+from isthmus.bottlenecks.gaussian import LOG_VARIANCE_RANGE
 from isthmus.part import Shape, Shapes, is_count
 from isthmus.priors import Normal, Prior
 
@@ -71,7 +71,7 @@ class TwoLayers(Prior):
         """Return p(z1 | z2) of z2 (..., n_top)."""
         out = self.net(top)
         mean, log_variance = (out, self.log_variance.expand_as(out)) if self.width is None else out.chunk(2, -1)
-        return Normals(mean, log_variance.clamp(*LIMITS))
+        return Normals(mean, log_variance.clamp(*LOG_VARIANCE_RANGE))
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Log density; see the base class."""
@@ -117,7 +117,7 @@ class Posterior(NamedTuple):
 def read_posterior(h: Tensor, prior: TwoLayers) -> Posterior:
     """Split the output of the encoder (n, 2 * n_components): means of z1 and z2, then their log variances."""
     mean, log_variance = h.chunk(2, -1)
-    message, top = map(Normals, prior.split(mean), prior.split(log_variance.clamp(*LIMITS)))
+    message, top = map(Normals, prior.split(mean), prior.split(log_variance.clamp(*LOG_VARIANCE_RANGE)))
     return Posterior(message, top, prior)
 
 
