@@ -30,7 +30,7 @@ def test_fit_is_prepare_train_and_adopt(X):
 
 def test_a_problem_without_watched_rows_trains_on_all(X):
     assert len(Autoencoder(2, **FIXED).prepare(X).rows) == 360
-    problem = Autoencoder(2, **FIXED).prepare(X, watch=False)
+    problem = Autoencoder(2, **FIXED).prepare(X, validate=False)
     assert (len(problem.rows), problem.valid) == (400, None)
 
 

@@ -558,7 +558,7 @@ def test_bfloat16_learns_what_float32_learns():
     X = table(200)
     options = {"max_epochs": 20, "learning_rate": 0.01, "batch_size": 64}
     start, *scores = [
-        small(Mixed(PARTS, WHERE), **{**options, **more}).fit(X).score(X)
+        small(Mixed(PARTS, WHERE), **{**options, **more}).fit(X).score_samples(X).mean()
         for more in ({"max_epochs": 1}, {"precision": "float32"}, {"precision": "bfloat16"})
     ]
     assert scores[0] > start + 1

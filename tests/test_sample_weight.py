@@ -258,5 +258,5 @@ def test_windows_have_weights(rng):
 
 
 def test_trimming_weighs_rows_already(blobs):
-    with pytest.raises(ValueError, match=r"trim=0.1 and sample_weight exclude each other"):
+    with pytest.raises(ValueError, match=r"trim=0.1 and sample_weight cannot be combined"):
         Autoencoder(trim=0.1).fit(blobs, sample_weight=np.arange(len(blobs)))

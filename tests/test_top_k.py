@@ -111,9 +111,9 @@ def test_the_term_is_that_of_brute_force(rows):
         x = module.to_model(torch.from_numpy(rows))
         u, unit = module.encode_input(x), module.likelihood.noise.unit
         h = module.backbone.encode(u)
-        weight = torch.stack([module._theta(e[None], None, x[:1])[0, 0] for e in torch.eye(10).double()])
-        weight = weight - module._theta(torch.zeros(1, 10).double(), None, x[:1])[0, 0]
-        main = module._theta(module.bottleneck.code_mean(h), None, x)[:, 0]
+        weight = torch.stack([module._decode_parameters(e[None], None, x[:1])[0, 0] for e in torch.eye(10).double()])
+        weight = weight - module._decode_parameters(torch.zeros(1, 10).double(), None, x[:1])[0, 0]
+        main = module._decode_parameters(module.bottleneck.code_mean(h), None, x)[:, 0]
         sigma = module.likelihood.noise.log_scale.exp()
     for i in range(len(rows)):
         best = sorted((j for j in range(10) if idle[j]), key=lambda j: -float(h[i, j]))[:2]
