@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.func import jacrev, vmap
 
-from isthmus import Autoencoder, BaggedAutoencoders, zoo
+from isthmus import Autoencoder, BaggedAutoencoders, problem, zoo
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic
+from isthmus.data import as_source
 from isthmus.priors import Normal
 from isthmus.regularizers import L1, Jacobian
 
@@ -23,15 +24,15 @@ def X():
 def test_fit_is_prepare_train_and_adopt(X):
     whole = Autoencoder(2, **FIXED).fit(X)
     steps = Autoencoder(2, **FIXED)
-    problem = steps.prepare(X)
-    steps.train(problem)
-    np.testing.assert_array_equal(steps.adopt(problem).transform(X), whole.transform(X))
+    prepared = steps.prepare(X)
+    steps.train(prepared)
+    np.testing.assert_array_equal(steps.adopt(prepared).transform(X), whole.transform(X))
 
 
 def test_a_problem_without_watched_rows_trains_on_all(X):
     assert len(Autoencoder(2, **FIXED).prepare(X).rows) == 360
-    problem = Autoencoder(2, **FIXED).prepare(X, validate=False)
-    assert (len(problem.rows), problem.valid) == (400, None)
+    prepared = Autoencoder(2, **FIXED).prepare(X, validate=False)
+    assert (len(prepared.rows), prepared.valid) == (400, None)
 
 
 def test_metrics_reach_the_history_and_not_the_loss(X):
@@ -95,3 +96,18 @@ def test_a_joint_prior_of_plain_codes_is_what_samples_are_drawn_from(X):
     drawn = model.module_.sample_codes(4000, None, 1.0)
     assert drawn.min() == 0.0
     assert float((drawn == 0).double().mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_reservoir_samples_rows_in_proportion_to_their_weights(monkeypatch):
+    monkeypatch.setattr(problem, "N_KEPT", 200)
+    rows = np.arange(3000.0)[:, None]
+    source, weight = as_source(rows), np.where(rows[:, 0] < 1000, 4.0, 1.0)
+    kept, counts = np.zeros(3000), 20
+    for seed in range(counts):
+        reservoir = problem.Reservoir()
+        reservoir.add(source.with_weights(weight), source.schema, seed)
+        (batch,) = reservoir.as_batches(source.schema).batches(200)
+        kept[batch.x[:, 0].long()] += 1
+    assert kept.sum() == 200 * counts
+    # Few rows are kept, so that rows are drawn about as often as they weigh: 4000 of 6000.
+    assert kept[:1000].sum() / kept.sum() == pytest.approx(2 / 3, abs=0.03)

@@ -249,7 +249,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with problem.state.restore_on_error():
             self.train(problem)
             module, reservoir = cast(Model, problem.state.model), copy(self._reservoir)
-            reservoir.add(problem.rows, rows_at_once(module), mix(problem.settings.seed, 4))
+            reservoir.add(problem.rows, module.schema, mix(problem.settings.seed, 4))
             sample = reservoir.as_batches(module.schema) if len(reservoir) >= int(module.n_finalized) else None
             self.adopt(problem._replace(finalize_rows=sample))
         self._state, self._reservoir = problem.state, reservoir
@@ -355,8 +355,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows = rows if weight is None else rows.with_weights(weight)
         check_source(rows, self.schema_, missing_allowed=self.module_.flags)
         likelihood, origin = self.module_.likelihood, self.module_.origin
-        centre = likelihood.fill_value if origin is None else likelihood.fill_value + origin
-        check_distance(rows, centre.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
+        center = likelihood.fill_value if origin is None else likelihood.fill_value + origin
+        check_distance(rows, center.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
         state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
         state.best = copy_weights(self.module_)
         return self._prepare_pass(rows, state, X)

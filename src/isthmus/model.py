@@ -97,7 +97,9 @@ class Model(nn.Module):
         self.labels = Labels(schema.condition)
         self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
-        self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)  # channels of a series are categories
+        self.flag_shape = (
+            shape if len(encoded) == len(shape) else (1, *shape)
+        )  # one-hot categories of a series are channels
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
         self._build_latent(
@@ -322,7 +324,8 @@ class Model(nn.Module):
 
     def finalize(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Store the mean score of each value over training rows, the reference of contributions."""
-        self.mean_log_prob.zero_(), self.mean_divergence.zero_()
+        self.mean_log_prob.zero_()
+        self.mean_divergence.zero_()
         n, n_known = 0, torch.zeros_like(self.mean_log_prob)
         for x, y in batches:
             log_prob, divergence = self.log_prob_at_mean(x, y)

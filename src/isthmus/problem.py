@@ -1,5 +1,6 @@
 """The input of training, and a random sample of the rows of all calls of ``partial_fit``."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from isthmus.data.arrays import Array
 from isthmus.data.base import Batches
+from isthmus.schema import Schema
 from isthmus.training import Group, TrainSettings, TrainState
 
 # Largest sample: rows (as many as mean scores use after training), and bytes. Both bound memory; chosen by hand.
@@ -54,15 +56,15 @@ class Reservoir:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def add(self, rows: Batches, size: int, seed: int) -> None:
-        """Add rows, in batches of ``size``."""
-        generator = np.random.default_rng(seed)
-        for x, y, weight in rows.batches(size):
+    def add(self, rows: Batches, schema: Schema, seed: int) -> None:
+        """Add rows, in batches as large as the sample: each batch copies the sample once."""
+        generator, limit = np.random.default_rng(seed), max(1, min(N_KEPT, MAX_BYTES // (8 * math.prod(schema.shape))))
+        for x, y, weight in rows.batches(limit):
             keys = generator.exponential(size=len(x)) / (1.0 if weight is None else weight.numpy())
             self.keys = np.concatenate([self.keys, keys])
-            self._keep([*self.rows, (x, y)], max(1, min(N_KEPT, MAX_BYTES // max(1, x[0].nbytes))))
+            self._keep([*self.rows, (x, y)], limit)
 
-    def as_batches(self, schema: Any) -> Array:
+    def as_batches(self, schema: Schema) -> Array:
         """Return the rows of the sample."""
         ((x, y),) = self.rows
         return Array(x, schema, y)
