@@ -97,9 +97,8 @@ class Model(nn.Module):
         self.labels = Labels(schema.condition)
         self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
-        self.flag_shape = (
-            shape if len(encoded) == len(shape) else (1, *shape)
-        )  # one-hot categories of a series are channels
+        # One-hot categories of a series lie on the axis of channels, and share one flag at each position.
+        self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
         self._build_latent(
