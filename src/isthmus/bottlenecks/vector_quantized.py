@@ -18,10 +18,10 @@ TINY = torch.finfo(torch.float32).tiny
 
 
 class Codebook(Part):
-    """Vectors, each of which follows the mean of the outputs that are nearest to it: k-means on batches.
+    """Vectors that follow the means of the encoder outputs assigned to them: k-means on batches.
 
-    A vector that is seldom nearest is moved beside a frequent one, from where both share its outputs. All moves depend
-    on sums over outputs only, so that several processes make the same moves.
+    A rarely used vector is moved next to a frequently used one, and the two then share the outputs of the latter. Moves
+    depend only on sums over outputs, so that several processes make the same moves.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class Codebook(Part):
         self.decay = decay
 
     def build(self) -> None:
-        """Make the vectors, which the first batches move to where outputs lie."""
+        """Make random vectors; the first batches move them to the encoder outputs."""
         self.register_buffer("vectors", torch.randn(self.n_codes, self.width))
         self.register_buffer("frequency", torch.zeros(self.n_codes))
         # For each vector, sums over its outputs: differences from it, squared distances, and their number.
         self.register_buffer("batch", torch.zeros(self.n_codes, self.width + 2), persistent=False)
 
     def nearest(self, outputs: Tensor) -> Tensor:
-        """Return the index of the nearest vector of outputs (..., width); of equally near ones, the first."""
+        """Return the index of the nearest vector of outputs (..., width); the first of several at equal distance."""
         # Products of matrices are faster, but their rounding depends on the number of rows.
         return torch.cdist(outputs, self.vectors, compute_mode="donot_use_mm_for_euclid_dist").argmin(-1)
 

@@ -1,4 +1,4 @@
-"""Work for components that no row uses."""
+"""An auxiliary loss for dead components."""
 
 import math
 
@@ -12,19 +12,19 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class AuxK(Regularizer):
-    """Lets the largest dead components of ``TopK`` reconstruct what the others leave over, so that they revive [1].
+    """Auxiliary loss of dead components of ``TopK``, which reconstruct the residual of the active ones [1].
 
-    What the decoder returns for these components alone, less what it returns for a code of zeros, is added to its
-    output for the row, which gets no gradients here. The term is the negative log probability of the row under this
-    sum; with normal noise and a linear decoder it is the squared error of the residual, as published. It is 0 while no
-    component is dead.
+    The decoder is applied to the largest dead components alone and to a code of zeros. The difference of both results
+    is added to the decoder output of the row, which gets no gradient. The term is the negative log probability of the
+    row given this sum. With normal noise and a linear decoder, it is the squared error of the residual, as published.
+    The term is 0 while no component is dead.
 
     Parameters
     ----------
     weight : float, default=0.03125
-        Weight beside the negative log probability of the reconstruction.
+        Weight of the term; the negative log probability of the reconstruction has weight 1.
     k : int or None, default=None
-        Dead components that a row uses; None means half the size of the encoded input.
+        Number of dead components per row; None means half the size of the encoded input.
 
     Raises
     ------
