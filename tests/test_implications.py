@@ -12,8 +12,8 @@ from conftest import small
 from isthmus import load, save, zoo
 from isthmus.data import as_source
 from isthmus.data.tables.rules import find_rules
-from isthmus.implications import MIN_EXPECTED, Implication, apply_rules, drop_violated, intersect_rules, violates
 from isthmus.schema import Schema
+from isthmus.schema.implications import MIN_EXPECTED, Implication, apply_rules, drop_violated, intersect_rules, violates
 
 CITIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Hamar": "NO"}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isthmus import zoo
-from isthmus.imputation import MAX_PASSES, draw_turns
+from isthmus.generation.imputation import MAX_PASSES, draw_turns
 
 COUNTRIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Bergen": "NO"}
 NUMBERS = ["first", "second", "skewed"]

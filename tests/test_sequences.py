@@ -9,8 +9,8 @@ from isthmus import Autoencoder, BaggedAutoencoders, load, save, zoo
 from isthmus.backbones import MLP, Recurrent, Transformer
 from isthmus.backbones.autoregressive import last_observed_step
 from isthmus.data import Texts
-from isthmus.decoding import beam_search, decode_parameters, decode_rows
 from isthmus.likelihoods import Categorical, Gaussian
+from isthmus.model.decoding import beam_search, decode_parameters, decode_rows
 from isthmus.statistics import Statistics
 
 PARTS = [

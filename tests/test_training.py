@@ -16,7 +16,7 @@ from isthmus.bottlenecks import Gaussian
 from isthmus.corruptions import GaussianNoise
 from isthmus.data import Array, arrays, as_source
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
-from isthmus.losses import Losses
+from isthmus.model.losses import Losses
 from isthmus.regularizers import L2
 from isthmus.schema import Schema
 from isthmus.training import (

@@ -25,9 +25,7 @@ from isthmus.data.tables.given import encode_given
 from isthmus.data.tables.rules import find_rules
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
-from isthmus.generation import decode_codes, draw_rows, finalize, mask_values
-from isthmus.implications import intersect_rules
-from isthmus.imputation import draw_missing, expect_missing
+from isthmus.generation import decode_codes, draw_missing, draw_rows, expect_missing, finalize, mask_values
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.model import Model
@@ -35,6 +33,7 @@ from isthmus.part import is_count
 from isthmus.problem import Problem, Reservoir
 from isthmus.randomness import mix, seed_of, seeded
 from isthmus.schema import Condition, Schema
+from isthmus.schema.implications import intersect_rules
 from isthmus.statistics import Statistics
 from isthmus.training import (
     SINGLE_PROCESS,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.implications import Implication
 from isthmus.plain import dataclass_of
 from isthmus.schema.condition import Condition
 from isthmus.schema.field import KINDS, Field
+from isthmus.schema.implications import Implication
 
 # The category that ends a text.
 END = 0

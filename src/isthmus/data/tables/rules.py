@@ -8,8 +8,8 @@ from torch import Tensor
 
 from isthmus.data.base import WHOLE, Shard, Source
 from isthmus.data.validation import CHUNK
-from isthmus.implications import Implication, drop_violated, find_implications
 from isthmus.schema import Field, Schema
+from isthmus.schema.implications import Implication, drop_violated, find_implications
 
 Values = np.ndarray[Any, Any]
 

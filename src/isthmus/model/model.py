@@ -1,4 +1,4 @@
-"""The private core: all parts, connected in one torch module.
+"""All parts, connected in one torch module.
 
     x --corrupt--> x~ --encode--> u --encoder--> h --bottleneck--> z --decoder--> theta --mean--> x^
     |                                               |                |
@@ -21,14 +21,14 @@ from isthmus.backbones.grids import weight_uses
 from isthmus.backbones.norms import running_statistics
 from isthmus.bottlenecks import Bottleneck, Latent
 from isthmus.corruptions import Corruption, corrupt
-from isthmus.decoding import decode_parameters, decode_rows
-from isthmus.labels import Labels
 from isthmus.likelihoods import Likelihood
-from isthmus.losses import Losses
-from isthmus.missingness import Missingness
+from isthmus.model.decoding import decode_parameters, decode_rows
+from isthmus.model.labels import Labels
+from isthmus.model.losses import Losses
+from isthmus.model.missingness import Missingness
+from isthmus.model.proposal import Proposal
 from isthmus.part import Shapes, snake_case
 from isthmus.priors import Normal, Prior
-from isthmus.proposal import Proposal
 from isthmus.regularizers import Regularizer, Step
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from isthmus.data.tables.rules import list_value_rules
 from isthmus.data.tables.values import round_to_valid
-from isthmus.implications import apply_rules, violates
 from isthmus.model import Model
 from isthmus.randomness import seeded
+from isthmus.schema.implications import apply_rules, violates
 
 # Largest number of passes of the model over a row; with more missing values, each pass draws several. Bounds the time.
 MAX_PASSES = 64

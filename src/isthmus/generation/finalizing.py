@@ -1,0 +1,64 @@
+"""What is fitted after training: mean scores, distributions of codes, missing values."""
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from isthmus.ambient import own_settings
+from isthmus.data.base import Batches
+from isthmus.generation.imputation import draw_missing
+from isthmus.generation.rows import draw_rows
+from isthmus.inference import rows_at_once
+from isthmus.model import Model
+from isthmus.randomness import mix, seeded
+
+# Number of rows for mean scores, and rows per batch. Bound the time after training; chosen by hand.
+N_FINALIZE, FINALIZE_SIZE = 10_000, 256
+# Rows to whose codes the distribution around plain codes is fitted.
+N_PROPOSAL = 1000
+# Number of drawn rows for the calibration of missing rates: a rate has a standard error of at most 0.011.
+N_CALIBRATE = 2000
+
+
+@own_settings()
+def finalize(model: Model, rows: Batches, seed: int) -> None:
+    """Fit to training rows what gradients do not learn: mean scores, densities of codes, missing values."""
+    rows = rows.resample(mix(seed, 4))
+    with torch.inference_mode():
+        model.finalize(_some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
+    fit_prior(model, rows, mix(seed, 3))
+    with torch.inference_mode():
+        model.fit_proposal(list(_some_batches(model, rows, N_PROPOSAL, mix(seed, 6))))
+    fit_missingness(model, rows, mix(seed, 5))
+
+
+def fit_prior(model: Model, rows: Batches, seed: int) -> None:
+    """Fit the prior to codes drawn from q(z | x), the decoder input in training; means have a smaller variance."""
+    with seeded(seed, model.device), torch.inference_mode():
+        pairs = [(model.draw(x, y), y) for x, y in _some_batches(model, rows, model.prior.max_rows, seed)]
+        labels = [y for _, y in pairs if y is not None]
+        model.prior.fit(torch.cat([z for z, _ in pairs]), torch.cat(labels) if labels else None, seed)
+
+
+def _some_batches(model: Model, rows: Batches, n: int | None, seed: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield about ``n`` random rows, or all in order, with their labels, on the device of the model."""
+    size = min(FINALIZE_SIZE * model.n_nets, rows_at_once(model))
+    batches = rows.batches(size, seed=None if n is None else seed)
+    for x, y, _ in islice(batches, None if n is None else math.ceil(n / size)):
+        yield x.to(model.device), None if y is None else y.to(model.device)
+
+
+@own_settings()
+def fit_missingness(model: Model, rows: Batches, seed: int) -> None:
+    """Fit the model of missingness to rows whose missing values are imputed by draws."""
+    if model.missingness is None:
+        return
+    size = model.missingness.max_rows()
+    x = next(iter(rows.batches(min(size, len(rows)), seed=seed))).x.to(model.device)
+    with seeded(seed, model.device), torch.no_grad():
+        model.missingness.fit(model.to_model(draw_missing(model, x)), x[:, list(model.schema.missing_columns)].isnan())
+        drawn = draw_rows(model, N_CALIBRATE, None, None, 1.0, True, seed)
+        model.missingness.calibrate(model.to_model(torch.from_numpy(drawn).to(model.device)))

@@ -1,0 +1,3 @@
+"""The private core: all parts, connected in one torch module."""
+
+from isthmus.model.model import Model as Model
