@@ -14,15 +14,15 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
         exec(compile(block, str(README), "exec"), names)
     assert len(blocks) == 15
     assert names["codes"].shape == (1797, 8)
-    assert names["again"].shape == (1797, 64)
+    assert names["rebuilt"].shape == (1797, 64)
     assert names["threes"].shape == (10, 64)
     assert 0 < len(names["alarms"]) < 20
     assert any(event.start < 220 and event.end >= 200 for event in names["watcher"].events(names["later"]))
     assert not names["filled"].isna().any().any()
     assert (names["same"] == names["codes"]).all()
-    assert names["way"].shape == (6, 8, 8)
+    assert names["between"].shape == (6, 8, 8)
     assert names["edited"].dtype == names["images"].dtype
-    assert all(isinstance(verse, str) for verse in names["verses"])
+    assert all(isinstance(line, str) for line in names["new_lines"])
     assert names["topics"].shape == (90, 3)
     assert names["numbers"].shape == (500, 8)
     assert (names["new"].dtypes == names["people"].dtypes).all()
