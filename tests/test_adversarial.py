@@ -1,4 +1,4 @@
-"""The critic against hand-made gradients, closed forms and a two-sample test; the regularizer in all estimators."""
+"""The discriminator against closed forms, manual gradients and a two-sample test; the regularizer in all estimators."""
 
 import copy
 import math
@@ -63,7 +63,7 @@ def step(bottleneck, h, y=None):
 
 
 def terms(part, bottleneck, h, y=None):
-    """Return the terms, and the draws of the prior that the critic read."""
+    """Return the terms, and the draws of the prior that the discriminator read."""
     torch.manual_seed(1)
     found = part(step(bottleneck, h, y))
     torch.manual_seed(1)
@@ -77,11 +77,11 @@ def terms(part, bottleneck, h, y=None):
 def test_terms_of_a_fixed_critic_in_closed_form(dtype):
     bottleneck, part = built(weight=0.7, noise=0.0)
     part = part.to(dtype)
-    torch.nn.init.zeros_(part.critic[-1].weight)
-    torch.nn.init.constant_(part.critic[-1].bias, 0.3)
+    torch.nn.init.zeros_(part.discriminator[-1].weight)
+    torch.nn.init.constant_(part.discriminator[-1].bias, 0.3)
     found, _ = terms(part, bottleneck, torch.randn(5, 3, dtype=dtype))
     p = expit(0.3)
-    for name, expected in (("critic", -math.log(p) - math.log(1 - p)), ("adversarial", -0.7 * math.log(p))):
+    for name, expected in (("discriminator", -math.log(p) - math.log(1 - p)), ("adversarial", -0.7 * math.log(p))):
         assert found[name].dtype == dtype
         torch.testing.assert_close(found[name], torch.full((5,), expected, dtype=dtype))
 
@@ -90,15 +90,15 @@ def test_terms_are_cross_entropies_and_the_critic_reads_labels():
     bottleneck, part = built(condition=2, weight=2.0, noise=0.0)
     h, y = torch.randn(6, 3), torch.eye(2).repeat(3, 1)
     found, drawn = terms(part, bottleneck, h, y)
-    of_codes, of_draws = (part.critic(torch.cat([rows, y], 1))[:, 0] for rows in (h, drawn))
+    of_codes, of_draws = (part.discriminator(torch.cat([rows, y], 1))[:, 0] for rows in (h, drawn))
     ones, zeros = torch.ones(6), torch.zeros(6)
     by_hand = binary_cross_entropy_with_logits(of_draws, ones, reduction="none")
     by_hand = by_hand + binary_cross_entropy_with_logits(of_codes, zeros, reduction="none")
-    torch.testing.assert_close(found["critic"], by_hand)
+    torch.testing.assert_close(found["discriminator"], by_hand)
     torch.testing.assert_close(
         found["adversarial"], 2.0 * binary_cross_entropy_with_logits(of_codes, ones, reduction="none")
     )
-    assert not torch.allclose(of_codes, part.critic(torch.cat([h, 1 - y], 1))[:, 0])
+    assert not torch.allclose(of_codes, part.discriminator(torch.cat([h, 1 - y], 1))[:, 0])
 
 
 def test_each_side_learns_from_its_own_term_alone():
@@ -106,14 +106,14 @@ def test_each_side_learns_from_its_own_term_alone():
     h = torch.randn(7, 3, requires_grad=True)
     found, drawn = terms(part, bottleneck, h)
     sum(term.mean() for term in found.values()).backward()
-    weights = {name: value.detach().clone().requires_grad_() for name, value in part.critic.named_parameters()}
+    weights = {name: value.detach().clone().requires_grad_() for name, value in part.discriminator.named_parameters()}
 
     def log_odds(rows):
-        return functional_call(part.critic, weights, (rows,))[:, 0]
+        return functional_call(part.discriminator, weights, (rows,))[:, 0]
 
     own = -(torch.log(torch.sigmoid(log_odds(drawn))) + torch.log(1 - torch.sigmoid(log_odds(h.detach())))).mean()
     for expected, parameter in zip(
-        torch.autograd.grad(own, list(weights.values())), part.critic.parameters(), strict=True
+        torch.autograd.grad(own, list(weights.values())), part.discriminator.parameters(), strict=True
     ):
         torch.testing.assert_close(parameter.grad, expected)
     misleading = -3.0 * torch.log(torch.sigmoid(log_odds(h))).mean()
@@ -165,7 +165,9 @@ def test_codes_of_held_out_rows_are_distributed_as_the_prior(read, n_components)
     found, limit = discrepancy(model.transform(held_out), drawn)
     plain = zoo.autoencoder(n_components, max_epochs=30, random_state=1).fit(rows).transform(held_out)
     without, _ = discrepancy(plain / plain.std(0), drawn)
-    print(f"{read.__name__} {n_components}: MMD^2 {found:.5f}, 95 % quantile {limit:.5f}, without critic {without:.5f}")
+    print(
+        f"{read.__name__} {n_components}: MMD^2 {found:.5f}, 95 % quantile {limit:.5f}, not adversarial {without:.5f}"
+    )
     assert found < limit < without
 
 
@@ -198,7 +200,7 @@ def case(request):
 def test_every_question_has_a_finite_answer(case):
     model, rows = case
     y = Y if model.conditional else None
-    assert {"critic", "adversarial"} < model.history_[-1].keys()
+    assert {"discriminator", "adversarial"} < model.history_[-1].keys()
     np.testing.assert_allclose(
         model.inverse_transform(model.transform(rows), y), model.reconstruct(rows, y), rtol=1e-4, atol=1e-5
     )
@@ -231,17 +233,17 @@ def test_the_decoder_is_exported(tmp_path):
 
 def test_partial_fit_trains_the_critic_too():
     model = small().partial_fit(X)
-    critic = model.module_.regularizers[0].critic[0].weight.clone()
+    discriminator = model.module_.regularizers[0].discriminator[0].weight.clone()
     model.partial_fit(X)
-    assert not torch.equal(model.module_.regularizers[0].critic[0].weight, critic)
+    assert not torch.equal(model.module_.regularizers[0].discriminator[0].weight, discriminator)
 
 
 def test_bags_share_a_critic():
     model = BaggedAutoencoders(small(), 3, random_state=0).fit(X)
     assert np.isfinite(model.score_samples(X)).all()
-    assert model.module_.regularizers[0].critic[0].in_features == 2
+    assert model.module_.regularizers[0].discriminator[0].in_features == 2
 
 
 def test_any_autoencoder_takes_it_by_name():
     model = Autoencoder(2, regularizers="adversarial", max_epochs=1, random_state=0).fit(X)
-    assert "critic" in model.history_[0]
+    assert "discriminator" in model.history_[0]

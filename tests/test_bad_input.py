@@ -183,7 +183,7 @@ BAD_PARTS = {
     ),
     "draws with free bits": (
         {"bottleneck": bottlenecks.Gaussian(n_draws=5, free_bits=0.1)},
-        "n_draws of Gaussian must be .*1 together with free_bits or capacity, got 5",
+        "n_draws of Gaussian must be .*1 if free_bits or capacity is used, got 5",
     ),
     "activation of the code": (
         {"bottleneck": bottlenecks.Deterministic("rel")},

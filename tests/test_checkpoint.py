@@ -83,7 +83,7 @@ CASES = {
     "nothing set aside": {"validation_fraction": 0},
     "drawn codes": {"bottleneck": "gaussian"},
     "two layers": {"bottleneck": "ladder"},
-    "critic": {"regularizers": "adversarial", "prior": "normal", "validation_fraction": 0},
+    "discriminator": {"regularizers": "adversarial", "prior": "normal", "validation_fraction": 0},
     "indices": {"bottleneck": "vector_quantized", "validation_fraction": 0},
     "dead components": {"bottleneck": TopK(1, dead_after=2), "regularizers": "aux_k", "validation_fraction": 0},
     "hidden cells": {"bottleneck": "gaussian", "corruption": Masking(0.3), "validation_fraction": 0},

@@ -63,7 +63,7 @@ ALIKE = {
     "sparse": lambda: small(
         bottleneck=Deterministic(activation="sigmoid"), regularizers=KLSparsity(0.1), max_epochs=20
     ).fit(X),
-    "critic": lambda: small(regularizers="adversarial", prior="normal", max_epochs=20).fit(X),
+    "discriminator": lambda: small(regularizers="adversarial", prior="normal", max_epochs=20).fit(X),
     "row groups": lambda: small(max_epochs=20).fit(Parquet("many.parquet")),
     "pseudo-inputs": lambda: small(bottleneck="gaussian", prior="vamp", max_epochs=20).fit(X),
     "no seed": lambda: small(max_epochs=20, random_state=None).fit(X),

@@ -114,7 +114,7 @@ def test_moving_keeps_means_and_frequencies():
     codebook.build()
     codebook.frequency.copy_(torch.tensor([6.0, 0.1, 3.0, 2.0]))
     vectors = codebook.vectors.clone()
-    codebook._move_unused(torch.full((4, 1), 0.5))
+    codebook._move_rare(torch.full((4, 1), 0.5))
     assert codebook.frequency.tolist() == [3.0, 3.0, 3.0, 2.0]
     torch.testing.assert_close((codebook.vectors[0] + codebook.vectors[1]) / 2, vectors[0])
     torch.testing.assert_close((codebook.vectors[0] - codebook.vectors[1]).norm(), torch.tensor(1.0))
@@ -154,7 +154,7 @@ def test_codes_are_indices_and_back():
 
 @pytest.mark.parametrize("number", [0.5, -1.0, 5.0, np.nan, np.inf])
 def test_a_number_that_is_no_index_is_an_error(number):
-    with pytest.raises(ValueError, match=f"codes of VectorQuantized must be whole numbers from 0 to 4.*got {number:g}"):
+    with pytest.raises(ValueError, match=f"codes of VectorQuantized must be integers from 0 to 4.*got {number:g}"):
         built(3, n_codes=5, width=2).from_code(torch.tensor([[0.0, number, 1.0]]))
 
 
@@ -162,7 +162,7 @@ def test_zeros_cost_nothing_and_move_nothing():
     part, h = built(2, n_codes=4, width=2), torch.randn(6, 4)
     h.view(6, 2, 2)[::2, :, 1] = 0
     latent = part(h, None, DONE)
-    assert part.codebook.batch[:, -1].sum() == 9
+    assert part.codebook.batch_sums[:, -1].sum() == 9
     alone = built(1, n_codes=4, width=2)(h.view(6, 2, 2)[:, :, 0], None, DONE)
     assert torch.equal(latent.costs["commitment"][:, ::2], alone.costs["commitment"][:, ::2])
 
@@ -170,7 +170,7 @@ def test_zeros_cost_nothing_and_move_nothing():
 def test_validation_leaves_the_sums_alone():
     part = built().eval()
     part(torch.randn(5, 4), None, DONE)
-    assert not part.codebook.batch.any()
+    assert not part.codebook.batch_sums.any()
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_bags_share_a_codebook():
     ],
 )
 def test_between_indices_there_are_no_codes(model, move):
-    with pytest.raises(ValueError, match="codes of VectorQuantized must be whole numbers from 0 to 7"):
+    with pytest.raises(ValueError, match="codes of VectorQuantized must be integers from 0 to 7"):
         move(model)
 
 

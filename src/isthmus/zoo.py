@@ -316,16 +316,16 @@ def contractive(n_components: int = 2, *, weight: float = 0.1, n_probes: int | N
 
 
 def adversarial(n_components: int = 2, *, weight: float = 10.0, **options: Any) -> Autoencoder:
-    """Adversarial autoencoder: a critic keeps codes distributed as the prior, so new rows can be sampled.
+    """Adversarial autoencoder: plain codes whose distribution a discriminator draws towards the prior, for sampling.
 
-    The bound on validation rows does not contain the critic: ``validation_fraction=0`` keeps the last weights, whose
-    codes follow the prior best, and not those with the best bound.
+    The validation bound does not contain the discriminator. ``validation_fraction=0`` keeps the last weights instead of
+    those with the best bound; their codes follow the prior best.
 
     Parameters
     ----------
     n_components : int, default=2
     weight : float, default=10.0
-        Weight of the term by which the encoder misleads the critic.
+        Weight of the loss by which the encoder learns to mislead the discriminator.
     **options
         Other parameters of ``Autoencoder``.
 

@@ -52,7 +52,7 @@ class Custom(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets; see the base class."""
+        """Make both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         n_code = z_shape[0] + condition_width
         encoder_net, decoder_net = (

@@ -44,7 +44,7 @@ class Linear(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets; see the base class."""
+        """Make both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         n_in, n_out = prod(input_shape), prod(parameter_shape)
         fits = n_in == n_out and h_shape == z_shape and condition_width == 0
@@ -59,7 +59,7 @@ class Linear(Backbone):
         return not self.tied
 
     def code_norms(self) -> Tensor:
-        """Return the norm of the decoder's weights for each component, (1, k); see the base class."""
+        """Return the norm of the decoder's weights for each component, (1, k)."""
         weight: Tensor = self.encoder[1].weight.T if self.tied else self.decoder[0].weight  # type: ignore[index]
         return weight[None, :, : self.z_shape[0]].norm(dim=1)
 

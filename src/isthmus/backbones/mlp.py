@@ -69,7 +69,7 @@ class MLP(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets; see the base class."""
+        """Make both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         self.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
         self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")

@@ -49,7 +49,7 @@ class ProdLDA(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets; see the base class."""
+        """Make both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         self.require("hidden", are_widths, "a tuple of positive integers")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")

@@ -67,7 +67,7 @@ class TCN(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets; see the base class."""
+        """Make both nets."""
         check_parameters(self)
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)

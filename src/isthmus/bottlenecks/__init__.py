@@ -1,4 +1,4 @@
-"""Bottlenecks: the code, and what it costs."""
+"""Bottlenecks, which compute latent variables and their cost."""
 
 from isthmus.bottlenecks.base import Bottleneck as Bottleneck
 from isthmus.bottlenecks.base import Latent as Latent

@@ -47,11 +47,11 @@ class Bottleneck(Part):
     stochastic : bool
         Whether z is drawn from a distribution q(z | x).
     log_n_values : float or None
-        Logarithm of the number of values of z, which count as equally likely; None where z is continuous.
+        Logarithm of the number of values of a discrete z, which are equally probable a priori; None if z is continuous.
     """
 
     role: ClassVar[str] = "bottleneck"
-    # Prior of models for which the user chooses none.
+    # Prior if the user does not choose one.
     default_prior: ClassVar[type[Prior]] = Empirical
     stochastic: bool = False
     log_n_values: float | None = None
@@ -122,7 +122,7 @@ class Bottleneck(Part):
         return code.unflatten(1, self.z_shape)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Project z (n, *z_shape) from a prior to the nearest values in the range of the encoder."""
+        """Project z (n, *z_shape), drawn from a prior, to the nearest values that the bottleneck can return."""
         return z
 
 
@@ -134,24 +134,24 @@ class NormalPosterior(Bottleneck):
 
     @abstractmethod
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance; see the base class."""
+        """Return mean and log variance of q(z | x), each (n, *z_shape)."""
 
     def code_mean(self, h: Tensor) -> Tensor:
-        """Return the mean; see the base class."""
+        """Return the mean of q(z | x), (n, *z_shape)."""
         return self.moments(h)[0]
 
     def code_std(self, h: Tensor) -> Tensor:
-        """Return the standard deviation; see the base class."""
+        """Return the standard deviations of q(z | x), (n, code_size)."""
         return torch.exp(self.moments(h)[1] / 2)
 
     def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z with the log ratio of its densities; see the base class."""
+        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) - log p(z) (n_draws, n)."""
         mean, log_variance = self.moments(h)
         z = F.sample_normal(mean, log_variance, n_draws)
         return z, self.log_ratio(z, mean, log_variance, y)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the divergence, in closed form if the prior has one; see the base class."""
+        """Return the divergence of q(z | x) from the prior, (n,), in closed form if the prior has one."""
         mean, log_variance = self.moments(h)
         divergence = self.prior.divergence(mean, log_variance)
         if divergence is not None:
@@ -166,57 +166,57 @@ class NormalPosterior(Bottleneck):
 class Wrapper(Bottleneck):
     """Wraps another bottleneck, and changes its computation in training only."""
 
-    whole: Bottleneck
+    inner: Bottleneck
 
     def set_prior(self, prior: Prior) -> None:
-        """Set the prior; see the base class."""
-        self.whole.set_prior(prior)
+        """Set the prior of the wrapped bottleneck."""
+        self.inner.set_prior(prior)
 
     @property
     def prior(self) -> Prior:  # type: ignore[override]
-        """Prior of the other bottleneck."""
-        return self.whole.prior
+        """Prior of the wrapped bottleneck."""
+        return self.inner.prior
 
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
-        """Build the other bottleneck; see the base class."""
-        built = self.whole.build(n_components, shapes)
-        self.stochastic, self.z_shape = self.whole.stochastic, self.whole.z_shape
-        self.log_n_values = self.whole.log_n_values
+        """Build the wrapped bottleneck and copy its attributes; return its shapes of h and z."""
+        built = self.inner.build(n_components, shapes)
+        self.stochastic, self.z_shape = self.inner.stochastic, self.inner.z_shape
+        self.log_n_values = self.inner.log_n_values
         return built
 
     def code_mean(self, h: Tensor) -> Tensor:
-        """Return the mean of q(z | x); see the base class."""
-        return self.whole.code_mean(h)
+        """Return the mean of q(z | x), (n, *z_shape)."""
+        return self.inner.code_mean(h)
 
     def code_std(self, h: Tensor) -> Tensor:
-        """Return standard deviations of the codes; see the base class."""
-        return self.whole.code_std(h)
+        """Return standard deviations of the codes, (n, code_size)."""
+        return self.inner.code_std(h)
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the moments of q(z | x); see the base class."""
-        return self.whole.moments(h)
+        """Return mean and log variance of q(z | x), each (n, *z_shape)."""
+        return self.inner.moments(h)
 
     def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z; see the base class."""
-        return self.whole.draw(h, y, n_draws)
+        """Draw z from q(z | x) with the wrapped bottleneck."""
+        return self.inner.draw(h, y, n_draws)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Divergence of q(z | x) from the prior; see the base class."""
-        return self.whole.divergence(h, y)
+        """Return the divergence of q(z | x) from the prior, (n,)."""
+        return self.inner.divergence(h, y)
 
     @property
     def code_size(self) -> int:
         """Length of a code."""
-        return self.whole.code_size
+        return self.inner.code_size
 
     def to_code(self, z: Tensor) -> Tensor:
-        """Map z to codes; see the base class."""
-        return self.whole.to_code(z)
+        """Map z (n, *z_shape) to codes (n, code_size)."""
+        return self.inner.to_code(z)
 
     def from_code(self, code: Tensor) -> Tensor:
-        """Map codes to z; see the base class."""
-        return self.whole.from_code(code)
+        """Map codes (n, code_size) to z (n, *z_shape)."""
+        return self.inner.from_code(code)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Project z to the range of the encoder; see the base class."""
-        return self.whole.clamp(z)
+        """Project z to the nearest values that the wrapped bottleneck can return."""
+        return self.inner.clamp(z)

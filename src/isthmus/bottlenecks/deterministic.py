@@ -6,6 +6,7 @@ from torch import Tensor
 from isthmus.bottlenecks.base import Bottleneck, Latent
 from isthmus.part import Shape, Shapes
 
+# Activation functions by name, and the intervals of their values.
 ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 RANGES = {"relu": (0.0, None), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
@@ -41,19 +42,19 @@ class Deterministic(Bottleneck):
         self.activation = activation
 
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
-        """Check the activation; see the base class."""
+        """Check the activation; return the shapes of h and z."""
         self.require("activation", lambda v: v is None or v in ACTIVATIONS, f"None or one of {sorted(ACTIVATIONS)}")
         self.z_shape = (n_components,)
         return self.z_shape, self.z_shape
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
-        """Return the code, without a cost; see the base class."""
+        """Return the code, without a cost."""
         return Latent(self.code_mean(h)[None], {}, h.new_zeros(1, len(h)))
 
     def code_mean(self, h: Tensor) -> Tensor:
-        """Return the code; see the base class."""
+        """Return the code."""
         return h if self.activation is None else ACTIVATIONS[self.activation](h)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Clamp z to the range of the activation; see the base class."""
+        """Clamp z to the range of the activation."""
         return z if self.activation is None else z.clamp(*RANGES[self.activation])

@@ -8,9 +8,9 @@ from isthmus import functional as F
 from isthmus.bottlenecks.base import Latent, NormalPosterior
 from isthmus.part import Shape, Shapes, is_count
 
-# Log variances: standard deviations from about 1e-6 to 1e3, so that exp does not overflow.
+# Range of log variances: standard deviations from about 1e-6 to 1e3, so that exp does not overflow.
 LOG_VARIANCE_RANGE = (-28.0, 14.0)
-EXPECTED_DRAWS = "a positive integer, 1 together with free_bits or capacity"
+EXPECTED_DRAWS = "a positive integer, and 1 if free_bits or capacity is used"
 
 
 class Gaussian(NormalPosterior):
@@ -21,9 +21,10 @@ class Gaussian(NormalPosterior):
     beta : float, default=1.0
         Weight of the divergence. 1 is the evidence lower bound; larger values favor independent components [2].
     free_bits : float, default=0.0
-        Divergence of each component, in nats and averaged over the batch, that is free of cost [3, eq. 15].
+        Divergence of a component, in nats and averaged over the batch, below which its cost is constant [3, eq. 15].
     capacity : float or None, default=None
-        Final capacity in nats, which rises linearly from 0; the cost is beta * |divergence - capacity| [4, eq. 8].
+        Target of the divergence in nats. It rises linearly from 0 to this value during the training; the cost is
+        beta * |divergence - capacity| [4, eq. 8].
     n_draws : int, default=1
         Samples of z per row in training. With more than one, the loss is the importance-weighted bound [5].
     warmup : float, default=0.0
@@ -63,7 +64,7 @@ class Gaussian(NormalPosterior):
         self.warmup = warmup
 
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
-        """Check the parameters; see the base class."""
+        """Check the parameters; return the shapes of h and z."""
         self.require("beta", lambda v: 0 <= v < math.inf, ">= 0")
         self.require("free_bits", lambda v: v >= 0, ">= 0")
         self.require("capacity", lambda v: v is None or v >= 0, "None or >= 0")
@@ -74,7 +75,7 @@ class Gaussian(NormalPosterior):
         return (2 * n_components,), self.z_shape
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
-        """Draw z and compute its weighted divergence; see the base class."""
+        """Draw z and compute its weighted divergence."""
         mean, log_variance = self.moments(h)
         z = F.sample_normal(mean, log_variance, self.n_draws)
         divergence = self.prior.divergence(mean, log_variance) if self.n_draws == 1 else None
@@ -84,7 +85,7 @@ class Gaussian(NormalPosterior):
         return Latent(z, {"divergence": beta * cost}, log_ratio, {"divergence": log_ratio.detach().mean()})
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance; see the base class."""
+        """Return mean and log variance, the two halves of h, each (n, n_components)."""
         mean, log_variance = h.chunk(2, -1)
         return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
 

@@ -11,7 +11,7 @@ from isthmus.priors import Prior
 
 
 class Nested(Wrapper):
-    """Nested dropout: training truncates the codes of another bottleneck to their first components.
+    """Nested dropout: truncates the codes of another bottleneck to their first components in training.
 
     Each batch uses every size, from one component to all, for equally many rows. Dropped components are 0 for the
     decoder and have no cost. Components are thus ordered by importance as in PCA, and one training gives the error
@@ -45,26 +45,26 @@ class Nested(Wrapper):
         self.bottleneck = bottleneck
 
     def set_prior(self, prior: Prior) -> None:
-        """Clone the other bottleneck and set its prior; see the base class."""
+        """Clone the bottleneck and set the prior of the clone."""
         self.require("bottleneck", lambda v: v is None or isinstance(v, Bottleneck), "None or a bottleneck")
-        # A clone: parameters are never built, and weights must not have two names.
-        self.whole = Deterministic() if self.bottleneck is None else clone(self.bottleneck)
+        # Parameters of a part are never built, and weights must not be registered under two names.
+        self.inner = Deterministic() if self.bottleneck is None else clone(self.bottleneck)
         super().set_prior(prior)
 
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
-        """Build the other bottleneck; see the base class."""
+        """Build the wrapped bottleneck; return the shapes of h and z."""
         self.register_buffer("sizes", torch.arange(1, n_components + 1), persistent=False)
         return super().build(n_components, shapes)
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
-        """Truncate z to its first components; see the base class."""
+        """Truncate z to its first components."""
         kept = self._sample_kept(len(h))
         # For ``Gaussian``, an encoder output of 0 is the standard normal distribution, whose divergence is 0.
-        latent: Latent = self.whole(self.zero_rest(h, kept), y, progress)
-        return latent._replace(z=self.zero_rest(latent.z, kept))
+        latent: Latent = self.inner(self.truncate(h, kept), y, progress)
+        return latent._replace(z=self.truncate(latent.z, kept))
 
-    def zero_rest(self, values: Tensor, kept: Tensor) -> Tensor:
-        """Set all components to 0 that are not kept; components are on the last axis.
+    def truncate(self, values: Tensor, kept: Tensor) -> Tensor:
+        """Set the components on the last axis to 0 if they are not kept.
 
         Parameters
         ----------
@@ -74,7 +74,10 @@ class Nested(Wrapper):
         return (values.unflatten(-1, (-1, len(self.sizes))) * kept[:, None]).flatten(-2)
 
     def _sample_kept(self, n: int) -> Tensor:
-        """Return the mask of kept components of ``n`` shuffled rows: consecutive sizes, from a random start."""
+        """Return the mask of kept components (n, n_components): consecutive sizes, from a random first size.
+
+        Rows of a batch are in random order, so the order of the sizes has no effect.
+        """
         n_sizes, device = len(self.sizes), self.sizes.device
-        turn = torch.arange(n, device=device) + torch.randint(n_sizes, (), device=device)
-        return self.sizes <= self.sizes[turn % n_sizes, None]
+        index = torch.arange(n, device=device) + torch.randint(n_sizes, (), device=device)
+        return self.sizes <= self.sizes[index % n_sizes, None]

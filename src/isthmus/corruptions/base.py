@@ -1,4 +1,4 @@
-"""The contract of a corruption."""
+"""The interface of a corruption."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -18,16 +18,16 @@ class Corruption(Part):
     """
 
     role: ClassVar[str] = "corruption"
-    # Whether it makes values missing (NaN), so that the encoder needs a flag for missing values.
+    # Whether it sets values to NaN (missing), so that the encoder needs flags of missing values.
     hides: ClassVar[bool] = False
-    # Whether it changes numbers only: positions in a list of categories have no values between them.
+    # Whether it changes numbers only. Categories are stored as integers without an order.
     numeric_only: ClassVar[bool] = False
 
     def build(self, statistics: Statistics) -> None:
         """Check the parameters, and store the statistics of the training rows that ``forward`` needs."""
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
-        """Return the values that the loss compares with; it leaves out NaN."""
+        """Return the targets of the loss; targets that are NaN do not contribute."""
         return x
 
     @abstractmethod
@@ -36,5 +36,5 @@ class Corruption(Part):
 
 
 def corrupt(corruption: Callable[[Tensor], Tensor], x: Tensor, origin: Tensor | None) -> Tensor:
-    """Corrupt values from which ``origin`` was subtracted. The corruption gets and returns the data's own units."""
+    """Corrupt values from which ``origin`` was subtracted. The corruption gets and returns values without it."""
     return corruption(x) if origin is None else (corruption(x + origin) - origin).to(x.dtype)

@@ -6,6 +6,8 @@ from torch import Tensor
 from isthmus.corruptions.base import Corruption
 from isthmus.statistics import Statistics
 
+UNITS = ("std", "data")
+
 
 class GaussianNoise(Corruption):
     """Adds normal noise, as in the classic denoising autoencoder.
@@ -22,7 +24,7 @@ class GaussianNoise(Corruption):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -46,17 +48,16 @@ class GaussianNoise(Corruption):
         self.clip = clip
 
     def build(self, statistics: Statistics) -> None:
-        """Store the standard deviation of each feature; see the base class."""
+        """Check the parameters, and store the standard deviation of the noise of each feature."""
         self.require("scale", lambda v: v >= 0, ">= 0")
-        self.require("unit", lambda v: v in ("std", "data"), 'one of ("std", "data")')
-        self.require(
-            "clip", lambda v: v is None or (len(v) == 2 and v[0] < v[1]), "None or (low, high) with low < high"
-        )
+        self.require("unit", lambda v: v in UNITS, f"one of {UNITS}")
+        expected = "None or a pair (low, high) with low < high"
+        self.require("clip", lambda v: v is None or (len(v) == 2 and v[0] < v[1]), expected)
         deviation = statistics.deviation.float()
         unit = deviation if self.unit == "std" else torch.ones_like(deviation)
         self.register_buffer("spread", self.scale * unit)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add noise; see the base class."""
+        """Return noisy values, clipped to ``clip``."""
         noisy = x + self.spread * torch.randn_like(x)
         return noisy if self.clip is None else noisy.clamp(*self.clip)

@@ -1,4 +1,4 @@
-"""Hidden channels."""
+"""Channels that are hidden from the encoder."""
 
 import math
 
@@ -11,19 +11,19 @@ from isthmus.statistics import Statistics
 
 
 class HiddenChannels(Corruption):
-    """Hides the last channels of every sample, and takes the loss on them alone: the net learns to predict them.
+    """Hides the last channels of every sample, and computes the loss on them only: the net learns to predict them.
 
-    For flat rows, columns are channels. ``reconstruct`` predicts these channels for rows in which they are missing.
+    The channels of flat rows are columns. ``reconstruct`` predicts the channels for rows in which they are missing.
 
     Parameters
     ----------
     n : int, default=1
-        Number of channels.
+        Number of hidden channels.
 
     Raises
     ------
     ValueError
-        At ``build``, if the number is not positive, or leaves no channel to predict from.
+        At ``build``, if ``n`` is not a positive integer below the number of channels.
 
     References
     ----------
@@ -45,18 +45,19 @@ class HiddenChannels(Corruption):
         self.n = n
 
     def build(self, statistics: Statistics) -> None:
-        """Check the number; see the base class."""
+        """Check the parameter."""
         n_channels = statistics.mean.shape[0]
-        self.require("n", lambda v: is_count(v) and v < n_channels, f"a positive integer below {n_channels}")
+        expected = f"a positive integer below {n_channels}, the number of channels"
+        self.require("n", lambda v: is_count(v) and v < n_channels, expected)
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
-        """Return the channels that were hidden."""
+        """Return a copy in which all values but those of hidden channels are NaN."""
         hidden = torch.full_like(x, math.nan)
         hidden[:, -self.n :] = x[:, -self.n :]
         return hidden
 
     def forward(self, x: Tensor) -> Tensor:
-        """Hide channels; see the base class."""
+        """Return a copy in which the last ``n`` channels are NaN."""
         corrupted = x.clone()
         corrupted[:, -self.n :] = math.nan
         return corrupted

@@ -1,4 +1,4 @@
-"""Hidden cells."""
+"""Cells that are hidden from the encoder."""
 
 import math
 
@@ -8,24 +8,24 @@ from torch import Tensor
 from isthmus.corruptions.base import Corruption
 from isthmus.statistics import Statistics
 
-LOSS_ON = ("all", "hidden")
+LOSS_CELLS = ("all", "hidden")
 
 
 class Masking(Corruption):
-    """Hides a random share of the cells as if they were missing; the encoder gets flags of missing values.
+    """Hides random cells as if they were missing; the encoder gets flags of missing values.
 
     Parameters
     ----------
     fraction : float or tuple of two floats, default=0.3
         Probability that a cell is hidden. For a pair, the probability of each row is uniform between the two.
     loss_on : {"all", "hidden"}, default="all"
-        Cells that the loss is computed on: all [1], or only the hidden ones [2]. With "hidden" the net learns to impute
-        instead of to copy, and learned noise scales measure the uncertainty of imputed values.
+        Whether the loss is computed on all cells [1] or on hidden cells only [2]. With "hidden", the net learns to
+        impute and not to copy, and learned noise scales measure the uncertainty of imputed values.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -47,20 +47,20 @@ class Masking(Corruption):
         self.loss_on = loss_on
 
     def build(self, statistics: Statistics) -> None:
-        """Check the fraction; see the base class."""
-        self.require("fraction", _is_valid_fraction, "in [0, 1), or an increasing pair of such numbers")
-        self.require("loss_on", lambda v: v in LOSS_ON, f"one of {LOSS_ON}")
+        """Check the parameters."""
+        self.require("fraction", _is_valid_fraction, "in [0, 1), or a pair (low, high) of such numbers")
+        self.require("loss_on", lambda v: v in LOSS_CELLS, f"one of {LOSS_CELLS}")
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
-        """Return all values, or only those that were hidden; see the base class."""
+        """Return all values, or with ``loss_on="hidden"`` a copy in which visible values are NaN."""
         return x if self.loss_on == "all" else torch.where(corrupted.isnan(), x, math.nan)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Hide cells; see the base class."""
+        """Return a copy in which hidden cells are NaN."""
         low, high = _limits(self.fraction)
         rows = (len(x), *[1] * (x.ndim - 1))
-        chance = low + (high - low) * torch.rand(rows, device=x.device)
-        return torch.where(torch.rand(x.shape, device=x.device) < chance, math.nan, x)
+        probability = low + (high - low) * torch.rand(rows, device=x.device)
+        return torch.where(torch.rand(x.shape, device=x.device) < probability, math.nan, x)
 
 
 def _limits(fraction: float | tuple[float, float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Extreme values."""
+"""Values set to the minimum or maximum of the feature."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from isthmus.statistics import Statistics
 
 
 class SaltPepper(Corruption):
-    """Sets a random share of the values to the minimum or the maximum of the feature, with equal probability.
+    """Sets random values to the minimum or the maximum of the feature, with equal probability.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class SaltPepper(Corruption):
         self.fraction = fraction
 
     def build(self, statistics: Statistics) -> None:
-        """Store the range of each feature; see the base class."""
+        """Check the fraction, and store the range of each feature."""
         self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
         # In float64, because float32 would round values far from 0.
         self.register_buffer("low", statistics.low)
         self.register_buffer("high", statistics.high)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Set values to the extremes; missing values stay missing. See the base class."""
+        """Return a copy with extreme values; missing values stay missing."""
         u = torch.rand_like(x).masked_fill_(x.isnan(), 0.5)
         x = torch.where(u < self.fraction / 2, self.low.to(x.dtype), x)
         return torch.where(u > 1 - self.fraction / 2, self.high.to(x.dtype), x)

@@ -1,4 +1,4 @@
-"""Values of other rows."""
+"""Values replaced by those of other rows."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from isthmus.statistics import Statistics
 
 
 class Swap(Corruption):
-    """Replaces a random share of the values by values of other rows of the batch: features keep their distributions.
+    """Replaces random values by those of other rows of the batch, which preserves the distribution of each feature.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class Swap(Corruption):
         self.fraction = fraction
 
     def build(self, statistics: Statistics) -> None:
-        """Check the fraction; see the base class."""
+        """Check the fraction."""
         self.require("fraction", lambda v: 0 <= v <= 1, "in [0, 1]")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Swap values; missing values neither change nor replace others. See the base class."""
+        """Return a copy with values of random other rows; missing values do not change and do not replace others."""
         flat = x.flatten(1)
         donors = flat.gather(0, torch.randint_like(flat, len(flat), dtype=torch.long))
         swapped = (torch.rand_like(flat) < self.fraction) & ~(flat.isnan() | donors.isnan())

@@ -1,4 +1,4 @@
-"""Zeros."""
+"""Values set to zero."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from isthmus.statistics import Statistics
 
 
 class Zeroing(Corruption):
-    """Sets a random share of the values to 0, as if they had not been counted; the encoder does not see which.
+    """Sets random values to 0. The encoder gets no flags for them, in contrast to ``Masking``.
 
     Useful for counts of words, clicks or purchases, where 0 often means "not observed": the net learns which counts
     occur together.
@@ -42,9 +42,9 @@ class Zeroing(Corruption):
         self.fraction = fraction
 
     def build(self, statistics: Statistics) -> None:
-        """Check the fraction; see the base class."""
+        """Check the fraction."""
         self.require("fraction", lambda v: 0 <= v < 1, "in [0, 1)")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Set values to 0; see the base class."""
+        """Return a copy in which random values are 0; missing values stay missing."""
         return torch.where((torch.rand(x.shape, device=x.device) < self.fraction) & ~x.isnan(), 0.0, x)

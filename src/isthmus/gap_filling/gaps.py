@@ -46,7 +46,7 @@ class Gaps(Source):
         return len(self.windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield samples with gaps from the seed; see the base class."""
+        """Yield samples with gaps from the seed."""
         generator = torch.Generator().manual_seed(0 if seed is None else seed)
         for batch in self.windows.batches(size, seed, shard):
             yield Batch(self.sample(batch.x, sample_gaps(batch.x, generator)), None)
@@ -58,11 +58,11 @@ class Gaps(Source):
         return torch.cat([context, missing, difference], 1).float()
 
     def take(self, index: Values) -> Self:
-        """Take windows; see the base class."""
+        """Take windows."""
         return replace(self, windows=self.windows.take(index))
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Hold the last windows out; see the base class."""
+        """Hold the last windows out."""
         kept, aside = self.windows.split(n, seed)
         return replace(self, windows=kept), replace(self, windows=aside)
 

@@ -157,8 +157,8 @@ def _errors(model: Model, source: Source, widest: int) -> Values:
     def of_batch(x: Tensor, y: Tensor | None) -> Tensor:
         z = model.code_mean(model.encode_input(model.to_model(x)))
         sizes = torch.ones(widest, widest, dtype=torch.bool, device=z.device).tril()
-        zero_rest = cast(Nested, model.bottleneck).zero_rest
-        return torch.stack([_error(model, x, model.decode_latent(zero_rest(z, kept[None]), y)) for kept in sizes], 1)
+        truncate = cast(Nested, model.bottleneck).truncate
+        return torch.stack([_error(model, x, model.decode_latent(truncate(z, kept[None]), y)) for kept in sizes], 1)
 
     return run(model, of_batch, source)[0].astype(np.float64)
 

@@ -45,7 +45,7 @@ class Bernoulli(Likelihood):
         self.binarize = binarize
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         super().build(statistics)
         self.unit = Scaling("center", statistics)
 
@@ -56,7 +56,7 @@ class Bernoulli(Likelihood):
         return torch.where(x.isnan(), x, (torch.rand_like(x) < x).to(x.dtype))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Centre; see the base class."""
+        """Centre."""
         return self.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class Categorical(Likelihood):
         self.end = end
 
     def build(self, statistics: Statistics) -> None:
-        """Create the layout of the logits; see the base class."""
+        """Create the layout of the logits."""
         super().build(statistics)
         self.logits = self._make_logits(tuple(statistics.mean.shape))
         check_positions(statistics.low, statistics.high, self.logits.last)
@@ -80,7 +80,7 @@ class Categorical(Likelihood):
             check_positions(*torch.aminmax(x.nan_to_num(0.0), dim=0), self.logits.last)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return one column or channel for each category; see the base class."""
+        """Return one column or channel for each category."""
         return self.logits.one_hot(x.long()).to(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class Categorical(Likelihood):
         return self.mask_after_end(self.logits.draw(theta.squeeze(1)).to(theta))
 
     def mask_after_end(self, x: Tensor) -> Tensor:
-        """Set values after the end to NaN; see the base class."""
+        """Set values after the end to NaN."""
         if self.end is None:
             return x
         ends = (x == self.end).int()

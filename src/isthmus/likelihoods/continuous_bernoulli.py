@@ -32,12 +32,12 @@ class ContinuousBernoulli(Likelihood):
     translation_invariant = False
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         super().build(statistics)
         self.unit = Scaling("center", statistics)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Centre; see the base class."""
+        """Centre."""
         return self.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Date(Likelihood):
         self.periods = periods
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         super().build(statistics)
         self.require("periods", lambda v: all(0 < days < math.inf for days in v), "positive numbers")
         self.noise = NoiseScale(statistics)
@@ -53,7 +53,7 @@ class Date(Likelihood):
         self.encoded_shape = (n * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale, and append the phase in each period; see the base class."""
+        """Scale, and append the phase in each period."""
         return torch.cat([self.noise.unit.encode(x), phase_features(x, self.days)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

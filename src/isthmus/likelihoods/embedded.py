@@ -50,11 +50,11 @@ class Embedded(Likelihood):
 
     @property
     def support(self) -> tuple[float, float]:
-        """First and last position; see the base class."""
+        """First and last position."""
         return 0, self.n_categories - 1
 
     def build(self, statistics: Statistics) -> None:
-        """Create the embeddings; see the base class."""
+        """Create the embeddings."""
         one = statistics.mean.shape == (1,)
         self.require("n_categories", lambda v: is_count(v) and one, "a positive integer, for rows of a single column")
         self.require("width", is_count, "a positive integer")
@@ -67,7 +67,7 @@ class Embedded(Likelihood):
         self.numeric.fill_(False)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the embeddings; see the base class."""
+        """Return the embeddings."""
         return self.points(x.long().squeeze(1))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -51,14 +51,14 @@ class Gaussian(Likelihood):
         self.bounded = bounded
 
     def build(self, statistics: Statistics) -> None:
-        """Compute scaling and range; see the base class."""
+        """Compute scaling and range."""
         super().build(statistics)
         check_noise_scale(self)
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
         self.range = Range(statistics) if self.bounded else None
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale; see the base class."""
+        """Scale."""
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class Histogram(Likelihood):
         self.ends = ends
 
     def build(self, statistics: Statistics) -> None:
-        """Create the layout of the cells; see the base class."""
+        """Create the layout of the cells."""
         super().build(statistics)
         n, shape = len(statistics.mean), statistics.mean.shape
         expected = f"for each of {n} columns its cells, low <= high"
@@ -76,7 +76,7 @@ class Histogram(Likelihood):
         self.encoded_shape, self.parameter_shape = (n + self.logits.total,), (1, self.logits.total)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return asinh of the standardised value, and one column for each cell; see the base class."""
+        """Return asinh of the standardised value, and one column for each cell."""
         return torch.cat([torch.asinh(self.unit.encode(x)), self.logits.one_hot(self.cell_of(x)).to(x)], 1)
 
     def cell_of(self, x: Tensor) -> Tensor:

@@ -31,14 +31,14 @@ class LogNormal(Likelihood):
     floor: Tensor
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling of the logarithms; see the base class."""
+        """Compute the scaling of the logarithms."""
         super().build(statistics)
         check_positive(statistics, type(self).__name__)
         self.register_buffer("floor", log_floor(statistics))
         self.noise = NoiseScale(log_statistics(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return standardised logarithms; see the base class."""
+        """Return standardised logarithms."""
         return self.noise.unit.encode(self._log(x))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -51,18 +51,18 @@ class Logistic(Likelihood):
 
     @property
     def support(self) -> tuple[float, float]:
-        """First and last level; see the base class."""
+        """First and last level."""
         return 0, self.n_levels - 1
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         self.require("n_levels", lambda v: is_count(v) and v > 1, "an integer of at least 2")
         check_noise_scale(self)
         super().build(statistics)
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale; see the base class."""
+        """Scale."""
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

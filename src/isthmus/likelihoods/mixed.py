@@ -47,7 +47,7 @@ class Mixed(Likelihood):
         self.columns = columns
 
     def build(self, statistics: Statistics) -> None:
-        """Build each part for its columns; see the base class."""
+        """Build each part for its columns."""
         n = statistics.mean.numel()
         self.require("columns", lambda v: sorted(chain(*v)) == [*range(n)], f"each of {n} columns once")
         self.require("parts", lambda v: _are_parts(v, self.columns), "a likelihood for each tuple of columns")
@@ -72,7 +72,7 @@ class Mixed(Likelihood):
         return self._join(part.sample_targets(own) for part, own in zip(self.parts, self._split(x), strict=True))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Encode each part's columns; see the base class."""
+        """Encode each part's columns."""
         return torch.cat([part.encode(own) for part, own in zip(self.parts, self._split(x), strict=True)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

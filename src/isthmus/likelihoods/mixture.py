@@ -61,7 +61,7 @@ class Mixture(Likelihood):
         self.periods = periods
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         super().build(statistics)
         self.require("n_normals", is_count, "a positive integer")
         self.require("periods", lambda v: all(0 < period < math.inf for period in v), "positive numbers")
@@ -76,7 +76,7 @@ class Mixture(Likelihood):
             self.encoded_shape = (self.encoded_shape[0] * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale the values or their logarithms; see the base class."""
+        """Scale the values or their logarithms."""
         u = self.unit.encode(x)
         return torch.cat([u, phase_features(x, self.cycles)], 1) if self.periods else u
 

@@ -54,7 +54,7 @@ class Multinomial(Likelihood):
         self.encoding = encoding
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the shares and the mean total of the training rows; see the base class."""
+        """Compute the shares and the mean total of the training rows."""
         self.require("encoding", lambda v: v in ENCODINGS, f"one of {ENCODINGS}")
         super().build(statistics)
         self.register_buffer("total", statistics.mean.sum().float())
@@ -63,7 +63,7 @@ class Multinomial(Likelihood):
         self.fill_value.fill_(MISSING)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return relative counts, 1 if all counts of a row are equal; see the base class."""
+        """Return relative counts, 1 if all counts of a row are equal."""
         counted = x.clamp(min=0).flatten(1)
         if self.encoding == "proportions":
             u = counted / counted.sum(1, keepdim=True).clamp(min=1) * counted.shape[1]

@@ -57,7 +57,7 @@ class NegativeBinomial(Likelihood):
         self.zero_inflated = zero_inflated
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling of the logarithms and the initial size; see the base class."""
+        """Compute the scaling of the logarithms and the initial size."""
         super().build(statistics)
         self.counts = Counts(statistics)
         excess = (statistics.deviation.square() - statistics.mean).clamp(min=1e-6)
@@ -73,7 +73,7 @@ class NegativeBinomial(Likelihood):
         return (self.start + self.raw).clamp(*LIMITS)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return standardised logarithms; see the base class."""
+        """Return standardised logarithms."""
         return self.counts.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -36,12 +36,12 @@ class Poisson(Likelihood):
     integer_support = True
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling of the logarithms; see the base class."""
+        """Compute the scaling of the logarithms."""
         super().build(statistics)
         self.counts = Counts(statistics)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return standardised logarithms; see the base class."""
+        """Return standardised logarithms."""
         return self.counts.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class Quantile(Likelihood):
         self.levels = levels
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         super().build(statistics)
         self.require("levels", _are_levels, "increasing numbers in (0, 1)")
         shape = statistics.mean.shape
@@ -59,7 +59,7 @@ class Quantile(Likelihood):
         self.parameter_shape = (len(self.levels), *shape)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale; see the base class."""
+        """Scale."""
         return self.noise.unit.encode(x)
 
     def quantiles(self, theta: Tensor) -> Tensor:

@@ -48,14 +48,14 @@ class StudentT(Likelihood):
         self.scaling = scaling
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the scaling; see the base class."""
+        """Compute the scaling."""
         super().build(statistics)
         self.require("df", lambda v: 1 < v < math.inf, "> 1")
         check_noise_scale(self)
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale; see the base class."""
+        """Scale."""
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

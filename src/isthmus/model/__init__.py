@@ -1,3 +1,3 @@
-"""The private core: all parts, connected in one torch module."""
+"""The model: all parts, connected in one torch module."""
 
 from isthmus.model.model import Model as Model

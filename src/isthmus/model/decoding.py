@@ -40,7 +40,7 @@ def apply_at_step(likelihood: Likelihood, function: Callable[[Tensor], Tensor], 
 
 
 def beam_search(backbone: Backbone, likelihood: Likelihood, z: Tensor, y: Tensor | None, width: int) -> Tensor:
-    """Search for the most probable rows of tokens (n, length), with ``width`` partial sequences kept at each step.
+    """Search for the most probable rows of tokens (n, length); each step keeps ``width`` partial sequences per row.
 
     Raises
     ------

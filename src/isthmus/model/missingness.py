@@ -7,21 +7,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
-# Largest number of products of weights and rows in one pass of the fit, which limits the rows; iterations of L-BFGS.
-# Both bound the time; chosen by hand.
+# Largest number of weights times rows in one pass of the fit, which limits the rows; largest number of iterations of
+# L-BFGS. Both bound the time and are not tuned.
 MAX_PRODUCTS, MAX_ITERATIONS = 2**26, 60
-# Number of categories of a column with weights of their own; all others share the last. Chosen by hand.
+# Number of categories of a column that have their own weight; later ones share the last weight. Bounds the number of
+# weights; not tuned.
 MAX_CATEGORIES = 32
-# Newton steps of the calibration; each moves a bias by at most 1 (logit).
+# Newton steps of the calibration. Each changes a bias by at most 1, in units of the logit.
 N_NEWTON_STEPS = 20
 
 
 class Missingness(nn.Module):
     """Logistic regressions of the missing mask: each column on all other values and on the mask of earlier columns.
 
-    New rows thus have the dependence of the training rows, both between missing values and on the other values (a
-    fully visible sigmoid belief network: Neal, Connectionist learning of belief
-    networks, Artificial Intelligence 56, 1992).
+    In generated rows, missing values thus depend on each other and on the other values as in the training rows. The
+    model is a fully visible sigmoid belief network (Neal, Connectionist learning of belief networks, Artificial
+    Intelligence 56, 1992).
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class Missingness(nn.Module):
         self.n_categories = [len(field.categories) if field.is_categorical else 0 for field in schema.used]
         owner = torch.repeat_interleave(torch.tensor([min(n, MAX_CATEGORIES) or 2 for n in self.n_categories]))
         columns, n = torch.tensor(schema.missing_columns), len(schema.missing_columns)
-        # The values of the column itself are not used: they are unknown where it is missing.
+        # The values of the column itself are not used: missing values are unknown.
         others = owner[None] != columns[:, None]
         self.register_buffer("allowed", torch.cat([others, torch.ones(n, n).tril(-1).bool()], 1), persistent=False)
         self.register_buffer("center", statistics.mean.float())

@@ -77,7 +77,7 @@ class Model(nn.Module):
         super().__init__()
         self.schema, self.trim, self.n_nets, shape = schema, trim, backbone.n_nets, schema.shape
         self.flags = schema.missing or (isinstance(corruption, Corruption) and corruption.hides)
-        self.has_missing = self.flags or bool(schema.categorical)  # categories unknown to fit are missing too
+        self.has_missing = self.flags or bool(schema.categorical)  # unknown categories are missing values
         center = schema.origin if likelihood.translation_invariant else None
         origin = None if center is None else torch.tensor(center, dtype=torch.float64).reshape(shape)
         self.register_buffer("origin", origin, persistent=False)
@@ -97,7 +97,7 @@ class Model(nn.Module):
         self.labels = Labels(schema.condition)
         self.missingness = Missingness(schema, statistics) if schema.missing_columns and self.n_nets == 1 else None
         encoded = likelihood.encoded_shape
-        # One-hot categories of a series lie on the axis of channels, and share one flag at each position.
+        # One-hot categories of a series are on the axis of channels, and share one flag at each position.
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
@@ -118,8 +118,8 @@ class Model(nn.Module):
         priors = [each for each in (self.bottleneck.prior, self.fitted_prior) if each is not None]
         for each in priors:
             each.build(z, shapes)
-        plain = not self.bottleneck.stochastic and self.bottleneck.log_n_values is None
-        self.proposal = Proposal(z) if plain else None
+        deterministic = not self.bottleneck.stochastic and self.bottleneck.log_n_values is None
+        self.proposal = Proposal(z) if deterministic else None
         for regularizer in cast(Iterable[Regularizer], self.regularizers):
             regularizer.build(shapes, self.bottleneck)
         self.backbone.build(shapes.input, self.likelihood.parameter_shape, h, z, shapes.condition)
@@ -290,7 +290,7 @@ class Model(nn.Module):
         return torch.logsumexp(torch.stack(each, -1) + self.labels.log_frequencies, -1) - log_ratio
 
     def _propose(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z (n_draws, n, *z_shape) with log q(z | x) - log p(z), for plain codes from the distribution around."""
+        """Draw z (n_draws, n, *z_shape) with log q(z | x) - log p(z); if z is deterministic, q is the proposal."""
         if self.proposal is None:
             return self.bottleneck.draw(h, y, n_draws)
         z, log_prob = self.proposal.draw(self.bottleneck.code_mean(h), n_draws)
@@ -335,7 +335,7 @@ class Model(nn.Module):
         self.n_finalized.fill_(n)
 
     def fit_proposal(self, batches: Sequence[tuple[Tensor, Tensor | None]]) -> None:
-        """Fit the distribution around plain codes: axes to all rows, curvatures to those of the first batch."""
+        """Fit the proposal around deterministic codes: axes to all rows, curvatures to the rows of the first batch."""
         if self.proposal is None:
             return
         x, y = batches[0]
@@ -363,7 +363,7 @@ class Model(nn.Module):
         return [self._log_prob(self._decode_parameters(z, y, x), x) for y in self.labels.each(len(z))]
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return log p of every value, 0 for missing values, which are filled first to keep NaN out of gradients."""
+        """Return log p of every value; 0 for missing values, which are filled first, because NaN spoils gradients."""
         if not self.has_missing:
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))

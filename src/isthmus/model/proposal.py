@@ -1,4 +1,4 @@
-"""A distribution around codes that are not drawn, for bounds on log p(x)."""
+"""A proposal distribution around deterministic codes, for bounds on log p(x)."""
 
 import math
 from collections.abc import Callable
@@ -36,27 +36,27 @@ class Proposal(nn.Module):
         self.register_buffer("log_scale", torch.zeros(size))
 
     def fit(self, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> None:
-        """Learn axes and scales.
+        """Compute axes and scales.
 
         Parameters
         ----------
         z : Tensor of shape (n, *z_shape)
             Codes of training rows.
         log_prob : callable
-            Mean of log p(x | z + shift) over rows, of a shift (*z_shape).
+            Maps a shift (*z_shape) to the mean of log p(x | z + shift) over rows.
         """
         variances, axes = torch.linalg.eigh(z.flatten(1).double().T.cov(correction=0).reshape(2 * (len(self.axes),)))
         variances = variances.clamp(min=MIN_RELATIVE_VARIANCE * float(variances.max()) or 1.0)
         steps = (STEP * variances.sqrt() * axes).T.to(z).unflatten(1, self.z_shape)
         center = log_prob(torch.zeros_like(steps[0])).double()
         changes = torch.stack([2 * center - log_prob(step) - log_prob(-step) for step in steps])
-        # In units of the variance along the axis; a log density that is not concave adds nothing.
+        # In units of the variance along the axis. Negative curvature is ignored.
         curvature = (changes / STEP**2).clamp(min=0)
         self.axes.copy_(axes)
         self.log_scale.copy_((variances / (1 + curvature)).log() / 2)
 
     def draw(self, z: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw around codes (n, *z_shape): z (n_draws, n, *z_shape), and its log density (n_draws, n)."""
+        """Draw z (n_draws, n, *z_shape) around codes (n, *z_shape), with its log density (n_draws, n)."""
         noise = torch.randn(n_draws, len(z), len(self.axes), device=z.device).to(z)
         shift = (noise * self.log_scale.exp()) @ self.axes.T
         log_prob = F.normal_log_prob(noise, torch.zeros_like(noise), torch.zeros_like(self.log_scale))

@@ -53,12 +53,12 @@ class Prior(Part):
     def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor | None:
         """Return the KL divergence of normal distributions from the prior for each component, (n, d), in closed form.
 
-        Without a closed form it is None, and training uses log q(z | x) - log p(z) of the drawn z.
+        Return None if there is no closed form; training then uses log q(z | x) - log p(z) of drawn z.
         """
         return None
 
     def cross_entropy(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Return the expectation of -log p(z) under normal distributions, (n,); by default its value at their means."""
+        """Return the expectation of -log p(z) under normal distributions, (n,); by default, -log p of their means."""
         return -self.log_prob(mean[None])[0]
 
     def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:

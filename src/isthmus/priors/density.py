@@ -15,7 +15,7 @@ from isthmus.randomness import N_SEEDS, numpy_seeded
 
 
 class Density(Prior):
-    """A density estimator, fitted to codes after training: one for each label of a conditional model.
+    """Density estimator that is fitted to codes after training.
 
     Conditional models have one estimator per label, because codes may depend on labels. A label with fewer than 10 rows
     uses an estimator of all rows. Models with continuous labels have a single estimator.
@@ -23,8 +23,8 @@ class Density(Prior):
     Parameters
     ----------
     estimator : {"mixture", "kde", "flow"} or estimator, default="mixture"
-        A mixture of 20 normal distributions, a kernel density with a chosen bandwidth, ``isthmus.priors.Flow``; or an
-        estimator with scikit-learn's ``fit(codes)``, ``sample(n)`` and ``get_params``, which is cloned.
+        "mixture" is a mixture of 20 normal distributions, "kde" a kernel density with a cross-validated bandwidth,
+        "flow" ``isthmus.priors.Flow``. Other estimators need ``fit(codes)``, ``sample(n)`` and ``get_params``.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class Density(Prior):
     """
 
     joint = False
-    # One estimator for all rows or one for each label.
+    # One estimator for all rows or one for each label, and the fraction of rows of each.
     fitted: list[Any]
     frequencies: list[float]
 
@@ -53,29 +53,29 @@ class Density(Prior):
         self.estimator = estimator
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Check the estimator; see the base class."""
+        """Check the estimator."""
         expected = f"one of {sorted(ESTIMATORS)} or an estimator with fit, sample and get_params"
         self.require("estimator", lambda v: v in ESTIMATORS if isinstance(v, str) else is_estimator(v), expected)
         self.z_shape, self.n_labels = z_shape, shapes.n_labels
         self.fitted, self.frequencies = [], []
 
     def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:
-        """Fit the estimators; see the base class."""
+        """Fit an estimator to the codes, or one to the codes of each label."""
         # In float32, covariances can become singular by rounding.
         codes = z.flatten(1).cpu().numpy().astype(np.float64)
         if not self.n_labels or y is None:
             self.fitted, self.frequencies = [fit_estimator(self.estimator, codes, seed)], [1.0]
             return
         labels = y.argmax(-1).cpu().numpy()
-        members = [codes[labels == label] for label in range(self.n_labels)]
-        rare = [len(some) < MIN_PER_CLUSTER for some in members]
-        pooled = fit_estimator(self.estimator, codes, seed) if any(rare) else None
-        pairs = zip(members, rare, strict=True)
-        self.fitted = [pooled if few else fit_estimator(self.estimator, some, seed) for some, few in pairs]
-        self.frequencies = [len(some) / len(codes) for some in members]
+        by_label = [codes[labels == label] for label in range(self.n_labels)]
+        is_rare = [len(own) < MIN_PER_CLUSTER for own in by_label]
+        pooled = fit_estimator(self.estimator, codes, seed) if any(is_rare) else None
+        pairs = zip(by_label, is_rare, strict=True)
+        self.fitted = [pooled if rare else fit_estimator(self.estimator, own, seed) for own, rare in pairs]
+        self.frequencies = [len(own) / len(codes) for own in by_label]
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the log density; see the base class."""
+        """Return the log density, (n_draws, n), of the estimator of the label, or of the mixture over labels."""
         codes = z.flatten(2).flatten(0, 1).cpu().numpy().astype(np.float64)
         each = np.stack([estimator.score_samples(codes) for estimator in self.fitted], -1)
         log_probs = torch.from_numpy(each).to(z).unflatten(0, z.shape[:2])
@@ -84,7 +84,7 @@ class Density(Prior):
         return log_probs.gather(-1, y.argmax(-1).expand(z.shape[:2])[..., None])[..., 0]
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw codes with a seed from the global generator of torch; the temperature has no effect."""
+        """Draw z (n, *z_shape) with a seed from the global generator of torch; the temperature has no effect."""
         seed = int(torch.randint(N_SEEDS, ()))
         if len(self.fitted) == 1:
             codes = _draw(self.fitted[0], n, seed)

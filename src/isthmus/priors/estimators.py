@@ -14,12 +14,13 @@ from isthmus.randomness import N_SEEDS
 
 Values = np.ndarray[Any, Any]
 
-# Number of rows in which distinct codes are counted. Bounds the time; chosen by hand.
+# Number of codes among which distinct codes are counted. Bounds the time; not tuned.
 N_COUNTED = 10_000
-# Smallest number of distinct codes per cluster of a mixture, and per cluster and dimension: fewer make a covariance
-# singular. Chosen by hand.
+# Smallest number of distinct codes per cluster of a mixture, and per cluster and dimension. A covariance of d or fewer
+# codes in d dimensions is singular; twice as many leave a margin. Larger values allow fewer clusters; not tuned.
 MIN_PER_CLUSTER, MIN_PER_DIMENSION = 10, 2
-# Number of rows for the choice of a bandwidth, which bounds the time; candidates in standard deviations of the codes.
+# Number of codes for the choice of a bandwidth: bounds the time, which grows with its square; not tuned. Candidate
+# bandwidths in standard deviations of the codes.
 N_SELECT, BANDWIDTHS = 2_000, 2.0 ** np.arange(-5, 0.5, 0.5)
 
 
@@ -30,19 +31,19 @@ def mixture(codes: Values, seed: int) -> Any:
 
 def kde(codes: Values, seed: int) -> Any:
     """Return a kernel density with the bandwidth of the largest cross-validated likelihood."""
-    some = np.random.default_rng(seed).permutation(codes)[:N_SELECT]
+    sampled = np.random.default_rng(seed).permutation(codes)[:N_SELECT]
     spread = float(np.sqrt(codes.var(0).mean())) or 1.0
-    n_folds = min(3, len(some))
+    n_folds = min(3, len(sampled))
     if n_folds < 2:
         return KernelDensity(bandwidth=spread)
-    search = GridSearchCV(KernelDensity(), {"bandwidth": spread * BANDWIDTHS}, cv=n_folds).fit(some)
+    search = GridSearchCV(KernelDensity(), {"bandwidth": spread * BANDWIDTHS}, cv=n_folds).fit(sampled)
     # The best bandwidth falls with the number of codes (Scott, Multivariate density estimation, 1992).
-    shrinkage = (len(some) * (n_folds - 1) / n_folds / len(codes)) ** (1 / (codes.shape[1] + 4))
+    shrinkage = (len(sampled) * (n_folds - 1) / n_folds / len(codes)) ** (1 / (codes.shape[1] + 4))
     return KernelDensity(bandwidth=search.best_params_["bandwidth"] * shrinkage)
 
 
 def flow(codes: Values, seed: int) -> Any:
-    """Return a normalising flow."""
+    """Return a normalizing flow."""
     return Flow(random_state=seed % N_SEEDS)
 
 

@@ -1,4 +1,4 @@
-"""A normalising flow with rational-quadratic splines, as a scikit-learn estimator."""
+"""A normalizing flow with rational-quadratic splines, as a scikit-learn estimator."""
 
 import math
 from collections.abc import Iterator
@@ -18,20 +18,21 @@ from isthmus.randomness import seed_of, seeded
 
 Values = np.ndarray[Any, Any]
 
-# Splines act on [-TAIL_BOUND, TAIL_BOUND], in standard deviations, and are linear beyond; bins of a spline. Durkan et
-# al. use bounds of 3 to 5 and 4 to 10 bins.
+# Splines are nonlinear on [-TAIL_BOUND, TAIL_BOUND], in standard deviations, and linear outside; number of bins of a
+# spline. Durkan et al. use bounds of 3 to 5 and 4 to 10 bins.
 TAIL_BOUND, N_BINS = 5.0, 8
-# Rows per step; largest number of steps and of epochs; evaluations on held-out rows. Bound the time; chosen by hand.
+# Rows per step; largest numbers of steps and epochs; number of evaluations on held-out rows. They bound the time and
+# are not tuned.
 BATCH_SIZE, MAX_STEPS, MAX_EPOCHS, N_EVALUATIONS = 256, 2_000, 100, 20
 
 
 @with_own_settings
 class Flow(BaseEstimator):
-    """Normalising flow: an invertible map from normal noise to rows, fitted by maximum likelihood.
+    """Normalizing flow: an invertible map from normal noise to rows, fitted by maximum likelihood.
 
     Each layer is a random rotation and a coupling layer: half of the coordinates are transformed by monotone splines,
-    whose parameters a net computes from the other half [1, 2]. A tenth of the rows, if these are 5 or more, is held
-    out, and the weights with the largest held-out likelihood are kept.
+    whose parameters a net computes from the other half [1, 2]. With 50 rows or more, a tenth is held out, and the
+    weights with the largest held-out likelihood are kept.
 
     Parameters
     ----------
@@ -156,13 +157,13 @@ class Layer(nn.Module):
         self.net = nn.Sequential(nn.Linear(self.n_kept + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Map standardized rows one layer towards noise; return the log determinant of the Jacobian, (n,), as well."""
+        """Transform standardized rows; return them and the log determinant of the Jacobian, (n,)."""
         kept, transformed = self._split(z @ self.rotation)
         transformed, log_slope = self._transform(kept, transformed, inverse=False)
         return torch.cat([kept, transformed], -1), log_slope.sum(-1)
 
     def invert(self, z: Tensor) -> Tensor:
-        """Undo ``forward``."""
+        """Invert ``forward``."""
         kept, transformed = self._split(z)
         transformed, _ = self._transform(kept, transformed, inverse=True)
         return torch.cat([kept, transformed], -1) @ self.rotation.T

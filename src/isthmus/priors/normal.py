@@ -25,17 +25,17 @@ class Normal(Prior):
     """
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Store the shape; see the base class."""
+        """Store the shape."""
         self.z_shape = z_shape
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the log density; see the base class."""
+        """Return the log density, (n_draws, n)."""
         return -0.5 * (z.square() + math.log(2 * math.pi)).flatten(2).sum(-1)
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw z; see the base class."""
+        """Draw z (n, *z_shape)."""
         return temperature * torch.randn(n, *self.z_shape)
 
     def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Return the KL divergence in closed form; see the base class."""
+        """Return the KL divergence of each component in closed form, (n, d)."""
         return F.kl_normal(mean, log_variance)

@@ -1,4 +1,4 @@
-"""A mixture of posteriors of learned inputs."""
+"""A mixture of the posteriors of learned inputs."""
 
 import math
 
@@ -16,12 +16,12 @@ class Vamp(Prior):
     Parameters
     ----------
     n_pseudo_inputs : int, default=50
-        Components of the mixture, which have equal weights.
+        Number of components of the mixture, which have equal weights.
 
     Raises
     ------
     ValueError
-        At ``build``, if ``n_pseudo_inputs`` is no positive integer, or codes have no normal distribution.
+        At ``build``, if ``n_pseudo_inputs`` is not a positive integer, or if the bottleneck has no normal q(z | x).
 
     References
     ----------
@@ -45,7 +45,7 @@ class Vamp(Prior):
         self.n_pseudo_inputs = n_pseudo_inputs
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Make pseudo-inputs of every net, as far from each other as standardised rows; see the base class."""
+        """Create normal random pseudo-inputs for each net, with the variance of standardized rows."""
         self.require("n_pseudo_inputs", is_count, "a positive integer")
         self.z_shape, self.n_nets = z_shape, shapes.n_nets
         # Row i goes through net i % n_nets, as in any batch.
@@ -55,42 +55,42 @@ class Vamp(Prior):
         self.register_buffer("is_current", torch.zeros((), dtype=torch.int64))
 
     def bind(self, posterior: Posterior) -> None:
-        """Keep the function, a bound method, whose weights get no second name here; see the base class."""
+        """Store the function. It is a method and not a module, so its weights are not registered a second time."""
         self.posterior = posterior
         self.fit(self.mean)
 
     def after_step(self, step: int, progress: float) -> None:
-        """Discard the mixture of the weights before the step; see the base class."""
+        """Mark the stored mixture as outdated, because the weights have changed."""
         self.is_current.zero_()
 
     @torch.no_grad()
     def fit(self, z: Tensor, y: Tensor | None = None, seed: int = 0) -> None:
-        """Keep the mixture; see the base class."""
+        """Store the moments of the mixture."""
         for buffer, value in zip((self.mean, self.log_variance), self._encode(), strict=True):
             buffer.copy_(value)
         self.is_current.fill_(1)
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Log density; see the base class."""
+        """Return the log density, (n_draws, n)."""
         mean, log_variance = self._mixture()
-        return _average(F.normal_log_prob(_per_component(z.flatten(2), self.n_nets), mean, log_variance / 2))
+        return _log_mean_exp(F.normal_log_prob(_per_component(z.flatten(2), self.n_nets), mean, log_variance / 2))
 
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw a component and then z; see the base class."""
+        """Draw components, then z (n, *z_shape)."""
         nets, components = torch.arange(n) % self.n_nets, torch.randint(self.n_pseudo_inputs, (n,))
         mean, log_variance = (moment.cpu()[nets, components] for moment in self._mixture())
         noise = torch.randn(mean.shape, dtype=mean.dtype)
         return (mean + temperature * torch.exp(log_variance / 2) * noise).unflatten(1, self.z_shape)
 
     def cross_entropy(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Upper bound -log mean_k exp(E[log p_k(z)]), by Jensen's inequality (Hershey and Olsen, ICASSP 2007)."""
+        """Return the upper bound -log mean_k exp(E[log p_k(z)]) of Jensen (Hershey and Olsen, ICASSP 2007), (n,)."""
         mean, log_variance = (_per_component(moment.flatten(1)[None], self.n_nets) for moment in (mean, log_variance))
         center, log_scale = self._mixture()
         expected = F.normal_log_prob(mean, center, log_scale / 2) - 0.5 * torch.exp(log_variance - log_scale)
-        return -_average(expected)[0]
+        return -_log_mean_exp(expected)[0]
 
     def _mixture(self) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the components, each (n_nets, n_pseudo_inputs, d)."""
+        """Return mean and log variance of the components, each (n_nets, n_pseudo_inputs, d)."""
         if self.training:
             return self._encode()
         if not self.is_current:
@@ -104,10 +104,15 @@ class Vamp(Prior):
 
 
 def _per_component(values: Tensor, n_nets: int) -> Tensor:
-    """Give values (n_draws, n, d) axes of nets and components: (n_draws, n / n_nets, n_nets, 1, d)."""
+    """Reshape values (n_draws, n, d) to (n_draws, n / n_nets, n_nets, 1, d), with one axis for components."""
     return values.unflatten(1, (-1, n_nets))[..., None, :]
 
 
-def _average(each: Tensor) -> Tensor:
-    """Log densities of components (n_draws, n / n_nets, n_nets, n_components, d) to those of mixtures (n_draws, n)."""
-    return (each.sum(-1).logsumexp(-1) - math.log(each.shape[-2])).flatten(1)
+def _log_mean_exp(log_probs: Tensor) -> Tensor:
+    """Return log densities of mixtures, (n_draws, n), from those of each component and value.
+
+    Parameters
+    ----------
+    log_probs : Tensor of shape (n_draws, n / n_nets, n_nets, n_pseudo_inputs, d)
+    """
+    return (log_probs.sum(-1).logsumexp(-1) - math.log(log_probs.shape[-2])).flatten(1)

@@ -1,4 +1,4 @@
-"""Regularizers: what else the loss asks for."""
+"""Regularizers: additional terms of the loss."""
 
 from isthmus.regularizers.adversarial import Adversarial
 from isthmus.regularizers.aux_k import AuxK

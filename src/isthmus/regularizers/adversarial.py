@@ -1,4 +1,4 @@
-"""Codes that a critic cannot distinguish from draws of the prior."""
+"""Codes that a discriminator cannot distinguish from draws of the prior."""
 
 from math import prod
 from typing import ClassVar
@@ -14,28 +14,29 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class Adversarial(Regularizer):
-    """Trains a critic to distinguish codes from draws of the prior, and the encoder to mislead it.
+    """Trains a discriminator to distinguish codes from draws of the prior, and the encoder to mislead it [1].
 
-    The prior is that of the bottleneck: ``prior="normal"`` makes ``sample`` draw from it too. The critic is a net of
-    two hidden layers. In conditional models it reads the label as well, so that codes of each label follow the prior.
-    Both terms are non-saturating [2] and in nats: the cross-entropy of the critic, which only the critic learns from,
-    and the weighted -log of the probability that a code is a draw, by the critic, which only the encoder learns from.
-    The first is 2 log 2 where codes cannot be distinguished.
+    The term "discriminator" is its cross-entropy in nats, and trains the discriminator only. It is 2 log 2 if codes and
+    draws cannot be distinguished. The term "adversarial" is -log D(z), where D(z) is the probability that the
+    discriminator gives to a code of being a draw; it trains the encoder only (the non-saturating loss of [2]).
+
+    The discriminator is a net with two hidden layers. In conditional models it also reads the label, so that the codes
+    of each label follow the prior. With ``prior="normal"``, ``sample`` draws from the same prior.
 
     Parameters
     ----------
     weight : float, default=10.0
-        Of the encoder's term. The critic's term has weight 1.
+        Weight of the term "adversarial". The other term has weight 1.
     width : int, default=64
-        Width of the critic's hidden layers.
+        Width of the discriminator's hidden layers.
     noise : float, default=0.3
-        Standard deviation of normal noise on all that the critic reads of codes and draws, which keeps its gradients
-        bounded where the two hardly overlap [3].
+        Standard deviation of normal noise that is added to codes and draws before the discriminator reads them. It
+        bounds the gradients if the two distributions hardly overlap [3].
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -50,7 +51,7 @@ class Adversarial(Regularizer):
     Adversarial(weight=3.0)
     """
 
-    # Of the critic, which must follow the codes; chosen from 1, 2 and 5 on two tables with two seeds each.
+    # The discriminator must follow the codes. Chosen from 1, 2 and 5 on two tables with two seeds each.
     learning_rate_factor: ClassVar[float] = 5.0
 
     def __init__(self, weight: float = 10.0, width: int = 64, noise: float = 0.3) -> None:
@@ -60,27 +61,27 @@ class Adversarial(Regularizer):
         self.noise = noise
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check the parameters and make the critic; see the base class."""
+        """Check the parameters and create the discriminator."""
         super().build(shapes, bottleneck)
         self.require("width", is_count, "a positive integer")
         self.require("noise", lambda v: v >= 0, ">= 0")
         first = nn.Linear(prod(shapes.z) + shapes.condition, self.width)
         second, last = nn.Linear(self.width, self.width), nn.Linear(self.width, 1)
-        self.critic = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
+        self.discriminator = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
 
     def forward(self, step: Step) -> dict[str, Tensor]:
-        """Return the terms of the critic and of the encoder for each row; see the base class."""
-        # Drawn anew and whole: some bottlenecks change z in training, such as ``Nested``.
+        """Return the two terms of each row, (n,)."""
+        # A new draw of all components: bottlenecks such as ``Nested`` truncate z in training.
         z = step.bottleneck.draw(step.h, step.y, 1)[0][0]
         drawn = step.bottleneck.prior.sample(len(z), step.y).to(z).detach()
         codes, drawn = (self._make_input(rows, step.y) for rows in (z, drawn))
-        fixed = {name: parameter.detach() for name, parameter in self.critic.named_parameters()}
-        critic = softplus(-self.critic(drawn)) + softplus(self.critic(codes.detach()))
-        adversarial = softplus(-functional_call(self.critic, fixed, (codes,)))
-        return {"critic": critic[:, 0], "adversarial": self.weight * adversarial[:, 0]}
+        fixed = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
+        discriminator = softplus(-self.discriminator(drawn)) + softplus(self.discriminator(codes.detach()))
+        adversarial = softplus(-functional_call(self.discriminator, fixed, (codes,)))
+        return {"discriminator": discriminator[:, 0], "adversarial": self.weight * adversarial[:, 0]}
 
     def _make_input(self, z: Tensor, y: Tensor | None) -> Tensor:
-        """Return what the critic reads of latent variables and labels, (n, n_inputs)."""
+        """Return the input of the discriminator: noisy latent variables and labels, (n, n_inputs)."""
         rows = z.flatten(1)
         rows = rows + self.noise * torch.randn_like(rows)
         return rows if y is None else torch.cat([rows, y.to(rows)], 1)

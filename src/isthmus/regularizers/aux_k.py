@@ -12,11 +12,11 @@ from isthmus.regularizers.base import Regularizer, Step
 
 
 class AuxK(Regularizer):
-    """Auxiliary loss of dead components of ``TopK``, which reconstruct the residual of the active ones [1].
+    """Auxiliary loss for ``TopK``, by which dead components learn the residual of the active components [1].
 
     The decoder is applied to the largest dead components alone and to a code of zeros. The difference of both results
     is added to the decoder output of the row, which gets no gradient. The term is the negative log probability of the
-    row given this sum. With normal noise and a linear decoder, it is the squared error of the residual, as published.
+    row given this sum. With normal noise and a linear decoder, it is the squared error of the residual, as in [1].
     The term is 0 while no component is dead.
 
     Parameters
@@ -29,7 +29,7 @@ class AuxK(Regularizer):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or the bottleneck is not ``TopK``.
+        At ``build``, if a parameter is out of range, or if the bottleneck is not ``TopK``.
 
     References
     ----------
@@ -48,14 +48,14 @@ class AuxK(Regularizer):
         self.k = k
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check the parameters and the bottleneck; see the base class."""
+        """Check the parameters and the bottleneck."""
         super().build(shapes, bottleneck)
         self.require("k", lambda v: v is None or is_count(v), "None or a positive integer")
         n_components = math.prod(_top_k(bottleneck).z_shape)
         self.n_used = min(n_components, self.k or max(1, math.prod(shapes.input) // 2))
 
     def forward(self, step: Step) -> Tensor:
-        """Weighted term of each row; see the base class."""
+        """Return the weighted term of each row, (n,)."""
         dead = _top_k(step.bottleneck).dead.repeat(len(step.h) // step.n_nets, 1)
         z = F.keep_largest(step.h.relu() * dead, self.n_used)
         theta = step.theta.detach() + step.decode(z, step.y) - step.decode(torch.zeros_like(z), step.y)
@@ -65,8 +65,8 @@ class AuxK(Regularizer):
 
 
 def _top_k(bottleneck: Bottleneck) -> TopK:
-    """Return the bottleneck whose components may be dead."""
-    whole = bottleneck.whole if isinstance(bottleneck, Wrapper) else bottleneck
-    if not isinstance(whole, TopK):
+    """Return the ``TopK`` bottleneck, which may be wrapped, or raise ``ValueError``."""
+    inner = bottleneck.inner if isinstance(bottleneck, Wrapper) else bottleneck
+    if not isinstance(inner, TopK):
         raise ValueError(f"regularizer AuxK needs codes of bottleneck='top_k', got {bottleneck!r}")
-    return whole
+    return inner

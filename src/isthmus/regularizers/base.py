@@ -59,7 +59,7 @@ class Step(NamedTuple):
 
 
 class Regularizer(Part):
-    """Base of loss terms that are not part of the bound, and thus not part of the score."""
+    """Base of additional loss terms. They are not part of the bound, and thus not part of the score."""
 
     role: ClassVar[str] = "regularizer"
     weight: float

@@ -12,8 +12,8 @@ from isthmus.regularizers.base import Regularizer, Step
 class Jacobian(Regularizer):
     """Squared Frobenius norm of the Jacobian of the encoder: the penalty of the contractive autoencoder.
 
-    Automatic differentiation makes it valid for any encoder, whereas the closed form of the paper holds for one
-    sigmoid layer only. The Jacobian is with respect to the encoded input, in the units of the likelihood.
+    The norm is computed by automatic differentiation, for any encoder; the closed form of the paper is for one sigmoid
+    layer. The Jacobian is the derivative of the code with respect to the encoded input.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ class Jacobian(Regularizer):
         self.n_probes = n_probes
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check the parameters; see the base class."""
+        """Check the parameters."""
         super().build(shapes, bottleneck)
         self.require("n_probes", lambda v: v is None or is_count(v), "None or a positive integer")
 
     def forward(self, step: Step) -> Tensor:
-        """Return the weighted term of each row; see the base class."""
+        """Return the weighted term of each row."""
         with torch.enable_grad():
             u = step.u.detach().requires_grad_()
             return self.weight * F.squared_jacobian(step.encode(u), u, self.n_probes)

@@ -17,7 +17,7 @@ class KLSparsity(Regularizer):
     ----------
     weight : float, default=1.0
     target : float, default=0.05
-        Target of the mean activity, in (0, 1).
+        Target activity, in (0, 1).
 
     Raises
     ------
@@ -42,7 +42,7 @@ class KLSparsity(Regularizer):
         self.target = target
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check the parameters and the range of the codes; see the base class."""
+        """Check the parameters and the range of the codes."""
         super().build(shapes, bottleneck)
         self.require("target", lambda v: 0 < v < 1, "in (0, 1)")
         if vars(bottleneck).get("activation") != "sigmoid":
@@ -52,6 +52,6 @@ class KLSparsity(Regularizer):
             )
 
     def forward(self, step: Step) -> Tensor:
-        """Return the weighted term of the batch, averaged over parallel nets; see the base class."""
+        """Return the weighted term of the batch, averaged over parallel nets."""
         by_net = step.latent.z.unflatten(1, (-1, step.n_nets))  # (n_draws, rows of a net, n_nets, n_components)
         return self.weight * F.kl_bernoulli(self.target, by_net.mean((0, 1))).sum(-1).mean()

@@ -31,6 +31,6 @@ class L1(Regularizer):
         self.weight = weight
 
     def forward(self, step: Step) -> Tensor:
-        """Return the weighted term of each row; see the base class."""
+        """Return the weighted term of each row."""
         size = step.latent.z.flatten(2).abs()
         return self.weight * (size if step.code_norms is None else size * step.code_norms).sum(-1).mean(0)

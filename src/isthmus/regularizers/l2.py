@@ -28,5 +28,5 @@ class L2(Regularizer):
         self.weight = weight
 
     def forward(self, step: Step) -> Tensor:
-        """Return the weighted term of each row; see the base class."""
+        """Return the weighted term of each row."""
         return self.weight * 0.5 * step.latent.z.flatten(2).square().sum(-1).mean(0)
