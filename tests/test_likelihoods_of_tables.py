@@ -292,6 +292,19 @@ def test_single_values_go_first_whatever_the_order_of_the_cells(order):
     assert [order[i] for i in cells_in(shuffled, 0, values)] == cells_in(histogram(), 0, values)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_binary_search_finds_the_first_of_the_nearest_cells(dtype, seed):
+    generator = np.random.default_rng(seed)
+    ends = np.sort(generator.normal(size=(6, 2)).round(seed % 4), axis=1)
+    cells = [*map(tuple, ends), (0.1, 0.1), tuple(ends[:1, :1].repeat(2))]
+    generator.shuffle(cells)
+    x = torch.tensor([*np.ravel(cells), *generator.normal(size=200), -9.0, 9.0]).to(dtype)
+    low, high = torch.tensor(cells).to(dtype).T
+    distance = torch.maximum(torch.maximum(low - x[:, None], x[:, None] - high), 1e-38 * (low < high))
+    assert cells_in(histogram((tuple(cells),), x[:, None], dtype), 0, x) == distance.argmin(1).tolist()
+
+
 def test_the_log_density_is_the_probability_over_the_width_and_that_of_a_single_value_its_probability():
     likelihood, theta = histogram(), logits_of((N_CELLS,), 1)
     p, q = probabilities_of(theta)

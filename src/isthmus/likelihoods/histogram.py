@@ -4,7 +4,8 @@ import math
 from itertools import chain
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.column_logits import ColumnLogits, at_least_float32
@@ -16,6 +17,9 @@ from isthmus.statistics import Statistics
 LOG_OUTSIDE = math.log(1e-6)
 
 TINY = torch.finfo(torch.float32).tiny
+
+# Dtypes of values in a model.
+DTYPES = ("float32", "float64")
 
 Cells = tuple[tuple[float, float], ...]
 
@@ -55,7 +59,6 @@ class Histogram(Likelihood):
     low: Tensor
     high: Tensor
     log_width: Tensor
-    least: Tensor
 
     def __init__(self, cells: tuple[Cells, ...] = (), ends: bool = False) -> None:
         super().__init__()
@@ -71,8 +74,11 @@ class Histogram(Likelihood):
         self.logits = ColumnLogits([len(cells) for cells in self.cells])
         self.unit = Scaling("standard", statistics)
         offset = 0.0 if statistics.offset is None else statistics.offset[self.logits.owner]
-        for name, buffer in _cell_buffers(torch.tensor([*chain(*self.cells)], dtype=torch.float64).T, offset).items():
-            self.register_buffer(name, buffer, persistent=False)
+        cells = torch.tensor([*chain(*self.cells)], dtype=torch.float64).T - offset
+        self.register_buffer("low", cells[0], persistent=False)
+        self.register_buffer("high", cells[1], persistent=False)
+        self.register_buffer("log_width", torch.where(self.low < self.high, self.high - self.low, 1.0).log(), False)
+        self.nearest = nn.ModuleDict({name: _NearestCell(cells, self.logits.sizes, name) for name in DTYPES})
         self.encoded_shape, self.parameter_shape = (n + self.logits.total,), (1, self.logits.total)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -81,20 +87,17 @@ class Histogram(Likelihood):
 
     def cell_of(self, x: Tensor) -> Tensor:
         """Return the positions of the cells that contain values (n, columns), or that are nearest."""
-        low, high, least = (ends[self.logits.places].to(x) for ends in (self.low, self.high, self.least))
-        distance = torch.maximum(low - x[..., None], x[..., None] - high)  # (n, columns, most cells)
-        return torch.maximum(distance, least).argmin(-1)
+        cell: Tensor = self.nearest[str(x.dtype).removeprefix("torch.")](x)
+        return cell
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return log densities for intervals and log probabilities for single values; theta holds logits."""
         cell = self.cell_of(x)
         place = cell + self.logits.starts
-        low, high, log_width, least = (
-            of_cells[place].to(x) for of_cells in (self.low, self.high, self.log_width, self.least)
-        )
+        low, high, log_width = (of_cells[place].to(x) for of_cells in (self.low, self.high, self.log_width))
         distance = torch.maximum(low - x, x - high).clamp(min=0)
         # Outside, the density is at most that of a uniform distribution over the cell, or over the standard deviation.
-        log_range = torch.where(least > 0, torch.maximum(log_width, self.unit.spread.log()), 0.0)
+        log_range = torch.where(low < high, torch.maximum(log_width, self.unit.spread.log()), 0.0)
         outside = LOG_OUTSIDE - distance / self.unit.spread - log_range
         return self.logits.log_prob(at_least_float32(theta).squeeze(1), cell) + torch.where(
             distance > 0, outside, -log_width
@@ -114,13 +117,55 @@ class Histogram(Likelihood):
         return low + (high - low) * torch.rand_like(low)
 
 
-def _cell_buffers(cells: Tensor, offset: Tensor | float) -> dict[str, Tensor]:
-    """Return the ends and log widths of cells (2, n_cells), and the smallest distance from values within."""
+class _NearestCell(nn.Module):
+    """Finds the nearest cell of each value by binary search.
+
+    Parameters
+    ----------
+    cells : Tensor of shape (2, n_cells)
+        Ends of the cells of all columns.
+    sizes : list of int
+        Number of cells of each column.
+    dtype : {"float32", "float64"}
+        The dtype of the values, to which ends are rounded.
+    """
+
+    edges: Tensor
+    nearest: Tensor
+
+    def __init__(self, cells: Tensor, sizes: list[int], dtype: str) -> None:
+        super().__init__()
+        rounded = cells.to(getattr(torch, dtype))
+        edges, nearest = zip(*(_find_edges(own) for own in rounded.split(sizes, 1)), strict=True)
+        self.register_buffer("edges", pad_sequence(edges, batch_first=True, padding_value=math.inf), persistent=False)
+        self.register_buffer("nearest", pad_sequence(nearest, batch_first=True), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return positions of cells for values (n, columns)."""
+        return self.nearest.gather(1, torch.searchsorted(self.edges, x.T.contiguous(), right=True)).T
+
+
+def _find_edges(cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values from which another cell is the nearest, (n_edges,), and the nearest cells, (n_edges + 1,).
+
+    The nearest cell can change at the ends of cells and half-way between them, and just after these points.
+    """
+    ends = cells.unique()
+    points = torch.cat([ends, ends[1:].lerp(ends[:-1], 0.5)]).unique()
+    edges = torch.stack([points, points.nextafter(torch.full_like(points, math.inf))], 1).flatten()
+    margin = 1 + points[[0, -1]].abs()
+    between = torch.cat([points[1:].lerp(points[:-1], 0.5), points[-1:] + margin[1:]])
+    probes = torch.cat([points[:1] - margin[:1], torch.stack([points, between], 1).flatten()])
+    nearest = _find_nearest(cells, probes)
+    changes = nearest[1:] != nearest[:-1]
+    return edges[changes], torch.cat([nearest[:1], nearest[1:][changes]])
+
+
+def _find_nearest(cells: Tensor, x: Tensor) -> Tensor:
+    """Return the position of the nearest of the cells (2, n_cells) for each of the values, (n,)."""
     low, high = cells
-    is_interval = low < high
-    log_width = torch.where(is_interval, high - low, 1.0).log()
     # A tiny distance from intervals gives precedence to a single value at the same place.
-    return {"low": low - offset, "high": high - offset, "log_width": log_width, "least": is_interval * TINY}
+    return torch.maximum(torch.maximum(low - x[:, None], x[:, None] - high), TINY * (low < high)).argmin(1)
 
 
 def _end_or_mean(columns: ColumnLogits, logits: Tensor, middle: Tensor, at_end: Tensor) -> Tensor:
