@@ -137,7 +137,9 @@ class _NearestCell(nn.Module):
         super().__init__()
         rounded = cells.to(getattr(torch, dtype))
         edges, nearest = zip(*(_find_edges(own) for own in rounded.split(sizes, 1)), strict=True)
-        self.register_buffer("edges", pad_sequence([*edges], batch_first=True, padding_value=math.inf), persistent=False)
+        self.register_buffer(
+            "edges", pad_sequence([*edges], batch_first=True, padding_value=math.inf), persistent=False
+        )
         self.register_buffer("nearest", pad_sequence([*nearest], batch_first=True), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
