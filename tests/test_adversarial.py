@@ -17,12 +17,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from isthmus import Autoencoder, BaggedAutoencoders, Decoder, load, save, zoo
 from isthmus.backbones import MLP
-from isthmus.bottlenecks import Deterministic, Nested
+from isthmus.bottlenecks import Deterministic, Nested, TopK
 from isthmus.corruptions import Masking
 from isthmus.doctor import examine
 from isthmus.latent import interpolate, traverse
 from isthmus.part import Shapes
-from isthmus.priors import Normal, Vamp
+from isthmus.priors import Empirical, Normal, Vamp
 from isthmus.regularizers import Adversarial, Step
 
 RNG = np.random.default_rng(0)
@@ -247,3 +247,22 @@ def test_bags_share_a_critic():
 def test_any_autoencoder_takes_it_by_name():
     model = Autoencoder(2, regularizers="adversarial", max_epochs=1, random_state=0).fit(X)
     assert "discriminator" in model.history_[0]
+
+
+def test_codes_are_normal_unless_another_prior_is_chosen():
+    model = Autoencoder(2, regularizers="adversarial", max_epochs=1, random_state=0).fit(X)
+    assert isinstance(model.module_.prior, Normal)
+    draws = model.module_.sample_codes(20_000, None, 1.0)
+    torch.testing.assert_close(draws.mT.cov(), torch.eye(2), atol=0.05, rtol=0)
+    assert isinstance(zoo.adversarial(2, prior="empirical", max_epochs=1).fit(X).module_.prior, Empirical)
+
+
+@pytest.mark.parametrize(
+    "bottleneck", ["vector_quantized", TopK(1), Deterministic("relu"), Nested(Deterministic("tanh"))]
+)
+def test_codes_in_a_range_cannot_follow_the_prior(bottleneck):
+    message = (
+        r"regularizer Adversarial needs codes that can have every value, .* codes of (Vec|Top|Det|Nes).*\) cannot be"
+    )
+    with pytest.raises(ValueError, match=message):
+        small(bottleneck=bottleneck).fit(X)

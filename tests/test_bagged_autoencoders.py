@@ -441,3 +441,16 @@ def test_bad_parameters_are_named(options, error, message, blobs):
 def test_streams_are_an_error(folder):
     with pytest.raises(TypeError, match="rows of Parquet cannot be taken by position; load them first"):
         small_ensemble().fit(Parquet(folder))
+
+
+def test_the_divergence_of_plain_codes_is_an_error_as_that_of_one_net():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    for model in (small_net(), small_ensemble()):
+        with pytest.raises(ValueError, match="divergence needs a stochastic bottleneck, .* Deterministic is"):
+            model.fit(X).divergence(X)
+
+
+def test_a_prior_that_is_fitted_after_training_is_left_out():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    scores = [small_ensemble(bottleneck="gaussian", prior=prior).fit(X).score_samples(X) for prior in (None, "mixture")]
+    np.testing.assert_array_equal(*scores)

@@ -36,7 +36,7 @@ from isthmus.likelihoods import (
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.part import Part, Shapes, built_parts, snake_case
 from isthmus.priors import Normal, Vamp
-from isthmus.regularizers import L1, L2, Adversarial, AuxK, Jacobian, KLSparsity, Step
+from isthmus.regularizers import L1, L2, Adversarial, AuxK, Jacobian, KLSparsity, Regularizer, Step
 from isthmus.statistics import Statistics
 
 CLASSES = [getattr(package, name) for package in PACKAGES for name in package.__all__]
@@ -623,3 +623,49 @@ def test_terms_of_the_loss_add_up_also_where_two_are_of_one_class():
     assert model.history_[0]["loss"] == pytest.approx(
         sum(model.history_[0][name] for name in ("negative_bound", "l1", "l2"))
     )
+
+
+# Combinations
+
+
+@pytest.mark.parametrize("regularizer", [L1(), L2(), Adversarial(), AuxK(), Jacobian(), KLSparsity()])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    "bottleneck",
+    [Deterministic(), Deterministic("sigmoid"), Gaussian(), Ladder(), TopK(2), VectorQuantized(8, width=2)],
+)
+def test_a_regularizer_reaches_the_encoder_or_refuses_the_bottleneck(regularizer, bottleneck, nested):
+    whole = Nested(bottleneck) if nested else bottleneck
+    net = Autoencoder(4, bottleneck=whole, regularizers=regularizer, backbone=MLP((8,)), random_state=0)
+    try:
+        model = net.prepare(X).state.model.train()
+    except ValueError:
+        with pytest.raises(ValueError, match="|".join(type(part).__name__ for part in (regularizer, whole))):
+            net.prepare(X)
+        return
+    if isinstance(bottleneck, TopK):
+        getattr(model.bottleneck, "inner", model.bottleneck).idle[:, :2] = 1000
+    terms = model(torch.from_numpy(X)).terms
+    own = sum(term.mean() for name, term in terms.items() if name not in ("negative_bound", "discriminator"))
+    gradients = torch.autograd.grad(own, list(model.backbone.encoder.parameters()), allow_unused=True)
+    assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+class SecondPass(Regularizer):
+    """Encodes and decodes once more."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = 0.0
+
+    def forward(self, step):
+        z = step.encode(step.u + 1)
+        return step.decode(z, step.y).flatten(1).sum(1) * 0
+
+
+def test_second_passes_of_a_regularizer_change_no_running_statistics():
+    options = {"backbone": MLP((8,), norm="batch"), "max_epochs": 2, "random_state": 0}
+    states = [Autoencoder(2, regularizers=r, **options).fit(X).module_.state_dict() for r in ((), SecondPass())]
+    assert any("running" in name for name in states[0])
+    for name, value in states[0].items():
+        assert torch.equal(states[1][name], value), name

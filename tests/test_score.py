@@ -2,12 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import multivariate_normal
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 
 from isthmus import Autoencoder, load, save, zoo
 from isthmus.backbones import Linear
+from isthmus.bottlenecks import Gaussian as GaussianCode
+from isthmus.bottlenecks import Ladder
 from isthmus.likelihoods import Gaussian
+from isthmus.randomness import seeded
 
 WIDTH = 20
 
@@ -60,3 +67,64 @@ def test_the_score_survives_saving(rows, tmp_path):
     model = linear(2, max_epochs=2).fit(rows)
     save(model, tmp_path / "m.safetensors")
     assert load(tmp_path / "m.safetensors").score(rows) == model.score(rows)
+
+
+def exact_log_prob(model, rows, mean, covariance):
+    """Log density of rows under a linear decoder of normal codes."""
+    module = model.module_
+    with torch.no_grad():
+        at = torch.cat([torch.zeros(1, 2), torch.eye(2)])
+        images = module.decode_latent(at).double().numpy()
+        scale = float(module.likelihood.noise.log_scale.exp().flatten()[0])
+    slope = images[1:] - images[0]
+    total = slope.T @ covariance @ slope + scale**2 * np.eye(rows.shape[1])
+    return multivariate_normal(images[0] + mean @ slope, total).logpdf(rows).mean()
+
+
+@pytest.mark.parametrize("bottleneck", [GaussianCode(beta=0.2), Ladder(beta=0.2)])
+def test_the_bound_is_that_of_the_model_that_sample_draws_from(rows, bottleneck):
+    """A prior fitted after training replaces that of the objective: the exact density of the rows is known."""
+    model = linear(2, bottleneck=bottleneck, prior=GaussianMixture(1), max_epochs=20).fit(rows)
+    fitted = model.module_.prior.fitted[0]
+    exact = exact_log_prob(model, rows[:300], fitted.means_[0], fitted.covariances_[0])
+    standard = exact_log_prob(model, rows[:300], np.zeros(2), np.eye(2))
+    bound = model.score_samples(rows[:300], n_draws=200, random_state=0).mean()
+    assert exact - 0.1 < bound < exact + 0.02
+    assert abs(exact - standard) > 0.2
+
+
+def test_without_labels_codes_are_averaged_over_the_prior_of_each_label(rows):
+    labels = (rows @ np.ones(WIDTH) > 0).astype(int)
+    model = linear(2, bottleneck="gaussian", prior=GaussianMixture(1), conditional=True, max_epochs=3).fit(rows, labels)
+    module, x = model.module_, torch.from_numpy(rows[:5])
+    with seeded(0):
+        whole = module.log_weights(x, None, 3)
+    each = []
+    for y in module.labels.each(5):
+        with seeded(0):
+            each.append(module.log_weights(x, y, 3))
+    torch.testing.assert_close(whole, torch.logsumexp(torch.stack(each, -1) + module.labels.log_frequencies, -1))
+
+
+def test_a_prior_without_a_density_is_an_error(rows):
+    class Draws(BaseEstimator):
+        def fit(self, X):
+            self.rows_ = X
+            return self
+
+        def sample(self, n):
+            return self.rows_[:n]
+
+    for bottleneck in ("deterministic", "gaussian"):
+        model = linear(2, bottleneck=bottleneck, prior=Draws(), max_epochs=1).fit(rows)
+        with pytest.raises(ValueError, match="the density of prior Draws is not known: it has no method score_samples"):
+            model.score(rows)
+        assert np.isfinite(model.score_samples(rows)).all()
+
+
+def test_held_out_rows_choose_the_rank_of_a_linear_model():
+    """Ten columns of rank 3: candidates up to as many components as columns."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 10)) + 0.5 * rng.normal(size=(600, 10))
+    scores = [linear(k, max_epochs=40).fit(X[:400]).score(X[400:]) for k in range(1, 11)]
+    assert int(np.argmax(scores)) + 1 == 3

@@ -237,3 +237,14 @@ def test_each_net_of_a_bag_has_counters():
 def test_moves_between_codes(model):
     assert np.isfinite(interpolate(model, X[0], X[1], 5)).all()
     assert traverse(model, X[0]) is not None
+
+
+def test_the_second_decoding_leaves_batch_normalisation_as_it_is():
+    """With a weight of 0 the term has no gradients, so that all running statistics are those of a model without it."""
+    options = {"backbone": MLP((8,), norm="batch"), "max_epochs": 3, "random_state": 0}
+    nets = [small(regularizers=part, **options).fit(X) for part in ((), AuxK(weight=0.0))]
+    states = [net.module_.state_dict() for net in nets]
+    running = [name for name in states[0] if "running" in name and "decoder" in name]
+    assert running
+    for name in running:
+        torch.testing.assert_close(states[1][name], states[0][name], rtol=0, atol=0)

@@ -10,7 +10,7 @@ import torch
 from conftest import small
 from torch import distributions as D
 
-from isthmus import Autoencoder, Checkpoint, Decoder, doctor, load, save
+from isthmus import Autoencoder, BaggedAutoencoders, Checkpoint, Decoder, doctor, load, save
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Gaussian, Nested
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
@@ -192,7 +192,6 @@ def test_other_combinations_work(fitted):
         small("vamp_vae").fit(holes),
         small("vamp_vae", conditional=True).fit(X, y),
         small("vamp_vae", precision="float64", trim=0.1).fit(X),
-        small("vamp_vae", bottleneck=Nested(Gaussian())).fit(X),
         small("vamp_vae", bottleneck=Gaussian(n_draws=3)).fit(X),
         small("vamp_vae", bottleneck=Gaussian(free_bits=0.1)).fit(X),
         small("vamp_vae", backbone="linear").partial_fit(X).partial_fit(X),
@@ -215,3 +214,22 @@ def test_the_number_of_pseudo_inputs_is_checked():
     with pytest.raises(ValueError, match=r"prior\.n_pseudo_inputs of Vamp must be a positive integer, got 0"):
         small("vamp_vae", n_pseudo_inputs=0).fit(X)
     assert math.isfinite(small("vamp_vae", n_pseudo_inputs=1).fit(X).score(X))
+
+
+def test_a_prior_whose_components_depend_on_each_other_does_not_go_with_cut_components():
+    with pytest.raises(ValueError, match=r"got bottleneck Gaussian\(\) with prior Vamp\(\), whose components depend"):
+        Autoencoder(2, bottleneck=Nested(Gaussian()), prior="vamp", max_epochs=1).fit(X)
+
+
+def test_each_net_of_an_ensemble_has_its_own_mixture():
+    model = BaggedAutoencoders(small("vamp_vae", prior=Vamp(3)), 2, random_state=0).fit(X).module_
+    x, latent = torch.from_numpy(X[:4]).repeat_interleave(2, 0), torch.zeros(1, 2, 2)
+    assert model.prior.pseudo_inputs.shape[0] == 3 * 2
+    density = model.prior.log_prob(latent)
+    with torch.no_grad():
+        model.prior.pseudo_inputs[1::2] += 1.0  # those of the second net
+        model.prior.after_step(0, 0.0)
+    changed = model.prior.log_prob(latent)
+    assert torch.equal(density[:, 0], changed[:, 0])
+    assert not torch.equal(density[:, 1], changed[:, 1])
+    assert model.divergence(x).isfinite().all()

@@ -88,9 +88,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Whether the decoder receives the label ``y`` in addition to the code. The encoder never receives it.
     prior : str, Prior, estimator or None, default=None
         Distribution of codes in ``sample``: ``isthmus.priors``. None uses the default of the bottleneck: the standard
-        normal distribution, or for deterministic codes a normal distribution with their moments. "mixture", "kde",
-        "flow" and density estimators of scikit-learn are fitted to the codes after training, in conditional models for
-        each label.
+        normal distribution, or for deterministic codes a normal distribution with their moments; ``Adversarial`` makes
+        it standard normal. "mixture", "kde", "flow" and density estimators of scikit-learn are fitted to the codes
+        after training, in conditional models for each label.
     trim : float, default=0.0
         Fraction of the rows of each batch, those with the largest loss, that training ignores. Robust to contaminated
         rows (least trimmed squares: Rousseeuw, JASA 79, 1984).
@@ -224,8 +224,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         sample_weight : array of shape (n_samples,), float or None, default=None
             Weights >= 0 of rows in memory: their terms of the loss, of the validation bound and of the statistics that
             scale the data are multiplied by them. Only their ratios matter. A row of weight 0 has no influence, and
-            a row of weight 2 counts as two equal rows, on average over the order of training. Regularizers of a whole
-            batch, such as ``KLSparsity``, and batch normalisation do not use weights.
+            a row of weight 2 counts as two equal rows, on average over the order of training. Weights are not used by
+            terms of a whole batch, such as ``KLSparsity``, and by what follows the batches without gradients: batch
+            normalisation and the codebook of ``VectorQuantized``, whose vectors are unweighted means.
 
         Raises
         ------
@@ -533,7 +534,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n_draws : int, default=0
             0 gives the deterministic score log p(x | decoder(mean of the code)) minus the divergence of the code, which
             is suitable for ranking but is not a bound. A positive integer gives the importance-weighted bound on
-            log p(x) with ``n_draws`` samples (arXiv:1509.00519); 1 is the evidence lower bound.
+            log p(x) with ``n_draws`` samples (arXiv:1509.00519); 1 is the evidence lower bound. p(x) is the
+            distribution that ``sample`` draws from, also with a prior that is fitted after training.
         random_state : int, RandomState or None, default=None
             Random state of the draws; None uses that of the estimator.
 
@@ -546,7 +548,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         source = self.read_rows(X, y)
         if n_draws == 0:
             return self._run(self.module_.score, source)[0].astype(np.float64)
-        self._require_stochastic("n_draws")
+        self.module_.bottleneck.require_stochastic("n_draws")
         return self._bound(source, n_draws, self._seed(random_state))
 
     def divergence(self, X: Any) -> Values:
@@ -558,7 +560,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If codes are deterministic.
         """
         source = self.read_rows(X)
-        self._require_stochastic("divergence")
         return self._run(self.module_.divergence, source)[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -566,9 +567,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         It is the importance-weighted bound (arXiv:1509.00519) with 8 draws of the code, whose seed is fixed. Models
         with any ``n_components`` or ``beta`` compare by it. The mean of ``score_samples`` is no such measure: without
-        draws it ignores how exact a code is, so that it favors large codes. Plain codes are drawn from a normal
-        distribution around them, and compared with the prior that ``sample`` draws from. An index of
-        ``VectorQuantized`` costs log(n_codes).
+        draws it ignores how exact a code is, so that it favors large codes. p(x) is the distribution that ``sample``
+        draws from, with its prior, whether that was learned or fitted after training. Plain codes are drawn from a
+        normal distribution around them. An index of ``VectorQuantized`` costs log(n_codes), whatever the prior.
+
+        Raises
+        ------
+        ValueError
+            If the prior is a density estimator without ``score_samples``.
         """
         return float(self._bound(self.read_rows(X, y), N_SCORE_DRAWS, 0).mean())
 
@@ -593,11 +599,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with seeded(seed, self.module_.device):
             bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
             return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
-
-    def _require_stochastic(self, what: str) -> None:
-        if not self.module_.bottleneck.stochastic:
-            kind = type(self.module_.bottleneck).__name__
-            raise ValueError(f"{what} needs a stochastic bottleneck, such as 'gaussian'; {kind} is deterministic")
 
     def _seed(self, random_state: Any) -> int:
         return seed_of(self.random_state if random_state is None else random_state)

@@ -24,6 +24,7 @@ from isthmus.errors import InputTypeError
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model
 from isthmus.part import is_count, resolve
+from isthmus.priors import resolve_prior
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 
@@ -45,13 +46,16 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
 
     The mean over nets with different errors is more accurate than a single net. Each row is left out by some of the
     nets, which score it as they score new rows. All nets make each training step together: the weights of fully
-    connected backbones are stacked. The nets share what the likelihood learns, such as scaling and noise scales.
+    connected backbones are stacked. Each net has its own pseudo-inputs of ``Vamp`` and dead components of ``TopK``. The
+    nets share what other parts learn: scaling and noise scales of the likelihood, the codebook of ``VectorQuantized``,
+    the prior of ``Ladder``, and the critic of ``Adversarial``, which reads the codes of all nets.
 
     Parameters
     ----------
     estimator : Autoencoder or None, default=None
         The net, its training and its device; not conditional. "auto" values depend on the number of rows of one net.
-        ``validation_fraction``, ``patience``, ``prior`` and ``random_state`` are ignored.
+        ``validation_fraction``, ``patience`` and ``random_state`` are ignored, and so is a ``prior`` that is fitted
+        after training, which only ``sample`` and bounds use.
     n_estimators : int, default=8
         Number of nets, at least 2.
     max_samples : float or int, default=0.5
@@ -174,7 +178,9 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         one = Autoencoder() if self.estimator is None else self.estimator
         check_parameters(one)
         backbone = Parallel(resolve(one.backbone, backbones, backbones.Backbone), self.n_estimators)
-        return clone(one).set_params(backbone=backbone, prior=None, random_state=seed)
+        prior = None if one.prior is None else resolve_prior(one.prior)
+        prior = prior if prior is None or prior.joint else None
+        return clone(one).set_params(backbone=backbone, prior=prior, random_state=seed)
 
     # Using
 
@@ -216,7 +222,13 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         return label_columns(addends, source.schema, extra=("code", "base"))
 
     def divergence(self, X: Any) -> Values:
-        """Mean over the nets of the divergence of the code from its prior, (n_samples,) in nats."""
+        """Mean over the nets of the divergence of the code from its prior, (n_samples,) in nats.
+
+        Raises
+        ------
+        ValueError
+            If codes are deterministic.
+        """
         rows = self.read_rows(X)
         return self._run(lambda x: self._split_nets(self.module_.divergence(self._repeat(x))).mean(1), rows)[0]
 

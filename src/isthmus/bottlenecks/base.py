@@ -83,6 +83,12 @@ class Bottleneck(Part):
     def code_mean(self, h: Tensor) -> Tensor:
         """Return the mean of q(z | x), (n, *z_shape)."""
 
+    def require_stochastic(self, what: str) -> None:
+        """Raise ``ValueError`` if z is deterministic; the message names what needs random z."""
+        if not self.stochastic:
+            kind = type(self).__name__
+            raise ValueError(f"{what} needs a stochastic bottleneck, such as 'gaussian'; {kind} is deterministic")
+
     def code_std(self, h: Tensor) -> Tensor:
         """Return standard deviations of the codes, (n, code_size)."""
         return self.to_code(self.code_mean(h)).new_zeros(len(h), self.code_size)
@@ -99,10 +105,10 @@ class Bottleneck(Part):
             f"prior {self.prior!r} needs codes with a normal distribution, such as bottleneck='gaussian', got {self!r}"
         )
 
-    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) - log p(z) (n_draws, n)."""
+    def draw(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) (n_draws, n), 0 if z is deterministic."""
         z = self.code_mean(h)
-        return z.expand(n_draws, *z.shape), h.new_full((n_draws, len(h)), self.log_n_values or 0.0)
+        return z.expand(n_draws, *z.shape), h.new_zeros(n_draws, len(h))
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the divergence of q(z | x) from the prior in nats, (n,), without sampling; 0 if z is deterministic."""
@@ -144,11 +150,11 @@ class NormalPosterior(Bottleneck):
         """Return the standard deviations of q(z | x), (n, code_size)."""
         return torch.exp(self.moments(h)[1] / 2)
 
-    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) - log p(z) (n_draws, n)."""
+    def draw(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) (n_draws, n)."""
         mean, log_variance = self.moments(h)
         z = F.sample_normal(mean, log_variance, n_draws)
-        return z, self.log_ratio(z, mean, log_variance, y)
+        return z, F.normal_log_prob(z, mean, log_variance / 2).sum(-1)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the divergence of q(z | x) from the prior, (n,), in closed form if the prior has one."""
@@ -196,9 +202,9 @@ class Wrapper(Bottleneck):
         """Return mean and log variance of q(z | x), each (n, *z_shape)."""
         return self.inner.moments(h)
 
-    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
+    def draw(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
         """Draw z from q(z | x) with the wrapped bottleneck."""
-        return self.inner.draw(h, y, n_draws)
+        return self.inner.draw(h, n_draws)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the divergence of q(z | x) from the prior, (n,)."""

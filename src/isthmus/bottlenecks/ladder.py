@@ -190,11 +190,11 @@ class Ladder(Bottleneck):
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
         """Draw z and compute the weighted divergence of both layers."""
-        z, log_ratio = self.draw(h, y, 1)
+        z, log_q = self.draw(h, 1)
         bottom, top = read_posterior(h, self.prior).divergences(self.prior.split(z)[1])
         beta = self.beta * (progress / self.warmup).clamp(max=1.0) if self.warmup else self.beta
         metrics = {"divergence_bottom": bottom.detach().mean(), "divergence_top": top.detach().mean()}
-        return Latent(z, {"divergence": beta * (bottom + top)}, log_ratio, metrics)
+        return Latent(z, {"divergence": beta * (bottom + top)}, log_q - self.prior.log_prob(z), metrics)
 
     def code_mean(self, h: Tensor) -> Tensor:
         """Return the mean of z1 given the mean of z2, and the mean of z2, (n, n_components)."""
@@ -204,10 +204,9 @@ class Ladder(Bottleneck):
         """Return standard deviations of z1 given the mean of z2, and those of z2, (n, n_components)."""
         return torch.exp(read_posterior(h, self.prior).at_mean().log_variance / 2)
 
-    def draw(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z2, then z1 given z2; return z (n_draws, n, n_components) and log q(z | x) - log p(z)."""
-        z, log_prob = read_posterior(h, self.prior).draw(n_draws)
-        return z, log_prob - self.prior.log_prob(z)
+    def draw(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
+        """Draw z2, then z1 given z2; return z (n_draws, n, n_components) and log q(z | x), (n_draws, n)."""
+        return read_posterior(h, self.prior).draw(n_draws)
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the sum of the divergences of q(z2 | x), and of q(z1 | x, z2) at the mean of z2, (n,)."""

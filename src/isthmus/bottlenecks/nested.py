@@ -7,7 +7,7 @@ from torch import Tensor
 from isthmus.bottlenecks.base import Bottleneck, Latent, Wrapper
 from isthmus.bottlenecks.deterministic import Deterministic
 from isthmus.part import Shape, Shapes
-from isthmus.priors import Prior
+from isthmus.priors import Normal, Prior
 
 
 class Nested(Wrapper):
@@ -17,6 +17,8 @@ class Nested(Wrapper):
     decoder and have no cost. Components are thus ordered by importance as in PCA, and one training gives the error
     of every size (``isthmus.latent.suggest_n_components``). Outside training, all components are used.
 
+    A component can be dropped without a cost if the prior of the objective has independent components.
+
     Parameters
     ----------
     bottleneck : Bottleneck or None, default=None
@@ -25,7 +27,8 @@ class Nested(Wrapper):
     Raises
     ------
     ValueError
-        At ``build``, if ``bottleneck`` is not a bottleneck.
+        At ``build``, if ``bottleneck`` is not a bottleneck, or if the prior of the objective is not the standard normal
+        distribution, as with ``Vamp`` and ``Ladder``.
 
     References
     ----------
@@ -50,6 +53,11 @@ class Nested(Wrapper):
         # Parameters of a part are never built, and weights must not be registered under two names.
         self.inner = Deterministic() if self.bottleneck is None else clone(self.bottleneck)
         super().set_prior(prior)
+        if not isinstance(self.prior, Normal):
+            raise ValueError(
+                "Nested cuts components, which have no cost under prior='normal' or one that is fitted after training; "
+                f"got bottleneck {self.inner!r} with prior {self.prior!r}, whose components depend on each other"
+            )
 
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
         """Build the wrapped bottleneck; return the shapes of h and z."""

@@ -73,8 +73,9 @@ def suggest_n_components(
     ----------
     X : array, data frame or Source of shape (n_samples, ...)
     estimator : Autoencoder or None, default=None
-        Parts and settings to train with; its bottleneck is nested, and labels and regularizers are left out. None is an
-        MLP with heavy-tailed errors, since the large errors of codes that are too small would dominate squared errors.
+        Parts and settings to train with; its bottleneck is nested, and labels, regularizers and prior are left out.
+        None is an MLP with heavy-tailed errors, since the large errors of codes that are too small would dominate
+        squared errors.
     max_components : int or "auto", default="auto"
         Largest size that is tried; "auto" is one less than the number of values that vary, and at most 32.
     tolerance : float, default=0.5
@@ -142,13 +143,14 @@ def _robust(statistics: Statistics, schema: Schema) -> Autoencoder:
 
 
 def _nested(estimator: Autoencoder, widest: int) -> Autoencoder:
-    """Return the estimator with a nested bottleneck, without labels and regularizers.
+    """Return the estimator with a nested bottleneck, without labels, regularizers and prior.
 
-    Regularizers assume that all components are in use, but nested dropout sets some of them to 0.
+    Regularizers and learned priors assume that all components are in use, but nested dropout sets some of them to 0.
     """
     whole = resolve(estimator.bottleneck, bottlenecks, Bottleneck)
     nested = whole if isinstance(whole, Nested) else Nested(whole)
-    return clone(estimator).set_params(n_components=widest, bottleneck=nested, regularizers=(), conditional=False)
+    changes = {"bottleneck": nested, "prior": None, "regularizers": (), "conditional": False}
+    return clone(estimator).set_params(n_components=widest, **changes)
 
 
 def _errors(model: Model, source: Source, widest: int) -> Values:

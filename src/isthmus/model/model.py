@@ -110,7 +110,7 @@ class Model(nn.Module):
 
     def _build_latent(self, shapes: Shapes, n_components: int, prior: Prior | None) -> None:
         """Build bottleneck, priors, regularizers and backbone, whose shapes depend on each other."""
-        prior = self.bottleneck.default_prior() if prior is None else prior
+        prior = self._default_prior() if prior is None else prior
         self.fitted_prior = None if prior.joint else prior
         self.bottleneck.set_prior(prior if prior.joint else Normal())
         h, z = self.bottleneck.build(n_components, shapes)
@@ -125,6 +125,11 @@ class Model(nn.Module):
         self.backbone.build(shapes.input, self.likelihood.parameter_shape, h, z, shapes.condition)
         for each in priors:
             each.bind(self.moments)
+
+    def _default_prior(self) -> Prior:
+        """Return the prior that a regularizer needs, or else that of the bottleneck."""
+        needed = (each.default_prior for each in cast(Iterable[Regularizer], self.regularizers))
+        return next(filter(None, needed), self.bottleneck.default_prior)()
 
     @property
     def prior(self) -> Prior:
@@ -159,7 +164,9 @@ class Model(nn.Module):
         bound = F.importance_bound(log_prob - sum(latent.costs.values()))
         terms = {"negative_bound": F.drop_largest(-bound, self.trim)}
         if self.training and self.regularizers:
-            self._add_regularizers(terms, self._make_step(target, u, h, latent, theta, y, progress))
+            # All further passes of regularizers: the statistics of batch normalisation are those of the first pass.
+            with running_statistics(self.backbone):
+                self._add_regularizers(terms, self._make_step(target, u, h, latent, theta, y, progress))
         return Losses(terms, latent.metrics)
 
     def _make_step(
@@ -169,7 +176,7 @@ class Model(nn.Module):
         norms = None if norms is None else norms.repeat(len(u) // self.n_nets, 1)
         decode = partial(self._decode_parameters, x=x)
         parts = self.bottleneck, self.likelihood, self.n_nets
-        return Step(x, u, h, latent, theta, y, progress, self._encode_again, decode, norms, *parts)
+        return Step(x, u, h, latent, theta, y, progress, self.code_mean, decode, norms, *parts)
 
     def _add_regularizers(self, terms: dict[str, Tensor], step: Step) -> None:
         for regularizer in self.regularizers:
@@ -177,11 +184,6 @@ class Model(nn.Module):
             found = found if isinstance(found, dict) else {snake_case(type(regularizer).__name__): found}
             for name, term in found.items():
                 terms[name] = terms.get(name, 0) + term
-
-    def _encode_again(self, u: Tensor) -> Tensor:
-        """Encode input to means of codes, (n, k), with running statistics and without a change of state."""
-        with running_statistics(self.backbone):
-            return self.code_mean(u).flatten(1)
 
     def _corrupt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         corrupted = x if self.corruption is None else corrupt(self.corruption, x, self.origin)
@@ -216,7 +218,7 @@ class Model(nn.Module):
         return self.bottleneck.code_mean(self.backbone.encode(u))
 
     def moments(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of q(z | x) for encoded input, each (n, *z_shape); see ``_encode_again``."""
+        """Return mean and log variance of q(z | x) for encoded input, each (n, *z_shape), without a change of state."""
         with running_statistics(self.backbone):
             return self.bottleneck.moments(self.backbone.encode(u))
 
@@ -227,7 +229,7 @@ class Model(nn.Module):
 
     def draw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Draw latent variables from q(z | x) for raw values, (n, *z_shape)."""
-        return self.bottleneck.draw(self._encode_rows(x), y, 1)[0][0]
+        return self.bottleneck.draw(self._encode_rows(x), 1)[0][0]
 
     def decode(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Decode codes (n, code_size) to raw expected values; without labels, return the mean over all labels."""
@@ -281,20 +283,24 @@ class Model(nn.Module):
         return averaged, divergence + excess
 
     def log_weights(self, x: Tensor, y: Tensor | None, n_draws: int) -> Tensor:
-        """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` draws of z, (n_draws, n)."""
-        z, log_ratio = self._propose(self._encode_rows(x), y, n_draws)
-        x = self.to_model(x)
-        if not self.labels.lacks(y):
-            return self._decode_draws(z, x, y)[1] - log_ratio
-        each = [self._decode_draws(z, x, y)[1] for y in self.labels.each(len(x))]
-        return torch.logsumexp(torch.stack(each, -1) + self.labels.log_frequencies, -1) - log_ratio
+        """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` draws of z, (n_draws, n).
 
-    def _propose(self, h: Tensor, y: Tensor | None, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z (n_draws, n, *z_shape) with log q(z | x) - log p(z); if z is deterministic, q is the proposal."""
+        p(z) is the prior that ``sample`` draws from. If z is deterministic, q is the proposal.
+        """
+        h, x = self._encode_rows(x), self.to_model(x)
         if self.proposal is None:
-            return self.bottleneck.draw(h, y, n_draws)
-        z, log_prob = self.proposal.draw(self.bottleneck.code_mean(h), n_draws)
-        return z, log_prob - self.prior.log_prob(z, y)
+            z, log_q = self.bottleneck.draw(h, n_draws)
+        else:
+            z, log_q = self.proposal.draw(self.bottleneck.code_mean(h), n_draws)
+        if not self.labels.lacks(y):
+            return self._log_joint(z, x, y) - log_q
+        each = torch.stack([self._log_joint(z, x, y) for y in self.labels.each(len(x))], -1)
+        return torch.logsumexp(each + self.labels.log_frequencies, -1) - log_q
+
+    def _log_joint(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return log p(x, z) of all samples of z, (n_draws, n); the values of discrete z count as equally likely."""
+        n_values = self.bottleneck.log_n_values
+        return self._decode_draws(z, x, y)[1] + (self.prior.log_prob(z, y) if n_values is None else -n_values)
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the deterministic score of raw values, (n,)."""
@@ -306,7 +312,8 @@ class Model(nn.Module):
         return self._row_log_prob(self._decode_parameters(z, y, x), x) - divergence
 
     def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the divergence of the codes of raw values, (n,), which needs no decoder."""
+        """Return the divergence of the codes of raw values, (n,), which needs no decoder; z must be random."""
+        self.bottleneck.require_stochastic("divergence")
         return self.bottleneck.divergence(self._encode_rows(x), y)
 
     def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -24,12 +24,13 @@ class Density(Prior):
     ----------
     estimator : {"mixture", "kde", "flow"} or estimator, default="mixture"
         "mixture" is a mixture of 20 normal distributions, "kde" a kernel density with a cross-validated bandwidth,
-        "flow" ``isthmus.priors.Flow``. Other estimators need ``fit(codes)``, ``sample(n)`` and ``get_params``.
+        "flow" ``isthmus.priors.Flow``. Other estimators need ``fit(codes)``, ``sample(n)`` and ``get_params``;
+        ``Autoencoder.score`` also needs ``score_samples(codes)``.
 
     Raises
     ------
     ValueError
-        At ``build``, if the estimator is none of these.
+        At ``build``, if the estimator is none of these; in ``log_prob``, if it has no ``score_samples``.
 
     References
     ----------
@@ -76,7 +77,10 @@ class Density(Prior):
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log density, (n_draws, n), of the estimator of the label, or of the mixture over labels."""
-        codes = z.flatten(2).flatten(0, 1).cpu().numpy().astype(np.float64)
+        if not hasattr(self.fitted[0], "score_samples"):
+            kind = type(self.fitted[0]).__name__
+            raise ValueError(f"the density of prior {kind} is not known: it has no method score_samples, only sample")
+        codes = z.flatten(2).flatten(0, 1).numpy(force=True).astype(np.float64)
         each = np.stack([estimator.score_samples(codes) for estimator in self.fitted], -1)
         log_probs = torch.from_numpy(each).to(z).unflatten(0, z.shape[:2])
         if y is None or len(self.fitted) == 1:

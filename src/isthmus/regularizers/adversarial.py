@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 from isthmus.bottlenecks import Bottleneck
 from isthmus.part import Shapes, is_count
+from isthmus.priors import Normal, Prior
 from isthmus.regularizers.base import Regularizer, Step
 
 
@@ -21,7 +22,9 @@ class Adversarial(Regularizer):
     discriminator gives to a code of being a draw; it trains the encoder only (the non-saturating loss of [2]).
 
     The discriminator is a net with two hidden layers. In conditional models it also reads the label, so that the codes
-    of each label follow the prior. With ``prior="normal"``, ``sample`` draws from the same prior.
+    of each label follow the prior. If the user chooses no prior, it is the standard normal distribution, and
+    ``sample`` draws from it. A prior that is fitted after training changes ``sample`` only: codes are trained towards
+    the standard normal distribution.
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ class Adversarial(Regularizer):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of range.
+        At ``build``, if a parameter is out of range, or if codes cannot have every value, such as those of
+        ``VectorQuantized``, ``TopK`` and ``Deterministic`` with an activation: they cannot be distributed as the prior.
 
     References
     ----------
@@ -51,6 +55,7 @@ class Adversarial(Regularizer):
     Adversarial(weight=3.0)
     """
 
+    default_prior: ClassVar[type[Prior]] = Normal
     # The discriminator must follow the codes. Chosen from 1, 2 and 5 on two tables with two seeds each.
     learning_rate_factor: ClassVar[float] = 5.0
 
@@ -65,6 +70,7 @@ class Adversarial(Regularizer):
         super().build(shapes, bottleneck)
         self.require("width", is_count, "a positive integer")
         self.require("noise", lambda v: v >= 0, ">= 0")
+        _check_range(shapes, bottleneck)
         first = nn.Linear(prod(shapes.z) + shapes.condition, self.width)
         second, last = nn.Linear(self.width, self.width), nn.Linear(self.width, 1)
         self.discriminator = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
@@ -72,7 +78,7 @@ class Adversarial(Regularizer):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return the two terms of each row, (n,)."""
         # A new draw of all components: bottlenecks such as ``Nested`` truncate z in training.
-        z = step.bottleneck.draw(step.h, step.y, 1)[0][0]
+        z = step.bottleneck.draw(step.h, 1)[0][0]
         drawn = step.bottleneck.prior.sample(len(z), step.y).to(z).detach()
         codes, drawn = (self._make_input(rows, step.y) for rows in (z, drawn))
         fixed = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
@@ -85,3 +91,13 @@ class Adversarial(Regularizer):
         rows = z.flatten(1)
         rows = rows + self.noise * torch.randn_like(rows)
         return rows if y is None else torch.cat([rows, y.to(rows)], 1)
+
+
+def _check_range(shapes: Shapes, bottleneck: Bottleneck) -> None:
+    """Raise ``ValueError`` unless codes can have every value. All priors of an objective have a density everywhere."""
+    z = torch.randn(16, *shapes.z)
+    if not torch.equal(bottleneck.clamp(z), z):
+        raise ValueError(
+            f"regularizer Adversarial needs codes that can have every value, such as those of bottleneck="
+            f"'deterministic' or 'gaussian'; codes of {bottleneck!r} cannot be distributed as a continuous prior"
+        )

@@ -9,10 +9,14 @@ from torch import Tensor
 from isthmus.bottlenecks import Bottleneck, Latent
 from isthmus.likelihoods import Likelihood
 from isthmus.part import Part, Shapes
+from isthmus.priors import Prior
 
 
 class Step(NamedTuple):
     """Input and intermediate results of a training step.
+
+    Regularizers may call ``encode`` and ``decode``. Batch normalisation then uses its running statistics and does not
+    update them, so that the rows of a batch are independent.
 
     Parameters
     ----------
@@ -31,8 +35,7 @@ class Step(NamedTuple):
     progress : Tensor of shape ()
         Completed fraction of the training, in [0, 1].
     encode : callable
-        Maps encoded input to means of codes, (n, k). Batch normalisation uses its running statistics and does not
-        update them, so the rows of a batch are independent.
+        Maps encoded input to means of z, (n, *z_shape).
     decode : callable
         Maps z (n, *z_shape) and encoded labels to the output of the decoder.
     code_norms : Tensor of shape (n, k) or None
@@ -62,6 +65,8 @@ class Regularizer(Part):
     """Base of additional loss terms. They are not part of the bound, and thus not part of the score."""
 
     role: ClassVar[str] = "regularizer"
+    # Prior of models for which the user chooses none; None is that of the bottleneck.
+    default_prior: ClassVar[type[Prior] | None] = None
     weight: float
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:

@@ -52,4 +52,4 @@ class Jacobian(Regularizer):
         """Return the weighted term of each row."""
         with torch.enable_grad():
             u = step.u.detach().requires_grad_()
-            return self.weight * F.squared_jacobian(step.encode(u), u, self.n_probes)
+            return self.weight * F.squared_jacobian(step.encode(u).flatten(1), u, self.n_probes)
