@@ -6,8 +6,9 @@ import typer
 
 import isthmus
 from isthmus.cli import data_commands, model_commands
-from isthmus.cli.commands import Command
+from isthmus.cli.commands import Command, expand_groups
 from isthmus.cli.errors import Commands
+from isthmus.cli.options import Dialect
 
 app = typer.Typer(
     cls=Commands,
@@ -36,5 +37,7 @@ def _options(
     pass
 
 
-for _command in (*data_commands.COMMANDS, *model_commands.COMMANDS):
+for _command in (*data_commands.COMMANDS, *model_commands.READING_DATA):
+    app.command(cls=Command)(expand_groups(_command, Dialect))
+for _command in model_commands.OTHERS:
     app.command(cls=Command)(_command)

@@ -13,11 +13,12 @@ import pyarrow as pa
 from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
 from isthmus.cli.images import draw_events
 from isthmus.cli.models import choose_rows, list_columns, list_text_columns, load_for
+from isthmus.cli.options import DetectOptions, ModelOptions
 from isthmus.cli.outputs import Output, choose_suffix
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.progress import say
 from isthmus.cli.reading import list_string_columns, read
-from isthmus.cli.runs import Run, choose_series, make_estimator
+from isthmus.cli.runs import Run, as_time, choose_series, make_estimator, read_options
 from isthmus.cli.streaming import streams
 from isthmus.data.files import as_table
 from isthmus.data.tables.frames import unused_name
@@ -27,9 +28,11 @@ from isthmus.storage import replacing
 
 Rows = np.ndarray[Any, Any]
 
+FITTED = "is not used with --detector: the detector is already fitted"
+
 
 @dataclass(frozen=True)
-class Request:
+class Request(DetectOptions):
     """The options of ``isthmus detect``.
 
     Parameters
@@ -38,39 +41,22 @@ class Request:
         Columns, kinds and seed, and the estimator if ``has_model``.
     has_model : bool
         Whether the run names the estimator; otherwise the default one for the data is used.
-    normal : path or None
-        Rows to learn from; None learns from the data.
-    detector : path or None
-        File of a fitted detector, which is used without fitting.
-    fpr, fdr, contamination : float or None
-        Rates that determine the threshold: false positives, false discoveries, anomalies.
-    time : tuple of str
-        Columns of the times of a series; empty if the rows are not time points.
-    explain : int
-        Number of alarms to explain.
-    size : str or None
-        Height and width of images.
-    heatmaps : path or None
-        Folder for heat maps of alarms in images.
-    plot : path or None
-        Picture of a series and its events.
+    config : path or None
+        The run file.
     """
 
-    run: Run
+    run: Run = Run()
     has_model: bool = False
-    normal: Path | None = None
-    detector: Path | None = None
-    fpr: float | None = None
-    fdr: float | None = None
-    contamination: float | None = None
-    time: tuple[str, ...] = ()
-    explain: int = 0
-    size: str | None = None
-    heatmaps: Path | None = None
-    plot: Path | None = None
+    config: Path | None = None
+
+    @classmethod
+    def of(cls, detection: DetectOptions, model: ModelOptions) -> "Request":
+        """Combine two groups of options."""
+        has_model = model.config is not None or model.model is not None or bool(model.setting)
+        return cls(**vars(detection), run=read_options(model), has_model=has_model, config=model.config)
 
 
-def detect_file(data: Path, request: Request, output: Output, target: Path | None, config: Path | None = None) -> None:
+def detect_file(data: Path, request: Request, output: Output) -> None:
     """Fit or load a detector, write the alarms, print how many there are and explain the worst.
 
     Raises
@@ -78,29 +64,32 @@ def detect_file(data: Path, request: Request, output: Output, target: Path | Non
     OSError, ValueError
         If a file cannot be read or written, or the request does not fit the data.
     """
-    for option, value in {"--size": request.size, "--heatmaps": request.heatmaps}.items():
-        if value is not None:
-            raise ValueError(f"{option} is for folders of images, and {str(data)!r} is none")
+    refuse(request, ("size", "heatmaps"), f"is for folders of images, and {str(data)!r} is none")
     suffix = choose_suffix(data)
     ending = f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}"
-    out, inputs = name_outputs(data, ending, request, output, target, config)
+    out, inputs = name_outputs(data, ending, request, output)
     _check_plot(request, output, inputs)
     detector, rows, X = (_fit if request.detector is None else _load)(data, request)
-    with saving(detector, target):
+    with saving(detector, request.save):
         if isinstance(detector.estimator_, SlidingWindows):
             _report_events(detector, X, request, output, out)
         else:
             _report_rows(detector, X, rows, request, output, out)
 
 
-def name_outputs(
-    data: Path, ending: str, request: Request, output: Output, target: Path | None, config: Path | None
-) -> tuple[Path, list[Path | None]]:
+def refuse(request: Request, names: Sequence[str], reason: str) -> None:
+    """Raise ``ValueError`` for the first of some options that is given, with a reason such as "is for tables"."""
+    for name in names:
+        if getattr(request, name) not in (None, 0):
+            raise ValueError(f"--{name} {reason}")
+
+
+def name_outputs(data: Path, ending: str, request: Request, output: Output) -> tuple[Path, list[Path | None]]:
     """Check the files to write, and return that of the alarms and all files that are read."""
-    inputs = [data, request.normal, request.detector, config]
+    inputs = [data, request.normal, request.detector, request.config]
     out = output.file(data, ending, inputs, WRITTEN_TABLES)
-    if target is not None:
-        output.check([target], inputs, MODEL)
+    if request.save is not None:
+        output.check([request.save], inputs, MODEL)
     return out, inputs
 
 
@@ -127,8 +116,8 @@ def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
     """Fit a detector on the normal rows or on all; return it, the rows, and their columns that it reads."""
     known = None if request.normal is None else _read(request.normal)
     rows = _read(data, list_string_columns(known))
-    X = choose_series(rows, request.run, request.time, data)
-    normal = X if known is None else choose_series(known, request.run, request.time, cast(Path, request.normal))
+    X = choose_series(rows, request.run, request.time or (), data)
+    normal = X if known is None else choose_series(known, request.run, request.time or (), cast(Path, request.normal))
     detector = make_detector(request)
     say(f"fitting a detector to {len(normal):,} {'time points' if request.time else 'rows'}")
     return detector.fit(normal), rows, X
@@ -146,18 +135,9 @@ def _load(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
 
 def load_detector(request: Request) -> AnomalyDetector:
     """Load the detector, unless there are options that say how to fit one."""
-    given = {
-        "--normal": request.normal is not None,
-        "--fpr": request.fpr is not None,
-        "--contamination": request.contamination is not None,
-        "--time": bool(request.time),
-        "--model, --set and --config": request.has_model,
-        "--kind": bool(request.run.kinds),
-        "--size": request.size is not None,
-    }
-    for options, is_given in given.items():
-        if is_given:
-            raise ValueError(f"the detector of --detector is fitted already and takes no {options}")
+    refuse(request, ("normal", "fpr", "contamination", "time", "size"), FITTED)
+    if request.has_model or request.run.kinds:
+        raise ValueError(f"{'--model, --set or --config' if request.has_model else '--kind'} {FITTED}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, request.detector))
     if request.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
         raise ValueError(f"--plot draws a series and its events, but {str(request.detector)!r} judges rows one by one")
@@ -176,12 +156,9 @@ def make_detector(request: Request) -> AnomalyDetector:
     if request.run.kinds and not request.has_model:
         raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
     if request.time:
-        estimator = SlidingWindows(
-            estimator, time=request.time[0] if len(request.time) == 1 else request.time, verbose=1
-        )
-    return AnomalyDetector(
-        estimator, fpr=request.fpr, contamination=request.contamination, random_state=request.run.seed
-    )
+        estimator = SlidingWindows(estimator, time=as_time(request.time), verbose=1)
+    fpr, contamination, seed = request.fpr, request.contamination, request.run.seed
+    return AnomalyDetector(estimator, fpr=fpr, contamination=contamination, random_state=seed)
 
 
 def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, request: Request, output: Output, out: Path) -> None:

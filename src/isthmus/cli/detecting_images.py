@@ -13,6 +13,7 @@ from isthmus.cli.detecting import (
     load_detector,
     make_detector,
     name_outputs,
+    refuse,
     saving,
     score_rows,
 )
@@ -28,17 +29,15 @@ from isthmus.formatting import pluralize
 OF_IMAGES = {"n_components": 16}
 
 
-def detect_images(data: Path, request: Request, output: Output, target: Path | None, config: Path | None) -> None:
+def detect_images(data: Path, request: Request, output: Output) -> None:
     """Find the anomalies in a folder of images, and draw which of their pixels are unusual."""
-    for option, value in {"--time": request.time, "--plot": request.plot, "--explain": request.explain}.items():
-        if value:
-            raise ValueError(f"{option} is for rows of tables; --heatmaps DIR draws the anomalies in images")
-    out, inputs = name_outputs(data, ".alarms.csv", request, output, target, config)
+    refuse(request, ("time", "plot", "explain"), "is for rows of tables; --heatmaps DIR draws the anomalies in images")
+    out, inputs = name_outputs(data, ".alarms.csv", request, output)
     if request.heatmaps is not None:
         output.check_folder(request.heatmaps, inputs)
     choose_columns(None, request.run, data)
     detector, images = _fit_images(data, request) if request.detector is None else _load_images(data, request)
-    with saving(detector, target):
+    with saving(detector, request.save):
         _report_images(detector, images, request, output, out)
 
 

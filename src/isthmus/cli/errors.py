@@ -2,7 +2,7 @@
 
 import traceback
 from functools import cache
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -65,14 +65,7 @@ def _check_repeated(command: Any, ctx: Any, args: list[str]) -> None:
             raise ValueError(f"{option.opts[0]} takes one value, but is given {given.count(option)} times")
 
 
-def show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def show_warning(message: Warning | str, *_args: Any, **_options: Any) -> None:
     """Print a warning as a sentence, once, without the line of the source code that raised it."""
     _print_once(str(message))
 

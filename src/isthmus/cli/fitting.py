@@ -19,7 +19,7 @@ from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
-from isthmus.cli.runs import Run, choose_columns, choose_series, make_estimator
+from isthmus.cli.runs import Run, as_time, choose_columns, choose_series, make_estimator
 from isthmus.cli.streaming import holds_images, sample_stream, streams
 from isthmus.data import Parquet, Source, as_source
 from isthmus.data.streams.parquet import read_columns_only
@@ -99,7 +99,7 @@ def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], confi
         raise ValueError("--time fits an imputer of series, which takes no --model, --set, --kind or --condition")
     X = choose_series(read(data), run, times, data)
     say(f"fitting an imputer to {len(X):,} time points")
-    imputer = SeriesImputer(time=times[0] if len(times) == 1 else tuple(times), random_state=run.seed).fit(X)
+    imputer = SeriesImputer(time=as_time(times), random_state=run.seed).fit(X)
     save(imputer, out)
     print("error in hidden gaps, relative to that of linear interpolation, on held-out windows:")
     for i, error in enumerate(imputer.relative_error_):

@@ -1,5 +1,6 @@
-"""The options that several commands share."""
+"""Options of the commands: those that several commands share, and groups of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,36 +27,16 @@ Data = Annotated[
     ),
 ]
 Model = Annotated[Path, typer.Argument(help="Model file that fit wrote.", callback=check_model)]
-Variant = Annotated[str | None, typer.Option(help="Variant, one of those that zoo lists.  [default: autoencoder]")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="Run file, JSON with model, set and seed; options take precedence.", callback=check_config),
-]
-Columns = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")]
-Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
-Kinds = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=KIND",
-        help="Kind of a column: real, positive, count, binary, category, ordered or date; or identifier, constant or "
-        "text, which leave the column out; repeatable.  [default: inferred from its values]",
-    ),
-]
+Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels, for a conditional model.")]
 Times = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Column of times: rows are the time points of a series. Repeat it for a date in parts, such as "
-        "--time year --time month --time day --time hour.",
+        help="Column of times; the rows are then the time points of a series. Repeat the option for a date in parts, "
+        "such as --time year --time month --time day --time hour.",
     ),
 ]
-Label = Annotated[str | None, typer.Option(metavar="NAME", help="Column of labels for a conditional model.")]
+Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
 Out = Annotated[
     Path | None, typer.Option(help="File to write; its suffix determines the format.", callback=check_output(*WRITTEN))
 ]
@@ -63,66 +44,170 @@ OutOrFolder = Annotated[
     Path | None,
     typer.Option(help="File to write, or folder for images.", callback=check_output_or_folder(*WRITTEN)),
 ]
-ImageSize = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HxW",
-        help="Height and width to resize images of a folder to.  [default: their own if equal, at most 64x64]",
-    ),
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
-EscapeFormulas = Annotated[
-    bool,
-    typer.Option("--escape-formulas", help="Write text cells such as =1+1 so that spreadsheets do not compute them."),
-]
-Prepared = Annotated[
-    Path,
-    typer.Argument(
-        metavar="OUT",
-        help="Table to write; OUT's name with .train, .valid, .test and .report.json is written too.",
-        callback=check_output(*WRITTEN_TABLES),
-    ),
-]
-DayFirst = Annotated[
-    bool | None,
-    typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: inferred from the column]"),
-]
-Limits = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="Possible values, such as age=0:120; repeatable.")
-]
-SplitColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
-]
-
-Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 0]")]
-Normal = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Normal rows to learn from.  [default: DATA itself]", callback=check_input),
-]
-DetectorFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Detector that --save wrote, to use without fitting.  [default: fit a new one]",
-        callback=check_model,
-    ),
-]
 Alarms = Annotated[
     Path | None,
     typer.Option(
         help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
     ),
 ]
-EventPlot = Annotated[
-    Path | None,
-    typer.Option(
-        "--plot",
-        metavar="FILE",
-        help="Picture to write of a series and its events: .png, .svg or .pdf.",
-        callback=check_output(*PICTURES),
+Prepared = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help="Table to write; files with the same name and .train, .valid, .test and .report.json are written too.",
+        callback=check_output(*WRITTEN_TABLES),
     ),
 ]
-SavedDetector = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="Height and width to which the images of a folder are resized.  [default: their own size if all have the "
+        "same, and at most 64x64]",
+    ),
 ]
+ModelSeed = Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+EscapeFormulas = Annotated[
+    bool,
+    typer.Option("--escape-formulas", help="Write text cells such as =1+1 so that spreadsheets do not compute them."),
+]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How text files are written; every option that is not given is inferred from the file."""
+
+    delimiter: Annotated[str | None, typer.Option(metavar="CHAR", help="Separator of the cells of text files.")] = None
+    decimal: Annotated[str | None, typer.Option(metavar="CHAR", help="Decimal mark of text files: . or ,")] = None
+    encoding: Annotated[str | None, typer.Option(help="Encoding of text files, such as latin-1.")] = None
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first row of text files contains the column names."),
+    ] = None
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="Text that means a missing value, in addition to NA, ? and similar words; repeatable."
+        ),
+    ] = None
+    not_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="Text that is a value although it usually means missing, such as NA; repeatable."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """Columns to use, and their kinds."""
+
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Column to use; repeatable.  [default: all]")
+    ] = None
+    without: Without = None
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="Kind of a column: real, positive, count, binary, category, ordered or date; or identifier, constant "
+            "or text, which leave the column out; repeatable.  [default: inferred from its values]",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ModelOptions(ColumnOptions):
+    """A model to fit."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Variant; isthmus zoo lists them.  [default: autoencoder; detect chooses a model for the data]"
+        ),
+    ] = None
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Parameter, such as n_components=8 or bottleneck.beta=4; repeatable."
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run file: JSON with model, set, seed and others; options take precedence.", callback=check_config
+        ),
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 0]")] = None
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """What ``isthmus detect`` learns from, which alarms it gives, and what it writes beside them."""
+
+    normal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Normal rows to learn from.  [default: DATA itself]", callback=check_input),
+    ] = None
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Detector that --save wrote, to use without fitting.  [default: fit a new one]",
+            callback=check_model,
+        ),
+    ] = None
+    fpr: Annotated[
+        float | None,
+        typer.Option(help="False-positive rate: largest share of normal rows with an alarm.  [default: 0.01]"),
+    ] = None
+    fdr: Annotated[
+        float | None, typer.Option(help="False discovery rate: largest share of false alarms, instead of --fpr.")
+    ] = None
+    contamination: Annotated[float | None, typer.Option(help="Share of anomalies among the rows, if it is known.")] = (
+        None
+    )
+    time: Times = None
+    explain: Annotated[int, typer.Option(help="Number of alarms to explain, the worst first.", min=0)] = 0
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Picture of a series and its events to write: .png, .svg or .pdf.",
+            callback=check_output(*PICTURES),
+        ),
+    ] = None
+    size: ImageSize = None
+    heatmaps: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for a heat map of each alarm in a folder of images.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """The options of ``isthmus.preparing.prepare``, by the same names."""
+
+    day_first: Annotated[
+        bool | None,
+        typer.Option("--day-first/--month-first", help="How to read 1/2/2020.  [default: inferred from the column]"),
+    ] = None
+    limits: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="Possible values, such as age=0:120; repeatable.")
+    ] = None
+    sentinels: Annotated[str, typer.Option(help="Codes such as 0 or -999: report, missing or keep.")] = "report"
+    duplicates: Annotated[str, typer.Option(help="Repeated rows: remove, report or keep.")] = "remove"
+    constants: Annotated[str, typer.Option(help="Columns with one value: remove, report or keep.")] = "remove"
+    outliers: Annotated[str, typer.Option(help="Rows far from all others: report, remove or keep.")] = "report"
+    outlier_method: Annotated[str, typer.Option(help="robust_z or isolation.")] = "robust_z"
+    scaling: Annotated[str | None, typer.Option(help="standard, robust, range or auto.  [default: none]")] = None
+    split: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "0.7,0.15,0.15"
+    split_by: Annotated[str, typer.Option(help="random, stratified, grouped or time.")] = "random"
+    split_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0

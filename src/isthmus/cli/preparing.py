@@ -1,11 +1,11 @@
 """``isthmus prepare``: a table is repaired, cleaned and split; all results are written or none."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import pyarrow as pa
-
 from isthmus.cli.examining import show_overview
+from isthmus.cli.options import PrepareOptions
 from isthmus.cli.outputs import Output
 from isthmus.cli.reading import missing_words, read
 from isthmus.data.files import KINDS, as_table
@@ -13,31 +13,30 @@ from isthmus.doctor import summarize
 from isthmus.preparing import Prepared, prepare
 from isthmus.storage import replacing
 
-__all__ = [
-    "beside",
-    "check_output",
-    "missing_words",
-    "parse_limits",
-    "parse_shares",
-    "prepare",
-    "read_table",
-    "show",
-    "write_prepared",
-]
-
 TABLES = [suffix for suffix, kind in KINDS.items() if kind.tabular]
 
 
-def check_output(output: Output, out: Path, data: Path) -> None:
-    """Check all files to write; see ``Output.check``."""
-    *tables, report = (out, *beside(out).values())
+def prepare_file(data: Path, out: Path, options: PrepareOptions, output: Output, report: bool) -> None:
+    """Prepare a table, write all results, and print what was done, in one line or as a full report.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a file cannot be read or written, or an option is not valid.
+    """
+    *tables, document = (out, *beside(out).values())
     output.check(tables, [data], TABLES)
-    output.check([report], [data], [".json"])
-
-
-def read_table(data: Path) -> pa.Table:
-    """Read a table, with unusual notations left as text, so that they are repaired and reported."""
-    return as_table(read(data, plain_notation=True, missing=()))
+    output.check([document], [data], [".json"])
+    # Unusual notations stay text, so that they are repaired and reported.
+    table = as_table(read(data, plain_notation=True, missing=()))
+    values = {**asdict(options), "limits": parse_limits(options.limits or []), "split": parse_shares(options.split)}
+    prepared = prepare(table, missing=missing_words(), random_state=values.pop("seed"), **values)
+    _write(prepared, output, out)
+    print(prepared if report else prepared.summary)
+    if report:
+        print()
+        show_overview(summarize(prepared.frame))
+    print(f"wrote {out} and beside it {', '.join(path.name for path in beside(out).values())}")
 
 
 def beside(out: Path) -> dict[str, Path]:
@@ -46,28 +45,12 @@ def beside(out: Path) -> dict[str, Path]:
     return {**parts, "report": out.with_name(f"{out.stem}.report.json")}
 
 
-def write_prepared(prepared: Prepared, output: Output, out: Path) -> None:
-    """Write a table, its parts and the report; existing files are replaced once all are written."""
-    paths = beside(out)
-    with replacing(paths["report"]) as report:
+def _write(prepared: Prepared, output: Output, out: Path) -> None:
+    """Write a table, its parts and the report; existing files are replaced after all are written."""
+    parts = beside(out)
+    with replacing(parts.pop("report")) as report:
         report.write(prepared.to_json().encode())
-        output.write(
-            {
-                out: prepared.frame,
-                paths["train"]: prepared.train,
-                paths["valid"]: prepared.valid,
-                paths["test"]: prepared.test,
-            }
-        )
-
-
-def show(prepared: Prepared, out: Path, report: bool) -> None:
-    """Print what was done, in one line or as a full report, and the names of the files."""
-    print(prepared if report else prepared.summary)
-    if report:
-        print()
-        show_overview(summarize(prepared.frame))
-    print(f"wrote {out} and beside it {', '.join(path.name for path in beside(out).values())}")
+        output.write({out: prepared.frame, **{path: getattr(prepared, part) for part, path in parts.items()}})
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:

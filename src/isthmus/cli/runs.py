@@ -3,7 +3,7 @@
 import ast
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers, zoo
 from isthmus.autoencoder import Autoencoder
+from isthmus.cli.options import ColumnOptions
 from isthmus.configuration import from_plain, known_classes
 from isthmus.part import Part, did_you_mean, resolve
 
@@ -79,6 +80,13 @@ def read_run(config: Path | None, settings: Iterable[str], kinds: Iterable[str] 
     return Run(**{**run, **given, "set": {**run.get("set", {}), **parameters}, "kinds": named})
 
 
+def read_options(options: ColumnOptions, **fields: Any) -> Run:
+    """Combine the options of a command, and further fields of ``Run``, with the run file if there is one."""
+    values = {**asdict(options), **fields}
+    config, settings, kinds = (values.pop(name, None) for name in ("config", "setting", "kind"))
+    return read_run(config, settings or [], kinds or [], **values)
+
+
 def make_estimator(run: Run) -> Autoencoder:
     """Make the estimator that a run describes.
 
@@ -135,6 +143,11 @@ def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> An
         if name not in getattr(values, "column_names", ()):
             raise ValueError(f"{str(path)!r} has no column {name!r} of times")
     return choose_columns(values, replace(run, columns=[*run.columns, *times]) if run.columns else run, path)
+
+
+def as_time(columns: Sequence[str]) -> str | tuple[str, ...]:
+    """Return the names of time columns as the parameter ``time`` of an estimator."""
+    return columns[0] if len(columns) == 1 else tuple(columns)
 
 
 def parse(text: str) -> Any:
