@@ -12,7 +12,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.linear_model import LogisticRegression
 
 from isthmus.anomaly.calibration import Calibration
-from isthmus.anomaly.robust_scale import RobustScale
+from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
 from isthmus.anomaly.rows import ANOMALY, NORMAL, Values
 
 # Share of the rows, the most normal ones, that the null distribution is fitted to, and the number of quantiles that
@@ -23,8 +23,6 @@ CENTRAL_SHARE, N_NULL = 0.8, 5000
 SKEWNESS, LOG_SKEWNESS_STD, ANOMALY_SHARE = 1.0, 1.0, 0.05
 # Range of the skewness, from almost normal to almost exponential: with more, the density is unbounded.
 MIN_SKEWNESS, MAX_SKEWNESS = 0.02, 1.95
-# Interquartile range of a standard normal distribution.
-NORMAL_IQR = 1.35
 
 
 class Probability:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 # Relative width below which values differ by rounding only.
 ROUNDING = 1e-9
+# Interquartile range of a normal distribution, in standard deviations.
+NORMAL_IQR = 1.349
 
 
 @dataclass(frozen=True)

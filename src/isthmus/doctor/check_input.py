@@ -13,7 +13,7 @@ from isthmus import likelihoods
 from isthmus.assembly import build_model, choose_likelihood
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.validation import complete_schema, compute_statistics
-from isthmus.doctor.rows import Rows, Values, find_parseable_text, get_label, n_values
+from isthmus.doctor.rows import Rows, Values, find_parseable_text, get_label
 from isthmus.likelihoods import Likelihood, LogNormal, Mixed
 from isthmus.part import resolve
 from isthmus.randomness import seeded
@@ -106,7 +106,7 @@ class CheckInput:
     @property
     def n_values(self) -> int:
         """Number of values of a sample."""
-        return n_values(self.schema)
+        return prod(self.schema.shape)
 
     @property
     def uses_labels(self) -> bool:

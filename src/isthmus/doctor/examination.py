@@ -11,31 +11,13 @@ from isthmus.doctor.rows import Rows, read_rows
 from isthmus.errors import InputTypeError
 from isthmus.finding import Finding
 
-CHECKS = (
-    data_checks.find_leaks,
-    data_checks.find_duplicates,
-    data_checks.find_empty_rows,
-    data_checks.find_infinite_values,
-    data_checks.find_extreme_scales,
-    data_checks.find_empty_columns,
-    data_checks.find_numbers_as_text,
-    data_checks.find_excluded_columns,
-    data_checks.find_near_constants,
-    data_checks.find_identifiers,
-    data_checks.find_rare_categories,
-    data_checks.find_category_codes,
-    data_checks.find_mostly_missing,
-    data_checks.find_redundant_columns,
-    model_checks.find_wrong_likelihood,
-    model_checks.find_values_outside_support,
-    model_checks.find_grey_values,
-    model_checks.find_different_scales,
-    model_checks.find_extreme_values,
-    model_checks.find_few_rows,
-    model_checks.find_wide_code,
-    model_checks.find_large_batches,
-    model_checks.find_prior_mismatch,
-)
+# Every function of these modules whose name starts with "find_" is a check; checks run in this order.
+CHECKS = [
+    function
+    for module in (data_checks, model_checks)
+    for name, function in vars(module).items()
+    if name.startswith("find_")
+]
 
 
 def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y: Any = None) -> list[Finding]:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus import bottlenecks
+from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
 from isthmus.assembly import choose_likelihood
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
@@ -25,8 +26,8 @@ from isthmus.training import choose_batch_size
 # Ratio of the largest to the smallest standard deviation above which unscaled columns are a problem: a rule of thumb.
 MAX_SCALE_RATIO = 1e3
 # Distance from the median above which a value is extreme, in robust standard deviations: a rule of thumb that spares
-# columns with heavy tails. The interquartile range of a normal distribution is 1.349 standard deviations.
-EXTREME, NORMAL_IQR = 50.0, 1.349
+# columns with heavy tails.
+EXTREME = 50.0
 # Weights per value above which a net overfits, with early stopping and without: beyond, test rows of several tables
 # lost half a nat or more. The suggested net has at most this fraction of the limit, 1 / 5.
 MAX_WEIGHTS_STOPPED, MAX_WEIGHTS, REDUCTION = 50, 5, 5
@@ -148,11 +149,8 @@ def find_prior_mismatch(data: CheckInput) -> Iterator[Finding]:
 
 def _max_robust_z(column: Column) -> float:
     """Return the largest distance from the median in robust standard deviations."""
-    if not len(column.present):
-        return 0.0
-    low, middle, high = np.quantile(column.present, [0.25, 0.5, 0.75])
-    deviation = (high - low) / NORMAL_IQR or column.present.std()
-    return float(np.abs(column.present - middle).max() / deviation) if deviation > 0 else 0.0
+    z = RobustScale.fit(column.present)(column.present) if len(column.present) else np.zeros(1)
+    return NORMAL_IQR * float(np.abs(z).max())
 
 
 def _stops_early(data: CheckInput) -> bool:

@@ -1,9 +1,9 @@
 """Rows as the doctor reads them, including rows that fit does not accept, with keys to find equal ones."""
 
-import re
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from numbers import Real
 from typing import Any
 
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from isthmus.containers import open_frame
 from isthmus.data import Array, ImageFolder, Source, as_source
+from isthmus.data.parsing.dates import read_dates
+from isthmus.data.parsing.numbers import LEADING_ZERO, read_numbers
 from isthmus.data.tables.cells import is_number, missing_mask, to_floats
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.native_dtypes import make_column_like
@@ -30,12 +32,6 @@ CHUNK = 2**20
 # Text holds numbers or dates if at least this share of its distinct values, and at least this number, can be parsed; of
 # many distinct values, the first N_PARSED are parsed. Rules of thumb.
 MIN_PARSED_SHARE, MIN_PARSED, N_PARSED = 0.9, 3, 1000
-NUMBER = re.compile(
-    r"\s*[-+]?\s*[$€£]?\s*(\d{1,3}([,' ]\d{3})+|\d+)?([.,]\d+)?(?<=\d)(e[-+]?\d+)?\s*[%$€£]?\s*", re.IGNORECASE
-)
-DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})\s*")
-# Digits after a leading zero are a code, such as a postal code, and not a number.
-CODE = re.compile(r"\s*0\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Rows:
     def keys(self) -> Values:
         """One hash per row, equal for rows with equal values and texts."""
         extra, unseen, start, keys = self.texts, self._unseen(), 0, list[int]()
-        for batch in self.source.batches(max(1, CHUNK // n_values(self.source.schema))):
+        for batch in self.source.batches(max(1, CHUNK // prod(self.source.schema.shape))):
             stop = start + len(batch.x)
             values = _plain(batch.x)
             for position, rows in unseen.items():
@@ -76,7 +72,7 @@ class Rows:
     @cached_property
     def values(self) -> Values:
         """Values of all rows, or of evenly spaced ones if there are too many: float64 of shape (n, n_values)."""
-        stride = -(-len(self) * n_values(self.source.schema) // SIZE)
+        stride = -(-len(self) * prod(self.source.schema.shape) // SIZE)
         index = torch.arange(len(self), device="cpu") if self.source.rows is None else self.source.rows
         thinned = self.source if stride == 1 else replace(self.source, rows=index[::stride])
         return _plain(next(thinned.batches(len(thinned))).x)
@@ -135,11 +131,6 @@ def get_label(schema: Schema, position: int) -> Any:
     return tuple(int(i) for i in np.unravel_index(position, schema.shape))
 
 
-def n_values(schema: Schema) -> int:
-    """Count the values of one sample."""
-    return int(np.prod(schema.shape))
-
-
 def _plain(x: Tensor) -> Values:
     """Flatten rows to float64, with equal bytes for equal rows."""
     values: Values = x.flatten(1).double().numpy() + 0.0  # -0.0 becomes 0.0, and values are copied
@@ -188,7 +179,11 @@ def find_parseable_text(column: Any) -> str:
     values = column.drop_nulls().unique().to_list()
     if any(isinstance(value, bool) or not isinstance(value, str | Real) for value in values):
         return ""
-    texts = sorted(map(str, values))[:N_PARSED]
-    parsed = [text for text in texts if NUMBER.fullmatch(text) or DATE.fullmatch(text)]
-    enough = len(parsed) >= max(MIN_PARSED, MIN_PARSED_SHARE * len(texts)) and not any(map(CODE.fullmatch, texts))
-    return parsed[0] if enough else ""
+    texts = sorted(str(value).strip() for value in values)[:N_PARSED]
+    if any(map(LEADING_ZERO.fullmatch, texts)):  # codes, such as postal codes
+        return ""
+    for reading in (read_numbers(texts), read_dates(texts)):
+        parsed = [text for text, value in zip(texts, reading.values, strict=True) if value is not None]
+        if len(parsed) >= max(MIN_PARSED, MIN_PARSED_SHARE * len(texts)):
+            return parsed[0]
+    return ""
