@@ -54,29 +54,19 @@ def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "
     ax = new_axes(ax, 5.5, 3.0)
     edges = np.histogram_bin_edges(values[np.isfinite(values)], 40)
     for level, (_, colour) in zip(classes, class_styles(len(classes)), strict=True):
-        some = values if labels is None else values[labels == level]
+        some, label = (values, None) if labels is None else (values[labels == level], str(level))
         weights = np.full(len(some), 1 / len(some))
-        ax.hist(some, list(edges), weights=weights, color=colour, alpha=0.6, label=str(level))
+        ax.hist(some, list(edges), weights=weights, color=colour, alpha=0.6, label=label)
     ax.set(xlabel=name, ylabel="share of rows")
     threshold = getattr(model, "offset_", None)
     if threshold is not None:
         ax.axvline(threshold, color="black", linestyle="--", linewidth=1, label="threshold")
     if len(classes) > 1 or threshold is not None:
-        _show_legend(ax, without=() if len(classes) > 1 else ("None",))
+        handles, names = ax.get_legend_handles_labels()
+        names = [shorten(name) for name in names]
+        # Outside the axes: finding the best place inside is slow for many bars.
+        ax.legend(handles, names, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return ax
-
-
-def _show_legend(ax: "Axes", without: tuple[str, ...] = ()) -> None:
-    handles, names = ax.get_legend_handles_labels()
-    shown = [(handle, name) for handle, name in zip(handles, names, strict=True) if name not in without]
-    # Outside the axes: finding the best place inside is slow for many bars.
-    ax.legend(
-        [handle for handle, _ in shown],
-        [shorten(name) for _, name in shown],
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-        frameon=False,
-    )
 
 
 def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":

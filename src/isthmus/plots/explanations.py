@@ -1,10 +1,10 @@
 """Explanations of anomalous rows."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.anomaly import Explanation
 from isthmus.errors import InputTypeError
 from isthmus.plots.inputs import as_batch, check_model, count_rows, first_rows, reconstruct, score, take_row
 from isthmus.plots.samples import make_samples, reshape_images
@@ -86,47 +86,20 @@ def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
         return model.explain(take_row(rows, row)), 0
     if getattr(model, "contributions", None) is None:
         raise InputTypeError(
-            f"plots.explain takes a model with contributions, or a detector, got {type(model).__name__}"
+            f"plots.explain needs a detector or contributions(X) of the model, got {type(model).__name__}"
         )
-    return _Contributions.from_model(model, take_row(rows, row)), 0
+    return _explain_by_contributions(model, take_row(rows, row)), 0
 
 
-class _Reason(NamedTuple):
-    feature: str
-    value: str
-    expected: str
-    share: float
-
-
-@dataclass(frozen=True)
-class _Contributions:
-    """Contributions of the values of one row to the score of a model, with the interface of ``Explanation``."""
-
-    by_value: Values
-    names: list[str]
-    values: Values
-    expected: Values
-
-    @classmethod
-    def from_model(cls, model: Any, X: Any) -> "_Contributions":
-        rows = first_rows(model, X, 1)
-        numbers, schema = rows.values.numpy(), rows.schema
-        addends = np.asarray(model.contributions(rows), dtype=float)[:, : numbers.size].reshape(numbers.shape)
-        names = [field.name for field in schema.used] or [schema.column(i) for i in range(numbers.size)]
-        return cls(addends, names, numbers.ravel(), reconstruct(model, rows).ravel())
-
-    def __len__(self) -> int:
-        return 1
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.by_value.shape[1:]
-
-    def reasons(self, row: int, top: int) -> list[_Reason]:
-        against = np.maximum(-self.by_value[row].ravel(), 0.0)
-        worst = [i for i in np.argsort(-against, kind="stable")[:top] if against[i] > 0]
-        shares = against / (against.sum() or 1.0)
-        return [_Reason(self.names[i], f"{self.values[i]:.4g}", f"{self.expected[i]:.4g}", shares[i]) for i in worst]
+def _explain_by_contributions(model: Any, X: Any) -> Explanation:
+    """Explain one row by the contributions of its values; there are no limits and no similar rows."""
+    rows = first_rows(model, X, 1)
+    numbers, schema = rows.values.numpy(), rows.schema
+    addends = np.asarray(model.contributions(rows), dtype=float)
+    names = tuple(field.name for field in schema.used) or tuple(schema.column(i) for i in range(numbers.size))
+    unknown = np.full_like(numbers, np.nan, dtype=float)
+    expected = reconstruct(model, rows).reshape(numbers.shape)
+    return Explanation(addends.sum(1), addends, numbers, expected, unknown, unknown, np.empty((1, 0), int), [], names)
 
 
 def _flattened_shape(model: Any, X: Any) -> tuple[int, ...] | None:

@@ -47,13 +47,11 @@ def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float
     n = max(map(len, rows))
     ax = new_axes(ax, *_figure_size(n, len(rows), CELL * min(max(width / height, 0.5), 3.0), CELL))
     low, high = limits
-    shown = (np.concatenate([join_images(row, n) for row in rows]) - low) / ((high - low) or 1.0)
+    high = high if high > low else low + 1
+    shown = np.concatenate([join_images(row, n) for row in rows])
     if shown.ndim == 3:
-        shown = _with_opacity(shown, has_opacity=rows[0].shape[-1] == 4)
-        ax.imshow(shown, interpolation="nearest")
-    else:
-        picture = ax.imshow(shown * ((high - low) or 1.0) + low, cmap="gray", interpolation="nearest")
-        picture.set_clim(low, high if high > low else low + 1)
+        shown = _with_opacity((shown - low) / (high - low), has_opacity=rows[0].shape[-1] == 4)
+    ax.imshow(shown, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     grid = Grid(ax, _middles(n, width), _middles(len(rows), height))
     _label(grid, names)
     return grid

@@ -84,11 +84,8 @@ def reconstructions(
     >>> model = zoo.linear(8, max_epochs=3, random_state=0).fit(X)
     >>> ax = reconstructions(model, X, ax=Figure().subplots())
     """
-    check_model(model, "reconstructions")
-    before, after, labels = _before_and_after(model, X, y, shape, n)
-    grid = draw_grid({"original": before, "reconstructed": after}, ax)
-    _name_columns(grid, labels)
-    return grid.ax
+    before, after, labels = _before_and_after("reconstructions", model, X, y, shape, n)
+    return _name_columns(draw_grid({"original": before, "reconstructed": after}, ax), labels)
 
 
 def residuals(
@@ -127,27 +124,25 @@ def residuals(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['original', 'reconstructed', 'residual']
     """
-    check_model(model, "residuals")
-    before, after, labels = _before_and_after(model, X, y, shape, n)
+    before, after, labels = _before_and_after("residuals", model, X, y, shape, n)
     gap = after.values - before.values
     if before.are_images:
         grid = _draw_gap(before.values, after.values, gap if gap.ndim == 3 else gap[..., :3].mean(-1), ax)
     else:
         grid = draw_grid({"original": before, "reconstructed": after, "residual": Samples(gap, False)}, ax)
-    _name_columns(grid, labels)
-    return grid.ax
+    return _name_columns(grid, labels)
 
 
 def _before_and_after(
-    model: Any, X: Any, y: Any, shape: Shape | None, n: int
+    function: str, model: Any, X: Any, y: Any, shape: Shape | None, n: int
 ) -> tuple[Samples, Samples, Values | None]:
     """Return the first rows, their reconstructions, and their labels if there are any."""
+    check_model(model, function)
     rows = first_rows(model, X, n)
     labels = get_labels(X, y, len(rows))
-    reconstructed = reconstruct(model, rows, labels)
     before = make_samples(model, rows.values.numpy(), shape)
-    after = make_samples(model, reconstructed, before.values.shape[1:] if before.are_images else None, "reconstructed")
-    return before, after, labels
+    image_shape = before.values.shape[1:] if before.are_images else None
+    return before, make_samples(model, reconstruct(model, rows, labels), image_shape, "reconstructed"), labels
 
 
 def _draw_gap(before: Values, after: Values, gap: Values, ax: "Axes | None") -> Grid:
@@ -164,6 +159,7 @@ def _draw_gap(before: Values, after: Values, gap: Values, ax: "Axes | None") -> 
     return grid
 
 
-def _name_columns(grid: Grid, labels: Values | None) -> None:
+def _name_columns(grid: Grid, labels: Values | None) -> "Axes":
     if labels is not None:
         grid.name_columns([str(label) for label in labels])
+    return grid.ax
