@@ -216,7 +216,10 @@ WRONG = {
     "reasons": (("detect", "new", "--explain", 1), "--heatmaps DIR draws the anomalies in images"),
     "times": (("detect", "new", "--time", "t"), "--heatmaps DIR draws the anomalies in images"),
     "heat maps of rows": (("detect", "t.csv", "--heatmaps", "x"), "--heatmaps is for folders of images"),
-    "a fitted detector of a size": (("detect", "new", "--detector", "m.safetensors", "--size", "8"), "--size is not used with --detector"),
+    "a fitted detector of a size": (
+        ("detect", "new", "--detector", "m.safetensors", "--size", "8"),
+        "--size is not used with --detector",
+    ),
 }
 
 

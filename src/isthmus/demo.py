@@ -55,9 +55,10 @@ def main() -> None:
     errors = demonstrate_digits(folder)
     console.print("Tumours: 569 of 30 measurements; the model learns from benign ones only")
     areas = demonstrate_tumours(folder)
-    console.print(table_of("held-out digits", "mean squared error", errors))
-    console.print(table_of("benign or malignant?", "area under the ROC curve", areas))
-    console.print(list_of_files(folder))
+    error, area = (Column(unit, justify="right") for unit in ("mean squared error", "area under the ROC curve"))
+    console.print(make_table(("held-out digits", error), format_figures(errors)))
+    console.print(make_table(("benign or malignant?", area), format_figures(areas)))
+    console.print(make_table((f"written to {folder}", ""), FILES))
 
 
 def demonstrate_digits(folder: Path) -> Figures:
@@ -110,20 +111,17 @@ def draw(ax: Any, path: Path) -> None:
     plt.close(ax.figure)
 
 
-def table_of(title: str, unit: str, figures: Figures) -> Table:
-    """Return a table of figures."""
-    table = Table(title, Column(unit, justify="right"))
-    for name, figure in figures.items():
-        table.add_row(name, f"{figure:.3f}")
+def make_table(columns: tuple[str | Column, ...], rows: dict[str, str]) -> Table:
+    """Make a table of two columns."""
+    table = Table(*columns)
+    for name, value in rows.items():
+        table.add_row(name, value)
     return table
 
 
-def list_of_files(folder: Path) -> Table:
-    """Return a table of the files that were written."""
-    table = Table(f"written to {folder}", "")
-    for name, content in FILES.items():
-        table.add_row(name, content)
-    return table
+def format_figures(figures: Figures) -> dict[str, str]:
+    """Format figures with three digits."""
+    return {name: f"{figure:.3f}" for name, figure in figures.items()}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 
 from isthmus.data.tables.cells import is_number, missing_mask, to_floats
 from isthmus.finding import show_rows
-from isthmus.preparing.coding import Values, encode, encode_rows, first_rows
+from isthmus.preparing.coding import encode, encode_rows, first_rows
 from isthmus.preparing.draft import Draft
 
 Bound = float | None
@@ -27,31 +27,19 @@ def blank_impossible(draft: Draft, limits: Mapping[Any, tuple[Bound, Bound]]) ->
     for name in draft.frame.columns:
         series = draft.column(name)
         if is_number(series.dtype):
-            lowest, highest = limits.get(name, (None, None))
-            _blank_infinite(draft, name, to_floats(series))
-            _blank_outside(draft, name, lowest, highest)
+            _blank_outside(draft, name, *limits.get(name, (None, None)))
         elif name in limits and not missing_mask(series).all():
             raise ValueError(f"limits are given for column {name!r}, which holds {series.dtype}, expected numbers")
 
 
-def _blank_infinite(draft: Draft, name: Any, values: Values) -> None:
-    where = np.flatnonzero(np.isinf(values))
-    if len(where):
-        examples = show_rows(values[where], draft.rows[where])
-        draft.note("changed", "infinite, made missing", name, where, examples)
-        draft.blank(name, where)
-
-
 def _blank_outside(draft: Draft, name: Any, lowest: Bound, highest: Bound) -> None:
     values = to_floats(draft.column(name))
-    outside = np.zeros(len(values), dtype=bool)
-    outside |= False if lowest is None else values < lowest
-    outside |= False if highest is None else values > highest
-    where = np.flatnonzero(outside)
-    if len(where):
-        bounds = f"{-np.inf if lowest is None else lowest:g} to {np.inf if highest is None else highest:g}"
-        examples = show_rows([f"{value:g}" for value in values[where]], draft.rows[where])
-        draft.note("changed", f"outside {bounds}, made missing", name, where, examples)
+    low, high = -np.inf if lowest is None else lowest, np.inf if highest is None else highest
+    infinite, outside = np.isinf(values), (values < low) | (values > high)
+    for what, chosen in (("infinite", infinite), (f"outside {low:g} to {high:g}", outside & ~infinite)):
+        where = np.flatnonzero(chosen)
+        examples = show_rows((f"{value:g}" for value in values[where]), draft.rows[where])
+        draft.note("changed", f"{what}, made missing", name, where, examples)
         draft.blank(name, where)
 
 
@@ -66,8 +54,7 @@ def treat_duplicates(draft: Draft, action: str) -> None:
         draft.note("reported", "repeats an earlier row", None, where, examples, advice, unit="row")
     else:
         draft.note("removed", "repeats an earlier row", None, where, examples, unit="row")
-        if len(where):
-            draft.remove_rows(where)
+        draft.remove_rows(where)
 
 
 def treat_constants(draft: Draft, action: str) -> None:
@@ -81,18 +68,13 @@ def treat_constants(draft: Draft, action: str) -> None:
     if len(draft.frame) < 2:
         return
     constant = {name: value for name in draft.frame.columns if (value := _only_value(draft.column(name))) is not None}
-    if action == "report":
-        _note_constants(draft, "reported", constant, "a model learns nothing from it")
-        return
-    if len(constant) == len(draft.frame.columns):
-        raise ValueError("every column holds one value in all rows, so that none would be left; constants='keep' does")
-    _note_constants(draft, "removed", constant)
-    draft.frame = draft.frame.drop(list(constant))
-
-
-def _note_constants(draft: Draft, action: Any, constant: Mapping[Any, str], advice: str = "") -> None:
+    removes = action == "remove"
+    if removes and len(constant) == len(draft.frame.columns):
+        raise ValueError("all columns are constant and would be removed; constants='keep' keeps them")
     for name, value in constant.items():
-        draft.note_column(action, "the same in all rows", name, [value], advice)
+        advice = "" if removes else "a model learns nothing from it"
+        draft.note("removed" if removes else "reported", "the same in all rows", name, None, [value], advice)
+    draft.frame = draft.frame.drop(list(constant) if removes else [])
 
 
 def _only_value(series: Any) -> str | None:

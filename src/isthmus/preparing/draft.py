@@ -35,35 +35,18 @@ class Draft:
         status: Status,
         what: str,
         column: Any,
-        where: Values,
+        where: Values | None = None,
         examples: Sequence[str] = (),
         advice: str = "",
         unit: str = "value",
     ) -> None:
-        """Record a finding about the rows at these positions; nothing if there are none."""
-        if len(where):
-            self._record(status, what, column, len(where), unit, examples, advice, self.rows[where])
-
-    def note_column(
-        self, status: Status, what: str, column: Any, examples: Sequence[str] = (), advice: str = ""
-    ) -> None:
-        """Record a finding about a whole column."""
-        self._record(status, what, column, 1, "column", examples, advice, self.rows[:0])
-
-    def _record(
-        self,
-        status: Status,
-        what: str,
-        column: Any,
-        count: int,
-        unit: str,
-        examples: Sequence[str],
-        advice: str,
-        rows: Values,
-    ) -> None:
-        columns, shown = () if column is None else (column,), tuple(examples[:N_EXAMPLES])
-        detail = ": ".join([pluralize(count, unit), *(["; ".join(shown)] if shown else [])])
-        self.findings.append(Finding(what, columns, detail, advice, status, count, unit, rows, shown))
+        """Record a finding about the rows at some positions, if there are any, or about a whole column."""
+        rows = self.rows[:0] if where is None else self.rows[where]
+        count, unit = (1, "column") if where is None else (len(where), unit)
+        if count:
+            columns, shown = () if column is None else (column,), tuple(examples[:N_EXAMPLES])
+            detail = ": ".join([pluralize(count, unit), *(["; ".join(shown)] if shown else [])])
+            self.findings.append(Finding(what, columns, detail, advice, status, count, unit, rows, shown))
 
     def put(self, name: Any, values: Sequence[Any], dtype: Any) -> None:
         """Replace the values of a column."""
@@ -71,9 +54,8 @@ class Draft:
 
     def blank(self, name: Any, where: Values) -> None:
         """Make the values of a column at some positions missing."""
-        chosen = np.zeros(len(self.frame), dtype=bool)
-        chosen[where] = True
-        self.frame = blank(self.frame, name, chosen)
+        if len(where):
+            self.frame = blank(self.frame, name, np.isin(np.arange(len(self.frame)), where))
 
     def remove_rows(self, where: Values) -> None:
         """Remove the rows at some positions."""

@@ -1,7 +1,7 @@
 """The options of ``prepare``: what they mean, their defaults, and what values they accept."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self, get_args, get_type_hints
 
 import numpy as np
@@ -125,10 +125,6 @@ class Options:
             raise ValueError(f"split_by={self.split_by!r} needs a split_column, the column to split by")
         else:
             _check_column("split_column", self.split_column, names)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 def _check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import narwhals as nw
@@ -96,7 +96,7 @@ class Prepared:
             "columns_out": self._size(self.frame)[1],
             "parts": dict(zip(("train", "valid", "test"), self._sizes(), strict=True)),
             "seed": self.seed,
-            "options": self.options.as_dict(),
+            "options": asdict(self.options),
             "scales": {str(name): scale._asdict() for name, scale in self.scales.items()},
             "findings": [finding.as_dict() for finding in self.findings],
         }

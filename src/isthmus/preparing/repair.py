@@ -37,8 +37,7 @@ def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[st
     ]
     where = coded.rows_of(marked)
     draft.note("changed", "marker of a missing value made missing", name, where, _examples(draft, coded, marked))
-    if len(where):
-        draft.blank(name, where)
+    draft.blank(name, where)
     return encode(draft.column(name)) if marked else coded
 
 

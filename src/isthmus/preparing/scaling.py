@@ -36,14 +36,9 @@ def learn_scales(train: Any, method: str, without: Collection[Any]) -> dict[Any,
     without : collection
         Columns that are not scaled.
     """
-    scales = {}
-    for name in train.columns:
-        if name not in without and is_number(train.get_column(name).dtype):
-            values = to_floats(train.get_column(name))
-            scale = _learn(values[~np.isnan(values)], method)
-            if scale is not None:
-                scales[name] = scale
-    return scales
+    numeric = [name for name in train.columns if name not in without and is_number(train.get_column(name).dtype)]
+    scales = {name: _learn(to_floats(train.get_column(name)), method) for name in numeric}
+    return {name: scale for name, scale in scales.items() if scale is not None}
 
 
 def scale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
@@ -63,10 +58,9 @@ def unscale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
 
 
 def _learn(values: Values, method: str) -> Scale | None:
-    if not len(values):
-        return None
+    values = values[~np.isnan(values)]
     method = _choose(values) if method == "auto" else method
-    if method == "none":
+    if not len(values) or method == "none":
         return None
     if method == "range":
         return Scale(method, float(values.min()), _width(np.ptp(values)))
