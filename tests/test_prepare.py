@@ -907,5 +907,5 @@ def test_markers_must_be_strings(missing):
 
 
 def test_a_table_of_constants_alone_is_refused():
-    with pytest.raises(ValueError, match="every column holds one value"):
+    with pytest.raises(ValueError, match="all columns are constant"):
         prepare(pd.DataFrame({"a": [1, 1]}), duplicates="keep")
