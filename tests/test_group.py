@@ -118,7 +118,7 @@ class Center(MLP):
         self.total, self.n_values = h.detach().sum(), torch.tensor(h.numel())
         return h - self.center
 
-    def after_step(self, step, progress):
+    def after_step(self, progress):
         assert self.n_values.dtype == torch.int64
         self.center.lerp_(self.total / self.n_values, 0.1)
 
@@ -341,7 +341,9 @@ def test_a_group_of_one_process_needs_no_other_variables(size, monkeypatch):
 
 
 def test_each_process_of_a_machine_takes_an_accelerator_of_its_own(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert choose_device("auto") == torch.device("cuda:1")
+    net = torch.nn.Linear(1000, 1000)
+    assert choose_device("auto", net) == torch.device("cuda:1")

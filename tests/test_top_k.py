@@ -73,13 +73,13 @@ def test_gradients_reach_kept_components_only():
 
 def test_steps_without_use_are_counted_for_each_net():
     part, expected = built(4, n_nets=2, k=1, dead_after=3), np.zeros((2, 4), int)
-    for step in range(12):
+    for _ in range(12):
         h = torch.randn(6, 4) - torch.tensor([0.0, 0.0, 2.0, 9.0])
         metrics = part(h, None, DONE).metrics
         assert metrics["dead_share"] == (expected >= 3).mean()
         used = (part.code_mean(h) > 0).numpy()
         expected = np.where([used[::2].any(0), used[1::2].any(0)], 0, expected + 1)
-        part.after_step(step, 0.0)
+        part.after_step(DONE)
         assert np.array_equal(part.idle, expected)
         assert np.array_equal(part.dead, expected >= 3)
     assert (part.idle[:, 3] == 12).all()

@@ -481,23 +481,23 @@ class Center(MLP):
         self.total, self.n_values = h.detach().sum(), torch.tensor(h.numel())
         return h - self.center
 
-    def after_step(self, step, progress):
+    def after_step(self, progress):
         assert not torch.is_grad_enabled()
-        self.calls.append((step, progress))
+        self.calls.append(progress.item())
         self.center.lerp_(self.total / self.n_values, 0.1)
 
 
-def test_parts_change_their_state_after_each_step_with_the_number_of_the_step_and_the_progress():
+def test_parts_change_their_state_after_each_step_and_know_the_progress():
     backbone = small(backbone=Center((8,)), max_epochs=2).fit(X).module_.backbone
-    assert backbone.calls == [(step, step / 8) for step in range(8)]
+    assert backbone.calls == [step / 8 for step in range(8)]
     assert backbone.center.item() != 0
 
 
-def test_steps_are_counted_from_call_to_call_of_partial_fit():
+def test_the_progress_of_partial_fit_is_1():
     model = small(backbone=Center((8,)), validation_fraction=0)
     for _ in range(3):
         model.partial_fit(X)
-    assert model.module_.backbone.calls == [(step, 1.0) for step in range(12)]
+    assert model.module_.backbone.calls == [1.0] * 12
 
 
 def test_one_cycle_rises_to_the_learning_rate_and_falls_to_next_to_nothing():

@@ -138,7 +138,7 @@ def test_the_mixture_belongs_to_the_weights(fitted):
     old = model.prior.log_prob(torch.zeros(1, 1, 2))
     with torch.no_grad():
         model.prior.pseudo_inputs.add_(1.0)
-        model.prior.after_step(0, 0.0)
+        model.prior.after_step(torch.ones(()))
     assert not torch.equal(model.prior.log_prob(torch.zeros(1, 1, 2)), old)
 
 

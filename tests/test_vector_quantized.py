@@ -45,7 +45,7 @@ def step(part, h):
     """Let the codebook make one step, as the training does."""
     latent = part(h, None, DONE)
     with torch.no_grad():
-        part.codebook.after_step(0, 0.0)
+        part.codebook.after_step(DONE)
     return latent
 
 

@@ -108,6 +108,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     patience : int or None, default=10
         Epochs without improvement before training stops; None never stops early.
     device : str or torch.device, default="auto"
+        "auto" takes an accelerator that torch finds (CUDA, XPU or MPS) if training on it is estimated to be faster than
+        on the processor, where small nets stay.
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
         "auto" trains in bfloat16 on hardware that is faster with it. Results are always computed in float32, or in
         float64 with "float64".
@@ -388,7 +390,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         choice = choose_likelihood(self, statistics, schema)
         with seeded(seed):
             model = build_model(self, schema, statistics, choice)
-        model.to(choose_device(self.device))
+        settings = self.make_settings(len(rows), seed)
+        size, n_steps = settings.batch_size, settings.n_steps(len(rows))
+        model.to(choose_device(self.device, model, size, n_steps, group.size == 1 and rows.plan(size) is not None))
         return TrainState(model, self._optimizer(model))
 
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:

@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from isthmus.ambient import own_settings
-from isthmus.data.base import Batches
+from isthmus.data.base import Batch, Batches
+from isthmus.data.transfer import N_BATCHES_AT_ONCE, copy_ahead
 from isthmus.data.validation import check_values
 from isthmus.model import Model
 from isthmus.schema import Schema
 
 # Largest number of values in the output of a layer, without gradients: 4 MiB in float32. Bounds memory.
 MAX_VALUES = 2**20
+# Largest size of results that stay on an accelerator, in bytes. Bounds memory.
+MAX_BYTES = 2**28
 
 
 def rows_at_once(model: Model) -> int:
@@ -23,7 +26,8 @@ def rows_at_once(model: Model) -> int:
     n_decodings = (
         1 if condition is None else len(condition.categories)
     )  # without labels, rows are decoded once per label
-    return max(1, min(2**16, MAX_VALUES // (model.width * n_decodings)))
+    n_rows = max(1, min(2**16, MAX_VALUES // (model.width * n_decodings)))
+    return n_rows if model.device.type == "cpu" else n_rows * N_BATCHES_AT_ONCE
 
 
 @own_settings()
@@ -46,7 +50,8 @@ def run(
     """
     results: tuple[np.ndarray[Any, Any], ...] = ()
     start = 0
-    for parts in _run_batches(model, function, source, schema or model.schema, size or rows_at_once(model)):
+    outputs = _run_batches(model, function, source, schema or model.schema, size or rows_at_once(model))
+    for parts in outputs if model.device.type == "cpu" else _copy_back(outputs):
         if not results:
             results = tuple(np.empty((len(source), *part.shape[1:]), part.numpy().dtype) for part in parts)
         for result, part in zip(results, parts, strict=True):
@@ -58,11 +63,28 @@ def run(
 def _run_batches(
     model: Model, function: Callable[..., Any], source: Batches, schema: Schema, size: int
 ) -> Iterator[tuple[Tensor, ...]]:
-    device = model.device
-    for x, y, _ in source.batches(size):
-        check_values(x, schema, missing_allowed=model.flags)
-        if schema is model.schema:
-            model.likelihood.check_support(x)
+    checked = (_check(batch, model, schema) for batch in source.batches(size))
+    for x, y, _ in copy_ahead(checked, model.device):
         with torch.inference_mode():
-            result = function(x.to(device), None if y is None else y.to(device))
-        yield tuple(part.cpu() for part in (result if isinstance(result, tuple) else (result,)))
+            result = function(x, y)
+        yield result if isinstance(result, tuple) else (result,)
+
+
+def _check(batch: Batch, model: Model, schema: Schema) -> Batch:
+    check_values(batch.x, schema, missing_allowed=model.flags)
+    if schema is model.schema:
+        model.likelihood.check_support(batch.x)
+    return batch
+
+
+def _copy_back(outputs: Iterator[tuple[Tensor, ...]]) -> Iterator[tuple[Tensor, ...]]:
+    """Copy outputs from an accelerator, many batches at once: each copy waits for all computation before it."""
+    kept, n_bytes = list[tuple[Tensor, ...]](), 0
+    for parts in outputs:
+        kept.append(parts)
+        n_bytes += sum(part.nbytes for part in parts)
+        if n_bytes >= MAX_BYTES:
+            yield tuple(torch.cat(each).cpu() for each in zip(*kept, strict=True))
+            kept, n_bytes = [], 0
+    if kept:
+        yield tuple(torch.cat(each).cpu() for each in zip(*kept, strict=True))

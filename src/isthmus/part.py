@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.errors import InputTypeError
 
@@ -60,7 +60,7 @@ class Part(BaseEstimator, nn.Module):
     def __init__(self) -> None:
         super().__init__()
 
-    def after_step(self, step: int, progress: float) -> None:
+    def after_step(self, progress: Tensor) -> None:
         """Change state that is not learned by gradients, once after each step of the optimizer, without gradients.
 
         This is the only place where a part changes its state in training, apart from ``sums``, and the change must be
@@ -68,10 +68,8 @@ class Part(BaseEstimator, nn.Module):
 
         Parameters
         ----------
-        step : int
-            Steps of the optimizer before this one.
-        progress : float
-            Share of the training that is done, in [0, 1].
+        progress : Tensor of shape ()
+            Share of the training that is done, in [0, 1], on the device.
         """
 
     def require(self, name: str, test: Callable[[Any], bool], expected: str) -> None:

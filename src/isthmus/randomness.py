@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+from torch import Tensor
 
 N_SEEDS = 2**31 - 1
 
@@ -59,14 +60,36 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
         If it is an accelerator, its generator is seeded too.
     """
     device = torch.device(device)
-    accelerators = [] if device.type == "cpu" else [device]
-    kind = "cuda" if device.type == "cpu" else device.type
-    with _seeding, torch.random.fork_rng(accelerators, device_type=kind):
-        # Not torch.manual_seed, which also looks for accelerators that are not there: a millisecond each time.
-        torch.default_generator.manual_seed(seed)
-        if accelerators:
-            torch.manual_seed(seed)
-        yield
+    with _seeding:
+        before = get_rng_state(device)
+        try:
+            # Not torch.manual_seed, which also looks for accelerators that are not there: a millisecond each time.
+            torch.default_generator.manual_seed(seed)
+            if device.type != "cpu":
+                torch.manual_seed(seed)
+            yield
+        finally:
+            set_rng_state(device, before)
+
+
+def get_rng_state(device: torch.device) -> Tensor:
+    """Return the state of the generators that random numbers on a device come from, in the memory of the processor."""
+    states = [torch.get_rng_state()]
+    if device.type == "mps":
+        states.append(torch.mps.get_rng_state())
+    elif device.type != "cpu":
+        states.append(getattr(torch, device.type).get_rng_state(device))
+    return torch.cat(states)
+
+
+def set_rng_state(device: torch.device, state: Tensor) -> None:
+    """Restore a state that ``get_rng_state`` returned."""
+    n = len(torch.get_rng_state())
+    torch.set_rng_state(state[:n])
+    if device.type == "mps":
+        torch.mps.set_rng_state(state[n:])
+    elif device.type != "cpu":
+        getattr(torch, device.type).set_rng_state(state[n:], device)
 
 
 @contextmanager

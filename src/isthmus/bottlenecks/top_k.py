@@ -74,7 +74,7 @@ class TopK(Bottleneck):
             self.active = (z.detach() > 0).unflatten(0, (-1, len(self.idle))).sum(0).to(self.active)
         return Latent(z[None], {}, h.new_zeros(1, len(h)), {"dead_share": self.dead.to(self.active).mean()})
 
-    def after_step(self, step: int, progress: float) -> None:
+    def after_step(self, progress: Tensor) -> None:
         """Count the steps since each component was positive."""
         self.idle.add_(1).mul_(self.active == 0)
 

@@ -65,7 +65,7 @@ class Codebook(Part):
         each = torch.cat([differences, squares[:, None], kept[:, None]], 1).detach()
         self.batch_sums = torch.zeros_like(self.batch_sums).index_add_(0, index, each)
 
-    def after_step(self, step: int, progress: float) -> None:
+    def after_step(self, progress: Tensor) -> None:
         """Update frequencies and vectors by the sums of the batch, and move rare vectors."""
         sums, squares, counts = self.batch_sums.split([self.width, 1, 1], 1)
         self.frequency.lerp_(counts[:, 0], 1 - self.decay)

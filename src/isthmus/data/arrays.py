@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import WHOLE, Batch, Shard, Source, batch_bounds, shard_bounds, shuffle_positions
+from isthmus.data.base import WHOLE, Batch, Plan, Shard, Source, batch_bounds, shard_bounds, shuffle_positions
 from isthmus.schema import Schema
 
 # Bytes of rows that are gathered at once: few large gathers are faster than many small ones, and a shuffled copy of all
@@ -58,17 +58,21 @@ class Array(Source):
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield rows; see the base class."""
-        order = self.rows
-        if seed is not None:
-            chosen = shuffle_positions(len(self), seed)
-            order = chosen if order is None else order[chosen]
-        cuts = batch_bounds(len(self), size, seed)
+        if seed is None and shard == WHOLE:
+            return self._views(self.rows, batch_bounds(len(self), size, seed), size)
+        positions, bounds = self.plan(size, seed, shard)
+        return self._views(positions if self.rows is None else self.rows[positions], bounds, size)
+
+    def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan:
+        """Return the order of the rows; see the base class."""
+        order = torch.arange(len(self), device="cpu") if seed is None else shuffle_positions(len(self), seed)
+        bounds = batch_bounds(len(self), size, seed)
         if shard == WHOLE:
-            return self._views(order, cuts, size)
-        parts = [shard_bounds(start, stop, shard) for start, stop in cuts]
+            return Plan(order, bounds)
+        parts = [shard_bounds(start, stop, shard) for start, stop in bounds]
         index = torch.cat([torch.arange(*part, device="cpu") for part in parts])
         ends = accumulate((stop - start for start, stop in parts), initial=0)
-        return self._views(index if order is None else order[index], list(pairwise(ends)), size)
+        return Plan(order[index], list(pairwise(ends)))
 
     def _views(self, order: Tensor | None, batch_bounds: list[tuple[int, int]], size: int) -> Iterator[Batch]:
         weight = self._relative_weight()
@@ -149,6 +153,10 @@ class ArraySource(Source):
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield rows; see the base class."""
         return self._rows.batches(size, seed, shard)
+
+    def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
+        """Return the order of the rows; see the base class."""
+        return self._rows.plan(size, seed, shard)
 
     def take(self, index: np.ndarray[Any, Any]) -> Self:
         """Select rows; see the base class."""

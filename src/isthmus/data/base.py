@@ -1,7 +1,7 @@
 """The interface of a source of samples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -28,9 +28,26 @@ class Batch(NamedTuple):
     y: Tensor | None = None
     weight: Tensor | None = None
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
+        """Apply a function to the values, the labels and the weights."""
+        return Batch(*(None if values is None else function(values) for values in self))  # type: ignore[arg-type]
+
     def part(self, rows: slice) -> "Batch":
         """Select a slice of the rows."""
-        return Batch(*(None if values is None else values[rows] for values in self))  # type: ignore[arg-type]
+        return self.map(lambda values: values[rows])
+
+    def to(self, device: torch.device) -> "Batch":
+        """Copy the rows to a device. Apple's accelerators have no float64, so such values become float32."""
+        is_narrow = device.type == "mps"
+        each = self.map(lambda values: values.float() if is_narrow and values.dtype == torch.float64 else values)
+        return each.map(lambda values: values.to(device, non_blocking=True))
+
+
+class Plan(NamedTuple):
+    """Positions of rows in the order of a pass, and the bounds of each batch in that order."""
+
+    positions: Tensor
+    bounds: list[tuple[int, int]]
 
 
 class Batches(ABC):
@@ -54,6 +71,13 @@ class Batches(ABC):
             ``(rank, n)`` yields one of ``n`` parts of every batch: together, ``n`` processes see every row once. All
             get the same number of batches, some of which may be empty.
         """
+
+    def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
+        """Return what ``batches`` will yield, as positions of rows, or None for rows without random access.
+
+        Position i is that of the i-th row of ``batches(size)``, without a seed and for one process.
+        """
+        return None
 
     def resample(self, seed: int) -> Self:
         """Draw rows with replacement in proportion to their weights; without weights, return the source itself.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.base import WHOLE, Batch, Batches, Shard, Source, shard_bounds
+from isthmus.data.base import WHOLE, Batch, Batches, Plan, Shard, Source, shard_bounds
 from isthmus.randomness import mix
 
 Positions = np.ndarray[Any, Any]
@@ -46,6 +46,18 @@ class BootstrapBatches(Batches):
         for batches in zip(*passes, strict=False):
             part = slice(*shard_bounds(0, min(len(batch.x) for batch in batches), shard))
             yield Batch(*(_interleave(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
+
+    def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
+        """Return the order of the rows; see the base class."""
+        n_models, n_each = len(self.subsets), max(1, size // len(self.subsets))
+        plans = [subset.plan(n_each, None if seed is None else mix(seed, i)) for i, subset in enumerate(self.subsets)]
+        known = [plan for plan in plans if plan is not None]
+        if shard != WHOLE or len(known) < n_models:
+            return None
+        n_rows = len(self) // n_models
+        positions = torch.stack([plan.positions[:n_rows] * n_models + i for i, plan in enumerate(known)], 1).flatten()
+        shortest = min((plan.bounds for plan in known), key=lambda bounds: bounds[-1])
+        return Plan(positions, [(start * n_models, stop * n_models) for start, stop in shortest])
 
     def resample(self, seed: int) -> Self:
         """Resample each subset in proportion to its weights; see the base class."""

@@ -126,7 +126,8 @@ class _Worker:
 
     def __init__(self, estimator: Any, method: str, names: list[str], keep: list[str]) -> None:
         self._estimator = load_ray().get(estimator)
-        self._estimator.module_.to(choose_device(self._estimator.device))
+        module = self._estimator.module_
+        module.to(choose_device(self._estimator.device, module))
         self._method, self._names, self._keep = method, names, keep
 
     def __call__(self, table: pa.Table) -> pa.Table:

@@ -97,7 +97,7 @@ def fit(
         warnings.warn(warning, stacklevel=2)
     if isinstance(outcome, Exception):
         raise outcome
-    outcome.module_.to(choose_device(estimator.device))
+    outcome.module_.to(choose_device(estimator.device, outcome.module_))
     return outcome.set_params(random_state=estimator.random_state, callbacks=estimator.callbacks)
 
 

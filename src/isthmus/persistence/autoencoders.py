@@ -72,7 +72,7 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
         estimator.module_.backbone.drop_encoder()
     estimator.module_.load_state_dict(storage.take_from("module", tensors))
     check_finite(dict(estimator.module_.named_parameters()))
-    estimator.module_.to(choose_device(context.device)).eval()
+    estimator.module_.to(choose_device(context.device, estimator.module_)).eval()
     estimator._n_features_out = estimator.module_.bottleneck.code_size
     if isinstance(prior := estimator.module_.prior, Density):
         restore_prior(prior, fitted["prior"], storage.take_from("prior", tensors), context.classes)

@@ -59,7 +59,7 @@ class Vamp(Prior):
         self.posterior = posterior
         self.fit(self.mean)
 
-    def after_step(self, step: int, progress: float) -> None:
+    def after_step(self, progress: Tensor) -> None:
         """Mark the stored mixture as outdated, because the weights have changed."""
         self.is_current.zero_()
 

@@ -15,9 +15,10 @@ from torch import Tensor
 from isthmus import storage
 from isthmus.data.base import Batches
 from isthmus.errors import memory_errors
+from isthmus.randomness import get_rng_state, set_rng_state
 from isthmus.training.group import Group
 from isthmus.training.settings import TrainSettings
-from isthmus.training.state import TrainState, Weights, get_rng_state, set_rng_state
+from isthmus.training.state import TrainState, Weights
 
 NAME = "checkpoint.safetensors"
 # Errors that reading a file with wrong content can raise.

@@ -51,7 +51,7 @@ def run_closure(closure: Callable[[], Any] | None) -> Any:
         return None if closure is None else closure()
 
 
-class _Fused(optim.Optimizer):
+class FusedOptimizer(optim.Optimizer):
     """The step of Adam or AdamW in one call of a kernel per group. State is that of torch's classes."""
 
     kernel: Callable[..., None]
@@ -84,13 +84,13 @@ class _Fused(optim.Optimizer):
         return self.state[parameter]
 
 
-class FusedAdamW(_Fused, optim.AdamW):
+class FusedAdamW(FusedOptimizer, optim.AdamW):
     """AdamW."""
 
     kernel = staticmethod(torch._fused_adamw_) if IS_KNOWN else None  # type: ignore[assignment]
 
 
-class FusedAdam(_Fused, optim.Adam):
+class FusedAdam(FusedOptimizer, optim.Adam):
     """Adam."""
 
     kernel = staticmethod(torch._fused_adam_) if IS_KNOWN else None  # type: ignore[assignment]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 import torch
@@ -20,11 +21,30 @@ MIN_BFLOAT16_WORK = 2**29
 # M_MMAP_THRESHOLD in mallopt(3)), less room for the header of the block and torch's alignment.
 LARGEST_KEPT = 2**25 - 2**12
 
+# Accelerators that device="auto" takes, by torch's names.
+ACCELERATORS = ("cuda", "xpu", "mps")
+# Of an NVIDIA H100: seconds that the first fit of a process takes longer, and seconds of a recorded and of a plain step
+# of a small net. Of two cores: seconds of a step of a small net, and operations a second. See docs/performance.md.
+ACCELERATOR_START, RECORDED_STEP, ACCELERATOR_STEP = 4.0, 2e-4, 2.7e-3
+PROCESSOR_STEP, PROCESSOR_SPEED = 7e-4, 1e11
+
 PRECISIONS = ("auto", "float32", "float64", "bfloat16")
 
 
-def choose_device(device: str | torch.device) -> torch.device:
-    """Resolve "auto" to the accelerator if there is one, and check that any other device exists.
+def choose_device(
+    device: str | torch.device, model: nn.Module, batch_size: int = 256, n_steps: int = 3_500, recorded: bool = True
+) -> torch.device:
+    """Resolve "auto" to the faster device for a training, and check that any other device exists.
+
+    Parameters
+    ----------
+    device : str or torch.device
+    model : Module
+        On any device.
+    batch_size, n_steps : int
+        Rows of a step and number of steps; the defaults are those of many fits, for a model that is applied.
+    recorded : bool
+        Whether steps can be recorded on an accelerator; others spend much time between their kernels.
 
     Raises
     ------
@@ -32,7 +52,12 @@ def choose_device(device: str | torch.device) -> torch.device:
         If torch does not find the device.
     """
     if device == "auto":
-        return _find_accelerator() if torch.cuda.is_available() else torch.device("cpu")
+        accelerator = _find_accelerator()
+        if accelerator is None or not _supports(accelerator, model):
+            return torch.device("cpu")
+        seconds = ACCELERATOR_START + n_steps * (RECORDED_STEP if recorded else ACCELERATOR_STEP)
+        on_processor = n_steps * (PROCESSOR_STEP + _work(model, batch_size) / PROCESSOR_SPEED)
+        return accelerator if seconds < on_processor else torch.device("cpu")
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
@@ -41,10 +66,20 @@ def choose_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
-def _find_accelerator() -> torch.device:
-    """Return the accelerator that ``torchrun`` assigns to this process, which may be the only visible one."""
+def _find_accelerator() -> torch.device | None:
+    """Return the accelerator, of several the one that ``torchrun`` assigns to this process, or None."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if found is None or found.type not in ACCELERATORS:
+        return None
     rank = os.environ.get("LOCAL_RANK")
-    return torch.device("cuda") if rank is None else torch.device("cuda", int(rank) % torch.cuda.device_count())
+    # The assigned accelerator may be the only visible one.
+    return found if rank is None else torch.device(found.type, int(rank) % torch.accelerator.device_count())
+
+
+def _supports(accelerator: torch.device, model: nn.Module) -> bool:
+    """Whether an accelerator has the dtypes of a model. Apple's have no float64, as origins of far values need."""
+    dtypes = {tensor.dtype for tensor in chain(model.parameters(), model.buffers())}
+    return accelerator.type != "mps" or torch.float64 not in dtypes
 
 
 def check_precision(precision: str) -> torch.dtype:
@@ -73,6 +108,11 @@ def _is_fast_in_bfloat16(device: torch.device) -> bool:
     # are private; without them the answer is no.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return device.type == "cpu" and any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+def widest_float(device: torch.device) -> torch.dtype:
+    """Return the dtype for sums over many rows. Apple's accelerators have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from numbers import Real
 from typing import Any
 
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from isthmus.part import did_you_mean
-from isthmus.training.fused import IS_KNOWN, FusedAdam, FusedAdamW, run_closure
+from isthmus.training.fused import IS_KNOWN, FusedAdam, FusedAdamW, FusedOptimizer, run_closure
 
 # Modules whose weights decay. Other parameters do not: biases, scales and shifts of norms, embeddings, log scales.
 DECAYING = (
@@ -112,8 +112,12 @@ def make_optimizer(
     return OPTIMIZERS[choice](groups, lr=learning_rate)
 
 
-def set_learning_rate(optimizer: optim.Optimizer, rate: float) -> None:
-    """Give each group of parameters this learning rate, times the factor of its modules."""
+def set_learning_rate(optimizer: optim.Optimizer, rate: float | Tensor) -> None:
+    """Give each group of parameters this learning rate, times the factor of its modules.
+
+    Only ``FusedOptimizer`` gets a tensor. Other optimizers get a number, for which the processor waits.
+    """
+    rate = rate.item() if isinstance(rate, Tensor) and not isinstance(optimizer, FusedOptimizer) else rate
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("learning_rate_factor", 1.0)
 

@@ -23,13 +23,24 @@ def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...
 def _bar(max_epochs: int) -> Iterator[Callback]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("fit"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, TextColumn("{task.fields[figure]}")) as progress:
         task = progress.add_task("fit", total=max_epochs, figure="")
 
         def advance(state: TrainState) -> None:
             name = "valid_negative_bound" if "valid_negative_bound" in state.row else "loss"
-            progress.update(task, completed=state.epoch, figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats")
+            progress.update(
+                task,
+                completed=state.epoch,
+                description=f"fit {state.execution}",
+                figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats",
+            )
 
         yield advance
         # After early stopping, the bar is full too.
@@ -37,4 +48,6 @@ def _bar(max_epochs: int) -> Iterator[Callback]:
 
 
 def _print_row(state: TrainState) -> None:
+    if state.epoch == 1:
+        print(f"fit {state.execution}")
     print("  ".join(f"{name} {value:.5g}" for name, value in state.row.items()))

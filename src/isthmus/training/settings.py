@@ -48,10 +48,14 @@ class TrainSettings:
     def __post_init__(self) -> None:
         resolve_schedule(self.schedule)
 
+    def n_steps(self, n_rows: int) -> int:
+        """Number of steps on ``n_rows`` rows."""
+        return self.max_epochs * math.ceil(n_rows / self.batch_size)
+
     def progress(self, epoch: int, step: int, n_rows: int) -> float:
         """Share of the training that is done after ``step`` batches of an epoch of ``n_rows`` rows, in [0, 1]."""
         n_batches = math.ceil(n_rows / self.batch_size)
-        return 1.0 if self.open_ended else (epoch * n_batches + step) / (self.max_epochs * n_batches)
+        return 1.0 if self.open_ended else (epoch * n_batches + step) / self.n_steps(n_rows)
 
     def rate_at(self, progress: float) -> float:
         """Learning rate of parameters whose ``learning_rate_factor`` is 1."""

@@ -19,7 +19,7 @@ Row = dict[str, float]
 Weights = dict[str, Tensor]
 
 # Fields of a state that a checkpoint stores as they are.
-PLAIN_FIELDS = ("best_bound", "epochs_since_best", "step", "n_steps")
+PLAIN_FIELDS = ("best_bound", "epochs_since_best", "step")
 
 
 def copy_weights(model: nn.Module) -> Weights:
@@ -44,10 +44,12 @@ class TrainState:
         The smallest negative bound on validation rows so far.
     epochs_since_best : int
         Number of epochs without a better bound, counted while the learning rate falls.
-    step, n_steps : int
-        Steps of the optimizer in this epoch, and in all epochs.
+    step : int
+        Steps of the optimizer in this epoch.
     totals : dict of Tensor
         Losses and metrics, each summed over the rows of this epoch so far.
+    execution : str
+        Where and how steps run, for the display.
     processes : list of (Tensor, dict of Tensor)
         Random generators and totals of each process; empty except while a checkpoint is written or read.
     """
@@ -59,8 +61,8 @@ class TrainState:
     best_bound: float = math.inf
     epochs_since_best: int = 0
     step: int = 0
-    n_steps: int = 0
     totals: Weights = field(default_factory=dict)
+    execution: str = ""
     processes: list[tuple[Tensor, Weights]] = field(default_factory=list)
 
     @property
@@ -84,12 +86,15 @@ class TrainState:
         return self.epoch
 
     def add(self, means: Weights, n_rows: int) -> None:
-        """Add the mean losses and metrics of a batch to the totals.
+        """Add the mean losses and metrics of a batch to the totals, in place.
 
         The totals stay on the device: to read a number would make the processor wait for the accelerator in each step.
+        They are the same tensors in all epochs, so that a recorded step finds them.
         """
         for name, mean in means.items():
-            self.totals[name] = torch.add(self.totals.get(name, 0.0), mean.detach(), alpha=n_rows)
+            if name not in self.totals:
+                self.totals[name] = torch.zeros_like(mean, requires_grad=False)
+            self.totals[name].add_(mean.detach(), alpha=n_rows)
 
     def means_over_rows(self, n_rows: int, group: Group) -> Row:
         """Divide the totals of all processes by the number of rows."""
@@ -99,7 +104,9 @@ class TrainState:
     def end_epoch(self, row: Row) -> None:
         """Append an entry to the history, and begin the next epoch."""
         self.history.append({"epoch": self.epoch + 1, **row})
-        self.step, self.totals = 0, {}
+        self.step = 0
+        for total in self.totals.values():
+            total.zero_()
 
     def update_best(self, annealing: bool) -> None:
         """Keep a copy of the weights if their bound is the best so far, or if there are no validation rows."""
@@ -113,14 +120,13 @@ class TrainState:
     def restore_on_error(self) -> Iterator[None]:
         """Undo all changes to the model, the optimizer and the history if the block raises an error."""
         weights, moments = copy_weights(self.model), deepcopy(_state_dict(self.optimizer))
-        n_epochs, n_steps = self.epoch, self.n_steps
+        n_epochs = self.epoch
         try:
             yield
         except BaseException:
             self.model.load_state_dict(weights)
             self.model.eval()
             _load_state_dict(self.optimizer, moments)
-            self.n_steps = n_steps
             del self.history[n_epochs:]
             raise
 
@@ -175,15 +181,14 @@ class _Position:
     best_bound: float
     epochs_since_best: int
     step: int
-    n_steps: int
     processes: int
     totals: tuple[str, ...]
     optimizer: dict[str, dict[str, Any]]
 
     def check(self, n_tensors: int) -> None:
         """Raise ``ValueError`` if the values do not fit each other."""
-        if min(self.epochs_since_best, self.step, self.n_steps - self.step, self.processes) < 0:
-            raise ValueError(f"it is at step {self.step} of an epoch and at step {self.n_steps} of all epochs")
+        if min(self.epochs_since_best, self.step, self.processes) < 0:
+            raise ValueError(f"it is at step {self.step} of an epoch, {self.epochs_since_best} epochs after the best")
         if self.processes > n_tensors or (self.step and not self.totals):
             raise ValueError(f"it lacks the totals of {self.processes} processes")
 
@@ -216,19 +221,3 @@ def _state_dict(optimizer: optim.Optimizer) -> dict[str, Any]:
 
 def _load_state_dict(optimizer: optim.Optimizer, state: dict[str, Any]) -> None:
     without_compiler(type(optimizer), "load_state_dict")(optimizer, state)
-
-
-def get_rng_state(device: torch.device) -> Tensor:
-    """Return the state of the generators that random numbers on a device come from."""
-    states = [torch.get_rng_state()]
-    if device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(device))
-    return torch.cat(states)
-
-
-def set_rng_state(device: torch.device, state: Tensor) -> None:
-    """Restore a state that ``get_rng_state`` returned."""
-    n = len(torch.get_rng_state())
-    torch.set_rng_state(state[:n])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state[n:], device)
