@@ -77,7 +77,7 @@ class Density(Prior):
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log density, (n_draws, n), of the estimator of the label, or of the mixture over labels."""
-        if not hasattr(self.fitted[0], "score_samples"):
+        if getattr(self.fitted[0], "score_samples", None) is None:
             kind = type(self.fitted[0]).__name__
             raise ValueError(f"the density of prior {kind} is not known: it has no method score_samples, only sample")
         codes = z.flatten(2).flatten(0, 1).numpy(force=True).astype(np.float64)
