@@ -1,14 +1,14 @@
-"""Anomalies beside the peers: in tables, network connections, series, server metrics and heartbeats.
+"""Anomaly detection in tables, network connections, series, server metrics and heartbeats, with other methods.
 
     make bench                                                        # everything
-    python benchmarks/anomalies.py contaminated --methods isthmus     # some of it
-    python benchmarks/anomalies.py --rows 2000 --out /tmp/try         # does it work?
+    python benchmarks/anomalies.py contaminated --methods isthmus     # a part
+    python benchmarks/anomalies.py --rows 2000 --out /tmp/try         # a quick test
 
 Data are read from the folder ``$ISTHMUS_TEST_DATA`` (default: ``../shared/data`` beside the repository). All methods
-learn from and score the same rows, one after the other in this process, so that times can be compared; each has fitted
-some rows before, so that imports are not counted. Appends a line of JSON for each figure to
+are fitted to the same rows and score the same rows, one after the other in this process, so that times can be compared.
+Each has been fitted to a few rows before, so that times contain no imports. Appends a line of JSON for each figure to
 ``benchmarks/results/anomalies.jsonl`` and writes the newest run of every method to ``benchmarks/results/anomalies.md``.
-A method that fails is left out, with its reason.
+A method that fails is left out, with the reason.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Record = dict[str, Any]
 
 
 class Task(NamedTuple):
-    """Data sets by seed, methods, what is measured of their scores, and how many seeds."""
+    """Data sets by seed, methods, measures of their scores, and number of seeds."""
 
     splits: Callable[[int, int | None], Iterator[Split]]
     methods: dict[str, Fit]
@@ -79,10 +79,10 @@ TASKS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tasks", nargs="*", metavar="task", help=f"of {', '.join(TASKS)}; none is all")
-    parser.add_argument("--seeds", type=int, help="how often to repeat  [default: what the task has time for]")
-    parser.add_argument("--rows", type=int, help="cut the data, to try the benchmark itself")
-    parser.add_argument("--methods", nargs="+", help="of the tasks' methods  [default: all]")
-    parser.add_argument("--sets", nargs="+", help="of the tasks' data sets  [default: all]")
+    parser.add_argument("--seeds", type=int, help="number of repeats  [default: depends on the task]")
+    parser.add_argument("--rows", type=int, help="number of rows, to test the benchmark itself")
+    parser.add_argument("--methods", nargs="+", help="methods  [default: all]")
+    parser.add_argument("--sets", nargs="+", help="data sets  [default: all]")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     unknown = sorted(set(options.tasks) - set(TASKS))
@@ -148,7 +148,7 @@ def scored(split: Split, fit: Fit, seed: int) -> tuple[Values, Figures]:
 
 
 def attempt(function: Callable[[], Any]) -> Any:
-    """Return the result of a function, or its error: a peer's failure must not end the others' run."""
+    """Return the result of a function, or its error, so that the run continues with the other methods."""
     try:
         return function()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Real data with known anomalies, and which part of them detectors learn from.
+"""Real data with known anomalies, and their split into training and test rows.
 
 Read from the folder ``$ISTHMUS_TEST_DATA`` (default: ``../shared/data`` beside the repository).
 """
@@ -15,15 +15,15 @@ from sklearn.preprocessing import StandardScaler
 from tables_data import Values, folder
 
 ROWS_CONTAMINATED, ROWS_ONE_CLASS = 10_000, 20_000
-# Of NSL-KDD: what the attack is, and how many learners of the data's authors were right.
+# Columns of NSL-KDD that are no features: name and family of the attack, and how many classifiers recognised it.
 NOT_FEATURES = ["label", "difficulty", "family"]
 NORMAL_BEAT = 1
 
 
 class Split(NamedTuple):
-    """Rows or time points to learn from, others to score, and which of these are anomalous.
+    """Rows or time points for training and for testing, and which of the latter are anomalous.
 
-    Of a series, ``test`` may begin before what is judged: the first ``context`` points are scored, not judged.
+    The first ``context`` points of ``test`` are scored, and do not count in the measures.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Split(NamedTuple):
 
 
 def contaminated(seed: int, most: int | None = None) -> Iterator[Split]:
-    """Learn from 70 % of all rows, anomalies among them, and score the others."""
+    """Train on 70 % of all rows, anomalies included, and score the others."""
     for name, X, y in tables():
         X, y = cut(X, y, most or ROWS_CONTAMINATED, seed)
         train, test, _, labels = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
@@ -42,20 +42,20 @@ def contaminated(seed: int, most: int | None = None) -> Iterator[Split]:
 
 
 def one_class(seed: int, most: int | None = None) -> Iterator[Split]:
-    """Learn from one half of the normal rows, and score the other and all anomalies."""
+    """Train on one half of the normal rows, and score the other half and all anomalies."""
     for name, X, y in tables():
         yield one_half(name, *cut(X, y, most or ROWS_ONE_CLASS, seed), seed)
 
 
 def beats(seed: int, most: int | None = None) -> Iterator[Split]:
-    """Heartbeats of 140 values each: learn from one half of the normal ones."""
+    """Split heartbeats of 140 values: train on one half of the normal ones."""
     with np.load(folder() / "ecg5000-train" / "ecg5000_train.npz") as file:
         X, y = file["X"].astype(np.float64), file["y"] != NORMAL_BEAT
     yield one_half("ECG5000", *cut(X, y, most or len(X), seed), seed)
 
 
 def intrusion(seed: int, most: int | None = None) -> Iterator[Split]:
-    """NSL-KDD's training file, columns of all kinds: learn from one half of the normal rows."""
+    """Split the training file of NSL-KDD, with columns of all kinds: train on one half of the normal rows."""
     frame = pd.read_csv(folder() / "nsl-kdd" / "train_20percent.csv.gz", keep_default_na=False)
     frame = frame.sample(min(most or len(frame), len(frame)), random_state=seed)
     attack = (frame["family"] != "normal").to_numpy()
@@ -66,7 +66,7 @@ def intrusion(seed: int, most: int | None = None) -> Iterator[Split]:
 
 
 def ucr(seed: int, most: int | None = None) -> Iterator[Split]:
-    """Series of one value and one anomaly each: learn up to where the archive says, and score all of it."""
+    """Split series with one channel and one anomaly: train up to the limit of the archive, score all points."""
     with np.load(folder() / "ucr-anomaly" / "ucr_anomaly.npz") as file:
         for row in ucr_index():
             series = file[row["name"]].astype(np.float64)[:most, None]
@@ -82,7 +82,7 @@ def ucr_index() -> list[dict[str, str]]:
 
 
 def servers(seed: int, most: int | None = None) -> Iterator[Split]:
-    """Metrics of servers, many channels: learn from one part in time, and score the next."""
+    """Split metrics of servers, with many channels: train on the first part, and score the next."""
     for path in sorted([*folder().glob("smd/*.npz"), *folder().glob("asd/*.npz")]):
         with np.load(path) as file:
             train, test = (np.ascontiguousarray(file[key][:most], np.float64) for key in ("train", "test"))
@@ -100,7 +100,7 @@ def number(path: Path) -> int:
 
 
 def cut(X: Values, y: Values, most: int, seed: int) -> tuple[Values, Values]:
-    """Draw so many rows; with fewer than five anomalies among them, ten are added."""
+    """Draw ``most`` rows; if fewer than five of them are anomalies, add ten."""
     if len(X) <= most:
         return X, y
     kept = np.random.default_rng(seed).choice(len(X), most, replace=False)
@@ -115,7 +115,7 @@ def one_half(name: str, X: Values, y: Values, seed: int) -> Split:
 
 
 def halves(y: Values, seed: int) -> tuple[Values, Values]:
-    """Numbers of the rows of one half of the normal ones, and of all others."""
+    """Return indices of one half of the normal rows, and of all other rows."""
     normal = np.random.default_rng(seed).permutation(np.flatnonzero(y == 0))
     return normal[: len(normal) // 2], np.append(normal[len(normal) // 2 :], np.flatnonzero(y))
 
@@ -126,7 +126,7 @@ def standardised(train: Values, test: Values) -> tuple[Values, Values]:
 
 
 def published_ucr(name: str) -> dict[str, float]:
-    """What TSB-UAD's autoencoder reaches over the whole series; empty without the tables of its results."""
+    """Return published figures of TSB-UAD's autoencoder over whole series; none without the tables of its results."""
     (row,) = [row for row in ucr_index() if row["name"] == name]
     wanted = f"_UCR_Anomaly_{name}_{row['train_end']}_{row['anomaly_start']}_"
     found = {}

@@ -1,7 +1,7 @@
-"""Detectors of anomalous rows: isthmus and the peers, all with the settings that their authors gave them.
+"""Detectors of anomalous rows: isthmus and other libraries, all with their default settings.
 
-Each function learns from rows and returns what scores others, higher being more anomalous. Peers are imported where
-they are used.
+Each function is fitted to rows and returns a function that scores other rows; higher is more anomalous. Libraries are
+imported where they are used.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def isthmus(rows: Any, seed: int) -> Score:
 
 
 def isthmus_encoder(rows: Any, seed: int) -> Score:
-    """How far the posterior of a row's code lies from the prior: the encoder alone says."""
+    """Score rows by the divergence of the code from the prior, which needs the encoder only."""
     from isthmus import zoo
 
     return zoo.vae(4, random_state=seed).fit(rows).divergence
@@ -40,7 +40,7 @@ def lof(rows: Values, seed: int) -> Score:
 
 
 def knn(rows: Values, seed: int) -> Score:
-    """Mean distance to five neighbours."""
+    """Score rows by the mean distance to five neighbours."""
     from sklearn.neighbors import NearestNeighbors
 
     model = NearestNeighbors(n_neighbors=5).fit(rows)
@@ -48,7 +48,7 @@ def knn(rows: Values, seed: int) -> Score:
 
 
 def pca(rows: Values, seed: int) -> Score:
-    """Log likelihood of probabilistic PCA with half of the components."""
+    """Score rows by the log likelihood of probabilistic PCA with half of the components."""
     from sklearn.decomposition import PCA
 
     return negative(PCA(max(1, min(rows.shape) // 2), random_state=seed).fit(rows).score_samples)
@@ -73,7 +73,7 @@ def pyod_ecod(rows: Values, seed: int) -> Score:
 
 
 def pyod_knn(rows: Values, seed: int) -> Score:
-    """Distance to the fifth neighbour."""
+    """Score rows by the distance to the fifth neighbour."""
     from pyod.models.knn import KNN
 
     return fitted(KNN(), rows)
@@ -89,7 +89,7 @@ def negative(score_samples: Callable[[Any], Values]) -> Score:
 
 
 def of_frames(fit: Fit) -> Fit:
-    """Give a peer that takes numbers only standardised ones, and one column a level."""
+    """Give methods that need numbers standardised columns, and one column for each category."""
 
     def fit_matrix(frame: pd.DataFrame, seed: int) -> Score:
         matrix = Matrix(frame)

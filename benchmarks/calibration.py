@@ -1,9 +1,9 @@
-"""Whether promised rates are kept: thresholds by the tail, p-values, limits of explanations, outliers of columns.
+"""Measure rates that are guaranteed: tail thresholds, p-values, limits of explanations, and outliers of columns.
 
     OMP_NUM_THREADS=1 python benchmarks/calibration.py
-    OMP_NUM_THREADS=1 python benchmarks/calibration.py --repeats 20 --out /tmp/try    # does it work?
+    OMP_NUM_THREADS=1 python benchmarks/calibration.py --repeats 20 --out /tmp/try    # a quick test
 
-Simulations from known distributions, so that true rates are known. Writes ``benchmarks/results/calibration.md``.
+Data are simulated from known distributions, so that true rates are known. Writes ``benchmarks/results/calibration.md``.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from isthmus.preparing.outliers import THRESHOLDS, are_outliers, robust_z
 
 Values = np.ndarray[Any, Any]
 
-# Calibration rows of the tail, and the rates that are asked for.
+# Numbers of calibration rows of the tail threshold, and requested rates.
 N_ROWS, RATES = (50, 100, 200, 500), (0.001, 0.01)
 LAWS = {
     "normal": stats.norm(),
@@ -36,12 +36,12 @@ LAWS = {
     "Student, 2": stats.t(2),
     "geometric (ties)": stats.geom(0.3),
 }
-# Rows of a column that is searched for outliers, and outliers planted 30 to 70 deviations from the median.
+# Rows of a column, and number of planted outliers, 30 to 70 standard deviations from the median.
 N_COLUMN, N_PLANTED = 2000, 10
 
 
 def tails(repeats: int) -> Iterator[list[str]]:
-    """Mean rate of false alarms over calibration sets, by the rate that was asked for."""
+    """Compute the mean rate of false alarms over calibration sets for each requested rate."""
     yield ["distribution", "asked", *(f"n = {n}" for n in N_ROWS)]
     for name, law in LAWS.items():
         for rate in RATES:
@@ -55,7 +55,7 @@ def _mean_rate(law: Any, n_rows: int, rate: float, repeats: int) -> float:
 
 
 class FirstColumn(BaseEstimator):
-    """Scores rows by their first column, and learns nothing."""
+    """Scores rows by their first column; its fit learns nothing."""
 
     def fit(self, X: Any, y: Any = None) -> "FirstColumn":
         """Return itself."""
@@ -67,10 +67,10 @@ class FirstColumn(BaseEstimator):
 
 
 def uniformity(repeats: int) -> Iterator[list[str]]:
-    """Share of normal rows with p-values below a level, asked for one row at a time and all at once."""
+    """Compute the share of normal rows with p-values below a level, for single rows and for all rows together."""
     levels = (0.01, 0.05, 0.1, 0.5)
     yield ["scores", "rows", *(f"p < {level:g}" for level in levels)]
-    for name, digits in {"continuous": 9, "of one decimal": 1, "whole numbers": 0}.items():
+    for name, digits in {"continuous": 9, "rounded to one decimal": 1, "integers": 0}.items():
         found = {"one by one": [], "together": []}
         for i in range(repeats):
             X = np.random.default_rng(i).normal(size=(60, 2)) * 2
@@ -84,7 +84,7 @@ def uniformity(repeats: int) -> Iterator[list[str]]:
 
 
 def coverage(repeats: int) -> Iterator[list[str]]:
-    """Share of the values of new normal rows within the limits of ``explain``, which promises 0.9."""
+    """Compute the share of values of new normal rows within the limits of ``explain``; 0.9 is correct."""
     sizes = (120, 400, 1500)
     yield ["estimator", "distribution", *(f"n = {n}" for n in sizes)]
     for name, make in ESTIMATORS.items():
@@ -107,7 +107,7 @@ def _covered(make: Callable[[], Any], law: str, n_rows: int, seed: int) -> float
 
 
 def _rows(law: str, n: int, seed: int) -> Values:
-    """Rows of three causes in six columns."""
+    """Draw rows of six columns that depend on three causes."""
     rng = np.random.default_rng(seed)
     causes, noise = rng.normal(size=(n, 3)), rng.normal(size=(n, 6))
     known = causes @ np.random.default_rng(99).normal(size=(3, 6))
@@ -120,8 +120,8 @@ def _rows(law: str, n: int, seed: int) -> Values:
 
 
 def outliers(repeats: int) -> Iterator[list[str]]:
-    """Share of clean values that are called, by robust z alone and now; and of planted outliers that are found."""
-    yield ["column", "called by robust z alone, %", "called, %", "planted found, %"]
+    """Compute shares of outliers among clean values, by robust z alone and by ``prepare``, and of planted ones."""
+    yield ["column", "outliers by robust z alone, %", "outliers, %", "planted outliers found, %"]
     for name in _columns(np.random.default_rng(0)):
         figures = np.mean([_called(name, seed) for seed in range(repeats)], 0)
         yield [name, *(f"{100 * figure:.2f}" for figure in figures)]
@@ -146,7 +146,7 @@ def _columns(rng: np.random.Generator) -> dict[str, Values]:
         "exponential": rng.exponential(size=n),
         "gamma, 0.5": rng.gamma(0.5, size=n),
         "two modes": np.r_[rng.normal(0, 1, n // 2), rng.normal(20, 1, n // 2)],
-        "a mode of one in ten": np.r_[rng.normal(0, 1, n * 9 // 10), rng.normal(20, 1, n // 10)],
+        "a second mode of 10 %": np.r_[rng.normal(0, 1, n * 9 // 10), rng.normal(20, 1, n // 10)],
         "interest rates": np.concatenate(rates),
         "five values": rng.choice([4.96, 4.86, 1.3, 0.9, 1.0], n, p=[0.3, 0.25, 0.2, 0.15, 0.1]),
         "Poisson, 2": rng.poisson(2, n).astype(float),
@@ -156,17 +156,19 @@ def _columns(rng: np.random.Generator) -> dict[str, Values]:
     }
 
 
-# Of every simulation the heading, what it says of its figures, the function, and a share of the repeats.
+# For each simulation: heading, description of its figures, function, and share of the repeats.
 SIMULATIONS = (
-    ("threshold='tail'", "Rate of false alarms over the rate asked for, mean over calibration sets.", tails, 1.0),
+    ("threshold='tail'", "Rate of false alarms divided by the requested rate, mean over calibration sets.", tails, 1.0),
     ("p-values", "40 calibration rows, new normal rows; shares should equal the levels.", uniformity, 1.0),
-    ("explain", "Share of values of new normal rows within limits that are to hold 0.9.", coverage, 0.02),
-    ("outliers", f"Columns of {N_COLUMN:,} values; outliers planted 30 to 70 deviations away.", outliers, 0.1),
+    ("explain", "Share of values of new normal rows within their limits; 0.9 is correct.", coverage, 0.02),
+    ("outliers", f"Columns of {N_COLUMN:,} values; outliers planted 30 to 70 standard deviations away.", outliers, 0.1),
 )
 
 
 def page(repeats: int) -> str:
-    parts = ["# Are promised rates kept?\n\n`OMP_NUM_THREADS=1 python benchmarks/calibration.py` prints this page.\n"]
+    parts = [
+        "# Rates of detectors and outliers\n\n`OMP_NUM_THREADS=1 python benchmarks/calibration.py` prints this page.\n"
+    ]
     for name, figures, simulate, share in SIMULATIONS:
         head, *body = simulate(max(1, round(share * repeats)))
         lines = [head, ["---"] * len(head), *body]

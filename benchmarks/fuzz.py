@@ -1,14 +1,18 @@
-"""Damaged files, random commands and kills: nothing is lost, and no input ends in a traceback.
+"""Damaged files, random commands and killed processes: no file is lost, and no input causes a traceback.
 
     OMP_NUM_THREADS=1 python benchmarks/fuzz.py
     OMP_NUM_THREADS=1 python benchmarks/fuzz.py --models 20 --data 10 --commands 10 --kills 5 --seed 7 --out /tmp/try
 
-Every case runs in a process of its own, forked from one that has imported isthmus, so that none harms another. A case
-fails if it ends in a traceback, with an exit code other than 0, 1, 2 (refused) or 130 (interrupted),
-after a minute, or with more than 2 GiB; if a file changed that it only read or was not allowed to replace; if it leaves
-an output and exit code 2; or if a model file loads with other content than was saved. Model files whose checksum was
-made to fit the damage may load, but the commands that use them may not fail in any of these ways. A line is printed for
-each fault; the table is written to ``benchmarks/results/fuzz.md``.
+Every case runs in a separate process, forked from one that has imported isthmus. A case fails if it
+
+- ends in a traceback, or with an exit code other than 0, 1, 2 (invalid input) or 130 (interrupted),
+- takes more than a minute or more than 2 GiB,
+- changes a file that it only reads or must not replace,
+- leaves an output together with exit code 2, or
+- loads a model file with other content than was saved.
+
+Model files whose checksum was changed to match the damage may load, but commands that use them must not fail in any of
+these ways. A line is printed for each fault; the table is written to ``benchmarks/results/fuzz.md``.
 """
 
 import argparse
@@ -35,7 +39,7 @@ Case = tuple[str, Outcome, str]
 
 
 class Figures(NamedTuple):
-    """What came of the cases of one kind."""
+    """Results of the cases of one kind."""
 
     cases: int
     codes: Counter[int]
@@ -45,7 +49,7 @@ class Figures(NamedTuple):
 
 
 def models(folder: Path, n: int, rng: random.Random, names: tuple[str, ...] = tuple(MODELS)) -> Iterator[Case]:
-    """Load and use damaged model files; every tenth is a checkpoint that a fit goes on from."""
+    """Load and use damaged model files; every tenth is a checkpoint from which a fit is resumed."""
     run(partial(make_models, folder, names))
     run(partial(make_checkpoint, folder / "fit"))
     kept = sorted(folder.glob("*.safetensors"))
@@ -76,7 +80,7 @@ def _resume(folder: Path) -> int:
 
 
 def data(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
-    """Let commands read damaged data files."""
+    """Run commands on damaged data files."""
     run(partial(make_data, folder))
     kept = sorted(path for path in folder.iterdir() if path.is_file())
     for _ in range(n):
@@ -100,7 +104,7 @@ def _read(command: str, path: Path) -> int:
 
 
 def commands(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
-    """Call random commands with random options on whole files."""
+    """Run random commands with random options on undamaged files."""
     run(partial(make_models, folder, ("vae", "array", "table", "detector")))
     run(partial(make_data, folder))
     for _ in range(n):
@@ -151,7 +155,7 @@ def _random_words(folder: Path, rng: random.Random) -> list[str]:
 
 
 def kills(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
-    """Kill commands at any time that replace files, then let them end."""
+    """Kill commands that replace files at a random time, then run them to the end."""
     run(partial(make_models, folder, ("vae",)))
     lines = _lines(folder)
     lasts = {name: run(partial(call, *words)).seconds for name, (words, _) in lines.items()}
@@ -164,10 +168,10 @@ def kills(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
             started = time.perf_counter()
             child = start(partial(call, *words), out)
             time.sleep(rng.uniform(0, 1.1) * lasts[name])
-            os.kill(child, sent)  # not yet waited for, so that it is there in any case
+            os.kill(child, sent)  # the process has not been waited for, so it still exists
             outcome = finish(child, out, started)
         if outcome.code == -sent and sent != signal.SIGINT:
-            outcome = outcome._replace(code=130)  # ended by the signal, as it should be
+            outcome = outcome._replace(code=130)  # ended by the signal, as expected
         wrong = [f"{path.name} is lost" for path in outputs if not path.exists() or not path.stat().st_size]
         whole = run(partial(_whole, [path for path in outputs if path.exists() and path.read_bytes() != before[path]]))
         wrong += [whole.said] if whole.code else []
@@ -206,14 +210,14 @@ def _lines(folder: Path) -> dict[str, tuple[list[str], list[Path]]]:
 
 
 def _whole(paths: list[Path]) -> int:
-    """Read files, which fails if one of them is not whole."""
+    """Read files; incomplete files raise an error."""
     for path in paths:
         {".safetensors": load, ".json": Path.read_bytes}.get(path.suffix, read)(path)
     return 0
 
 
 def _checked(name: str, folder: Path, case: Callable[[], int], forced: bool = False) -> Case:
-    """Run a case in a folder, look what became of its files, and remove what is new."""
+    """Run a case in a folder, check the files of the folder, and remove new ones."""
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     outcome = run(partial(_within, folder, case))
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -248,9 +252,9 @@ def campaign(kind: str, n: int, seed: int) -> Figures:
 
 
 def as_table(figures: dict[str, Figures]) -> str:
-    """Return a line a kind, in Markdown."""
+    """Return a Markdown table with a row for each kind."""
     lines = [
-        "| kind | cases | faults | exit codes | most memory, MiB | seconds |",
+        "| kind | cases | faults | exit codes | peak memory, MiB | seconds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for kind, (cases, codes, faults, seconds, memory) in figures.items():
@@ -260,7 +264,7 @@ def as_table(figures: dict[str, Figures]) -> str:
 
 
 def main() -> None:
-    """Run all campaigns that are asked for."""
+    """Run all requested kinds of cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for kind, n in {"models": 1000, "data": 500, "commands": 400, "kills": 100}.items():
         parser.add_argument(f"--{kind}", type=int, default=n)

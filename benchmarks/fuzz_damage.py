@@ -1,4 +1,4 @@
-"""Damage to files: bits, lengths, cells, headers with and without the right checksum, and tensors."""
+"""Damage to files: bits, lengths, cells, headers with and without the correct checksum, and tensors."""
 
 import json
 import random
@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 
 from isthmus import storage
 
-# What takes the place of a value in a header.
+# Replacements of a value in a header.
 VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1, 2, 7, 10**7, 10**9, 10**18, 10**400, 1.5, -0.5, 1e308, float("nan"), float("inf"),
     "", "x", "auto", "os.system", "gaussian", [], [[]], {}, [1, 2], {"a": 1}, {"tuple": [3, 3]},
     {"class": "bottlenecks.Gaussian", "params": {}}, {"class": "os.system", "params": {}}, {"dict": {}},
 )  # fmt: skip
-# What takes the place of a cell in a table.
+# Replacements of a cell in a table.
 CELLS = (
     b"", b"nan", b"inf", b"-inf", b"1e999", b"1e308", b"-1e-320", b"9" * 400, b"0x1f", b"=cmd|' /C calc'!A0", b"NULL",
     b'"', b'"a', b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"a,b,c", b"\t", b"\r", b"\n", b"x" * 10**5, b"2024-13-45",
@@ -34,13 +34,13 @@ def flip_bits(data: bytes, rng: random.Random) -> bytes:
 
 
 def truncate(data: bytes, rng: random.Random) -> bytes:
-    """Cut off the end, or the beginning."""
+    """Remove the end or the beginning."""
     cut = rng.randrange(len(data))
     return data[:cut] if rng.random() < 0.8 else data[cut:]
 
 
 def splice(data: bytes, rng: random.Random) -> bytes:
-    """Put a piece elsewhere, double it, leave it out, or make it noise."""
+    """Move, duplicate, remove or randomise a piece."""
     a, b = sorted(rng.randrange(len(data)) for _ in range(2))
     piece = data[a:b][:5000]
     to = rng.randrange(len(data))
@@ -56,7 +56,7 @@ def splice(data: bytes, rng: random.Random) -> bytes:
 
 
 def change_cells(data: bytes, rng: random.Random) -> bytes:
-    """Put odd cells into a text file, or odd bytes anywhere."""
+    """Insert unusual cells into a text file, or unusual bytes anywhere."""
     damaged = data
     for _ in range(rng.choice((1, 1, 3, 20))):
         places = [i for i, byte in enumerate(damaged[:5000]) if byte in b",\t\n"] or [rng.randrange(len(damaged))]
@@ -70,14 +70,14 @@ BYTES: tuple[Callable[[bytes, random.Random], bytes], ...] = (flip_bits, truncat
 
 
 def damage_bytes(path: Path, target: Path, rng: random.Random) -> str:
-    """Write a damaged copy of any file, and return what was done."""
+    """Write a damaged copy of a file, and return a description of the damage."""
     how = rng.choice(BYTES)
     target.write_bytes(how(path.read_bytes(), rng))
     return how.__name__
 
 
 def damage_model(path: Path, target: Path, rng: random.Random) -> tuple[str, bool]:
-    """Write a damaged copy of a model file, and return what was done and whether its checksum is right."""
+    """Write a damaged copy of a model file; return a description of the damage and whether the checksum is correct."""
     how = rng.choice(("bytes", "header", "header", "resealed header", "resealed header", "tensors", "resealed tensors"))
     if how == "bytes":
         return damage_bytes(path, target, rng), False
@@ -101,7 +101,7 @@ def _metadata(path: Path) -> Any:
 
 
 def edit(document: Any, rng: random.Random) -> Any:
-    """Change, delete, double, rename or nest a value somewhere in a document."""
+    """Change, delete, duplicate, rename or nest a random value of a document."""
     places = list(_places(document))
     holder, key = rng.choice(places)
     how = rng.choice(("value", "value", "number", "delete", "rename", "nest", "swap"))
@@ -130,7 +130,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def edit_tensors(tensors: dict[str, torch.Tensor], rng: random.Random) -> dict[str, torch.Tensor]:
-    """Swap, drop, add, reshape, cast or spoil tensors."""
+    """Swap, remove, add, reshape, cast or corrupt tensors."""
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     one, other = (rng.choice(list(tensors)) for _ in range(2))
     how = rng.choice(("swap", "drop", "add", "rename", "shape", "dtype", "nan", "huge", "empty", "values"))

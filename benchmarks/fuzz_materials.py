@@ -1,4 +1,4 @@
-"""What is damaged: small models of every class that can be saved, data files of every kind, and a checkpoint."""
+"""Files to damage: small models of every class that can be saved, data files of every kind, and a checkpoint."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +20,12 @@ X = np.random.default_rng(0).normal(size=(60, 4)).round(3)
 Y = np.arange(60) % 3
 WAVE = np.sin(np.arange(300) / 4) + 0.05 * np.random.default_rng(0).normal(size=300)
 TINY = {"max_epochs": 1, "random_state": 0}
-# Options that make a fit on the command line quick.
+# Options for a fast fit on the command line.
 QUICK = ("--set", "max_epochs=1", "--set", "backbone.hidden=[4]", "--set", "n_components=2")
 
 
 def table() -> pd.DataFrame:
-    """Return rows with a column of each kind, and missing cells."""
+    """Return rows with a column of each kind and missing values."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(X, columns=NAMES)
     frame["town"] = rng.choice(["Oslo", "Rome", None], len(X))
@@ -68,7 +68,7 @@ def make_models(folder: Path, names: tuple[str, ...]) -> int:
 
 
 def make_checkpoint(folder: Path) -> int:
-    """Leave the checkpoint of a fit; ``resume`` goes on from it."""
+    """Write the checkpoint of a fit; ``resume`` continues from it."""
     resume(folder)
     return 0
 
@@ -91,7 +91,7 @@ def make_data(folder: Path) -> int:
 
 
 def make_read_only_kinds(folder: Path, frame: pd.DataFrame) -> None:
-    """Write the table to files of the kinds that isthmus reads and does not write."""
+    """Write the table to files of formats that isthmus reads and does not write."""
     frame.to_feather(folder / "table.feather")
     frame.to_json(folder / "table.jsonl", orient="records", lines=True, date_format="iso")
     frame.to_excel(folder / "table.xlsx", index=False)

@@ -1,4 +1,4 @@
-"""Cases in processes of their own: what they said, how they ended, and what they took."""
+"""Cases in separate processes: their output, exit code, time and memory."""
 
 import json
 import os
@@ -19,18 +19,18 @@ from typer.testing import CliRunner
 from isthmus import load, storage
 from isthmus.cli.app import app
 
-# Seconds after which a case has failed; the machine may be busy.
+# Seconds after which a case has failed; other programs may run.
 LIMIT = 60
-# Most memory of a case in bytes, and what it may map beyond what it was born with before it is stopped.
+# Largest memory of a case in bytes, and limit of additional mapped memory, after which it is stopped.
 MEMORY, MAPPED = 2**31, 2**33
-# Exit codes that a command may end with: done, failed without a traceback, refused, interrupted.
+# Allowed exit codes: done, failed without a traceback, invalid input, interrupted.
 CODES = (0, 1, 2, 130)
-# A file that was read although it is not the one that was saved.
+# A file that was loaded although its content is not what was saved.
 ALTERED = "an altered file was loaded"
 
 
 class Outcome(NamedTuple):
-    """How a case ended: its exit code, or less than 0 the signal; what it said, seconds and bytes that it took."""
+    """The end of a case: its exit code, or the negative signal; its output, seconds and bytes of memory."""
 
     code: int
     said: str
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
     @property
     def fault(self) -> str:
-        """What is wrong with it; nothing if it is empty."""
+        """Description of the fault; empty if there is none."""
         if "Traceback (most recent" in self.said:
             return self.said[self.said.index("Traceback (most recent") :]
         if ALTERED in self.said:
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 def start(case: Callable[[], int], out: Any) -> int:
-    """Run a case in a fork, which says what it says to a file, and return its process number."""
+    """Run a case in a forked process whose output goes to a file, and return its process id."""
     child = os.fork()
     if child:
         return child
@@ -91,7 +91,7 @@ def run(case: Callable[[], int]) -> Outcome:
 
 
 def call(*words: Any) -> int:
-    """Call the command line, and return the exit code; any exception but the end of the program is a traceback."""
+    """Run a command, and return its exit code; any exception except the end of the program is a traceback."""
     result = CliRunner().invoke(app, [os.fspath(word) if isinstance(word, Path) else str(word) for word in words])
     print(result.output)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -100,14 +100,15 @@ def call(*words: Any) -> int:
 
 
 def worst(codes: Sequence[int]) -> int:
-    """Return the first code that no command may end with, or else the largest."""
+    """Return the first exit code that is not allowed, or otherwise the largest one."""
     return next((code for code in codes if code not in CODES), max(codes, default=0))
 
 
 def use(path: Path, original: Path, rows: Path, resealed: bool) -> int:
-    """Load a damaged model file and, where that goes well, use it by commands.
+    """Load a damaged model file and, if it loads, run commands with it.
 
-    A file whose checksum is that of the damaged content may be loaded; any other only if nothing in it changed.
+    A file whose checksum matches the damaged content may load; any other file may load only if its content is
+    unchanged.
     """
     try:
         load(path)
@@ -122,7 +123,7 @@ def use(path: Path, original: Path, rows: Path, resealed: bool) -> int:
 
 
 def same(path: Path, original: Path) -> bool:
-    """Whether two model files hold the same."""
+    """Return whether two model files have the same content."""
     (tensors, document), (others, expected) = storage.read(path), storage.read(original)
     equal = tensors.keys() == others.keys() and all(torch.equal(tensors[name], others[name]) for name in tensors)
     return equal and json.dumps(document) == json.dumps(expected)

@@ -1,10 +1,10 @@
-"""Digits that are drawn when asked for, images as (n, 28, 28) uint8 in and out, beside mixtures on PCA's codes.
+"""Conditional samples of digits, as uint8 images (n, 28, 28), compared with mixtures on components of PCA.
 
     make bench                                            # everything
-    python benchmarks/generation.py --picture grid.png    # and samples to look at
+    python benchmarks/generation.py --picture grid.png    # also writes an image of samples
 
-A small convolutional net of plain PyTorch learns to read the digits, reads the samples, and lends its last layer as
-the space in which precision, recall, density and coverage are measured: 10,000 samples beside 10,000 test digits.
+A small convolutional classifier in plain PyTorch is trained on the digits and classifies the samples. Precision,
+recall, density and coverage are computed in the space of its last layer, from 10,000 samples and 10,000 test digits.
 MNIST is found as in ``mnist.py``. Writes a line of JSON for each figure to ``benchmarks/results/generation.jsonl`` and
 a table to ``benchmarks/results/generation.md``.
 """
@@ -20,13 +20,13 @@ from torch import nn
 
 WHITE = 255.0
 N_COMPONENTS = 32
-# Of PCA: as many as ours, and as many as do best there.
+# Components of PCA: as many as the code has, and the best number.
 SIZES, N_CLUSTERS = (32, 64), 20
 N_COLUMNS = 16
 
 
 class Reader(nn.Module):
-    """Reads digits. ``features`` are the 128 numbers before the last layer."""
+    """Classifier of digits. ``features`` are the 128 numbers before the last layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,11 +38,11 @@ class Reader(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(128, 10))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (n, 28, 28) to logits (n, 10)."""
+        """Map images (n, 28, 28) to logits (n, 10)."""
         return self.head(self.body(images[:, None] / WHITE))
 
     def learn(self, images: np.ndarray, labels: np.ndarray, n_epochs: int = 4, batch_size: int = 128) -> "Reader":
-        """Learn from images and their labels."""
+        """Fit the classifier to images and their labels."""
         x, y = torch.from_numpy(images).float(), torch.from_numpy(labels).long()
         optimizer = torch.optim.AdamW(self.parameters())
         n_steps = n_epochs * -(-len(x) // batch_size)
@@ -57,13 +57,13 @@ class Reader(nn.Module):
 
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Images to what the last layer sees of them (n, 128)."""
+        """Map images to the input of the last layer, (n, 128)."""
         parts = torch.from_numpy(images).split(1000)
         return torch.cat([self.body(part[:, None].float() / WHITE) for part in parts]).numpy()
 
     @torch.inference_mode()
     def read(self, images: np.ndarray) -> np.ndarray:
-        """Images to digits (n,)."""
+        """Classify images, (n,)."""
         return self.head(torch.from_numpy(self.features(images))).argmax(1).numpy()
 
 
@@ -71,7 +71,7 @@ def generation(data: Data, picture: str | None = None) -> Iterator[Figure]:
     torch.manual_seed(0)
     reader = Reader().learn(data.train, data.train_labels)
     accuracy = float((reader.read(data.test) == data.test_labels).mean())
-    yield Figure("reader, accuracy on test digits", accuracy, "goal 0.985")
+    yield Figure("classifier, accuracy on test digits", accuracy, "goal 0.985")
     known = np.random.default_rng(0).permutation(len(data.train))[: len(data.test)]
     yield from judged("training digits", reader, data.test, data.train[known], data.train_labels[known])
     model = ours()
@@ -84,7 +84,7 @@ def generation(data: Data, picture: str | None = None) -> Iterator[Figure]:
     yield from judged("conditional VAE", reader, data.test, samples, data.test_labels)
     for size in SIZES:
         samples = by_mixtures(data.train, data.train_labels, data.test_labels, size)
-        yield from judged(f"mixtures on {size} codes of PCA", reader, data.test, samples, data.test_labels)
+        yield from judged(f"mixtures on {size} components of PCA", reader, data.test, samples, data.test_labels)
 
 
 def ours() -> Any:
@@ -102,11 +102,11 @@ def ours() -> Any:
 
 
 def judged(name: str, reader: Reader, real: np.ndarray, samples: np.ndarray, asked: np.ndarray) -> Iterator[Figure]:
-    """All figures of samples."""
+    """Compute all figures of samples."""
     from isthmus.metrics.generation import density_coverage, frechet_distance, precision_recall
 
     beside = "goal 0.95" if name == "conditional VAE" else ""
-    yield Figure(f"{name}, read as asked", float((reader.read(samples) == asked).mean()), beside)
+    yield Figure(f"{name}, classified as requested", float((reader.read(samples) == asked).mean()), beside)
     spaces = reader.features(real), reader.features(samples)
     for measured in (precision_recall(*spaces), density_coverage(*spaces)):
         for what, value in measured._asdict().items():
@@ -115,7 +115,7 @@ def judged(name: str, reader: Reader, real: np.ndarray, samples: np.ndarray, ask
 
 
 def by_mixtures(images: np.ndarray, labels: np.ndarray, asked: np.ndarray, size: int) -> np.ndarray:
-    """Draw digits from a mixture for each of them, of normal distributions of PCA's codes."""
+    """Draw digits from one mixture of normal distributions for each digit, fitted to components of PCA."""
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 
@@ -130,7 +130,7 @@ def by_mixtures(images: np.ndarray, labels: np.ndarray, asked: np.ndarray, size:
 
 
 def draw(samples: np.ndarray, labels: np.ndarray, path: str) -> None:
-    """Draw a row of samples of each digit, black on white."""
+    """Write an image with a row of samples of each digit, black on white."""
     from matplotlib.image import imsave
 
     rows = [np.hstack(samples[labels == digit][:N_COLUMNS]) for digit in np.unique(labels)]

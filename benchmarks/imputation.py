@@ -1,4 +1,4 @@
-"""Multiple imputation: how often draws contain hidden values, and how often pooled intervals contain the truth.
+"""Multiple imputation: coverage of hidden values by draws, and of true values by pooled intervals.
 
     python benchmarks/imputation.py [--rows 4000] [--draws 100] [--repeats 40]
 
@@ -19,18 +19,18 @@ from isthmus.metrics import pool_estimates
 
 RESULTS = Path(__file__).parent / "results" / "imputation.md"
 COUNTRIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Bergen": "NO"}
-# Rows to impute that fit has not seen, in the made table and in adult, of which fewer values are hidden.
+# Rows to impute that are not in fit: of the simulated table, and of adult, with fewer hidden values.
 N_TEST, N_ADULT, LEVEL = 1000, 4000, 0.9
-# Rows of each table of the simulation of pooled estimates, imputations by one model, and by several.
+# Rows of each simulated table of pooled estimates, imputations of one model, and number of bootstrapped models.
 N_POOLED, N_IMPUTATIONS, N_BOOTSTRAPPED = 600, 10, 5
 IMPUTED = ("imputed by one model", "imputed by bootstrapped models")
 Values = np.ndarray
 
 
 def people(n: int, seed: int) -> pd.DataFrame:
-    """Make rows with two numbers whose correlation given ``known`` is 0.977, a skewed one, and cities in countries.
+    """Simulate two numbers whose correlation given ``known`` is 0.977, a skewed number, and cities in countries.
 
-    The spread of all three grows with ``known``.
+    The standard deviations of all three grow with ``known``.
     """
     rng = np.random.default_rng(seed)
     known, city = rng.uniform(0, 1, n), rng.choice(list(COUNTRIES), n, p=[0.3, 0.1, 0.25, 0.1, 0.15, 0.1])
@@ -42,10 +42,10 @@ def people(n: int, seed: int) -> pd.DataFrame:
 
 
 def coverage(true: pd.Series, draws: list[pd.DataFrame], hidden: Values, rng: np.random.Generator) -> float:
-    """Return the share of hidden values that lie in the central 90 % of their draws.
+    """Return the share of hidden values within the central 90 % of their draws.
 
-    By the rank of the value among its draws, ties broken at random: uniform for right draws, whatever their number, and
-    for values with spikes too.
+    The rank of a value among its draws decides, with ties broken at random. For correct draws it is uniform, for any
+    number of draws and for values with spikes too.
     """
     values, x = np.stack([draw[true.name].to_numpy(float)[hidden] for draw in draws]), true.to_numpy(float)[hidden]
     below, ties = (values < x).sum(0), (values == x).sum(0)
@@ -54,7 +54,7 @@ def coverage(true: pd.Series, draws: list[pd.DataFrame], hidden: Values, rng: np
 
 
 def made(n_rows: int, n_draws: int) -> list[str]:
-    """Measure draws of all values but ``known``, and of each number alone."""
+    """Measure draws of all values except ``known``, and of each number alone."""
     rng, table, new = np.random.default_rng(0), people(n_rows, 0), people(N_TEST, 1)
     start = time.perf_counter()
     model = zoo.imputer(random_state=0).fit(hide(table, 0.2, 0)[0])
@@ -64,7 +64,7 @@ def made(n_rows: int, n_draws: int) -> list[str]:
     nothing = {**dict.fromkeys(numbers, np.nan), "city": None, "country": None}
     together = model.impute(new.assign(**nothing), n_draws=n_draws, random_state=0)
     certain = new["known"].to_numpy() < 1 / 3
-    lines = ["| number | all hidden | certain third | rest | hidden alone |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| number | all hidden | small `known` | others | hidden alone |", "| --- | --- | --- | --- | --- |"]
     for name in numbers:
         alone = model.impute(new.assign(**{name: np.nan}), n_draws=n_draws, random_state=0)
         shares = [coverage(new[name], together, part, rng) for part in (hidden, certain, ~certain)]
@@ -77,7 +77,7 @@ def made(n_rows: int, n_draws: int) -> list[str]:
     return [
         f"{n_rows} rows, of which 20 % of the values are hidden in fit; {n_draws} draws of {N_TEST} other rows; fit in "
         f"{seconds:.0f} s. Correlation of draws of `first` and `second` given `known`: {correlation:.3f}, where 0.977 "
-        f"is right. Draws whose city is not in their country: {wrong:.4f}.",
+        f"is correct. Draws whose city is not in their country: {wrong:.4f}.",
         "",
         *lines,
     ]
@@ -99,9 +99,9 @@ def adult(n_rows: int, n_draws: int) -> list[str]:
 
 
 def pooled(n_repeats: int) -> list[str]:
-    """Simulate tables of which values are missing depending on a known one, and pool means and slopes."""
+    """Simulate tables in which missingness depends on a known value, and pool means and slopes."""
     names, truth = ("mean of second", "slope of second on known"), (1.5, 3.0)
-    estimates = {name: [] for name in ("all values", "complete rows", "expectation filled in", *IMPUTED)}
+    estimates = {name: [] for name in ("all values", "complete rows", "imputed expectation", *IMPUTED)}
     for seed in range(n_repeats):
         table = people(N_POOLED, 1000 + seed)
         rng = np.random.default_rng(seed)
@@ -116,7 +116,7 @@ def pooled(n_repeats: int) -> list[str]:
         for method, tables in fillings.items():
             each = np.array([_mean_and_slope(filling) for filling in tables])
             estimates[method].append([pool_estimates(*each[:, i].T).interval() for i in range(2)])
-        whole = {"all values": table, "complete rows": holed.dropna(), "expectation filled in": model.impute(holed)}
+        whole = {"all values": table, "complete rows": holed.dropna(), "imputed expectation": model.impute(holed)}
         for method, rows in whole.items():
             estimates[method].append(
                 [(m - 1.96 * np.sqrt(variance), m + 1.96 * np.sqrt(variance)) for m, variance in _mean_and_slope(rows)]
@@ -136,7 +136,7 @@ def pooled(n_repeats: int) -> list[str]:
 
 
 def _bootstrapped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Impute once, by a model that was fitted on rows drawn with replacement."""
+    """Impute once, with a model that is fitted to rows drawn with replacement."""
     rows = table.sample(len(table), replace=True, random_state=seed)
     return zoo.imputer(random_state=seed).fit(rows).impute(table, n_draws=1, random_state=seed)[0]
 
@@ -144,7 +144,7 @@ def _bootstrapped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 def _mean_and_slope(table: pd.DataFrame) -> list[tuple[float, float]]:
     """Return the mean of ``second`` and its slope on ``known``, each with its squared standard error.
 
-    That of the slope allows for unequal variances (White 1980).
+    The standard error of the slope allows for unequal variances (White, 1980).
     """
     x, y = table["known"].to_numpy(), table["second"].to_numpy()
     deviations = x - x.mean()
@@ -161,15 +161,15 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     parts = {
-        "A made table": lambda: made(arguments.rows, arguments.draws),
+        "A simulated table": lambda: made(arguments.rows, arguments.draws),
         "adult": lambda: adult(arguments.rows, arguments.draws),
         "Pooled estimates": lambda: pooled(arguments.repeats),
     }
     lines = [
         "# Multiple imputation",
         "",
-        "Share of hidden values in the central 90 % of their draws (0.9 is right), by ranks among draws, and coverage",
-        f"of pooled 95 % intervals. Made by `python benchmarks/imputation.py --rows {arguments.rows} --draws "
+        "Share of hidden values in the central 90 % of their draws (0.9 is correct), by ranks among draws. Coverage",
+        f"of pooled 95 % intervals. Written by `python benchmarks/imputation.py --rows {arguments.rows} --draws "
         f"{arguments.draws} --repeats {arguments.repeats}`.",
     ]
     for title, measure in parts.items():

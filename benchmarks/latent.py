@@ -1,9 +1,10 @@
-"""The suggested size of a code beside the dimension of data for which it is known.
+"""Suggested sizes of codes, compared with the dimension of simulated data.
 
     OMP_NUM_THREADS=1 python benchmarks/latent.py
 
-Fifteen linear and fifteen curved data sets, noise added, seeds other than those of the tests. Prints the answer, its
-interval and what it cost: seconds beside those of one training of a plain autoencoder that is told the dimension.
+There are fifteen linear and fifteen curved data sets with noise, with other seeds than in the tests. Prints the
+suggested size, its interval and its cost: time relative to one training of a plain autoencoder with codes of the true
+dimension.
 """
 
 import argparse
@@ -23,7 +24,7 @@ CURVED = [(1, 5), (1, 10), (2, 8), (2, 20), (3, 12), (3, 20), (4, 20), (5, 25)]
 
 
 class Case(NamedTuple):
-    """Rows that lie, but for the noise, on a flat or curved space of so many dimensions."""
+    """Draw rows on a flat or curved space of a given dimension, plus noise."""
 
     name: str
     n_dimensions: int
@@ -35,7 +36,7 @@ def linear(n_dimensions: int, n_values: int, rng: np.random.Generator) -> np.nda
 
 
 def curved(n_dimensions: int, n_values: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    """Points of a cube, bent by a random net of one hidden layer."""
+    """Draw points of a cube, mapped by a random net with one hidden layer."""
     bent = np.tanh(
         rng.uniform(-1, 1, (N_ROWS, n_dimensions)) @ rng.normal(0, 1.5, (n_dimensions, 64)) + rng.normal(size=64)
     )
@@ -43,7 +44,7 @@ def curved(n_dimensions: int, n_values: int, rng: np.random.Generator) -> np.nda
 
 
 def noisy(X: np.ndarray[Any, Any], noise: float, rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    """Columns of deviation 1, and noise of so many deviations."""
+    """Scale columns to standard deviation 1, and add noise in this unit."""
     return (X - X.mean(0)) / X.std(0) + noise * rng.normal(size=X.shape)
 
 
@@ -78,9 +79,9 @@ def main() -> None:
             started = time.perf_counter()
             Autoencoder(truth, likelihood="student_t", patience=None, random_state=0).fit(X)
             costs.append(seconds / (time.perf_counter() - started))
-    print(f"within one of the truth: {sum(near)} of {len(near)}")
+    print(f"differs from the true dimension by at most 1: {sum(near)} of {len(near)}")
     if costs:
-        print(f"cost in trainings of one size: median {np.median(costs):.2f}, most {max(costs):.2f}")
+        print(f"cost in trainings with one size: median {np.median(costs):.2f}, most {max(costs):.2f}")
 
 
 if __name__ == "__main__":

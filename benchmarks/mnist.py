@@ -1,7 +1,7 @@
-"""Quality and time on MNIST, beside PCA, a median filter and Keras on JAX, all in one run.
+"""Quality and time on MNIST, compared with PCA, a median filter and Keras on JAX in the same run.
 
     make bench                                    # everything
-    python benchmarks/mnist.py classic nll        # some of it
+    python benchmarks/mnist.py classic nll        # a part
 
 MNIST is read from ``mnist.npz`` in the folder ``$ISTHMUS_TEST_DATA/mnist`` (default: ``../shared/data/mnist`` beside
 the repository), with arrays x_train, y_train, x_test, y_test of uint8. Writes a line of JSON for each figure to
@@ -25,7 +25,7 @@ RESULTS = REPOSITORY / "benchmarks" / "results"
 
 
 class Figure(NamedTuple):
-    """One measured number and the peer's or the goal it stands beside."""
+    """A measured number, and the goal or the figures of other methods to compare it with."""
 
     what: str
     value: float
@@ -33,7 +33,7 @@ class Figure(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Digits, scaled to [0, 1] and one a row where not said otherwise, and their labels."""
+    """Digits and their labels; by default, one digit per row, scaled to [0, 1]."""
 
     train: np.ndarray
     train_labels: np.ndarray
@@ -48,7 +48,7 @@ def load() -> Data:
 
 
 def load_images() -> Data:
-    """Digits as they are in the file, (n, 28, 28) uint8."""
+    """Digits as in the file, uint8 of shape (n, 28, 28)."""
     folder = Path(os.environ.get("ISTHMUS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     with np.load(folder / "mnist" / "mnist.npz") as file:
         return Data(*(file[name] for name in ("x_train", "y_train", "x_test", "y_test")))
@@ -65,7 +65,7 @@ def mse(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def defaults(data: Data) -> Iterator[Figure]:
-    """Fit ``Autoencoder(32)`` as it comes."""
+    """Fit ``Autoencoder(32)`` with default settings."""
     from sklearn.decomposition import PCA
 
     from isthmus import Autoencoder
@@ -74,13 +74,17 @@ def defaults(data: Data) -> Iterator[Figure]:
     yield Figure("Autoencoder(32), seconds to fit", timed(lambda: model.fit(data.train)), "goal 90")
     pca = PCA(32, random_state=0).fit(data.train)
     error = mse(pca.inverse_transform(pca.transform(data.test)), data.test)
-    yield Figure("Autoencoder(32), test MSE a pixel", mse(model.reconstruct(data.test), data.test), f"PCA {error:.5f}")
+    yield Figure(
+        "Autoencoder(32), test MSE per pixel", mse(model.reconstruct(data.test), data.test), f"PCA {error:.5f}"
+    )
     accuracy, of_pca = accuracy_of(model, data), accuracy_of(pca, data)
-    yield Figure("autoencoder's codes of 32 numbers, accuracy of logistic regression", accuracy, f"PCA {of_pca:.4f}")
+    yield Figure(
+        "codes of 32 numbers of the autoencoder, accuracy of logistic regression", accuracy, f"PCA {of_pca:.4f}"
+    )
 
 
 def codes(data: Data) -> Iterator[Figure]:
-    """Codes that forget how a digit is bent: the encoder sees warped digits with holes."""
+    """Measure codes that are trained to reconstruct digits from warped ones with hidden pixels."""
     from isthmus import Autoencoder
 
     model = Autoencoder(32, corruption=warp, max_epochs=9, validation_fraction=0.0, random_state=0)
@@ -90,7 +94,7 @@ def codes(data: Data) -> Iterator[Figure]:
 
 
 def warp(x: Any) -> Any:
-    """Turn, scale, shear and shift each digit a little, and hide three pixels in ten."""
+    """Rotate, scale, shear and shift each digit slightly, and hide 30 % of the pixels."""
     import torch
     from torch.nn.functional import affine_grid, grid_sample
 
@@ -104,7 +108,7 @@ def warp(x: Any) -> Any:
 
 
 def accuracy_of(model: Any, data: Data) -> float:
-    """Test accuracy of logistic regression on a model's codes."""
+    """Compute the test accuracy of logistic regression on codes of a model."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -115,12 +119,12 @@ def accuracy_of(model: Any, data: Data) -> float:
 
 
 def classic(data: Data) -> Iterator[Figure]:
-    """The net of the Keras tutorial, 784-32-784 with a sigmoid output: 50 epochs of Keras on JAX, 4 of ours."""
+    """Measure the net of the Keras tutorial, 784-32-784 sigmoid output: 50 epochs of Keras on JAX, 4 epochs here."""
     model = our_classic()
     ours = timed(lambda: model.fit(data.train))
     theirs, error = keras_classic(data)
     yield Figure(
-        "classic 784-32-784, test MSE a pixel", mse(model.reconstruct(data.test), data.test), f"Keras {error:.5f}"
+        "classic 784-32-784, test MSE per pixel", mse(model.reconstruct(data.test), data.test), f"Keras {error:.5f}"
     )
     yield Figure("classic 784-32-784, seconds to fit", ours, f"Keras {theirs:.1f}")
     yield Figure("classic 784-32-784, ratio of seconds to Keras", ours / theirs, "goal 0.33")
@@ -143,7 +147,7 @@ def our_classic() -> Any:
 
 
 def keras_classic(data: Data) -> tuple[float, float]:
-    """Seconds of Keras's ``fit``, compilation included as in ours, and its test error."""
+    """Return the seconds of ``fit`` in Keras, compilation included as in isthmus, and the test error."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -156,7 +160,7 @@ def keras_classic(data: Data) -> tuple[float, float]:
 
 
 def denoising(data: Data) -> Iterator[Figure]:
-    """Normal noise of deviation 0.5, clipped to [0, 1]: the distance to the clean digit."""
+    """Denoise normal noise of standard deviation 0.5, clipped to [0, 1]."""
     from scipy.ndimage import median_filter
 
     from isthmus import zoo
@@ -169,11 +173,11 @@ def denoising(data: Data) -> Iterator[Figure]:
     filtered = median_filter(noisy.reshape(-1, 28, 28), size=(1, 3, 3)).reshape(-1, 784)
     of_plain, of_filter = mse(plain.reconstruct(noisy), data.test), mse(filtered, data.test)
     beside = f"plain autoencoder {of_plain:.4f}, median filter {of_filter:.4f}"
-    yield Figure("denoising at 0.5, MSE to the clean digit", mse(ours.reconstruct(noisy), data.test), beside)
+    yield Figure("denoising, noise 0.5, MSE from the clean digit", mse(ours.reconstruct(noisy), data.test), beside)
 
 
 def nll(data: Data) -> Iterator[Figure]:
-    """VAE on dynamically binarised MNIST: test NLL by 5,000 importance samples."""
+    """Fit a VAE to dynamically binarised MNIST; its test NLL uses 5,000 importance samples."""
     from isthmus import zoo
     from isthmus.backbones import MLP
     from isthmus.likelihoods import Bernoulli
@@ -189,7 +193,9 @@ def nll(data: Data) -> Iterator[Figure]:
         random_state=0,
     )
     yield Figure("VAE, seconds to fit", timed(lambda: model.fit(data.train)), "goal 600")
-    yield Figure("VAE's codes of 32 numbers, accuracy of logistic regression", accuracy_of(model, data), "goal 0.96")
+    yield Figure(
+        "codes of 32 numbers of the VAE, accuracy of logistic regression", accuracy_of(model, data), "goal 0.96"
+    )
     binary = (np.random.default_rng(0).random(data.test.shape) < data.test).astype(np.float32)
     n_test = int(os.environ.get("ISTHMUS_NLL_ROWS", len(binary)))
     scores = model.score_samples(binary[:n_test], n_draws=5000, random_state=0)
@@ -210,19 +216,19 @@ def machine() -> dict[str, str]:
 
 
 def write(figures: list[Figure], name: str) -> None:
-    """Append to a record, and make the table of the newest value of every figure."""
+    """Append to a record, and write the table of the newest value of every figure."""
     RESULTS.mkdir(exist_ok=True)
     record = RESULTS / f"{name}.jsonl"
     with record.open("a") as file:
         file.writelines(json.dumps({**figure._asdict(), **machine()}) + "\n" for figure in figures)
     newest = {row["what"]: row for row in map(json.loads, record.read_text().splitlines())}
-    table = ["| figure | isthmus | beside |", "| --- | --- | --- |"]
+    table = ["| figure | isthmus | compared with |", "| --- | --- | --- |"]
     table += [f"| {row['what']} | {row['value']:.5g} | {row['beside']} |" for row in newest.values()]
     (RESULTS / f"{name}.md").write_text("\n".join(table) + "\n")
 
 
 def measure(sections: dict[str, Callable[[Any], Iterator[Figure]]], data: Any, names: list[str], name: str) -> None:
-    """Go through sections, all if none is named, and record their figures under a name."""
+    """Run the named sections, or all, and record their figures under a name."""
     for section in names or sections:
         figures = []
         for figure in sections[section](data):

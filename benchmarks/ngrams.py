@@ -1,4 +1,4 @@
-"""Models of sequences that count: how often a token comes, and after which other (Jelinek and Mercer, 1980)."""
+"""Interpolated n-gram models of sequences of tokens (Jelinek and Mercer, 1980)."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -10,23 +10,23 @@ Row = Sequence[int]
 
 
 class Bigrams:
-    """Share of a token after another, mixed with its share anywhere and with that of all tokens alike.
+    """Mixture of the frequency of a token after another, its overall frequency, and a uniform distribution.
 
-    The weights of the mixture are those that explain other rows best, found by expectation-maximisation.
+    The weights of the mixture maximize the likelihood of other rows, by expectation-maximisation.
 
     Parameters
     ----------
     n_categories : int
-        Tokens that there are.
+        Number of tokens of the vocabulary.
     order : {1, 2}
-        1 leaves out what comes before.
+        1 ignores the previous token.
     """
 
     def __init__(self, n_categories: int, order: int = 2) -> None:
         self.n_categories, self.order = n_categories, order
 
     def fit(self, rows: Sequence[Row], valid: Sequence[Row]) -> Self:
-        """Count tokens in rows, and find weights by others."""
+        """Count tokens in rows, and estimate the weights from other rows."""
         before, after = pairs(rows, self.n_categories)
         self.counts = np.zeros((self.n_categories + 1, self.n_categories))
         np.add.at(self.counts, (before, after), 1)
@@ -38,11 +38,11 @@ class Bigrams:
         return self
 
     def log_prob(self, rows: Sequence[Row]) -> Values:
-        """Log probability of every token of all rows."""
+        """Return the log probability of every token of all rows."""
         return np.log(self._each(rows) @ self.weights)
 
     def _each(self, rows: Sequence[Row]) -> Values:
-        """Probability of every token by each order, (n_tokens, 1 + order)."""
+        """Return the probability of every token for each order, (n_tokens, 1 + order)."""
         before, after = pairs(rows, self.n_categories)
         anywhere = self.counts.sum(0)[after] / self.counts.sum()
         times = self.counts.sum(1)[before]
@@ -51,11 +51,11 @@ class Bigrams:
 
 
 def pairs(rows: Sequence[Row], start: int) -> tuple[Values, Values]:
-    """Return every token and the one before; before the first comes ``start``."""
+    """Return every token and the previous one; the first follows ``start``."""
     before = np.concatenate([[start, *row[:-1]] for row in rows])
     return before, np.concatenate([list(row) for row in rows])
 
 
 def perplexity(model: Bigrams, rows: Sequence[Row]) -> float:
-    """Return how many tokens a fair die would need to be as hard to guess."""
+    """Return the perplexity: the number of equally likely tokens with the same entropy."""
     return float(np.exp(-model.log_prob(rows).mean()))

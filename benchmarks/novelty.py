@@ -1,11 +1,11 @@
-"""NSL-KDD at the command line: learned from normal rows, with what fit never saw as evidence and as missing values.
+"""NSL-KDD on the command line: detectors of normal rows, with unseen values as evidence or as missing values.
 
     python benchmarks/novelty.py
 
-Writes half of the normal rows, and fewer of them, to CSV files, calls ``isthmus detect --normal ... --save`` and
-``isthmus score`` as users do, and compares the scores of the other rows with those of the same detector without that
-evidence. Data are read from the folder ``$ISTHMUS_TEST_DATA`` (default: ``../shared/data`` beside the repository).
-Writes ``benchmarks/results/novelty.md``.
+Writes half of the normal rows, or fewer, to CSV files, and calls ``isthmus detect --normal ... --save`` and ``isthmus
+score``. Compares the scores of the other rows with those of the same detector without this evidence. Data are read from
+the folder ``$ISTHMUS_TEST_DATA`` (default: ``../shared/data`` beside the repository). Writes
+``benchmarks/results/novelty.md``.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from anomalies_data import NOT_FEATURES, folder, halves
 from mnist import RESULTS
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-# Normal rows that are learned from.
+# Numbers of normal rows in fit.
 SIZES = (6_724, 1_000)
 FPR = 0.01
 
 
 class Row(NamedTuple):
-    """A line of the table."""
+    """A row of the table."""
 
     n_normal: int
     evidence: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="normal rows to learn from")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="normal rows to fit to")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     rows = [row for size in options.sizes for row in measured(size)]
@@ -70,7 +70,7 @@ def isthmus(home: Path, *words: str) -> None:
 
 
 def without_novelty(path: Path, rows: pd.DataFrame) -> tuple[Any, Any]:
-    """Score rows by the estimator within a detector alone, which takes what fit never saw for missing."""
+    """Score rows by the estimator of a detector alone, for which unseen values are missing."""
     from isthmus import load
 
     detector = load(path)
@@ -94,13 +94,13 @@ def figures(n_normal: int, evidence: str, attack: Any, scores: Any, alarms: Any)
 
 def report(rows: list[Row]) -> str:
     lines = [
-        "# What fit never saw, as evidence",
+        "# Unseen values as evidence",
         "",
-        "NSL-KDD's training file: detectors learn from normal rows, and score the other normal rows and all attacks.",
-        f"`python benchmarks/novelty.py` prints these figures; alarms are those at a rate of {FPR:.0%} false alarms.",
-        '"missing" is the estimator within the same detector, to which unseen categories are missing values.',
+        "The training file of NSL-KDD: detectors of normal rows score the other normal rows and all attacks.",
+        f"`python benchmarks/novelty.py` prints these figures; alarms have a requested rate of {FPR:.0%} false alarms.",
+        '"missing" is the estimator of the same detector alone, for which unseen categories are missing values.',
         "",
-        "| normal rows | what fit never saw is | AUROC | average precision | attacks found | false alarms |",
+        "| normal rows | unseen values are | AUROC | average precision | attacks found | false alarms |",
         "| ---: | --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [

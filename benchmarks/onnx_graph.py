@@ -1,4 +1,4 @@
-"""The fitted net as an ONNX graph, built by hand from its weights: matrix products and ReLU."""
+"""A fitted net as an ONNX graph, built from its weights: matrix products and ReLU."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ OPSET, IR = 18, 9
 
 
 class Graph:
-    """Nodes in a row, the last of which is the output."""
+    """A sequence of nodes, of which the last is the output."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -32,7 +32,7 @@ class Graph:
         self.last = name
 
     def session(self, rank: int) -> Any:
-        """Open a session for a result of so many axes, with as many threads as torch has."""
+        """Open a session for a result with a given number of axes, with the number of threads of torch."""
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, None])
         result = helper.make_tensor_value_info(self.last, TensorProto.FLOAT, [None] * rank)
         graph = helper.make_graph(self.nodes, "net", [x], [result], self.constants)
@@ -50,7 +50,7 @@ def encoder_of(model: Any) -> Any:
 
 
 def scorer_of(model: Any) -> Any:
-    """Log density of the rows under a normal scatter of one scale: what ``score_samples`` computes."""
+    """Add the log density of rows under normal noise of one scale, as in ``score_samples``."""
     graph = Graph()
     _add_layers(graph, model.module_.backbone.encoder, linear_end=False)
     _add_layers(graph, model.module_.backbone.decoder, linear_end=True)

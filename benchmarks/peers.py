@@ -1,10 +1,10 @@
-"""The peers of the race: one function each, which fits a net by the peer's own public calls.
+"""Other libraries of the speed benchmark: one function each, which fits a net by public calls of the library.
 
 All build the same net: ReLU after every hidden layer and after the code, a linear output, squared error, Adam at 1e-3,
-batches of 256. scikit-learn and PyOD cannot leave the ReLU out of the code, so nobody does.
+batches of 256. The code has a ReLU because scikit-learn and PyOD cannot omit it.
 
-Each function takes the widths from the data to the code, the rows and the number of epochs. Peers are imported where
-they are used: a process runs one of them, because their thread pools get into each other's way.
+Each function takes the widths from the data to the code, the rows and the number of epochs. Libraries are imported
+where they are used, and each process runs one of them, because their thread pools slow each other down.
 """
 
 import os
@@ -23,17 +23,17 @@ SIZES = (256, 1024, 4096)
 
 
 class Fitted(NamedTuple):
-    """What a peer's fit leaves.
+    """Result of a fit.
 
     Parameters
     ----------
     seconds : list of float
-        Of each epoch.
+        Seconds of each epoch.
     error : callable
-        Rows to their mean squared error.
+        Maps rows to their mean squared error.
     score, transform : dict of str to callable
-        Ways of the peer's public call over many rows, by what tells them apart; the fastest counts. ``score`` rebuilds
-        the rows or scores them, whichever the peer has, and ``transform`` gives their codes.
+        Public calls for many rows, by a description; the fastest one counts. ``score`` reconstructs or scores the
+        rows, depending on the library, and ``transform`` returns their codes.
     """
 
     seconds: list[float]
@@ -43,18 +43,18 @@ class Fitted(NamedTuple):
 
 
 class Marks:
-    """A hook for the end of an epoch, of whatever signature."""
+    """A hook for the end of an epoch, with any arguments."""
 
     def __init__(self) -> None:
         self.times = [time.perf_counter()]
 
     def __call__(self, *_: Any, **__: Any) -> None:
-        """Note the time."""
+        """Record the time."""
         self.times.append(time.perf_counter())
 
     @property
     def seconds(self) -> list[float]:
-        """Time from each mark to the next."""
+        """Return the times from each mark to the next."""
         return np.diff(self.times).tolist()
 
 
@@ -128,7 +128,7 @@ def skorch(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
 
 
 def sklearn(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
-    """Time epochs by the difference of two fits: there is no hook between them."""
+    """Time epochs by the difference of two fits, because there is no hook for epochs."""
     from sklearn.neural_network import MLPRegressor
 
     def fitted(epochs: int) -> tuple[Any, float]:
@@ -243,7 +243,7 @@ def with_sizes(call: Callable[..., Any]) -> dict[str, Call]:
 
 
 def in_pieces(call: Call) -> dict[str, Call]:
-    """One call of all rows, and many calls of a few."""
+    """Return two ways: one call for all rows, and many calls for a few rows each."""
 
     def pieces(x: np.ndarray, size: int) -> np.ndarray:
         return np.concatenate([call(x[start : start + size]) for start in range(0, len(x), size)])
@@ -252,7 +252,7 @@ def in_pieces(call: Call) -> dict[str, Call]:
 
 
 def without_gradient(call: Callable[..., Any]) -> Call:
-    """Calls without the gradient that pythae records unasked; a careful user turns it off."""
+    """Make calls under ``no_grad``: by default, pythae records gradients."""
     import torch
 
     def quiet(x: np.ndarray) -> np.ndarray:
@@ -263,7 +263,7 @@ def without_gradient(call: Callable[..., Any]) -> Call:
 
 
 class Peer(NamedTuple):
-    """A function above, and the imports that its memory is counted from."""
+    """A function above, and the imports that do not count in its memory."""
 
     fit: Callable[..., Fitted]
     imports: tuple[str, ...]

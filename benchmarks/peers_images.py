@@ -1,8 +1,8 @@
-"""The race of convolutional nets: isthmus, Keras and a plain loop in PyTorch on the same net and images.
+"""Speed of convolutional nets: isthmus, Keras and a plain PyTorch loop, with the same net and images.
 
 3 x 3 convolutions of stride 2 with ReLU, a linear code, and the mirror image of both; squared error, Adam at 1e-3,
 batches of 256. Each function takes the widths (channels of each convolution, then the code), the rows (n, 784) and the
-number of epochs, as those of ``peers.py`` do.
+number of epochs, as in ``peers.py``.
 """
 
 import os
@@ -71,7 +71,7 @@ def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str) -> Fitted:
 
 
 def torch(widths: Widths, x: np.ndarray, epochs: int) -> Fitted:
-    """Train by the loop of PyTorch's tutorials, with its ``DataLoader``."""
+    """Train with the loop of PyTorch's tutorials and a ``DataLoader``."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
@@ -123,7 +123,7 @@ def images_of(x: np.ndarray) -> np.ndarray:
 
 
 def side_after(n_stages: int) -> int:
-    """Height and width that so many strides of 2 leave."""
+    """Return height and width after convolutions of stride 2."""
     return SIDE // 2**n_stages
 
 

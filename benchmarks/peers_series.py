@@ -1,8 +1,8 @@
-"""Detectors of anomalous time points: isthmus, and what is commonly laid over windows of a series.
+"""Detectors of anomalous time points: isthmus, and common methods for windows of a series.
 
-Each function learns from a series (time, channels) and returns what scores the points of another, higher being more
-anomalous. Channels are standardised by the training part. The peers cut windows of one period, score these, and give
-each point the mean of the windows that hold it.
+Each function is fitted to a series (time, channels) and returns a function that scores the points of another series;
+higher is more anomalous. Channels are standardised by the training part. The other methods score windows of one period,
+and each point gets the mean of the windows that contain it.
 """
 
 from itertools import pairwise
@@ -12,13 +12,13 @@ import numpy as np
 from anomalies_peers import Fit, Score, isolation_forest, negative
 from tables_data import Values
 
-# Where the autocorrelation shows no period.
+# Period of series whose autocorrelation has no peak.
 LENGTH = 100
 SHORTEST, LONGEST = 10, 500
 N_CLUSTERS, N_PRINCIPAL = 20, 8
-# Of the largest variance: below, a component is rounding.
+# Relative to the largest variance; components with smaller variances are rounding errors.
 SMALLEST = 1e-6
-# As the authors of USAD have it for SMD; the length is taken for all methods that look at many channels.
+# Settings of the authors of USAD for SMD; the length is used for all methods with many channels.
 LENGTH_OF_MANY = 5
 EPOCHS_USAD, BATCH_USAD, RATE_USAD, CODE_USAD = 250, 7919, 1e-3, 38
 
@@ -31,7 +31,7 @@ def isthmus(series: Values, seed: int) -> Score:
 
 
 def on_windows(fit: Fit) -> Fit:
-    """Make a detector of points of one that learns from windows (n_windows, length * channels)."""
+    """Make a detector of points from a detector of windows (n_windows, length * channels)."""
 
     def fit_series(series: Values, seed: int) -> Score:
         length = LENGTH_OF_MANY if series.shape[1] > 1 else period(series[:, 0])
@@ -44,7 +44,7 @@ def on_windows(fit: Fit) -> Fit:
 
 
 def period(values: Values) -> int:
-    """Lag of the highest peak of the autocorrelation, within bounds."""
+    """Return the lag of the highest peak of the autocorrelation, within bounds."""
     centred = values - values.mean()
     power = np.abs(np.fft.rfft(centred, 2 * len(values))) ** 2
     correlation = np.fft.irfft(power)[: min(LONGEST, len(values) // 4) + 2]
@@ -60,16 +60,16 @@ def windows(series: Values, length: int) -> Values:
 
 
 def to_points(scores: Values, length: int) -> Values:
-    """Mean of the scores of the windows that hold each point."""
+    """Return the mean score of the windows that contain each point."""
     ones = np.ones(length)
     return np.convolve(scores, ones) / np.convolve(np.ones(len(scores)), ones)
 
 
 def sub_pca(rows: Values, seed: int) -> Score:
-    """Squared components of windows of mean 0 and deviation 1, each over its variance, added up.
+    """Sum squared components of standardised windows, each divided by its variance.
 
     M.-L. Shyu, S.-C. Chen, K. Sarinnapakorn, L. Chang. A Novel Anomaly Detection Scheme Based on Principal Component
-    Classifier. ICDM Workshop, 2003. TSB-AD's program adds distances to the axes instead, and finds much less.
+    Classifier. ICDM Workshop, 2003. The program of TSB-AD adds distances to the axes instead, and detects much less.
     """
     known = each_standardised(rows)
     mean = known.mean(axis=0)
@@ -87,7 +87,7 @@ def each_standardised(rows: Values) -> Values:
 
 
 def pca(rows: Values, seed: int) -> Score:
-    """Error of reconstruction from eight components."""
+    """Score windows by the reconstruction error from eight components."""
     from sklearn.decomposition import PCA
 
     model = PCA(min(N_PRINCIPAL, *rows.shape), random_state=seed).fit(rows)
@@ -95,7 +95,7 @@ def pca(rows: Values, seed: int) -> Score:
 
 
 def k_means(rows: Values, seed: int) -> Score:
-    """Distance to the nearest of twenty centres."""
+    """Score windows by the distance to the nearest of twenty centres."""
     from sklearn.cluster import KMeans
 
     model = KMeans(min(N_CLUSTERS, len(rows)), random_state=seed).fit(rows)
@@ -103,7 +103,7 @@ def k_means(rows: Values, seed: int) -> Score:
 
 
 def usad(rows: Values, seed: int) -> Score:
-    """Two decoders on one encoder, the second trained against the first.
+    """Train two decoders on one encoder, the second against the first.
 
     J. Audibert, P. Michiardi, F. Guyard, S. Marti, M. Zuluaga. USAD: Unsupervised Anomaly Detection on Multivariate
     Time Series. KDD, 2020.
@@ -124,7 +124,7 @@ def usad(rows: Values, seed: int) -> Score:
 
 
 def usad_nets(n: int) -> tuple[Any, Any, Any]:
-    """Layers of n, n/2, n/4 and the code, and the same back."""
+    """Build layers of n, n/2, n/4 and the code, or the reverse."""
     from torch import nn
 
     half, quarter, code = (max(1, each) for each in (n // 2, n // 4, min(n // 8, CODE_USAD)))

@@ -1,4 +1,4 @@
-"""Time of reading a clean CSV file: isthmus beside pyarrow's inference with one block, which sees all cells too.
+"""Time to read a clean CSV file, compared with pyarrow's type inference with one block, which also uses all cells.
 
 Run ``python benchmarks/reading.py [rows]``; a million rows are about 100 MB.
 """
@@ -19,7 +19,7 @@ N_REPEATS = 3
 
 
 def make_file(path: Path, n_rows: int) -> None:
-    """Write numbers, codes, categories and dates."""
+    """Write numbers, identifiers, categories and dates."""
     rng = np.random.default_rng(0)
     days = np.datetime64("2020-01-01") + rng.integers(0, 1000, n_rows)
     columns = {f"x{i}": np.round(rng.normal(size=n_rows), 4) for i in range(8)}
@@ -34,7 +34,7 @@ def read_by_pyarrow(path: Path) -> pa.Table:
 
 
 def measure(function: Callable[[Path], object], path: Path) -> tuple[float, float]:
-    """Return the least seconds of wall clock and of processor time of several runs."""
+    """Return the shortest wall-clock and processor time of several runs."""
     times = []
     for _ in range(N_REPEATS):
         start = perf_counter(), process_time()
@@ -48,10 +48,10 @@ def main(n_rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         make_file(path, n_rows)
-        print(f"{path.stat().st_size / 1e6:.0f} MB, {n_rows:,} rows; least of {N_REPEATS} runs, seconds")
+        print(f"{path.stat().st_size / 1e6:.0f} MB, {n_rows:,} rows; shortest of {N_REPEATS} runs, seconds")
         for name, function in (("pyarrow", read_by_pyarrow), ("isthmus", read)):
             wall, processor = measure(function, path)
-            print(f"{name}: {wall:.2f} of wall clock, {processor:.2f} of processor time")
+            print(f"{name}: {wall:.2f} of wall-clock time, {processor:.2f} of processor time")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What more processes bring: rows a second of one and of two, and what an exchange of gradients costs.
+"""Speed of several processes: rows per second of one and two processes, and time of an exchange of gradients.
 
     python benchmarks/scaling.py                    # about three minutes
 
 Every process computes on one thread. Writes a line of JSON for each figure to ``benchmarks/results/scaling.jsonl`` and
-prints tables. ``docs/scaling.md`` says what follows from them.
+prints tables. ``docs/scaling.md`` explains them.
 """
 
 import argparse
@@ -27,7 +27,7 @@ EPOCHS = 4
 
 
 class Machines(NamedTuple):
-    """Processes that train together, and what the cost model assumes of them; see ``docs/scaling.md``."""
+    """Processes that train together, and assumptions of the cost model; see ``docs/scaling.md``."""
 
     name: str
     n: int
@@ -47,13 +47,13 @@ ASSUMED = [
 
 
 def seconds_per_step(machines: Machines, batch_size: int, n_bytes: float) -> float:
-    """Foretell a step: the rows of one process, what a step costs whatever its size, and the exchange."""
+    """Predict the seconds per step: rows of one process, time independent of the rows, and the exchange."""
     _, n, per_row, per_step, bandwidth, latency = machines
     return batch_size / n * per_row + per_step + 2 * (n - 1) / n * n_bytes / bandwidth + latency
 
 
 def fit(net: str, batch_size: int) -> dict[str, Any]:
-    """Time the epochs of a fit but the first, in which memory is claimed."""
+    """Time the epochs of a fit except the first, which allocates memory."""
     from isthmus import Autoencoder
     from isthmus.backbones import MLP
 
@@ -72,7 +72,7 @@ def fit(net: str, batch_size: int) -> dict[str, Any]:
 
 
 def exchange(n_bytes: int) -> dict[str, Any]:
-    """Time the sum over all processes of so many bytes of float32."""
+    """Time the sum of float32 arrays over all processes."""
     import torch
     from torch import distributed
 
@@ -87,7 +87,7 @@ def exchange(n_bytes: int) -> dict[str, Any]:
 
 
 def work() -> None:
-    """Be one of the processes; the first tells."""
+    """Run one of the processes; the first one prints the results."""
     from isthmus.training import Group
 
     group = Group.current()
@@ -100,7 +100,7 @@ def work() -> None:
 
 
 def measure(n: int) -> list[dict[str, Any]]:
-    """Start so many processes, on one thread each."""
+    """Start processes with one thread each."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}", __file__]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command, "--work"], env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -109,7 +109,7 @@ def measure(n: int) -> list[dict[str, Any]]:
 
 def show(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
     """Print the tables of ``docs/scaling.md``."""
-    print("| net | batch | bytes a step | us a row | rows a second: 1 | 2 | speed-up |\n" + "| --- " * 7 + "|")
+    print("| net | batch | bytes per step | us per row | rows per second: 1 | 2 | speed-up |\n" + "| --- " * 7 + "|")
     for a, b in zip(one, [row for row in two if "net" in row], strict=True):
         pace = a["rows_per_second"], b["rows_per_second"]
         print(
@@ -124,8 +124,8 @@ def show(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
 
 
 def foretell(n_bytes: float) -> None:
-    """Print what the model says of machines that are not here, for small and large batches."""
-    print("\n| machines | batch | milliseconds a step | million rows a second | speed-up |\n" + "| --- " * 5 + "|")
+    """Print predictions of the cost model for larger machines, for small and large batches."""
+    print("\n| machines | batch | milliseconds per step | million rows per second | speed-up |\n" + "| --- " * 5 + "|")
     for batch_size in (4096, 65536, 4096 * 64):
         alone = seconds_per_step(ASSUMED[0], batch_size, n_bytes)
         for machines in ASSUMED:
@@ -136,7 +136,7 @@ def foretell(n_bytes: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", action="store_true", help="be one of the processes")
+    parser.add_argument("--work", action="store_true", help="run one of the processes")
     if parser.parse_args().work:
         work()
         return

@@ -1,12 +1,12 @@
-"""Gaps of series: what was hidden, and what fills it.
+"""Errors of imputed gaps of series.
 
     OMP_NUM_THREADS=1 python benchmarks/series_gaps.py --data DIR
-    OMP_NUM_THREADS=1 python benchmarks/series_gaps.py --data DIR --points 1500 --out /tmp/try    # does it work?
+    OMP_NUM_THREADS=1 python benchmarks/series_gaps.py --data DIR --points 1500 --out /tmp/try    # a quick test
 
-DIR holds ``nab`` (Numenta anomaly benchmark) and ``smd`` (server machine dataset). In 5 % of the points each, single
-values, blocks of 6 and blocks of 24 steps are hidden; all are missing while models are fitted, and those of one size
-while they are filled. Errors are root mean squares in deviations of a channel. ``zoo.imputer`` fills windows, whose
-overlapping fillings are averaged. Writes ``benchmarks/results/series_gaps.md``.
+DIR holds ``nab`` (Numenta anomaly benchmark) and ``smd`` (server machine dataset). Single values, blocks of 6 and
+blocks of 24 steps are hidden, each kind in 5 % of the points. All of them are missing in ``fit``, and those of one size
+are imputed at a time. Errors are root mean squares in standard deviations of a channel. ``zoo.imputer`` imputes
+windows, and overlapping windows are averaged. Writes ``benchmarks/results/series_gaps.md``.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def series_of(data: Path, n_points: int) -> dict[str, tuple[np.ndarray, int]]:
 
 
 def hide(series: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Hide blocks that do not touch, half of them in one channel alone."""
+    """Hide blocks that do not touch; half of them are in one channel only."""
     broken = series.copy()
     n_places = len(series) // (2 * size) - 2
     for place in rng.choice(n_places, int(SHARE * len(series) / size), replace=False):
@@ -49,14 +49,14 @@ def hide(series: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def seasonal_mean(broken: np.ndarray, period: int) -> np.ndarray:
-    """Fill with the mean at the same phase."""
+    """Impute the mean of the same phase."""
     phase = np.arange(len(broken)) % period
     profile = pd.DataFrame(broken).groupby(phase).mean().to_numpy()
     return np.where(np.isnan(broken), profile[phase], broken)
 
 
 def by_windows(train: np.ndarray) -> Any:
-    """Fit ``zoo.imputer`` to windows, and return how it fills a series."""
+    """Fit ``zoo.imputer`` to windows, and return a function that imputes a series."""
     windows = Windows(train, LENGTH)
     model = zoo.imputer(random_state=0).fit(windows)
     return lambda broken: np.where(
@@ -65,12 +65,12 @@ def by_windows(train: np.ndarray) -> Any:
 
 
 def errors(series: np.ndarray, period: int) -> dict[str, list[float]]:
-    """Return the error of each method in gaps of each size."""
+    """Return the error of each method for gaps of each size."""
     rng = np.random.default_rng(0)
     broken = {size: hide(series, size, rng) for size in SIZES}
     train = np.where(np.any([np.isnan(each) for each in broken.values()], 0), np.nan, series)
     methods = {
-        "straight line": lambda x: pd.DataFrame(x).interpolate(limit_direction="both").to_numpy(),
+        "linear interpolation": lambda x: pd.DataFrame(x).interpolate(limit_direction="both").to_numpy(),
         "last value": lambda x: pd.DataFrame(x).ffill().bfill().to_numpy(),
         "seasonal mean": lambda x: seasonal_mean(x, period),
         "`zoo.imputer` on windows": by_windows(train),
@@ -87,14 +87,14 @@ def root_mean_square(values: np.ndarray, where: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Measure all, and write it."""
+    """Measure all series, and write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with nab and smd")
     parser.add_argument("--points", type=int, default=N_POINTS, help="points of each series")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    lines = [["series", "filled by", *(f"{size} step{'s' * (size > 1)}" for size in SIZES)], ["---"] * 5]
+    lines = [["series", "imputed by", *(f"{size} step{'s' * (size > 1)}" for size in SIZES)], ["---"] * 5]
     for name, (series, period) in series_of(options.data, options.points).items():
         for method, found in errors(series, period).items():
             lines.append([name, method, *(f"{error:.3f}" for error in found)])

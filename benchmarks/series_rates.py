@@ -1,13 +1,13 @@
-"""Rates of false alarms on series whose points depend on each other: what was asked for, and what is kept.
+"""Rates of false alarms on series whose points depend on each other, compared with the requested rates.
 
     OMP_NUM_THREADS=1 python benchmarks/series_rates.py
-    OMP_NUM_THREADS=1 python benchmarks/series_rates.py --seeds 1 --quick --out /tmp/try    # does it work?
+    OMP_NUM_THREADS=1 python benchmarks/series_rates.py --seeds 1 --quick --out /tmp/try    # a quick test
 
 A detector of ``SlidingWindows`` is fitted to 2,000 points of a process without anomalies, and alarms are counted on the
-6,000 points that follow: each is false. Thresholds are set twice from the same scores: as if they were independent, and
-by blocks, as ``AnomalyDetector(fpr=)`` does. Processes are autoregressions x[t] = phi x[t - 1] + noise and seasons with
-such noise. Appends a line of JSON for each series to ``benchmarks/results/series_rates.jsonl`` and writes the newest
-run to ``benchmarks/results/series_rates.md``.
+6,000 points that follow: each is false. Thresholds are computed from the same scores in two ways: for independent
+points, and for blocks, as in ``AnomalyDetector(fpr=)``. Processes are autoregressions x[t] = phi x[t - 1] + noise and
+seasons with such noise. Appends a line of JSON for each series to ``benchmarks/results/series_rates.jsonl`` and writes
+the newest run to ``benchmarks/results/series_rates.md``.
 """
 
 import argparse
@@ -32,19 +32,19 @@ PACKAGES = ("isthmus", "torch", "numpy", "scipy")
 
 
 def autoregression(phi: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw n points of a stationary autoregression of deviation 1."""
+    """Draw n points of a stationary autoregression with standard deviation 1."""
     start = rng.standard_normal() * phi
     noise = np.sqrt(1 - phi**2) * rng.standard_normal(n)
     return np.asarray(lfilter([1.0], [1.0, -phi], noise, zi=[start])[0])
 
 
 def season(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a sine of 50 steps with noise that lasts a few of them."""
+    """Draw a sine with a period of 50 steps and noise that is correlated over a few steps."""
     return np.sin(2 * np.pi * np.arange(n) / 50) + 0.3 * autoregression(0.5, n, rng)
 
 
 def changing_season(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a sine of 48 steps whose height wanders, with noise that lasts."""
+    """Draw a sine with a period of 48 steps and a changing amplitude, with correlated noise."""
     height = 1 + 0.3 * autoregression(0.99, n, rng)
     return height * np.sin(2 * np.pi * np.arange(n) / 48) + 0.5 * autoregression(0.9, n, rng)
 
@@ -57,7 +57,7 @@ PROCESSES: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
 
 
 def measure(name: str, seed: int, quick: bool) -> dict[str, Any]:
-    """Fit one detector, and count its alarms on what follows at each rate, by each rule."""
+    """Fit a detector, and count its alarms on later points for each rate and each rule."""
     rng = np.random.default_rng([seed, list(PROCESSES).index(name)])
     series = PROCESSES[name](N_FIT + N_NEW, rng)
     sliding = SlidingWindows(lengths=(16,), views=("values",)) if quick else SlidingWindows()
@@ -77,7 +77,7 @@ def measure(name: str, seed: int, quick: bool) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Write mean and range over series."""
-    head = ["process", "asked", "points as independent", "by blocks", "`fpr_`", "points of a block", "series"]
+    head = ["process", "requested", "as independent points", "by blocks", "`fpr_`", "points per block", "series"]
     lines = [head, ["---"] * len(head)]
     for name in [*PROCESSES, "all"]:
         some = [row for row in rows if name in (row["process"], "all")]
@@ -99,12 +99,12 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def span(values: list[float]) -> str:
-    """Write mean, lowest and highest of some rates."""
+    """Format mean, minimum and maximum of rates."""
     return f"{np.mean(values):.3f} ({min(values):.3f} .. {max(values):.3f})"
 
 
 def main() -> None:
-    """Measure all, and write it."""
+    """Measure all processes, and write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=N_SEEDS, help="series of each process")
     parser.add_argument("--quick", action="store_true", help="one short window only")

@@ -1,13 +1,13 @@
-"""Speed and memory beside the peers, in one run on the same arrays.
+"""Speed and memory, compared with other libraries in one run on the same arrays.
 
     make bench                                                # everything, about 25 minutes on two cores
-    python benchmarks/speed.py small score-deep --rounds 1    # some of it
-    python benchmarks/speed.py --rows 2000 --out /tmp/try     # does it work?
+    python benchmarks/speed.py small score-deep --rounds 1    # a part
+    python benchmarks/speed.py --rows 2000 --out /tmp/try     # a quick test
 
-Every peer runs every task in a process of its own, and the peers take turns: a machine that slows down slows all. MNIST
-is found as in ``mnist.py``; the table of 200,000 x 30 is drawn by seed. Appends a line of JSON for each figure to
-``benchmarks/results/speed.jsonl`` and writes the medians, ratios and goals of the newest run of every task to
-``benchmarks/results/speed.md``. A peer that fails is left out, with its reason.
+Every library runs every task in a separate process, and the libraries take turns, so that a slow machine slows all.
+MNIST is found as in ``mnist.py``; the table of 200,000 x 30 is random with a fixed seed. Appends a line of JSON for
+each figure to ``benchmarks/results/speed.jsonl`` and writes the medians, ratios and goals of the newest run of every
+task to ``benchmarks/results/speed.md``. A library that fails is left out, with the reason.
 """
 
 import argparse
@@ -38,8 +38,8 @@ Record = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tasks", nargs="*", metavar="task", help=f"of {', '.join(TASKS)}; none is all")
-    parser.add_argument("--rounds", type=int, default=3, help="how often the peers take turns")
-    parser.add_argument("--rows", type=int, help="cut the arrays, to try the benchmark itself")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds")
+    parser.add_argument("--rows", type=int, help="number of rows, to test the benchmark itself")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--worker", nargs=2, metavar=("PEER", "TASK"), help="measure once and print a line of JSON")
     options = parser.parse_args()
@@ -90,7 +90,7 @@ def in_a_process(peer: str, task: str, folder: Path) -> list[Record]:
 
 
 def work(peer: str, task: str) -> None:
-    """Measure in this process. Without a parent that has written the arrays, write them first."""
+    """Measure in this process; write the arrays first if no parent process has done it."""
     if "ISTHMUS_SPEED_ARRAYS" not in os.environ:
         with TemporaryDirectory() as folder:
             write_arrays(Path(folder), None)
@@ -112,7 +112,7 @@ def machine(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
 
 
 def cpu_name() -> str:
-    """As Linux has it: ``platform.processor`` is empty there."""
+    """Return the name of the processor; ``platform.processor`` is empty on Linux."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

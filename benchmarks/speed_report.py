@@ -1,4 +1,4 @@
-"""From the records of ``speed.py`` to a page: medians, ratios and goals."""
+"""Write the report of ``speed.py``: medians, ratios and goals."""
 
 import json
 import statistics
@@ -11,24 +11,25 @@ from speed_tasks import BATCH, LARGE, NETS, TASKS, flops, shapes_of
 
 Record = dict[str, Any]
 Medians = dict[str, float]
-# By task and figure, the medians of the peers.
+# Medians of the libraries by task and figure.
 Book = dict[tuple[str, str], Medians]
 OURS = ("isthmus", "isthmus-float32", "onnxruntime")
-EPOCH, SCORE, TRANSFORM = "seconds an epoch", "seconds to score", "seconds to transform"
-MEMORY, FIT, ERROR = "peak above the imports, in sizes of the array", "seconds to fit", "test error"
+EPOCH, SCORE, TRANSFORM = "seconds per epoch", "seconds to score", "seconds to transform"
+MEMORY, FIT, ERROR = "peak memory above the imports, relative to the array", "seconds to fit", "test error"
 
-ABOUT = """# Speed beside the peers
+ABOUT = """# Speed compared with other libraries
 
-All nets have ReLU after every hidden layer and after the code and a linear output, and train with Adam at 1e-3, squared
-error, batches of 256 and no validation; isthmus as `Gaussian(scale="shared", scaling="none")`, whose one learned scale
-is its own extra. `conv` has 3 x 3 convolutions of stride 2 and a linear code, and `torch` there is a plain loop with
-`DataLoader`. `classic` is the net of the Keras tutorial, each with its own settings. Epochs are counted from the
-second on. Scoring is isthmus's `score_samples` beside the peers' `predict`, PyOD's `decision_function`, pythae's
-`reconstruct` and ONNX Runtime on the same graph with the sum; `transform` is the encoder alone. Peers have the best of
-several batch sizes, isthmus its own. Medians over rounds; a ratio is isthmus's time, or memory or error, over the
-peer's: below 1 isthmus is ahead."""
+All nets have ReLU after every hidden layer and after the code, and a linear output. They are trained with Adam at 1e-3,
+squared error, batches of 256 and without validation. isthmus uses `Gaussian(scale="shared", scaling="none")`, which
+also learns a noise scale. `conv` has 3 x 3 convolutions of stride 2 and a linear code; `torch` is a plain loop with
+`DataLoader`. `classic` is the net of the Keras tutorial, where each library has its own settings. The first epoch is
+not counted. Scoring compares `score_samples` of isthmus with `predict`, with `decision_function` of PyOD, `reconstruct`
+of pythae, and ONNX Runtime on the same graph with the sum; `transform` is the encoder alone. The other libraries have
+the best of several batch sizes, isthmus has its default. Figures are medians over rounds. A ratio is time, memory or
+error of
+isthmus divided by that of the other library: below 1, isthmus is better."""
 SHARES = [
-    "| net | peer | GFLOP/s | of large products' | of the net's own products' |",
+    "| net | library | GFLOP/s | relative to large products | relative to the products of the net |",
     "| --- | --- | --- | --- | --- |",
 ]
 
@@ -43,7 +44,7 @@ def report(folder: Path) -> None:
         if of_task:
             page += [f"## {task}", *sections(task, of_task, book)]
     if lines := shares(book, records):
-        page += ["## Share of the matrix-product limit that training reaches", "\n".join([*SHARES, *lines])]
+        page += ["## Speed of training relative to matrix products", "\n".join([*SHARES, *lines])]
     (folder / "speed.md").write_text("\n\n".join(page) + "\n")
 
 
@@ -53,7 +54,7 @@ def newest(records: list[Record]) -> list[Record]:
 
 
 def medians(records: list[Record]) -> Book:
-    """Peers that failed in any round are left out."""
+    """Libraries that failed in any round are left out."""
     failed = {(record["task"], record["peer"]) for record in records if "failed" in record}
     values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
@@ -63,7 +64,7 @@ def medians(records: list[Record]) -> Book:
 
 
 def machines(records: list[Record]) -> str:
-    """Where and with what the newest runs were made; one line if all were made alike."""
+    """Describe machine and versions of the newest runs; one line if all are equal."""
     hidden = {"task", "round", "peer", "figure", "value", "rows", "note", "failed", "run"}
     lines = {", ".join(f"{name} {value}" for name, value in r.items() if name not in hidden) for r in records}
     runs = sorted({record["run"] for record in records})
@@ -82,16 +83,16 @@ def sections(task: str, records: list[Record], book: Book) -> list[str]:
 
 
 def plain_table(figures: dict[str, Medians]) -> str:
-    """For what has no peers."""
+    """Return a table of tasks without other libraries."""
     rows = (f"| {name} | {value:.4g} |" for name, peers in figures.items() for value in peers.values())
     return "\n".join(["| | median |", "| --- | --- |", *rows])
 
 
 def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
-    """A row a peer, the best first."""
+    """Return a table with a row for each library, the best first."""
     by_peer = {record["peer"]: record for record in records if record.get("figure") == figure}
     ours = peers.get("isthmus")
-    lines = [f"| {figure} | median | rows a second | isthmus / peer | note |", "| --- | --- | --- | --- | --- |"]
+    lines = [f"| {figure} | median | rows per second | isthmus / other | note |", "| --- | --- | --- | --- | --- |"]
     for peer, value in sorted(peers.items(), key=lambda item: item[1]):
         rows, note = by_peer[peer]["rows"], by_peer[peer]["note"]
         ratio = "" if ours is None or peer == "isthmus" else f"{ours / value:.2f}"
@@ -110,7 +111,7 @@ def goals_table(book: Book) -> str:
 
 
 def goals(book: Book) -> list[tuple[str, float, float | None]]:
-    """What is asked, its limit and what was measured."""
+    """Return goals with their limits and measured values."""
 
     def to_best(task: str, figure: str) -> float | None:
         return ratio(book, task, figure, lambda peers: min(v for name, v in peers.items() if name not in OURS))
@@ -123,26 +124,26 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
         for task in ("score-deep", "score-table")
         for verb, figure in (("scoring", SCORE), ("transform", TRANSFORM))
         for goal in (
-            (f"{verb}, {TASKS[task].net}: to the fastest peer", 0.5, to_best(task, figure)),
-            (f"{verb}, {TASKS[task].net}: to ONNX Runtime", 1.5, to_peer(task, figure, "onnxruntime")),
+            (f"{verb}, {TASKS[task].net}: relative to the fastest other library", 0.5, to_best(task, figure)),
+            (f"{verb}, {TASKS[task].net}: relative to ONNX Runtime", 1.5, to_peer(task, figure, "onnxruntime")),
         )
     ]
     return [
-        ("small net, seconds an epoch to the best peer's", 0.9, to_best("small", EPOCH)),
-        ("deep net, seconds an epoch to the best peer's", 0.6, to_best("deep", EPOCH)),
-        ("convolutional net, seconds an epoch to Keras/JAX's", 0.9, to_peer("conv", EPOCH, "keras-jax")),
-        ("convolutional net, seconds an epoch to a plain PyTorch loop's", 0.7, to_peer("conv", EPOCH, "torch")),
-        ("classic net, seconds to fit to Keras/JAX's", 0.33, to_peer("classic", FIT, "keras-jax")),
-        ("classic net, test error to Keras/JAX's", 1.0, to_peer("classic", ERROR, "keras-jax")),
+        ("small net, seconds per epoch relative to the best other library", 0.9, to_best("small", EPOCH)),
+        ("deep net, seconds per epoch relative to the best other library", 0.6, to_best("deep", EPOCH)),
+        ("convolutional net, seconds per epoch relative to Keras on JAX", 0.9, to_peer("conv", EPOCH, "keras-jax")),
+        ("convolutional net, seconds per epoch relative to a plain PyTorch loop", 0.7, to_peer("conv", EPOCH, "torch")),
+        ("classic net, seconds to fit relative to Keras on JAX", 0.33, to_peer("classic", FIT, "keras-jax")),
+        ("classic net, test error relative to Keras on JAX", 1.0, to_peer("classic", ERROR, "keras-jax")),
         *scoring,
         ("`import isthmus`, seconds", 0.15, book.get(("start", "seconds, import isthmus"), {}).get("isthmus")),
-        ("peak memory of fitting, to the array", 1.4, book.get(("memory", MEMORY), {}).get("isthmus")),
-        ("final test error to float32's", 1.02, to_peer("quality", ERROR, "isthmus-float32")),
+        ("peak memory of fitting, relative to the array", 1.4, book.get(("memory", MEMORY), {}).get("isthmus")),
+        ("final test error relative to float32", 1.02, to_peer("quality", ERROR, "isthmus-float32")),
     ]
 
 
 def ratio(book: Book, task: str, figure: str, beside: Callable[[Medians], float]) -> float | None:
-    """Isthmus's number over another, if both are there."""
+    """Return the figure of isthmus divided by another, if both exist."""
     peers = book.get((task, figure), {})
     try:
         return peers["isthmus"] / beside(peers)
@@ -151,7 +152,7 @@ def ratio(book: Book, task: str, figure: str, beside: Callable[[Medians], float]
 
 
 def shares(book: Book, records: list[Record]) -> list[str]:
-    """Floating-point operations that training does a second, over those of the measured products."""
+    """Compute floating-point operations per second of training, relative to those of matrix products."""
     lines = []
     n_rows = {record["task"]: record["rows"] for record in records if record.get("figure") == EPOCH}
     for name, net in NETS.items():

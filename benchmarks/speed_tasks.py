@@ -1,4 +1,4 @@
-"""What is measured, each in a process of its own: one peer, one task, on arrays that the parent has written."""
+"""Tasks of the speed benchmark: one library and one task per process, on arrays that the parent process has written."""
 
 import os
 import statistics
@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 class Net(NamedTuple):
-    """Widths from the data to the code, the array to fit, and epochs that give a time."""
+    """Widths from the data to the code, the array to fit, and the number of timed epochs."""
 
     widths: tuple[int, ...]
     array: str
@@ -47,7 +47,7 @@ NETS = {
 
 
 class ConvNet(NamedTuple):
-    """Channels of the convolutions and the code, as the widths of ``Net``."""
+    """As ``Net``, with the channels of the convolutions as widths."""
 
     widths: tuple[int, ...]
     array: str
@@ -62,7 +62,7 @@ CONVOLUTIONAL = ConvNet((16, 32, 128), "mnist", 3)
 
 
 class Figure(NamedTuple):
-    """A number, how many rows it took, and how it came about."""
+    """A number, its number of rows, and a note."""
 
     value: float
     rows: int = 0
@@ -81,7 +81,7 @@ def write_arrays(folder: Path, n_rows: int | None) -> None:
 
 
 def curved_table(n_rows: int, n_columns: int = 30) -> np.ndarray:
-    """Rows on a curved sheet of four dimensions, and a little noise."""
+    """Draw rows on a curved surface of four dimensions, with a little noise."""
     rng = np.random.default_rng(0)
     bent = np.tanh(rng.normal(size=(n_rows, 4)) @ rng.normal(size=(4, 16)))
     x = bent @ rng.normal(size=(16, n_columns)) / 4 + 0.1 * rng.normal(size=(n_rows, n_columns))
@@ -93,18 +93,18 @@ def array(name: str) -> np.ndarray:
 
 
 def epoch(peer: str, net: Net | ConvNet, peers: dict[str, Peer] = PEERS) -> Figures:
-    """Median of the epochs after the first, which also compiles and warms up."""
+    """Return the median time of epochs after the first, which also compiles and warms up."""
     x = array(net.array)
     fitted = peers[peer].fit(net.widths, x, net.epochs)
     error = fitted.error(array(f"{net.array}-test"))
     return {
-        "seconds an epoch": Figure(statistics.median(fitted.seconds[1:]), len(x)),
+        "seconds per epoch": Figure(statistics.median(fitted.seconds[1:]), len(x)),
         f"test error after {net.epochs} epochs": Figure(error),
     }
 
 
 def score(peer: str, net: Net) -> Figures:
-    """Time the calls of a net that is hardly fitted: its weights do not change how long they take."""
+    """Time calls of a net after a short fit; the time does not depend on the weights."""
     x = array(net.array)
     fitted = PEERS[peer].fit(net.widths, x[: 10 * BATCH], 1)
     ways = {"score": fitted.score, "transform": fitted.transform}
@@ -112,14 +112,14 @@ def score(peer: str, net: Net) -> Figures:
 
 
 def fastest(calls: dict[str, Call], x: np.ndarray) -> Figure:
-    """Choose the way on a part of the rows: all ways on all rows would take most of the benchmark's time."""
+    """Choose the fastest way on a part of the rows; all ways on all rows would take too long."""
     some = x[:N_TRIAL]
     how = min(calls, key=lambda how: best_time(partial(calls[how], some), repeats=1))
     return Figure(best_time(partial(calls[how], x)), len(x), how)
 
 
 def best_time(function: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Shortest of some runs after one to warm up."""
+    """Return the shortest time of several runs, after one to warm up."""
     function()
     times: list[float] = []
     while len(times) < repeats and sum(times) < ENOUGH_SECONDS:
@@ -141,9 +141,9 @@ def classic(peer: str, net: Net) -> Figures:
 
 
 def memory(peer: str, net: Net) -> Figures:
-    """Peak while fitting, the array included, above what the imports hold; read where Linux tells it.
+    """Measure the peak memory of a fit, including the array, above the memory of the imports (Linux only).
 
-    Not by ``getrusage``, whose peak a process inherits from the one that started it.
+    ``getrusage`` is not used, because a process inherits the peak of its parent.
     """
     for name in PEERS[peer].imports:
         import_module(name)
@@ -152,17 +152,17 @@ def memory(peer: str, net: Net) -> Figures:
     PEERS[peer].fit(net.widths, x, 2)
     peak = resident("VmHWM") - before
     note = f"{peak / 2**20:.0f} MiB above {before / 2**20:.0f} MiB of imports, the array {x.nbytes / 2**20:.0f} MiB"
-    return {"peak above the imports, in sizes of the array": Figure(peak / x.nbytes, note=note)}
+    return {"peak memory above the imports, relative to the array": Figure(peak / x.nbytes, note=note)}
 
 
 def resident(field: str) -> int:
-    """Bytes of VmRSS (now) or VmHWM (the most so far)."""
+    """Return bytes of VmRSS (current) or VmHWM (peak)."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
     return int(line.split()[1]) * 1024
 
 
 def start(peer: str, net: Net) -> Figures:
-    """Wall clock of whole processes, one command after the other."""
+    """Measure wall-clock times of whole processes, one command after the other."""
 
     def seconds(arguments: list[str]) -> float:
         command = [sys.executable, *arguments]
@@ -173,7 +173,7 @@ def start(peer: str, net: Net) -> Figures:
 
 
 def limit(peer: str, net: Net) -> Figures:
-    """Matrix products in the precision that is fastest here: large ones, and those of one batch through each net."""
+    """Time matrix products in the fastest precision: large ones, and those of one batch of each net."""
     import torch
 
     dtypes = (torch.float32, torch.bfloat16)
@@ -195,7 +195,7 @@ def product_time(shapes: list[tuple[int, int, int]], dtype: Any) -> float:
 
 
 def shapes_of(net: Net) -> list[tuple[int, int, int]]:
-    """Of a training step: forward, gradient of the weights and, but for the first layer, of the input."""
+    """Return the products of a training step: forward, gradients of weights, and of inputs except the first."""
     widths = (*net.widths, *net.widths[-2::-1])
     layers = list(zip(widths, widths[1:], strict=False))
     forward = [(BATCH, a, b) for a, b in layers]
@@ -207,7 +207,7 @@ def flops(shapes: list[tuple[int, int, int]]) -> int:
 
 
 def quality(peer: str, net: Net) -> Figures:
-    """Final error of a longer training in the precision that speed is measured with, and in float32."""
+    """Compare final errors of a longer training in the precision of the speed benchmark and in float32."""
     started = time.perf_counter()
     fitted = PEERS[peer].fit(net.widths, array(net.array), 6)
     seconds = time.perf_counter() - started
@@ -216,7 +216,7 @@ def quality(peer: str, net: Net) -> Figures:
 
 
 class Task(NamedTuple):
-    """A measurement of a net for some peers, at most so many rounds of it."""
+    """A measurement of a net for some libraries, with a largest number of rounds."""
 
     measure: Callable[[str, Any], Figures]
     net: Net | ConvNet

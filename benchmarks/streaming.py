@@ -1,9 +1,9 @@
-"""Memory and pace of rows past memory: the same fit from Parquet files and from an array, and scores to a file.
+"""Memory and speed of rows larger than memory: the same fit from Parquet files and from an array, and scores to a file.
 
     python benchmarks/streaming.py                            # 20 million rows of 30 columns, in a temporary folder
-    python benchmarks/streaming.py --rows 200000 --folder x   # fewer, in files that stay
+    python benchmarks/streaming.py --rows 200000 --folder x   # fewer, in files that are kept
 
-Each figure comes from a process of its own, whose peak of resident memory is what the system says. Writes a line of
+Each figure is from a separate process; the system reports its peak resident memory. Writes a line of
 JSON for each to ``benchmarks/results/streaming.jsonl`` and a table to ``benchmarks/results/streaming.md``.
 """
 
@@ -25,12 +25,12 @@ import numpy as np
 
 RESULTS = Path(__file__).resolve().parent / "results"
 N_COLUMNS, N_CAUSES, N_FILES = 30, 5, 8
-# Rows that are made at once.
+# Rows per generated chunk.
 BLOCK = 2**18
 
 
 def generate(folder: Path, n_rows: int) -> None:
-    """Write files of curved functions of a few causes, with noise, in row groups of the size that pyarrow chooses."""
+    """Write files of nonlinear functions of a few variables, with noise, in row groups of pyarrow's default size."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -56,7 +56,7 @@ def fit(X: Any) -> Any:
 
 
 def in_memory(folder: Path) -> np.ndarray:
-    """Read the files into one array without ever holding them twice."""
+    """Read the files into one array without a second copy in memory."""
     from pyarrow import parquet
 
     files = [parquet.ParquetFile(path) for path in sorted(folder.glob("part-*.parquet"))]
@@ -87,7 +87,7 @@ def score_to_file(folder: Path) -> tuple[int, Callable[[], object]]:
 
     source = Parquet(folder / "part-*.parquet")
     model = fit(next(source.batches(100_000)).x.numpy())
-    # As an array has no names, neither has what the model is asked.
+    # The array has no column names, so the model is also given rows without names.
     rows = source.drop_names()
     return len(source), lambda: apply(model.score_samples, rows, folder / "scores.parquet", ["score"])
 
@@ -96,18 +96,18 @@ TASKS = {"fit from memory": fit_from_memory, "fit from Parquet": fit_from_files,
 
 
 def run(task: str, folder: Path) -> dict[str, Any]:
-    """Do one task in this process and measure it."""
+    """Run and measure one task in this process."""
     n_rows, work = TASKS[task](folder)
     started = time.perf_counter()
     work()
     seconds = time.perf_counter() - started
     unit = 1 if sys.platform == "darwin" else 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
-    return {"what": task, "rows": n_rows, "seconds": seconds, "rows_a_second": n_rows / seconds, "peak_gib": peak}
+    return {"what": task, "rows": n_rows, "seconds": seconds, "rows_per_second": n_rows / seconds, "peak_gib": peak}
 
 
 def measure(task: str, folder: Path) -> dict[str, Any]:
-    """Do one task in a process of its own."""
+    """Run one task in a separate process."""
     command = [sys.executable, __file__, "--folder", str(folder), "--task", task]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
 
@@ -118,15 +118,15 @@ def machine() -> dict[str, str]:
 
 
 def write(figures: list[dict[str, Any]]) -> None:
-    """Append to the record, and make the table of the newest value of every figure."""
+    """Append to the record, and write the table of the newest value of every figure."""
     RESULTS.mkdir(exist_ok=True)
     with (RESULTS / "streaming.jsonl").open("a") as file:
         file.writelines(json.dumps({**figure, **machine()}) + "\n" for figure in figures)
     lines = (RESULTS / "streaming.jsonl").read_text().splitlines()
     newest = {row["what"]: row for row in map(json.loads, lines)}
-    table = ["| task | rows | rows a second | peak memory, GiB |", "| --- | --- | --- | --- |"]
+    table = ["| task | rows | rows per second | peak memory, GiB |", "| --- | --- | --- | --- |"]
     table += [
-        f"| {row['what']} | {row['rows']:,} | {row['rows_a_second']:,.0f} | {row['peak_gib']:.2f} |"
+        f"| {row['what']} | {row['rows']:,} | {row['rows_per_second']:,.0f} | {row['peak_gib']:.2f} |"
         for row in newest.values()
     ]
     (RESULTS / "streaming.md").write_text("\n".join(table) + "\n")
@@ -135,8 +135,10 @@ def write(figures: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=20_000_000)
-    parser.add_argument("--folder", type=Path, help="where the files are, or are made  [default: a temporary folder]")
-    parser.add_argument("--task", choices=TASKS, help="one task, in this process, on files that are there")
+    parser.add_argument(
+        "--folder", type=Path, help="folder of the files, made if missing  [default: a temporary folder]"
+    )
+    parser.add_argument("--task", choices=TASKS, help="run one task in this process on existing files")
     asked = parser.parse_args()
     if asked.task:
         print(json.dumps(run(asked.task, asked.folder)))
@@ -149,10 +151,10 @@ def main() -> None:
         for task in TASKS:
             figures.append(measure(task, folder))
             print(
-                f"{task}: {figures[-1]['rows_a_second']:,.0f} rows a second, {figures[-1]['peak_gib']:.2f} GiB",
+                f"{task}: {figures[-1]['rows_per_second']:,.0f} rows per second, {figures[-1]['peak_gib']:.2f} GiB",
                 flush=True,
             )
-    print(f"pace of Parquet beside memory: {figures[1]['rows_a_second'] / figures[0]['rows_a_second']:.2f}")
+    print(f"speed from Parquet relative to memory: {figures[1]['rows_per_second'] / figures[0]['rows_per_second']:.2f}")
     write(figures)
 
 

@@ -1,13 +1,13 @@
-"""Tables of mixed columns beside the peers: filling holes, making new rows, codes that say much.
+"""Tables of mixed columns, compared with other methods: imputation, new rows, and informative codes.
 
     make bench                                               # everything
-    python benchmarks/tables.py imputation codes --seeds 1   # some of it
-    python benchmarks/tables.py --rows 500 --out /tmp/try    # does it work?
+    python benchmarks/tables.py imputation codes --seeds 1   # a part
+    python benchmarks/tables.py --rows 500 --out /tmp/try    # a quick test
 
 Five real tables are read from the folder ``$ISTHMUS_TEST_DATA/tabular-mixed`` (default: ``../shared/data`` beside the
-repository). Every method has a process of its own for every table and seed, one after the other. Appends a line of JSON
+repository). Every method, table and seed has a separate process, one after the other. Appends a line of JSON
 for each figure to ``benchmarks/results/tables.jsonl`` and writes the newest run of every task to
-``benchmarks/results/tables.md``. A method that fails is left out, with its reason.
+``benchmarks/results/tables.md``. A method that fails is left out, with the reason.
 """
 
 import argparse
@@ -35,9 +35,9 @@ Record = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tasks", nargs="*", metavar="task", help=f"of {', '.join(TASKS)}; none is all")
-    parser.add_argument("--seeds", type=int, help="how often to repeat  [default: what the task has time for]")
-    parser.add_argument("--rows", type=int, help="cut the tables, to try the benchmark itself")
-    parser.add_argument("--methods", nargs="+", help="of the tasks' methods  [default: all]")
+    parser.add_argument("--seeds", type=int, help="number of repeats  [default: depends on the task]")
+    parser.add_argument("--rows", type=int, help="number of rows, to test the benchmark itself")
+    parser.add_argument("--methods", nargs="+", help="methods  [default: all]")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--worker", metavar="CASE", help="measure one case and print a line of JSON")
     options = parser.parse_args()

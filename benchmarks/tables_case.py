@@ -1,4 +1,4 @@
-"""What is measured at once: a method, on a table, with a seed."""
+"""One measurement: a method, a table and a seed."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ Figures = dict[str, float]
 
 
 class Case(NamedTuple):
-    """One method's turn at a task; ``fraction`` is the share of hidden cells, where cells are hidden."""
+    """One method in a task; ``fraction`` is the share of hidden cells, if cells are hidden."""
 
     task: str
     method: str

@@ -1,4 +1,4 @@
-"""Codes of eight numbers for adult without the income, and how well the income is told by them."""
+"""Codes of eight numbers for adult without the income, and the accuracy of predicting the income from them."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def cases(n_seeds: int) -> Iterator[Case]:
 
 
 def measure(case: Case, n_rows: int | None) -> Figures:
-    """Learn codes and classifiers from two thirds of the rows, and test on the last."""
+    """Fit codes and classifiers to two thirds of the rows, and test them on the others."""
     frame = load(case.data, n_rows)
     order = np.random.default_rng(case.seed).permutation(len(frame))
     train, test = np.split(order, [2 * len(frame) // 3])
@@ -29,7 +29,7 @@ def measure(case: Case, n_rows: int | None) -> Figures:
 
 
 def told(train: tuple[Values, Values], test: tuple[Values, Values], seed: int) -> Figures:
-    """Accuracy and AUROC of two classifiers, a linear one and one that is not."""
+    """Return accuracy and AUROC of a linear and a nonlinear classifier."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -56,7 +56,7 @@ def isthmus(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values,
 
 
 def isthmus_swap(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values, Values]:
-    """Cells of other rows are to be seen through, so the code keeps what columns have in common."""
+    """With cells swapped between rows, the code must represent what the columns have in common."""
     from isthmus import Autoencoder
     from isthmus.corruptions import Swap
 
@@ -80,7 +80,7 @@ def pca(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values, Val
 
 
 def all_columns(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Values, Values]:
-    """No codes: standardised numbers and one column a level, of which a missing one has none."""
+    """Return no codes, but standardised numbers and one column for each category; missing categories are all 0."""
     matrix = Matrix(train)
     return np.nan_to_num(matrix.encode(train)), np.nan_to_num(matrix.encode(test))
 

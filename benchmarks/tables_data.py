@@ -1,4 +1,4 @@
-"""The five tables of the benchmark, cells hidden in them, and how well hidden cells are guessed."""
+"""The five tables of the benchmark, hidden cells, and errors of imputed cells."""
 
 import os
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# In these columns of pima a 0 means that nobody measured.
+# In these columns of pima, 0 means missing.
 NEVER_ZERO = ["glucose", "blood_pressure", "skin_thickness", "insulin", "bmi"]
-# What tells rows apart, and not kinds of rows: names, numbers of tickets, cabins and lots.
+# Columns that identify single rows: names, numbers of tickets, cabins and lots.
 TELLS_ROWS_APART = {
     "titanic": ["PassengerId", "Name", "Ticket", "Cabin"],
     "ames_housing": ["Id", "PID"],
 }
-# Numbers that name types of dwellings.
+# Numbers that are codes of types of dwellings.
 CODES = ["MS SubClass"]
 SETS = ("adult_train", "titanic", "ames_housing", "german_credit", "pima_diabetes")
 Values = np.ndarray[Any, Any]
@@ -26,12 +26,13 @@ def folder() -> Path:
 
 
 def load(name: str, n_rows: int | None = None, seed: int = 0) -> pd.DataFrame:
-    """Read a table, or so many of its rows, as every method gets it: numbers are float64, all else is text.
+    """Read a table, or some of its rows, for all methods: numbers are float64, all other columns are text.
 
-    Numbers of two values are text too. Left out are identifiers and names, and columns known in under half of the rows.
+    Columns of two different numbers are text too. Identifiers, names and columns that are missing in most rows are left
+    out.
     """
     path = folder() / "tabular-mixed" / f"{name}.csv.gz"
-    # Ames has a masonry veneer of the type "None", which pandas would read as missing.
+    # Ames has masonry veneer of type "None", which pandas would read as missing.
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""]).drop(columns=TELLS_ROWS_APART.get(name, []))
     zeros = frame.columns.intersection(NEVER_ZERO)
     frame[zeros] = frame[zeros].where(frame[zeros] != 0)
@@ -56,7 +57,7 @@ def categories_of(frame: pd.DataFrame) -> list[str]:
 
 
 def hide(frame: pd.DataFrame, fraction: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Hide a share of the known cells, each column's exact share, and tell which."""
+    """Hide an exact share of the known cells of each column, and return which are hidden."""
     generator = np.random.default_rng(seed)
     hidden = pd.DataFrame(False, frame.index, frame.columns)
     for j, name in enumerate(frame):
@@ -66,10 +67,10 @@ def hide(frame: pd.DataFrame, fraction: float, seed: int) -> tuple[pd.DataFrame,
 
 
 class Guessed(NamedTuple):
-    """How well hidden cells were guessed.
+    """Errors of imputed cells.
 
-    ``nrmse`` is the root mean squared error of a column of numbers over its standard deviation, ``accuracy`` the share
-    of right answers in a column of categories, each the mean over such columns.
+    ``nrmse`` is the root mean squared error of a column of numbers divided by its standard deviation, and ``accuracy``
+    the share of correct categories; both are means over columns.
     """
 
     nrmse: float
@@ -77,7 +78,7 @@ class Guessed(NamedTuple):
 
 
 def score(true: pd.DataFrame, filled: pd.DataFrame, hidden: pd.DataFrame) -> Guessed:
-    """Compare the hidden cells of a table with what was filled in; whole numbers are answered by whole numbers."""
+    """Compare hidden cells of a table with imputed ones, which are rounded in columns of integers."""
     numbers = [_nrmse(true[name], filled[name], hidden[name]) for name in numbers_of(true) if hidden[name].any()]
     categories = [
         float((true[name] == filled[name])[hidden[name]].mean()) for name in categories_of(true) if hidden[name].any()
@@ -93,7 +94,7 @@ def _nrmse(true: pd.Series, filled: pd.Series, hidden: pd.Series) -> float:
 
 
 class Matrix:
-    """Standardised numbers and one column a level, NaN where the table has holes; and the way back."""
+    """Encoder of tables as standardised numbers and one column for each category, NaN for missing cells."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.numbers, self.categories = numbers_of(frame), categories_of(frame)
@@ -109,7 +110,7 @@ class Matrix:
         return np.hstack([numbers, *(_one_hot(frame[name], each) for name, each in self._each())])
 
     def decode(self, values: Values) -> pd.DataFrame:
-        """Undo ``encode``; the largest of a category's columns is its level."""
+        """Undo ``encode``; the largest of the one-hot columns is the category."""
         n = len(self.numbers)
         columns: dict[str, Any] = dict(zip(self.numbers, (values[:, :n] * self.spread + self.mean).T, strict=True))
         for name, levels in self._each():
@@ -122,7 +123,7 @@ class Matrix:
 
 
 def _one_hot(column: pd.Series, levels: list[str]) -> Values:
-    """Columns (n, n_categories) of 0 and 1, NaN where nothing is known; a level that is not listed is all 0."""
+    """Return one-hot columns (n, n_categories), NaN for missing cells; categories that are not listed are all 0."""
     values = (column.to_numpy(dtype=object)[:, None] == np.array(levels, dtype=object)).astype(float)
     values[column.isna().to_numpy()] = np.nan
     return values

@@ -1,4 +1,4 @@
-"""Cells hidden at random in five tables, and what each method guesses them to be."""
+"""Imputation of cells that are hidden at random in five tables."""
 
 import itertools
 import warnings
@@ -11,7 +11,7 @@ from tables_data import SETS, Matrix, categories_of, hide, load, numbers_of, sco
 
 N_SEEDS, PATIENCE_SECONDS = 1, 300
 FRACTIONS = (0.1, 0.3, 0.5)
-# Forests and neighbours of all rows of adult would take most of an hour.
+# With all rows of adult, forests and neighbours would take most of an hour.
 MOST_ROWS = 5000
 FOREST_SWEEPS, FOREST_TREES = 3, 50
 
@@ -35,7 +35,7 @@ def isthmus(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def typical(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Take the mean of numbers and the most frequent level."""
+    """Impute the mean of numbers and the most frequent category."""
     numbers, categories = holed[numbers_of(holed)].mean(), holed[categories_of(holed)].mode().iloc[0]
     return holed.fillna({**numbers, **categories})
 
@@ -47,7 +47,7 @@ def neighbours(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def ridge_chain(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Predict each column by all others, over and over: one column a level, for the order of levels means nothing."""
+    """Predict each column from all others, iteratively, with one column for each category."""
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer
     from sklearn.linear_model import Ridge
@@ -64,7 +64,7 @@ def through_matrix(holed: pd.DataFrame, imputer: object) -> pd.DataFrame:
 
 
 def forest_chain(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Predict each column by forests of all others, the fullest first (missForest: Stekhoven and Buehlmann 2012)."""
+    """Predict each column from all others by forests, the most complete first (Stekhoven and Buehlmann, 2012)."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     filled, numbers = typical(holed, seed), set(numbers_of(holed))

@@ -1,4 +1,4 @@
-"""From the records of ``tables.py`` to a page: goals, and a table for each task."""
+"""Write the report of ``tables.py``: goals, and a table for each task."""
 
 import json
 import math
@@ -11,27 +11,26 @@ from typing import Any
 Record = dict[str, Any]
 # Means over seeds by task, table, share of hidden cells, method and figure.
 Book = dict[tuple[str, str, float, str, str], float]
-# What is asked, what was measured, and the limit: 1 for at most, -1 for at least.
+# Goal, measured value, and limit: 1 for at most, -1 for at least.
 Goal = tuple[str, float | None, tuple[int, float]]
 HIDDEN = {"task", "method", "data", "fraction", "seed", "figure", "value", "failed", "run"}
 PEERS = ("KNNImputer", "IterativeImputer", "mean and mode")
 
-ABOUT = """# Tables beside the peers
+ABOUT = """# Tables compared with other methods
 
-Five real tables; numbers are float64, all else is text, identifiers and names are left out, and so are columns that are
-known in under half of the rows. Every method gets the same.
+Five real tables. Numbers are float64, and all other columns are text. Identifiers, names and columns that are missing
+in more than half of the rows are left out. Every method gets the same data.
 
-- imputation: 10, 30 and 50 % of the known cells of every column are hidden at random, adult is cut to 5,000 rows.
-  *Error* is the root mean squared error of the hidden numbers of a column over the column's standard deviation,
-  *right* the share of hidden categories that were guessed; both are means over columns. All methods answer whole
-  numbers where a column has only such. `IterativeImputer` chains ridge regressions on standardised numbers and one
-  column a level (its default, `BayesianRidge`, is no better and takes minutes where this takes seconds), `KNNImputer`
-  has 30 neighbours in the same columns. "chained forests" is missForest, three sweeps of 50 trees, written on
-  scikit-learn for this page.
-- synthetic: new rows of adult from one half of it, by `isthmus.metrics.synthetic_quality` beside the other half. TVAE
-  and CTGAN as the package `ctgan` has them, 300 epochs.
-- codes: eight numbers for adult without the income, and what logistic regression and gradient boosting tell of the
-  income by them on other rows."""
+- imputation: 10, 30 and 50 % of the known cells of every column are hidden at random; adult has 5,000 rows. *Error* is
+  the root mean squared error of the hidden numbers of a column, divided by the standard deviation of the column.
+  *Correct* is the share of correct hidden categories. Both are means over columns. Imputed numbers of integer columns
+  are rounded for all methods. `IterativeImputer` uses ridge regressions on standardised numbers and one column for each
+  category (its default, `BayesianRidge`, is not better and takes minutes instead of seconds). `KNNImputer` has 30
+  neighbours in the same columns. "chained forests" is missForest with three sweeps of 50 trees, based on scikit-learn.
+- synthetic: new rows of adult, by models of one half, compared with the other half by
+  `isthmus.metrics.synthetic_quality`. TVAE and CTGAN are those of the package `ctgan`, with 300 epochs.
+- codes: eight numbers for adult without the income, from which logistic regression and gradient boosting predict the
+  income of other rows."""
 
 
 def report(folder: Path) -> None:
@@ -64,7 +63,7 @@ def means(records: list[Record]) -> Book:
 
 
 def machines(records: list[Record]) -> str:
-    """Where and with what the newest runs were made; one line if all were made alike."""
+    """Describe machine and versions of the newest runs; one line if all are equal."""
     lines = {", ".join(f"{name} {value}" for name, value in r.items() if name not in HIDDEN) for r in records}
     runs = sorted({record["run"] for record in records})
     return "\n".join(f"Measured {' and '.join(runs)}: {line}." for line in sorted(lines))
@@ -92,26 +91,26 @@ def goals(book: Book) -> Iterable[Goal]:
     for fraction in (0.1, 0.3, 0.5):
         errors, right = (over_sets(book, fraction, figure) for figure in ("nrmse", "accuracy"))
         what = f"{fraction:.0%} hidden, the best of scikit-learn's imputers and of mean and mode"
-        yield f"error of numbers less that of {what}", beside(errors, min), (1, 0.0)
-        yield f"right categories less those of {what}", beside(right, max), (-1, 0.0)
+        yield f"error of numbers minus that of {what}", beside(errors, min), (1, 0.0)
+        yield f"correct categories minus those of {what}", beside(right, max), (-1, 0.0)
     made = ("synthetic", "adult_train", 0.0, "isthmus")
-    yield "new rows: AUROC lost by training on them", book.get((*made, "utility gap")), (1, 0.03)
-    yield "new rows: AUROC of telling them from real ones", book.get((*made, "detection AUROC")), (1, 0.75)
+    yield "new rows: loss of AUROC if they replace real rows in training", book.get((*made, "utility gap")), (1, 0.03)
+    yield "new rows: AUROC of a classifier against real rows", book.get((*made, "detection AUROC")), (1, 0.75)
     for figure in ("logistic, accuracy", "boosting, accuracy"):
         names = ("isthmus swap", "PCA")
         ours, theirs = (book.get(("codes", "adult_train", 0.0, name, figure), math.nan) for name in names)
         measured = None if math.isnan(ours - theirs) else ours - theirs
-        yield f"codes learned with swapped cells: {figure} less that of PCA's", measured, (-1, 0.0)
+        yield f"codes trained with swapped cells: {figure} minus that of PCA", measured, (-1, 0.0)
 
 
 def beside(by_method: dict[str, float], best: Any) -> float | None:
-    """Isthmus's figure less the best of the peers'."""
+    """Return the figure of isthmus minus the best of the other methods."""
     peers = [by_method[name] for name in PEERS if name in by_method]
     return by_method["isthmus"] - best(peers) if peers and "isthmus" in by_method else None
 
 
 def over_sets(book: Book, fraction: float, figure: str) -> dict[str, float]:
-    """Means over the tables, of the methods that have done all of them."""
+    """Return means over tables of the methods that have finished all of them."""
     sets = different(key[1] for key in book if key[0] == "imputation")
     found = {}
     for method in different(key[3] for key in book if key[0] == "imputation"):
@@ -122,11 +121,11 @@ def over_sets(book: Book, fraction: float, figure: str) -> dict[str, float]:
 
 
 def imputation(book: Book, task: str) -> list[str]:
-    """Return a table for each figure: sets and shares down, methods across; the best in bold."""
+    """Return a table for each figure: a row for each data set and share, a column for each method, the best in bold."""
     methods = different(key[3] for key in book if key[0] == task)
     places = different(key[1:3] for key in book if key[0] == task)
     parts = []
-    for title, figure, best in (("error of numbers", "nrmse", min), ("right categories", "accuracy", max)):
+    for title, figure, best in (("error of numbers", "nrmse", min), ("correct categories", "accuracy", max)):
         each = [
             (f"{name}, {fraction:.0%}", {m: book.get((task, name, fraction, m, figure)) for m in methods})
             for name, fraction in sorted(places)
@@ -150,7 +149,7 @@ def line(name: str, values: dict[str, float | None], methods: list[str], best: A
 
 
 def plain(book: Book, task: str) -> list[str]:
-    """Return one table, methods down and figures across."""
+    """Return one table with a row for each method and a column for each figure."""
     figures = different(key[4] for key in book if key[0] == task)
     methods = different(key[1:4] for key in book if key[0] == task)
     rows = (

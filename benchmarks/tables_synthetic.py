@@ -1,4 +1,4 @@
-"""New rows of adult, learned from one half of it and judged beside the other."""
+"""New rows of adult, by models of one half, compared with the other half."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def cases(n_seeds: int) -> Iterator[Case]:
 
 
 def measure(case: Case, n_rows: int | None) -> Figures:
-    """Return figures of as many rows as the training half has; of the method "holdout" those of the other half."""
+    """Return figures of as many new rows as training rows; the rows of the method "holdout" are the other half."""
     from isthmus.metrics import synthetic_quality
 
     frame = load(case.data, n_rows)
@@ -30,11 +30,13 @@ def measure(case: Case, n_rows: int | None) -> Figures:
 
 
 def figures_of(quality: object, place: int) -> Figures:
-    """Take the synthetic value of every figure, place 0, or that of the holdout, place 1."""
+    """Return the value of each figure for synthetic rows (place 0) or for the holdout (place 1)."""
     pairs = [figure for others in quality.pairs.values() for figure in others.values()]
     return {
-        "columns alike": float(np.mean([(each.synthetic, each.baseline)[place] for each in quality.columns.values()])),
-        "pairs alike": float(np.mean([(each.synthetic, each.baseline)[place] for each in pairs])),
+        "columns similar": float(
+            np.mean([(each.synthetic, each.baseline)[place] for each in quality.columns.values()])
+        ),
+        "pairs similar": float(np.mean([(each.synthetic, each.baseline)[place] for each in pairs])),
         "detection AUROC": (quality.detection.synthetic, quality.detection.baseline)[place],
         "utility AUROC": (quality.utility.synthetic, quality.utility.real)[place],
         "utility gap": (quality.utility.gap, 0.0)[place],
@@ -55,7 +57,7 @@ def isthmus(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFra
 
 
 def shuffled_columns(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Every column as it is, and none that knows of another."""
+    """Return the real columns, each shuffled independently."""
     generator = np.random.default_rng(seed)
     return pd.DataFrame({name: generator.permutation(train[name]) for name in train}).astype(train.dtypes)
 
@@ -73,7 +75,7 @@ def ctgan(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame
 
 
 def by_sdv(model: object, train: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Train as it comes, 300 epochs; a missing category is a level of its own there."""
+    """Train with default settings, 300 epochs; a missing category is a separate category."""
     categories = categories_of(train)
     model.set_random_state(seed)
     model.fit(train.fillna(dict.fromkeys(categories, "?")), discrete_columns=categories)
@@ -81,7 +83,7 @@ def by_sdv(model: object, train: pd.DataFrame, seed: int) -> pd.DataFrame:
     return rows.astype(train.dtypes).replace(dict.fromkeys(categories, {"?": None}))
 
 
-# TVAE and CTGAN are measured where the package ctgan is. It is not among our requirements: its licence is no open one.
+# TVAE and CTGAN are measured if the package ctgan is installed; it is no requirement, because its licence is not open.
 METHODS = {
     "holdout": real_rows,
     "isthmus": isthmus,

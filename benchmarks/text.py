@@ -1,11 +1,11 @@
-"""Texts: codes for a classifier, topics beside scikit-learn's, and the n-grams that a model of sequences must beat.
+"""Texts: codes for a classifier, topics compared with scikit-learn, and sequences compared with n-grams.
 
     make bench                           # everything
-    python benchmarks/text.py language   # some of it
+    python benchmarks/text.py language   # a part
 
 Texts are read from ``$ISTHMUS_TEST_DATA/text`` (default: ``../shared/data/text`` beside the repository): sms_spam, sst2
-and trec, CSV files with columns text and label, and split where the authors split them. Texts that came up before are
-left out. Writes a line of JSON for each figure to ``benchmarks/results/text.jsonl`` and a table to
+and trec are CSV files with columns text and label, and with the split of their authors if there is one. Repeated texts
+are left out. Writes a line of JSON for each figure to ``benchmarks/results/text.jsonl`` and a table to
 ``benchmarks/results/text.md``.
 """
 
@@ -24,7 +24,7 @@ from ngrams import Bigrams, perplexity
 from tables_case import timed
 
 N_SEEDS, N_TOPICS, N_WORDS = 3, 20, 10
-# Questions of more words and an end than these are left out: one in a hundred.
+# Largest number of words of a question, with the end; one in a hundred is longer and left out.
 LONGEST = 24
 WORD = r"(?u)\b[^\W\d_]{3,}\b"
 Values = np.ndarray[Any, Any]
@@ -36,7 +36,7 @@ def load(name: str) -> pd.DataFrame:
 
 
 def spam(_: None) -> Iterator[Figure]:
-    """Codes of messages, learned without labels from seven tenths of them; the rest is classified."""
+    """Measure codes of messages, trained without labels on 70 % of the messages; the others are classified."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
     from sklearn.model_selection import train_test_split
@@ -51,9 +51,9 @@ def spam(_: None) -> Iterator[Figure]:
         seconds, ours = timed(partial(auroc, codes, *split))
         of_words = auroc(TfidfVectorizer(min_df=2), *split)
         of_svd = auroc(make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(32, random_state=seed)), *split)
-        beside = f"goal 0.98; 32 components of tf-idf {of_svd:.4f}, all words {of_words:.4f}"
+        beside = f"goal 0.98; 32 components of tf-idf {of_svd:.4f}, tf-idf of all words {of_words:.4f}"
         yield Figure(f"sms_spam, AUROC of logistic regression on 32 numbers of Mult-VAE, split {seed}", ours, beside)
-        yield Figure(f"sms_spam, Mult-VAE, seconds in all, split {seed}", seconds)
+        yield Figure(f"sms_spam, Mult-VAE, total seconds, split {seed}", seconds)
 
 
 def auroc(features: Any, train: Any, test: Any, train_labels: Any, test_labels: Any) -> float:
@@ -68,7 +68,7 @@ def auroc(features: Any, train: Any, test: Any, train_labels: Any, test_labels: 
 
 
 def topics(name: str, _: None) -> Iterator[Figure]:
-    """Twenty topics of a corpus: NPMI of their ten first words, and the share of different ones among these words."""
+    """Measure twenty topics of a corpus: NPMI of their ten first words, and the share of distinct words among these."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     from isthmus.metrics.topics import coherence
@@ -81,7 +81,7 @@ def topics(name: str, _: None) -> Iterator[Figure]:
         npmi = [coherence(found, X, words).mean() for _, found in runs]
         different = [len({word for topic in found for word in topic}) / np.size(found) for _, found in runs]
         seconds = np.mean([seconds for seconds, _ in runs])
-        beside = f"{np.mean(different):.2f} of the words are different, {seconds:.1f} s; by seed {np.round(npmi, 3)}"
+        beside = f"{np.mean(different):.2f} of the words are distinct, {seconds:.1f} s; by seed {np.round(npmi, 3)}"
         yield Figure(f"{name}, {N_TOPICS} topics, NPMI of {method}", float(np.mean(npmi)), beside)
 
 
@@ -127,7 +127,7 @@ TOPICS = {
 
 
 def language(_: None) -> Iterator[Figure]:
-    """Perplexity of the questions of trec's test split a word, the end counted as one; of short ones, all but a few."""
+    """Measure the perplexity per word of n-grams on test questions of trec; the end counts as a word."""
     from isthmus.data import Texts
     from isthmus.data.texts.vocabulary import END, encode
 
@@ -142,17 +142,19 @@ def language(_: None) -> Iterator[Figure]:
     for name, order in (("unigrams", 1), ("bigrams", 2)):
         model = Bigrams(texts.schema.n_categories, order).fit(rows[:-500], rows[-500:])
         beside = f"weights of orders 0, 1, ...: {np.round(model.weights, 3)}"
-        yield Figure(f"trec, perplexity a word of {name}", perplexity(model, held_out), beside)
+        yield Figure(f"trec, perplexity per word of {name}", perplexity(model, held_out), beside)
     yield from of_sequence_vae(texts, test, sum(map(len, held_out)))
 
 
 def of_sequence_vae(texts: Any, test: list[str], n_words: int) -> Iterator[Figure]:
-    """Perplexity by the bound with 50 draws, what the code holds, and a way between two questions."""
+    """Measure perplexity by the bound with 50 draws, nats in the code, and an interpolation of two questions."""
     from isthmus import latent, zoo
 
     seconds, model = timed(lambda: zoo.sequence_vae(max_epochs=20, batch_size=64, random_state=0).fit(texts))
     log_prob = model.score_samples(test, n_draws=50, random_state=0).sum()
-    yield Figure("trec, perplexity a word of zoo.sequence_vae", float(np.exp(-log_prob / n_words)), f"{seconds:.0f} s")
+    yield Figure(
+        "trec, perplexity per word of zoo.sequence_vae", float(np.exp(-log_prob / n_words)), f"{seconds:.0f} s"
+    )
     way = latent.interpolate(model, test[0], test[3], n=5, sample_values=False)
     yield Figure("trec, nats in the code of zoo.sequence_vae", float(model.divergence(test).mean()), " / ".join(way))
 

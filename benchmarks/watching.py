@@ -1,13 +1,13 @@
-"""Rows that arrive a few at a time: rows a second, and the delay of a micro-batch, on one thread.
+"""Speed with rows that arrive in small batches: rows per second and delay of a batch, on one thread.
 
     OMP_NUM_THREADS=1 python benchmarks/watching.py
-    OMP_NUM_THREADS=1 python benchmarks/watching.py --rows 500 --out /tmp/try    # does it work?
+    OMP_NUM_THREADS=1 python benchmarks/watching.py --rows 500 --out /tmp/try    # a quick test
 
-Numpy rows of 30 columns; each detector is fitted once on 5,000 of them, and for every size of batch the detectors take
-turns, a batch each: a machine that slows down slows all. The processor's time is told beside the clock's, which on a
-busy machine measures the others. A watch decides, keeps the latest rows and tests for drift; the others only score.
-Appends a line of JSON for each figure to ``benchmarks/results/watching.jsonl`` and writes the newest run to
-``benchmarks/results/watching.md``. A detector that is not installed is left out.
+Rows are NumPy arrays of 30 columns, and each detector is fitted to 5,000 of them. For each batch size, the detectors
+take turns with one batch each, so that a slow machine slows all of them. Processor time is given besides wall-clock
+time, which depends on other programs. A monitored detector decides, keeps the latest rows and tests for drift; the
+others only score. Appends a line of JSON for each figure to ``benchmarks/results/watching.jsonl`` and writes the newest
+run to ``benchmarks/results/watching.md``. A detector that is not installed is left out.
 """
 
 import argparse
@@ -37,12 +37,15 @@ Score = Callable[[np.ndarray], Any]
 
 
 def detectors(X: np.ndarray) -> dict[str, Score]:
-    """Fit all, and return what each does with arriving rows."""
+    """Fit all detectors, and return a function of each for arriving rows."""
     found: dict[str, Score] = {}
-    for name, estimator in {"Autoencoder": Autoencoder(4), "Ensemble of 8": BaggedAutoencoders(Autoencoder(4))}.items():
+    for name, estimator in {
+        "Autoencoder": Autoencoder(4),
+        "BaggedAutoencoders, 8 nets": BaggedAutoencoders(Autoencoder(4)),
+    }.items():
         detector = AnomalyDetector(estimator, calibration="split", random_state=0).fit(X)
         found[name] = detector.score_samples
-        found[f"{name}, watched"] = StreamMonitor(detector, random_state=0).update
+        found[f"{name}, monitored"] = StreamMonitor(detector, random_state=0).update
     found["IsolationForest of scikit-learn"] = IsolationForest(random_state=0).fit(X).score_samples
     if find_spec("pyod"):
         from pyod.models.auto_encoder import AutoEncoder
@@ -52,7 +55,7 @@ def detectors(X: np.ndarray) -> dict[str, Score]:
 
 
 def measure(found: dict[str, Score], rows: np.ndarray, size: int) -> dict[str, np.ndarray]:
-    """Give every detector the same batches, in turns, and return seconds (n_batches, 2), of clock and processor."""
+    """Give every detector the same batches in turns; return wall-clock and processor seconds, (n_batches, 2)."""
     batches = [rows[start : start + size] for start in range(0, len(rows) - size + 1, size)]
     delays: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
     for batch in [batches[0], *batches]:
@@ -60,7 +63,7 @@ def measure(found: dict[str, Score], rows: np.ndarray, size: int) -> dict[str, n
             started = time.perf_counter(), time.process_time()
             score(batch)
             delays[name].append((time.perf_counter() - started[0], time.process_time() - started[1]))
-    return {name: np.array(taken[1:]) for name, taken in delays.items()}  # the first call warms up
+    return {name: np.array(taken[1:]) for name, taken in delays.items()}  # the first call is slower and not measured
 
 
 def figures(n_rows: int) -> list[dict[str, Any]]:
@@ -72,10 +75,10 @@ def figures(n_rows: int) -> list[dict[str, Any]]:
         {
             "detector": name,
             "batch": size,
-            "rows_a_second": size / clock.mean(),
+            "rows_per_second": size / clock.mean(),
             "median_ms": 1e3 * float(np.median(clock)),
             "p99_ms": 1e3 * float(np.quantile(clock, 0.99)),
-            "rows_a_processor_second": size / processor.mean(),
+            "rows_per_processor_second": size / processor.mean(),
             "median_processor_ms": 1e3 * float(np.median(processor)),
         }
         for size in SIZES
@@ -85,16 +88,16 @@ def figures(n_rows: int) -> list[dict[str, Any]]:
 
 
 COLUMNS = {
-    "rows a second": ("rows_a_second", ",.0f"),
+    "rows per second": ("rows_per_second", ",.0f"),
     "median delay, ms": ("median_ms", ".2f"),
     "99 % delay, ms": ("p99_ms", ".2f"),
-    "rows a second of the processor": ("rows_a_processor_second", ",.0f"),
-    "median of the processor, ms": ("median_processor_ms", ".2f"),
+    "rows per second of processor time": ("rows_per_processor_second", ",.0f"),
+    "median processor time, ms": ("median_processor_ms", ".2f"),
 }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    head = ["detector", "rows a batch", *COLUMNS]
+    head = ["detector", "rows per batch", *COLUMNS]
     body = [
         [row["detector"], str(row["batch"]), *(format(row[key], style) for key, style in COLUMNS.values())]
         for row in rows

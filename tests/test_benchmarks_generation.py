@@ -36,7 +36,7 @@ def test_reader_and_mixtures_agree_about_what_was_asked(generation, bars):
     samples = generation.by_mixtures(images, labels, asked, size=4)
     assert (samples.shape, samples.dtype) == ((100, 28, 28), np.uint8)
     figures = {figure.what: figure.value for figure in generation.judged("them", reader, images, samples, asked)}
-    assert figures["them, read as asked"] > 0.99
+    assert figures["them, classified as requested"] > 0.99
     assert len(figures) == 6
 
 
