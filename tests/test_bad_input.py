@@ -291,7 +291,7 @@ BAD_USES = {
     "a negative temperature": (lambda: FITTED.sample(2, temperature=-1), "temperature must be .*got -1"),
     "an unknown label": (
         lambda: CONDITIONAL.score_samples(X, Y + 1),
-        r"label 3 was not seen in fit, which knew \[0, 1, 2\]",
+        r"label 3 is not among the labels of fit, \[0, 1, 2\]",
     ),
     "an unknown label to draw": (lambda: CONDITIONAL.sample(3, y=9), "label 9 was not seen in fit"),
     "too few labels": (

@@ -148,7 +148,7 @@ def test_a_run_measures_everything_and_reports(module, folder, tmp_path, monkeyp
     assert "not measured" not in page
     assert "| one-class: mean AUROC | at least 0.9 |" in page
     assert "| contaminated: median fit time over that of PyOD's AutoEncoder | at most 1 |" in page
-    assert "| ucr: archive accuracy | at least 0.75 | 1.000 | yes |" in page
+    assert "| ucr: archive hit | at least 0.75 | 1.000 | yes |" in page
     assert "Failed in beats, at least once: broken, `ValueError: no such luck`." in page
     for name in ("2_made", "NSL-KDD", "wave", "smd machine-1", "ECG5000"):
         assert f"| {name} |" in page

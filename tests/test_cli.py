@@ -93,7 +93,7 @@ def test_fit_takes_every_kind_of_file_and_writes_a_model_beside_it(tmp_path, row
 def test_fit_shows_progress_the_bound_and_the_error_beside_those_of_simple_methods(shared, tmp_path):
     result = call("fit", shared / "rows.csv", "--model", "vae", *TINY, "--out", tmp_path / "m.safetensors")
     assert "1/1 epochs" in result.stdout
-    assert "each column's standard deviation" in " ".join(result.stdout.split())
+    assert "the variance of each column" in " ".join(result.stdout.split())
     rows = [line.replace("│", " ").split() for line in result.stdout.splitlines() if line.startswith("│")]
     assert [row[0] for row in rows] == ["vae", "no", "vae", "PCA", "mean"]
     errors = {row[0]: float(row[-1]) for row in rows[2:]}
@@ -191,10 +191,10 @@ def test_the_unit_of_errors_is_that_of_the_columns_that_are_learned(tmp_path, rn
     pixels = {f"pixel {i}": column for i, column in enumerate((2 - distance).clip(0, 1).T)}
     write(tmp_path / "rows.csv", pa.table({**pixels, **{f"n{i}": rng.normal(size=300) * 10**i for i in range(3)}}))
     leave = [word for i in range(3) for word in ("--kind", f"n{i}=identifier")]
-    for options, unit in (([], "each column's standard deviation"), (leave, "the data's unit")):
+    for options, unit in (([], "the variance of each column"), (leave, "the squared unit of the data")):
         with warnings.catch_warnings(action="ignore"):
             result = call("fit", tmp_path / "rows.csv", *TINY, *options, "--force")
-        assert f"in squares of {unit};" in " ".join(result.stdout.split())
+        assert f"relative to {unit};" in " ".join(result.stdout.split())
 
 
 # What a run is made of
@@ -521,7 +521,7 @@ def test_missing_labels_are_counted(tmp_path):
 @pytest.mark.parametrize("n", [1, 2])
 def test_too_few_rows_to_hold_one_out_are_refused(tmp_path, n):
     (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * n)
-    assert refused("fit", tmp_path / "rows.csv").startswith(f"n_samples={n}: fit holds one row in ten out")
+    assert refused("fit", tmp_path / "rows.csv").startswith(f"n_samples={n}: fit holds out one row in ten")
 
 
 @pytest.mark.parametrize(
@@ -776,7 +776,7 @@ def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_devia
     errors = compare(Off(by=3 * scale), train, test)
     pca = PCA(1).fit(train / scale)
     rebuilt = pca.inverse_transform(pca.transform(test / scale))
-    assert Training.of(as_source(train)).unit_name == "each column's standard deviation"
+    assert Training.of(as_source(train)).unit_name == "the variance of each column"
     assert errors["model"] == pytest.approx(9)
     assert errors["PCA"] == pytest.approx(np.mean((test / scale - rebuilt) ** 2))
     assert errors["mean"] == pytest.approx(np.mean(((test - train.mean(0)) / scale) ** 2))
@@ -784,7 +784,7 @@ def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_devia
 
 def test_errors_of_pixels_are_in_their_unit():
     train = load_digits().data[:300]
-    assert Training.of(as_source(train)).unit_name == "the data's unit"
+    assert Training.of(as_source(train)).unit_name == "the squared unit of the data"
     errors = compare(Off(by=2), train, train)
     assert errors["model"] == pytest.approx(4)
     assert errors["mean"] == pytest.approx(train.var(0).mean())

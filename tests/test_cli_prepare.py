@@ -129,7 +129,7 @@ def test_pima_as_it_comes(outside_data, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--limits", "agee=0:120"], "limits names the column 'agee', which does not exist; did you mean 'age'?"),
+        (["--limits", "agee=0:120"], "limits has a column 'agee' that the table does not have; did you mean 'age'?"),
         (["--limits", "age"], "--limits must be NAME=LOW:HIGH, such as age=0:120, got 'age'"),
         (["--limits", "age=a:b"], "--limits must be NAME=LOW:HIGH"),
         (["--limits", "age=9:1"], "limits of column 'age' must be (lowest, highest)"),

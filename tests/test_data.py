@@ -169,7 +169,7 @@ def test_columns_of_a_frame_are_taken_by_their_names(verb):
     assert len(caught) == 1
     assert type(found) is type(expected)
     np.testing.assert_array_equal(found, expected)
-    with pytest.raises(ValueError, match=f"X lacks columns that fit saw: {NAMES[0]!r}"):
+    with pytest.raises(ValueError, match=f"X lacks columns of the training rows: {NAMES[0]!r}"):
         getattr(model, verb)(frame.drop(columns=NAMES[0]))
 
 

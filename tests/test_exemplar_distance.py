@@ -274,7 +274,7 @@ def test_tables_of_all_kinds_of_columns_are_scored(customers):
 
 def test_rows_that_are_not_those_of_fit_are_named(customers, blobs):
     model = small_proximity().fit(customers)
-    with pytest.raises(ValueError, match="X lacks columns that fit saw: 'town'"):
+    with pytest.raises(ValueError, match="X lacks columns of the training rows: 'town'"):
         model.score_samples(customers.drop(columns="town"))
     with (
         pytest.warns(UserWarning, match="does not have valid feature names"),

@@ -393,7 +393,7 @@ def test_what_is_wrong_is_named(model, X):
             function(Autoencoder(), *arguments)
     for call, message in [
         (lambda: interpolate(model, X[:2], X[0]), "a must be one row, got 2"),
-        (lambda: interpolate(model, X[0], X[1], n=1), "n must be an integer from 2 up, got 1"),
+        (lambda: interpolate(model, X[0], X[1], n=1), "n must be an integer >= 2, got 1"),
         (lambda: interpolate(model, X[0], X[1], kind="round"), "kind must be one of .*, got 'round'"),
         (lambda: interpolate(model, X[0, :4], X[1, :4]), "X has 4 features"),
         (lambda: traverse(model, X[0], 3), "component must be from 0 to 2, got 3"),

@@ -355,7 +355,7 @@ def test_windows_of_series_are_learned_from_with_one_scale_a_channel(likelihood)
 
 @pytest.mark.parametrize("likelihood", [Poisson(), NegativeBinomial(), Multinomial(), Logistic()], ids=repr)
 @pytest.mark.parametrize(
-    ("change", "message"), [(0.25, "needs whole numbers, the data hold"), (-3, r"needs values in \[0, ")]
+    ("change", "message"), [(0.25, "needs integers, but the data contain"), (-3, r"needs values in \[0, ")]
 )
 def test_values_that_are_no_counts_are_refused_in_fit_and_afterwards(likelihood, change, message):
     estimator = Autoencoder(1, backbone=MLP((4,)), likelihood=likelihood, max_epochs=1)
@@ -378,7 +378,7 @@ def test_counts_that_hardly_scatter_are_refused():
 
 @pytest.mark.parametrize("name", OF_COUNTS)
 def test_variants_for_counts_refuse_other_numbers(name, blobs):
-    with pytest.raises(ValueError, match="Multinomial needs whole numbers, the data hold"):
+    with pytest.raises(ValueError, match="Multinomial needs integers, but the data contain"):
         small(name).fit(blobs)
 
 

@@ -533,9 +533,9 @@ def test_halves_are_no_whole_numbers_also_for_a_part_of_a_mixture(part, in_a_mix
     likelihood = build(x)
     likelihood.check_support(x)
     x[50, -1] = 0.5
-    with pytest.raises(ValueError, match=f"{type(part).__name__} needs whole numbers"):
+    with pytest.raises(ValueError, match=f"{type(part).__name__} needs integers"):
         build(x)
-    with pytest.raises(ValueError, match=f"{type(part).__name__} needs whole numbers"):
+    with pytest.raises(ValueError, match=f"{type(part).__name__} needs integers"):
         likelihood.check_support(x)
 
 

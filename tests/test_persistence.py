@@ -133,7 +133,7 @@ def test_names_of_columns_are_checked_after_loading(path):
     save(small("autoencoder").fit(frame), path)
     again = load(path)
     assert list(again.feature_names_in_) == NAMES
-    with pytest.raises(ValueError, match="X lacks columns that fit saw: 'c'"):
+    with pytest.raises(ValueError, match="X lacks columns of the training rows: 'c'"):
         again.transform(frame.rename(columns={"c": "x"}))
 
 

@@ -877,7 +877,7 @@ def test_tables_that_hold_nothing_are_refused(table, kind, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limits": {"agee": (0, 1)}}, "limits names the column 'agee', which does not exist; did you mean 'age'?"),
+        ({"limits": {"agee": (0, 1)}}, "limits has a column 'agee' that the table does not have; did you mean 'age'?"),
         ({"limits": {"age": (2, 1)}}, "limits of column 'age' must be"),
         ({"limits": {"age": (float("nan"), 1)}}, "limits of column 'age' must be"),
         ({"limits": {"age": 3}}, "limits of column 'age' must be"),

@@ -219,10 +219,10 @@ def test_without_a_label_the_likeliest_one_writes(autoregressive, rng):
 def test_levels_are_whole():
     X = np.random.default_rng(0).integers(N_LEVELS, size=(100, 4)).astype(float)
     model = Autoencoder(likelihood=Categorical(N_LEVELS), max_epochs=1).fit(X)
-    with pytest.raises(ValueError, match="Categorical needs whole numbers, the data hold 2.5"):
+    with pytest.raises(ValueError, match="Categorical needs integers, but the data contain 2.5"):
         model.score_samples(np.full((3, 4), 2.5))
     X[50, 2] = 2.5
-    with pytest.raises(ValueError, match="Categorical needs whole numbers"):
+    with pytest.raises(ValueError, match="Categorical needs integers"):
         Autoencoder(likelihood=Categorical(N_LEVELS), validation_fraction=0.0).fit(X)
 
 

@@ -233,6 +233,8 @@ def test_what_does_not_serve_is_refused():
     detector, rng = fitted()
     with pytest.raises(NotFittedError):
         StreamMonitor(AnomalyDetector())
+    with pytest.raises(TypeError, match="detector must be an AnomalyDetector, got GaussianMixture"):
+        StreamMonitor(GaussianMixture())
     with pytest.raises(ValueError, match="window must be a positive integer, got 0"):
         StreamMonitor(detector, window=0)
     with pytest.raises(ValueError, match=r"level must be in \(0, 1\), got 1"):

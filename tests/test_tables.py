@@ -421,7 +421,7 @@ def test_rows_are_drawn_for_given_values():
     assert (tall["sex"] == "M").mean() > 0.9
     with pytest.raises(ValueError, match=r"given\['sex'\] must be one of \['F', 'M'\], got 'X'"):
         model.sample(given={"sex": "X"})
-    with pytest.raises(ValueError, match=r"given names a column 'sexx'.*did you mean 'sex'"):
+    with pytest.raises(ValueError, match=r"given has a column 'sexx'.*did you mean 'sex'"):
         model.sample(given={"sexx": "F"})
     with pytest.raises(ValueError, match=r"given\['size'\] must be a finite number, got 'big'"):
         model.sample(given={"size": "big"})
@@ -531,7 +531,7 @@ def test_dates_with_and_without_a_time_zone_are_not_compared():
             {"a": "real"},
             "column 'a' holds String and cannot be of kind 'real'",
         ),
-        (pandas.DataFrame({"a": ["x", "y"] * 10}), {"b": "real"}, "schema names a column 'b' that the data lack"),
+        (pandas.DataFrame({"a": ["x", "y"] * 10}), {"b": "real"}, "schema has a column 'b' that X does not have"),
         (pandas.DataFrame({"a": ["x", "y"] * 10}), {"a": "word"}, "kind of column 'a' must be one of .* got 'word'"),
         (pandas.DataFrame({"a": [1, 2, 3] * 10}), {"a": "binary"}, "'a' is to be binary, but has 3 different values"),
         (pandas.DataFrame({"a": [dt.timedelta(1)] * 9}), {}, "column 'a' holds Duration.*expected numbers"),

@@ -335,7 +335,7 @@ def test_reconstruction_without_labels_weighs_them_as_they_explain_the_row():
 
 
 def test_a_label_that_fit_did_not_see_is_named():
-    with pytest.raises(ValueError, match=r"label 'up' was not seen in fit, which knew \['left', 'right'\]"):
+    with pytest.raises(ValueError, match=r"label 'up' is not among the labels of fit, \['left', 'right'\]"):
         conditional().score_samples(SIDED, ["up"] * len(SIDED))
 
 

@@ -141,7 +141,7 @@ def _compare_answers(estimator: Any, training: Training, clean: Values, seed: in
         answers["as corrupted"] = task.given
     kind = "hidden cells" if imputes else "reconstruction" if corruption is None else "clean values of corrupted rows"
     error, wrong = squared_errors(training, task, answers), error_rates(training, task, answers)
-    measures = [f"mean squared error of a number in squares of {training.unit_name}"] if error else []
+    measures = [f"mean squared error of numbers, relative to {training.unit_name}"] if error else []
     measures += ["share of wrong categories"] if wrong else []
     figures = {name: values for name, values in {"error": error, "wrong": wrong}.items() if values}
     return Comparison(f"{kind}: {'; '.join(measures)}", figures, note)

@@ -57,7 +57,7 @@ class Training(NamedTuple):
     @property
     def unit_name(self) -> str:
         """Name of the unit of errors."""
-        return "the data's unit" if self.are_pixels else "each column's standard deviation"
+        return "the squared unit of the data" if self.are_pixels else "the variance of each column"
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:

@@ -195,13 +195,13 @@ def _add_columns(results: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 
 
-def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "normal row") -> str:
+def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "row") -> str:
     """Describe the expected false alarms: their share of the alarms, or their number among as many normal rows."""
     if request.fdr is not None:
         return f"on average at most {request.fdr:.3g} of them false"
     n_false = round(detector.fpr_ * n_rows)
     how_many = f"about {pluralize(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
-    return f"{how_many} expected among {pluralize(n_rows, what)}"
+    return f"{how_many} expected if all {pluralize(n_rows, what)} are normal"
 
 
 def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:

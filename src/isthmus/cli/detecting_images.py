@@ -68,5 +68,5 @@ def _report_images(detector: AnomalyDetector, images: ImageFolder, request: Requ
             draw_heat_maps(detector, images.take(alarms), names, part)
             output.write({out: table})
         print(f"wrote {request.heatmaps}: {pluralize(len(alarms), 'heat map')}")
-    expected = describe_expected(detector, request, len(images), "normal image")
+    expected = describe_expected(detector, request, len(images), "image")
     print(f"wrote {out}: {pluralize(len(alarms), 'alarm')} ({expected})")

@@ -170,7 +170,7 @@ def hold_out(source: Source, seed: int) -> tuple[Rows, Rows]:
 def _count_held_out(n: int) -> int:
     n_out = max(1, round(HELD_OUT * n))
     if n - n_out < 2:
-        raise ValueError(f"n_samples={n}: fit holds one row in ten out, and needs at least 2 others to train on")
+        raise ValueError(f"n_samples={n}: fit holds out one row in ten, and needs at least 2 rows to train on")
     return n_out
 
 

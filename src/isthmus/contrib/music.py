@@ -50,7 +50,7 @@ def piano_roll(pitches: Any) -> Values:
     if len(wrong):
         step, voice = wrong[0].tolist()
         raise ValueError(
-            f"pitches must be whole numbers from 0 to {N_KEYS - 1}, or -1 for silence, "
+            f"pitches must be integers from 0 to {N_KEYS - 1}, or -1 for silence, "
             f"got {pitches[step, voice]} at step {step} of voice {voice}"
         )
     roll = np.zeros((N_KEYS + 1, len(pitches)), dtype=np.uint8)

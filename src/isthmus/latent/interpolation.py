@@ -60,7 +60,7 @@ def interpolate(
     (5, 64)
     """
     if not (is_count(n) and n >= 2):
-        raise ValueError(f"n must be an integer from 2 up, got {n!r}")
+        raise ValueError(f"n must be an integer >= 2, got {n!r}")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     start, end = encode_row(model, a, "a"), encode_row(model, b, "b")

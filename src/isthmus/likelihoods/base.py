@@ -95,8 +95,8 @@ class Likelihood(Part):
 
     def _explain_integers(self, found: str) -> str:
         return (
-            f"likelihood {type(self).__name__} needs whole numbers, the data hold {found}; "
-            "give them as they were counted, or use likelihood='gaussian'"
+            f"likelihood {type(self).__name__} needs integers, but the data contain {found}; "
+            "pass counts that are not scaled, or use likelihood='gaussian'"
         )
 
     @abstractmethod

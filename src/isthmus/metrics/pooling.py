@@ -98,7 +98,7 @@ def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf
             f"{estimates.shape} and {variances.shape}"
         )
     if not (np.isfinite(estimates).all() and np.isfinite(variances).all() and (variances >= 0).all()):
-        raise ValueError("estimates must be finite and variances finite and >= 0")
+        raise ValueError(f"estimates must be finite and variances finite and >= 0, got {estimates} and {variances}")
     within, between = float(variances.mean()), float(estimates.var(ddof=1))
     added = (1 + 1 / len(estimates)) * between
     df = _degrees_of_freedom(within, added, len(estimates), complete_df)

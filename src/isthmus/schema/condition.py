@@ -101,7 +101,7 @@ class Condition:
         seen, inverse = np.unique(y, return_inverse=True)
         unknown = [category for category in seen.tolist() if category not in position]
         if unknown:
-            raise ValueError(f"label {unknown[0]!r} was not seen in fit, which knew {list(self.categories)[:10]}")
+            raise ValueError(f"label {unknown[0]!r} is not among the labels of fit, {list(self.categories)[:10]}")
         columns = np.array([position[category] for category in seen.tolist()], dtype=np.intp)[inverse]
         return np.eye(self.width, dtype=np.float32)[columns]
 

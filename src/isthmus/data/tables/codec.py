@@ -145,7 +145,7 @@ def check_columns(frame: Any, schema: Schema) -> None:
         known = set(schema.names)
         extra = [repr(name) for name in frame.columns if name not in known]
         others = f"; feature names that fit has not seen: {', '.join(extra)}" if extra else ""
-        raise ValueError(f"X lacks columns that fit saw: {', '.join(map(repr, lacking))}{others}")
+        raise ValueError(f"X lacks columns of the training rows: {', '.join(map(repr, lacking))}{others}")
 
 
 def decode(values: Values, schema: Schema, rounded: bool = False) -> Any:

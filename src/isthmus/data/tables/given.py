@@ -32,7 +32,7 @@ def encode_given(given: Mapping[Any, Any], schema: Schema) -> Values:
     known = {field.name: i for i, field in enumerate(fields)}
     for name, value in given.items():
         if name not in known:
-            raise ValueError(f"given names a column {name!r} that the model has not learned{did_you_mean(name, known)}")
+            raise ValueError(f"given has a column {name!r} that the model does not have{did_you_mean(name, known)}")
         field = fields[known[name]]
         if field.is_categorical and value not in field.categories:
             raise ValueError(f"given[{name!r}] must be one of {list(field.categories)[:10]}, got {value!r}")

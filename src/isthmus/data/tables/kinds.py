@@ -72,7 +72,7 @@ def infer_fields(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
     """
     for name, kind in kinds.items():
         if name not in frame.columns:
-            raise ValueError(f"schema names a column {name!r} that the data lack{did_you_mean(name, frame.columns)}")
+            raise ValueError(f"schema has a column {name!r} that X does not have{did_you_mean(name, frame.columns)}")
         if kind not in KINDS:
             raise ValueError(f"the kind of column {name!r} must be one of {KINDS}, got {kind!r}")
     return tuple(_field(frame.get_column(name), kinds.get(name, "")) for name in frame.columns)
