@@ -293,7 +293,7 @@ BAD_USES = {
         lambda: CONDITIONAL.score_samples(X, Y + 1),
         r"label 3 is not among the labels of fit, \[0, 1, 2\]",
     ),
-    "an unknown label to draw": (lambda: CONDITIONAL.sample(3, y=9), "label 9 was not seen in fit"),
+    "an unknown label to draw": (lambda: CONDITIONAL.sample(3, y=9), "label 9 is not among the labels of fit"),
     "too few labels": (
         lambda: CONDITIONAL.score_samples(X, Y[:9]),
         "y must have a label for each of the 60 rows of X, got 9",
