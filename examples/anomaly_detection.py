@@ -2,8 +2,8 @@
 
 In each of five splits, a model is fitted on four fifths of the benign rows of the Wisconsin table (569 tumours, 30
 measurements). It scores the other benign rows and all malignant rows: how probable is the row given its code, and how
-probable is the code? Results are compared by the area under the ROC curve: the probability that a malignant row has a
-lower score than a benign one.
+probable is the code? The area under the ROC curve is the probability that a malignant row has a lower score than a
+benign one.
 
 A variational autoencoder is far better than PCA with the same number of components, and as good as an isolation forest.
 It also explains its scores: contributions split the score of a row into one term for each column and one for the code.
@@ -49,11 +49,11 @@ for name, found in areas.items():
 # The models are now those of the last split.
 model = models["variational autoencoder"]
 scores = model.score_samples(rows)
-oddest = np.argmin(scores)
+lowest = np.argmin(scores)
 names = [*table.feature_names, "code"]
-contributions = model.contributions(rows[[oddest]])[0, : len(names)]
+contributions = model.contributions(rows[[lowest]])[0, : len(names)]
 worst = np.argsort(contributions)[:5]
-print(f"\nthe oddest row scores {scores[oddest]:,.0f} nats; what takes most from it:")
+print(f"\nthe lowest score is {scores[lowest]:,.0f} nats; the most negative contributions:")
 for part in worst:
     print(f"{names[part]:24} {contributions[part]:8,.0f}")
 
@@ -61,5 +61,5 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 diagnosis = np.where(is_benign, "benign", "malignant")
 plots.histogram(np.maximum(scores, -500), diagnosis, name="score (nats), cut at -500", ax=left)
 right.barh([names[part] for part in worst[::-1]], contributions[worst[::-1]], color=plots.PALETTE[1])
-right.set(title="why the oddest row is odd", xlabel="contribution to its score (nats)")
+right.set(title="the row with the lowest score", xlabel="contribution to its score (nats)")
 figure.savefig(folder / "anomaly_detection.png", dpi=100)

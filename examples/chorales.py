@@ -83,8 +83,8 @@ class Markov:
         return np.array(rows)
 
 
-def habits(rows):
-    """Compute the frequencies of pitch classes, of melodic intervals, and of intervals between voices."""
+def interval_frequencies(rows):
+    """Compute the frequencies of pitch classes, melodic intervals, and intervals between voices."""
     pitches = np.stack([pitches_of(row) for row in rows])
     sounding = pitches >= 0
     steps = np.diff(pitches, axis=1)[sounding[:, 1:] & sounding[:, :-1]]
@@ -122,21 +122,21 @@ def main(folder, data, max_epochs=12, n_samples=200):
     ).fit(rows)
     markov = Markov(rows)
 
-    written, imitated = model.sample(n_samples, random_state=0), markov.sample(n_samples, np.random.default_rng(0))
+    new, imitated = model.sample(n_samples, random_state=0), markov.sample(n_samples, np.random.default_rng(0))
     bits = -model.score_samples(held_out, n_draws=20, random_state=0).mean() / np.log(2) / held_out.shape[1]
-    print(f"{'':36} {'written':>8} {'Markov':>8} {'training':>8}")
-    print(f"{'bits a note of chorales held out':36} {bits:8.2f} {markov.bits(held_out):8.2f}")
-    print(f"{'nats that the code holds':36} {model.divergence(held_out).mean():8.1f}")
-    real, *others = map(habits, (held_out, written, imitated, phrases(train, N_STEPS)))
+    print(f"{'':36} {'new':>8} {'Markov':>8} {'training':>8}")
+    print(f"{'bits per note of held-out chorales':36} {bits:8.2f} {markov.bits(held_out):8.2f}")
+    print(f"{'nats in the code':36} {model.divergence(held_out).mean():8.1f}")
+    real, *others = map(interval_frequencies, (held_out, new, imitated, phrases(train, N_STEPS)))
     for i, name in enumerate(("pitch classes", "steps of a voice", "intervals to the soprano")):
-        away = [jensenshannon(real[i], other[i], base=2) ** 2 for other in others]
-        print(f"{'divergence of ' + name:36}" + "".join(f" {value:8.4f}" for value in away))
+        divergences = [jensenshannon(real[i], other[i], base=2) ** 2 for other in others]
+        print(f"{'divergence of ' + name:36}" + "".join(f" {value:8.4f}" for value in divergences))
 
-    way = latent.interpolate(model, held_out[0], held_out[7], n=5, sample_values=True, random_state=0)
-    for name, pieces in [("new", written[:8]), ("way", way)]:
+    path = latent.interpolate(model, held_out[0], held_out[7], n=5, sample_values=True, random_state=0)
+    for name, pieces in [("new", new[:8]), ("interpolation", path)]:
         voices = np.concatenate([pitches_of(piece) for piece in pieces])
         write_midi(folder / f"chorales_{name}.mid", [piano_roll(voice) for voice in voices.T], steps_a_beat=1)
-    show([held_out[0], *way, held_out[7]], folder / "chorales.png")
+    show([held_out[0], *path, held_out[7]], folder / "chorales.png")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Distinguish abnormal heartbeats from normal ones with a model of normal ones only, and show where they differ.
 
 ECG5000 contains heartbeats of one patient, 140 values each. A small autoencoder is fitted on half of the normal beats;
-the others and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one normal beat in
+the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one normal beat in
 twenty is an alarm. The figure shows an abnormal beat, its reconstruction, and the values that explain the alarm.
 
 Run: python examples/heartbeats.py [folder] [data]
@@ -35,12 +35,12 @@ print(f"{'area under the ROC curve':28} {roc_auc_score(is_normal, scores):.3f}")
 print(f"{'abnormal beats found':28} {100 * found[~is_normal].mean():.1f}")
 print(f"{'normal beats among alarms':28} {100 * is_normal[found].mean():.1f}")
 
-odd = np.flatnonzero(~is_normal)[np.argsort(scores[~is_normal])[np.sum(~is_normal) // 2]]
-beat = beats[[odd]]
+median = np.flatnonzero(~is_normal)[np.argsort(scores[~is_normal])[np.sum(~is_normal) // 2]]
+beat = beats[[median]]
 expected, reasons = detector.estimator_.reconstruct(beat)[0], detector.estimator_.contributions(beat)[0, :-2]
 figure, (above, below) = plt.subplots(2, 1, figsize=(7, 4), sharex=True, layout="constrained")
 above.plot(beat[0], color="#cc6677", label="an abnormal beat")
-above.plot(expected, color="#332288", linestyle="dashed", label="as the model rebuilds it")
+above.plot(expected, color="#332288", linestyle="dashed", label="its reconstruction")
 above.legend(frameon=False)
 below.bar(np.arange(len(reasons)), reasons, width=1.0, color="#cc6677")
 below.set(xlabel="time within the beat", ylabel="contribution (nats)")

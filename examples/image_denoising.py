@@ -38,7 +38,7 @@ versions = {
     "plain": plain.reconstruct(noisy),
     "denoising": denoising.reconstruct(noisy),
 }
-print("mean squared error to the clean images")
+print("mean squared error from the clean images")
 for name, images in list(versions.items())[1:]:
     print(f"{name:14} {np.mean((images - clean) ** 2):.4f}")
 

@@ -9,8 +9,8 @@ New levels are compared with held-out levels and with a Markov chain of tiles (S
 frequencies of patterns of 2 by 2 to 4 by 4 tiles, by the share of levels that can be completed with the jumps of the
 game, and by novelty. The first column has the figures of training segments. Divergences are the Jensen-Shannon
 divergence, in nats, and the two of Lucas and Volz (2019), of missing and of invented patterns. The chain samples by
-patterns of two tiles, so which method is better at these depends on the held-out levels. Of larger patterns the chain
-misses fewer and invents more. The figure shows levels of each kind with the shortest path, and the result of the
+patterns of two tiles, so which method is better for these depends on the held-out levels. For larger patterns, the
+chain misses fewer and invents more. The figure shows levels of each kind with the shortest path, and the result of the
 search.
 
 Run: python examples/mario_levels.py [folder] [data]
@@ -99,12 +99,12 @@ for size, word in enumerate(("two", "three", "four"), start=2):
     report(f"missing patterns of {word}", [divergence.missing for divergence in divergences])
     report(f"invented patterns of {word}", [divergence.invented for divergence in divergences])
 differences = [novelty(X, levels) for levels in made.values()]
-report("no training segment, percent", [100 * (difference > 0).mean() for difference in differences])
-report("tiles unlike the nearest segment, percent", [100 * difference.mean() for difference in differences])
+report("not a training segment, percent", [100 * (difference > 0).mean() for difference in differences])
+report("tiles that differ from the nearest segment, percent", [100 * difference.mean() for difference in differences])
 
 # Search: numbers of enemies and gaps, and the smallest share of tiles that differ from every training segment.
 
-ASKED, NEW = (5, 3), 0.03
+TARGET, MIN_NOVELTY = (5, 3), 0.03
 
 
 def properties(level):
@@ -116,16 +116,16 @@ def properties(level):
 def closeness(levels):
     """Rate levels by their properties, by whether they can be completed, and by their novelty; the best is 0."""
     found = np.array([properties(level) for level in levels])
-    known = novelty(train["overground"], levels) < NEW
-    return -np.abs(found - ASKED).sum(1) - 2 * ~rules.playable(levels) - 2 * known
+    known = novelty(train["overground"], levels) < MIN_NOVELTY
+    return -np.abs(found - TARGET).sum(1) - 2 * ~rules.playable(levels) - 2 * known
 
 
 start = rng.choice(train["overground"], 100).astype(int)
 found = search(model, closeness, start, y="overground", target_value=0, random_state=0)
-asked = found.row[0].astype(np.uint8)
+best = found.row[0].astype(np.uint8)
 print(f"\nsearch: {found.n_evaluations} levels tried")
-report("enemies and gaps, five and three asked", properties(asked))
-report("differences from what was asked", [abs(found.value)])
+report("enemies and gaps, target 5 and 3", properties(best))
+report("difference from the target", [abs(found.value)])
 
 # Figure: a sprite has eight rows of eight pixels; each letter is a colour.
 
@@ -184,7 +184,7 @@ for row, k in zip(axes, KINDS, strict=False):
     levels = new_levels(k, 20)
     for one, level in zip(row, levels[rules.playable(levels)], strict=False):
         show(one, level, k, f"new, {k}")
-show(axes[-1, 0], asked, "overground", "searched: five enemies, three gaps")
-nearest = train["overground"][(train["overground"] != asked).mean((1, 2)).argmin()]
+show(axes[-1, 0], best, "overground", "searched: five enemies, three gaps")
+nearest = train["overground"][(train["overground"] != best).mean((1, 2)).argmin()]
 show(axes[-1, 1], nearest, "overground", "the training segment nearest to it")
 figure.savefig(folder / "mario_levels.png", dpi=100)

@@ -1,4 +1,4 @@
-"""Find attacks among network connections with a model of normal ones only, and only its encoder.
+"""Detect attacks among network connections with a model of normal ones, also with its encoder alone.
 
 NSL-KDD (Tavallaee et al., 2009) describes connections by 41 columns, three of them categories. A variational
 autoencoder is fitted on half of the normal connections of the 20 % training file; the other half and all attacks are
@@ -36,7 +36,7 @@ scored, family = rows.iloc[held_out], family[held_out]
 is_normal = family == "normal"
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # columns that never vary among normal rows are left out, services are new
+    warnings.simplefilter("ignore")  # about constant columns, which are left out, and about new services
     network = zoo.vae(4, max_epochs=30, random_state=0)
     detector = AnomalyDetector(network, score_from="encoder", calibration="split", fpr=0.05, random_state=0).fit(train)
     by_encoder, full = detector.score_samples(scored), detector.estimator_.score_samples(scored)

@@ -1,4 +1,4 @@
-"""Find what went wrong on a server: when, how badly, and which of its metrics stand out.
+"""Detect anomalous events of a server: when, how severe, and which metrics are anomalous.
 
 The first server of the Application Server Dataset (Li et al., InterFusion, KDD 2021) has 19 metrics with one value
 every five minutes: 30 days for training and 15 days for testing, with labels that are used for evaluation only. Small
@@ -40,7 +40,7 @@ print(f"{'windows':24} {vus_pr(labels, -scores, 100):.3f}")
 print(f"{'PCA of time points':24} {vus_pr(labels, -components.score_samples(test), 100):.3f}")
 
 events = sorted(detector.events(test), key=lambda event: -event.severity)
-print("\nevents, the worst first")
+print("\nevents, the most severe first")
 for event in events[:5]:
     metrics = ", ".join(map(str, event.channels[:4]))
     print(f"time points {event.start} to {event.end}, severity {event.severity:.1f}, metrics {metrics}")
@@ -57,5 +57,5 @@ edges = np.flatnonzero(np.diff(np.concatenate([[0], labels, [0]])))
 for start, stop in zip(edges[::2], edges[1::2], strict=True):
     for axes in (above, below):
         axes.axvspan(start, stop, color="#cc6677", alpha=0.3, linewidth=0)
-above.set_title("a metric and the score of all metrics; labelled trouble in red", fontsize="medium")
+above.set_title("a metric and the score of all metrics; labelled anomalies in red", fontsize="medium")
 figure.savefig(folder / "server_metrics.png", dpi=100)
