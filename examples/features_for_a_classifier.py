@@ -1,8 +1,8 @@
 """Fit features to images without labels, then a classifier to a few labelled images.
 
 The autoencoder is fitted on 1,257 digits without labels and encodes each digit as four numbers. A logistic regression
-is fitted on these numbers, on four components of PCA, and on all 64 pixels (standardising the pixels is worse), with 20,
-50 and 100 labels, each the mean over ten random selections, and with all labels. Accuracy is measured on 540 other
+is fitted on these numbers, on four components of PCA, and on all 64 pixels (standardising the pixels is worse), with
+20, 50 and 100 labels, each the mean over ten random selections, and with all labels. Accuracy is measured on 540 other
 digits.
 
 The four numbers are as good as the 64 pixels if labels are few, and worse if there are many; four components of PCA are

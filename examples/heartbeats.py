@@ -1,8 +1,9 @@
 """Distinguish abnormal heartbeats from normal ones with a model of normal ones only, and show where they differ.
 
 ECG5000 contains heartbeats of one patient, 140 values each. A small autoencoder is fitted on half of the normal beats;
-the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one normal beat in
-twenty is an alarm. The figure shows an abnormal beat, its reconstruction, and the values that explain the alarm.
+the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one
+normal beat in twenty is an alarm. The figure shows an abnormal beat, its reconstruction, and the values that explain
+the alarm.
 
 Run: python examples/heartbeats.py [folder] [data]
 where data (default ../shared/data/ecg5000-train) holds ecg5000_train.npz with X (n, 140) and y, 1 for normal beats

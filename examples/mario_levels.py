@@ -124,7 +124,7 @@ start = rng.choice(train["overground"], 100).astype(int)
 found = search(model, closeness, start, y="overground", target_value=0, random_state=0)
 best = found.row[0].astype(np.uint8)
 print(f"\nsearch: {found.n_evaluations} levels tried")
-report("enemies and gaps, target 5 and 3", properties(best))
+report("enemies and gaps, target five and three", properties(best))
 report("difference from the target", [abs(found.value)])
 
 # Figure: a sprite has eight rows of eight pixels; each letter is a colour.

@@ -56,15 +56,15 @@ def levels_are_new_and_can_be_played(figures):
     for size in ("three", "four"):
         _, new, chain = figures[f"divergence, patterns of {size}"]
         assert new < chain
-    assert figures["no training segment, percent"][1] > 95
-    assert figures["enemies and gaps, five and three asked"] == [5, 3]
-    assert figures["differences from what was asked"] == [0]
+    assert figures["not a training segment, percent"][1] > 95
+    assert figures["enemies and gaps, target five and three"] == [5, 3]
+    assert figures["difference from the target"] == [0]
 
 
 def voices_are_known_better_than_by_two_notes(figures):
-    ours, markov = figures["bits a note of chorales held out"]
+    ours, markov = figures["bits per note of held-out chorales"]
     assert ours < 0.9 * markov
-    assert figures["nats that the code holds"][0] > 1
+    assert figures["nats in the code"][0] > 1
     for name in ("steps of a voice", "intervals to the soprano"):
         ours, markov, _ = figures[f"divergence of {name}"]
         assert ours < markov
