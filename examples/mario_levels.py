@@ -100,7 +100,7 @@ for size, word in enumerate(("two", "three", "four"), start=2):
     report(f"invented patterns of {word}", [divergence.invented for divergence in divergences])
 differences = [novelty(X, levels) for levels in made.values()]
 report("not a training segment, percent", [100 * (difference > 0).mean() for difference in differences])
-report("tiles that differ from the nearest segment, percent", [100 * difference.mean() for difference in differences])
+report("differing tiles of the nearest segment, percent", [100 * difference.mean() for difference in differences])
 
 # Search: numbers of enemies and gaps, and the smallest share of tiles that differ from every training segment.
 
