@@ -387,7 +387,15 @@ def test_new_infinite_values_are_named(blobs):
 # scikit-learn
 
 
-@parametrize_with_checks([small_proximity()])
+UNEQUAL = "distances to rows have no weights: unequal weights are an error"
+EXPECTED_FAILURES = {
+    "check_sample_weights_not_overwritten": UNEQUAL,
+    "check_sample_weight_equivalence_on_dense_data": UNEQUAL,
+    "check_sample_weight_equivalence_on_sparse_data": UNEQUAL,
+}
+
+
+@parametrize_with_checks([small_proximity()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 def test_scikit_learns_battery(estimator, check):
     check(estimator)
 
@@ -562,3 +570,13 @@ def test_files_name_no_class_but_ours(blobs, path):
     rewrite(path, lambda tensors, document: document["estimator"]["net"]["backbone"].update({"class": "os.system"}))
     with pytest.raises(ValueError, match=r"'os\.system' is not a class of isthmus"):
         load(path)
+
+
+def test_rows_of_weight_0_are_left_out_and_other_weights_must_be_equal():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    weight = np.repeat([0.0, 2.0], [20, 60])
+    model = ExemplarDistance(n_estimators=2, random_state=0)
+    expected = clone(model).fit(X[20:]).score_samples(X)
+    np.testing.assert_array_equal(clone(model).fit(X, sample_weight=weight).score_samples(X), expected)
+    with pytest.raises(ValueError, match="sample_weight of ExemplarDistance must be equal .* got weights from 1 to 2"):
+        model.fit(X, sample_weight=np.repeat([1.0, 2.0], 40))

@@ -409,3 +409,8 @@ def test_a_huge_cell_is_named_by_its_channel():
     frame.loc[7, "b"] = 1e39
     with pytest.raises(ValueError, match=r"row 7, column 'b' holds 1e\+39"):
         short().fit(frame)
+
+
+def test_weights_of_time_points_are_an_error():
+    with pytest.raises(ValueError, match="sample_weight of SlidingWindows must be None"):
+        SlidingWindows().fit(np.sin(np.arange(100.0)), sample_weight=np.ones(100))

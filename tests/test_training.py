@@ -1,5 +1,6 @@
 """Training: the loop on a model with one weight, whose steps are known in advance, and on real nets."""
 
+import copy
 import math
 
 import numpy as np
@@ -598,3 +599,27 @@ def test_lower_precision_in_training_leaves_results_in_float32():
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
     assert model.transform(X).dtype == np.float32
     np.testing.assert_allclose(model.transform(X)[:1], model.transform(X[:1]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 1e-9])
+def test_gradients_are_clipped_separately_for_each_learning_rate_factor(weight_decay):
+    """The first step of Nesterov momentum 0.9 is 1.9 times the learning rate along the clipped gradient."""
+
+    class Scale(nn.Module):
+        learning_rate_factor = 10.0
+
+        def __init__(self):
+            super().__init__()
+            self.log_scale = nn.Parameter(torch.zeros(2))
+
+    net = nn.Sequential(nn.Linear(2, 1), Scale())
+    before = copy.deepcopy(net.state_dict())
+    optimizer = make_optimizer("sgd", net, 0.01, weight_decay)
+    gradients = {"0.weight": [[2.0, 1.0]], "0.bias": [2.0], "1.log_scale": [3000.0, 4000.0]}
+    for name, parameter in net.named_parameters():
+        parameter.grad = torch.tensor(gradients[name])
+    optimizer.step()
+    for name, parameter in net.named_parameters():
+        norm, rate = (3, 0.01) if name.startswith("0") else (5000, 0.1)
+        expected = before[name] - 1.9 * rate * torch.tensor(gradients[name]) / norm
+        torch.testing.assert_close(parameter.detach(), expected, rtol=1e-5, atol=1e-6)

@@ -48,7 +48,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
     nets, which score it as they score new rows. All nets make each training step together: the weights of fully
     connected backbones are stacked. Each net has its own pseudo-inputs of ``Vamp`` and dead components of ``TopK``. The
     nets share what other parts learn: scaling and noise scales of the likelihood, the codebook of ``VectorQuantized``,
-    the prior of ``Ladder``, and the critic of ``Adversarial``, which reads the codes of all nets.
+    the prior of ``Ladder``, and the discriminator of ``Adversarial``, which reads the codes of all nets.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from isthmus.data import Source
 from isthmus.data.new_rows import check_feature_names, read_new_rows
 from isthmus.data.streams.stream import Stream
 from isthmus.data.validation import check_largest, complete_schema, compute_statistics
+from isthmus.data.weights import split_off_weights
 from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
 from isthmus.randomness import mix, seed_of
@@ -100,7 +101,7 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         self.weight = weight
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the nets, and keep training rows.
 
         Parameters
@@ -108,6 +109,9 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             In memory; NaN means missing. All values of an image or a window are coordinates.
         y : ignored
+        sample_weight : array of shape (n_samples,), float or None, default=None
+            Rows of weight 0 are left out, and have no held-out score. All other weights must be equal: distances to
+            rows have no weights.
 
         Raises
         ------
@@ -119,6 +123,12 @@ class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
         """
         self._check_parameters()
         seed = seed_of(self.random_state)
+        X, _, weight = split_off_weights(X, None, sample_weight)
+        if weight is not None:
+            raise ValueError(
+                f"sample_weight of ExemplarDistance must be equal for all rows of a weight above 0, got weights from "
+                f"{weight.min():g} to {weight.max():g}: distances to rows have no weights; use BaggedAutoencoders"
+            )
         source, _ = (self.estimator or Autoencoder()).read_training_rows(X)
         _check_disjoint(source)
         statistics = compute_statistics(source)

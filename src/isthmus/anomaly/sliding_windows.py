@@ -106,7 +106,7 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train the nets on the windows of a series.
 
         Parameters
@@ -114,13 +114,19 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
             In order of time; see ``isthmus.data.Windows`` for times, gaps and uneven steps.
         y : ignored
+        sample_weight : None
+            Time points have no weights, because windows share them.
 
         Raises
         ------
         ValueError
-            If a parameter is not valid, the series is too short for its windows, or a channel has no value.
+            If a parameter is not valid, weights are given, the series is too short for its windows, or a channel has no value.
         """
         self._check_parameters()
+        if sample_weight is not None:
+            raise ValueError(
+                "sample_weight is not supported by SlidingWindows: windows share time points; leave it out"
+            )
         seed = seed_of(self.random_state)
         windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
         check_channels(windows)

@@ -41,7 +41,11 @@ def _make_adam(ours: Any, torchs: Any, groups: list[Options], options: Options) 
 
 
 class ClippedSGD(optim.SGD):
-    """Gradient descent with Nesterov momentum 0.9, on gradients whose norm over all parameters is at most 1.
+    """Gradient descent with Nesterov momentum 0.9, on gradients whose norm is at most 1.
+
+    The norm is over all parameters with the same learning rate factor. Parameters with another factor, such as log
+    scales, have gradients of another size: in a common norm they would shorten the steps of the nets, and the
+    likelihood of held-out rows falls (on digits by 9 to 20 nats per row).
 
     A loss is a sum over features, so the norm of the gradients grows with the number of features. Adam's steps do not
     depend on that norm; those of plain gradient descent do.
@@ -57,12 +61,19 @@ class ClippedSGD(optim.SGD):
         ``SGD.step`` is not called, because it would run the hooks of this step a second time.
         """
         loss = run_closure(closure)
-        nn.utils.clip_grad_norm_([p for group in self.param_groups for p in group["params"]], 1.0)
+        for parameters in self._parameters_by_factor():
+            nn.utils.clip_grad_norm_(parameters, 1.0)
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     self._update(parameter, group)
         return loss
+
+    def _parameters_by_factor(self) -> Iterable[list[nn.Parameter]]:
+        by_factor: dict[float, list[nn.Parameter]] = {}
+        for group in self.param_groups:
+            by_factor.setdefault(group.get("learning_rate_factor", 1.0), []).extend(group["params"])
+        return by_factor.values()
 
     def _update(self, parameter: nn.Parameter, group: Options) -> None:
         gradient = parameter.grad.add(parameter, alpha=group["weight_decay"])  # type: ignore[union-attr]
