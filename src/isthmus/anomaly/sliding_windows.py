@@ -124,9 +124,7 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         """
         self._check_parameters()
         if sample_weight is not None:
-            raise ValueError(
-                "sample_weight is not supported by SlidingWindows: windows share time points; leave it out"
-            )
+            raise ValueError("sample_weight of SlidingWindows must be None: windows share time points")
         seed = seed_of(self.random_state)
         windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
         check_channels(windows)
