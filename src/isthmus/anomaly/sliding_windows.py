@@ -120,7 +120,8 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is not valid, weights are given, the series is too short for its windows, or a channel has no value.
+            If a parameter is not valid, weights are given, the series is too short for its windows, or a channel has no
+            value.
         """
         self._check_parameters()
         if sample_weight is not None:
