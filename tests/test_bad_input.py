@@ -65,7 +65,7 @@ BAD_ROWS = {
     ),
     "columns of one name": (
         pandas.DataFrame(X[:, :3], columns=["a", "b", "a"]),
-        "2 columns are named 'a'; give each a name of its own",
+        "2 columns are named 'a'; rename them",
     ),
     "dates": (
         np.array([["2020-01-01", "2020-01-02"]] * 3, "datetime64[D]"),

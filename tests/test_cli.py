@@ -439,7 +439,10 @@ def test_an_unknown_model_is_refused_with_the_nearest(shared):
         ("n_components", "--set takes NAME=VALUE, such as n_components=8, got 'n_components'"),
         ("bottleneck.beta=-1", "bottleneck.beta of Gaussian must be >= 0, got -1"),
         ("bottleneck=gausian", "did you mean 'gaussian'?"),
-        ('bottleneck={"class": "os.system", "params": {}}', "a part of your own is given to load(path, parts=[...])"),
+        (
+            'bottleneck={"class": "os.system", "params": {}}',
+            "pass your own classes of parts to load(path, parts=[...])",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(shared, tmp_path, setting, end):

@@ -384,7 +384,7 @@ def test_names_of_columns_may_be_other_than_texts(names, tmp_path):
 
 @pytest.mark.parametrize("names", [[0, "b", 2], pandas.date_range("2024", periods=3)], ids=["mixed", "dates"])
 def test_names_that_cannot_be_kept_are_refused_before_training(names):
-    with pytest.raises(ValueError, match=r"names of columns are of type .*X.columns.map\(str\)"):
+    with pytest.raises(ValueError, match=r"names of columns have types .*X.columns.map\(str\)"):
         quick(callbacks=(lambda state: pytest.fail("it was trained"),)).fit(
             pandas.DataFrame(PLAIN.to_numpy(), columns=names)
         )

@@ -31,6 +31,7 @@ __all__ = [
     "zoo",
 ]
 
+# The package of each public class and function.
 _HOME = {
     "AnomalyDetector": "anomaly",
     "Autoencoder": "autoencoder",
@@ -46,7 +47,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: torch takes a second, and ``--help`` does not need it."""
+    """Import a public name at its first use: importing torch takes a second, and ``--help`` does not need it."""
     if name not in __all__:
         raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
     module = import_module(f"isthmus.{_HOME.get(name, name)}")

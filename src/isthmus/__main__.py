@@ -12,8 +12,8 @@ def main() -> None:
     """Run the command line and exit with its exit code."""
     warnings.showwarning = show_warning
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are not text
-    # Once for each message, whichever line raises it.
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may have bytes that are not text
+    # Show each message once, even if several lines raise it.
     warnings.simplefilter("once", UserWarning)
     app(prog_name="isthmus")
 

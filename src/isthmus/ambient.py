@@ -1,4 +1,4 @@
-"""The caller's settings of torch, which must not change results."""
+"""Fixed settings of torch, so that the settings of the caller do not change results."""
 
 import inspect
 import os
@@ -12,6 +12,7 @@ import torch
 
 T = TypeVar("T", bound=type)
 
+# Default dtype inside ``own_settings``.
 PRECISION = torch.float32
 
 
@@ -62,7 +63,7 @@ _default_dtype = _DefaultDtype()
 
 
 def _adapt_to_fork() -> None:
-    """Do without the parent's other threads: a forked process would wait for its OpenMP threads and locks forever."""
+    """Use one thread and a new lock in a forked process: it would wait forever for threads of its parent."""
     torch.set_num_threads(1)
     _default_dtype.lock = Lock()
 

@@ -21,13 +21,13 @@ def check_parameters(net: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If a parameter is out of its range; the message names it.
+        If a parameter is invalid; the message names it.
     """
     callbacks = net.callbacks
     expectations = {
         "n_components": (is_count(net.n_components), "a positive integer"),
-        "validation_fraction": (_is_share(net.validation_fraction), "in [0, 1)"),
-        "trim": (_is_share(net.trim), "in [0, 1)"),
+        "validation_fraction": (_is_fraction(net.validation_fraction), "in [0, 1)"),
+        "trim": (_is_fraction(net.trim), "in [0, 1)"),
         "callbacks": (isinstance(callbacks, tuple | list) and all(map(callable, callbacks)), "a tuple of callables"),
         "patience": (net.patience is None or is_count(net.patience), "None or a positive integer"),
     }
@@ -37,7 +37,7 @@ def check_parameters(net: Any) -> None:
     _resolve_prior(net)
 
 
-def _is_share(value: Any) -> bool:
+def _is_fraction(value: Any) -> bool:
     return isinstance(value, Real) and bool(0 <= value < 1)  # type: ignore[operator]
 
 

@@ -26,7 +26,7 @@ ESTIMATORS = {
 
 
 def known_classes(parts: Sequence[type] = ()) -> dict[str, type]:
-    """Return every class that a document may name: of ``__all__`` lists, density estimators, and ``parts``."""
+    """Return the classes that a document may contain, by name: parts of isthmus, density estimators, and ``parts``."""
     ours = {
         f"{package.__name__.rsplit('.', 1)[-1]}.{name}": getattr(package, name)
         for package in PACKAGES
@@ -75,7 +75,7 @@ def class_name(kind: type) -> str:
 
 
 def from_plain(value: Any, classes: dict[str, type]) -> Any:
-    """Convert plain values back. Only classes in ``classes`` are made.
+    """Convert plain values back. Only objects of ``classes`` are created.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def from_plain(value: Any, classes: dict[str, type]) -> Any:
         raise ValueError(f"expected a part with 'class' and 'params', got an object with {sorted(value)}")
     name = value["class"]
     if name not in classes:
-        own = "; a part of your own is given to load(path, parts=[...])"
+        own = "; pass your own classes of parts to load(path, parts=[...])"
         raise ValueError(f"{name!r} is not a class of isthmus{did_you_mean(str(name), classes)}{own}")
     return construct(classes[name], params_from_plain(value["params"], classes))
 
@@ -107,7 +107,7 @@ def params_from_plain(params: dict[str, Any], classes: dict[str, type]) -> dict[
 
 
 def construct(kind: Any, params: dict[str, Any]) -> Any:
-    """Make an object; raise ``ValueError`` for a parameter that it does not have."""
+    """Create an object of a class; raise ``ValueError`` for a parameter that the class does not have."""
     known = kind._get_param_names()
     for name in params:
         if name not in known:

@@ -19,7 +19,7 @@ PANDAS_NULLABLE = {pa.int64(): "Int64", pa.uint64(): "UInt64", pa.float64(): "fl
 
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a data frame of a supported library."""
-    # The test by narwhals takes a tenth of the time of scoring a row.
+    # Skips the test of narwhals, which takes a tenth of the time of scoring a row.
     if isinstance(X, np.ndarray):
         return False
     return isinstance(X, pa.RecordBatch) or bool(nw.dependencies.is_into_dataframe(X))
@@ -55,8 +55,8 @@ def check_name_types(names: Iterable[Any]) -> None:
     plain = all(isinstance(name, str | Integral | Real | tuple) for name in names)
     if not plain or ("str" in kinds and len(kinds) > 1):
         raise ValueError(
-            f"names of columns are of type {', '.join(sorted(kinds))}, expected all to be texts; "
-            "turn them into texts, such as X.columns = X.columns.map(str)"
+            f"names of columns have types {', '.join(sorted(kinds))}, expected strings only; "
+            "convert them, for example by X.columns = X.columns.map(str)"
         )
 
 
@@ -74,7 +74,7 @@ def _check_names(table: Any) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(
-                f"{count} columns are named {name!r}; give each a name of its own, as columns need different names"
+                f"{count} columns are named {name!r}; rename them, because names of columns must be different"
             )
 
 
@@ -133,17 +133,17 @@ def _make_column(column: Any, array: pa.Array) -> Any:
 
 
 def suggest_conversion(X: Any) -> str:
-    """Suggest how to convert a container to an array or a data frame; return an empty text for any other object."""
+    """Return how to convert a container to an array or a data frame, or an empty string for other objects."""
     if isinstance(X, Mapping) and not sparse.issparse(X):
-        return "make a data frame of it, such as pandas.DataFrame(X)"
+        return "convert it to a data frame, for example by pandas.DataFrame(X)"
     if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
-        return "make a data frame of these mappings, such as pandas.DataFrame(X)"
+        return "convert it to a data frame, for example by pandas.DataFrame(X)"
     if isinstance(X, np.ndarray) and X.dtype.names:
-        return "make a data frame of its named fields, such as pandas.DataFrame(X)"
+        return "convert it to a data frame, for example by pandas.DataFrame(X)"
     if isinstance(X, pa.RecordBatchReader):
-        return "read its rows into memory, X.read_all()"
+        return "read its rows into memory by X.read_all()"
     if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
-        return "collect its rows into memory, narwhals.from_native(X).collect().to_native()"
+        return "read its rows into memory by narwhals.from_native(X).collect().to_native()"
     return ""
 
 

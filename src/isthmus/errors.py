@@ -1,10 +1,10 @@
-"""Errors whose message is for the user, and errors that say that memory did not suffice."""
+"""Errors in the arguments of users, and errors caused by lack of memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What torch writes when the allocator of the processor fails (c10/core/impl/alloc_cpu.cpp), and what the operating
-# system says (errno 12, ENOMEM) where libraries pass its message on as an error of their own.
+# Parts of messages about lack of memory: those of torch's CPU allocator (c10/core/impl/alloc_cpu.cpp), and that of the
+# operating system (errno 12, ENOMEM), which libraries repeat in errors of their own.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "os error 12")
 
 
@@ -17,7 +17,7 @@ class InputTypeError(TypeError, ValueError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice: Python's, or those of torch and of the operating system.
+    """Return whether an error means lack of memory, in Python, torch or the operating system.
 
     Examples
     --------
@@ -33,23 +33,23 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_errors(doing: str) -> Iterator[None]:
-    """Raise every error in the block that says that memory did not suffice as a ``MemoryError``.
+def memory_errors(action: str) -> Iterator[None]:
+    """Convert errors in the block that mean lack of memory to ``MemoryError``.
 
     Parameters
     ----------
-    doing : str
+    action : str
         What the block does, for the message, such as "load 'model.safetensors'".
 
     Raises
     ------
     MemoryError
-        Instead of such an error.
+        If the block raises an error that means lack of memory.
     """
     try:
         yield
     except Exception as error:
         if is_out_of_memory(error):
             detail = f" ({error})" if str(error) else ""
-            raise MemoryError(f"there is not enough memory to {doing}{detail}") from error
+            raise MemoryError(f"there is not enough memory to {action}{detail}") from error
         raise

@@ -1,4 +1,4 @@
-"""Findings about data: what the doctor finds wrong, and what preparation changed."""
+"""Findings about data: problems that the doctor found, and changes that preparation made."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from isthmus.formatting import list_names
 Status = Literal["error", "warning", "hint", "changed", "removed", "reported"]
 Positions = np.ndarray[Any, Any]
 
-# Examples that a finding shows.
+# Largest number of examples that a finding shows.
 N_EXAMPLES = 3
-# Row numbers that a finding writes to JSON.
+# Largest number of row numbers that a finding writes to JSON.
 N_ROWS = 1000
 
 
@@ -33,15 +33,14 @@ class Finding:
     advice : str
         What to do, or how a value was interpreted.
     status : {"error", "warning", "hint", "changed", "removed", "reported"}
-        The doctor's verdict: "error" if ``fit`` raises an error or a measurement afterwards is wrong, "warning" if the
-        model suffers, "hint" if it is worth a look. Or what ``prepare`` did: it changed or removed the values, or only
-        reported them.
+        From the doctor: "error" if ``fit`` raises an error or results are wrong, "warning" if the model is worse,
+        "hint" if it should be checked. From ``prepare``: whether it changed, removed or only reported the values.
     count : int
         Number of values, rows or columns, if they were counted.
     unit : str
         What is counted.
     rows : ndarray of int
-        Rows concerned, counted from 0 in the table that was given; empty if whole columns are meant.
+        Affected rows, counted from 0 in the given table; empty if whole columns are affected.
     examples : tuple of str
         Some of the values.
 
@@ -77,5 +76,5 @@ class Finding:
 
 def show_rows(shown: Iterable[Any], rows: Sequence[int] | Positions) -> tuple[str, ...]:
     """Return the first few values with their rows, as examples."""
-    # zip asks for a row first, so that values beyond the last example are never computed.
+    # ``zip`` ends with the rows, so values beyond the last example are never computed.
     return tuple(f"{value} (row {row})" for row, value in zip(rows[:N_EXAMPLES], shown, strict=False))

@@ -8,8 +8,8 @@ from typing import Any
 # Absolute values outside this range are written with an exponent.
 SMALL, LARGE = 1e-3, 1e5
 # Significant digits of a number without an interval, and the largest number of digits after the point.
-N_DIGITS, MOST_DIGITS = 3, 8
-# Names that a message lists before it counts the others.
+N_DIGITS, MAX_DIGITS = 3, 8
+# Number of names that a message lists; it counts the others.
 N_NAMED = 5
 
 
@@ -66,15 +66,15 @@ def format_number(value: float, width: float = 0.0) -> str:
     """Format a number with about three significant digits, or with two digits of ``width``."""
     if value == 0 or math.isinf(value):
         return f"{value:g}"
-    size = _power(value)
-    n_digits = N_DIGITS if width <= 0 else max(2, size - _power(width) + 2)
+    size = _exponent(value)
+    n_digits = N_DIGITS if width <= 0 else max(2, size - _exponent(width) + 2)
     if SMALL <= abs(value) < LARGE:
-        return _trim(f"{value:.{min(max(n_digits - 1 - size, 0), MOST_DIGITS)}f}")
-    mantissa, exponent = f"{value:.{min(n_digits - 1, MOST_DIGITS)}e}".split("e")
+        return _trim(f"{value:.{min(max(n_digits - 1 - size, 0), MAX_DIGITS)}f}")
+    mantissa, exponent = f"{value:.{min(n_digits - 1, MAX_DIGITS)}e}".split("e")
     return f"{_trim(mantissa)}e{int(exponent)}"
 
 
-def _power(value: float) -> int:
+def _exponent(value: float) -> int:
     return math.floor(math.log10(abs(value)))
 
 

@@ -51,7 +51,7 @@ class Part(BaseEstimator, nn.Module):
     """
 
     role: ClassVar[str] = "part"
-    # Multiplies the learning rate of the parameters of this part that belong to no part within it.
+    # Factor of the learning rate of the parameters of this part, without those of parts inside it.
     learning_rate_factor: ClassVar[float] = 1.0
     # Names of buffers to which ``forward`` writes sums over rows. Together with the gradients, they are summed over all
     # processes before ``after_step``.
@@ -64,7 +64,7 @@ class Part(BaseEstimator, nn.Module):
         """Change state that is not learned by gradients, once after each step of the optimizer, without gradients.
 
         This is the only place where a part changes its state in training, apart from ``sums``, and the change must be
-        the same in all processes. So validation, a second encoding and resuming from a checkpoint stay exact.
+        the same in all processes. So validation and a second encoding change no state, and resuming is exact.
 
         Parameters
         ----------
@@ -80,10 +80,10 @@ class Part(BaseEstimator, nn.Module):
 
 
 def built_parts(module: nn.Module) -> list[Part]:
-    """Return the parts of a module but those that are parameters of others, which are cloned and never built."""
+    """Return the parts of a module, without parts that are parameters of others: only clones of these are built."""
     parts = [part for part in module.modules() if isinstance(part, Part)]
-    given = {id(value) for part in parts for value in BaseEstimator.get_params(part, deep=False).values()}
-    return [part for part in parts if id(part) not in given]
+    templates = {id(value) for part in parts for value in BaseEstimator.get_params(part, deep=False).values()}
+    return [part for part in parts if id(part) not in templates]
 
 
 def is_count(value: Any) -> bool:

@@ -21,12 +21,12 @@ def dataclass_of(kind: Any, document: Any) -> Any:
     for name, value in document.items():
         if name not in types:
             raise ValueError(f"a {kind.__name__} has no {name!r}")
-        if not _is_of(value, types[name]):
+        if not _has_type(value, types[name]):
             raise ValueError(f"{name} of a {kind.__name__} must be of type {types[name]}, got {value!r}")
     for field in fields(kind):
         if field.default is MISSING and field.name not in document:
             raise ValueError(f"a {kind.__name__} needs {field.name!r}")
-    return kind(**{name: _tupled(value) for name, value in document.items()})
+    return kind(**{name: _to_tuples(value) for name, value in document.items()})
 
 
 def is_finite_or_text(value: Any) -> bool:
@@ -36,24 +36,26 @@ def is_finite_or_text(value: Any) -> bool:
     return value is not None and type(value).__name__ not in ("NAType", "NaTType")
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(map(_tupled, value)) if isinstance(value, list | tuple) else value
+def _to_tuples(value: Any) -> Any:
+    return tuple(map(_to_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def _is_of(value: Any, expected: Any) -> bool:
-    """Whether a plain value has a declared type; integers are floats too, and Any is a string, a number or several."""
+def _has_type(value: Any, expected: Any) -> bool:
+    """Whether a plain value has a declared type. Integers are floats; Any is a string, a number or a list of them."""
     if expected is Any:
-        return isinstance(value, str | int | float) or (isinstance(value, list | tuple) and _are_of(value, (Any, ...)))
+        return isinstance(value, str | int | float) or (
+            isinstance(value, list | tuple) and _have_types(value, (Any, ...))
+        )
     if isinstance(expected, UnionType):
-        return any(_is_of(value, option) for option in get_args(expected))
+        return any(_has_type(value, option) for option in get_args(expected))
     if get_origin(expected) is tuple:
-        return isinstance(value, list | tuple) and _are_of(value, get_args(expected))
+        return isinstance(value, list | tuple) and _have_types(value, get_args(expected))
     if get_origin(expected) is dict:
-        return isinstance(value, dict) and all(_is_of(item, get_args(expected)[1]) for item in value.values())
+        return isinstance(value, dict) and all(_has_type(item, get_args(expected)[1]) for item in value.values())
     return type(value) in ((int, float) if expected is float else (expected,))
 
 
-def _are_of(values: Sequence[Any], expected: tuple[Any, ...]) -> bool:
+def _have_types(values: Sequence[Any], expected: tuple[Any, ...]) -> bool:
     if expected[1:] == (...,):
-        return all(_is_of(value, expected[0]) for value in values)
-    return len(values) == len(expected) and all(map(_is_of, values, expected))
+        return all(_has_type(value, expected[0]) for value in values)
+    return len(values) == len(expected) and all(map(_has_type, values, expected))

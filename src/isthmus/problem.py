@@ -12,7 +12,7 @@ from isthmus.data.base import Batches
 from isthmus.schema import Schema
 from isthmus.training import Group, TrainSettings, TrainState
 
-# Largest sample: rows (as many as mean scores use after training), and bytes. Both bound memory; chosen by hand.
+# Largest size of the sample: rows, as many as mean scores use after training, and bytes. Both bound memory; not tuned.
 N_KEPT, MAX_BYTES = 10_000, 2**28
 
 
@@ -57,7 +57,7 @@ class Reservoir:
         return len(self.keys)
 
     def add(self, rows: Batches, schema: Schema, seed: int) -> None:
-        """Add rows, in batches as large as the sample: each batch copies the sample once."""
+        """Add rows in batches as large as the sample, because each batch copies the sample."""
         generator, limit = np.random.default_rng(seed), max(1, min(N_KEPT, MAX_BYTES // (8 * math.prod(schema.shape))))
         for x, y, weight in rows.batches(limit):
             keys = generator.exponential(size=len(x)) / (1.0 if weight is None else weight.numpy())

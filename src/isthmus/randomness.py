@@ -12,6 +12,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+# Drawn seeds are below this number, the largest int32, which all libraries accept as a seed.
 N_SEEDS = 2**31 - 1
 
 # Held while torch is seeded, because all threads of a process share torch's global generators.
@@ -31,8 +32,8 @@ if sys.platform != "win32":
 def seed_of(random_state: Any) -> int:
     """Return an integer seed for anything that scikit-learn accepts as ``random_state``.
 
-    An integer is its own seed. ``None`` draws a seed from the operating system. NumPy's global generator is not used,
-    because that would change its state.
+    An integer is returned unchanged. For ``None``, the operating system provides a random seed. NumPy's global
+    generator is not used, because that would change its state.
     """
     if random_state is None:
         return int(np.random.default_rng().integers(N_SEEDS))

@@ -9,13 +9,13 @@ from torch import Tensor
 # float32 has seven digits. If the mean is more than this many standard deviations from 0, too few digits are left for
 # the differences between values.
 MAX_ORIGIN_RATIO = 1e4
-# Smallest distance from the mean at which one value can hide the variation of all others.
+# Smallest distance from the mean at which a value can be dominant, in units of the data; not tuned.
 LARGE = 1e6
-# Smallest side of an image whose pixels come as one row, and by how much the correlation of neighbouring pixels must
-# exceed that of distant ones. On digits and MNIST the difference is 0.3 to 0.7, on the tables of ADBench with a square
-# number of columns and a common range, and on questionnaires, below 0.1.
+# Smallest side of an image that is stored as a flat row, and smallest difference between the correlations of adjacent
+# and of distant pixels. On digits and MNIST the difference is 0.3 to 0.7. It is below 0.1 on questionnaires, and on
+# tables of ADBench with a square number of columns and a common range.
 MIN_SIDE, MIN_CONTRAST = 4, 0.1
-# Number of rows that are searched first for values that are not integers.
+# Number of rows that are searched first for values that are not integers. Saves time; not tuned.
 N_FIRST = 32
 
 
@@ -66,7 +66,7 @@ class Statistics:
             n_rows, (count, mean, m2, low, high) = float(weight.sum()), _weighted_moments(x.double(), weight)
         lost = ~m2.isfinite() | ((m2 == 0) & (low < high))
         if x.dtype != torch.float64 and bool(lost.any()):
-            return cls.of(x.double(), weight)  # squares of very small or very large values leave float32's range
+            return cls.of(x.double(), weight)  # squares of very small or large values are out of the range of float32
         figures = (count.double(), mean.double(), m2.double(), low.double(), high.double())
         return cls(n_rows, *figures, _integers(x), _comoments(x, mean, weight))
 
@@ -138,7 +138,7 @@ class Statistics:
 
     @property
     def deviation(self) -> Tensor:
-        """Standard deviation; 0 where a value never varied."""
+        """Standard deviation; 0 for constant values."""
         return torch.where(self.constant, 0.0, (self.m2 / _or_one(self.count)).sqrt())
 
     @property
@@ -156,7 +156,7 @@ class Statistics:
 
     @property
     def constant(self) -> Tensor:
-        """Which values never varied."""
+        """Which values are equal in all rows."""
         return self.low >= self.high
 
     @property
@@ -166,7 +166,7 @@ class Statistics:
 
     @property
     def has_common_range(self) -> bool:
-        """Whether most values have their smallest and their largest value in common."""
+        """Whether most values have the same minimum and the same maximum."""
         low, high = self.low[~self.constant], self.high[~self.constant]
         if len(low) < 2:
             return False
@@ -174,21 +174,21 @@ class Statistics:
 
     @property
     def are_pixels(self) -> bool:
-        """Whether values have one unit, as pixels do: a common range, and in flat samples the correlations of an image.
+        """Whether values are pixels: they have a common range, and in flat samples the correlations of an image.
 
-        A common range alone does not tell: questionnaires and columns that were scaled to [0, 1] have one too.
+        A common range is not sufficient: questionnaires and columns that were scaled to [0, 1] have one too.
         """
         return self.has_common_range and (self.mean.ndim > 1 or self._correlate_as_images)
 
     @property
     def _correlate_as_images(self) -> bool:
-        """Whether neighbours in rows and in columns correlate more than values half an image apart in either."""
+        """Whether adjacent values correlate more than values half an image apart, horizontally and vertically."""
         if self.comoments is None:
             return False
         side = math.isqrt(len(self.mean))
-        place, correlations = torch.arange(side**2), []
+        position, correlations = torch.arange(side**2), []
         for offset, comoment in zip(_offsets(side), self.comoments, strict=True):
-            inside = (place % side + offset < side) if offset < side else (place + offset < side**2)
+            inside = (position % side + offset < side) if offset < side else (position + offset < side**2)
             valid = inside & ~self.constant & ~self.constant.roll(-offset)
             correlations.append((comoment / (self.m2 * self.m2.roll(-offset)).sqrt())[valid].mean())
         right, below, far_right, far_below = correlations
@@ -196,7 +196,7 @@ class Statistics:
 
     @property
     def origin(self) -> Tensor | None:
-        """Offsets to subtract in float64, for example from timestamps; None if float32 has enough digits without."""
+        """Values to subtract in float64, for example from timestamps; None if float32 has enough digits anyway."""
         far = (self.mean.abs() > MAX_ORIGIN_RATIO * self.deviation) & ~self.constant
         return torch.where(far, self.mean.round(), 0.0) if bool(far.any()) else None
 
@@ -230,7 +230,7 @@ def _moments_of_observed(x: Tensor) -> tuple[Tensor, ...]:
 def _weighted_moments(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
     """Compute the moments of rows with weights."""
     observed, weight = ~x.isnan(), weight.view(-1, *[1] * (x.ndim - 1))
-    # For complete columns this is exactly the sum of the weights, so that ``missing`` can compare for equality.
+    # For complete columns this is exactly the sum of all weights, which ``missing`` compares it with.
     count = torch.where(observed.all(0), weight.sum(), (observed * weight).sum(0))
     mean = (x * weight).nansum(0) / _or_one(count)
     m2 = (torch.where(observed, x - mean, 0).square() * weight).sum(0)
@@ -249,12 +249,15 @@ def _are_integers(x: Tensor) -> Tensor:
 
 
 def _offsets(side: int) -> tuple[int, ...]:
-    """Offsets in a flat square image of the neighbours to the right and below, and of pixels half an image away."""
+    """Return the offsets in a flat square image of the pixel to the right, below, and half an image away in both."""
     return 1, side, side // 2, side * (side // 2)
 
 
 def _comoments(x: Tensor, mean: Tensor, weight: Tensor | None = None) -> Tensor | None:
-    """Sum the products of deviations of values and those at each offset, which wrap around; None if not square."""
+    """Sum the products of deviations at each value and at each offset from it; None if the length is not a square.
+
+    Offsets beyond the last value continue at the first one.
+    """
     side = math.isqrt(mean.numel())
     if mean.ndim > 1 or side < MIN_SIDE or side**2 != mean.numel():
         return None

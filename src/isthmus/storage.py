@@ -1,4 +1,4 @@
-"""The file format: named tensors and one JSON document in a safetensors file, which is written whole or not at all."""
+"""The file format: named tensors and one JSON document in a safetensors file, which is written completely or not."""
 
 import glob
 import hashlib
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "isthmus"
-# Entries of the document: checksum of the tensors, and checksum of the document, which includes the former.
+# Names of two checksums in the document: that of the tensors, and that of the document with the first checksum.
 TENSORS, CHECKSUM = "tensors", "checksum"
 # Bytes of a checksum (BLAKE2b).
 DIGEST = 16
-# Largest depth of nested lists and objects in a document; that of a detector of ensembles is about 20.
+# Largest depth of nested lists and objects in a document. A detector with bagged nets, the deepest one, has about 20.
 MAX_DEPTH = 64
 # Suffix of a file that is being written.
 PART = ".part"
@@ -38,8 +38,8 @@ PART = ".part"
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a new file that replaces ``path`` if the block succeeds, and is removed if it fails.
 
-    A reader sees the old file or the whole new one, even after a crash or on a full disk. A replaced file keeps its
-    owner and permissions, and a link keeps its target. Partial files of earlier, killed processes are removed.
+    A reader sees the old file or the complete new file, even after a crash or on a full disk. A replaced file keeps its
+    owner and permissions, and a link keeps its target. Partial files of killed processes are removed.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            _take_over_permissions(target, part)
+            _copy_permissions(target, part)
             os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OSError
-        If there is no such folder, the path is not that of a file, or the folder does not take new files.
+        If the folder does not exist or is not writable, or the path exists and is not a file.
     """
     handle, part = _new_part(_target_of(path))
     os.close(handle)
@@ -84,7 +84,7 @@ def remove_parts(path: str | os.PathLike[str]) -> None:
 
 
 def _target_of(path: str | os.PathLike[str]) -> Path:
-    """Follow links, and check that the path can be a file."""
+    """Return the path that links lead to, and check that it can be a file."""
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}")
@@ -94,7 +94,7 @@ def _target_of(path: str | os.PathLike[str]) -> Path:
 
 
 def _new_part(target: Path) -> tuple[int, Path]:
-    """Open a new file beside ``target``, locked for as long as it is open."""
+    """Open a new file in the folder of ``target``, locked while it is open."""
     while True:
         try:
             handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent)
@@ -112,7 +112,7 @@ def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _take_over_permissions(target: Path, part: Path) -> None:
+def _copy_permissions(target: Path, part: Path) -> None:
     """Give a new file the owner and mode of the file that it replaces, or the default mode."""
     if not target.exists():
         os.chmod(part, 0o666 & ~_umask())
@@ -138,7 +138,7 @@ def write(
 
 
 def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the document only, which is fast for any size of tensors and does not import torch.
+    """Read the document only. This is fast for tensors of any size, and does not import torch.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
     ValueError
         If the header is damaged, or was not written by isthmus. Tensors are not checked.
     """
-    with _opened(path, "np") as file:
+    with _open(path, "np") as file:
         document = _document(path, file)
     document.pop(TENSORS)
     return document
@@ -163,7 +163,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, "Tensor"], dict[str, A
     ValueError
         If the file is damaged, or was not written by isthmus.
     """
-    with _opened(path, "pt") as file:
+    with _open(path, "pt") as file:
         document = _document(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if document.pop(TENSORS) != _checksum_of_tensors(tensors):
@@ -183,7 +183,7 @@ def take_from(prefix: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
+def _open(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model file {str(path)!r}")
     try:

@@ -1,8 +1,8 @@
 """Well-known autoencoders by name: short functions that compose an ``Autoencoder``.
 
-The first parameter is ``n_components``; the function's own parameters are keywords, and all others are passed on to
-``Autoencoder``. Parts are given as instances, so that ``set_params`` and hyperparameter searches reach their
-parameters: ``vae(8).set_params(bottleneck__beta=4.0)``.
+The first parameter is ``n_components``. Other parameters are keywords; those that a function does not define are
+parameters of ``Autoencoder``. Parts are given as instances, so that ``set_params`` and hyperparameter searches can set
+their parameters: ``vae(8).set_params(bottleneck__beta=4.0)``.
 """
 
 from typing import Any
@@ -223,19 +223,19 @@ def top_k(
 ) -> Autoencoder:
     """Top-k sparse autoencoder: only the k largest components of a wide code are active for a row.
 
-    Encoder and decoder are linear, so that each component stands for one direction of the data. Components that no row
-    uses are revived.
+    Encoder and decoder are linear, so each component represents one direction of the data. Components that no row uses
+    are revived.
 
     Parameters
     ----------
     n_components : int, default=64
         It may exceed the number of features.
     k : int, default=8
-        Components that a row keeps.
+        Number of components that each row keeps.
     weight : float, default=0.03125
-        Weight of the term that revives dead components; 0 for none.
+        Weight of the loss that revives dead components.
     dead_after : int, default=100
-        Steps of training after which an unused component is dead.
+        Number of training steps after which an unused component is dead.
     **options
         Other parameters of ``Autoencoder``.
 
@@ -433,20 +433,20 @@ def ladder_vae(
     warmup: float = 0.1,
     **options: Any,
 ) -> Autoencoder:
-    """Ladder VAE: the code has two layers, and the upper one explains how components of the lower one depend.
+    """Ladder VAE: the code has two layers, and the prior of the lower layer depends on the upper layer.
 
     Parameters
     ----------
     n_components : int, default=4
-        Of both layers together.
+        Number of components of both layers together.
     n_top : int or None, default=None
-        Components of the upper layer, which are the last ones; None is half of all.
+        Number of components of the upper layer, the last components of the code; None is half of all.
     width : int or None, default=32
-        Hidden units between the layers; None is a linear map.
+        Number of hidden units of the net between the layers; None is a linear map.
     beta : float, default=1.0
         Weight of the divergence.
     warmup : float, default=0.1
-        Share of the training over which beta rises; without it the upper layer may stay unused.
+        Fraction of the training during which beta rises from 0. Without warm-up, the upper layer may stay unused.
     **options
         Other parameters of ``Autoencoder``.
 
@@ -466,15 +466,15 @@ def ladder_vae(
 def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25, **options: Any) -> Autoencoder:
     """Vector-quantized autoencoder (VQ-VAE): codes are indices of vectors in a learned codebook.
 
-    New codes are drawn from a mixture of normal distributions that is fitted to the vectors of training rows, and each
-    drawn vector becomes the nearest one of the codebook. Indices that are drawn independently fit each other worse.
+    New codes are drawn from a mixture of normal distributions that is fitted to the codebook vectors of training rows.
+    Drawn vectors are replaced by the nearest codebook vectors. Independently drawn indices give less realistic rows.
 
     Parameters
     ----------
     n_components : int, default=8
-        Indices of a code.
+        Number of indices per code.
     n_codes : int, default=64
-        Vectors of the codebook.
+        Number of vectors of the codebook.
     commitment : float, default=0.25
         Weight of the squared distance between outputs of the encoder and their codebook vectors.
     **options
@@ -531,7 +531,7 @@ def mult_vae(
     ----------
     n_components : int, default=32
     beta : float, default=0.2
-        Weight of the divergence. Well below 1, because a row has few counts compared to the number of columns.
+        Weight of the divergence, as in the paper. It is well below 1, because most columns of a row are 0.
     warmup : float, default=0.8
         Fraction of the training during which beta rises from 0.
     dropout : float, default=0.5
@@ -607,7 +607,7 @@ def sequence_vae(
     """Sequence VAE: generates texts, melodies and other sequences of tokens step by step from a code.
 
     An autoregressive decoder tends to ignore the code. Three measures prevent this: some earlier tokens are hidden from
-    the decoder, some nats of each component are free, and the weight of the divergence starts at 0.
+    the decoder, a small divergence of each component has no cost, and the weight of the divergence starts at 0.
 
     Parameters
     ----------
@@ -617,7 +617,7 @@ def sequence_vae(
     word_dropout : float, default=0.3
         Fraction of the earlier tokens that are hidden from the decoder in training.
     free_bits : float, default=0.125
-        Nats of each component that cost nothing.
+        Divergence of each component, in nats, that has no cost.
     warmup : float, default=0.5
         Fraction of the training during which the weight of the divergence rises from 0.
     **options

@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was killed is resumed where it was."""
+"""Checkpoints, from which a killed training resumes at the same step."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ DAMAGES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError
 
 
 class Checkpoint:
-    """Writes the state of a training to a file, from which the same ``fit``, started again, resumes.
+    """Writes the state of a training to a file. The same ``fit``, started again, resumes from it.
 
     A checkpoint is one of the ``callbacks`` of an estimator. A fit that was killed and started again ends with the same
     weights as a fit that was not killed, bit for bit on the same machine and number of threads: the file holds weights,
@@ -67,7 +67,7 @@ class Checkpoint:
         self.every = every
 
     def __call__(self, state: TrainState) -> None:
-        """Do nothing after an epoch: ``train`` asks for a write after every step."""
+        """Do nothing: ``train`` calls ``is_due`` and ``write`` after every step."""
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, every={self.every!r})"
@@ -102,8 +102,10 @@ class Checkpoint:
 
         Raises
         ------
-        OSError, ValueError
-            See the class.
+        OSError
+            If the folder cannot be created or written to.
+        ValueError
+            If ``every`` is negative, or the checkpoint is damaged or was written by another fit.
         """
         if not isinstance(self.every, Real) or not self.every >= 0:
             raise ValueError(f"Checkpoint.every must be a number of seconds >= 0, got {self.every!r}")
@@ -153,7 +155,7 @@ class Checkpoint:
             raise NotADirectoryError(f"Checkpoint.path must be a folder, got the file {str(folder)!r}")
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
-            raise PermissionError(f"Checkpoint.path must be a folder to write to, got {str(folder)!r}, which is not")
+            raise PermissionError(f"Checkpoint.path must be a writable folder, got {str(folder)!r}")
         storage.remove_parts(self.file)
 
 
@@ -195,9 +197,9 @@ def resume_rng(state: TrainState, group: Group) -> None:
     if len(state.processes) == group.size:
         generators, state.totals = state.processes[group.rank]
         set_rng_state(state.device, generators)
-    elif state.processes:  # of another number of processes: totals are kept, random numbers are different ones
+    elif state.processes:  # The number of processes has changed: totals are kept, random numbers differ.
         totals = [totals for _, totals in state.processes]
-        sums = {name: torch.stack([some[name] for some in totals]).sum(0) for name in totals[0]}
+        sums = {name: torch.stack([each[name] for each in totals]).sum(0) for name in totals[0]}
         state.totals = sums if group.rank == 0 else {name: torch.zeros_like(sums[name]) for name in sums}
     state.processes = []
 

@@ -1,8 +1,8 @@
 """Adam and AdamW in one call of a kernel per group, without importing torch's compiler.
 
-Torch's own classes call the same kernel, but group all tensors anew in every step, and import torch's compiler when
-they are made, which takes two seconds. The shortcuts use private names of torch: ``docs/performance.md`` lists them.
-They are taken only if torch has a version and kernels that are known, and torch's own classes are used otherwise.
+Torch's own classes call the same kernel, but they group all tensors again in every step, and their constructors import
+torch's compiler, which takes two seconds. The shortcuts use private names of torch, which ``docs/performance.md``
+lists. They are used only if the version of torch and the arguments of its kernels are known.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class FusedOptimizer(optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step; return what the closure, which computes the gradients, returns."""
+        """Make one step; return the result of the closure, which computes the gradients."""
         loss = run_closure(closure)
         for group in self.param_groups:
             self._step_group(group)

@@ -79,9 +79,9 @@ class Group:
         return reduce(merge, self.gather(value))
 
     def exchange(self, parameters: Sequence[Tensor], parts: Sequence[Part], n_rows: int, flag: bool) -> bool:
-        """Average gradients over the rows of all processes, add up the sums of parts, and say whether any flag is set.
+        """Average gradients over the rows of all processes, add up the sums of parts, and return whether a flag is set.
 
-        All of these travel in one exchange per step. A process without rows adds zeros.
+        All values are sent in one exchange per step. A process without rows adds zeros.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class Group:
         buffers = [(part, name, part.get_buffer(name)) for part in parts for name in part.sums]
         local = [torch.zeros_like(p) if p.grad is None else p.grad * n_rows for p in parameters]
         local += [buffer if n_rows else torch.zeros_like(buffer) for _, _, buffer in buffers]
-        # Sums may be integers or float64, whose digits float32 would lose. ``cat`` takes the largest of the dtypes.
+        # Sums may be integers or float64, which float32 would round. ``cat`` promotes all values to the widest dtype.
         local = [value if value.is_floating_point() else value.double() for value in local]
         counts = local[0].new_tensor([n_rows, flag])
         total = self.all_reduce(torch.cat([value.flatten() for value in [*local, counts]]))
@@ -114,9 +114,9 @@ SINGLE_PROCESS = Group()
 
 
 def _leave() -> None:
-    """Leave the group before the process ends, because running threads may abort it then.
+    """Leave the group before the process ends, because threads of the group could abort the process.
 
-    If an exception ends the process, others may wait for it: then ``torchrun`` ends all of them.
+    Leaving waits for the other processes. After an exception it is skipped, and ``torchrun`` ends all processes.
     """
     if "last_type" not in vars(sys) and _is_initialised():
         torch.distributed.destroy_process_group()
@@ -128,7 +128,7 @@ def _is_initialised() -> bool:
 
 
 def _is_started_by_torchrun() -> bool:
-    """Whether the environment names a group of several processes, and where they meet."""
+    """Whether the environment has the number of processes, above 1, and the address of the first process."""
     size = os.environ.get("WORLD_SIZE", "1")
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if size in ("", "1") or not missing:

@@ -17,8 +17,8 @@ WORK_PER_THREAD = 2**25
 # Floating-point operations of a step from which bfloat16 is faster than float32. Measured on a processor with
 # bfloat16 instructions, see docs/performance.md.
 MIN_BFLOAT16_WORK = 2**29
-# Bytes. The maximum of glibc's dynamic threshold for mmap (DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB on 64-bit systems; see
-# M_MMAP_THRESHOLD in mallopt(3)), less room for the header of the block and torch's alignment.
+# Bytes of the block that is freed: the maximum of glibc's dynamic threshold for mmap (DEFAULT_MMAP_THRESHOLD_MAX,
+# 32 MiB on 64-bit systems; see M_MMAP_THRESHOLD in mallopt(3)), minus the header of the block and torch's alignment.
 LARGEST_KEPT = 2**25 - 2**12
 
 # Accelerators that device="auto" takes, by torch's names.
@@ -129,7 +129,7 @@ def limit_threads(model: nn.Module, batch_size: int) -> Iterator[None]:
 def _work(model: nn.Module, batch_size: int) -> int:
     """Floating-point operations of a training step: 2 per weight and row forward, 4 backward.
 
-    Of several nets in parallel, each row passes through one.
+    With several nets in parallel, each row passes through one net.
     """
     n_nets = getattr(model, "n_nets", 1)
     return 6 * batch_size * sum(weight.numel() * times for weight, times in weight_uses(model)) // n_nets
@@ -139,7 +139,7 @@ def keep_freed_memory() -> None:
     """Make glibc keep the memory that a step frees for the next step.
 
     Glibc returns freed blocks to the system if they are larger than a threshold, and raises the threshold when a larger
-    block is freed. To get pages from the system again takes as long as the computation on them. The block that is freed
-    here is never written to, so it costs no memory. Other C libraries are not affected.
+    block is freed. Getting pages from the system again takes as long as the computation on them. Nothing is written to
+    the block that is freed here, so it uses no memory. Other C libraries are not affected.
     """
     torch.empty(LARGEST_KEPT, dtype=torch.uint8)

@@ -26,8 +26,9 @@ from isthmus.training.settings import TrainSettings
 from isthmus.training.state import TrainState
 from isthmus.training.step import TrainStep
 
+# Seed of corruption and sampled codes in validation, which is the same in all epochs, so that they can be compared.
 VALIDATION_SEED = 0
-# Minimum batch size of a validation, in rows: without gradients, smaller batches only cost time.
+# Smallest batch size of validation, in rows. Without gradients, smaller batches are slower and not better.
 VALIDATION_SIZE = 256
 
 Callback = Callable[[TrainState], Any]
@@ -57,8 +58,8 @@ def train(
         Rows to validate on.
     settings : TrainSettings
     callbacks : sequence of callables
-        Each is called with the state after every epoch; a true result stops the training. A ``Checkpoint`` among them
-        is also asked after every step.
+        Each is called with the state after every epoch; a true result stops the training. A ``Checkpoint`` also writes
+        between epochs.
     group : Group
         The processes that train together.
 
@@ -116,9 +117,9 @@ def _check_batch_size(batch_size: int, n_rows: int, group: Group) -> None:
 
 
 def evaluate(model: nn.Module, batches: Iterable[Batch], group: Group = SINGLE_PROCESS) -> float:
-    """Mean negative bound over the rows of all processes.
+    """Return the mean negative bound over the rows of all processes.
 
-    Dropout is off. Corruption and sampled codes are the same in each call. Schedules of parts are at their end.
+    Dropout is off. Corruption and sampled codes are the same in each call. Schedules of parts have their final values.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -153,9 +154,9 @@ def _check_finite(state: TrainState, source: Batches, settings: TrainSettings, g
 
 @contextmanager
 def _restore_best(state: TrainState) -> Iterator[None]:
-    """Load the best weights after the block, also if training diverged or was interrupted in it.
+    """Load the best weights after the block, also if the training diverges or is interrupted.
 
-    The optimizer's moments are forgotten in that case, because they may not be finite.
+    In that case the optimizer's moments are deleted, because they may not be finite.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Optimizers by name, and what each parameter's learning rate and weight decay are."""
+"""Optimizers by name, and the learning rate and weight decay of each parameter."""
 
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
@@ -15,7 +15,7 @@ DECAYING = (
     *(nn.Linear, nn.Bilinear, nn.RNNBase, nn.MultiheadAttention),
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
 )
-# Options of Adam that the fused step takes.
+# Options of Adam that the fused step supports.
 FUSED_OPTIONS = {"lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "fused"}
 Options = dict[str, Any]
 
@@ -30,14 +30,14 @@ def adam(groups: list[Options], **options: Any) -> optim.Optimizer:
     return _make_adam(FusedAdam, optim.Adam, groups, options)
 
 
-def _make_adam(ours: Any, torchs: Any, groups: list[Options], options: Options) -> optim.Optimizer:
-    """Make the optimizer with our own step if that takes all parameters and options, else torch's."""
+def _make_adam(fused: Any, standard: Any, groups: list[Options], options: Options) -> optim.Optimizer:
+    """Make the fused optimizer if it supports all parameters and options, else the standard one of torch."""
     parameters = [parameter for group in groups for parameter in group["params"]]
     can_fuse = options.keys() <= FUSED_OPTIONS and all(
         p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters
     )
     options = {"fused": can_fuse or None, **options}
-    return (ours if IS_KNOWN and can_fuse and options["fused"] else torchs)(groups, **options)
+    return (fused if IS_KNOWN and can_fuse and options["fused"] else standard)(groups, **options)
 
 
 class ClippedSGD(optim.SGD):
@@ -47,8 +47,8 @@ class ClippedSGD(optim.SGD):
     scales, have gradients of another size: in a common norm they would shorten the steps of the nets, and the
     likelihood of held-out rows falls (on digits by 9 to 20 nats per row).
 
-    A loss is a sum over features, so the norm of the gradients grows with the number of features. Adam's steps do not
-    depend on that norm; those of plain gradient descent do.
+    A loss is a sum over features, so the norm of the gradients grows with the number of features. The steps of gradient
+    descent are proportional to this norm, those of Adam do not depend on it.
     """
 
     def __init__(self, groups: Any, **options: Any) -> None:
@@ -56,7 +56,7 @@ class ClippedSGD(optim.SGD):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Clip the gradients, and make one step; return what the closure returns.
+        """Clip the gradients and make one step; return the result of the closure.
 
         ``SGD.step`` is not called, because it would run the hooks of this step a second time.
         """
@@ -108,7 +108,7 @@ def make_optimizer(
     Raises
     ------
     ValueError
-        If a value is not usable; the message names which.
+        If an argument is invalid; the message names it.
     """
     if not isinstance(learning_rate, Real) or not learning_rate > 0:
         raise ValueError(f"learning_rate must be a number > 0, got {learning_rate!r}")
@@ -134,13 +134,13 @@ def set_learning_rate(optimizer: optim.Optimizer, rate: float | Tensor) -> None:
 
 
 def clear_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Forget the gradients of the last step."""
+    """Delete the gradients of the last step."""
     for parameter in parameters:
         parameter.grad = None
 
 
 def _group_parameters(model: nn.Module, learning_rate: float, weight_decay: float) -> list[Options]:
-    """Put the parameters into as few groups as have different options: each group is one more kernel to start."""
+    """Group the parameters that have equal options. Few groups are fast, because each group starts its own kernel."""
     roles: dict[nn.Parameter, tuple[float, float]] = {}
     for parameter, factor, decays in _find_roles(model):
         roles.setdefault(parameter, (factor, weight_decay * decays))
@@ -148,13 +148,13 @@ def _group_parameters(model: nn.Module, learning_rate: float, weight_decay: floa
     for parameter, role in roles.items():
         groups.setdefault(role, []).append(parameter)
     return [
-        {"params": some, "lr": learning_rate * factor, "learning_rate_factor": factor, "weight_decay": decay}
-        for (factor, decay), some in groups.items()
+        {"params": members, "lr": learning_rate * factor, "learning_rate_factor": factor, "weight_decay": decay}
+        for (factor, decay), members in groups.items()
     ]
 
 
 def _find_roles(module: nn.Module, factor: float = 1.0) -> Iterator[tuple[nn.Parameter, float, bool]]:
-    """Go through the parameters of a module and those within it: learning rate factor, and whether it decays."""
+    """Yield each parameter of a module and its submodules, its learning rate factor, and whether it decays."""
     factor = getattr(module, "learning_rate_factor", factor)
     decays = isinstance(module, DECAYING) or getattr(module, "weights_decay", False)
     for name, parameter in module.named_parameters(recurse=False):

@@ -43,7 +43,7 @@ def _bar(max_epochs: int) -> Iterator[Callback]:
             )
 
         yield advance
-        # After early stopping, the bar is full too.
+        # Fill the bar also after early stopping.
         progress.update(task, total=progress.tasks[0].completed)
 
 

@@ -1,4 +1,4 @@
-"""Learning rate schedules: factors of the learning rate by progress, the share of the training that is done."""
+"""Schedules: factors of the learning rate as functions of progress, the completed fraction of the training."""
 
 import math
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from isthmus.part import did_you_mean
 
-# Share of the training in which the learning rate rises, and its factor at the start: the defaults of OneCycleLR of
-# torch (pct_start=0.3, div_factor=25).
+# Fraction of the training during which the learning rate rises, and its factor at the start: the defaults of
+# torch's OneCycleLR (pct_start=0.3, div_factor=25).
 WARMUP, START = 0.3, 0.04
-# Factor of the learning rate at the end of the training; torch's default is 4e-6.
+# Factor of the learning rate at the end of the training. Torch's default is 4e-6; not tuned.
 END = 1e-3
 
 
 class Schedule(NamedTuple):
-    """A factor of the learning rate by progress in [0, 1], and the progress from which it falls."""
+    """A function from progress in [0, 1] to a factor of the learning rate, and the progress from which it falls."""
 
     factor: Callable[[float], float]
     anneals_from: float

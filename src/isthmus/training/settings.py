@@ -1,4 +1,4 @@
-"""What a training is asked to do, as plain values."""
+"""The settings of a training, as plain values."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class TrainSettings:
     compile : bool, default=False
         Whether to compile the model with ``torch.compile``.
     open_ended : bool, default=False
-        Whether more epochs may follow, as in ``partial_fit``. Then the progress is 1 throughout.
+        Whether more epochs may follow, as in ``partial_fit``. Then progress is always 1.
     seed : int, default=0
 
     Raises
@@ -53,22 +53,22 @@ class TrainSettings:
         return self.max_epochs * math.ceil(n_rows / self.batch_size)
 
     def progress(self, epoch: int, step: int, n_rows: int) -> float:
-        """Share of the training that is done after ``step`` batches of an epoch of ``n_rows`` rows, in [0, 1]."""
+        """Return the completed fraction of the training after ``step`` batches of an epoch of ``n_rows`` rows."""
         n_batches = math.ceil(n_rows / self.batch_size)
         return 1.0 if self.open_ended else (epoch * n_batches + step) / self.n_steps(n_rows)
 
     def rate_at(self, progress: float) -> float:
-        """Learning rate of parameters whose ``learning_rate_factor`` is 1."""
+        """Return the learning rate of parameters whose ``learning_rate_factor`` is 1."""
         return float(self.learning_rate) * resolve_schedule(self.schedule).factor(progress)
 
     def anneals(self, n_epochs: int) -> bool:
-        """Whether the learning rate falls after this number of epochs."""
+        """Return whether the learning rate falls after this number of epochs."""
         return n_epochs / self.max_epochs > resolve_schedule(self.schedule).anneals_from
 
     def order_seed(self, epoch: int) -> int:
-        """Seed for the order of the rows of an epoch, which is the same for all processes."""
+        """Return the seed of the order of rows in an epoch, which is the same for all processes."""
         return mix(self.seed, epoch, 1)
 
     def noise_seed(self, epoch: int, rank: int) -> int:
-        """Seed for corruption, dropout and sampled codes of an epoch, which is different for each process."""
+        """Return the seed of corruption, dropout and sampled codes in an epoch, which differs between processes."""
         return mix(self.seed, epoch, *([2, rank] if rank else []))

@@ -39,7 +39,7 @@ class TrainState:
     history : list of dict
         One entry per epoch.
     best : dict of Tensor
-        Copy of the best weights so far, or without validation rows of the last weights that gave a finite loss.
+        Copy of the best weights so far; without validation rows, of the last weights with a finite loss.
     best_bound : float
         The smallest negative bound on validation rows so far.
     epochs_since_best : int
