@@ -137,9 +137,9 @@ def suggest_conversion(X: Any) -> str:
     if isinstance(X, Mapping) and not sparse.issparse(X):
         return "convert it to a data frame, for example by pandas.DataFrame(X)"
     if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
-        return "convert it to a data frame, for example by pandas.DataFrame(X)"
+        return "convert its mappings to a data frame, for example by pandas.DataFrame(X)"
     if isinstance(X, np.ndarray) and X.dtype.names:
-        return "convert it to a data frame, for example by pandas.DataFrame(X)"
+        return "convert its named fields to a data frame, for example by pandas.DataFrame(X)"
     if isinstance(X, pa.RecordBatchReader):
         return "read its rows into memory by X.read_all()"
     if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
