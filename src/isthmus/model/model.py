@@ -9,7 +9,7 @@ x is (n, *shape), u (n, *input_shape), h (n, *h_shape), z (n_draws, n, *z_shape)
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import cast
 
 import torch
@@ -161,7 +161,7 @@ class Model(nn.Module):
         h = self.backbone.encode(u)
         latent = self.bottleneck(h, y, progress)
         theta, log_prob = self._decode_draws(latent.z, target, y)
-        bound = F.importance_bound(log_prob - sum(latent.costs.values()))
+        bound = F.importance_bound(reduce(torch.sub, latent.costs.values(), log_prob))
         terms = {"negative_bound": F.drop_largest(-bound, self.trim)}
         if self.training and self.regularizers:
             # All further passes of regularizers: the statistics of batch normalisation are those of the first pass.

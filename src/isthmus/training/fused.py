@@ -37,6 +37,8 @@ def _arguments_match(kernel: str) -> bool:
 
 
 IS_KNOWN = is_known()
+if IS_KNOWN:
+    from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 
 def without_compiler(optimizer: type[optim.Optimizer], name: str) -> Callable[..., Any]:
@@ -61,9 +63,14 @@ class FusedOptimizer(optim.Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make one step; return the result of the closure, which computes the gradients."""
         loss = run_closure(closure)
+        self.update()
+        return loss
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Make one step without hooks, and without torch's wrapper of ``step``, which takes a third of its time."""
         for group in self.param_groups:
             self._step_group(group)
-        return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
         parameters = [p for p in group["params"] if p.grad is not None]
@@ -82,6 +89,14 @@ class FusedOptimizer(optim.Optimizer):
         step = torch.zeros((), dtype=torch.float32, device=parameter.device)
         self.state[parameter] = {"step": step, **{name: torch.zeros_like(parameter) for name in names}}
         return self.state[parameter]
+
+
+def has_hooks(optimizer: optim.Optimizer) -> bool:
+    """Whether functions of the user run before or after a step; True if this torch does not tell."""
+    if not IS_KNOWN:
+        return True
+    own = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    return bool(own or _global_optimizer_pre_hooks or _global_optimizer_post_hooks)
 
 
 class FusedAdamW(FusedOptimizer, optim.AdamW):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from isthmus.corruptions import Corruption
-from isthmus.training.fused import FusedOptimizer
+from isthmus.training.fused import FusedOptimizer, has_hooks
 from isthmus.training.inputs import Inputs, ResidentInputs
 from isthmus.training.settings import TrainSettings
 from isthmus.training.state import TrainState
@@ -87,7 +87,7 @@ def find_obstacle(state: TrainState, inputs: Inputs, settings: TrainSettings) ->
         "rows are copied to the device in each step": not isinstance(inputs, ResidentInputs),
         "the model is compiled": settings.compile,
         f"{type(optimizer).__name__} runs on the processor": not isinstance(optimizer, FusedOptimizer),
-        "the optimizer has hooks": bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks),
+        "the optimizer has hooks": has_hooks(optimizer),
         "the corruption is a function": corruption is not None and not isinstance(corruption, Corruption),
     }
     return next((obstacle for obstacle, applies in obstacles.items() if applies), "")

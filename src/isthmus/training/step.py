@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from isthmus.data.base import Batch
 from isthmus.part import Part, built_parts
+from isthmus.training.fused import FusedOptimizer, has_hooks
 from isthmus.training.group import Group
 from isthmus.training.hardware import autocast, uses_bfloat16
 from isthmus.training.inputs import StepInputs
@@ -33,6 +35,10 @@ class TrainStep:
         self.parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
         self.parts = built_parts(state.model)
         self.changing = [part for part in self.parts if type(part).after_step is not Part.after_step]
+        optimizer = state.optimizer
+        self.update: Callable[[], Any] = optimizer.step
+        if isinstance(optimizer, FusedOptimizer) and not has_hooks(optimizer):
+            self.update = optimizer.update
         self.compute_losses = _make_losses(state.model, settings)
 
     def __call__(self, inputs: StepInputs, flag: bool = False) -> bool:
@@ -45,7 +51,7 @@ class TrainStep:
             loss.backward()
             self.state.add(means, n_rows)
         flag = self.group.exchange(self.parameters, self.parts, n_rows, flag)
-        self.state.optimizer.step()
+        self.update()
         with torch.no_grad():
             for part in self.changing:
                 part.after_step(inputs.progress)
