@@ -1,4 +1,4 @@
-"""Small data made here, small estimators, and the way to data outside the package."""
+"""Small simulated data, small estimators, and the path of data outside the package."""
 
 import os
 import subprocess
@@ -18,14 +18,14 @@ from isthmus.data.streams import stream as streams
 
 matplotlib.use("Agg")
 
-# Columns and rows of the table that comes in several files.
+# Columns and rows of the table that is stored in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000
 # Variants that take only counts: test_likelihoods_of_counts.py has their data.
 OF_COUNTS = ("mult_vae", "topic_model")
-# And those that take only tokens: test_sequences.py has theirs.
+# Variants that take only tokens: test_sequences.py has their data.
 OF_TOKENS = ("sequence_vae",)
 OF_NUMBERS = [name for name in zoo.__all__ if name not in OF_COUNTS + OF_TOKENS]
-# Backbones of variants that are not a small MLP when small.
+# Small backbones of variants that do not use an MLP.
 BACKBONES = {
     "linear": Linear(),
     "convolutional": Conv((4,)),
@@ -36,21 +36,21 @@ BACKBONES = {
 
 
 def small(name, n_components=2, **options) -> Autoencoder:
-    """A variant of the zoo with a tiny net."""
+    """Return a variant of the zoo with a very small net."""
     options = {"backbone": BACKBONES.get(name, MLP((8,))), "max_epochs": 2, "random_state": 0, **options}
     options = {"k": n_components, **options} if name == "top_k" else options
     return getattr(zoo, name)(n_components, **options)
 
 
 def run_limited(command, cpu_seconds=600, **options) -> subprocess.CompletedProcess[str]:
-    """Run a command that may use some seconds of processor time, however long it has to wait for other processes."""
+    """Run a command with a limit of processor time, which does not include waiting for other processes."""
     limited = ["sh", "-c", 'ulimit -t "$0"; exec "$@"', str(cpu_seconds), *map(str, command)]
     return subprocess.run(limited, encoding="utf-8", check=False, **options)
 
 
 @pytest.fixture(params=OF_NUMBERS)
 def variant(request) -> Callable[..., Autoencoder]:
-    """Every variant of the zoo for any numbers in turn, as a function of options that gives a small estimator."""
+    """Return each variant of the zoo for any numbers, as a function of options that makes a small estimator."""
     return lambda *args, **options: small(request.param, *args, **options)
 
 
@@ -66,7 +66,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def labelled_blobs() -> tuple[np.ndarray, np.ndarray]:
-    """Three clusters in six dimensions, in float32, which all kinds of containers can hold."""
+    """Three clusters in six dimensions, in float32, which all containers support."""
     X, y = make_blobs(240, 6, centers=3, random_state=0)
     return X.astype(np.float32), y
 
@@ -83,14 +83,14 @@ def swiss_roll() -> np.ndarray:
 
 @pytest.fixture
 def mixed_scale(rng) -> np.ndarray:
-    """Three columns of one cause whose units differ by ten orders of magnitude."""
+    """Three columns that depend on one variable; their units differ by ten orders of magnitude."""
     cause = rng.normal(size=(300, 1))
     return (cause + 0.3 * rng.normal(size=(300, 3))) * [1e-6, 1.0, 1e4] + [0.0, 5.0, -1e4]
 
 
 @pytest.fixture
 def images() -> np.ndarray:
-    """Bright bars on dark ground, (n, channels, height, width) in uint8."""
+    """Bright bars on a dark background, uint8 of shape (n, channels, height, width)."""
     picture = np.full((60, 1, 6, 5), 20, dtype=np.uint8)
     for i in range(len(picture)):
         picture[i, 0, i % 6] = 230
@@ -99,20 +99,20 @@ def images() -> np.ndarray:
 
 @pytest.fixture
 def holes(blobs, rng) -> np.ndarray:
-    """The blobs with one cell in ten missing."""
+    """The blobs with 10 % of the values missing."""
     return np.where(rng.random(blobs.shape) < 0.1, np.nan, blobs)
 
 
 @pytest.fixture(scope="session")
 def table() -> pa.Table:
-    """Rows of one cause, the first column counting them."""
+    """Rows that depend on one variable; the first column numbers them."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N_ROWS, 1)) + 0.3 * rng.normal(size=(N_ROWS, 4))
     return pa.table(dict(zip(COLUMNS, np.column_stack([np.arange(N_ROWS), X]).T, strict=True)))
 
 
 def write_days(table, folder: Path) -> Path:
-    """Write a table to four files of several row groups, one a day."""
+    """Write a table to four files, one for each day, with several row groups."""
     size = -(-len(table) // 4)
     for day in range(4):
         parquet.write_table(table.slice(day * size, size), folder / f"day-{day}.parquet", row_group_size=70)
@@ -121,7 +121,7 @@ def write_days(table, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def folder(table, tmp_path_factory) -> Path:
-    """Return where the table lies in several files."""
+    """Return the path of the table in several files."""
     return write_days(table, tmp_path_factory.mktemp("days"))
 
 
@@ -133,7 +133,7 @@ def small_pools(monkeypatch) -> None:
 
 @pytest.fixture(scope="session")
 def outside_data() -> Callable[[str], Path]:
-    """Where a data set lies that is not part of the package; skips the test where it is absent."""
+    """Return the path of a data set outside the package; skip the test if it does not exist."""
     root = Path(os.environ.get("ISTHMUS_TEST_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 
     def find(name: str) -> Path:

@@ -57,13 +57,13 @@ def built(condition=0, **options):
 
 
 def step(bottleneck, h, y=None):
-    """Return what happened in a training step, as far as the regularizer reads it."""
+    """Return the step of a training, with the values that the regularizer uses."""
     latent, nothing = bottleneck(h, y, torch.ones(())), (None,) * 2
     return Step(h, h, h, latent, h, y, torch.ones(()), *nothing, None, bottleneck, None, 1)
 
 
 def terms(part, bottleneck, h, y=None):
-    """Return the terms, and the draws of the prior that the discriminator read."""
+    """Return the terms, and the draws of the prior that the discriminator got."""
     torch.manual_seed(1)
     found = part(step(bottleneck, h, y))
     torch.manual_seed(1)

@@ -1,4 +1,4 @@
-"""What the caller has set of torch changes no result, and is as before afterwards."""
+"""The caller's settings of torch do not change results, and are restored afterwards."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""The shape of the source: imports point down, files stay small, names match, all is documented."""
+"""Rules of the source: imports point to lower layers, files are small, names match, everything is documented."""
 
 import ast
 import importlib
@@ -69,12 +69,12 @@ def test_the_design_shows_the_layers():
 
 
 def home(path):
-    """The module or package directly below isthmus that a file belongs to."""
+    """Return the module or package of isthmus that a file belongs to."""
     return path.parts[0].removesuffix(".py")
 
 
 def imports(tree):
-    """Names below isthmus that a file imports, also inside functions and for type checking."""
+    """Yield modules of isthmus that a file imports, also within functions and for type checking."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("isthmus."))
@@ -92,7 +92,7 @@ def functions():
 
 
 def without_docstring(node):
-    """Lines of a function from ``def`` to its end, less its docstring."""
+    """Count the lines of a function without its docstring."""
     docstring = node.body[0] if ast.get_docstring(node) is not None else None
     return node.end_lineno - node.lineno + 1 - (docstring.end_lineno - docstring.lineno + 1 if docstring else 0)
 
@@ -177,7 +177,7 @@ def test_a_part_its_file_and_its_string_have_one_name(package, part):
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_every_file_of_a_part_is_exported(package):
-    """A file holds a part of its name, or helpers of parts, which no list names."""
+    """A file contains a part with the same name, or helpers of parts that are not public."""
     files = {file.stem for file in Path(package.__file__).parent.glob("*.py")} - {"__init__", "base"}
     parts = {snake_case(name) for name in package.__all__}
     assert parts <= files
@@ -193,7 +193,7 @@ def test_every_file_of_a_part_is_exported(package):
 
 
 def lists(tree):
-    """Whether a file says which of its names are public."""
+    """Return whether a file lists its public names."""
     targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
     return "__all__" in {target.id for target in targets if isinstance(target, ast.Name)}
 
@@ -206,7 +206,7 @@ def test_lists_of_public_names_are_sorted_and_true(path):
 
 
 def sort_key(name):
-    """Constants, then classes, then functions, each by the alphabet: the order that the linter gives."""
+    """Sort constants, classes and functions, each alphabetically, as the linter does."""
     kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
     return kind, name
 
@@ -233,7 +233,7 @@ def test_everything_public_is_documented():
 
 
 def section(doc, title):
-    """The body of a numpydoc section, or an empty text."""
+    """Return the body of a numpydoc section, or an empty string."""
     found = re.search(rf"^{title}\n-+\n(.*?)(?=^\w[^\n]*\n-+\n|\Z)", doc, re.DOTALL | re.MULTILINE)
     return found[1] if found else ""
 
@@ -273,7 +273,7 @@ def called(node):
 
 
 def test_a_class_is_a_base_or_finished():
-    """Parts inherit from the bases of their kind and from nothing else of ours."""
+    """Parts inherit only from the base classes of their kind."""
     for package, part in PARTS:
         ours = [kind for kind in part.__mro__[1:] if kind.__module__.startswith("isthmus.")]
         assert {kind.__module__ for kind in ours} == {f"{package.__name__}.base", "isthmus.part"}

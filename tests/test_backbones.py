@@ -1,4 +1,4 @@
-"""Backbones for samples whose values have neighbours."""
+"""Backbones for series, images and volumes."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def built(part, shape, flags=False, n_parameters=1, condition_width=0, positions
 
 
 def decoded(part, z, target, condition=None):
-    """Parameters of series, which autoregressive decoders are told."""
+    """Return parameters of series; autoregressive decoders also get the series."""
     return part.decode(z, condition, target) if part.autoregressive else part.decode(z, condition)
 
 
@@ -176,7 +176,7 @@ def test_a_recurrent_net_is_its_cell_step_by_step():
 
 def test_weights_on_a_grid_count_once_a_place():
     part = built(Conv((4, 6), kernel_size=5), (1, 9, 8))
-    # Stages of 5 x 4 and 3 x 2 places.
+    # Stages of 5 x 4 and 3 x 2 positions.
     products = 2 * (1 * 4 * 25 * 20 + 4 * 6 * 25 * 6) + 36 * (4 + 3)
     assert sum(weight.numel() * times for weight, times in weight_uses(part) if weight.ndim > 1) == products
     assert (
@@ -193,7 +193,7 @@ def test_long_series_go_through_the_net_few_at_a_time(part, rng):
 
 @pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16), Transformer(16)], ids=repr)
 def test_waves_of_any_phase_need_two_components(part):
-    """A circle of phases, which a linear code of two components holds exactly: so must these."""
+    """Phases of a sine, which a linear code of two components represents exactly."""
     windows = Windows(np.sin(np.arange(420) * 2 * np.pi / 20), 20)
     model = small("autoencoder", backbone=part, max_epochs=40, batch_size=64, learning_rate=0.02).fit(windows)
     truth = next(windows.batches(len(windows))).x.numpy()

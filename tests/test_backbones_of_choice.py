@@ -1,4 +1,4 @@
-"""Nets of one's own, and those that are chosen by the shape of the data."""
+"""Nets of the user, and backbones that are chosen by the shape of the data."""
 
 import numpy as np
 import pytest

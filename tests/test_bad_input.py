@@ -1,4 +1,4 @@
-"""Every mistake has a sentence that names what is wrong, its value, and what was expected."""
+"""Every error message names the parameter or column, the value, and what was expected."""
 
 import numpy as np
 import pandas
@@ -372,7 +372,7 @@ def test_the_last_weights_that_an_epoch_proved_good_are_kept():
     np.testing.assert_array_equal(model.transform(X), quick(max_epochs=2, **options).fit(X).transform(X))
 
 
-# Nothing is lost
+# A failed fit changes nothing
 
 
 FAILURES = {

@@ -1,4 +1,4 @@
-"""Many nets trained at once: they are as if trained alone, and know nothing of the rows they left out."""
+"""Many nets trained at once equal nets trained alone, and do not depend on their held-out rows."""
 
 import pickle
 
@@ -23,7 +23,7 @@ from isthmus.randomness import mix, seeded
 from isthmus.regularizers import L1
 from isthmus.training.hardware import _work
 
-# Nothing is learned of the rows but by the nets.
+# Only the nets are fitted to the rows.
 FIXED = {"likelihood": Gaussian(scale=1.0, scaling="none"), "precision": "float64"}
 
 
@@ -35,7 +35,7 @@ def small_ensemble(n_estimators=4, **options) -> BaggedAutoencoders:
     return BaggedAutoencoders(small_net(**options), n_estimators, random_state=0)
 
 
-# Nets side by side
+# Several nets
 
 
 @pytest.mark.parametrize("backbone", [MLP((7, 5)), MLP((), activation="tanh"), MLP((6,), activation="relu"), Linear()])
@@ -79,7 +79,7 @@ def test_what_cannot_be_stacked_goes_one_by_one(backbone, kinds):
 
 
 def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
-    """Against plain torch: each net on its own rows, with an optimizer of its own."""
+    """Compare with plain torch: each net has its own rows and its own optimizer."""
     options = {**FIXED, "optimizer": "adam", "schedule": "constant", "batch_size": 16, "max_epochs": 3}
     batches, hand_over = [], BootstrapBatches.batches
 
@@ -90,7 +90,7 @@ def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
 
     monkeypatch.setattr(BootstrapBatches, "batches", recorded)
     ensemble = small_ensemble(**options).fit(blobs)
-    batches = batches[: 3 * 8]  # 120 rows a net in batches of 16; what follows is not training
+    batches = batches[: 3 * 8]  # 120 rows per net in batches of 16; later batches are not for training
     with seeded(0):
         nets = [MLP((8,)) for _ in range(4)]
         for net in nets:
@@ -213,7 +213,7 @@ def test_windows_that_all_overlap_are_an_error():
 
 
 def nets_of(ensemble):
-    """The weights of each net, in a row."""
+    """Return the weights of each net as one row."""
     stacks = [layer for layer in ensemble.module_.modules() if isinstance(layer, parallel.StackedLinear)]
     return torch.cat([stack.weight.detach().flatten(1) for stack in stacks], 1)
 
@@ -240,7 +240,7 @@ def test_held_out_scores_are_means_over_the_nets_that_left_the_row_out(blobs):
 
 
 def test_held_out_scores_are_those_of_new_rows_and_training_scores_are_not(rng):
-    """Nets that learn forty rows by heart, and new rows of the same kind."""
+    """Nets that overfit forty rows, and new rows of the same distribution."""
     X = rng.normal(size=(40, 10))
     ensemble = small_ensemble(8, backbone=MLP((64,)), n_components=6, max_epochs=300, likelihood=Gaussian(1.0)).fit(X)
     new = ensemble.score_samples(rng.normal(size=(2000, 10))).mean()
@@ -307,7 +307,7 @@ def test_random_state_decides_everything(blobs):
 
 @pytest.fixture
 def customers(rng) -> pd.DataFrame:
-    """A table of numbers, levels and holes."""
+    """A table of numbers and categories with missing values."""
     n = 200
     age = rng.normal(40, 10, n)
     return pd.DataFrame(

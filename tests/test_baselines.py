@@ -1,4 +1,4 @@
-"""What a model is judged by, and the simple methods beside it."""
+"""Comparison of a model with simple methods."""
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def test_an_imputer_is_judged_by_hidden_cells_beside_regression_and_the_mean(row
 def test_hidden_categories_count_as_wrong_or_right(people):
     (comparison,) = judged(zoo.imputer(max_epochs=60, random_state=0), people)
     wrong = comparison.figures["wrong"]
-    # Half of the cells are truth values that nothing predicts, and the most frequent town is right in half of the rows.
+    # Half of the cells are unpredictable booleans, and the most frequent town is correct in half of the rows.
     assert 0.3 < wrong["mean"] < 0.7
     assert wrong["iterative regression"] < wrong["mean"]
 
@@ -68,7 +68,7 @@ def test_a_denoiser_is_judged_by_clean_values_of_corrupted_rows(rows):
     (comparison,) = judged(Autoencoder(2, corruption=noise, max_epochs=60, random_state=0), rows)
     errors = comparison.figures["error"]
     assert comparison.title.startswith("clean values of corrupted rows")
-    assert errors["as corrupted"] == pytest.approx(0.25, rel=0.2)  # the variance of the noise, in deviations
+    assert errors["as corrupted"] == pytest.approx(0.25, rel=0.2)  # variance of the noise, standardised
     assert errors["model"] < errors["as corrupted"]
 
 

@@ -1,4 +1,4 @@
-"""``benchmarks/anomalies.py`` on data made by hand: what is learned from, what is measured, what is reported."""
+"""``benchmarks/anomalies.py`` on simulated data: training rows, measures and the report."""
 
 import json
 from importlib import import_module
@@ -20,7 +20,7 @@ def module(monkeypatch):
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    """One small set of every kind, in the places of the real ones."""
+    """One small data set of every kind, at the paths of the real ones."""
     root = tmp_path / "data"
     monkeypatch.setenv("ISTHMUS_TEST_DATA", str(root))
     for name in ("adbench-classical", "nsl-kdd", "ucr-anomaly", "smd", "ecg5000-train"):
@@ -87,7 +87,7 @@ def test_series_are_judged_after_what_was_learned_from(module, folder):
     assert (split.train.shape, split.test.shape, split.context) == ((600, 1), (900, 1), 600)
     assert np.flatnonzero(split.labels).tolist() == list(range(700, 720))
     anomalies = module("anomalies")
-    # The highest score of all lies where nothing is judged.
+    # The highest score lies before the points that count in the measures.
     scores = split.labels + 2.0 * (np.arange(900) == 10)
     figures = anomalies.of_points(split, scores)
     assert (figures["archive hit"], figures["AUC-PR"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""What ``benchmarks/generation.py`` measures with, on images made by hand."""
+"""Measures of ``benchmarks/generation.py``, on simulated images."""
 
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ def generation(monkeypatch):
 
 @pytest.fixture
 def bars():
-    """Bars at the left or at the right of an image, and which of them it is."""
+    """Images of bars at the left or at the right, and labels."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 600)
     images = rng.integers(0, 60, (600, 28, 28)).astype(np.uint8)
@@ -45,5 +45,5 @@ def test_the_picture_has_a_row_a_digit(generation, bars, tmp_path):
     generation.draw(images, labels, str(tmp_path / "grid.png"))
     picture = imread(tmp_path / "grid.png")
     assert picture.shape[:2] == (2 * 28, 16 * 28)
-    # The last channel is opacity.
+    # The last channel is the opacity.
     assert picture[:28, 6, :3].mean() < 0.3 < 0.7 < picture[28:, 6, :3].mean()

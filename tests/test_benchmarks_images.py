@@ -1,4 +1,4 @@
-"""The pure functions of ``benchmarks/images.py`` and the nets of the race, on images made by hand."""
+"""The pure functions of ``benchmarks/images.py`` and the nets of the speed benchmark, on simulated images."""
 
 import math
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The pure functions of ``benchmarks/tables.py``, on tables made by hand."""
+"""The pure functions of ``benchmarks/tables.py``, on small tables."""
 
 import math
 from importlib import import_module
@@ -29,7 +29,7 @@ def test_scores_are_those_of_the_hidden_cells_alone(data):
     hidden = pd.DataFrame({"age": [True, True, False, False, False], "town": [True, True, False, False, False]})
     filled = pd.DataFrame({"age": [1.4, 4.0, 99.0, 99.0, 99.0], "town": ["Rome", "Rome", "Oslo", "Oslo", "Oslo"]})
     nrmse, accuracy = data.score(TABLE, filled, hidden)
-    # 1.4 is answered as 1; the errors are 0 and 2, the deviation of 1, 2, 3, 4 is the root of 1.25.
+    # 1.4 is rounded to 1; the errors are 0 and 2, and the standard deviation of 1, 2, 3, 4 is sqrt(1.25).
     assert nrmse == pytest.approx(math.sqrt(2) / math.sqrt(1.25))
     assert accuracy == 0.5
 

@@ -1,4 +1,4 @@
-"""The n-grams of ``benchmarks/text.py`` against counts by hand."""
+"""The n-grams of ``benchmarks/text.py``, compared with counts by hand."""
 
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +22,7 @@ def ngrams():
 def test_shares_are_those_counted_by_hand(ngrams):
     model = ngrams.Bigrams(4).fit(ROWS, ROWS)
     each = model._each([[2, 2, 3]])
-    # At the start, 2 comes in one of three rows; after 2 comes 0 three times of four, and 2 once. 3 is never seen.
+    # One of three rows starts with 2; three of four times 2 is followed by 0, and once by 2. 3 does not occur.
     np.testing.assert_allclose(each, [[1 / 4, 4 / 9, 1 / 3], [1 / 4, 4 / 9, 1 / 4], [1 / 4, 0, 0]])
 
 

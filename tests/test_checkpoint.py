@@ -1,4 +1,4 @@
-"""Checkpoints: a fit that was killed and started again ends as one that was not, bit for bit."""
+"""Checkpoints: a fit that was killed and resumed is bitwise equal to an uninterrupted fit."""
 
 import pickle
 
@@ -33,11 +33,11 @@ Y = np.arange(120) % 3
 
 
 class Killed(Exception):
-    """What ends a fit in the place of a signal."""
+    """Ends a fit instead of a signal."""
 
 
 class Fragile(Checkpoint):
-    """Is killed after so many writes, one a step."""
+    """Is killed after a number of writes, one for each step."""
 
     def __init__(self, path, n_writes):
         super().__init__(path, every=0)
@@ -56,7 +56,7 @@ def small(**options):
 
 
 def persist(fit, folder, n_writes):
-    """Fit, and once more after each death, until it ends well; also say how often it died."""
+    """Fit, and repeat after each kill until the fit succeeds; also return the number of kills."""
     for deaths in range(100):
         try:
             return fit([Fragile(folder, n_writes)]), deaths
@@ -76,7 +76,7 @@ def untimed(model):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in model.history_]
 
 
-# Going on
+# Resuming
 
 CASES = {
     "plain": {},
@@ -104,7 +104,7 @@ CASES = {
 @pytest.mark.parametrize("n_writes", [1, 3, 4])
 @pytest.mark.parametrize("case", CASES)
 def test_a_fit_goes_on_where_it_was(case, n_writes, tmp_path):
-    """Four steps an epoch: it dies after each, across the ends of epochs, and at them."""
+    """Four steps per epoch: the fit is killed after each step, within epochs and at their ends."""
 
     def fit(callbacks):
         return small(**CASES[case], callbacks=callbacks).fit(X, Y)
@@ -182,7 +182,7 @@ def test_another_number_of_processes_goes_on_with_what_was_added_up(tmp_path):
     assert totals == [tensors["process.0.total.negative_bound"], 0]
 
 
-# Refusals
+# Errors
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_the_fraction_of_hidden_cells_and_labels_tell_fits_apart(tmp_path):
 
 
 def test_the_address_of_a_function_does_not_tell_fits_apart(tmp_path):
-    """It is another in each process."""
+    """Its value differs between processes."""
 
     def fit(callbacks):
         return small(corruption=lambda x: x * 0.9, callbacks=callbacks).fit(X)

@@ -1,4 +1,4 @@
-"""The command line: what each command writes and says, and how it refuses."""
+"""The command line: files, output and errors of each command."""
 
 import errno
 import json
@@ -38,14 +38,14 @@ def call(*arguments):
 
 
 def done(*arguments):
-    """Call a command that should succeed, and return the last line of what it says."""
+    """Run a command that should succeed, and return the last line of its output."""
     result = call(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()[-1]
 
 
 def refused(*arguments):
-    """Call a command that should be refused in one sentence, and return this."""
+    """Run a command that should fail with one sentence, and return the sentence."""
     result = call(*arguments)
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
@@ -62,7 +62,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, rows):
-    """Return a folder with the same rows in every kind of file, and models of them with column names and without."""
+    """Return a folder with the same rows in every file format, and models with and without column names."""
     folder = tmp_path_factory.mktemp("shared")
     for suffix in KINDS:
         write(folder / f"rows{suffix}", rows, NAMES)
@@ -73,7 +73,7 @@ def shared(tmp_path_factory, rows):
 
 @pytest.fixture
 def table(rows):
-    """Return the rows beside labels and text."""
+    """Return the rows with labels and text."""
     kinds = np.array(["oak", "ash", "elm"])[np.arange(60) % 3]
     return pa.table({**dict(zip(NAMES, rows.T, strict=True)), "kind": kinds, "noted by": ["Ann"] * 60})
 
@@ -176,16 +176,16 @@ def test_fit_reads_rows_once_and_compares_once(shared, tmp_path, monkeypatch, da
     comparisons, fits, fit = count_calls(monkeypatch, isthmus.baselines.judging, "judge"), [], PCA.fit
     monkeypatch.setattr(PCA, "fit", lambda pca, *rows: fits.append(pca) or fit(pca, *rows))
     done("fit", path, "--model", model, *TINY, "--out", tmp_path / "m.safetensors")
-    # Codes and new rows of a generator are arrays and tables too, but no rows of the file.
+    # Codes and generated rows are also arrays and tables, but not rows of the file.
     expected = {"days": 0, "rows.npy": 1, "rows.csv": 1}[data]
     assert len(sources) <= expected + 2 * (model == "tabular_vae")
-    # Of all rows of a file, to check them; of training and of validation rows in fit; of training rows to compare.
+    # Passes over all rows for checks, over training and validation rows in fit, over training rows to compare.
     assert len(statistics) == (3 if data == "days" else 4)
     assert (len(comparisons), len(fits)) == (1, 0 if model == "imputer" else 1)
 
 
 def test_the_unit_of_errors_is_that_of_the_columns_that_are_learned(tmp_path, rng):
-    """Columns that --kind leaves out play no part in it."""
+    """Columns that --kind leaves out have no effect."""
     y, x = np.divmod(np.arange(16), 4)
     distance = np.hypot(x - rng.uniform(-1, 4, size=(300, 1)), y - rng.uniform(-1, 4, size=(300, 1)))
     pixels = {f"pixel {i}": column for i, column in enumerate((2 - distance).clip(0, 1).T)}
@@ -197,7 +197,7 @@ def test_the_unit_of_errors_is_that_of_the_columns_that_are_learned(tmp_path, rn
         assert f"relative to {unit};" in " ".join(result.stdout.split())
 
 
-# What a run is made of
+# Settings of a run
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_samples_of_a_label_are_those_of_the_library(tmp_path, rows, kinds, want
     np.testing.assert_array_equal(read(tmp_path / "new.npy"), as_array(expected))
 
 
-# Telling
+# Descriptions
 
 
 def test_zoo_lists_every_variant_with_its_first_line():
@@ -420,7 +420,7 @@ def test_every_command_has_help(command):
     assert f" {command} [OPTIONS]" in result.stdout.splitlines()[0]
 
 
-# Refusals
+# Errors
 
 
 def test_an_unknown_model_is_refused_with_the_nearest(shared):
@@ -597,13 +597,13 @@ OUTPUTS = {
 
 
 def lay_out_damaged_inputs(folder, monkeypatch):
-    """Go to a folder with inputs that would be refused once they are read."""
+    """Change to a folder with inputs that would raise an error when they are read."""
     monkeypatch.chdir(folder)
     for name in ("no.safetensors", "no.csv"):
         (folder / name).touch()
 
 
-# A name without suffix may be a folder of images for sample: the model tells.
+# For sample, a name without suffix may be a folder of images; this depends on the model.
 @pytest.mark.parametrize(
     ("command", "name"), [pair for pair in product(OUTPUTS, ["out.xlsx", "out"]) if pair != ("sample", "out")]
 )
@@ -724,7 +724,7 @@ def test_warnings_are_shown_as_a_sentence(capsys):
     assert capsys.readouterr().err == "isthmus: the loss became nan\n"
 
 
-# In a process of its own
+# In a separate process
 
 
 def python(*arguments):
@@ -757,11 +757,11 @@ def test_what_needs_no_net_imports_nothing_heavy(command):
     assert python("-c", code).stdout.splitlines()[-1] == "heavy:"
 
 
-# What an error is worth
+# Errors of reconstructions
 
 
 class Off:
-    """Stand in for a fitted estimator whose reconstructions are off by a known amount."""
+    """Replace a fitted estimator; its reconstructions have a known error."""
 
     n_components = 1
     schema_ = Schema((4,))

@@ -1,4 +1,4 @@
-"""``isthmus doctor``: what it says of files, and how it refuses."""
+"""``isthmus doctor``: output and errors."""
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ def call(*arguments):
 
 
 def said(*arguments):
-    """Return what the doctor says of a file that can be read."""
+    """Return the output of the doctor for a file that can be read."""
     result = call(*arguments)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
@@ -31,7 +31,7 @@ def rows(rng):
 
 @pytest.fixture
 def table(rows, rng):
-    """Rows beside a category, a label and a constant."""
+    """Rows with a category, a label and a constant."""
     columns = dict(zip("abc", rows.T, strict=True))
     return pa.table(
         {**columns, "city": rng.choice(["Oslo", "Rome"], 300), "label": np.arange(300) % 2, "same": [1] * 300}

@@ -10,13 +10,13 @@ from isthmus import load
 from isthmus.cli.app import app
 from isthmus.data import ImageFolder
 
-# What is said of images whose values are no bytes; test_images.py has the sentences.
+# Messages for images whose values are not bytes; test_images.py checks their text.
 pytestmark = pytest.mark.filterwarnings("ignore:.*images hold")
 QUICK = ["--set", "max_epochs=2", "--set", "n_components=3"]
 
 
 def picture(rng, odd=False):
-    """Draw a soft spot on a slope; an odd picture has a black square."""
+    """Draw a blurred spot on a gradient; an anomalous image has a black square."""
     y, x = np.mgrid[:14, :12]
     values = 0.2 + 0.3 * x / 12 + 0.4 * np.exp(-((x - rng.uniform(3, 9)) ** 2 + (y - rng.uniform(3, 11)) ** 2) / 8)
     values += 0.01 * rng.standard_normal(values.shape)
@@ -26,7 +26,7 @@ def picture(rng, odd=False):
 
 
 def store(path, values, kind):
-    """Write one picture: bytes as PNG, 12 bits and floats as TIFF."""
+    """Write one image: bytes as PNG, 12 bits and floats as TIFF."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = {
         "png": (255 * values).astype(np.uint8),
@@ -38,7 +38,7 @@ def store(path, values, kind):
 
 @pytest.fixture
 def album(tmp_path, rng, monkeypatch):
-    """Return a folder of normal pictures of three dtypes, and one of new ones of which one is odd."""
+    """Return a folder of normal images of three dtypes, and a folder of new images of which one is anomalous."""
     monkeypatch.chdir(tmp_path)
     for i in range(60):
         store(tmp_path / "good" / "ab"[i % 2] / f"{i:02}", picture(rng), ("png", "tif", "tiff")[i % 3])

@@ -1,4 +1,4 @@
-"""Model files of every class at every command: used, or refused in one sentence that says what the file holds."""
+"""Model files of every class with every command: used, or an error that names the contents of the file."""
 
 import re
 
@@ -64,7 +64,7 @@ def home(tmp_path_factory):
 
 
 def words(command, model, data, out):
-    """Write a command with its arguments."""
+    """Return a command with its arguments."""
     if command == "sample":
         return ["sample", model, "-n", "3", "--out", out]
     if command == "detect --detector":

@@ -1,4 +1,4 @@
-"""``isthmus prepare``: the files it writes, what it says, and that a refusal leaves nothing behind."""
+"""``isthmus prepare``: its files, its output, and that an error leaves no files."""
 
 import errno
 import gzip
@@ -25,7 +25,7 @@ def call(*arguments):
 
 
 def done(*arguments):
-    """Call the command, which should succeed, and return the lines of what it says."""
+    """Run the command, which should succeed, and return the lines of its output."""
     result = call(*arguments)
     assert result.exit_code == 0, result.output
     first, *lines = result.stdout.splitlines()
@@ -35,7 +35,7 @@ def done(*arguments):
 
 @pytest.fixture
 def table(tmp_path):
-    """Return a CSV file with a column of each kind of trouble."""
+    """Return a CSV file with a column for each kind of problem."""
     columns = {
         "age": ["?", "130", *(str(20 + i) for i in range(ROWS - 2))],
         "kind": ["oak ", "ash"] * (ROWS // 2),

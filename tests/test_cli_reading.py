@@ -1,4 +1,4 @@
-"""Data files at the command line: dialects found or stated, and early errors for names of files."""
+"""Data files on the command line: inferred or given dialects, and early errors for file names."""
 
 import gzip
 import subprocess
@@ -30,7 +30,7 @@ def done(*arguments):
 
 @pytest.fixture
 def german(tmp_path):
-    """Return a file of semicolons, decimal commas, dates with points and zip codes, with gaps among texts."""
+    """Return a file with semicolons, decimal commas, dates with points, postal codes and missing texts."""
     places = ["NA", *["Köln", "Mörs", "Bonn"] * 3]
     rows = [f"{1 + i % 7},{i % 10};{1 + i % 28}.12.2024;{(i % 3) * 10670:05};{places[i % 10]}" for i in range(N_ROWS)]
     path = tmp_path / "stadt.csv"

@@ -1,4 +1,4 @@
-"""P-values and false discoveries: exact ranks, uniformity and levels by simulation."""
+"""P-values and false discoveries: exact ranks; uniformity and levels by simulation."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from isthmus.data import as_source
 
 
 class FirstColumn(BaseEstimator):
-    """Scores rows by their first column, and learns nothing: rows are exchangeable by construction."""
+    """Scores rows by their first column; its fit learns nothing, so rows are exchangeable."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = X.shape[1]
@@ -53,7 +53,7 @@ def test_discoveries_are_those_of_the_step_up_procedure(rng):
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_p_values_are_uniform_after_calibration_on_clean_rows(rng, ties):
-    """One new row to each calibration: those that share one are not independent, and a test would see that."""
+    """One new row for each calibration, because rows with a common calibration are not independent."""
     p = []
     for i in range(400):
         X = rng.normal(size=(41, 1))
@@ -69,7 +69,7 @@ def test_p_values_of_a_net_are_uniform_with_a_split(rng):
         X = rng.normal(size=(300, 4))
         detector = AnomalyDetector(GaussianMixture(3), calibration="split", random_state=i).fit(X[:250])
         p.extend(detector.p_values(X[250:]))
-    # Rows that share their calibration are bound together, which a test of independent rows would take for a bias.
+    # Rows with a common calibration are dependent; a test for independent rows would find a bias.
     assert kstest(p, "uniform").statistic < 0.05
 
 
@@ -79,7 +79,7 @@ def test_the_same_seed_draws_the_same_p_values(blobs):
 
 
 def test_p_values_row_by_row_are_those_of_the_batch(rng):
-    """Scores of eight values on four calibration rows: nearly all of a p-value is the broken tie."""
+    """Scores have eight values and there are four calibration rows: p-values depend mostly on how ties are broken."""
     X = np.column_stack([rng.integers(0, 8, 2000), rng.normal(size=2000)]).astype(float)
     detector = AnomalyDetector(FirstColumn(), calibration="split", threshold=0.0, random_state=0).fit(X[:50])
     detector.calibrate(X[:4])
@@ -152,7 +152,7 @@ def test_false_discoveries_keep_to_their_level(level):
 
 
 def test_no_discovery_where_there_is_nothing(rng):
-    """With normal rows alone every discovery is false: as often as the level says there are some."""
+    """If all rows are normal, every discovery is false; the rate of calls with any discovery is the level."""
     some = []
     for _ in range(200):
         X = rng.normal(size=(250, 1))

@@ -1,4 +1,4 @@
-"""Frames and arrays of every make are read alike, or refused by a sentence that says what to do."""
+"""Data frames and arrays of all libraries are read in the same way, or an error says what to do."""
 
 import datetime as dt
 import warnings
@@ -33,7 +33,7 @@ def quick(**options):
 
 
 def cells(frame):
-    """The cells of a frame of numbers or an array as float64, missing ones NaN."""
+    """Return the cells of a frame of numbers or of an array as float64, missing ones as NaN."""
     if isinstance(frame, pyarrow.Table):
         frame = frame.to_pandas()
     return np.asarray(frame if isinstance(frame, np.ndarray) else frame.to_numpy(), dtype=np.float64)
@@ -144,7 +144,7 @@ def test_masked_is_missing_for_a_detector_too():
     np.testing.assert_allclose(found.score_samples(masked), expected.score_samples(holed))
 
 
-# Of these, statistics are taken in float32.
+# Statistics of these are computed in float32.
 NARROW = ("bool", "uint8", "int8")
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int64")
 

@@ -1,4 +1,4 @@
-"""What the estimator promises to its parts, and how it is trained in steps."""
+"""Contracts of the estimator with its parts, and training in steps."""
 
 import numpy as np
 import pytest
@@ -109,5 +109,5 @@ def test_a_reservoir_samples_rows_in_proportion_to_their_weights(monkeypatch):
         (batch,) = reservoir.as_batches(source.schema).batches(200)
         kept[batch.x[:, 0].long()] += 1
     assert kept.sum() == 200 * counts
-    # Few rows are kept, so that rows are drawn about as often as they weigh: 4000 of 6000.
+    # Few rows are kept, so that rows are drawn in proportion to their weights: 4000 of 6000.
     assert kept[:1000].sum() / kept.sum() == pytest.approx(2 / 3, abs=0.03)

@@ -22,7 +22,7 @@ from isthmus.schema import KINDS, Condition, Field, Schema
 from isthmus.statistics import Statistics
 
 NAMES = list("abcdef")
-# Whole numbers that every dtype holds exactly.
+# Integers that every dtype represents exactly.
 WHOLE = np.random.default_rng(0).integers(0, 100, size=(120, 6)).astype(np.float32)
 WHOLE += WHOLE[:, :1]
 
@@ -104,7 +104,7 @@ def test_sparse_rows_stay_sparse():
     assert sparse.issparse(as_source(sparse.coo_array(WHOLE)).values)
 
 
-# Back in kind
+# Containers of results
 
 
 def test_pandas_frames_come_back_with_columns_and_index():
@@ -144,7 +144,7 @@ def test_results_come_in_the_container_that_fit_saw(make, kind):
     for name, (found, values) in expected.items():
         assert isinstance(found, kind)
         assert names_of(found) == NAMES
-        # Samples have the digits of the data; nothing leaves their range.
+        # Samples have the decimals of the data and stay within their range.
         values = np.round(values) if name == "sample" else values
         np.testing.assert_array_equal(found, np.clip(values, WHOLE.min(0), WHOLE.max(0)))
     contributions = model.contributions(frame)
@@ -250,7 +250,7 @@ def test_masking_learns_to_fill_what_the_other_columns_tell(rng):
 
 
 def test_large_offsets_are_learned_as_well_as_without(rng):
-    """Timestamps within one minute: float32 keeps two minutes of them."""
+    """Timestamps within one minute: the resolution of float32 is two minutes."""
     cause = rng.uniform(0, 60, size=(300, 1))
     rows = np.c_[cause, cause / 60 + rng.normal(size=(300, 1))]
     moved = rows + [1.7e9, 0.0]
@@ -282,7 +282,7 @@ def test_densities_are_in_the_datas_own_units(mixed_scale):
     np.testing.assert_allclose(wide, scores - 3 * np.log(1000), rtol=1e-3)
 
 
-# The survey
+# Statistics
 
 
 numbers = arrays(np.float64, st.tuples(st.integers(1, 40), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))

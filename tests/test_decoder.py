@@ -1,4 +1,4 @@
-"""Decoders alone: saved without the encoder, and exported to programs whose outputs are ours."""
+"""Decoders alone: saved without the encoder, and exported to programs with the same outputs."""
 
 import numpy as np
 import onnxruntime
@@ -75,7 +75,7 @@ def test_the_file_has_no_encoder_and_the_model_still_has_one(model, saved):
 
 
 def program_of(path):
-    """The exported program as a function of arrays by name."""
+    """Return the exported program as a function of arrays by name."""
     if path.suffix == ".pt2":
         program = torch.export.load(path).module()
         return lambda **inputs: program(**{name: torch.from_numpy(x) for name, x in inputs.items()}).numpy()

@@ -27,7 +27,7 @@ def output(folder):
 
 
 def figure(output, name):
-    """The number beside a name, where that first stands in a table."""
+    """Return the number next to the first occurrence of a name in a table."""
     return float(re.search(rf"│ {name} +│ +([\d.]+)", output)[1])
 
 

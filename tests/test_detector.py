@@ -1,4 +1,4 @@
-"""The detector: scikit-learn's contract, thresholds on held-out scores, kinds of scores and of data."""
+"""The detector: scikit-learn's interface, thresholds from held-out scores, kinds of scores and data."""
 
 import pickle
 
@@ -37,7 +37,7 @@ def test_scikit_learns_battery(estimator, check):
 
 
 class Counting(BaseEstimator):
-    """Scores rows by how often it has seen them, and keeps the rows of each fit."""
+    """Scores rows by the number of fits that contained them, and stores the rows of each fit."""
 
     fits: list = []
 
@@ -58,7 +58,7 @@ class Counting(BaseEstimator):
 
 
 class Knowing(Counting):
-    """Has held-out scores of its own."""
+    """Has its own held-out scores."""
 
     def fit(self, X, y=None):
         self.held_out_scores_ = -np.arange(float(len(X)))
@@ -77,7 +77,7 @@ def numbered():
 
 @pytest.fixture
 def spoiled(blobs, rng):
-    """Rows of which the first 20 are far from all others, and their labels."""
+    """Rows and labels; the first 20 rows are far from all others."""
     blobs[:20] += rng.choice([-40, 40], (20, 6)).astype(np.float32)
     return blobs, np.repeat([-1, 1], [20, len(blobs) - 20])
 
@@ -118,7 +118,7 @@ def test_cross_fitted_scores_are_those_of_folds(blobs):
 
 
 def test_the_threshold_promises_its_rate_on_new_rows():
-    """A mixture that has learned its rows by heart: the quantile of training scores would promise too much."""
+    """A mixture that overfits its rows: the quantile of training scores would give a higher rate."""
     rng, rates, naive = np.random.default_rng(0), [], []
     for i in range(15):
         X, fresh = rng.normal(size=(200, 5)), rng.normal(size=(2000, 5))
@@ -523,7 +523,7 @@ def test_scores_of_the_rows_of_fit_are_those_of_estimators_that_have_not_seen_th
     assert scores.shape == (60,)
     np.testing.assert_allclose(np.sort(scores[3:]), detector.calibration_scores_)
     np.testing.assert_allclose(scores[:3], detector.score_samples(X[:3]))
-    assert scores[7] < detector.score_samples(X)[7]  # the row has drawn the estimator of all rows towards itself
+    assert scores[7] < detector.score_samples(X)[7]  # the row has influenced the estimator of all rows
     assert AnomalyDetector(GaussianMixture(), calibration="split", random_state=0).fit(X).held_out_scores_ is None
 
 

@@ -1,4 +1,4 @@
-"""Clusters: two workers of Ray on this machine do what one process does."""
+"""Clusters: two workers of Ray on this machine give the results of one process."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ from isthmus.distributed import applying, fitting
 
 ray = pytest.importorskip("ray", reason="ray is an extra")
 
-# Ray warns of its own defaults.
+# Ray warns about its own defaults.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 
 
 @pytest.fixture(scope="module")
 def session():
-    """Two processors of this machine, and no process of Ray that the tests do not need."""
+    """Start Ray with two processors of this machine and without unnecessary processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         patch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
@@ -38,7 +38,7 @@ def session():
 
 @pytest.fixture(scope="module")
 def file(table, tmp_path_factory):
-    """Return where the table lies in one row group, so that every order of the rows is that of the Dataset."""
+    """Return the path of the table in one row group, so that rows have the order of the Dataset."""
     path = tmp_path_factory.mktemp("rows") / "rows.parquet"
     parquet.write_table(table, path)
     return path
@@ -46,7 +46,7 @@ def file(table, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(file):
-    """A model that one process fitted."""
+    """A model fitted by one process."""
     return estimator().fit(Parquet(file))
 
 
@@ -55,7 +55,7 @@ def estimator(**options):
 
 
 class Accident:
-    """Kills the second worker once, at the end of the fourth epoch, and notes every epoch that the first one ends."""
+    """Kills the second worker once, after the fourth epoch, and records every epoch of the first worker."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -152,7 +152,7 @@ def test_columns_that_files_lack_are_named(model, tmp_path, table):
         distributed.score(model, tmp_path / "x.parquet")
 
 
-# Refusing
+# Errors
 
 
 def test_the_missing_extra_is_named(file, model, monkeypatch):

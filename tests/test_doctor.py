@@ -1,4 +1,4 @@
-"""The doctor: every check fires on what it is for, and not on its clean twin."""
+"""The doctor: every check reports its problem, and reports nothing for similar clean data."""
 
 from collections import Counter
 
@@ -32,12 +32,12 @@ SMALL = Autoencoder(backbone=MLP((8,)))
 
 
 def whats(*arguments, **options):
-    """What is found, in order."""
+    """Return the findings in order."""
     return [finding.what for finding in examine(*arguments, **options)]
 
 
 def only(*arguments, **options):
-    """The one finding there is."""
+    """Return the only finding."""
     findings = examine(*arguments, **options)
     assert len(findings) == 1, report(findings)
     return findings[0]
@@ -50,7 +50,7 @@ def X(rng):
 
 @pytest.fixture
 def frame(X, rng):
-    """A clean data frame: numbers, a count, truth values and a category."""
+    """A clean data frame: numbers, a count, booleans and a category."""
     frame = pd.DataFrame(X[:, :3], columns=list("abc"))
     frame["visits"] = rng.poisson(3, N)
     frame["member"] = rng.random(N) < 0.4
@@ -288,7 +288,7 @@ def test_functions_of_other_columns_are_found_together(X, frame, rng):
     finding = only(frame.assign(country=country, number=number))
     assert finding.columns == ("city", "country", "number")
     assert finding.advice == "keep 'city' and leave out the others"
-    assert examine(frame.assign(south=frame["city"] == "Rome")) == []  # follows from the city, but not the other way
+    assert examine(frame.assign(south=frame["city"] == "Rome")) == []  # a function of the city only
     assert examine(frame.assign(country=country.where(rng.random(N) < 0.9, "Norway"))) == []
 
 
@@ -355,7 +355,7 @@ def test_values_far_from_all_others(X, frame):
     assert (finding.what, finding.columns) == ("extreme values", (2,))
     assert 'likelihood="student_t"' in finding.advice
     assert examine(X, Autoencoder(likelihood="student_t")) == []
-    assert examine(frame.assign(d=X[:, 2])) == []  # there isthmus chooses Student's t by itself
+    assert examine(frame.assign(d=X[:, 2])) == []  # isthmus chooses Student's t for these
 
 
 def test_a_net_too_large_for_its_rows(rng):
@@ -366,7 +366,7 @@ def test_a_net_too_large_for_its_rows(rng):
     assert f"{sum(w.numel() for w in model.module_.parameters()):,} weights" in finding.detail
     advised = eval(finding.advice.split(", ")[1].rstrip(","), {"Autoencoder": Autoencoder, "MLP": MLP})
     assert examine(few, advised) == []
-    # Early stopping bears more.
+    # Early stopping allows more.
     assert examine(few, Autoencoder(backbone=MLP((128,)))) == []
     assert whats(few, Autoencoder(backbone=MLP((256,)), patience=None)) == ["too few rows for the net"]
 
@@ -396,7 +396,7 @@ def test_a_batch_of_more_rows_than_there_are(X):
     assert examine(X, Autoencoder(batch_size=N)) == []
 
 
-# What all checks share
+# Properties of all checks
 
 
 def test_findings_come_in_the_order_of_the_checks(X):
@@ -414,7 +414,7 @@ def test_findings_come_in_the_order_of_the_checks(X):
 
 
 def test_every_check_runs_where_others_found_the_worst(rng):
-    """Nothing that is wrong keeps another check from its work."""
+    """A problem that one check finds does not prevent other checks."""
     X = rng.normal(size=(N, 5))
     X[:, 0], X[1], X[2, 1], X[3] = np.nan, np.nan, np.inf, X[4]
     found = whats(X, Autoencoder(9, likelihood="bernoulli"), test=X[:5])
@@ -604,7 +604,7 @@ def test_codes_that_tell_the_label_are_found_with_labels(clusters):
     X, y = clusters
     model = Autoencoder(2, conditional=True, prior="mixture", max_epochs=40, random_state=0).fit(X, y)
     assert examine(X, model, y=y) == []
-    # Together the codes still lie as they should, and each label's do not.
+    # All codes together follow the prior, and codes of each label do not.
     model.module_.prior.fitted.reverse()
     assert examine(X, model) == []
     assert "with their labels" in only(X, model, y=y).detail

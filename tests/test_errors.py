@@ -1,4 +1,4 @@
-"""Lack of memory is reported as such, and not as damage to the file that is read."""
+"""Lack of memory is reported as such, and not as a damaged file."""
 
 import numpy as np
 import pyarrow as pa

@@ -27,7 +27,7 @@ class Level(OutlierMixin, BaseEstimator):
 
 
 def brute_spans(alarms, gap):
-    """Close gaps one by one, then read the runs off."""
+    """Close gaps one after the other, then return the runs."""
     closed = np.array(alarms, dtype=bool)
     on = np.flatnonzero(closed)
     for left, right in zip(on[:-1], on[1:], strict=True):

@@ -1,4 +1,4 @@
-"""Every example runs, shows what it claims, and draws one picture."""
+"""Every example runs, confirms what its docstring says, and writes one figure."""
 
 import os
 import re
@@ -81,7 +81,7 @@ CLAIMS = {
     "network_intrusion": the_encoder_alone_finds_attacks,
     "server_metrics": windows_find_more_than_points,
 }
-# Folders of data that do not come with the package.
+# Folders of data that are not part of the package.
 DATA = {
     "chorales": "jsb-chorales",
     "heartbeats": "ecg5000-train",

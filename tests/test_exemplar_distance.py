@@ -1,4 +1,4 @@
-"""Nearness to others: distances as by brute force, of rows by what has not seen them, and the default detector."""
+"""``ExemplarDistance``: distances by brute force, held-out scores, and the default detector."""
 
 import pickle
 
@@ -36,7 +36,7 @@ def small_proximity(**options) -> ExemplarDistance:
 
 @pytest.fixture(scope="module")
 def customers() -> pd.DataFrame:
-    """Numbers, levels and dates, with holes."""
+    """Numbers, categories and dates with missing values."""
     rng = np.random.default_rng(0)
     n = 150
     return pd.DataFrame(
@@ -53,7 +53,7 @@ def customers() -> pd.DataFrame:
 
 
 def test_normal_scores_are_those_of_ranks(rng):
-    """Against SciPy: ties share their mean rank, missing values have none, unseen extremes have the last."""
+    """Compare with SciPy: ties share their mean rank, missing values have none, new extremes have the last."""
     X = np.column_stack([rng.normal(size=200), rng.integers(5, size=200), np.exp(3 * rng.normal(size=200))])
     X[rng.random(X.shape) < 0.1] = np.nan
     tamed = RankGaussian.fit(X, Standardisation.fit(X))
@@ -62,7 +62,7 @@ def test_normal_scores_are_those_of_ranks(rng):
         shares = (rankdata(X[known, i]) - 1) / (known.sum() - 1)
         expected = ndtri(np.clip(shares, 0.5 / 201, 1 - 0.5 / 201))
         assert_array_equal(np.isnan(tamed.normal_scores(X)[:, i]), ~known)
-        # 200 quantiles stand for fewer values where some are missing.
+        # With missing values, 200 quantiles represent fewer values.
         assert_allclose(tamed.normal_scores(X)[known, i], expected, atol=0 if known.all() else 0.12)
 
 
@@ -194,7 +194,7 @@ def test_distances_that_hardly_scatter_are_told_by_their_deviation_or_as_they_ar
 
 
 def test_rows_are_measured_by_nets_and_rows_that_are_not_themselves(blobs):
-    """Rebuilt by hand, from the nets and the groups that a seed gives."""
+    """Compute the scores from the nets and the groups of a seed."""
     points = blobs.astype(float)
     view = Standardisation.fit(points)
     side, measured = ViewScorer.fit(view, points, BaggedAutoencoders(NET, 4), seed=3)
@@ -238,7 +238,7 @@ def test_held_out_scores_are_those_of_new_rows(rng):
     levels = [0.1, 0.5, 0.9]
     held_out, arrived = (np.quantile(s, levels) for s in (model.held_out_scores_, model.score_samples(new)))
     assert_allclose(held_out, arrived, atol=0.4)
-    # Nor are rows of fit found normal for being there.
+    # Rows of fit do not count as normal because they are in fit.
     assert_allclose(np.quantile(model.score_samples(X), levels), arrived, atol=0.4)
 
 
@@ -473,7 +473,7 @@ REAL = {"cancer": load_breast_cancer, "diabetes": load_diabetes, "wine": load_wi
 
 @pytest.mark.parametrize("name", ["normal", *REAL])
 def test_the_default_detector_names_what_was_planted(name, rng):
-    """One value a row is 5 to 8 deviations off."""
+    """One value per row is 5 to 8 standard deviations from its mean."""
     X = rng.normal(size=(300, 8)) @ rng.normal(size=(8, 8)) if name == "normal" else REAL[name]().data
     rows, columns = X[1::2][:60].copy(), rng.integers(X.shape[1], size=60)
     size = rng.choice([-1, 1], 60) * rng.uniform(5, 8, 60)

@@ -1,4 +1,4 @@
-"""Explanations: they add up, they name what was planted, and they speak the units of the data."""
+"""Explanations: sums are exact, planted values are named, and values are in the units of the data."""
 
 from datetime import date
 from itertools import permutations
@@ -32,14 +32,14 @@ OPTIONS = {"backbone": MLP((32,)), "max_epochs": 40, "batch_size": 64, "learning
 
 
 def correlated(n, seed=0):
-    """Rows of four causes in ten columns."""
+    """Rows of ten columns that depend on four variables."""
     weights = np.random.default_rng(0).normal(size=(4, 10))
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 4)) @ weights + 0.4 * rng.normal(size=(n, 10))
 
 
 def planted(X, n=80, seed=1):
-    """Some rows with one value each that lies 5 to 8 deviations from the mean, and where."""
+    """Rows with one value each that is 5 to 8 standard deviations from the mean, and the positions."""
     rng = np.random.default_rng(seed)
     rows, columns = X[rng.choice(len(X), n)].copy(), rng.integers(X.shape[1], size=n)
     size = rng.choice([-1, 1], n) * rng.uniform(5, 8, n)
@@ -48,7 +48,7 @@ def planted(X, n=80, seed=1):
 
 
 def mixed(n, seed=0):
-    """A table in which the segment tells nearly all the rest."""
+    """A table in which the segment determines nearly all other values."""
     rng = np.random.default_rng(seed)
     segment = rng.integers(4, size=n)
     day = pd.Timestamp("2024-01-01") + pd.to_timedelta(30 * segment + rng.normal(size=n) * 5, unit="D")
@@ -69,7 +69,7 @@ def why(estimator, rows, X, n_nearest=2, kinds=("full",)):
 
 
 def first(explanation):
-    """The position of the value that makes each row least normal."""
+    """Return the position of the most anomalous value of each row."""
     return explanation.shares[:, :-1].argmax(1)
 
 
@@ -115,7 +115,7 @@ ESTIMATORS = {
 }
 
 
-# They add up
+# Sums
 
 
 @pytest.mark.parametrize("name", ["vae", "masking", "ensemble"])
@@ -155,7 +155,7 @@ def test_shares_are_what_makes_a_row_less_normal(vae, X):
     assert (found.shares[found.contributions[:, :-1] > 0] == 0).all()
 
 
-# They name what was planted
+# Planted values
 
 
 @pytest.mark.parametrize("name", ["vae", "masking", "ensemble"])
@@ -178,7 +178,7 @@ def test_planted_values_come_first_in_real_rows():
 
 
 def test_one_odd_value_is_not_blamed_on_those_that_it_spoils():
-    """A wide code that nothing regularises follows an odd value, and rebuilds all others wrongly."""
+    """A wide code without regularization follows an anomalous value and reconstructs all others incorrectly."""
     X = correlated(600)
     estimator = zoo.autoencoder(6, likelihood="student_t", **OPTIONS).fit(X)
     rows, columns = planted(correlated(300, seed=5))
@@ -188,7 +188,7 @@ def test_one_odd_value_is_not_blamed_on_those_that_it_spoils():
 
 
 def test_values_that_only_break_a_correlation_come_first(X):
-    """Ordinary values of each column by itself, that do not go with the rest of the row."""
+    """Values that are usual for their column but inconsistent with the rest of the row."""
     estimator = zoo.vae(4, likelihood="student_t", **OPTIONS).fit(X)
     rng = np.random.default_rng(3)
     others = np.linalg.lstsq
@@ -262,7 +262,7 @@ def test_tables_are_of_the_library_of_the_rows(convert, kind, of_table, table):
 
 
 def test_frames_go_to_estimators_that_want_frames(table):
-    """Values beyond those of fit, and levels, reach the estimator as they are."""
+    """Values outside the range of fit, and categories, reach the estimator unchanged."""
     pipeline = make_pipeline(
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), IsolationForest(random_state=0)
     )
@@ -275,7 +275,7 @@ def test_frames_go_to_estimators_that_want_frames(table):
 
 
 def test_expected_values_are_those_that_the_others_foretell():
-    """Of a plane in three dimensions, the third value is known from the two others."""
+    """On a plane in three dimensions, two values determine the third."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 2)) @ [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]] + 0.05 * rng.normal(size=(2000, 3))
     rows = X[:50].copy()
@@ -367,7 +367,7 @@ def test_rows_that_score_low_are_nobodys_neighbours(vae, X):
 
 
 def shapley(score, start, end):
-    """Shapley values of one row by all orders."""
+    """Compute Shapley values of one row from all orders."""
     n = len(start)
     total = np.zeros(n)
     for order in permutations(range(n)):
@@ -491,7 +491,7 @@ def test_more_neighbours_than_normal_rows_are_an_error(n_nearest, vae, X):
         why(vae, X[:2], X, n_nearest=n_nearest)
 
 
-# The detector's verb
+# ``AnomalyDetector.explain``
 
 
 def test_the_detector_explains_its_alarms(X):
@@ -590,7 +590,7 @@ def test_rows_are_called_as_in_the_index_of_the_frame():
     assert AnomalyDetector(GaussianMixture(), random_state=0).fit(X.to_numpy()).explain(rows.to_numpy()).labels is None
 
 
-# Limits hold what they promise
+# Coverage of limits
 
 
 def drawn(law, n, seed):

@@ -1,4 +1,4 @@
-"""Every shortcut gives the numbers of the long way."""
+"""Fast implementations give the same numbers as simple ones."""
 
 import subprocess
 import sys
@@ -203,7 +203,7 @@ def test_torchs_own_optimizer_trains_in_the_same_way(monkeypatch):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_hooks_of_an_optimizer_run_once_a_step_and_closures_compute_the_gradients(name):
     weight, calls = nn.Parameter(torch.ones(1)), []
-    # Torch hooks the step of a class when its first object is made; ours must not run hooks a second time.
+    # Torch wraps the step of a class when its first object is made; hooks must not run twice.
     for kind in (optim.AdamW, optim.Adam, optim.SGD):
         kind([weight], lr=0.1)
     optimizer = OPTIMIZERS[name]([{"params": [weight]}], lr=0.1)
@@ -265,7 +265,7 @@ def test_small_steps_take_one_thread_and_large_ones_all_and_afterwards_all_is_as
 
 
 def test_bfloat16_uses_the_weights_of_each_step(blobs):
-    """Weights that were cast once an epoch would be those of its start: the loss would hardly fall."""
+    """If weights were cast once per epoch, they would stay those of its start, and the loss would hardly decrease."""
     options = {"max_epochs": 3, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant"}
     losses = {
         precision: small("autoencoder", precision=precision, **options).fit(blobs).history_[-1]["loss"]

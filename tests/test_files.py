@@ -1,4 +1,4 @@
-"""Data files: every kind in and out, and what is said of files that cannot be read."""
+"""Data files: reading and writing of every format, and errors for files that cannot be read."""
 
 import errno
 import os

@@ -153,13 +153,13 @@ def test_divergence_from_a_dead_or_stuck_unit_is_large_and_finite(activity):
     assert 0.5 < divergence < 100
 
 
-# Continuous Bernoulli: exponential on [0, 1], cut off
+# Continuous Bernoulli: a truncated exponential distribution on [0, 1]
 
 LOGITS = [-300.0, -20.0, -1.0, -0.06, -0.04, -1e-3, -1e-9, 0.0, 1e-12, 1e-4, 0.0499, 0.0501, 0.5, 7.0, 100.0]
 
 
 def truncated_exponential(logits):
-    """SciPy's distribution of the same density; it falls, so that rising densities are mirrored."""
+    """Return SciPy's distribution with the same density; it decreases, so increasing densities are mirrored."""
     size = max(abs(logits), 1e-8)
     return stats.truncexpon(b=size, scale=1 / size)
 
@@ -169,7 +169,7 @@ def test_continuous_bernoulli_integrates_to_one(logits):
     def density(x):
         return F.continuous_bernoulli_log_prob(double(x), double(logits)).exp().item()
 
-    width = min(0.5, 20 / max(abs(logits), 1.0))  # the mass lies at one end
+    width = min(0.5, 20 / max(abs(logits), 1.0))  # most of the mass is at one end
     total, _ = integrate.quad(density, 0, 1, points=[width, 1 - width])
     assert total == pytest.approx(1.0, abs=1e-8)
 
@@ -377,7 +377,7 @@ def test_a_row_of_nothing_but_missing_counts_has_probability_one_and_no_gradient
     assert not logits.grad.any()
 
 
-# Levels in order
+# Ordered levels
 
 
 @FEW
@@ -386,7 +386,7 @@ def test_discretised_logistic_log_prob_is_the_mass_of_the_bin(x, loc, log_scale)
     ours = F.discretised_logistic_log_prob(double(float(x)), double(loc), double(log_scale), 15).item()
     logistic = stats.logistic(loc, math.exp(log_scale))
     ends = (-math.inf if x == 0 else x - 0.5, math.inf if x == 15 else x + 0.5)
-    # By the nearer tail, for the difference of two numbers near 1 has no digits.
+    # From the nearer tail, because the difference of two numbers near 1 loses all digits.
     mass = max(logistic.cdf(ends[1]) - logistic.cdf(ends[0]), logistic.sf(ends[0]) - logistic.sf(ends[1]))
     assert math.exp(ours) == pytest.approx(mass, rel=1e-6, abs=1e-15)
 
@@ -442,5 +442,5 @@ def test_draws_lie_below_each_quantile_as_often_as_its_level_says_and_evenly_bet
 def test_gradients_of_log_probabilities_are_those_of_finite_differences(function, n_parameters):
     x = double([[0.0, 3.0, 9.0], [1.0, 0.0, 2.0]])
     assert gradcheck(lambda *parameters: function(x, *parameters), tuple(inputs(2, 3) for _ in range(n_parameters)))
-    if function is F.negative_binomial_log_prob:  # where Stirling's series takes over
+    if function is F.negative_binomial_log_prob:  # where Stirling's series begins
         assert gradcheck(lambda *parameters: function(x, *parameters), (inputs(2, 3), inputs(2, 3, low=3.0, high=6.0)))

@@ -1,4 +1,4 @@
-"""Damaged files, random commands and kills, a few of each; ``benchmarks/fuzz.py`` tries many."""
+"""Damaged files, random commands and killed processes, a few of each; ``benchmarks/fuzz.py`` runs many."""
 
 from importlib import import_module
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Values that new rows are to have."""
+"""Given values of new rows."""
 
 from datetime import date, datetime
 
@@ -61,7 +61,7 @@ def test_dates_with_a_time_zone_are_in_utc_where_the_column_has_none(model):
 
 @pytest.fixture(scope="module")
 def conditional():
-    """A model of one cause; the label shifts the first column and decides the sign of the second one."""
+    """A model of one variable; the label shifts the first column and determines the sign of the second one."""
     rng = np.random.default_rng(0)
     y = rng.choice(["minus", "plus"], 1000)
     sign, cause = np.where(y == "plus", 1.0, -1.0), rng.normal(size=1000)
@@ -72,7 +72,7 @@ def conditional():
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_rows_have_their_labels_and_the_given_value(conditional, value):
-    # 1.0 is likely with the label "plus" and unlikely with "minus"; each row keeps the label asked for all the same.
+    # 1.0 is probable for the label "plus" and improbable for "minus"; each row still keeps the requested label.
     y = np.random.default_rng(1).permutation(np.repeat(["minus", "plus", "plus"], 100))
     rows = conditional.sample(300, y=y, given={0: value}, random_state=0)
     assert (rows[:, 0] == value).all()

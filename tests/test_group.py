@@ -1,4 +1,4 @@
-"""Several processes train as one: real ones, which ``torchrun`` starts on this file, and their shares of the data."""
+"""Several processes train one model: processes that ``torchrun`` starts with this file, and their shards."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ X = (RNG.normal(size=(1001, 3)) @ RNG.normal(size=(3, 6)) + 0.3 * RNG.normal(siz
 Y = np.arange(1001) % 3
 HOLES = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
 
-# What two processes do
+# Tasks of two processes
 
 
 def small(**options):
@@ -75,7 +75,7 @@ FEW = {
 
 
 class Mortal(Checkpoint):
-    """Kills its process after so many writes."""
+    """Kills its process after a number of writes."""
 
     def __init__(self, path, n_writes):
         super().__init__(path, every=0)
@@ -89,7 +89,7 @@ class Mortal(Checkpoint):
 
 
 def noisy(callbacks=()):
-    """Fit with all that a checkpoint has to carry."""
+    """Fit with everything that a checkpoint must contain."""
     backbone = MLP((16,), norm="batch", dropout=0.1)
     return small(backbone=backbone, bottleneck="gaussian", corruption=Masking(0.3), callbacks=callbacks).fit(X)
 
@@ -130,9 +130,9 @@ def refusal(fit):
 
 
 def main(mode):
-    """Be one of the processes."""
+    """Run as one of the processes."""
     rank = Group.current().rank
-    # Of a hundred rows to validate on, the last batch has one, and one process none of them.
+    # The last batch of a hundred validation rows has one row, and one process has none.
     loop.VALIDATION_SIZE = 33
     if mode == "cases":
         answer = {name: told(fit()) for name, fit in {**SAME, **ALIKE, "noisy": noisy}.items()}
@@ -141,7 +141,7 @@ def main(mode):
         answer = told(noisy([Mortal("mortal", 9)]))
     else:
         rows = X.copy()
-        rows[-1, 2] = np.inf  # in the share of the second
+        rows[-1, 2] = np.inf  # in the shard of the second process
         answer = told(small().fit(rows))
     Path(f"{mode}-{rank}.json").write_text(json.dumps(answer))
 
@@ -149,7 +149,7 @@ def main(mode):
 if __name__ == "__main__":
     main(sys.argv[1])
 
-# Whether it is what one process does
+# Comparison with one process
 
 
 def start(folder, mode):
@@ -178,7 +178,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(home):
-    """Return what the two processes had to tell."""
+    """Return the results of both processes."""
     output, code = start(home, "cases")
     assert code == 0, output
     return answers(home, "cases")
@@ -195,7 +195,7 @@ def test_losses_are_those_of_one_process(both, home, monkeypatch, case):
     expected, found = told(SAME[case]())["history"], both[0][case]["history"]
     assert len(found) == len(expected)
     for row, other in zip(found, expected, strict=True):
-        # Of large steps, the last digits of the first become the first of the last.
+        # With large steps, differences in the last digits grow.
         assert row == pytest.approx(other, rel=1e-4 if case == "stopped early" else 1e-5)
 
 
@@ -203,7 +203,7 @@ def test_losses_are_those_of_one_process(both, home, monkeypatch, case):
 def test_with_noise_or_terms_of_the_batch_quality_is_that_of_one_process(both, home, monkeypatch, case):
     monkeypatch.chdir(home)
     expected, found = told(ALIKE[case]())["history"][-1], both[0][case]["history"][-1]
-    # Without a seed each start is another training.
+    # Without a seed, each start is a different training.
     assert found["valid_negative_bound"] == pytest.approx(
         expected["valid_negative_bound"], rel=0.3 if case == "no seed" else 0.05
     )
@@ -221,7 +221,7 @@ def test_too_few_rows_for_all_are_an_error_of_all(both):
 
 
 def test_a_killed_group_goes_on_where_it_was(both, home):
-    """Four steps an epoch: it dies in the third, of four."""
+    """Four steps per epoch: the process is killed in the third."""
     codes = [start(home, "mortal")[1] for _ in range(2)]
     assert [code != 0 for code in codes] == [True, False]
     assert answers(home, "mortal") == [one["noisy"] for one in both]
@@ -237,7 +237,7 @@ def test_one_process_that_fails_ends_all(home):
 
 
 class Groups(Stream):
-    """Counted rows in groups of given sizes."""
+    """Numbered rows in groups of given sizes."""
 
     def __init__(self, sizes):
         super().__init__(Schema((1,), dtype="float64"))
@@ -251,7 +251,7 @@ class Groups(Stream):
 
 
 def shares_of(source, n, size, seed):
-    """Return the batches of each share, rows as tuples."""
+    """Return the batches of each shard, rows as tuples."""
     return [[batch.x.tolist() for batch in source.batches(size, seed, (rank, n))] for rank in range(n)]
 
 
@@ -295,7 +295,7 @@ def test_row_groups_are_shared_where_they_suffice(home, seed, n):
     shares = shares_of(source, n, 100, seed)
     rows = [{tuple(row) for part in share for row in part} for share in shares]
     assert sum(map(len, rows)) == len(set.union(*rows)) == 901
-    # Shuffled, the last row joins the batch before.
+    # With shuffling, the last row is part of the previous batch.
     assert {len(share) for share in shares} == {10 if seed is None else 9}
     groups = [{i // 40 for i, row in enumerate(X.tolist()) if tuple(row) in some} for some in rows]
     assert sum(map(len, groups)) == 26

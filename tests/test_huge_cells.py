@@ -1,4 +1,4 @@
-"""Finite cells of any size: new rows that hold one are alarms that name it, and training rows an error that does."""
+"""Finite values of any size: in new rows they are alarms that name them, and in training rows errors."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Images as arrays and in files: which axis is which, in and out."""
+"""Images as arrays and in files: layouts of input and results."""
 
 import builtins
 import json
@@ -26,7 +26,7 @@ SHAPES = dict(zip(NAMES, [(7, 6), (7, 6, 3), (7, 6, 1), (3, 7, 6), (7, 6, 4)], s
 
 
 def pictures(shape, n=40):
-    """A bright bar at a place of its own on dark ground."""
+    """Images of a bright bar at different positions on a dark background."""
     X = np.full((n, *shape), 20, dtype=np.uint8)
     rows = X.swapaxes(1, 2) if shape[0] == 3 else X
     rows[np.arange(n), np.arange(n) % rows.shape[1]] = 230
@@ -97,7 +97,7 @@ def test_bytes_are_rounded_and_stay_in_their_range():
 
 
 def test_layouts_are_learned_alike():
-    """The same images in any layout make the same net."""
+    """The same images in any layout give the same net."""
     X = pictures(SHAPES["hwc"])
     first, last = small().fit(X.transpose(0, 3, 1, 2).copy()), small().fit(X)
     np.testing.assert_allclose(first.transform(X), last.transform(X), rtol=1e-4, atol=1e-5)
@@ -194,7 +194,7 @@ def test_wrong_images_are_one_clear_sentence(case):
 
 @pytest.fixture
 def album(tmp_path, rng):
-    """Return a folder of grey and coloured images of many sizes and formats, and of a text."""
+    """Return a folder of grey and colour images of many sizes and formats, and a text file."""
     folder = tmp_path / "album"
     (folder / "deeper").mkdir(parents=True)
     for name, shape in {"a.png": (9, 8, 3), "c.jpg": (30, 40, 3), "deeper/e.PNG": (8, 8, 4), "d.bmp": (5, 5)}.items():
@@ -230,7 +230,7 @@ def test_the_mode_says_what_channels_there_are(album, mode, layout, channels):
 
 
 def deep(folder, dtype, highest, n=12, name="png"):
-    """Write grey images with a bar of the highest value at a place of its own on dark ground."""
+    """Write grey images with a bar of the highest value at different positions on a dark background."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(n):
         picture = np.zeros((7, 6), dtype)
@@ -461,7 +461,7 @@ def test_images_are_turned_as_the_camera_says(tmp_path):
 
 @pytest.fixture
 def spoiled(album):
-    """Return the album with one file that is cut short and one that is no image."""
+    """Return the folder with one truncated file and one file that is not an image."""
     whole = (album / "c.jpg").read_bytes()
     (album / "b.jpg").write_bytes(whole[: len(whole) // 2])
     (album / "f.png").write_bytes(b"nothing of the kind")
@@ -531,7 +531,7 @@ def many(tmp_path):
 
 @pytest.fixture(params=["in memory", "decoded each time"])
 def folder(request, many, monkeypatch):
-    """Images whose ground is of another brightness each."""
+    """Images whose backgrounds have different brightness."""
     if request.param == "decoded each time":
         monkeypatch.setattr(image_folder, "CACHE", 0)
     return ImageFolder(many, (7, 6))

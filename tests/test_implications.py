@@ -1,4 +1,4 @@
-"""Rules between columns that no row breaks: which are found, and who follows them."""
+"""Rules between columns that no row violates: which are found, and which rows follow them."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ CITIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO"
 
 
 def calls(n=2000, seed=0):
-    """Calls of a bank: 999 days since the last one, and no one before, exactly where there was no outcome."""
+    """Calls of a bank: 999 days since the last call, and no previous call, exactly for rows without an outcome."""
     rng = np.random.default_rng(seed)
     outcome = rng.choice(["failure", "success", "nonexistent"], n, p=[0.15, 0.05, 0.8])
     never = outcome == "nonexistent"
@@ -38,7 +38,7 @@ def calls(n=2000, seed=0):
 
 
 def rules_of(frame):
-    """Rules by name of the two columns, as pairs of values."""
+    """Return rules as pairs of values, by the names of both columns."""
     source = as_source(frame, None)
     fields = source.schema.used
 
@@ -81,7 +81,7 @@ def test_one_row_that_breaks_a_rule_ends_it():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_independent_columns_have_no_rules(seed):
-    """Also where a value has few rows, or the other column hardly varies, so that nothing breaks a rule by chance."""
+    """Values with few rows, or columns that hardly vary, would rarely violate a rule by chance."""
     rng = np.random.default_rng(seed)
     columns = {f"c{i}": rng.choice(10, 800, p=rng.dirichlet(np.ones(10) / 2)) for i in range(12)}
     columns |= {f"rare{i}": rng.random(800) < 0.004 for i in range(8)}
@@ -125,7 +125,7 @@ def test_free_values_become_what_is_implied():
     np.testing.assert_array_equal(apply_rules(x, rules, free), expected)
 
 
-# Who follows them
+# Rows that follow them
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_new_rows_follow_the_rules(generator, tmp_path):
 
 
 def test_rules_leave_the_distribution_of_what_decides(generator):
-    """Rows that break rules are mostly those without an outcome; without them, too few would be left."""
+    """Rows that violate rules mostly have no outcome; if they were removed, too few would remain."""
     new = generator.sample(2000, random_state=0)
     module = generator.module_
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Draws of missing values: jointly plausible, and as uncertain as the known values leave them."""
+"""Draws of missing values: consistent with each other, with the uncertainty given the known values."""
 
 import numpy as np
 import pandas
@@ -16,9 +16,9 @@ NOMINAL = 0.9 - 2 * 0.9 / (N_DRAWS + 1)
 
 
 def people(n, seed):
-    """Two numbers whose correlation given ``known`` is 0.977, a skewed one, and cities that lie in their countries.
+    """Two numbers whose correlation given ``known`` is 0.977, a skewed number, and cities in their countries.
 
-    The spread of all numbers grows with ``known``.
+    The standard deviation of all numbers grows with ``known``.
     """
     rng = np.random.default_rng(seed)
     known, city = rng.uniform(0, 1, n), rng.choice(list(COUNTRIES), n, p=[0.3, 0.1, 0.25, 0.1, 0.15, 0.1])
@@ -31,7 +31,7 @@ def people(n, seed):
 
 @pytest.fixture(scope="module")
 def draws():
-    """Rows, and draws of all their values but ``known``."""
+    """Return rows, and draws of all values except ``known``."""
     table, new = people(2500, 0), people(600, 1)
     model = zoo.imputer(max_epochs=40, random_state=0).fit(table)
     holes = new.assign(**dict.fromkeys(NUMBERS, np.nan), city=None, country=None)
@@ -55,7 +55,7 @@ def test_intervals_of_draws_contain_the_value_as_often_as_they_say(draws, name):
     low, high = np.quantile(stacked(fillings, name), [0.05, 0.95], axis=0)
     inside = new[name].between(low, high)
     assert inside.mean() == pytest.approx(NOMINAL, abs=0.04)
-    # As often where values are certain as where they are not.
+    # The rate is the same for small and for large uncertainty.
     for part in (new["known"] < 1 / 3, new["known"] > 2 / 3):
         assert inside[part].mean() == pytest.approx(NOMINAL, abs=0.08)
 

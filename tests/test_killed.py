@@ -109,7 +109,7 @@ def test_what_was_half_written_is_cleaned_up(killed):
 
 
 class Interrupting(GaussianNoise):
-    """Presses Ctrl-C in the middle of a step."""
+    """Sends Ctrl-C in the middle of a step."""
 
     def __init__(self, step=0):
         super().__init__()
@@ -124,7 +124,7 @@ class Interrupting(GaussianNoise):
 
 @pytest.fixture
 def listening():
-    """Hear Ctrl-C, to which shells make what runs in the background deaf."""
+    """Enable Ctrl-C, which shells disable for background processes."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -158,7 +158,7 @@ def test_ctrl_c_in_the_first_epoch_is_an_interruption():
 
 
 def interrupt(monkeypatch, epochs):
-    """Press Ctrl-C when so many epochs have begun."""
+    """Send Ctrl-C when a number of epochs have begun."""
     original, begun = Array.batches, []
 
     def batches(self, size, seed=None, shard=(0, 1)):

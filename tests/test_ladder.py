@@ -1,4 +1,4 @@
-"""Two layers of codes against torch's distributions and exact likelihoods, and with all that estimators do."""
+"""Two layers of codes: comparison with torch's distributions and exact likelihoods, and use in estimators."""
 
 import copy
 import math

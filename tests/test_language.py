@@ -118,7 +118,7 @@ PHRASES = {
 
 
 def defined_names(tree):
-    """Names of functions, classes, parameters and variables that a file defines."""
+    """Yield names of functions, classes, parameters and variables that a file defines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name

@@ -1,4 +1,4 @@
-"""Walks through the latent space against closed forms, and the size of a code against known dimensions."""
+"""Paths in the latent space compared with closed forms, and suggested code sizes with known dimensions."""
 
 import sys
 
@@ -46,11 +46,11 @@ def model(X):
 
 @pytest.fixture(scope="module")
 def linear(X):
-    """A net whose decoder is affine, so that walks in the code are straight lines in the data."""
+    """A net with an affine decoder, so that paths of codes are straight lines in the data."""
     return Autoencoder(3, backbone=Linear(), max_epochs=5, random_state=0).fit(X)
 
 
-# Walks
+# Paths
 
 
 def test_a_straight_walk_of_an_affine_net_is_a_straight_line(linear, X):
@@ -80,7 +80,7 @@ def test_a_traversal_changes_one_component_by_the_codes_deviations(linear, X):
     path = traverse(linear, X[4], component=1, values=[-2.0, 0.0, 1.0])
     wanted = np.tile(codes[4], (3, 1))
     wanted[:, 1] = codes[:, 1].mean() + np.array([-2.0, 0.0, 1.0]) * codes[:, 1].std()
-    # Where codes lie is learned of training rows, and drawn.
+    # The distribution of codes is fitted to training rows.
     np.testing.assert_allclose(linear.transform(path), linear.transform(linear.inverse_transform(wanted)), atol=0.5)
     moved = np.ptp(path, axis=0) > 1e-3
     np.testing.assert_array_equal(moved, np.abs(linear.inverse_transform(np.eye(3))[1] - centre(linear)) > 1e-3)
@@ -280,7 +280,7 @@ def flat(n_dimensions, n_values, seed):
 
 
 def bent(n_values, seed):
-    """A sheet, bent in as many ways as there are values."""
+    """A curved surface in the space of all values."""
     rng = np.random.default_rng(seed)
     sheet = rng.uniform(-1, 1, (800, 2))
     signal = np.sin(sheet @ rng.normal(size=(2, n_values)) + rng.uniform(-1, 1, n_values))
@@ -345,7 +345,7 @@ def test_missing_values_and_levels_are_no_obstacle(X):
 
 
 def data_for(name, X):
-    """Rows that a variant accepts."""
+    """Return rows that a variant accepts."""
     if name in ("mult_vae", "topic_model"):
         return np.random.default_rng(0).poisson(3.0, X.shape)
     return X[:, None] if name in ("convolutional", "recurrent", "tcn") else X

@@ -1,4 +1,4 @@
-"""Levels as text, and what is measured of generated ones, on levels small enough to see the answer."""
+"""Game levels as text, and measures of generated levels, on small levels with known answers."""
 
 import json
 
@@ -98,7 +98,7 @@ def test_segments_that_cannot_be_cut(options, message):
         segments(np.zeros((2, 7)), **options)
 
 
-# Ways
+# Paths
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_ceiling_stops_a_jump():
     open_air = level("------", "------", "------", "XX--XX")
     low = level("------", "XXXXXX", "------", "XX--XX")
     walled = level("XXXXXX", "XXXXXX", "---X--", "XXXXXX")
-    # On top of the ceiling the way is free, but that is not where the level begins.
+    # There is a path on top of the ceiling, but the level does not begin there.
     assert RULES.playable([open_air, low, walled], margin=1).tolist() == [True, False, False]
     assert not RULES.reachable(walled, margin=1)[:, 3:].any()
 
@@ -168,7 +168,7 @@ def test_real_levels_can_be_played_and_marked_ways_are_reached(outside_data):
     marked = read_levels(folder / "paths")
     for name, grid in marked.grids.items():
         level = levels.grids[name.removesuffix("_Annotated_Path")]
-        # A few places are marked on solid tiles.
+        # A few positions are on solid tiles.
         ways = (grid == marked.legend.index("x")) & ~np.isin(level, rules.solid)
         assert ways.sum() > 100
         assert rules.reachable(level)[ways].all()
@@ -180,7 +180,7 @@ def real_rules(folder, legend):
     return Platformer(map(legend.index, set(tiles["solid"]) - set(tiles["passable"])), jumps)
 
 
-# Patterns and news
+# Patterns and novelty
 
 
 def test_divergence_of_two_tiles_is_that_of_two_coins():
@@ -232,7 +232,7 @@ def test_a_chain_draws_tiles_as_often_as_they_follow():
 
 
 def test_a_chain_knows_rows_and_what_lies_left_below_and_between():
-    """Each tile is 1 if an odd number of its three neighbours are, and in the lowest row a coin."""
+    """Each tile is 1 if an odd number of its three neighbours are 1; the lowest row is random."""
     rng = np.random.default_rng(0)
     levels = rng.integers(2, size=(200, 5, 20))
     drawn = TileChain().fit(grown(levels)).sample(50, width=20, random_state=0)

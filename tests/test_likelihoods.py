@@ -1,4 +1,4 @@
-"""Every likelihood against SciPy's distributions, in the data's own units."""
+"""Every likelihood compared with SciPy's distributions, in the units of the data."""
 
 import math
 from itertools import product
@@ -24,7 +24,7 @@ POSITIVE = torch.exp(
 )
 UNIT = torch.sigmoid(REAL[:, :1].double() * torch.tensor([1.0, 2.0, 4.0]))
 THETA = torch.tensor([[[-0.3, -1.2, -2.0]]], dtype=torch.float64)  # one row, one parameter, three features
-SHARE = 0.4  # of the scaling's spread that learned scales are set to
+SHARE = 0.4  # share of the scaling's standard deviation to which learned scales are set
 N_DRAWS = 20_000
 
 SCALES, SCALINGS = ("feature", "shared", 1.7), ("standard", "center", "none")
@@ -32,11 +32,11 @@ NORMAL = [Gaussian(*pair) for pair in product(SCALES, SCALINGS)] + [Gaussian(2.0
 HEAVY = [StudentT(3.0, *pair) for pair in product(SCALES, SCALINGS)]
 CONTINUOUS = [*NORMAL, *HEAVY, ContinuousBernoulli(), LogNormal(), Date()]
 ALL = [*CONTINUOUS, Bernoulli()]
-# Of these, theta does not hold the same parameters for each value: see test_likelihoods_of_tables.py.
+# Likelihoods with different parameters for each value: see test_likelihoods_of_tables.py.
 OF_LEVELS = {"Categorical", "Embedded", "Histogram", "Mixed"}
 # test_mixture.py has the tests of mixtures.
 OF_MIXTURES = {"Mixture"}
-# And of these test_likelihoods_of_counts.py tells.
+# test_likelihoods_of_counts.py has the tests of these.
 OF_COUNTS = {"Logistic", "Multinomial", "NegativeBinomial", "Poisson", "Quantile"}
 
 
@@ -61,7 +61,7 @@ def built(likelihood, x=None):
 
 
 def expected_scale(likelihood):
-    """What ``scale`` and ``scaling`` mean, from the data alone: one number a feature, in the data's units."""
+    """Return the scale that ``scale`` and ``scaling`` mean: one number per feature, in the units of the data."""
     if isinstance(likelihood, Date):
         return REAL.numpy().std(0) * np.hypot(SHARE, FLOOR)
     if isinstance(likelihood, LogNormal):
@@ -209,7 +209,7 @@ def test_the_best_scale_of_a_gaussian_is_the_deviation_of_the_residuals():
 def test_the_best_fit_of_students_t_is_that_of_scipy():
     likelihood = built(StudentT(df=4.0))
     x = REAL.clone()
-    x[:25] += 40 * x.std(0)  # gross errors
+    x[:25] += 40 * x.std(0)  # outliers
     theta = best_fit(likelihood, x)
     total = likelihood.log_prob(theta, x).sum(0).detach()
     for column, mean, ours in zip(x.T.numpy(), likelihood.mean(theta)[0].tolist(), total.tolist(), strict=True):
@@ -339,7 +339,7 @@ def test_a_year_of_dates_is_one_turn_also_before_the_first():
 
 @pytest.fixture(scope="module")
 def copied_and_constant():
-    """Four columns: noise, its copy, noise, a constant; and a fit on them."""
+    """Four columns (noise, its copy, noise, a constant) and a fit to them."""
     x = np.random.default_rng(0).normal(size=(200, 2))
     x = np.column_stack([x[:, 0], x[:, 0], x[:, 1], np.full(200, 7.0)])
     options = {"max_epochs": 200, "learning_rate": 0.02, "batch_size": 200, "validation_fraction": 0}
@@ -351,7 +351,7 @@ def test_a_learned_scale_never_falls_below_its_floor(copied_and_constant):
     best = stats.norm.logpdf(0, scale=FLOOR * x[:, :3].std(0))
     log_prob = model.module_.log_prob_at_mean(torch.as_tensor(x))[0].numpy(force=True)
     assert (log_prob[:, :3] <= best + 1e-4).all()
-    assert (log_prob[:, :3].max(0) > best - 3.0).all()  # the fit did run towards the floor
+    assert (log_prob[:, :3].max(0) > best - 3.0).all()  # the scale has decreased towards the floor
 
 
 def test_a_constant_column_is_worth_no_more_than_a_standard_normal_and_survives_another_value(copied_and_constant):
@@ -424,7 +424,7 @@ def smooth_series(n_columns):
     ids=["iris", "wine", "cancer", "diabetes", *["answers"] * 3, *["series"] * 3, "digits"],
 )
 def test_values_are_pixels_for_their_correlations_and_not_for_their_range(x, pixels):
-    """So a MinMaxScaler before it changes no likelihood, nor does the size of the chunks that are measured."""
+    """A MinMaxScaler does not change the likelihood, and neither does the size of chunks."""
     for values in (x, MinMaxScaler().fit_transform(x)):
         values = torch.from_numpy(values)
         halves = Statistics.of(values[::2]).merge(Statistics.of(values[1::2], torch.ones(len(values[1::2]))))

@@ -1,4 +1,4 @@
-"""Likelihoods of counts, levels in order and quantiles, against SciPy and brute force; and the zoo's for counts."""
+"""Likelihoods of counts, ordered levels and quantiles, compared with SciPy and brute force; variants for counts."""
 
 import itertools
 import math
@@ -55,7 +55,7 @@ def built(likelihood, x=None):
 
 
 def theta_of(likelihood, n=1):
-    """One theta for all rows."""
+    """Return one theta for all rows."""
     return THETA[: likelihood.parameter_shape[0]].expand(n, -1, -1)
 
 
@@ -68,7 +68,7 @@ def draws_of(likelihood):
 
 
 def table_of(likelihood):
-    """Probability of 0, 1, ... for each of three values, as far as there are any."""
+    """Return the probabilities of 0, 1, ... for each of three values, up to a negligible rest."""
     n = likelihood.n_levels if isinstance(likelihood, Logistic) else 5000
     x = torch.arange(n, dtype=torch.float64)[:, None].expand(-1, 3)
     return likelihood.log_prob(theta_of(likelihood, n), x).exp().numpy(force=True)
@@ -276,7 +276,7 @@ def test_the_score_of_one_level_is_a_log_density_and_of_several_at_most_that(lev
         assert ((mass > 0.1) & (mass < 1)).all()
 
 
-# Fits without anything to go by
+# Fits to noise
 
 
 @pytest.mark.parametrize("likelihood", [Poisson(), NegativeBinomial(), Multinomial()], ids=repr)
@@ -302,7 +302,7 @@ def test_inflated_zeros_are_told_from_those_of_the_counts():
     assert likelihood.counts.log_mean(theta[:, 0]).exp().item() == pytest.approx(6.0, rel=0.03)
 
 
-# Of all
+# All likelihoods
 
 
 @pytest.mark.parametrize("likelihood", ALL, ids=repr)
@@ -373,7 +373,7 @@ def test_counts_that_hardly_scatter_are_refused():
         Autoencoder(1, likelihood="poisson").fit(10**8 + RNG.integers(0, 9, (50, 2)))
 
 
-# The zoo's
+# Variants
 
 
 @pytest.mark.parametrize("name", OF_COUNTS)
@@ -383,7 +383,7 @@ def test_variants_for_counts_refuse_other_numbers(name, blobs):
 
 
 def topics(n=600):
-    """Texts of forty words, each from one of two topics that share no word."""
+    """Texts of forty words, each from one of two topics without common words."""
     rng = np.random.default_rng(0)
     y = np.arange(n) % 2
     shares = np.zeros((2, 60))

@@ -1,4 +1,4 @@
-"""Likelihoods of levels, of cells and of columns of several kinds, against torch, SciPy and brute force."""
+"""Likelihoods of categories, cells and columns of several kinds, compared with torch, SciPy and brute force."""
 
 import math
 
@@ -49,12 +49,12 @@ def _seed():
 
 
 def levels_of(sizes, n=6):
-    """Random levels (n, columns), as numbers."""
+    """Return random categories (n, columns), as numbers."""
     return torch.floor(torch.rand(n, len(sizes), dtype=torch.float64) * torch.tensor(sizes))
 
 
 def statistics_of(sizes):
-    """Statistics of columns in which every level is there."""
+    """Return statistics of columns in which every category occurs."""
     return Statistics.of(torch.stack([torch.zeros(len(sizes)), torch.tensor(sizes) - 1.0]).double())
 
 
@@ -74,7 +74,7 @@ def columns_of(theta, sizes):
 
 
 def fits(draws, probabilities):
-    """Whether draws of one column are as often as their probabilities say."""
+    """Test whether the frequencies of draws of one column agree with their probabilities."""
     counts = np.bincount(np.asarray(draws, dtype=int), minlength=len(probabilities))
     possible = probabilities > 1e-4
     assert counts[~possible].sum() < 20
@@ -172,7 +172,7 @@ def test_values_that_are_no_positions_are_refused_in_fit_and_afterwards(column, 
             refuse()
 
 
-# Categories of very many levels
+# Columns with many categories
 
 
 def embedded(n_categories=300, width=4):
@@ -238,7 +238,7 @@ def test_probabilities_add_up_to_one_in_bfloat16(autocast):
 
 # Numbers of any distribution
 
-# Two columns: single values among intervals with a gap, and single values alone.
+# Two columns: single values among intervals with a gap, and single values only.
 CELLS = (
     ((0.0, 0.0), (2.5, 2.5), (-1.0, 0.5), (0.5, 3.0), (4.0, 10.0)),
     ((-7.0, -7.0), (1.0, 1.0), (2.0, 2.0)),
@@ -426,7 +426,7 @@ def test_values_as_large_as_float32_can_hold_keep_scores_and_gradients_finite():
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_cells_far_from_zero_move_with_the_values(precision):
-    """Where float32 has too few digits the model takes an origin away from the values, and then from the cells too."""
+    """If float32 has too few digits, the model subtracts an origin from the values and from the cells."""
     rng = np.random.default_rng(0)
     X = 1.7e9 + np.column_stack([rng.integers(0, 4, 300) * 900.0, rng.uniform(0, 3600, 300)])
     cells = (
@@ -448,7 +448,7 @@ WHERE = ((5, 0), (1, 7), (3,), (4,), (2,), (8,), (6,))
 
 
 def table(n=40, seed=0):
-    """Rows that suit PARTS."""
+    """Rows that are valid for PARTS."""
     rng = np.random.default_rng(seed)
     columns = np.empty((n, 9))
     columns[:, 0], columns[:, 5] = rng.integers(0, 2, n), rng.integers(0, 3, n)
@@ -647,7 +647,7 @@ def test_each_kind_of_column_alone_has_its_bare_likelihood(x, field, expected):
 def test_heavy_tails_are_told_by_how_far_the_furthest_value_lies():
     for furthest, expected in ((5.9, Gaussian()), (6.1, StudentT())):
         x = np.r_[np.tile([-1.0, 1.0], 500), 0.0]
-        # The value that lies so many deviations from the mean, of which it is a part itself.
+        # The value at a given number of standard deviations from the mean, to which it contributes.
         x = np.r_[x, furthest * math.sqrt(len(x) / (len(x) + 1 - furthest**2))]
         assert repr(composed(x[:, None], field("real"))) == repr(expected)
 

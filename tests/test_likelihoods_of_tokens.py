@@ -1,4 +1,4 @@
-"""Levels that all values share, such as those of tokens and tiles, against levels of each value's own."""
+"""Categories common to all values, as of tokens and tiles, compared with separate categories of each value."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ pytest.importorskip("resource")
 
 @pytest.fixture
 def batch_sizes(monkeypatch):
-    """How many rows go through the encoder and through the decoder each time."""
+    """Return the numbers of rows of each call of the encoder and of the decoder."""
     seen = []
 
     def watched(method):

@@ -1,4 +1,4 @@
-"""Measures of generated rows, against brute force by their definitions and against closed forms."""
+"""Measures of generated rows, compared with brute force from their definitions and with closed forms."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def rows():
 
 
 def could_be_of(rows, members, k):
-    """By the definition of Kynkäänniemi et al., row by row."""
+    """Compute it by the definition of Kynkäänniemi et al., row by row."""
     reach = [sorted(np.linalg.norm(members - member, axis=1))[k] for member in members]
     return np.mean([any(np.linalg.norm(members - row, axis=1) <= reach) for row in rows])
 

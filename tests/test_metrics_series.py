@@ -1,6 +1,6 @@
-"""Measures of series against aeon, the authors of affiliation, scikit-learn, brute force and paper and pencil.
+"""Measures of series, compared with aeon, the authors of affiliation, scikit-learn, brute force and manual results.
 
-``files/series_metrics.json`` holds random series and what other programs say of them; the script beside it made it.
+``files/series_metrics.json`` has random series and results of other programs; the script beside it writes it.
 """
 
 import json
@@ -42,7 +42,7 @@ def noise():
 
 
 def runs(flags):
-    """Runs of flagged points as pairs of first and last."""
+    """Return runs of flagged points as pairs of first and last."""
     found, start = [], None
     for place, flag in enumerate([*flags, 0]):
         if flag and start is None:
@@ -102,7 +102,7 @@ def test_volumes_are_those_of_brute_force_which_are_those_of_aeon(case):
 
 
 def test_a_volume_by_hand():
-    """The only high score is one point early: width 2 gives that point sqrt(1/2)."""
+    """The only high score is one point too early; with width 2 it counts sqrt(1/2)."""
     labels, scores = [0, 0, 1, 0, 0], [0.0, 0.9, 0.0, 0.0, 0.0]
     half = math.sqrt(0.5)
     recall = half / (1 + half)
@@ -207,7 +207,7 @@ def test_event_f1_counts_events_and_alarmed_points():
     labels, alarms = [1, 1, 0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 0, 0, 1, 1]
     precision, recall = 2 / 4, 2 / 3
     assert event_f1(labels, alarms) == pytest.approx(2 * precision * recall / (precision + recall))
-    # An alarm without end notices all events, and is wrong at half of its points.
+    # An alarm at all points detects all events, and half of its points are false.
     assert event_f1(np.repeat([0, 1], 50), np.ones(100)) == pytest.approx(2 / 3)
 
 
@@ -269,7 +269,7 @@ def test_the_archive_has_one_anomaly_a_series():
         archive_accuracy([])
 
 
-# All of them
+# All measures
 
 
 def test_a_report_holds_what_the_functions_say(noise):
@@ -307,7 +307,7 @@ def test_random_alarms_are_as_many_as_the_given_ones():
     labels = np.tile(EVENTS, 200)
     alarms = np.roll(labels, 7)
     random = series_quality(labels, alarms, alarms, window=0, random_state=0).random
-    # Events of 10 and 5 points are all but surely noticed by alarms at 15 % of the points.
+    # Random alarms at 15 % of the points almost certainly detect events of 10 and 5 points.
     share = labels.mean()
     noticed = np.mean([1 - (1 - share) ** 10, 1 - (1 - share) ** 5])
     assert random.event_f1 == pytest.approx(2 * share * noticed / (share + noticed), abs=0.02)

@@ -28,7 +28,7 @@ TOWNS = ["Rome", "Oslo", "Lima", None]
 
 
 def mixed(seed, n=300, shift=0.0):
-    """Columns of one cause, of every kind and with missing cells."""
+    """Columns of every kind with missing values that depend on one variable."""
     rng = np.random.default_rng(seed)
     cause = rng.normal(size=n) + shift
     holes = rng.random(n) < 0.1
@@ -44,7 +44,7 @@ def mixed(seed, n=300, shift=0.0):
 
 
 def shuffled(table, seed=0):
-    """Each column in an order of its own: same distributions, no association."""
+    """Shuffle each column independently: same distributions, no association."""
     rng = np.random.default_rng(seed)
     return pa.table({name: table[name].take(pa.array(rng.permutation(len(table)))) for name in table.column_names})
 
@@ -159,7 +159,7 @@ def test_ten_thousand_levels(rng):
         utility(real, synthetic, real, "a")
 
 
-# Closed facts
+# Closed forms
 
 
 def test_a_copy_is_faithful_and_not_detected_and_found_out_as_a_copy():
@@ -190,14 +190,14 @@ def test_shuffled_columns_keep_distributions_and_lose_associations():
 
 
 def test_few_different_rows_are_told_apart_by_their_shares():
-    """Equal rows do not all share a fold, or nothing could be learned of them."""
+    """Equal rows are not all in one fold; otherwise nothing could be learned about them."""
     ours, theirs = (pa.table({"x": [True] * n + [False] * (100 - n)}) for n in (50, 90))
     # AUROC of the one split: 0.5 + (0.9 - 0.5) / 2.
     assert detection_score(ours, theirs, random_state=0) == pytest.approx(0.7, abs=0.03)
 
 
 def test_detection_of_the_same_few_rows_is_not_biased():
-    """Over many draws of one distribution the mean is 0.5, whether or not rows repeat."""
+    """The mean over many draws of one distribution is 0.5, with and without repeated rows."""
     rng = np.random.default_rng(0)
     pairs = [[pa.table({"x": rng.integers(60, size=100)}) for _ in range(2)] for _ in range(30)]
     assert np.mean([detection_score(*pair, random_state=0) for pair in pairs]) == pytest.approx(0.5, abs=0.03)
@@ -239,7 +239,7 @@ def test_classes_that_were_never_synthesised_count_half():
     made = real.filter(pa.compute.not_equal(real["y"], "c"))
     score = utility(real, made, real, "y", random_state=0)
     assert score.real == 1.0
-    # Of a against the rest 1, of b 0.75, for c looks like b, and of c 0.5.
+    # One against the rest: 1 for a, 0.75 for b (c is similar to b), and 0.5 for c.
     assert score.synthetic == pytest.approx((1 + 0.75 + 0.5) / 3)
 
 
@@ -292,7 +292,7 @@ def test_distance_of_one_cell(train, row, expected):
 
 
 def test_new_rows_are_as_close_to_one_half_as_to_the_other():
-    """Also where there are more training rows than rows in the holdout."""
+    """Also if there are more training rows than holdout rows."""
     tables = [mixed(0, n=900), mixed(1, n=600), mixed(2, n=300)]
     assert closest_record(*tables, random_state=0).closer_to_train == pytest.approx(0.5, abs=0.06)
     assert closest_record(*tables, max_rows=100, random_state=0).closer_to_train == pytest.approx(0.5, abs=0.15)

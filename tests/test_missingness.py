@@ -1,4 +1,4 @@
-"""What is missing in new rows of tables, beside what is missing in the rows of fit."""
+"""Missing values of new rows, compared with missing values of the training rows."""
 
 import numpy as np
 import pandas

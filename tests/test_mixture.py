@@ -87,7 +87,7 @@ def test_logarithms_need_positive_values():
 
 
 def test_the_spread_follows_the_row():
-    """One scale for all rows would draw every row with the mean spread."""
+    """With one scale, all rows would be drawn with the same standard deviation."""
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, 1500)
     X = np.column_stack([x, np.where(x > 0, 2.0, 0.2) * rng.normal(size=1500)])

@@ -7,7 +7,7 @@ from isthmus.contrib.music import piano_roll, read_midi, write_midi
 
 
 def voices(n_steps=40, n_voices=3):
-    """Random pitches that often go on."""
+    """Random pitches that often continue."""
     rng = np.random.default_rng(0)
     return np.repeat(rng.integers(-1, 128, size=(n_steps // 4, n_voices)), 4, axis=0)
 

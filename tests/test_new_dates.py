@@ -1,4 +1,4 @@
-"""Dates beyond those of fit, in tables whose rows are judged one by one."""
+"""Dates outside the range of fit, in detectors of rows."""
 
 import warnings
 
@@ -18,7 +18,7 @@ BEYOND = "dates outside the range of fit are not scored"
 
 
 def month(seed, start=MONDAY, n_rows=400):
-    """Rows of thirty days, whose two odd ones are those at 7 and 8."""
+    """Rows of thirty days; the rows 7 and 8 are anomalous."""
     rng = np.random.default_rng(seed)
     amount = rng.standard_normal(n_rows)
     days = pd.to_timedelta(np.sort(30 * rng.random(n_rows)), unit="D")

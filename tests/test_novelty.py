@@ -1,4 +1,4 @@
-"""What fit never saw: its surprise against closed forms and brute force, and detectors of every kind that count it."""
+"""Novel values: their surprise compared with closed forms and brute force, and their effect in all detectors."""
 
 import math
 
@@ -48,7 +48,7 @@ def connections(n, seed=0):
 
 
 def with_news(frame):
-    """Return six rows, of which all but the first hold something new, and in which columns."""
+    """Return six rows, all but the first with a novel value, and the columns of these values."""
     rows = frame.iloc[:6].reset_index(drop=True)
     rows["day"], rows["load"] = rows["day"].astype("datetime64[ns]"), rows["load"].astype(float)
     rows.loc[1, "flag"] = "S0"
@@ -59,7 +59,7 @@ def with_news(frame):
     return rows, [(), ("flag",), ("load",), ("land",), ("day",), ("flag", "guest")]
 
 
-# What is surprising, and how much
+# Surprise
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -74,7 +74,7 @@ def test_new_levels_holes_and_constants_that_move_are_found(library):
 
 
 def test_the_surprise_is_that_of_good_and_turing():
-    """Three of 100 values came up once: about 4 of 101 new rows bring a new one."""
+    """Three of 100 values occurred once: about 4 of 101 new rows have a new value."""
     frame = pd.DataFrame({"city": ["Oslo"] * 60 + ["Bergen"] * 37 + ["Vik", "Voss", "Moss"]})
     novelty = Novelty.fit(frame)
     surprise = novelty.surprise(novelty.find(pd.DataFrame({"city": ["Ulvik", "Vik"]})))
@@ -134,7 +134,7 @@ def test_texts_images_and_columns_of_another_type_are_left_to_the_estimator():
 
 
 def test_p_values_of_rows_with_rare_values_are_uniform():
-    """Scores of surprises alone, so that ties and rare values decide."""
+    """Scores that consist of surprise only, so that ties and rare values matter."""
 
     class Indifferent(BaseEstimator):
         def fit(self, X):
@@ -209,7 +209,7 @@ def test_columns_that_are_named_by_numbers_are_explained():
 
 @pytest.mark.parametrize("how", ["cross", "split"])
 def test_held_out_rows_are_judged_by_what_the_others_hold(how):
-    """The one row with a rare value scores low where it is held out, whatever the estimator."""
+    """The only row with a rare value has a low score when it is held out, for any estimator."""
     frame = connections(200)
     frame["rare"] = np.where(np.arange(200) == 11, "rare", "usual")
     detector = AnomalyDetector(SMALL, calibration=how, fpr=0.1, random_state=0).fit(frame)

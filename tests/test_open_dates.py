@@ -1,4 +1,4 @@
-"""Open ends of dates, such as 9999-12-31, are ends: whatever is drawn or expected is one of them or a real date."""
+"""Open ends of dates, such as 9999-12-31: drawn and expected values are open ends or real dates."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Nothing is lost: what a command writes never replaces what it reads, and other files only by --force."""
+"""A command never replaces a file that it reads, and replaces other files only with --force."""
 
 import os
 import signal
@@ -186,7 +186,7 @@ def test_a_name_that_no_file_can_have_is_refused_before_the_work(here):
 
 
 def test_the_case_of_a_name_matters_where_it_does_for_the_file_system(here):
-    """Two names are compared by the files that they lead to, whatever their letters."""
+    """Two paths are compared by their files, also with upper and lower case letters."""
     os.link("rows.csv", "ROWS.csv")
     assert "would replace 'rows.csv'" in refused("score", *COMMANDS["score"], "--out", "ROWS.csv", "--force")
 
@@ -243,7 +243,7 @@ def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["a.csv"]
 
 
-# Litter
+# Temporary files
 
 KILLED = """
 import os, signal, sys
@@ -351,7 +351,7 @@ def test_what_is_written_is_what_load_reads(here):
     assert call("info", "m.safetensors").exit_code == 0
 
 
-# What models give back that is no array
+# Results that are not arrays
 
 
 def test_samples_of_texts_and_data_frames_are_written_as_tables(here):
@@ -371,7 +371,7 @@ def test_series_of_several_lengths_do_not_fit_into_a_table(tmp_path):
         write(tmp_path / "a.csv", [np.ones(2), np.ones(3)])
 
 
-# Lack of memory, deep nesting and names that are no text
+# Lack of memory, deep nesting and names that are not strings
 
 
 @pytest.mark.parametrize("depth", [300, 10**5])

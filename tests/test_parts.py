@@ -1,4 +1,4 @@
-"""Every part of every package: scikit-learn's language, the three steps of its life, and what it computes."""
+"""Every part of every package: scikit-learn's interface, the three steps of its life, and its results."""
 
 import copy
 import json
@@ -47,11 +47,11 @@ SHAPES = Shapes(input=(5,), h=(2,), z=(2,))
 
 SIZES = (2, 3, 4, 2, 5)
 LEVELS = np.random.default_rng(1).integers(0, SIZES, (40, 5)).astype(float)
-# Some of the columns of numbers, some of levels.
+# Columns of numbers and columns of categories.
 BOTH = np.column_stack([X[:, 0], LEVELS[:, 1], X[:, 2], LEVELS[:, 3], X[:, 4]])
 COUNTS = np.random.default_rng(2).negative_binomial(2, 0.2, (40, 5)).astype(float)
 CELLS = ((0.5, 0.5), (0.0, 0.3), (0.3, 0.6), (0.6, 1.0))
-# Parts that cannot do without arguments, or not with any data, and data that suit them.
+# Parts that need arguments or special data, and such data.
 PARTICULAR = {
     Categorical: (Categorical(SIZES), LEVELS),
     Embedded: (Embedded(5), LEVELS[:, 4:]),
@@ -135,7 +135,7 @@ def built(part):
 
 
 def estimator(part=None, **options):
-    """An estimator with this part and others that suit it."""
+    """Return an estimator with this part and compatible others."""
     options = {"backbone": MLP((8,)), "max_epochs": 1, "random_state": 0, "validation_fraction": 0, **options}
     if isinstance(part, KLSparsity):
         options["bottleneck"] = SIGMOID
@@ -153,7 +153,7 @@ def _seed():
     torch.manual_seed(0)
 
 
-# Scikit-learn's language
+# Interface of scikit-learn
 
 
 @every_class
@@ -192,7 +192,7 @@ def test_what_was_built_survives_pickle_and_deepcopy(part, duplicate):
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.role in ("likelihood", "corruption")], ids=repr)
 def test_a_part_built_of_no_rows_is_the_one_whose_weights_it_is_given(part):
-    """As a model that is read from a file: the rows that it has learned of are gone."""
+    """As for a model from a file, whose training rows are not known."""
     x = torch.from_numpy(data_for(part))
     known, unborn = built(part), clone(part)
     unborn.build(Statistics.empty(x.shape[1:]))
@@ -228,7 +228,7 @@ def test_an_unknown_name_is_an_error_that_suggests_the_nearest(package):
         estimator(**{option: known + "x"}).fit(X)
 
 
-# Learning
+# Estimators
 
 
 @every_part
@@ -334,7 +334,7 @@ BAD = [
 ]
 
 
-# None of these can be compared, unpacked or counted with; each must be refused by name all the same.
+# None of these can be compared, unpacked or used as a number; each must raise an error with the name.
 WRONG_KINDS = [
     (MLP(dropout="a"), "backbone.dropout"),
     (MLP(activation=["relu"]), "backbone.activation"),
@@ -548,7 +548,7 @@ def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption)
 
 
 def seen_by_the_encoder(model, x):
-    """What the likelihood is given to encode in a step of training."""
+    """Return the values that the likelihood encodes in a training step."""
     seen, encode = [], model.likelihood.encode
     model.likelihood.encode = lambda x: seen.append(x) or encode(x)
     model.train()(x)
@@ -568,7 +568,7 @@ def test_noise_is_for_numbers_and_never_lands_on_the_position_of_a_level(corrupt
 def test_masking_and_swapping_treat_levels_like_all_values():
     likelihood, x = PARTICULAR[Mixed][0], torch.from_numpy(BOTH)
     masked = seen_by_the_encoder(estimator(likelihood, corruption=Masking(0.5)).fit(BOTH).module_, x)
-    hidden = masked[:, [1, 3]] == torch.tensor([3, 2])  # one past the last level
+    hidden = masked[:, [1, 3]] == torch.tensor([3, 2])  # one larger than the last category
     assert 0.3 < hidden.double().mean() < 0.7
     swapped = seen_by_the_encoder(estimator(likelihood, corruption=Swap(0.5)).fit(BOTH).module_, x)
     assert (swapped[:, [1, 3]] != x[:, [1, 3]]).any()
@@ -612,7 +612,7 @@ def test_jacobian_is_weighted_and_differentiates_by_the_encoded_input():
     events = step(torch.zeros(1, 4, 2), encode=lambda u: u**2)
     expected = 0.7 * (2 * events.u).square().sum(1)
     torch.testing.assert_close(Jacobian(0.7, n_probes=None)(events), expected)
-    torch.testing.assert_close(Jacobian(0.7, n_probes=1)(events), expected)  # exact where the Jacobian is diagonal
+    torch.testing.assert_close(Jacobian(0.7, n_probes=1)(events), expected)  # exact if the Jacobian is diagonal
 
 
 def test_terms_of_the_loss_add_up_also_where_two_are_of_one_class():
@@ -652,7 +652,7 @@ def test_a_regularizer_reaches_the_encoder_or_refuses_the_bottleneck(regularizer
 
 
 class SecondPass(Regularizer):
-    """Encodes and decodes once more."""
+    """Encodes and decodes again."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Models in files: bit-equal, readable without running anything, written all or nothing."""
+"""Model files: bitwise equal after loading, no code is run, and files are written completely or not at all."""
 
 import ast
 import json
@@ -37,7 +37,7 @@ SOURCE = Path(isthmus.__file__).parent
 
 
 class Sphere(Bottleneck):
-    """A part of one's own: codes of length one."""
+    """A part of the user: codes of norm 1."""
 
     def build(self, n_components, shapes):
         self.z_shape = (n_components,)
@@ -87,7 +87,7 @@ def assert_bit_equal(again, model, X, y=None):
     assert repr(again) == repr(model)
 
 
-# There and back
+# Saving and loading
 
 X, LABELS = make_blobs(100, 6, random_state=0)
 NAMES = ["größe", "b c", "c", "d", "e", 'f"']
@@ -336,7 +336,7 @@ def test_a_byte_that_is_no_text_in_the_header_is_refused(saved):
 
 
 def test_another_letter_in_the_header_is_another_value_or_refused(saved):
-    """An altered digit is still a model; what is not must be a ValueError and nothing worse."""
+    """With another digit the file may still be a model; otherwise the error must be a ValueError."""
     outcomes = set()
     for _ in flipped(saved, 0x01):
         try:
@@ -429,7 +429,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_no_other(saved):
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_other(saved):
-    """The limit on the size of files stops the writing as a full disk does: with an OSError, half-way."""
+    """The limit on the size of files stops the writing like a full disk, with an OSError."""
     pytest.importorskip("resource")
     old = saved.read_bytes()
     program = f"""
@@ -454,7 +454,7 @@ def test_paths_may_be_text(model, tmp_path):
     assert isinstance(load(str(tmp_path / "text.safetensors")), Autoencoder)
 
 
-# What a header may ask for
+# Sizes in the header
 
 GREEDY = {
     "a huge code": lambda d: d["estimator"]["params"].update(n_components=10**7),

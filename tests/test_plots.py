@@ -45,7 +45,7 @@ def codes_of(n, n_components=2):
 
 
 def write(axes):
-    """Draw in earnest, where matplotlib finds what is wrong."""
+    """Render the figure, so that matplotlib raises its errors."""
     axes.figure.savefig(io.BytesIO(), format="png")
 
 
@@ -58,7 +58,7 @@ def n_points(axes):
 
 
 def explanation(values):
-    """What is said of rows whose values all are expected to be between 0 and 1."""
+    """Message for rows whose values are all expected to be between 0 and 1."""
     n, names = len(values), tuple(f"column {i}" for i in range(values[0].size))
     addends = np.column_stack([-np.abs(values.reshape(n, -1)), np.zeros((n, 2))])
     zero = np.zeros_like(values)
@@ -85,7 +85,7 @@ PICTURES = {
 
 
 def test_every_picture_is_tested():
-    # Events are of series, and tested below.
+    # Plots of events need series, and are tested below.
     assert {*PICTURES, "events"} == set(plots.__all__)
 
 
@@ -108,7 +108,7 @@ def test_without_axes_one_figure_of_pyplot_is_made(name, fitted):
 
 
 class Fixed(BaseEstimator):
-    """A model that makes of any rows what it was given."""
+    """A model whose reconstructions are given arrays."""
 
     def __init__(self, rebuilt):
         self.rebuilt = rebuilt
@@ -229,7 +229,7 @@ def test_an_array_without_images_is_an_error(ax):
         plots.reconstructions(np.zeros((3, 4)), np.zeros((3, 4)))
 
 
-# Whatever the user has
+# Containers
 
 
 @pytest.fixture(scope="module")
@@ -476,7 +476,7 @@ def test_missing_labels_are_a_class(models, ax):
     assert legend(ax) == ["a", "missing"]
 
 
-# Walks
+# Paths
 
 
 def test_a_traversal_shows_a_component_a_row(fitted, ax):
@@ -739,7 +739,7 @@ def test_events_shade_the_series_and_its_score(of_series, ax):
     np.testing.assert_array_equal(upper.lines[0].get_ydata(), series["right"])
     np.testing.assert_allclose(lowest.lines[0].get_ydata(), of_series.score_samples(series))
     assert lowest.lines[1].get_ydata()[0] == of_series.offset_
-    # Half an hour before and after, in the days of matplotlib.
+    # Half an hour before and after, in matplotlib's unit (days).
     expected = [
         tuple(value.astype("M8[m]").astype(float) / 1440 + side / 48 for value, side in ((e.start, -1), (e.end, 1)))
         for e in events

@@ -1,4 +1,4 @@
-"""Rubin's rules, against figures worked out by hand and a posterior in closed form."""
+"""Rubin's rules, compared with manual results and with a posterior in closed form."""
 
 import math
 

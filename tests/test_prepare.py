@@ -564,7 +564,7 @@ def test_groups_are_split_nearly_as_well_as_can_be(sizes, shares):
 
 
 def test_the_largest_groups_are_dealt_first(rng):
-    """One group of 250 rows among 250 of three: dealt late, it would overfill the part that it falls to."""
+    """One group of 250 rows among 250 groups of three; if assigned late, it would make its part too large."""
     groups = np.concatenate([np.zeros(250), np.repeat(np.arange(1, 251), 3)]).astype(int)
     table = pa.table({"g": rng.permutation(groups), "a": np.arange(1000)})
     results = [
@@ -756,7 +756,7 @@ def test_nothing_is_changed_without_being_listed(rows, chosen):
 
 
 def attempt(table, chosen):
-    """Return the result, or the sentence that refuses the table."""
+    """Return the result, or the error message."""
     try:
         return prepare(table, limits={"float": (0, None)}, **chosen, **WHOLE)
     except ValueError as error:
@@ -764,7 +764,7 @@ def attempt(table, chosen):
 
 
 def check_listed(cells, result):
-    """Compare what was given with what came out, cell by cell, and with the list."""
+    """Compare input and result cell by cell, and with the list of changes."""
     by_row = [one for one in result.findings if one.unit != "column"]
     assert all(one.count == len(one.rows) for one in by_row)
     removed = set().union(*(one.rows.tolist() for one in by_row if one.status == "removed"))

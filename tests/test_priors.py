@@ -1,4 +1,4 @@
-"""Densities of codes: splines and flows against calculus, and what an estimator draws from them."""
+"""Densities of codes: splines and flows compared with calculus, and draws of an estimator."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ BOUND = 3.0
 
 @pytest.fixture
 def spline():
-    """Numbers from beyond the bound to beyond it, and the logits of a spline for each."""
+    """Numbers on both sides of the bounds, and the logits of a spline for each."""
     generator = torch.Generator().manual_seed(0)
     x = torch.linspace(-4, 4, 401, dtype=torch.float64)
     logits = [torch.randn(n, generator=generator, dtype=torch.float64).expand(401, n) for n in (8, 8, 7)]
@@ -183,7 +183,7 @@ def test_the_density_of_labels_is_that_of_their_codes_and_without_labels_a_mixtu
 def test_the_bandwidth_is_about_the_best_for_normal_codes():
     codes = np.random.default_rng(0).normal(5, 2, size=(3000, 1))
     found = fit_estimator("kde", codes, 0)
-    # Silverman 1986: 1.06 deviations of normal rows n^(-1/5).
+    # Silverman, 1986: 1.06 standard deviations times n^(-1/5) for normal rows.
     assert found.bandwidth == pytest.approx(1.06 * 2 * 3000**-0.2, rel=0.5)
     assert isinstance(fit_estimator("kde", codes[:1], 0), KernelDensity)
 
@@ -239,7 +239,7 @@ def test_a_prior_with_weights_is_learned_and_drawn_from():
 
 @pytest.fixture(scope="module")
 def two_kinds():
-    """Rows whose kind is plain to see, so that an encoder that does not know labels writes it into the code."""
+    """Rows whose label is obvious, so that codes contain it although the encoder does not get labels."""
     rng = np.random.default_rng(0)
     y = np.repeat(["left", "right"], 300)
     return rng.normal(np.where(y == "left", -5, 5)[:, None], 1.0, (600, 4)), y

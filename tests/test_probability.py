@@ -1,4 +1,4 @@
-"""Probabilities against the frequencies of simulated mixtures, for which they are known."""
+"""Probabilities compared with known frequencies of simulated mixtures."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def mixture(draw, n, share, seed):
 
 
 def worst_bin(probability, odd):
-    """Largest gap between probability and frequency over ten bins, weighed by the share of the rows in each."""
+    """Return the largest difference of probability and frequency over ten bins, weighted by their shares of rows."""
     bins = np.clip((probability * 10).astype(int), 0, 9)
     return max(abs(probability[bins == b].mean() - odd[bins == b].mean()) * (bins == b).mean() for b in set(bins))
 
@@ -112,6 +112,6 @@ def test_the_falling_density_is_the_slope_of_the_least_concave_majorant(rng):
     height = np.concatenate([[0.0], np.cumsum(density * np.diff(edges))])
     steps = np.concatenate([[0.0], np.arange(60) / 60, [1.0]])
     assert (height >= steps - 1e-12).all()
-    # It touches the function wherever it bends, which makes it the least.
+    # It touches the function at every bend, so it is the smallest one.
     bends = np.flatnonzero(np.diff(density) < -1e-9) + 1
     np.testing.assert_allclose(height[bends], steps[bends], atol=1e-12)

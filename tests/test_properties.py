@@ -63,7 +63,7 @@ def batch_norms(model):
 def test_terms_of_a_row_do_not_depend_on_other_rows(backbone, bottleneck):
     model, x = trained(backbone, bottleneck)
     for module in batch_norms(model):
-        module.eval()  # with its running statistics, batch normalisation treats each row alone
+        module.eval()  # with running statistics, batch normalisation treats rows independently
     others = x.clone()
     others[1:] = others[1:].flip(0) * 3 + 1
     before, after = terms(model, x), terms(model, others)

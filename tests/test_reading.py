@@ -1,4 +1,4 @@
-"""Files as people have them: dialects, encodings, words for missing values, packed files and damaged ones."""
+"""Files of users: dialects, encodings, words for missing values, compressed and damaged files."""
 
 import gzip
 import io
@@ -41,7 +41,7 @@ def make(tmp_path):
 
 @contextmanager
 def note(text):
-    """Expect one note, in one line, that has the text; or none where it is empty."""
+    """Expect one warning of one line that contains the text, or none if the text is empty."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -570,7 +570,7 @@ def test_a_folder_without_parquet_files_is_named(tmp_path):
         (b"nothing", "new.xlsx", "as an Excel file"),
         (zipped({"a.txt": b"x"}), "new.xlsx", "as an Excel file"),
     ],
-    # Packed bytes hold the time, and the names of tests must be the same in every process.
+    # Compressed bytes contain the time, but names of tests must be equal in all processes.
     ids=lambda value: "content" if isinstance(value, bytes) else None,
 )
 def test_what_is_wrong_is_said_in_one_sentence(make, content, name, message):

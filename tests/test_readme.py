@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands."""
+"""The Python code of the README runs without changes."""
 
 import re
 from pathlib import Path

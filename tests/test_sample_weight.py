@@ -1,4 +1,4 @@
-"""Weights of rows: in the loss, in the statistics, in scikit-learn's routing, and as good as repeated rows."""
+"""Weights of rows: in the loss, in the statistics, in scikit-learn's routing, and equal to repeated rows."""
 
 import numpy as np
 import pandas as pd
@@ -119,7 +119,7 @@ def test_resampled_rows_are_as_frequent_as_they_weigh():
 
 
 def test_the_weighted_gradient_is_on_average_that_of_repeated_rows(rng):
-    """A linear net by plain gradient descent, one batch of all rows: equal steps, whatever the order."""
+    """A linear net with plain gradient descent and one batch of all rows, so the order of rows has no effect."""
     X, repeats = rng.normal(size=(40, 3)), rng.integers(1, 4, 40)
     params = {
         "backbone": Linear(),
@@ -153,7 +153,7 @@ def test_the_validation_bound_is_weighted(rng):
 
 
 def test_heavy_rows_are_learned_and_light_ones_are_not(rng):
-    """Rows along two axes: the single component takes the one that weighs more, as a weighted PCA does."""
+    """Rows along two axes: the single component is the axis with the larger weight, as in a weighted PCA."""
     X = np.zeros((400, 2))
     X[:200, 0], X[200:, 1] = rng.normal(size=(2, 200))
     for heavy in (0, 1):
@@ -166,7 +166,7 @@ def test_heavy_rows_are_learned_and_light_ones_are_not(rng):
 
 @pytest.mark.parametrize("frame", [False, True])
 def test_rows_of_weight_zero_leave_no_trace(rng, frame):
-    """Not in the scaling, nor in the levels of a column, nor in the validation rows, nor in the order."""
+    """They have no effect on scaling, categories, validation rows or order."""
     X, weight = rng.normal(size=(120, 3)), np.repeat([1.0, 2.0, 0.0], 40)
     X[weight == 0] = 1e6
     if frame:

@@ -70,7 +70,7 @@ def test_the_score_survives_saving(rows, tmp_path):
 
 
 def exact_log_prob(model, rows, mean, covariance):
-    """Log density of rows under a linear decoder of normal codes."""
+    """Return the log density of rows under a linear decoder of normal codes."""
     module = model.module_
     with torch.no_grad():
         at = torch.cat([torch.zeros(1, 2), torch.eye(2)])
@@ -83,7 +83,7 @@ def exact_log_prob(model, rows, mean, covariance):
 
 @pytest.mark.parametrize("bottleneck", [GaussianCode(beta=0.2), Ladder(beta=0.2)])
 def test_the_bound_is_that_of_the_model_that_sample_draws_from(rows, bottleneck):
-    """A prior fitted after training replaces that of the objective: the exact density of the rows is known."""
+    """A prior that is fitted after training replaces the one of the objective; the exact density is known."""
     model = linear(2, bottleneck=bottleneck, prior=GaussianMixture(1), max_epochs=20).fit(rows)
     fitted = model.module_.prior.fitted[0]
     exact = exact_log_prob(model, rows[:300], fitted.means_[0], fitted.covariances_[0])

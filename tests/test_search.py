@@ -1,4 +1,4 @@
-"""Search in the latent space, against optima that are known."""
+"""Search in the latent space, compared with known optima."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def X():
 
 @pytest.fixture(scope="module")
 def linear(X):
-    """A net whose decoder is affine, so that the best row is a projection."""
+    """A net with an affine decoder, so that the best row is a projection."""
     return Autoencoder(3, backbone=Linear(), max_epochs=20, random_state=0).fit(X)
 
 
@@ -69,7 +69,7 @@ def test_a_search_ends_when_a_row_is_good_enough(linear):
 
 
 def test_counts_are_objectives(linear, X):
-    """There is no slope to follow, only steps."""
+    """The function has no slope, only steps."""
     found = search(linear, lambda X: np.round(X).sum(1), n_steps=20, random_state=0)
     assert found.value > np.round(linear.reconstruct(X)).sum(1).max()
 

@@ -1,4 +1,4 @@
-"""Rows that are written step by step: what each step may see, where rows end, and how they are read."""
+"""Rows that are generated step by step: dependence on earlier steps, ends of rows, and lists of rows."""
 
 import numpy as np
 import pytest
@@ -158,7 +158,7 @@ def test_padding_does_not_change_the_code(part):
 
 
 def counting(n, rng):
-    """Rows that count up from a number to the last level, then end: the first token decides all others."""
+    """Rows that count from a number to the last category and then end: the first token determines all others."""
     X = np.full((n, 6), np.nan, dtype=np.float32)
     for row in X:
         start = rng.integers(1, 6)
@@ -213,7 +213,7 @@ def test_without_a_label_the_likeliest_one_writes(autoregressive, rng):
     assert np.isfinite(model.score_samples(X)).all()
 
 
-# What levels are
+# Categories
 
 
 def test_levels_are_whole():
@@ -275,7 +275,7 @@ def test_lists_of_series_go_in_and_come_back(rng):
     assert [row.shape for row in model.reconstruct(series)] == [row.shape for row in series]
     assert model.sample(2)[0].shape == (2, 11)
     assert np.isfinite(model.score_samples(series)).all()
-    # A row scores the same whatever it is beside.
+    # The score of a row does not depend on other rows.
     np.testing.assert_allclose(model.score_samples(series[:1]), model.score_samples(series)[:1], rtol=1e-5)
 
 
@@ -301,7 +301,7 @@ def test_images_of_different_sizes_are_refused():
         Autoencoder().fit([np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint8)])
 
 
-# The variant
+# The variant of the zoo
 
 
 def test_a_sequence_vae_keeps_its_code_in_use(rng):

@@ -1,4 +1,4 @@
-"""Gaps of series, filled from what lies around them in time."""
+"""Imputation of gaps of series."""
 
 import numpy as np
 import pandas as pd
@@ -100,7 +100,7 @@ def test_gaps_are_measured_and_spanned():
     np.testing.assert_array_equal(find_spanned(x), [[False, True, True, False, False]])
 
 
-# Fillings
+# Imputed values
 
 
 def test_single_values_are_filled_as_well_as_by_lines(fitted):
@@ -205,7 +205,7 @@ def test_one_channel_and_whole_numbers():
     assert np.abs(filled["n"].to_numpy(dtype=float) - counts).max() < 30
 
 
-# Manners
+# Interface
 
 
 def test_the_seed_decides_everything():

@@ -1,4 +1,4 @@
-"""Rates of false alarms on points that depend on each other."""
+"""Rates of false alarms for dependent points."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def season(n, rng):
 PROCESSES = {f"phi {phi}": lambda n, rng, phi=phi: autoregression(phi, n, rng) for phi in PHIS} | {"season": season}
 
 
-# How long points depend on each other
+# Autocorrelation time
 
 
 @pytest.mark.parametrize("phi", PHIS)
@@ -41,11 +41,11 @@ def test_constant_scores_are_no_error():
     assert block_length(np.zeros(3), 4) == 3
 
 
-# The rate that is kept
+# Guaranteed rate
 
 
 def kept(process, rate, by_blocks):
-    """Rates on new points of many series."""
+    """Return the rates on new points of many series."""
     shares = []
     for seed in range(N_SEEDS):
         scores = PROCESSES[process](N_CALIBRATION + N_NEW, np.random.default_rng(seed))
@@ -74,7 +74,7 @@ def test_the_threshold_is_that_of_conformal_risk_control(rng, block):
     n_blocks = 240 / block
 
     def risk(candidate):
-        """Bound of the share of alarms in a new block: its own, at worst 1, and those of the others."""
+        """Bound the share of alarms in a new block by the worst case 1 of this block and the shares of the others."""
         return (np.sum(scores < candidate) / block + 1) / (n_blocks + 1)
 
     assert risk(threshold) <= rate < risk(np.nextafter(threshold, np.inf))

@@ -1,4 +1,4 @@
-"""scikit-learn's contract."""
+"""The interface of scikit-learn."""
 
 import inspect
 
@@ -29,7 +29,7 @@ VARIANTS = [small(name, precision="float64", batch_size=128) for name in KINDS]
 
 
 def expected_failures(estimator):
-    """Without noise the steps are equal, for a batch holds all rows of the check."""
+    """Without noise the steps are equal, because a batch has all rows of the check."""
     is_exact = not (estimator.bottleneck.stochastic or estimator.corruption or estimator.regularizers)
     return {} if is_exact else EXPECTED_FAILURES
 

@@ -1,4 +1,4 @@
-"""Series judged by their windows."""
+"""Scores of series by windows."""
 
 import pickle
 
@@ -22,7 +22,7 @@ TRAIN, TEST = slice(0, 800), slice(800, 1200)
 
 
 def short(**parameters):
-    """Make an estimator that is quick to fit."""
+    """Make an estimator that is fast to fit."""
     net = Autoencoder(4, likelihood=Gaussian(), batch_size=64, max_epochs=25, learning_rate=5e-3)
     return SlidingWindows(net, **{"lengths": (16,), "random_state": 0, **parameters})
 
@@ -177,7 +177,7 @@ def test_a_detector_sets_its_threshold_by_held_out_points():
     assert np.mean((alarms < 184) | (alarms > 236)) < 0.2
 
 
-# Manners
+# Interface
 
 
 def test_the_seed_decides_everything():
@@ -292,11 +292,11 @@ def test_files_of_foreign_nets_are_refused(tmp_path):
         save(model, tmp_path / "x.safetensors")
 
 
-# Holes in later series
+# Missing values in later series
 
 
 def holes(place):
-    """A later series with an anomaly at 200 to 220 of channel 0, and what is missing of it."""
+    """A later series with an anomaly at 200 to 220 of channel 0, and its missing values."""
     series = broken()
     series[place] = np.nan
     return series

@@ -1,4 +1,4 @@
-"""Files and chunks that are not as they should be are named, and leave nothing half-written."""
+"""Invalid files and chunks are named in errors, and no incomplete file remains."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ def cut(path):
 
 
 def spoil(path):
-    """Damage the pages and leave the footer, the size and the time as they were."""
+    """Damage the pages, but keep the footer, the size and the time."""
     stat, data = path.stat(), bytearray(path.read_bytes())
     data[4 : len(data) // 2] = b"\xff" * (len(data) // 2 - 4)
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Arriving rows: decisions, drift with a known chance of false alarms, recalibration."""
+"""Arriving rows: decisions, drift with a known probability of false alarms, and recalibration."""
 
 import numpy as np
 import pandas as pd
@@ -91,7 +91,7 @@ def test_it_makes_no_difference_how_rows_are_cut(monkeypatch):
 
 @pytest.mark.parametrize("n_all", [10**6, 50])
 def test_false_alarms_of_drift_come_at_most_at_the_level(monkeypatch, n_all):
-    """However often one looks: the smallest p-value of all times counts."""
+    """For any number of tests: the smallest p-value of all times counts."""
     monkeypatch.setattr(exchangeability, "N_ALL", n_all)
     p_values = []
     for seed in range(300):
@@ -112,7 +112,7 @@ def test_references_grow_with_the_logarithm_of_a_stream(monkeypatch):
     assert (np.diff(test.references[0]) >= 0).all()
 
 
-# The watch
+# The monitor
 
 
 def test_decisions_are_those_of_the_detector():
@@ -167,7 +167,7 @@ def test_recalibration_restores_the_rate_of_false_alarms():
     assert watch.recalibrate() is watch
     assert watch.drift() == (1.0, False, None, dict.fromkeys(["score", "code 0", "code 1"], 1.0))
     alarms = (watch.update(rows(rng, 2000, noise=0.5)).labels == -1).mean()
-    # Deviations of a beta law of the threshold, and of the count.
+    # Standard deviations of the beta distribution of the threshold, and of the count.
     assert abs(alarms - 0.05) < 3 * np.sqrt(0.05 * 0.95 * (1 / 500 + 1 / 2000))
     assert not watch.drift().drifted
 

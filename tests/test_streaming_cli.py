@@ -1,4 +1,4 @@
-"""The command line on Parquet data that are streamed: what comes out is what comes out of small files."""
+"""The command line with streamed Parquet data gives the same results as with small files."""
 
 import os
 
@@ -16,7 +16,7 @@ from isthmus.data.files import read, write
 
 @pytest.fixture(scope="module")
 def models(folder, table, tmp_path_factory):
-    """Models with column names and without, and the table in one file each."""
+    """Models with and without column names, and the table as one file for each."""
     home = tmp_path_factory.mktemp("models")
     write(home / "rows.parquet", table)
     write(home / "rows.npy", table.to_pandas().to_numpy())

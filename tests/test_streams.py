@@ -1,4 +1,4 @@
-"""Rows past memory: streams give what the same rows in memory give."""
+"""Rows larger than memory: streams give the same results as rows in memory."""
 
 import threading
 
@@ -26,7 +26,7 @@ def rows_of(source, size=64, seed=None):
 
 
 def numbers(source, size=64, seed=None):
-    """Return the numbers of the rows as they come."""
+    """Return the numbers of the rows in their order."""
     return rows_of(source, size, seed)[:, 0].astype(int)
 
 

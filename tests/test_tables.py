@@ -1,4 +1,4 @@
-"""Any data frame in, the same data frame out."""
+"""Results for data frames are data frames of the same kind."""
 
 import datetime as dt
 import json
@@ -37,7 +37,7 @@ def quick(name="vae", **options):
 
 
 def mixed(n=ROWS, seed=0):
-    """A table of all kinds, with a hole in most columns."""
+    """A table of all kinds of columns, most with a missing value."""
     rng = np.random.default_rng(seed)
     day = dt.datetime(2024, 2, 28)
     columns = {
@@ -66,7 +66,7 @@ def fit(X, name="vae", **options):
 
 
 def as_table(frame):
-    """The cells of any data frame, missing ones None."""
+    """Return the cells of any data frame, missing ones as None."""
     if isinstance(frame, polars.DataFrame):
         return frame.to_dict(as_series=False)
     if isinstance(frame, pyarrow.Table):
@@ -83,7 +83,7 @@ def names_of(frame):
 
 
 def assert_like(found, frame, n=None):
-    """The same library, columns, order and dtypes."""
+    """Compare library, columns, order and dtypes."""
     assert type(found) is type(frame)
     assert names_of(found) == names_of(frame)
     assert dtypes_of(found) == dtypes_of(frame)
@@ -264,7 +264,7 @@ def test_left_out_columns_are_said_once_with_a_reason():
     assert len(caught) == 1
 
 
-# What is learned of it
+# Schema and statistics
 
 
 def test_each_kind_has_its_likelihood():
@@ -297,7 +297,7 @@ def test_contributions_of_all_kinds_add_up_to_the_score():
 
 
 def test_columns_that_tell_each_other_are_learned():
-    """A category decides a number, a date and another category; each is filled from the others."""
+    """A category determines a number, a date and another category; each is imputed from the others."""
     rng = np.random.default_rng(0)
     group = rng.integers(0, 3, 600)
     frame = pandas.DataFrame(
@@ -468,7 +468,7 @@ def test_gaps_of_arrays_are_filled_too(holes):
         model.impute(holes, n_draws=0)
 
 
-# Bad tables
+# Errors
 
 
 def test_two_thousand_columns():
@@ -478,7 +478,7 @@ def test_two_thousand_columns():
     frame = polars.DataFrame(columns)
     model = fit(frame)
     assert_like(model.reconstruct(frame), frame)
-    assert model.schema_.implications == ()  # too many pairs of values to be searched for rules
+    assert model.schema_.implications == ()  # too many pairs of values for a search of rules
 
 
 def test_one_column_is_enough():
@@ -499,7 +499,7 @@ def test_whole_numbers_beyond_what_floats_tell_apart():
 
 
 def test_time_zones_are_kept():
-    days = pandas.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin")  # over a change of clocks
+    days = pandas.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin")  # start of summer time
     frame = pandas.DataFrame({"at": days, "x": np.arange(60.0) ** 2})
     model = fit(frame)
     result = model.reconstruct(frame)

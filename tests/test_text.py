@@ -1,4 +1,4 @@
-"""Texts as rows of tokens: vocabularies, rows, models of them, files, and texts that are none."""
+"""Texts as rows of tokens: vocabularies, rows, models, files, and invalid texts."""
 
 import sys
 import warnings
@@ -63,7 +63,7 @@ def test_rows_are_words_then_one_end_then_nothing():
 def test_a_size_keeps_the_most_frequent_words():
     texts = Texts(["often often often", "twice twice", "often once"], vocabulary="word", size=3)
     assert texts.schema.n_categories == 1 + 3
-    # A row whose only word is too rare would be refused; a rare word beside a frequent one is unknown.
+    # A text with only a rare word is an error; a rare word together with a frequent one is unknown.
     assert as_source(["often once"], texts.schema).to_container(rows_of(texts).numpy())[2] == "often <unknown>"
 
 
@@ -124,7 +124,7 @@ def test_samples_are_texts():
     net = Autoencoder(4, bottleneck=Gaussian(), random_state=0, **OPTIONS).fit(Texts(SENTENCES * 8, vocabulary="word"))
     drawn = net.sample(200, sample_values=False, random_state=0)
     assert all(isinstance(text, str) for text in drawn)
-    assert np.mean([text in SENTENCES for text in drawn]) > 0.3  # of the 10 ** 5 rows that there could be, 27 are right
+    assert np.mean([text in SENTENCES for text in drawn]) > 0.3  # of 10 ** 5 possible rows, 27 are correct
 
 
 @pytest.mark.parametrize("container", [tuple, np.array, pandas.Series, polars.Series, lambda rows: iter(list(rows))])
@@ -138,7 +138,7 @@ def test_texts_of_another_vocabulary_are_read_by_that_of_fit(model):
 
 
 def test_padding_is_not_scored(model):
-    """A text's score is that of its tokens and its end: what comes after them contributes nothing."""
+    """The score of a text is that of its tokens and its end; later positions contribute nothing."""
     contributions = model.contributions(["she sees trees ."])
     n_tokens, length = 5, model.schema_.shape[0]
     assert (contributions[0, n_tokens:length] == 0).all()
@@ -166,7 +166,7 @@ def test_labels_go_beside_texts():
     assert np.mean([text.split()[:1] == ["nobody"] for text in drawn]) > 0.9
 
 
-# What is wrong
+# Errors
 
 
 @pytest.mark.parametrize(

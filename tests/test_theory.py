@@ -1,4 +1,4 @@
-"""Facts with known answers: principal components, exact likelihoods, optimal denoising, a problem from 1986."""
+"""Problems with known solutions: principal components, exact likelihoods, optimal denoising, a problem from 1986."""
 
 import math
 
@@ -49,7 +49,7 @@ def decoder_map(model):
 
 
 def noise_scale(model):
-    """Deviation around the reconstruction, read off the height of the density at its mode."""
+    """Return the standard deviation around the reconstruction, from the density at its mode."""
     likelihood, theta = model.module_.likelihood, torch.zeros(1, 1, N_FEATURES).to(model.module_.dtype)
     heights = likelihood.log_prob(theta, likelihood.mean(theta)).numpy(force=True)
     return math.exp(-heights[0, 0] - 0.5 * math.log(2 * math.pi))
@@ -62,7 +62,7 @@ def divergences(model):
 
 
 def probabilistic_pca_optimum(n_components):
-    """Largest mean log-likelihood that any probabilistic PCA can have (Tipping and Bishop 1999, equation 7)."""
+    """Return the maximum mean log-likelihood of probabilistic PCA (Tipping and Bishop, 1999, equation 7)."""
     kept, noise = VARIANCES[:n_components], VARIANCES[n_components:].mean()
     log_determinant = np.log(kept).sum() + (N_FEATURES - n_components) * math.log(noise)
     return -0.5 * (N_FEATURES * math.log(2 * math.pi) + log_determinant + N_FEATURES)
@@ -83,7 +83,7 @@ def test_linear_autoencoder_finds_the_subspace_of_pca(tied):
 def test_linear_vae_reaches_the_exact_likelihood_of_probabilistic_pca():
     model = linear_vae(max_epochs=200).fit(X)
     scores = model.score_samples(X, n_draws=1000)
-    # scikit-learn estimates the covariance with n - 1, so its own score lies a little below the optimum.
+    # scikit-learn estimates the covariance with n - 1, so its score is slightly below the optimum.
     assert scores.mean() == pytest.approx(PCA(2).fit(X).score(X), rel=0.005)
     assert scores.mean() == pytest.approx(probabilistic_pca_optimum(2), rel=0.001)
     assert noise_scale(model) == pytest.approx(math.sqrt(VARIANCES[2:].mean()), rel=0.02)
@@ -94,13 +94,13 @@ def test_linear_vae_reaches_the_exact_likelihood_of_probabilistic_pca():
 
 @pytest.fixture(scope="module")
 def half_trained():
-    """A linear VAE whose posterior is wrong, so that bounds and exact values differ."""
+    """A linear VAE with an incorrect posterior, so that bounds and exact values differ."""
     return linear_vae(max_epochs=15, precision="float64").fit(X)
 
 
 @pytest.fixture(scope="module")
 def exact(half_trained):
-    """Log p(x) of every row: the model's marginal is a normal distribution."""
+    """Return log p(x) of every row; the marginal of the model is a normal distribution."""
     directions, offset = decoder_map(half_trained)
     covariance = directions.T @ directions + noise_scale(half_trained) ** 2 * np.eye(N_FEATURES)
     return stats.multivariate_normal(offset, covariance).logpdf(X)
@@ -161,7 +161,7 @@ def test_at_beta_one_the_training_loss_is_the_negative_bound(half_trained, n_dra
     assert (np.abs(losses.mean(0) + mean) < tolerance).all()
 
 
-# The price of the code
+# The divergence
 
 
 @pytest.mark.parametrize("beta", [1.0, 4.0, 60.0])
@@ -261,7 +261,7 @@ def test_the_contractive_term_of_a_training_step_is_the_brute_force_jacobian(bot
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_encoder_problem_of_rumelhart_hinton_and_williams_is_solved(seed):
     # 8 units, 3 sigmoid units, 8 sigmoid units, gradient descent with momentum. From some starts a unit of the code
-    # ends halfway, as the authors saw too; from these all codes are binary.
+    # ends halfway, as the authors also observed; from these starts all codes are binary.
     patterns = np.eye(8)
     options = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 8, "max_epochs": 50, "validation_fraction": 0}
     parts = {"backbone": Linear(), "bottleneck": Deterministic("sigmoid"), "likelihood": "bernoulli"}

@@ -1,4 +1,4 @@
-"""Threads that fit and answer at the same time, and processes that are forked after a fit."""
+"""Threads that fit and predict at the same time, and processes that are forked after a fit."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ N_THREADS = 4
 
 
 def in_threads(function):
-    """Results of one function in several threads that start together."""
+    """Return the results of a function in several threads that start together."""
     start = Barrier(N_THREADS)
     with ThreadPoolExecutor(N_THREADS) as threads:
         return list(threads.map(lambda _: (start.wait(), function())[1], range(N_THREADS)))

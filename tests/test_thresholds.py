@@ -29,7 +29,7 @@ def test_a_rate_is_an_order_statistic():
 
 @pytest.mark.parametrize(("n_rows", "fpr"), [(99, 0.01), (50, 0.1), (199, 0.05), (33, 0.2)])
 def test_the_rate_of_false_alarms_is_kept_exactly(n_rows, fpr):
-    """P(alarm) is k / (n + 1), k = fpr (n + 1) rounded down: a beta law, and here by simulation."""
+    """P(alarm) is k / (n + 1) with k = fpr (n + 1) rounded down: a beta distribution, here by simulation."""
     rng = np.random.default_rng(0)
     scores = np.sort(rng.normal(size=(4000, n_rows)), 1)
     rates = [stats.norm.cdf(at_rate(row, fpr)) for row in scores]
@@ -56,7 +56,7 @@ def test_too_few_rows_for_a_rate_says_how_many_it_takes(fpr, needed):
 
 
 def predictive(peaks, value):
-    """Probability that a further peak is larger, by sampling parameters in proportion to prior and likelihood."""
+    """Return the probability that another peak is larger, by sampling parameters from their posterior."""
     rng = np.random.default_rng(0)
     shape, scale = rng.normal(0.2, 0.3, 200_000), np.median(peaks) * np.exp(rng.uniform(-4, 4, 200_000))
     shape = np.clip(shape, -0.475, 1.975)
@@ -95,7 +95,7 @@ LAWS = {
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize(("n_rows", "fpr"), [(50, 0.001), (100, 0.001), (100, 0.01), (200, 0.001)])
 def test_the_tail_keeps_to_its_rate_on_average(name, n_rows, fpr):
-    """Expected rates, which no order statistic gives; 1.2 to 9 times as asked with a quantile of fitted parameters."""
+    """Expected rates, which no order statistic gives; a quantile of fitted parameters gives 1.2 to 9 times the rate."""
     rng, law = np.random.default_rng(1), LAWS[name]
     cuts = [-by_tail(np.sort(-law.rvs(n_rows, random_state=rng)), fpr) for _ in range(150)]
     rates = law.sf(np.array(cuts)) / fpr
@@ -218,7 +218,7 @@ def test_each_name_is_its_rule(rng):
 
 
 def test_the_interval_of_a_quantile_covers_it():
-    """Of the 20 % quantile of the normal law: with 95 % confidence, nearly as often."""
+    """Coverage of the 20 % quantile of the normal distribution with 95 % confidence."""
     rng = np.random.default_rng(0)
     rule, wanted, hits = choose_rule("auto", None, 0.2, (1.0, 1.0)), stats.norm.ppf(0.2), 0
     for i in range(200):

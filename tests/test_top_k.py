@@ -1,4 +1,4 @@
-"""TopK and AuxK against brute force, and with all that estimators do."""
+"""TopK and AuxK, compared with brute force and used in estimators."""
 
 import copy
 import pickle
@@ -95,7 +95,7 @@ def test_validation_counts_nothing():
 
 
 def terms(model, x, idle):
-    """The loss terms of a batch in training, with counters of idle steps."""
+    """Return the loss terms of a batch in training, with counters of steps without activity."""
     module = copy.deepcopy(model).module_.train()
     module.bottleneck.idle[:] = torch.tensor(idle)
     return module, module(torch.from_numpy(x)).terms

@@ -1,4 +1,4 @@
-"""Topics of texts: the model, the words of its topics, and whether they belong together."""
+"""Topics of texts: the model, the words of its topics, and their coherence."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ TOPICS = [
 
 @pytest.fixture(scope="module")
 def texts():
-    """Texts of eight words of one topic and four that all share, and the topic of each."""
+    """Texts of eight words of one topic and four common words, and the topic of each."""
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=600)
     words = [[*rng.choice(TOPICS[label], 8), *rng.choice(["today", "said", "new"], 4)] for label in labels]
@@ -50,8 +50,8 @@ def brute_force(words, X, vocabulary):
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_matrix])
 def test_coherence_is_that_of_brute_force(rng, container):
     X, vocabulary = rng.poisson([0.1, 0.3, 0.6, 1.0, 2.0, 0.05], (60, 6)), list("abcdef")
-    X[:, 0] = 1  # in every text
-    X[:, 5] = X[:, 1] == 0  # never together
+    X[:, 0] = 1  # in all texts
+    X[:, 5] = X[:, 1] == 0  # never in the same text
     topics = ["abcd", "bf", "cde", "ab"]
     expected = [brute_force(words, X, vocabulary) for words in topics]
     np.testing.assert_allclose(coherence(topics, container(X), vocabulary), expected, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Training: the loop on a model with one weight, whose steps are known in advance, and on real nets."""
+"""Training: the loop with a model of one weight, whose steps are known, and with real nets."""
 
 import copy
 import math
@@ -51,7 +51,7 @@ def equal(some, others):
 
 
 class OneWeight(nn.Module):
-    """Learns the mean of its rows; what it says of validation rows is read off a list."""
+    """Learns the mean of its rows; its validation losses are given by a list."""
 
     def __init__(self, bounds):
         super().__init__()
@@ -75,7 +75,7 @@ def run(bounds=None, *, rows=None, callbacks=(), **options):
     return state, seen
 
 
-# Falling, stopping, restoring
+# Convergence, early stopping, best weights
 
 
 def test_the_loss_falls_and_every_epoch_has_a_row():
@@ -174,7 +174,7 @@ def test_callbacks_are_called_once_an_epoch_and_all_of_them_also_after_one_that_
     assert len(seen) == 2
 
 
-# Losses that are not numbers
+# Losses that are not finite
 
 
 def test_a_loss_that_is_no_number_at_once_is_an_error_that_names_the_learning_rate():
@@ -263,7 +263,7 @@ def test_validation_weighs_the_code_as_at_the_end_of_the_training():
 
 
 def test_trimmed_rows_are_not_learned_from(rng):
-    """Rows near a plane, and one in seven near another: only without them the net finds the first alone."""
+    """Rows near a plane, and one in seven near another plane; without these, the net finds the first plane."""
     X = rng.normal(size=(210, 2)) @ rng.normal(size=(2, 6))
     X[:30] = 3 * rng.normal(size=(30, 2)) @ rng.normal(size=(2, 6))
     options = {"backbone": Linear(), "likelihood": GaussianLikelihood(1.0, "center"), "max_epochs": 150}
@@ -276,7 +276,7 @@ def test_trimmed_rows_are_not_learned_from(rng):
 
 
 def test_history_and_validation_are_means_over_the_rows_that_are_left(blobs):
-    """Against the losses of all rows, which untrained nets of one seed share."""
+    """Compare with the losses of all rows, which are equal for untrained nets of one seed."""
     model = Autoencoder(2, likelihood=GaussianLikelihood(1.0), random_state=0, max_epochs=1).fit(blobs).module_
     source = as_source(blobs)
     losses = model(torch.from_numpy(blobs)).terms["negative_bound"].detach()
@@ -383,7 +383,7 @@ def test_weights_decay_and_biases_and_scales_do_not(name, kind):
 
 
 class Parts(nn.Module):
-    """A parameter of every role; some of those that must not decay have two axes."""
+    """A parameter of every role; some parameters that must not decay have two axes."""
 
     def __init__(self):
         super().__init__()
@@ -420,7 +420,7 @@ def decaying(model, optimizer):
 
 
 class Fast(nn.Module):
-    """Learns ten times as fast, except for the module within it."""
+    """Has ten times the learning rate, except for the module within it."""
 
     learning_rate_factor = 10.0
 
@@ -540,7 +540,7 @@ def fail(*arguments):
 @pytest.mark.parametrize("fitted", ["fit", "partial_fit"])
 @pytest.mark.parametrize("where", ["training", "after training"])
 def test_a_partial_fit_that_raises_loses_nothing(fitted, where, monkeypatch):
-    """Until the next call and after it, the estimator equals one that did not fail in between."""
+    """Before and after the next call, the estimator equals one without the failed call."""
     backbone = MLP((8,), norm="batch")
     model, other = (getattr(small(backbone=backbone, learning_rate=0.01), fitted)(X).partial_fit(X) for _ in range(2))
     with monkeypatch.context() as patch:

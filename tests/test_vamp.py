@@ -99,7 +99,7 @@ def fitted():
 
 
 def test_clusters_have_a_better_bound_than_with_the_normal_prior():
-    """Six clusters with little noise and fixed scale: a normal prior pays for the gaps between them."""
+    """Six clusters with little noise and a fixed scale: a normal prior does not fit the gaps between them."""
     rng = np.random.default_rng(1)
     centers = 6 * rng.normal(size=(6, 10))
     rows = centers[rng.integers(6, size=1200)] + rng.normal(size=(1200, 10))

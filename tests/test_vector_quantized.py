@@ -1,4 +1,4 @@
-"""The codebook against brute force, k-means and its published formulas; the bottleneck with all that estimators do."""
+"""The codebook compared with brute force, k-means and published formulas; the bottleneck in estimators."""
 
 import copy
 import pickle
@@ -42,7 +42,7 @@ def built(n_components=1, **options):
 
 
 def step(part, h):
-    """Let the codebook make one step, as the training does."""
+    """Update the codebook once, as in training."""
     latent = part(h, None, DONE)
     with torch.no_grad():
         part.codebook.after_step(DONE)

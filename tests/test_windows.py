@@ -1,4 +1,4 @@
-"""Windows of a series: cut, held out, put back together."""
+"""Windows of a series: cutting, holding out, joining."""
 
 import datetime
 
@@ -84,7 +84,7 @@ def test_one_channel_may_lack_its_axis(make):
     np.testing.assert_array_equal(rows_of(Windows(make(SINE), 25)), rows_of(Windows(SINE[:, None], 25)))
 
 
-# Putting together
+# Joining
 
 
 @pytest.mark.parametrize("stride", [1, 4, 11])
@@ -346,7 +346,7 @@ def test_channels_have_units_of_their_own_even_where_they_share_a_range():
     assert isinstance(fit(Windows((SINE > 0).astype(float), 25)).likelihood_, Bernoulli)
 
 
-# Learning
+# Estimators
 
 
 def test_a_bump_is_found_where_it_is(tmp_path):

@@ -1,4 +1,4 @@
-"""What every variant of the zoo can do, whatever it is made of."""
+"""Properties of every variant of the zoo."""
 
 import copy
 import inspect
@@ -18,11 +18,11 @@ from isthmus.likelihoods import StudentT
 
 RNG = np.random.default_rng(0)
 Y = np.arange(300) % 2
-# A noisy sheet in so many dimensions that a code pays even where it costs fourfold; the label moves it a little.
+# A noisy surface in many dimensions, for which codes are useful even with beta=4; the label shifts it slightly.
 X = (RNG.normal(size=(300, 2)) + 0.5 * Y[:, None]) @ RNG.normal(size=(2, 12)) * np.arange(1, 13) + 7
 X += 0.1 * RNG.normal(size=X.shape)
 
-# Of nets for series, which a table is none for; and what they are for: two waves.
+# Variants that need series, and their data: two waves.
 FOR_SERIES = ("recurrent", "tcn")
 WAVES = np.random.default_rng(1).normal(size=(300, 2)) @ np.cos(np.arange(12) / 3 + [[0], [1.5]])
 
@@ -32,7 +32,7 @@ every_name = pytest.mark.parametrize("name", zoo.__all__)
 
 @cache
 def trained(name, on="table"):
-    """Shared between tests, which leave it as it is."""
+    """Shared between tests, which do not change it."""
     rows = {"table": X, "waves": WAVES}[on]
     return small(name, max_epochs=30, batch_size=32, learning_rate=0.02).fit(rows, Y)
 
@@ -188,7 +188,7 @@ def test_parts_are_new_instances_whose_parameters_can_be_set(name):
         assert other.get_params()[key] is not marker
 
 
-# What is given to each, and where it must arrive.
+# Arguments of each variant, and the parameters that they set.
 OWN_PARAMETERS = {
     "autoencoder": ({"hidden": (5,), "activation": "tanh"}, {"backbone__hidden": (5,), "backbone__activation": "tanh"}),
     "linear": ({"tied": True}, {"backbone__tied": True}),
@@ -330,7 +330,7 @@ def test_decoding_without_labels_averages_over_them_by_frequency():
 
 
 def test_reconstruction_without_labels_weighs_them_as_they_explain_the_row():
-    """The sides are far apart, so that one label explains each row all alone."""
+    """Rows of different labels are far apart, so that one label explains each row."""
     np.testing.assert_allclose(conditional().reconstruct(SIDED), conditional().reconstruct(SIDED, SIDES), rtol=1e-6)
 
 
