@@ -56,11 +56,11 @@ def of_points(split: Split, scores: Values) -> Figures:
     from isthmus.metrics.series import archive_hit, auc_pr, auc_roc
     from isthmus.metrics.series.volume import volumes
 
-    labels, judged = split.labels[split.context :], scores[split.context :]
-    pr, roc = volumes(labels > 0, judged, window=100)
-    figures = {"VUS-PR": pr, "VUS-ROC": roc, "AUC-PR": auc_pr(labels, judged), "AUC-ROC": auc_roc(labels, judged)}
+    labels, later = split.labels[split.context :], scores[split.context :]
+    pr, roc = volumes(labels > 0, later, window=100)
+    figures = {"VUS-PR": pr, "VUS-ROC": roc, "AUC-PR": auc_pr(labels, later), "AUC-ROC": auc_roc(labels, later)}
     if split.context:
-        figures["archive hit"] = float(archive_hit(labels, judged))
+        figures["archive hit"] = float(archive_hit(labels, later))
         figures["AUC-PR, whole series"] = auc_pr(split.labels, scores)
         figures["AUC-ROC, whole series"] = auc_roc(split.labels, scores)
     return figures
@@ -129,14 +129,14 @@ def first_rows(split: Split) -> Split:
 
 
 def measured(task: Task, split: Split, fit: Fit, seed: int) -> Iterator[Record]:
-    done = attempt(lambda: judged(task, split, fit, seed))
+    done = attempt(lambda: measure(task, split, fit, seed))
     if isinstance(done, Exception):
         yield {"failed": f"{type(done).__name__}: {done}"[:200]}
         return
     yield from ({"figure": name, "value": value} for name, value in done.items())
 
 
-def judged(task: Task, split: Split, fit: Fit, seed: int) -> Figures:
+def measure(task: Task, split: Split, fit: Fit, seed: int) -> Figures:
     scores, seconds = scored(split, fit, seed)
     return {**task.measure(split, scores), **seconds}
 

@@ -258,8 +258,8 @@ def as_table(figures: dict[str, Figures]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for kind, (cases, codes, faults, seconds, memory) in figures.items():
-        told = ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))
-        lines.append(f"| {kind} | {cases} | {len(faults)} | {told} | {memory >> 20} | {seconds:.0f} |")
+        exit_codes = ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))
+        lines.append(f"| {kind} | {cases} | {len(faults)} | {exit_codes} | {memory >> 20} | {seconds:.0f} |")
     return "\n".join(lines)
 
 

@@ -73,7 +73,7 @@ def generation(data: Data, picture: str | None = None) -> Iterator[Figure]:
     accuracy = float((reader.read(data.test) == data.test_labels).mean())
     yield Figure("classifier, accuracy on test digits", accuracy, "goal 0.985")
     known = np.random.default_rng(0).permutation(len(data.train))[: len(data.test)]
-    yield from judged("training digits", reader, data.test, data.train[known], data.train_labels[known])
+    yield from measure_samples("training digits", reader, data.test, data.train[known], data.train_labels[known])
     model = ours()
     seconds = timed(lambda: model.fit(data.train, data.train_labels))
     yield Figure("conditional VAE, seconds to fit", seconds, "goal 600")
@@ -81,10 +81,12 @@ def generation(data: Data, picture: str | None = None) -> Iterator[Figure]:
     assert (samples.shape, samples.dtype) == (data.test.shape, np.uint8)
     if picture:
         draw(samples, data.test_labels, picture)
-    yield from judged("conditional VAE", reader, data.test, samples, data.test_labels)
+    yield from measure_samples("conditional VAE", reader, data.test, samples, data.test_labels)
     for size in SIZES:
         samples = by_mixtures(data.train, data.train_labels, data.test_labels, size)
-        yield from judged(f"mixtures on {size} components of PCA", reader, data.test, samples, data.test_labels)
+        yield from measure_samples(
+            f"mixtures on {size} components of PCA", reader, data.test, samples, data.test_labels
+        )
 
 
 def ours() -> Any:
@@ -101,7 +103,9 @@ def ours() -> Any:
     )
 
 
-def judged(name: str, reader: Reader, real: np.ndarray, samples: np.ndarray, asked: np.ndarray) -> Iterator[Figure]:
+def measure_samples(
+    name: str, reader: Reader, real: np.ndarray, samples: np.ndarray, asked: np.ndarray
+) -> Iterator[Figure]:
     """Compute all figures of samples."""
     from isthmus.metrics.generation import density_coverage, frechet_distance, precision_recall
 

@@ -58,7 +58,7 @@ def run(tasks: list[str], rounds: int, n_rows: int | None, out: Path) -> None:
     with TemporaryDirectory() as folder, (out / "speed.jsonl").open("a") as file:
         write_arrays(Path(folder), n_rows)
         for record in measure(tasks, rounds, Path(folder)):
-            print(told(record), flush=True)
+            print(format_record(record), flush=True)
             file.write(json.dumps({**record, **common}) + "\n")
             file.flush()
     report(out)
@@ -129,7 +129,7 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def told(record: Record) -> str:
+def format_record(record: Record) -> str:
     what = f"round {record['round']}, {record['task']}, {record['peer']}: "
     if "failed" in record:
         return what + f"failed: {record['failed']}"

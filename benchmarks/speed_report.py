@@ -142,11 +142,11 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
     ]
 
 
-def ratio(book: Book, task: str, figure: str, beside: Callable[[Medians], float]) -> float | None:
+def ratio(book: Book, task: str, figure: str, best_of: Callable[[Medians], float]) -> float | None:
     """Return the figure of isthmus divided by another, if both exist."""
     peers = book.get((task, figure), {})
     try:
-        return peers["isthmus"] / beside(peers)
+        return peers["isthmus"] / best_of(peers)
     except (KeyError, ValueError):
         return None
 

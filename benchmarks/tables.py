@@ -64,7 +64,7 @@ def run(some: Iterator[Case], n_rows: int | None, out: Path) -> None:
     with (out / "tables.jsonl").open("a") as file:
         for case in some:
             for figure in in_a_process(case, n_rows):
-                print(f"{case}: {told(figure)}", flush=True)
+                print(f"{case}: {format_figure(figure)}", flush=True)
                 file.write(json.dumps({**case._asdict(), **figure, "rows": n_rows, **common}) + "\n")
                 file.flush()
     report(out)
@@ -83,7 +83,7 @@ def in_a_process(case: Case, n_rows: int | None) -> list[Record]:
     return [{"figure": name, "value": value} for name, value in json.loads(done.stdout.splitlines()[-1]).items()]
 
 
-def told(figure: Record) -> str:
+def format_figure(figure: Record) -> str:
     return f"failed: {figure['failed']}" if "failed" in figure else f"{figure['figure']} {figure['value']:.4g}"
 
 

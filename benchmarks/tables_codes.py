@@ -25,10 +25,10 @@ def measure(case: Case, n_rows: int | None) -> Figures:
     train, test = np.split(order, [2 * len(frame) // 3])
     X, y = frame.drop(columns=TARGET), (frame[TARGET] == POSITIVE).to_numpy()
     seconds, (known, new) = timed(lambda: METHODS[case.method](X.iloc[train], X.iloc[test], case.seed))
-    return {**told((known, y[train]), (new, y[test]), case.seed), "seconds": seconds}
+    return {**score_classifiers((known, y[train]), (new, y[test]), case.seed), "seconds": seconds}
 
 
-def told(train: tuple[Values, Values], test: tuple[Values, Values], seed: int) -> Figures:
+def score_classifiers(train: tuple[Values, Values], test: tuple[Values, Values], seed: int) -> Figures:
     """Return accuracy and AUROC of a linear and a nonlinear classifier."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression

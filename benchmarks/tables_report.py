@@ -91,8 +91,8 @@ def goals(book: Book) -> Iterable[Goal]:
     for fraction in (0.1, 0.3, 0.5):
         errors, right = (over_sets(book, fraction, figure) for figure in ("nrmse", "accuracy"))
         what = f"{fraction:.0%} hidden, the best of scikit-learn's imputers and of mean and mode"
-        yield f"error of numbers minus that of {what}", beside(errors, min), (1, 0.0)
-        yield f"correct categories minus those of {what}", beside(right, max), (-1, 0.0)
+        yield f"error of numbers minus that of {what}", minus_best(errors, min), (1, 0.0)
+        yield f"correct categories minus those of {what}", minus_best(right, max), (-1, 0.0)
     made = ("synthetic", "adult_train", 0.0, "isthmus")
     yield "new rows: loss of AUROC if they replace real rows in training", book.get((*made, "utility gap")), (1, 0.03)
     yield "new rows: AUROC of a classifier against real rows", book.get((*made, "detection AUROC")), (1, 0.75)
@@ -103,7 +103,7 @@ def goals(book: Book) -> Iterable[Goal]:
         yield f"codes trained with swapped cells: {figure} minus that of PCA", measured, (-1, 0.0)
 
 
-def beside(by_method: dict[str, float], best: Any) -> float | None:
+def minus_best(by_method: dict[str, float], best: Any) -> float | None:
     """Return the figure of isthmus minus the best of the other methods."""
     peers = [by_method[name] for name in PEERS if name in by_method]
     return by_method["isthmus"] - best(peers) if peers and "isthmus" in by_method else None

@@ -1,7 +1,7 @@
-"""Makes ``series_metrics.json``: random labels and scores of short series, and what other programs say of them.
+"""Write ``series_metrics.json``: random labels and scores of short series, and the results of other programs.
 
-aeon 1.6.0 needs an environment of its own, since it pins versions; the affiliation of events is that of its authors'
-package ``affiliation-metrics-py`` (commit 8d84498), for aeon has none::
+aeon 1.6.0 needs a separate environment, because it pins versions. The affiliation of events is computed by the package
+of its authors, ``affiliation-metrics-py`` (commit 8d84498), because aeon has none::
 
     pip install aeon==1.6.0 git+https://github.com/ahstat/affiliation-metrics-py@8d84498
     python tests/files/series_metrics.py

@@ -29,7 +29,7 @@ def fit(
     size: options.ImageSize = None,
     force: options.Force = False,
 ) -> None:
-    """Fit a model, and compare its error with that of PCA."""
+    """Fit a model, and compare it with simple methods at the same task."""
     from isthmus.cli.fitting import fit_file, fit_series
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_options
@@ -64,7 +64,7 @@ def reconstruct(
     force: options.Force = False,
     escape_formulas: options.EscapeFormulas = False,
 ) -> None:
-    """Write rows rebuilt from their codes, missing values filled."""
+    """Write reconstructions of rows, with missing values imputed."""
     from isthmus.cli import inference
     from isthmus.cli.outputs import Output
 
