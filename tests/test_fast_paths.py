@@ -15,6 +15,7 @@ from isthmus import likelihoods
 from isthmus.backbones import MLP
 from isthmus.likelihoods import Gaussian, StudentT
 from isthmus.likelihoods.scaling import FLOOR, _Floored
+from isthmus.model.scoring import log_prob_at_mean
 from isthmus.statistics import Statistics
 from isthmus.training import fused, hardware, make_optimizer, optimizers
 from isthmus.training.fused import FusedAdam, FusedAdamW
@@ -108,7 +109,7 @@ def test_learned_scales_have_gradients_of_their_own_and_constant_features_none(s
 def test_the_score_is_the_sum_of_what_the_values_score(options):
     x = np.random.default_rng(0).normal(size=(100, 5))
     model = small("autoencoder", **options).fit(x)
-    values, divergence = model.module_.log_prob_at_mean(torch.as_tensor(x))
+    values, divergence = log_prob_at_mean(model.module_, torch.as_tensor(x))
     expected = (values.sum(-1) - divergence).numpy(force=True)
     np.testing.assert_allclose(model.score_samples(x), expected, rtol=1e-4, atol=1e-5)
 

@@ -14,6 +14,7 @@ from isthmus.backbones import Linear
 from isthmus.bottlenecks import Gaussian as GaussianCode
 from isthmus.bottlenecks import Ladder
 from isthmus.likelihoods import Gaussian
+from isthmus.model.scoring import log_weights
 from isthmus.randomness import seeded
 
 WIDTH = 20
@@ -98,11 +99,11 @@ def test_without_labels_codes_are_averaged_over_the_prior_of_each_label(rows):
     model = linear(2, bottleneck="gaussian", prior=GaussianMixture(1), conditional=True, max_epochs=3).fit(rows, labels)
     module, x = model.module_, torch.from_numpy(rows[:5])
     with seeded(0):
-        whole = module.log_weights(x, None, 3)
+        whole = log_weights(module, x, None, 3)
     each = []
     for y in module.labels.each(5):
         with seeded(0):
-            each.append(module.log_weights(x, y, 3))
+            each.append(log_weights(module, x, y, 3))
     torch.testing.assert_close(whole, torch.logsumexp(torch.stack(each, -1) + module.labels.log_frequencies, -1))
 
 

@@ -28,7 +28,7 @@ from isthmus.data.weights import split_off_weights
 from isthmus.generation import decode_codes, draw_missing, draw_rows, expect_missing, finalize, mask_values
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
-from isthmus.model import Model
+from isthmus.model import Model, scoring
 from isthmus.part import is_count
 from isthmus.problem import Problem, Reservoir
 from isthmus.randomness import mix, seed_of, seeded
@@ -552,7 +552,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError(f"n_draws must be 0 or a positive integer, got {n_draws!r}")
         source = self.read_rows(X, y)
         if n_draws == 0:
-            return self._run(self.module_.score, source)[0].astype(np.float64)
+            return self._run(partial(scoring.score, self.module_), source)[0].astype(np.float64)
         self.module_.bottleneck.require_stochastic("n_draws")
         return self._bound(source, n_draws, self._seed(random_state))
 
@@ -565,7 +565,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If codes are deterministic.
         """
         source = self.read_rows(X)
-        return self._run(self.module_.divergence, source)[0].astype(np.float64)
+        return self._run(partial(scoring.divergence, self.module_), source)[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of a lower bound on log p(x) in nats, for model selection as with ``GridSearchCV``.
@@ -595,7 +595,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             channels first.
         """
         source = self.read_rows(X, y)
-        values = self._run(self.module_.contributions, source)[0]
+        values = self._run(partial(scoring.contributions, self.module_), source)[0]
         return label_columns(values, source.schema, extra=("code", "base"))
 
     # Helpers
@@ -603,7 +603,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _bound(self, source: Source, n_draws: int, seed: int) -> Values:
         limit = rows_at_once(self.module_)
         with seeded(seed, self.module_.device):
-            bound = partial(self.module_.bound, n_draws=n_draws, at_once=limit)
+            bound = partial(scoring.bound, self.module_, n_draws=n_draws, at_once=limit)
             return self._run(bound, source, max(1, limit // n_draws))[0].astype(np.float64)
 
     def _seed(self, random_state: Any) -> int:

@@ -22,7 +22,7 @@ from isthmus.data.bootstrap import make_bootstrap
 from isthmus.data.tables.frames import label_columns
 from isthmus.errors import InputTypeError
 from isthmus.inference import rows_at_once, run
-from isthmus.model import Model
+from isthmus.model import Model, scoring
 from isthmus.part import is_count, resolve
 from isthmus.priors import resolve_prior
 from isthmus.randomness import mix, seed_of
@@ -228,7 +228,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
             If codes are deterministic.
         """
         rows = self.read_rows(X)
-        return self._run(lambda x: self._split_nets(self.module_.divergence(self._repeat(x))).mean(1), rows)[0]
+        return self._run(lambda x: self._split_nets(scoring.divergence(self.module_, self._repeat(x))).mean(1), rows)[0]
 
     def reconstruct(self, X: Any) -> Any:
         """Reconstruct rows by the mean over the nets, or the most frequent category; missing values are filled."""
@@ -272,11 +272,11 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
 
     def _scores(self, x: Tensor) -> Tensor:
         """Score raw values by each net, (n, n_nets)."""
-        return self._split_nets(self.module_.score(self._repeat(x)))
+        return self._split_nets(scoring.score(self.module_, self._repeat(x)))
 
     def _addends(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the addends of the score, as means over the nets: of each value, NaN if missing, and of the code."""
-        values, divergence = map(self._split_nets, self.module_.log_prob_at_mean(self._repeat(x)))
+        values, divergence = map(self._split_nets, scoring.log_prob_at_mean(self.module_, self._repeat(x)))
         return torch.where(x.isnan(), torch.nan, values.mean(1)), -divergence.mean(1)
 
     def _reconstruct(self, x: Tensor) -> Tensor:

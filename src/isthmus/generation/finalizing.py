@@ -13,6 +13,7 @@ from isthmus.generation.imputation import draw_missing
 from isthmus.generation.rows import draw_rows
 from isthmus.inference import rows_at_once
 from isthmus.model import Model
+from isthmus.model.scoring import fit_proposal, store_mean_scores
 from isthmus.randomness import mix, seeded
 
 # Number of rows for mean scores, and rows per batch. Bound the time after training; chosen by hand.
@@ -28,10 +29,10 @@ def finalize(model: Model, rows: Batches, seed: int) -> None:
     """Fit to training rows what gradients do not learn: mean scores, densities of codes, missing values."""
     rows = rows.resample(mix(seed, 4))
     with torch.inference_mode():
-        model.finalize(_some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
+        store_mean_scores(model, _some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
     fit_prior(model, rows, mix(seed, 3))
     with torch.inference_mode():
-        model.fit_proposal(list(_some_batches(model, rows, N_PROPOSAL, mix(seed, 6))))
+        fit_proposal(model, list(_some_batches(model, rows, N_PROPOSAL, mix(seed, 6))))
     fit_missingness(model, rows, mix(seed, 5))
 
 

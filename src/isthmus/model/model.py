@@ -160,7 +160,7 @@ class Model(nn.Module):
         u = self.encode_input(corrupted)
         h = self.backbone.encode(u)
         latent = self.bottleneck(h, y, progress)
-        theta, log_prob = self._decode_draws(latent.z, target, y)
+        theta, log_prob = self.decode_draws(latent.z, target, y)
         bound = F.importance_bound(reduce(torch.sub, latent.costs.values(), log_prob))
         terms = {"negative_bound": F.drop_largest(-bound, self.trim)}
         if self.training and self.regularizers:
@@ -224,12 +224,12 @@ class Model(nn.Module):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Encode raw values to codes and their standard deviations, each (n, code_size). Labels have no effect."""
-        h = self._encode_rows(x)
+        h = self.encode_rows(x)
         return self.bottleneck.to_code(self.bottleneck.code_mean(h)), self.bottleneck.code_std(h)
 
     def draw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Draw latent variables from q(z | x) for raw values, (n, *z_shape)."""
-        return self.bottleneck.draw(self._encode_rows(x), 1)[0][0]
+        return self.bottleneck.draw(self.encode_rows(x), 1)[0][0]
 
     def decode(self, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Decode codes (n, code_size) to raw expected values; without labels, return the mean over all labels."""
@@ -257,108 +257,18 @@ class Model(nn.Module):
         z = self.code_mean(self.encode_input(x))
         if not self.labels.lacks(y):
             return self.to_data(self._decode_rows(z, y))
-        return self._decode_average(z, self.labels.responsibilities(self._log_prob_by_label(z, x)))
+        return self._decode_average(z, self.labels.responsibilities(self.log_prob_by_label(z, x)))
 
     def sample_posterior_predictive(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Draw raw values from p(x | z), with one z per row; without labels, use the most probable label."""
         z, x = self.draw(x, y), self.to_model(x)
         if self.labels.lacks(y):
-            y = self.labels.most_probable(self.labels.responsibilities(self._log_prob_by_label(z, x)))
+            y = self.labels.most_probable(self.labels.responsibilities(self.log_prob_by_label(z, x)))
         return self.to_data(self._decode_rows(z, y, draw=True))
 
-    def log_prob_at_mean(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return log p(x | decoder(mean of the code)) of every value (n, *shape), and the divergence of the code (n,).
-
-        Without labels in a conditional model, the sum of both is the log of the mean over labels: log probabilities
-        are averaged by posterior probabilities of the labels, and the divergence contains the remainder.
-        """
-        x = self.to_model(x)
-        z, divergence = self._mean_and_divergence(x, y)
-        if not self.labels.lacks(y):
-            return self._log_prob(self._decode_parameters(z, y, x), x), divergence
-        each = self._log_prob_by_label(z, x)
-        log_weights = self.labels.responsibilities(each)
-        averaged = F.weighted_sum(log_weights, each)
-        excess = (log_weights * (log_weights.clamp(min=1e-30).log() - self.labels.log_frequencies)).sum(-1)
-        return averaged, divergence + excess
-
-    def log_weights(self, x: Tensor, y: Tensor | None, n_draws: int) -> Tensor:
-        """Log importance weights log p(x, z) - log q(z | x) of ``n_draws`` draws of z, (n_draws, n).
-
-        p(z) is the prior that ``sample`` draws from. If z is deterministic, q is the proposal.
-        """
-        h, x = self._encode_rows(x), self.to_model(x)
-        if self.proposal is None:
-            z, log_q = self.bottleneck.draw(h, n_draws)
-        else:
-            z, log_q = self.proposal.draw(self.bottleneck.code_mean(h), n_draws)
-        if not self.labels.lacks(y):
-            return self._log_joint(z, x, y) - log_q
-        each = torch.stack([self._log_joint(z, x, y) for y in self.labels.each(len(x))], -1)
-        return torch.logsumexp(each + self.labels.log_frequencies, -1) - log_q
-
-    def _log_joint(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
-        """Return log p(x, z) of all samples of z, (n_draws, n); the values of discrete z count as equally likely."""
-        n_values = self.bottleneck.log_n_values
-        return self._decode_draws(z, x, y)[1] + (self.prior.log_prob(z, y) if n_values is None else -n_values)
-
-    def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the deterministic score of raw values, (n,)."""
-        if self.labels.lacks(y):
-            log_prob, divergence = self.log_prob_at_mean(x, y)
-            return log_prob.flatten(1).sum(-1) - divergence
-        x = self.to_model(x)
-        z, divergence = self._mean_and_divergence(x, y)
-        return self._row_log_prob(self._decode_parameters(z, y, x), x) - divergence
-
-    def divergence(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the divergence of the codes of raw values, (n,), which needs no decoder; z must be random."""
-        self.bottleneck.require_stochastic("divergence")
-        return self.bottleneck.divergence(self._encode_rows(x), y)
-
-    def contributions(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the terms of the score, (n, n_values + 2): one for each value, one for the code, one for constants."""
-        log_prob, divergence = self.log_prob_at_mean(x, y)
-        expected = torch.where(x.isnan(), 0.0, self.mean_log_prob).flatten(1)
-        code, base = self.mean_divergence - divergence, expected.sum(-1) - self.mean_divergence
-        return torch.cat([log_prob.flatten(1) - expected, code[:, None], base[:, None]], 1)
-
-    def bound(self, x: Tensor, y: Tensor | None, n_draws: int, at_once: int) -> Tensor:
-        """Return the importance-weighted bound on log p(x), (n,), with at most ``at_once`` codes per row in memory."""
-        counts = [min(at_once, n_draws - done) for done in range(0, n_draws, at_once)]
-        return F.importance_bound(torch.cat([self.log_weights(x, y, count) for count in counts]))
-
-    def finalize(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
-        """Store the mean score of each value over training rows, the reference of contributions."""
-        self.mean_log_prob.zero_()
-        self.mean_divergence.zero_()
-        n, n_known = 0, torch.zeros_like(self.mean_log_prob)
-        for x, y in batches:
-            log_prob, divergence = self.log_prob_at_mean(x, y)
-            known = ~x.isnan()
-            n, n_known = n + len(x), n_known + known.sum(0)
-            self.mean_log_prob += (log_prob - self.mean_log_prob * known).sum(0) / n_known.clamp(min=1)
-            self.mean_divergence += (divergence - self.mean_divergence).sum() / n
-        self.n_finalized.fill_(n)
-
-    def fit_proposal(self, batches: Sequence[tuple[Tensor, Tensor | None]]) -> None:
-        """Fit the proposal around deterministic codes: axes to all rows, curvatures to the rows of the first batch."""
-        if self.proposal is None:
-            return
-        x, y = batches[0]
-        x, z = self.to_model(x), torch.cat([self.draw(x, y) for x, y in batches])
-
-        def log_prob(shift: Tensor) -> Tensor:
-            return self._decode_draws(z[None, : len(x)] + shift, x, y)[1].double().mean()
-
-        self.proposal.fit(z, log_prob)
-
-    def _encode_rows(self, x: Tensor) -> Tensor:
+    def encode_rows(self, x: Tensor) -> Tensor:
+        """Return the output of the encoder for raw values, (n, *h_shape)."""
         return self.backbone.encode(self.encode_input(self.to_model(x)))
-
-    def _mean_and_divergence(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        h = self.backbone.encode(self.encode_input(x))
-        return self.bottleneck.code_mean(h), self.bottleneck.divergence(h, y)
 
     def _decode_parameters(self, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
         return decode_parameters(self.backbone, self.likelihood, z, y, x)
@@ -366,8 +276,13 @@ class Model(nn.Module):
     def _decode_rows(self, z: Tensor, y: Tensor | None, draw: bool = False) -> Tensor:
         return decode_rows(self.backbone, self.likelihood, z, y, draw)
 
-    def _log_prob_by_label(self, z: Tensor, x: Tensor) -> list[Tensor]:
-        return [self._log_prob(self._decode_parameters(z, y, x), x) for y in self.labels.each(len(z))]
+    def log_prob_by_label(self, z: Tensor, x: Tensor) -> list[Tensor]:
+        """Return ``log_prob`` for each label."""
+        return [self.log_prob(z, x, y) for y in self.labels.each(len(z))]
+
+    def log_prob(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return log p of every value of x (n, *shape), given z (n, *z_shape); 0 for missing values."""
+        return self._log_prob(self._decode_parameters(z, y, x), x)
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return log p of every value; 0 for missing values, which are filled first, because NaN spoils gradients."""
@@ -381,7 +296,7 @@ class Model(nn.Module):
             self._log_prob(theta, x).flatten(1).sum(-1) if self.has_missing else self.likelihood.row_log_prob(theta, x)
         )
 
-    def _decode_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    def decode_draws(self, z: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return theta of all samples of z, and log p(x | z) of each (n_draws, n).
 
         Samples are flattened into the batch axis, because convolutions accept one batch axis only.
