@@ -229,7 +229,7 @@ def test_each_net_of_an_ensemble_has_its_own_mixture():
     density = model.prior.log_prob(latent)
     with torch.no_grad():
         model.prior.pseudo_inputs[1::2] += 1.0  # those of the second net
-        model.prior.after_step(0, 0.0)
+        model.prior.after_step(0.0)
     changed = model.prior.log_prob(latent)
     assert torch.equal(density[:, 0], changed[:, 0])
     assert not torch.equal(density[:, 1], changed[:, 1])
