@@ -13,50 +13,64 @@ from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, zoo
-from isthmus.backbones import MLP, TCN, Conv, Linear, ProdLDA, Recurrent
+from isthmus.backbones import MLP, TCN, Conv, ProdLDA, Recurrent
 from isthmus.data.streams import stream as streams
+from isthmus.likelihoods import Categorical, Multinomial
 
 matplotlib.use("Agg")
 
 # Columns and rows of the table that is stored in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000
-# Variants that take only counts: test_likelihoods_of_counts.py has their data.
-OF_COUNTS = ("mult_vae", "topic_model")
-# Variants that take only tokens: test_sequences.py has their data.
-OF_TOKENS = ("sequence_vae",)
-OF_NUMBERS = [name for name in zoo.__all__ if name not in OF_COUNTS + OF_TOKENS]
-# Small backbones of variants that do not use an MLP.
-BACKBONES = {
-    "linear": Linear(),
-    "convolutional": Conv((4,)),
-    "recurrent": Recurrent(8),
-    "tcn": TCN(4, n_blocks=2),
-    "topic_model": ProdLDA((8,)),
+# Parameters with which a backbone of a type is small.
+SMALL = {
+    MLP: {"hidden": (8,)},
+    Conv: {"channels": (4,)},
+    ProdLDA: {"hidden": (8,)},
+    Recurrent: {"width": 8},
+    TCN: {"width": 4, "n_blocks": 2},
 }
+N_TOKENS = 5
 
 
 def small(name, n_components=2, **options) -> Autoencoder:
     """Return a variant of the zoo with a very small net."""
-    options = {"backbone": BACKBONES.get(name, MLP((8,))), "max_epochs": 2, "random_state": 0, **options}
-    options = {"k": n_components, **options} if name == "top_k" else options
-    return getattr(zoo, name)(n_components, **options)
+    options = {"max_epochs": 2, "random_state": 0, **options}
+    if name == "top_k":
+        options = {"k": max(1, n_components - 1), "dead_after": 2, **options}
+    model = getattr(zoo, name)(n_components, **options)
+    if "backbone" not in options:
+        model.backbone.set_params(**SMALL.get(type(model.backbone), {}))
+    if is_for_tokens(model) and "likelihood" not in options:
+        model.set_params(likelihood=Categorical(N_TOKENS))
+    return model
+
+
+def is_for_tokens(model) -> bool:
+    return getattr(model.backbone, "autoregressive", False)
+
+
+def is_for_series(model) -> bool:
+    return isinstance(model.backbone, Recurrent | TCN)
+
+
+def rows_for(name, n=120) -> np.ndarray:
+    """Return rows of the kind that a variant is made for, shifted between two classes: tokens, counts, waves or a plane."""
+    model, rng = getattr(zoo, name)(), np.random.default_rng(0)
+    causes = rng.normal(size=(n, 2)) + 0.5 * (np.arange(n)[:, None] % 2)
+    if is_for_tokens(model):
+        return rng.integers(N_TOKENS, size=(n, 6))
+    if isinstance(model.likelihood, Multinomial):
+        return rng.poisson(np.exp(causes @ rng.normal(size=(2, 6)) + 1))
+    if is_for_series(model):
+        return causes @ np.cos(np.arange(12) / 3 + [[0], [1.5]])
+    plane = causes @ rng.normal(size=(2, 12)) * np.arange(1, 13) + 7
+    return plane + 0.1 * rng.normal(size=plane.shape)
 
 
 def run_limited(command, cpu_seconds=600, **options) -> subprocess.CompletedProcess[str]:
     """Run a command with a limit of processor time, which does not include waiting for other processes."""
     limited = ["sh", "-c", 'ulimit -t "$0"; exec "$@"', str(cpu_seconds), *map(str, command)]
     return subprocess.run(limited, encoding="utf-8", check=False, **options)
-
-
-@pytest.fixture(params=OF_NUMBERS)
-def variant(request) -> Callable[..., Autoencoder]:
-    """Return each variant of the zoo for any numbers, as a function of options that makes a small estimator."""
-    return lambda *args, **options: small(request.param, *args, **options)
-
-
-@pytest.fixture
-def small_backbone() -> MLP:
-    return MLP((8,))
 
 
 @pytest.fixture

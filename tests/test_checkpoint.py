@@ -21,7 +21,6 @@ from isthmus import (
     storage,
 )
 from isthmus.backbones import MLP
-from isthmus.bottlenecks import TopK
 from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data import Parquet
 from isthmus.training import Group, TrainState
@@ -82,10 +81,6 @@ CASES = {
     "plain": {},
     "nothing set aside": {"validation_fraction": 0},
     "drawn codes": {"bottleneck": "gaussian"},
-    "two layers": {"bottleneck": "ladder"},
-    "discriminator": {"regularizers": "adversarial", "prior": "normal", "validation_fraction": 0},
-    "indices": {"bottleneck": "vector_quantized", "validation_fraction": 0},
-    "dead components": {"bottleneck": TopK(1, dead_after=2), "regularizers": "aux_k", "validation_fraction": 0},
     "hidden cells": {"bottleneck": "gaussian", "corruption": Masking(0.3), "validation_fraction": 0},
     "noise, batch normalisation, dropout": {
         "backbone": MLP((8,), norm="batch", dropout=0.2),
@@ -101,10 +96,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("n_writes", [1, 3, 4])
+@pytest.mark.parametrize("n_writes", [1, 3])
 @pytest.mark.parametrize("case", CASES)
 def test_a_fit_goes_on_where_it_was(case, n_writes, tmp_path):
-    """Four steps per epoch: the fit is killed after each step, within epochs and at their ends."""
+    """An epoch has four steps. The fit is killed after each step, or after each third step."""
 
     def fit(callbacks):
         return small(**CASES[case], callbacks=callbacks).fit(X, Y)

@@ -344,23 +344,6 @@ def test_missing_values_and_levels_are_no_obstacle(X):
     assert np.isfinite(found.errors).all()
 
 
-def data_for(name, X):
-    """Return rows that a variant accepts."""
-    if name in ("mult_vae", "topic_model"):
-        return np.random.default_rng(0).poisson(3.0, X.shape)
-    return X[:, None] if name in ("convolutional", "recurrent", "tcn") else X
-
-
-@pytest.mark.parametrize("name", [name for name in zoo.__all__ if name != "sequence_vae"])
-@pytest.mark.filterwarnings("ignore:the error still falls")
-def test_the_size_of_every_variant_can_be_suggested(name, X):
-    options = {"k": 1} if name == "top_k" else {}
-    model = getattr(zoo, name)(4, max_epochs=1, **options)
-    found = suggest_n_components(data_for(name, X[:60]), model, max_components=3, random_state=0)
-    assert found.n_components in (1, 2, 3)
-    assert np.isfinite(found.errors).all()
-
-
 def test_an_elbow_at_the_end_is_a_warning():
     errors = np.tile([1.0, 0.5, 0.1], (50, 1))
     with pytest.warns(UserWarning, match="still falls at 3 components"):

@@ -13,7 +13,7 @@ import pandas
 import polars
 import pytest
 import torch
-from conftest import OF_NUMBERS, small
+from conftest import small
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.base import clone
@@ -114,9 +114,6 @@ CASES = {
     "pandas without names": (small("vae"), pandas.DataFrame(X), None),
     "polars": (small("vae"), polars.DataFrame(X, schema=NAMES), None),
     "a source": (small("vae"), as_source(X), None),
-    **{name: (small(name), X, LABELS) for name in OF_NUMBERS},
-    "topics": (small("topic_model"), np.random.default_rng(0).poisson(2.0, (100, 6)), None),
-    "counts": (small("mult_vae"), np.random.default_rng(0).poisson(2.0, (100, 6)), None),
 }
 
 

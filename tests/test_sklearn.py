@@ -4,8 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from conftest import OF_NUMBERS, small
-from sklearn.base import clone
+from conftest import small
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -82,17 +81,6 @@ def test_set_output_names_the_codes(library, blobs):
 def test_feature_names_out_count_the_components(blobs):
     model = small("linear", 3).fit(blobs)
     assert list(model.get_feature_names_out()) == ["autoencoder0", "autoencoder1", "autoencoder2"]
-
-
-@pytest.mark.parametrize("name", OF_NUMBERS)
-def test_a_clone_of_a_fitted_estimator_is_unfitted_and_fits_alike(name, labelled_blobs):
-    model = small(name).fit(*labelled_blobs)
-    copy = clone(model)
-    assert not [attribute for attribute in vars(copy) if attribute.endswith("_")]
-    assert repr(copy) == repr(model) == repr(clone(small(name)))
-    np.testing.assert_array_equal(
-        copy.fit(*labelled_blobs).transform(labelled_blobs[0]), model.transform(labelled_blobs[0])
-    )
 
 
 def test_fit_leaves_the_given_parts_unbuilt_so_that_they_can_be_shared(blobs):

@@ -1,20 +1,15 @@
-"""TopK and AuxK, compared with brute force and used in estimators."""
+"""TopK and AuxK against brute force."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from isthmus import Autoencoder, BaggedAutoencoders, Decoder, functional, load, save, zoo
+from isthmus import Autoencoder, BaggedAutoencoders, functional, zoo
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Nested, TopK
-from isthmus.corruptions import Masking
-from isthmus.doctor import examine
-from isthmus.latent import interpolate, traverse
 from isthmus.part import Shapes
 from isthmus.regularizers import AuxK
 
@@ -161,66 +156,14 @@ def test_the_term_revives_dead_components():
     assert shares[1 / 32] < 0.5 * shares[0]
 
 
-CASES = {
-    "plain": {},
-    "images": {"backbone": "auto"},
-    "missing values": {"X": HOLES},
-    "hidden values": {"corruption": Masking(0.3)},
-    "labels": {"conditional": True},
-    "nested": {"bottleneck": Nested(TopK(3, dead_after=2))},
-    "mixture": {"prior": "mixture"},
-    "double precision": {"precision": "float64"},
-    "bfloat16": {"precision": "bfloat16"},
-    "trimmed": {"trim": 0.1},
-    "penalties": {"regularizers": ("l1", "jacobian", "aux_k")},
-    "all components": {"bottleneck": TopK(10)},
-    "pixels": {"X": (X > 0).astype(float), "likelihood": "bernoulli"},
-}
-
-
-@pytest.fixture(scope="module", params=CASES)
-def case(request):
-    options = dict(CASES[request.param])
-    rows = options.pop("X", X)
-    return small(**options).fit(rows, Y), rows
-
-
-def test_every_question_has_a_finite_answer(case):
-    model, rows = case
-    codes, deviations = model.transform(rows, return_std=True)
-    k = getattr(model.bottleneck, "bottleneck", model.bottleneck).k
+def test_codes_have_at_most_k_components_above_zero_and_none_below(model):
+    codes = model.transform(X)
     assert (codes >= 0).all()
-    assert ((codes > 0).sum(1) <= k).all()
-    assert not deviations.any()
-    y = Y if model.conditional else None
-    np.testing.assert_allclose(model.inverse_transform(codes, y), model.reconstruct(rows, y), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(model.contributions(rows, y).sum(1), model.score_samples(rows, y), rtol=1e-4, atol=1e-4)
-    assert np.isfinite(model.sample(50, random_state=0)).all()
+    assert 0 < (codes > 0).sum(1).max() <= 3
     assert all(0 <= row["dead_share"] <= 1 for row in model.history_)
-    assert examine(rows, model, y=y) is not None
 
 
-def test_it_lives_in_files_copies_and_pickles(case, tmp_path):
-    model, rows = case
-    save(model, tmp_path / "model.safetensors")
-    save(Decoder(model), tmp_path / "decoder.safetensors")
-    codes, decoder = model.transform(rows), load(tmp_path / "decoder.safetensors")
-    for again in (load(tmp_path / "model.safetensors"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert np.array_equal(again.transform(rows), codes)
-        assert np.array_equal(again.inverse_transform(codes), model.inverse_transform(codes))
-        assert np.array_equal(again.sample(5, random_state=0), model.sample(5, random_state=0))
-    assert np.array_equal(decoder.inverse_transform(codes), model.inverse_transform(codes))
-    assert clone(model).get_params().keys() == model.get_params().keys()
-
-
-def test_an_exported_decoder_reads_codes(model, tmp_path):
-    Decoder(model).export(tmp_path / "decoder.pt2")
-    codes = model.transform(X[:9])
-    found = torch.export.load(tmp_path / "decoder.pt2").module()(codes=torch.from_numpy(codes))
-    np.testing.assert_allclose(found.numpy(), model.inverse_transform(codes), rtol=1e-5, atol=1e-5)
-
-
-def test_partial_fit_goes_on_counting(model):
+def test_partial_fit_goes_on_counting():
     again = small(regularizers=()).partial_fit(X)
     before = again.module_.bottleneck.idle.clone()
     again.partial_fit(X)
@@ -232,11 +175,6 @@ def test_each_net_of_a_bag_has_counters():
     model = BaggedAutoencoders(small(max_epochs=5), 3, random_state=0).fit(X)
     assert np.isfinite(model.score_samples(X)).all()
     assert model.module_.bottleneck.idle.shape == (3, 10)
-
-
-def test_moves_between_codes(model):
-    assert np.isfinite(interpolate(model, X[0], X[1], 5)).all()
-    assert traverse(model, X[0]) is not None
 
 
 def test_the_second_decoding_leaves_batch_normalisation_as_it_is():

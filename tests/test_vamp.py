@@ -10,7 +10,7 @@ import torch
 from conftest import small
 from torch import distributions as D
 
-from isthmus import Autoencoder, BaggedAutoencoders, Checkpoint, Decoder, doctor, load, save
+from isthmus import Autoencoder, BaggedAutoencoders, Decoder, load, save
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Gaussian, Nested
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
@@ -151,16 +151,6 @@ def test_copies_encode_with_their_own_weights(fitted, copied):
     torch.testing.assert_close(model.prior._encode(), fitted.module_.prior._encode())
 
 
-def test_saved_models_and_decoders_give_the_same_numbers(fitted, tmp_path):
-    save(fitted, tmp_path / "whole.safetensors")
-    save(Decoder(fitted), tmp_path / "decoder.safetensors")
-    whole, decoder = load(tmp_path / "whole.safetensors"), load(tmp_path / "decoder.safetensors")
-    np.testing.assert_array_equal(whole.score_samples(X), fitted.score_samples(X))
-    for net in (whole, decoder):
-        np.testing.assert_array_equal(net.sample(9, random_state=0), fitted.sample(9, random_state=0))
-    Decoder(fitted).export(tmp_path / "decoder.pt2")
-
-
 def test_a_decoder_draws_from_the_mixture_of_its_weights(tmp_path):
     net = vamp_net(validation_fraction=0).fit(X).partial_fit(X[:50])
     prior = net.module_.prior
@@ -170,39 +160,11 @@ def test_a_decoder_draws_from_the_mixture_of_its_weights(tmp_path):
     np.testing.assert_array_equal(drawn, net.sample(9, random_state=0))
 
 
-class Killed(Exception):
-    pass
-
-
-def test_a_training_that_goes_on_is_the_same(fitted, tmp_path):
-    def kill(state):
-        if state.epoch == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        vamp_net(callbacks=[Checkpoint(tmp_path / "unfinished", every=0), kill]).fit(X)
-    resumed = vamp_net(callbacks=[Checkpoint(tmp_path / "unfinished")]).fit(X)
-    np.testing.assert_array_equal(resumed.score_samples(X), fitted.score_samples(X))
-    np.testing.assert_array_equal(resumed.sample(5, random_state=0), fitted.sample(5, random_state=0))
-
-
-def test_other_combinations_work(fitted):
-    holes = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
-    y = np.arange(300) % 2
-    nets = [
-        small("vamp_vae").fit(holes),
-        small("vamp_vae", conditional=True).fit(X, y),
-        small("vamp_vae", precision="float64", trim=0.1).fit(X),
-        small("vamp_vae", bottleneck=Gaussian(n_draws=3)).fit(X),
-        small("vamp_vae", bottleneck=Gaussian(free_bits=0.1)).fit(X),
-        small("vamp_vae", backbone="linear").partial_fit(X).partial_fit(X),
-    ]
-    for net in nets:
-        assert np.isfinite(net.score_samples(X)).all()
-        assert np.isfinite(net.score_samples(X, n_draws=3, random_state=0)).all()
-        np.testing.assert_allclose(net.contributions(X).sum(1), net.score_samples(X), rtol=1e-4)
-        assert np.isfinite(net.sample(5, random_state=0)).all()
-    doctor.examine(X, fitted)
+@pytest.mark.parametrize("bottleneck", [Gaussian(n_draws=3), Gaussian(free_bits=0.1)], ids=repr)
+def test_scores_of_several_draws_and_free_bits_are_finite(bottleneck):
+    net = small("vamp_vae", bottleneck=bottleneck).fit(X)
+    assert np.isfinite(net.score_samples(X)).all()
+    assert np.isfinite(net.score_samples(X, n_draws=3, random_state=0)).all()
 
 
 @pytest.mark.parametrize("bottleneck", ["deterministic", "vector_quantized"])

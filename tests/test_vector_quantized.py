@@ -1,23 +1,19 @@
-"""The codebook compared with brute force, k-means and published formulas; the bottleneck in estimators."""
+"""The codebook against brute force, k-means and its published formulas."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 
-from isthmus import Autoencoder, BaggedAutoencoders, Decoder, load, save, zoo
+from isthmus import Autoencoder, BaggedAutoencoders, zoo
 from isthmus.backbones import MLP, Custom
 from isthmus.bottlenecks import Nested, VectorQuantized
 from isthmus.bottlenecks.vector_quantized import Codebook
-from isthmus.corruptions import Masking
 from isthmus.data import as_source
-from isthmus.doctor import examine
-from isthmus.latent import edit, interpolate, suggest_n_components, traverse
+from isthmus.latent import edit, interpolate, traverse
 from isthmus.latent.code_size import _errors
 from isthmus.part import Shapes
 
@@ -202,69 +198,27 @@ def test_nearly_all_of_the_codebook_is_used_on_digits():
     assert error < 0.5 * kmeans.inertia_ / digits.size
 
 
-CASES = {
-    "plain": {},
-    "images": {"backbone": "auto"},
-    "missing values": {"X": HOLES},
-    "hidden values": {"corruption": Masking(0.3)},
-    "labels": {"conditional": True},
-    "nested": {"bottleneck": Nested(VectorQuantized(8, width=2))},
-    "mixture": {"prior": "mixture"},
-    "kernel density": {"prior": "kde"},
-    "double precision": {"precision": "float64"},
-    "bfloat16": {"precision": "bfloat16", "bottleneck": VectorQuantized(300, width=2)},
-    "trimmed": {"trim": 0.1},
-    "penalties": {"regularizers": ("l1", "l2", "jacobian")},
-    "own nets": {"backbone": Custom(), "n_components": 1},
-    "one code": {"bottleneck": VectorQuantized(1, width=1)},
+EXTREMES = {
+    "more indices than bfloat16 has whole numbers": {
+        "precision": "bfloat16",
+        "bottleneck": VectorQuantized(300, width=2),
+    },
+    "one vector": {"bottleneck": VectorQuantized(1, width=1)},
+    "nets of one's own": {"backbone": Custom(), "n_components": 1},
+    "a nested code": {"bottleneck": Nested(VectorQuantized(8, width=2))},
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
-def case(request):
-    options = dict(CASES[request.param])
-    rows = options.pop("X", X)
-    return small(**options).fit(rows, Y), rows
-
-
-def test_every_question_has_a_finite_answer(case):
-    model, rows = case
-    codes, deviations = model.transform(rows, return_std=True)
+@pytest.mark.parametrize("case", EXTREMES)
+def test_codes_are_indices_that_rebuild_rows_exactly(case):
+    model = small(**EXTREMES[case]).fit(X)
+    codes = model.transform(X)
     n_codes = getattr(model.bottleneck, "bottleneck", model.bottleneck).n_codes
     assert np.isin(codes, np.arange(n_codes)).all()
-    assert not deviations.any()
-    y = Y if model.conditional else None
-    np.testing.assert_array_equal(model.inverse_transform(codes, y), model.reconstruct(rows, y))
-    np.testing.assert_allclose(model.contributions(rows, y).sum(1), model.score_samples(rows, y), rtol=1e-4)
-    drawn = model.sample(50, random_state=0)
-    assert np.isfinite(drawn).all()
-    assert examine(rows, model, y=y) is not None
+    np.testing.assert_array_equal(model.inverse_transform(codes), model.reconstruct(X))
 
 
-def test_it_lives_in_files_copies_and_pickles(case, tmp_path):
-    model, rows = case
-    save(model, tmp_path / "model.safetensors")
-    save(Decoder(model), tmp_path / "decoder.safetensors")
-    codes, decoder = model.transform(rows), load(tmp_path / "decoder.safetensors")
-    for again in (load(tmp_path / "model.safetensors"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert np.array_equal(again.transform(rows), codes)
-        assert np.array_equal(again.inverse_transform(codes), model.inverse_transform(codes))
-        assert np.array_equal(again.sample(5, random_state=0), model.sample(5, random_state=0))
-    assert np.array_equal(decoder.inverse_transform(codes), model.inverse_transform(codes))
-    assert clone(model).get_params().keys() == model.get_params().keys()
-
-
-def test_an_exported_decoder_takes_indices(model, tmp_path):
-    Decoder(model).export(tmp_path / "decoder.pt2")
-    codes = model.transform(X[:9])
-    program = torch.export.load(tmp_path / "decoder.pt2").module()
-    found = program(codes=torch.from_numpy(codes))
-    np.testing.assert_allclose(found.numpy(), model.inverse_transform(codes), rtol=1e-5, atol=1e-5)
-
-
-def test_partial_fit_goes_on(model):
-    again = small().partial_fit(X).partial_fit(X)
-    assert np.isin(again.transform(X), np.arange(8)).all()
+def test_partial_fit_moves_the_codebook_a_little(model):
     vectors = model.module_.bottleneck.codebook.vectors.clone()
     other = copy.deepcopy(model).partial_fit(X)
     assert not torch.equal(other.module_.bottleneck.codebook.vectors, vectors)
@@ -308,9 +262,3 @@ def test_sizes_of_codes_are_compared_by_zeros_in_the_place_of_vectors():
         expected = model.likelihood.encode(model.decode_latent(cut)) - model.likelihood.encode(rows)
         np.testing.assert_allclose(errors[:, size - 1], expected.square().mean(1).detach(), rtol=1e-4, atol=1e-6)
     assert (np.diff(errors.mean(0)) < 0).all()
-
-
-def test_the_size_of_the_code_is_suggested():
-    net = small(max_epochs=60, bottleneck=VectorQuantized(32))
-    found = suggest_n_components(X, net, max_components=4, random_state=0)
-    assert found.errors[-1] < found.errors[0]

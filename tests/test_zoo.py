@@ -1,15 +1,13 @@
-"""Properties of every variant of the zoo."""
+"""Variants of the zoo: where their parameters go, labels, and the list of all. test_variants.py fits each of them."""
 
-import copy
 import inspect
-import pickle
 from functools import cache
 from types import FunctionType
 
 import numpy as np
 import pytest
 import torch
-from conftest import OF_NUMBERS, small
+from conftest import small
 from scipy.special import logsumexp
 from scipy.stats import ks_2samp
 
@@ -22,151 +20,7 @@ Y = np.arange(300) % 2
 X = (RNG.normal(size=(300, 2)) + 0.5 * Y[:, None]) @ RNG.normal(size=(2, 12)) * np.arange(1, 13) + 7
 X += 0.1 * RNG.normal(size=X.shape)
 
-# Variants that need series, and their data: two waves.
-FOR_SERIES = ("recurrent", "tcn")
-WAVES = np.random.default_rng(1).normal(size=(300, 2)) @ np.cos(np.arange(12) / 3 + [[0], [1.5]])
-
-every_variant = pytest.mark.parametrize("name", OF_NUMBERS)
 every_name = pytest.mark.parametrize("name", zoo.__all__)
-
-
-@cache
-def trained(name, on="table"):
-    """Shared between tests, which do not change it."""
-    rows = {"table": X, "waves": WAVES}[on]
-    return small(name, max_epochs=30, batch_size=32, learning_rate=0.02).fit(rows, Y)
-
-
-@every_variant
-def test_shapes_and_finite_values(name):
-    model = trained(name)
-    codes, deviation = model.transform(X, return_std=True)
-    rebuilt, decoded, drawn = model.reconstruct(X), model.inverse_transform(codes), model.sample(7, random_state=0)
-    scores, contributions = model.score_samples(X), model.contributions(X)
-    assert codes.shape == deviation.shape == (300, 2)
-    assert rebuilt.shape == decoded.shape == (300, 12)
-    assert drawn.shape == (7, 12)
-    assert scores.shape == (300,)
-    assert scores.dtype == np.float64
-    assert contributions.shape == (300, 12 + 2)
-    assert all(
-        np.isfinite(values).all() for values in (codes, deviation, rebuilt, decoded, drawn, scores, contributions)
-    )
-    assert (deviation > 0).all() == model.module_.bottleneck.stochastic
-
-
-@every_variant
-def test_the_same_seed_gives_the_same_model_and_leaves_global_generators_alone(name):
-    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
-    first, second = (small(name, random_state=5).fit(X, Y) for _ in range(2))
-    np.testing.assert_array_equal(first.sample(9), second.sample(9))
-    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    weights = second.module_.state_dict()
-    assert all(torch.equal(value, weights[key]) for key, value in first.module_.state_dict().items())
-    assert not np.array_equal(first.transform(X), small(name, random_state=6).fit(X, Y).transform(X))
-
-
-@every_variant
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_a_row_does_not_depend_on_its_neighbours(name, precision, tolerance):
-    model = trained(name) if precision == "float32" else small(name, precision=precision).fit(X, Y)
-    order = np.random.default_rng(1).permutation(len(X))
-    for result in (model.transform, model.reconstruct, model.score_samples, model.contributions):
-        together = result(X)
-        alone = np.concatenate([result(X[i : i + 1]) for i in range(10)])
-        in_chunks = np.concatenate([result(X[i : i + 37]) for i in range(0, len(X), 37)])
-        close = {"rtol": tolerance, "atol": tolerance * np.abs(together).max()}
-        np.testing.assert_allclose(alone, together[:10], **close)
-        np.testing.assert_allclose(in_chunks, together, **close)
-        np.testing.assert_allclose(result(X[order]), together[order], **close)
-
-
-@every_variant
-def test_the_loss_falls(name):
-    history = trained(name).history_
-    assert history[9]["loss"] < history[0]["loss"]
-    assert history[9]["valid_negative_bound"] < history[0]["valid_negative_bound"]
-
-
-@every_variant
-def test_reconstructs_better_than_the_mean(name):
-    on, rows = ("waves", WAVES) if name in FOR_SERIES else ("table", X)
-    error = np.square(trained(name, on).reconstruct(rows, Y) - rows).mean(0)
-    assert error.mean() < 0.8 * rows.var(0).mean()
-    assert (error < 1.05 * rows.var(0)).all()
-
-
-@every_variant
-def test_contributions_add_up_to_the_score(name):
-    model = trained(name)
-    for y in (None, Y):
-        np.testing.assert_allclose(model.contributions(X, y).sum(1), model.score_samples(X, y), rtol=1e-5, atol=1e-4)
-
-
-@every_variant
-def test_contributions_of_training_rows_are_zero_on_average_beside_the_base(name):
-    contributions = small(name, validation_fraction=0.0, precision="float64").fit(X, Y).contributions(X, Y)
-    np.testing.assert_allclose(contributions[:, :-1].mean(0), 0, atol=1e-6 * np.abs(contributions).max())
-    np.testing.assert_allclose(contributions[:, -1], contributions[0, -1])
-
-
-@every_variant
-def test_samples_resemble_the_data(name):
-    drawn = trained(name).sample(len(X), random_state=0)
-    assert max(ks_2samp(drawn[:, j], X[:, j]).statistic for j in range(X.shape[1])) < 0.25
-    np.testing.assert_array_equal(drawn, trained(name).sample(len(X), random_state=0))
-    assert not np.array_equal(drawn, trained(name).sample(len(X), random_state=1))
-
-
-@every_variant
-def test_survives_pickle_and_copy(name):
-    model = trained(name)
-    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
-        np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
-        np.testing.assert_array_equal(again.sample(5), model.sample(5))
-        assert repr(again) == repr(model)
-
-
-AWKWARD = {
-    "one feature": X[:, :1],
-    "a constant column": np.c_[X, np.full(len(X), 3.0)],
-    "only constant columns": np.ones((40, 3)),
-    "duplicated rows": np.repeat(X[:3], 30, axis=0),
-    "two rows": X[:2],
-    "more columns than rows": RNG.normal(size=(6, 30)),
-    "float32": X.astype(np.float32),
-    "int": (X * 10).astype(int),
-    "uint8": (X * 5).clip(0, 255).astype(np.uint8),
-    "list": X[:50].tolist(),
-    "images": RNG.integers(0, 255, size=(40, 1, 4, 3), dtype=np.uint8),
-}
-
-
-@every_variant
-@pytest.mark.parametrize("kind", AWKWARD)
-def test_awkward_data_give_finite_results(name, kind):
-    rows = AWKWARD[kind]
-    if kind == "images" and name in FOR_SERIES:
-        pytest.skip("tested to be an error in test_backbones.py")
-    size = 2 if name == "ladder_vae" else 1  # one component for each of its layers
-    model = small(name, size, batch_size=64).fit(rows, np.arange(len(rows)) % 2)
-    assert model.transform(rows).shape == (len(rows), size)
-    assert model.reconstruct(rows).shape == model.sample(len(rows)).shape == np.shape(rows)
-    for values in (model.transform(rows), model.score_samples(rows), model.reconstruct(rows), model.sample(3)):
-        assert np.isfinite(values).all()
-
-
-@every_variant
-def test_missing_cells_are_filled_and_contribute_nothing(name, holes, labelled_blobs):
-    full, y = labelled_blobs
-    model = small(name, max_epochs=5, batch_size=32, learning_rate=0.02).fit(holes, y)
-    rebuilt, hidden = model.reconstruct(holes), np.isnan(holes)
-    typical = np.broadcast_to(np.nanmean(holes, 0), holes.shape)
-    assert np.isfinite(rebuilt).all()
-    assert np.isfinite(model.score_samples(holes)).all()
-    assert (model.contributions(holes)[:, :6][hidden] == 0).all()
-    assert np.square(rebuilt - full)[hidden].mean() < 1.1 * np.square(typical - full)[hidden].mean()
 
 
 @every_name
