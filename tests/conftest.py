@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, settings
 from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
@@ -18,6 +19,10 @@ from isthmus.data.streams import stream as streams
 from isthmus.likelihoods import Categorical, Multinomial
 
 matplotlib.use("Agg")
+
+# Hypothesis limits the time of an example and of making it, which depend on what else the machine does.
+settings.register_profile("isthmus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("isthmus")
 
 # Columns and rows of the table that is stored in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000

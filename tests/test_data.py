@@ -289,7 +289,7 @@ numbers = arrays(np.float64, st.tuples(st.integers(1, 40), st.just(3)), elements
 cells = st.lists(st.tuples(st.integers(0, 39), st.integers(0, 2)), max_size=20)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(numbers, cells, st.lists(st.integers(0, 40), max_size=4))
 def test_statistics_of_any_chunks_merge_to_those_of_all_rows(X, missing, cuts):
     for i, j in missing:
@@ -371,7 +371,7 @@ schemas = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(schemas)
 def test_a_schema_survives_json_text(schema):
     assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
@@ -383,7 +383,7 @@ def test_positions_have_the_names_that_users_know():
     assert Schema((2, 6)).column(11) == "value (1, 5)"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["cat", "dog", "cow"]), min_size=1))
 def test_classes_become_one_column_each(y):
     condition = Condition.of(y)

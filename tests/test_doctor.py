@@ -99,7 +99,7 @@ def test_duplicate_rows_are_counted(X):
     assert "isthmus prepare" in finding.advice
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(0, 2**31))
 def test_as_many_duplicates_are_found_as_were_made(n, seed):
     X = np.random.default_rng(seed).normal(size=(200, 3))
@@ -475,7 +475,7 @@ def test_the_data_and_the_generators_are_left_as_they_were(X, frame):
     assert "module_" not in vars(model)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float64, array_shapes(min_dims=2, max_dims=3, max_side=6)))
 def test_any_array_can_be_examined(X):
     findings = examine(X, SMALL)

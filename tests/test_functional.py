@@ -14,7 +14,7 @@ from torch.func import jacrev, vmap
 
 from isthmus import functional as F
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=60, derandomize=True, database=None)
 N_DRAWS = 20_000
 GENERATOR = torch.Generator().manual_seed(0)
 

@@ -145,18 +145,16 @@ def test_timestamps_keep_their_origin(rng):
     assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("value", [1e20, 1e39, -1.7e308])
-def test_a_cell_of_a_frame_is_named_by_its_column(value, rng):
+@pytest.mark.parametrize("estimator", [None, zoo.tabular_vae(2, max_epochs=5)], ids=["default", "variational"])
+def test_a_huge_cell_of_a_frame_is_named_by_its_column(estimator, rng):
     frame = pd.DataFrame(
         {"size": rng.gamma(2, 100, 300), "kind": rng.choice(["u", "v"], 300), "load": rng.normal(size=300)}
     )
-    new = frame.head(4).copy()
-    new.loc[1, "load"] = value
-    for estimator in (None, zoo.tabular_vae(2, max_epochs=5)):
-        detector = AnomalyDetector(estimator, calibration="split", random_state=0).fit(frame)
-        np.testing.assert_array_equal(
-            detector.score_samples(new)[[0, 2, 3]], detector.score_samples(frame.head(4))[[0, 2, 3]]
-        )
+    detector = AnomalyDetector(estimator, calibration="split", random_state=0).fit(frame)
+    clean, new = detector.score_samples(frame.head(4)), frame.head(4).copy()
+    for value in (1e20, 1e39, -1.7e308):
+        new.loc[1, "load"] = value
+        np.testing.assert_array_equal(detector.score_samples(new)[[0, 2, 3]], clean[[0, 2, 3]])
         assert detector.predict(new)[1] == -1
         assert detector.explain(new[1:2]).reasons(0)[0].feature == "load"
 
@@ -168,15 +166,15 @@ def test_a_saved_model_compresses_as_before(tmp_path, X):
     np.testing.assert_array_equal(load(tmp_path / "model").score_samples(rows), model.score_samples(rows))
 
 
-@pytest.mark.parametrize("value", [1e20, 1e39, -1.7e308])
-def test_a_huge_time_point_is_an_alarm(value, rng):
+def test_a_huge_time_point_is_an_alarm(rng):
     series = np.sin(np.arange(1200) / 5) + 0.1 * rng.normal(size=1200)
     model = SlidingWindows(random_state=0).fit(series[:1000])
-    new = series[1000:].copy()
-    new[100] = value
-    scores = model.score_samples(new)
-    assert not np.isnan(scores).any()
-    assert abs(int(scores.argmin()) - 100) < 80
+    for value in (1e20, 1e39, -1.7e308):
+        new = series[1000:].copy()
+        new[100] = value
+        scores = model.score_samples(new)
+        assert not np.isnan(scores).any()
+        assert abs(int(scores.argmin()) - 100) < 80
 
 
 # Training rows

@@ -37,7 +37,7 @@ from isthmus.likelihoods.histogram import LOG_OUTSIDE
 from isthmus.schema import Field, Schema
 from isthmus.statistics import Statistics
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=60, derandomize=True, database=None)
 N_DRAWS = 20_000
 RAGGED = [(4,), (1, 3, 2), (2,) * 6, (5, 1, 40, 2), (10_000, 3)]
 every_size = pytest.mark.parametrize("sizes", RAGGED, ids=str)

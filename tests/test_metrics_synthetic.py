@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import csv
 from scipy.stats import ks_2samp, spearmanr
@@ -69,7 +69,6 @@ def test_numbers_are_compared_by_kolmogorov_and_smirnov(rng, sizes):
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("bcd"), min_size=1))
-@settings(deadline=None)
 def test_levels_are_compared_by_total_variation(ours, theirs):
     distance = sum(abs(ours.count(level) / len(ours) - theirs.count(level) / len(theirs)) for level in "abcd") / 2
     fidelity = column_fidelity(pa.table({"x": ours}), pa.table({"x": theirs}))

@@ -548,7 +548,7 @@ def test_groups_stay_whole_and_parts_near_their_shares(sizes, seed):
     st.lists(st.integers(1, 40), min_size=3, max_size=7),
     st.sampled_from([(0.7, 0.15, 0.15), (0.8, 0, 0.2), (0.5, 0.25, 0.25)]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_groups_are_split_nearly_as_well_as_can_be(sizes, shares):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     table = pa.table({"g": groups, "a": np.arange(len(groups))})
@@ -733,7 +733,7 @@ CHOSEN = st.fixed_dictionaries(
 
 
 @given(ROWS, CHOSEN)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_is_changed_without_being_listed(rows, chosen):
     columns = dict(zip(CELLS, map(list, zip(*rows, strict=True)), strict=True))
     tables = [
@@ -783,7 +783,7 @@ def check_listed(cells, result):
 
 
 @given(ROWS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_second_time_changes_nothing(rows):
     columns = dict(zip(CELLS, map(list, zip(*rows, strict=True)), strict=True))
     first = attempt(pd.DataFrame(columns), {})

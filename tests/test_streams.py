@@ -90,7 +90,7 @@ def test_named_sources_are_held_against_the_columns_of_fit(folder, table):
 # Shuffling
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(1, 200), st.integers(1, 80), st.integers(1, 300), st.integers(0, 2**40), st.integers(1, 100))
 def test_every_row_comes_once_in_batches_of_the_size_asked_for(tmp_path_factory, n, group, size, seed, pool):
     path = tmp_path_factory.mktemp("any") / "x.parquet"

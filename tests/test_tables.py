@@ -120,7 +120,7 @@ def tables(draw):
     return pyarrow.table(columns)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tables(), st.sampled_from(sorted(LIBRARIES)))
 def test_any_table_comes_back_as_it_came(table, library):
     frame = LIBRARIES[library](table)
