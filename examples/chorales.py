@@ -5,7 +5,7 @@ autoencoder generates one note after the other, given the previous notes and the
 on held-out chorales, compared with a Markov model of the two previous notes. The example writes two MIDI files, one of
 new music and one of the interpolation, and a figure of the interpolation.
 
-Run: python examples/chorales.py [folder] [data]
+Run: python examples/chorales.py [folder] [data] [epochs] [batch size]
 where data (default ../shared/data/jsb-chorales) holds jsb16th_satb.npz
 """
 
@@ -104,7 +104,7 @@ def show(rows, path):
     figure.savefig(path, dpi=100)
 
 
-def main(folder, data, max_epochs=12, n_samples=200):
+def main(folder, data, max_epochs=12, batch_size=128, n_samples=200):
     """Fit the model, evaluate it and write the files."""
     train, held_out = chorales(data, "train"), phrases(chorales(data, "valid"), N_STEPS)
     rows = phrases(train, stride=N_STEPS, shifts=range(-5, 7))
@@ -116,7 +116,7 @@ def main(folder, data, max_epochs=12, n_samples=200):
         warmup=0.3,
         likelihood=Categorical(N_CATEGORIES),
         learning_rate=3e-3,
-        batch_size=128,
+        batch_size=batch_size,
         max_epochs=max_epochs,
         random_state=0,
     ).fit(rows)
@@ -143,4 +143,5 @@ if __name__ == "__main__":
     main(
         Path(sys.argv[1] if len(sys.argv) > 1 else "."),
         Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/jsb-chorales"),
+        *map(int, sys.argv[3:]),
     )

@@ -59,7 +59,7 @@ def is_for_series(model) -> bool:
 
 
 def rows_for(name, n=120) -> np.ndarray:
-    """Return rows of the kind that a variant is made for, shifted between two classes: tokens, counts, waves or a plane."""
+    """Return rows that a variant is made for: tokens, counts, waves or a plane, shifted between two classes."""
     model, rng = getattr(zoo, name)(), np.random.default_rng(0)
     causes = rng.normal(size=(n, 2)) + 0.5 * (np.arange(n)[:, None] % 2)
     if is_for_tokens(model):

@@ -89,6 +89,8 @@ DATA = {
     "network_intrusion": "nsl-kdd",
     "server_metrics": "asd",
 }
+# Epochs and rows per step: smaller steps reach what the example claims in two thirds of the time.
+SHORTER = {"chorales": ["6", "64"]}
 PUBLIC = Path(os.environ.get("ISTHMUS_TEST_DATA", FOLDER.parents[1] / "shared" / "data"))
 
 
@@ -103,7 +105,7 @@ def test_an_example_shows_what_it_claims_and_draws_a_picture(name, tmp_path):
         data = PUBLIC / DATA[name]
         if not data.is_dir():
             pytest.skip(f"there is no folder {data}; ISTHMUS_TEST_DATA names the one above it")
-        command.append(data)
+        command += [data, *SHORTER.get(name, [])]
     done = run_limited(command, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import OF_COUNTS, OF_NUMBERS, OF_TOKENS, small
+from conftest import rows_for, small
 from tape import record
 from torch import nn
 
@@ -63,15 +63,10 @@ def assert_equal(net, other):
 # Recorded steps
 
 
-COUNTS = RNG.poisson(2.0, size=(60, 8))
-TOKENS = RNG.integers(0, 5, size=(60, 6))
-ROWS = {**dict.fromkeys(OF_NUMBERS, X), **dict.fromkeys(OF_COUNTS, COUNTS), **dict.fromkeys(OF_TOKENS, TOKENS)}
-
-
 @pytest.mark.parametrize("name", zoo.__all__)
 def test_every_variant_can_be_recorded_and_replayed(name, on_device):
     """No operation waits for the device, and no state is left to Python: ``tape.record`` sees both."""
-    replayed, plain = (on_device(lambda: fit(name, ROWS[name]), recorded) for recorded in (True, False))
+    replayed, plain = (on_device(lambda: fit(name, rows_for(name, 60)), recorded) for recorded in (True, False))
     assert_equal(replayed, plain)
 
 
