@@ -52,7 +52,7 @@ OWN_PARAMETERS = {
         {"corruption__scale": 0.5, "corruption__unit": "data", "corruption__clip": (0.0, 1.0)},
     ),
     "contractive": ({"weight": 3.0, "n_probes": None}, {"regularizers__weight": 3.0, "regularizers__n_probes": None}),
-    "adversarial": ({"weight": 3.0}, {"regularizers__weight": 3.0, "prior": "normal"}),
+    "adversarial": ({"weight": 3.0}, {"regularizers__weight": 3.0}),
     "vae": ({"beta": 0.5}, {"bottleneck__beta": 0.5}),
     "beta_vae": (
         {"beta": 9.0, "capacity": 5.0, "warmup": 0.5},
