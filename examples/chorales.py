@@ -135,7 +135,7 @@ def main(folder, data, max_epochs=12, batch_size=128, n_samples=200):
     path = latent.interpolate(model, held_out[0], held_out[7], n=5, sample_values=True, random_state=0)
     for name, pieces in [("new", new[:8]), ("interpolation", path)]:
         voices = np.concatenate([pitches_of(piece) for piece in pieces])
-        write_midi(folder / f"chorales_{name}.mid", [piano_roll(voice) for voice in voices.T], steps_a_beat=1)
+        write_midi(folder / f"chorales_{name}.mid", [piano_roll(voice) for voice in voices.T], steps_per_beat=1)
     show([held_out[0], *path, held_out[7]], folder / "chorales.png")
 
 

@@ -55,7 +55,7 @@ def test_files_that_are_no_levels_say_where(text, message, tmp_path):
 
 def test_bytes_are_no_text(tmp_path):
     (tmp_path / "odd.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"odd\.txt' is no text"):
+    with pytest.raises(ValueError, match=r"odd\.txt' is not text"):
         read_levels(tmp_path)
 
 
@@ -68,12 +68,12 @@ def test_a_folder_without_levels_is_an_error(name, tmp_path):
 @pytest.mark.parametrize("legend", ["", "X", "-X-"])
 def test_legends_hold_different_tiles(legend, tmp_path):
     (tmp_path / "level.txt").write_text("X")
-    with pytest.raises(ValueError, match="legend must hold 2 to 256 different characters"):
+    with pytest.raises(ValueError, match="legend must have 2 to 256 different characters"):
         read_levels(tmp_path, legend=legend)
 
 
 def test_numbers_outside_the_legend_are_named():
-    with pytest.raises(ValueError, match="line 1, column 2: no tile has the number 2, the legend '-X' has 0 to 1"):
+    with pytest.raises(ValueError, match="line 1, column 2: tile must be from 0 to 1 for the legend '-X', got 2"):
         to_text([[0, 2]], "-X")
 
 
@@ -88,7 +88,7 @@ def test_segments_are_cut_column_by_column():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"width": 8}, "7 columns has no segment of width 8"),
+        ({"width": 8}, "width must be at most 7, the number of columns of the level, got 8"),
         ({"width": 0}, "width"),
         ({"width": 2, "stride": 0}, "stride"),
     ],
@@ -203,7 +203,7 @@ def test_patterns_are_counted_over_all_levels():
     levels = rng.integers(3, size=(4, 6, 9))
     np.testing.assert_allclose(pattern_divergence(levels, levels[::-1], size=3), 0, atol=1e-12)
     assert min(pattern_divergence(levels[:2], levels[2:], size=2)) > 0
-    with pytest.raises(ValueError, match="no level has a pattern of 7 by 7 tiles"):
+    with pytest.raises(ValueError, match="size must be at most the height and width of a level, got 7"):
         pattern_divergence(levels, levels, size=7)
     with pytest.raises(ValueError, match="size must be a positive integer"):
         pattern_divergence(levels, levels, size=0)

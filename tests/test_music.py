@@ -19,11 +19,11 @@ def test_a_roll_has_a_key_where_a_voice_is():
         assert set(np.flatnonzero(roll[:, step])) == set(row[row >= 0])
 
 
-@pytest.mark.parametrize("steps_a_beat", [1, 2, 4, 12])
-def test_files_give_back_the_rolls_that_were_written(tmp_path, steps_a_beat):
+@pytest.mark.parametrize("steps_per_beat", [1, 2, 4, 12])
+def test_files_give_back_the_rolls_that_were_written(tmp_path, steps_per_beat):
     rolls = [piano_roll(voice) for voice in voices().T]
-    write_midi(tmp_path / "a.mid", rolls, steps_a_beat=steps_a_beat)
-    again = read_midi(tmp_path / "a.mid", steps_a_beat=steps_a_beat)
+    write_midi(tmp_path / "a.mid", rolls, steps_per_beat=steps_per_beat)
+    again = read_midi(tmp_path / "a.mid", steps_per_beat=steps_per_beat)
     assert len(again) == len(rolls)
     for one, other in zip(rolls, again, strict=True):
         n_steps = other.shape[1]
@@ -34,7 +34,7 @@ def test_files_give_back_the_rolls_that_were_written(tmp_path, steps_a_beat):
 def test_a_key_that_goes_on_sounding_is_one_note(tmp_path):
     import symusic
 
-    write_midi(tmp_path / "a.mid", [piano_roll([60, 60, 60, 62, -1, 62])], steps_a_beat=4)
+    write_midi(tmp_path / "a.mid", [piano_roll([60, 60, 60, 62, -1, 62])], steps_per_beat=4)
     notes = symusic.Score(tmp_path / "a.mid").tracks[0].notes
     assert [(note.pitch, note.start, note.duration) for note in notes] == [(60, 0, 360), (62, 360, 120), (62, 600, 120)]
 
@@ -58,8 +58,8 @@ def test_pitches_must_be_keys(pitches, message):
     ("roll", "settings", "message"),
     [
         (np.zeros((88, 3)), {}, r"roll 0 must be of shape \(128, n_steps\), got \(88, 3\)"),
-        (np.full((128, 3), 2), {}, "roll 0 must hold zeros and ones"),
-        (np.zeros((128, 3)), {"steps_a_beat": 7}, "steps_a_beat must be a divisor of 480, got 7"),
+        (np.full((128, 3), 2), {}, "roll 0 must contain zeros and ones"),
+        (np.zeros((128, 3)), {"steps_per_beat": 7}, "steps_per_beat must be a divisor of 480, got 7"),
     ],
 )
 def test_what_is_no_roll_leaves_no_file(tmp_path, roll, settings, message):
@@ -70,7 +70,7 @@ def test_what_is_no_roll_leaves_no_file(tmp_path, roll, settings, message):
 
 def test_files_that_are_no_music_are_named(tmp_path):
     (tmp_path / "text.mid").write_text("not music at all")
-    with pytest.raises(ValueError, match=r"'text.mid' is no MIDI file"):
+    with pytest.raises(ValueError, match=r"'text.mid' is not a MIDI file"):
         read_midi(tmp_path / "text.mid")
     write_midi(tmp_path / "silence.mid", [np.zeros((128, 4))])
     with pytest.raises(ValueError, match=r"'silence.mid' has no notes"):

@@ -37,7 +37,7 @@ class RobustScale:
         Where the quantiles ``low`` and ``high`` are equal up to rounding, the standard deviation takes the place of
         their distance, and 1 where that is 0 too.
         """
-        with np.errstate(invalid="ignore"):  # scores can be -inf
+        with np.errstate(invalid="ignore", over="ignore"):  # values can be infinite or huge
             bottom, center, top = np.quantile(values, [low, 0.5, high], axis=0)
             rounding = ROUNDING * np.abs(center)
             scale = np.where(top - bottom > rounding, top - bottom, values.std(0))

@@ -1,1 +1,1 @@
-"""Examples' helpers that are no part of the core: game levels and music."""
+"""Game levels and music: used by examples, not by the rest of isthmus."""

@@ -1,4 +1,4 @@
-"""Levels of games as grids of tiles: text with one character a tile to bytes, and back."""
+"""Levels of games as grids of tiles: conversion from text with one character per tile to bytes, and back."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ __all__ = ["Levels", "read_levels", "segments", "to_text"]
 
 
 class Levels(NamedTuple):
-    """Levels by the names of their files, and what their tiles are.
+    """Levels by the names of their files, and the characters of their tiles.
 
     Attributes
     ----------
     grids : dict of str to ndarray of shape (height, width), uint8
-        Tiles by their positions in the legend.
+        Each tile is the position of its character in the legend.
     legend : str
-        One character a tile.
+        One character per kind of tile.
     """
 
     grids: dict[str, Values]
@@ -28,22 +28,22 @@ class Levels(NamedTuple):
 
 
 def read_levels(path: str | Path, legend: str | None = None) -> Levels:
-    r"""Read levels from text files: a line is a row of tiles, a character a tile.
+    r"""Read levels from text files, in which each line is a row of tiles and each character is a tile.
 
     Parameters
     ----------
     path : str or Path
-        A file, or a folder of files that end in .txt.
+        A file, or a folder of files with the suffix .txt.
     legend : str or None, default=None
-        The characters of all tiles; None takes those that occur, sorted.
+        The characters of all tiles; None uses the characters that occur, sorted.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file, or none in the folder.
+        If the file does not exist, or the folder contains no such file.
     ValueError
-        If a file is empty or no text, its lines differ in length, or a tile is not in the legend; the message names
-        file, line and column.
+        If a file is empty or not text, its lines differ in length, or a tile is not in the legend; the message names
+        the file, line and column.
 
     References
     ----------
@@ -68,12 +68,12 @@ def read_levels(path: str | Path, legend: str | None = None) -> Levels:
 
 
 def to_text(level: Any, legend: str) -> str:
-    """Write a grid of tiles as text, a line a row.
+    """Convert a grid of tiles to text, with one line per row.
 
     Raises
     ------
     ValueError
-        If a number is no position in the legend.
+        If a number is not a position in the legend.
 
     Examples
     --------
@@ -86,20 +86,18 @@ def to_text(level: Any, legend: str) -> str:
     wrong = np.argwhere((level < 0) | (level >= len(legend)))
     if len(wrong):
         row, column = wrong[0].tolist()
-        raise ValueError(
-            f"line {row + 1}, column {column + 1}: no tile has the number {level[row, column]}, "
-            f"the legend {legend!r} has 0 to {len(legend) - 1}"
-        )
+        where, last = f"line {row + 1}, column {column + 1}", len(legend) - 1
+        raise ValueError(f"{where}: tile must be from 0 to {last} for the legend {legend!r}, got {level[row, column]}")
     return "\n".join("".join(legend[tile] for tile in row) for row in level)
 
 
 def segments(level: Any, width: int, stride: int = 1) -> Values:
-    """Cut a level (height, length) into segments (n, height, width), each ``stride`` columns after the last.
+    """Cut a level (height, length) into segments (n, height, width) that start every ``stride`` columns.
 
     Raises
     ------
     ValueError
-        If width or stride are no positive integers, or the level is shorter than a segment.
+        If ``width`` or ``stride`` is not a positive integer, or the level is shorter than a segment.
 
     Examples
     --------
@@ -113,7 +111,7 @@ def segments(level: Any, width: int, stride: int = 1) -> Values:
             raise ValueError(f"{name} must be a positive integer, got {value!r}")
     level = np.asarray(level)
     if level.shape[1] < width:
-        raise ValueError(f"a level of {level.shape[1]} columns has no segment of width {width}")
+        raise ValueError(f"width must be at most {level.shape[1]}, the number of columns of the level, got {width}")
     cut = np.lib.stride_tricks.sliding_window_view(level, width, axis=1)[:, ::stride]
     return np.ascontiguousarray(cut.transpose(1, 0, 2))
 
@@ -121,30 +119,29 @@ def segments(level: Any, width: int, stride: int = 1) -> Values:
 def _files(path: Path) -> list[Path]:
     files = sorted(path.glob("*.txt")) if path.is_dir() else [path] * path.is_file()
     if not files:
-        raise FileNotFoundError(f"there is no level {str(path)!r}, expected a text file or a folder of files *.txt")
+        raise FileNotFoundError(f"there is no level {str(path)!r}: give a text file, or a folder of .txt files")
     return files
 
 
 def _lines(file: Path) -> list[str]:
-    """Read the rows of tiles of a file, all of one length."""
+    """Read the rows of tiles of a file, and check that they have equal length."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"level {str(file)!r} is no text: {error}") from error
+        raise ValueError(f"level {str(file)!r} is not text: {error}") from error
     if not any(lines):
         raise ValueError(f"level {str(file)!r} is empty")
     for number, line in enumerate(lines, start=1):
         if len(line) != len(lines[0]):
-            raise ValueError(
-                f"level {str(file)!r}, line {number} has {len(line)} tiles, expected {len(lines[0])} as in line 1"
-            )
+            n_tiles = f"{len(line)} tiles, expected {len(lines[0])} as in line 1"
+            raise ValueError(f"level {str(file)!r}, line {number} has {n_tiles}")
     return lines
 
 
 def _check_legend(legend: str) -> None:
-    # Tiles are bytes.
+    # A tile is stored in one byte.
     if not 2 <= len(set(legend)) == len(legend) <= 256:
-        raise ValueError(f"legend must hold 2 to 256 different characters, got {legend!r}")
+        raise ValueError(f"legend must have 2 to 256 different characters, got {legend!r}")
 
 
 def _grid(name: str, lines: list[str], legend: str) -> Values:
@@ -152,7 +149,6 @@ def _grid(name: str, lines: list[str], legend: str) -> Values:
     for row, line in enumerate(lines, start=1):
         for column, tile in enumerate(line, start=1):
             if tile not in number:
-                raise ValueError(
-                    f"level {name!r}, line {row}, column {column}: tile {tile!r} is not in the legend {legend!r}"
-                )
+                where = f"level {name!r}, line {row}, column {column}"
+                raise ValueError(f"{where}: tile {tile!r} is not in the legend {legend!r}")
     return np.array([[number[tile] for tile in line] for line in lines], dtype=np.uint8)

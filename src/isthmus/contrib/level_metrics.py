@@ -1,4 +1,4 @@
-"""How good generated levels are: can they be played, do their tiles lie as in real ones, and are they new."""
+"""Quality of generated levels: whether they are playable, how realistic their tile patterns are, and novelty."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,28 +10,28 @@ from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
 Place = tuple[int, int]
-# Row, column, and how far along which arcs of jumps the player is; 0 outside of a jump.
+# Row, column, and node of the tree of jumps; node 0 means that the player does not jump.
 State = tuple[int, int, int]
 
 __all__ = ["Divergence", "Platformer", "novelty", "pattern_divergence"]
 
-# Cells of distances that are held at once.
+# Largest number of comparisons of tiles in memory at once.
 CHUNK = 2**24
 
 
 class Platformer:
-    """The rules of a game seen from the side: what is solid, and how the player jumps.
+    """The rules of a platform game: which tiles are solid, and how the player jumps.
 
-    The player walks on solid tiles, and jumps from them along one of several arcs. Whatever meets a solid tile ends an
-    arc; the player may also end it anywhere, falls then straight or aslant, and is lost below the lowest row. Above the
-    highest row is air.
+    The player walks on solid tiles and jumps from them along one of several arcs. A solid tile ends a jump. The player
+    can also stop a jump at any place, and then falls vertically or diagonally. A player who falls below the lowest row
+    has lost. The space above the highest row is empty.
 
     Parameters
     ----------
     solid : iterable of int
         Tiles that cannot be entered.
     jumps : sequence of arcs
-        Each a sequence of places (right, down) relative to where the jump began.
+        An arc is a sequence of positions (right, down) relative to the start of the jump.
 
     References
     ----------
@@ -54,7 +54,7 @@ class Platformer:
         self._height = -min((down for arc in jumps for _, down in arc), default=0)
 
     def _add(self, arc: Sequence[Sequence[int]]) -> None:
-        """Enter an arc into a tree of steps, where arcs that begin alike are one."""
+        """Add an arc to the tree of steps, in which arcs share their common beginning."""
         node, (x, y) = 0, (0, 0)
         for right, down in arc:
             dx, dy = right - x, down - y
@@ -67,36 +67,36 @@ class Platformer:
             node = known
 
     def playable(self, levels: Any, margin: int = 4) -> Values:
-        """Whether there is a path through each level, (n_levels,); see ``path``."""
+        """Return for each level whether it has a path, (n_levels,); see ``path``."""
         return np.array([self.path(level, margin, shortest=False) is not None for level in levels], dtype=bool)
 
     def path(self, level: Any, margin: int = 4, *, shortest: bool = True) -> list[Place] | None:
-        """Find a way from ground near the left edge to ground near the right edge, in each column the lowest there is.
+        """Find a path from the ground near the left edge to the ground near the right edge.
 
-        So the player does not begin on top of a ceiling, where nothing is in the way.
+        The ground of a column is its lowest place to stand on, so that a path cannot run along the top of a ceiling.
 
         Parameters
         ----------
         level : array of shape (height, width)
         margin : int, default=4
-            Columns that count as near: what is cut out of a level may begin or end in a gap.
+            Number of columns that count as near the edge: a segment of a level can begin or end with a gap.
         shortest : bool, default=True
-            Whether to find the shortest way. Any way is found ten times as fast.
+            Whether to find the shortest path (breadth-first search). Depth-first search finds some path faster.
 
         Returns
         -------
-        list of (row, column), or None if there is no way
-            Rows above the level are negative.
+        list of (row, column), or None if there is no path
+            Rows above the level have negative numbers.
         """
         near_end = max(np.shape(level)[1] - margin, 0)
         for state, lowest, came_from in self._explore(level, margin, shortest):
             y, x, _ = state
             if x >= near_end and y == lowest[x]:
-                return self._traced(came_from, state)
+                return self._trace(came_from, state)
         return None
 
     def reachable(self, level: Any, margin: int = 4) -> Values:
-        """Where the player gets to from the lowest ground near the left edge, (height, width)."""
+        """Mark the places that the player can reach from the ground near the left edge, (height, width)."""
         reached = np.zeros(np.shape(level), dtype=bool)
         for (y, x, _), _, _ in self._explore(level, margin, near_first=False):
             if y >= self._height:
@@ -106,10 +106,7 @@ class Platformer:
     def _explore(
         self, level: Any, margin: int, near_first: bool
     ) -> Iterator[tuple[State, Values, dict[State, State | None]]]:
-        """Visit all states.
-
-        With each comes the lowest ground of every column, and where states were first reached from.
-        """
+        """Yield all states that can be reached, with the ground of every column and the predecessor of each state."""
         free = np.pad(~np.isin(level, self.solid), ((self._height, 0), (0, 0)), constant_values=True)
         ground = free[:-1] & ~free[1:]
         lowest = np.where(ground.any(0), len(ground) - 1 - ground[::-1].argmax(0), -1)
@@ -126,7 +123,7 @@ class Platformer:
                     ahead.append(after)
 
     def _after(self, state: State, free: Values, ground: Values) -> Iterator[State]:
-        """Where the player may be next."""
+        """Yield the states that can follow a state."""
         y, x, node = state
         if y + 1 >= len(free):
             return
@@ -137,7 +134,7 @@ class Platformer:
             if y + dy >= 0 and 0 <= x + dx < free.shape[1] and free[y + dy, x + dx]:
                 yield y + dy, x + dx, after
 
-    def _traced(self, came_from: dict[State, State | None], state: State | None) -> list[Place]:
+    def _trace(self, came_from: dict[State, State | None], state: State | None) -> list[Place]:
         places = []
         while state is not None:
             places.append((state[0] - self._height, state[1]))
@@ -146,16 +143,16 @@ class Platformer:
 
 
 class Divergence(NamedTuple):
-    """How far the patterns of generated levels are from those of real ones, in nats.
+    """Divergence of the tile patterns of generated levels from those of real levels, in nats.
 
     Attributes
     ----------
     jensen_shannon : float
-        From 0, no difference, to log 2, nothing in common.
+        From 0 (equal frequencies) to log 2 (no common pattern).
     missing : float
-        Kullback-Leibler divergence of generated from real: large where patterns of real levels are never made.
+        Kullback-Leibler divergence KL(real || generated): large if patterns of real levels are never generated.
     invented : float
-        The other way round: large where patterns are made that no real level has.
+        KL(generated || real): large if generated patterns do not occur in real levels.
     """
 
     jensen_shannon: float
@@ -164,21 +161,21 @@ class Divergence(NamedTuple):
 
 
 def pattern_divergence(real: Any, generated: Any, size: int = 2, smoothing: float = 1e-5) -> Divergence:
-    """Compare how often which patterns of tiles occur: what a window of ``size`` by ``size`` tiles shows.
+    """Compare the frequencies of the patterns of tiles in windows of ``size`` by ``size`` tiles.
 
     Parameters
     ----------
     real, generated : sequence of arrays of shape (height, width)
-        Figures fall with the number of levels, so that only those of as many compare.
+        The divergence decreases with the number of levels: compare results for equal numbers only.
     size : int, default=2
     smoothing : float, default=1e-5
-        Added to counts for the two Kullback-Leibler divergences, which a pattern that occurs on one side only would
-        make infinite: they depend on it, Jensen and Shannon's does not.
+        Added to the counts for the two Kullback-Leibler divergences, which would be infinite if a pattern occurs on one
+        side only. Their values depend on it. The Jensen-Shannon divergence uses the counts as they are.
 
     Raises
     ------
     ValueError
-        If no level is as large as a pattern.
+        If all levels are smaller than a pattern.
 
     References
     ----------
@@ -202,13 +199,13 @@ def pattern_divergence(real: Any, generated: Any, size: int = 2, smoothing: floa
 
 
 def _relative_entropy(p: Values, q: Values) -> float:
-    """Kullback-Leibler divergence of q from p, both up to a factor."""
+    """Return the Kullback-Leibler divergence KL(p || q) of two arrays of counts."""
     p, q = p / p.sum(), q / q.sum()
     return float(np.sum(p[p > 0] * np.log(p[p > 0] / q[p > 0])))
 
 
 def novelty(train: Any, generated: Any) -> Values:
-    """Share of the tiles of each generated level that differ from the nearest training level, (n_generated,).
+    """Return for each generated level the share of its tiles that differ from the nearest training level, (n,).
 
     Parameters
     ----------
@@ -238,5 +235,5 @@ def _patterns(levels: Any, size: int) -> Counter[tuple[Any, ...]]:
             windows = np.lib.stride_tricks.sliding_window_view(level, (size, size)).reshape(-1, size * size)
             counts.update(map(tuple, windows.tolist()))
     if not counts:
-        raise ValueError(f"no level has a pattern of {size} by {size} tiles")
+        raise ValueError(f"size must be at most the height and width of a level, got {size}")
     return counts

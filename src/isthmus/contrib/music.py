@@ -1,4 +1,4 @@
-"""Music as piano rolls, which of the 128 keys sound at each step, and MIDI files."""
+"""Music as piano rolls, which hold the sounding ones of 128 keys at each step, and MIDI files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,19 +12,19 @@ from isthmus.storage import replacing
 
 Values = np.ndarray[Any, Any]
 
-N_KEYS = 128
-VELOCITY = 80
-# Parts of a quarter note in which MIDI files count: divisible by 2, 3 and 5.
+# Keys of MIDI, and the loudness of all notes that are written: of 0 to 127, moderately loud.
+N_KEYS, VELOCITY = 128, 80
+# Resolution of MIDI files: ticks per quarter note. The number is divisible by 2, 3 and 5.
 TICKS = 480
 
 
 def piano_roll(pitches: Any) -> Values:
-    """Lay out which keys sound at each step.
+    """Convert pitches to a piano roll.
 
     Parameters
     ----------
     pitches : array of int of shape (n_steps,) or (n_steps, n_voices)
-        MIDI numbers of keys, 60 being the middle C; -1 is silence.
+        MIDI numbers of keys: 60 is the middle C, -1 is silence.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def piano_roll(pitches: Any) -> Values:
     Raises
     ------
     ValueError
-        If a pitch is no key.
+        If a pitch is not the number of a key.
 
     Examples
     --------
@@ -49,66 +49,64 @@ def piano_roll(pitches: Any) -> Values:
     wrong = np.argwhere(~np.isin(pitches, np.arange(-1, N_KEYS)))
     if len(wrong):
         step, voice = wrong[0].tolist()
-        raise ValueError(
-            f"pitches must be integers from 0 to {N_KEYS - 1}, or -1 for silence, "
-            f"got {pitches[step, voice]} at step {step} of voice {voice}"
-        )
+        got = f"{pitches[step, voice]} at step {step} of voice {voice}"
+        raise ValueError(f"pitches must be integers from 0 to {N_KEYS - 1}, or -1 for silence, got {got}")
     roll = np.zeros((N_KEYS + 1, len(pitches)), dtype=np.uint8)
     roll[pitches.astype(int), np.arange(len(pitches))[:, None]] = 1
     return roll[:N_KEYS]
 
 
 def write_midi(
-    path: Any, rolls: Sequence[Any], *, steps_a_beat: int = 4, beats_a_minute: float = 90.0, program: int = 0
+    path: Any, rolls: Sequence[Any], *, steps_per_beat: int = 4, beats_per_minute: float = 90.0, program: int = 0
 ) -> None:
-    """Write piano rolls as a MIDI file, each as a track; a key that goes on sounding is one note.
+    """Write piano rolls as a MIDI file, one track each. A key that sounds in consecutive steps is one note.
 
     Parameters
     ----------
     path : str or Path
     rolls : sequence of arrays of shape (128, n_steps)
-        Zeros and ones, as ``piano_roll`` lays them out.
-    steps_a_beat : int, default=4
-        Steps to a quarter note.
-    beats_a_minute : float, default=90.0
+        Zeros and ones, as returned by ``piano_roll``.
+    steps_per_beat : int, default=4
+        Steps per quarter note.
+    beats_per_minute : float, default=90.0
     program : int, default=0
-        The instrument by its number in General MIDI: 0 is a piano, 19 a church organ.
+        Number of the instrument in General MIDI: 0 is a piano, 19 is a church organ.
 
     Raises
     ------
     ValueError
-        If a roll is none, or a number out of its range.
+        If a roll has another shape or other values, or a number is out of its range.
     """
-    symusic, step = _symusic(), TICKS // _divisor(steps_a_beat)
+    symusic, step = _symusic(), TICKS // _divisor(steps_per_beat)
     score = symusic.Score(TICKS)
-    score.tempos.append(symusic.Tempo(0, qpm=float(beats_a_minute)))
+    score.tempos.append(symusic.Tempo(0, qpm=float(beats_per_minute)))
     for number, roll in enumerate(rolls):
         track = symusic.Track(name=f"voice {number + 1}", program=program)
-        for pitch, start, end in _notes(_checked(roll, number)):
+        for pitch, start, end in _notes(_check_roll(roll, number)):
             track.notes.append(symusic.Note(start * step, (end - start) * step, pitch, VELOCITY))
         score.tracks.append(track)
     with replacing(path) as file:
         file.write(score.dumps_midi())
 
 
-def read_midi(path: Any, *, steps_a_beat: int = 4) -> list[Values]:
-    """Read the tracks of a MIDI file as piano rolls, but for drums.
+def read_midi(path: Any, *, steps_per_beat: int = 4) -> list[Values]:
+    """Read the tracks of a MIDI file as piano rolls, except drums.
 
     Parameters
     ----------
     path : str or Path
-    steps_a_beat : int, default=4
-        Steps to a quarter note; notes begin and end at the nearest, and last one at least.
+    steps_per_beat : int, default=4
+        Steps per quarter note. Notes begin and end at the nearest step, and last at least one step.
 
     Returns
     -------
     list of ndarray of uint8 of shape (128, n_steps)
-        One a track that has notes; all as long as the piece.
+        One for each track that has notes; all have the length of the piece.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, or no music in it.
+        If the file does not exist, is not a MIDI file, or has no notes.
     """
     path, symusic = Path(path), _symusic()
     if not path.is_file():
@@ -116,11 +114,11 @@ def read_midi(path: Any, *, steps_a_beat: int = 4) -> list[Values]:
     try:
         score = symusic.Score(path)
     except RuntimeError as error:
-        raise ValueError(f"{path.name!r} is no MIDI file") from error
+        raise ValueError(f"{path.name!r} is not a MIDI file") from error
     tracks = [track.notes for track in score.tracks if len(track.notes) and not track.is_drum]
     if not tracks:
         raise ValueError(f"{path.name!r} has no notes")
-    step = score.ticks_per_quarter / _divisor(steps_a_beat)
+    step = score.ticks_per_quarter / _divisor(steps_per_beat)
     n_steps = max(1, *(round(note.end / step) for notes in tracks for note in notes))
     return [_roll_of(notes, step, n_steps) for notes in tracks]
 
@@ -134,23 +132,23 @@ def _symusic() -> ModuleType:
     return module
 
 
-def _divisor(steps_a_beat: Any) -> int:
-    if not is_count(steps_a_beat) or TICKS % steps_a_beat:
-        raise ValueError(f"steps_a_beat must be a divisor of {TICKS}, got {steps_a_beat!r}")
-    return int(steps_a_beat)
+def _divisor(steps_per_beat: Any) -> int:
+    if not is_count(steps_per_beat) or TICKS % steps_per_beat:
+        raise ValueError(f"steps_per_beat must be a divisor of {TICKS}, got {steps_per_beat!r}")
+    return int(steps_per_beat)
 
 
-def _checked(roll: Any, number: int) -> Values:
+def _check_roll(roll: Any, number: int) -> Values:
     roll = np.asarray(roll)
     if roll.ndim != 2 or len(roll) != N_KEYS:
         raise ValueError(f"roll {number} must be of shape ({N_KEYS}, n_steps), got {roll.shape}")
     if not np.isin(roll, (0, 1)).all():
-        raise ValueError(f"roll {number} must hold zeros and ones only")
+        raise ValueError(f"roll {number} must contain zeros and ones only")
     return roll
 
 
 def _notes(roll: Values) -> Iterator[tuple[int, int, int]]:
-    """Pitch, first step and the step after the last of every note, in the order of their starts."""
+    """Return pitch, first step and end (exclusive) of every note, in order of time."""
     edges = np.diff(np.pad(roll.astype(np.int8), ((0, 0), (1, 1))))
     starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
     notes = [(start, pitch, end) for (pitch, start), (_, end) in zip(starts.tolist(), ends.tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""What figures of generated levels are worth: beside them stand those of a Markov chain of tiles."""
+"""A Markov chain of tiles, as a baseline for generators of levels."""
 
 from typing import Any, Self
 
@@ -10,10 +10,11 @@ __all__ = ["TileChain"]
 
 
 class TileChain:
-    """A Markov chain that draws levels tile by tile, column by column from the ground up.
+    """A Markov chain that generates levels tile by tile: column by column, from the ground upwards.
 
-    What a tile is depends on its row and on the tiles to the left, below and between them. Of neighbours that never
-    occurred together only two count, or only the one to the left, or none.
+    The distribution of a tile depends on its row and on three neighbours: the tile to the left, the tile below, and the
+    tile diagonally between them. If the three did not occur together in ``fit``, only left and below are used, then
+    only left, then only the row.
 
     References
     ----------
@@ -27,10 +28,10 @@ class TileChain:
     """
 
     def fit(self, levels: Any) -> Self:
-        """Count the tiles of levels (n, height, width), numbers from 0."""
+        """Count the tiles of levels (n, height, width), which are integers from 0."""
         levels = np.asarray(levels)
         n_tiles, height = int(levels.max()) + 1, levels.shape[1]
-        # Beyond the edges lies a tile of its own.
+        # Positions outside the level hold an extra kind of tile.
         padded = np.pad(levels, ((0, 0), (0, 1), (1, 0)), constant_values=n_tiles)
         left, below, corner = padded[:, :-1, :-1], padded[:, 1:, 1:], padded[:, 1:, :-1]
         counts = np.zeros((height, *[n_tiles + 1] * 3, n_tiles))
@@ -39,7 +40,7 @@ class TileChain:
         return self
 
     def sample(self, n: int, width: int, random_state: Any = None) -> Values:
-        """Draw levels (n, height, width)."""
+        """Generate levels (n, height, width)."""
         rng, (height, n_tiles) = np.random.default_rng(random_state), self.counts_[-1].shape
         levels = np.full((n, height + 1, width + 1), n_tiles)
         for column in range(1, width + 1):
@@ -50,7 +51,7 @@ class TileChain:
         return levels[:, :-1, 1:].astype(np.uint8)
 
     def _counts(self, row: int, left: Values, below: Values, corner: Values) -> Values:
-        """Of tiles beside such neighbours, (n, n_tiles), leaving out neighbours until there are any."""
+        """Return counts of tiles with these neighbours, (n, n_tiles); with fewer neighbours where all counts are 0."""
         by_three, by_two, by_one, by_none = self.counts_
         counts = by_three[row, left, below, corner]
         for fewer in (by_two[row, left, below], by_one[row, left], by_none[row]):
