@@ -457,7 +457,7 @@ def test_a_setting_that_cannot_be_is_refused(shared, tmp_path, setting, end):
     ("text", "said"),
     [
         ("{model: vae}", "is not JSON: "),
-        ("[1, 2]", "must hold one object with keys such as 'model' and 'set', got [1, 2]"),
+        ("[1, 2]", "must be an object with keys such as 'model' and 'set', got [1, 2]"),
         ('{"modle": "vae"}', "has an unknown key 'modle'; did you mean 'model'?"),
         ('{"set": ["n_components=8"]}', "'set' of run file"),
         ('{"seed": "one"}', "must be of type int, got 'one'"),
@@ -524,7 +524,7 @@ def test_missing_labels_are_counted(tmp_path):
 @pytest.mark.parametrize("n", [1, 2])
 def test_too_few_rows_to_hold_one_out_are_refused(tmp_path, n):
     (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * n)
-    assert refused("fit", tmp_path / "rows.csv").startswith(f"n_samples={n}: fit holds out one row in ten")
+    assert refused("fit", tmp_path / "rows.csv").startswith(f"n_samples={n}: fit needs at least 3 rows")
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,9 @@ def test_labels_are_the_subfolders(album):
     assert load("c.safetensors").schema_.condition.categories == ("a", "b")
     succeed("sample", "c.safetensors", "-n", 2, "--condition", "a", "--out", "as")
     assert len(list((album / "as").iterdir())) == 2
-    assert "takes its labels from the subfolders of 'new'" in fail("fit", "new", "--model", "conditional_vae")
+    assert "subfolders of 'new' are the labels: a conditional model needs at least two" in fail(
+        "fit", "new", "--model", "conditional_vae"
+    )
 
 
 def test_images_of_several_sizes_are_resized(tmp_path, rng, monkeypatch):
@@ -173,7 +175,7 @@ def test_an_existing_folder_is_written_into_by_force_alone(album, model):
     (album / "out" / "0.png").write_bytes(b"mine")
     (album / "out" / "notes.txt").write_text("mine")
     sentence = fail("reconstruct", model, "new", "--out", "out")
-    assert sentence == "isthmus: 'out' holds files; choose another folder, or write into it by --force"
+    assert sentence == "isthmus: 'out' contains files; choose another folder, or add --force"
     assert (album / "out" / "0.png").read_bytes() == b"mine"
     succeed("reconstruct", model, "new", "--out", "out", "--force")
     assert read("out/0.png").shape == (14, 12)
@@ -186,12 +188,12 @@ WRONG = {
     "a table that is none": (("look", "good"), "'good' is a folder of images, but this command takes tables"),
     "a table to prepare": (("prepare", "good", "x.csv"), "'good' is a folder of images, but this command takes tables"),
     "broken files alone": (("fit", "broken"), "none of the 1 images can be decoded"),
-    "one image": (("fit", "one"), "needs at least 2 others to train on"),
+    "one image": (("fit", "one"), "2 to train on and 1 to hold out"),
     "no size": (("fit", "good", "--size", "big"), "--size must be height and width such as 64x48"),
     "a size of nothing": (("fit", "good", "--size", "0x9"), "--size must be height and width such as 64x48"),
     "a size of rows": (
         ("fit", "t.csv", "--size", "8", "--force"),
-        "--size is for folders of images, and 't.csv' is none",
+        "--size is for folders of images, but 't.csv' is not one",
     ),
     "columns": (("fit", "good", "--columns", "a"), "'good' has no column names"),
     "a column of labels": (("fit", "good", "--condition", "a"), "labels of images are their subfolders"),
@@ -207,11 +209,14 @@ WRONG = {
     ),
     "no such place": (("reconstruct", "m.safetensors", "new", "--out", "a/b"), "there is no folder 'a'"),
     "draws": (("impute", "m.safetensors", "new", "--draws", 2), "--draws fills rows of tables"),
-    "contributions": (("score", "m.safetensors", "new", "--contributions"), "detect --heatmaps draws"),
-    "a model of rows": (("transform", "t.safetensors", "new"), "but the model was fitted on rows of shape (2,)"),
+    "contributions": (
+        ("score", "m.safetensors", "new", "--contributions"),
+        "use detect --heatmaps instead of --contributions",
+    ),
+    "a model of rows": (("transform", "t.safetensors", "new"), "but the model was fitted on rows of (2,)"),
     "a folder of rows": (
         ("sample", "t.safetensors", "--out", "x"),
-        "the model was fitted on rows, which go to a file such as new.csv",
+        "the model was fitted on a table: give a file such as new.csv",
     ),
     "reasons": (("detect", "new", "--explain", 1), "--heatmaps DIR draws the anomalies in images"),
     "times": (("detect", "new", "--time", "t"), "--heatmaps DIR draws the anomalies in images"),

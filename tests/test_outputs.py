@@ -89,7 +89,7 @@ def test_a_file_that_exists_is_replaced_by_force_only(here, command):
     (here / DEFAULTS[command]).write_text("precious")
     before = content(here)
     message = refused(command, *COMMANDS[command])
-    assert message == f"'{DEFAULTS[command]}' exists; choose another name, or replace it by --force"
+    assert message == f"'{DEFAULTS[command]}' exists; choose another name, or replace it with --force"
     assert refused(command, *COMMANDS[command], "--out", DEFAULTS[command]) == message
     assert content(here) == before
     done(command, *COMMANDS[command], "--force")
@@ -193,7 +193,7 @@ def test_the_case_of_a_name_matters_where_it_does_for_the_file_system(here):
 
 def test_output_names_its_problems_in_python_too(tmp_path):
     (tmp_path / "a.csv").touch()
-    with pytest.raises(FileExistsError, match="exists; choose another name, or replace it by --force"):
+    with pytest.raises(FileExistsError, match="exists; choose another name, or replace it with --force"):
         Output().check([tmp_path / "a.csv"], [None])
 
 

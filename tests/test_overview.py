@@ -137,7 +137,7 @@ def test_quality_needs_two_rows_to_split(tmp_path):
     write(tmp_path / "one.csv", pa.table({"x": [1.0]}))
     refused = call("quality", tmp_path / "one.csv", tmp_path / "one.csv")
     assert refused.exit_code == 2
-    assert "split in halves, which takes at least 2, got 1; pass --holdout" in refused.stderr
+    assert "give --holdout or at least 2 rows, got 1" in refused.stderr
 
 
 def test_look_takes_arrays_and_refuses_images(tmp_path, rng):

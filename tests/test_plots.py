@@ -448,7 +448,7 @@ def test_a_table_is_images_only_where_rows_can_be(digits, ax):
     expected = plots.images(rows, ax=Figure().subplots()).images[0].get_array()
     np.testing.assert_array_equal(ax.images[0].get_array(), expected)
     for frame in (pd.DataFrame(rows[:, :30]), pd.DataFrame({str(i): ["a"] for i in range(16)})):
-        with pytest.raises(ValueError, match=r"columns of a table are not an image; give shape=\(height, width\)"):
+        with pytest.raises(ValueError, match=r"columns is not images; give shape=\(height, width\)"):
             plots.images(frame)
 
 

@@ -61,8 +61,8 @@ def test_results_go_beside_the_folder(folder, models):
 
 def test_patterns_need_a_name_to_write_to(folder, models):
     pattern = folder / "day-*.parquet"
-    assert refused("score", models / "named.safetensors", pattern).endswith("name the file to write by --out")
-    assert refused("fit", pattern, *TINY).endswith("name the file to write by --out")
+    assert refused("score", models / "named.safetensors", pattern).endswith("name the file to write with --out")
+    assert refused("fit", pattern, *TINY).endswith("name the file to write with --out")
 
 
 def test_what_cannot_be_streamed_is_refused_in_a_sentence(folder, models, tmp_path):

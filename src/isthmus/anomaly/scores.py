@@ -200,7 +200,6 @@ def clone_with_seeds(estimator: Any, seed: int) -> Any:
 def _method(estimator: Any, name: str, kind: str) -> Any:
     method = getattr(estimator, name, None)
     if method is None:
-        raise ValueError(
-            f"score_from={kind!r} needs an estimator with {name!r}, and {type(estimator).__name__} has none"
-        )
+        got = type(estimator).__name__
+        raise ValueError(f"score_from={kind!r} needs an estimator with {name!r}, got {got}")
     return method

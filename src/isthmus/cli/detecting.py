@@ -64,7 +64,7 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
     OSError, ValueError
         If a file cannot be read or written, or the request does not fit the data.
     """
-    refuse(request, ("size", "heatmaps"), f"is for folders of images, and {str(data)!r} is none")
+    refuse(request, ("size", "heatmaps"), f"is for folders of images, but {str(data)!r} is not one")
     suffix = choose_suffix(data)
     ending = f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}"
     out, inputs = name_outputs(data, ending, request, output)
@@ -109,7 +109,7 @@ def _check_plot(request: Request, output: Output, inputs: Sequence[Path | None])
         return
     output.check([request.plot], inputs, PICTURES)
     if not (request.time or request.detector):
-        raise ValueError("--plot draws a series and its events: name the column of its times by --time")
+        raise ValueError("--plot draws a series: name its column of times with --time")
 
 
 def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
@@ -140,13 +140,13 @@ def load_detector(request: Request) -> AnomalyDetector:
         raise ValueError(f"{'--model, --set or --config' if request.has_model else '--kind'} {FITTED}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, request.detector))
     if request.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
-        raise ValueError(f"--plot draws a series and its events, but {str(request.detector)!r} judges rows one by one")
+        raise ValueError(f"--plot draws a series, but {str(request.detector)!r} is a detector of single rows")
     return detector
 
 
 def _read(path: Path, text: Sequence[str] = ()) -> Any:
     if streams(path):
-        raise ValueError(f"{str(path)!r} is larger than detect reads at once; fit a model, and score the rows instead")
+        raise ValueError(f"{str(path)!r} is too large for detect; fit a model to it, and use score")
     return read(path, text=text)
 
 
@@ -154,7 +154,7 @@ def make_detector(request: Request) -> AnomalyDetector:
     """Make the detector, not fitted."""
     estimator: Any = make_estimator(request.run).set_params(verbose=0) if request.has_model else None
     if request.run.kinds and not request.has_model:
-        raise ValueError("--kind tells a model what columns are: name one with --model, such as --model vae")
+        raise ValueError("--kind needs a model that uses kinds of columns: add --model, such as --model vae")
     if request.time:
         estimator = SlidingWindows(estimator, time=as_time(request.time), verbose=1)
     fpr, contamination, seed = request.fpr, request.contamination, request.run.seed
@@ -229,7 +229,7 @@ def _explain_rate(detector: AnomalyDetector, request: Request) -> str:
     if request.fpr is None or detector.fpr_ <= request.fpr:
         return ""
     n_points = math.ceil(detector.block_length_ * (1 / request.fpr - 1))
-    return f": a rate of {request.fpr:g} takes about {n_points} points to learn from"
+    return f": a rate of {request.fpr:g} needs about {n_points} points to learn from"
 
 
 def _format_time(time: Any) -> str:

@@ -116,9 +116,9 @@ def _check_options(data: Path, run: Run, estimator: Autoencoder, size: str | Non
             raise ValueError("labels of images are their subfolders: leave --condition out")
         return
     if size is not None:
-        raise ValueError(f"--size is for folders of images, and {str(data)!r} is none")
+        raise ValueError(f"--size is for folders of images, but {str(data)!r} is not one")
     if run.condition is None and estimator.conditional:
-        raise ValueError(f"{run.model} is conditional: name the column of its labels by --condition NAME")
+        raise ValueError(f"{run.model} is conditional: name its column of labels with --condition NAME")
     if run.condition is not None and not estimator.conditional:
         raise ValueError(f"{run.model} takes no --condition; use --model conditional_vae, or --set conditional=true")
     if workers is not None and not streams(data) and data.suffix.lower() != ".parquet":
@@ -143,7 +143,7 @@ def _read_halves(data: Path, run: Run, size: str | None, estimator: Autoencoder,
 def _stream_halves(data: Path, run: Run) -> Halves:
     """Split rows that are streamed; they are numbers without labels."""
     if run.kinds:
-        raise ValueError(f"{str(data)!r} is streamed, and its columns are numbers: --kind is for tables in memory")
+        raise ValueError(f"{str(data)!r} is streamed, which supports columns of numbers only; leave --kind out")
     if run.condition is not None:
         raise ValueError(f"{str(data)!r} is streamed, but a conditional model needs its rows in memory")
     columns = choose_columns(read_columns_only(data), run, data)
@@ -170,7 +170,7 @@ def hold_out(source: Source, seed: int) -> tuple[Rows, Rows]:
 def _count_held_out(n: int) -> int:
     n_out = max(1, round(HELD_OUT * n))
     if n - n_out < 2:
-        raise ValueError(f"n_samples={n}: fit holds out one row in ten, and needs at least 2 rows to train on")
+        raise ValueError(f"n_samples={n}: fit needs at least 3 rows, 2 to train on and 1 to hold out")
     return n_out
 
 
@@ -179,7 +179,7 @@ def _refuse_text(table: pa.Table) -> None:
     others = [field.name for field in table.schema if not _is_number(field.type)]
     if others:
         options = " ".join(f"--without {shlex.quote(name)}" for name in others)
-        raise ValueError(f"streamed rows must be numbers, but column {others[0]!r} holds text or dates: {options}")
+        raise ValueError(f"streamed rows must be numbers: leave out text and dates with {options}")
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -190,9 +190,7 @@ def _is_number(kind: pa.DataType) -> bool:
 def _labels(table: pa.Table, name: str) -> Rows:
     column = table.column(name)
     if column.null_count:
-        raise ValueError(
-            f"column {name!r} lacks {column.null_count} labels; give these rows a label, or remove the rows"
-        )
+        raise ValueError(f"column {name!r} lacks {column.null_count} labels; add the labels or remove the rows")
     return column.to_numpy()
 
 

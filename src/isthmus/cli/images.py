@@ -39,9 +39,7 @@ def open_folder(data: Path, size: str | None = None, like: Any = None) -> ImageF
         return folder
     schema = like if isinstance(like, Schema) else getattr(like, "estimator_", like).schema_
     if not schema.layout:
-        raise ValueError(
-            f"{str(data)!r} is a folder of images, but the model was fitted on rows of shape {schema.shape}"
-        )
+        raise ValueError(f"{str(data)!r} is a folder of images, but the model was fitted on rows of {schema.shape}")
     return ImageFolder(data, like=schema)
 
 
@@ -70,7 +68,7 @@ def labels_for(folder: ImageFolder, conditional: bool) -> Values | None:
     if not conditional:
         return None
     if len(set(folder.labels.tolist())) < 2:
-        raise ValueError(f"a conditional model takes its labels from the subfolders of {str(folder.path)!r}: make two")
+        raise ValueError(f"subfolders of {str(folder.path)!r} are the labels: a conditional model needs at least two")
     return folder.labels
 
 

@@ -141,9 +141,9 @@ def score(model: Path, data: Path, output: Output, draws: int) -> None:
 def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
     """Write the contribution of each column to the score."""
     if holds_images(data):
-        raise ValueError(f"{str(data)!r} is a folder of images: detect --heatmaps draws what each pixel contributes")
+        raise ValueError(f"{str(data)!r} is a folder of images: use detect --heatmaps instead of --contributions")
     if draws:
-        raise ValueError("--contributions takes the score without draws apart; leave --draws out")
+        raise ValueError("--contributions explains the score without draws; leave --draws out")
 
     def split(net: Any) -> tuple[Function, list[str]]:
         return net.contributions, _names_of_terms(net)
@@ -184,7 +184,7 @@ def sample(
     _check_samples(output, out, model)
     into_folder = is_folder(out)
     if into_folder and not estimator.schema_.layout:
-        raise ValueError(f"the model was fitted on rows, which go to a file such as new.csv, not to {str(out)!r}")
+        raise ValueError(f"the model was fitted on a table: give a file such as new.csv, not the folder {str(out)!r}")
     values = _given(estimator, pairs("--given", given, "sex=F"))
     label, drawn = _label(estimator, condition), not into_folder
     rows = estimator.sample(n, y=label, given=values, sample_values=drawn, missing=missing, random_state=seed)

@@ -1,4 +1,4 @@
-"""Model files: the classes of models that each command takes, and the columns that a model reads."""
+"""Model files: the classes of models that each command accepts, and the columns that a model reads."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -74,9 +74,7 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
         _check_columns(names, values.column_names, path)
         return values.select(names)
     if values.shape[1:] != (len(names),):
-        raise ValueError(
-            f"{str(path)!r} has rows of shape {values.shape[1:]}, but the model was fitted on {len(names)} columns"
-        )
+        raise ValueError(f"{str(path)!r} has rows of {values.shape[1:]}, but the model expects {len(names)} columns")
     return as_table(values, names)
 
 

@@ -32,17 +32,17 @@ class Output(NamedTuple):
     escape_formulas: bool = False
 
     def name(self, data: Path, ending: str) -> Path:
-        """Return the file to write: the one that was asked for, or one beside data with the name of data.
+        """Return the file to write: ``path``, or a file beside ``data`` with the name of ``data`` and another suffix.
 
         Raises
         ------
         ValueError
-            If none was asked for, and data are a pattern, whose name no file can have.
+            If ``path`` is None and ``data`` is a pattern, from which no name can be made.
         """
         if self.path is not None:
             return self.path
         if is_pattern(data):
-            raise ValueError(f"{str(data)!r} stands for several files: name the file to write by --out")
+            raise ValueError(f"{str(data)!r} is a pattern of several files: name the file to write with --out")
         return data.with_name(data.name + ending) if data.is_dir() else _unpacked(data).with_suffix(ending)
 
     def file(
@@ -62,7 +62,7 @@ class Output(NamedTuple):
     def check(
         self, paths: Iterable[Path], inputs: Iterable[Path | None], suffixes: Sequence[str] | None = None
     ) -> None:
-        """Check that files can be written and replace nothing that they may not replace.
+        """Check that files can be written, and that they replace nothing against the rules.
 
         Parameters
         ----------
@@ -81,20 +81,20 @@ class Output(NamedTuple):
         sources = [path for path in inputs if path is not None]
         for path in paths:
             if self.path is None and not path.parent.is_dir():
-                continue  # named after data that do not exist, which is reported when they are read
+                continue  # the folder of the data does not exist, which is reported when they are read
             check_target(path, suffixes)
             for other in sources:
                 _check_apart(path, other)
             if path.exists() and not self.force:
-                raise FileExistsError(f"{str(path)!r} exists; choose another name, or replace it by --force")
+                raise FileExistsError(f"{str(path)!r} exists; choose another name, or replace it with --force")
 
     def check_folder(self, folder: Path, inputs: Iterable[Path | None]) -> None:
-        """Check that a folder of files can be written and that nothing in it is replaced.
+        """Check that files can be written to a folder, and that they replace nothing against the rules.
 
         Raises
         ------
         OSError, ValueError
-            If the folder cannot be made, is or lies in an input, or holds files and ``force`` is false.
+            If the folder cannot be made, is an input or within one, or contains files and ``force`` is false.
         """
         if not folder.absolute().parent.is_dir():
             raise FileNotFoundError(f"cannot write {str(folder)!r}: there is no folder {str(folder.parent)!r}")
@@ -106,7 +106,7 @@ class Output(NamedTuple):
             if other is not None:
                 _check_apart(folder, other)
         if folder.is_dir() and any(folder.iterdir()) and not self.force:
-            raise FileExistsError(f"{str(folder)!r} holds files; choose another folder, or write into it by --force")
+            raise FileExistsError(f"{str(folder)!r} contains files; choose another folder, or add --force")
 
     def write(self, contents: Mapping[Path, Any], names: Sequence[str] = ()) -> None:
         """Write rows to files, all of them or none; see ``isthmus.data.files.write``."""
@@ -138,7 +138,7 @@ def _check_apart(path: Path, source: Path) -> None:
 
 
 def _same(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Whether two paths lead to the same file or folder, also by links, or would if it existed."""
+    """Whether two paths are the same file or folder, after links are followed."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)

@@ -10,8 +10,8 @@ from isthmus.data.files import as_table
 from isthmus.metrics import synthetic_quality
 
 HALVED = (
-    "one half of the real rows serves as training rows and the other as held-out rows; if the model was trained on all "
-    "of them, give rows that it has not seen by --holdout"
+    "one half of the real rows is used as training rows, and the other half as held-out rows; if the model was trained "
+    "on all of them, give rows that it has not seen with --holdout"
 )
 
 
@@ -47,15 +47,13 @@ def _match(real: pa.Table, other: pa.Table, real_path: Path, other_path: Path) -
     missing = [name for name in real.column_names if name not in other.column_names]
     if missing:
         names = ", ".join(map(repr, missing))
-        raise ValueError(
-            f"{str(other_path)!r} lacks columns of {str(real_path)!r}: {names}; leave them out by --without"
-        )
+        raise ValueError(f"{str(other_path)!r} lacks columns of {str(real_path)!r}; leave out {names} with --without")
     return other.select(real.column_names)
 
 
 def _halve(table: pa.Table, seed: int) -> tuple[pa.Table, pa.Table]:
     if len(table) < 2:
-        raise ValueError(f"real rows are split in halves, which takes at least 2, got {len(table)}; pass --holdout")
+        raise ValueError(f"half of the real rows are held out: give --holdout or at least 2 rows, got {len(table)}")
     order = np.random.default_rng(seed).permutation(len(table))
     middle = len(table) // 2
     return table.take(np.sort(order[:middle])), table.take(np.sort(order[middle:]))

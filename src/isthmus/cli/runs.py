@@ -1,4 +1,4 @@
-"""Runs: a run file and options of the command line describe a fit, and become an estimator."""
+"""Runs: descriptions of fits, from run files and options of the command line, and the estimators they describe."""
 
 import ast
 import json
@@ -120,9 +120,7 @@ def choose_columns(values: Any, run: Run, path: Path) -> Any:
     named = [*run.columns, *run.without, *run.kinds, *([] if run.condition is None else [run.condition])]
     if not isinstance(values, pa.Table):
         if named:
-            raise ValueError(
-                f"{str(path)!r} has no column names, so there is no column {named[0]!r} to choose or leave out"
-            )
+            raise ValueError(f"{str(path)!r} has no column names, and therefore no column {named[0]!r}")
         return values
     for name in named:
         if name not in values.column_names:
@@ -168,9 +166,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"run file {str(path)!r} is not JSON: {error}") from error
     if not isinstance(run, dict):
-        raise ValueError(
-            f"run file {str(path)!r} must hold one object with keys such as 'model' and 'set', got {run!r}"
-        )
+        raise ValueError(f"run file {str(path)!r} must be an object with keys such as 'model' and 'set', got {run!r}")
     for key, value in run.items():
         if key not in TYPES:
             raise ValueError(f"run file {str(path)!r} has an unknown key {key!r}{did_you_mean(key, TYPES)}")

@@ -85,7 +85,6 @@ def _read_split(name: str, X: Any, rows: Rows) -> Rows:
     if (split.frame is None) != (rows.frame is None):
         raise ValueError(f"{name} must be a data frame if X is one, and an array if X is one")
     if split.source.schema.shape != rows.source.schema.shape:
-        raise ValueError(
-            f"{name} has samples of shape {split.source.schema.shape}, those of X are of {rows.source.schema.shape}"
-        )
+        shapes = split.source.schema.shape, rows.source.schema.shape
+        raise ValueError("{} has samples of shape {}, expected {} as in X".format(name, *shapes))
     return split

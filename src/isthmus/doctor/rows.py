@@ -116,9 +116,7 @@ def read_rows(X: Any, schema: Any) -> Rows:
 def _in_memory(source: Source) -> Array:
     source = source.load() if isinstance(source, ImageFolder) else source
     if not isinstance(source, Array):
-        raise InputTypeError(
-            f"rows must be in memory to be examined, got {type(source).__name__}; load some of them first"
-        )
+        raise InputTypeError(f"rows must be in memory, got {type(source).__name__}; load some of them first")
     return source
 
 

@@ -86,7 +86,7 @@ def _explanation_of(model: Any, X: Any, row: int | None) -> tuple[Any, int]:
         return model.explain(take_row(rows, row)), 0
     if getattr(model, "contributions", None) is None:
         raise InputTypeError(
-            f"plots.explain needs a detector or contributions(X) of the model, got {type(model).__name__}"
+            f"plots.explain needs a detector or a model with contributions, got {type(model).__name__}"
         )
     return _explain_by_contributions(model, take_row(rows, row)), 0
 

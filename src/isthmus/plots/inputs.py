@@ -22,10 +22,8 @@ Values = np.ndarray[Any, Any]
 def check_model(model: Any, function: str) -> None:
     """Raise an error unless the first argument of a function is a fitted estimator."""
     if not isinstance(model, BaseEstimator):
-        raise InputTypeError(
-            f"plots.{function} takes a fitted model as its first argument, got {type(model).__name__}; "
-            "plots.images shows arrays"
-        )
+        got = f"{type(model).__name__}; plots.images shows arrays"
+        raise InputTypeError(f"plots.{function} takes a fitted model as its first argument, got {got}")
     check_is_fitted(model)
 
 
@@ -45,10 +43,8 @@ def require_autoencoder(model: Any, function: str) -> Autoencoder:
     check_model(model, function)
     estimator = unwrap(model)
     if not isinstance(estimator, Autoencoder):
-        raise InputTypeError(
-            f"plots.{function} decodes codes: it takes an Autoencoder or a detector built on one, "
-            f"got {type(estimator).__name__}"
-        )
+        got = type(estimator).__name__
+        raise InputTypeError(f"plots.{function} decodes codes of an Autoencoder or a detector built on one, got {got}")
     return estimator
 
 
@@ -181,9 +177,7 @@ def reconstruct(model: Any, rows: Array, labels: Values | None = None) -> Values
         conditional = labels is not None and schema is not None and schema.condition is not None
         return np.asarray(estimator.reconstruct(rows, labels) if conditional else estimator.reconstruct(rows))
     if getattr(estimator, "inverse_transform", None) is None:
-        raise ValueError(
-            f"{type(estimator).__name__} cannot reconstruct rows: it has no reconstruct or inverse_transform"
-        )
+        raise ValueError(f"{type(estimator).__name__} has no reconstruct or inverse_transform, which the plot needs")
     return np.asarray(estimator.inverse_transform(estimator.transform(rows.values.numpy())))
 
 

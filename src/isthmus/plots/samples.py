@@ -96,9 +96,7 @@ def to_images(name: str, X: Any, shape: Shape | None, n: int) -> Values:
     if is_frame(X):
         X = open_frame(X).to_numpy()
         if X.dtype.kind not in "biuf" or (shape is None and not _is_square(X.shape[1])):
-            raise ValueError(
-                f"{name!r}: the {X.shape[1]} columns of a table are not an image; give shape=(height, width)"
-            )
+            raise ValueError(f"{name!r}: a table of {X.shape[1]} columns is not images; give shape=(height, width)")
     X = np.asarray(X)
     if shape is not None:
         return reshape_images(np.asarray(X if X.size != prod(shape) else X[None])[:n], shape, name)

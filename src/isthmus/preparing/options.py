@@ -114,10 +114,8 @@ class Options:
     def _check_split(self, names: Sequence[Any]) -> None:
         split = np.asarray(self.split, dtype=float)
         if split.shape != (3,) or not np.all(split >= 0) or not split[0] or not np.isclose(split.sum(), 1):
-            raise ValueError(
-                "split must be the shares of the training, validation and test part, at least 0 and together 1, "
-                f"the first above 0, got {self.split!r}"
-            )
+            expected = "three shares of at least 0 that add up to 1, the first above 0"
+            raise ValueError(f"split must be {expected}, got {self.split!r}")
         if self.split_by == "random":
             if self.split_column is not None:
                 raise ValueError(f"split_by='random' takes no split_column, got {self.split_column!r}")
@@ -135,9 +133,8 @@ def _check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
 
 def _check_column(option: str, name: Any, names: Sequence[Any]) -> None:
     if name not in names:
-        raise ValueError(
-            f"{option} has a column {name!r} that the table does not have{did_you_mean(str(name), map(str, names))}"
-        )
+        suggestion = did_you_mean(str(name), map(str, names))
+        raise ValueError(f"{option} names the column {name!r}, which does not exist{suggestion}")
 
 
 def _check_bounds(name: Any, bounds: Any) -> None:

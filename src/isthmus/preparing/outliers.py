@@ -34,7 +34,7 @@ def treat_outliers(
     where = _beyond(draft, names, limit) if method == "robust_z" else _isolated(draft, names, limit, seed)
     if action == "remove" and len(where):
         if len(where) == len(draft.rows):
-            raise ValueError(f"every row is an outlier by outlier_threshold={limit}, so that none would be left")
+            raise ValueError(f"all rows would be removed as outliers by outlier_threshold={limit}; use a larger one")
         draft.note("removed", "holds an outlier", None, where, unit="row")
         draft.remove_rows(where)
 

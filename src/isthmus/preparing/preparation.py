@@ -73,15 +73,12 @@ def _read(df: Any) -> Any:
         frame = open_frame(df)
     except TypeError as error:
         remedy = suggest_conversion(df)
-        raise InputTypeError(
-            f"prepare takes a data frame of pandas, polars or pyarrow, got {type(df).__name__}{remedy and '; '}{remedy}"
-        ) from error
+        got = f"{type(df).__name__}{remedy and '; '}{remedy}"
+        raise InputTypeError(f"prepare takes a data frame of pandas, polars or pyarrow, got {got}") from error
     except nw.exceptions.DuplicateError as error:
         raise ValueError(f"columns of a table must have different names: {error}") from error
     if not frame.columns or not len(frame):
-        raise ValueError(
-            f"the table has {len(frame)} rows and {len(frame.columns)} columns, expected at least one of each"
-        )
+        raise ValueError("the table has {} rows and {} columns, expected at least one of each".format(*frame.shape))
     return frame
 
 
@@ -104,7 +101,7 @@ def _clean(draft: Draft, options: Options, seed: int) -> None:
 def _finish(draft: Draft, options: Options, seed: int, shape: tuple[int, int]) -> Prepared:
     """Split and scale the remaining rows."""
     if options.split_column is not None and options.split_column not in draft.frame.columns:
-        raise ValueError(f"split_column {options.split_column!r} is the same in all rows, so that it splits nothing")
+        raise ValueError(f"split_column {options.split_column!r} is constant, and cannot split the rows")
     positions = split_rows(draft.frame, options.split, options.split_by, options.split_column, seed)
     scales: dict[Any, Scale] = {}
     if options.scaling is not None:

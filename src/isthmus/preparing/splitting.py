@@ -7,6 +7,7 @@ import narwhals as nw
 import numpy as np
 
 from isthmus.data.tables.cells import is_number, missing_mask, to_floats
+from isthmus.formatting import pluralize
 from isthmus.preparing.coding import Values, encode
 
 PARTS = ("train", "valid", "test")
@@ -56,10 +57,9 @@ def _sizes(n: int, shares: Sequence[float]) -> list[int]:
 
 
 def _too_few(n: int, shares: Sequence[float], part: int, by: str, column: Any) -> str:
-    whole = f"{n} row{'s' * (n != 1)}" if column is None else f"{n} rows, split by {by} {column!r},"
-    return (
-        f"{whole} are too few to split {' / '.join(f'{share:g}' for share in shares)}: the {PARTS[part]} part is empty"
-    )
+    whole = pluralize(n, "row") + ("" if column is None else f", split by {by} {column!r},")
+    split = " / ".join(f"{share:g}" for share in shares)
+    return f"{whole} are too few to split {split}: the {PARTS[part]} part is empty"
 
 
 def _order_by_class(codes: Values, random: np.random.Generator) -> Values:
