@@ -134,7 +134,7 @@ def test_pima_as_it_comes(outside_data, tmp_path):
         (["--limits", "age=a:b"], "--limits must be NAME=LOW:HIGH"),
         (["--limits", "age=9:1"], "limits of column 'age' must be (lowest, highest)"),
         (["--split", "0.7,0.3"], "--split must be three numbers such as 0.7,0.15,0.15, got '0.7,0.3'"),
-        (["--split", "0.7,0.3,0.3"], "split must be the shares of the training, validation and test part"),
+        (["--split", "0.7,0.3,0.3"], "split must be three shares of at least 0"),
         (["--split-by", "grouped"], "split_by='grouped' needs a split_column"),
         (["--split-by", "group"], "did you mean 'grouped'?"),
         (["--outliers", "drop"], "outliers must be one of 'report', 'remove', 'keep', got 'drop'"),

@@ -53,10 +53,10 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         For example an autoencoder, a pipeline or a density of scikit-learn. None is ``ExemplarDistance()``, which suits
         all tables.
     threshold : {"auto", "tail", "mad", "labels"} or float, default="auto"
-        "auto" has the false-positive rate ``fpr``. "tail" has it too, by extrapolation with extreme-value theory, if
-        the calibration rows are too few for "auto"; its default rate is 0.001, and it assumes independent rows, which
-        points of a series are not. "mad" is 3.5 robust standard deviations below the median. "labels" has the lowest
-        cost on labelled rows. A number is a value of ``score_samples``.
+        "auto" has the false-positive rate ``fpr``. "tail" has this rate too, but extrapolates with extreme-value
+        theory: use it for rates that need more calibration rows than there are. Its default rate is 0.001. It assumes
+        independent rows; time points of a series are not independent. "mad" is 3.5 robust standard deviations below the
+        median. "labels" has the lowest cost on labelled rows. A number is a value of ``score_samples``.
     contamination : float or None, default=None
         Share of the training rows that are alarms, in (0, 0.5], as in scikit-learn. It does not guarantee a rate on
         new rows.
@@ -265,8 +265,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         depends on the seed and on the row alone, so that a row has the same p-value in every call; equal rows in one
         call get different ranks. The seed is ``random_state`` if that is an integer, else 0.
 
-        P-values assume independent rows. Points of a series depend on each other: their p-values are finer than a
-        series of few blocks (``block_length_``) can show, and far from uniform in single series.
+        P-values assume independent rows. Time points of a series are not independent. P-values of a series of few
+        blocks (``block_length_``) are therefore less precise than they look, and far from uniform within one series.
 
         ``scores`` are as in ``predict``.
         """
@@ -293,8 +293,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
         """Explain the scores of rows.
 
         The explanation holds the contribution of each value to the score, its expected value, and the ``n_nearest``
-        most similar normal rows among up to 10,000 training rows, which are also saved. An anomalous value affects the
-        contributions of other values: it is replaced by its expected value, and gets the whole gain of the score.
+        most similar normal rows among up to 10,000 training rows, which are also saved. An anomalous value changes the
+        contributions of other values. It is therefore replaced by its expected value, and the whole gain of the score
+        is attributed to it.
         """
         check_is_fitted(self)
         return explain(self._scorer, X, self._reference, n_nearest, seed_of(self.random_state))

@@ -25,13 +25,13 @@ from isthmus.anomaly.scores import Scorer
 from isthmus.data import Windows
 from isthmus.randomness import mix
 
-# calibration="split" holds out one row in this many.
+# calibration="split" holds out one of SPLIT rows.
 SPLIT = 5
 # Name of the fit on all rows; a checkpoint has a folder of this name.
 ALL_ROWS = "all-rows"
 # Largest number of calibration scores after ``partial_fit``: the latest.
 MAX_SCORES = 10_000
-# The sum over lags ends at this many autocorrelation times (Sokal, 1997).
+# The sum over lags ends at a lag of WINDOW autocorrelation times (Sokal, 1997).
 WINDOW = 5.0
 # Fits a scorer on rows, given a seed and a name for the fit.
 Fit = Callable[[Any, int, str], Scorer]

@@ -15,15 +15,16 @@ from isthmus.schema import Schema
 
 Points = NDArray[np.float64]
 
-# Categories of a column with a coordinate of their own; all others share one. Bounds the width of the points.
+# The first MAX_CATEGORIES categories of a column have a coordinate each, and all others share one, which bounds the
+# width of the points. Not tuned.
 MAX_CATEGORIES = 32
 # Rows that are converted at once.
 CHUNK = 2**14
-# Quantiles of a coordinate from which ranks are interpolated.
+# Number of quantiles of a coordinate from which ranks are interpolated. Not tuned.
 N_QUANTILES = 1000
-# Values are clipped at this many standard deviations before they are added to normal scores.
+# Values are clipped at CLIP standard deviations before they are added to normal scores. Not tuned.
 CLIP = 20.0
-# A coordinate is constant up to rounding if its deviation is a smaller share of its mean.
+# A coordinate is constant, up to rounding, if its standard deviation divided by its mean is smaller.
 ROUNDING = 1e-9
 
 

@@ -13,8 +13,8 @@ from isthmus.randomness import mix
 
 View = Standardisation | RankGaussian
 
-# Rows of a group of exemplars, as few as rarely include an anomaly, and groups of each size per net. Chosen by
-# hand.
+# Rows per group of exemplars, and groups of each size per net. Groups are so small that they rarely include an
+# anomaly. Chosen by hand.
 GROUP_SIZES, N_GROUPS = (4, 16), 8
 # Largest number of training rows that are kept for the nearest one, and of distances in memory.
 MAX_ROWS, SIZE = 10_000, 2**22
@@ -22,7 +22,7 @@ MAX_ROWS, SIZE = 10_000, 2**22
 
 @dataclass(frozen=True)
 class Exemplars:
-    """Small groups of training rows as nets reconstruct them; the distance to the nearest of a group is coarse.
+    """Small groups of training rows, reconstructed by nets. The distance to the nearest member is a coarse measure.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class NearestRow:
         return cls(points, NearestNeighbors().fit(points))
 
     def distances(self, points: Points, is_kept: NDArray[np.bool_] | None = None) -> Points:
-        """Return the distance to the nearest kept row, (n,); of rows that are kept themselves, to the nearest other.
+        """Return the distance to the nearest kept row, (n,); for rows that are kept themselves, to the next one.
 
         If ``is_kept`` is None, rows that equal a kept row count as kept: the scores of training rows are then those of
         held-out rows.
@@ -91,7 +91,7 @@ class NearestRow:
         return np.where(is_kept, nearest[:, 1], nearest[:, 0])
 
     def _two_distances(self, points: Points) -> Points:
-        # Distances of the index come from dot products, with rounding errors: those of equal rows are not exactly 0.
+        # The index computes distances from dot products: because of rounding, equal rows do not have distance 0.
         nearest = self.index.kneighbors(points, 2, return_distance=False)
         return np.column_stack([np.linalg.norm(points - self.points[rows], axis=1) for rows in nearest.T])
 

@@ -21,11 +21,13 @@ from isthmus.part import is_count
 Values = np.ndarray[Any, Any]
 Columns = Mapping[Any, Values]
 
-# Share of the reference rows, those with the lowest scores, that may be anomalies: training rows are rarely clean.
+# Share of the reference rows, those with the lowest scores, that are not used as normal rows: training rows often
+# contain anomalies. Not tuned.
 DOUBTFUL = 0.1
 # Largest number of values of a row that are repaired one by one. Anomalies of larger rows, such as images, are regions.
 MAX_VALUES = 1000
-# Random orders of replacement; each is also used in reverse, which reduces the variance (antithetic sampling).
+# Random orders of replacement; each is also used in reverse, which reduces the variance (antithetic sampling). Not
+# tuned.
 N_ORDERS = 4
 # Largest number of values of rows that are scored together.
 SIZE = 2**22

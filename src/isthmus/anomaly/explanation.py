@@ -33,7 +33,7 @@ class Reason(NamedTuple):
 
     def __str__(self) -> str:
         value = f" = {self.value}" if self.value else ""
-        # The expected value itself can lower the score: then it is not repeated.
+        # A value that equals its expected value can have a negative contribution; the text is not repeated then.
         expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
         instead = f", {self.novelty}" if self.novelty else expected
         return f"row {self.row}: {self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
@@ -54,8 +54,8 @@ class Explanation:
     expected : ndarray or data frame of shape (n, ...)
         Expected value of each value, given the rest of the row with anomalous values replaced.
     low, high : ndarray or data frame of shape (n, ...)
-        Limits that contain nine in ten normal values with this expected value. Both are the expected category for
-        categories.
+        Limits that contain 90 % of normal values with this expected value. For a category, both are the expected
+        category.
     nearest : ndarray of int of shape (n, n_nearest)
         Positions of the most similar normal rows in the training data, the nearest first.
     nearest_rows : list of ndarray or data frame of shape (n_nearest, ...)

@@ -18,9 +18,9 @@ Values = np.ndarray[Any, Any]
 MAX_NUMBERS = 2
 # Rows that are checked first for many different numbers, before all rows are counted.
 N_CHECKED = 100
-# Smallest surprise that counts, in nats: below, every second value of the column is new, as in free text.
+# Smallest surprise that is counted, in nats. Below it, at least every second value is new, as in free text.
 MIN_NATS = math.log(2)
-# Relative difference up to which two numbers are equal: the precision of float32, in case one file was stored so.
+# Relative difference up to which two numbers are equal: the precision of float32, since one file can be stored in it.
 PRECISION = 1e-6
 
 

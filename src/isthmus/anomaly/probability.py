@@ -15,8 +15,8 @@ from isthmus.anomaly.calibration import Calibration
 from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
 from isthmus.anomaly.rows import ANOMALY, NORMAL, Values
 
-# Share of the rows, the most normal ones, that the null distribution is fitted to, and the number of quantiles that
-# stand for more rows. The share bounds the anomalies that the fit tolerates; chosen by hand.
+# The null distribution is fitted to this share of the rows, the most normal ones; the fit tolerates at most the rest as
+# anomalies. More than N_NULL rows are represented by N_NULL quantiles. Chosen by hand.
 CENTRAL_SHARE, N_NULL = 0.8, 5000
 # Priors: median and standard deviation of the logarithm of the skewness (log-normal), and mean share of anomalies
 # (exponential). Weak, and chosen by hand: without them a few hundred rows do not separate anomalies from skewness.
@@ -205,7 +205,7 @@ def decreasing_density(p: Values) -> tuple[Values, Values]:
     """Return midpoints and heights of the steps of the decreasing density of p-values (n,).
 
     The slopes of the least concave majorant of the distribution function (Grenander, 1956). Each p-value counts in the
-    step that starts at it; in the step that ends at it, the smallest one would make a peak by itself.
+    step that starts at it. In the step that ends at it, the smallest p-value alone would create a peak.
     """
     edges = np.unique(np.concatenate([[0.0, 1.0], p]))
     width = np.diff(edges)

@@ -18,12 +18,12 @@ MAX_DIFFERENCE = 1.0
 N_TYPICAL, N_SEARCHED = 10, 2000
 # Largest number of values of copied rows in memory: a row is copied once per value.
 SIZE = 2**22
-# Times that a value is replaced by its own reconstruction, if the net does not take missing values.
+# If a net does not accept missing values, a value is replaced by its reconstruction N_ROUNDS times. Not tuned.
 N_ROUNDS = 2
-# Largest number of values of a row that are repaired.
+# Largest number of values of a row that are repaired. Not tuned.
 N_REPAIRS = 5
-# Normal rows from which usual gains (MIN_ROWS) and limits are estimated: as many as N_COPIES copies allow, from
-# MIN_ROWS to MAX_ROWS.
+# Usual gains are estimated from MIN_ROWS normal rows. Limits are estimated from MIN_ROWS to MAX_ROWS rows, such that
+# there are at most N_COPIES copies of rows. Not tuned.
 MIN_ROWS, MAX_ROWS, N_COPIES = 100, 400, 20_000
 # A gain is unusual above this quantile of normal rows. Limits are these quantiles of normal values.
 USUAL, LIMITS = 0.95, (0.05, 0.95)
@@ -36,7 +36,7 @@ class SimilarRows:
     """Finds the normal rows that are most similar to a row.
 
     The distance is that of Gower with a cap: differences of numbers in standard deviations, at most ``MAX_DIFFERENCE``;
-    different categories have that distance. In code space one anomalous value would move the whole row.
+    different categories have that distance. Codes are not compared, since one anomalous value can change a whole code.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def _most_frequent(near: Values) -> Values:
 class Repairs:
     """Replaces anomalous values by expected ones, one after the other, each time the one with the largest gain.
 
-    One anomalous value changes the code, and with it the reconstruction of other values, which then get part of the
-    blame. Its replacement restores all of them, so that the whole gain of the score belongs to this value. A value is
+    One anomalous value changes the code, and therefore the reconstruction and the contribution of other values.
+    Replacing it restores the others, so that the whole gain of the score is attributed to this value. A value is
     anomalous if its gain exceeds the largest gain of 95 % of the normal rows.
 
     Parameters
@@ -131,8 +131,8 @@ class Repairs:
     scorer : RowScorer
     similar : SimilarRows
     reference : ndarray of shape (n_rows, n_values)
-        Training rows in random order, from which limits are estimated. The rows with the lowest scores are among them:
-        without these, limits would be too narrow for new normal rows, and a few anomalous values hardly change them.
+        Training rows in random order, from which limits are estimated. They include the rows with the lowest scores.
+        Without these, limits would be too narrow for new normal rows; a few anomalous values hardly change limits.
     """
 
     scorer: RowScorer
@@ -185,7 +185,7 @@ class Repairs:
             return [typical]
         n_rounds, value = (1, np.full_like(x, np.nan)) if self.scorer.takes_missing else (N_ROUNDS, typical)
         for _ in range(n_rounds):
-            # Reconstructions of an anomalous row can be out of range: normal rows limit them.
+            # Reconstructions of an anomalous row can be out of range; they are clipped to the range of normal rows.
             rebuilt = self.scorer.reconstruct(_replace_each(x, value))
             value = np.clip(_replaced_values(rebuilt, x.shape[1]), *self.similar.limits)
         return [typical, value]
@@ -206,7 +206,7 @@ class Repairs:
 
 
 def limits_around(expected: Values, rows: Values, rows_expected: Values) -> tuple[Values, Values]:
-    """Return limits around expected values (n, n_values), from normal rows (n_rows, n_values) and theirs."""
+    """Return limits around expected values (n, n_values), from normal rows and their expected values."""
     limits = np.full((2, *expected.shape), np.nan)
     n_near = max(MIN_NEAR, len(rows) // NEAR)
     for j in range(expected.shape[1]):

@@ -20,7 +20,8 @@ from isthmus.schema import Schema
 Values = np.ndarray[Any, Any]
 Function = Callable[[Values], Values]
 
-# Replaces scores of -inf, which have no differences. Rows get them whose values overflow an estimator's arithmetic.
+# Replaces scores of -inf, since differences of infinite scores are undefined. Such scores come from rows whose values
+# overflow the arithmetic of an estimator.
 MIN_SCORE = -1e300
 
 

@@ -16,8 +16,8 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 KINDS = ("full", "encoder", "decoder", "latent")
-# A nat of surprise is the distance from the median score to this quantile, divided by the nats between the two if the
-# tail is exponential.
+# Units of the score per nat of surprise: the distance between the median score and this quantile, divided by the
+# number of nats between them in an exponential tail.
 TAIL = 0.01
 NATS_OF_TAIL = math.log(0.5 / TAIL)
 # Largest number of components of the mixture of codes, and distinct codes per component. Chosen by hand.

@@ -15,7 +15,7 @@ from isthmus.randomness import seed_of
 
 
 class Decision(NamedTuple):
-    """Scores of and decisions on arriving rows.
+    """Scores of arriving rows, and decisions on them.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ class Drift(NamedTuple):
 class StreamMonitor:
     """Decides on arriving rows, in batches of any size, and tests whether their distribution has changed.
 
-    Scores are compared with those of all rows since the monitor was made or recalibrated, and with earlier calibration
-    scores if these come from the net itself (``calibration="split"``): cross-fitted scores come from other nets. Codes,
-    if the estimator has ``transform``, are compared with those of all rows since. If rows are exchangeable, the
-    probability that ``drift`` ever reports a change is at most ``level``, for any distribution, any length of the
-    stream and any number of calls. Points of a series are not exchangeable: periods count as change, and so do
-    anomalies that occur in bursts.
+    The score of a row is compared with the scores of all rows that arrived after the monitor was made or recalibrated.
+    With ``calibration="split"`` it is also compared with the calibration scores. Cross-fitted calibration scores are
+    not used, because other nets computed them. Codes are compared in the same way if the estimator has ``transform``.
+    If rows are exchangeable, the probability that ``drift`` ever reports a change is at most ``level``, for any
+    distribution, any length of the stream and any number of calls. Time points of a series are not exchangeable: the
+    test reports periods and bursts of anomalies as changes.
 
     Parameters
     ----------

@@ -41,15 +41,13 @@ def choose_rule(threshold: Any, contamination: Any, fpr: Any, costs: Any) -> Rul
     _check_ranges(contamination, fpr, costs)
     if contamination is not None:
         return lambda calibration: lowest_share(calibration.normal, contamination)
-    if threshold == "labels":
-        return lambda calibration: minimise_cost(calibration, costs)
-    if threshold == "tail":
-        return lambda calibration: by_tail(calibration.normal, TAIL_FPR if fpr is None else fpr)
-    if threshold == "mad":
-        return lambda calibration: by_deviations(calibration.normal)
-    if threshold == "auto":
-        return lambda calibration: at_rate(calibration.normal, fpr, calibration.block)
-    return lambda calibration: float(threshold)
+    rules: dict[Any, Rule] = {
+        "labels": lambda calibration: minimise_cost(calibration, costs),
+        "tail": lambda calibration: by_tail(calibration.normal, TAIL_FPR if fpr is None else fpr),
+        "mad": lambda calibration: by_deviations(calibration.normal),
+        "auto": lambda calibration: at_rate(calibration.normal, fpr, calibration.block),
+    }
+    return rules.get(threshold, lambda calibration: float(threshold))
 
 
 def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
@@ -59,7 +57,7 @@ def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
     the n + 1 is uniform. Points of a series count by blocks, see ``isthmus.anomaly.calibration``: the expected share of
     alarms in a new block is at most ``fpr`` if at most fpr (n + m) - m of n scores in blocks of m lie below the
     threshold. If that number is negative, the threshold is the lowest score, and the rate is at most m / (n + m). With
-    ``fpr=None`` the points of a series count one by one, and ``fpr_`` tells the rate that this can have.
+    ``fpr=None`` each point of a series counts, and ``fpr_`` of the detector is the resulting rate.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ Values = np.ndarray[Any, Any]
 TAIL = 0.01
 # Windows that are scored at once; the contributions of a window are a few hundred numbers.
 CHUNK = 2**13
-# A channel with a larger share of missing steps in a window is not scored in that window.
+# A channel with a larger share of missing steps in a window is not scored in that window. Not tuned.
 MAX_MISSING = 0.5
 # Iterations of the reconstruction of missing values. Chosen by hand.
 N_ITERATIONS = 20
@@ -29,7 +29,8 @@ N_ITERATIONS = 20
 class WindowScorer:
     """Scores windows of one view, on the scale of held-out training windows.
 
-    The reference score of a window is ``center`` times its share of known values: scores add up over known values.
+    The reference score of a window is ``center`` times its share of known values, since scores are sums over known
+    values.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def _read(view: View) -> Tensor:
 
 
 def _hide_poor_channels(x: Tensor) -> Tensor:
-    """Set channels to missing in windows in which too few of their values are known to expect the others."""
+    """Set channels to missing in windows in which too few of their values are known to predict the others."""
     poor = x.isnan().float().mean(-1, keepdim=True) > MAX_MISSING
     return x.masked_fill(poor, torch.nan)
 

@@ -20,7 +20,8 @@ KINDS = ("values", "shape")
 MAX_STEPS = 128
 # Largest number of values of a window that small nets can reconstruct, and smallest number of steps. Chosen by hand.
 MAX_VALUES, MIN_STEPS = 1024, 4
-# Deviation of noise within a window, as a share of the channel's deviation: smaller fluctuations are not a shape.
+# Standard deviation of noise within a window, as a share of that of the channel: smaller fluctuations are not a shape.
+# Not tuned.
 NOISE = 0.1
 
 

@@ -40,4 +40,4 @@ def _options(
 for _command in (*data_commands.COMMANDS, *model_commands.READING_DATA):
     app.command(cls=Command)(expand_groups(_command, Dialect))
 for _command in model_commands.OTHERS:
-    app.command(cls=Command)(_command)
+    app.command(cls=Command)(expand_groups(_command))

@@ -8,7 +8,7 @@ from typing import Any
 
 import isthmus
 
-# Characters that the names of the columns take at most.
+# Largest number of characters of the list of columns.
 WIDTH = 300
 
 

@@ -190,7 +190,7 @@ def _take(X: Any, rows: Rows) -> pa.Table:
 
 
 def _add_columns(results: Mapping[str, Any], rows: pa.Table) -> pa.Table:
-    """Put results before the columns of the rows; a name that is taken gets underscores."""
+    """Insert results before the columns of the rows; a result with the name of a column gets underscores."""
     own = {unused_name(name, rows.column_names): values for name, values in results.items()}
     return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 

@@ -1,4 +1,4 @@
-"""Errors at the command line: one sentence, and an exit code that says whose mistake it is."""
+"""Errors at the command line: one sentence, and an exit code that distinguishes wrong use from internal errors."""
 
 import traceback
 from functools import cache

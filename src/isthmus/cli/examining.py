@@ -74,12 +74,6 @@ def show_file(data: Path, run: Run) -> None:
 
 def show_overview(overview: Overview) -> None:
     """Print an overview in the characters that the terminal can show."""
-    print(overview.to_text(BARS if _can_print(BARS) else ASCII_BARS))
-
-
-def _can_print(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
+    encoding = sys.stdout.encoding or "ascii"
+    can_print = BARS.encode(encoding, "ignore").decode(encoding) == BARS
+    print(overview.to_text(BARS if can_print else ASCII_BARS))

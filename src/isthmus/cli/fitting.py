@@ -33,7 +33,7 @@ from isthmus.training import Checkpoint, Group
 
 Rows = np.ndarray[Any, Any]
 
-# Share of the rows that the fit does not get, for the comparison with simple methods.
+# Share of the rows that is held out of the fit, for the comparison with simple methods. Not tuned.
 HELD_OUT = 0.1
 # Rows that are searched for missing values at once.
 CHUNK = 2**12
@@ -58,7 +58,7 @@ def fit_file(
 ) -> None:
     """Fit the model of a run to nine tenths of the rows, save it, and print its error on the others.
 
-    Of several processes that train together, the first one writes and prints. ``config`` is the run file,
+    If several processes train together, only the first one writes and prints. ``config`` is the run file,
     ``checkpoint`` a folder, ``workers`` the number of processes of Ray, and ``size`` the height and width of images.
 
     Raises
@@ -161,7 +161,7 @@ def hold_out(source: Source, seed: int) -> tuple[Rows, Rows]:
     """Return the positions of random rows to fit, and of one row in ten to hold out."""
     n, n_out = len(source), _count_held_out(len(source))
     incomplete = np.concatenate([batch.x.flatten(1).isnan().any(1).numpy() for batch in source.batches(CHUNK)])
-    # One row with missing values is always fitted, if there is any: otherwise the model does not accept such rows.
+    # A model accepts missing values only if its training rows have some: one such row is never held out.
     first = np.flatnonzero(incomplete)[:1]
     held_out = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), first))[:n_out]
     return np.setdiff1d(np.arange(n), held_out), np.sort(held_out)

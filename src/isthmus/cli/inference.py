@@ -1,7 +1,7 @@
 """The commands that apply a model: each reads rows, computes the model's answer, and writes it.
 
-What rows are is decided once, by ``open_rows``; tables, streams and folders of images then have the same three steps:
-name the output, read the rows for a model, write the answer.
+``open_rows`` decides whether a path is a table, a stream or a folder of images. All three have the same steps: name the
+output, read the rows for a model, write the answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ class Table:
         Whether the answer to the rows has their form, as reconstructions have.
     """
 
-    # Why ``impute --draws`` does not take these rows; empty if it does.
+    # Why ``impute --draws`` does not accept these rows; empty if it does.
     refuses_draws = ""
 
     def __init__(self, path: Path, of_rows: bool) -> None:
@@ -82,7 +82,7 @@ class StreamedTable(Table):
 
 
 class Images(Table):
-    """A folder of images: the answer is a folder of images, or a table with the names of the files."""
+    """A folder of images; the answer is a folder of images, or a table with the names of the files."""
 
     refuses_draws = "is a folder of images, but --draws fills rows of tables"
 
@@ -108,7 +108,7 @@ class Images(Table):
 
 
 def open_rows(data: Path, of_rows: bool = False) -> Table:
-    """Return the kind of rows that a path stands for."""
+    """Return the rows of a path: a table, a streamed table, or images."""
     kind = Images if holds_images(data) else StreamedTable if streams(data) else Table
     return kind(data, of_rows)
 

@@ -43,96 +43,72 @@ def fit(
         fit_series(data, run, output, time, model.config)
 
 
-def transform(
-    model: options.Model,
-    data: options.Data,
-    out: options.Out = None,
-    force: options.Force = False,
-    escape_formulas: options.EscapeFormulas = False,
-) -> None:
+def transform(model: options.Model, data: options.Data, to: options.OutputOptions) -> None:
     """Write the codes of rows."""
     from isthmus.cli import inference
-    from isthmus.cli.outputs import Output
 
-    inference.transform(model, data, Output(out, force, escape_formulas))
+    inference.transform(model, data, to.output)
 
 
-def reconstruct(
-    model: options.Model,
-    data: options.Data,
-    out: options.OutOrFolder = None,
-    force: options.Force = False,
-    escape_formulas: options.EscapeFormulas = False,
-) -> None:
-    """Write reconstructions of rows, with missing values imputed."""
+def reconstruct(model: options.Model, data: options.Data, to: options.FileOrFolder) -> None:
+    """Write rows rebuilt from their codes, with missing values filled."""
     from isthmus.cli import inference
-    from isthmus.cli.outputs import Output
 
-    inference.reconstruct(model, data, Output(out, force, escape_formulas))
+    inference.reconstruct(model, data, to.output)
 
 
 def impute(
     model: options.Model,
     data: options.Data,
-    out: options.OutOrFolder = None,
+    to: options.FileOrFolder,
     draws: Annotated[
         int, typer.Option(help="Number of random imputations to write, one file each; 0 writes expected values.", min=0)
     ] = 0,
     seed: options.ModelSeed = None,
-    force: options.Force = False,
-    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Fill missing values, and leave all other values unchanged."""
     from isthmus.cli import inference
-    from isthmus.cli.outputs import Output
 
-    inference.impute(model, data, Output(out, force, escape_formulas), draws, seed)
+    inference.impute(model, data, to.output, draws, seed)
 
 
 def score(
     model: options.Model,
     data: options.Data,
-    out: options.Out = None,
+    to: options.OutputOptions,
     draws: Annotated[
-        int,
-        typer.Option(help="Codes drawn per row for the importance-weighted bound; 0 uses the mean code.", min=0),
+        int, typer.Option(help="Codes drawn per row for the importance-weighted bound; 0 uses the mean code.", min=0)
     ] = 0,
     contributions: Annotated[
         bool, typer.Option("--contributions", help="Write the contribution of each column to the score.")
     ] = False,
-    force: options.Force = False,
-    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
     from isthmus.cli import inference
-    from isthmus.cli.outputs import Output
 
     write = inference.contributions if contributions else inference.score
-    write(model, data, Output(out, force, escape_formulas), draws)
+    write(model, data, to.output, draws)
 
 
 def detect(
     data: Annotated[Path, typer.Argument(help="File of rows to search for anomalies.", callback=check_input)],
     detection: options.DetectOptions,
     model: options.ModelOptions,
-    out: options.Alarms = None,
-    force: options.Force = False,
-    escape_formulas: options.EscapeFormulas = False,
+    to: options.AlarmsFile,
 ) -> None:
     """Find anomalies among rows or in a series, with a known rate of false alarms."""
     from isthmus.cli.detecting import Request, detect_file
     from isthmus.cli.detecting_images import detect_images
-    from isthmus.cli.outputs import Output
     from isthmus.cli.streaming import holds_images
 
     detect_in = detect_images if holds_images(data) else detect_file
-    detect_in(data, Request.of(detection, model), Output(out, force, escape_formulas))
+    detect_in(data, Request.of(detection, model), to.output)
 
 
 def sample(
     model: options.Model,
+    to: options.FileOrFolder,
     n: Annotated[int, typer.Option("-n", help="Number of rows.", min=1)] = 100,
-    out: options.OutOrFolder = None,
     condition: Annotated[
         str | None, typer.Option(metavar="VALUE", help="Label of the new rows, for a conditional model.")
     ] = None,
@@ -141,18 +117,14 @@ def sample(
         typer.Option(metavar="NAME=VALUE", help="Value of a column in every new row, such as sex=F; repeatable."),
     ] = None,
     complete: Annotated[
-        bool,
-        typer.Option("--complete", help="Write no missing values.  [default: as frequent as in fit]"),
+        bool, typer.Option("--complete", help="Write no missing values.  [default: as frequent as in fit]")
     ] = False,
     seed: options.ModelSeed = None,
-    force: options.Force = False,
-    escape_formulas: options.EscapeFormulas = False,
 ) -> None:
     """Write new rows."""
     from isthmus.cli import inference
-    from isthmus.cli.outputs import Output
 
-    inference.sample(model, n, Output(out, force, escape_formulas), condition, given or [], seed, not complete)
+    inference.sample(model, n, to.output, condition, given or [], seed, not complete)
 
 
 def info(model: options.Model) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,10 @@ from isthmus.cli.paths import (
     check_input,
     check_model,
     check_output,
-    check_output_or_folder,
 )
+
+if TYPE_CHECKING:
+    from isthmus.cli.outputs import Output
 
 Data = Annotated[
     Path,
@@ -37,19 +39,6 @@ Times = Annotated[
     ),
 ]
 Without = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Column to leave out; repeatable.")]
-Out = Annotated[
-    Path | None, typer.Option(help="File to write; its suffix determines the format.", callback=check_output(*WRITTEN))
-]
-OutOrFolder = Annotated[
-    Path | None,
-    typer.Option(help="File to write, or folder for images.", callback=check_output_or_folder(*WRITTEN)),
-]
-Alarms = Annotated[
-    Path | None,
-    typer.Option(
-        help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
-    ),
-]
 Prepared = Annotated[
     Path,
     typer.Argument(
@@ -95,6 +84,47 @@ class Dialect:
         list[str] | None,
         typer.Option(
             metavar="TEXT", help="Text that is a value although it usually means missing, such as NA; repeatable."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """A file to write."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; its suffix determines the format.", callback=check_output(*WRITTEN)),
+    ] = None
+    force: Force = False
+    escape_formulas: EscapeFormulas = False
+
+    @property
+    def output(self) -> "Output":
+        """The output; its module is not imported before."""
+        from isthmus.cli.outputs import Output
+
+        return Output(self.out, self.force, self.escape_formulas)
+
+
+@dataclass(frozen=True)
+class FileOrFolder(OutputOptions):
+    """A file to write, or a folder for images."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write, or folder for images.", callback=check_output(*WRITTEN, or_folder=True)),
+    ] = None
+
+
+@dataclass(frozen=True)
+class AlarmsFile(OutputOptions):
+    """A file of alarms to write."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of alarms to write.  [default: DATA's name, .alarms]", callback=check_output(*WRITTEN_TABLES)
         ),
     ] = None
 

@@ -20,7 +20,7 @@ def check_input(path: Path | None) -> Path | None:
     FileNotFoundError
         If there is none; the message suggests a file with a similar name.
     ValueError
-        If it is a model file, as where MODEL and DATA are exchanged.
+        If it is a model file, probably because MODEL and DATA were exchanged.
     """
     if path is not None and path.suffix.lower() in MODEL:
         raise ValueError(f"{str(path)!r} is the name of a model file, expected a file of rows; MODEL comes before DATA")
@@ -37,7 +37,7 @@ def check_model(path: Path | None) -> Path | None:
     FileNotFoundError
         If there is none; the message suggests a file with a similar name.
     ValueError
-        If it is a file of rows, as where MODEL and DATA are exchanged.
+        If it is a file of rows, probably because MODEL and DATA were exchanged.
     """
     if path is not None and path.suffix.lower() in WRITTEN and path.is_file() and not _is_safetensors(path):
         raise ValueError(f"{str(path)!r} is the name of a file of rows, expected a model file; MODEL comes before DATA")
@@ -61,14 +61,15 @@ def _check_file(path: Path | None, what: str) -> Path | None:
     return path
 
 
-def check_output(*suffixes: str) -> Callable[[Path | None], Path | None]:
-    """Return a function that returns the path of a file to write, if it has one of the suffixes and a folder.
+def check_output(*suffixes: str, or_folder: bool = False) -> Callable[[Path | None], Path | None]:
+    """Return a function that returns the path of a file to write, if it has one of the suffixes and its folder exists.
 
-    Otherwise the function raises ``ValueError`` or ``FileNotFoundError``.
+    With ``or_folder``, the function also accepts a path without a suffix: that of a folder. For other paths it raises
+    ``ValueError`` or ``FileNotFoundError``.
     """
 
     def check(path: Path | None) -> Path | None:
-        if path is None:
+        if path is None or (or_folder and is_folder(path)):
             return path
         if path.suffix.lower() not in suffixes:
             expected = f"one of {', '.join(suffixes)}" if len(suffixes) > 1 else suffixes[0]
@@ -80,23 +81,13 @@ def check_output(*suffixes: str) -> Callable[[Path | None], Path | None]:
     return check
 
 
-def check_output_or_folder(*suffixes: str) -> Callable[[Path | None], Path | None]:
-    """Do the same as ``check_output``, but accept paths without a suffix, which are those of folders."""
-    check_file = check_output(*suffixes)
-
-    def check(path: Path | None) -> Path | None:
-        return path if path is not None and is_folder(path) else check_file(path)
-
-    return check
-
-
 def is_folder(path: Path) -> bool:
     """Whether a path to write to is a folder, or would be one."""
     return path.is_dir() or not path.suffix
 
 
 def _matches(path: Path) -> bool:
-    """Whether a path is a pattern; whether files match it is checked when it is read."""
+    """Whether a path is a pattern; it is checked for matching files when it is read."""
     return glob.has_magic(str(path))
 
 

@@ -1,4 +1,4 @@
-"""Lines that tell what a command does next, so that no command is silent for long."""
+"""Lines of progress, so that no command is silent for long."""
 
 import sys
 
@@ -9,6 +9,6 @@ def say(step: str) -> None:
 
 
 def hint(step: str) -> None:
-    """Print a line on standard error if it is a terminal; standard output is for the document alone."""
+    """Print a line on standard error if it is a terminal; standard output has the document only."""
     if sys.stderr.isatty():
         print(step, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Kinds of data that a path stands for: a table in memory, a stream of Parquet files, or a folder of images."""
+"""The kind of data of a path: a table in memory, a stream of Parquet files, or a folder of images."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from isthmus.data import Array
 from isthmus.data.streams.parquet import count_decoded_bytes, is_partitioned, is_pattern
 from isthmus.data.streams.stream import Stream
 
-# Bytes of decoded rows above which a Parquet file is streamed; below, it is read at once, which is faster.
+# Bytes of decoded rows above which a Parquet file is streamed. Smaller files are read at once, which is faster.
 LIMIT = 2**28
 # Suffixes by which a folder of images is recognised; images with other suffixes in it are read too.
 IMAGES = {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -25,12 +25,12 @@ def _list_suffixes(folder: Path) -> set[str]:
 
 
 def check_folder(data: Path) -> None:
-    """Raise an error if data are a folder without a Parquet file, which no command for tables can read.
+    """Raise an error if data are a folder without Parquet files, since commands for tables cannot read it.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        In this case.
+        If the folder contains no Parquet file.
     """
     if data.is_dir() and ".parquet" not in _list_suffixes(data):
         if holds_images(data):

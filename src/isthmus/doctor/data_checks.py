@@ -23,12 +23,12 @@ from isthmus.schema import NUMBERS, Field
 DEPENDENCE_FACTOR, SIGNIFICANCE = 10, 1e-3
 # Share of rows with the same value above which a column is near-constant.
 NEAR_CONSTANT = 0.995
-# Identifiers are integers of at least this share of distinct values, in at least this many rows; unsorted ones have a
-# range below this multiple of the number of rows.
+# Integers are identifiers if at least this share of them is distinct, in at least MIN_ROWS rows, and if they increase
+# or their range is below MAX_RANGE times the number of rows.
 MIN_DISTINCT, MIN_ROWS, MAX_RANGE = 0.99, 100, 10
 # A categorical column has too many categories if there are at least this many, with fewer rows per category than this.
 MIN_CATEGORIES, MIN_ROWS_PER_CATEGORY = 51, 5
-# Smallest range of a column: below, its float32 scaling loses precision to subnormal numbers, which start at 1.2e-38.
+# Smallest range of a column. Smaller ones lose precision in float32, whose subnormal numbers start at 1.2e-38.
 SMALLEST_RANGE = 1e-36
 # Share of missing values above which a column is mostly missing.
 MOSTLY_MISSING = 0.5
@@ -59,7 +59,7 @@ def find_duplicates(data: CheckInput) -> Iterator[Finding]:
     n_repeats = n - len(np.unique(data.rows.keys))
     if _is_significant(n_repeats, n * (n - 1) / 2 * data.match_probability):
         detail = f"{n_repeats:,} of {n:,} rows ({format_percent(n_repeats / n)}) equal an earlier one"
-        advice = "remove them, unless each is an observation of its own: isthmus prepare"
+        advice = "remove them, unless each row is a separate observation: isthmus prepare"
         yield Finding("duplicate rows", (), detail, advice)
 
 
@@ -68,7 +68,7 @@ def find_empty_rows(data: CheckInput) -> Iterator[Finding]:
     n_rows, n_empty = len(data.rows.values), int(np.isnan(data.rows.values).all(1).sum())
     if n_empty:
         detail = f"{n_empty:,} of {n_rows:,} rows have no value at all"
-        yield Finding("empty rows", (), detail, "leave them out: there is nothing to learn from them")
+        yield Finding("empty rows", (), detail, "leave them out: a model learns nothing from them")
 
 
 def find_infinite_values(data: CheckInput) -> Iterator[Finding]:

@@ -28,8 +28,8 @@ MAX_SCALE_RATIO = 1e3
 # Distance from the median above which a value is extreme, in robust standard deviations: a rule of thumb that spares
 # columns with heavy tails.
 EXTREME = 50.0
-# Weights per value above which a net overfits, with early stopping and without: beyond, test rows of several tables
-# lost half a nat or more. The suggested net has at most this fraction of the limit, 1 / 5.
+# Weights per value above which a net overfits, with early stopping and without. Above these limits, test rows of
+# several tables lost half a nat or more. The suggested net has at most 1 / REDUCTION of the limit.
 MAX_WEIGHTS_STOPPED, MAX_WEIGHTS, REDUCTION = 50, 5, 5
 WIDTHS = (256, 128, 64, 32, 16, 8)
 # Codes that are compared, and the AUROC above which samples come from another distribution: on real data, VAEs with
@@ -113,7 +113,7 @@ def find_few_rows(data: CheckInput) -> Iterator[Finding]:
 
 
 def find_wide_code(data: CheckInput) -> Iterator[Finding]:
-    """Find a code that can hold a copy of the input."""
+    """Find a code that is wide enough for a copy of the input."""
     model = data.estimator
     plain = isinstance(resolve(model.bottleneck, bottlenecks, Bottleneck), Deterministic)
     unconstrained = model.corruption is None and model.regularizers in ((), [])

@@ -1,6 +1,6 @@
 """Scatter plots of codes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -10,11 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from isthmus.plots.curves import histogram
 from isthmus.plots.inputs import encode, get_labels, predict_labels, split_labels
-from isthmus.plots.style import PALETTE, class_styles, new_axes, shorten
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.collections import PathCollection
+from isthmus.plots.style import PALETTE, Axes, class_styles, new_axes, shorten
 
 Values = np.ndarray[Any, Any]
 
@@ -118,7 +114,7 @@ def _is_continuous(labels: Values) -> bool:
     return fractions or len(np.unique(labels)) > 2 * len(PALETTE)
 
 
-def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> "PathCollection":
+def _scatter(ax: "Axes", points: Values, n: int, **options: Any) -> Any:
     """Draw points, smaller and more transparent the more there are in the whole plot."""
     size, alpha = np.clip(400 / np.sqrt(n), 1.5, 25), np.clip(30 / np.sqrt(n), 0.3, 0.8)
     return ax.scatter(points[:, 0], points[:, 1], s=size, alpha=alpha, linewidths=0, rasterized=True, **options)

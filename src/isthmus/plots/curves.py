@@ -1,6 +1,6 @@
 """Histograms of scores, training curves, and errors of codes of every size."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -8,10 +8,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from isthmus.latent import CodeSizes, suggest_n_components
 from isthmus.plots.inputs import check_model, get_labels, score, split_labels, unwrap
-from isthmus.plots.style import PALETTE, class_styles, new_axes, shorten
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from isthmus.plots.style import PALETTE, Axes, class_styles, new_axes, shorten
 
 
 def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "Axes | None" = None) -> "Axes":

@@ -1,16 +1,13 @@
 """A series with the scores of its time points and the events of a detector."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from isthmus.data import Windows
 from isthmus.data.series.series import Series, interpolate, read_fitted_series
 from isthmus.errors import InputTypeError
-from isthmus.plots.style import PALETTE, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from isthmus.plots.style import PALETTE, Axes, new_axes
 
 Values = np.ndarray[Any, Any]
 

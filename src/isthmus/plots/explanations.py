@@ -1,6 +1,6 @@
 """Explanations of anomalous rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -8,10 +8,7 @@ from isthmus.anomaly import Explanation
 from isthmus.errors import InputTypeError
 from isthmus.plots.inputs import as_batch, check_model, count_rows, first_rows, reconstruct, score, take_row
 from isthmus.plots.samples import make_samples, reshape_images
-from isthmus.plots.style import PALETTE, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from isthmus.plots.style import PALETTE, Axes, new_axes
 
 Values = np.ndarray[Any, Any]
 

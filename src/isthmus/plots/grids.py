@@ -1,14 +1,11 @@
 """Grids of images or curves."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from isthmus.plots.samples import Samples
-from isthmus.plots.style import PALETTE, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from isthmus.plots.style import PALETTE, Axes, new_axes
 
 Values = np.ndarray[Any, Any]
 

@@ -1,7 +1,7 @@
 """Traversals, interpolations and manifolds of the latent space, as grids of images or curves."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -12,9 +12,7 @@ from isthmus.latent.codes import code_moments, decode
 from isthmus.plots.grids import Grid, draw_grid
 from isthmus.plots.inputs import default_label, first_rows, require_autoencoder, to_numbers
 from isthmus.plots.samples import make_samples
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from isthmus.plots.style import Axes
 
 Values = np.ndarray[Any, Any]
 Shape = tuple[int, ...]

@@ -1,16 +1,14 @@
 """Images, reconstructions and residuals."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from isthmus.plots.grids import Grid, draw_grid, draw_images, join_images
 from isthmus.plots.inputs import check_model, first_rows, get_labels, reconstruct
 from isthmus.plots.samples import Samples, make_samples, to_images
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from isthmus.plots.style import Axes
 
 Values = np.ndarray[Any, Any]
 Shape = tuple[int, ...]

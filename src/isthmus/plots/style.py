@@ -1,11 +1,13 @@
 """Axes and colours of all plots."""
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 # Matplotlib is slow to import: it is imported in the functions that draw.
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import matplotlib.axes
+
+Axes: TypeAlias = "matplotlib.axes.Axes"
 
 # Ten colours that colour-blind readers can distinguish: "muted" of Paul Tol, Colour schemes, SRON technical note, 2021,
 # with a darker grey.

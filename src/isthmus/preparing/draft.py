@@ -1,4 +1,4 @@
-"""The table in preparation, which records every change as a finding."""
+"""A table during preparation; every change is recorded as a finding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

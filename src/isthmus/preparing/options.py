@@ -30,7 +30,7 @@ class Options:
         missing. Infinite values always do.
     sentinels : {"report", "missing", "keep"}, default="report"
         What to do about values such as 0, -1, 99 and -999 that are far from all others of their column and occur
-        often. Whether a 0 was measured only you can know. "keep" does not search for them.
+        often. Only you can know whether a 0 was measured. "keep" does not search for them.
     duplicates : {"remove", "report", "keep"}, default="remove"
         What to do about rows equal to an earlier one; "keep" does not search for them.
     constants : {"remove", "report", "keep"}, default="remove"
@@ -38,19 +38,21 @@ class Options:
     outliers : {"report", "remove", "keep"}, default="report"
         What to do about rows with outliers in columns of numbers.
     outlier_method : {"robust_z", "isolation"}, default="robust_z"
-        Distance from the median in units of the median absolute deviation [1], a column at a time, without values that
-        belong to a long tail or to a mode of the column. Or the score of an isolation forest [2], for whole rows.
+        "robust_z" is the distance from the median in units of the median absolute deviation [1], per column and without
+        values of a long tail or of a mode of the column. "isolation" is the score of an isolation forest [2], for rows.
     outlier_threshold : float or None, default=None
         Smallest distance or score of an outlier; None is 3.5 for ``robust_z`` and 0.65 for ``isolation``, whose scores
         are at most 1.
     scaling : {None, "standard", "robust", "range", "auto"}, default=None
-        To mean 0 and standard deviation 1, to median 0 and interquartile range 1, from 0 to 1, or what suits each
-        column; learned on the training part. ``unscale`` of the result inverts it.
+        "standard" scales to mean 0 and standard deviation 1, "robust" to median 0 and interquartile range 1, "range" to
+        0 to 1, and "auto" chooses for each column. Scales are learned on the training part. ``unscale`` of the result
+        reverses them.
     split : tuple of three floats, default=(0.7, 0.15, 0.15)
         Shares of the training, validation and test part; ``(1, 0, 0)`` does not split.
     split_by : {"random", "stratified", "grouped", "time"}, default="random"
-        At random; with equal shares of each class; without splitting groups, of which the largest are assigned first;
-        the earliest rows to train and the latest to test, where rows of the same time stay together.
+        "stratified" gives each part the same shares of all classes. "grouped" keeps groups together, and assigns the
+        largest first. "time" uses the earliest rows for training and the latest for testing, and keeps rows of the same
+        time together.
     split_column : str or None, default=None
         The column of classes, groups or times, which is neither scaled nor searched for outliers.
 

@@ -114,6 +114,6 @@ def _finish(draft: Draft, options: Options, seed: int, shape: tuple[int, int]) -
 def _scale(draft: Draft, scales: Mapping[Any, Scale]) -> None:
     for name, (method, center, scale) in scales.items():
         where = np.flatnonzero(~np.isnan(to_floats(draft.column(name))))
-        advice = f"less {center:.6g}, then divided by {scale:.6g}, learned on the training part; unscale undoes it"
+        advice = f"minus {center:.6g}, then divided by {scale:.6g}, learned on the training part; unscale reverses it"
         draft.note("changed", f"scaled ({method})", name, where, advice=advice)
     draft.frame = scale_columns(draft.frame, scales)

@@ -80,7 +80,7 @@ class Prepared:
     @property
     def summary(self) -> str:
         """One line: sizes before and after, the split and its seed."""
-        (n, width), (train, valid, test) = self._size(self.frame), self._sizes()
+        (n, width), (train, _), (valid, _), (test, _) = self._sizes()
         return (
             f"{pluralize(self.shape[0], 'row')} x {pluralize(self.shape[1], 'column')} in; "
             f"{pluralize(n, 'row')} x {pluralize(width, 'column')} out: "
@@ -89,12 +89,13 @@ class Prepared:
 
     def to_json(self) -> str:
         """Return sizes, seed, options, scales and findings as JSON."""
+        (n, width), *parts = self._sizes()
         document = {
             "rows_in": self.shape[0],
             "columns_in": self.shape[1],
-            "rows_out": self._size(self.frame)[0],
-            "columns_out": self._size(self.frame)[1],
-            "parts": dict(zip(("train", "valid", "test"), self._sizes(), strict=True)),
+            "rows_out": n,
+            "columns_out": width,
+            "parts": {name: part[0] for name, part in zip(("train", "valid", "test"), parts, strict=True)},
             "seed": self.seed,
             "options": asdict(self.options),
             "scales": {str(name): scale._asdict() for name, scale in self.scales.items()},
@@ -102,12 +103,10 @@ class Prepared:
         }
         return json.dumps(document, indent=2, ensure_ascii=False, default=_plain)
 
-    def _sizes(self) -> list[int]:
-        return [self._size(part)[0] for part in (self.train, self.valid, self.test)]
-
-    @staticmethod
-    def _size(frame: Any) -> tuple[int, int]:
-        return nw.from_native(frame, eager_only=True).shape
+    def _sizes(self) -> list[tuple[int, int]]:
+        """Return the shapes of the table and of its parts."""
+        frames = (self.frame, self.train, self.valid, self.test)
+        return [nw.from_native(frame, eager_only=True).shape for frame in frames]
 
 
 def _plain(value: Any) -> Any:

@@ -9,14 +9,17 @@ from isthmus.finding import N_EXAMPLES
 from isthmus.preparing.coding import Values
 from isthmus.preparing.draft import Draft
 
+# Numbers that are often used as codes: 0, -1 and numbers of nines.
 CODES = (0.0, -1.0, *(sign * (10.0**n - 1) for n in range(1, 6) for sign in (-1, 1)))
-# Number of neighbouring values whose mean distance is compared with the distance of the code, and smallest ratio.
+# Number of neighbouring values whose mean distance is compared with the distance of the code, and smallest ratio of
+# the two. Rules of thumb.
 N_NEIGHBOURS = 5
 MIN_RATIO = 5.0
 # Smallest number of other values: columns with fewer hold categories or small counts.
 MIN_VALUES = 10
+# Smallest number of rows of a sentinel. A rule of thumb.
 MIN_COUNT = 3
-# Largest share of rows of a sentinel: a more frequent value is the normal case, such as a capital gain of 0.
+# Largest share of rows of a sentinel. A more frequent value is the usual one, such as a capital gain of 0.
 MOST = 0.5
 
 
@@ -74,6 +77,6 @@ def _treat(draft: Draft, name: Any, where: Values, code: float, action: str) -> 
         draft.blank(name, where)
     else:
         advice = (
-            f"if {code:g} means that nothing was measured, sentinels='missing' says so; if it was measured, ignore this"
+            f"if {code:g} means that nothing was measured, use sentinels='missing'; if it was measured, ignore this"
         )
         draft.note("reported", f"perhaps a code: {code:g} far from all other values", name, where, examples, advice)
