@@ -512,7 +512,7 @@ def test_condition_and_conditional_model_go_together(shared):
     assert "takes no --condition; use --model conditional_vae" in refused(
         "fit", shared / "rows.csv", "--condition", "width"
     )
-    assert "name the column of its labels" in refused("fit", shared / "rows.csv", "--model", "conditional_vae")
+    assert "name its column of labels" in refused("fit", shared / "rows.csv", "--model", "conditional_vae")
 
 
 def test_missing_labels_are_counted(tmp_path):

@@ -606,7 +606,7 @@ def test_three_rows_are_enough():
             "split_column 't' holds String, expected dates or numbers",
         ),
         ({"split_by": "time", "split_column": "h", "split": (0.5, 0, 0.5)}, "'h' lacks the time of 1 rows"),
-        ({"split_by": "stratified", "split_column": "k"}, "split_column 'k' is the same in all rows"),
+        ({"split_by": "stratified", "split_column": "k"}, "split_column 'k' is constant"),
     ],
 )
 def test_splits_that_cannot_be_made_are_refused(make, options, message):
@@ -882,9 +882,9 @@ def test_tables_that_hold_nothing_are_refused(table, kind, message):
         ({"limits": {"age": (float("nan"), 1)}}, "limits of column 'age' must be"),
         ({"limits": {"age": 3}}, "limits of column 'age' must be"),
         ({"limits": {"name": (0, 1)}}, "limits are given for column 'name', which holds String, expected numbers"),
-        ({"split": (0.7, 0.2, 0.2)}, "split must be the shares"),
-        ({"split": (0, 0.5, 0.5)}, "split must be the shares"),
-        ({"split": (0.5, 0.5)}, "split must be the shares"),
+        ({"split": (0.7, 0.2, 0.2)}, "split must be three shares"),
+        ({"split": (0, 0.5, 0.5)}, "split must be three shares"),
+        ({"split": (0.5, 0.5)}, "split must be three shares"),
         ({"split_by": "stratifed"}, "split_by must be one of .*; did you mean 'stratified'?"),
         ({"split_by": "time"}, "split_by='time' needs a split_column"),
         ({"split_by": "time", "split_column": "aeg"}, "did you mean 'age'"),
@@ -892,7 +892,7 @@ def test_tables_that_hold_nothing_are_refused(table, kind, message):
         ({"outliers": "drop"}, "outliers must be one of"),
         ({"scaling": "minmax"}, "scaling must be one of"),
         ({"outlier_threshold": 0}, "outlier_threshold must be greater than 0"),
-        ({"outliers": "remove", "outlier_threshold": 1e-9, "split": (1, 0, 0)}, "every row is an outlier"),
+        ({"outliers": "remove", "outlier_threshold": 1e-9, "split": (1, 0, 0)}, "all rows would be removed as outliers"),
     ],
 )
 def test_impossible_options_are_refused(options, message):
