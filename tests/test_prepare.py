@@ -892,7 +892,10 @@ def test_tables_that_hold_nothing_are_refused(table, kind, message):
         ({"outliers": "drop"}, "outliers must be one of"),
         ({"scaling": "minmax"}, "scaling must be one of"),
         ({"outlier_threshold": 0}, "outlier_threshold must be greater than 0"),
-        ({"outliers": "remove", "outlier_threshold": 1e-9, "split": (1, 0, 0)}, "all rows would be removed as outliers"),
+        (
+            {"outliers": "remove", "outlier_threshold": 1e-9, "split": (1, 0, 0)},
+            "all rows would be removed as outliers",
+        ),
     ],
 )
 def test_impossible_options_are_refused(options, message):

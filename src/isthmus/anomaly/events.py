@@ -11,7 +11,7 @@ from isthmus.data.series.windows import Windows
 
 Values = np.ndarray[Any, Any]
 
-# The channels of an event are the fewest that explain this share of its negative contributions.
+# The channels of an event are the fewest that explain this share of its negative contributions. Not tuned.
 EXPLAINED = 0.5
 
 

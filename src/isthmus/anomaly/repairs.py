@@ -14,7 +14,8 @@ Values = np.ndarray[Any, Any]
 # Differences between two numbers count up to this many standard deviations: one anomalous value must not decide which
 # rows are similar.
 MAX_DIFFERENCE = 1.0
-# Similar rows whose median or most frequent category is typical, and rows that are searched for them. Chosen by hand.
+# The typical value is the median or the most frequent category of N_TYPICAL similar rows, which are searched among
+# N_SEARCHED rows. Chosen by hand.
 N_TYPICAL, N_SEARCHED = 10, 2000
 # Largest number of values of copied rows in memory: a row is copied once per value.
 SIZE = 2**22
@@ -120,7 +121,7 @@ def _most_frequent(near: Values) -> Values:
 
 @dataclass(frozen=True)
 class Repairs:
-    """Replaces anomalous values by expected ones, one after the other, each time the one with the largest gain.
+    """Replaces anomalous values by expected values, one at a time: always the value with the largest gain.
 
     One anomalous value changes the code, and therefore the reconstruction and the contribution of other values.
     Replacing it restores the others, so that the whole gain of the score is attributed to this value. A value is
@@ -174,7 +175,7 @@ class Repairs:
 
     @cached_property
     def _usual_gain(self) -> float:
-        """Largest gain in 95 % of the normal rows."""
+        """Upper bound of the largest gain of a row in 95 % of the normal rows."""
         gain, _ = self._in_chunks(lambda chunk: self._gains(chunk, exclude_self=True), self.similar.rows[:MIN_ROWS])
         return float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL))
 
@@ -215,7 +216,7 @@ def limits_around(expected: Values, rows: Values, rows_expected: Values) -> tupl
         if not len(values):
             continue
         near = np.abs(guesses - expected[:, j, None]).argsort(1, kind="stable")[:, :n_near]
-        # Weibull plotting positions k / (n + 1) hold for a further value; other quantiles of 50 values are too narrow.
+        # Weibull plotting positions k / (n + 1) are correct for a new value; other quantiles of 50 values are narrower.
         errors = np.quantile((values - guesses)[near], LIMITS, axis=1, method="weibull")
         limits[:, :, j] = np.clip(expected[:, j] + errors, values.min(), values.max())
     return limits[0], limits[1]

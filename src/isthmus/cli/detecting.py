@@ -1,4 +1,4 @@
-"""``isthmus detect``: the anomalies in a table or a series, and why they are anomalies."""
+"""``isthmus detect``: finds anomalies in a table or a series, and explains them."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,7 +134,7 @@ def _load(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
 
 
 def load_detector(request: Request) -> AnomalyDetector:
-    """Load the detector, unless there are options that say how to fit one."""
+    """Load the detector; options for fitting a detector raise ``ValueError``."""
     refuse(request, ("normal", "fpr", "contamination", "time", "size"), FITTED)
     if request.has_model or request.run.kinds:
         raise ValueError(f"{'--model, --set or --config' if request.has_model else '--kind'} {FITTED}")
@@ -151,7 +151,7 @@ def _read(path: Path, text: Sequence[str] = ()) -> Any:
 
 
 def make_detector(request: Request) -> AnomalyDetector:
-    """Make the detector, not fitted."""
+    """Make a detector that is not fitted."""
     estimator: Any = make_estimator(request.run).set_params(verbose=0) if request.has_model else None
     if request.run.kinds and not request.has_model:
         raise ValueError("--kind needs a model that uses kinds of columns: add --model, such as --model vae")
@@ -195,8 +195,8 @@ def _add_columns(results: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 
 
-def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "row") -> str:
-    """Describe the expected false alarms: their share of the alarms, or their number among as many normal rows."""
+def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "normal row") -> str:
+    """Describe the expected false alarms: their share of the alarms, or their number if all rows are normal."""
     if request.fdr is not None:
         return f"on average at most {request.fdr:.3g} of them false"
     n_false = round(detector.fpr_ * n_rows)

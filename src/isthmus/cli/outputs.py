@@ -62,7 +62,7 @@ class Output(NamedTuple):
     def check(
         self, paths: Iterable[Path], inputs: Iterable[Path | None], suffixes: Sequence[str] | None = None
     ) -> None:
-        """Check that files can be written, and that they replace nothing against the rules.
+        """Check that files can be written. They never replace an input, and other files only with ``force``.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Output(NamedTuple):
                 raise FileExistsError(f"{str(path)!r} exists; choose another name, or replace it with --force")
 
     def check_folder(self, folder: Path, inputs: Iterable[Path | None]) -> None:
-        """Check that files can be written to a folder, and that they replace nothing against the rules.
+        """Check that files can be written to a folder, which is no input, and contains files only with ``force``.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Output(NamedTuple):
 
 
 def choose_suffix(data: Path) -> str:
-    """Return the suffix of a file of results: that of data if such files are written, and otherwise .csv."""
+    """Return the suffix of results: that of the data if isthmus writes this format, and otherwise .csv."""
     suffix = ".parquet" if data.is_dir() or streams(data) else _unpacked(data).suffix.lower()
     return suffix if suffix in KINDS else ".csv"
 

@@ -127,13 +127,13 @@ class CheckInput:
 
     @cached_property
     def match_probability(self) -> float:
-        """Probability that two rows are equal, if columns were independent."""
+        """Probability that two rows are equal, under the assumption that columns are independent."""
         texts = [Column("", text) for text in self.rows.texts]
         return prod(column.match_probability for column in [*self.columns, *texts])
 
     @property
     def are_pixels(self) -> bool:
-        """Whether all values are pixels, with a common range; near-constant ones are harmless then."""
+        """Whether all values are pixels with a common range, some of which may be almost constant."""
         return not self.schema.categorical and self.statistics.are_pixels
 
     @property

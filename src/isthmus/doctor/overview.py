@@ -23,8 +23,8 @@ N_BARS, N_NAMED = 10, 3
 WIDTH = 20
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-=+*%#"
-# Columns above which pairs are not compared; categories above which a column is not compared, since counts get small;
-# and rows that are compared, evenly spaced.
+# Largest number of columns whose pairs are compared, and of categories of a compared column: with more, counts are too
+# small. Number of rows that are compared, evenly spaced. Rules of thumb.
 MAX_COLUMNS, MAX_CATEGORIES, N_ROWS = 200, 50, 10_000
 # Weakest association that is listed, and number of associations.
 MIN_STRENGTH, N_PAIRS = 0.5, 10

@@ -48,7 +48,7 @@ class Prepared:
     >>> print(prepared)
     5 rows x 2 columns in; 5 rows x 2 columns out: 3 to train, 1 to validate, 1 to test (random, seed 0)
     changed: marker of a missing value made missing ('age'): 1 value: '?' (row 1)
-    changed: number kept as text or object made a number ('age'): 4 values: '31' -> 31 (row 0, 2 times); \
+    changed: text or object converted to a number ('age'): 4 values: '31' -> 31 (row 0, 2 times); \
 '45' -> 45 (row 2); '52' -> 52 (row 3)
     """
 

@@ -16,7 +16,8 @@ from isthmus.preparing.coding import Coded, encode, is_text
 from isthmus.preparing.draft import Draft
 from isthmus.preparing.options import Options
 
-# Smallest share of readable values for which a column is reported as one of numbers or dates with errors.
+# A column is reported as numbers or dates with errors if at least this share of its values can be read; a rule of
+# thumb.
 MOSTLY = 0.95
 
 
@@ -31,7 +32,7 @@ def repair(draft: Draft, options: Options) -> None:
 
 
 def _blank_markers(draft: Draft, name: Any, coded: Coded, markers: Collection[str]) -> Coded:
-    """Make values missing that are markers of missing values."""
+    """Replace markers of missing values by missing values."""
     marked = [
         i for i, value in enumerate(coded.distinct) if isinstance(value, str) and value.strip().casefold() in markers
     ]
@@ -50,7 +51,7 @@ def _strip(draft: Draft, name: Any, coded: Coded) -> Coded:
     examples = _examples(draft, coded, padded, stripped)
     draft.note("changed", "spaces around text removed", name, coded.rows_of(padded), examples)
     dtype = draft.column(name).dtype
-    # New texts can be missing among the values of an Enum.
+    # An Enum does not accept new texts.
     _put(draft, name, coded, stripped, nw.Categorical if dtype == nw.Enum else dtype)
     return Coded(coded.codes, stripped)
 
@@ -76,8 +77,8 @@ def _repair_types(draft: Draft, name: Any, coded: Coded, day_first: bool | None)
 def _report_unreadable(draft: Draft, name: Any, coded: Coded, unreadable: Sequence[int], reading: Parsed) -> None:
     readable = pluralize(coded.counts.sum() - coded.counts[unreadable].sum(), reading.what)
     advice = (
-        f"all other {readable} can be read: correct these, "
-        f"or name them in missing, and the column becomes one of {reading.what}s"
+        f"all other {readable} can be read: correct these values, or name them in missing, "
+        f"and the column is converted to {reading.what}s"
     )
     what = f"not a {reading.what} in a column of {reading.what}s, left as text"
     draft.note("reported", what, name, coded.rows_of(unreadable), _examples(draft, coded, unreadable), advice)
@@ -90,7 +91,7 @@ def _report_doubt(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> Non
 
 def _convert(draft: Draft, name: Any, coded: Coded, reading: Parsed) -> None:
     examples = _examples(draft, coded, range(len(coded.distinct)), reading.values)
-    where, what = np.flatnonzero(coded.codes >= 0), f"{reading.what} kept as text or object made a {reading.what}"
+    where, what = np.flatnonzero(coded.codes >= 0), f"text or object converted to a {reading.what}"
     draft.note("changed", what, name, where, examples, reading.how)
     _put(draft, name, coded, reading.values, reading.dtype)
 

@@ -35,9 +35,10 @@ def treat_sentinels(draft: Draft, action: str) -> None:
 def sentinels(values: Values) -> list[float]:
     """Return the probable sentinels of a column.
 
-    Candidates are 0, -1 and numbers of nines that are the smallest or largest value, occur at least three times, at
-    least as often as the median of the five values next to them, and in at most half the rows. A sentinel is at least
-    five times as far from its neighbour as these values are from each other, or the only negative number.
+    A sentinel is 0, -1 or a number of nines, and the smallest or largest value of the column. It occurs at least three
+    times, in at most half of the rows, and at least as often as the median of the five values next to it. Its distance
+    from the next value is at least five times the mean distance between these values, or it is the only negative
+    number.
 
     Parameters
     ----------
