@@ -195,7 +195,7 @@ def _add_columns(results: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     return pa.table({**own, **{name: rows[name] for name in rows.column_names}})
 
 
-def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "normal row") -> str:
+def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, what: str = "row") -> str:
     """Describe the expected false alarms: their share of the alarms, or their number if all rows are normal."""
     if request.fdr is not None:
         return f"on average at most {request.fdr:.3g} of them false"

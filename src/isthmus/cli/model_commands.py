@@ -51,7 +51,7 @@ def transform(model: options.Model, data: options.Data, to: options.OutputOption
 
 
 def reconstruct(model: options.Model, data: options.Data, to: options.FileOrFolder) -> None:
-    """Write rows rebuilt from their codes, with missing values filled."""
+    """Write reconstructions of rows, with missing values imputed."""
     from isthmus.cli import inference
 
     inference.reconstruct(model, data, to.output)

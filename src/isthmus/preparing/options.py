@@ -136,7 +136,7 @@ def _check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:
 def _check_column(option: str, name: Any, names: Sequence[Any]) -> None:
     if name not in names:
         suggestion = did_you_mean(str(name), map(str, names))
-        raise ValueError(f"{option} names the column {name!r}, which does not exist{suggestion}")
+        raise ValueError(f"{option} has a column {name!r} that the table does not have{suggestion}")
 
 
 def _check_bounds(name: Any, bounds: Any) -> None:
