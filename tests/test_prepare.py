@@ -21,7 +21,7 @@ from isthmus.data.parsing.dates import read_dates
 from isthmus.data.parsing.numbers import read_numbers
 from isthmus.preparing import prepare
 from isthmus.preparing.outliers import are_outliers, robust_z
-from isthmus.preparing.sentinels import sentinels
+from isthmus.preparing.sentinels import find_sentinels
 
 MAKERS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 WHOLE = {"split": (1, 0, 0), "random_state": 0}
@@ -344,7 +344,7 @@ def test_codes_are_reported_or_made_missing(make):
     ids=["counts", "rare counts", "mostly zero", "signs", "too few", "no code", "around zero"],
 )
 def test_what_is_no_code_is_left_alone(values):
-    assert sentinels(values.astype(float)) == []
+    assert find_sentinels(values.astype(float)) == []
 
 
 # Duplicates and constants

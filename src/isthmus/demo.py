@@ -96,11 +96,11 @@ def demonstrate_tumours(folder: Path) -> Figures:
     write(folder / "tumour-scores.csv", listed.sort_by("score"))
     draw(plots.histogram(scores, diagnosis[test], name="score (nats)"), folder / "tumour-scores.png")
     others = {"PCA": PCA(N_COMPONENTS), "isolation forest": IsolationForest(random_state=0)}
-    by_name = {name: scores_of(other, X[train], X[test]) for name, other in others.items()}
+    by_name = {name: score_rows(other, X[train], X[test]) for name, other in others.items()}
     return {name: roc_auc_score(benign[test], values) for name, values in {"model": scores, **by_name}.items()}
 
 
-def scores_of(model: Any, train: Values, test: Values) -> Values:
+def score_rows(model: Any, train: Values, test: Values) -> Values:
     """Score test rows with a model of scikit-learn."""
     return make_pipeline(StandardScaler(), model).fit(train).score_samples(test)
 

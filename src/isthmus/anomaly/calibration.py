@@ -84,7 +84,7 @@ def _resample_blocks(rows: Values, block: int, rng: np.random.Generator) -> Valu
 def fit_and_calibrate(
     fit: Fit, X: Any, labels: Values, how: str, n_folds: int, seed: int
 ) -> tuple[Scorer, Calibration]:
-    """Fit a scorer, and score rows by scorers that have not seen them; anomalies come last, each group in its order.
+    """Fit a scorer, and score each row by a scorer that has not seen it. The scores of anomalies come last.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def score_then_learn(scorer: Scorer, calibration: Calibration, X: Any, labels: V
 
 
 def count_overlapping(estimator: Any, X: Any) -> int:
-    """Count the consecutive scores that share values: those of a window of a series; 1 for rows of tables."""
+    """Return the number of consecutive scores that share values: the length of a window of a series, 1 for tables."""
     if isinstance(X, Windows):
         return max(1, math.ceil(X.length / X.stride))
     return max(getattr(estimator, "lengths_", [1]))

@@ -40,7 +40,7 @@ class WindowScorer:
     center : float
         Median score of held-out windows without missing values, minus the constants of ``contributions``.
     scale : float
-        Distance from there down to the 1 % quantile.
+        Distance from ``center`` down to the 1 % quantile.
     held_out : ndarray of shape (n_timepoints,)
         Scores of the time points of the training series.
     """

@@ -12,7 +12,7 @@ import isthmus
 WIDTH = 300
 
 
-def variants() -> dict[str, str]:
+def list_variants() -> dict[str, str]:
     """Return the variants and the first lines of their docstrings, read from the source without importing torch."""
     module = ast.parse(Path(isthmus.__file__).with_name("zoo.py").read_text(encoding="utf-8"))
     assigned = {ast.unparse(node.targets[0]): node.value for node in module.body if isinstance(node, ast.Assign)}

@@ -19,7 +19,7 @@ from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.progress import say
 from isthmus.cli.reading import list_string_columns, read
 from isthmus.cli.runs import Run, as_time, choose_series, make_estimator, read_options
-from isthmus.cli.streaming import streams
+from isthmus.cli.streaming import is_streamed
 from isthmus.data.files import as_table
 from isthmus.data.tables.frames import unused_name
 from isthmus.formatting import pluralize
@@ -145,7 +145,7 @@ def load_detector(request: Request) -> AnomalyDetector:
 
 
 def _read(path: Path, text: Sequence[str] = ()) -> Any:
-    if streams(path):
+    if is_streamed(path):
         raise ValueError(f"{str(path)!r} is too large for detect; fit a model to it, and use score")
     return read(path, text=text)
 

@@ -17,7 +17,7 @@ from isthmus.cli.detecting import (
     saving,
     score_rows,
 )
-from isthmus.cli.images import draw_heat_maps, file_names, open_folder, replacing_folder
+from isthmus.cli.images import draw_heat_maps, list_file_names, open_folder, replacing_folder
 from isthmus.cli.outputs import Output
 from isthmus.cli.progress import say
 from isthmus.cli.runs import choose_columns
@@ -59,7 +59,7 @@ def _report_images(detector: AnomalyDetector, images: ImageFolder, request: Requ
     """Write the names of the files that are alarms, and a picture of each."""
     scores = score_rows(detector, images, request)
     alarms = find_alarms(detector, images, scores, request.fdr)
-    names = file_names(images.take(alarms))
+    names = list_file_names(images.take(alarms))
     table = pa.table({"file": pa.array(names, pa.string()), "score": scores[alarms]})
     if request.heatmaps is None:
         output.write({out: table})

@@ -8,7 +8,7 @@ from isthmus.cli.images import open_folder
 from isthmus.cli.progress import hint
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
-from isthmus.cli.streaming import holds_images, sample_stream, streams
+from isthmus.cli.streaming import holds_images, is_streamed, sample_stream
 from isthmus.data import Parquet, Source
 from isthmus.data.files import as_table
 from isthmus.data.streams.parquet import read_columns_only
@@ -42,7 +42,7 @@ def read_rows(data: Path, run: Run) -> Any:
     OSError, ValueError
         If the file cannot be read, or lacks a column of the run.
     """
-    if not streams(data):
+    if not is_streamed(data):
         return choose_columns(read(data), run, data)
     names = choose_columns(read_columns_only(data), run, data).column_names
     source = Parquet(data, names)

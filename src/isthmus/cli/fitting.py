@@ -14,13 +14,13 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
-from isthmus.cli.images import labels_for, open_folder
+from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, as_time, choose_columns, choose_series, make_estimator
-from isthmus.cli.streaming import holds_images, sample_stream, streams
+from isthmus.cli.streaming import holds_images, is_streamed, sample_stream
 from isthmus.data import Parquet, Source, as_source
 from isthmus.data.streams.parquet import read_columns_only
 from isthmus.data.streams.stream import Stream
@@ -121,7 +121,7 @@ def _check_options(data: Path, run: Run, estimator: Autoencoder, size: str | Non
         raise ValueError(f"{run.model} is conditional: name its column of labels with --condition NAME")
     if run.condition is not None and not estimator.conditional:
         raise ValueError(f"{run.model} takes no --condition; use --model conditional_vae, or --set conditional=true")
-    if workers is not None and not streams(data) and data.suffix.lower() != ".parquet":
+    if workers is not None and not is_streamed(data) and data.suffix.lower() != ".parquet":
         raise ValueError(f"--workers takes a Parquet file, or a folder or pattern of them, got {str(data)!r}")
 
 
@@ -129,8 +129,8 @@ def _read_halves(data: Path, run: Run, size: str | None, estimator: Autoencoder,
     if holds_images(data):
         choose_columns(None, run, data)
         folder = open_folder(data, size)
-        return _split(folder, labels_for(folder, estimator.conditional), run.seed)
-    if streamed or streams(data):
+        return _split(folder, choose_labels(folder, estimator.conditional), run.seed)
+    if streamed or is_streamed(data):
         return _stream_halves(data, run)
     values = read(data)
     X = choose_columns(values, run, data)

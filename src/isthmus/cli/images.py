@@ -57,7 +57,7 @@ def _own_size(data: Path) -> tuple[int, int]:
     return SIZE if others or height > SIZE[0] or width > SIZE[1] else (height, width)
 
 
-def labels_for(folder: ImageFolder, conditional: bool) -> Values | None:
+def choose_labels(folder: ImageFolder, conditional: bool) -> Values | None:
     """Return the names of the images' subfolders as labels for a conditional model; None for other models.
 
     Raises
@@ -119,7 +119,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def file_names(folder: ImageFolder) -> list[str]:
+def list_file_names(folder: ImageFolder) -> list[str]:
     """Return the names of the files of all rows, relative to the folder."""
     return [file.relative_to(folder.path).as_posix() for file in folder.files]
 

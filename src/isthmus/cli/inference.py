@@ -15,13 +15,13 @@ import pyarrow as pa
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.filling import FilledCells
-from isthmus.cli.images import file_names, open_folder, write_images, write_samples
+from isthmus.cli.images import list_file_names, open_folder, write_images, write_samples
 from isthmus.cli.models import choose_rows, decide, list_columns, list_text_columns, load_for
 from isthmus.cli.outputs import Output, choose_suffix
 from isthmus.cli.paths import WRITTEN_TABLES, is_folder
 from isthmus.cli.reading import read
-from isthmus.cli.runs import pairs, parse
-from isthmus.cli.streaming import holds_images, streams
+from isthmus.cli.runs import parse, split_pairs
+from isthmus.cli.streaming import holds_images, is_streamed
 from isthmus.data import Parquet, apply
 from isthmus.data.files import as_table
 from isthmus.decoder import Decoder
@@ -98,7 +98,7 @@ class Images(Table):
 
     def write(self, output: Output, out: Path, X: Any, function: Function, names: Sequence[str]) -> None:
         """Write images, or a table whose first column holds the names of the files."""
-        files, answer = file_names(X), function(X)
+        files, answer = list_file_names(X), function(X)
         if self.of_rows:
             write_images(out, [Path(name) for name in files], answer, X.schema)
             return
@@ -109,7 +109,7 @@ class Images(Table):
 
 def open_rows(data: Path, of_rows: bool = False) -> Table:
     """Return the rows of a path: a table, a streamed table, or images."""
-    kind = Images if holds_images(data) else StreamedTable if streams(data) else Table
+    kind = Images if holds_images(data) else StreamedTable if is_streamed(data) else Table
     return kind(data, of_rows)
 
 
@@ -123,7 +123,7 @@ def transform(model: Path, data: Path, output: Output) -> None:
 
 
 def reconstruct(model: Path, data: Path, output: Output) -> None:
-    """Write rows rebuilt from their codes."""
+    """Write reconstructions of rows."""
     _apply("reconstruct", model, data, output, "rebuilt", lambda net: (net.reconstruct, []), of_rows=True)
 
 
@@ -152,7 +152,7 @@ def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
 
 
 def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
-    """Write rows with their missing values filled; several random fillings go to numbered files."""
+    """Write rows with imputed missing values; several random imputations are written to numbered files."""
     if draws:
         _impute_draws(model, data, output, draws, seed)
         return
@@ -185,7 +185,7 @@ def sample(
     into_folder = is_folder(out)
     if into_folder and not estimator.schema_.layout:
         raise ValueError(f"the model was fitted on a table: give a file such as new.csv, not the folder {str(out)!r}")
-    values = _given(estimator, pairs("--given", given, "sex=F"))
+    values = _given(estimator, split_pairs("--given", given, "sex=F"))
     label, drawn = _label(estimator, condition), not into_folder
     rows = estimator.sample(n, y=label, given=values, sample_values=drawn, missing=missing, random_state=seed)
     if into_folder:

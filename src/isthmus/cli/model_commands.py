@@ -136,9 +136,9 @@ def info(model: options.Model) -> None:
 
 def zoo() -> None:
     """List the variants."""
-    from isthmus.cli.describing import variants
+    from isthmus.cli.describing import list_variants
 
-    summaries = variants()
+    summaries = list_variants()
     width = max(map(len, summaries))
     for name, summary in summaries.items():
         typer.echo(f"{name:{width}}  {summary}")

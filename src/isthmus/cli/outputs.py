@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN
-from isthmus.cli.streaming import streams
+from isthmus.cli.streaming import is_streamed
 from isthmus.data.files import KINDS, check_target, write_all
 from isthmus.data.reading import PACKED
 from isthmus.data.streams.parquet import is_pattern
@@ -115,7 +115,7 @@ class Output(NamedTuple):
 
 def choose_suffix(data: Path) -> str:
     """Return the suffix of results: that of the data if isthmus writes this format, and otherwise .csv."""
-    suffix = ".parquet" if data.is_dir() or streams(data) else _unpacked(data).suffix.lower()
+    suffix = ".parquet" if data.is_dir() or is_streamed(data) else _unpacked(data).suffix.lower()
     return suffix if suffix in KINDS else ".csv"
 
 

@@ -26,7 +26,7 @@ def compare_files(
         If a file cannot be read, or the tables have different columns.
     """
     train = _read(real, without)
-    made = _match(train, _read(synthetic, without), real, synthetic)
+    generated = _match(train, _read(synthetic, without), real, synthetic)
     if holdout is None:
         train, unseen = _halve(train, seed)
         print(HALVED)
@@ -34,7 +34,7 @@ def compare_files(
         unseen = _match(train, _read(holdout, without), real, holdout)
     if target is not None and target not in train.column_names:
         raise ValueError(f"{str(real)!r} has no column {target!r} for --target")
-    print(synthetic_quality(train, made, unseen, target=target, random_state=seed))
+    print(synthetic_quality(train, generated, unseen, target=target, random_state=seed))
 
 
 def _read(path: Path, without: list[str]) -> pa.Table:

@@ -74,8 +74,8 @@ def read_run(config: Path | None, settings: Iterable[str], kinds: Iterable[str] 
         If the run file does not exist or is not valid.
     """
     run = {} if config is None else _read_config(config)
-    parameters = {name: parse(text) for name, text in pairs("--set", settings, "n_components=8").items()}
-    named = {**run.get("kinds", {}), **pairs("--kind", kinds, "zip=category")}
+    parameters = {name: parse(text) for name, text in split_pairs("--set", settings, "n_components=8").items()}
+    named = {**run.get("kinds", {}), **split_pairs("--kind", kinds, "zip=category")}
     given = {name: value for name, value in options.items() if value not in (None, [])}
     return Run(**{**run, **given, "set": {**run.get("set", {}), **parameters}, "kinds": named})
 
@@ -175,7 +175,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return run
 
 
-def pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
+def split_pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
     """Split the values of an option, such as ``NAME=VALUE``, at the first equals sign."""
     split = [text.partition("=") for text in texts]
     for name, equals, value in split:

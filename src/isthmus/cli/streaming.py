@@ -38,7 +38,7 @@ def check_folder(data: Path) -> None:
         raise FileNotFoundError(f"there is neither an image nor a .parquet file in the folder {str(data)!r}")
 
 
-def streams(data: Path) -> bool:
+def is_streamed(data: Path) -> bool:
     """Whether data are streamed: a folder, a pattern, or a large Parquet file.
 
     A folder whose subfolders name columns (Hive partitions), which may hold text, is streamed only if it is large.

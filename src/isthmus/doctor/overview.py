@@ -219,13 +219,13 @@ def _describe(column: Any, field: Field) -> tuple[str, Sequence[int]]:
 def _describe_numbers(numbers: Values) -> tuple[str, Sequence[int]]:
     known = numbers[np.isfinite(numbers)]
     low, median, high = np.quantile(known, [0, 0.5, 1])
-    return f"{low:.6g} .. {high:.6g}, median {median:.6g}", _histogram(known)
+    return f"{low:.6g} .. {high:.6g}, median {median:.6g}", np.histogram(known, N_BARS)[0].tolist()
 
 
 def _describe_dates(days: Values) -> tuple[str, Sequence[int]]:
     known = days[~np.isnan(days)]
     first, median, last = (np.datetime64(int(day), "D") for day in np.quantile(known, [0, 0.5, 1]).tolist())
-    return f"{first} .. {last}, median {median}", _histogram(known)
+    return f"{first} .. {last}, median {median}", np.histogram(known, N_BARS)[0].tolist()
 
 
 def _describe_categories(values: list[Any], counts: Values) -> tuple[str, Sequence[int]]:
@@ -233,11 +233,6 @@ def _describe_categories(values: list[Any], counts: Values) -> tuple[str, Sequen
     shares = [f"{_shorten(value)} {_round_percent(share)}" for value, share in named]
     others = ", ..." if len(values) > N_NAMED else ""
     return f"{len(values):,} categories: {', '.join(shares)}{others}", counts[:N_BARS].tolist()
-
-
-def _histogram(known: Values) -> Sequence[int]:
-    counts: list[int] = np.histogram(known, N_BARS)[0].tolist()
-    return counts
 
 
 def _count(column: Any) -> tuple[list[Any], Values]:

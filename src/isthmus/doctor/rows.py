@@ -1,4 +1,4 @@
-"""Rows as the doctor reads them, including rows that fit does not accept, with keys to find equal ones."""
+"""Rows as the doctor reads them, which fit may not accept, and keys that are equal for equal rows."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# Values that are checked column by column: 128 MiB of float64; of larger data, evenly spaced rows are checked.
+# Largest number of values that are checked: 128 MiB of float64. Of larger data, evenly spaced rows are checked.
 SIZE = 2**24
 # Values whose rows are hashed at once: 8 MiB of float64.
 CHUNK = 2**20

@@ -28,11 +28,11 @@ def treat_sentinels(draft: Draft, action: str) -> None:
     for name in draft.frame.columns:
         if is_number(draft.column(name).dtype):
             values = to_floats(draft.column(name))
-            for code in sentinels(values):
+            for code in find_sentinels(values):
                 _treat(draft, name, np.flatnonzero(values == code), code, action)
 
 
-def sentinels(values: Values) -> list[float]:
+def find_sentinels(values: Values) -> list[float]:
     """Return the probable sentinels of a column.
 
     A sentinel is 0, -1 or a number of nines, and the smallest or largest value of the column. It occurs at least three
@@ -48,8 +48,8 @@ def sentinels(values: Values) -> list[float]:
     Examples
     --------
     >>> import numpy as np
-    >>> from isthmus.preparing.sentinels import sentinels
-    >>> sentinels(np.array([-999.0] * 3 + [0.0] * 5 + list(range(20, 60))))
+    >>> from isthmus.preparing.sentinels import find_sentinels
+    >>> find_sentinels(np.array([-999.0] * 3 + [0.0] * 5 + list(range(20, 60))))
     [-999.0, 0.0]
     """
     known, counts = np.unique(values[~np.isnan(values)], return_counts=True)
