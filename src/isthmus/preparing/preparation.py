@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
 from isthmus.containers import open_frame, suggest_conversion
@@ -75,8 +74,6 @@ def _read(df: Any) -> Any:
         remedy = suggest_conversion(df)
         got = f"{type(df).__name__}{remedy and '; '}{remedy}"
         raise InputTypeError(f"prepare takes a data frame of pandas, polars or pyarrow, got {got}") from error
-    except nw.exceptions.DuplicateError as error:
-        raise ValueError(f"columns of a table must have different names: {error}") from error
     if not frame.columns or not len(frame):
         raise ValueError("the table has {} rows and {} columns, expected at least one of each".format(*frame.shape))
     return frame
