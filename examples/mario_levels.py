@@ -27,7 +27,7 @@ import numpy as np
 from isthmus import Autoencoder
 from isthmus.backbones import Conv
 from isthmus.bottlenecks import Gaussian
-from isthmus.contrib.game_levels import read_levels, segments
+from isthmus.contrib.game_levels import cut_segments, read_levels
 from isthmus.contrib.level_metrics import Platformer, novelty, pattern_divergence
 from isthmus.contrib.tile_chain import TileChain
 from isthmus.latent import search
@@ -47,7 +47,7 @@ grids, legend = read_levels(data / "levels")
 tiles = json.loads((data / "paths" / "SMB_tile_specs.json").read_text())
 jumps = json.loads((data / "paths" / "SMB_estimated_jumps.json").read_text())["jumps"]
 rules = Platformer(map(legend.index, set(tiles["solid"]) - set(tiles["passable"])), jumps)
-cut = {name: segments(grid, WIDTH) for name, grid in grids.items()}
+cut = {name: cut_segments(grid, WIDTH) for name, grid in grids.items()}
 kind = {name: KIND.get(name.removeprefix("mario-"), "overground") for name in grids}
 train = {k: np.concatenate([cut[name] for name in cut if kind[name] == k and name not in HELD_OUT]) for k in KINDS}
 held_out = np.concatenate([cut[name] for name in HELD_OUT])
@@ -92,7 +92,7 @@ def report(name, figures):
 
 
 print(f"{'':44}" + "".join(f"{name:>10}" for name in made))
-report("playable, percent", [100 * rules.playable(levels).mean() for levels in made.values()])
+report("playable, percent", [100 * rules.are_playable(levels).mean() for levels in made.values()])
 for size, word in enumerate(("two", "three", "four"), start=2):
     divergences = [pattern_divergence(held_out, levels, size) for levels in made.values()]
     report(f"divergence, patterns of {word}", [divergence.jensen_shannon for divergence in divergences])
@@ -117,7 +117,7 @@ def closeness(levels):
     """Rate levels by their properties, by whether they can be completed, and by their novelty; the best is 0."""
     found = np.array([properties(level) for level in levels])
     known = novelty(train["overground"], levels) < MIN_NOVELTY
-    return -np.abs(found - TARGET).sum(1) - 2 * ~rules.playable(levels) - 2 * known
+    return -np.abs(found - TARGET).sum(1) - 2 * ~rules.are_playable(levels) - 2 * known
 
 
 start = rng.choice(train["overground"], 100).astype(int)
@@ -174,7 +174,7 @@ def draw_level(level, kind):
 def show(axes, level, kind, title):
     """Draw a level and a path through it."""
     axes.imshow(draw_level(level, kind), interpolation="nearest")
-    way = np.array(rules.path(level) or np.empty((0, 2)))
+    way = np.array(rules.find_path(level) or np.empty((0, 2)))
     axes.plot(8 * way[:, 1] + 3.5, 8 * way[:, 0] + 3.5, ".", color="white", markersize=2.5, alpha=0.8)
     axes.set(title=title, xticks=[], yticks=[], xlim=(-0.5, 8 * WIDTH - 0.5), ylim=(8 * len(level) - 0.5, -0.5))
 
@@ -182,7 +182,7 @@ def show(axes, level, kind, title):
 figure, axes = plt.subplots(4, 2, figsize=(11, 11.6), layout="constrained")
 for row, k in zip(axes, KINDS, strict=False):
     levels = new_levels(k, 20)
-    for one, level in zip(row, levels[rules.playable(levels)], strict=False):
+    for one, level in zip(row, levels[rules.are_playable(levels)], strict=False):
         show(one, level, k, f"new, {k}")
 show(axes[-1, 0], best, "overground", "searched: five enemies, three gaps")
 nearest = train["overground"][(train["overground"] != best).mean((1, 2)).argmin()]

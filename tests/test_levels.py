@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from isthmus.contrib.game_levels import read_levels, segments, to_text
+from isthmus.contrib.game_levels import cut_segments, read_levels, to_text
 from isthmus.contrib.level_metrics import Platformer, novelty, pattern_divergence
 from isthmus.contrib.tile_chain import TileChain
 
@@ -79,10 +79,10 @@ def test_numbers_outside_the_legend_are_named():
 
 def test_segments_are_cut_column_by_column():
     long = np.arange(14).reshape(2, 7)
-    cut = segments(long, width=3, stride=2)
+    cut = cut_segments(long, width=3, stride=2)
     assert cut.shape == (3, 2, 3)
     np.testing.assert_array_equal(cut, [long[:, start : start + 3] for start in (0, 2, 4)])
-    assert len(segments(long, width=7)) == 1
+    assert len(cut_segments(long, width=7)) == 1
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_segments_are_cut_column_by_column():
 )
 def test_segments_that_cannot_be_cut(options, message):
     with pytest.raises(ValueError, match=message):
-        segments(np.zeros((2, 7)), **options)
+        cut_segments(np.zeros((2, 7)), **options)
 
 
 # Paths
@@ -109,7 +109,7 @@ def test_gaps_are_as_wide_and_walls_as_high_as_jumps(gap, wall, expected):
     lines[-1, 5 : 5 + gap] = 0
     if wall:
         lines[-1 - wall : -1, 8] = 1
-    assert RULES.playable([lines], margin=2).tolist() == [expected]
+    assert RULES.are_playable([lines], margin=2).tolist() == [expected]
 
 
 def test_a_ceiling_stops_a_jump():
@@ -117,23 +117,23 @@ def test_a_ceiling_stops_a_jump():
     low = level("------", "XXXXXX", "------", "XX--XX")
     walled = level("XXXXXX", "XXXXXX", "---X--", "XXXXXX")
     # There is a path on top of the ceiling, but the level does not begin there.
-    assert RULES.playable([open_air, low, walled], margin=1).tolist() == [True, False, False]
-    assert not RULES.reachable(walled, margin=1)[:, 3:].any()
+    assert RULES.are_playable([open_air, low, walled], margin=1).tolist() == [True, False, False]
+    assert not RULES.mark_reachable(walled, margin=1)[:, 3:].any()
 
 
 def test_above_the_highest_row_is_air():
-    way = RULES.path(level("--X---", "XXXXXX"), margin=1)
+    way = RULES.find_path(level("--X---", "XXXXXX"), margin=1)
     assert min(row for row, _ in way) == -1
-    assert RULES.path(level("XXX---", "--X---", "XXXXXX"), margin=1) is None
+    assert RULES.find_path(level("XXX---", "--X---", "XXXXXX"), margin=1) is None
 
 
 def test_what_falls_below_the_lowest_row_is_lost():
-    assert RULES.path(level("----------", "XXX----XXX"), margin=2) is None
+    assert RULES.find_path(level("----------", "XXX----XXX"), margin=2) is None
 
 
 def test_the_player_falls_straight_and_aslant():
     cliff = level("-------", "X------", "X------", "X-----X", "XXXXXXX")
-    way = RULES.path(cliff, margin=1)
+    way = RULES.find_path(cliff, margin=1)
     assert way[0] == (0, 0)
     assert way[-1] == (2, 6)
 
@@ -141,7 +141,7 @@ def test_the_player_falls_straight_and_aslant():
 @pytest.mark.parametrize("shortest", [True, False])
 def test_a_way_is_made_of_steps_through_free_places(shortest):
     lines = level("----------", "-----X----", "---XXX--X-", "XXXXXX-XXX")
-    way = RULES.path(lines, margin=2, shortest=shortest)
+    way = RULES.find_path(lines, margin=2, shortest=shortest)
     assert way[0][1] < 2
     assert way[-1][1] >= 8
     assert all(max(abs(a - c), abs(b - d)) == 1 for (a, b), (c, d) in zip(way, way[1:], strict=False))
@@ -149,29 +149,29 @@ def test_a_way_is_made_of_steps_through_free_places(shortest):
 
 
 def test_the_shortest_way_is_straight():
-    assert RULES.path(level("-----", "XXXXX"), margin=1) == [(0, column) for column in range(5)]
+    assert RULES.find_path(level("-----", "XXXXX"), margin=1) == [(0, column) for column in range(5)]
 
 
 def test_margins_let_a_level_begin_and_end_in_a_gap():
     lines = level("--------", "--XXXX--")
-    assert [RULES.path(lines, margin=margin) is not None for margin in (1, 2, 3)] == [False, False, True]
-    assert RULES.path(level("----", "----"), margin=4) is None
+    assert [RULES.find_path(lines, margin=margin) is not None for margin in (1, 2, 3)] == [False, False, True]
+    assert RULES.find_path(level("----", "----"), margin=4) is None
 
 
 def test_real_levels_can_be_played_and_marked_ways_are_reached(outside_data):
     folder = outside_data("vglc-levels") / "smb"
     levels = read_levels(folder / "levels")
     rules = real_rules(folder, levels.legend)
-    assert rules.playable(levels.grids.values()).all()
-    cut = np.concatenate([segments(level, 28, 4) for level in levels.grids.values()])
-    assert rules.playable(cut).mean() > 0.98
+    assert rules.are_playable(levels.grids.values()).all()
+    cut = np.concatenate([cut_segments(level, 28, 4) for level in levels.grids.values()])
+    assert rules.are_playable(cut).mean() > 0.98
     marked = read_levels(folder / "paths")
     for name, grid in marked.grids.items():
         level = levels.grids[name.removesuffix("_Annotated_Path")]
         # A few positions are on solid tiles.
         ways = (grid == marked.legend.index("x")) & ~np.isin(level, rules.solid)
         assert ways.sum() > 100
-        assert rules.reachable(level)[ways].all()
+        assert rules.mark_reachable(level)[ways].all()
 
 
 def real_rules(folder, legend):

@@ -9,7 +9,7 @@ from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
 
-__all__ = ["Levels", "read_levels", "segments", "to_text"]
+__all__ = ["Levels", "read_levels", "cut_segments", "to_text"]
 
 
 class Levels(NamedTuple):
@@ -91,7 +91,7 @@ def to_text(level: Any, legend: str) -> str:
     return "\n".join("".join(legend[tile] for tile in row) for row in level)
 
 
-def segments(level: Any, width: int, stride: int = 1) -> Values:
+def cut_segments(level: Any, width: int, stride: int = 1) -> Values:
     """Cut a level (height, length) into segments (n, height, width) that start every ``stride`` columns.
 
     Raises
@@ -102,8 +102,8 @@ def segments(level: Any, width: int, stride: int = 1) -> Values:
     Examples
     --------
     >>> import numpy as np
-    >>> from isthmus.contrib.game_levels import segments
-    >>> segments(np.arange(10).reshape(2, 5), width=3, stride=2).tolist()
+    >>> from isthmus.contrib.game_levels import cut_segments
+    >>> cut_segments(np.arange(10).reshape(2, 5), width=3, stride=2).tolist()
     [[[0, 1, 2], [5, 6, 7]], [[2, 3, 4], [7, 8, 9]]]
     """
     for name, value in {"width": width, "stride": stride}.items():

@@ -42,7 +42,7 @@ class Platformer:
     --------
     >>> from isthmus.contrib.level_metrics import Platformer
     >>> rules = Platformer(solid=[1], jumps=[[(0, -1), (1, -1), (2, 0)]])
-    >>> rules.playable([[[0, 0, 0, 0], [1, 0, 1, 1]], [[0, 0, 0, 0], [1, 0, 0, 0]]], margin=1).tolist()
+    >>> rules.are_playable([[[0, 0, 0, 0], [1, 0, 1, 1]], [[0, 0, 0, 0], [1, 0, 0, 0]]], margin=1).tolist()
     [True, False]
     """
 
@@ -66,11 +66,11 @@ class Platformer:
                 self._steps.append([])
             node = known
 
-    def playable(self, levels: Any, margin: int = 4) -> Values:
-        """Return for each level whether it has a path, (n_levels,); see ``path``."""
-        return np.array([self.path(level, margin, shortest=False) is not None for level in levels], dtype=bool)
+    def are_playable(self, levels: Any, margin: int = 4) -> Values:
+        """Return for each level whether it has a path, (n_levels,); see ``find_path``."""
+        return np.array([self.find_path(level, margin, shortest=False) is not None for level in levels], dtype=bool)
 
-    def path(self, level: Any, margin: int = 4, *, shortest: bool = True) -> list[Place] | None:
+    def find_path(self, level: Any, margin: int = 4, *, shortest: bool = True) -> list[Place] | None:
         """Find a path from the ground near the left edge to the ground near the right edge.
 
         The ground of a column is its lowest place to stand on, so that a path cannot run along the top of a ceiling.
@@ -95,7 +95,7 @@ class Platformer:
                 return self._trace(came_from, state)
         return None
 
-    def reachable(self, level: Any, margin: int = 4) -> Values:
+    def mark_reachable(self, level: Any, margin: int = 4) -> Values:
         """Mark the places that the player can reach from the ground near the left edge, (height, width)."""
         reached = np.zeros(np.shape(level), dtype=bool)
         for (y, x, _), _, _ in self._explore(level, margin, near_first=False):
