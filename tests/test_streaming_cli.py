@@ -34,10 +34,10 @@ def test_fit_streams_folders_and_patterns(folder, name, tmp_path):
 
 
 def test_large_files_are_streamed(models, monkeypatch, tmp_path):
-    assert not streaming.streams(models / "rows.parquet")
+    assert not streaming.is_streamed(models / "rows.parquet")
     monkeypatch.setattr(streaming, "LIMIT", N_ROWS * 5 * 8 - 1)
     monkeypatch.setattr(streaming, "N_SAMPLED", 50)
-    assert streaming.streams(models / "rows.parquet")
+    assert streaming.is_streamed(models / "rows.parquet")
     columns = ["--columns", "c", "--columns", "b"]
     done("fit", models / "rows.parquet", *TINY, *columns, "--out", tmp_path / "m.safetensors")
     assert load(tmp_path / "m.safetensors").schema_.names == ["c", "b"]
