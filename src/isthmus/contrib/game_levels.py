@@ -9,7 +9,7 @@ from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
 
-__all__ = ["Levels", "read_levels", "cut_segments", "to_text"]
+__all__ = ["Levels", "cut_segments", "read_levels", "to_text"]
 
 
 class Levels(NamedTuple):
