@@ -125,7 +125,7 @@ SEVERAL = {
     "a pipeline": lambda net: AnomalyDetector(make_pipeline(StandardScaler(), net), n_folds=2, random_state=0),
     "an ensemble": lambda net: BaggedAutoencoders(net, 2, random_state=0),
     "folds of ensembles": lambda net: AnomalyDetector(
-        BaggedAutoencoders(net, 2), n_folds=2, score_from="decoder", random_state=0
+        BaggedAutoencoders(net.set_params(bottleneck="gaussian"), 2), n_folds=2, score_from="decoder", random_state=0
     ),
     "views of rows": lambda net: AnomalyDetector(ExemplarDistance(net, 2), random_state=0),
     "views of windows": lambda net: AnomalyDetector(SlidingWindows(net, lengths=(8, 16)), fpr=0.1, random_state=0),

@@ -12,7 +12,6 @@ from torch.distributions import Independent, Normal, kl_divergence
 from isthmus import Autoencoder, BaggedAutoencoders, zoo
 from isthmus.backbones import MLP, Custom, Linear
 from isthmus.bottlenecks import Ladder, Nested
-from isthmus.latent import suggest_n_components
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.part import Shapes
 from isthmus.priors import Normal as NormalPrior
@@ -250,11 +249,6 @@ def test_bags_share_the_prior():
     bags = BaggedAutoencoders(small(max_epochs=5), 3, random_state=0).fit(X)
     assert np.isfinite(bags.score_samples(X)).all()
     assert bags.module_.prior.sizes == (2, 1)
-
-
-def test_sizes_of_codes_start_at_two_components():
-    with pytest.raises(ValueError, match="n_components must be at least 2 for the two layers of Ladder, got 1"):
-        suggest_n_components(X, small(bottleneck=Ladder()), max_components=1, random_state=0)
 
 
 def test_a_hidden_layer_makes_the_prior_of_a_linear_decoder_more_than_normal():
