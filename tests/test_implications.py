@@ -12,7 +12,7 @@ from conftest import small
 from isthmus import load, save, zoo
 from isthmus.data import as_source
 from isthmus.data.tables.rules import find_rules
-from isthmus.schema import Schema
+from isthmus.schema import Schema, implications
 from isthmus.schema.implications import MIN_EXPECTED, Implication, apply_rules, drop_violated, intersect_rules, violates
 
 CITIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Hamar": "NO"}
@@ -206,3 +206,22 @@ def test_rules_of_a_damaged_file_are_an_error(change):
     rule = {"column": 1, "target": 2, "values": [1.0], "implied": [1.0], **change}
     with pytest.raises(ValueError, match="implications"):
         Schema.from_json({**document, "implications": [rule]}).check()
+
+
+def test_columns_without_shared_values_are_not_counted(monkeypatch):
+    """A wide table of continuous columns has no values to count; rules between the others keep their positions."""
+    counted = []
+    counts = implications._Values.counts
+    monkeypatch.setattr(implications._Values, "counts", lambda self, x: counted.append(self.total) or counts(self, x))
+    rng = np.random.default_rng(0)
+    flags = np.repeat(rng.integers(0, 2, (500, 1)), 2, axis=1).astype(float)
+    rows = np.hstack([rng.normal(size=(500, 3000)), flags[:, :1], rng.normal(size=(500, 3000)), flags[:, 1:]])
+    values = [np.array([0.0, 1.0]) if column in (3000, 6001) else np.empty(0) for column in range(6002)]
+    rules = implications.find_implications([rows], values)
+    assert {(rule.column, rule.target): rule.implied for rule in rules} == {
+        (3000, 6001): (0.0, 1.0),
+        (6001, 3000): (0.0, 1.0),
+    }
+    assert counted == [6]
+    assert implications.find_implications([rows[:, :3000]], [np.empty(0)] * 3000) == ()
+    assert counted == [6]

@@ -109,27 +109,25 @@ def first_rows(codes: Values, n: int) -> Values:
     return first
 
 
-def put(frame: Any, name: Any, values: Sequence[Any], dtype: Any) -> Any:
-    """Replace the values of one column of a frame; None means missing."""
+def make_series(series: Any, values: Sequence[Any], dtype: Any) -> Any:
+    """Make a column of the name and library of another from values of Python; None means missing."""
     missing = np.array([value is None for value in values], dtype=bool)
     if dtype == nw.Int64 and missing.any():
         # Not all libraries accept None among integers: use 0, and make it missing afterwards.
         filled = [0 if value is None else value for value in values]
-        return blank(put(frame, name, filled, dtype), name, missing)
-    return frame.with_columns(nw.new_series(name, values, dtype=dtype, backend=frame.implementation))
+        return blank(make_series(series, filled, dtype), missing)
+    return nw.new_series(series.name, values, dtype=dtype, backend=series.implementation)
 
 
-def put_numbers(frame: Any, name: Any, values: Values) -> Any:
-    """Replace one column of a frame by numbers in float64; NaN means missing."""
-    frame = frame.with_columns(nw.new_series(name, values, backend=frame.implementation))
-    return blank(frame, name, np.isnan(values))
+def make_numbers(series: Any, values: Values) -> Any:
+    """Make a column of the name and library of another from numbers in float64; NaN means missing."""
+    return blank(nw.new_series(series.name, values, backend=series.implementation), np.isnan(values))
 
 
-def blank(frame: Any, name: Any, where: Values) -> Any:
-    """Make some values of one column of a frame missing."""
-    series = frame.get_column(name)
+def blank(series: Any, where: Values) -> Any:
+    """Make some values of a column missing."""
     if series.dtype.is_integer() and np.abs(to_floats(series)[~where]).max(initial=0) >= MAX_EXACT:
         # pandas would convert the column to float64, which rounds these integers.
-        frame = frame.with_columns(nw.maybe_convert_dtypes(series))
-    keep = nw.new_series("keep", ~where, backend=frame.implementation)
-    return frame.with_columns(nw.when(keep).then(nw.col(name)).alias(name))
+        series = nw.maybe_convert_dtypes(series)
+    keep = nw.new_series("keep", ~where, backend=series.implementation)
+    return series.to_frame().select(nw.when(keep).then(nw.col(series.name)).alias(series.name)).get_column(series.name)

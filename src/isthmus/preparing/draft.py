@@ -6,29 +6,47 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data.tables.blocks import replace_columns
 from isthmus.finding import N_EXAMPLES, Finding, Status
 from isthmus.formatting import pluralize
-from isthmus.preparing.coding import Values, blank, put
+from isthmus.preparing.coding import Values, blank, make_series
 
 
 @dataclass
 class Draft:
-    """A narwhals frame, the positions of its rows in the given table, and the findings so far.
+    """A table, the positions of its rows in the given table, and the findings so far.
 
     Parameters
     ----------
-    frame : narwhals.DataFrame
+    unchanged : narwhals.DataFrame
+        The table before the latest changes.
     rows : ndarray of int
     findings : list of Finding
+    changed : dict
+        New columns by name. They enter the frame together, because libraries replace a single column in time in
+        proportion to the width of the table.
     """
 
-    frame: Any
+    unchanged: Any
     rows: Values
     findings: list[Finding] = field(default_factory=list)
+    changed: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def frame(self) -> Any:
+        """The table as a narwhals frame, with all changes."""
+        if self.changed:
+            self.unchanged = replace_columns(self.unchanged, self.changed.values())
+            self.changed = {}
+        return self.unchanged
+
+    @frame.setter
+    def frame(self, frame: Any) -> None:
+        self.unchanged, self.changed = frame, {}
 
     def column(self, name: Any) -> Any:
         """Return a column as a narwhals series."""
-        return self.frame.get_column(name)
+        return self.changed[name] if name in self.changed else self.unchanged.get_column(name)
 
     def note(
         self,
@@ -50,12 +68,12 @@ class Draft:
 
     def put(self, name: Any, values: Sequence[Any], dtype: Any) -> None:
         """Replace the values of a column."""
-        self.frame = put(self.frame, name, values, dtype)
+        self.changed[name] = make_series(self.column(name), values, dtype)
 
     def blank(self, name: Any, where: Values) -> None:
         """Make the values of a column at some positions missing."""
         if len(where):
-            self.frame = blank(self.frame, name, np.isin(np.arange(len(self.frame)), where))
+            self.changed[name] = blank(self.column(name), np.isin(np.arange(len(self.rows)), where))
 
     def remove_rows(self, where: Values) -> None:
         """Remove the rows at some positions."""

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from isthmus.data.tables.blocks import replace_columns
 from isthmus.data.tables.cells import is_number, to_floats
-from isthmus.preparing.coding import Values, put_numbers
+from isthmus.preparing.coding import Values, make_numbers
 from isthmus.preparing.outliers import THRESHOLDS, robust_z
 
 # Largest number of distinct integers of an ordinal scale, such as school grades.
@@ -43,18 +44,16 @@ def learn_scales(train: Any, method: str, without: Collection[Any]) -> dict[Any,
 
 def scale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
     """Scale columns of a narwhals frame."""
-    for name, (_, center, scale) in scales.items():
-        frame = put_numbers(frame, name, (to_floats(frame.get_column(name)) - center) / scale)
-    return frame
+    columns = [frame.get_column(name) for name in scales]
+    each = zip(columns, scales.values(), strict=True)
+    return replace_columns(frame, [make_numbers(c, (to_floats(c) - scale.center) / scale.scale) for c, scale in each])
 
 
 def unscale_columns(frame: Any, scales: Mapping[Any, Scale]) -> Any:
     """Convert scaled columns of a narwhals frame to their original units."""
-    for name in frame.columns:
-        if name in scales:
-            _, center, scale = scales[name]
-            frame = put_numbers(frame, name, to_floats(frame.get_column(name)) * scale + center)
-    return frame
+    columns = [frame.get_column(name) for name in frame.columns if name in scales]
+    each = ((column, scales[column.name]) for column in columns)
+    return replace_columns(frame, [make_numbers(c, to_floats(c) * scale.scale + scale.center) for c, scale in each])
 
 
 def _learn(values: Values, method: str) -> Scale | None:

@@ -71,10 +71,11 @@ def find_implications(
     missing_columns : tuple of int
         Positions of the columns that the indicators belong to.
     """
-    numbering, n_rows = _Values(values, missing_columns), MAX_PAIRS // len(values) ** 2
-    if numbering.total > MAX_VALUES:
+    numbering = _Values(values, missing_columns)
+    n_columns = len(numbering.columns)
+    if n_columns < 2 or numbering.total > MAX_VALUES:
         return ()
-    counts = [numbering.counts(rows) for rows in _take_first(iter(batches), n_rows)]
+    counts = [numbering.counts(rows) for rows in _take_first(iter(batches), MAX_PAIRS // n_columns**2)]
     return _rules(numbering, sparse.coo_array(sum(counts[1:], counts[0]))) if counts else ()
 
 
@@ -166,6 +167,8 @@ def _take_first(batches: Iterator[Values], n_rows: int) -> Iterator[Values]:
 class _Values:
     """Numbering of all values that can be part of a rule; the last number of each column stands for all other values.
 
+    Columns without such values are left out: a table of thousands of continuous columns has none to count.
+
     Parameters
     ----------
     values : sequence of ndarray
@@ -175,29 +178,31 @@ class _Values:
     """
 
     def __init__(self, values: Sequence[Values], missing_columns: tuple[int, ...]) -> None:
-        self.values = values
+        self.columns = np.array([j for j, each in enumerate(values) if len(each)], dtype=int)
+        self.values = [values[j] for j in self.columns]
         # A column and its indicator of missing values have the same subject: rules between them are trivial.
-        self.subject = np.r_[np.arange(len(values) - len(missing_columns)), np.array(missing_columns, dtype=int)]
-        sizes = np.array([len(each) + 1 for each in values])
+        subject = np.r_[np.arange(len(values) - len(missing_columns)), np.array(missing_columns, dtype=int)]
+        self.subject = subject[self.columns]
+        sizes = np.array([len(each) + 1 for each in self.values], dtype=int)
         self.starts, self.total = np.cumsum(sizes) - sizes, int(sizes.sum())
         self.owner = np.repeat(np.arange(len(sizes)), sizes)
-        self.number = np.concatenate([[*each, math.nan] for each in values])
+        self.number = np.concatenate([np.empty(0), *([*each, math.nan] for each in self.values)])
 
     def counts(self, x: Values) -> Any:
         """Count the rows with each pair of values, as a sparse matrix (total, total)."""
-        place = np.stack([self._positions(x[:, j], j) for j in range(x.shape[1])], 1)
+        place = np.stack([self._positions(x[:, column], j) for j, column in enumerate(self.columns)], 1)
         known = place >= 0
         row = np.repeat(np.arange(len(x)), known.sum(1))
         hot = sparse.csr_array((np.ones(len(row)), (row, place[known])), shape=(len(x), self.total))
         return hot.T @ hot
 
-    def _positions(self, numbers: Values, column: int) -> Values:
-        """Return the position of each number of a column in the numbering; -1 where missing."""
-        values = self.values[column]
+    def _positions(self, numbers: Values, j: int) -> Values:
+        """Return the position of each number of the j-th column with values in the numbering; -1 where missing."""
+        values = self.values[j]
         place = np.searchsorted(values, numbers)
         found = place < len(values)
         found[found] = values[place[found]] == numbers[found]
-        return np.where(np.isnan(numbers), -1, self.starts[column] + np.where(found, place, len(values)))
+        return np.where(np.isnan(numbers), -1, self.starts[j] + np.where(found, place, len(values)))
 
 
 def _rules(numbering: _Values, counts: sparse.coo_array) -> tuple[Implication, ...]:
@@ -237,6 +242,6 @@ def _group_pairs(numbering: _Values, value: Values, other: Values) -> Iterator[I
     columns = np.stack([numbering.owner[value], numbering.owner[other]], 1)
     starts = np.flatnonzero((columns[1:] != columns[:-1]).any(1)) + 1
     for pairs in np.split(np.arange(len(value)), starts) if len(value) else ():
-        column, target = columns[pairs[0]].tolist()
+        column, target = numbering.columns[columns[pairs[0]]].tolist()
         values, implied = (tuple(numbering.number[each[pairs]].tolist()) for each in (value, other))
         yield Implication(column, target, values, implied)

@@ -117,19 +117,19 @@ def _times_of(column: Any) -> Values:
     return np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
 
 
-def list_categories(column: Any) -> list[Any]:
-    """List the different values of a column, sorted, or in the order of an enumeration.
+def list_categories(present: Any) -> list[Any]:
+    """List the different values of a column without nulls, sorted, or in the order of an enumeration.
 
     Raises
     ------
     ValueError
         If a value is not text, a number or a truth value.
     """
-    present = column.drop_nulls() if column.dtype == nw.Object else column.drop_nulls().unique()
-    values = list({_to_plain(value, column.name) for value in present.to_list()})
+    distinct = present if present.dtype == nw.Object else present.unique()
+    values = list({_to_plain(value, present.name) for value in distinct.to_list()})
     values = [value for value in values if value == value]
-    if column.dtype == nw.Enum:
-        order = {category: i for i, category in enumerate(column.dtype.categories)}
+    if present.dtype == nw.Enum:
+        order = {category: i for i, category in enumerate(present.dtype.categories)}
         return sorted(values, key=lambda value: order[value])
     return sorted(values, key=lambda value: (isinstance(value, str), value))
 

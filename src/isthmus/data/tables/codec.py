@@ -2,8 +2,10 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
+from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
@@ -12,8 +14,17 @@ import torch
 
 from isthmus.containers import check_name_types, open_frame
 from isthmus.data.arrays import Array, as_tensor
+from isthmus.data.tables.blocks import (
+    find_plain,
+    iterate_numbers,
+    join_columns,
+    make_numbers_like,
+    replace_columns,
+    split_columns,
+)
 from isthmus.data.tables.cells import (
     DATES,
+    MAX_EXACT,
     TIMES,
     find_missing,
     holds_dates,
@@ -34,9 +45,9 @@ from isthmus.data.tables.native_dtypes import (
     read_template,
     write_template,
 )
-from isthmus.data.tables.values import decode_values, drop_ranges, make_unlearned_values
+from isthmus.data.tables.values import decode_values, drop_ranges, make_unlearned_values, round_numbers
 from isthmus.formatting import pluralize
-from isthmus.schema import Field, Schema
+from isthmus.schema import NUMBERS, Field, Schema
 
 Values = np.ndarray[Any, Any]
 
@@ -60,31 +71,34 @@ class Table(Array):
 
     def to_container(self, values: Values) -> Any:
         """Replace the used columns of the data frame; the other columns stay as they are."""
-        frame, columns = self._chosen_frame(), _split_columns(values, self.schema)
-        new = [
-            decode_column(columns[field.name], field, _find_model(frame.get_column(field.name), self.schema))
-            for field in self.schema.used
-        ]
-        return frame.with_columns(*new).to_native()
+        frame = self._chosen_frame()
+        return replace_columns(frame, _decode_used(values, self.schema, frame, self._find_fitted(frame))).to_native()
 
     def fill_missing(self, values: Values) -> Any:
         """Replace the missing cells of the data frame, and those of its constant columns."""
-        frame, columns, new = self._chosen_frame(), _split_columns(values, self.schema), []
+        frame = self._chosen_frame()
+        fitted, plain, parts = self._find_fitted(frame), find_plain(frame), list[Any]()
+        floats = {name for name, dtype in plain.items() if dtype.is_float()} & {f.name for f in self.schema.used}
+        floats -= set(fitted)
+        places = [i for i, field in enumerate(self.schema.used) if field.name in floats]
+        for chosen in split_columns(places, len(frame)):
+            parts += _fill_floats(frame, [self.schema.used[i] for i in chosen], values[:, chosen], plain)
+        columns = _split_columns(values, self.schema)
         for field in self.schema.fields:
-            column = frame.get_column(field.name)
-            known = ~find_missing(column)
-            if known.all() or not (field.used or (field.kind == "constant" and field.categories)):
-                continue
-            model = _find_model(column, self.schema)
-            if field.used:
-                filled = decode_column(columns[field.name], field, model, rounded=True)
-            else:
-                filled = make_column_like(model, make_unlearned_values(field, len(values), model))
-            new.append(column.zip_with(known, filled) if known.any() else filled)
-        return frame.with_columns(*new).to_native()
+            if field.name not in floats and (field.used or (field.kind == "constant" and field.categories)):
+                parts += _fill_column(frame.get_column(field.name), field, columns.get(field.name), fitted)
+        return replace_columns(frame, parts).to_native()
 
     def _chosen_frame(self) -> Any:
         return self.frame if self.rows is None else self.frame[self.rows.numpy()]
+
+    def _find_fitted(self, frame: Any) -> dict[Any, Any]:
+        """Return, for each column without a value in these rows, the column of fit, which shows the dtype."""
+        # Only a column that is empty as numbers can be empty; of a wide table, few are.
+        x = self.values if self.rows is None else self.values[self.rows]
+        known = {field.name for field, is_known in zip(self.schema.used, ~x.isnan().all(0), strict=True) if is_known}
+        names = [name for name in self.schema.names if name not in known and find_missing(frame.get_column(name)).all()]
+        return {name: find_fitted_column(frame.get_column(name), self.schema) for name in names}
 
 
 def learn_table(X: Any, kinds: Mapping[str, str]) -> Array:
@@ -130,8 +144,13 @@ def encode(X: Any, schema: Schema) -> Table:
     check_columns(frame, schema)
     values = np.empty((len(frame), *schema.shape), dtype=schema.dtype)
     unseen: list[str] = []
+    dtypes = frame.schema
+    numbers = iterate_numbers(frame, [field.name for field in schema.used if _is_numeric(field, dtypes[field.name])])
     for i, field in enumerate(schema.used):
-        values[:, i] = _encode_column(frame.get_column(field.name), field, unseen)
+        if _is_numeric(field, dtypes[field.name]):
+            values[:, i] = _encode_numbers(next(numbers), field, frame, unseen)
+        else:
+            values[:, i] = _encode_column(frame.get_column(field.name), field, unseen)
     if unseen:
         warnings.warn(f"treated as missing, for fit has not seen them: {'; '.join(unseen)}", stacklevel=2)
     return Table(as_tensor(values), schema, frame=frame)
@@ -164,14 +183,57 @@ def decode(values: Values, schema: Schema, rounded: bool = False) -> Any:
     """
     if not schema.template:
         return label_columns(values, schema)
-    empty, columns, new = read_template(schema), _split_columns(values, schema), {}
-    for field in schema.fields:
+    empty = read_template(schema)
+    parts = _decode_used(values, schema, empty, rounded=rounded)
+    for field in (field for field in schema.fields if not field.used):
         model = empty.get_column(field.name)
-        if field.used:
-            new[field.name] = decode_column(columns[field.name], field, model, rounded)
-        else:
-            new[field.name] = make_column_like(model, make_unlearned_values(field, len(values), model))
-    return make_frame(new, schema)
+        parts.append(make_column_like(model, make_unlearned_values(field, len(values), model)))
+    return make_frame(join_columns(parts, empty).to_native(), empty)
+
+
+def _decode_used(
+    values: Values, schema: Schema, frame: Any, fitted: Mapping[Any, Any] = MappingProxyType({}), rounded: bool = False
+) -> list[Any]:
+    """Make narwhals frames and series that together are the used columns, from rows of numbers (n, n_used).
+
+    Dtypes are those of a frame, or those of the columns in ``fitted``.
+    """
+    plain = {name: dtype for name, dtype in find_plain(frame).items() if name not in fitted}
+    known = ~np.isnan(values).any(0)
+    numbers = [i for i, field in enumerate(schema.used) if known[i] and field.kind in NUMBERS and field.name in plain]
+    parts = list[Any]()
+    for chosen in split_columns(numbers, len(values)):
+        fields = [schema.used[i] for i in chosen]
+        block = round_numbers(values[:, chosen].astype(np.float64), fields, rounded)
+        parts += make_numbers_like(frame, [field.name for field in fields], block, plain)
+    for i in sorted({*range(len(schema.used))} - {*numbers}):
+        name = schema.used[i].name
+        model = fitted.get(name) if name in fitted else frame.get_column(name)
+        parts.append(decode_column(values[:, i], schema.used[i], model, rounded))
+    return parts
+
+
+def _fill_floats(frame: Any, fields: Sequence[Field], values: Values, plain: Mapping[Any, Any]) -> Iterator[Any]:
+    """Yield frames of the columns with missing values, filled with rows of numbers (n, n_fields)."""
+    names = [field.name for field in fields]
+    known = np.column_stack([*iterate_numbers(frame, names)])
+    missing = np.isnan(known)
+    some = np.flatnonzero(missing.any(0))
+    filled = np.where(missing, round_numbers(values.astype(np.float64), fields), known)[:, some]
+    return make_numbers_like(frame, [names[i] for i in some], filled, plain)
+
+
+def _fill_column(column: Any, field: Field, numbers: Values | None, fitted: Mapping[Any, Any]) -> Iterator[Any]:
+    """Yield a column whose missing cells are filled, if it has any."""
+    known = ~find_missing(column)
+    if known.all():
+        return
+    model = fitted.get(field.name, column)
+    if numbers is None:
+        filled = make_column_like(model, make_unlearned_values(field, len(column), model))
+    else:
+        filled = decode_column(numbers, field, model, rounded=True)
+    yield column.zip_with(known, filled) if known.any() else filled
 
 
 def decode_column(numbers: Values, field: Field, model: Any, rounded: bool = False) -> Any:
@@ -208,9 +270,23 @@ def _split_columns(values: Values, schema: Schema) -> dict[Any, Values]:
     return dict(zip((field.name for field in schema.used), values.T, strict=True))
 
 
-def _find_model(column: Any, schema: Schema) -> Any:
-    """Return the column that shows the dtype of decoded values: that of fit where all values are missing."""
-    return find_fitted_column(column, schema) if find_missing(column).all() else column
+def _is_numeric(field: Field, dtype: Any) -> bool:
+    """Whether float64 represents all values that a column has and had in fit."""
+    return is_number(dtype) and (
+        field.kind in NUMBERS
+        or (field.is_categorical and all(isinstance(c, Real) and abs(c) < MAX_EXACT for c in field.categories))
+    )
+
+
+def _encode_numbers(x: Values, field: Field, frame: Any, unseen: list[str]) -> Values:
+    """Turn the numbers of a column into those of a model: categories into their positions."""
+    if not field.is_categorical:
+        return x
+    positions = {category: float(i) for i, category in enumerate(field.categories)}
+    numbers = np.array([positions.get(value, np.nan) for value in x.tolist()])
+    if np.isnan(numbers).sum() == np.isnan(x).sum():
+        return numbers
+    return _positions(frame.get_column(field.name), field, unseen)
 
 
 def _encode_column(column: Any, field: Field, unseen: list[str]) -> Values:

@@ -11,7 +11,8 @@ import numpy as np
 from isthmus.containers import is_frame as is_frame
 from isthmus.containers import open_frame
 from isthmus.data.arrays import Array, as_tensor
-from isthmus.data.tables.cells import name_dtype, to_floats
+from isthmus.data.tables.blocks import iterate_numbers
+from isthmus.data.tables.cells import name_dtype
 from isthmus.schema import Field, Schema
 
 Values = np.ndarray[Any, Any]
@@ -49,19 +50,22 @@ def infer_schema(frame: Any) -> Schema:
     ValueError
         If a column does not hold numbers.
     """
-    for name, dtype in frame.schema.items():
+    dtypes = frame.schema  # narwhals rebuilds the schema at every access
+    for name, dtype in dtypes.items():
         if not (dtype.is_numeric() or dtype == nw.Boolean):
             raise ValueError(_not_numbers(frame, name))
-    fields = tuple(Field(name, str(dtype)) for name, dtype in frame.schema.items())
-    dtype = narrowest_dtype(frame.schema.values())
-    return Schema((len(fields),), dtype=dtype, fields=fields, container=frame.implementation.value)
+    fields = tuple(Field(name, str(dtype)) for name, dtype in dtypes.items())
+    return Schema(
+        (len(fields),), dtype=narrowest_dtype(dtypes.values()), fields=fields, container=frame.implementation.value
+    )
 
 
 def read_values(frame: Any, dtype: str) -> Values:
     """Return the values of a narwhals frame (n, n_columns), NaN where missing."""
-    # By column, since a frame with nullable dtypes converts to an array of objects.
-    columns = [to_floats(frame.get_column(name)).astype(dtype, copy=False) for name in frame.columns]
-    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    values = np.empty(frame.shape, dtype)
+    for i, numbers in enumerate(iterate_numbers(frame, frame.columns)):
+        values[:, i] = numbers
+    return values
 
 
 def narrowest_dtype(dtypes: Iterable[Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from isthmus.data.tables.blocks import iterate_numbers
 from isthmus.data.tables.cells import (
     MAX_EXACT,
     find_distinct_microseconds,
@@ -21,7 +22,6 @@ from isthmus.data.tables.cells import (
     suggest_remedy,
     to_days,
     to_exact_numbers,
-    to_floats,
 )
 from isthmus.part import did_you_mean
 from isthmus.schema import CATEGORICAL, KINDS, LEFT_OUT, MICROSECONDS, NUMBERS, Field
@@ -75,39 +75,55 @@ def infer_fields(frame: Any, kinds: Mapping[str, str]) -> tuple[Field, ...]:
             raise ValueError(f"schema has a column {name!r} that X does not have{did_you_mean(name, frame.columns)}")
         if kind not in KINDS:
             raise ValueError(f"the kind of column {name!r} must be one of {KINDS}, got {kind!r}")
-    return tuple(_field(frame.get_column(name), kinds.get(name, "")) for name in frame.columns)
+    dtypes = frame.schema
+    numbers = iterate_numbers(frame, [name for name, dtype in dtypes.items() if is_number(dtype)])
+    return tuple(
+        _of_numbers(_start_field(name, dtype, kinds), dtype, next(numbers), frame)
+        if is_number(dtype)
+        else _of_other_values(_start_field(name, dtype, kinds), frame.get_column(name))
+        for name, dtype in dtypes.items()
+    )
 
 
-def _field(column: Any, kind: str) -> Field:
-    """Describe a column of the stated kind, or of the kind that its values suggest."""
-    name = column.name.item() if isinstance(column.name, np.generic) else column.name
-    field = Field(name, str(column.dtype), kind)
-    if not len(column.drop_nulls()):
-        return replace(field, kind=kind if kind in LEFT_OUT else "constant", note="no value in any row")
-    if kind in LEFT_OUT and kind != "constant":
+def _start_field(name: Any, dtype: Any, kinds: Mapping[str, str]) -> Field:
+    """Return the field of a column with the stated kind, if there is one."""
+    return Field(name.item() if isinstance(name, np.generic) else name, str(dtype), kinds.get(name, ""))
+
+
+def _of_other_values(field: Field, column: Any) -> Field:
+    """Describe a column that does not hold numbers."""
+    present = column.drop_nulls()
+    if not len(present):
+        return _without_values(field)
+    if field.kind in LEFT_OUT and field.kind != "constant":
         return field
     if holds_dates(column):
         return _of_dates(field, column)
-    if is_number(column.dtype):
-        return _of_numbers(field, column)
     if is_text(column.dtype):
-        return _describe_categories(field, column)
+        return _describe_categories(field, present)
     held = name_dtype(column)
     raise ValueError(
         f"column {field.name!r} holds {held}, expected numbers, text, dates or truth values; {suggest_remedy(held)}"
     )
 
 
-def _of_numbers(field: Field, column: Any) -> Field:
-    x = to_floats(column)
+def _without_values(field: Field) -> Field:
+    kind = field.kind if field.kind in LEFT_OUT else "constant"
+    return replace(field, kind=kind, note="no value in any row")
+
+
+def _of_numbers(field: Field, dtype: Any, x: Values, frame: Any) -> Field:
+    """Describe a column of numbers ``x`` of a frame."""
+    x = x[~np.isnan(x)]
+    if not len(x):
+        return _without_values(field)
+    if field.kind in LEFT_OUT and field.kind != "constant":
+        return field
     if np.isinf(x).any():
         raise ValueError(f"column {field.name!r} holds an infinite value; expected finite numbers, or NaN for missing")
-    x = x[~np.isnan(x)]
     values, counts = np.unique(x, return_counts=True)
-    if not len(values):
-        return replace(field, kind="constant", note="no value in any row")
-    distinct = _distinct(column, values)
-    kind = field.kind or _kind_of_numbers(column, x, values, distinct)
+    distinct = _distinct(frame, field.name, values)
+    kind = field.kind or _kind_of_numbers(field.name, dtype.is_integer(), x, values, distinct)
     if kind in LEFT_OUT:
         return _left_out(field, kind, distinct)
     if kind in CATEGORICAL:
@@ -124,19 +140,19 @@ def _of_numbers(field: Field, column: Any) -> Field:
     return replace(field, low=float(values[0]), high=float(values[-1]), step=_step(values))
 
 
-def _distinct(column: Any, values: Values) -> list[Any]:
+def _distinct(frame: Any, name: Any, values: Values) -> list[Any]:
     """Return the different values of a column in order, as integers where float64 would round them."""
     if np.abs(values).max() < MAX_EXACT:
         return list(values.tolist())
-    return sorted(set(to_exact_numbers(column.drop_nulls())))
+    return sorted(set(to_exact_numbers(frame.get_column(name).drop_nulls())))
 
 
-def _kind_of_numbers(column: Any, x: Values, values: Values, distinct: list[Any]) -> str:
+def _kind_of_numbers(name: Any, is_integer: bool, x: Values, values: Values, distinct: list[Any]) -> str:
     if len(distinct) < 3:
         return ("constant", "binary")[len(distinct) - 1]
     whole = bool((values == np.round(values)).all())
-    unique = column.dtype.is_integer() and len(distinct) == len(x) >= FEW_ROWS
-    if unique and _are_identifiers(column.name, distinct):
+    unique = is_integer and len(distinct) == len(x) >= FEW_ROWS
+    if unique and _are_identifiers(name, distinct):
         return "identifier"
     if len(distinct) > len(values):  # float64 would make some of them equal
         return "category" if len(distinct) <= FEW_CATEGORIES else "identifier"
@@ -213,14 +229,14 @@ def _real_dates(days: Values) -> tuple[int, int]:
     return first, last
 
 
-def _describe_categories(field: Field, column: Any) -> Field:
-    categories = list_categories(column)
-    texts = [] if field.kind else _texts_among_numbers(column, categories)
+def _describe_categories(field: Field, present: Any) -> Field:
+    categories = list_categories(present)
+    texts = [] if field.kind else _texts_among_numbers(present, categories)
     if texts:
         remedy = "set the others to missing, or turn them into numbers, to learn from the column"
         found = f"mostly numbers, but {len(texts)} of {len(categories)} values are texts, such as {texts[0]!r}"
         return replace(field, kind="text", note=f"{found}; {remedy}")
-    kind = field.kind or _infer_categorical_kind(column, categories)
+    kind = field.kind or _infer_categorical_kind(present, categories)
     if kind in LEFT_OUT:
         return _left_out(field, kind, categories)
     if kind not in CATEGORICAL:
@@ -228,25 +244,24 @@ def _describe_categories(field: Field, column: Any) -> Field:
     return replace(field, kind=kind, categories=_check_categories(field, kind, categories))
 
 
-def _texts_among_numbers(column: Any, categories: list[Any]) -> list[str]:
+def _texts_among_numbers(present: Any, categories: list[Any]) -> list[str]:
     """List the texts of a column most of whose other values are different numbers."""
     texts = [category for category in categories if isinstance(category, str) and not is_numeral(category)]
     n_numbers = len(categories) - len(texts)
-    differ = n_numbers > min(FEW_CATEGORIES, MAX_UNIQUE * len(column.drop_nulls()))
+    differ = n_numbers > min(FEW_CATEGORIES, MAX_UNIQUE * len(present))
     return texts if differ and n_numbers >= MOSTLY * len(categories) else []
 
 
-def _infer_categorical_kind(column: Any, categories: list[Any]) -> str:
+def _infer_categorical_kind(present: Any, categories: list[Any]) -> str:
     if len(categories) < 2:
         return "constant"
-    if column.dtype == nw.Boolean or all(isinstance(category, bool) for category in categories):
+    if present.dtype == nw.Boolean or all(isinstance(category, bool) for category in categories):
         return "binary"
-    if column.dtype == nw.Enum:
+    if present.dtype == nw.Enum:
         return "ordered"
-    n_present = len(column.drop_nulls())
-    if column.dtype == nw.Categorical or len(categories) <= min(FEW_CATEGORIES, n_present - 1):
+    if present.dtype == nw.Categorical or len(categories) <= min(FEW_CATEGORIES, len(present) - 1):
         return "category"
-    if len(categories) <= max(MAX_UNIQUE * n_present, 1) or n_present < FEW_ROWS:
+    if len(categories) <= max(MAX_UNIQUE * len(present), 1) or len(present) < FEW_ROWS:
         return "category"
     some = [str(category).split() for category in categories[:1000]]
     return "text" if np.mean([len(words) for words in some]) >= WORDS else "identifier"

@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import re
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import narwhals as nw
@@ -28,7 +28,7 @@ def make_column_like(column: Any, values: Any) -> Any:
         Numbers, objects of Python with None where missing, or datetime64, in UTC if the column has a time zone.
     """
     if column.dtype.is_integer() and values.dtype.kind == "f":
-        values = _round_to_integers(values, str(column.dtype))
+        values = round_to_integers(values, str(column.dtype))
     if values.dtype.kind == "M":
         values = _in_unit_of(column.dtype, values)
     if values.dtype == object:
@@ -51,18 +51,14 @@ def find_fitted_column(column: Any, schema: Schema) -> Any:
     return nw.DataFrame.from_arrow(table, backend=column.implementation)["column"].alias(column.name)
 
 
-def make_frame(columns: Mapping[str, Any], schema: Schema) -> Any:
-    """Make a native frame from narwhals columns whose dtypes are those of the template of a schema."""
-    empty = read_template(schema)
-    natives = {name: column.to_native() for name, column in columns.items()}
-    library = empty.implementation
-    if library.is_pyarrow():
-        return pa.table(list(natives.values()), schema=empty.to_native().schema)
-    frame = library.to_native_namespace().DataFrame(natives)
+def make_frame(native: Any, empty: Any) -> Any:
+    """Give a native frame the index and the schema of a narwhals frame without rows."""
+    if empty.implementation.is_pyarrow():
+        return native.cast(empty.to_native().schema)
     index = nw.maybe_get_index(empty)
     if index is not None and index.nlevels == 1:
-        frame.index.name = index.name
-    return frame
+        native.index.name = index.name
+    return native
 
 
 def write_template(frame: Any) -> str:
@@ -88,19 +84,24 @@ def write_template(frame: Any) -> str:
 
 def read_template(schema: Schema) -> Any:
     """Return the empty narwhals frame that ``write_template`` serialised."""
-    data = io.BytesIO(base64.b64decode(schema.template))
-    library = nw.Implementation.from_string(schema.container)
+    return _parse_template(schema.template, schema.container, tuple(schema.names))
+
+
+@lru_cache(maxsize=4)  # of a wide table, single columns are asked for
+def _parse_template(template: str, container: str, names: tuple[Any, ...]) -> Any:
+    data = io.BytesIO(base64.b64decode(template))
+    library = nw.Implementation.from_string(container)
     if library.is_polars():
         return nw.from_native(library.to_native_namespace().read_ipc_stream(data))
     table = pa.ipc.open_stream(data).read_all()
-    return nw.from_native(table if library.is_pyarrow() else _to_pandas(table, library, schema.names))
+    return nw.from_native(table if library.is_pyarrow() else _to_pandas(table, library, list(names)))
 
 
 def _of_pandas(rows: Any) -> pa.RecordBatch:
     """Convert an empty pandas frame, and list its columns of arrow dtypes, which pandas does not record reliably."""
     arrow = {i: dtype.pyarrow_dtype for i, dtype in enumerate(rows.dtypes) if type(dtype).__name__ == "ArrowDtype"}
     try:
-        plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}))
+        plain = pa.RecordBatch.from_pandas(rows.astype({rows.columns[i]: object for i in arrow}) if arrow else rows)
     except pa.ArrowException as error:
         what = f"categories of several types cannot be kept ({'; '.join(map(str, error.args))})"
         raise ValueError(f"{what}; turn these columns into text") from error
@@ -152,7 +153,7 @@ def _cast(new: Any, like: Any, library: Any) -> Any:
     return new.cast(kind)
 
 
-def _round_to_integers(values: Values, dtype: str) -> Values:
+def round_to_integers(values: Values, dtype: str) -> Values:
     """Round floats to integers within the range of a dtype."""
     limits = np.iinfo(dtype.lower().replace("128", "64"))
     rounded = np.round(values)

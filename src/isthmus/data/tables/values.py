@@ -1,5 +1,6 @@
 """Values that columns of data frames can hold, from the numbers of a model."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,26 +24,31 @@ def decode_values(numbers: Values, field: Field, rounded: bool) -> Values:
         categories = np.empty(len(field.categories), dtype=object)
         categories[:] = field.categories
         return categories[np.clip(np.round(numbers), 0, len(categories) - 1).astype(np.intp)]
-    numbers = _round_numbers(numbers.astype(np.float64), field, rounded)
+    numbers = round_numbers(numbers.astype(np.float64)[:, None], [field], rounded)[:, 0]
     return _to_times(numbers, field) if field.kind == "date" else numbers
 
 
 def round_to_valid(values: Values, schema: Schema) -> Values:
     """Round rows (n, n_used) to the nearest values that the columns can hold, in float64; categories stay unchanged."""
-    columns = zip(values.T.astype(np.float64), schema.used, strict=True)
-    return np.stack([own if field.is_categorical else _round_numbers(own, field) for own, field in columns], 1)
+    is_category = np.array([field.is_categorical for field in schema.used])
+    return np.where(is_category, values, round_numbers(values.astype(np.float64), schema.used))
 
 
-def _round_numbers(given: Values, field: Field, rounded: bool = True) -> Values:
-    """Return the nearest valid numbers: within the range, with the decimals of fit if ``rounded``, or open ends."""
-    inside = given if field.low is None else np.clip(given, field.low, field.high)
-    numbers = inside
-    if field.step and (rounded or field.kind == "date"):
-        # Through integers, since 3 / 10 is the float64 nearest to 0.3, but 3 * 0.1 is not.
-        scale = round(1 / field.step)
-        numbers = np.round(numbers * scale) / scale
-    for end in field.ends:
-        numbers = np.where(np.abs(given - end) <= np.abs(given - inside), end, numbers)
+def round_numbers(given: Values, fields: Sequence[Field], rounded: bool = True) -> Values:
+    """Return the nearest valid numbers (n, n_fields): open ends, or inside the range.
+
+    Numbers in the range get the decimals of fit if ``rounded``; dates always do.
+    """
+    low = [-np.inf if field.low is None else field.low for field in fields]
+    inside = np.clip(given, low, [np.inf if field.high is None else field.high for field in fields])
+    # Through integers, since 3 / 10 is the float64 nearest to 0.3, but 3 * 0.1 is not.
+    scales = np.array(
+        [round(1 / field.step) if field.step and (rounded or field.kind == "date") else 0 for field in fields]
+    )
+    numbers = np.where(scales > 0, np.round(inside * scales) / np.maximum(scales, 1), inside)
+    for i, end in ((i, end) for i, field in enumerate(fields) for end in field.ends):
+        is_end = np.abs(given[:, i] - end) <= np.abs(given[:, i] - inside[:, i])
+        numbers[is_end, i] = end
     return numbers
 
 
