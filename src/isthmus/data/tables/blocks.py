@@ -1,7 +1,7 @@
 """Many columns of numbers at once: read from a data frame as one array, and made like those of a frame from one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -43,7 +43,7 @@ def split_columns(columns: Sequence[Any], n_rows: int) -> Iterator[Sequence[Any]
     return (columns[start : start + size] for start in range(0, len(columns), size))
 
 
-def _read_numbers(frame: Any, names: Sequence[Any], plain: dict[Any, Any]) -> Values:
+def _read_numbers(frame: Any, names: Sequence[Any], plain: Mapping[Any, Any]) -> Values:
     """Return columns as float64 (n, len(names)), NaN where missing."""
     values = np.empty((len(frame), len(names)), order="F")
     for dtype, positions in _group_by_dtype(names, plain).items():
@@ -55,7 +55,7 @@ def _read_numbers(frame: Any, names: Sequence[Any], plain: dict[Any, Any]) -> Va
     return values
 
 
-def _group_by_dtype(names: Sequence[Any], plain: dict[Any, Any]) -> dict[Any, list[int]]:
+def _group_by_dtype(names: Sequence[Any], plain: Mapping[Any, Any]) -> dict[Any, list[int]]:
     """Return the positions of the columns of each plain dtype; those of other columns under None."""
     groups: defaultdict[Any, list[int]] = defaultdict(list)
     for i, name in enumerate(names):
@@ -63,7 +63,7 @@ def _group_by_dtype(names: Sequence[Any], plain: dict[Any, Any]) -> dict[Any, li
     return groups
 
 
-def make_numbers_like(frame: Any, names: Sequence[Any], values: Values, plain: dict[Any, Any]) -> Iterator[Any]:
+def make_numbers_like(frame: Any, names: Sequence[Any], values: Values, plain: Mapping[Any, Any]) -> Iterator[Any]:
     """Yield narwhals frames that hold known numbers (n, len(names)), with the plain dtypes of columns of a frame."""
     for dtype, positions in _group_by_dtype(names, plain).items():
         block = values[:, positions]

@@ -4,7 +4,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -199,8 +198,10 @@ def _decode_used(
     Dtypes are those of a frame, or those of the columns in ``fitted``.
     """
     plain = {name: dtype for name, dtype in find_plain(frame).items() if name not in fitted}
-    known = ~np.isnan(values).any(0)
-    numbers = [i for i, field in enumerate(schema.used) if known[i] and field.kind in NUMBERS and field.name in plain]
+    has_gaps = np.isnan(values).any(axis=0).tolist()
+    numbers = [
+        i for i, field in enumerate(schema.used) if not has_gaps[i] and field.kind in NUMBERS and field.name in plain
+    ]
     parts = list[Any]()
     for chosen in split_columns(numbers, len(values)):
         fields = [schema.used[i] for i in chosen]
@@ -274,7 +275,7 @@ def _is_numeric(field: Field, dtype: Any) -> bool:
     """Whether float64 represents all values that a column has and had in fit."""
     return is_number(dtype) and (
         field.kind in NUMBERS
-        or (field.is_categorical and all(isinstance(c, Real) and abs(c) < MAX_EXACT for c in field.categories))
+        or (field.is_categorical and all(isinstance(c, int | float) and abs(c) < MAX_EXACT for c in field.categories))
     )
 
 
