@@ -198,9 +198,9 @@ def _decode_used(
     Dtypes are those of a frame, or those of the columns in ``fitted``.
     """
     plain = {name: dtype for name, dtype in find_plain(frame).items() if name not in fitted}
-    has_gaps = np.isnan(values).any(axis=0).tolist()
+    with_gaps = {*np.flatnonzero(np.isnan(values).any(0)).tolist()}
     numbers = [
-        i for i, field in enumerate(schema.used) if not has_gaps[i] and field.kind in NUMBERS and field.name in plain
+        i for i, field in enumerate(schema.used) if i not in with_gaps and field.kind in NUMBERS and field.name in plain
     ]
     parts = list[Any]()
     for chosen in split_columns(numbers, len(values)):
