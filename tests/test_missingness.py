@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from isthmus import Decoder, load, save
 from isthmus.cli.app import app
+from isthmus.model import missingness
 
 N = 2500
 HOLED = ["wage", "bonus", "grade", "member"]
@@ -128,3 +129,18 @@ def test_the_command_line_leaves_values_missing_unless_told_not_to(model, tmp_pa
         result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / f"new{expected}.csv")])
         assert result.exit_code == 0, result.output
         assert pandas.read_csv(tmp_path / f"new{expected}.csv")[HOLED].isna().any(axis=None) == expected
+
+
+def test_wide_tables_have_missing_rates_only(monkeypatch, tmp_path):
+    """The number of weights is quadratic in the number of columns."""
+    monkeypatch.setattr(missingness, "MAX_WEIGHTS", 8)
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame({"a": rng.normal(size=2000), "b": rng.normal(size=2000), "c": rng.normal(size=2000)})
+    frame.loc[frame["a"] > 1, "b"] = np.nan
+    frame.loc[rng.random(2000) < 0.4, "c"] = np.nan
+    fitted = small("vae", 2, max_epochs=5).fit(frame)
+    assert fitted.module_.missingness.weight.numel() == 0
+    save(fitted, tmp_path / "wide.safetensors")
+    new = load(tmp_path / "wide.safetensors").sample(4000, random_state=0)
+    assert new.isna().mean().to_numpy() == pytest.approx(frame.isna().mean().to_numpy(), abs=0.03)
+    assert abs(np.corrcoef(new["b"].isna(), new["a"])[0, 1]) < 0.1

@@ -7,7 +7,7 @@ import numpy as np
 
 from isthmus.containers import open_frame
 from isthmus.data.tables.cells import holds_dates, to_days
-from isthmus.data.tables.codec import decode_column
+from isthmus.data.tables.decoding import decode_column
 from isthmus.data.tables.frames import is_frame
 from isthmus.schema import Field, Schema
 

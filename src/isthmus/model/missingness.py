@@ -10,6 +10,9 @@ from isthmus.statistics import Statistics
 # Largest number of weights times rows in one pass of the fit, which limits the rows; largest number of iterations of
 # L-BFGS. Both bound the time and are not tuned.
 MAX_PRODUCTS, MAX_ITERATIONS = 2**26, 60
+# Largest number of weights: 64 MiB of float32. The number of weights is quadratic in the number of columns; in wider
+# tables, values are missing independently of each other. Not tuned.
+MAX_WEIGHTS = 2**24
 # Number of categories of a column that have their own weight; later ones share the last weight. Bounds the number of
 # weights; not tuned.
 MAX_CATEGORIES = 32
@@ -22,7 +25,7 @@ class Missingness(nn.Module):
 
     In generated rows, missing values thus depend on each other and on the other values as in the training rows. The
     model is a fully visible sigmoid belief network (Neal, Connectionist learning of belief networks, Artificial
-    Intelligence 56, 1992).
+    Intelligence 56, 1992). With more than ``MAX_WEIGHTS`` weights, each column has its missing rate only.
 
     Parameters
     ----------
@@ -44,9 +47,12 @@ class Missingness(nn.Module):
         self.n_categories = [len(field.categories) if field.is_categorical else 0 for field in schema.used]
         owner = torch.repeat_interleave(torch.tensor([min(n, MAX_CATEGORIES) or 2 for n in self.n_categories]))
         columns, n = torch.tensor(schema.missing_columns), len(schema.missing_columns)
-        # The values of the column itself are not used: missing values are unknown.
-        others = owner[None] != columns[:, None]
-        self.register_buffer("allowed", torch.cat([others, torch.ones(n, n).tril(-1).bool()], 1), persistent=False)
+        if n * (len(owner) + n) > MAX_WEIGHTS:
+            allowed = torch.ones(n, 0, dtype=torch.bool)
+        else:
+            # The values of the column itself are not used: missing values are unknown.
+            allowed = torch.cat([owner[None] != columns[:, None], torch.ones(n, n).tril(-1).bool()], 1)
+        self.register_buffer("allowed", allowed, persistent=False)
         self.register_buffer("center", statistics.mean.float())
         self.register_buffer("spread", torch.where(statistics.deviation > 0, statistics.deviation, 1.0).float())
         self.register_buffer("weight", torch.zeros(self.allowed.shape))
@@ -66,7 +72,7 @@ class Missingness(nn.Module):
 
     def max_rows(self) -> int:
         """Return the largest number of rows that a fit uses."""
-        return max(64, MAX_PRODUCTS // self.weight.numel())
+        return max(64, MAX_PRODUCTS // max(1, self.weight.numel()))
 
     def fit(self, x: Tensor, missing: Tensor) -> None:
         """Fit the regressions.
@@ -81,7 +87,7 @@ class Missingness(nn.Module):
         u = self.features(x)
         target = missing.to(u)
         self.rate.copy_(target.mean(0))
-        features = torch.cat([u, target], 1)
+        features = torch.cat([u, target], 1)[:, : self.weight.shape[1]]
         weight = torch.zeros_like(self.weight, requires_grad=True)
         bias = torch.logit(self.rate, eps=0.5 / len(u)).clone().requires_grad_()
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=MAX_ITERATIONS, line_search_fn="strong_wolfe")
@@ -118,7 +124,8 @@ class Missingness(nn.Module):
         return missing.bool()
 
     def _logits(self, u: Tensor, missing: Tensor, j: int) -> Tensor:
-        return torch.cat([u, missing], 1) @ self.weight[j]
+        weight = self.weight[j]
+        return torch.cat([u, missing], 1) @ weight if len(weight) else missing.new_zeros(len(missing))
 
 
 def _draw_bernoulli(logits: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ class Draft:
 
     @frame.setter
     def frame(self, frame: Any) -> None:
+        """Replace the table."""
         self.unchanged, self.changed = frame, {}
 
     def column(self, name: Any) -> Any:

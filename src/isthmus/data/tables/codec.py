@@ -2,9 +2,8 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
@@ -17,7 +16,6 @@ from isthmus.data.tables.blocks import (
     find_plain,
     iterate_numbers,
     join_columns,
-    make_numbers_like,
     replace_columns,
     split_columns,
 )
@@ -34,6 +32,7 @@ from isthmus.data.tables.cells import (
     to_exact_numbers,
     to_floats,
 )
+from isthmus.data.tables.decoding import decode_used, fill_column, fill_floats
 from isthmus.data.tables.frames import label_columns, narrowest_dtype
 from isthmus.data.tables.kinds import infer_fields
 from isthmus.data.tables.native_dtypes import (
@@ -44,7 +43,7 @@ from isthmus.data.tables.native_dtypes import (
     read_template,
     write_template,
 )
-from isthmus.data.tables.values import decode_values, drop_ranges, make_unlearned_values, round_numbers
+from isthmus.data.tables.values import decode_values, drop_ranges, make_unlearned_values
 from isthmus.formatting import pluralize
 from isthmus.schema import NUMBERS, Field, Schema
 
@@ -71,7 +70,7 @@ class Table(Array):
     def to_container(self, values: Values) -> Any:
         """Replace the used columns of the data frame; the other columns stay as they are."""
         frame = self._chosen_frame()
-        return replace_columns(frame, _decode_used(values, self.schema, frame, self._find_fitted(frame))).to_native()
+        return replace_columns(frame, decode_used(values, self.schema, frame, self._find_fitted(frame))).to_native()
 
     def fill_missing(self, values: Values) -> Any:
         """Replace the missing cells of the data frame, and those of its constant columns."""
@@ -81,11 +80,11 @@ class Table(Array):
         floats -= set(fitted)
         places = [i for i, field in enumerate(self.schema.used) if field.name in floats]
         for chosen in split_columns(places, len(frame)):
-            parts += _fill_floats(frame, [self.schema.used[i] for i in chosen], values[:, chosen], plain)
+            parts += fill_floats(frame, [self.schema.used[i] for i in chosen], values[:, chosen], plain)
         columns = _split_columns(values, self.schema)
         for field in self.schema.fields:
             if field.name not in floats and (field.used or (field.kind == "constant" and field.categories)):
-                parts += _fill_column(frame.get_column(field.name), field, columns.get(field.name), fitted)
+                parts += fill_column(frame.get_column(field.name), field, columns.get(field.name), fitted)
         return replace_columns(frame, parts).to_native()
 
     def _chosen_frame(self) -> Any:
@@ -183,68 +182,11 @@ def decode(values: Values, schema: Schema, rounded: bool = False) -> Any:
     if not schema.template:
         return label_columns(values, schema)
     empty = read_template(schema)
-    parts = _decode_used(values, schema, empty, rounded=rounded)
+    parts = decode_used(values, schema, empty, rounded=rounded)
     for field in (field for field in schema.fields if not field.used):
         model = empty.get_column(field.name)
         parts.append(make_column_like(model, make_unlearned_values(field, len(values), model)))
     return make_frame(join_columns(parts, empty).to_native(), empty)
-
-
-def _decode_used(
-    values: Values, schema: Schema, frame: Any, fitted: Mapping[Any, Any] = MappingProxyType({}), rounded: bool = False
-) -> list[Any]:
-    """Make narwhals frames and series that together are the used columns, from rows of numbers (n, n_used).
-
-    Dtypes are those of a frame, or those of the columns in ``fitted``.
-    """
-    plain = {name: dtype for name, dtype in find_plain(frame).items() if name not in fitted}
-    with_gaps = {*np.flatnonzero(np.isnan(values).any(0)).tolist()}
-    numbers = [
-        i for i, field in enumerate(schema.used) if i not in with_gaps and field.kind in NUMBERS and field.name in plain
-    ]
-    parts = list[Any]()
-    for chosen in split_columns(numbers, len(values)):
-        fields = [schema.used[i] for i in chosen]
-        block = round_numbers(values[:, chosen].astype(np.float64), fields, rounded)
-        parts += make_numbers_like(frame, [field.name for field in fields], block, plain)
-    for i in sorted({*range(len(schema.used))} - {*numbers}):
-        name = schema.used[i].name
-        model = fitted.get(name) if name in fitted else frame.get_column(name)
-        parts.append(decode_column(values[:, i], schema.used[i], model, rounded))
-    return parts
-
-
-def _fill_floats(frame: Any, fields: Sequence[Field], values: Values, plain: Mapping[Any, Any]) -> Iterator[Any]:
-    """Yield frames of the columns with missing values, filled with rows of numbers (n, n_fields)."""
-    names = [field.name for field in fields]
-    known = np.column_stack([*iterate_numbers(frame, names)])
-    missing = np.isnan(known)
-    some = np.flatnonzero(missing.any(0))
-    filled = np.where(missing, round_numbers(values.astype(np.float64), fields), known)[:, some]
-    return make_numbers_like(frame, [names[i] for i in some], filled, plain)
-
-
-def _fill_column(column: Any, field: Field, numbers: Values | None, fitted: Mapping[Any, Any]) -> Iterator[Any]:
-    """Yield a column whose missing cells are filled, if it has any."""
-    known = ~find_missing(column)
-    if known.all():
-        return
-    model = fitted.get(field.name, column)
-    if numbers is None:
-        filled = make_column_like(model, make_unlearned_values(field, len(column), model))
-    else:
-        filled = decode_column(numbers, field, model, rounded=True)
-    yield column.zip_with(known, filled) if known.any() else filled
-
-
-def decode_column(numbers: Values, field: Field, model: Any, rounded: bool = False) -> Any:
-    """Make a column from numbers (n,), NaN where missing, with the name, library and dtype of a model column."""
-    missing = np.isnan(numbers)
-    column = make_column_like(model, decode_values(np.where(missing, 0.0, numbers), field, rounded))
-    if not missing.any():
-        return column
-    nothing = make_column_like(model, np.full(len(numbers), None, dtype=object))
-    return column.zip_with(nw.new_series("known", ~missing, backend=model.implementation), nothing)
 
 
 def decode_plain(values: Values, schema: Schema) -> Any:
