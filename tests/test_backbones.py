@@ -116,7 +116,7 @@ def test_nets_for_series_refuse_images(part, shape):
 
 @pytest.mark.parametrize("part", [Conv(), TCN(), Recurrent(), Transformer()], ids=repr)
 def test_levels_have_no_neighbours(part):
-    with pytest.raises(ValueError, match=r"whose values are numbers; got \(7,\) in and \(12,\) out"):
+    with pytest.raises(ValueError, match=r"got encoded input \(7,\) and output \(12,\)"):
         clone(part).build((7,), (12,), (4,), (3,), 0)
 
 

@@ -47,7 +47,9 @@ def test_without_nets_the_maps_are_linear():
 
 @pytest.mark.parametrize(("net", "shown"), [(3, "3"), (lambda shape: "net", "'net'")])
 def test_what_makes_no_net_is_refused(net, shown):
-    with pytest.raises(TypeError, match=f"backbone.encoder_net of Custom must be a Module or make one, got {shown}"):
+    with pytest.raises(
+        TypeError, match=f"backbone.encoder_net of Custom must be a Module or a callable that returns one, got {shown}"
+    ):
         fitted(Custom(net))
 
 

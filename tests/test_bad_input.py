@@ -227,11 +227,11 @@ BAD_PARTS = {
     ),
     "Bernoulli of real values": (
         {"likelihood": "bernoulli"},
-        r"Bernoulli needs values in \[0, 1\], the data reach from -.* to .*; scale them, or use likelihood='gaussian'",
+        r"Bernoulli needs values in \[0, 1\], got values from -.* to .*; scale them, or use likelihood='gaussian'",
     ),
     "continuous Bernoulli of real values": (
         {"likelihood": "continuous_bernoulli"},
-        r"ContinuousBernoulli needs values in \[0, 1\], the data reach from",
+        r"ContinuousBernoulli needs values in \[0, 1\], got values from",
     ),
 }
 
@@ -247,10 +247,10 @@ def test_fit_says_what_a_parameter_of_a_part_must_be(case):
     ("labels", "message"),
     [
         (Y[:50], "y must have a label for each of the 60 rows of X, got 50"),
-        (np.where(Y == 0, np.nan, Y), "y holds missing or infinite labels"),
-        (np.where(Y == 0, np.inf, Y), "y holds missing or infinite labels"),
-        (np.where(Y == 0, None, "text"), "y holds missing or infinite labels"),
-        (np.where(Y == 0, np.nan, np.array(["text"], dtype=object)), "y holds missing or infinite labels"),
+        (np.where(Y == 0, np.nan, Y), "y has missing or infinite labels"),
+        (np.where(Y == 0, np.inf, Y), "y has missing or infinite labels"),
+        (np.where(Y == 0, None, "text"), "y has missing or infinite labels"),
+        (np.where(Y == 0, np.nan, np.array(["text"], dtype=object)), "y has missing or infinite labels"),
         (np.ones((60, 2)), r"y must hold one label for each row, got an array of shape \(60, 2\)"),
         (None, "requires y to be passed"),
     ],

@@ -57,7 +57,7 @@ def test_hidden_categories_count_as_wrong_or_right(people):
 def test_a_code_as_large_as_the_row_is_not_compared_with_pca(rows):
     (comparison,) = judged(Autoencoder(6, max_epochs=1, random_state=0), rows)
     assert list(comparison.figures["error"]) == ["model", "mean"]
-    assert "a code of 6 numbers holds all 6 values" in comparison.note
+    assert "a code of 6 numbers can store all 6 values" in comparison.note
     (smaller,) = judged(Autoencoder(5, max_epochs=1, random_state=0), rows)
     assert list(smaller.figures["error"]) == ["model", "PCA", "mean"]
     assert not smaller.note

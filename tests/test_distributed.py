@@ -168,5 +168,7 @@ def test_workers_read_parquet_only(tmp_path):
 
 
 def test_storage_must_be_a_folder(session, file):
-    with pytest.raises(ValueError, match="storage_path must be a folder that all machines see, got 's3://bucket'"):
+    with pytest.raises(
+        ValueError, match="storage_path must be a folder that all machines can access, got 's3://bucket'"
+    ):
         distributed.fit(estimator(), file, storage_path="s3://bucket")

@@ -382,8 +382,8 @@ def test_a_row_of_nothing_but_missing_counts_has_probability_one_and_no_gradient
 
 @FEW
 @given(x=st.integers(0, 15), loc=reals(30), log_scale=reals(3))
-def test_discretised_logistic_log_prob_is_the_mass_of_the_bin(x, loc, log_scale):
-    ours = F.discretised_logistic_log_prob(double(float(x)), double(loc), double(log_scale), 15).item()
+def test_discretized_logistic_log_prob_is_the_mass_of_the_bin(x, loc, log_scale):
+    ours = F.discretized_logistic_log_prob(double(float(x)), double(loc), double(log_scale), 15).item()
     logistic = stats.logistic(loc, math.exp(log_scale))
     ends = (-math.inf if x == 0 else x - 0.5, math.inf if x == 15 else x + 0.5)
     # From the nearer tail, because the difference of two numbers near 1 loses all digits.
@@ -395,7 +395,7 @@ def test_discretised_logistic_log_prob_is_the_mass_of_the_bin(x, loc, log_scale)
 @pytest.mark.parametrize("loc", [-1e3, -0.4, 100.2, 255.0, 1e4])
 def test_masses_of_all_levels_add_up_to_one_also_in_float32_and_keep_gradients_finite(loc, log_scale):
     parameters = [torch.tensor(value, requires_grad=True) for value in (loc, log_scale)]
-    log_prob = F.discretised_logistic_log_prob(torch.arange(256.0), *parameters, 255)
+    log_prob = F.discretized_logistic_log_prob(torch.arange(256.0), *parameters, 255)
     assert log_prob.exp().sum().item() == pytest.approx(1.0, abs=1e-4)
     assert all(torch.isfinite(slope) for slope in torch.autograd.grad(log_prob.sum(), parameters))
 
@@ -435,7 +435,7 @@ def test_draws_lie_below_each_quantile_as_often_as_its_level_says_and_evenly_bet
         (F.negative_binomial_log_prob, 2),
         (lambda x, logits: F.zero_inflated_log_prob(x, -x, logits), 1),
         (F.multinomial_log_prob, 1),
-        (lambda x, loc, log_scale: F.discretised_logistic_log_prob(x, 4 * loc, log_scale, 9), 2),
+        (lambda x, loc, log_scale: F.discretized_logistic_log_prob(x, 4 * loc, log_scale, 9), 2),
         (lambda x, loc, log_scale: F.asymmetric_laplace_log_prob(x, loc, log_scale, double(0.3)), 2),
     ],
 )

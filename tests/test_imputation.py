@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isthmus import zoo
-from isthmus.generation.imputation import MAX_PASSES, draw_turns
+from isthmus.generation.imputation import MAX_PASSES, draw_passes
 
 COUNTRIES = {"Paris": "FR", "Lyon": "FR", "Rome": "IT", "Milan": "IT", "Oslo": "NO", "Bergen": "NO"}
 NUMBERS = ["first", "second", "skewed"]
@@ -67,7 +67,7 @@ def test_draws_of_categories_agree(draws):
 
 def test_each_missing_value_has_one_turn():
     missing = torch.rand(50, 200, generator=torch.Generator().manual_seed(0)) < torch.linspace(0, 1, 50)[:, None]
-    turns = draw_turns(missing)
+    turns = draw_passes(missing)
     assert ((turns >= 0) == missing).all()
     for row, holes in zip(turns, missing, strict=True):
         n = int(holes.sum())

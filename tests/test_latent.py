@@ -347,7 +347,7 @@ def test_missing_values_and_levels_are_no_obstacle(X):
 def test_an_elbow_at_the_end_is_a_warning():
     errors = np.tile([1.0, 0.5, 0.1], (50, 1))
     with pytest.warns(UserWarning, match="still falls at 3 components"):
-        found = latent.code_size._judge(errors, 20, 1.0, np.random.default_rng(0))
+        found = latent.code_size._find_size(errors, 20, 1.0, np.random.default_rng(0))
     assert found.n_components == 3
     assert found.interval == (3, 3)
 
@@ -356,7 +356,7 @@ def test_rows_that_disagree_widen_the_interval():
     rng = np.random.default_rng(0)
     second = rng.exponential(1.0, 30)
     errors = np.column_stack([np.ones(30) * 5, second * 1.7, np.ones(30), np.ones(30)])
-    found = latent.code_size._judge(errors, 1000, 0.7, rng)
+    found = latent.code_size._find_size(errors, 1000, 0.7, rng)
     assert found.interval == (2, 3)
 
 

@@ -166,7 +166,7 @@ def test_values_that_are_no_positions_are_refused_in_fit_and_afterwards(column, 
     x[7, 0] = torch.nan
     likelihood.check_support(x)
     x[9, column] = value
-    message = rf"Categorical needs positions from 0 to {column + 1} in column {column}, the data reach .*{value:g}"
+    message = rf"Categorical needs positions from 0 to {column + 1} in column {column}, got values .*{value:g}"
     for refuse in (lambda: likelihood.check_support(x), lambda: Categorical((2, 3, 5)).build(Statistics.of(x))):
         with pytest.raises(ValueError, match=message):
             refuse()

@@ -263,7 +263,10 @@ DAMAGES = {
         ),
         "'os.system' is not a class of isthmus",
     ),
-    "a newer format": (lambda d: d.update(format=99), "format 99, newer than 1: update isthmus"),
+    "a newer format": (
+        lambda d: d.update(format=99),
+        "format 99, and this version of isthmus reads up to 1: update isthmus",
+    ),
     "an unknown parameter": (
         lambda d: d["estimator"]["params"].update(learnin_rate=1.0),
         "no parameter 'learnin_rate'; did you mean 'learning_rate'",
@@ -503,7 +506,7 @@ def test_a_header_whose_parts_do_not_fit_is_refused_by_load(detector_of_a_table,
 def test_a_header_cannot_ask_for_many_nets(path, blobs, n_nets):
     save(BaggedAutoencoders(small("autoencoder"), 2, random_state=0).fit(blobs), path)
     rewrite(path, lambda d: d["inner"]["estimator"]["params"]["backbone"]["params"].update(n_nets=n_nets))
-    with pytest.raises(ValueError, match="asks for far more than its tensors need"):
+    with pytest.raises(ValueError, match="requires far more memory or operations than its tensors need"):
         load(path)
 
 

@@ -425,7 +425,7 @@ def test_rows_are_drawn_for_given_values():
         model.sample(given={"sexx": "F"})
     with pytest.raises(ValueError, match=r"given\['size'\] must be a finite number, got 'big'"):
         model.sample(given={"size": "big"})
-    with pytest.warns(UserWarning, match="few drawn codes fit"):
+    with pytest.warns(UserWarning, match="few of the drawn codes"):
         model.sample(100, given={"size": 1e6})
 
 

@@ -103,7 +103,10 @@ def test_words_at_the_other_end_are_those_that_a_component_lowers(pipeline):
 
 @pytest.mark.parametrize(
     ("vocabulary", "n", "said"),
-    [(["a", "b"], 2, "the vocabulary has 2 words, but rows have shape"), (["a"], 2, "n must be in 1 to the 1 words")],
+    [
+        (["a", "b"], 2, "the vocabulary has 2 words, but rows have shape"),
+        (["a"], 2, "n must be an integer from 1 to 1, the number of words"),
+    ],
 )
 def test_a_vocabulary_that_does_not_fit_is_named(pipeline, vocabulary, n, said):
     with pytest.raises(ValueError, match=said):

@@ -646,8 +646,9 @@ def sequence_vae(
 def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, **options: Any) -> Autoencoder:
     """VAE for synthetic rows of tables: codes keep nearly all information, and a mixture is fitted to them.
 
-    With ``beta`` well below 1 codes are not distributed like the standard normal prior. Therefore they are sampled from
-    a mixture of normal distributions that is fitted to the codes of the training rows.
+    With ``beta`` well below 1, codes are not distributed like the standard normal prior. Therefore they are sampled
+    from a mixture of normal distributions that is fitted to the codes of the training rows. Both defaults are not
+    tuned; ``docs/design.md`` has a comparison with other values.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def n_patches(sizes: Shape, patch: int) -> Shape:
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention and a feed-forward net, each with layer normalisation before it and a residual connection."""
+    """Self-attention and a feed-forward net, each after layer normalization and with a residual connection."""
 
     def __init__(self, width: int, n_heads: int, dropout: float) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class CausalAttentionStack(AttentionStack):
 
 
 class PatchEncoder(nn.Module):
-    """Encodes patches of values (n, channels, *sizes) to (n, positions, width), 0 where a whole patch is missing.
+    """Encodes patches of values (n, channels, *sizes) to (n, positions, width); 0 if all values of a patch are missing.
 
     The last ``n_flags`` channels mark missing values.
     """

@@ -32,9 +32,9 @@ class RNNEncoder(nn.Module):
 
     def __init__(self, net: nn.RNNBase, n_channels: int, n_flags: int = 0) -> None:
         super().__init__()
-        # Many channels, such as those of tokens, are embedded in fewer, which is faster than feeding them to the gates.
-        few = net.input_size == n_channels
-        self.embed = nn.Identity() if few else nn.Linear(n_channels, net.input_size, bias=False)
+        # A linear map reduces many channels, such as those of tokens, because large inputs of the gates are slow.
+        matches = net.input_size == n_channels
+        self.embed = nn.Identity() if matches else nn.Linear(n_channels, net.input_size, bias=False)
         self.net, self.n_flags = net, n_flags
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,13 +77,13 @@ class AutoregressiveDecoder(nn.Module):
         Causal: maps steps (n, time, width) and a state to steps and the next state.
     grid : Grid
     n_flags : int
-        Channels of flags, which the decoder does not see.
+        Number of channels of flags, which the decoder does not get.
     n_code, width : int
-        Width of the code, and of a step within ``net``.
+        Width of the code, and of a step in ``net``.
     parameter_shape : tuple of int
         Shape of the parameters of a whole series.
     word_dropout : float
-        Share of steps that are hidden from later steps in training.
+        Fraction of steps that are hidden from later steps in training.
     """
 
     def __init__(

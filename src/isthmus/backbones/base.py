@@ -1,4 +1,4 @@
-"""The contract of a backbone."""
+"""The interface of a backbone."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from isthmus.backbones.grids import Shape
 from isthmus.part import Part
 
-# What an autoregressive decoder carries from step to step: tensors of n rows.
+# State of an autoregressive decoder between steps: tensors of n rows.
 State = tuple[Tensor, ...]
 
 
@@ -17,14 +17,14 @@ class Backbone(Part):
     """An encoder and a decoder for one geometry of the data.
 
     ``build`` sets ``encoder``, ``decoder`` and ``z_shape``; the other methods only use them. ``n_nets`` is the number
-    of nets side by side, of which each row passes through one. ``n_flags``, set before ``build``, is the number of
-    trailing channels of the encoded input that mark missing values; samples of shape (d,) have one channel, and so
-    have their flags.
+    of parallel nets; each row passes through one of them. ``n_flags``, which is set before ``build``, is the number of
+    last channels of the encoded input that mark missing values; samples of shape (d,) have one channel of values and
+    one of flags.
 
-    An ``autoregressive`` decoder writes along the last axis, each step given the code and the steps before it.
-    ``decode`` takes all steps of an encoded row at once, and the parameters of each step depend on earlier steps only;
-    ``initial_state`` and ``step`` generate new rows. For tokens, the most probable row stands for the mean: beam search
-    with ``beam_width`` candidates finds it approximately.
+    An ``autoregressive`` decoder generates rows along the last axis, each step given the code and the steps before it.
+    ``decode`` gets all steps of an encoded row at once, and the parameters of each step depend on earlier steps only;
+    ``initial_state`` and ``step`` generate new rows. Tokens have no mean; the most probable row replaces it, which beam
+    search with ``beam_width`` candidates finds approximately.
     """
 
     role: ClassVar[str] = "backbone"
@@ -40,7 +40,7 @@ class Backbone(Part):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets. A subclass first calls this method, which checks the shapes and keeps that of z.
+        """Create both nets. Subclasses first call this method, which checks the shapes and stores ``z_shape``.
 
         Parameters
         ----------
@@ -52,7 +52,7 @@ class Backbone(Part):
             Shape of the encoder's output, and of the decoder's input: (k,) for a flat code, or (channels, *positions)
             with the ``code_positions`` of this backbone for a spatial one.
         condition_width : int
-            Width of the encoded label, which the decoder sees beside the code; 0 without labels.
+            Width of the encoded label, which the decoder gets in addition to the code; 0 without labels.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Backbone(Part):
         self.z_shape = z_shape
 
     def code_positions(self, input_shape: Shape, parameter_shape: Shape) -> Shape:
-        """Return the positions that a spatial code has; () where codes are flat. May be called before ``build``."""
+        """Return the positions of a spatial code, or () if only flat codes are supported. Needs no ``build``."""
         return ()
 
     def encode(self, u: Tensor) -> Tensor:
@@ -114,13 +114,13 @@ class Backbone(Part):
             If the decoder shares weights with it.
         """
         if not self.decoder_is_independent:
-            raise ValueError(f"the decoder of {self!r} shares weights with the encoder: save the whole estimator")
+            raise ValueError(f"the decoder of {self!r} shares weights with the encoder; save the estimator instead")
         self.encoder = MissingEncoder()
 
     def code_norms(self) -> Tensor | None:
         """Return the norm of the decoder's first weights for each component of a flat code, (n_nets, k).
 
-        None for spatial codes, and if the decoder has no linear layer.
+        Return None for spatial codes, and if the decoder has no linear layer.
         """
         first = next((layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)), None)
         return None if first is None or self.z_shape[1:] else first.weight[None, :, : self.z_shape[0]].norm(dim=1)

@@ -13,7 +13,7 @@ def choose(shape: tuple[int, ...], tokens: bool) -> Backbone:
     ----------
     shape : tuple of int
     tokens : bool
-        Whether all values are levels of the same kind.
+        Whether all values have the same categories.
 
     Returns
     -------

@@ -27,16 +27,16 @@ class Conv(Backbone):
     Parameters
     ----------
     channels : tuple of int, default=(32, 64, 128)
-        Channels of each stage, from the data towards the code.
+        Number of channels of each stage, from the data to the code.
     kernel_size : int, default=3
-        Odd, so that the field of view is symmetric.
+        An odd number, so that the receptive field is symmetric.
     stride : int, default=2
-        Factor by which a stage shrinks each axis.
+        Factor by which a stage reduces the size of each axis.
     residual : bool, default=False
         Whether each stage ends with a residual block.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="relu"
     norm : {"layer", "group"} or None, default=None
-        Normalisation before each activation: of all channels together, or in up to eight groups.
+        Normalization before each activation, over all channels or over up to eight groups of channels.
 
     Raises
     ------
@@ -74,7 +74,7 @@ class Conv(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Check the parameters and create both nets."""
         check_parameters(self)
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=3)
@@ -122,14 +122,14 @@ def downsampling_stages(part: Conv, grid: Grid) -> tuple[list[nn.Module], Shape]
 
 
 def layers_to_code(inner: Shape, h_shape: Shape) -> list[nn.Module]:
-    """Map the last feature map to a flat code by a linear layer, or to a spatial one by a 1 x 1 convolution."""
+    """Return layers from the last feature map to a flat code (linear) or to a spatial code (1 x 1 convolution)."""
     if not h_shape[1:]:
         return [nn.Flatten(), nn.Linear(prod(inner), h_shape[0])]
     return [_pointwise(inner[0], h_shape[0], h_shape[1:])]
 
 
 def layers_from_code(n_channels: int, positions: Shape, inner: Shape) -> list[nn.Module]:
-    """Map a flat or a spatial code to the feature map of the first stage of the decoder."""
+    """Return layers from a flat or a spatial code to the feature map of the first stage of the decoder."""
     if not positions:
         return [nn.Linear(n_channels, prod(inner)), Reshape(*inner)]
     return [Reshape(n_channels, *positions), _pointwise(n_channels, inner[0], positions)]
@@ -141,7 +141,7 @@ def upsampling_stages(part: Conv, grid: Grid) -> list[nn.Module]:
     stages: list[nn.Module] = []
     widths = pairwise((*part.channels[::-1], grid.channels_out))
     for (n_in, n_out), (small, large) in zip(widths, pairwise(stage_sizes(part, grid)[::-1]), strict=True):
-        # Several sizes shrink to the same one: the output padding tells them apart.
+        # Several sizes are reduced to the same size; the output padding selects the original one.
         output_padding = tuple(b - (a - 1) * part.stride - 1 for a, b in zip(small, large, strict=True))
         layer: Any = OneChannelConvTranspose if (n_out, len(small)) == (1, 2) else transposed
         larger = layer(n_in, n_out, part.kernel_size, part.stride, part.kernel_size // 2, output_padding)
@@ -154,7 +154,7 @@ def _pointwise(n_in: int, n_out: int, positions: Shape) -> nn.Module:
 
 
 def _between(part: Conv, width: int, convolution: Any) -> list[nn.Module]:
-    """Return normalisation, activation, and the residual block if there is one."""
+    """Return normalization, activation, and the residual block if ``residual`` is true."""
     nonlinear = [*NORMS[part.norm](width), ACTIVATIONS[part.activation]()]
     if not part.residual:
         return nonlinear

@@ -14,15 +14,15 @@ from isthmus.errors import InputTypeError
 
 
 class Custom(Backbone):
-    """Two given nets; their outputs are flattened and mapped linearly to the width that is needed.
+    """Two nets of the user. Their outputs are flattened, and a linear layer maps them to the required width.
 
     Parameters
     ----------
     encoder_net : Module, callable or None, default=None
-        Maps encoded samples (n, *input_shape) to (n, ...). A callable makes the net, given ``input_shape``, and its
-        weights follow the random state; a Module is copied with its weights. None only flattens.
+        Maps encoded samples (n, *input_shape) to (n, ...). A callable creates the net from ``input_shape``, and its
+        weights depend on the random state. A Module is copied with its weights. None: samples are only flattened.
     decoder_net : Module, callable or None, default=None
-        Maps codes with labels (n, n_code) to (n, ...). A callable makes the net, given ``n_code``.
+        Maps codes and labels (n, n_code) to (n, ...). A callable creates the net from ``n_code``.
 
     Raises
     ------
@@ -45,14 +45,14 @@ class Custom(Backbone):
         super().__init__()
         self.encoder_net: Any
         self.decoder_net: Any
-        # Not registered as submodules: copies are trained.
+        # Not registered as submodules, because copies of them are trained.
         object.__setattr__(self, "encoder_net", encoder_net)
         object.__setattr__(self, "decoder_net", decoder_net)
 
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Create both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         n_code = z_shape[0] + condition_width
         encoder_net, decoder_net = (
@@ -71,7 +71,7 @@ class Custom(Backbone):
 
 
 def make_net(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shape: Any) -> nn.Module:
-    """Return a copy of a net, or the net that a callable makes for a shape.
+    """Return a copy of a net, or the net that a callable creates for a shape.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def make_net(name: str, net: nn.Module | Callable[[Any], nn.Module] | None, shap
         return nn.Identity()
     made = deepcopy(net) if isinstance(net, nn.Module) else net(shape) if callable(net) else net
     if not isinstance(made, nn.Module):
-        raise InputTypeError(f"backbone.{name} of Custom must be a Module or make one, got {made!r}")
+        raise InputTypeError(f"backbone.{name} of Custom must be a Module or a callable that returns one, got {made!r}")
     return made
 
 

@@ -11,12 +11,12 @@ from isthmus.part import Part
 
 Shape = tuple[int, ...]
 
-# Largest number of groups in group normalisation, as in Wu and He, 2018, for few channels.
+# Largest number of groups in group normalization. Wu and He, 2018, use 32 for more channels.
 N_GROUPS = 8
 NORMS: dict[str | None, Callable[[int], list[nn.Module]]] = {
     None: lambda width: [],
     "layer": lambda width: [nn.GroupNorm(1, width)],
-    # At least two channels per group: one channel at one position would always be normalised to 0.
+    # At least two channels per group, because one channel at one position would always be normalized to 0.
     "group": lambda width: [nn.GroupNorm(gcd(N_GROUPS, width, width // 2), width)],
 }
 # Memory format in which convolutions over this number of axes are fastest: the channels of a position are adjacent.
@@ -47,8 +47,8 @@ class Grid(NamedTuple):
         if not 1 <= len(sizes) <= max_axes or rest:
             expected = ["(channels, time)", "(channels, height, width)", "(channels, depth, height, width)"][:max_axes]
             raise ValueError(
-                f"{part.role} {type(part).__name__} needs samples of shape {', '.join(expected)}, or (time,) for one "
-                f"channel, whose values are numbers; got {input_shape} in and {parameter_shape} out"
+                f"{part.role} {type(part).__name__} needs samples of numbers of shape {', '.join(expected)}, or "
+                f"(time,) for one channel; got encoded input {input_shape} and output {parameter_shape}"
             )
         return cls(channels_in, parameter_shape[0] * channels, sizes)
 
@@ -62,7 +62,7 @@ class Stage(nn.Sequential):
 
 
 def weight_uses(module: nn.Module, times: int = 1) -> Iterator[tuple[Tensor, int]]:
-    """Iterate over all weights and how often each is used for one row: once per position within a ``Stage``."""
+    """Yield all weights and how often each is used for one row: once, or once per position in a ``Stage``."""
     times = module.n_positions if isinstance(module, Stage) else times
     yield from ((weight, times) for weight in module.parameters(recurse=False))
     for child in module.children():
@@ -82,7 +82,7 @@ class Reshape(nn.Module):
         n, (channels, *sizes) = x.shape[0], self.shape
         layout = LAYOUTS.get(len(sizes))
         if layout is not None and channels == 1:
-            # One channel has both memory formats at once; convolutions go by the strides, so these are set explicitly.
+            # One channel has both memory formats at once. Convolutions choose by the strides, so these are set here.
             return x.reshape(n, *sizes, 1).movedim(-1, 1)
         x = x.reshape(n, *self.shape)
         return x if layout is None else x.contiguous(memory_format=layout)
@@ -91,7 +91,7 @@ class Reshape(nn.Module):
 class OneChannelConvTranspose(nn.ConvTranspose2d):
     """A transposed convolution to one channel, as a matrix product and a sum of overlapping patches.
 
-    The results are the same in half the time on CPUs, whose convolutions are optimised for many channels.
+    The results are the same, in half the time on CPUs, where convolutions are optimized for many channels.
     """
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:

@@ -12,8 +12,8 @@ from isthmus.backbones.grids import Shape
 class Linear(Backbone):
     """Linear encoder and decoder: with squared error, the subspace is that of PCA.
 
-    On small data sets, use ``learning_rate=0.02``, or more epochs: the default number of steps is chosen for deep nets,
-    and a linear variational code has not converged after it.
+    On small data sets, use ``learning_rate=0.02`` or more epochs. The default number of steps was chosen for deep nets;
+    a linear VAE has not converged after it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Linear(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Create both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         n_in, n_out = prod(input_shape), prod(parameter_shape)
         fits = n_in == n_out and h_shape == z_shape and condition_width == 0
@@ -69,7 +69,7 @@ class _Transposed(nn.Module):
 
     def __init__(self, linear: nn.Module, n_out: int) -> None:
         super().__init__()
-        # In a tuple, so that the weights are registered and stored once.
+        # The tuple keeps torch from registering the weights a second time.
         self.linear = (linear,)
         self.bias = nn.Parameter(torch.zeros(n_out))
 

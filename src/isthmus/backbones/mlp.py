@@ -12,7 +12,7 @@ from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Shape
 from isthmus.part import is_count
 
-# ReLU may work in place: neither the forward nor the backward pass needs its input.
+# ReLU can work in place, because neither the forward nor the backward pass needs its input.
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": partial(nn.ReLU, inplace=True),
     "sigmoid": nn.Sigmoid,
@@ -29,13 +29,13 @@ class MLP(Backbone):
     Parameters
     ----------
     hidden : tuple of int or "auto", default="auto"
-        Widths from the data towards the code. "auto" is two layers whose widths depend on the size of a sample; () is
-        no hidden layer.
+        Widths of the hidden layers, from the data to the code. "auto" chooses two layers, whose widths depend on the
+        size of a sample; () is no hidden layer.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
     dropout : float, default=0.0
-        Share of hidden units dropped in training.
+        Fraction of hidden units that are dropped in training.
     norm : {"batch", "layer"} or None, default=None
-        Normalisation before each activation.
+        Normalization before each activation.
 
     Raises
     ------
@@ -69,7 +69,7 @@ class MLP(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Check the parameters and create both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         self.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
         self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")

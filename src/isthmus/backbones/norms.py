@@ -1,4 +1,4 @@
-"""Batch normalisation in a second pass of a training step."""
+"""Batch normalization in a second pass of a training step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def running_statistics(net: nn.Module) -> Iterator[None]:
-    """Let batch normalisation use its running statistics for a block, and leave them as they are."""
+    """Let batch normalization use its running statistics inside the block, without updating them."""
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm) and module.training]
     for norm in norms:
         norm.training = False

@@ -1,4 +1,4 @@
-"""Topic models."""
+"""The backbone of topic models."""
 
 from itertools import pairwise
 from math import prod
@@ -14,9 +14,9 @@ from isthmus.backbones.mlp import are_widths
 class ProdLDA(Backbone):
     """Topic model: codes are logits of topic proportions, and each row is a weighted product of topics.
 
-    The proportions of topics are the softmax of the code. Each topic raises the logits of some values and lowers those
-    of others, and the logits are averaged by the proportions. Unlike a mixture of topics in latent Dirichlet
-    allocation, a product of topics can be sharper than each of them.
+    The proportions of topics are the softmax of the code. Each topic has logits of all values, which are averaged with
+    the proportions as weights. The mixture of topics in latent Dirichlet allocation is never more concentrated than its
+    topics; a product of topics can be.
 
     Parameters
     ----------
@@ -49,15 +49,17 @@ class ProdLDA(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Check the parameters and create both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         self.require("hidden", are_widths, "a tuple of positive integers")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         if z_shape[0] < 2:
-            raise ValueError(f"backbone ProdLDA needs n_components >= 2, got {z_shape[0]}: a single topic never varies")
+            raise ValueError(
+                f"backbone ProdLDA needs n_components >= 2, got {z_shape[0]}; the proportion of one topic is always 1"
+            )
         widths, n_values = [prod(input_shape), *self.hidden], prod(parameter_shape)
         layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.Softplus())]
-        # Batch normalisation of codes and logits prevents topics from collapsing early (Srivastava and Sutton, 2017).
+        # Batch normalization of codes and logits prevents topics from collapsing early (Srivastava and Sutton, 2017).
         to_code = (nn.Linear(widths[-1], h_shape[0]), nn.BatchNorm1d(h_shape[0], affine=False))
         self.encoder = nn.Sequential(nn.Flatten(), *layers, nn.Dropout(self.dropout), *to_code)
         to_logits = (nn.Linear(z_shape[0] + condition_width, n_values, bias=False), nn.BatchNorm1d(n_values))

@@ -13,7 +13,7 @@ CELLS: dict[str, Any] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Recurrent(Backbone):
-    """A recurrent encoder, whose last hidden state becomes the code, and a decoder that goes backwards in time [1].
+    """Recurrent encoder, whose last hidden state gives the code, and recurrent decoder in reverse order of time [1].
 
     Samples are (channels, time), or (time,) for one channel. Shorter series end in missing values.
 
@@ -26,11 +26,11 @@ class Recurrent(Backbone):
     cell : {"gru", "lstm"}, default="gru"
         Gated recurrent unit [2], or long short-term memory.
     autoregressive : bool, default=False
-        Whether the decoder goes forwards in time, each step given the code and the steps before it: for tokens.
+        Whether the decoder generates steps in order of time, each given the code and the steps before it: for tokens.
     word_dropout : float, default=0.0
-        Share of steps that are hidden from an autoregressive decoder in training, so that it relies on the code [3].
+        Fraction of steps that are hidden from an autoregressive decoder in training, so that it uses the code [3].
     beam_width : int, default=1
-        Candidates of the beam search for the most probable row of tokens; 1 is greedy.
+        Number of candidates of the beam search for the most probable row of tokens; 1 is greedy search.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Recurrent(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Check the parameters and create both nets."""
         check_parameters(self)
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)
@@ -109,7 +109,7 @@ def net(part: Recurrent, n_in: int) -> nn.RNNBase:
 
 
 def make_rnn_decoder(part: Recurrent, grid: Grid, parameter_shape: Shape, n_code: int) -> nn.Module:
-    """Return a decoder that sees the code at each step, and not the steps before."""
+    """Return a decoder that gets the code at each step, and not the steps before it."""
     decoder = RNNDecoder(net(part, part.width), grid.sizes[0])
     return nn.Sequential(
         nn.Linear(n_code, part.width),

@@ -13,19 +13,19 @@ from isthmus.part import is_count
 
 
 class TCN(Backbone):
-    """Residual blocks of dilated convolutions over time, at full resolution, as encoder and as decoder.
+    """Residual blocks of dilated convolutions over time, without downsampling, as encoder and as decoder.
 
-    Samples are (channels, time), or (time,) for one channel. The dilation doubles from block to block. Convolutions are
-    centred and not causal, since a code represents a whole window.
+    Samples are (channels, time), or (time,) for one channel. The dilation doubles with each block. Convolutions are
+    centered and not causal, because a code represents a whole window.
 
     Parameters
     ----------
     width : int, default=32
-        Channels of every block.
+        Number of channels of each block.
     n_blocks : int or "auto", default="auto"
-        "auto" is the smallest number with which every step sees the whole window.
+        "auto" is the smallest number of blocks whose receptive field is the whole window.
     kernel_size : int, default=3
-        Odd, so that the field of view is symmetric.
+        An odd number, so that the receptive field is symmetric.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
     dropout : float, default=0.0
         Dropout rate of channels.
@@ -67,7 +67,7 @@ class TCN(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Check the parameters and create both nets."""
         check_parameters(self)
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1)
@@ -91,7 +91,7 @@ def check_parameters(part: TCN) -> None:
     """Raise ``ValueError`` if a parameter is out of range."""
     part.require("width", is_count, "a positive integer")
     part.require("n_blocks", lambda v: v == "auto" or is_count(v), '"auto" or a positive integer')
-    part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1 and v > 1, "an odd integer from 3 up")
+    part.require("kernel_size", lambda v: is_count(v) and v % 2 == 1 and v > 1, "an odd integer of at least 3")
     part.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
     part.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
 
@@ -103,7 +103,7 @@ def blocks(part: TCN, grid: Grid) -> list[nn.Module]:
 
 
 def n_blocks_for(n_steps: int, kernel_size: int) -> int:
-    """Return the number n of blocks with which a step sees the whole window: (kernel_size - 1) (2^n - 1) steps."""
+    """Return the smallest number n of blocks whose receptive field, (kernel_size - 1) (2^n - 1), covers all steps."""
     return next(n for n in count(1) if (kernel_size - 1) * (2**n - 1) >= n_steps - 1)
 
 

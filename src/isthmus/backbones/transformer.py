@@ -12,7 +12,7 @@ from isthmus.part import is_count
 
 
 class Transformer(Backbone):
-    """Self-attention [2] over steps of series or patches of images [1]; the features of all positions become the code.
+    """Self-attention [2] over steps of series or patches of images [1]; the code depends on the features of all.
 
     Samples are (channels, time), (channels, height, width) or (channels, depth, height, width), of any size; (time,) is
     one channel. Shorter series end in missing values.
@@ -20,21 +20,21 @@ class Transformer(Backbone):
     Parameters
     ----------
     width : int, default=64
-        Channels of each position.
+        Number of channels of each position.
     n_layers : int, default=2
         Number of attention blocks of the encoder and of the decoder.
     n_heads : int, default=4
-        Number of attention heads; a divisor of the width.
+        Number of attention heads; must divide ``width``.
     patch : int, default=1
         Size of a patch along each axis.
     autoregressive : bool, default=False
-        Whether the decoder generates series step by step, given the code and the steps before: for tokens.
+        Whether the decoder generates steps in order of time, each given the code and the steps before it: for tokens.
     dropout : float, default=0.0
         Dropout rate of the output of attention and of feed-forward nets.
     word_dropout : float, default=0.0
-        Share of steps that are hidden from an autoregressive decoder in training.
+        Fraction of steps that are hidden from an autoregressive decoder in training.
     beam_width : int, default=1
-        Candidates of the beam search for the most probable row of tokens; 1 is greedy.
+        Number of candidates of the beam search for the most probable row of tokens; 1 is greedy search.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class Transformer(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Make both nets."""
+        """Check the parameters and create both nets."""
         check_parameters(self)
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         grid = Grid.from_shapes(self, input_shape, parameter_shape, max_axes=1 if self.autoregressive else 3)

@@ -1,4 +1,4 @@
-"""Simple methods on the same rows, to compare the figures of a model with."""
+"""Comparison of a model with simple methods on the same rows."""
 
 from isthmus.baselines.judging import Comparison, judge
 from isthmus.baselines.reconstruction import compare

@@ -1,4 +1,4 @@
-"""A fitted model compared with simple methods at its own task: missing cells, clean rows, reconstruction, the bound."""
+"""Comparison of a fitted model with simple methods at its task: imputation, denoising, reconstruction, the bound."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -34,12 +34,11 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     title : str
-        What is measured, and its unit.
+        Name and unit of the measure.
     figures : dict of str to dict of str to float
-        By the name of the figure, such as "error", "wrong" (a share) and "bound"; then by method, of which "model" is
-        the first.
+        Figures by name, such as "error", "wrong" (a fraction) and "bound", and by method; "model" is the first method.
     note : str
-        A remark for the reader, or "".
+        A remark for the user, or "".
     """
 
     title: str
@@ -48,15 +47,15 @@ class Comparison(NamedTuple):
 
 
 def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> list[Comparison]:
-    """Compare a fitted model with simple methods at its own task.
+    """Compare a fitted model with simple methods at the task that it was trained for.
 
     - A model that was trained to fill missing cells: errors in cells that are hidden from it.
     - A model that was trained to denoise: errors in rows that are corrupted as in training.
-    - Any other model: reconstruction errors. PCA has a code of the same size, and is left out if that is as large as
-      the row, where its error is 0.
-    - In addition, a model that was trained on the evidence lower bound: the bound, beside the log-likelihood of one
+    - Any other model: reconstruction errors. PCA has a code of the same size. It is left out if the code is as large as
+      the row, because its error would be 0.
+    - In addition, for a model that was trained on the evidence lower bound: the bound, and the log likelihood of one
       distribution of the same family for all rows.
-    - In addition, a generator of tables: the fidelity of new rows, beside that of the test rows.
+    - In addition, for a generator of tables: the fidelity of new rows, and that of the test rows.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
         Fitted on ``train``.
     train, test : array, data frame or Source of shape (n_samples, ...)
     random_state : int, RandomState or None, default=None
-        Decides which cells are hidden, and all other corruption.
+        Random state of hidden cells and other corruption.
 
     Returns
     -------
@@ -93,7 +92,7 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
 
 
 def _maximizes_bound(module: Any) -> bool:
-    """Whether a model was trained on the bound itself, and one distribution for all rows is a baseline for it."""
+    """Whether a model was trained on the unweighted bound, and one distribution for all rows is a baseline for it."""
     weighted = getattr(module.bottleneck, "beta", 1.0) != 1.0
     return module.bottleneck.stochastic and not weighted and not module.backbone.autoregressive
 
@@ -103,7 +102,7 @@ def _compare_bounds(estimator: Any, train: Source, test: Source, seed: int) -> C
         "model": bound_of(estimator, test, seed),
         "no code": bound_without_code(estimator.module_, train, test),
     }
-    return Comparison("lower bound on the log-likelihood, in nats a row: higher is better", {"bound": figures})
+    return Comparison("lower bound on the log likelihood, in nats per row: higher is better", {"bound": figures})
 
 
 def _compare_samples(estimator: Any, train: Values, test: Values, seed: int) -> Comparison:
@@ -130,7 +129,7 @@ def _fidelity(known: Any, rows: Any, seed: int) -> dict[str, float]:
 
 
 def _compare_answers(estimator: Any, training: Training, clean: Values, seed: int) -> Comparison:
-    """Compare what the model and simple methods answer to rows, corrupted if the model was trained on such."""
+    """Compare results of the model and of simple methods for rows, which are corrupted if training rows were."""
     corruption = estimator.module_.corruption
     task = Task(clean, clean) if corruption is None else _corrupt(estimator, clean, seed)
     imputes = getattr(corruption, "loss_on", None) == "hidden"
@@ -156,7 +155,7 @@ def _rebuilders(training: Training, n_components: int) -> tuple[dict[str, Method
     n_values, mean = training.rows.shape[1], {"mean": fit_mean(training)}
     if n_components < n_values:
         return {"PCA": fit_pca(training, n_components), **mean}, ""
-    return mean, f"PCA is left out: a code of {n_components} numbers holds all {n_values} values of a row"
+    return mean, f"PCA is left out: a code of {n_components} numbers can store all {n_values} values of a row"
 
 
 @own_settings()

@@ -1,4 +1,4 @@
-"""Rows of mixed columns as matrices of numbers, for methods that take numbers only."""
+"""Conversion of rows with categories to matrices of numbers, for methods that need numbers."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import numpy as np
 
 Values = np.ndarray[Any, Any]
 
-# Columns of more categories would make the matrix too wide and are left out.
+# Largest number of categories of a column; columns with more are left out, because the matrix would be too wide.
 MAX_CATEGORIES = 256
 
 
 class OneHotScaler:
-    """Standardises numbers, and gives each category a column of 0 and 1.
+    """Standardizes numbers, and encodes each category as a column of 0 and 1.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class OneHotScaler:
         return np.hstack([((rows - self.typical) / self.unit)[:, self.numbers], *one_hot])
 
     def inverse_transform(self, matrix: Values) -> Values:
-        """Return rows of a matrix: the category with the largest column, and the typical one of columns left out."""
+        """Return the rows of a matrix, with the category of the largest value; columns left out get typical values."""
         rows = np.tile(self.typical, (len(matrix), 1))
         rows[:, self.numbers] += matrix[:, : len(self.numbers)] * self.unit[self.numbers]
         starts = len(self.numbers) + np.cumsum([0, *self.n_categories.values()])

@@ -1,4 +1,4 @@
-"""Reconstructions by a model, by PCA with a code of the same size, by regression, and by the mean."""
+"""Errors of reconstructions by a model, by PCA with a code of the same size, by regression, and by the mean."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,23 +14,24 @@ from isthmus.data.validation import compute_statistics
 Values = np.ndarray[Any, Any]
 Method = Callable[[Values], Values]
 
-# Numbers that a baseline is fitted to at most: half a gigabyte of float64.
+# Largest number of values to which a baseline is fitted: half a gigabyte of float64.
 MAX_NUMBERS = 2**26
-# Most rows and columns of iterative regression, beyond which it takes longer than the fit of the model.
+# Largest numbers of rows and columns of iterative regression. With more, it takes longer than the fit of a model.
 MAX_ROWS, MAX_COLUMNS = 2000, 200
-# Sweeps over the columns, and columns that predict each (Van Buuren, Flexible Imputation of Missing Data, 2018, 9.1).
+# Number of sweeps over the columns, and number of predictors of each column (Van Buuren, Flexible Imputation of Missing
+# Data, 2018, 9.1).
 N_SWEEPS, N_PREDICTORS = 10, 20
 
 
 class Task(NamedTuple):
-    """Rows (n, n_values) that a method gets, and the values that it should return; those that are NaN do not count."""
+    """Rows (n, n_values) that a method gets, and the values that it should return; NaN is not compared."""
 
     given: Values
     expected: Values
 
 
 class Training(NamedTuple):
-    """What baselines learn from: training rows (n, n_values), and typical value and unit of each column (n_values,).
+    """Input of baselines: training rows (n, n_values), and typical value and unit of each column (n_values,).
 
     ``categories`` is the number of categories by position of a column; ``are_pixels`` says whether all columns have
     one unit.
@@ -61,11 +62,11 @@ class Training(NamedTuple):
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
-    """Return mean squared reconstruction errors of a number on test rows: of "model", "PCA" and "mean".
+    """Return the mean squared reconstruction error per number on test rows, of "model", "PCA" and "mean".
 
-    PCA has a code of the same size. Missing values do not count; PCA and the mean get the mean of the training rows
-    instead. Errors are in the data's unit where all columns share a range, as pixels do, and otherwise in standard
-    deviations of each column. Categories do not count; PCA gets one column for each category.
+    PCA has a code of the same size. Missing values are not compared; for PCA and the mean, they are replaced by means
+    of the training rows. Errors are in the unit of the data for pixels, and otherwise in standard deviations of each
+    column. Categories are not compared; PCA gets one column for each category.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
 
 
 def squared_errors(training: Training, task: Task, answers: Mapping[str, Values]) -> dict[str, float]:
-    """Return the mean squared error of each method over the numbers that count; nothing if there are none."""
+    """Return the mean squared error of each method over the compared numbers; an empty dict if there are none."""
     numbers = np.setdiff1d(np.arange(task.expected.shape[1]), list(training.categories))
     counts = ~np.isnan(task.expected[:, numbers])
     if not counts.any():
@@ -102,7 +103,7 @@ def squared_errors(training: Training, task: Task, answers: Mapping[str, Values]
 
 
 def error_rates(training: Training, task: Task, answers: Mapping[str, Values]) -> dict[str, float]:
-    """Return the share of wrong categories of each method among those that count; nothing if there are none."""
+    """Return the fraction of wrong categories of each method; an empty dict if no categories are compared."""
     categories = list(training.categories)
     counts = ~np.isnan(task.expected[:, categories])
     if not counts.any():
@@ -112,12 +113,12 @@ def error_rates(training: Training, task: Task, answers: Mapping[str, Values]) -
 
 
 def fit_mean(training: Training) -> Method:
-    """Return a method that answers the mean of numbers and the most frequent category for every row."""
+    """Return a method that returns the mean of numbers and the most frequent category for every row."""
     return lambda rows: np.broadcast_to(training.typical, rows.shape)
 
 
 def fit_pca(training: Training, n_components: int) -> Method:
-    """Return reconstruction by PCA of standardised numbers and one-hot categories."""
+    """Return reconstruction by PCA of standardized numbers and one-hot categories."""
     scaler = OneHotScaler(training.typical, training.unit, training.categories)
     matrix = np.nan_to_num(scaler.transform(training.rows))
     # scikit-learn divides by the total variance, which is 0 if all rows are equal.
@@ -132,7 +133,7 @@ def fit_pca(training: Training, n_components: int) -> Method:
 
 
 def fit_regression(training: Training) -> Method | None:
-    """Return imputation by iterated ridge regression of each column on others; None where that would take too long."""
+    """Return imputation by iterated ridge regression of each column on others; None if it would take too long."""
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer
     from sklearn.linear_model import Ridge
@@ -151,9 +152,9 @@ def fit_regression(training: Training) -> Method | None:
 
 
 def read_values(source: Source, seed: int | None = None) -> Values:
-    """Return the values of a source as float64 of shape (n, n_values), of a large one the first rows that fit.
+    """Return the values of a source as float64 of shape (n, n_values), of the first rows up to MAX_NUMBERS values.
 
-    ``seed`` shuffles the rows first.
+    With a ``seed``, the rows are shuffled first.
     """
     limit = max(1, MAX_NUMBERS // int(np.prod(source.schema.shape)))
     batch = next(source.batches(min(limit, len(source)), seed))

@@ -1,4 +1,4 @@
-"""Clusters: Ray Train fits one estimator on many machines, Ray Data applies it to rows past any of them."""
+"""Clusters: Ray Train fits one estimator on several machines, and Ray Data applies it to many rows."""
 
 from isthmus.distributed.applying import score, transform
 from isthmus.distributed.fitting import fit

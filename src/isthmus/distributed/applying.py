@@ -1,4 +1,4 @@
-"""Batch inference: a Dataset of Ray goes in and a Dataset comes out, through one model a worker."""
+"""Batch inference on Datasets of Ray, with one model per worker."""
 
 from collections.abc import Sequence
 from copy import copy, deepcopy
@@ -25,20 +25,20 @@ def transform(
     resources: Resources | None = None,
     keep: Sequence[str] = (),
 ) -> Any:
-    """Encode the rows of a Dataset, with one model a worker.
+    """Encode the rows of a Dataset, with one model per worker.
 
     Parameters
     ----------
     estimator : Autoencoder
         Fitted.
     dataset : ray.data.Dataset, or str, path or sequence of them, of shape (n_samples, n_features)
-        Has the columns that the estimator was fitted on; a file, folder or pattern of Parquet files will do.
+        With the columns of the training rows. A path is a Parquet file, a folder or a pattern of Parquet files.
     num_workers : int, default=2
-        The most that Ray starts.
+        Largest number of workers.
     resources : dict or None, default=None
-        Of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
+        Resources of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
     keep : sequence of str
-        Columns to hand on beside the results, such as an identifier: Ray does not keep the order of rows.
+        Columns that are copied to the results, such as an identifier. Ray does not preserve the order of rows.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def transform(
     NotFittedError
         If the estimator is not fitted.
     FileNotFoundError, ValueError
-        If there are no such files, or a parameter is not usable.
+        If files do not exist, or a parameter is invalid.
 
     Examples
     --------
@@ -73,9 +73,9 @@ def score(
     resources: Resources | None = None,
     keep: Sequence[str] = (),
 ) -> Any:
-    """Score the rows of a Dataset in nats, as ``score_samples`` does, with one model a worker.
+    """Score the rows of a Dataset in nats, as ``score_samples`` does, with one model per worker.
 
-    Parameters and errors are those of ``transform``.
+    Parameters and errors are as in ``transform``.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def _apply(
         fn_constructor_args=(ray.put(_on_processor(estimator)), method, names, list(keep)),
         batch_format="pyarrow",
         batch_size=count_rows_within(CHUNK, estimator.schema_),
-        # From one up: a fixed number could leave no processor to those who read.
+        # With a fixed number of workers, no processor could be left for tasks that read.
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_workers),
         num_cpus=needs.pop("CPU", None),
         num_gpus=needs.pop("GPU", None),
@@ -122,7 +122,7 @@ def _apply(
 
 
 class _Worker:
-    """One model, and what is asked of it."""
+    """One model and the method that is applied to batches of rows."""
 
     def __init__(self, estimator: Any, method: str, names: list[str], keep: list[str]) -> None:
         self._estimator = load_ray().get(estimator)
@@ -140,7 +140,7 @@ class _Worker:
 
 
 def _read_files(paths: Any, columns: list[str]) -> Any:
-    """Make a Dataset of Parquet files, once it is known that they have the columns."""
+    """Check that Parquet files have the columns, and make a Dataset of them."""
     known = read_columns_only(paths).column_names
     for name in columns:
         if name not in known:
@@ -149,7 +149,7 @@ def _read_files(paths: Any, columns: list[str]) -> Any:
 
 
 def _on_processor(estimator: Autoencoder) -> Autoencoder:
-    """Copy what computes, for machines that may have another accelerator or none."""
+    """Copy an estimator to the processor, without state of training, for machines with other accelerators."""
     light = copy(estimator)
     light.module_, light.callbacks, light._state = deepcopy(estimator.module_).cpu(), (), None
     light._reservoir = Reservoir()

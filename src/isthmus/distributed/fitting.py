@@ -23,8 +23,8 @@ from isthmus.training import Checkpoint, Group, choose_device
 
 FilePath = str | os.PathLike[str]
 
-# What the user can mend: it would be the same after a restart, so there is none.
-MENDABLE = (ValueError, TypeError, FileNotFoundError)
+# Errors in arguments or data, which would be the same after a restart. They end the fit.
+USER_ERRORS = (ValueError, TypeError, FileNotFoundError)
 
 
 def fit(
@@ -37,27 +37,28 @@ def fit(
     max_failures: int = 3,
     every: float = 60.0,
 ) -> Any:
-    """Fit a copy of an estimator on several workers of Ray, as one process would on all rows.
+    """Fit a copy of an estimator on several workers of Ray.
 
-    Every step is that of one process, for each worker has its share of every batch. Where a worker dies, Ray starts
-    the group anew, and it goes on from the last checkpoint. The session of Ray is the one that is open, else that of
-    ``RAY_ADDRESS``, else one on this machine that ends with the fit.
+    Each worker gets a part of every batch, so each step is the same as in one process. If a worker dies, Ray starts all
+    workers again, and they resume from the last checkpoint. The fit uses the open session of Ray, or the cluster in
+    ``RAY_ADDRESS``, or a session on this machine that ends with the fit.
 
     Parameters
     ----------
     estimator : Autoencoder
-        Stays as it is. It travels to the workers with its parts and callbacks, which run there.
+        It is not changed. Copies with parts and callbacks run on the workers.
     dataset : ray.data.Dataset, Parquet, or str, path or sequence of them, of shape (n_samples, n_features)
-        A Dataset, whose columns must be numbers, is first written to the run's folder: Ray hands its rows to other
-        workers in every epoch, but rows held out must stay so. Anything else is what ``isthmus.data.Parquet`` takes.
+        A Dataset must have columns of numbers, and is first written to the folder of the run, because Ray gives its
+        rows to other workers in each epoch, and held-out rows must not change. Other values are as in
+        ``isthmus.data.Parquet``.
     num_workers : int, default=2
     resources : dict or None, default=None
-        Of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
+        Resources of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
     storage_path : str, path or None, default=None
-        Folder that all machines see. The checkpoint stays there, so that the same call goes on after the driver died
-        too; all else is removed at the end. None is a folder on this machine, all of which is removed.
+        Folder that all machines can access. The checkpoint is kept there, so that the same call also resumes after the
+        driver was killed; other files are removed at the end. None is a temporary folder on this machine.
     max_failures : int, default=3
-        How often the workers are started anew; -1 knows no limit.
+        Largest number of restarts of the workers; -1 is no limit.
     every : float, default=60.0
         Seconds between two checkpoints.
 
@@ -71,9 +72,9 @@ def fit(
     ImportError
         If ray is not installed.
     FileNotFoundError, ValueError, TypeError
-        If a parameter or the data are not usable; the message names which.
+        If a parameter or the data are invalid; the message names the parameter or column.
     ray.train.TrainingFailedError
-        If workers died too often.
+        If workers died more than ``max_failures`` times.
 
     Examples
     --------
@@ -86,14 +87,14 @@ def fit(
     with session(num_workers, resources), _run_folder(storage_path) as run:
         checkpoint = Checkpoint(run if storage_path is None else storage_path, every)
         job = clone(estimator).set_params(
-            # The same for all workers, also if the user chose none.
+            # All workers need the same seed, also if ``random_state`` is None.
             random_state=seed_of(estimator.random_state),
             callbacks=(*estimator.callbacks, checkpoint),
         )
         _write(run / "job", (job, _rows(dataset, run)))
         _train(run, num_workers, resources, max_failures)
-        outcome, said = _read(run / "outcome")
-    for warning in said:
+        outcome, raised = _read(run / "outcome")
+    for warning in raised:
         warnings.warn(warning, stacklevel=2)
     if isinstance(outcome, Exception):
         raise outcome
@@ -102,7 +103,7 @@ def fit(
 
 
 def _rows(dataset: Any, run: Path) -> Parquet:
-    """Make files of a Dataset, and look at the files."""
+    """Return the rows as Parquet files; write the files of a Dataset."""
     if isinstance(dataset, Parquet):
         return dataset
     if isinstance(dataset, load_ray().data.Dataset):
@@ -112,7 +113,7 @@ def _rows(dataset: Any, run: Path) -> Parquet:
 
 
 def _train(run: Path, num_workers: int, resources: dict[str, float], max_failures: int) -> None:
-    """Start the workers, and wait until they leave an outcome."""
+    """Start the workers and wait until they have written the outcome."""
     train = load_ray().train
     trainer = train.torch.TorchTrainer(
         _work,
@@ -132,31 +133,31 @@ def _train(run: Path, num_workers: int, resources: dict[str, float], max_failure
 
 
 def _work(config: dict[str, str]) -> None:
-    """Fit as one of the workers, and leave what came of it: a fitted estimator or an error, and all warnings."""
+    """Fit as one of the workers, and write the outcome: a fitted estimator or an error, and all warnings."""
     run = Path(config["run"])
     if (run / "outcome").exists():
-        return  # a group that was started anew after the work was done
+        return  # the workers were started again after the end of the fit
     estimator, rows = _read(run / "job")
     try:
-        with warnings.catch_warnings(record=True, action="always") as said:
+        with warnings.catch_warnings(record=True, action="always") as raised:
             estimator.fit(rows)
-    except MENDABLE as error:
+    except USER_ERRORS as error:
         _write(run / "outcome", (error, []))
         raise
     if Group.current().rank == 0:
         estimator.module_.cpu()  # the driver may have no accelerator
-        _write(run / "outcome", (estimator, [warning.message for warning in said]))
+        _write(run / "outcome", (estimator, [warning.message for warning in raised]))
 
 
 @contextmanager
 def _run_folder(storage_path: FilePath | None) -> Iterator[Path]:
-    """Make a folder for what travels between driver and workers, and remove it in the end."""
+    """Create a folder for the files that driver and workers exchange, and remove it at the end."""
     if storage_path is None:
         n_machines = sum(node["Alive"] for node in load_ray().nodes())
         if n_machines > 1:
-            raise ValueError(f"storage_path must be a folder that all {n_machines} machines see, got None")
+            raise ValueError(f"storage_path must be a folder that all {n_machines} machines can access, got None")
     elif "://" in str(storage_path):
-        raise ValueError(f"storage_path must be a folder that all machines see, got {str(storage_path)!r}")
+        raise ValueError(f"storage_path must be a folder that all machines can access, got {str(storage_path)!r}")
     else:
         Path(storage_path).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="isthmus-", dir=storage_path) as folder:
@@ -164,7 +165,7 @@ def _run_folder(storage_path: FilePath | None) -> Iterator[Path]:
 
 
 def _write(path: Path, value: Any) -> None:
-    """Write any value, also functions, all or nothing."""
+    """Write any value, also functions, to a file that is written completely or not at all."""
     with replacing(path) as file:
         load_ray().cloudpickle.dump(value, file)
 

@@ -1,4 +1,4 @@
-"""Ray itself: found, opened and closed."""
+"""Import of Ray, and its sessions."""
 
 import math
 import os
@@ -12,7 +12,7 @@ Resources = Mapping[str, float]
 
 
 def load_ray() -> Any:
-    """Import Ray with its libraries, or say how to get it."""
+    """Import Ray with its libraries, or raise an error that names the extra to install."""
     try:
         import ray.data
         import ray.train.torch
@@ -23,7 +23,7 @@ def load_ray() -> Any:
 
 @contextmanager
 def session(num_workers: int, resources: dict[str, float]) -> Iterator[None]:
-    """Use the session that is open, or one for the time of the block."""
+    """Use the open session, or open one for the block."""
     ray = load_ray()
     if ray.is_initialized():
         yield
@@ -31,7 +31,7 @@ def session(num_workers: int, resources: dict[str, float]) -> Iterator[None]:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
     else:
-        # As many processors as are asked for: on fewer, Ray would wait for other machines to join.
+        # At least the requested number of processors; with fewer, Ray would wait for other machines.
         n_cpus = max(os.cpu_count() or 1, math.ceil(num_workers * resources.get("CPU", 1)))
         ray.init("local", num_cpus=n_cpus, include_dashboard=False, log_to_driver=False)
     try:
@@ -41,6 +41,6 @@ def session(num_workers: int, resources: dict[str, float]) -> Iterator[None]:
 
 
 def check_workers(num_workers: Any) -> None:
-    """Raise ``ValueError`` unless it is a number of workers."""
+    """Raise ``ValueError`` unless ``num_workers`` is a positive integer."""
     if not is_count(num_workers):
         raise ValueError(f"num_workers must be a positive integer, got {num_workers!r}")

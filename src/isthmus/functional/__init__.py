@@ -1,4 +1,4 @@
-"""The mathematics as pure functions of tensors, without parts and state.
+"""Mathematics as pure functions of tensors, without state.
 
 Symbols: ``x`` data, ``z`` code, ``theta`` decoder output, ``log_variance`` = log sigma^2. Callers sum over features
 and average over samples; functions are elementwise unless their docstring says otherwise. Logarithms are natural, so
@@ -29,7 +29,7 @@ from isthmus.functional.continuous import (
     weighted_sum,
 )
 from isthmus.functional.discrete import (
-    discretised_logistic_log_prob,
+    discretized_logistic_log_prob,
     log_rising_factorial,
     multinomial_log_prob,
     negative_binomial_log_prob,
@@ -44,7 +44,7 @@ __all__ = [
     "compress_tails",
     "continuous_bernoulli_log_prob",
     "continuous_bernoulli_mean",
-    "discretised_logistic_log_prob",
+    "discretized_logistic_log_prob",
     "drop_largest",
     "entropy_normal",
     "free_bits",

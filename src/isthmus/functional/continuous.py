@@ -1,4 +1,4 @@
-"""The mathematics of codes and losses, and of continuous values."""
+"""Functions for codes, losses and continuous values."""
 
 import math
 from typing import Any
@@ -9,16 +9,16 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as torch_functional
 
 LOG_2PI = math.log(2 * math.pi)
-# Below this absolute value of the logits, Taylor series replace formulas that divide 0 by 0. At this value the formula
-# of the mean loses digits by cancellation, to an error of 2e-6 in float32; those of the series are smaller.
+# Absolute value of the logits below which Taylor series replace formulas that divide 0 by 0. At this value, the error
+# of the formula of the mean in float32, by cancellation, is 2e-6; that of the series is smaller.
 NEAR_ZERO = 0.05
 
 
 def sample_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
     """Sample ``n_draws`` codes per row, differentiably in mean and variance.
 
-    z = mean + exp(log_variance / 2) * epsilon. (Kingma and
-    Welling, Auto-encoding variational Bayes, arXiv:1312.6114, section 2.4.)
+    z = mean + exp(log_variance / 2) * epsilon (Kingma and Welling, Auto-encoding variational Bayes, arXiv:1312.6114,
+    section 2.4).
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ def sample_normal(mean: Tensor, log_variance: Tensor, n_draws: int) -> Tensor:
 
 
 def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Log density of the normal distribution; ``log_scale`` is the log of the standard deviation."""
-    # Two passes over the batch forwards and two backwards; the plain formula takes five and eight.
+    """Return the log density of the normal distribution; ``log_scale`` is the log of the standard deviation."""
+    # The forward and the backward pass each read the batch twice; with the plain formula, five and eight times.
     mean, x = torch.broadcast_tensors(mean, x)
     squares = torch_functional.mse_loss(mean, x, reduction="none")
     return torch.addcmul(-log_scale - 0.5 * LOG_2PI, squares, torch.exp(-2 * log_scale), value=-0.5)
 
 
 def normal_mixture_log_prob(x: Tensor, logits: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Log density of mixtures of normal distributions; see Bishop, Mixture density networks, 1994.
+    """Return the log density of mixtures of normal distributions (Bishop, Mixture density networks, 1994).
 
     Parameters
     ----------
@@ -91,17 +91,16 @@ class _NormalRows(torch.autograd.Function):
 
 
 def normal_row_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Sum ``normal_log_prob`` over each row (n, ...), giving (n,); ``log_scale`` has the shape of one row or ().
+    """Return the sum of ``normal_log_prob`` over each row, (n,); ``log_scale`` has the shape of one row or ().
 
-    Equal to the sum, in fewer passes over the batch, which take most of the time of training. It can be differentiated
-    once, and not with respect to ``x``.
+    It needs fewer passes over the batch than the sum. It can be differentiated once, and not with respect to ``x``.
     """
     rows: Tensor = _NormalRows.apply(x, mean, log_scale)  # type: ignore[no-untyped-call]
     return rows
 
 
 def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence from N(mean, variance) to N(0, 1) (arXiv:1312.6114, appendix B)."""
+    """Return the KL divergence of N(mean, variance) from N(0, 1) (arXiv:1312.6114, appendix B)."""
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
 
 
@@ -114,12 +113,12 @@ def free_bits(divergence: Tensor, bits: float) -> Tensor:
 
 
 def entropy_normal(log_variance: Tensor) -> Tensor:
-    """Entropy of normal distributions with independent components, summed over these, in nats."""
+    """Return the entropy of normal distributions with independent components, summed over components, in nats."""
     return 0.5 * (log_variance + math.log(2 * math.pi) + 1).sum(-1)
 
 
 def importance_bound(log_weights: Tensor) -> Tensor:
-    """Log of the mean importance weight over the first axis: the bound of arXiv:1509.00519, equation 8.
+    """Return the log of the mean importance weight over the first axis: the bound of arXiv:1509.00519, equation 8.
 
     With one sample it is the evidence lower bound.
     """
@@ -129,33 +128,33 @@ def importance_bound(log_weights: Tensor) -> Tensor:
 
 
 def student_t_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, df: float) -> Tensor:
-    """Log density of Student's t with ``df`` degrees of freedom."""
+    """Return the log density of Student's t distribution with ``df`` degrees of freedom."""
     constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
     residual = (x - loc) * torch.exp(-log_scale)
     return constant - log_scale - (df + 1) / 2 * torch.log1p(residual.square() / df)
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Log probability of x in {0, 1}; between 0 and 1, its linear interpolation (the negative cross entropy)."""
+    """Return the log probability of x in {0, 1}; between 0 and 1, the negative cross entropy."""
     return x * logits - torch_functional.softplus(logits)
 
 
 def continuous_bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Log density exp(x logits) logits / (exp(logits) - 1) on [0, 1].
+    """Return the log of the density exp(x logits) logits / (exp(logits) - 1) on [0, 1].
 
     Loaiza-Ganem and Cunningham, The continuous Bernoulli, NeurIPS 2019, arXiv:1907.06845, written as an exponential
-    family in the logits. Near 0 the log normaliser is replaced by its Taylor series.
+    family in the logits. Near 0 the log normalizer is replaced by its Taylor series.
     """
     near = logits.abs() < NEAR_ZERO
     safe = torch.where(near, torch.ones_like(logits), logits)
     size = safe.abs()
-    log_normaliser = safe.clamp(min=0) + torch.log(-torch.expm1(-size) / size)
+    log_normalizer = safe.clamp(min=0) + torch.log(-torch.expm1(-size) / size)
     series = logits / 2 + logits.square() / 24 - logits.pow(4) / 2880
-    return x * logits - torch.where(near, series, log_normaliser)
+    return x * logits - torch.where(near, series, log_normalizer)
 
 
 def continuous_bernoulli_mean(logits: Tensor) -> Tensor:
-    """Mean of the continuous Bernoulli: 1 / (1 - exp(-logits)) - 1 / logits."""
+    """Return the mean of the continuous Bernoulli distribution, 1 / (1 - exp(-logits)) - 1 / logits."""
     near = logits.abs() < NEAR_ZERO
     safe = torch.where(near, torch.ones_like(logits), logits)
     series = 0.5 + logits / 12 - logits.pow(3) / 720
@@ -171,10 +170,10 @@ def sample_continuous_bernoulli(logits: Tensor) -> Tensor:
 
 
 def asymmetric_laplace_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, level: Tensor) -> Tensor:
-    """Log density of the asymmetric Laplace distribution: its maximum over ``loc`` is the quantile of that level.
+    """Return the log density of the asymmetric Laplace distribution.
 
-    (Koenker and Bassett, Regression quantiles, Econometrica 46, 1978; Yu and Moyeed, Bayesian quantile regression,
-    Statistics and Probability Letters 54, 2001.)
+    The ``loc`` with the largest likelihood is the quantile of the level (Koenker and Bassett, Regression quantiles,
+    Econometrica 46, 1978; Yu and Moyeed, Bayesian quantile regression, Statistics and Probability Letters 54, 2001).
     """
     residual = (x - loc) * torch.exp(-log_scale)
     pinball = torch.maximum(level * residual, (level - 1) * residual)
@@ -182,9 +181,9 @@ def asymmetric_laplace_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, level
 
 
 def sample_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tensor:
-    """Sample (n, ...) uniformly between neighbouring quantiles (n, n_levels, ...) of levels (n_levels, ...).
+    """Sample (n, ...) uniformly between adjacent quantiles (n, n_levels, ...) of levels (n_levels, ...).
 
-    Beyond the outermost quantiles, samples have the tails of asymmetric Laplace distributions of this scale.
+    Beyond the first and the last quantile, samples have the tails of asymmetric Laplace distributions of this scale.
     """
     u = torch.rand_like(quantiles[:, 0]).clamp(min=torch.finfo(quantiles.dtype).eps)
     passed = ((u[:, None] - level[:-1]) / level.diff(dim=0)).clamp(0, 1)
@@ -194,7 +193,7 @@ def sample_by_quantiles(quantiles: Tensor, level: Tensor, scale: Tensor) -> Tens
 
 
 def kl_bernoulli(target: float, activity: Tensor) -> Tensor:
-    """KL divergence from a Bernoulli distribution of mean ``target`` to one of mean ``activity``."""
+    """Return the KL divergence of a Bernoulli distribution with mean ``target`` from one with mean ``activity``."""
     eps = torch.finfo(activity.dtype).eps
     activity = activity.clamp(eps, 1 - eps)
     cross = target * torch.log(activity) + (1 - target) * torch.log1p(-activity)
@@ -202,11 +201,11 @@ def kl_bernoulli(target: float, activity: Tensor) -> Tensor:
 
 
 def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Tensor:
-    """Squared Frobenius norm of each sample's Jacobian d code / d u, differentiably, of shape (n,).
+    """Return the squared Frobenius norm of the Jacobian d code / d u of each sample, (n,), differentiably.
 
-    Exact with one backward pass for each component, or Hutchinson's unbiased estimate with one for each probe: for
-    random signs v, the expectation of |v' J|^2 is |J|^2. (Rifai et al., Contractive auto-encoders, ICML 2011,
-    equation 4, here for any net and not only for one sigmoid layer.)
+    The exact norm needs a backward pass for each component. Hutchinson's unbiased estimate needs one for each probe:
+    for random signs v, the expectation of |v' J|^2 is |J|^2. (Rifai et al., Contractive auto-encoders, ICML 2011,
+    equation 4, have the norm of one sigmoid layer.)
 
     Parameters
     ----------
@@ -230,19 +229,19 @@ def squared_jacobian(code: Tensor, u: Tensor, n_probes: int | None = None) -> Te
 
 
 def keep_largest(x: Tensor, k: int) -> Tensor:
-    """Set all but the ``k`` largest numbers of the last axis to 0; of equal ones, as many stay as there is room for."""
+    """Keep the ``k`` largest numbers of the last axis, exactly ``k`` if some are equal, and set the others to 0."""
     values, index = x.topk(k, -1)
     return torch.zeros_like(x).scatter(-1, index, values)
 
 
-def drop_largest(losses: Tensor, share: float) -> Tensor:
-    """Drop a share of the largest losses (n,) (Rousseeuw, Least median of squares regression, JASA 79, 1984)."""
-    n_kept = len(losses) - int(share * len(losses))
+def drop_largest(losses: Tensor, fraction: float) -> Tensor:
+    """Drop a fraction of the losses (n,), the largest ones (Rousseeuw, JASA 79, 1984)."""
+    n_kept = len(losses) - int(fraction * len(losses))
     return losses if n_kept == len(losses) else losses.topk(n_kept, largest=False, sorted=False).values
 
 
-def compress_tails(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
-    """Compress values (n, ...) logarithmically where their distance from ``centre`` is larger than ``reach``.
+def compress_tails(x: Tensor, center: Tensor, limit: Tensor) -> Tensor:
+    """Compress values (n, ...) logarithmically where their distance from ``center`` is larger than ``limit``.
 
     Finite numbers keep their order, and their squares stay finite.
 
@@ -254,14 +253,14 @@ def compress_tails(x: Tensor, centre: Tensor, reach: Tensor) -> Tensor:
     >>> compress_tails(x, torch.tensor(0.0), torch.tensor(10.0)).round().tolist()
     [-3.0, 10.0, 56.0, 885.0]
     """
-    # A quick test that nearly all batches pass: a distance is at most |x| + |centre|.
-    if x.numel() and bool(torch.stack(x.aminmax()).abs().amax() <= (reach - centre.abs()).amin()):
+    # A fast test that is true for nearly all batches: a distance is at most |x| + |center|.
+    if x.numel() and bool(torch.stack(x.aminmax()).abs().amax() <= (limit - center.abs()).amin()):
         return x
-    distance = x - centre
-    far = distance.abs() > reach
+    distance = x - center
+    far = distance.abs() > limit
     if not bool(far.any()):
         return x
-    return torch.where(far, centre + distance.sign() * reach * (1 + distance.abs().log() - reach.log()), x)
+    return torch.where(far, center + distance.sign() * limit * (1 + distance.abs().log() - limit.log()), x)
 
 
 def weighted_sum(weights: Tensor, values: list[Tensor]) -> Tensor:

@@ -1,24 +1,24 @@
-"""The mathematics of counts and of ordered levels."""
+"""Functions for counts and ordered levels."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as torch_functional
 
-# Smallest argument for which Stirling's series replaces lgamma: two correction terms then have an error below 1e-8.
+# Smallest argument for which Stirling's series replaces lgamma. With two correction terms, its error is below 1e-8.
 STIRLING = 10.0
-# Logit of an impossible value; -inf would give NaN for rows in which all values are impossible.
-IMPOSSIBLE = -1e30
+# Logit of a missing value, instead of -inf, which gives NaN for rows in which all values are missing.
+MISSING_LOGIT = -1e30
 
 
 def poisson_log_prob(x: Tensor, log_rate: Tensor) -> Tensor:
-    """Log probability of the Poisson distribution."""
+    """Return the log probability of the Poisson distribution."""
     return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
 
 
 def negative_binomial_log_prob(x: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
-    """Log probability of the negative binomial distribution with mean m and variance m + m^2 / size.
+    """Return the log probability of the negative binomial distribution with mean m and variance m + m^2 / size.
 
-    (Lopez et al., Deep generative modeling for single-cell transcriptomics, Nature Methods 15, 2018.)
+    See Lopez et al., Deep generative modeling for single-cell transcriptomics, Nature Methods 15, 2018.
     """
     size = log_size.exp()
     # logaddexp is exact also for very large sizes, for which this is the Poisson distribution.
@@ -28,7 +28,7 @@ def negative_binomial_log_prob(x: Tensor, log_mean: Tensor, log_size: Tensor) ->
 
 
 def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
-    """Log of gamma(start + x) / gamma(start), without cancellation for large arguments.
+    """Return the log of gamma(start + x) / gamma(start), without cancellation for large arguments.
 
     For start > 10 it is the difference of two Stirling series, term by term.
     """
@@ -41,7 +41,7 @@ def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
 
 
 def zero_inflated_log_prob(x: Tensor, log_prob: Tensor, logits: Tensor) -> Tensor:
-    """Log probability of a zero-inflated distribution; ``logits`` are those of an extra zero (Lambert, 1992).
+    """Return the log probability of a zero-inflated count; ``logits`` are those of an extra zero (Lambert, 1992).
 
     ``log_prob`` is the log probability of the count without zero inflation.
     """
@@ -50,20 +50,20 @@ def zero_inflated_log_prob(x: Tensor, log_prob: Tensor, logits: Tensor) -> Tenso
 
 
 def multinomial_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Addends (n, d) of the multinomial log probability of rows of counts, given their totals.
+    """Return terms (n, d) of the multinomial log probability of rows of counts, given their totals.
 
-    The multinomial coefficient n! / prod x! is divided among the values so that counts of 0 add nothing. A negative
-    count is a missing value and does not take part in the row.
+    The log of the multinomial coefficient n! / prod x! is divided among the values, so that the term of a count of 0 is
+    0. A negative count is a missing value, which is left out of the row.
     """
     counted = x.clamp(min=0)
-    log_share = torch.log_softmax(logits.masked_fill(x < 0, IMPOSSIBLE), -1)
+    log_share = torch.log_softmax(logits.masked_fill(x < 0, MISSING_LOGIT), -1)
     total = counted.sum(-1, keepdim=True)
     orders = torch.lgamma(total + 1) / total.clamp(min=1)
     return counted * (log_share + orders) - torch.lgamma(counted + 1)
 
 
-def discretised_logistic_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, last: int) -> Tensor:
-    """Log of the mass of a logistic distribution within half a unit of x, for x in 0, 1, ..., last.
+def discretized_logistic_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, last: int) -> Tensor:
+    """Return the log of the mass of a logistic distribution within half a unit of x, for x in 0, 1, ..., last.
 
     The first and the last bin take the tails. (Salimans et al., PixelCNN++, ICLR 2017, arXiv:1701.05517, equation 2.)
     With a and b the ends of the bin in units of the scale, the mass is s(b) s(-a) (1 - exp(a - b)) for the sigmoid s.

@@ -5,14 +5,15 @@ import math
 import torch
 from torch import Tensor
 
-# Smallest bin width and height, as shares of the whole, and smallest slope; below, the inverse is numerically unstable.
+# Smallest width and height of a bin, as fractions of the interval, and smallest slope, as in the code of Durkan et al.
+# With smaller values, the inverse is numerically unstable.
 MIN_BIN = 1e-3
 
 
 def rational_quadratic(
     x: Tensor, widths: Tensor, heights: Tensor, slopes: Tensor, bound: float, inverse: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Map numbers by a monotone spline on [-bound, bound], the identity outside; and return the log derivative.
+    """Map numbers by a monotone spline on [-bound, bound] and by the identity outside; also return the log derivative.
 
     The bins are quotients of quadratic polynomials (Durkan, Bekasov, Murray and Papamakarios, Neural spline flows,
     NeurIPS 2019, arXiv:1906.04032; Gregory and Delbourgo, IMA Journal of Numerical Analysis 2, 1982).
@@ -21,7 +22,7 @@ def rational_quadratic(
     ----------
     x : Tensor of shape (...)
     widths, heights : Tensor of shape (..., n_bins)
-        Logits of the widths and heights of bins, as shares of the interval.
+        Logits of the widths and heights of bins, as fractions of the interval.
     slopes : Tensor of shape (..., n_bins - 1)
         Raw slopes at the inner knots; 0 gives a slope of 1, and all slopes are positive.
     bound : float
@@ -62,6 +63,6 @@ def _locate_bin(knots: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _invert_bin(rise: Tensor, height: Tensor, mean: Tensor, first: Tensor, bend: Tensor) -> Tensor:
-    """Return the share of a bin's width at which it rises by ``rise``: the stable root of a quadratic."""
+    """Return the fraction of the width of a bin at which it rises by ``rise``: the stable root of a quadratic."""
     a, b, c = height * (mean - first) + rise * bend, height * first - rise * bend, -mean * rise
     return 2 * c / (-b - (b**2 - 4 * a * c).clamp(min=0).sqrt())

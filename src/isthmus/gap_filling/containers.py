@@ -1,4 +1,4 @@
-"""Series in containers: many series joined to one, and filled values put back."""
+"""Joining of many series to one, and replacement of missing values in containers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def holds_many_series(X: Any) -> bool:
 
 
 def join_series(X: Any, length: int) -> Any:
-    """Join many series to one, with missing values for the length of a window after each; return others unchanged."""
+    """Join many series to one, separated by missing values of the length of a window; return a single one unchanged."""
     if not holds_many_series(X):
         return X
     series = np.asarray(X, dtype=np.float64).transpose(0, 2, 1)

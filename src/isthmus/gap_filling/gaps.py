@@ -1,4 +1,4 @@
-"""Windows with gaps, linear interpolation over them, and the differences from it."""
+"""Windows with gaps, and the differences of hidden values from linear interpolation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,17 +14,17 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# Share of the sampled gaps that hide all channels, as if a station were off. Chosen by hand.
+# Fraction of the sampled gaps that hide all channels, as if a station were off; others hide one channel. Not tuned.
 SHARED = 0.5
 
 
 @dataclass(frozen=True)
 class Gaps(Source):
-    """Windows in which a block of time is hidden, as samples for a net that learns the hidden values.
+    """Windows in which a block of time is hidden: samples for a net that learns to predict the hidden values.
 
-    A sample has three parts, each with all channels: the values, with missing and hidden ones interpolated, minus their
-    mean; 1 for missing and hidden values, else 0; and the differences between hidden values and interpolation, NaN
-    elsewhere.
+    A sample has three parts, each with all channels. The first has the values minus their mean, where missing and
+    hidden values are interpolated linearly. The second is 1 for missing and hidden values and 0 for others. The third
+    has the differences between hidden values and interpolation; it is NaN for other values.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Gaps(Source):
 
     @property
     def schema(self) -> Schema:  # type: ignore[override]
-        """Describes one sample."""
+        """Schema of one sample."""
         n_channels, length = self.windows.schema.shape
         return Schema((3 * n_channels, length), dtype="float32", shared_axes=(1,), missing=True)
 
@@ -46,7 +46,7 @@ class Gaps(Source):
         return len(self.windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield samples with gaps from the seed."""
+        """Yield batches of samples, with gaps that depend on the seed."""
         generator = torch.Generator().manual_seed(0 if seed is None else seed)
         for batch in self.windows.batches(size, seed, shard):
             yield Batch(self.sample(batch.x, sample_gaps(batch.x, generator)), None)
@@ -58,13 +58,13 @@ class Gaps(Source):
         return torch.cat([context, missing, difference], 1).float()
 
     def take(self, index: Values) -> Self:
-        """Take windows."""
+        """Return the samples at the positions ``index``."""
         return replace(self, windows=self.windows.take(index))
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Hold the last windows out."""
-        kept, aside = self.windows.split(n, seed)
-        return replace(self, windows=kept), replace(self, windows=aside)
+        """Split off the last windows; return the other ones first."""
+        kept, held_out = self.windows.split(n, seed)
+        return replace(self, windows=kept), replace(self, windows=held_out)
 
     def to_container(self, values: Values) -> Values:
         """Return values unchanged."""
@@ -72,7 +72,7 @@ class Gaps(Source):
 
 
 def make_context(x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return interpolated windows in units of the scale, minus their mean; missing values as 1; the interpolation."""
+    """Return interpolated windows minus their mean, in units of the scale; 1 for missing values; the interpolation."""
     line = interpolate_linearly(x)
     return (line - line.mean(-1, keepdim=True)) / scale, x.isnan().to(x.dtype), line
 
@@ -101,21 +101,21 @@ def sample_gaps(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def starts_with_missing(values: Tensor, length: int) -> Values:
-    """Return for each start whether the window from there has a missing value, (n_steps,)."""
+    """Return whether the window that starts at each step has a missing value, (n_steps,)."""
     counts = np.concatenate([[0], np.cumsum(values.isnan().any(0).numpy())])
     ends = np.minimum(np.arange(values.shape[1]) + length, values.shape[1])
     return counts[ends] > counts[:-1]
 
 
-def find_spanned(x: Tensor) -> Tensor:
-    """Return which missing values have known ones before and after them in their window."""
+def find_enclosed(x: Tensor) -> Tensor:
+    """Return which missing values have known values before and after them in their window."""
     known = (~x.isnan()).int()
     before, after = known.cummax(-1).values, known.flip(-1).cummax(-1).values.flip(-1)
     return x.isnan() & (before > 0) & (after > 0)
 
 
 def measure_gaps(missing: Values) -> Values:
-    """Return the steps of the gap that contains each missing value, (n_channels, n_steps); 1 for known values."""
+    """Return the length of the gap that contains each missing value, (n_channels, n_steps); 1 for known values."""
     sizes = np.ones(missing.shape, dtype=int)
     for channel, row in enumerate(missing):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]])))

@@ -1,4 +1,4 @@
-"""The estimator that fills gaps of series from neighbouring values in time and in other channels."""
+"""The estimator that fills gaps of series."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from isthmus.data.series.windows import check_channels
 from isthmus.gap_filling.containers import fill_container, holds_many_series, join_series
 from isthmus.gap_filling.gaps import (
     Gaps,
-    find_spanned,
+    find_enclosed,
     interpolate_linearly,
     make_context,
     measure_gaps,
@@ -32,47 +32,49 @@ from isthmus.randomness import seed_of
 
 Values = np.ndarray[Any, Any]
 
-# Default steps of a window, largest number of its values, which would take long to learn, and smallest number of steps.
-# Chosen on NAB and SMD, where 128 steps fill no gap better, see benchmarks/series_gaps.py.
+# Default number of steps of a window, largest number of its values, which bounds the time, and smallest number of
+# steps. Chosen on NAB and SMD, where windows of 128 steps are not better, see benchmarks/series_gaps.py.
 LENGTH, MAX_VALUES, MIN_LENGTH = 64, 1024, 8
-# Size of the code, hidden units, training steps, and windows per step. Chosen by hand.
+# Size of the code, hidden units, training steps, and windows per step. They bound the time and are not tuned; the code
+# is as large as a window of one channel, because values are to be predicted and not compressed.
 N_COMPONENTS, HIDDEN, N_STEPS, BATCH_SIZE = 64, 256, 2500, 128
-# Share of the windows from which trust is estimated, and gaps that each of them gets for that.
+# Fraction of the windows from which trust is estimated, and number of gaps that each of them gets for this.
 HELD_OUT, N_PASSES = 0.1, 8
-# Windows that are filled at once.
+# Number of windows in one batch of filling. Bounds memory.
 CHUNK = 2**12
 
 
 class SeriesImputer(TransformerMixin, BaseEstimator):
-    """Fills gaps of a series from neighbouring values in time and from other channels.
+    """Fills gaps of a series from earlier and later values and from other channels.
 
     An autoencoder of windows learns the differences between hidden values and linear interpolation. A filled value is
-    the linear interpolation plus the output of the net, as a mean over all windows that hold known values on both sides
-    of the gap, multiplied by a trust that is estimated on held-out windows for short and for long gaps: where the net
-    is no better than linear interpolation, the latter remains. Gaps that no window spans, and gaps at the ends of a
-    series, are filled by interpolation alone.
+    the linear interpolation plus the mean output of the net over all windows with known values on both sides of the
+    gap, multiplied by a trust. The trust is estimated on held-out windows for each length of gap, and is 0 where the
+    net is no better than linear interpolation. Gaps that are longer than a window, and gaps at the ends of a series,
+    are filled by interpolation only.
 
     Parameters
     ----------
     length : int or "auto", default="auto"
-        Steps of a window. "auto" is 64, and less for more than 16 channels or short series.
+        Number of steps of a window. "auto" is 64, and less for more than 16 channels or short series.
     time : str, tuple of str or None, default=None
-        The column of a data frame that holds the times, or several; see ``isthmus.data.Windows``.
+        Column or columns of a data frame with the times; see ``isthmus.data.Windows``.
     random_state : int, RandomState or None, default=None
-        Seeds everything random.
+        Source of all random numbers.
 
     Attributes
     ----------
     estimator_ : Autoencoder
     trust_ : ndarray of shape (n_sizes,)
-        Factor of the net's output in gaps of 1, 2 to 3, 4 to 7 and so on steps, in [0, 1].
+        Factor of the output of the net, in [0, 1], for gaps of 1 step, 2 to 3 steps, 4 to 7 steps, and so on.
     relative_error_ : ndarray of shape (n_sizes,)
-        Root mean squared error in such gaps relative to linear interpolation, on held-out windows.
+        Root mean squared error divided by that of linear interpolation, for the same lengths of gaps, on held-out
+        windows.
     length_ : int
     n_features_in_ : int
         Number of channels.
     feature_names_in_ : ndarray of str
-        Only if the channels have names.
+        Only defined if the channels have names.
 
     References
     ----------
@@ -104,13 +106,13 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train the net, and estimate its trust.
+        """Train the net and estimate the trust.
 
         Parameters
         ----------
         X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
-            In order of time, with or without gaps; see ``isthmus.data.Windows``. Or an array of many series of shape
-            (n_series, n_channels, n_timepoints).
+            A series in order of time, with or without gaps; see ``isthmus.data.Windows``. An array of shape
+            (n_series, n_channels, n_timepoints) is many series.
         y : ignored
 
         Raises
@@ -134,7 +136,7 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """Fill missing values as ``impute`` does, in pipelines."""
+        """Fill missing values as ``impute`` does; for pipelines."""
         return self.impute(X)
 
     def impute(self, X: Any) -> Any:
@@ -143,7 +145,7 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array, tensor or data frame
-            As in ``fit``. Absent rows are not added.
+            As in ``fit``. Rows for missing time points are not added.
 
         Returns
         -------
@@ -156,7 +158,7 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         points = interpolate(series.points, np.arange(filled.shape[1]), filled.T)
         return fill_container(X, points, windows.channels)
 
-    # How
+    # Helpers
 
     def _choose_length(self, windows: Windows, X: Any) -> int:
         if self.length != "auto":
@@ -165,7 +167,7 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         return max(1, min(LENGTH, max(MIN_LENGTH, MAX_VALUES // windows.schema.shape[0]), n_steps))
 
     def _measure_trust(self, gaps: Gaps, seed: int) -> tuple[Values, Values]:
-        """Regress hidden differences on the net's output, by the size of the gap; return slopes and relative errors."""
+        """Regress hidden differences on the output of the net, by length of gap; return slopes and relative errors."""
         n_held_out = max(1, round(HELD_OUT * len(gaps)))
         held_out = gaps.take(np.arange(len(gaps) - n_held_out, len(gaps)))
         n_sizes = int(math.log2(max(1, (self.length_ - 1) // 2))) + 1
@@ -180,8 +182,8 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
                 output = self._predict(sample)
                 known = ~np.isnan(target)
                 at = np.broadcast_to(sizes[..., None], target.shape)[known]
-                addends = [target * output, output**2, target**2]
-                moments += [np.bincount(at, values[known], n_sizes) for values in addends]
+                terms = [target * output, output**2, target**2]
+                moments += [np.bincount(at, values[known], n_sizes) for values in terms]
         products, squares, total = moments
         trust = np.clip(products / np.where(squares > 0, squares, 1.0), 0.0, 1.0)
         error = total - 2 * trust * products + trust**2 * squares
@@ -190,15 +192,15 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
     def _predict(self, sample: Tensor) -> Values:
         """Predict the differences from linear interpolation, (n_windows, n_channels, length) in units of the scale."""
         n_context = 2 * len(self._gaps.scale)
-        blind = sample.clone()
-        blind[:, n_context:] = torch.nan
-        return np.asarray(self.estimator_.reconstruct(blind.numpy())[:, n_context:], dtype=np.float64)
+        masked = sample.clone()
+        masked[:, n_context:] = torch.nan
+        return np.asarray(self.estimator_.reconstruct(masked.numpy())[:, n_context:], dtype=np.float64)
 
     def _fill(self, windows: Windows) -> Values:
-        """Fill a series with even steps, (n_channels, n_steps)."""
+        """Fill a series with regular steps, (n_channels, n_steps)."""
         values = windows.series.values
         sums, weights = np.zeros(values.shape), np.zeros(values.shape)
-        # Weights within a window: predictions in the middle have more context.
+        # Weights of the steps of a window: predictions in the middle have more context.
         centrality = np.minimum(np.arange(1, self.length_ + 1), np.arange(self.length_, 0, -1)) ** 2.0
         starts = windows.starts
         incomplete = np.flatnonzero(starts_with_missing(values, self.length_)[starts])
@@ -206,7 +208,7 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
             x = next(windows.take(chunk).batches(len(chunk))).x
             context, missing, _ = make_context(x, self._gaps.scale)
             output = self._predict(torch.cat([context, missing, torch.full_like(x, torch.nan)], 1).float())
-            weight = find_spanned(x).numpy() * centrality
+            weight = find_enclosed(x).numpy() * centrality
             at = starts[chunk][:, None] + np.arange(self.length_)
             for channel in range(len(values)):
                 np.add.at(sums[channel], at, (output * weight)[:, channel])

@@ -1,4 +1,4 @@
-"""Generation of new rows, imputation, and the steps after training that both need."""
+"""Generation of new rows, imputation, and the steps after training."""
 
 from isthmus.generation.codes import decode_codes as decode_codes
 from isthmus.generation.codes import draw_codes as draw_codes

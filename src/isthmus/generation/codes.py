@@ -1,4 +1,4 @@
-"""Codes drawn from the prior, also for given values of a row, and decoded."""
+"""Draws of codes from the prior, also given some values of a row, and decoding."""
 
 import warnings
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from isthmus.model.decoding import decode_parameters
 
 Values = np.ndarray[Any, Any]
 
-# Importance resampling: candidate codes per row, smallest number of candidates, and effective sample size below which
-# a warning is shown. Chosen by hand.
+# Importance resampling: candidate codes per row, smallest number of candidates, and effective sample size below which a
+# warning is shown. More candidates take longer and give more different codes; not tuned.
 N_CANDIDATES, MIN_CANDIDATES, MIN_EFFECTIVE = 16, 8192, 50
 
 
@@ -78,7 +78,7 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
     log_weights = torch.from_numpy(decode_codes(model, codes, y, log_likelihood)).double()
     weights = [group.softmax(0) for group in log_weights.split(sizes.tolist())]
     if any(1 / w.square().sum() < min(n, MIN_EFFECTIVE) for w, n in zip(weights, counts.tolist(), strict=True)):
-        warnings.warn("few drawn codes fit the given values, so many rows share one code", stacklevel=5)
+        warnings.warn("few of the drawn codes explain the given values, so many rows have the same code", stacklevel=5)
     starts = (np.cumsum(sizes) - sizes).tolist()
     chosen = [
         start + torch.multinomial(w, n, replacement=True)
@@ -88,7 +88,7 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
 
 
 def _log_prob_of_known(model: Model, z: Tensor, y: Tensor | None, row: Tensor) -> Tensor:
-    """Log p(row | z) of the values of one raw row that are not missing, for each code, (n,)."""
+    """Return log p(row | z) of the known values of one raw row for each code, (n,)."""
     z = model.bottleneck.from_code(z)
     x = model.to_model(row[None]).expand(len(z), *row.shape)
     theta = decode_parameters(model.backbone, model.likelihood, z, y, x)

@@ -1,4 +1,4 @@
-"""What is fitted after training: mean scores, distributions of codes, missing values."""
+"""Steps after training: mean scores, the prior, the proposal, and the model of missing values."""
 
 import math
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from isthmus.model import Model
 from isthmus.model.scoring import fit_proposal, store_mean_scores
 from isthmus.randomness import mix, seeded
 
-# Number of rows for mean scores, and rows per batch. Bound the time after training; chosen by hand.
+# Number of rows for mean scores, and rows per batch. They bound the time after training and are not tuned.
 N_FINALIZE, FINALIZE_SIZE = 10_000, 256
-# Rows to whose codes the distribution around plain codes is fitted.
+# Number of rows to whose codes the proposal around deterministic codes is fitted. Bounds the time; not tuned.
 N_PROPOSAL = 1000
 # Number of drawn rows for the calibration of missing rates: a rate has a standard error of at most 0.011.
 N_CALIBRATE = 2000
@@ -26,7 +26,7 @@ N_CALIBRATE = 2000
 
 @own_settings()
 def finalize(model: Model, rows: Batches, seed: int) -> None:
-    """Fit to training rows what gradients do not learn: mean scores, densities of codes, missing values."""
+    """Fit mean scores, the prior, the proposal and the model of missing values to training rows."""
     rows = rows.resample(mix(seed, 4))
     with torch.inference_mode():
         store_mean_scores(model, _some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
@@ -37,7 +37,7 @@ def finalize(model: Model, rows: Batches, seed: int) -> None:
 
 
 def fit_prior(model: Model, rows: Batches, seed: int) -> None:
-    """Fit the prior to codes drawn from q(z | x), the decoder input in training; means have a smaller variance."""
+    """Fit the prior to codes drawn from q(z | x), as the decoder gets in training; means have a smaller variance."""
     with seeded(seed, model.device), torch.inference_mode():
         pairs = [(model.draw(x, y), y) for x, y in _some_batches(model, rows, model.prior.max_rows, seed)]
         labels = [y for _, y in pairs if y is not None]

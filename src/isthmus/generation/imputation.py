@@ -11,7 +11,7 @@ from isthmus.schema.implications import apply_rules, violates
 
 # Largest number of passes of the model over a row; with more missing values, each pass draws several. Bounds the time.
 MAX_PASSES = 64
-# Largest number of redraws of a row that breaks a rule. Bounds the time; chosen by hand.
+# Largest number of redraws of a row that breaks a rule. Bounds the time; not tuned.
 N_REDRAWS = 100
 
 
@@ -23,7 +23,9 @@ def expect_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     """
     free = x.isnan()
     known = _imply(model, x, free)
-    filled = _imply(model, torch.where(known.isnan(), _nearest(model, model.reconstruct(known, y)), known), free)
+    filled = _imply(
+        model, torch.where(known.isnan(), _round_for_rules(model, model.reconstruct(known, y)), known), free
+    )
     rows = (_breaks(model, filled) & ~_breaks(model, x)).nonzero().squeeze(1)
     if len(rows):
         with seeded(0, model.device):
@@ -39,9 +41,9 @@ def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     arXiv:1310.1757). Values that rules between columns imply are not drawn.
     """
     free = x.isnan()
-    turns, x = draw_turns(free), _imply(model, x, free)
-    for turn in range(int(turns.max()) + 1):
-        chosen = (turns == turn) & x.isnan()
+    passes, x = draw_passes(free), _imply(model, x, free)
+    for i in range(int(passes.max()) + 1):
+        chosen = (passes == i) & x.isnan()
         rows = chosen.flatten(1).any(1).nonzero().squeeze(1)
         if len(rows):
             drawn = _draw(model, x[rows], None if y is None else y[rows], chosen[rows])
@@ -49,21 +51,21 @@ def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     return _imply(model, x, free)
 
 
-def draw_turns(missing: Tensor) -> Tensor:
+def draw_passes(missing: Tensor) -> Tensor:
     """Draw the pass in which each missing value (n, *shape) is imputed; known values have -1."""
     order = torch.rand(missing.shape, device=missing.device).masked_fill(~missing, 2.0).flatten(1).argsort(1)
     rank = order.argsort(1).view(missing.shape)
     n_missing = missing.flatten(1).sum(1).view(-1, *[1] * (missing.ndim - 1))
-    turn = rank * n_missing.clamp(max=MAX_PASSES) // n_missing.clamp(min=1)
-    return torch.where(missing, turn, -1)
+    index = rank * n_missing.clamp(max=MAX_PASSES) // n_missing.clamp(min=1)
+    return torch.where(missing, index, -1)
 
 
 def _draw(model: Model, x: Tensor, y: Tensor | None, chosen: Tensor) -> Tensor:
-    """Draw the chosen values of raw rows. Rows that newly break a rule are drawn again."""
+    """Draw the chosen values of raw rows. If a row breaks a rule that it did not break before, it is drawn again."""
     drawn, rows = x.clone(), torch.arange(len(x), device=x.device)
     broken_before = _breaks(model, x)
     for _ in range(1 + N_REDRAWS):
-        values = _nearest(model, model.sample_posterior_predictive(x[rows], None if y is None else y[rows]))
+        values = _round_for_rules(model, model.sample_posterior_predictive(x[rows], None if y is None else y[rows]))
         drawn[rows] = torch.where(chosen[rows], values.to(x), x[rows])
         rows = (_breaks(model, drawn) & ~broken_before).nonzero().squeeze(1)
         if not len(rows):
@@ -87,8 +89,8 @@ def _imply(model: Model, x: Tensor, free: Tensor) -> Tensor:
     return torch.from_numpy(apply_rules(x.numpy(force=True), rules, free.numpy(force=True))).to(x)
 
 
-def _nearest(model: Model, x: Tensor) -> Tensor:
-    """Round values to the nearest valid values of their columns, to which rules apply."""
+def _round_for_rules(model: Model, x: Tensor) -> Tensor:
+    """Round values to the nearest valid values of their columns, if there are rules between columns."""
     if not list_value_rules(model.schema):
         return x
     return torch.from_numpy(round_to_valid(x.numpy(force=True), model.schema)).to(x.device)

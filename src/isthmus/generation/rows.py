@@ -1,4 +1,4 @@
-"""Rows drawn from the model, which keep the rules between columns."""
+"""Draws of rows from the model that satisfy the rules between columns."""
 
 import warnings
 from typing import Any
@@ -17,9 +17,9 @@ from isthmus.schema.implications import N_SWEEPS, apply_rules, order_columns, vi
 
 Values = np.ndarray[Any, Any]
 
-# Largest number of redraws of one value that breaks a rule between columns. Bounds the time; chosen by hand.
+# Largest number of redraws of one value that breaks a rule between columns. Bounds the time; not tuned.
 N_REDRAWS = 100
-# Largest number of draws of a whole row if redraws of values were not enough. Bounds the time; chosen by hand.
+# Largest number of draws of a row if it still breaks a rule after the redraws of values. Bounds the time; not tuned.
 N_ROUNDS = 20
 
 
@@ -96,8 +96,8 @@ def _enforce_rules(model: Model, codes: Values, y: Any, x: Values, row: Values |
             broken = np.flatnonzero(violates(x, after) & ~violates(x, before))
             if not len(broken):
                 break
-            fresh = decode_codes(model, codes[broken], None if y is None else y[broken], model.sample)
-            x[broken, column] = round_to_valid(fresh, model.schema)[:, column]
+            redrawn = decode_codes(model, codes[broken], None if y is None else y[broken], model.sample)
+            x[broken, column] = round_to_valid(redrawn, model.schema)[:, column]
             x = apply_rules(x, before, np.ones(x.shape, dtype=bool))
     return x
 

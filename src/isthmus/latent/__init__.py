@@ -1,7 +1,7 @@
-"""Exploring the latent space of a fitted estimator, and choosing the size of a code.
+"""Exploration of the latent space of a fitted estimator, and choice of the size of a code.
 
-Rows are given and returned in the container that ``fit`` saw. ``y`` are labels for the decoder of a conditional model:
-one for all rows, or one per returned row.
+Rows have the container of the training rows. ``y`` are labels for the decoder of a conditional model: one for all
+rows, or one per returned row.
 """
 
 from isthmus.latent.code_size import CodeSizes, suggest_n_components

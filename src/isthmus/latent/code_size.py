@@ -1,4 +1,4 @@
-"""The size of a code: the error of every size from one training."""
+"""Choice of the size of a code, from the errors of all sizes after one training."""
 
 import warnings
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
 
-# Largest code size that is tried by default; share of rows held out to measure errors; bootstrap resamples for the
-# interval, whose quantiles then have a standard error of about one percentage point.
+# Largest code size that is tried by default; fraction of rows held out to measure errors; number of bootstrap resamples
+# for the interval, whose quantiles then have a standard error of about one percentage point.
 MAX_SIZE, HOLDOUT, N_RESAMPLES = 32, 0.2, 400
 
 
@@ -65,22 +65,23 @@ def suggest_n_components(
 ) -> CodeSizes:
     """Suggest the smallest code beyond which additional components represent only noise.
 
-    One training with nested dropout [1] yields the error of every size. Noise has the same variance in all directions,
-    so the error of a code of k components, divided by the share of directions that it does not represent, stops falling
-    at the right size, while the error itself continues to fall. The comparison of residual variances is Bartlett's [2].
+    One training with nested dropout [1] gives the error of every size. The error itself falls with every component. The
+    error divided by the fraction of directions that the code does not represent stops falling at the right size,
+    because noise has the same variance in all directions. Bartlett's test compares residual variances in this way [2].
 
     Parameters
     ----------
     X : array, data frame or Source of shape (n_samples, ...)
     estimator : Autoencoder or None, default=None
-        Parts and settings to train with; its bottleneck is nested, and labels, regularizers and prior are left out.
-        None is an MLP with heavy-tailed errors, since the large errors of codes that are too small would dominate
+        Parts and settings of the training; its bottleneck is nested, and labels, regularizers and prior are left out.
+        None is an MLP with heavy-tailed errors, because the large errors of codes that are too small would dominate
         squared errors.
     max_components : int or "auto", default="auto"
         Largest size that is tried; "auto" is one less than the number of values that vary, and at most 32.
     tolerance : float, default=0.5
         Relative excess over the smallest noise estimate that is accepted: higher values suggest smaller codes. If the
-        error has no clear elbow, as often with real data, this decides: see ``isthmus.plots.code_sizes``.
+        error has no clear elbow, as is common with real data, the result depends on it: see
+        ``isthmus.plots.code_sizes``.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -119,14 +120,14 @@ def suggest_n_components(
         raise ValueError(f"tolerance must be a number > 0, got {tolerance!r}")
     statistics = compute_statistics(rows)
     n_varying = int((~statistics.constant).sum())
-    widest = _widest(max_components, n_varying)
-    estimator = _robust(statistics, source.schema) if estimator is None else estimator
-    model = _nested(estimator, widest).set_params(random_state=seed).fit(rows).module_
-    errors = _errors(model, held_out, widest)
-    return _judge(errors, n_varying, tolerance, np.random.default_rng(mix(seed, 4)))
+    widest = _choose_largest(max_components, n_varying)
+    estimator = _make_robust(statistics, source.schema) if estimator is None else estimator
+    model = _nest(estimator, widest).set_params(random_state=seed).fit(rows).module_
+    errors = _measure_errors(model, held_out, widest)
+    return _find_size(errors, n_varying, tolerance, np.random.default_rng(mix(seed, 4)))
 
 
-def _widest(max_components: int | str, n_varying: int) -> int:
+def _choose_largest(max_components: int | str, n_varying: int) -> int:
     most = max(1, n_varying - 1)
     if max_components == "auto":
         return min(MAX_SIZE, most)
@@ -135,25 +136,25 @@ def _widest(max_components: int | str, n_varying: int) -> int:
     return int(max_components)
 
 
-def _robust(statistics: Statistics, schema: Schema) -> Autoencoder:
+def _make_robust(statistics: Statistics, schema: Schema) -> Autoencoder:
     """Return an estimator with heavy-tailed errors, or with the automatic likelihood if there are categories."""
     # Errors of all pixels have one scale, as with the automatic likelihood.
     of_numbers = StudentT(scale="shared", scaling="center") if statistics.are_pixels else StudentT()
     return Autoencoder(likelihood="auto" if schema.categorical else of_numbers)
 
 
-def _nested(estimator: Autoencoder, widest: int) -> Autoencoder:
+def _nest(estimator: Autoencoder, widest: int) -> Autoencoder:
     """Return the estimator with a nested bottleneck, without labels, regularizers and prior.
 
     Regularizers and learned priors assume that all components are in use, but nested dropout sets some of them to 0.
     """
-    whole = resolve(estimator.bottleneck, bottlenecks, Bottleneck)
-    nested = whole if isinstance(whole, Nested) else Nested(whole)
+    inner = resolve(estimator.bottleneck, bottlenecks, Bottleneck)
+    nested = inner if isinstance(inner, Nested) else Nested(inner)
     changes = {"bottleneck": nested, "prior": None, "regularizers": (), "conditional": False}
     return clone(estimator).set_params(n_components=widest, **changes)
 
 
-def _errors(model: Model, source: Source, widest: int) -> Values:
+def _measure_errors(model: Model, source: Source, widest: int) -> Values:
     """Return the mean squared error of each row for each size, (n, n_sizes)."""
 
     def of_batch(x: Tensor, y: Tensor | None) -> Tensor:
@@ -168,11 +169,11 @@ def _errors(model: Model, source: Source, widest: int) -> Values:
 def _error(model: Model, x: Tensor, rebuilt: Tensor) -> Tensor:
     """Return the mean squared error of each row in the scale of the likelihood, 0 for missing values."""
     known = torch.where(x.isnan(), rebuilt, x)
-    wanted, got = (model.likelihood.encode(model.to_model(values)) for values in (known, rebuilt))
-    return (wanted - got).square().flatten(1).mean(1)
+    expected, found = (model.likelihood.encode(model.to_model(values)) for values in (known, rebuilt))
+    return (expected - found).square().flatten(1).mean(1)
 
 
-def _judge(errors: Values, n_varying: int, tolerance: float, rng: np.random.Generator) -> CodeSizes:
+def _find_size(errors: Values, n_varying: int, tolerance: float, rng: np.random.Generator) -> CodeSizes:
     """Find the elbow of errors (n, n_sizes) of rows, and its bootstrap interval."""
     n, widest = errors.shape
     sizes = np.arange(1, widest + 1)

@@ -1,4 +1,4 @@
-"""Rows to codes and back."""
+"""Conversion of rows to codes and back."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Values = np.ndarray[Any, Any]
 
-# Codes drawn to estimate their mean and standard deviation, to about 2 % of a standard deviation.
+# Number of drawn codes from which mean and standard deviation are estimated, to about 2 % of a standard deviation.
 N_DRAWN = 4096
 
 

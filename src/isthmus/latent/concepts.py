@@ -84,7 +84,7 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
 
 
 def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> Any:
-    """Answer "a is to b as c is to what?" by decoding the code c + b - a.
+    """Complete the analogy "a is to b as c is to ..." by decoding the code c + b - a.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Search for rows with wanted properties among all rows that a model can generate."""
+"""Search for rows with given properties among all rows that a model can generate."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,8 +12,8 @@ from isthmus.randomness import seed_of
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
 
-# Children per parent, the ratio of Schwefel's (15, 100) strategy; and the initial and the smallest step, in standard
-# deviations of the codes (half a deviation explores, 1e-6 prevents underflow).
+# Number of children per parent, the ratio of Schwefel's (15, 100) strategy; initial and smallest step in standard
+# deviations of the codes. A larger initial step explores more; not tuned. The smallest step prevents underflow.
 N_CHILDREN, FIRST_STEP, MIN_STEP = 7, 0.5, 1e-6
 
 
@@ -47,11 +47,11 @@ def search(
     n_steps: int = 100,
     random_state: Any = None,
 ) -> SearchResult:
-    """Search the codes of a model for the row that maximises an objective.
+    """Search the codes of a model for the row that maximizes an objective.
 
-    A (mu, lambda) evolution strategy with self-adaptive step sizes [1]: the best rows become parents, the codes of
-    their children are drawn around those of the parents, and the best children are the next parents. The objective need
-    not be smooth: counts and rules work too.
+    The search is a (mu, lambda) evolution strategy with self-adaptive step sizes [1]: the best rows become parents, the
+    codes of their children are drawn around those of the parents, and the best children are the next parents. The
+    objective does not have to be smooth; it can be a count or a rule.
 
     Parameters
     ----------

@@ -29,11 +29,11 @@ def interpolate(
     n : int, default=8
         Number of rows, including both ends.
     kind : {"linear", "spherical"}, default="linear"
-        A straight line, or an arc around the origin [1]: codes of many components from a normal prior lie near a
-        sphere, which a straight line leaves [2].
+        A straight line, or an arc around the origin [1]. Codes of many components from a normal prior are near a
+        sphere; an arc stays near it, and a straight line does not [2].
     y : label, array of shape (n,) or None, default=None
     **options
-        Of ``Autoencoder.inverse_transform``, such as ``sample_values=True``.
+        Parameters of ``Autoencoder.inverse_transform``, such as ``sample_values=True``.
 
     Returns
     -------
@@ -113,12 +113,12 @@ def traverse(
     >>> traverse(model, X[0], component=2, values=[-2, 0, 2]).shape
     (3, 64)
     """
-    centre, deviation = code_moments(model)
-    if component not in range(len(centre)):
-        raise ValueError(f"component must be from 0 to {len(centre) - 1}, got {component!r}")
+    center, deviation = code_moments(model)
+    if component not in range(len(center)):
+        raise ValueError(f"component must be from 0 to {len(center) - 1}, got {component!r}")
     values = np.asarray(values, dtype=float)
-    codes = np.tile(centre if X is None else encode_row(model, X, "X"), (len(values), 1))
-    codes[:, component] = centre[component] + values * deviation[component]
+    codes = np.tile(center if X is None else encode_row(model, X, "X"), (len(values), 1))
+    codes[:, component] = center[component] + values * deviation[component]
     return decode(model, codes, y)
 
 

@@ -1,4 +1,4 @@
-"""Which components of a code are used, and projections of codes to the plane."""
+"""Components of a code that are used, and projections of codes to the plane."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def map2d(codes: Any, method: str = "pca", *, random_state: int | None = None, *
     ----------
     codes : array of shape (n_samples, n_components)
     method : {"pca", "tsne", "umap", "opentsne"}, default="pca"
-        PCA preserves large distances [1], t-SNE neighbourhoods [2]; both are those of scikit-learn. UMAP [3] and
+        PCA preserves large distances [1], t-SNE preserves neighborhoods [2]; both use scikit-learn. UMAP [3] and
         openTSNE, which is faster for many rows [4], are extras: ``pip install 'isthmus[maps]'``.
     random_state : int or None, default=None
     **options

@@ -1,4 +1,4 @@
-"""The contract of a likelihood."""
+"""The interface of a likelihood."""
 
 import math
 from abc import abstractmethod
@@ -11,8 +11,8 @@ from isthmus import functional as F
 from isthmus.part import Part
 from isthmus.statistics import Statistics
 
-# Values of new rows are compressed beyond this many standard deviations from the mean. Larger residuals, squared and
-# divided by the square of the smallest learned scale (1e-2), would come near the limit of float32 (3e38).
+# Distance from the mean, in standard deviations, beyond which values of new rows are compressed. With the smallest
+# learned scale (1e-2), squares of such distances in units of the scale are 1e16; float32 overflows at 3e38.
 MAX_DEVIATIONS = 1e6
 
 
@@ -20,7 +20,7 @@ class Likelihood(Part):
     """Distribution of one kind of value: encodes values, computes their log probability, and samples.
 
     ``theta``, the output of the decoder, has shape (n, *parameter_shape), usually (n, n_parameters, *shape). Statistics
-    of the training rows are stored in buffers, and so in the same file as the weights.
+    of the training rows are buffers, so they are saved with the weights.
     """
 
     role: ClassVar[str] = "likelihood"
@@ -59,7 +59,7 @@ class Likelihood(Part):
         if self.integer_support:
             self._check_integers(torch.stack([statistics.low, statistics.high]), statistics.offset)
             if not statistics.integers.all():
-                raise ValueError(self._explain_integers("others"))
+                raise ValueError(self._explain_integers("other numbers"))
         self._check_range(float(statistics.low.min()), float(statistics.high.max()))
         shape = tuple(statistics.mean.shape)
         self.encoded_shape, self.parameter_shape = shape, (self.n_parameters, *shape)
@@ -80,18 +80,18 @@ class Likelihood(Part):
         if low < self.support[0] or high > self.support[1]:
             raise ValueError(
                 f"likelihood {type(self).__name__} needs values in [{self.support[0]:g}, {self.support[1]:g}], "
-                f"the data reach from {low:g} to {high:g}; scale them, or use likelihood='gaussian'"
+                f"got values from {low:g} to {high:g}; scale them, or use likelihood='gaussian'"
             )
 
     def _check_integers(self, values: Tensor, offset: Tensor | None = None) -> None:
         if offset is not None and bool((offset != 0).any()):
             raise ValueError(
-                f"likelihood {type(self).__name__} needs integers that vary more, relative to their mean; "
+                f"likelihood {type(self).__name__} needs integers that vary more in proportion to their mean; "
                 "use likelihood='gaussian'"
             )
-        broken = values[values != values.round()]
-        if len(broken):
-            raise ValueError(self._explain_integers(f"{broken[0]:g}"))
+        fractions = values[values != values.round()]
+        if len(fractions):
+            raise ValueError(self._explain_integers(f"{fractions[0]:g}"))
 
     def _explain_integers(self, found: str) -> str:
         return (
@@ -108,7 +108,7 @@ class Likelihood(Part):
         """Return the log density or probability of every value, (n, *shape), in nats, for the units of the data."""
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Sum ``log_prob`` over the values of every row, (n,); subclasses may need fewer passes over the batch."""
+        """Return the sum of ``log_prob`` over the values of each row, (n,); subclasses may compute it faster."""
         return self.log_prob(theta, x).flatten(1).sum(-1)
 
     @abstractmethod
@@ -128,9 +128,9 @@ class Likelihood(Part):
         return x
 
     def compress_extremes(self, x: Tensor) -> Tensor:
-        """Compress values beyond ``max_distance`` from the mean, so that results stay finite; keep the others."""
+        """Compress values farther than ``max_distance`` from ``fill_value``, so that results are finite."""
         return x if x.dtype in (torch.bool, torch.uint8) else F.compress_tails(x, self.fill_value, self.max_distance)
 
     def fill(self, x: Tensor) -> Tensor:
-        """Replace missing values by ``fill_value``, so that results stay finite."""
+        """Replace missing values by ``fill_value``."""
         return torch.where(x.isnan(), self.fill_value, x)

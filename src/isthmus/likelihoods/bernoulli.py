@@ -12,8 +12,8 @@ from isthmus.statistics import Statistics
 class Bernoulli(Likelihood):
     """Binary values, or probabilities of them in [0, 1].
 
-    For values between 0 and 1, the score is the negative cross entropy, which is not a normalised log density. Use
-    ``ContinuousBernoulli`` for grey levels [1].
+    For values between 0 and 1, the score is the negative cross entropy, which is not a normalized log density. Use
+    ``ContinuousBernoulli`` for gray levels [1].
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class Bernoulli(Likelihood):
         return torch.where(x.isnan(), x, (torch.rand_like(x) < x).to(x.dtype))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Centre."""
+        """Subtract the mean of each value and divide by a common standard deviation."""
         return self.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log probability; theta holds logits."""
+        """Return log probabilities; theta holds logits."""
         return F.bernoulli_log_prob(x, theta.squeeze(1))
 
     def mean(self, theta: Tensor) -> Tensor:

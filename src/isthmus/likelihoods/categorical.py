@@ -23,7 +23,7 @@ class Categorical(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if there is not one number for each column, or a value is not a valid position.
+        At ``build``, if ``n_categories`` does not have one number for each column, or a value is not a valid position.
 
     References
     ----------
@@ -47,12 +47,12 @@ class Categorical(Likelihood):
         self.end = end
 
     def build(self, statistics: Statistics) -> None:
-        """Create the layout of the logits."""
+        """Create the logits of each column, or those that all values share."""
         super().build(statistics)
         self.logits = self._make_logits(tuple(statistics.mean.shape))
         check_positions(statistics.low, statistics.high, self.logits.last)
         self.encoded_shape, self.parameter_shape = self.logits.encoded_shape, self.logits.parameter_shape
-        # One past the last category, which is encoded as zeros.
+        # The position after the last category stands for a missing value and is encoded as zeros.
         self.fill_value.copy_(self.logits.last + 1)
         self.numeric.fill_(False)
         self.per_value = isinstance(self.logits, SharedLogits)
@@ -88,7 +88,7 @@ class Categorical(Likelihood):
         return self.logits.log_prob(at_least_float32(theta).squeeze(1), x.long())
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the most likely category, because categories have no mean."""
+        """Return the most probable category, because categories have no mean."""
         theta = at_least_float32(theta)
         return self.mask_after_end(self.logits.most_likely(theta.squeeze(1)).to(theta))
 
@@ -98,7 +98,7 @@ class Categorical(Likelihood):
         return self.mask_after_end(self.logits.draw(theta.squeeze(1)).to(theta))
 
     def mask_after_end(self, x: Tensor) -> Tensor:
-        """Set values after the end to NaN."""
+        """Set values after the category ``end`` to NaN."""
         if self.end is None:
             return x
         ends = (x == self.end).int()
@@ -113,5 +113,5 @@ def check_positions(low: Tensor, high: Tensor, last: Tensor) -> None:
         i = tuple(wrong[0].tolist())
         raise ValueError(
             f"likelihood Categorical needs positions from 0 to {last[i]} in column {i[0] if len(i) == 1 else i}, "
-            f"the data reach from {low[i]:g} to {high[i]:g}"
+            f"got values from {low[i]:g} to {high[i]:g}"
         )

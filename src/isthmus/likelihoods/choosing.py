@@ -22,9 +22,10 @@ from isthmus.statistics import Statistics
 # are exact and faster.
 MANY_CATEGORIES = 65
 # Smallest number of rows for histograms of numbers. With fewer rows, a location and a scale are estimated better than
-# the frequencies of values.
+# the frequencies of values; not tuned.
 FEW_ROWS = 2000
-# A model that imputes uses a histogram for a column with few different numbers if there are this many rows for each.
+# Smallest number of rows per different number with which a model that imputes uses a histogram for a column. With fewer
+# rows, frequencies are estimated badly; not tuned.
 ROWS_PER_VALUE = 20
 # Distance from the mean, in standard deviations, beyond which a column has heavy tails. A normal distribution exceeds
 # it once in 5e8 values.
@@ -40,8 +41,8 @@ def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Lik
     - Gaussian with a scale for each feature, or for each channel of series, for all other arrays.
     - A likelihood for each column of a data frame, by its kind.
 
-    A model that ``imputes`` is trained on hidden values only, and some of these are more certain than others. It gets
-    Mixture, whose scale depends on the row, where other models get one scale for all rows.
+    A model that ``imputes`` is trained on hidden values only, and the uncertainty of these differs between rows. For
+    numbers it gets Mixture, whose scale depends on the row; other models get one scale for all rows.
     """
     if schema.n_categories:
         return Categorical(schema.n_categories, end=END if schema.vocabulary else None)

@@ -1,4 +1,4 @@
-"""Helpers of likelihoods of categories: different ones for each column, or the same for all values."""
+"""Logits of categories, which differ between columns or are the same for all values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,7 @@ from torch.autograd.function import once_differentiable
 class ColumnLogits(nn.Module):
     """Categorical distributions of several columns whose logits are concatenated.
 
-    Columns have different numbers of categories, so logits of shape (n, total) hold those of the first column, then
-    those of the second, and so on.
+    Columns have different numbers of categories, so logits are concatenated to shape (n, total), column after column.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ class ColumnLogits(nn.Module):
             "starts": starts,
             "last": last,
             "owner": torch.arange(len(counts)).repeat_interleave(counts),
-            # (columns, largest number of categories): shorter columns repeat their last position.
+            # Indices of logits, (columns, largest number of categories); columns with fewer repeat their last one.
             "places": starts[:, None] + torch.minimum(torch.arange(max(self.sizes)), last[:, None]),
         }
         for name, buffer in buffers.items():
@@ -43,17 +42,17 @@ class ColumnLogits(nn.Module):
 
     @property
     def total(self) -> int:
-        """Number of categories of all columns together."""
+        """Sum of the numbers of categories."""
         return len(self.owner)
 
     def one_hot(self, index: Tensor) -> Tensor:
-        """Encode categories (n, columns) as zeros and ones (n, total); missing ones, one past the last, as zeros."""
+        """Encode categories (n, columns) as zeros and ones (n, total); a position after the last one as zeros only."""
         hot = torch.zeros(len(index), self.total + 1, device=index.device)
         place = torch.where(index > self.last, self.total, index + self.starts)
         return hot.scatter_(1, place, 1.0)[:, :-1]
 
     def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
-        """Return log probabilities of categories (n, columns); for missing ones, that of the last category."""
+        """Return log probabilities of categories (n, columns); of missing categories, that of the last category."""
         place = torch.minimum(index, self.last) + self.starts
         result: Tensor = _LogProb.apply(logits, place, self.owner, self.sizes)  # type: ignore[no-untyped-call]
         return result
@@ -63,7 +62,7 @@ class ColumnLogits(nn.Module):
         return torch.cat([part.softmax(1) for part in logits.split(self.sizes, 1)], 1)
 
     def expectation(self, logits: Tensor, values: Tensor) -> Tensor:
-        """Return the mean of each column, (n, columns), if categories stand for values (total,)."""
+        """Return the mean of each column, (n, columns), for categories with the numbers ``values`` (total,)."""
         parts = (self.probabilities(logits) * values.to(logits)).split(self.sizes, 1)
         return torch.stack([part.sum(1) for part in parts], 1)
 
@@ -104,7 +103,7 @@ class SharedLogits(nn.Module):
         return hot if hot.ndim == 3 else hot.flatten(1, 2)
 
     def log_prob(self, logits: Tensor, index: Tensor) -> Tensor:
-        """Return log probabilities of categories (n, *shape); for missing ones, that of the last category."""
+        """Return log probabilities of categories (n, *shape); of missing categories, that of the last category."""
         return -nn.functional.cross_entropy(logits, torch.minimum(index, self.last), reduction="none")
 
     def most_likely(self, logits: Tensor) -> Tensor:
@@ -117,7 +116,7 @@ class SharedLogits(nn.Module):
 
 
 class _LogProb(torch.autograd.Function):
-    """Log probability of the categories at given positions, with its closed-form gradient: one-hot less probabilities.
+    """Log probability of the categories at given positions, with its closed-form gradient: one-hot minus probabilities.
 
     With torch's own gradients of ``split`` and ``gather``, this would take most of the time of a training step.
     """

@@ -9,7 +9,7 @@ from isthmus.statistics import Statistics
 
 
 class ContinuousBernoulli(Likelihood):
-    """Values in [0, 1] that are not binary, such as grey levels: the normalised density of the cross entropy.
+    """Values in [0, 1] that are not binary, such as gray levels: the normalized density of the cross entropy.
 
     Raises
     ------
@@ -37,11 +37,11 @@ class ContinuousBernoulli(Likelihood):
         self.unit = Scaling("center", statistics)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Centre."""
+        """Subtract the mean of each value and divide by a common standard deviation."""
         return self.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Log density; theta holds logits."""
+        """Return log densities; theta holds logits."""
         return F.continuous_bernoulli_log_prob(x, theta.squeeze(1))
 
     def mean(self, theta: Tensor) -> Tensor:

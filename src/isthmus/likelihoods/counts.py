@@ -1,4 +1,4 @@
-"""Helpers of likelihoods of counts: encoding, and the mean relative to that of the training rows."""
+"""Encoding of counts, and means relative to those of the training rows."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from isthmus.likelihoods.scaling import Scaling, log_statistics
 from isthmus.statistics import Statistics
 
-# Largest log ratio of a mean to the mean of the training rows; the exponential of larger ones could overflow.
+# Largest absolute log ratio of a mean to the mean of the training rows. Larger values could overflow in exp.
 LIMIT = 30.0
 
 
@@ -25,8 +25,8 @@ class Counts(nn.Module):
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
         # Statistics of count + 1, whose logarithm is 0 for a count of 0.
-        raised = {name: getattr(statistics, name) + 1 for name in ("mean", "low", "high")}
-        self.unit = Scaling("standard", log_statistics(replace(statistics, **raised)))
+        plus_one = {name: getattr(statistics, name) + 1 for name in ("mean", "low", "high")}
+        self.unit = Scaling("standard", log_statistics(replace(statistics, **plus_one)))
         self.register_buffer("log_base", smoothed_mean(statistics).log().float())
 
     def encode(self, x: Tensor) -> Tensor:

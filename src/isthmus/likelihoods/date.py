@@ -10,6 +10,7 @@ from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.scaling import NoiseScale
 from isthmus.statistics import Statistics
 
+# Days; a year of the Gregorian calendar.
 YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
 
 
@@ -53,7 +54,7 @@ class Date(Likelihood):
         self.encoded_shape = (n * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale, and append the phase in each period."""
+        """Standardize, and append the sine and the cosine of the phase in each period."""
         return torch.cat([self.noise.unit.encode(x), phase_features(x, self.days)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -71,8 +72,8 @@ class Date(Likelihood):
 
 
 def phase_features(x: Tensor, periods: Tensor) -> Tensor:
-    """Sines, then cosines, of the phase of values (n, columns) in each period, (n, 2 * columns * periods)."""
+    """Return sines, then cosines, of the phase of values (n, columns) in each period, (n, 2 * columns * periods)."""
     periods = periods.to(x)
-    # Take the remainder first: after many periods, a float32 angle has lost its digits.
+    # The remainder comes first, because float32 would round the angle after many periods.
     angle = (x[..., None].remainder(periods) * (2 * math.pi / periods)).flatten(1)
     return torch.cat([angle.sin(), angle.cos()], 1)

@@ -12,7 +12,7 @@ from isthmus.statistics import Statistics
 
 
 class Embedded(Likelihood):
-    """One column with very many categories, each of which has a learned embedding instead of a column of its own.
+    """One column with very many categories, which have learned embeddings instead of a one-hot encoding.
 
     The encoder gets the embedding, and a logit is the product of the embedding with the decoder's output [1]. So there
     are ``n_categories * width`` weights instead of ``n_categories`` times the number of hidden units.
@@ -26,7 +26,7 @@ class Embedded(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, there is not exactly one column, or a value is not a valid
+        At ``build``, if a parameter is out of range, if there is not exactly one column, or if a value is not a valid
         position.
 
     References
@@ -50,7 +50,7 @@ class Embedded(Likelihood):
 
     @property
     def support(self) -> tuple[float, float]:
-        """First and last position."""
+        """The first and the last position."""
         return 0, self.n_categories - 1
 
     def build(self, statistics: Statistics) -> None:
@@ -76,7 +76,7 @@ class Embedded(Likelihood):
         return torch.log_softmax(self._logits(theta), -1).gather(1, index)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the most likely category."""
+        """Return the most probable category."""
         return self._logits(theta).argmax(-1, keepdim=True).to(at_least_float32(theta))
 
     def sample(self, theta: Tensor) -> Tensor:

@@ -12,25 +12,25 @@ from isthmus.statistics import Statistics
 class Gaussian(Likelihood):
     """Real values with normal noise around the reconstruction.
 
-    With a scale for each feature, a residual is compared with how well that feature can be reconstructed in general
-    [1]. With one shared scale, training minimises the squared error.
+    With a scale for each feature, a residual is measured in units of the typical residual of the feature [1]. With one
+    shared scale, training minimizes the squared error.
 
     Parameters
     ----------
     scale : "feature", "shared" or float, default="feature"
-        Standard deviation around the mean: learned for each feature, learned for all together, or fixed in the data's
-        units.
+        Standard deviation around the mean: learned for each feature, learned for all features together, or a fixed
+        number in the units of the data.
     scaling : {"standard", "center", "none"}, default="standard"
-        Scaling of the encoder's input: each feature standardised; all centred and divided by one common standard
-        deviation; or none.
+        Scaling of the encoder's input. "standard" standardizes each feature; "center" subtracts the mean of each
+        feature and divides all by one common standard deviation.
     bounded : bool, default=False
-        Whether a sigmoid keeps reconstructions within the common range of all training values, which suits pixels, many
-        of which are at the ends of the range.
+        Whether a sigmoid keeps reconstructions within the common range of all training values. Suitable for pixels,
+        because many of them are at the ends of the range.
 
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -58,7 +58,7 @@ class Gaussian(Likelihood):
         self.range = Range(statistics) if self.bounded else None
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale."""
+        """Scale the values as ``scaling`` says."""
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Gaussian(Likelihood):
         return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Sum of the log densities of every row."""
+        """Return the sum of the log densities of each row, (n,)."""
         return F.normal_row_log_prob(x, self.mean(theta), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from isthmus.statistics import Statistics
 # One in a million is far below the probability of any training value.
 LOG_OUTSIDE = math.log(1e-6)
 
+# Smallest positive normal number of float32, to avoid a division by 0 and to break ties.
 TINY = torch.finfo(torch.float32).tiny
 
 # Dtypes of values in a model.
@@ -38,12 +39,12 @@ class Histogram(Likelihood):
         value has precedence over an interval, and an earlier interval over a later one.
     ends : bool, default=False
         Whether single values are open ends, such as 9999-12-31, which cannot be averaged with dates. The mean of a row
-        is then its most likely end if ends have a probability above 0.5, and otherwise the mean of its intervals.
+        is then its most probable end if ends have a probability above 0.5, and otherwise the mean of its intervals.
 
     Raises
     ------
     ValueError
-        At ``build``, if there are not cells for each column, or one is not a pair (low, high) of finite numbers.
+        At ``build``, if a column has no cells, or a cell is not a pair (low, high) of finite numbers.
 
     References
     ----------
@@ -66,10 +67,10 @@ class Histogram(Likelihood):
         self.ends = ends
 
     def build(self, statistics: Statistics) -> None:
-        """Create the layout of the cells."""
+        """Create the cells of each column."""
         super().build(statistics)
         n, shape = len(statistics.mean), statistics.mean.shape
-        expected = f"for each of {n} columns its cells, low <= high"
+        expected = f"a tuple of cells (low, high) with low <= high for each of {n} columns"
         self.require("cells", lambda v: shape == (len(v),) and all(map(_valid_cells, v)), expected)
         self.logits = ColumnLogits([len(cells) for cells in self.cells])
         self.unit = Scaling("standard", statistics)
@@ -82,11 +83,11 @@ class Histogram(Likelihood):
         self.encoded_shape, self.parameter_shape = (n + self.logits.total,), (1, self.logits.total)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return asinh of the standardised value, and one column for each cell."""
+        """Return asinh of the standardized values, and a one-hot encoding of their cells."""
         return torch.cat([torch.asinh(self.unit.encode(x)), self.logits.one_hot(self.cell_of(x)).to(x)], 1)
 
     def cell_of(self, x: Tensor) -> Tensor:
-        """Return the positions of the cells that contain values (n, columns), or that are nearest."""
+        """Return the index of the cell that contains each value (n, columns), or of the nearest cell."""
         cell: Tensor = self.nearest[str(x.dtype).removeprefix("torch.")](x)
         return cell
 
@@ -166,12 +167,12 @@ def _find_edges(cells: Tensor) -> tuple[Tensor, Tensor]:
 def _find_nearest(cells: Tensor, x: Tensor) -> Tensor:
     """Return the position of the nearest of the cells (2, n_cells) for each of the values, (n,)."""
     low, high = cells
-    # A tiny distance from intervals gives precedence to a single value at the same place.
+    # With a tiny distance from intervals, a single value has precedence over an interval that contains it.
     return torch.maximum(torch.maximum(low - x[:, None], x[:, None] - high), TINY * (low < high)).argmin(1)
 
 
 def _end_or_mean(columns: ColumnLogits, logits: Tensor, middle: Tensor, at_end: Tensor) -> Tensor:
-    """Return the most likely end where ends have a probability above 0.5, and the mean of the intervals elsewhere."""
+    """Return the most probable end if ends have a probability above 0.5, and otherwise the mean of the intervals."""
     share = columns.expectation(logits, at_end)
     sums = columns.expectation(logits, torch.where(at_end, 0.0, middle))
     place = columns.most_likely(logits.masked_fill(~at_end, -math.inf)) + columns.starts

@@ -15,7 +15,7 @@ class LogNormal(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a value is not positive, or a column is so far from 0 that its logarithms hardly differ.
+        At ``build``, if a value is not positive, or if float32 cannot distinguish the logarithms of a column.
 
     References
     ----------
@@ -38,11 +38,11 @@ class LogNormal(Likelihood):
         self.noise = NoiseScale(log_statistics(statistics))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return standardised logarithms."""
+        """Return standardized logarithms."""
         return self.noise.unit.encode(self._log(x))
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return log densities in the units of the data: that of the logarithm, minus the logarithm."""
+        """Return log densities in the units of the data: the log density of the logarithm, minus the logarithm."""
         log_x = self._log(x)
         return F.normal_log_prob(log_x, self._log_median(theta), self.noise.log_scale) - log_x
 

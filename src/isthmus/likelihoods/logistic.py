@@ -1,4 +1,4 @@
-"""Integers in a fixed range, such as the grey levels of 8-bit pixels."""
+"""Integers in a fixed range, such as the gray levels of 8-bit pixels."""
 
 import torch
 from torch import Tensor
@@ -12,11 +12,11 @@ from isthmus.statistics import Statistics
 
 
 class Logistic(Likelihood):
-    """Integers from 0 to ``n_levels - 1``, such as grey levels, with a discretised logistic distribution.
+    """Integers from 0 to ``n_levels - 1``, such as gray levels, with a discretized logistic distribution.
 
     The probability of a level is the mass of a logistic distribution within half a unit around it; the lowest and the
-    highest level get the tails. Levels are ordered, so small errors cost little. Scores are probabilities, whereas a
-    density would grow without bound for pixels that can be predicted exactly.
+    highest level get the tails. Levels are ordered: near levels have similar probabilities. Scores are bounded, whereas
+    a density would grow without limit for pixels that can be predicted exactly.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Logistic(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or a value is not a level.
+        At ``build``, if a parameter is out of range, or a value is not a level.
 
     References
     ----------
@@ -51,7 +51,7 @@ class Logistic(Likelihood):
 
     @property
     def support(self) -> tuple[float, float]:
-        """First and last level."""
+        """The first and the last level."""
         return 0, self.n_levels - 1
 
     def build(self, statistics: Statistics) -> None:
@@ -62,22 +62,22 @@ class Logistic(Likelihood):
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale."""
+        """Subtract the mean of each value and divide by a common standard deviation."""
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return the log probability of the level."""
-        centre = self.noise.unit.decode(theta.squeeze(1))
-        return F.discretised_logistic_log_prob(x, centre, self.noise.log_scale, self.n_levels - 1)
+        center = self.noise.unit.decode(theta.squeeze(1))
+        return F.discretized_logistic_log_prob(x, center, self.noise.log_scale, self.n_levels - 1)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the mean of the clipped continuous distribution: accurate unless the scale is far below 1."""
-        centre, scale = self.noise.unit.decode(theta.squeeze(1)), torch.exp(self.noise.log_scale)
-        return scale * (softplus(centre / scale) - softplus((centre - self.n_levels + 1) / scale))
+        """Return the mean of the clipped continuous distribution, which is accurate unless the scale is far below 1."""
+        center, scale = self.noise.unit.decode(theta.squeeze(1)), torch.exp(self.noise.log_scale)
+        return scale * (softplus(center / scale) - softplus((center - self.n_levels + 1) / scale))
 
     def sample(self, theta: Tensor) -> Tensor:
         """Sample levels."""
-        centre = self.noise.unit.decode(theta.squeeze(1))
-        noise = torch.logit(torch.rand_like(centre), eps=1e-7)
-        drawn = centre + torch.exp(self.noise.log_scale) * noise
+        center = self.noise.unit.decode(theta.squeeze(1))
+        noise = torch.logit(torch.rand_like(center), eps=1e-7)
+        drawn = center + torch.exp(self.noise.log_scale) * noise
         return drawn.round().clamp(0, self.n_levels - 1)

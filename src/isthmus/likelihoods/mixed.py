@@ -49,7 +49,8 @@ class Mixed(Likelihood):
     def build(self, statistics: Statistics) -> None:
         """Build each part for its columns."""
         n = statistics.mean.numel()
-        self.require("columns", lambda v: sorted(chain(*v)) == [*range(n)], f"each of {n} columns once")
+        expected = f"tuples of positions that contain each of {n} columns once"
+        self.require("columns", lambda v: sorted(chain(*v)) == [*range(n)], expected)
         self.require("parts", lambda v: _are_parts(v, self.columns), "a likelihood for each tuple of columns")
         super().build(statistics)
         for part, columns in zip(self.parts, self.columns, strict=True):
@@ -68,11 +69,11 @@ class Mixed(Likelihood):
             part.check_support(x[:, list(columns)])
 
     def sample_targets(self, x: Tensor) -> Tensor:
-        """Return the values that each part uses as data."""
+        """Return the values that each part uses as targets."""
         return self._join(part.sample_targets(own) for part, own in zip(self.parts, self._split(x), strict=True))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Encode each part's columns."""
+        """Return the encoded columns of all parts."""
         return torch.cat([part.encode(own) for part, own in zip(self.parts, self._split(x), strict=True)], 1)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ class Mixed(Likelihood):
         return self._join(part.log_prob(own, values) for part, own, values in each)
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Sum over the values of every row."""
+        """Return the sum of the log probabilities of all parts for each row, (n,)."""
         each = zip(self.parts, self._thetas(theta), self._split(x), strict=True)
         return torch.stack([part.row_log_prob(own, values) for part, own, values in each]).sum(0)
 

@@ -13,9 +13,9 @@ from isthmus.likelihoods.scaling import FLOOR, LogScaling, Scaling, check_positi
 from isthmus.part import is_count
 from isthmus.statistics import Statistics
 
-# Initial distance between the means of neighbouring components, and initial scale of each, in training standard
-# deviations. Components with equal parameters would have equal gradients and stay equal. With 5 components the initial
-# mixture has a standard deviation of 1, that of the data: sqrt(0.7^2 + 2 * 0.5^2).
+# Initial distance between the means of adjacent components, and initial scale of each, in standard deviations of the
+# training rows. Components with equal parameters would have equal gradients and stay equal. With 5 components, the
+# initial mixture has the standard deviation of the data: sqrt(0.7^2 + 2 * 0.5^2) is about 1.
 FIRST_SPACING, FIRST_SCALE = 0.5, 0.7
 
 
@@ -23,7 +23,7 @@ class Mixture(Likelihood):
     """Real values from a mixture of normal distributions whose weights, means and scales are outputs of the decoder.
 
     The spread and the skewness of a value depend on the code, and its distribution can have several modes. ``Gaussian``
-    learns one scale for all rows: one parameter only, but wrong if some rows are more uncertain than others.
+    learns one scale for all rows, which is one parameter, but wrong if some rows are more uncertain than others.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Mixture(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range, or ``log`` is true and a value is not positive.
+        At ``build``, if a parameter is out of range, or if ``log`` is true and a value is not positive.
 
     References
     ----------
@@ -76,7 +76,7 @@ class Mixture(Likelihood):
             self.encoded_shape = (self.encoded_shape[0] * (1 + 2 * len(self.periods)),)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale the values or their logarithms."""
+        """Standardize the values or their logarithms, and append phases in the periods."""
         u = self.unit.encode(x)
         return torch.cat([u, phase_features(x, self.cycles)], 1) if self.periods else u
 
@@ -97,7 +97,7 @@ class Mixture(Likelihood):
         return self.unit.decode(mean + log_scale.exp() * torch.randn_like(mean))
 
     def _components(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of weights, means and log scales in standard units, each (n, n_normals, *shape)."""
+        """Return logits of weights, means and log scales in standard units, each (n, n_normals, *shape)."""
         logits, means, scales = at_least_float32(theta).chunk(3, 1)
         means = means + self.first.to(means).view(-1, *[1] * (means.ndim - 2))
         log_scales = torch.logaddexp(scales + math.log(FIRST_SCALE), torch.full_like(scales, math.log(FLOOR)))

@@ -12,14 +12,15 @@ from isthmus.likelihoods.counts import smoothed_mean
 from isthmus.statistics import Statistics
 
 ENCODINGS = ("log", "proportions")
+# Count that marks a missing value.
 MISSING = -1.0
 
 
 class Multinomial(Likelihood):
-    """Rows of counts, such as the words of a text or the purchases of a customer: models the share of each value.
+    """Rows of counts, such as the words of a text or the purchases of a customer: models the proportion of each value.
 
-    Scores are conditional on the total count of a row. Means have the mean total of the training rows, and so have
-    samples on average. Missing values do not take part in a row.
+    Scores are conditional on the total count of a row. Means have the mean total of the training rows, and samples have
+    it on average. Missing values are left out of the row.
 
     Parameters
     ----------
@@ -54,16 +55,16 @@ class Multinomial(Likelihood):
         self.encoding = encoding
 
     def build(self, statistics: Statistics) -> None:
-        """Compute the shares and the mean total of the training rows."""
+        """Compute the proportions and the mean total of the training rows."""
         self.require("encoding", lambda v: v in ENCODINGS, f"one of {ENCODINGS}")
         super().build(statistics)
         self.register_buffer("total", statistics.mean.sum().float())
         self.register_buffer("log_base", smoothed_mean(statistics).log().float())
-        # A negative count marks a missing value, so that the row is distributed among the other values.
+        # Values with this count are left out of the softmax.
         self.fill_value.fill_(MISSING)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return relative counts, 1 if all counts of a row are equal."""
+        """Return counts relative to the row; all are 1 if the counts of the row are equal."""
         counted = x.clamp(min=0).flatten(1)
         if self.encoding == "proportions":
             u = counted / counted.sum(1, keepdim=True).clamp(min=1) * counted.shape[1]
@@ -72,7 +73,7 @@ class Multinomial(Likelihood):
         return u.view_as(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return addends of the log probability of a row; theta holds logits relative to the training shares."""
+        """Return terms of the log probability of each row; theta holds logits relative to the training proportions."""
         return F.multinomial_log_prob(x.flatten(1), self._logits(theta)).view_as(x)
 
     def mean(self, theta: Tensor) -> Tensor:

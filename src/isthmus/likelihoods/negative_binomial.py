@@ -11,18 +11,19 @@ from isthmus.likelihoods.column_logits import at_least_float32
 from isthmus.likelihoods.counts import Counts
 from isthmus.statistics import Statistics
 
-# Range of the log size: from nearly all counts in one row to a distribution that cannot be told from Poisson.
+# Range of the log size. At the lower end, nearly all counts are in one row; at the upper end, the distribution is
+# practically Poisson.
 LIMITS = (-7.0, 14.0)
-# Range of the initial log size, estimated by moments: near the ends of LIMITS, gradients vanish.
+# Range of the initial log size, which is estimated by moments. Near the ends of LIMITS, gradients would vanish.
 INITIAL_LIMITS = (-5.0, 5.0)
-# Initial logit of the probability of an extra zero (0.12).
+# Initial logit of the probability of an extra zero: 0.12, few but with a gradient; not tuned.
 INITIAL_LOGIT = -2.0
 
 
 class NegativeBinomial(Likelihood):
     """Counts whose variance exceeds their mean m: it is m + m^2 / size [1].
 
-    A size is learned for each feature, or for each channel of series; the smaller it is, the larger the variance.
+    A size is learned for each feature, or for each channel of series. A smaller size gives a larger variance.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class NegativeBinomial(Likelihood):
 
     support = (0.0, math.inf)
     integer_support = True
-    # Its only own parameters are log sizes, which need larger steps than weights do; see ``NoiseScale``.
+    # The parameters are log sizes, which need larger steps than weights; see ``NoiseScale``.
     learning_rate_factor = 10.0
     start: Tensor
 
@@ -69,11 +70,11 @@ class NegativeBinomial(Likelihood):
 
     @property
     def log_size(self) -> Tensor:
-        """Log of the size of each value; the smaller, the larger the variance."""
+        """Log of the size of each value."""
         return (self.start + self.raw).clamp(*LIMITS)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return standardised logarithms."""
+        """Return standardized logarithms."""
         return self.counts.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class Poisson(Likelihood):
         self.counts = Counts(statistics)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return standardised logarithms."""
+        """Return standardized logarithms."""
         return self.counts.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Real values, described by quantiles."""
+"""Real values whose quantiles are predicted."""
 
 from itertools import pairwise
 
@@ -14,16 +14,17 @@ from isthmus.statistics import Statistics
 
 
 class Quantile(Likelihood):
-    """Real values with any distribution, described by some of their quantiles: prediction intervals.
+    """Real values with any distribution, whose quantiles are predicted: prediction intervals.
 
-    Scores are log densities of asymmetric Laplace distributions, whose main term is the negative pinball loss in units
-    of a scale learned for each feature [1], averaged over the levels. With several levels this is a lower bound on the
-    log of a normalised density. Each quantile is the one below plus a positive step, so quantiles never cross.
+    Scores are log densities of asymmetric Laplace distributions [1], averaged over the levels. Their main term is the
+    negative pinball loss in units of a scale that is learned for each feature. With several levels, this average is a
+    lower bound on the log of a normalized density. Differences of adjacent quantiles are positive, so quantiles do not
+    cross.
 
     Parameters
     ----------
     levels : tuple of float, default=(0.05, 0.5, 0.95)
-        Increasing probabilities in (0, 1). Reconstructions are the quantile of the level nearest to 0.5.
+        Increasing probabilities in (0, 1). Reconstructions are quantiles of the level nearest to 0.5.
 
     Raises
     ------
@@ -59,7 +60,7 @@ class Quantile(Likelihood):
         self.parameter_shape = (len(self.levels), *shape)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale."""
+        """Standardize the values."""
         return self.noise.unit.encode(x)
 
     def quantiles(self, theta: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ class Quantile(Likelihood):
         return self.quantiles(theta)[:, (self.level.flatten() - 0.5).abs().argmin()]
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Sample uniformly between neighbouring quantiles, and from exponential tails beyond the outermost."""
+        """Sample uniformly between adjacent quantiles, and from exponential tails beyond the first and the last one."""
         quantiles = self.quantiles(theta)
         return F.sample_by_quantiles(quantiles, self.level.to(quantiles), torch.exp(self.noise.log_scale))
 

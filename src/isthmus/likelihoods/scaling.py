@@ -1,4 +1,4 @@
-"""Helpers of likelihoods: scaling of values, and scale of the noise around the reconstruction."""
+"""Scaling of values, and scale of the noise around the reconstruction."""
 
 import math
 from dataclasses import replace
@@ -12,16 +12,16 @@ from isthmus.part import Part
 from isthmus.statistics import Statistics
 
 SCALINGS = ("standard", "center", "none")
-# Smallest learned scale, as a share of the training deviation. Without a floor, the scale of a column that can be
-# reconstructed exactly (a copy of another column) would go to 0, and the column would dominate every score.
-# Chosen well below the noise of real columns; see tests/test_likelihoods.py for its effect.
+# Smallest learned scale, relative to the standard deviation of the training rows. Without it, the scale of a column
+# that can be reconstructed exactly, such as a copy of another one, would go to 0, and the column would dominate all
+# scores. It is well below the noise of real columns; see tests/test_likelihoods.py for its effect.
 FLOOR = 0.01
-# Logarithms are taken of values of at least this share of the smallest training value, so that they stay finite.
+# Values below this fraction of the smallest training value are increased to it, so that their logarithms are finite.
 MIN_SHARE_OF_LOW = 1e-3
 
 
 class Scaling(nn.Module):
-    """Subtracts a centre and divides by a spread, both computed on the training rows.
+    """Subtracts a center and divides by a spread, both computed on the training rows.
 
     ``"standard"`` uses the mean and the standard deviation of each feature; ``"center"`` the mean of each feature and
     one common standard deviation, which keeps squared errors comparable, as in PCA; ``"none"`` does nothing.
@@ -53,7 +53,7 @@ class Scaling(nn.Module):
 
 
 class LogScaling(Scaling):
-    """Standardises the logarithms of positive values."""
+    """Standardizes the logarithms of positive values."""
 
     floor: Tensor
 
@@ -105,11 +105,11 @@ def check_noise_scale(part: Part) -> None:
 
 
 class NoiseScale(nn.Module):
-    """A scaling of the values, and the log of the noise scale around the mean, in the data's units.
+    """A scaling of the values, and the log of the noise scale around the mean, in the units of the data.
 
-    ``raw`` is the log of the noise scale in units of the scaling's spread, before the floor. With ``scale="feature"``
-    each feature (each channel of a series) has its own, with ``"shared"`` all features have one; a number fixes the
-    noise scale. Features that never varied in training keep a scale of 1.
+    ``raw`` is the log of the noise scale in units of the scaling's spread, before the floor. With ``scale="feature"``,
+    each feature or each channel of a series has a noise scale; with ``"shared"``, all features have the same; a number
+    fixes it. Features that are constant in the training rows have a scale of 1.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ class NoiseScale(nn.Module):
     scaling : {"standard", "center", "none"}, default="standard"
     """
 
-    # Adam moves a parameter by about the learning rate in each step, and a log scale has further to go than a weight:
-    # from 0 to -2.3 if a tenth of the deviation is left.
+    # Adam changes a parameter by about the learning rate in each step, and log scales must change more than weights:
+    # from 0 to -2.3 if the noise is a tenth of the standard deviation.
     learning_rate_factor: ClassVar[float] = 10.0
 
     raw: Tensor
@@ -139,10 +139,10 @@ class NoiseScale(nn.Module):
 
     @property
     def log_scale(self) -> Tensor:
-        """Log of the noise scale in the data's units, of the shape of one sample or ()."""
+        """Log of the noise scale in the units of the data, of the shape of one sample or ()."""
         if not self.learned:
             return self.raw
-        # If all features share the scale and the spread, one number is enough and saves half of the work.
+        # If all features share the scale and the spread, one number is sufficient, and saves half of the time.
         spread = self.unit.spread.flatten()[0] if self.raw.ndim == 0 and self.unit.common else self.unit.spread
         log_scale: Tensor = _Floored.apply(self.raw, self.constant, spread)  # type: ignore[no-untyped-call]
         return log_scale
@@ -185,11 +185,13 @@ def log_statistics(statistics: Statistics) -> Statistics:
 def check_positive(statistics: Statistics, name: str) -> None:
     """Raise ``ValueError`` if values cannot be used by a likelihood of logarithms."""
     if statistics.offset is not None and bool((statistics.offset != 0).any()):
-        raise ValueError(f"likelihood {name} needs values whose logarithms differ; use likelihood='gaussian'")
+        raise ValueError(
+            f"likelihood {name} needs values that vary more in proportion to their mean; use likelihood='gaussian'"
+        )
     if bool((statistics.low <= 0).any()):
-        raise ValueError(f"likelihood {name} needs values > 0, the smallest value is {statistics.low.min():g}")
+        raise ValueError(f"likelihood {name} needs values > 0, got {statistics.low.min():g}")
 
 
 def log_floor(statistics: Statistics) -> Tensor:
-    """Return, for each column, the smallest value of which logarithms are taken; it replaces smaller values."""
+    """Return, for each column, the number that replaces smaller values before a logarithm."""
     return (MIN_SHARE_OF_LOW * statistics.low).float().clamp(min=torch.finfo(torch.float32).tiny)

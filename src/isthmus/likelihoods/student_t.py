@@ -14,7 +14,7 @@ from isthmus.statistics import Statistics
 class StudentT(Likelihood):
     """Real values with noise that follows Student's t distribution: a robust alternative to ``Gaussian``.
 
-    The loss of a large residual grows only with its logarithm, so outliers in the training rows have little influence.
+    The loss of a large residual grows like its logarithm, so outliers in the training rows have little influence.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class StudentT(Likelihood):
     Raises
     ------
     ValueError
-        At ``build``, if a parameter is out of its range.
+        At ``build``, if a parameter is out of range.
 
     References
     ----------
@@ -55,7 +55,7 @@ class StudentT(Likelihood):
         self.noise = NoiseScale(statistics, self.scale, self.scaling)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Scale."""
+        """Scale the values as ``scaling`` says."""
         return self.noise.unit.encode(x)
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from scipy.stats import rankdata
 
 from isthmus.metrics.encoding import Values
 
-# Rows with both values known below which the association is reported as 0.
+# Smallest number of rows with both values known; with fewer rows, the association is reported as 0.
 MIN_ROWS = 20
 
 

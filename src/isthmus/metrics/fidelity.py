@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from isthmus.metrics.encoding import Values, category_codes, encode
 
-# Categories of a contingency table: the most frequent ones of the real rows; all others are merged.
+# Number of categories in a contingency table: the most frequent ones of the real rows; others are merged.
 N_CATEGORIES = 20
 DECILES = np.arange(1, 10) / 10
 
@@ -89,7 +89,7 @@ def pair_fidelity(real: Any, synthetic: Any) -> dict[tuple[Any, Any], float]:
 
 
 def _kolmogorov_smirnov(x: Values, y: Values) -> Any:
-    # NaN is sorted after all numbers, so missing values are one value there.
+    # NaN is sorted after all numbers, so missing values count as one value above them.
     x, y = np.sort(x), np.sort(y)
     points = np.concatenate([x, y])
     return np.abs(_distribution(x, points) - _distribution(y, points)).max()

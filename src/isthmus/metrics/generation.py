@@ -1,8 +1,8 @@
 """Quality of generated samples compared with real ones, in a feature space in which distances are meaningful.
 
-Features are numeric rows, such as the last hidden layer of a classifier of images, codes, or the columns of a table.
-Results depend on the features and on the number of rows: compare only results with the same of both. The results of
-held-out real rows are the best that can be reached; report them for comparison.
+Features are rows of numbers, such as the last hidden layer of an image classifier, codes, or the columns of a table.
+Results depend on the features and on the number of rows, and can be compared only if both are the same. Held-out real
+rows have the best possible results; report them for comparison.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from isthmus.part import is_count
 
 __all__ = ["DensityCoverage", "density_coverage", "frechet_distance", "precision_recall"]
 
-# Distances in memory at once (32 MiB of float64); and the rounding error of squared distances, relative to the total
+# Largest number of distances in memory (32 MiB of float64); rounding error of squared distances relative to the total
 # variance.
 CHUNK, TOLERANCE = 2**22, 1e-12
 
@@ -158,7 +158,7 @@ def frechet_distance(real: Any, generated: Any) -> float:
 
 
 def _read(real: Any, generated: Any, n_neighbors: int) -> tuple[Values, Values]:
-    """Check features and centre them, to reduce rounding errors."""
+    """Check features, and subtract the mean of the real ones, which reduces rounding errors."""
     if not is_count(n_neighbors):
         raise ValueError(f"n_neighbors must be a positive integer, got {n_neighbors!r}")
     real, generated = (
@@ -167,8 +167,8 @@ def _read(real: Any, generated: Any, n_neighbors: int) -> tuple[Values, Values]:
     )
     if real.shape[1] != generated.shape[1]:
         raise ValueError(f"real rows have {real.shape[1]} features and generated ones {generated.shape[1]}")
-    centre = real.mean(0)
-    return real - centre, generated - centre
+    center = real.mean(0)
+    return real - center, generated - center
 
 
 def _radii(rows: Values, n_neighbors: int) -> Values:
@@ -178,7 +178,7 @@ def _radii(rows: Values, n_neighbors: int) -> Values:
 
 
 def _squares(rows: Values, others: Values) -> Iterator[tuple[slice, Values]]:
-    """Yield squared distances for slices of the rows, by products, which are ten times as fast as differences."""
+    """Yield squared distances for slices of the rows. Products of matrices are ten times as fast as differences."""
     lengths, step = np.square(others).sum(1), max(1, CHUNK // len(others))
     for some in (slice(start, start + step) for start in range(0, len(rows), step)):
         yield some, np.square(rows[some]).sum(1)[:, None] + lengths - 2 * rows[some] @ others.T

@@ -1,4 +1,4 @@
-"""Models trained on synthetic rows: to detect them among real rows, and to predict real rows."""
+"""Classifiers that detect synthetic rows, and models trained on synthetic rows that predict real rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,8 @@ MAX_GROUP = 10
 # Categories that histogram gradient boosting of scikit-learn can distinguish besides missing values; rarer ones are
 # merged.
 MAX_CATEGORIES = 254
-# Largest number of distinct numbers of a target that are predicted as classes.
+# Largest number of different numbers of a target that are predicted as classes, and largest number of classes, which
+# bounds the time. Not tuned.
 MAX_VALUES = 20
 MAX_CLASSES = 100
 ROLES = ("train", "synthetic", "test")
@@ -53,8 +54,8 @@ class Utility:
 def detection_score(real: Any, synthetic: Any, random_state: Any = None, max_rows: int = 10_000) -> float:
     """Return the cross-validated AUROC of gradient boosting that classifies rows as real or synthetic.
 
-    0.5 is indistinguishable, 1 is perfectly distinguishable. Groups of few equal rows are kept in one fold, since a
-    classifier would otherwise memorise a row and misclassify its copy.
+    0.5 is indistinguishable, 1 is perfectly distinguishable. Groups of few equal rows are kept in one fold, because a
+    classifier would otherwise memorize a row and misclassify its copy.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
 
 
 def _one_thread() -> Any:
-    """Limit boosting to one thread: its threads synchronise at every node, which takes minutes on a busy machine."""
+    """Limit boosting to one thread: threads synchronize at every node, which takes minutes on a busy machine."""
     return threadpool_limits(1, user_api="openmp")
 
 

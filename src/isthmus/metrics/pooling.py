@@ -106,7 +106,7 @@ def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf
 
 
 def _degrees_of_freedom(within: float, added: float, m: int, complete_df: float) -> float:
-    """Rubin's degrees of freedom, and Barnard and Rubin's where those of the complete data are finite."""
+    """Return Rubin's degrees of freedom, or Barnard and Rubin's if those of the complete data are finite."""
     if added == 0:
         return complete_df
     share = added / (within + added)  # of the variance, due to missing values

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from isthmus.metrics.encoding import Values, encode, number_distinct_rows, sample_rows
 from isthmus.randomness import seed_of
 
-# Distances in memory at once: 32 MiB of float64.
+# Largest number of distances in memory: 32 MiB of float64.
 CHUNK = 2**22
 
 

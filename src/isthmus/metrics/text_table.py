@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 
 def format_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
-    """Return rows as aligned lines of text, the columns ``left`` to the left and all others to the right."""
+    """Return rows as lines of text, with the columns in ``left`` aligned to the left and others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

@@ -50,7 +50,7 @@ def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength:
     """
     words = np.asarray(vocabulary, dtype=object)
     if not (is_count(n) and n <= len(words)):
-        raise ValueError(f"n must be in 1 to the {len(words)} words of the vocabulary, got {n!r}")
+        raise ValueError(f"n must be an integer from 1 to {len(words)}, the number of words, got {n!r}")
     n_components = model.n_components
     codes = np.concatenate([np.zeros((1, n_components)), strength * np.eye(n_components)])
     shares = np.asarray(model.inverse_transform(codes), dtype=np.float64)
@@ -64,8 +64,8 @@ def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength:
 def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]) -> Values:
     """Return the coherence of each topic: the mean NPMI of pairs of its words in texts [1, 2].
 
-    The normalised pointwise mutual information of two words is 1 if texts contain both or none, 0 if they are
-    independent, and -1 if no text contains both. It correlates with human judgements of topics [2].
+    The normalized pointwise mutual information of two words is 1 if each text contains both or none, 0 if they are
+    independent, and -1 if no text contains both. It correlates with human judgments of topics [2].
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Save and load fitted estimators: one safetensors file with a JSON header, no pickle anywhere."""
+"""Save and load fitted estimators: one safetensors file with a JSON header, without pickle."""
 
 from isthmus.persistence.saving import load, save
 

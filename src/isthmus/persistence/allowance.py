@@ -1,4 +1,4 @@
-"""Limits of what ``load`` computes: a header determines sizes of tensors, and a damaged one may ask for any size."""
+"""Limits of the memory and time of ``load``: the header determines sizes of tensors, and may be damaged."""
 
 from collections.abc import Callable
 from math import prod
@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# Values and operations that a file may cost for each value and each tensor that it stores. Building a model makes up to
-# three times the stored values and takes 17 operations a tensor, measured on all variants; the limits are far above.
+# Largest numbers of allocated values per stored value, and of operations per stored tensor. Building a model allocates
+# up to 3 values per stored value and takes 17 operations per tensor, measured on all variants.
 VALUES_FACTOR, OPERATIONS_FACTOR = 16, 256
-# Values and operations that every file may cost: 16 MiB of float32, and the operations of a few hundred layers.
+# Numbers of values and operations that are allowed in addition for every file: 16 MiB of float32, and the operations of
+# a few hundred layers.
 VALUES, OPERATIONS = 2**22, 20_000
 
 
 class Allowance(TorchFunctionMode):
-    """Raise an error, before memory is allocated, for tensors that are far larger than those that a file stores.
+    """Raises an error, before memory is allocated, if tensors are far larger than those in the file.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class Allowance(TorchFunctionMode):
         if func in SIZES:
             self.values -= SIZES[func](*args, *([kwargs["size"]] if "size" in kwargs else []))
         if self.values < 0 or self.operations < 0:
-            raise ValueError("its header asks for far more than its tensors need")
+            raise ValueError("its header requires far more memory or operations than its tensors need")
         return func(*args, **kwargs)
 
 

@@ -14,7 +14,7 @@ from isthmus.part import is_count
 Values = np.ndarray[Any, Any]
 
 
-# Name under which the arrays of an estimator are stored, beside those of the estimators within it.
+# Prefix of the arrays of an estimator; arrays of estimators inside it have other prefixes.
 OWN = "own"
 
 
@@ -38,13 +38,13 @@ class Content(NamedTuple):
         Parameters
         ----------
         estimator : estimator
-            Gives the class and the parameters.
+            Estimator whose class and parameters are stored.
         arrays, fitted : dict
             Arrays and plain values that ``fit`` computed.
         inner : dict of str to Content
-            The estimators within, by the names of their entries.
+            Contents of the estimators inside it, by name.
         **more
-            Plain values beside class and parameters.
+            Plain values that are stored with class and parameters.
         """
         tensors = storage.put_under(OWN, arrays_to_tensors(arrays))
         for name, content in inner.items():
@@ -55,33 +55,33 @@ class Content(NamedTuple):
 
     @property
     def arrays(self) -> dict[str, Values]:
-        """Arrays of the estimator itself."""
+        """Arrays of the estimator, without those of estimators inside it."""
         return tensors_to_arrays(storage.take_from(OWN, self.tensors))
 
     def inner(self, name: str) -> "Content":
-        """Return the content of an estimator within."""
+        """Return the content of an estimator inside it."""
         return Content(storage.take_from(name, self.tensors), self.document[name])
 
 
 class Context(NamedTuple):
-    """The classes that a document may name, the device, and the function that rebuilds an estimator within another."""
+    """The classes that a document may contain, the device, and the function that rebuilds inner estimators."""
 
     classes: dict[str, type]
     device: str
     rebuild: Callable[[Content], Any]
 
     def construct(self, kind: type, content: Content, **params: Any) -> Any:
-        """Make an estimator that is not fitted, with the parameters of a document and others."""
+        """Create an unfitted estimator with the parameters of a document and ``params``."""
         return construct(kind, {**params_from_plain(content.document["estimator"]["params"], self.classes), **params})
 
 
 def seed_to_plain(seed: Any) -> int | None:
-    """Return a random state if it is a number, and otherwise None."""
+    """Return a random state if it is an integer, and otherwise None."""
     return int(seed) if isinstance(seed, int | np.integer) else None
 
 
 def own_params_to_plain(estimator: Any) -> dict[str, Any]:
-    """Convert the parameters of an estimator to plain values, without that of the estimator within."""
+    """Convert the parameters of an estimator to plain values, except for the parameter ``estimator``."""
     params = {name: value for name, value in estimator.get_params(deep=False).items() if name != "estimator"}
     plain = params_to_plain(type(estimator).__name__, params, ("random_state",))
     return {**plain, "random_state": seed_to_plain(params["random_state"])}

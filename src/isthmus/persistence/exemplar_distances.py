@@ -1,4 +1,4 @@
-"""``ExemplarDistance`` in files: exemplars and training rows as points; the nets are used in ``fit`` only."""
+"""``ExemplarDistance`` in files: exemplars and training rows as points. Only ``fit`` uses the nets."""
 
 from collections.abc import Callable
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""Known values of the columns of a detector, as plain values."""
+"""Known values of the columns of a detector, converted to plain values and back."""
 
 from dataclasses import asdict, replace
 from datetime import date, datetime
@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.anomaly.novelty import Novelty, SeenColumn
 
-# Characters of a date without a time of day in ISO 8601.
+# Number of characters of a date without a time of day in ISO 8601.
 DATE_LENGTH = 10
 
 

@@ -1,4 +1,4 @@
-"""Saving to and loading from files, and the classes that a file may hold."""
+"""Saving to files and loading from files."""
 
 import os
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ from isthmus.persistence import (
 from isthmus.persistence.allowance import Allowance
 from isthmus.persistence.context import Content, Context
 
+# Version of the file format.
 FORMAT = 1
 
 
@@ -42,31 +43,31 @@ SAVERS: dict[type, Any] = {
     SlidingWindows: sliding_windows,
 }
 NAMES = {kind.__name__: kind for kind in SAVERS}
-FOREIGN = "; estimators of other libraries need pickle, which can run any code: use joblib.dump if you trust your files"
+FOREIGN = "; use joblib.dump for estimators of other libraries, and load only files that you trust, as pickle runs code"
 
 
 def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
-    """Write a fitted estimator to one file, which is written whole or not at all.
+    """Write a fitted estimator to one file, which is written completely or not at all.
 
-    The file has the format safetensors: weights and buffers are tensors, all other values JSON in the header.
-    ``callbacks`` and ``device`` are left out.
+    The file has the format safetensors: weights and buffers are tensors, and other values are JSON in the header.
+    ``callbacks`` and ``device`` are not saved.
 
     Parameters
     ----------
     estimator : fitted estimator
         One of ``SAVERS``, such as an ``Autoencoder`` or an ``AnomalyDetector``.
     path : str, path or binary file
-        A file that exists is replaced.
+        An existing file is replaced.
 
     Raises
     ------
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If a parameter has no plain form, such as a function as corruption; or if a detector holds an estimator that is
-        not of isthmus.
+        If a parameter cannot be converted to plain values, such as a function as corruption, or if a detector contains
+        an estimator of another library.
     OSError
-        If the file cannot be written; an older file of this name survives.
+        If the file cannot be written. An existing file of this name is not changed.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
 def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str = "auto") -> Any:
     """Read a fitted estimator from a file that ``save`` wrote.
 
-    Nothing in the file is executed, and only parts of isthmus and those in ``parts`` are made.
+    No code in the file is executed, and only objects of classes of isthmus and of ``parts`` are created.
 
     Parameters
     ----------
@@ -106,8 +107,8 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, has another or a newer format, names an unknown class, holds weights that are not
-        finite, or has a header that asks for far more memory or time than its tensors need.
+        If the file is damaged, has another or a newer format, contains an unknown class or weights that are not finite,
+        or has a header that requires far more memory or time than its tensors need.
     MemoryError
         If there is not enough memory for the tensors.
 
@@ -139,7 +140,9 @@ def _describe(estimator: Any) -> Content:
 def _rebuild(content: Content, classes: dict[str, type], device: str) -> Any:
     if content.document["format"] > FORMAT:
         found = content.document["format"]
-        raise ValueError(f"the file has format {found}, newer than {FORMAT}: update isthmus")
+        raise ValueError(
+            f"the file has format {found}, and this version of isthmus reads up to {FORMAT}: update isthmus"
+        )
 
     def rebuild(content: Content) -> Any:
         kind = content.document["estimator"]["class"]

@@ -1,4 +1,4 @@
-"""``SeriesImputer`` in files: the net of windows, the scales of the channels, and the weights by length of gap."""
+"""``SeriesImputer`` in files: the net, the scales of the channels, and the trust for each length of gap."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""``SlidingWindows`` in files: the ensembles of all views, and how a series is cut into windows."""
+"""``SlidingWindows`` in files: the ensembles of all views, and the settings of the windows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from isthmus.persistence.context import Content, Context, columns_to_plain, take
 def describe(sliding: SlidingWindows, nested: Callable[[Any], Content]) -> Content:
     """Describe a fitted estimator, without the series."""
     if sliding.estimator is not None:
-        raise ValueError("save takes SlidingWindows with estimator=None only, got an estimator; pickle it instead")
+        raise ValueError("save supports SlidingWindows with estimator=None only, got an estimator; pickle it instead")
     arrays, scorers, inner = {"held_out_scores": sliding.held_out_scores_}, [], {}
     for i, scorer in enumerate(sliding._window_scorers):
         inner[f"scorer{i}"] = nested(scorer.estimator)
@@ -51,7 +51,7 @@ def rebuild(content: Content, context: Context) -> SlidingWindows:
 
 
 def cut_to_plain(windows: Windows) -> dict[str, Any]:
-    """Describe how a series is cut into windows."""
+    """Return the settings with which a series is cut into windows."""
     series = windows.series
     return {"channels": list(series.channels), "n_channels": len(series.values), "step": series.step}
 

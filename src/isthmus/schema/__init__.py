@@ -1,4 +1,4 @@
-"""What one sample looks like: plain data that travels in the model file."""
+"""Description of one sample as plain values, which model files contain."""
 
 from isthmus.schema.condition import Condition as Condition
 from isthmus.schema.field import CATEGORICAL as CATEGORICAL

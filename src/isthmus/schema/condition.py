@@ -1,4 +1,4 @@
-"""Labels that the decoder is conditioned on."""
+"""Encoding of the labels of conditional models."""
 
 import math
 from dataclasses import dataclass
@@ -10,24 +10,25 @@ from isthmus.plain import dataclass_of, is_finite_or_text
 
 Labels = np.ndarray[Any, Any]
 
-# Numeric labels with more different values than this are one continuous quantity (an age), not classes (a digit).
+# Largest number of different values with which numeric labels are classes, such as digits, and not one continuous
+# quantity, such as an age. Not tuned.
 MAX_NUMERIC_CLASSES = 32
-# Quantiles that stand for the distribution of a continuous label where a model averages over unknown labels.
+# Number of quantiles of a continuous label over which a model averages if labels are unknown. Each takes one decoding.
 N_QUANTILES = 15
-# Values of a continuous label that are kept to sample from, evenly spaced in the sorted training labels.
+# Largest number of values of a continuous label that are stored for sampling, evenly spaced in the sorted labels.
 MAX_VALUES = 1000
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How labels enter the decoder: one column for each class, or one standardised number.
+    """Encoding of labels for the decoder: one column for each class, or one standardized number.
 
     Parameters
     ----------
     categories : tuple
-        The classes; of a continuous label, quantiles that the model averages over where no label is given.
+        The classes; for a continuous label, quantiles over which the model averages if no label is given.
     frequencies : tuple of float
-        Share of the training rows for each of ``categories``.
+        Fraction of the training rows for each of ``categories``.
     continuous : bool
     mean, scale : float
         Mean and standard deviation of a continuous label.
@@ -44,10 +45,10 @@ class Condition:
 
     @classmethod
     def of(cls, y: Any) -> "Condition":
-        """Learn from the labels of the training rows.
+        """Return the condition for the labels of the training rows.
 
-        Numbers are continuous if some are not whole, or if they have more than ``MAX_NUMERIC_CLASSES`` different
-        values; give such classes as text. All other labels are classes.
+        Numbers are continuous if some are not integers, or if they have more than ``MAX_NUMERIC_CLASSES`` different
+        values. Other labels are classes; numbers that are classes can be passed as text.
         """
         y = check_labels(y)
         classes, counts = np.unique(y, return_counts=True)
@@ -70,7 +71,7 @@ class Condition:
         """Raise ``ValueError`` if parts of the condition contradict each other."""
         shares = self.frequencies
         if not shares or len(shares) != len(self.categories) or min(shares) < 0 or not math.isclose(sum(shares), 1):
-            raise ValueError(f"frequencies of Condition must be a share for each category, got {shares!r}")
+            raise ValueError(f"frequencies of Condition must be a fraction for each category, got {shares!r}")
         if not (math.isfinite(self.mean) and 0 < self.scale < math.inf):
             raise ValueError(f"scale of Condition must be positive and finite, got {self.scale!r}")
         if self.continuous and not (self.values and all(map(math.isfinite, self.values))):
@@ -125,7 +126,7 @@ def check_labels(y: Any) -> Labels:
     if y.ndim != 1:
         raise ValueError(f"y must hold one label for each row, got an array of shape {y.shape}")
     if y.dtype.kind in "fO" and not all(map(is_finite_or_text, y.tolist())):
-        raise ValueError("y holds missing or infinite labels; leave out these rows or give them a label of their own")
+        raise ValueError("y has missing or infinite labels; remove these rows, or give them their own label")
     return y
 
 

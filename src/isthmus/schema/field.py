@@ -17,7 +17,7 @@ KINDS = (*USED, *LEFT_OUT)
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a data frame: its kind, and what its values look like.
+    """A column of a data frame: its kind and properties of its values.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ class Field:
     dtype : str
         Name of the dtype as the data frame prints it.
     kind : str
-        "real", "positive" (suits a log scale) or "count" (counts and ratings) for numbers; "binary", "category" or
+        "real", "positive" (for a log scale) or "count" (counts and ratings) for numbers; "binary", "category" or
         "ordered" for categories; "date"; and "identifier", "constant" or "text" for columns that are left out.
     categories : tuple
-        The values of a categorical column, in order; of a constant column its only value.
+        The values of a categorical column, in order; for a constant column, its only value.
     common_values : tuple of float
         Numbers that many rows share, such as the zeros of an amount; all numbers if there are few different ones.
     open_ends : tuple of int
         Dates that stand for an open end, such as 9999-12-31, in microseconds since 1970-01-01.
     low, high : float
-        Smallest and largest number; of dates, days since ``origin``, without open ends.
+        Smallest and largest number; for dates, days since ``origin``, without open ends.
     step : float
         Largest power of ten, at most 1, that divides all numbers; 0 if there is none. For dates, 1 if all are midnight.
     knots : tuple of float
@@ -42,7 +42,7 @@ class Field:
     origin : float
         For dates, the Monday from which days are counted, in days since 1970-01-01.
     note : str
-        Why the column is left out.
+        Reason why the column is left out.
     """
 
     name: Any
@@ -60,12 +60,12 @@ class Field:
 
     @property
     def used(self) -> bool:
-        """Whether a model learns from it."""
+        """Whether a model learns from the column."""
         return self.kind in USED
 
     @property
     def is_categorical(self) -> bool:
-        """Whether its values are encoded as positions in ``categories``."""
+        """Whether values are encoded as positions in ``categories``."""
         return self.kind in CATEGORICAL
 
     @property

@@ -19,8 +19,8 @@ MIN_EXPECTED = 20.0
 ALPHA = 0.01
 # Largest number of counted pairs of values: rows times columns times columns. Takes some seconds.
 MAX_PAIRS = 2**28
-# Largest number of values of all columns: their pairs fit into memory, and take about as long as a short fit (measured
-# on random tables).
+# Largest number of values of all columns. Counting the pairs of as many values fits into memory and takes about as long
+# as a short fit (measured on random tables).
 MAX_VALUES = 5000
 # Largest number of passes over all rules when rows are repaired: one repair can require another.
 N_SWEEPS = 10
@@ -35,7 +35,7 @@ class Implication:
     column, target : int
         Positions of the two columns in a sample.
     values : tuple of float
-        Values of ``column``, ascending, as the model reads them; of categories, their positions.
+        Values of ``column`` in ascending order, as numbers of the model; for categories, their positions.
     implied : tuple of float
         The implied value of ``target`` for each of ``values``.
     """
@@ -64,10 +64,10 @@ def find_implications(
     Parameters
     ----------
     batches : iterable of ndarray of shape (n, n_columns)
-        Rows of numbers as a model reads them, NaN where missing. MAX_PAIRS limits how many are read.
+        Rows of numbers of the model; NaN is missing. MAX_PAIRS limits their number.
     values : sequence of ndarray
-        For each column, the values that can be part of a rule, ascending. The last columns are indicators of missing
-        values.
+        For each column, the values that can be part of a rule, in ascending order. The last columns are indicators of
+        missing values.
     missing_columns : tuple of int
         Positions of the columns that the indicators belong to.
     """
@@ -97,7 +97,7 @@ def intersect_rules(first: tuple[Implication, ...], second: tuple[Implication, .
 def order_columns(rules: Sequence[Implication], categories: Sequence[int]) -> list[int]:
     """Order the columns of rules by how much they determine others: categories first, then by the number of values.
 
-    Numbers come last since a sample near 999, but not equal to it, implies nothing.
+    Numbers are last, because a drawn number near 999 implies nothing if it is not equal to 999.
     """
     n_values = {column: 0 for rule in rules for column in (rule.column, rule.target)}
     for rule in rules:
@@ -106,7 +106,7 @@ def order_columns(rules: Sequence[Implication], categories: Sequence[int]) -> li
 
 
 def violates(x: Values, rules: Sequence[Implication]) -> Values:
-    """Return which rows (n, n_columns) violate any rule, (n,); missing values violate none."""
+    """Return which rows (n, n_columns) violate a rule, (n,); missing values violate no rule."""
     violated = np.zeros(len(x), dtype=bool)
     for rule in rules:
         violated |= _violates(rule, x)
@@ -150,7 +150,7 @@ def _keep_satisfied(rule: Implication, x: Values) -> Iterator[Implication]:
 
 
 def _restrict(rule: Implication, pairs: set[tuple[float, float]]) -> Iterator[Implication]:
-    """Yield the part of a rule for some pairs of values, if it has any of them."""
+    """Yield the part of a rule for some pairs of values, if the rule has any of these pairs."""
     kept = [pair for pair in zip(rule.values, rule.implied, strict=True) if pair in pairs]
     if kept:
         values, implied = zip(*kept, strict=True)
@@ -172,7 +172,7 @@ class _Values:
     Parameters
     ----------
     values : sequence of ndarray
-        For each column, ascending.
+        For each column, in ascending order.
     missing_columns : tuple of int
         Columns whose indicators of missing values are the last columns.
     """
@@ -216,7 +216,7 @@ def _rules(numbering: _Values, counts: sparse.coo_array) -> tuple[Implication, .
     # Expected number of violations if columns were independent, and -log P(no violation), in nats.
     expected, surprise = n_rows * (1 - share[other]), -n_rows * np.log(np.maximum(share[other], 1e-300))
     kept = rule & (expected >= MIN_EXPECTED) & (surprise >= least)
-    # Columns that imply another as a whole, tested on the rows beyond the first of each value.
+    # Columns all of whose values imply values of another column. The first row of each value is left out of the test.
     both = column * n_columns + target
     equal = np.bincount(numbering.owner, share**2)
     pooled = np.bincount(both, rule * (n_rows - 1) * (1 - equal[target]), minlength=n_columns**2)

@@ -12,7 +12,7 @@ from isthmus.schema.condition import Condition
 from isthmus.schema.field import KINDS, Field
 from isthmus.schema.implications import Implication
 
-# The category that ends a text.
+# Position of the token that ends a text.
 END = 0
 LIBRARIES = ("pandas", "polars", "pyarrow", "modin", "cudf")
 
@@ -32,20 +32,21 @@ class Schema:
     container : str
         ``"array"``, or the data frame library: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
     template : str
-        The data frame without rows, serialised as text: dtypes and index in the form of the library.
+        The data frame without rows, serialized as text: dtypes and index in the form of the library.
     missing : bool
-        Whether fit saw missing values.
+        Whether training rows have missing values.
     origin : tuple of float or None
-        Offsets of the flattened sample that are subtracted in float64 because float32 has too few digits (timestamps).
+        Values of the flattened sample that are subtracted in float64, because float32 has too few digits for values
+        such as timestamps.
     condition : Condition or None
-        How labels are encoded.
+        Encoding of labels.
     shared_axes : tuple of int
         Axes of a sample along which values share a unit, such as the time of a series.
     layout : str
         For images, the axes as they were given: "chw", "hwc", or "hw" without a channel axis; otherwise empty. The
         shape is always (channels, height, width).
     vocabulary : str
-        For texts, the tokens that positions stand for, as JSON; otherwise empty.
+        For texts, the tokens in the order of their positions, as JSON; otherwise empty.
     n_categories : int
         Number of categories if all values are positions in one list of categories; otherwise 0.
     ragged : bool
@@ -55,8 +56,8 @@ class Schema:
     missing_columns : tuple of int
         Positions of the columns of a data frame with missing values in fit.
     implications : tuple of Implication
-        Rules between columns that all training rows keep. Positions from the width of a sample upwards stand for
-        ``missing_columns``: 1 where the value is missing, else 0.
+        Rules between columns that hold in all training rows. Positions after the columns of a sample are indicators of
+        ``missing_columns``: 1 if the value is missing, else 0.
     """
 
     shape: tuple[int, ...]
@@ -105,7 +106,7 @@ class Schema:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Schema":
-        """Rebuild a schema from the output of ``to_json``, also after conversion to JSON text and back.
+        """Rebuild a schema from the output of ``to_json``, which may have been converted to JSON text and back.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Affiliation: distances of alarms to the nearest event, compared with those of random alarms."""
+"""Affiliation: distances between alarms and events, compared with those of random alarms."""
 
 from typing import Any, NamedTuple
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from isthmus.metrics.series.reading import Events, PrecisionRecall, Values, find_runs, read_flags, read_labels
 
-# Cells per point. Zones end at half points and the integrands are linear between quarter points, so that the midpoint
-# rule on these cells is exact.
+# Number of cells per point. Zones end at multiples of half a point, and integrands are linear between multiples of a
+# quarter, so the midpoint rule on these cells is exact.
 CELLS = 4
 
 
 def affiliation_precision_recall(labels: Any, predictions: Any) -> PrecisionRecall:
-    """Precision and recall by distance: an alarm near an event is almost correct.
+    """Return precision and recall by distance: an alarm near an event is almost correct.
 
-    Each event has a zone, which ends halfway to the neighbouring events or at the ends of the series. The precision of
-    an alarm is the probability that a random point of its zone lies further from the event. The recall of an event is
-    the mean over its points of the probability that a random point of the zone lies further away than the nearest
-    alarm. Both are averaged over zones; zones without alarms do not count in precision.
+    Each event has a zone, which ends halfway to the next events or at the ends of the series. The precision of an alarm
+    is the probability that a random point of its zone is farther from the event. The recall of an event is the mean
+    over its points of the probability that a random point of the zone is farther away than the nearest alarm. Both are
+    averaged over zones; zones without alarms are left out of precision.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def affiliation_precision_recall(labels: Any, predictions: Any) -> PrecisionReca
 class Zones(NamedTuple):
     """Events and their zones.
 
-    ``starts``, ``stops``, ``left`` and ``right`` are the ends of each event and of its zone (n_events,), ``centres``
+    ``starts``, ``stops``, ``left`` and ``right`` are the ends of each event and of its zone (n_events,), ``centers``
     the midpoints of cells, and ``of`` the index of the zone of each cell (n_cells,).
     """
 
@@ -70,19 +70,19 @@ class Zones(NamedTuple):
     stops: Values
     left: Values
     right: Values
-    centres: Values
+    centers: Values
     of: Values
 
 
 def _make_zones(events: Events, n: int) -> Zones:
     borders = (events.stops[:-1] + events.starts[1:]) / 2
-    centres = (np.arange(n * CELLS) + 0.5) / CELLS
+    centers = (np.arange(n * CELLS) + 0.5) / CELLS
     left, right = np.append(0, borders), np.append(borders, n)
-    return Zones(events.starts, events.stops, left, right, centres, np.searchsorted(borders, centres))
+    return Zones(events.starts, events.stops, left, right, centers, np.searchsorted(borders, centers))
 
 
 def _precision(zones: Zones, alarms: Values) -> float:
-    x, zone = zones.centres[alarms], zones.of[alarms]
+    x, zone = zones.centers[alarms], zones.of[alarms]
     start, stop, left, right = (ends[zone] for ends in zones[:4])
     distance = np.maximum(start - x, x - stop)
     nearer_end = np.minimum(start - left, right - stop)
@@ -93,7 +93,7 @@ def _precision(zones: Zones, alarms: Values) -> float:
 
 
 def _recall(zones: Zones, flags: Values, alarms: Values) -> float:
-    y, zone = zones.centres[flags], zones.of[flags]
+    y, zone = zones.centers[flags], zones.of[flags]
     left, right = zones.left[zone], zones.right[zone]
     distance = _distance_to_alarm(zones.of, alarms)[flags]
     closer = (np.minimum(distance, np.minimum(y - left, right - y)) + distance) / (right - left)

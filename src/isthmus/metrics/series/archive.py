@@ -1,4 +1,4 @@
-"""Accuracy as in the UCR anomaly archive, whose series have one anomaly each: whether its place is found."""
+"""Accuracy as in the UCR anomaly archive: the fraction of series whose single anomaly is located."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ REACH = 100
 
 
 def archive_hit(labels: Any, anomaly_scores: Any) -> bool:
-    """Return whether the highest score lies within 100 points of the anomaly, or within its length if that is more.
+    """Return whether the highest score is within 100 points of the anomaly, or within its length if it is longer.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def archive_hit(labels: Any, anomaly_scores: Any) -> bool:
     Returns
     -------
     bool
-        If several points share the highest score, all must lie there: a constant score finds nothing.
+        If several points have the highest score, all must be there. A constant score thus has no hit.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def archive_hit(labels: Any, anomaly_scores: Any) -> bool:
 
 
 def archive_accuracy(series: Iterable[tuple[Any, Any]]) -> float:
-    """Return the share of series whose anomaly is found.
+    """Return the fraction of series whose anomaly is found.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Measures of whether events are detected at all."""
+"""Measures that count whether events are detected."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +16,14 @@ from isthmus.metrics.series.reading import (
 )
 from isthmus.randomness import seed_of
 
-# Random scores per comparison.
+# Number of series of random scores per comparison.
 N_RANDOM = 10
 
 
 def event_f1(labels: Any, predictions: Any) -> float:
-    """F1 of the recall of events and the precision of points.
+    """Return F1 of the recall of events and the precision of points.
 
-    Precision counts points, since one alarm over the whole series would be a single correct event.
+    Precision counts points, because one alarm over the whole series would be a single correct event.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ class PointAdjusted:
     Attributes
     ----------
     f1 : float
-        Of the scores, at their best threshold.
+        F1 of the scores at their best threshold.
     random : float
-        Of uniform random scores, at their best thresholds: the mean of ten samples.
+        Mean F1 of ten samples of uniform random scores at their best thresholds.
     """
 
     f1: float
@@ -81,7 +81,7 @@ class PointAdjusted:
 
 
 def point_adjusted_f1(labels: Any, anomaly_scores: Any, random_state: Any = None) -> PointAdjusted:
-    """F1 in which all points of an event count as detected if one is, and the same of random scores.
+    """Return F1 where all points of an event count as detected if one of them is, and that of random scores.
 
     This common measure is misleading: it increases with the length of events, so that random scores outperform
     published methods. Use it for comparisons with papers only.
@@ -93,7 +93,7 @@ def point_adjusted_f1(labels: Any, anomaly_scores: Any, random_state: Any = None
     anomaly_scores : array-like of shape (n,)
         Higher is more anomalous: the negative of ``score_samples``.
     random_state : int, RandomState or None, default=None
-        Seeds the random scores.
+        Random state of the random scores.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from isthmus.metrics.series.reading import read_labels, read_scores
 
 
 def auc_pr(labels: Any, anomaly_scores: Any) -> float:
-    """Area under the precision-recall curve of single points, as average precision.
+    """Return the area under the precision-recall curve of single points, as average precision.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def auc_pr(labels: Any, anomaly_scores: Any) -> float:
 
 
 def auc_roc(labels: Any, anomaly_scores: Any) -> float:
-    """Area under the ROC curve: the probability that an anomalous point has a higher score than a normal one.
+    """Return the area under the ROC curve: the probability that an anomalous point scores higher than a normal one.
 
     Parameters
     ----------

@@ -24,13 +24,13 @@ class Measures:
     Attributes
     ----------
     vus_pr, vus_roc, auc_pr, auc_roc : float
-        Of the scores, over all thresholds.
+        Measures of the scores over all thresholds.
     range, affiliation : PrecisionRecall
-        Of the alarms.
+        Measures of the alarms.
     event_f1 : float
-        Of the alarms.
+        Measure of the alarms.
     point_adjusted_f1 : float
-        Of the scores, at the best threshold.
+        Measure of the scores at the best threshold.
     archive_hit : bool or None
         None if there is more than one event.
     """
@@ -54,7 +54,7 @@ class SeriesQuality:
     ----------
     scores : Measures
     random : Measures
-        Of uniform random scores, with the same number of alarms if alarms were given.
+        Measures of uniform random scores, with the same number of alarms if alarms were given.
     oracle : bool
         Whether no alarms were given, and the best threshold was found with the labels.
     """
@@ -96,12 +96,12 @@ def series_quality(
     anomaly_scores : array-like of shape (n,)
         Higher is more anomalous: the negative of ``score_samples``.
     predictions : array-like of shape (n,) or None, default=None
-        1 for alarms, 0 for none: ``predict(X) == -1``. None uses the threshold with the best F1 of points, which no
-        detector knows: measures of alarms are then upper bounds, with a note in the printed table.
+        1 for alarms, 0 for none: ``predict(X) == -1``. None uses the threshold with the best F1 of points, which is
+        unknown without labels. Measures of alarms are then upper bounds, and the printed table has a note.
     window : int, default=100
         Largest width of buffers in ``vus_pr`` and ``vus_roc``.
     random_state : int, RandomState or None, default=None
-        Seeds the random scores.
+        Random state of the random scores.
 
     Returns
     -------

@@ -18,10 +18,10 @@ BIASES: dict[str, Callable[[Values, Values], Values]] = {
 
 
 def range_precision_recall(labels: Any, predictions: Any, *, alpha: float = 0.0, bias: str = "flat") -> PrecisionRecall:
-    """Range-based precision and recall, in which events of any length have the same weight.
+    """Return range-based precision and recall, in which events of any length have the same weight.
 
-    The recall of an event is its covered share, divided by the number of predicted events that cover it. The precision
-    of a predicted event is the same with the roles exchanged.
+    The recall of an event is the fraction of it that is covered, divided by the number of predicted events that cover
+    it. The precision of a predicted event is the same with the roles exchanged.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def range_precision_recall(labels: Any, predictions: Any, *, alpha: float = 0.0,
     predictions : array-like of shape (n,)
         1 for alarms, 0 for none: ``predict(X) == -1``.
     alpha : float, default=0.0
-        Weight in [0, 1] of detecting an event at all, instead of its covered share; for recall only.
+        Weight in [0, 1] of whether an event is detected, instead of its covered fraction; for recall only.
     bias : {"flat", "front", "middle", "back"}, default="flat"
         Part of an event with the largest weights in its recall; precision has equal weights.
 

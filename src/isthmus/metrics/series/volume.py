@@ -10,7 +10,7 @@ from isthmus.part import is_count, passes
 
 
 def vus_pr(labels: Any, anomaly_scores: Any, window: int = 100) -> float:
-    """Volume under the surface of the precision-recall curve over the width of buffers around events.
+    """Return the volume under the surface of the precision-recall curve over the width of buffers around events.
 
     Events get buffers on both sides of half a width l, in which the label decreases from 1 to sqrt(1/2) with the
     distance d as sqrt(1 - d / l); a point in two buffers is anomalous. Curves weight points by these labels. Recall is
@@ -63,9 +63,9 @@ def vus_pr(labels: Any, anomaly_scores: Any, window: int = 100) -> float:
 
 
 def vus_roc(labels: Any, anomaly_scores: Any, window: int = 100) -> float:
-    """Volume under the surface of the ROC curve over the width of buffers around events.
+    """Return the volume under the surface of the ROC curve over the width of buffers around events.
 
-    Buffers, weights and widths are those of ``vus_pr``.
+    Buffers, weights and widths are as in ``vus_pr``.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _buffer_weights(flags: Values, window: int) -> Iterator[Values]:
             reached = reached[(reached >= 0) & (reached < len(flags))]
             nearest[reached[n_buffers[reached] == 0]] = distance
             np.add.at(n_buffers, reached, 1)
-        # In two buffers the label is 1: each adds at least sqrt(1/2).
+        # A point in two buffers has the label 1, because each buffer adds at least sqrt(1/2).
         slope = np.where(n_buffers == 1, np.sqrt(1 - nearest / max(width, 1)), n_buffers > 1)
         yield np.where(flags, 1.0, slope)
 
