@@ -301,9 +301,9 @@ BAD = [
     (Embedded(4), r"likelihood Embedded needs values in \[0, 3\], got values from 0 to 4"),
     (Embedded(5, width=0), r"likelihood.width of Embedded must be a positive integer, got 0"),
     (Histogram((CELLS,) * 4), r"likelihood.cells of Histogram must be a tuple of cells .* for each of 5 columns"),
-    (Histogram(((),) * 5), r"likelihood.cells of Histogram must be for each"),
-    (Histogram((((1.0, 0.0),),) * 5), r"likelihood.cells of Histogram must be .* low <= high, got"),
-    (Histogram((((0.0, math.inf),),) * 5), r"likelihood.cells of Histogram must be for each"),
+    (Histogram(((),) * 5), r"likelihood.cells of Histogram must be a tuple of cells"),
+    (Histogram((((1.0, 0.0),),) * 5), r"likelihood.cells of Histogram must be .* low <= high for each .* got"),
+    (Histogram((((0.0, math.inf),),) * 5), r"likelihood.cells of Histogram must be a tuple of cells"),
     (Date(periods=(7.0, 0.0)), r"likelihood.periods of Date must be positive numbers, got \(7.0, 0.0\)"),
     (
         Mixed((Date(),), ((0, 1, 2, 3),)),

@@ -47,8 +47,8 @@ class Grid(NamedTuple):
         if not 1 <= len(sizes) <= max_axes or rest:
             expected = ["(channels, time)", "(channels, height, width)", "(channels, depth, height, width)"][:max_axes]
             raise ValueError(
-                f"{part.role} {type(part).__name__} needs samples of numbers of shape {', '.join(expected)}, or "
-                f"(time,) for one channel; got encoded input {input_shape} and output {parameter_shape}"
+                f"{part.role} {type(part).__name__} needs samples of shape {', '.join(expected)}, or (time,) for one "
+                f"channel, with numeric values; got encoded input {input_shape} and output {parameter_shape}"
             )
         return cls(channels_in, parameter_shape[0] * channels, sizes)
 
