@@ -12,7 +12,7 @@ from isthmus import SeriesImputer, load, save
 from isthmus.cli.app import app
 from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
-from isthmus.gap_filling.gaps import Gaps, find_spanned, interpolate_linearly, measure_gaps, sample_gaps
+from isthmus.gap_filling.gaps import Gaps, find_enclosed, interpolate_linearly, measure_gaps, sample_gaps
 from isthmus.statistics import Statistics
 
 STEPS = np.arange(1500)
@@ -97,7 +97,7 @@ def test_gaps_are_measured_and_spanned():
     missing = np.array([[False, True, True, False, True]])
     np.testing.assert_array_equal(measure_gaps(missing), [[1, 2, 2, 1, 1]])
     x = torch.where(torch.from_numpy(missing), torch.nan, 0.0)
-    np.testing.assert_array_equal(find_spanned(x), [[False, True, True, False, False]])
+    np.testing.assert_array_equal(find_enclosed(x), [[False, True, True, False, False]])
 
 
 # Imputed values

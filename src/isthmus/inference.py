@@ -23,9 +23,8 @@ MAX_BYTES = 2**28
 def rows_at_once(model: Model) -> int:
     """Return the number of rows per batch, so that memory does not depend on the number of all rows."""
     condition = model.schema.condition
-    n_decodings = (
-        1 if condition is None else len(condition.categories)
-    )  # without labels, rows are decoded once per label
+    # Without labels, rows are decoded once per label.
+    n_decodings = 1 if condition is None else len(condition.categories)
     n_rows = max(1, min(2**16, MAX_VALUES // (model.width * n_decodings)))
     return n_rows if model.device.type == "cpu" else n_rows * N_BATCHES_AT_ONCE
 

@@ -72,7 +72,7 @@ class Statistics:
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> "Statistics":
-        """Return the statistics of no rows: neutral in ``merge``, and accepted by ``build`` of every part."""
+        """Return the statistics of no rows, which ``build`` of every part accepts. Merging with them has no effect."""
         zeros, infinite = torch.zeros(shape, dtype=torch.float64), torch.full(shape, math.inf, dtype=torch.float64)
         return cls(
             0,

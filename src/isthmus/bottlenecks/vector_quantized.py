@@ -14,15 +14,15 @@ from isthmus.part import Part, Shape, Shapes, is_count
 # digits: from 0.2 to 0.5, the perplexity exceeds 0.9 times the number of vectors, and errors are equal. Without moves
 # it is 0.77 times this number, or 0.26 times with vectors of length 8.
 MIN_FREQUENCY_RATIO = 0.25
-# Smallest divisor.
+# Smallest positive normal number of float32, as a lower limit of divisors.
 TINY = torch.finfo(torch.float32).tiny
 
 
 class Codebook(Part):
     """Vectors that follow the means of the encoder outputs assigned to them: mini-batch k-means.
 
-    A rarely used vector is moved next to a frequently used one, and the two then share the outputs of the latter. Moves
-    depend only on sums over outputs, so that several processes make the same moves.
+    A rarely used vector is moved next to a frequently used one, and takes over some of its outputs. Moves depend only
+    on sums over outputs, so that several processes make the same moves.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Codebook(Part):
         self.register_buffer("batch_sums", torch.zeros(self.n_codes, self.width + 2), persistent=False)
 
     def nearest(self, outputs: Tensor) -> Tensor:
-        """Return the index of the nearest vector of outputs (..., width); the first of several at equal distance."""
+        """Return the index of the vector nearest to each output (..., width); with equal distances, the first index."""
         # Products of matrices are faster, but their rounding depends on the number of rows.
         return torch.cdist(outputs, self.vectors, compute_mode="donot_use_mm_for_euclid_dist").argmin(-1)
 
@@ -77,8 +77,8 @@ class Codebook(Part):
     def _move_rare(self, scale: Tensor) -> None:
         """Move each rare vector next to a frequent one; both get half of the frequency [2].
 
-        The rarest vector is paired with the most frequent one, and so on. The two vectors of a pair get the position of
-        the frequent one, plus and minus the standard deviation ``scale`` (n_codes, 1) of its outputs.
+        The rarest vector is paired with the most frequent one, and so on. A pair is placed around the frequent vector,
+        on both sides at one standard deviation ``scale`` (n_codes, 1) of its outputs.
         """
         order, n_pairs = self.frequency.argsort(descending=True, stable=True), self.n_codes // 2
         frequent, rare = order[:n_pairs], order.flip(0)[:n_pairs]
@@ -107,7 +107,7 @@ class VectorQuantized(Bottleneck):
     Parameters
     ----------
     n_codes : int, default=64
-        Number of vectors of the codebook, which all components share. Each index has log(n_codes) nats.
+        Number of vectors of the codebook, which all components share. An index contains log(n_codes) nats.
     width : int, default=4
         Length of a vector.
     commitment : float, default=0.25

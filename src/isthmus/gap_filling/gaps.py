@@ -14,7 +14,7 @@ from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
 
-# Fraction of the sampled gaps that hide all channels, as if a station were off; others hide one channel. Not tuned.
+# Fraction of the sampled gaps that hide all channels, as when a station fails; others hide one channel. Not tuned.
 SHARED = 0.5
 
 

@@ -285,7 +285,7 @@ class Model(nn.Module):
         return self._log_prob(self._decode_parameters(z, y, x), x)
 
     def _log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return log p of every value; 0 for missing values, which are filled first, because NaN spoils gradients."""
+        """Return log p of every value; 0 for missing values, which are filled first, to keep NaN out of gradients."""
         if not self.has_missing:
             return self.likelihood.log_prob(theta, x)
         return torch.where(x.isnan(), 0.0, self.likelihood.log_prob(theta, self.likelihood.fill(x)))

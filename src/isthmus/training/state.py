@@ -18,7 +18,7 @@ from isthmus.training.group import Group
 Row = dict[str, float]
 Weights = dict[str, Tensor]
 
-# Fields of a state that a checkpoint stores as they are.
+# Fields of a state that a checkpoint stores without conversion.
 PLAIN_FIELDS = ("best_bound", "epochs_since_best", "step")
 
 
@@ -49,7 +49,7 @@ class TrainState:
     totals : dict of Tensor
         Losses and metrics, each summed over the rows of this epoch so far.
     execution : str
-        Where and how steps run, for the display.
+        Device and mode of execution of the steps, for the display.
     processes : list of (Tensor, dict of Tensor)
         Random generators and totals of each process; empty except while a checkpoint is written or read.
     """
@@ -88,8 +88,8 @@ class TrainState:
     def add(self, means: Weights, n_rows: int) -> None:
         """Add the mean losses and metrics of a batch to the totals, in place.
 
-        The totals stay on the device: to read a number would make the processor wait for the accelerator in each step.
-        They are the same tensors in all epochs, so that a recorded step finds them.
+        The totals stay on the device, because reading a number makes the processor wait for the accelerator. They are
+        the same tensors in all epochs, because recorded steps refer to them.
         """
         for name, mean in means.items():
             if name not in self.totals:
