@@ -14,7 +14,7 @@ from isthmus.bottlenecks import Nested, VectorQuantized
 from isthmus.bottlenecks.vector_quantized import Codebook
 from isthmus.data import as_source
 from isthmus.latent import edit, interpolate, traverse
-from isthmus.latent.code_size import _errors
+from isthmus.latent.code_size import _measure_errors
 from isthmus.part import Shapes
 
 RNG = np.random.default_rng(0)
