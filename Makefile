@@ -38,6 +38,7 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/novelty.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reading.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/series_rates.py
+	.venv-bench/bin/python benchmarks/wide.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo

@@ -8,9 +8,10 @@ import pandas
 import polars
 import pyarrow
 import pytest
+from pyarrow import parquet
 
 from isthmus import Autoencoder, load, save
-from isthmus.data import as_source
+from isthmus.data import Parquet, as_source
 from isthmus.data.files import read, write
 from isthmus.doctor import examine, overview, summarize
 from isthmus.preparing import prepare
@@ -87,3 +88,12 @@ def test_fitting_and_files_are_linear(tmp_path):
         write(tmp_path / f"{n}.parquet", table)
     require_linear(lambda n: lambda: read(tmp_path / f"{n}.csv"))
     require_linear(lambda n: lambda: read(tmp_path / f"{n}.parquet"))
+
+
+def test_streams_are_linear(tmp_path):
+    for n in (16, 32, 96, 160):
+        columns = {f"x{i}": np.arange(5.0) for i in range(n)}
+        (tmp_path / str(n)).mkdir()
+        for part in range(2):
+            parquet.write_table(pyarrow.table(columns), tmp_path / str(n) / f"{part}.parquet")
+    require_linear(lambda n: lambda: list(Parquet(tmp_path / str(n)).batches(4)))

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -48,11 +48,8 @@ class File(NamedTuple):
         """The columns without the index of pandas; a column of type null becomes a column of missing numbers."""
         fields = self.footer.schema.to_arrow_schema()
         types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in fields]
-        own = [
-            (name, kind)
-            for name, kind in zip(fields.names, types, strict=True)
-            if name in drop_index_names(fields.names)
-        ]
+        kept = set(drop_index_names(fields.names))
+        own = [(name, kind) for name, kind in zip(fields.names, types, strict=True) if name in kept]
         return pa.schema([*own, *self.keys.schema])
 
     def complete(self, table: Any, names: Sequence[str]) -> Any:
@@ -250,21 +247,26 @@ def _name_file_in_errors(path: Path) -> Iterator[None]:
 
 def _select_fields(file: File, columns: Sequence[str] | None) -> Any:
     """Return the columns to read, as a pyarrow schema."""
-    known = file.schema.names
+    schema = file.schema
+    known = Counter(schema.names)
     if columns is not None and not len(columns):
         raise ValueError("columns must name at least one column, or be None for all, got none")
-    for name, count in Counter(known if columns is None else columns).items():
+    asked = known if columns is None else Counter(columns)
+    for name, count in asked.items():
         if name not in known:
-            raise ValueError(f"{str(file.path)!r} has no column {name!r}{did_you_mean(name, known)}")
-        if count > 1 or known.count(name) > 1:
-            raise ValueError(f"{max(count, known.count(name))} columns of {str(file.path)!r} are named {name!r}")
-    return pa.schema([file.schema.field(name) for name in (known if columns is None else columns)])
+            raise ValueError(f"{str(file.path)!r} has no column {name!r}{did_you_mean(name, list(known))}")
+        if max(count, known[name]) > 1:
+            raise ValueError(f"{max(count, known[name])} columns of {str(file.path)!r} are named {name!r}")
+    return pa.schema([schema.field(name) for name in asked])
 
 
 def _check_columns(file: File, wanted: Any, first: Path) -> None:
     """Raise ``ValueError`` unless a file has the wanted columns with the types of the first file."""
+    types: defaultdict[str, list[Any]] = defaultdict(list)
+    for other in file.schema:
+        types[other.name].append(other.type)
     for field in wanted:
-        found = [other.type for other in file.schema if other.name == field.name]
+        found = types[field.name]
         if found != [field.type]:
             what = " and ".join(map(str, found)) or "no such column"
             raise ValueError(
