@@ -10,8 +10,8 @@ from isthmus.statistics import Statistics
 # Largest number of weights times rows in one pass of the fit, which limits the rows; largest number of iterations of
 # L-BFGS. Both bound the time and are not tuned.
 MAX_PRODUCTS, MAX_ITERATIONS = 2**26, 60
-# Largest number of weights, which is quadratic in the number of columns. L-BFGS keeps 200 times as many numbers: 0.8 GiB.
-# In wider tables, values are missing independently of each other. Not tuned.
+# Largest number of weights, which is quadratic in the number of columns: L-BFGS keeps 200 times as many numbers, here
+# 0.8 GiB. In wider tables, values are missing independently of each other. Not tuned.
 MAX_WEIGHTS = 2**20
 # Number of categories of a column that have their own weight; later ones share the last weight. Bounds the number of
 # weights; not tuned.

@@ -86,8 +86,8 @@ def _integer_or_float(value: Any) -> Any:
 
 def to_days(column: Any, origin: float = 0.0) -> Values:
     """Return a column of dates as days since ``origin``, NaN where missing."""
-    if column.dtype == nw.Object:
-        times = _times_of(column)
+    times = _read_times(column)
+    if times is not None:
         return np.where(np.isnat(times), np.nan, times.astype(np.float64)) / MICROSECONDS - origin
     return to_floats(column.dt.timestamp("us")) / MICROSECONDS - origin
 
@@ -107,14 +107,20 @@ def name_date_dtype(column: Any) -> str:
 
 def find_distinct_microseconds(column: Any) -> Values:
     """Return the different dates of a column in order, as integer microseconds since 1970-01-01."""
-    if column.dtype == nw.Object:
-        times = _times_of(column)
+    times = _read_times(column)
+    if times is not None:
         return np.unique(times[~np.isnat(times)].astype(np.int64))
     return np.unique(np.array(column.drop_nulls().dt.timestamp("us").to_list(), dtype=np.int64))
 
 
-def _times_of(column: Any) -> Values:
-    return np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
+def _read_times(column: Any) -> Values | None:
+    """Return dates as datetime64[us] where NumPy holds them: without time zone, or as objects of Python; else None."""
+    if column.dtype == nw.Object:
+        return np.array([None if value is None or value != value else value for value in column.to_list()], "M8[us]")
+    if column.dtype != nw.Datetime or column.dtype.time_zone is not None:
+        return None
+    times = np.asarray(column.to_numpy())
+    return times.astype("M8[us]") if times.dtype.kind == "M" else None
 
 
 def list_categories(present: Any) -> list[Any]:
