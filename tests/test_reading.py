@@ -147,6 +147,14 @@ def test_columns_may_be_parted_by_spaces(make, text, rows):
         assert read(make(text)).to_pydict() == rows
 
 
+def test_numbers_without_a_digit_before_the_point_are_numbers(make):
+    with pytest.warns(ReadingNote, match="read as space-separated"):
+        rows = read(make("share town river\n.5 Rome Tiber\n.25 Oslo Aker\n-.75 Paris Seine\n")).to_pydict()
+    assert rows["share"] == [0.5, 0.25, -0.75]
+    with pytest.warns(ReadingNote, match="with decimal commas"):
+        assert read(make("x;y\n,5;a\n,25;b\n")).to_pydict() == {"x": [0.5, 0.25], "y": ["a", "b"]}
+
+
 @pytest.mark.parametrize(
     "cells",
     [

@@ -121,7 +121,8 @@ def make_series(series: Any, values: Sequence[Any], dtype: Any) -> Any:
 
 def make_numbers(series: Any, values: Values) -> Any:
     """Make a column of the name and library of another from numbers in float64; NaN means missing."""
-    return blank(nw.new_series(series.name, values, backend=series.implementation), np.isnan(values))
+    numbers, missing = nw.new_series(series.name, values, backend=series.implementation), np.isnan(values)
+    return blank(numbers, missing) if missing.any() else numbers
 
 
 def blank(series: Any, where: Values) -> Any:

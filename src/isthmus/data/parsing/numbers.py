@@ -16,9 +16,12 @@ from isthmus.data.tables.cells import MAX_EXACT
 Number = int | float
 
 UNIT = r"[$€£¥]|USD|EUR|GBP|CHF"
+# Digits with separators, and an exponent; NUMBER is a text that can be a number without a unit.
+BODY, EXPONENT = r"[0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+", r"[eE][+-]?[0-9]+"
+NUMBER = re.compile(rf"\s*[+-]?({BODY})({EXPONENT})?\s*")
 NUMERAL = re.compile(
     rf"(?P<before>[+\-−]?)\s*(?P<prefix>{UNIT})?\s*(?P<sign>[+\-−]?)"
-    rf"(?P<body>[0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?(?<! )\s*(?P<suffix>%|{UNIT})?"
+    rf"(?P<body>{BODY})(?P<exponent>{EXPONENT})?(?<! )\s*(?P<suffix>%|{UNIT})?"
 )
 INFINITY = re.compile(r"[+\-−]?inf(inity)?", re.IGNORECASE)
 # International telephone numbers (ITU-T E.164), which are codes and not numbers.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from isthmus.data.parsing.numbers import NUMBER
 from isthmus.data.reading.headers import count_titles, describe_titles, is_header
 from isthmus.data.reading.options import Options
 
@@ -24,7 +25,6 @@ COMMENT = "#"
 WHOLE = re.compile(r"[+-]?[0-9]+")
 # Quoted cells, spaces at the ends of lines, and repeated spaces.
 SPACES = re.compile(r'("[^"]*")|^ +| +(?=\r?$)|( ) +', re.MULTILINE)
-NUMERAL = re.compile(r"\s*[+-]?[0-9][0-9.,'’ \u00a0\u202f]*([eE][+-]?[0-9]+)?\s*")
 # Numbers with an unambiguous decimal mark: 1.234 can be 1234, but 1.5, 0.123 and 1,234.5 cannot.
 WITH_MARK = {
     mark: re.compile(
@@ -156,7 +156,7 @@ def _is_spaced(lines: Sequence[str]) -> bool:
     width = len(body[0]) if body else 0
     if width < 3 or width - len(names) not in (0, 1) or any(len(row) != width for row in body):
         return False
-    return any(all(NUMERAL.fullmatch(row[i]) for row in body) for i in range(width))
+    return any(all(NUMBER.fullmatch(row[i]) for row in body) for i in range(width))
 
 
 def collapse_spaces(text: str) -> str:
@@ -170,7 +170,7 @@ def _fit(rows: Sequence[Row]) -> tuple[float, float]:
     if width < 2 or 2 * count < len(rows):
         return 0.0, 0.0
     cells = [cell for row in rows for cell in row]
-    clean = [not any(delimiter in cell for delimiter in DELIMITERS) or bool(NUMERAL.fullmatch(cell)) for cell in cells]
+    clean = [not any(delimiter in cell for delimiter in DELIMITERS) or bool(NUMBER.fullmatch(cell)) for cell in cells]
     return round(count / len(rows), 2), sum(clean) / len(cells)
 
 
@@ -185,7 +185,7 @@ def find_decimal(rows: Sequence[Row]) -> str | None:
 
 def _marks(cells: Sequence[str]) -> list[str]:
     """Return the unambiguous decimal marks of a column, if most of its cells are numbers."""
-    if 2 * sum(NUMERAL.fullmatch(cell) is not None for cell in cells) <= len(cells):
+    if 2 * sum(NUMBER.fullmatch(cell) is not None for cell in cells) <= len(cells):
         return []
     return [mark for mark, pattern in WITH_MARK.items() if any(map(pattern.fullmatch, cells))]
 

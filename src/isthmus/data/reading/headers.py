@@ -1,15 +1,14 @@
 """Detection of names of columns, and of titles above them, in the first rows of a text table."""
 
-import re
 from collections.abc import Sequence
 from itertools import takewhile
 
 from isthmus.data.parsing.dates import FORMATS
 from isthmus.data.parsing.missing_words import MISSING, fold_case
+from isthmus.data.parsing.numbers import NUMBER
 
 Row = list[str]
 
-NUMBER = re.compile(r"[+-]?([0-9][0-9.,'’ \u00a0\u202f]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 WORDS = fold_case(MISSING)
 # Integers that can be years as names of columns.
 YEARS = range(1800, 2200)
