@@ -20,6 +20,20 @@ import numpy as np
 Call = Callable[[np.ndarray], Any]
 BATCH, RATE = 256, 1e-3
 SIZES = (256, 1024, 4096)
+# Steps that Keras makes in one call of its compiled function, where it is told to.
+N_STEPS = 32
+
+
+def device() -> str:
+    """Where isthmus runs: "cpu", "cuda" or "auto"."""
+    return os.environ.get("ISTHMUS_SPEED_DEVICE", "cpu")
+
+
+def torch_device() -> str:
+    """Where peers run that are told where."""
+    import torch
+
+    return "cuda" if device() != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 class Fitted(NamedTuple):
@@ -75,6 +89,7 @@ def isthmus_model(widths: tuple[int, ...], x: np.ndarray, epochs: int, **options
         batch_size=BATCH,
         max_epochs=epochs,
         validation_fraction=0.0,
+        device=device(),
         random_state=0,
         **options,
     ).fit(x)
@@ -88,7 +103,7 @@ def isthmus(widths: tuple[int, ...], x: np.ndarray, epochs: int, precision: str 
     )
 
 
-def keras(widths: tuple[int, ...], x: np.ndarray, epochs: int, backend: str) -> Fitted:
+def keras(widths: tuple[int, ...], x: np.ndarray, epochs: int, backend: str, n_steps: int = 1) -> Fitted:
     os.environ["KERAS_BACKEND"] = backend
     import keras
 
@@ -97,7 +112,7 @@ def keras(widths: tuple[int, ...], x: np.ndarray, epochs: int, backend: str) -> 
     encoder = keras.Sequential([keras.Input(widths[:1]), *(dense(n, activation="relu") for n in widths[1:])])
     back = [dense(n, activation="relu") for n in widths[-2:0:-1]]
     net = keras.Sequential([encoder, *back, dense(widths[0])])
-    net.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse")
+    net.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse", steps_per_execution=n_steps)
     marks = Marks()
     timer = keras.callbacks.LambdaCallback(on_epoch_end=marks)
     net.fit(x, x, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=[timer])
@@ -118,6 +133,7 @@ def skorch(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
         max_epochs=epochs,
         iterator_train__shuffle=True,
         train_split=None,
+        device=torch_device(),
         verbose=0,
     ).fit(x, x)
 
@@ -257,7 +273,7 @@ def without_gradient(call: Callable[..., Any]) -> Call:
 
     def quiet(x: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return call(torch.from_numpy(x)).numpy()
+            return call(torch.from_numpy(x).to(torch_device())).cpu().numpy()
 
     return quiet
 
@@ -274,6 +290,7 @@ PEERS = {
     "isthmus": Peer(isthmus, OURS),
     "isthmus-float32": Peer(partial(isthmus, precision="float32"), OURS),
     "keras-jax": Peer(partial(keras, backend="jax"), ("keras", "jax")),
+    "keras-jax-steps": Peer(partial(keras, backend="jax", n_steps=N_STEPS), ("keras", "jax")),
     "keras-torch": Peer(partial(keras, backend="torch"), ("keras", "torch")),
     "skorch": Peer(skorch, ("torch", "skorch")),
     "sklearn": Peer(sklearn, ("sklearn.neural_network",)),
@@ -281,4 +298,3 @@ PEERS = {
     "pythae": Peer(pythae, ("torch", "pythae.trainers")),
     "onnxruntime": Peer(onnxruntime, (*OURS, "onnxruntime")),
 }
-TRAINERS = tuple(name for name in PEERS if name not in ("isthmus-float32", "onnxruntime"))

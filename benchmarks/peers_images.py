@@ -1,4 +1,4 @@
-"""Speed of convolutional nets: isthmus, Keras and a plain PyTorch loop, with the same net and images.
+"""Speed of convolutional nets: isthmus, Keras and PyTorch loops, with the same net and images.
 
 3 x 3 convolutions of stride 2 with ReLU, a linear code, and the mirror image of both; squared error, Adam at 1e-3,
 batches of 256. Each function takes the widths (channels of each convolution, then the code), the rows (n, 784) and the
@@ -6,13 +6,13 @@ number of epochs, as in ``peers.py``.
 """
 
 import os
-import time
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from peers import BATCH, OURS, RATE, Fitted, Marks, Peer, error_of
+from peers import BATCH, N_STEPS, OURS, RATE, Fitted, Marks, Peer, device, error_of
+from peers_torch import LOOPS, Loop, fit_net
 
 SIDE = 28
 Widths = tuple[int, ...]
@@ -35,12 +35,13 @@ def isthmus(widths: Widths, x: np.ndarray, epochs: int) -> Fitted:
         max_epochs=epochs,
         validation_fraction=0.0,
         random_state=0,
+        device=device(),
         callbacks=(marks,),
     ).fit(images_of(x))
     return Fitted(marks.seconds, error_of(lambda x: model.reconstruct(images_of(x)).reshape(x.shape)), {}, {})
 
 
-def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str) -> Fitted:
+def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str, n_steps: int = 1) -> Fitted:
     os.environ["KERAS_BACKEND"] = backend
     import keras
     from keras import layers
@@ -63,36 +64,16 @@ def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str) -> Fitted:
             transposed(1),
         ]
     )
-    net.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse")
+    net.compile(optimizer=keras.optimizers.Adam(RATE), loss="mse", steps_per_execution=n_steps)
     marks = Marks()
     timer = keras.callbacks.LambdaCallback(on_epoch_end=marks)
     net.fit(images, images, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=[timer])
     return Fitted(marks.seconds, error_of(lambda x: net.predict(images_of(x), verbose=0).reshape(x.shape)), {}, {})
 
 
-def torch(widths: Widths, x: np.ndarray, epochs: int) -> Fitted:
-    """Train with the loop of PyTorch's tutorials and a ``DataLoader``."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    torch.manual_seed(0)
+def torch(widths: Widths, x: np.ndarray, epochs: int, loop: Loop) -> Fitted:
     net = torch_net(widths)
-    optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
-    rows = DataLoader(TensorDataset(torch.from_numpy(x).view(-1, 1, SIDE, SIDE)), batch_size=BATCH, shuffle=True)
-    seconds = []
-    for _ in range(epochs):
-        started = time.perf_counter()
-        for (images,) in rows:
-            optimizer.zero_grad()
-            torch.nn.functional.mse_loss(net(images), images).backward()
-            optimizer.step()
-        seconds.append(time.perf_counter() - started)
-
-    def rebuild(x: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return net(torch.from_numpy(x).view(-1, 1, SIDE, SIDE)).flatten(1).numpy()
-
-    return Fitted(seconds, error_of(rebuild), {}, {})
+    return fit_net(net, net[: 2 * len(widths)], (1, SIDE, SIDE), x, epochs, loop)
 
 
 def torch_net(widths: Widths) -> Any:
@@ -130,6 +111,7 @@ def side_after(n_stages: int) -> int:
 IMAGE_PEERS = {
     "isthmus": Peer(isthmus, OURS),
     "keras-jax": Peer(partial(keras, backend="jax"), ("keras", "jax")),
+    "keras-jax-steps": Peer(partial(keras, backend="jax", n_steps=N_STEPS), ("keras", "jax")),
     "keras-torch": Peer(partial(keras, backend="torch"), ("keras", "torch")),
-    "torch": Peer(torch, ("torch",)),
+    **{name: Peer(partial(torch, loop=loop), ("torch",)) for name, loop in LOOPS.items()},
 }

@@ -3,11 +3,13 @@
     make bench                                                # everything, about 25 minutes on two cores
     python benchmarks/speed.py small score-deep --rounds 1    # a part
     python benchmarks/speed.py --rows 2000 --out /tmp/try     # a quick test
+    python benchmarks/speed.py --device cuda                  # tasks for accelerators
 
 Every library runs every task in a separate process, and the libraries take turns, so that a slow machine slows all.
-MNIST is found as in ``mnist.py``; the table of 200,000 x 30 is random with a fixed seed. Appends a line of JSON for
-each figure to ``benchmarks/results/speed.jsonl`` and writes the medians, ratios and goals of the newest run of every
-task to ``benchmarks/results/speed.md``. A library that fails is left out, with the reason.
+MNIST and the table "adult" are found as in ``mnist.py``; the table of 200,000 x 30 is random with a fixed seed. Appends
+a line of JSON for each figure to ``benchmarks/results/speed.jsonl`` and writes the medians, ratios and goals of the
+newest run of every task to ``benchmarks/results/speed.md``; on an accelerator, to ``accelerator.jsonl`` and
+``accelerator.md``. A library that fails is left out, with the reason.
 """
 
 import argparse
@@ -24,8 +26,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist import RESULTS
+from peers import torch_device
 from speed_report import report
-from speed_tasks import TASKS, write_arrays
+from speed_tasks import ACCELERATOR_TASKS, ON_ACCELERATORS, ON_PROCESSORS, TASKS, write_arrays
 
 PACKAGES = (
     *("isthmus", "torch", "numpy", "scikit-learn"),
@@ -41,6 +44,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="number of rounds")
     parser.add_argument("--rows", type=int, help="number of rows, to test the benchmark itself")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="cpu", help="where all peers run")
+    parser.add_argument("--peers", nargs="+", metavar="peer", help="only these")
     parser.add_argument("--worker", nargs=2, metavar=("PEER", "TASK"), help="measure once and print a line of JSON")
     options = parser.parse_args()
     if options.worker:
@@ -49,27 +54,46 @@ def main() -> None:
     unknown = sorted(set(options.tasks) - set(TASKS))
     if unknown:
         parser.error(f"unknown tasks {unknown}, expected some of {list(TASKS)}")
-    run(options.tasks or list(TASKS), options.rounds, options.rows, options.out)
+    os.environ.update(environment_of(options.device))
+    run(options.tasks, options.rounds, options.rows, options.out, options.peers)
 
 
-def run(tasks: list[str], rounds: int, n_rows: int | None, out: Path) -> None:
+def environment_of(device: str) -> dict[str, str]:
+    """Environment of the processes that measure. Libraries that choose a device themselves see none for "cpu"."""
+    chosen = {"ISTHMUS_SPEED_DEVICE": device}
+    # JAX would take most of the memory when it starts, which hides what it needs.
+    accelerated = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    return {**chosen, **({"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if device == "cpu" else accelerated)}
+
+
+def run(tasks: list[str], rounds: int, n_rows: int | None, out: Path, peers: list[str] | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}
-    with TemporaryDirectory() as folder, (out / "speed.jsonl").open("a") as file:
+    name = card_name()
+    page, every_task = ("accelerator", ACCELERATOR_TASKS) if name else ("speed", TASKS)
+    common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **({"card": name} if name else {}), **machine()}
+    allowed = {peer for task in TASKS.values() for peer in task.peers} - {*(ON_PROCESSORS if name else ON_ACCELERATORS)}
+    with TemporaryDirectory() as folder, (out / f"{page}.jsonl").open("a") as file:
         write_arrays(Path(folder), n_rows)
-        for record in measure(tasks, rounds, Path(folder)):
+        for record in measure(tasks or list(every_task), rounds, Path(folder), allowed & set(peers or allowed)):
             print(format_record(record), flush=True)
             file.write(json.dumps({**record, **common}) + "\n")
             file.flush()
-    report(out)
+    report(out, page)
 
 
-def measure(tasks: list[str], rounds: int, folder: Path) -> Iterator[Record]:
+def card_name() -> str:
+    """Name of the accelerator that is used; empty if there is none."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch_device() == "cuda" else ""
+
+
+def measure(tasks: list[str], rounds: int, folder: Path, peers: set[str]) -> Iterator[Record]:
     for name in tasks:
         failed: set[str] = set()
         for turn in range(min(rounds, TASKS[name].most_rounds)):
             for peer in TASKS[name].peers:
-                if peer in failed:
+                if peer in failed or peer not in peers:
                     continue
                 for figure in in_a_process(peer, name, folder):
                     failed |= {peer} if "failed" in figure else set()

@@ -1,12 +1,19 @@
-"""Write the report of ``speed.py``: medians, ratios and goals."""
+"""Write the reports of ``speed.py``: medians, ratios and goals.
+
+python benchmarks/speed_report.py    # write both pages again
+"""
 
 import json
 import statistics
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import speed_accelerator
+from mnist import RESULTS
+from speed_quality import QUALITY_PEERS
 from speed_tasks import BATCH, LARGE, NETS, TASKS, flops, shapes_of
 
 Record = dict[str, Any]
@@ -21,31 +28,51 @@ ABOUT = """# Speed compared with other libraries
 
 All nets have ReLU after every hidden layer and after the code, and a linear output. They are trained with Adam at 1e-3,
 squared error, batches of 256 and without validation. isthmus uses `Gaussian(scale="shared", scaling="none")`, which
-also learns a noise scale. `conv` has 3 x 3 convolutions of stride 2 and a linear code; `torch` is a plain loop with
-`DataLoader`. `classic` is the net of the Keras tutorial, where each library has its own settings. The first epoch is
-not counted. Scoring compares `score_samples` of isthmus with `predict`, with `decision_function` of PyOD, `reconstruct`
-of pythae, and ONNX Runtime on the same graph with the sum; `transform` is the encoder alone. The other libraries have
-the best of several batch sizes, isthmus has its default. Figures are medians over rounds. A ratio is time, memory or
-error of
-isthmus divided by that of the other library: below 1, isthmus is better."""
+also learns a noise scale. `conv` has 3 x 3 convolutions of stride 2 and a linear code. `torch` is a plain loop with
+`DataLoader`, `torch-resident` is a loop without it, and `keras-jax-steps` is Keras with 32 steps per call
+(`steps_per_execution`). `classic` is the net of the Keras tutorial, where each library has its own settings.
+`time-table` and `time-adult` count the seconds until isthmus has the test error that Keras and scikit-learn have after
+20 epochs; each library has its defaults. `zoo` trains on some of the rows. The first epoch is not counted. Scoring
+compares `score_samples` of isthmus with `predict`, with `decision_function` of PyOD, `reconstruct` of pythae, and ONNX
+Runtime on the same graph with the sum; `transform` is the encoder alone. The other libraries have the best of several
+batch sizes, isthmus has its default. Figures are medians over rounds. A ratio is time, memory or error of isthmus
+divided by that of the other library: below 1, isthmus is better."""
 SHARES = [
     "| net | library | GFLOP/s | relative to large products | relative to the products of the net |",
     "| --- | --- | --- | --- | --- |",
 ]
 
 
-def report(folder: Path) -> None:
-    """Write ``speed.md`` from the newest run of every task in ``speed.jsonl``."""
-    records = newest([json.loads(line) for line in (folder / "speed.jsonl").read_text().splitlines()])
-    book = medians(records)
-    page = [ABOUT, machines(records), "## Goals", goals_table(book)]
+def report(folder: Path, page: str) -> None:
+    """Write "speed.md" or "accelerator.md" from the newest run of every task in the file of records."""
+    file = folder / f"{page}.jsonl"
+    records = newest([json.loads(line) for line in file.read_text().splitlines()]) if file.exists() else []
+    (folder / f"{page}.md").write_text("\n\n".join(SECTIONS[page](records, medians(records))) + "\n")
+
+
+def processor_page(records: list[Record], book: Book) -> list[str]:
+    page = [ABOUT, machines(records), "## Goals", goals_table(goals(book)), *task_sections(records, book)]
+    if lines := shares(book, records):
+        page += ["## Share of the matrix-product limit that training reaches", "\n".join([*SHARES, *lines])]
+    return page
+
+
+def accelerator_page(records: list[Record], book: Book) -> list[str]:
+    if not records:
+        return [speed_accelerator.ABOUT, speed_accelerator.PROTOTYPE]
+    nets = {name: str(task.net) for name, task in TASKS.items()}
+    asked = speed_accelerator.goals(partial(to_peer, book), nets)
+    page = [speed_accelerator.ABOUT, machines(records), "## Goals", goals_table(asked)]
+    return [*page, *task_sections(records, book)]
+
+
+def task_sections(records: list[Record], book: Book) -> list[str]:
+    page = []
     for task in TASKS:
         of_task = [record for record in records if record["task"] == task]
         if of_task:
             page += [f"## {task}", *sections(task, of_task, book)]
-    if lines := shares(book, records):
-        page += ["## Speed of training relative to matrix products", "\n".join([*SHARES, *lines])]
-    (folder / "speed.md").write_text("\n\n".join(page) + "\n")
+    return page
 
 
 def newest(records: list[Record]) -> list[Record]:
@@ -74,7 +101,7 @@ def machines(records: list[Record]) -> str:
 def sections(task: str, records: list[Record], book: Book) -> list[str]:
     figures = {figure: peers for (of, figure), peers in book.items() if of == task}
     if len(TASKS[task].peers) == 1:
-        parts = [plain_table(figures)]
+        parts = [plain_table(figures, records)]
     else:
         tables = (figure_table(name, peers, records) for name, peers in figures.items())
         parts = [f"{TASKS[task].net}.", *tables]
@@ -82,10 +109,11 @@ def sections(task: str, records: list[Record], book: Book) -> list[str]:
     return parts + [f"Left out: {peer}, which failed with `{reason}`." for peer, reason in failed.items()]
 
 
-def plain_table(figures: dict[str, Medians]) -> str:
+def plain_table(figures: dict[str, Medians], records: list[Record]) -> str:
     """Return a table of tasks without other libraries."""
-    rows = (f"| {name} | {value:.4g} |" for name, peers in figures.items() for value in peers.values())
-    return "\n".join(["| | median |", "| --- | --- |", *rows])
+    notes = {record["figure"]: record["note"] for record in records if "figure" in record}
+    rows = (f"| {name} | {value:.4g} | {notes[name]} |" for name, peers in figures.items() for value in peers.values())
+    return "\n".join(["| | median | note |", "| --- | --- | --- |", *rows])
 
 
 def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
@@ -100,9 +128,9 @@ def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
     return "\n".join(lines)
 
 
-def goals_table(book: Book) -> str:
+def goals_table(goals: list[tuple[str, float, float | None]]) -> str:
     lines = ["| goal | at most | measured | reached |", "| --- | --- | --- | --- |"]
-    for goal, most, value in goals(book):
+    for goal, most, value in goals:
         if value is None:
             lines.append(f"| {goal} | {most:g} | | not measured |")
         else:
@@ -116,30 +144,53 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
     def to_best(task: str, figure: str) -> float | None:
         return ratio(book, task, figure, lambda peers: min(v for name, v in peers.items() if name not in OURS))
 
-    def to_peer(task: str, figure: str, peer: str) -> float | None:
-        return ratio(book, task, figure, lambda peers: peers[peer])
-
     scoring = [
         goal
         for task in ("score-deep", "score-table")
         for verb, figure in (("scoring", SCORE), ("transform", TRANSFORM))
         for goal in (
             (f"{verb}, {TASKS[task].net}: relative to the fastest other library", 0.5, to_best(task, figure)),
-            (f"{verb}, {TASKS[task].net}: relative to ONNX Runtime", 1.5, to_peer(task, figure, "onnxruntime")),
+            (f"{verb}, {TASKS[task].net}: relative to ONNX Runtime", 1.5, to_peer(book, task, figure, "onnxruntime")),
         )
     ]
     return [
         ("small net, seconds per epoch relative to the best other library", 0.9, to_best("small", EPOCH)),
         ("deep net, seconds per epoch relative to the best other library", 0.6, to_best("deep", EPOCH)),
-        ("convolutional net, seconds per epoch relative to Keras on JAX", 0.9, to_peer("conv", EPOCH, "keras-jax")),
-        ("convolutional net, seconds per epoch relative to a plain PyTorch loop", 0.7, to_peer("conv", EPOCH, "torch")),
-        ("classic net, seconds to fit relative to Keras on JAX", 0.33, to_peer("classic", FIT, "keras-jax")),
-        ("classic net, test error relative to Keras on JAX", 1.0, to_peer("classic", ERROR, "keras-jax")),
+        (
+            "convolutional net, seconds per epoch relative to Keras on JAX",
+            0.9,
+            to_peer(book, "conv", EPOCH, "keras-jax"),
+        ),
+        (
+            "convolutional net, seconds per epoch relative to a plain PyTorch loop",
+            0.7,
+            to_peer(book, "conv", EPOCH, "torch"),
+        ),
+        ("classic net, seconds to fit relative to Keras on JAX", 0.33, to_peer(book, "classic", FIT, "keras-jax")),
+        ("classic net, test error relative to Keras on JAX", 1.0, to_peer(book, "classic", ERROR, "keras-jax")),
+        *time_goals(book),
         *scoring,
         ("`import isthmus`, seconds", 0.15, book.get(("start", "seconds, import isthmus"), {}).get("isthmus")),
         ("peak memory of fitting, relative to the array", 1.4, book.get(("memory", MEMORY), {}).get("isthmus")),
-        ("final test error relative to float32", 1.02, to_peer("quality", ERROR, "isthmus-float32")),
+        ("final test error relative to float32", 1.02, to_peer(book, "quality", ERROR, "isthmus-float32")),
     ]
+
+
+def time_goals(book: Book) -> list[tuple[str, float, float | None]]:
+    return [
+        (
+            f"{task.removeprefix('time-')}, seconds to the error of {peer} relative to {peer}",
+            0.33,
+            to_peer(book, task, f"seconds to the error of {peer}", peer),
+        )
+        for task in ("time-table", "time-adult")
+        for peer in QUALITY_PEERS
+        if peer != "isthmus"
+    ]
+
+
+def to_peer(book: Book, task: str, figure: str, peer: str) -> float | None:
+    return ratio(book, task, figure, lambda peers: peers[peer])
 
 
 def ratio(book: Book, task: str, figure: str, best_of: Callable[[Medians], float]) -> float | None:
@@ -166,3 +217,10 @@ def shares(book: Book, records: list[Record]) -> list[str]:
 
 def limit_of(book: Book, what: str) -> float | None:
     return book.get(("limit", f"GFLOP/s, {what}"), {}).get("torch")
+
+
+SECTIONS = {"speed": processor_page, "accelerator": accelerator_page}
+
+if __name__ == "__main__":
+    for each in SECTIONS:
+        report(RESULTS, each)

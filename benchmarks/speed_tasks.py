@@ -13,8 +13,12 @@ from typing import Any, NamedTuple
 
 import mnist
 import numpy as np
-from peers import BATCH, PEERS, TRAINERS, Call, Peer
+import tables_data
+from peers import BATCH, PEERS, Call, Peer, torch_device
 from peers_images import IMAGE_PEERS
+from peers_torch import TORCH_PEERS
+from speed_quality import QUALITY_PEERS, time_to_quality
+from speed_zoo import list_entries, time_entries
 
 REPEATS, ENOUGH_SECONDS = 5, 1.5
 N_TRIAL = 2**14
@@ -59,6 +63,7 @@ class ConvNet(NamedTuple):
 
 
 CONVOLUTIONAL = ConvNet((16, 32, 128), "mnist", 3)
+ADULT = Net((6, 16, 3), "adult", 20)
 
 
 class Figure(NamedTuple):
@@ -70,12 +75,18 @@ class Figure(NamedTuple):
 
 
 Figures = dict[str, Figure]
+NET_PEERS = {**PEERS, **TORCH_PEERS}
 
 
 def write_arrays(folder: Path, n_rows: int | None) -> None:
     data = mnist.load()
     table = curved_table(220_000)
-    arrays = {"mnist": data.train, "mnist-test": data.test, "table": table[:200_000], "table-test": table[200_000:]}
+    adult = numbers_of_adult()
+    arrays = {
+        **{"mnist": data.train, "mnist-labels": data.train_labels, "mnist-test": data.test},
+        **{"table": table[:200_000], "table-test": table[200_000:]},
+        **{"adult": adult[:30_000], "adult-test": adult[30_000:]},
+    }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array[:n_rows])
 
@@ -88,11 +99,22 @@ def curved_table(n_rows: int, n_columns: int = 30) -> np.ndarray:
     return (x / x.std(0)).astype(np.float32)
 
 
+def numbers_of_adult() -> np.ndarray:
+    """Return the numeric columns of adult, standardized, in random order."""
+    frame = tables_data.load("adult_train")
+    x = frame[tables_data.numbers_of(frame)].sample(frac=1, random_state=0).to_numpy(np.float32)
+    return (x - x.mean(0)) / x.std(0)
+
+
 def array(name: str) -> np.ndarray:
-    return np.load(Path(os.environ["ISTHMUS_SPEED_ARRAYS"]) / f"{name}.npy")
+    return np.load(folder() / f"{name}.npy")
 
 
-def epoch(peer: str, net: Net | ConvNet, peers: dict[str, Peer] = PEERS) -> Figures:
+def folder() -> Path:
+    return Path(os.environ["ISTHMUS_SPEED_ARRAYS"])
+
+
+def epoch(peer: str, net: Net | ConvNet, peers: dict[str, Peer] = NET_PEERS) -> Figures:
     """Return the median time of epochs after the first, which also compiles and warms up."""
     x = array(net.array)
     fitted = peers[peer].fit(net.widths, x, net.epochs)
@@ -106,7 +128,7 @@ def epoch(peer: str, net: Net | ConvNet, peers: dict[str, Peer] = PEERS) -> Figu
 def score(peer: str, net: Net) -> Figures:
     """Time calls of a net after a short fit; the time does not depend on the weights."""
     x = array(net.array)
-    fitted = PEERS[peer].fit(net.widths, x[: 10 * BATCH], 1)
+    fitted = NET_PEERS[peer].fit(net.widths, x[: 10 * BATCH], 1)
     ways = {"score": fitted.score, "transform": fitted.transform}
     return {f"seconds to {name}": fastest(calls, x) for name, calls in ways.items() if calls}
 
@@ -145,14 +167,27 @@ def memory(peer: str, net: Net) -> Figures:
 
     ``getrusage`` is not used, because a process inherits the peak of its parent.
     """
-    for name in PEERS[peer].imports:
+    for name in NET_PEERS[peer].imports:
         import_module(name)
     before = resident("VmRSS")
     x = array(net.array)
-    PEERS[peer].fit(net.widths, x, 2)
+    NET_PEERS[peer].fit(net.widths, x, 2)
+    if torch_device() == "cuda":
+        return {"peak memory on the device, relative to the array": Figure(device_peak(peer) / x.nbytes)}
     peak = resident("VmHWM") - before
     note = f"{peak / 2**20:.0f} MiB above {before / 2**20:.0f} MiB of imports, the array {x.nbytes / 2**20:.0f} MiB"
     return {"peak memory above the imports, relative to the array": Figure(peak / x.nbytes, note=note)}
+
+
+def device_peak(peer: str) -> int:
+    """Return the peak memory of a library on the accelerator, in bytes."""
+    if "jax" in peer:
+        import jax
+
+        return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
+    import torch
+
+    return torch.cuda.max_memory_allocated()
 
 
 def resident(field: str) -> int:
@@ -215,6 +250,21 @@ def quality(peer: str, net: Net) -> Figures:
     return {"test error": Figure(error, note=f"6 epochs in {seconds:.1f} s")}
 
 
+def quality_in_time(peer: str, net: Net) -> Figures:
+    arrays = (array(name) for name in (net.array, f"{net.array}-test"))
+    return {
+        name: Figure(value, note=note) for name, value, note in time_to_quality(peer, net.widths, *arrays, folder())
+    }
+
+
+def zoo(peer: str, net: Net) -> Figures:
+    return {name: Figure(*each) for name, each in time_entries(array("mnist"), array("mnist-labels")).items()}
+
+
+def recorded(peer: str, net: Net) -> Figures:
+    return {name: Figure(*each) for name, each in list_entries().items()}
+
+
 class Task(NamedTuple):
     """A measurement of a net for some libraries, with a largest number of rounds."""
 
@@ -224,17 +274,26 @@ class Task(NamedTuple):
     most_rounds: int = 100
 
 
-SCORERS = (*TRAINERS, "onnxruntime")
+TRAINERS = tuple(name for name in NET_PEERS if name not in ("isthmus-float32", "onnxruntime"))
+SCORERS = (*(name for name in TRAINERS if name not in ("torch", "torch-captured")), "onnxruntime")
+# Peers that cannot use an accelerator, and those that need one.
+ON_PROCESSORS, ON_ACCELERATORS = ("sklearn", "pyod", "onnxruntime"), ("torch-captured",)
 TASKS = {
     "small": Task(epoch, NETS["small"], TRAINERS),
     "deep": Task(epoch, NETS["deep"], TRAINERS),
     "table": Task(epoch, NETS["table"], TRAINERS),
     "conv": Task(partial(epoch, peers=IMAGE_PEERS), CONVOLUTIONAL, tuple(IMAGE_PEERS)),
     "classic": Task(classic, NETS["small"], ("isthmus", "keras-jax")),
+    "time-table": Task(quality_in_time, NETS["table"], QUALITY_PEERS),
+    "time-adult": Task(quality_in_time, ADULT, QUALITY_PEERS),
     "score-deep": Task(score, NETS["deep"], SCORERS),
     "score-table": Task(score, NETS["table"], SCORERS),
     "memory": Task(memory, NETS["deep"], ("isthmus", "keras-jax", "keras-torch", "skorch"), 1),
     "start": Task(start, NETS["small"], ("isthmus",), 1),
     "limit": Task(limit, NETS["deep"], ("torch",)),
     "quality": Task(quality, NETS["deep"], ("isthmus", "isthmus-float32"), 1),
+    "zoo": Task(zoo, NETS["small"], ("isthmus",), 1),
+    "recorded": Task(recorded, NETS["small"], ("isthmus",), 1),
 }
+# What is measured on an accelerator if no tasks are named.
+ACCELERATOR_TASKS = ("small", "deep", "table", "conv", "score-deep", "score-table", "memory", "zoo", "recorded")

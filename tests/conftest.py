@@ -1,5 +1,10 @@
-"""Small simulated data, small estimators, and the path of data outside the package."""
+"""Small simulated data, small estimators, the device of the tests, and the path of data outside the package.
 
+The environment variable ISTHMUS_TEST_DEVICE chooses the device: "cpu", an accelerator that torch finds such as "cuda",
+or "emulated", see ``emulated.py``. Without it, ``device="auto"`` decides as for a user.
+"""
+
+import math
 import os
 import subprocess
 from collections.abc import Callable
@@ -17,12 +22,31 @@ from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP, TCN, Conv, ProdLDA, Recurrent
 from isthmus.data.streams import stream as streams
 from isthmus.likelihoods import Categorical, Multinomial
+from isthmus.training import hardware
 
 matplotlib.use("Agg")
 
 # Hypothesis limits the time of an example and of making it, which depend on what else the machine does.
 settings.register_profile("isthmus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("isthmus")
+
+# What decides about the device for users.
+DEVICE_RULE = {name: getattr(hardware, name) for name in ("ACCELERATORS", "ACCELERATOR_START", "PROCESSOR_STEP")}
+
+
+def take_device(name) -> None:
+    """Make ``device="auto"`` choose a device in all tests, by infinite costs of the other."""
+    if name == "emulated":
+        import emulated
+
+        emulated.register()
+        hardware.ACCELERATORS = (name,)
+    setattr(hardware, "ACCELERATOR_START" if name == "cpu" else "PROCESSOR_STEP", math.inf)
+
+
+# Not in a fixture: some test files fit while they are imported.
+if "ISTHMUS_TEST_DEVICE" in os.environ:
+    take_device(os.environ["ISTHMUS_TEST_DEVICE"])
 
 # Columns and rows of the table that is stored in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import rows_for, small
+from conftest import DEVICE_RULE, rows_for, small
 from tape import record
 from torch import nn
 
@@ -14,7 +14,7 @@ from isthmus import Autoencoder, BaggedAutoencoders, Checkpoint, zoo
 from isthmus.backbones import MLP, Recurrent
 from isthmus.data import as_source, transfer
 from isthmus.data.bootstrap import make_bootstrap
-from isthmus.training import choose_device, loop, recording
+from isthmus.training import choose_device, hardware, loop, recording
 from isthmus.training.inputs import ResidentInputs, StreamedInputs, make_inputs
 
 RNG = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def on_device(monkeypatch):
 
 
 def fit(name, rows=X, **options):
-    options = {"batch_size": 16, "max_epochs": 3, "validation_fraction": 0.2, **options}
+    options = {"device": "cpu", "batch_size": 16, "max_epochs": 3, "validation_fraction": 0.2, **options}
     return small(name, **options).fit(rows, np.arange(len(rows)) % 3 if "conditional" in name else None)
 
 
@@ -94,7 +94,9 @@ def make_frame():
 
 
 def net(**options):
-    return Autoencoder(2, **{"backbone": MLP((8,)), "batch_size": 16, "max_epochs": 3, "random_state": 0, **options})
+    return Autoencoder(
+        2, **{"backbone": MLP((8,)), "batch_size": 16, "max_epochs": 3, "random_state": 0, "device": "cpu", **options}
+    )
 
 
 FRAME = make_frame()
@@ -243,6 +245,8 @@ def accelerator(monkeypatch):
     """Let torch claim an accelerator of a kind."""
 
     def claim(kind):
+        for name, value in DEVICE_RULE.items():
+            monkeypatch.setattr(hardware, name, value)
         monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
         monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(kind))
 

@@ -98,7 +98,8 @@ class Decoder(BaseEstimator):
         model = self.copy_without_encoder()
         if model.backbone.autoregressive:
             raise ValueError(f"{model.backbone!r} generates rows step by step, which export does not support")
-        module = DecoderModule(model)
+        # A program runs on the device that it was traced on.
+        module = DecoderModule(model.cpu())
         write = _write_onnx if path.suffix == ".onnx" else _write_program
         with warnings.catch_warnings():
             # Tracing in torch warns about its own internals.
