@@ -25,12 +25,12 @@ N_STEPS = 32
 
 
 def device() -> str:
-    """Where isthmus runs: "cpu", "cuda" or "auto"."""
+    """Return the device of isthmus: "cpu", "cuda" or "auto"."""
     return os.environ.get("ISTHMUS_SPEED_DEVICE", "cpu")
 
 
 def torch_device() -> str:
-    """Where peers run that are told where."""
+    """Return the device of libraries that do not choose one."""
     import torch
 
     return "cuda" if device() != "cpu" and torch.cuda.is_available() else "cpu"

@@ -7,17 +7,17 @@ Goal = tuple[str, float, float | None]
 
 ABOUT = """# Speed on an accelerator compared with other libraries
 
-`benchmarks/accelerator.sh` measures this page on a machine with an NVIDIA GPU. Nets and libraries are those of
+`benchmarks/accelerator.sh` measures these figures on a machine with an NVIDIA GPU. Nets and libraries are those of
 [`speed.md`](speed.md), all on the accelerator. `torch` is a plain loop with `DataLoader`, `torch-resident` gathers its
-batches from rows on the device, and `torch-captured` replays one CUDA graph per step, which is the limit of a loop that
-makes one step after the other. `keras-jax-steps` makes 32 steps per call (`steps_per_execution`). The entries of the zoo
+batches from rows on the device, and `torch-captured` replays one CUDA graph per step, which is the limit of a loop
+of single steps. `keras-jax-steps` makes 32 steps per call (`steps_per_execution`). The entries of the zoo
 have their defaults, with batches of 256 rows and no validation; the note says where and how their steps ran."""
 
 PROTOTYPE = """## Not measured yet
 
 These figures were **measured with a prototype of this loop, not with this code**: MNIST 60,000 x 784 and the table of
-200,000 x 30, batches of 256, seconds per epoch, median after the first, on an NVIDIA H100 with torch 2.11. The prototype
-kept the rows on the device and replayed one recorded step, as isthmus does now; "before" is isthmus without either.
+200,000 x 30, batches of 256, seconds per epoch, median after the first, on an NVIDIA H100 with torch 2.11. The
+prototype kept the rows on the device and replayed one recorded step, as isthmus does now; "before" is isthmus without either.
 
 | net | isthmus before | prototype | Keras on JAX | `torch` | `torch-resident` | `torch-captured` |
 | --- | --- | --- | --- | --- | --- | --- |
