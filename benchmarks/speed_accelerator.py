@@ -17,7 +17,8 @@ PROTOTYPE = """## Not measured yet
 
 These figures were **measured with a prototype of this loop, not with this code**: MNIST 60,000 x 784 and the table of
 200,000 x 30, batches of 256, seconds per epoch, median after the first, on an NVIDIA H100 with torch 2.11. The
-prototype kept the rows on the device and replayed one recorded step, as isthmus does now; "before" is isthmus without either.
+prototype kept the rows on the device and replayed one recorded step, as isthmus does now; "before" is isthmus without
+either.
 
 | net | isthmus before | prototype | Keras on JAX | `torch` | `torch-resident` | `torch-captured` |
 | --- | --- | --- | --- | --- | --- | --- |
