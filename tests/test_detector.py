@@ -309,15 +309,15 @@ KINDS = {
     "no encoder": (
         GaussianMixture(),
         "encoder",
-        "score_from='encoder' needs an estimator with 'divergence', and Gauss",
+        "score_from='encoder' needs an estimator with 'divergence', got Gauss",
     ),
-    "no codes": (GaussianMixture(), "latent", "score_from='latent' needs an estimator with 'transform', and Gauss"),
+    "no codes": (GaussianMixture(), "latent", "score_from='latent' needs an estimator with 'transform', got Gauss"),
     "no posterior": (
         small("autoencoder"),
         "encoder",
         "divergence needs a stochastic bottleneck.*Deterministic is deterministic",
     ),
-    "no scores": (StandardScaler(), "full", "score_from='full' needs an estimator with 'score_samples', and Stand"),
+    "no scores": (StandardScaler(), "full", "score_from='full' needs an estimator with 'score_samples', got Stand"),
 }
 
 

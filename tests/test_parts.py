@@ -107,12 +107,14 @@ def build_bottleneck(part):
     part.prior.build(part.z_shape, SHAPES)
 
 
+# Bottlenecks of regularizers that do not take SIGMOID.
+BOTTLENECKS = {AuxK: lambda: built(TopK(1)), Adversarial: lambda: built(Deterministic())}
 BUILD = {
     "backbone": lambda part: part.build((5,), (1, 5), (2,), (2,), 0),
     "bottleneck": build_bottleneck,
     "prior": lambda part: part.build((2,), SHAPES),
     "likelihood": lambda part: part.build(Statistics.of(torch.from_numpy(data_for(part)))),
-    "regularizer": lambda part: part.build(SHAPES, built(TopK(1)) if isinstance(part, AuxK) else SIGMOID),
+    "regularizer": lambda part: part.build(SHAPES, BOTTLENECKS.get(type(part), lambda: SIGMOID)()),
     "corruption": lambda part: part.build(STATISTICS),
 }
 
