@@ -126,7 +126,7 @@ def test_biases_do_not_decay(blobs):
 
 
 def test_a_step_is_as_much_work_as_those_of_each_net(blobs):
-    one, four = small_net(random_state=0).fit(blobs).module_, small_ensemble().fit(blobs).module_
+    one, four = small_net(random_state=0).fit(blobs).module_.cpu(), small_ensemble().fit(blobs).module_.cpu()
     shared = sum(p.numel() for p in one.likelihood.parameters())
     own = sum(p.numel() for p in one.backbone.parameters())
     assert _work(four, 4 * 128) == 6 * 4 * 128 * (4 * own + shared) // 4

@@ -34,7 +34,7 @@ def test_decibels():
 def test_the_plain_net_of_the_race_is_that_of_ours():
     theirs = import_module("peers_images").torch_net((4, 8, 5))
     X = np.random.default_rng(0).random((20, 28, 28, 1), dtype=np.float32)
-    ours = Autoencoder(5, backbone=Conv((4, 8), activation="relu"), max_epochs=1, random_state=0).fit(X).module_
+    ours = Autoencoder(5, backbone=Conv((4, 8), activation="relu"), max_epochs=1, random_state=0).fit(X).module_.cpu()
     weights = [*ours.backbone.encoder.state_dict().values(), *ours.backbone.decoder.state_dict().values()]
     theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=True)))
     x = torch.from_numpy(X).permute(0, 3, 1, 2)

@@ -43,7 +43,7 @@ def test_metrics_reach_the_history_and_not_the_loss(X):
 
 def test_the_contractive_term_with_batch_normalisation_is_that_of_the_net_in_use(X):
     options = {**FIXED, "backbone": MLP((6,), norm="batch"), "regularizers": Jacobian(0.7, n_probes=None)}
-    module = Autoencoder(2, precision="float64", **options).fit(X).module_
+    module = Autoencoder(2, precision="float64", **options).fit(X).module_.cpu()
     x = torch.from_numpy(X[:50])
     norm = next(layer for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm1d))
     seen = int(norm.num_batches_tracked)
@@ -56,7 +56,7 @@ def test_the_contractive_term_with_batch_normalisation_is_that_of_the_net_in_use
 
 def test_a_sparse_bag_weighs_codes_by_the_norms_of_each_net(X):
     net = Autoencoder(2, regularizers=L1(0.5), **FIXED)
-    module = BaggedAutoencoders(net, 3, random_state=0).fit(X).module_.train()
+    module = BaggedAutoencoders(net, 3, random_state=0).fit(X).module_.cpu().train()
     x = torch.from_numpy(X[:12]).float()
     z = module.code_mean(module.encode_input(module.to_model(x)))
     norms = module.backbone.code_norms()

@@ -96,7 +96,7 @@ def test_exported_programs_compute_what_we_do(model, tmp_path, suffix):
         inputs["labels"] = model.schema_.condition.encode(labels_for(model)).astype(dtype)
         labels = torch.from_numpy(inputs["labels"])
     with torch.inference_mode():
-        expected = model.module_.decode(torch.from_numpy(codes), labels).numpy()
+        expected = model.module_.cpu().decode(torch.from_numpy(codes), labels).numpy()
     values = program_of(path)(**inputs)
     assert values.shape == (7, *model.schema_.shape)
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())

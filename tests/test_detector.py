@@ -268,7 +268,7 @@ def test_divergence_is_that_of_the_posterior(net, blobs):
     mean, deviation = (part.astype(np.float64) for part in net.transform(blobs, return_std=True))
     expected = (deviation**2 + mean**2 - 1 - 2 * np.log(deviation)).sum(1) / 2
     assert_allclose(net.divergence(blobs), expected, rtol=1e-4)
-    _, at_centre = log_prob_at_mean(net.module_, torch.from_numpy(blobs))
+    _, at_centre = log_prob_at_mean(net.module_.cpu(), torch.from_numpy(blobs))
     assert_allclose(net.divergence(blobs), at_centre.detach(), rtol=1e-4)
 
 

@@ -109,7 +109,7 @@ def test_learned_scales_have_gradients_of_their_own_and_constant_features_none(s
 def test_the_score_is_the_sum_of_what_the_values_score(options):
     x = np.random.default_rng(0).normal(size=(100, 5))
     model = small("autoencoder", **options).fit(x)
-    values, divergence = log_prob_at_mean(model.module_, torch.as_tensor(x))
+    values, divergence = log_prob_at_mean(model.module_.cpu(), torch.as_tensor(x))
     expected = (values.sum(-1) - divergence).numpy(force=True)
     np.testing.assert_allclose(model.score_samples(x), expected, rtol=1e-4, atol=1e-5)
 
@@ -127,7 +127,7 @@ def test_norms_of_the_code_are_not_computed_for_nobody(monkeypatch):
 
 def test_the_factor_of_the_codes_makes_their_covariance():
     model = small("autoencoder", n_components=3).fit(np.random.default_rng(0).normal(size=(200, 5)))
-    prior, codes = model.module_.prior, torch.randn(50, 3) @ torch.tensor([[1.0, 0, 0], [3, 0, 1], [0, 2, 1]])
+    prior, codes = model.module_.cpu().prior, torch.randn(50, 3) @ torch.tensor([[1.0, 0, 0], [3, 0, 1], [0, 2, 1]])
     prior.fit(codes, None, 0)
     torch.testing.assert_close(prior.factor @ prior.factor.T, torch.cov(codes.T), rtol=1e-4, atol=1e-5)
     prior.fit(codes[:1], None, 0)

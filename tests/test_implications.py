@@ -148,7 +148,7 @@ def test_new_rows_follow_the_rules(generator, tmp_path):
 def test_rules_leave_the_distribution_of_what_decides(generator):
     """Rows that violate rules mostly have no outcome; if they were removed, too few would remain."""
     new = generator.sample(2000, random_state=0)
-    module = generator.module_
+    module = generator.module_.cpu()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "schema", replace(module.schema, implications=()))
         free = generator.sample(2000, random_state=0)

@@ -165,7 +165,7 @@ def test_the_bound_of_a_linear_ladder_reaches_the_exact_likelihood(chain):
         value.numpy(force=True) for value in (prior.net.weight, prior.net.bias, prior.log_variance.exp())
     )
     layers = np.block([[weight @ weight.T + np.diag(variance), weight], [weight.T, np.eye(2)]])
-    likelihood, theta = net.module_.likelihood, torch.zeros(1, 1, 8)
+    likelihood, theta = net.module_.cpu().likelihood, torch.zeros(1, 1, 8)
     height = likelihood.log_prob(theta, likelihood.mean(theta)).numpy(force=True)[0, 0]
     noise = math.exp(-height - 0.5 * math.log(2 * math.pi))
     fitted = directions.T @ layers @ directions + noise**2 * np.eye(8)

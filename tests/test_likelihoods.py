@@ -350,7 +350,7 @@ def copied_and_constant():
 def test_a_learned_scale_never_falls_below_its_floor(copied_and_constant):
     x, model = copied_and_constant
     best = stats.norm.logpdf(0, scale=FLOOR * x[:, :3].std(0))
-    log_prob = log_prob_at_mean(model.module_, torch.as_tensor(x))[0].numpy(force=True)
+    log_prob = log_prob_at_mean(model.module_.cpu(), torch.as_tensor(x))[0].numpy(force=True)
     assert (log_prob[:, :3] <= best + 1e-4).all()
     assert (log_prob[:, :3].max(0) > best - 3.0).all()  # the scale has decreased towards the floor
 
@@ -359,7 +359,7 @@ def test_a_constant_column_is_worth_no_more_than_a_standard_normal_and_survives_
     x, model = copied_and_constant
     moved = x[:5] + [0, 0, 0, 1e-3]
     np.testing.assert_allclose(model.score_samples(moved), model.score_samples(x[:5]), atol=0.1)
-    log_prob = log_prob_at_mean(model.module_, torch.as_tensor(x))[0].numpy(force=True)
+    log_prob = log_prob_at_mean(model.module_.cpu(), torch.as_tensor(x))[0].numpy(force=True)
     np.testing.assert_allclose(log_prob[:, 3], stats.norm.logpdf(0), atol=0.01)
 
 

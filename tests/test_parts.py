@@ -214,7 +214,7 @@ def test_a_clone_of_a_built_part_is_not_built(part):
 
 def test_parts_that_are_parameters_are_no_parts_of_the_model():
     """They are cloned and never built, so that a step must not update them."""
-    model = estimator(Nested(TopK(1))).fit(X).module_
+    model = estimator(Nested(TopK(1))).fit(X).module_.cpu()
     parts = built_parts(model)
     assert model.bottleneck in parts
     assert model.bottleneck.inner in parts
@@ -241,7 +241,7 @@ def test_one_step_reaches_every_weight(part):
         snapshots.append([p.detach().clone() for p in state.model.parameters()])
 
     options = {"max_epochs": 2, "batch_size": len(X), "schedule": "constant", "precision": "float64"}
-    model = estimator(part, callbacks=(snapshot,), **options).fit(data_for(part)).module_
+    model = estimator(part, callbacks=(snapshot,), **options).fit(data_for(part)).module_.cpu()
     for (name, weight), before, after in zip(model.named_parameters(), *snapshots, strict=True):
         assert torch.isfinite(weight.grad).all(), name
         assert weight.grad.abs().sum() > 0, name
@@ -525,7 +525,7 @@ FAR = 1e9 + np.random.default_rng(3).normal(size=(200, 3)).round(3)
     ids=["noise", "zeroing", "salt_pepper", "callable"],
 )
 def test_corruptions_mean_the_units_of_the_data_however_far_these_are_from_zero(corruption, expected):
-    model = estimator(corruption=corruption, precision="float64").fit(FAR).module_
+    model = estimator(corruption=corruption, precision="float64").fit(FAR).module_.cpu()
     assert model.origin is not None
     changed, target = model.corrupt(torch.from_numpy(FAR))
     torch.testing.assert_close(target, torch.from_numpy(FAR), atol=1e-6, rtol=0)
@@ -545,7 +545,7 @@ def test_a_corruption_changes_neither_the_rows_it_is_given_nor_their_shape(part)
 @pytest.mark.parametrize("corruption", [lambda x: x + 100, nn.Dropout(0.5), GaussianNoise(50.0)])
 def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption):
     options = {"likelihood": GaussianLikelihood(scale=1.0, scaling="none"), "precision": "float64"}
-    model = estimator(corruption=corruption, **options).fit(X).module_.train()
+    model = estimator(corruption=corruption, **options).fit(X).module_.cpu().train()
     x = torch.from_numpy(X)
     torch.manual_seed(3)
     loss = model(x).terms["negative_bound"]
@@ -566,7 +566,7 @@ def seen_by_the_encoder(model, x):
 @pytest.mark.parametrize("corruption", [GaussianNoise(5.0, unit="data"), SaltPepper(0.9)], ids=repr)
 def test_noise_is_for_numbers_and_never_lands_on_the_position_of_a_level(corruption):
     likelihood = PARTICULAR[Mixed][0]
-    model = estimator(likelihood, corruption=corruption, precision="float64").fit(BOTH).module_
+    model = estimator(likelihood, corruption=corruption, precision="float64").fit(BOTH).module_.cpu()
     x = torch.from_numpy(BOTH)
     seen = seen_by_the_encoder(model, x)
     assert torch.equal(seen[:, [1, 3]], x[:, [1, 3]])
@@ -575,10 +575,10 @@ def test_noise_is_for_numbers_and_never_lands_on_the_position_of_a_level(corrupt
 
 def test_masking_and_swapping_treat_levels_like_all_values():
     likelihood, x = PARTICULAR[Mixed][0], torch.from_numpy(BOTH)
-    masked = seen_by_the_encoder(estimator(likelihood, corruption=Masking(0.5)).fit(BOTH).module_, x)
+    masked = seen_by_the_encoder(estimator(likelihood, corruption=Masking(0.5)).fit(BOTH).module_.cpu(), x)
     hidden = masked[:, [1, 3]] == torch.tensor([3, 2])  # one larger than the last category
     assert 0.3 < hidden.double().mean() < 0.7
-    swapped = seen_by_the_encoder(estimator(likelihood, corruption=Swap(0.5)).fit(BOTH).module_, x)
+    swapped = seen_by_the_encoder(estimator(likelihood, corruption=Swap(0.5)).fit(BOTH).module_.cpu(), x)
     assert (swapped[:, [1, 3]] != x[:, [1, 3]]).any()
     for i in (1, 3):
         assert torch.isin(swapped[:, i], x[:, i].float()).all()

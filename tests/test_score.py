@@ -72,7 +72,7 @@ def test_the_score_survives_saving(rows, tmp_path):
 
 def exact_log_prob(model, rows, mean, covariance):
     """Return the log density of rows under a linear decoder of normal codes."""
-    module = model.module_
+    module = model.module_.cpu()
     with torch.no_grad():
         at = torch.cat([torch.zeros(1, 2), torch.eye(2)])
         images = module.decode_latent(at).double().numpy()
@@ -97,7 +97,7 @@ def test_the_bound_is_that_of_the_model_that_sample_draws_from(rows, bottleneck)
 def test_without_labels_codes_are_averaged_over_the_prior_of_each_label(rows):
     labels = (rows @ np.ones(WIDTH) > 0).astype(int)
     model = linear(2, bottleneck="gaussian", prior=GaussianMixture(1), conditional=True, max_epochs=3).fit(rows, labels)
-    module, x = model.module_, torch.from_numpy(rows[:5])
+    module, x = model.module_.cpu(), torch.from_numpy(rows[:5])
     with seeded(0):
         whole = log_weights(module, x, None, 3)
     each = []

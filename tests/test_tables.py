@@ -338,7 +338,7 @@ def test_noise_never_lands_on_levels(corruption):
     frame = mixed(200).select(["city", "height", "member"])
     model = fit(frame, corruption=corruption)
     x = next(as_source(frame, model.schema_).batches(200)).x.float()
-    spoiled = model.module_._corrupt(x)[0]
+    spoiled = model.module_.cpu()._corrupt(x)[0]
     levelled = model.schema_.categorical
     assert len(levelled) == 2
     np.testing.assert_array_equal(spoiled[:, levelled], x[:, levelled])

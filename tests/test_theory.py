@@ -50,7 +50,7 @@ def decoder_map(model):
 
 def noise_scale(model):
     """Return the standard deviation around the reconstruction, from the density at its mode."""
-    likelihood, theta = model.module_.likelihood, torch.zeros(1, 1, N_FEATURES).to(model.module_.dtype)
+    likelihood, theta = model.module_.cpu().likelihood, torch.zeros(1, 1, N_FEATURES).to(model.module_.dtype)
     heights = likelihood.log_prob(theta, likelihood.mean(theta)).numpy(force=True)
     return math.exp(-heights[0, 0] - 0.5 * math.log(2 * math.pi))
 
@@ -151,7 +151,7 @@ def test_without_draws_the_score_is_the_plug_in_value_and_no_bound(half_trained,
 
 @pytest.mark.parametrize("n_draws", [1, 5])
 def test_at_beta_one_the_training_loss_is_the_negative_bound(half_trained, n_draws):
-    model, x = half_trained.module_, torch.from_numpy(X)
+    model, x = half_trained.module_.cpu(), torch.from_numpy(X)
     torch.manual_seed(0)
     model.bottleneck.set_params(n_draws=n_draws)
     losses = torch.stack([model(x).terms["negative_bound"].detach() for _ in range(400)]).numpy()
@@ -252,7 +252,7 @@ def test_denoising_learns_the_shrinkage_that_is_optimal_on_a_gaussian_cloud():
 def test_the_contractive_term_of_a_training_step_is_the_brute_force_jacobian(bottleneck):
     backbone = MLP((6,), activation="tanh")
     options = {"backbone": backbone, "bottleneck": bottleneck, "regularizers": Jacobian(0.7, n_probes=None)}
-    model = Autoencoder(2, max_epochs=1, precision="float64", random_state=0, **options).fit(X).module_.train()
+    model = Autoencoder(2, max_epochs=1, precision="float64", random_state=0, **options).fit(X).module_.cpu().train()
     x = torch.from_numpy(X)
     rows = vmap(jacrev(lambda u: model.code_mean(u[None])[0]))(model.encode_input(x))
     torch.testing.assert_close(model(x).terms["jacobian"], 0.7 * rows.square().sum((1, 2)))

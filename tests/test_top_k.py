@@ -91,7 +91,7 @@ def test_validation_counts_nothing():
 
 def terms(model, x, idle):
     """Return the loss terms of a batch in training, with counters of steps without activity."""
-    module = copy.deepcopy(model).module_.train()
+    module = copy.deepcopy(model).module_.cpu().train()
     module.bottleneck.idle[:] = torch.tensor(idle)
     return module, module(torch.from_numpy(x)).terms
 

@@ -277,7 +277,7 @@ def test_trimmed_rows_are_not_learned_from(rng):
 
 def test_history_and_validation_are_means_over_the_rows_that_are_left(blobs):
     """Compare with the losses of all rows, which are equal for untrained nets of one seed."""
-    model = Autoencoder(2, likelihood=GaussianLikelihood(1.0), random_state=0, max_epochs=1).fit(blobs).module_
+    model = Autoencoder(2, likelihood=GaussianLikelihood(1.0), random_state=0, max_epochs=1).fit(blobs).module_.cpu()
     source = as_source(blobs)
     losses = model(torch.from_numpy(blobs)).terms["negative_bound"].detach()
     model.trim = 0.25
@@ -374,7 +374,7 @@ def test_an_unknown_optimizer_or_schedule_is_an_error_that_suggests_the_nearest(
 
 @pytest.mark.parametrize(("name", "kind"), [("adamw", optim.AdamW), ("adam", optim.Adam), ("sgd", optim.SGD)])
 def test_weights_decay_and_biases_and_scales_do_not(name, kind):
-    model = small(likelihood="gaussian").fit(X).module_
+    model = small(likelihood="gaussian").fit(X).module_.cpu()
     optimizer = make_optimizer(name, model, 0.1, 0.5)
     assert isinstance(optimizer, kind)
     names = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
@@ -404,7 +404,7 @@ def test_weights_decay_by_their_role_and_not_by_their_shape():
 
 def test_log_scales_of_series_do_not_decay():
     series = np.random.default_rng(0).normal(size=(40, 3, 8))
-    model = small(likelihood="gaussian", max_epochs=1).fit(series).module_
+    model = small(likelihood="gaussian", max_epochs=1).fit(series).module_.cpu()
     names = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
     found = decaying(model, make_optimizer("adamw", model, 0.1, 0.5))
     assert len(found) == 4

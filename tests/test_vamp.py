@@ -120,7 +120,7 @@ def test_clusters_have_a_better_bound_than_with_the_normal_prior():
 
 
 def test_training_reaches_pseudo_inputs_and_not_running_statistics():
-    model = small("vamp_vae", backbone=MLP((8,), norm="batch"), max_epochs=1).fit(X).module_.train()
+    model = small("vamp_vae", backbone=MLP((8,), norm="batch"), max_epochs=1).fit(X).module_.cpu().train()
     before = {name: buffer.clone() for name, buffer in model.named_buffers() if "running" in name}
     prior = model.prior
     z = torch.zeros(1, 4, 2)
@@ -185,7 +185,7 @@ def test_a_prior_whose_components_depend_on_each_other_does_not_go_with_cut_comp
 
 
 def test_each_net_of_an_ensemble_has_its_own_mixture():
-    model = BaggedAutoencoders(small("vamp_vae", prior=Vamp(3)), 2, random_state=0).fit(X).module_
+    model = BaggedAutoencoders(small("vamp_vae", prior=Vamp(3)), 2, random_state=0).fit(X).module_.cpu()
     x, latent = torch.from_numpy(X[:4]).repeat_interleave(2, 0), torch.zeros(1, 2, 2)
     assert model.prior.pseudo_inputs.shape[0] == 3 * 2
     density = model.prior.log_prob(latent)

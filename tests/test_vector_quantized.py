@@ -254,7 +254,7 @@ def test_questions_of_a_distribution_are_errors(model):
 
 def test_sizes_of_codes_are_compared_by_zeros_in_the_place_of_vectors():
     """As in training: an index of 0 would be a vector."""
-    model = small(bottleneck=Nested(VectorQuantized(8, width=2)), max_epochs=20).fit(X).module_
+    model = small(bottleneck=Nested(VectorQuantized(8, width=2)), max_epochs=20).fit(X).module_.cpu()
     errors, rows = _measure_errors(model, as_source(X), 3), torch.from_numpy(X).float()
     z = model.code_mean(model.encode_input(model.to_model(rows))).unflatten(1, (2, 3))
     for size in (1, 2, 3):
