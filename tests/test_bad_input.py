@@ -142,7 +142,7 @@ BAD_PARAMETERS = {
     "n_components": ([0, -1, 2.5, "2", None], "n_components must be a positive integer"),
     "trim": ([-0.1, 1.0, "some"], r"trim must be in \[0, 1\)"),
     "validation_fraction": ([-0.1, 1.0, float("nan")], r"validation_fraction must be in \[0, 1\)"),
-    "learning_rate": ([0, -1.0, float("nan")], "learning_rate must be a number > 0"),
+    "learning_rate": ([0, -1.0, float("nan")], "learning_rate must be .* a number > 0"),
     "weight_decay": ([-1e-3, float("nan")], "weight_decay must be a number >= 0"),
     "batch_size": ([0, -3, 2.5, "big", None], 'batch_size must be "auto" or a positive integer'),
     "max_epochs": ([0, 1.5, "many", None], 'max_epochs must be "auto" or a positive integer'),

@@ -81,6 +81,7 @@ def test_what_cannot_be_stacked_goes_one_by_one(backbone, kinds):
 def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
     """Compare with plain torch: each net has its own rows and its own optimizer."""
     options = {**FIXED, "optimizer": "adam", "schedule": "constant", "batch_size": 16, "max_epochs": 3}
+    options["learning_rate"] = 2e-3
     batches, hand_over = [], BootstrapBatches.batches
 
     def recorded(self, size, seed=None, shard=(0, 1)):

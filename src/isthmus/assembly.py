@@ -29,7 +29,7 @@ def check_parameters(net: Any) -> None:
         "validation_fraction": (_is_fraction(net.validation_fraction), "in [0, 1)"),
         "trim": (_is_fraction(net.trim), "in [0, 1)"),
         "callbacks": (isinstance(callbacks, tuple | list) and all(map(callable, callbacks)), "a tuple of callables"),
-        "patience": (net.patience is None or is_count(net.patience), "None or a positive integer"),
+        "patience": (net.patience in (None, "auto") or is_count(net.patience), 'None, "auto" or a positive integer'),
     }
     for name, (holds, expected) in expectations.items():
         if not holds:

@@ -42,7 +42,10 @@ from isthmus.training import (
     TrainState,
     choose_batch_size,
     choose_device,
+    choose_learning_rate,
     choose_max_epochs,
+    choose_n_steps,
+    choose_patience,
     copy_weights,
     make_optimizer,
     show_progress,
@@ -99,15 +102,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     schedule : {"one_cycle", "constant"}, default="one_cycle"
         Schedule of the learning rate.
     max_epochs : int or "auto", default="auto"
-        "auto" makes about 3,500 steps.
+        "auto" makes about 3,500 steps; fewer, but at least 1,000, for narrow nets without noise.
     batch_size : int or "auto", default="auto"
-    learning_rate : float, default=2e-3
-        Largest learning rate of the schedule.
+    learning_rate : float or "auto", default="auto"
+        Largest learning rate of the schedule. "auto" is 1 / width for fully connected nets, between 2e-3 and 2e-2, and
+        2e-3 for others.
     weight_decay : float, default=0.0
     validation_fraction : float, default=0.1
         Fraction of the rows held out for validation; fewer than 5 such rows are not held out.
-    patience : int or None, default=10
-        Epochs without improvement before training stops; None never stops early.
+    patience : int, "auto" or None, default="auto"
+        Epochs without improvement before training stops. "auto" is a quarter of the epochs, at least 10; None never
+        stops early.
     device : str or torch.device, default="auto"
         "auto" takes an accelerator that torch finds (CUDA, XPU or MPS) if training on it is estimated to be faster than
         on the processor, where small nets stay.
@@ -177,10 +182,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         schedule: str = "one_cycle",
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        learning_rate: float = 2e-3,
+        learning_rate: float | str = "auto",
         weight_decay: float = 0.0,
         validation_fraction: float = 0.1,
-        patience: int | None = 10,
+        patience: int | str | None = "auto",
         device: Any = "auto",
         precision: str = "auto",
         compile: bool = False,
@@ -280,19 +285,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         seed = group.gather(seed_of(self.random_state))[0]
         source, condition = self.read_training_rows(X, y, sample_weight)
         rows, valid = hold_out(source, self.validation_fraction if validate else 0.0, mix(seed, 1))
-        settings = self.make_settings(len(rows), seed)
         state = self._build_state(rows, valid, condition, seed, group)
+        settings = self.make_settings(state.model, len(rows), seed)
         return Problem(state, rows, valid, settings, group, names_from=X, finalize_rows=rows)
 
-    def make_settings(self, n_rows: int, seed: int) -> TrainSettings:
-        """Return the settings of training on ``n_rows`` rows."""
+    def make_settings(self, model: torch.nn.Module, n_rows: int, seed: int) -> TrainSettings:
+        """Return the settings of training a model on ``n_rows`` rows."""
         batch_size = choose_batch_size(self.batch_size, n_rows)
+        n_steps = choose_n_steps(model, n_rows, batch_size)
+        max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size, n_steps)
         return TrainSettings(
-            max_epochs=choose_max_epochs(self.max_epochs, n_rows, batch_size),
+            max_epochs=max_epochs,
             batch_size=batch_size,
-            learning_rate=self.learning_rate,
+            learning_rate=choose_learning_rate(self.learning_rate, model),
             schedule=self.schedule,
-            patience=self.patience,
+            patience=choose_patience(self.patience, max_epochs),
             precision=self.precision,
             compile=self.compile,
             seed=seed,
@@ -365,7 +372,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self._prepare_pass(rows, state, X)
 
     def _prepare_pass(self, rows: Source, state: TrainState, X: Any) -> Problem:
-        settings = self.make_settings(len(rows), mix(seed_of(self.random_state), len(state.history)))
+        settings = self.make_settings(state.model, len(rows), mix(seed_of(self.random_state), len(state.history)))
         settings = replace(settings, max_epochs=1, schedule="constant", patience=None, open_ended=True)
         return Problem(state, rows, None, settings, SINGLE_PROCESS, names_from=X, finalize_rows=None)
 
@@ -391,13 +398,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         choice = choose_likelihood(self, statistics, schema)
         with seeded(seed):
             model = build_model(self, schema, statistics, choice)
-        settings = self.make_settings(len(rows), seed)
+        settings = self.make_settings(model, len(rows), seed)
         size, n_steps = settings.batch_size, settings.n_steps(len(rows))
         model.to(choose_device(self.device, model, size, n_steps, group.size == 1 and rows.plan(size) is not None))
         return TrainState(model, self._optimizer(model))
 
     def _optimizer(self, model: Model) -> torch.optim.Optimizer:
-        return make_optimizer(self.optimizer, model, self.learning_rate, self.weight_decay)
+        learning_rate = choose_learning_rate(self.learning_rate, model)
+        return make_optimizer(self.optimizer, model, learning_rate, self.weight_decay)
 
     # Application
 

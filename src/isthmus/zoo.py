@@ -672,7 +672,7 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
     Gaussian(beta=0.1)
     """
     prior = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
-    return compose(n_components, options, bottleneck=Gaussian(beta=beta), prior=prior)
+    return compose(n_components, options, backbone=MLP((256, 128)), bottleneck=Gaussian(beta=beta), prior=prior)
 
 
 def imputer(

@@ -147,7 +147,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
         problem = nets.prepare(X, None, sample_weight, validate=False)
         source = cast(Source, problem.rows)
         bags = make_bootstrap(source, self.n_estimators, self.max_samples, mix(seed, 3))
-        settings = nets.make_settings(len(bags) // self.n_estimators, seed)
+        settings = nets.make_settings(problem.state.model, len(bags) // self.n_estimators, seed)
         settings = replace(settings, batch_size=settings.batch_size * self.n_estimators)
         problem = problem._replace(rows=bags, finalize_rows=bags, settings=settings)
         nets.train(problem)

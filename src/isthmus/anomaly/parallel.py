@@ -43,9 +43,10 @@ class Parallel(Backbone):
         nets: list[Backbone] = []
         for _ in range(self.n_nets):
             net = clone(self.backbone)
-            net.n_flags = self.n_flags
+            net.n_flags, net.values_per_sample = self.n_flags, self.values_per_sample
             net.build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
             nets.append(net)
+        self.layer_width = nets[0].layer_width
         self.encoder = _combine([net.encoder for net in nets])
         self.decoder = _combine([net.decoder for net in nets])
 

@@ -21,6 +21,11 @@ class Backbone(Part):
     last channels of the encoded input that mark missing values; samples of shape (d,) have one channel of values and
     one of flags.
 
+    ``values_per_sample`` is also set before ``build``: the number of values of a sample, in which a column of a table
+    counts once, however many columns encode it. ``layer_width`` is the width of the widest layer of a fully connected
+    net, or ``values_per_sample`` if that is larger. Default learning rate and number of steps depend on it. It is 0 for
+    other nets, whose training does not depend on it.
+
     An ``autoregressive`` decoder generates rows along the last axis, each step given the code and the steps before it.
     ``decode`` gets all steps of an encoded row at once, and the parameters of each step depend on earlier steps only;
     ``initial_state`` and ``step`` generate new rows. Tokens have no mean; the most probable row replaces it, which beam
@@ -30,6 +35,8 @@ class Backbone(Part):
     role: ClassVar[str] = "backbone"
     n_nets: int = 1
     n_flags: int = 0
+    values_per_sample: int = 0
+    layer_width: int = 0
     autoregressive: bool = False
     beam_width: int = 1
     encoder: nn.Module

@@ -12,9 +12,6 @@ from isthmus.backbones.grids import Shape
 class Linear(Backbone):
     """Linear encoder and decoder: with squared error, the subspace is that of PCA.
 
-    On small data sets, use ``learning_rate=0.02`` or more epochs. The default number of steps was chosen for deep nets;
-    a linear VAE has not converged after it.
-
     Parameters
     ----------
     tied : bool, default=False
@@ -46,6 +43,7 @@ class Linear(Backbone):
     ) -> None:
         """Create both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
+        self.layer_width = self.values_per_sample
         n_in, n_out = prod(input_shape), prod(parameter_shape)
         fits = n_in == n_out and h_shape == z_shape and condition_width == 0
         self.require("tied", lambda v: fits or not v, "False with this code, labels or missing values")

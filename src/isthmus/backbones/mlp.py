@@ -30,7 +30,8 @@ class MLP(Backbone):
     ----------
     hidden : tuple of int or "auto", default="auto"
         Widths of the hidden layers, from the data to the code. "auto" chooses two layers, whose widths depend on the
-        size of a sample; () is no hidden layer.
+        number of values of a sample: from 128 and 64 for up to 42 values to 512 and 256 for 86 or more. () is no hidden
+        layer.
     activation : {"relu", "sigmoid", "tanh", "silu", "gelu"}, default="silu"
     dropout : float, default=0.0
         Fraction of hidden units that are dropped in training.
@@ -75,16 +76,17 @@ class MLP(Backbone):
         self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         n_values = prod(input_shape)
-        widths = self._widths(prod(parameter_shape[1:]))
+        widths = self._widths()
+        self.layer_width = max([self.values_per_sample, *widths])
         self.encoder = nn.Sequential(nn.Flatten(), *self._layers(n_values, *widths, h_shape[0]))
         self.decoder = nn.Sequential(
             *self._layers(z_shape[0] + condition_width, *widths[::-1], prod(parameter_shape)),
             nn.Unflatten(1, parameter_shape),
         )
 
-    def _widths(self, n_values: int) -> list[int]:
+    def _widths(self) -> list[int]:
         if self.hidden == "auto":
-            first = 2 ** min(9, max(6, (4 * n_values - 1).bit_length()))
+            first = 2 ** min(9, max(7, (3 * self.values_per_sample - 1).bit_length()))
             return [first, first // 2]
         self.require("hidden", are_widths, '"auto" or a tuple of positive integers')
         return [int(width) for width in self.hidden]

@@ -10,6 +10,7 @@ x is (n, *shape), u (n, *input_shape), h (n, *h_shape), z (n_draws, n, *z_shape)
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial, reduce
+from math import prod
 from typing import cast
 
 import torch
@@ -99,6 +100,7 @@ class Model(nn.Module):
         encoded = likelihood.encoded_shape
         # One-hot categories of a series are on the axis of channels, and share one flag at each position.
         self.flag_shape = shape if len(encoded) == len(shape) else (1, *shape)
+        backbone.values_per_sample = prod(shape)
         backbone.n_flags = self.flags * (1 if len(encoded) == 1 else self.flag_shape[0])
         input_shape = (encoded[0] + self.flags * self.flag_shape[0], *encoded[1:])
         self._build_latent(

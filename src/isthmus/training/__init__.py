@@ -7,7 +7,13 @@ from isthmus.training.loop import Callback, DivergenceError, train
 from isthmus.training.optimizers import make_optimizer
 from isthmus.training.progress import show_progress
 from isthmus.training.settings import TrainSettings
-from isthmus.training.sizing import choose_batch_size, choose_max_epochs
+from isthmus.training.sizing import (
+    choose_batch_size,
+    choose_learning_rate,
+    choose_max_epochs,
+    choose_n_steps,
+    choose_patience,
+)
 from isthmus.training.state import TrainState, copy_weights
 
 __all__ = [
@@ -21,7 +27,10 @@ __all__ = [
     "check_precision",
     "choose_batch_size",
     "choose_device",
+    "choose_learning_rate",
     "choose_max_epochs",
+    "choose_n_steps",
+    "choose_patience",
     "copy_weights",
     "make_optimizer",
     "show_progress",

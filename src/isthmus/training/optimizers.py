@@ -111,7 +111,7 @@ def make_optimizer(
         If an argument is invalid; the message names it.
     """
     if not isinstance(learning_rate, Real) or not learning_rate > 0:
-        raise ValueError(f"learning_rate must be a number > 0, got {learning_rate!r}")
+        raise ValueError(f'learning_rate must be "auto" or a number > 0, got {learning_rate!r}')
     if not isinstance(weight_decay, Real) or not weight_decay >= 0:
         raise ValueError(f"weight_decay must be a number >= 0, got {weight_decay!r}")
     groups = _group_parameters(model, float(learning_rate), float(weight_decay))

@@ -1,11 +1,22 @@
-"""Default batch size and number of epochs."""
+"""Default batch size, learning rate, number of epochs and patience, by the rows and the net."""
 
 import math
+from typing import Any
 
 from isthmus.part import is_count
 
 # Steps of the optimizer in a fit with max_epochs="auto". Chosen on MNIST, see benchmarks/mnist.py.
 N_STEPS = 3_500
+# Bounds of learning_rate="auto". The smaller one is for nets of width 500 and for all that are not fully connected;
+# it was chosen on MNIST. Larger ones than the upper bound did not improve linear maps.
+MIN_RATE, MAX_RATE = 2e-3, 2e-2
+# Fewest steps of a fully connected net whose codes are deterministic or drawn; with corrupted inputs or regularizers,
+# always N_STEPS: noise slows down learning and keeps a net from memorizing. Chosen on tables of 500 to 30,000 rows.
+MIN_STEPS, MIN_STEPS_DRAWN = 1_000, 1_750
+# Most epochs of a fully connected net that can memorize the rows, as it has more than this many weights for each value.
+MEMORIZING_EPOCHS, WEIGHTS_PER_VALUE = 25, 0.5
+# Smallest patience, in epochs, and share of the epochs: with few rows, epochs are short and validation is noisy.
+MIN_PATIENCE, PATIENCE_SHARE = 10, 0.25
 # Bounds of max_epochs="auto": the maximum limits the steps of small data sets, the minimum those of very large ones.
 MAX_EPOCHS, MIN_EPOCHS = 200, 3
 
@@ -20,11 +31,49 @@ def choose_batch_size(batch_size: int | str, n_rows: int) -> int:
     return int(batch_size)
 
 
-def choose_max_epochs(max_epochs: int | str, n_rows: int, batch_size: int) -> int:
-    """Resolve "auto" to the number of epochs that has about ``N_STEPS`` steps, between 3 and 200."""
+def choose_learning_rate(learning_rate: float | str, model: Any) -> Any:
+    """Resolve "auto" to 1 / width for fully connected nets, between 2e-3 and 2e-2, and to 2e-3 for others.
+
+    With Adam, a step changes each weight by about the learning rate, and an output of a layer by up to the sum over
+    its inputs. So rates in inverse proportion to the width change outputs equally (Yang and Hu, Feature learning in
+    infinite-width neural networks, ICML 2021, arXiv:2011.14522).
+    """
+    if learning_rate != "auto":
+        return learning_rate
+    width = model.backbone.layer_width
+    return min(MAX_RATE, max(MIN_RATE, 1 / width)) if width else MIN_RATE
+
+
+def choose_n_steps(model: Any, n_rows: int, batch_size: int) -> int:
+    """Return the number of steps of a fit: ``N_STEPS``, and fewer for fully connected nets without much noise.
+
+    Steps are in inverse proportion to the learning rate, because Adam moves a weight by about the rate in each step.
+    """
+    if not model.backbone.layer_width:
+        return N_STEPS
+    n_steps = N_STEPS * MIN_RATE / choose_learning_rate("auto", model)
+    n_weights = sum(weight.numel() for weight in model.parameters()) / model.n_nets
+    if n_weights > WEIGHTS_PER_VALUE * n_rows * math.prod(model.schema.shape):
+        n_steps = min(n_steps, MEMORIZING_EPOCHS * math.ceil(n_rows / batch_size))
+    return max(_fewest_steps(model), round(n_steps))
+
+
+def _fewest_steps(model: Any) -> int:
+    if model.corruption is not None or model.regularizers or model.bottleneck.log_n_values is not None:
+        return N_STEPS
+    return MIN_STEPS_DRAWN if model.bottleneck.stochastic else MIN_STEPS
+
+
+def choose_max_epochs(max_epochs: int | str, n_rows: int, batch_size: int, n_steps: int = N_STEPS) -> int:
+    """Resolve "auto" to the number of epochs that has about ``n_steps`` steps, between 3 and 200."""
     if max_epochs == "auto":
         steps_per_epoch = math.ceil(n_rows / batch_size)
-        return min(MAX_EPOCHS, max(MIN_EPOCHS, round(N_STEPS / steps_per_epoch)))
+        return min(MAX_EPOCHS, max(MIN_EPOCHS, round(n_steps / steps_per_epoch)))
     if not is_count(max_epochs):
         raise ValueError(f'max_epochs must be "auto" or a positive integer, got {max_epochs!r}')
     return int(max_epochs)
+
+
+def choose_patience(patience: int | str | None, max_epochs: int) -> int | None:
+    """Resolve "auto" to a quarter of the epochs, at least 10."""
+    return max(MIN_PATIENCE, round(PATIENCE_SHARE * max_epochs)) if isinstance(patience, str) else patience
