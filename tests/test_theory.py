@@ -89,6 +89,14 @@ def test_linear_vae_reaches_the_exact_likelihood_of_probabilistic_pca():
     assert noise_scale(model) == pytest.approx(math.sqrt(VARIANCES[2:].mean()), rel=0.02)
 
 
+def test_a_linear_vae_reaches_the_optimum_with_default_sizes():
+    likelihood = GaussianLikelihood(scale="shared", scaling="center")
+    model = zoo.vae(2, backbone=Linear(), likelihood=likelihood, **OPTIONS).fit(X)
+    assert model.score_samples(X, n_draws=1000).mean() == pytest.approx(probabilistic_pca_optimum(2), rel=0.01)
+    mean, deviation = model.transform(X, return_std=True)
+    np.testing.assert_allclose(mean.var(0) + (deviation**2).mean(0), 1.0, atol=0.15)
+
+
 # Bounds
 
 

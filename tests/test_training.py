@@ -4,13 +4,14 @@ import copy
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn, optim
 
-from isthmus import Autoencoder
+from isthmus import Autoencoder, zoo
 from isthmus.anomaly.parallel import StackedLinear
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian
@@ -18,7 +19,7 @@ from isthmus.corruptions import GaussianNoise
 from isthmus.data import Array, arrays, as_source
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.model.losses import Losses
-from isthmus.regularizers import L2
+from isthmus.regularizers import L1, L2
 from isthmus.schema import Schema
 from isthmus.training import (
     DivergenceError,
@@ -339,6 +340,36 @@ def test_automatic_sizes_make_a_few_thousand_steps_where_the_rows_allow(n_rows):
     steps = choose_max_epochs("auto", n_rows, batch_size) * math.ceil(n_rows / batch_size)
     assert batch_size in {16, 32, 64, 128, 256, 512, 1024, 2048, 4096}
     assert 200 <= steps <= (6_000 if n_rows <= 1_000_000 else 40_000)
+
+
+@pytest.mark.parametrize(
+    ("net", "rate", "n_steps"),
+    [
+        (Autoencoder(2), 1 / 128, 1_000),
+        (Autoencoder(2, backbone=MLP((256, 64))), 1 / 256, 1_250),  # 25 epochs of 50 steps: it can memorize the rows
+        (Autoencoder(2, backbone=MLP((2000,))), 2e-3, 1_250),
+        (Autoencoder(2, backbone=Linear()), 2e-2, 1_000),
+        (zoo.vae(2), 1 / 128, 1_750),
+        (zoo.imputer(2), 1 / 128, 3_500),
+        (zoo.vq_vae(2), 1 / 128, 3_500),
+        (Autoencoder(2, regularizers=L1()), 1 / 128, 3_500),
+        (Autoencoder(2, learning_rate=0.5), 0.5, 1_000),
+    ],
+    ids=str,
+)
+def test_learning_rate_and_number_of_steps_follow_the_net(net, rate, n_steps):
+    rows = np.random.default_rng(0).normal(size=(1600, 5))
+    settings = net.set_params(validation_fraction=0).prepare(rows).settings
+    assert settings.learning_rate == pytest.approx(rate)
+    assert settings.n_steps(len(rows)) == pytest.approx(n_steps, abs=25)
+    assert settings.patience == max(10, round(settings.max_epochs / 4))
+
+
+def test_a_column_counts_once_in_the_width_of_the_net():
+    frame = pd.DataFrame({"a": [f"level {i % 60}" for i in range(600)], "b": np.arange(600.0) ** 0.5})
+    model = Autoencoder(2, max_epochs=1, random_state=0).fit(frame).module_
+    assert model.likelihood.encoded_shape[0] > 60
+    assert model.backbone.encoder[1].out_features == model.backbone.layer_width == 128
 
 
 @pytest.mark.parametrize("choose", [choose_batch_size, lambda size, n_rows: choose_max_epochs(size, n_rows, 16)])
