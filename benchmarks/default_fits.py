@@ -31,7 +31,15 @@ TARGETS = {
 }
 # Shares of cells hidden before a fit of the imputer, and in test rows.
 HIDDEN, HIDDEN_TEST = 0.1, 0.2
-FIGURES = ("processor seconds", "seconds", "epochs", "bound", "log p(x | code)", "logistic, AUROC", "boosting, AUROC")
+FIGURES = (
+    "processor seconds",
+    "seconds",
+    "epochs",
+    "bound",
+    "log p(x given code)",
+    "logistic, AUROC",
+    "boosting, AUROC",
+)
 FIGURES_OF_IMPUTER = ("processor seconds", "seconds", "epochs", "nrmse", "accuracy")
 Figures = dict[str, float]
 
@@ -59,7 +67,7 @@ def measure_codes(make: Callable[[int], Autoencoder], name: str, n_rows: int | N
     model = make(seed)
     figures = fit(model, train)
     codes = ((model.transform(rows), own) for rows, own in zip((train, test), labels, strict=True))
-    scores = {"bound": model.score(test), "log p(x | code)": float(model.score_samples(test).mean())}
+    scores = {"bound": model.score(test), "log p(x given code)": float(model.score_samples(test).mean())}
     return {**figures, **scores, **score_classifiers(*codes, seed)}
 
 
