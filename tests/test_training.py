@@ -13,7 +13,7 @@ from torch import nn, optim
 
 from isthmus import Autoencoder, zoo
 from isthmus.anomaly.parallel import StackedLinear
-from isthmus.backbones import MLP, Linear
+from isthmus.backbones import MLP, Conv, Linear, Recurrent
 from isthmus.bottlenecks import Gaussian
 from isthmus.corruptions import GaussianNoise
 from isthmus.data import Array, arrays, as_source
@@ -350,6 +350,8 @@ def test_automatic_sizes_make_a_few_thousand_steps_where_the_rows_allow(n_rows):
         (Autoencoder(2, backbone=MLP((2000,))), 2e-3, 1_250),
         (Autoencoder(2, backbone=Linear()), 2e-2, 1_000),
         (zoo.vae(2), 1 / 128, 1_750),
+        (Autoencoder(2, backbone=Conv((4,))), 3.5e-3, 2_000),
+        (Autoencoder(2, backbone=Recurrent(4)), 2e-3, 3_500),
         (zoo.imputer(2), 1 / 128, 3_500),
         (zoo.vq_vae(2), 1 / 128, 3_500),
         (Autoencoder(2, regularizers=L1()), 1 / 128, 3_500),

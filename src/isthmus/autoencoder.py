@@ -102,11 +102,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     schedule : {"one_cycle", "constant"}, default="one_cycle"
         Schedule of the learning rate.
     max_epochs : int or "auto", default="auto"
-        "auto" makes about 3,500 steps; fewer, but at least 1,000, for narrow nets without noise.
+        "auto" makes about 3,500 steps, or fewer, but at least 1,000, for larger learning rates without noise.
     batch_size : int or "auto", default="auto"
     learning_rate : float or "auto", default="auto"
-        Largest learning rate of the schedule. "auto" is 1 / width for fully connected nets, between 2e-3 and 2e-2, and
-        2e-3 for others.
+        Largest learning rate of the schedule. "auto" is 1 / width for fully connected nets, between 2e-3 and 2e-2,
+        3.5e-3 for convolutional nets, and 2e-3 for others.
     weight_decay : float, default=0.0
     validation_fraction : float, default=0.1
         Fraction of the rows held out for validation; fewer than 5 such rows are not held out.

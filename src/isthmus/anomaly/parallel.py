@@ -46,7 +46,7 @@ class Parallel(Backbone):
             net.n_flags, net.values_per_sample = self.n_flags, self.values_per_sample
             net.build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
             nets.append(net)
-        self.layer_width = nets[0].layer_width
+        self.layer_width, self.auto_learning_rate = nets[0].layer_width, nets[0].auto_learning_rate
         self.encoder = _combine([net.encoder for net in nets])
         self.decoder = _combine([net.decoder for net in nets])
 

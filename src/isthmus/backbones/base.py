@@ -24,7 +24,7 @@ class Backbone(Part):
     ``values_per_sample`` is also set before ``build``: the number of values of a sample, in which a column of a table
     counts once, however many columns encode it. ``layer_width`` is the width of the widest layer of a fully connected
     net, or ``values_per_sample`` if that is larger. Default learning rate and number of steps depend on it. It is 0 for
-    other nets, whose training does not depend on it.
+    other nets, whose default learning rate is ``auto_learning_rate``.
 
     An ``autoregressive`` decoder generates rows along the last axis, each step given the code and the steps before it.
     ``decode`` gets all steps of an encoded row at once, and the parameters of each step depend on earlier steps only;
@@ -37,6 +37,7 @@ class Backbone(Part):
     n_flags: int = 0
     values_per_sample: int = 0
     layer_width: int = 0
+    auto_learning_rate: float = 2e-3
     autoregressive: bool = False
     beam_width: int = 1
     encoder: nn.Module

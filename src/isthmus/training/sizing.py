@@ -7,8 +7,8 @@ from isthmus.part import is_count
 
 # Steps of the optimizer in a fit with max_epochs="auto". Chosen on MNIST, see benchmarks/mnist.py.
 N_STEPS = 3_500
-# Bounds of learning_rate="auto". The smaller one is for nets of width 500 and for all that are not fully connected;
-# it was chosen on MNIST. Larger ones than the upper bound did not improve linear maps.
+# Bounds of learning_rate="auto" for fully connected nets. The smaller one is for nets of width 500, and was chosen on
+# MNIST. Larger ones than the upper bound did not improve linear maps.
 MIN_RATE, MAX_RATE = 2e-3, 2e-2
 # Fewest steps of a fully connected net whose codes are deterministic or drawn; with corrupted inputs or regularizers,
 # always N_STEPS: noise slows down learning and keeps a net from memorizing. Chosen on tables of 500 to 30,000 rows.
@@ -32,7 +32,7 @@ def choose_batch_size(batch_size: int | str, n_rows: int) -> int:
 
 
 def choose_learning_rate(learning_rate: float | str, model: Any) -> Any:
-    """Resolve "auto" to 1 / width for fully connected nets, between 2e-3 and 2e-2, and to 2e-3 for others.
+    """Resolve "auto" to 1 / width for fully connected nets, between 2e-3 and 2e-2, else to a constant of the backbone.
 
     With Adam, a step changes each weight by about the learning rate, and an output of a layer by up to the sum over
     its inputs. So rates in inverse proportion to the width change outputs equally (Yang and Hu, Feature learning in
@@ -41,19 +41,18 @@ def choose_learning_rate(learning_rate: float | str, model: Any) -> Any:
     if learning_rate != "auto":
         return learning_rate
     width = model.backbone.layer_width
-    return min(MAX_RATE, max(MIN_RATE, 1 / width)) if width else MIN_RATE
+    return min(MAX_RATE, max(MIN_RATE, 1 / width)) if width else model.backbone.auto_learning_rate
 
 
 def choose_n_steps(model: Any, n_rows: int, batch_size: int) -> int:
-    """Return the number of steps of a fit: ``N_STEPS``, and fewer for fully connected nets without much noise.
+    """Return the number of steps of a fit: ``N_STEPS``, and fewer for larger learning rates without much noise.
 
     Steps are in inverse proportion to the learning rate, because Adam moves a weight by about the rate in each step.
     """
-    if not model.backbone.layer_width:
-        return N_STEPS
     n_steps = N_STEPS * MIN_RATE / choose_learning_rate("auto", model)
     n_weights = sum(weight.numel() for weight in model.parameters()) / model.n_nets
-    if n_weights > WEIGHTS_PER_VALUE * n_rows * math.prod(model.schema.shape):
+    can_memorize = n_weights > WEIGHTS_PER_VALUE * n_rows * math.prod(model.schema.shape)
+    if model.backbone.layer_width and can_memorize:
         n_steps = min(n_steps, MEMORIZING_EPOCHS * math.ceil(n_rows / batch_size))
     return max(_fewest_steps(model), round(n_steps))
 
