@@ -37,7 +37,7 @@ is_normal = family == "normal"
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about constant columns, which are left out, and about new services
-    network = zoo.vae(4, max_epochs=30, random_state=0)
+    network = zoo.vae(4, learning_rate=2e-3, max_epochs=30, random_state=0)
     detector = AnomalyDetector(network, score_from="encoder", calibration="split", fpr=0.05, random_state=0).fit(train)
     by_encoder, full = detector.score_samples(scored), detector.estimator_.score_samples(scored)
     alarms = detector.predict(scored) == -1

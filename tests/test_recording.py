@@ -233,7 +233,7 @@ def test_rows_stay_on_a_device_that_has_room_for_them(monkeypatch):
     source, device = as_source(X), torch.device("meta")
     for free, kind in ((2 * X.nbytes, ResidentInputs), (2 * X.nbytes - 1, StreamedInputs)):
         monkeypatch.setattr(transfer, "free_memory", lambda device, free=free: free)
-        settings = net().make_settings(len(X), 0)
+        settings = net().prepare(X).settings
         assert isinstance(make_inputs(source, settings, device, (0, 1)), kind)
         assert isinstance(make_inputs(source, settings, device, (0, 2)), StreamedInputs)
 

@@ -339,7 +339,8 @@ def adversarial(n_components: int = 2, *, weight: float = 10.0, **options: Any) 
     >>> adversarial(4).regularizers
     Adversarial()
     """
-    return compose(n_components, options, regularizers=Adversarial(weight))
+    # Two nets that compete need smaller steps than one; not tuned.
+    return compose(n_components, {"learning_rate": 2e-3, **options}, regularizers=Adversarial(weight))
 
 
 def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoencoder:

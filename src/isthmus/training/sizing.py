@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from isthmus.bottlenecks import Wrapper
 from isthmus.part import is_count
 
 # Steps of the optimizer in a fit with max_epochs="auto". Chosen on MNIST, see benchmarks/mnist.py.
@@ -58,7 +59,8 @@ def choose_n_steps(model: Any, n_rows: int, batch_size: int) -> int:
 
 
 def _fewest_steps(model: Any) -> int:
-    if model.corruption is not None or model.regularizers or model.bottleneck.log_n_values is not None:
+    is_cut = isinstance(model.bottleneck, Wrapper)  # ``Nested`` cuts codes at random
+    if model.corruption is not None or model.regularizers or is_cut or model.bottleneck.log_n_values is not None:
         return N_STEPS
     return MIN_STEPS_DRAWN if model.bottleneck.stochastic else MIN_STEPS
 
