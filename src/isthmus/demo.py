@@ -66,7 +66,7 @@ def demonstrate_digits(folder: Path) -> Figures:
     digits = load_digits()
     X, y = digits.data, digits.target
     train, test = train_test_split(np.arange(len(X)), test_size=0.2, stratify=y, random_state=0)
-    model = Autoencoder(N_COMPONENTS, max_epochs=30, random_state=0, verbose=1).fit(X[train])
+    model = Autoencoder(N_COMPONENTS, random_state=0, verbose=1).fit(X[train])
     codes, rebuilt = model.transform(X), model.reconstruct(X)
     save(model, folder / "digits.safetensors")
     write(folder / "digits.csv", X.astype(np.uint8), digits.feature_names)
