@@ -59,7 +59,7 @@ def choose_n_steps(model: Any, n_rows: int, batch_size: int) -> int:
 
 
 def _fewest_steps(model: Any) -> int:
-    is_cut = isinstance(model.bottleneck, Wrapper)  # ``Nested`` cuts codes at random
+    is_cut = isinstance(model.bottleneck, Wrapper)  # ``Nested`` cuts codes at random, which is noise
     if model.corruption is not None or model.regularizers or is_cut or model.bottleneck.log_n_values is not None:
         return N_STEPS
     return MIN_STEPS_DRAWN if model.bottleneck.stochastic else MIN_STEPS
