@@ -45,7 +45,7 @@ class ClippedSGD(optim.SGD):
 
     The norm is over all parameters with the same learning rate factor. Parameters with another factor, such as log
     scales, have gradients of another size: in a common norm they would shorten the steps of the nets, and the
-    likelihood of held-out rows falls (on digits by 9 to 20 nats per row).
+    likelihood of held-out rows falls (on digits by 8 to 20 nats per row).
 
     A loss is a sum over features, so the norm of the gradients grows with the number of features. The steps of gradient
     descent are proportional to this norm, those of Adam do not depend on it.
