@@ -23,9 +23,10 @@ LARGEST_KEPT = 2**25 - 2**12
 
 # Accelerators that device="auto" takes, by torch's names.
 ACCELERATORS = ("cuda", "xpu", "mps")
-# Of an NVIDIA H100: seconds that the first fit of a process takes longer, and seconds of a recorded and of a plain step
-# of a small net. Of two cores: seconds of a step of a small net, and operations a second. See docs/performance.md.
+# Measured on an NVIDIA H100: additional seconds of the first fit of a process, seconds of a recorded step, and seconds
+# of a step that is not recorded, both of a small net. See docs/performance.md.
 ACCELERATOR_START, RECORDED_STEP, ACCELERATOR_STEP = 4.0, 2e-4, 2.7e-3
+# Measured on two cores: seconds of a step of a small net, and floating-point operations per second.
 PROCESSOR_STEP, PROCESSOR_SPEED = 7e-4, 1e11
 
 PRECISIONS = ("auto", "float32", "float64", "bfloat16")
