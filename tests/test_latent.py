@@ -289,13 +289,14 @@ def bent(n_values, seed):
 
 @pytest.mark.parametrize(
     ("X", "n_dimensions"),
-    [(flat(1, 6, 0), 1), (flat(4, 12, 1), 4), (bent(10, 2), 2)],
-    ids=["line", "four flat dimensions", "bent sheet"],
+    [(flat(1, 6, 0), 1), (flat(4, 12, 1), 4), (flat(7, 18, 3), 7), (bent(10, 2), 2)],
+    ids=["line", "four flat dimensions", "seven flat dimensions", "bent sheet"],
 )
 def test_the_dimension_is_found(X, n_dimensions):
     found = suggest_n_components(X, random_state=0)
     assert abs(found.n_components - n_dimensions) <= 1
-    assert found.interval[0] <= found.n_components <= found.interval[1]
+    assert found.interval[0] <= min(n_dimensions, found.n_components)
+    assert max(n_dimensions, found.n_components) <= found.interval[1]
     assert found.sizes.tolist() == list(range(1, X.shape[1]))
     assert found.errors.shape == found.standard_errors.shape == found.noise.shape == found.sizes.shape
     np.testing.assert_allclose(found.noise, found.errors / (1 - found.sizes / X.shape[1]))
@@ -345,9 +346,9 @@ def test_missing_values_and_levels_are_no_obstacle(X):
 
 
 def test_an_elbow_at_the_end_is_a_warning():
-    errors = np.tile([1.0, 0.5, 0.1], (50, 1))
+    errors = np.tile([2.0, 1.0, 0.5, 0.1], (50, 1))
     with pytest.warns(UserWarning, match="still falls at 3 components"):
-        found = latent.code_size._find_size(errors, 20, 1.0, np.random.default_rng(0))
+        found = latent.code_size._find_size(errors, 20, 0.2, np.random.default_rng(0))
     assert found.n_components == 3
     assert found.interval == (3, 3)
 
@@ -355,9 +356,22 @@ def test_an_elbow_at_the_end_is_a_warning():
 def test_rows_that_disagree_widen_the_interval():
     rng = np.random.default_rng(0)
     second = rng.exponential(1.0, 30)
-    errors = np.column_stack([np.ones(30) * 5, second * 1.7, np.ones(30), np.ones(30)])
-    found = latent.code_size._find_size(errors, 1000, 0.7, rng)
+    errors = np.column_stack([np.full(30, 9.0), np.full(30, 5.0), second * 1.3, np.ones(30), np.ones(30)])
+    found = latent.code_size._find_size(errors, 1000, 0.125, rng)
     assert found.interval == (2, 3)
+
+
+def test_many_small_gains_are_no_elbow_at_one():
+    """The noise falls by 22 % in total: a tolerance relative to its minimum would accept the first size."""
+    errors = np.tile([1.0, 0.92, 0.83, 0.75, 0.67, 0.6, 0.54, 0.48, 0.44], (100, 1))
+    found = latent.code_size._find_size(errors, 30, 0.125, np.random.default_rng(0))
+    assert found.n_components == 7
+    assert found.interval == (6, 8)
+
+
+def test_rows_without_structure_need_one_component():
+    errors = np.tile([1.0, 1.0, 1.0, 1.0], (50, 1))
+    assert latent.code_size._find_size(errors, 30, 0.125, np.random.default_rng(0)).n_components == 1
 
 
 # Errors
@@ -388,7 +402,7 @@ def test_what_is_wrong_is_named(model, X):
         (lambda: map2d(X, "lda"), "method must be one of .*, got 'lda'"),
         (lambda: map2d(X[:, :1]), "codes have 1 component"),
         (lambda: suggest_n_components(X[:6]), "X has 6 rows, too few"),
-        (lambda: suggest_n_components(X, tolerance=0), "tolerance must be a number > 0, got 0"),
+        (lambda: suggest_n_components(X, tolerance=0), "tolerance must be a number between 0 and 1, got 0"),
         (lambda: suggest_n_components(X, max_components=6), "integer from 1 to 5, got 6"),
         (lambda: suggest_n_components(X, max_components="all"), "integer from 1 to 5, got 'all'"),
     ]:

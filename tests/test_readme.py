@@ -12,7 +12,8 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 15
+    assert len(blocks) == 16
+    assert names["suggestion"].estimator.n_components == 16
     assert names["codes"].shape == (1797, 8)
     assert names["rebuilt"].shape == (1797, 64)
     assert names["threes"].shape == (10, 64)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from isthmus.decoder import Decoder
     from isthmus.gap_filling import SeriesImputer
     from isthmus.persistence import load, save
+    from isthmus.suggesting import suggest
     from isthmus.training import Checkpoint
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "load",
     "metrics",
     "save",
+    "suggest",
     "zoo",
 ]
 
@@ -43,6 +45,7 @@ _HOME = {
     "SlidingWindows": "anomaly",
     "load": "persistence",
     "save": "persistence",
+    "suggest": "suggesting",
 }
 
 

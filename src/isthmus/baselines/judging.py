@@ -134,7 +134,7 @@ def _compare_answers(estimator: Any, training: Training, clean: Values, seed: in
     task = Task(clean, clean) if corruption is None else _corrupt(estimator, clean, seed)
     imputes = getattr(corruption, "loss_on", None) == "hidden"
     methods, note = _imputers(training) if imputes else _rebuilders(training, estimator.n_components)
-    answers = {"model": _answer(estimator, task.given, imputes)}
+    answers = {"model": answer_rows(estimator, task.given, imputes)}
     answers |= {name: method(task.given) for name, method in methods.items()}
     if corruption is not None and not np.isnan(task.given).any():
         answers["as corrupted"] = task.given
@@ -154,7 +154,7 @@ def _imputers(training: Training) -> tuple[dict[str, Method], str]:
 def _rebuilders(training: Training, n_components: int) -> tuple[dict[str, Method], str]:
     n_values, mean = training.rows.shape[1], {"mean": fit_mean(training)}
     if n_components < n_values:
-        return {"PCA": fit_pca(training, n_components), **mean}, ""
+        return {"PCA": fit_pca(training, n_components).rebuild, **mean}, ""
     return mean, f"PCA is left out: a code of {n_components} numbers can store all {n_values} values of a row"
 
 
@@ -168,7 +168,7 @@ def _corrupt(estimator: Any, clean: Values, seed: int) -> Task:
     return Task(*(values.flatten(1).cpu().double().numpy() for values in (corrupted, expected)))
 
 
-def _answer(estimator: Any, values: Values, imputes: bool) -> Values:
+def answer_rows(estimator: Any, values: Values, imputes: bool) -> Values:
     """Impute or rebuild rows of encoded values by the model."""
     schema = estimator.schema_
     rows: Source = Array(torch.from_numpy(values).reshape(-1, *schema.shape), replace(schema, dtype="float64"))

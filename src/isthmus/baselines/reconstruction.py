@@ -86,7 +86,7 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     """
     schema = estimator.schema_
     training, expected = Training.of(as_source(train, schema)), read_values(as_source(test, schema))
-    methods = {"PCA": fit_pca(training, estimator.n_components), "mean": fit_mean(training)}
+    methods = {"PCA": fit_pca(training, estimator.n_components).rebuild, "mean": fit_mean(training)}
     rebuilt = {"model": read_values(as_source(estimator.reconstruct(test), schema))}
     rebuilt |= {name: method(expected) for name, method in methods.items()}
     return squared_errors(training, Task(expected, expected), rebuilt)
@@ -112,24 +112,58 @@ def error_rates(training: Training, task: Task, answers: Mapping[str, Values]) -
     return {name: float(np.mean(cells[counts])) for name, cells in wrong.items()}
 
 
+def relative_errors(training: Training, task: Task, answers: Mapping[str, Values]) -> dict[str, float]:
+    """Return the error of each method divided by that of "mean", averaged over numbers and categories by their columns.
+
+    The error of numbers is the mean squared error, and that of categories the share of wrong ones. 1 is no better than
+    means and most frequent categories; 0 is exact.
+    """
+    n_categories = len(training.categories)
+    weights = {"error": task.expected.shape[1] - n_categories, "wrong": n_categories}
+    measures = {"error": squared_errors(training, task, answers), "wrong": error_rates(training, task, answers)}
+    compared = {name: weights[name] for name, errors in measures.items() if errors.get("mean")}
+    if not compared:
+        raise ValueError(
+            "the held-out rows do not differ from the mean of the others, so that no error is relative to it"
+        )
+    return {
+        method: sum(weight * measures[name][method] / measures[name]["mean"] for name, weight in compared.items())
+        / sum(compared.values())
+        for method in answers
+    }
+
+
 def fit_mean(training: Training) -> Method:
     """Return a method that returns the mean of numbers and the most frequent category for every row."""
     return lambda rows: np.broadcast_to(training.typical, rows.shape)
 
 
-def fit_pca(training: Training, n_components: int) -> Method:
-    """Return reconstruction by PCA of standardized numbers and one-hot categories."""
+class Projection(NamedTuple):
+    """PCA of standardized numbers and one-hot categories; missing values are replaced by means."""
+
+    scaler: OneHotScaler
+    pca: PCA
+
+    def scale(self, rows: Values) -> Values:
+        """Return rows as the complete matrix to which PCA is fitted."""
+        return np.nan_to_num(self.scaler.transform(rows))
+
+    def encode(self, rows: Values) -> Values:
+        """Return the principal components of rows."""
+        return np.asarray(self.pca.transform(self.scale(rows)))
+
+    def rebuild(self, rows: Values) -> Values:
+        """Return rows of the same form, rebuilt from their principal components."""
+        return self.scaler.inverse_transform(self.pca.inverse_transform(self.encode(rows)))
+
+
+def fit_pca(training: Training, n_components: int) -> Projection:
+    """Fit PCA with a given number of components, and fewer if the rows have fewer."""
     scaler = OneHotScaler(training.typical, training.unit, training.categories)
     matrix = np.nan_to_num(scaler.transform(training.rows))
     # scikit-learn divides by the total variance, which is 0 if all rows are equal.
     with np.errstate(invalid="ignore"):
-        pca = PCA(min(n_components, *matrix.shape), random_state=0).fit(matrix)
-
-    def rebuild(rows: Values) -> Values:
-        codes = pca.transform(np.nan_to_num(scaler.transform(rows)))
-        return scaler.inverse_transform(pca.inverse_transform(codes))
-
-    return rebuild
+        return Projection(scaler, PCA(min(n_components, *matrix.shape), random_state=0).fit(matrix))
 
 
 def fit_regression(training: Training) -> Method | None:

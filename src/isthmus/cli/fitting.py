@@ -14,7 +14,9 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
+from isthmus.cli.choosing import check_choice, choose_variant
 from isthmus.cli.images import choose_labels, open_folder
+from isthmus.cli.options import AUTO, ChoiceOptions
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL
 from isthmus.cli.progress import say
@@ -51,6 +53,7 @@ def fit_file(
     data: Path,
     run: Run,
     output: Output,
+    choice: ChoiceOptions,
     config: Path | None = None,
     checkpoint: Path | None = None,
     workers: int | None = None,
@@ -58,8 +61,9 @@ def fit_file(
 ) -> None:
     """Fit the model of a run to nine tenths of the rows, save it, and print its error on the others.
 
-    If several processes train together, only the first one writes and prints. ``config`` is the run file,
-    ``checkpoint`` a folder, ``workers`` the number of processes of Ray, and ``size`` the height and width of images.
+    If several processes train together, only the first one writes and prints. ``choice`` tells how a variant is chosen
+    if the run names none, ``config`` is the run file, ``checkpoint`` a folder, ``workers`` the number of processes of
+    Ray, and ``size`` the height and width of images.
 
     Raises
     ------
@@ -68,9 +72,14 @@ def fit_file(
     """
     progress = None if checkpoint is None else Checkpoint(checkpoint).file
     out = output.file(data, MODEL[0], [data, config, progress], MODEL)
-    estimator = make_estimator(run)
-    _check_options(data, run, estimator, size, workers)
-    train, test, y = _read_halves(data, run, size, estimator, streamed=workers is not None)
+    check_choice(run, choice)
+    _check_data_options(data, run, size, workers)
+    estimator = None if run.model == AUTO else _make_for_labels(data, run)
+    conditional = estimator is not None and estimator.conditional
+    train, test, y = _read_halves(data, run, size, conditional, streamed=workers is not None)
+    if estimator is None:
+        run = choose_variant(train, y, run, choice)
+        estimator = _make_for_labels(data, run)
     if workers is None:
         estimator.set_params(callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(train, y)
     else:
@@ -107,8 +116,8 @@ def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], confi
     print(f"wrote {out}: series imputer fitted to {len(X)} time points x {imputer.n_features_in_} channels")
 
 
-def _check_options(data: Path, run: Run, estimator: Autoencoder, size: str | None, workers: int | None) -> None:
-    """Raise ``ValueError`` for options that do not fit the data or the model."""
+def _check_data_options(data: Path, run: Run, size: str | None, workers: int | None) -> None:
+    """Raise ``ValueError`` for options that do not fit the data."""
     if holds_images(data):
         if workers is not None:
             raise ValueError(f"--workers takes Parquet files, but {str(data)!r} is a folder of images")
@@ -117,19 +126,27 @@ def _check_options(data: Path, run: Run, estimator: Autoencoder, size: str | Non
         return
     if size is not None:
         raise ValueError(f"--size is for folders of images, but {str(data)!r} is not one")
-    if run.condition is None and estimator.conditional:
-        raise ValueError(f"{run.model} is conditional: name its column of labels with --condition NAME")
-    if run.condition is not None and not estimator.conditional:
-        raise ValueError(f"{run.model} takes no --condition; use --model conditional_vae, or --set conditional=true")
     if workers is not None and not is_streamed(data) and data.suffix.lower() != ".parquet":
         raise ValueError(f"--workers takes a Parquet file, or a folder or pattern of them, got {str(data)!r}")
 
 
-def _read_halves(data: Path, run: Run, size: str | None, estimator: Autoencoder, streamed: bool) -> Halves:
+def _make_for_labels(data: Path, run: Run) -> Autoencoder:
+    """Make the estimator; raise ``ValueError`` for labels without a conditional model, or one without labels."""
+    estimator = make_estimator(run)
+    if holds_images(data):
+        return estimator
+    if run.condition is None and estimator.conditional:
+        raise ValueError(f"{run.model} is conditional: name its column of labels with --condition NAME")
+    if run.condition is not None and not estimator.conditional:
+        raise ValueError(f"{run.model} takes no --condition; use --model conditional_vae, or --set conditional=true")
+    return estimator
+
+
+def _read_halves(data: Path, run: Run, size: str | None, conditional: bool, streamed: bool) -> Halves:
     if holds_images(data):
         choose_columns(None, run, data)
         folder = open_folder(data, size)
-        return _split(folder, choose_labels(folder, estimator.conditional), run.seed)
+        return _split(folder, choose_labels(folder, conditional), run.seed)
     if streamed or is_streamed(data):
         return _stream_halves(data, run)
     values = read(data)

@@ -13,6 +13,7 @@ from isthmus.cli.paths import MODEL, check_input, check_output
 def fit(
     data: options.Data,
     model: options.ModelOptions,
+    choice: options.ChoiceOptions,
     condition: options.Label = None,
     time: options.Times = None,
     out: Annotated[
@@ -36,9 +37,10 @@ def fit(
 
     run, output = read_options(model, condition=condition), Output(out, force)
     if not time:
-        fit_file(data, run, output, model.config, checkpoint, workers, size)
-    elif checkpoint or workers or size:
-        raise ValueError("--time fits an imputer of series, which takes no --checkpoint, --workers or --size")
+        fit_file(data, run, output, choice, model.config, checkpoint, workers, size)
+    elif checkpoint or workers or size or choice.use or choice.budget:
+        refused = "--checkpoint, --workers, --size, --use or --budget"
+        raise ValueError(f"--time fits an imputer of series, which takes no {refused}")
     else:
         fit_series(data, run, output, time, model.config)
 

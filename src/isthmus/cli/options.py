@@ -20,6 +20,9 @@ from isthmus.cli.paths import (
 if TYPE_CHECKING:
     from isthmus.cli.outputs import Output
 
+# Value of --model that chooses a variant.
+AUTO = "auto"
+
 Data = Annotated[
     Path,
     typer.Argument(
@@ -154,7 +157,8 @@ class ModelOptions(ColumnOptions):
     model: Annotated[
         str | None,
         typer.Option(
-            help="Variant; isthmus zoo lists them.  [default: autoencoder; detect chooses a model for the data]"
+            help="Variant; isthmus zoo lists them, and fit takes auto to choose one.  [default: autoencoder; detect "
+            "chooses a model for the data]"
         ),
     ] = None
     setting: Annotated[
@@ -170,6 +174,27 @@ class ModelOptions(ColumnOptions):
         ),
     ] = None
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 0]")] = None
+
+
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """How ``--model auto`` chooses a variant."""
+
+    use: Annotated[
+        str | None,
+        typer.Option(
+            help="With --model auto, what the model is for: reduce, features, impute, generate or topics.  [default: "
+            "reduce; generate with --condition]"
+        ),
+    ] = None
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="With --model auto, time to fit the variants that suit and to choose the one that is best on "
+            "held-out rows.  [default: choose by the kind of data, without fits]",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

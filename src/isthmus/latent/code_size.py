@@ -1,6 +1,5 @@
 """Choice of the size of a code, from the errors of all sizes after one training."""
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from isthmus import bottlenecks
 from isthmus.autoencoder import Autoencoder
-from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Nested
 from isthmus.data import Source, as_source, hold_out
 from isthmus.data.validation import compute_statistics
@@ -29,9 +27,8 @@ Values = np.ndarray[Any, Any]
 # Largest code size that is tried by default; fraction of rows held out to measure errors; number of bootstrap resamples
 # for the interval, whose quantiles then have a standard error of about one percentage point.
 MAX_SIZE, HOLDOUT, N_RESAMPLES = 32, 0.2, 400
-# On four tables of two dimensions and 500 rows, this training and the width below find 2. A rate of 1 / width or a net
-# of twice the width finds up to 5, because a net that memorizes rows needs larger codes.
-LEARNING_RATE, PATIENCE = 2e-3, 10
+# Number of rows from which the typical value of each column is computed, for the error without a code.
+N_TYPICAL = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +40,8 @@ class CodeSizes:
     n_components : int
         Suggested size: the elbow.
     interval : tuple of int
-        90 % bootstrap interval of the elbow.
+        From the 5 % bootstrap quantile of the elbow with twice the tolerance to the 95 % quantile of the size with the
+        smallest noise. Held-out rows alone vary less than another net would, and a vague elbow has a wide interval.
     sizes : ndarray of shape (n_sizes,)
         1, 2, ...
     errors, standard_errors : ndarray of shape (n_sizes,)
@@ -65,7 +63,7 @@ def suggest_n_components(
     estimator: Autoencoder | None = None,
     *,
     max_components: int | str = "auto",
-    tolerance: float = 0.5,
+    tolerance: float = 0.125,
     random_state: Any = None,
 ) -> CodeSizes:
     """Suggest the smallest code beyond which additional components represent only noise.
@@ -73,6 +71,8 @@ def suggest_n_components(
     One training with nested dropout [1] gives the error of every size. The error itself falls with every component. The
     error divided by the fraction of directions that the code does not represent stops falling at the right size,
     because noise has the same variance in all directions. Bartlett's test compares residual variances in this way [2].
+    The elbow is the smallest size that has nearly all of the fall of this noise, on a log scale, from no code to its
+    minimum: nets approximate curved data slowly, so that the noise falls a little beyond the right size.
 
     Parameters
     ----------
@@ -83,10 +83,10 @@ def suggest_n_components(
         squared errors.
     max_components : int or "auto", default="auto"
         Largest size that is tried; "auto" is one less than the number of values that vary, and at most 32.
-    tolerance : float, default=0.5
-        Relative excess over the smallest noise estimate that is accepted: higher values suggest smaller codes. If the
-        error has no clear elbow, as is common with real data, the result depends on it: see
-        ``isthmus.plots.code_sizes``.
+    tolerance : float, default=0.125
+        Share of the fall of the log noise that a code may lack: higher values suggest smaller codes. If the error has
+        no clear elbow, as is common with real data, the result depends on it: see ``isthmus.plots.code_sizes``. Chosen
+        on simulated data of 2 to 12 dimensions, see benchmarks/latent.py.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -121,8 +121,8 @@ def suggest_n_components(
     rows, held_out = hold_out(source, HOLDOUT, mix(seed, 3))
     if held_out is None:
         raise ValueError(f"X has {len(source)} rows, too few to hold some out and measure errors on them")
-    if not tolerance > 0:
-        raise ValueError(f"tolerance must be a number > 0, got {tolerance!r}")
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must be a number between 0 and 1, got {tolerance!r}")
     statistics = compute_statistics(rows)
     n_varying = int((~statistics.constant).sum())
     widest = _choose_largest(max_components, n_varying)
@@ -145,13 +145,7 @@ def _make_robust(statistics: Statistics, schema: Schema) -> Autoencoder:
     """Return an estimator with heavy-tailed errors, or with the automatic likelihood if there are categories."""
     # Errors of all pixels have one scale, as with the automatic likelihood.
     of_numbers = StudentT(scale="shared", scaling="center") if statistics.are_pixels else StudentT()
-    width = 2 ** min(9, max(6, (4 * math.prod(schema.shape) - 1).bit_length()))
-    return Autoencoder(
-        backbone=MLP((width, width // 2)),
-        likelihood="auto" if schema.categorical else of_numbers,
-        learning_rate=LEARNING_RATE,
-        patience=PATIENCE,
-    )
+    return Autoencoder(likelihood="auto" if schema.categorical else of_numbers)
 
 
 def _nest(estimator: Autoencoder, widest: int) -> Autoencoder:
@@ -166,13 +160,15 @@ def _nest(estimator: Autoencoder, widest: int) -> Autoencoder:
 
 
 def _measure_errors(model: Model, source: Source, widest: int) -> Values:
-    """Return the mean squared error of each row for each size, (n, n_sizes)."""
+    """Return the mean squared error of each row without a code and for each size, (n, 1 + n_sizes)."""
+    typical = torch.nanmedian(next(source.batches(N_TYPICAL)).x, 0).values
 
     def of_batch(x: Tensor, y: Tensor | None) -> Tensor:
         z = model.code_mean(model.encode_input(model.to_model(x)))
         sizes = torch.ones(widest, widest, dtype=torch.bool, device=z.device).tril()
         truncate = cast(Nested, model.bottleneck).truncate
-        return torch.stack([_error(model, x, model.decode_latent(truncate(z, kept[None]), y)) for kept in sizes], 1)
+        rebuilt = (model.decode_latent(truncate(z, kept[None]), y) for kept in sizes)
+        return torch.stack([_error(model, x, rows) for rows in (typical.to(x).expand_as(x), *rebuilt)], 1)
 
     return run(model, of_batch, source)[0].astype(np.float64)
 
@@ -185,20 +181,26 @@ def _error(model: Model, x: Tensor, rebuilt: Tensor) -> Tensor:
 
 
 def _find_size(errors: Values, n_varying: int, tolerance: float, rng: np.random.Generator) -> CodeSizes:
-    """Find the elbow of errors (n, n_sizes) of rows, and its bootstrap interval."""
-    n, widest = errors.shape
-    sizes = np.arange(1, widest + 1)
-    free = 1 - sizes / n_varying if n_varying > 1 else np.ones(1)
-    resamples = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES) @ errors / n
-    elbows = [_elbow(mean / free, tolerance) for mean in (errors.mean(0), *resamples)]
-    low, high = np.quantile(elbows[1:], [0.05, 0.95], method="nearest")
-    if elbows[0] == widest < n_varying - 1:
+    """Find the elbow of errors (n, 1 + n_sizes) of rows without a code and for each size, and its interval."""
+    n, widest = len(errors), errors.shape[1] - 1
+    free = 1 - np.arange(widest + 1) / max(2, n_varying)
+    means, stds = errors.mean(0), errors.std(0) / np.sqrt(n)
+    resamples = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES) @ errors / n / free
+    elbow = _elbow(means / free, tolerance)
+    low = np.quantile([_elbow(noise, min(1.0, 2 * tolerance)) for noise in resamples], 0.05, method="nearest")
+    high = np.quantile([_elbow(noise, 0.0) for noise in resamples], 0.95, method="nearest")
+    if elbow == widest < n_varying - 1:
         message = f"the error still falls at {widest} components, the largest size tried; raise max_components"
         warnings.warn(message, stacklevel=3)
-    means, stds = errors.mean(0), errors.std(0) / np.sqrt(n)
-    return CodeSizes(elbows[0], (int(low), int(high)), sizes, means, stds, means / free)
+    interval = min(elbow, int(low)), max(elbow, int(high))
+    return CodeSizes(elbow, interval, np.arange(1, widest + 1), means[1:], stds[1:], (means / free)[1:])
 
 
 def _elbow(noise: Values, tolerance: float) -> int:
-    """Return the smallest size whose noise is within the tolerance of the smallest noise."""
-    return 1 + int(np.argmax(noise <= (1 + tolerance) * noise.min()))
+    """Return the smallest size that lacks at most a share of the fall of the log noise from no code to its minimum.
+
+    If no size has less noise than no code, it is 1.
+    """
+    logs = np.log(noise + np.finfo(float).tiny)
+    lowest = logs[1:].min()
+    return 1 + int(np.argmax(logs[1:] <= lowest + tolerance * (logs[0] - lowest)))

@@ -1,0 +1,88 @@
+"""The leaderboard: estimators and simple methods, fitted within a time and judged on rows that no fit has seen."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from sklearn.base import clone
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.metrics.text_table import format_table
+from isthmus.suggesting.contests import Contest, Split
+from isthmus.suggesting.rules import Choice
+
+
+class Entry(NamedTuple):
+    """A row of a leaderboard; ``choice`` is None for a simple method, which takes no time worth telling."""
+
+    name: str
+    figure: float
+    seconds: float = 0.0
+    choice: Choice | None = None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Estimators and simple methods in the order of a figure on held-out rows, the best first.
+
+    Parameters
+    ----------
+    measure : str
+        What the figure is.
+    n_rows : int
+        Number of held-out rows.
+    entries : tuple of Entry
+    skipped : tuple of str
+        Names of estimators for which no time was left.
+    """
+
+    measure: str
+    n_rows: int
+    entries: tuple[Entry, ...]
+    skipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        rows = [
+            (entry.name, f"{entry.figure:.4g}", f"{entry.seconds:.1f} s" if entry.choice else "simple method")
+            for entry in self.entries
+        ]
+        skipped = f"\nno time was left for {', '.join(self.skipped)}" if self.skipped else ""
+        return f"{self.measure}; {self.n_rows:,} held-out rows\n{format_table(rows)}{skipped}"
+
+
+def rank(choices: Sequence[Choice], contest: Contest, split: Split, budget: float, seed: int) -> Leaderboard:
+    """Fit estimators within a number of seconds, and order them and the simple methods of a contest by its figure.
+
+    Each estimator gets an equal share of the time that is left. The first one is always fitted, for an epoch at least.
+    """
+    end = time.monotonic() + budget
+    entries, skipped = [Entry(name, figure) for name, figure in contest.baselines.items()], []
+    for i, choice in enumerate(choices):
+        started = time.monotonic()
+        if i and started >= end:
+            skipped.append(choice.name)
+            continue
+        fitted = _fit_within(choice.estimator, split, (end - started) / (len(choices) - i), seed)
+        figure = contest.judge(fitted)
+        entries.append(Entry(choice.name, figure, time.monotonic() - started, choice))
+    ordered = sorted(entries, key=lambda entry: entry.figure, reverse=contest.higher_is_better)
+    return Leaderboard(contest.measure, len(split.test), tuple(ordered), tuple(skipped))
+
+
+def _fit_within(estimator: Any, split: Split, seconds: float, seed: int) -> Any:
+    """Fit a clone for at most some seconds, with fewer epochs if there is no time for all.
+
+    A fit that is merely stopped would end with a high learning rate: a first epoch tells how many the time allows.
+    """
+    end, estimator = time.monotonic() + seconds, clone(estimator).set_params(random_state=seed)
+    y = split.y if getattr(estimator, "conditional", False) else None
+    if isinstance(estimator, Autoencoder):
+        trial, started = estimator.prepare(split.train, y), time.monotonic()
+        estimator.train(trial._replace(settings=replace(trial.settings, max_epochs=1)))
+        affordable = int((end - time.monotonic()) / (time.monotonic() - started))
+        estimator.set_params(
+            max_epochs=max(1, min(trial.settings.max_epochs, affordable)),
+            callbacks=(lambda state: time.monotonic() > end,),
+        )
+    return estimator.fit(split.train, y)

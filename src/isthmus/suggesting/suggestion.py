@@ -1,0 +1,249 @@
+"""``suggest``: an estimator for some data and a use, the reasons, and a leaderboard if there is time for fits."""
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import Pipeline
+
+from isthmus.anomaly import AnomalyDetector, ExemplarDistance
+from isthmus.data import Source, as_source
+from isthmus.data.streams.stream import Stream
+from isthmus.randomness import seed_of
+from isthmus.suggesting.contests import CONTESTS, Split
+from isthmus.suggesting.leaderboard import Leaderboard, rank
+from isthmus.suggesting.rules import Choice, choose_size, list_choices
+from isthmus.suggesting.traits import Traits, read_data
+
+Values = np.ndarray[Any, Any]
+
+# One in N_FOLDS rows is held out. Smallest number of rows that are held out: a classifier of new rows needs 20.
+N_FOLDS, MIN_HELD_OUT = 5, 20
+# Largest number of rows of a stream that are loaded for a leaderboard.
+N_LOADED = 100_000
+# Uses for which rows may be time points of one series.
+OF_SERIES = ("detect", "impute")
+# Number of characters of a line of reasons.
+WIDTH = 100
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Suggestion:
+    """An estimator for some data and a use; ``print`` shows the reasons.
+
+    Parameters
+    ----------
+    use : str
+    traits : Traits
+        What the data are.
+    choices : tuple of Choice
+        Estimators that suit the data, the best first.
+    reasons : list of str
+        Sentences that explain the first choice.
+    leaderboard : Leaderboard or None
+        Figures on held-out rows, if there was time for fits.
+    """
+
+    use: str
+    traits: Traits
+    choices: tuple[Choice, ...]
+    reasons: list[str]
+    leaderboard: Leaderboard | None = None
+
+    @property
+    def estimator(self) -> Any:
+        """The suggested estimator, not fitted."""
+        return self.choices[0].estimator
+
+    @property
+    def alternatives(self) -> list[Any]:
+        """Other estimators that suit the data, not fitted, the better ones first."""
+        return [choice.estimator for choice in self.choices[1:]]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"Suggestion for use={self.use!r}: {self.choices[0].name}",
+            textwrap.indent(repr(self.estimator), "  "),
+        ]
+        lines += [textwrap.fill(reason, WIDTH, initial_indent="- ", subsequent_indent="  ") for reason in self.reasons]
+        lines += [f"alternative: {choice.name}, because {choice.reason}" for choice in self.choices[1:]]
+        return "\n".join([*lines, *([] if self.leaderboard is None else [str(self.leaderboard)])])
+
+
+def suggest(
+    X: Any,
+    y: Any = None,
+    use: str = "reduce",
+    *,
+    time: str | Sequence[str] | None = None,
+    budget: float | None = None,
+    random_state: Any = None,
+) -> Suggestion:
+    """Suggest an estimator for some data and a use.
+
+    Without a budget nothing is fitted: the kind of the data and the use decide, by the rules in
+    ``isthmus.suggesting.rules``. With a budget, the few estimators that suit are fitted, and ordered by a figure on a
+    fifth of the rows that no fit, early stopping included, has seen, beside simple methods.
+
+    ===========  ===================================================  =====================================
+    use          purpose                                              figure on held-out rows
+    ===========  ===================================================  =====================================
+    "reduce"     few numbers from which rows can be rebuilt           error relative to that of the mean
+    "features"   numbers for another model                            its accuracy or R2; without ``y`` the
+                                                                      error as for "reduce"
+    "detect"     anomalies                                            area under the ROC curve; needs ``y``
+    "impute"     missing cells                                        error of hidden cells, relative to
+                                                                      that of the mean
+    "generate"   new rows                                             area under the ROC curve of a
+                                                                      classifier of new rows
+    "topics"     topics of texts or counts                            coherence times diversity
+    ===========  ===================================================  =====================================
+
+    Parameters
+    ----------
+    X : array, sparse rows, data frame, list of texts or Source of shape (n_samples, ...)
+    y : array of shape (n_samples,) or None, default=None
+        Labels: classes or numbers that codes should tell ("features"), labels of new rows ("generate"), or 1 for
+        normal rows and -1 for anomalies ("detect"; detectors are fitted to normal rows).
+    use : {"reduce", "features", "detect", "impute", "generate", "topics"}, default="reduce"
+    time : str, sequence of str or None, default=None
+        Columns with the times of the rows, which are then time points of one series. Without it, "detect" and "impute"
+        take a data frame of numbers for a series if it has one column of dates, which ascends by equal steps.
+    budget : float or None, default=None
+        Seconds for a leaderboard. The time of one estimator may exceed it: each is fitted for one epoch at least.
+    random_state : int, RandomState or None, default=None
+
+    Returns
+    -------
+    Suggestion
+        With ``estimator``, ``reasons``, ``alternatives`` and ``leaderboard``.
+
+    Raises
+    ------
+    ValueError
+        If the use is not known or not one of the kind of data, there are no rows, labels are missing or do not fit, or
+        a budget is not positive or given where no figure compares estimators.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import suggest
+    >>> X, y = load_digits(return_X_y=True)
+    >>> suggestion = suggest(X, use="reduce")
+    >>> suggestion.estimator
+    Autoencoder(backbone=MLP(), bottleneck=Deterministic(), n_components=16)
+    >>> suggestion.reasons[0]
+    'X has 1,797 images, one per row x 64.'
+    """
+    if budget is not None and not (isinstance(budget, Real) and float(budget) > 0):
+        raise ValueError(f"budget must be a number of seconds > 0 or None, got {budget!r}")
+    data, traits = read_data(X, time, may_be_series=use in OF_SERIES)
+    labels = _check_labels(y, traits, use)
+    choices = list_choices(use, traits, labels is not None)
+    suggestion = Suggestion(use, traits, tuple(choices), _explain(choices[0], traits, use, labels))
+    return suggestion if budget is None else _compare(suggestion, data, labels, float(budget), seed_of(random_state))
+
+
+def _check_labels(y: Any, traits: Traits, use: str) -> Values | None:
+    if y is None:
+        return None
+    labels = np.asarray(y)
+    if labels.shape != (traits.n_rows,):
+        raise ValueError(f"y must have a label for each of the {traits.n_rows:,} rows of X, got shape {labels.shape}")
+    n_missing = int((labels != labels).sum()) if labels.dtype.kind != "O" else sum(v is None or v != v for v in labels)
+    if n_missing:
+        raise ValueError(f"y lacks the labels of {n_missing:,} of {len(labels):,} rows; leave these rows out")
+    if use == "detect" and set(labels.tolist()) != {-1, 1}:
+        found = ", ".join(map(repr, sorted(set(labels.tolist()), key=str)[:5]))
+        raise ValueError(f"for use='detect', y must hold 1 (normal) and -1 (anomaly), both of them; it holds {found}")
+    return labels
+
+
+def _explain(choice: Choice, traits: Traits, use: str, labels: Values | None) -> list[str]:
+    """Return the sentences that explain a choice made by the rules."""
+    reasons = [f"X has {traits}.", f"{choice.name}: {choice.reason}."]
+    if traits.n_categorical and choice.variant:
+        reasons.append("Each column gets a likelihood of its kind: nothing is to be encoded or scaled before.")
+    if traits.missing and use != "impute":
+        reasons.append("Missing cells need no preparation: models learn from the other cells.")
+    if choice.options and use not in ("topics", "generate", "impute"):
+        size = choice.options["n_components"]
+        reasons.append(
+            f"Codes of {size} numbers are a start; latent.suggest_n_components(X) measures how many X needs."
+        )
+    if traits.kind == "texts" and choice.variant:
+        reasons.append("It reads tokens: fit it to isthmus.data.Texts(X).")
+    if traits.kind == "flat images":
+        reasons.append("With axes of height and width, X.reshape(n, 1, height, width), convolutions could be used.")
+    return reasons
+
+
+# Leaderboard
+
+
+def _compare(suggestion: Suggestion, data: Any, labels: Values | None, budget: float, seed: int) -> Suggestion:
+    """Fit the choices, and return the suggestion with a leaderboard and the best choice first."""
+    use, traits, choices = suggestion.use, suggestion.traits, suggestion.choices
+    if use == "detect" and labels is None:
+        raise ValueError("a leaderboard for use='detect' needs labels: y of 1 (normal) and -1 (anomaly)")
+    if traits.kind == "time points" or (traits.kind == "series" and use == "impute"):
+        raise ValueError(f"no figure compares estimators with use={use!r} for {traits.kind}; leave the budget out")
+    if traits.kind == "texts" and use == "generate":
+        raise ValueError("no figure compares estimators with use='generate' for texts; leave the budget out")
+    split = _split(data, labels, use, choose_size(use, traits), seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fit that ends with its time has not converged
+        contenders = [replace(choice, estimator=_get_judged(choice.estimator)) for choice in choices]
+        board = rank(contenders, CONTESTS[use](split), split, budget, seed)
+    order = [entry.name for entry in board.entries if entry.choice] + list(board.skipped)
+    best = tuple(sorted(choices, key=lambda choice: order.index(choice.name)))
+    reasons = [suggestion.reasons[0], f"{best[0].name}: {best[0].reason}.", _summarize(board)]
+    return replace(suggestion, choices=best, reasons=reasons, leaderboard=board)
+
+
+def _summarize(board: Leaderboard) -> str:
+    """Compare the best estimator with the best simple method."""
+    best, simple = (next(entry for entry in board.entries if bool(entry.choice) is fitted) for fitted in (True, False))
+    figures = f"{best.figure:.3g} against {simple.figure:.3g} of {simple.name}"
+    if board.entries.index(best) < board.entries.index(simple):
+        return f"On held-out rows it is better than simple methods: {figures}."
+    return f"On held-out rows a simple method is as good or better: {figures}."
+
+
+def _get_judged(estimator: Any) -> Any:
+    """Return what a figure depends on: the step of a pipeline that reads counts, or the estimator of scores."""
+    if isinstance(estimator, AnomalyDetector):
+        return ExemplarDistance() if estimator.estimator is None else estimator.estimator
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _split(data: Any, labels: Values | None, use: str, size: int, seed: int) -> Split:
+    """Hold out rows; a source of windows decides which share no values."""
+    texts, source = data if isinstance(data, list) else None, _in_memory(data, seed)
+    train, test = next(iter(source.folds(N_FOLDS, seed)))
+    if labels is not None and use == "detect":
+        train, test = train[labels[train] == 1], np.union1d(test, np.flatnonzero(labels == -1))
+    if min(len(test), len(train)) < MIN_HELD_OUT:
+        raise ValueError(
+            f"n_samples={len(source)}: a leaderboard needs {MIN_HELD_OUT} rows to fit and as many held-out rows"
+        )
+    y, y_test = (None, None) if labels is None else (labels[train], labels[test])
+    if texts is None:
+        return Split(source.take(train), source.take(test), y, y_test, size, seed)
+    words = CountVectorizer()
+    known = as_source(words.fit_transform([texts[i] for i in train]))
+    return Split(known, as_source(words.transform([texts[i] for i in test])), y, y_test, size, seed)
+
+
+def _in_memory(data: Any, seed: int) -> Source:
+    """Return rows with random access: a random part of a stream, and the positions of texts."""
+    if isinstance(data, list):
+        return as_source(np.zeros((len(data), 1)))
+    if isinstance(data, Stream):
+        return (data.split(N_LOADED, seed)[1] if len(data) > N_LOADED else data).load()
+    return data

@@ -1,0 +1,334 @@
+"""Suggested estimators for each kind of data and use, and the leaderboard on held-out rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+
+from isthmus import AnomalyDetector, Autoencoder, SeriesImputer, SlidingWindows, suggest, zoo
+from isthmus.backbones import MLP, Conv
+from isthmus.baselines.reconstruction import Task, Training, fit_mean, relative_errors
+from isthmus.data import Chunks, Texts, Windows, as_source
+from isthmus.data.files import read
+from isthmus.suggesting.contests import CONTESTS, Split
+from isthmus.suggesting.leaderboard import rank
+from isthmus.suggesting.rules import RULES, USES, Choice
+from isthmus.suggesting.suggestion import _split
+from isthmus.suggesting.traits import DESCRIPTIONS, read_data
+
+TEXTS = ["the cat and the dog", "a dog barks", "stocks and bonds", "bonds fall"] * 30
+
+
+@pytest.fixture(scope="module")
+def plane():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(150, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(150, 6))
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    town, age = rng.choice(["Oslo", "Rome", None], 150), rng.normal(40, 10, 150).round()
+    return pd.DataFrame(
+        {"town": town, "age": age, "pay": 2 * age + rng.normal(size=150), "glad": rng.random(150) < 0.5}
+    )
+
+
+@pytest.fixture(scope="module")
+def sensors():
+    """A year of months, whose lengths differ, and two numbers."""
+    times = pd.date_range("2020-01-01", periods=40, freq="MS")
+    waves = np.random.default_rng(0).normal(size=(40, 2))
+    return pd.DataFrame({"when": times, "low": waves[:, 0], "high": waves[:, 1]})
+
+
+def counts_of(n=60, n_words=30):
+    return np.random.default_rng(0).poisson(0.3, size=(n, n_words))
+
+
+# Kinds of data
+
+
+KINDS = {
+    "table": lambda: np.random.default_rng(0).normal(size=(50, 5)),
+    "counts": counts_of,
+    "flat images": lambda: load_digits().data[:100],
+    "images": lambda: load_digits().images[:50].astype(np.uint8),
+    "series": lambda: np.random.default_rng(0).normal(size=(30, 2, 20)),
+    "windows": lambda: Windows(np.sin(np.arange(200) / 5), 20),
+    "texts": lambda: TEXTS,
+    "stream": lambda: Chunks(lambda: iter([np.ones((20, 3)), np.zeros((20, 3))])),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_of_data_is_found(kind):
+    assert read_data(KINDS[kind]())[1].kind == kind
+
+
+def test_sparse_rows_of_counts_and_texts_as_tokens_are_found():
+    assert read_data(sparse.csr_array(counts_of()))[1].kind == "counts"
+    assert read_data(Texts(TEXTS, vocabulary="word"))[1].kind == "texts"
+    assert read_data(np.array(TEXTS))[1].kind == "texts"
+    assert read_data(pd.Series(TEXTS))[1].kind == "texts"
+
+
+def test_tables_are_no_counts_if_few_columns_or_negative_or_fractional_or_dense(rng):
+    assert read_data(counts_of(n_words=5))[1].kind == "table"
+    assert read_data(counts_of() - 1)[1].kind == "table"
+    assert read_data(counts_of() + 0.5)[1].kind == "table"
+    assert read_data(rng.poisson(5.0, (60, 30)))[1].kind == "table"
+    assert read_data(np.eye(30)[rng.integers(30, size=60)])[1].kind == "table"
+
+
+def test_a_table_tells_its_categories_and_missing_cells(people):
+    traits = read_data(people)[1]
+    assert (traits.kind, traits.n_rows, traits.shape, traits.n_categorical) == ("table", 150, (4,), 2)
+    assert traits.missing == pytest.approx(people["town"].isna().mean() / 4)
+    assert "150 rows of 4 columns, 2 of them categories" in str(traits)
+
+
+def test_dates_at_equal_steps_make_time_points_where_a_use_may_take_them(sensors):
+    assert read_data(sensors)[1].kind == "time points"
+    assert read_data(sensors)[1].time == "when"
+    assert read_data(sensors, may_be_series=False)[1].kind == "table"
+    assert read_data(sensors.sample(frac=1, random_state=0))[1].kind == "table"
+    assert read_data(sensors.assign(where=["a", "b"] * 20))[1].kind == "table"
+    assert read_data(sensors.head(10))[1].kind == "table"
+
+
+# Rules
+
+
+def test_every_rule_makes_an_estimator_for_each_of_its_kinds():
+    assert {rule.use for rule in RULES} == set(USES)
+    assert {kind for rule in RULES for kind in rule.kinds} == set(DESCRIPTIONS)
+    assert all(rule.variant in zoo.__all__ or " of " in rule.variant or rule.variant == "detector" for rule in RULES)
+
+
+@pytest.mark.parametrize("use", ["reduce", "features", "detect", "impute", "generate"])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_each_kind_has_an_estimator_for_each_use_with_its_reasons(kind, use):
+    if (use, kind) in (("impute", "windows"), ("impute", "texts"), ("detect", "texts")):
+        with pytest.raises(ValueError, match=f"no estimator of use={use!r} takes {kind}, expected one of reduce"):
+            suggest(KINDS[kind](), use=use)
+        return
+    suggestion = suggest(KINDS[kind](), use=use)
+    assert suggestion.leaderboard is None
+    assert suggestion.reasons[0].startswith("X has ")
+    assert repr(suggestion).count("\n- ") == len(suggestion.reasons)
+    assert not any(sentence.count("  ") for sentence in suggestion.reasons)
+
+
+def test_the_suggestions_are_those_of_the_table(people, sensors):
+    assert suggest(people).estimator.bottleneck.__class__.__name__ == "Deterministic"
+    assert suggest(people).estimator.n_components == 3
+    assert suggest(people, use="impute").estimator.corruption.loss_on == "hidden"
+    assert suggest(people, use="generate").estimator.prior.n_components == 30
+    assert suggest(people, people["glad"], use="generate").estimator.conditional
+    assert suggest(KINDS["images"]()).estimator.backbone.__class__ is Conv
+    assert suggest(KINDS["table"](), use="detect").estimator.estimator is None
+    assert isinstance(suggest(sensors, use="detect").estimator.estimator, SlidingWindows)
+    assert isinstance(suggest(sensors, use="impute").estimator, SeriesImputer)
+    assert suggest(sensors, use="impute", time="when").estimator.time == "when"
+    assert isinstance(suggest(TEXTS, use="topics").estimator, Pipeline)
+    assert isinstance(suggest(TEXTS, use="generate").estimator, Autoencoder)
+    assert isinstance(suggest(KINDS["stream"](), use="detect").estimator, AnomalyDetector)
+
+
+@pytest.mark.parametrize(
+    ("kind", "use"), [("counts", "topics"), ("table", "impute"), ("images", "generate"), ("series", "reduce")]
+)
+def test_a_suggested_estimator_fits_the_data_it_is_suggested_for(kind, use):
+    X = KINDS[kind]()
+    estimator = suggest(X, use=use).estimator
+    estimator.set_params(max_epochs=1, random_state=0).fit(X)
+    assert estimator.transform(X).shape == (len(X), estimator.n_components)
+
+
+def test_tables_of_every_library_and_real_files_are_read(people, outside_data):
+    import polars as pl
+
+    assert str(suggest(pl.from_pandas(people)).traits) == str(suggest(people).traits)
+    titanic = read(outside_data("tabular-mixed") / "titanic.csv.gz")
+    suggestion = suggest(titanic, use="impute")
+    assert (suggestion.traits.kind, suggestion.choices[0].variant) == ("table", "imputer")
+    assert suggestion.traits.n_categorical > 1
+    assert suggestion.traits.missing > 0
+
+
+def test_a_suggestion_fits_nothing_and_leaves_the_data_unchanged(people, monkeypatch):
+    monkeypatch.setattr(Autoencoder, "prepare", None)
+    before = people.copy()
+    suggest(people, use="generate")
+    pd.testing.assert_frame_equal(people, before)
+
+
+# Leaderboard
+
+
+def quick(name, **options):
+    return Choice(name, Autoencoder(2, backbone=MLP((16,)), **options), "", name)
+
+
+def split_of(X, y=None, use="reduce", size=2):
+    return _split(as_source(X), y, use, size, seed=0)
+
+
+def test_held_out_rows_reach_no_fit_and_no_early_stopping(plane, monkeypatch):
+    seen, prepare = [], Autoencoder.prepare
+    monkeypatch.setattr(Autoencoder, "prepare", lambda self, X, *rest: seen.append(X) or prepare(self, X, *rest))
+    suggest(plane, budget=1e-9, random_state=0)
+    split = split_of(plane)
+    assert len(split.test) == 30
+    assert len(seen) == 2  # once to time an epoch
+    held_out = {tuple(row) for row in next(split.test.batches(100)).x.numpy()}
+    for source in seen:
+        fitted = {tuple(row) for row in next(source.batches(1000)).x.numpy()}
+        assert len(fitted) == 120
+        assert not fitted & held_out
+
+
+def test_windows_that_share_values_are_not_on_both_sides():
+    windows = Windows(np.arange(300.0), 20)
+    split = _split(windows, None, "reduce", 2, seed=0)
+    known, unseen = ({int(value) for batch in part.batches(1000) for value in batch.x.flatten()} for part in split[:2])
+    assert not known & unseen
+
+
+def test_figures_of_simple_methods_are_those_of_scikit_learn(plane):
+    split = split_of(plane)
+    known, unseen = (next(part.batches(1000)).x.numpy() for part in split[:2])
+    mean, std = known.mean(0), known.std(0)
+    pca = PCA(2).fit((known - mean) / std)
+    z = (unseen - mean) / std
+    left = z - pca.inverse_transform(pca.transform(z))
+    baselines = CONTESTS["reduce"](split).baselines
+    assert baselines["mean"] == 1
+    assert baselines["PCA"] == pytest.approx(np.square(left).mean() / np.square(z).mean())
+
+
+def test_relative_errors_weigh_numbers_and_categories_by_columns(people):
+    source = as_source(people)
+    training = Training.of(source)
+    rows = training.rows
+    exact = np.where(np.isnan(rows), 0, rows)
+    wrong = exact.copy()
+    wrong[:, list(training.categories)] = -1
+    errors = relative_errors(
+        training, Task(rows, rows), {"mean": fit_mean(training)(rows), "exact": exact, "wrong": wrong}
+    )
+    assert (errors["mean"], errors["exact"]) == (1, 0)
+    common = [people[name].value_counts(normalize=True).iloc[0] for name in ("town", "glad")]
+    n = [people[name].notna().sum() for name in ("town", "glad")]
+    assert errors["wrong"] == pytest.approx(0.5 / (1 - np.average(common, weights=n)))
+
+
+def test_the_best_comes_first_and_simple_methods_are_included(plane):
+    board = rank(
+        [quick("short", max_epochs=1), quick("long", max_epochs=200)],
+        CONTESTS["reduce"](split_of(plane)),
+        split_of(plane),
+        1e6,
+        0,
+    )
+    figures = [entry.figure for entry in board.entries]
+    assert figures == sorted(figures)
+    names = [entry.name for entry in board.entries]
+    assert set(names) == {"short", "long", "PCA", "mean"}
+    assert names.index("long") < names.index("short")
+    assert board.skipped == ()
+    assert "30 held-out rows" in str(board)
+
+
+def test_a_budget_that_is_too_small_fits_the_first_choice_for_an_epoch_and_tells_what_is_skipped(plane):
+    suggestion = suggest(plane, budget=1e-9, random_state=0)
+    assert suggestion.leaderboard.skipped == ("linear", "vae")
+    assert [choice.name for choice in suggestion.choices] == ["autoencoder", "linear", "vae"]
+    assert "no time was left for linear, vae" in repr(suggestion)
+    assert "PCA" in suggestion.reasons[-1]
+
+
+@pytest.mark.parametrize(
+    ("use", "measure"),
+    [("features", "accuracy"), ("detect", "AUROC"), ("impute", "hidden cells"), ("generate", "new rows")],
+)
+def test_every_use_has_its_figure(plane, use, measure):
+    y = np.where(plane[:, 0] > 1, -1, 1) if use in ("features", "detect") else None
+    board = suggest(plane, y, use=use, budget=1e-9, random_state=0).leaderboard
+    assert measure in board.measure
+    assert all(np.isfinite(entry.figure) for entry in board.entries)
+    assert any(entry.choice is None for entry in board.entries)
+
+
+def test_topics_are_judged_by_coherence_and_diversity():
+    board = suggest(TEXTS, use="topics", budget=1e-9, random_state=0).leaderboard
+    assert "coherence" in board.measure
+    assert {entry.name for entry in board.entries} == {"topic_model", "NMF"}
+
+
+def test_numbers_as_labels_are_predicted_and_classes_are_classified(plane):
+    split = split_of(plane, plane[:, 0], "features")
+    contest = CONTESTS["features"](split)
+    assert contest.measure.startswith("R2")
+    assert contest.baselines["PCA"] > 0.9
+    assert contest.baselines["mean"] == pytest.approx(0, abs=0.1)
+
+
+def test_detectors_are_fitted_to_normal_rows_and_judged_on_all_anomalies():
+    data, target = load_breast_cancer(return_X_y=True)
+    split = _split(as_source(data), np.where(target == 1, 1, -1), "detect", 8, seed=0)
+    assert set(split.y) == {1}
+    assert (split.y_test == -1).sum() == 212
+    assert min(CONTESTS["detect"](split).baselines.values()) > 0.8
+
+
+def test_columns_drawn_independently_are_told_apart_where_columns_depend(plane):
+    split = split_of(np.tile(plane, (4, 1)) + np.random.default_rng(0).normal(size=(600, 6)) * 0.01)
+    contest = CONTESTS["generate"](split)
+    assert contest.baselines["columns drawn independently"] > 0.8
+    assert isinstance(split, Split)
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"use": "compress"}, "use must be one of reduce, features, detect, impute, generate, topics, got 'compress'"),
+        ({"use": "featurs"}, "did you mean 'features'"),
+        ({"use": "topics"}, "no estimator of use='topics' takes table, expected one of reduce"),
+        ({"budget": 0}, "budget must be a number of seconds > 0 or None, got 0"),
+        ({"budget": "10"}, "budget must be a number of seconds > 0 or None, got '10'"),
+        ({"budget": float("nan")}, "budget must be a number of seconds > 0"),
+        ({"use": "detect", "budget": 1}, "a leaderboard for use='detect' needs labels"),
+        ({"y": np.zeros(7)}, r"y must have a label for each of the 150 rows of X, got shape \(7,\)"),
+        ({"y": [None] * 150}, "y lacks the labels of 150 of 150 rows"),
+        ({"y": np.full(150, np.nan)}, "y lacks the labels of 150 of 150 rows"),
+        (
+            {"y": np.arange(150) % 2, "use": "detect"},
+            r"y must hold 1 \(normal\) and -1 \(anomaly\), both .* holds 0, 1",
+        ),
+        ({"y": np.ones(150), "use": "detect"}, "both of them; it holds 1.0"),
+    ],
+)
+def test_wrong_input_is_named(plane, options, message):
+    with pytest.raises(ValueError, match=message):
+        suggest(plane, **options)
+
+
+def test_empty_data_and_too_few_rows_are_named(plane, sensors):
+    with pytest.raises(ValueError, match="minimum of 1 is required"):
+        suggest(np.empty((0, 3)))
+    with pytest.raises(ValueError, match="0 sample"):
+        suggest(pd.DataFrame({"a": [], "b": []}))
+    with pytest.raises(ValueError, match="n_samples=40: a leaderboard needs 20 rows to fit and as many held-out rows"):
+        suggest(plane[:40], budget=1)
+    with pytest.raises(ValueError, match="no figure compares estimators with use='impute' for time points"):
+        suggest(sensors, use="impute", budget=1)
+    with pytest.raises(ValueError, match="expected an array or a data frame"):
+        suggest("rows.csv")
