@@ -42,7 +42,7 @@ LAYERS = [
     {"decoder", "gap_filling"},
     {"latent", "anomaly"},
     {"zoo", "plots", "baselines", "doctor"},
-    {"persistence", "distributed", "suggesting"},
+    {"persistence", "distributed", "suggesting", "tuning"},
     {"demo"},
     {"cli"},
     {"__main__"},

@@ -76,7 +76,7 @@ class MLP(Backbone):
         self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
         n_values = prod(input_shape)
-        widths = self._widths()
+        widths = self.widths()
         self.layer_width = max([self.values_per_sample, *widths])
         self.encoder = nn.Sequential(nn.Flatten(), *self._layers(n_values, *widths, h_shape[0]))
         self.decoder = nn.Sequential(
@@ -84,7 +84,8 @@ class MLP(Backbone):
             nn.Unflatten(1, parameter_shape),
         )
 
-    def _widths(self) -> list[int]:
+    def widths(self) -> list[int]:
+        """Return the widths of the hidden layers, once the net is built."""
         if self.hidden == "auto":
             first = 2 ** min(9, max(7, (3 * self.values_per_sample - 1).bit_length()))
             return [first, first // 2]

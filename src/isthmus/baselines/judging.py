@@ -13,6 +13,7 @@ from isthmus.baselines.reconstruction import (
     Task,
     Training,
     Values,
+    cell_errors,
     error_rates,
     fit_mean,
     fit_pca,
@@ -91,6 +92,30 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
     return comparisons
 
 
+def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Values:
+    """Return the error of each row at the task that the model was trained for, (n,): the errors of ``judge`` by row.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+        Fitted.
+    training : Training
+        The units of errors.
+    test : array, data frame or Source of shape (n_samples, ...)
+    seed : int
+        Seed of hidden cells and other corruption.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Sums over the values of a row, of squared errors of numbers in the unit of ``training`` and of 1 for each wrong
+        category, divided by the mean number of compared values per row.
+    """
+    task = _make_task(estimator, read_values(as_source(test, estimator.schema_)), seed)
+    errors = cell_errors(training, task, _answer(estimator, task.given, _imputes(estimator)))
+    return np.nansum(errors, axis=1) / max(np.mean(np.sum(~np.isnan(errors), axis=1)), 1e-12)
+
+
 def _maximizes_bound(module: Any) -> bool:
     """Whether a model was trained on the unweighted bound, and one distribution for all rows is a baseline for it."""
     weighted = getattr(module.bottleneck, "beta", 1.0) != 1.0
@@ -130,9 +155,8 @@ def _fidelity(known: Any, rows: Any, seed: int) -> dict[str, float]:
 
 def _compare_answers(estimator: Any, training: Training, clean: Values, seed: int) -> Comparison:
     """Compare results of the model and of simple methods for rows, which are corrupted if training rows were."""
-    corruption = estimator.module_.corruption
-    task = Task(clean, clean) if corruption is None else _corrupt(estimator, clean, seed)
-    imputes = getattr(corruption, "loss_on", None) == "hidden"
+    corruption, imputes = estimator.module_.corruption, _imputes(estimator)
+    task = _make_task(estimator, clean, seed)
     methods, note = _imputers(training) if imputes else _rebuilders(training, estimator.n_components)
     answers = {"model": answer_rows(estimator, task.given, imputes)}
     answers |= {name: method(task.given) for name, method in methods.items()}
@@ -156,6 +180,16 @@ def _rebuilders(training: Training, n_components: int) -> tuple[dict[str, Method
     if n_components < n_values:
         return {"PCA": fit_pca(training, n_components).rebuild, **mean}, ""
     return mean, f"PCA is left out: a code of {n_components} numbers can store all {n_values} values of a row"
+
+
+def _imputes(estimator: Any) -> bool:
+    """Whether a model was trained to fill hidden cells."""
+    return getattr(estimator.module_.corruption, "loss_on", None) == "hidden"
+
+
+def _make_task(estimator: Any, clean: Values, seed: int) -> Task:
+    """Return rows that are corrupted if training rows were, and the values that the model should return."""
+    return Task(clean, clean) if estimator.module_.corruption is None else _corrupt(estimator, clean, seed)
 
 
 @own_settings()

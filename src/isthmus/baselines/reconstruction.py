@@ -133,6 +133,15 @@ def relative_errors(training: Training, task: Task, answers: Mapping[str, Values
     }
 
 
+def cell_errors(training: Training, task: Task, answer: Values) -> Values:
+    """Return the squared error of each number in its unit, and 1 for each wrong category; NaN if not compared."""
+    errors = np.square((task.expected - answer) / training.unit)
+    categories = list(training.categories)
+    wrong = (answer != task.expected)[:, categories]
+    errors[:, categories] = np.where(np.isnan(task.expected[:, categories]), np.nan, wrong)
+    return errors
+
+
 def fit_mean(training: Training) -> Method:
     """Return a method that returns the mean of numbers and the most frequent category for every row."""
     return lambda rows: np.broadcast_to(training.typical, rows.shape)

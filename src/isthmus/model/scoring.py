@@ -78,6 +78,13 @@ def bound(model: Model, x: Tensor, y: Tensor | None, n_draws: int, at_once: int)
     return F.importance_bound(torch.cat([log_weights(model, x, y, count) for count in counts]))
 
 
+def evidence_bound(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Return the evidence lower bound with one draw of z and weight 1 of the divergence, (n,), also during training."""
+    h, x = model.encode_rows(x), model.to_model(x)
+    z, _ = model.bottleneck.draw(h, 1)
+    return model.decode_draws(z, x, y)[1][0] - model.bottleneck.divergence(h, y)
+
+
 def store_mean_scores(model: Model, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
     """Store the mean score of each value over training rows, the reference of contributions."""
     model.mean_log_prob.zero_()

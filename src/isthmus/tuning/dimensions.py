@@ -1,0 +1,169 @@
+"""The values that a search may give to one parameter.
+
+Each kind has three methods. ``ask`` draws a value from a trial of Optuna, ``encode`` converts a value to the numbers of
+a trial, and ``neighbours`` returns half and twice a value, as far as they are in the space.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from isthmus.errors import InputTypeError
+from isthmus.formatting import format_number
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``; integers if both are integers.
+
+    Parameters
+    ----------
+    low, high : int or float
+    log : bool, default=False
+        Whether the search is uniform in the logarithm.
+
+    Examples
+    --------
+    >>> from isthmus.tuning import Range
+    >>> print(Range(1e-4, 1e-2, log=True))
+    0.0001 to 0.01, logarithmic
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.low < self.high and (self.low > 0 or not self.log)):
+            positive = "0 < low < high" if self.log else "low < high"
+            raise ValueError(f"Range must have {positive}, got low={self.low!r}, high={self.high!r}")
+
+    def __str__(self) -> str:
+        numbers = f"{format_number(self.low)} to {format_number(self.high)}"
+        return f"{numbers}{', integers' * self._integers}{', logarithmic' * self.log}"
+
+    @property
+    def _integers(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def ask(self, trial: Any, name: str) -> Any:
+        """Return a value for a trial."""
+        suggest = trial.suggest_int if self._integers else trial.suggest_float
+        return suggest(name, self.low, self.high, log=self.log)
+
+    def encode(self, value: Any, name: str) -> dict[str, Any]:
+        """Return the numbers of a trial with this value, or with the nearest value of the space."""
+        number = min(max(value, self.low), self.high)
+        return {name: int(number) if self._integers else float(number)}
+
+    def neighbours(self, value: Any) -> list[Any]:
+        """Return half and twice a value."""
+        near = [value / 2, value * 2]
+        near = [round(each) for each in near] if self._integers else near
+        return [each for each in near if self.low <= each <= self.high and each != value]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values of any type; a list in a space means the same.
+
+    Parameters
+    ----------
+    options : sequence
+        At least two values.
+
+    Examples
+    --------
+    >>> from isthmus.tuning import Choice
+    >>> print(Choice(["relu", "silu"]))
+    'relu' or 'silu'
+    """
+
+    options: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, str) or len(self._names) < 2:
+            raise ValueError(f"Choice must have at least two different values, got {self.options!r}")
+
+    def __str__(self) -> str:
+        return " or ".join(map(repr, self.options))
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {repr(option): option for option in self.options}
+
+    def ask(self, trial: Any, name: str) -> Any:
+        """Return a value for a trial."""
+        return self._names[trial.suggest_categorical(name, list(self._names))]
+
+    def encode(self, value: Any, name: str) -> dict[str, Any]:
+        """Return the entry of a trial with this value; empty if it is not an option."""
+        return {name: repr(value)} if repr(value) in self._names else {}
+
+    def neighbours(self, value: Any) -> list[Any]:
+        """Return no values, because options have no order."""
+        return []
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Widths of the layers of an encoder, each half as wide as the layer before.
+
+    Parameters
+    ----------
+    low, high : int
+        Smallest and largest width of the first layer; the search is uniform in the logarithm.
+    depth : int, default=3
+        Largest number of layers.
+
+    Examples
+    --------
+    >>> from isthmus.tuning import Layers
+    >>> print(Layers(64, 1024))
+    1 to 3 layers, the first 64 to 1024 wide
+    """
+
+    low: int
+    high: int
+    depth: int = 3
+
+    def __post_init__(self) -> None:
+        if not (0 < self.low < self.high and self.depth > 0):
+            numbers = f"low={self.low!r}, high={self.high!r}, depth={self.depth!r}"
+            raise ValueError(f"Layers must have 0 < low < high and depth > 0, got {numbers}")
+
+    def __str__(self) -> str:
+        return f"1 to {self.depth} layers, the first {self.low} to {self.high} wide"
+
+    def ask(self, trial: Any, name: str) -> tuple[int, ...]:
+        """Return the widths for a trial."""
+        first = trial.suggest_int(f"{name}.width", self.low, self.high, log=True)
+        return _halve(first, trial.suggest_int(f"{name}.depth", 1, self.depth))
+
+    def encode(self, value: Any, name: str) -> dict[str, Any]:
+        """Return the numbers of a trial with these widths, or with the nearest ones of the space."""
+        if not value:
+            return {}
+        first = min(max(value[0], self.low), self.high)
+        return {f"{name}.width": first, f"{name}.depth": min(len(value), self.depth)}
+
+    def neighbours(self, value: Any) -> list[Any]:
+        """Return nets of half and of twice the width."""
+        firsts = [value[0] // 2, value[0] * 2] if value else []
+        return [_halve(first, len(value)) for first in firsts if self.low <= first <= self.high]
+
+
+Dimension = Range | Choice | Layers
+
+
+def as_dimension(name: str, values: Any) -> Dimension:
+    """Return the values of a parameter in a space; a list is a choice."""
+    if isinstance(values, list | tuple):
+        return Choice(values)
+    if not isinstance(values, Dimension):
+        raise InputTypeError(f"space[{name!r}] must be a Range, Layers or a list of values, got {values!r}")
+    return values
+
+
+def _halve(first: int, depth: int) -> tuple[int, ...]:
+    return tuple(max(1, first >> i) for i in range(depth))

@@ -1,0 +1,93 @@
+"""Measures of fitted estimators on rows that they have not seen: one number per row, higher is better."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from isthmus.baselines.judging import row_errors
+from isthmus.baselines.reconstruction import Training
+from isthmus.data import as_source
+
+Values = np.ndarray[Any, Any]
+RowScores = Callable[[Any, Any, Any], Values]
+
+# Parameters that change the unit or the task of a measure, so that trials could not be compared.
+FIXED = {
+    "bound": ("conditional", "likelihood", "schema"),
+    "error": ("conditional", "corruption", "n_components", "schema"),
+}
+
+
+class Measure(NamedTuple):
+    """A measure: its name, what it is in which unit, and a function of a fitted estimator, rows and labels."""
+
+    name: str
+    description: str
+    score_rows: RowScores
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raise ``ValueError`` if one of these parameters must not differ between trials."""
+        for name in names:
+            if name.split("__")[0] in FIXED.get(self.name, ()):
+                raise ValueError(
+                    f"space[{name!r}] changes what the measure {self.name!r} means; choose another measure"
+                )
+
+
+class Errors:
+    """Negative errors of rows at the task of the model.
+
+    Parameters
+    ----------
+    X : array, data frame or Source
+        Rows of the fits, which determine the unit of errors.
+    seed : int
+        Seed of the corruption of judged rows.
+    """
+
+    def __init__(self, X: Any, seed: int) -> None:
+        self.X, self.seed = X, seed
+        self.training: Training | None = None
+
+    def __call__(self, net: Any, X: Any, y: Any) -> Values:
+        """Return a number per row."""
+        if self.training is None:
+            self.training = Training.of(as_source(self.X, net.schema_))
+        return -row_errors(net, self.training, X, self.seed)
+
+
+def choose_measure(measure: Any, model: Any, X: Any, seed: int) -> Measure:
+    """Return the measure with a name, or the one that suits a model.
+
+    Parameters
+    ----------
+    measure : {"auto", "bound", "error"} or callable
+    model : Model
+        Built, not necessarily trained.
+    X : array, data frame or Source
+        Rows of the fits.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If the measure does not exist.
+    """
+    if callable(measure):
+        return Measure("custom", getattr(measure, "__name__", "custom measure"), measure)
+    if measure == "auto":
+        measure = "bound" if _needs_bound(model) else "error"
+    if measure == "bound":
+        return Measure(
+            "bound", "lower bound on the log likelihood, in nats per row", lambda net, X, y: net.bounds(X, y)
+        )
+    if measure == "error":
+        return Measure("error", "minus the mean squared error per value, in its variance or unit", Errors(X, seed))
+    raise ValueError(f'measure must be "auto", "bound", "error" or a function, got {measure!r}')
+
+
+def _needs_bound(model: Any) -> bool:
+    """Whether codes are random, so that their size has a cost, or rows are texts or series of different lengths."""
+    imputes = getattr(model.corruption, "loss_on", "") == "hidden"
+    return bool(model.schema.vocabulary or model.schema.ragged) or (model.bottleneck.stochastic and not imputes)

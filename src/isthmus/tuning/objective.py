@@ -1,0 +1,129 @@
+"""One trial of a search: a fit with the parameters of the trial, and its scores of the judged rows."""
+
+import warnings
+from functools import partial
+from threading import Event
+from time import monotonic
+from typing import Any
+
+from sklearn.base import clone
+
+from isthmus.errors import is_out_of_memory
+from isthmus.formatting import format_number
+from isthmus.inference import run
+from isthmus.model import scoring
+from isthmus.problem import Problem
+from isthmus.randomness import seeded
+from isthmus.training import TrainState, with_checkpoint_folder
+from isthmus.tuning.measures import RowScores, Values
+from isthmus.tuning.rows import Split
+from isthmus.tuning.space import Space
+from isthmus.tuning.study import N_STAGES, import_optuna
+
+
+class Pruning:
+    """A callback of a fit that stops it if it is worse than other trials at the same stage, or time is over.
+
+    Stages are parts of the training and not epochs, because the schedule of the learning rate depends on the part.
+
+    Parameters
+    ----------
+    trial : Trial of Optuna
+    deadline : float
+        Time at which fits are stopped, in seconds of ``monotonic``.
+    """
+
+    problem: Problem
+
+    def __init__(self, trial: Any, deadline: float) -> None:
+        self.trial, self.deadline = trial, deadline
+        self.stage, self.stopped = 0, False
+
+    def __call__(self, state: TrainState) -> bool:
+        """Return whether the fit is to be stopped. The default, trial 0, never is."""
+        stage = state.epoch * N_STAGES // self.problem.settings.max_epochs
+        if stage > self.stage and self.problem.valid is not None:
+            self.stage = stage
+            self.trial.report(_validation_score(state, self.problem.valid), stage)
+            self.stopped = stage < N_STAGES and self.trial.should_prune()
+        self.stopped = (self.stopped or monotonic() > self.deadline) and self.trial.user_attrs.get("start") != 0
+        return self.stopped
+
+
+def _validation_score(state: TrainState, valid: Any) -> float:
+    """Return the score of the rows for early stopping, without the weight of the divergence, which trials change."""
+    model: Any = state.model
+    if not model.bottleneck.stochastic:
+        return -state.row["valid_negative_bound"]
+    with seeded(0, model.device):
+        return float(run(model, partial(scoring.evidence_bound, model), valid)[0].mean())
+
+
+class Objective:
+    """Fits the estimator with the parameters of a trial, and returns the mean score of the judged rows.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+    split : Split
+    space : Space
+    score_rows : callable
+        The measure.
+    deadline : float
+        Time at which fits are stopped, in seconds of ``monotonic``.
+    interrupted : Event
+        Set by Ctrl-C.
+    verbose : int
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        split: Split,
+        space: Space,
+        score_rows: RowScores,
+        deadline: float,
+        interrupted: Event,
+        verbose: int,
+    ) -> None:
+        self.estimator, self.split, self.space, self.score_rows = estimator, split, space, score_rows
+        self.deadline, self.interrupted, self.verbose = deadline, interrupted, verbose
+
+    def __call__(self, trial: Any) -> float:
+        """Return the score of a trial.
+
+        Raises
+        ------
+        TrialPruned
+            If the fit was stopped, or ended with an error; the trial stores the message.
+        """
+        is_default = trial.user_attrs.get("start") == 0
+        asked = self.space.ask(trial)
+        try:
+            scores = self._fit_and_score(trial, {} if is_default else asked)
+        except Exception as error:
+            if is_default or not (isinstance(error, ValueError) or is_out_of_memory(error)):
+                raise
+            trial.set_user_attr("error", str(error))
+            raise import_optuna().TrialPruned(str(error)) from error
+        trial.set_user_attr("scores", scores.tolist())
+        if self.verbose:
+            print(f"trial {trial.number}: {format_number(scores.mean())}", flush=True)
+        return float(scores.mean())
+
+    def _fit_and_score(self, trial: Any, params: dict[str, Any]) -> Values:
+        net, pruning = (
+            with_checkpoint_folder(clone(self.estimator), f"trial-{trial.number}"),
+            Pruning(trial, self.deadline),
+        )
+        net.set_params(**params, callbacks=(*net.callbacks, pruning), verbose=0)
+        # The estimator itself has given the warnings about the rows, and that a fit diverges is what its score says.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            problem = pruning.problem = net.prepare(self.split.X, self.split.y)
+            net.train(problem)
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
+        if pruning.stopped:
+            raise import_optuna().TrialPruned
+        return self.score_rows(net.adopt(problem), self.split.X_judged, self.split.y_judged)

@@ -1,0 +1,188 @@
+"""Spaces of parameters, and the default space of an estimator and its data."""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import prod
+from typing import Any
+
+from sklearn.base import clone
+
+from isthmus import backbones, bottlenecks, corruptions
+from isthmus.backbones import MLP
+from isthmus.part import Part, did_you_mean, resolve
+from isthmus.problem import Problem
+from isthmus.tuning.dimensions import Choice, Dimension, Layers, Range, as_dimension
+
+# Factor by which the learning rate may differ from the default: three halvings or doublings.
+RATE_FACTOR = 8
+# Factor for sizes (width of layers, rows of a batch, size of the code): two halvings or doublings.
+SIZE_FACTOR = 4
+# Factor for weights of terms of the loss, and shares of weights that decay in a step of rate 1. The ranges of the
+# literature; see the table in docs/design.md.
+WEIGHT_FACTOR, DECAYS = 10, [0.0, 1e-4, 1e-3, 1e-2, 1e-1]
+# Largest dropout, and bounds of widths and batch sizes.
+MAX_DROPOUT, MIN_WIDTH, MAX_WIDTH, MIN_BATCH = 0.3, 16, 2048, 8
+# Parameters of parts that may be given by name; as instances, their own parameters can be searched.
+PARTS = {"backbone": backbones, "bottleneck": bottlenecks, "corruption": corruptions}
+
+Rule = Callable[[Any, Problem], Any]
+
+
+class Space(dict[str, Dimension]):
+    """The parameters of a search, as a dict from names of ``get_params`` to a ``Range``, ``Layers`` or a list.
+
+    Parameters
+    ----------
+    entries : mapping or iterable of pairs, default=()
+
+    Examples
+    --------
+    >>> from isthmus.tuning import Range, Space
+    >>> space = Space({"learning_rate": Range(1e-4, 1e-2, log=True), "backbone__activation": ["relu", "silu"]})
+    >>> print(space)
+    learning_rate         0.0001 to 0.01, logarithmic
+    backbone__activation  'relu' or 'silu'
+    """
+
+    def __init__(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__()
+        for name, values in dict(entries).items():
+            self[name] = values
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        super().__setitem__(name, as_dimension(name, values))
+
+    def __str__(self) -> str:
+        width = max(map(len, self), default=0)
+        return "\n".join(f"{name:{width}}  {values}" for name, values in self.items())
+
+    def ask(self, trial: Any) -> dict[str, Any]:
+        """Return the value of each parameter for a trial."""
+        return {name: values.ask(trial, name) for name, values in self.items()}
+
+    def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the numbers of a trial with these values of parameters."""
+        known = {name: value for name, value in params.items() if name in self}
+        return {key: number for name, value in known.items() for key, number in self[name].encode(value, name).items()}
+
+    def neighbours(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return parameters of which one is half or twice as large."""
+        known = {name: params[name] for name in self if name in params}
+        return [{**known, name: near} for name, value in known.items() for near in self[name].neighbours(value)]
+
+    def check(self, estimator: Any) -> None:
+        """Raise ``ValueError`` if the space is empty, or the estimator lacks one of its parameters."""
+        known = estimator.get_params()
+        if not self:
+            raise ValueError("space has no parameters")
+        for name in self:
+            if name not in known:
+                owner = type(estimator).__name__
+                raise ValueError(f"space[{name!r}]: {owner} has no such parameter{did_you_mean(name, known)}")
+
+
+def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = False) -> Space:
+    """Return the default space of an estimator for data: learning rate, batch size, sizes of the net, and others.
+
+    The default values of the estimator are in the middle of the ranges. The space may be changed before it is passed to
+    ``tune``.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+    X, y
+        As in ``fit``.
+    code_size : bool, default=False
+        Whether to include ``n_components``. It makes sense only for a measure that counts the size of the code, such as
+        the bound.
+
+    Returns
+    -------
+    Space
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.tuning import search_space
+    >>> print(search_space(Autoencoder(2), np.random.default_rng(0).normal(size=(1000, 8))))
+    learning_rate      0.000977 to 0.0625, logarithmic
+    batch_size         8 to 128, integers, logarithmic
+    weight_decay       0.0 or 0.0001 or 0.001 or 0.01 or 0.1
+    backbone__dropout  0 to 0.3
+    backbone__hidden   1 to 3 layers, the first 32 to 512 wide
+    """
+    estimator = with_parts(estimator)
+    return make_space(estimator, clone(estimator).prepare(X, y), code_size)
+
+
+def make_space(estimator: Any, problem: Problem, code_size: bool) -> Space:
+    """Return the default space of an estimator, whose problem has been prepared."""
+    values = default_values(estimator, problem)
+    rules = {name: rule for name, rule in RULES.items() if name in values and (code_size or name != "n_components")}
+    found = {name: rule(values[name], problem) for name, rule in rules.items()}
+    return Space({name: dimension for name, dimension in found.items() if dimension is not None})
+
+
+def default_values(estimator: Any, problem: Problem) -> dict[str, Any]:
+    """Return the parameters of an estimator, with the values that "auto" means for its problem."""
+    settings, backbone = problem.settings, problem.state.model.backbone
+    resolved: dict[str, Any] = {"learning_rate": settings.learning_rate, "batch_size": settings.batch_size}
+    if isinstance(backbone, MLP):
+        resolved["backbone__hidden"] = tuple(backbone.widths())
+    return {**estimator.get_params(), **resolved}
+
+
+def with_parts(estimator: Any) -> Any:
+    """Return an unfitted copy with parts as instances, whose parameters can be set."""
+    names = {name: getattr(estimator, name) for name in PARTS}
+    parts = {
+        name: resolve(value, PARTS[name], Part)
+        for name, value in names.items()
+        if isinstance(value, str) and value != "auto"
+    }
+    return clone(estimator).set_params(**parts)
+
+
+# Rules: from the default value and the problem to the values of the search, or None to leave the parameter out.
+
+
+def _weight(value: Any, problem: Problem) -> Range | None:
+    """Return the range of a weight of the loss; None for a schedule or 0."""
+    is_number = isinstance(value, int | float) and value > 0
+    return Range(value / WEIGHT_FACTOR, float(value * WEIGHT_FACTOR), log=True) if is_number else None
+
+
+def _size(value: int, low: int, high: int) -> Range | None:
+    low, high = max(low, value // SIZE_FACTOR), min(high, value * SIZE_FACTOR)
+    return Range(low, high, log=True) if low < high else None
+
+
+def _layers(value: Any, problem: Problem) -> Layers | None:
+    if not value:
+        return None
+    low, high = max(MIN_WIDTH, value[0] // SIZE_FACTOR), min(MAX_WIDTH, value[0] * SIZE_FACTOR)
+    return Layers(low, high) if low < high else None
+
+
+def _channels(value: tuple[int, ...], problem: Problem) -> Choice:
+    return Choice([tuple(max(1, int(factor * n)) for n in value) for factor in (0.5, 1, 2)])
+
+
+def _width(value: Any, problem: Problem) -> Choice | None:
+    # Twice and half of a width that heads divide are divided by them, too, or are errors of trials.
+    return Choice([value // 2, value, value * 2]) if isinstance(value, int) and value > 1 else None
+
+
+RULES: dict[str, Rule] = {
+    "learning_rate": lambda value, problem: Range(value / RATE_FACTOR, value * RATE_FACTOR, log=True),
+    "backbone__hidden": _layers,
+    "backbone__channels": _channels,
+    "backbone__width": _width,
+    "backbone__n_layers": lambda value, problem: Range(1, 3),
+    "n_components": lambda value, problem: _size(value, 1, prod(problem.rows.schema.shape) - 1),
+    "bottleneck__beta": _weight,
+    "regularizers__weight": _weight,
+    "batch_size": lambda value, problem: _size(value, MIN_BATCH, len(problem.rows) // 4),
+    "weight_decay": lambda value, problem: Choice(DECAYS),
+    "backbone__dropout": lambda value, problem: Range(0.0, MAX_DROPOUT),
+}

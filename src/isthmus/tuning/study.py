@@ -1,0 +1,245 @@
+"""Studies of Optuna: where trials are stored, in which order parameters are tried, and when a search stops."""
+
+import re
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import W_OK as WRITABLE
+from os import PathLike, access
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from isthmus.randomness import mix
+from isthmus.tuning.result import Trial
+from isthmus.tuning.space import Space
+
+# Seconds between two signs of life of a trial, and seconds without one after which a trial counts as killed.
+HEARTBEAT, GRACE = 10, 30
+# A search without a number of trials ends when this many trials gain less than one standard error.
+N_WITHOUT_GAIN = 20
+# Number of epochs from which Hyperband is used: shorter fits have too few stages. From the literature on its brackets:
+# Li et al., Hyperband, JMLR 18, 2018.
+LONG_FIT = 30
+# Number of parts of a training after which trials are compared.
+N_STAGES = 10
+# First trials that are never stopped early by the median of others.
+N_UNPRUNED = 5
+NAME = "isthmus"
+
+
+def import_optuna() -> Any:
+    """Import Optuna.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; the message names the extra.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError('tuning needs optuna: pip install "isthmus[tuning]"') from error
+    return optuna
+
+
+def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str], max_epochs: int, seed: int) -> Any:
+    """Create a study, or open the one in a file.
+
+    Parameters
+    ----------
+    storage : path or None
+        SQLite file; None keeps trials in memory.
+    identity : mapping of str to str
+        What the study searches. A file with another identity is an error.
+    max_epochs : int
+        Epochs of a fit, which decide how trials are stopped early.
+    seed : int
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If the file holds a study of something else, or is no SQLite file.
+    """
+    optuna = import_optuna()
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        opened = None if storage is None else _open_file(optuna, Path(storage))
+        study = optuna.create_study(
+            storage=opened,
+            study_name=NAME,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=_make_pruner(optuna, max_epochs),
+        )
+    _check_identity(study, identity, storage)
+    # A continued study must not repeat the random numbers of its first trials.
+    study.sampler = optuna.samplers.TPESampler(seed=mix(seed, 6, len(study.trials)) % 2**32)
+    return study
+
+
+def _open_file(optuna: Any, path: Path) -> Any:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
+    if path.is_dir() or not access(path if path.exists() else path.parent, WRITABLE):
+        raise PermissionError(f"storage must be a file that can be written, got {str(path)!r}")
+    try:
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{path.resolve()}", heartbeat_interval=HEARTBEAT, grace_period=GRACE
+        )
+    except Exception as error:
+        raise ValueError(f"storage {str(path)!r} is not a study of isthmus: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _make_pruner(optuna: Any, max_epochs: int) -> Any:
+    if max_epochs > LONG_FIT:
+        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=N_STAGES)
+    return optuna.pruners.MedianPruner(n_startup_trials=N_UNPRUNED, n_warmup_steps=N_STAGES // 2)
+
+
+def _check_identity(study: Any, identity: Mapping[str, str], storage: Any) -> None:
+    stored = study.user_attrs.get("identity")
+    if stored is None:
+        study.set_user_attr("identity", dict(identity))
+        return
+    for name in sorted({*stored, *identity}):
+        here, there = identity.get(name, "missing"), stored.get(name, "missing")
+        if here != there:
+            raise ValueError(
+                f"storage {str(storage)!r} holds a study of something else: {name} is {there} there and {here} here; "
+                "delete the file or choose another one"
+            )
+
+
+def identify(estimator: Any, space: Space, measure: str, rows: str) -> dict[str, str]:
+    """Return the parameters of an estimator and the other inputs of a search, as texts by name.
+
+    Parameters without an influence on results are left out, and addresses of objects removed.
+    """
+    leave_out = ("callbacks", "device", "verbose")
+    params = {name: value for name, value in estimator.get_params().items() if name not in leave_out}
+    texts = {name: re.sub(r" at 0x[0-9a-f]+", "", repr(value)) for name, value in params.items()}
+    return {"estimator": type(estimator).__name__, **texts, "space": str(space), "measure": measure, "rows": rows}
+
+
+# Trials
+
+
+def read_trials(study: Any, space: Space) -> list[Trial]:
+    """Return the finished trials, the default first."""
+    optuna = import_optuna()
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    found = [_read_trial(optuna, trial, space) for trial in study.get_trials(deepcopy=False, states=ended)]
+    return sorted(found, key=lambda trial: bool(trial.params))
+
+
+def _read_trial(optuna: Any, trial: Any, space: Space) -> Trial:
+    attrs, is_default = trial.user_attrs, trial.user_attrs.get("start") == 0
+    params = {} if is_default else space.ask(optuna.trial.FixedTrial(trial.params))
+    error = attrs.get("error", "")
+    state = "failed" if error else trial.state.name.lower()
+    seconds = (trial.datetime_complete - trial.datetime_start).total_seconds()
+    scores = np.array(attrs.get("scores", []) if state == "complete" else [])
+    return Trial(trial.number, params, state, seconds, scores, error)
+
+
+def enqueue_starts(study: Any, starts: Sequence[dict[str, Any]]) -> None:
+    """Put the first points of the search into the queue, except those that have been tried: 0 is the default."""
+    states = import_optuna().trial.TrialState
+    done = [t for t in study.get_trials(deepcopy=False) if t.state in (states.COMPLETE, states.PRUNED, states.WAITING)]
+    tried = {trial.user_attrs.get("start") for trial in done}
+    for i, numbers in enumerate(starts):
+        if i not in tried:
+            study.enqueue_trial(numbers, user_attrs={"start": i})
+
+
+def run_study(
+    study: Any, objective: Callable[[Any], float], space: Space, n_trials: int | None, deadline: float
+) -> None:
+    """Run trials until there are ``n_trials``, the time is over, or trials gain nothing.
+
+    The default is always tried. ``n_trials`` counts the trials of earlier runs in the same storage, but no killed ones.
+    """
+
+    def stop_if_done(study: Any, _trial: Any) -> None:
+        trials = read_trials(study, space)
+        enough = len(trials) >= n_trials if n_trials else has_stalled([trial.scores for trial in trials])
+        if enough or monotonic() > deadline:
+            study.stop()
+
+    trials = read_trials(study, space)
+    if trials and (len(trials) >= n_trials if n_trials else has_stalled([trial.scores for trial in trials])):
+        return
+    with _quiet():
+        study.optimize(objective, callbacks=[stop_if_done])
+
+
+def has_stalled(scores: Sequence[np.ndarray[Any, Any]]) -> bool:
+    """Whether the last trials improved the best score by less than one standard error of the difference.
+
+    ``scores`` are those of each trial, by row; empty for trials that were not judged.
+    """
+    before = [each for each in scores[:-N_WITHOUT_GAIN] if len(each)]
+    if not before:
+        return False
+    best_before, best = (max(group, key=np.mean) for group in (before, [each for each in scores if len(each)]))
+    gain = best - best_before
+    return bool(gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Turn off the log of Optuna, which has a line for every trial."""
+    logging = import_optuna().logging
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+@contextmanager
+def note_interrupts() -> Iterator[threading.Event]:
+    """Set an event at Ctrl-C, in addition to what Python does.
+
+    Training answers Ctrl-C by keeping the best weights, so that a search would continue with the next trial.
+    """
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        pressed.set()
+        if callable(previous):
+            previous(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def measure_importance(study: Any) -> dict[str, float]:
+    """Return the share of the differences between trials that each number explains; empty for too few trials."""
+    optuna = import_optuna()
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = optuna.importance.get_param_importances(study)
+        except (RuntimeError, ValueError):
+            return {}
+    return {name: float(share) for name, share in found.items()}

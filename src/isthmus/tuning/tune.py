@@ -1,0 +1,186 @@
+"""The search for better parameters of an estimator."""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Mapping
+from os import PathLike
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from isthmus.anomaly import AnomalyDetector
+from isthmus.autoencoder import Autoencoder
+from isthmus.data import as_source
+from isthmus.errors import InputTypeError
+from isthmus.part import is_count
+from isthmus.problem import Problem
+from isthmus.randomness import mix, seed_of
+from isthmus.tuning.measures import choose_measure
+from isthmus.tuning.objective import Objective
+from isthmus.tuning.result import Trial, TuningResult, estimate_gain
+from isthmus.tuning.rows import split_rows
+from isthmus.tuning.space import Space, default_values, make_space, with_parts
+from isthmus.tuning.study import (
+    enqueue_starts,
+    identify,
+    import_optuna,
+    measure_importance,
+    note_interrupts,
+    open_study,
+    read_trials,
+    run_study,
+)
+
+
+def tune(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    space: Mapping[str, Any] | None = None,
+    measure: Any = "auto",
+    time: float | None = None,
+    n_trials: int | None = None,
+    storage: str | PathLike[str] | None = None,
+    random_state: Any = None,
+    verbose: int = 0,
+) -> TuningResult:
+    """Search for better parameters of an estimator, and fit it with them to all rows.
+
+    The rows are split three ways. A fifth, at most 10,000 rows, judges all trials. Of the other rows, each fit holds
+    out a part for early stopping, as always. So no row that judges has an influence on a fit. The first trial is the
+    estimator as it is, the next ones halve or double one of its parameters, and the others are chosen by a
+    tree-structured Parzen estimator [1]. Trials that are worse than others at the same tenth of the training, on the
+    rows for early stopping, are stopped: by Hyperband [2] if fits have more than 30 epochs, otherwise by the median.
+
+    Parameters
+    ----------
+    estimator : Autoencoder, or AnomalyDetector of an Autoencoder
+        Not changed. Of a detector, the parameters of its autoencoder are searched.
+    X : array, data frame, list or Source of shape (n_samples, ...)
+        At least 50 rows. The last windows of a series judge.
+    y : array of shape (n_samples,) or None, default=None
+        Labels of a conditional model.
+    space : Space, dict or None, default=None
+        Values by the name of a parameter: ``Range``, ``Layers`` or a list. None is ``search_space(estimator, X)``.
+    measure : {"auto", "bound", "error"} or callable, default="auto"
+        "bound" is the bound on the log likelihood (``Autoencoder.score``). It counts the size of the code, which is
+        then searched too, and its likelihood is the same in all trials. "error" is the error of reconstructed,
+        denoised or imputed values relative to the variance of their column, which does not depend on the likelihood.
+        "auto" is the bound for random codes, texts and series of different lengths, and otherwise the error. A
+        function of a fitted estimator, rows and labels returns one number per row; higher is better.
+    time : float or None, default=None
+        Seconds after which no trial starts, and running ones are stopped. The last fit takes additional time.
+    n_trials : int or None, default=None
+        Number of trials, including the default. None stops when 20 trials gain less than one standard error.
+    storage : path or None, default=None
+        SQLite file. The same call continues the study in it, also if the process was killed; ``n_trials`` counts all
+        trials in the file.
+    random_state : int, RandomState or None, default=None
+        Seed of the split and of the search, and of the fits if the estimator has none.
+    verbose : int, default=0
+        1 prints a line per trial.
+
+    Returns
+    -------
+    TuningResult
+        With the fitted estimator, all trials, and the gain over the default with its interval.
+
+    Raises
+    ------
+    ImportError
+        Without optuna.
+    OSError
+        If the storage cannot be written.
+    ValueError
+        If a parameter is invalid, there are too few rows, or the storage holds another study.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If interrupted by Ctrl-C: the best parameters so far are used.
+
+    References
+    ----------
+    [1] Bergstra, Bardenet, Bengio and Kegl, Algorithms for hyper-parameter optimization, NeurIPS 2011.
+    [2] Li et al., Hyperband, Journal of machine learning research 18, 2018, arXiv:1603.06560.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.tuning import Range, tune
+    >>> space = {"learning_rate": Range(1e-3, 1e-1, log=True)}
+    >>> net = Autoencoder(8, max_epochs=2)
+    >>> result = tune(net, load_digits().data, space=space, n_trials=3, random_state=0)  # doctest: +SKIP
+    >>> result.score >= result.default_score  # doctest: +SKIP
+    True
+    """
+    import_optuna()
+    _check_budget(time, n_trials)
+    net, seed = _inner(estimator), seed_of(random_state)
+    net = with_parts(net if net.random_state is not None else clone(net).set_params(random_state=mix(seed, 7)))
+    split = split_rows(X, y, seed)
+    problem = clone(net).prepare(split.X, split.y)
+    chosen = choose_measure(measure, problem.state.model, split.X, mix(seed, 8))
+    space = make_space(net, problem, chosen.name == "bound") if space is None else Space(space)
+    space.check(net)
+    chosen.check(space)
+    study = open_study(storage, identify(net, space, chosen.name, _digest(split.X)), problem.settings.max_epochs, seed)
+    enqueue_starts(study, _list_starts(net, problem, space))
+    deadline = math.inf if time is None else monotonic() + time
+    with note_interrupts() as pressed:
+        objective = Objective(net, split, space, chosen.score_rows, deadline, pressed, verbose)
+        try:
+            run_study(study, objective, space, n_trials, deadline)
+        except KeyboardInterrupt:
+            if not any(trial.state == "complete" for trial in read_trials(study, space)):
+                raise
+            warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=2)
+    return _summarize(estimator, net, X, y, study, space, chosen.description, seed)
+
+
+def _inner(estimator: Any) -> Autoencoder:
+    """Return the autoencoder whose parameters are searched."""
+    net = estimator.estimator if isinstance(estimator, AnomalyDetector) else estimator
+    if not isinstance(net, Autoencoder):
+        raise InputTypeError(f"tune takes an Autoencoder or an AnomalyDetector of one, got {estimator!r}")
+    return net
+
+
+def _check_budget(time: Any, n_trials: Any) -> None:
+    if time is not None and not (isinstance(time, int | float) and time > 0):
+        raise ValueError(f"time must be None or a number of seconds > 0, got {time!r}")
+    if n_trials is not None and not is_count(n_trials):
+        raise ValueError(f"n_trials must be None or a positive integer, got {n_trials!r}")
+
+
+def _digest(X: Any) -> str:
+    """Identify rows by their number and the first of them."""
+    source = as_source(X)
+    first = next(source.batches(256)).x.contiguous().numpy()
+    return f"{len(source)} with digest {hashlib.sha256(first.tobytes()).hexdigest()[:12]}"
+
+
+def _list_starts(net: Any, problem: Problem, space: Space) -> list[dict[str, Any]]:
+    """Return the first points of the search as numbers of trials: the default, and half and twice its values."""
+    values = default_values(net, problem)
+    return [space.encode(values), *map(space.encode, space.neighbours(values))]
+
+
+def _summarize(
+    estimator: Any, net: Any, X: Any, y: Any, study: Any, space: Space, description: str, seed: int
+) -> TuningResult:
+    """Fit the estimator with the best parameters, and compare them with the default."""
+    trials: list[Trial] = read_trials(study, space)
+    best = max(trials, key=lambda trial: trial.score)
+    scores = np.stack([trial.scores for trial in trials if trial.state == "complete"])
+    gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
+    net = clone(net).set_params(**best.params)
+    model = clone(estimator).set_params(estimator=net) if isinstance(estimator, AnomalyDetector) else net
+    model = model.fit(X) if y is None else model.fit(X, y)
+    return TuningResult(model, best.params, trials, description, gain, interval, measure_importance(study))

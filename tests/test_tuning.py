@@ -1,0 +1,403 @@
+"""Search for parameters: spaces, the split in three, first trials, stopping, storage, bad input."""
+
+import signal
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingRandomSearchCV
+
+from isthmus import AnomalyDetector, Autoencoder, zoo
+from isthmus.backbones import MLP
+from isthmus.baselines import compare
+from isthmus.baselines.judging import row_errors
+from isthmus.baselines.reconstruction import Training
+from isthmus.bottlenecks import Gaussian
+from isthmus.data import as_source
+from isthmus.tuning import Choice, Layers, Range, Space, search_space, tune
+from isthmus.tuning.result import estimate_gain
+from isthmus.tuning.rows import split_rows
+from isthmus.tuning.study import N_WITHOUT_GAIN, has_stalled
+
+optuna = pytest.importorskip("optuna")
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    return np.tanh(rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6))) + 0.05 * rng.normal(size=(300, 6))
+
+
+def make_net(**params):
+    return Autoencoder(2, backbone=MLP((16,)), max_epochs=3, random_state=0, **params)
+
+
+RATES = {"learning_rate": Range(1e-4, 1e-1, log=True)}
+
+
+# Spaces
+
+
+def test_a_trial_gets_the_values_that_were_encoded():
+    space = Space({"a": Range(1, 8), "b": Range(0.1, 10.0, log=True), "c": ["x", None, (1, 2)], "d": Layers(8, 64)})
+    params = {"a": 3, "b": 0.25, "c": (1, 2), "d": (32, 16)}
+    assert space.ask(optuna.trial.FixedTrial(space.encode(params))) == params
+
+
+def test_values_outside_a_space_become_the_nearest_of_it():
+    space = Space({"a": Range(2, 8), "d": Layers(8, 64, depth=2), "c": [1, 2]})
+    assert space.encode({"a": 99, "d": (500, 100, 50), "c": 3}) == {"a": 8, "d.width": 64, "d.depth": 2}
+
+
+def test_neighbours_are_half_and_twice_a_value_in_the_order_of_the_space():
+    space = Space({"b": Range(1, 8, log=True), "d": Layers(8, 64), "c": [1, 2]})
+    assert space.neighbours({"d": (64, 32), "c": 1, "b": 4}) == [
+        {"b": 2, "d": (64, 32), "c": 1},
+        {"b": 8, "d": (64, 32), "c": 1},
+        {"b": 4, "d": (32, 16), "c": 1},
+    ]
+
+
+def test_the_default_space_has_the_default_in_the_middle(X):
+    space = search_space(zoo.vae(3), X, code_size=True)
+    assert list(space) == [
+        "learning_rate",
+        "backbone__hidden",
+        "n_components",
+        "bottleneck__beta",
+        "batch_size",
+        "weight_decay",
+        "backbone__dropout",
+    ]
+    assert space["n_components"] == Range(1, 5, log=True)  # at most one less than the number of values
+    assert space["bottleneck__beta"] == Range(0.1, 10.0, log=True)
+    assert space["backbone__hidden"] == Layers(32, 512)
+    rate = space["learning_rate"]
+    assert np.sqrt(rate.low * rate.high) == pytest.approx(1 / 128)
+    assert str(space).splitlines()[1] == "backbone__hidden   1 to 3 layers, the first 32 to 512 wide"
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(zoo.__all__) - {"conditional_vae", "topic_model", "mult_vae", "sequence_vae"})
+)
+def test_every_variant_has_a_space_of_its_own_parameters(name, X):
+    images = name in ("convolutional", "recurrent", "tcn")
+    net = getattr(zoo, name)(8)
+    space = search_space(net, X[:, None] if images else X)
+    space.check(net)
+    assert {"learning_rate", "batch_size", "weight_decay"} <= set(space)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (lambda: Range(2, 1), "Range must have low < high, got low=2, high=1"),
+        (lambda: Range(0, 1, log=True), "0 < low < high"),
+        (lambda: Choice([1, 1]), "at least two different values"),
+        (lambda: Layers(8, 8), "0 < low < high"),
+        (lambda: Space({"a": 3}), r"space\['a'\] must be a Range, Layers or a list of values, got 3"),
+    ],
+)
+def test_values_of_a_space_must_be_valid(values, message):
+    with pytest.raises(ValueError, match=message):
+        values()
+
+
+def test_a_range_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Range(1, 2).low = 0
+
+
+# The split in three
+
+
+def test_the_split_is_disjoint_and_keeps_an_incomplete_row_for_fits():
+    X = np.arange(100.0)[:, None] + np.zeros(2)
+    X[37, 0] = np.nan
+    seen = [split_rows(X, np.arange(100), seed) for seed in range(20)]
+    for split in seen:
+        assert sorted([*split.X[:, 1], *split.X_judged[:, 1]]) == list(range(100))
+        np.testing.assert_array_equal(split.y_judged, split.X_judged[:, 1])
+        assert 37 in split.X[:, 1]
+        assert len(split.X_judged) in (19, 20)
+
+
+@pytest.mark.parametrize("container", [np.asarray, lambda X: pd.DataFrame(X, columns=list("abcdef")), as_source])
+def test_rows_that_judge_have_no_influence_on_fits(container, X):
+    """The judged rows are replaced by others of a thousand times the size; the fits of all trials do not change."""
+    judged = next(as_source(split_rows(container(X), None, 0).X_judged).batches(99)).x.numpy()
+    positions = np.flatnonzero(np.isin(X[:, 0], judged[:, 0]))
+    poisoned = X.copy()
+    poisoned[positions] *= 1e3
+    assert len(positions) == 60
+
+    def search(rows):
+        seen = []
+
+        def measure(net, X, y):
+            seen.append([(row["loss"], row["valid_negative_bound"]) for row in net.history_])
+            return np.arange(float(len(X)))
+
+        tune(make_net(), container(rows), space=RATES, n_trials=3, measure=measure, random_state=0)
+        return seen
+
+    assert search(X) == search(poisoned)
+    assert len(search(X)) == 3
+
+
+def test_labels_of_rows_that_judge_have_no_influence_on_fits(X):
+    y = np.where(X[:, 0] > 0, "high", "low")
+    judged = split_rows(np.arange(300)[:, None], None, 0).X_judged[:, 0]
+    poisoned = y.copy()
+    poisoned[judged] = "low"
+    seen = []
+
+    def measure(net, X, y):
+        seen.append(([row["loss"] for row in net.history_], y.tolist()))
+        return np.zeros(len(X))
+
+    net = zoo.conditional_vae(2, backbone=MLP((8,)), max_epochs=2, random_state=0)
+    for labels in (y, poisoned):
+        tune(net, X, labels, space=RATES, n_trials=2, measure=measure, random_state=0)
+    assert seen[0][0] == seen[2][0]
+    assert seen[1][0] == seen[3][0]
+    assert seen[2][1] == ["low"] * len(judged) != seen[0][1]
+
+
+def test_windows_that_judge_are_disjoint_from_those_of_fits():
+    from isthmus.data import Windows
+
+    split = split_rows(Windows(np.arange(400.0), 8), None, 0)
+    used, judged = (
+        np.concatenate([batch.x.numpy().ravel() for batch in rows.batches(99)]) for rows in (split.X, split.X_judged)
+    )
+    assert not set(used) & set(judged)
+
+
+# Measures
+
+
+def test_errors_of_rows_have_the_mean_of_the_comparison_with_baselines(X):
+    net = make_net().fit(X[:200])
+    errors = row_errors(net, Training.of(as_source(X[:200])), X[200:], 0)
+    assert errors.shape == (100,)
+    assert errors.mean() == pytest.approx(compare(net, X[:200], X[200:])["model"])
+
+
+def test_errors_of_categories_are_shares_of_wrong_cells():
+    frame = pd.DataFrame({"n": np.linspace(0, 1, 100), "c": ["a", "b"] * 50})
+    net = make_net().fit(frame)
+    rebuilt = net.reconstruct(frame)
+    expected = ((frame.n - rebuilt.n) / frame.n.std(ddof=0)) ** 2 + (frame.c != rebuilt.c)
+    errors = row_errors(net, Training.of(as_source(frame, net.schema_)), frame, 0)
+    np.testing.assert_allclose(errors, expected / 2, rtol=1e-4)
+
+
+def test_bounds_of_rows_have_the_mean_of_the_score(X):
+    net = make_net(bottleneck="gaussian").fit(X)
+    assert net.bounds(X).shape == (300,)
+    assert net.bounds(X).mean() == net.score(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("vae", "nats"), ("autoencoder", "squared error"), ("imputer", "squared error")]
+)
+def test_the_measure_suits_the_model(name, words, X):
+    net = getattr(zoo, name)(2, max_epochs=1)
+    assert words in tune(net, X, space=RATES, n_trials=1, random_state=0).measure
+
+
+# The search
+
+
+def test_the_first_trial_is_the_estimator_itself_and_the_next_ones_are_half_and_twice(X):
+    net = Autoencoder(2, backbone=MLP((32,)), max_epochs=2, learning_rate=0.02, random_state=0)
+    result = tune(net, X, n_trials=5, random_state=0)
+    assert result.trials[0].params == {}
+    rates = [trial.params["learning_rate"] for trial in result.trials[1:3]]
+    widths = [trial.params["backbone__hidden"] for trial in result.trials[3:5]]
+    assert rates == pytest.approx([0.01, 0.04])
+    assert widths == [(16,), (64,)]
+
+
+def test_the_result_is_the_best_trial_fitted_to_all_rows(X):
+    result = tune(make_net(learning_rate=1e-6), X, space={"learning_rate": [1e-6, 2e-2]}, n_trials=6, random_state=0)
+    best = max(result.trials, key=lambda trial: trial.score)
+    assert result.params == best.params
+    assert best.params == {"learning_rate": 2e-2}
+    again = make_net().set_params(**best.params).fit(X)
+    np.testing.assert_array_equal(result.estimator.transform(X), again.transform(X))
+    assert result.score == best.score >= result.default_score == result.trials[0].score
+
+
+def test_the_same_seed_gives_the_same_search(X):
+    first, second = (tune(make_net(), X, n_trials=8, random_state=3) for _ in range(2))
+    assert [trial.params for trial in first.trials] == [trial.params for trial in second.trials]
+    assert (first.gain, first.interval) == (second.gain, second.interval)
+
+
+def test_the_estimator_and_the_log_of_optuna_do_not_change(X):
+    net, level = make_net(), optuna.logging.get_verbosity()
+    before = repr(net.get_params())
+    tune(net, X, space=RATES, n_trials=1, random_state=0)
+    assert (repr(net.get_params()), optuna.logging.get_verbosity()) == (before, level)
+
+
+def test_a_detector_gets_the_best_parameters_of_its_autoencoder(X):
+    detector = AnomalyDetector(make_net(learning_rate=1e-6), calibration="split", random_state=0)
+    result = tune(detector, X, space={"learning_rate": [1e-6, 2e-2]}, n_trials=4, random_state=0)
+    assert isinstance(result.estimator, AnomalyDetector)
+    assert result.estimator.estimator.learning_rate == result.params["learning_rate"] == 2e-2
+    assert result.estimator.predict(X).shape == (300,)
+
+
+def test_failing_parameters_are_failed_trials_with_their_message(X):
+    result = tune(make_net(), X, space={"backbone__activation": ["silu", "nonsense"]}, n_trials=6, random_state=0)
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert failed
+    assert all("activation" in trial.error for trial in failed)
+    assert f"{len(failed)} failed" in str(result)
+
+
+def test_an_error_of_the_default_is_raised(X):
+    with pytest.raises(ValueError, match="dropout"):
+        tune(Autoencoder(2, backbone=MLP(dropout=2)), X, n_trials=2)
+
+
+def test_bad_trials_are_stopped_early(X):
+    net = Autoencoder(2, backbone=MLP((16,)), max_epochs=10, random_state=0)
+    result = tune(net, X, space={"learning_rate": [1e-6, 1e-2, 2e-2]}, n_trials=10, random_state=0)
+    pruned = [trial for trial in result.trials if trial.state == "pruned"]
+    assert pruned
+    assert {trial.params["learning_rate"] for trial in pruned} <= {1e-6, 1e-2}
+    assert result.trials[0].state == "complete"
+
+
+def test_the_progress_of_a_trial_does_not_depend_on_the_weight_of_the_divergence(X):
+    """During training, the bound at beta 1 of two equal nets is equal, whatever their beta is."""
+    from isthmus.model.scoring import evidence_bound
+    from isthmus.randomness import seeded
+
+    x, bounds = torch.from_numpy(X), []
+    for beta in (0.1, 10.0):
+        model = make_net(bottleneck=Gaussian(beta=beta)).prepare(X).state.model.eval()
+        with seeded(0), torch.no_grad():
+            bounds.append(evidence_bound(model, x))
+    torch.testing.assert_close(*bounds)
+
+
+def test_a_search_stops_when_trials_gain_nothing(X):
+    result = tune(make_net(), X, space={"weight_decay": [0.0, 1e-9]}, random_state=0)
+    assert len(result.trials) == N_WITHOUT_GAIN + 1
+
+
+def test_the_time_ends_a_search_after_the_default(X):
+    result = tune(make_net(), X, time=1e-9, random_state=0)
+    assert [trial.state for trial in result.trials] == ["complete"]
+    assert result.params == {}
+    assert result.gain == 0
+
+
+@pytest.mark.parametrize(("gain", "stalled"), [(0.0, True), (0.05, True), (1.0, False)])
+def test_a_gain_below_one_standard_error_counts_as_none(gain, stalled):
+    noise = np.tile([-1.0, 1.0], 50)  # the standard error of the difference is 0.1
+    scores = [np.zeros(100), *[np.zeros(0)] * (N_WITHOUT_GAIN - 1), gain + noise]
+    assert has_stalled(scores) is stalled
+    assert not has_stalled(scores[1:])
+
+
+def test_the_gain_of_the_best_of_equal_trials_is_zero():
+    """The best of 50 equal trials seems to gain 0.2; the estimate on other rows does not."""
+    estimates = []
+    for seed in range(20):
+        scores = np.random.default_rng(seed).normal(size=(50, 200))
+        gain, (low, high) = estimate_gain(scores, np.random.default_rng(0))
+        assert scores.mean(1).max() - scores[0].mean() > 0.05
+        estimates.append((gain, low <= 0 <= high))
+    gains, covered = np.transpose(estimates)
+    assert abs(gains.mean()) < 2 * np.sqrt(2 / 200 / 20)
+    assert covered.mean() >= 0.8
+
+
+def test_the_gain_of_a_better_trial_is_its_difference():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=500)
+    gain, (low, high) = estimate_gain(np.stack([base, base + 0.5 + 0.1 * rng.normal(size=500), base - 1]), rng)
+    assert gain == pytest.approx(0.5, abs=0.02)
+    assert 0.47 < low < high < 0.53
+
+
+def test_interrupting_keeps_the_best_so_far(X):
+    def interrupt(state):
+        interrupt.epochs += 1
+        if interrupt.epochs == 8:  # in the third trial
+            signal.raise_signal(signal.SIGINT)
+
+    interrupt.epochs = 0
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.warns(ConvergenceWarning, match="interrupted; the best parameters so far are used"):
+        result = tune(make_net(callbacks=(interrupt,)), X, space=RATES, n_trials=9, random_state=0)
+    assert len(result.trials) == 2
+    assert result.estimator.transform(X).shape == (300, 2)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_interrupting_the_default_is_raised(X):
+    with pytest.raises(KeyboardInterrupt):
+        tune(make_net(callbacks=(lambda state: signal.raise_signal(signal.SIGINT),)), X, n_trials=3)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_trials": 0}, "n_trials must be None or a positive integer, got 0"),
+        ({"time": 0}, "time must be None or a number of seconds > 0, got 0"),
+        ({"measure": "accuracy"}, 'measure must be "auto", "bound", "error" or a function, got \'accuracy\''),
+        ({"space": {}}, "space has no parameters"),
+        ({"space": {"learning_rat": [1, 2]}}, "Autoencoder has no such parameter; did you mean 'learning_rate'"),
+        ({"space": {"n_components": [1, 2]}}, "changes what the measure 'error' means"),
+        (
+            {"space": {"likelihood": ["laplace", "gaussian"]}, "measure": "bound"},
+            "changes what the measure 'bound' means",
+        ),
+    ],
+)
+def test_parameters_are_checked(params, message, X):
+    with pytest.raises(ValueError, match=message):
+        tune(make_net(), X, **{"n_trials": 1, **params})
+
+
+def test_other_estimators_are_refused(X):
+    with pytest.raises(TypeError, match="tune takes an Autoencoder or an AnomalyDetector of one, got BaseEstimator"):
+        tune(BaseEstimator(), X)
+
+
+def test_too_few_rows_are_refused(X):
+    with pytest.raises(ValueError, match="n_samples=49: tune needs at least 50 rows"):
+        tune(make_net(), X[:49])
+
+
+# scikit-learn's own searches
+
+
+def test_successive_halving_of_scikit_learn_takes_epochs_as_its_resource(X):
+    search = HalvingRandomSearchCV(
+        make_net(),
+        {"learning_rate": [1e-6, 1e-4, 2e-2], "backbone__hidden": [(8,), (16,)]},
+        resource="max_epochs",
+        min_resources=2,
+        max_resources=8,
+        factor=2,
+        cv=2,
+        random_state=0,
+    ).fit(X)
+    assert search.best_estimator_.max_epochs == 8
+    assert search.best_params_["learning_rate"] == 2e-2
