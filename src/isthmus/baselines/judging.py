@@ -112,7 +112,7 @@ def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Valu
         category, divided by the mean number of compared values per row.
     """
     task = _make_task(estimator, read_values(as_source(test, estimator.schema_)), seed)
-    errors = cell_errors(training, task, _answer(estimator, task.given, _imputes(estimator)))
+    errors = cell_errors(training, task, answer_rows(estimator, task.given, _imputes(estimator)))
     return np.nansum(errors, axis=1) / max(np.mean(np.sum(~np.isnan(errors), axis=1)), 1e-12)
 
 
