@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from sklearn.base import clone
 
 from isthmus import backbones, bottlenecks, corruptions
 from isthmus.backbones import MLP
+from isthmus.model import Model
 from isthmus.part import Part, did_you_mean, resolve
 from isthmus.problem import Problem
 from isthmus.tuning.dimensions import Choice, Dimension, Layers, Range, as_dimension
@@ -179,7 +180,7 @@ RULES: dict[str, Rule] = {
     "backbone__channels": _channels,
     "backbone__width": _width,
     "backbone__n_layers": lambda value, problem: Range(1, 3),
-    "n_components": lambda value, problem: _size(value, 1, prod(problem.rows.schema.shape) - 1),
+    "n_components": lambda value, problem: _size(value, 1, prod(cast(Model, problem.state.model).schema.shape) - 1),
     "bottleneck__beta": _weight,
     "regularizers__weight": _weight,
     "batch_size": lambda value, problem: _size(value, MIN_BATCH, len(problem.rows) // 4),
