@@ -15,7 +15,7 @@ from isthmus.data import Chunks, Texts, Windows, as_source
 from isthmus.data.files import read
 from isthmus.suggesting.contests import CONTESTS, Split
 from isthmus.suggesting.leaderboard import rank
-from isthmus.suggesting.rules import RULES, USES, Choice
+from isthmus.suggesting.rules import OTHERS, RULES, Choice
 from isthmus.suggesting.suggestion import _split
 from isthmus.suggesting.traits import DESCRIPTIONS, read_data
 
@@ -103,10 +103,20 @@ def test_dates_at_equal_steps_make_time_points_where_a_use_may_take_them(sensors
 # Rules
 
 
-def test_every_rule_makes_an_estimator_for_each_of_its_kinds():
-    assert {rule.use for rule in RULES} == set(USES)
-    assert {kind for rule in RULES for kind in rule.kinds} == set(DESCRIPTIONS)
-    assert all(rule.variant in zoo.__all__ or " of " in rule.variant or rule.variant == "detector" for rule in RULES)
+def test_the_table_of_rules_is_complete():
+    rules = [rule for rules in RULES.values() for rule in rules]
+    assert {kind for rule in rules for kind in rule.kinds} == set(DESCRIPTIONS)
+    assert all((rule.variant in zoo.__all__) != (rule.variant in OTHERS) for rule in rules)
+    assert OTHERS.keys() <= {rule.variant for rule in rules}
+    assert list(CONTESTS) == list(RULES)
+
+
+@pytest.mark.parametrize("use", ["reduce", "features", "impute", "generate"])
+def test_all_estimators_for_a_table_take_categories_and_missing_cells(people, use):
+    suggestion = suggest(people, use=use)
+    for estimator in (suggestion.estimator, *suggestion.alternatives):
+        rebuilt = estimator.set_params(max_epochs=1, random_state=0).fit(people).reconstruct(people)
+        assert rebuilt.columns.tolist() == people.columns.tolist()
 
 
 @pytest.mark.parametrize("use", ["reduce", "features", "detect", "impute", "generate"])

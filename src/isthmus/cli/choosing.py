@@ -40,4 +40,4 @@ def choose_variant(rows: Source, y: Any, run: Run, choice: ChoiceOptions) -> Run
         print(suggestion.leaderboard)
     for reason in suggestion.reasons:
         print(reason)
-    return replace(run, model=best.variant, set={**(best.options or {}), **run.set})
+    return replace(run, model=best.variant, set={**best.options, **run.set})
