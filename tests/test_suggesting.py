@@ -242,7 +242,7 @@ def test_the_best_comes_first_and_simple_methods_are_included(plane):
         [quick("short", max_epochs=1), quick("long", max_epochs=200)],
         CONTESTS["reduce"](split_of(plane)),
         split_of(plane),
-        1e6,
+        np.inf,
         0,
     )
     figures = [entry.figure for entry in board.entries]

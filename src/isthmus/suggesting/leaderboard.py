@@ -51,12 +51,11 @@ class Leaderboard:
         return f"{self.measure}; {self.n_rows:,} held-out rows\n{format_table(rows)}{skipped}"
 
 
-def rank(choices: Sequence[Choice], contest: Contest, split: Split, budget: float, seed: int) -> Leaderboard:
-    """Fit estimators within a number of seconds, and order them and the simple methods of a contest by its figure.
+def rank(choices: Sequence[Choice], contest: Contest, split: Split, end: float, seed: int) -> Leaderboard:
+    """Fit estimators until a time of the monotonic clock, and order them and simple methods by the figure of a contest.
 
     Each estimator gets an equal share of the time that is left. The first one is always fitted, for an epoch at least.
     """
-    end = time.monotonic() + budget
     entries, skipped = [Entry(name, figure) for name, figure in contest.baselines.items()], []
     for i, choice in enumerate(choices):
         started = time.monotonic()
@@ -80,9 +79,9 @@ def _fit_within(estimator: Any, split: Split, seconds: float, seed: int) -> Any:
     if isinstance(estimator, Autoencoder):
         trial, started = estimator.prepare(split.train, y), time.monotonic()
         estimator.train(trial._replace(settings=replace(trial.settings, max_epochs=1)))
-        affordable = int((end - time.monotonic()) / (time.monotonic() - started))
+        affordable = (end - time.monotonic()) / (time.monotonic() - started)
         estimator.set_params(
-            max_epochs=max(1, min(trial.settings.max_epochs, affordable)),
+            max_epochs=int(max(1, min(trial.settings.max_epochs, affordable))),
             callbacks=(lambda state: time.monotonic() > end,),
         )
     return estimator.fit(split.train, y)

@@ -51,7 +51,7 @@ RULES = {
         Rule(ROWS, "autoencoder", "its codes tell what varies most"),
         Rule(GRIDS, "convolutional", "it uses that neighbouring values are alike"),
         Rule(GRIDS, "autoencoder", "it needs no arrangement of the values"),
-        Rule(COUNTS, "mult_vae", "its 32 numbers classify texts better than 32 components of tf-idf"),
+        Rule(COUNTS, "mult_vae", "its likelihood suits counts that are mostly 0"),
         Rule((*ROWS, *IMAGES, *COUNTS), "vae", "all numbers of its codes have one scale"),
     ),
     "detect": (

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -142,11 +143,13 @@ def suggest(
     """
     if budget is not None and not (isinstance(budget, Real) and float(budget) > 0):
         raise ValueError(f"budget must be a number of seconds > 0 or None, got {budget!r}")
+    started = monotonic()
     data, traits = read_data(X, time, may_be_series=use in OF_SERIES)
     labels = _check_labels(y, traits, use)
     choices = list_choices(use, traits, labels is not None)
     suggestion = Suggestion(use, traits, tuple(choices), _explain(choices[0], traits, use, labels))
-    return suggestion if budget is None else _compare(suggestion, data, labels, float(budget), seed_of(random_state))
+    end = started + (budget or 0.0)
+    return suggestion if budget is None else _compare(suggestion, data, labels, end, seed_of(random_state))
 
 
 def _check_labels(y: Any, traits: Traits, use: str) -> Values | None:
@@ -186,7 +189,7 @@ def _explain(choice: Choice, traits: Traits, use: str, labels: Values | None) ->
 # Leaderboard
 
 
-def _compare(suggestion: Suggestion, data: Any, labels: Values | None, budget: float, seed: int) -> Suggestion:
+def _compare(suggestion: Suggestion, data: Any, labels: Values | None, end: float, seed: int) -> Suggestion:
     """Fit the choices, and return the suggestion with a leaderboard and the best choice first."""
     use, traits, choices = suggestion.use, suggestion.traits, suggestion.choices
     if use == "detect" and labels is None:
@@ -199,7 +202,7 @@ def _compare(suggestion: Suggestion, data: Any, labels: Values | None, budget: f
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that ends with its time has not converged
         contenders = [replace(choice, estimator=_get_judged(choice.estimator)) for choice in choices]
-        board = rank(contenders, CONTESTS[use](split), split, budget, seed)
+        board = rank(contenders, CONTESTS[use](split), split, end, seed)
     order = [entry.name for entry in board.entries if entry.choice] + list(board.skipped)
     best = tuple(sorted(choices, key=lambda choice: order.index(choice.name)))
     reasons = [suggestion.reasons[0], f"{best[0].name}: {best[0].reason}.", _summarize(board)]
@@ -211,8 +214,8 @@ def _summarize(board: Leaderboard) -> str:
     best, simple = (next(entry for entry in board.entries if bool(entry.choice) is fitted) for fitted in (True, False))
     figures = f"{best.figure:.3g} against {simple.figure:.3g} of {simple.name}"
     if board.entries.index(best) < board.entries.index(simple):
-        return f"On held-out rows it is better than simple methods: {figures}."
-    return f"On held-out rows a simple method is as good or better: {figures}."
+        return f"On held-out rows, {best.name} is better than simple methods: {figures}."
+    return f"On held-out rows, a simple method is as good as {best.name} or better: {figures}."
 
 
 def _get_judged(estimator: Any) -> Any:
