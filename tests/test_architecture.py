@@ -22,10 +22,12 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text()) for file in FILES}
 LAYERS = [
     {"errors", "plain", "formatting"},
     {
+        "allocation",
         "ambient",
         "containers",
         "finding",
         "functional",
+        "parameters",
         "part",
         "schema",
         "statistics",

@@ -817,3 +817,25 @@ def test_a_constant_column_is_compared_too(rows):
     errors = compare(Off(by=0), train, train)
     assert errors["model"] == 0
     assert errors["mean"] == pytest.approx(4 / 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "n_components=0"], "n_components must be a positive integer, got 0"),
+        (["--set", "batch_size=0"], 'batch_size must be "auto" or a positive integer, got 0'),
+        (["--set", "max_epochs=-1"], 'max_epochs must be "auto" or a positive integer, got -1'),
+        (["--set", "learning_rate=-1"], 'learning_rate must be "auto" or a number > 0, got -1'),
+        (["--set", "weight_decay=-1"], "weight_decay must be a number >= 0, got -1"),
+        (["--set", "trim=2"], "trim must be in [0, 1), got 2"),
+        (["--set", "schedule=linear"], "schedule must be one of ['constant', 'one_cycle'], got 'linear'"),
+        (["--seed", "-1"], "-1 is not in the range x>=0"),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "doctor"])
+def test_parameters_are_checked_before_rows_are_read(shared, tmp_path, monkeypatch, command, options, message):
+    monkeypatch.setattr("isthmus.data.files.read", None)
+    out = ["--out", tmp_path / "m.safetensors"] if command == "fit" else []
+    result = call(command, shared / "rows.csv", *options, *out)
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -131,7 +131,12 @@ def test_a_fitted_detector_takes_no_options_of_a_fit(folder, options):
         (["nothing.csv"], "there is no file 'nothing.csv'"),
         (["test.csv", "--time", "when"], "has no column 'when' of times"),
         (["new.csv", "--fpr", "0.0001"], "needs at least 9999 calibration rows, got 50"),
-        (["new.csv", "--fpr", "0.01", "--contamination", "0.1"], "different rules for the threshold"),
+        (["new.csv", "--fpr", "0.01", "--contamination", "0.1"], "--fpr and --contamination are different rules"),
+        (
+            ["new.csv", "--fpr", "0.1", "--fdr", "0.1"],
+            "--fpr and --fdr are different rules for alarms",
+        ),
+        (["new.csv", "--fdr", "0.1", "--contamination", "0.1"], "--fdr and --contamination are different rules"),
         (["new.csv", "--out", "alarms.npy"], ".csv"),
         (["new.csv", "--without", "x"], "has no column 'x'"),
         (["new.csv", "--kind", "city=category"], "add --model, such as --model vae"),

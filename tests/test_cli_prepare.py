@@ -144,6 +144,20 @@ def test_wrong_options_end_in_one_sentence_and_no_file(table, options, message):
     refused(table, table.with_name("out.parquet"), *options, message=message)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--limits", "age"], "--limits must be NAME=LOW:HIGH"),
+        (["--limits", "age=9:1"], "limits of column 'age'"),
+        (["--split", "2,0,0"], "split must be three shares"),
+        (["--scaling", "log"], "scaling must be one of"),
+    ],
+)
+def test_options_are_checked_before_the_table_is_read(table, monkeypatch, options, message):
+    monkeypatch.setattr("isthmus.cli.preparing.read", None)
+    refused(table, table.with_name("out.parquet"), *options, message=message)
+
+
 def refused(data, out, *options, message):
     before = {path: path.read_bytes() for path in data.parent.iterdir()}
     result = call(data, out, *options)

@@ -87,6 +87,25 @@ def test_a_detector_reads_codes_as_the_normal_rows_have_them(tmp_path):
         ("a;b\n1234;ä\n2500;y\n", ["--delimiter", ";", "--encoding", "cp437"]),
     ],
 )
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c\n1,2,3\n4,5,6\n", "each of the first 3 rows has 3 cells separated by ',' (comma)"),
+        ("a\tb\n1\t2\n", "each of the first 2 rows has 2 cells separated by '\\t' (tab)"),
+    ],
+)
+def test_a_delimiter_that_no_row_contains_is_refused(tmp_path, text, message):
+    (tmp_path / "rows.csv").write_text(text)
+    result = call("look", tmp_path / "rows.csv", "--delimiter", ";")
+    assert result.exit_code == 2
+    assert f"no row contains the delimiter ';' (--delimiter), but {message}" in " ".join(result.stderr.split())
+
+
+def test_a_column_of_texts_with_commas_may_have_a_delimiter(tmp_path):
+    (tmp_path / "rows.csv").write_text("title\nSo, so\nWell\nOne, two, three\n")
+    assert read(tmp_path / "rows.csv", delimiter=";").column_names == ["title"]
+
+
 @pytest.mark.parametrize("command", ["look", "prepare"])
 def test_what_is_stated_is_obeyed_by_every_command(tmp_path, text, options, command):
     path = tmp_path / "in.csv"
@@ -138,6 +157,9 @@ def test_the_suffixes_that_are_checked_early_are_those_that_are_written():
         (["detect", "no.csv"], "there is no file 'no.csv'"),
         (["detect", "rows.csv", "--normal", "no.csv"], "there is no file 'no.csv'"),
         (["detect", "rows.csv", "--detector", "no.safetensors"], "there is no model file 'no.safetensors'"),
+        (["detect", "rows.csv", "--fpr", "2"], "--fpr must be above 0 and below 1, got 2"),
+        (["detect", "rows.csv", "--fdr", "0"], "--fdr must be above 0 and below 1, got 0"),
+        (["detect", "rows.csv", "--contamination", "0.6"], "--contamination must be above 0 and at most 0.5, got 0.6"),
         (["detect", "rows.csv", "--out", "alarms.npy"], "'alarms.npy' has the suffix '.npy'"),
         (["transform", "no.safetensors", "rows.csv"], "there is no model file 'no.safetensors'"),
         (["impute", "m.safetensors", "no.csv"], "there is no file 'no.csv'"),

@@ -230,15 +230,24 @@ def test_imputers_survive_files(of_frames, tmp_path):
 @pytest.mark.parametrize(
     ("length", "series", "message"),
     [
-        (0, WAVES, 'length must be "auto" or a positive integer, got 0'),
+        (0, WAVES, 'length must be "auto" or an integer >= 3, got 0'),
+        (2, WAVES, 'length must be "auto" or an integer >= 3, got 2'),
         ("long", WAVES, "length must be"),
         (16, np.column_stack([WAVES[:, 0], np.full(1500, np.nan)]), "channel 1 has no value in the training series"),
         (64, WAVES[:20], "20 time points, fewer than the length=64"),
+        ("auto", np.arange(3.0), "the series has 3 time points, expected at least 12"),
+        ("auto", WAVES[:11], "the series has 11 time points, expected at least 12"),
+        ("auto", np.ones((5, 1, 2)), "the series has 2 time points, expected at least 3"),
     ],
 )
 def test_what_cannot_be_is_named(length, series, message):
     with pytest.raises(ValueError, match=message):
         SeriesImputer(length).fit(series)
+
+
+def test_short_series_take_no_more_steps_than_long_ones(monkeypatch):
+    monkeypatch.setattr("isthmus.gap_filling.series_imputer.N_STEPS", 7)
+    assert len(SeriesImputer(random_state=0).fit(WAVES[:12]).estimator_.history_) == 7
 
 
 # Command line

@@ -256,7 +256,15 @@ def test_only_autoencoders_and_ensembles_learn_windows():
         SlidingWindows(3).fit(TWO)
 
 
+def test_short_series_take_no_more_steps_than_long_ones(monkeypatch):
+    monkeypatch.setattr("isthmus.anomaly.sliding_windows.N_STEPS", 5)
+    model = SlidingWindows(views=("values",), random_state=0).fit(WAVE[:16])
+    assert len(model.estimators_[0].history_) == 5
+
+
 def test_series_that_are_too_short_say_so(fitted):
+    with pytest.raises(ValueError, match="the series has 7 time points, expected at least 8"):
+        SlidingWindows().fit(WAVE[:7])
     with pytest.raises(ValueError, match="10 time points, fewer than the length=16"):
         short().fit(TWO[:10])
     with pytest.raises(ValueError, match="20 rows are too few"):

@@ -1,5 +1,6 @@
 """Build the model of an autoencoder from its parameters."""
 
+import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -7,12 +8,19 @@ from typing import Any
 import torch
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers
+from isthmus.allocation import AllocationLimit, physical_memory
+from isthmus.formatting import list_names
 from isthmus.model import Model
 from isthmus.part import Part, is_count, resolve
 from isthmus.priors import resolve_prior
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
-from isthmus.training import check_precision
+from isthmus.training import check_precision, choose_batch_size, choose_max_epochs
+from isthmus.training.optimizers import check_optimizer
+from isthmus.training.schedules import resolve_schedule
+
+# Bytes of a parameter: float32.
+BYTES = 4
 
 
 def check_parameters(net: Any) -> None:
@@ -35,6 +43,10 @@ def check_parameters(net: Any) -> None:
         if not holds:
             raise ValueError(f"{name} must be {expected}, got {getattr(net, name)!r}")
     _resolve_prior(net)
+    choose_max_epochs(net.max_epochs, 1, choose_batch_size(net.batch_size, 1))
+    check_precision(net.precision)
+    resolve_schedule(net.schedule)
+    check_optimizer(net.optimizer, 1.0 if net.learning_rate == "auto" else net.learning_rate, net.weight_decay)
 
 
 def _is_fraction(value: Any) -> bool:
@@ -55,14 +67,33 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
     if schema.n_categories and not isinstance(net.likelihood, of_categories):
         raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but the values are tokens")
     if schema.categorical and not isinstance(net.likelihood, of_categories):
-        names = ", ".join(repr(schema.used[i].name) for i in schema.categorical if schema.used[i].kind != "binary")
+        names = [schema.used[i].name for i in schema.categorical if schema.used[i].kind != "binary"]
         if names:
-            raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but {names} hold categories")
+            raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but {list_names(names)} hold categories")
     return net.likelihood
 
 
 def build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
-    """Build the model of an autoencoder, with weights drawn from the global generator of torch."""
+    """Build the model of an autoencoder, with weights drawn from the global generator of torch.
+
+    Raises
+    ------
+    MemoryError
+        If the parameters of the model need more memory than this machine has. None of it is allocated then.
+    """
+    with _limit_to_memory(net):
+        return _build_model(net, schema, statistics, likelihood)
+
+
+def _limit_to_memory(net: Any) -> AllocationLimit:
+    memory = physical_memory()
+    found = f"this machine has {memory / 2**30:.3g} GiB"
+    advice = f"lower n_components (now {net.n_components}) or the widths of the backbone"
+    error = MemoryError(f"there is not enough memory for the parameters of the model: {found}; {advice}")
+    return AllocationLimit(memory / BYTES, math.inf, error)
+
+
+def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
     terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
     likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
     model = Model(

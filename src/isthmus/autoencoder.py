@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -25,10 +25,12 @@ from isthmus.data.tables.given import encode_given
 from isthmus.data.tables.rules import find_rules
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
+from isthmus.formatting import list_texts
 from isthmus.generation import decode_codes, draw_missing, draw_rows, expect_missing, finalize, mask_values
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.model import Model, scoring
+from isthmus.parameters import Configurable
 from isthmus.part import is_count
 from isthmus.problem import Problem, Reservoir
 from isthmus.randomness import mix, seed_of, seeded
@@ -60,7 +62,7 @@ N_SCORE_DRAWS = 8
 
 
 @with_own_settings
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurable):
     """Autoencoder: encodes data as low-dimensional codes and reconstructs data from codes.
 
     The estimator is composed of parts; ``isthmus.zoo`` has well-known compositions by name. Parts are given by name
@@ -337,7 +339,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         source = source if weight is None else source.with_weights(weight)
         left_out = [f"{field.name!r} ({field.note})" for field in source.schema.fields if field.note]
         if left_out:
-            warnings.warn(f"left out: {'; '.join(left_out)}", stacklevel=4)
+            warnings.warn(f"left out: {list_texts(left_out, '; ')}", stacklevel=4)
         if not self.conditional:
             return source, None
         if y is None:
@@ -348,8 +350,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def read_rows(self, X: Any, y: Any = None) -> Source:
         """Return a source of new rows, checked against the schema of ``fit``."""
         source = read_new_rows(self, X)
+        self._check_labels_used(y)
         condition = self.schema_.condition
         return source if y is None or condition is None else with_labels(source, condition, y)
+
+    def _labels_if_used(self, y: Any) -> Any:
+        """Return labels, or None for a model without labels: pipelines and searches pass any target on."""
+        return None if self.schema_.condition is None else y
+
+    def _check_labels_used(self, y: Any) -> None:
+        if y is not None and self.schema_.condition is None:
+            raise ValueError("y must be None for a model without labels; fit with conditional=True to use labels")
 
     def _prepare_first(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         check_parameters(self)
@@ -361,7 +372,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _prepare_next(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         self._check_weights(sample_weight)
         unweighted, y, weight = split_off_weights(X, y, sample_weight, self.schema_)
-        rows = self.read_rows(unweighted, y)
+        rows = self.read_rows(unweighted, self._labels_if_used(y))
         rows = rows if weight is None else rows.with_weights(weight)
         check_source(rows, self.schema_, missing_allowed=self.module_.flags)
         likelihood, origin = self.module_.likelihood, self.module_.origin
@@ -442,6 +453,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Random state of drawn values; None uses that of the estimator.
         """
         check_is_fitted(self)
+        self._check_labels_used(y)
         Z = check_array(Z, dtype=[np.float64, np.float32])
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"codes have {Z.shape[1]} columns, expected n_components={self._n_features_out}")
@@ -509,7 +521,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         n : int, default=1
         y : array of shape (n,), one label, or None
-            Labels of the rows. Without labels, a conditional model draws them with their training frequencies.
+            Labels of the rows, for conditional models only. None draws them with their training frequencies.
         given : dict or None, default=None
             Given values of columns, by name or, for arrays, by position, such as ``{"sex": "F"}``. Codes are drawn
             conditionally on these values by importance resampling (Rubin, 1988).
@@ -529,6 +541,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError(f"n must be a positive integer, got {n!r}")
         if not isinstance(temperature, Real) or not temperature >= 0:
             raise ValueError(f"temperature must be a number >= 0, got {temperature!r}")
+        self._check_labels_used(y)
         seed = self._seed(random_state)
         row = None if not given else encode_given(given, self.schema_)
         with seeded(seed, self.module_.device):
@@ -589,7 +602,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If the prior is a density estimator without ``score_samples``.
         """
-        return float(self.bounds(X, y).mean())
+        return float(self.bounds(X, self._labels_if_used(y)).mean())
 
     def bounds(self, X: Any, y: Any = None) -> Values:
         """Return the lower bound on log p(x) of each row, (n_samples,), in nats; its mean is ``score``."""

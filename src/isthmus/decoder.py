@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder
+from isthmus.errors import require_path, require_type
 from isthmus.model import Model
+from isthmus.parameters import Configurable
 
 FORMATS = (".onnx", ".pt2")
 
 
 @with_own_settings
-class Decoder(BaseEstimator):
+class Decoder(Configurable):
     """The decoder of a fitted autoencoder, which can be saved without the encoder or exported to other software.
 
     Parameters
@@ -49,11 +50,11 @@ class Decoder(BaseEstimator):
 
     def inverse_transform(self, Z: Any, y: Any = None, **options: Any) -> Any:
         """Decode codes (n, n_components) to data; see ``Autoencoder``."""
-        return self.estimator.inverse_transform(Z, y, **options)
+        return self._fitted().inverse_transform(Z, y, **options)
 
     def sample(self, n: int = 1, **options: Any) -> Any:
         """Draw new rows; options are those of ``Autoencoder.sample``."""
-        return self.estimator.sample(n, **options)
+        return self._fitted().sample(n, **options)
 
     def copy_without_encoder(self) -> Model:
         """Copy the fitted module without the encoder.
@@ -65,8 +66,7 @@ class Decoder(BaseEstimator):
         ValueError
             If the decoder shares weights with the encoder.
         """
-        check_is_fitted(self.estimator)
-        model = deepcopy(self.estimator.module_).requires_grad_(False).eval()
+        model = deepcopy(self._fitted().module_).requires_grad_(False).eval()
         model.backbone.drop_encoder()
         return model
 
@@ -92,6 +92,7 @@ class Decoder(BaseEstimator):
         ImportError
             If ONNX is not installed.
         """
+        require_path("path", path)
         path = Path(path)
         if path.suffix not in FORMATS:
             raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
@@ -105,6 +106,11 @@ class Decoder(BaseEstimator):
             # Tracing in torch warns about its own internals.
             warnings.simplefilter("ignore")
             write(module, module.make_inputs(), path)
+
+    def _fitted(self) -> Autoencoder:
+        require_type("estimator", self.estimator, Autoencoder, "an Autoencoder")
+        check_is_fitted(self.estimator)
+        return self.estimator
 
 
 class DecoderModule(nn.Module):

@@ -15,8 +15,13 @@ N_NAMED = 5
 
 def list_names(names: Sequence[Any]) -> str:
     """List names in a message: ``'age', 'sex' and 3 others``."""
-    named, n_others = ", ".join(map(repr, names[:N_NAMED])), len(names) - N_NAMED
-    return f"{named} and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else named
+    return list_texts([repr(name) for name in names])
+
+
+def list_texts(texts: Sequence[str], separator: str = ", ") -> str:
+    """List texts in a message, as ``list_names`` lists names, but without quotes."""
+    listed, n_others = separator.join(texts[:N_NAMED]), len(texts) - N_NAMED
+    return f"{listed} and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else listed
 
 
 def pluralize(count: int, unit: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
-from isthmus.errors import InputTypeError
+from isthmus.errors import InputTypeError, describe_value
+from isthmus.parameters import Configurable
 
 Shape = tuple[int, ...]
 
@@ -42,7 +43,7 @@ class Shapes(NamedTuple):
     z: Shape = ()
 
 
-class Part(BaseEstimator, nn.Module):
+class Part(Configurable, nn.Module):
     """A torch module with scikit-learn's ``get_params``, ``set_params``, ``clone`` and ``repr``.
 
     The life of a part has three steps. ``__init__`` only stores its arguments. ``build`` checks them and creates the
@@ -126,7 +127,7 @@ def resolve(choice: Any, package: ModuleType, kind: Any = Part, also: Iterable[s
     if isinstance(choice, kind) and not isinstance(choice, type):
         return clone(choice, safe=False)
     if not isinstance(choice, str):
-        raise InputTypeError(f"{role} must be a {kind.__name__} or the name of one, got {choice!r}")
+        raise InputTypeError(f"{role} must be a {kind.__name__} or the name of one, got {describe_value(choice)}")
     names = {snake_case(name): name for name in package.__all__}
     if choice not in names:
         known = sorted({*names, *also})

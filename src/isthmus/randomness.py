@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor
+
+from isthmus.errors import require_type
 
 # Drawn seeds are below this number, the largest int32, which all libraries accept as a seed.
 N_SEEDS = 2**31 - 1
@@ -30,16 +31,23 @@ if sys.platform != "win32":
 
 
 def seed_of(random_state: Any) -> int:
-    """Return an integer seed for anything that scikit-learn accepts as ``random_state``.
+    """Return an integer seed for None, an integer >= 0 or a ``numpy.random.RandomState``.
 
     An integer is returned unchanged. For ``None``, the operating system provides a random seed. NumPy's global
     generator is not used, because that would change its state.
+
+    Raises
+    ------
+    TypeError
+        If ``random_state`` is none of these.
     """
     if random_state is None:
         return int(np.random.default_rng().integers(N_SEEDS))
-    if isinstance(random_state, int | np.integer):
+    if isinstance(random_state, int | np.integer) and random_state >= 0:
         return int(random_state)
-    return int(check_random_state(random_state).randint(N_SEEDS))
+    expected = "None, an integer >= 0 or a numpy.random.RandomState"
+    require_type("random_state", random_state, np.random.RandomState, expected)
+    return int(random_state.randint(N_SEEDS))
 
 
 def mix(*seeds: int) -> int:

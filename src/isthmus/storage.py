@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
 
-from isthmus.errors import memory_errors
+from isthmus.errors import memory_errors, require_path
 
 try:
     import fcntl
@@ -129,6 +129,8 @@ def write(
     """Write tensors and a document to a file, or to an open binary file; an existing file is replaced."""
     from safetensors.torch import save as serialise
 
+    if not hasattr(path, "write"):
+        require_path("path", path)
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     document = {**document, TENSORS: _checksum_of_tensors(contiguous)}
     # One metadata entry, because safetensors does not preserve the order of several.
@@ -184,6 +186,7 @@ def take_from(prefix: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor
 
 @contextmanager
 def _open(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
+    require_path("path", path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model file {str(path)!r}")
     try:

@@ -3,7 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
+from sklearn.base import MetaEstimatorMixin, OutlierMixin, clone
 from sklearn.utils import ClassifierTags, Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -27,6 +27,8 @@ from isthmus.anomaly.probability import Probability
 from isthmus.anomaly.rows import ANOMALY, NORMAL, ReferenceRows, Values, count_rows, read_labels
 from isthmus.anomaly.scores import Scorer, clone_with_seeds, read_kinds
 from isthmus.anomaly.thresholds import Rule, choose_rule
+from isthmus.errors import InputTypeError, describe_value
+from isthmus.parameters import Configurable
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
 from isthmus.training import with_checkpoint_folder
@@ -40,7 +42,7 @@ def _can_learn_more(detector: "AnomalyDetector") -> bool:
 
 
 @with_own_settings
-class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
+class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     """Detects anomalies by the scores of an estimator and a threshold with a known false-positive rate.
 
     Thresholds, p-values and probabilities are computed from held-out scores. Training scores would be too optimistic:
@@ -323,6 +325,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, BaseEstimator):
     # Internal
 
     def _check_parameters(self) -> Rule:
+        if isinstance(self.estimator, type) or not hasattr(self._template(), "get_params"):
+            expected = "None or an estimator that scores rows"
+            raise InputTypeError(f"estimator must be {expected}, got {describe_value(self.estimator)}")
         read_kinds(self.score_from)
         if self.calibration not in CALIBRATIONS:
             raise ValueError(f"calibration must be one of {list(CALIBRATIONS)}, got {self.calibration!r}")

@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -20,9 +20,10 @@ from isthmus.autoencoder import Autoencoder, Values
 from isthmus.data.base import Source
 from isthmus.data.bootstrap import make_bootstrap
 from isthmus.data.tables.frames import label_columns
-from isthmus.errors import InputTypeError
+from isthmus.errors import require_type
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model, scoring
+from isthmus.parameters import Configurable
 from isthmus.part import is_count, resolve
 from isthmus.priors import resolve_prior
 from isthmus.randomness import mix, seed_of
@@ -34,14 +35,13 @@ N_REFERENCE = 2_000
 
 def check_estimator(estimator: Any) -> None:
     """Raise an error unless the estimator is None or an autoencoder that scores rows without labels."""
-    if not (estimator is None or isinstance(estimator, Autoencoder)):
-        raise InputTypeError(f"estimator must be an Autoencoder or None, got {estimator!r}")
+    require_type("estimator", estimator, Autoencoder | None, "an Autoencoder or None")
     if estimator is not None and estimator.conditional:
         raise ValueError("estimator must not be conditional: rows are scored without labels")
 
 
 @with_own_settings
-class BaggedAutoencoders(MetaEstimatorMixin, BaseEstimator):
+class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
     """Autoencoders of one kind, trained at the same time on different rows, whose scores are averaged.
 
     The mean over nets with different errors is more accurate than a single net. Each row is left out by some of the

@@ -5,7 +5,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import Tags
 
 from isthmus.ambient import with_own_settings
@@ -23,6 +23,7 @@ from isthmus.data.validation import check_largest, complete_schema, compute_stat
 from isthmus.data.weights import split_off_weights
 from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
+from isthmus.parameters import Configurable
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 from isthmus.training import with_checkpoint_folder
@@ -35,7 +36,7 @@ VIEWS = ("plain", "rank_gaussian")
 
 
 @with_own_settings
-class ExemplarDistance(MetaEstimatorMixin, BaseEstimator):
+class ExemplarDistance(MetaEstimatorMixin, Configurable):
     """Scores rows by their distance to normal rows, at two scales; in each view the larger distance decides.
 
     The coarse scale is the distance to a few training rows as nets reconstruct them. A small group rarely includes an

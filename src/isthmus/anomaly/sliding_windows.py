@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.ambient import with_own_settings
@@ -17,8 +17,10 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.data import Windows
 from isthmus.data.series.windows import check_channels
-from isthmus.errors import InputTypeError
+from isthmus.errors import require_type
+from isthmus.formatting import list_texts
 from isthmus.likelihoods import Gaussian
+from isthmus.parameters import Configurable
 from isthmus.part import is_count
 from isthmus.randomness import mix, seed_of
 from isthmus.training import with_checkpoint_folder
@@ -31,7 +33,7 @@ N_NETS, SHARE, N_STEPS, BATCH_SIZE = 4, 0.75, 700, 128
 
 
 @with_own_settings
-class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
+class SlidingWindows(MetaEstimatorMixin, Configurable):
     """Scores the time points of a series by the windows around them, of several lengths and in two views.
 
     No single window length finds every anomaly. Windows of half a period, one period and two periods are therefore
@@ -192,10 +194,8 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f'lengths must be "auto" or positive integers, got {lengths!r}')
         if not known:
             raise ValueError(f"views must be some of {KINDS}, got {views!r}")
-        if not (self.estimator is None or isinstance(self.estimator, Autoencoder | BaggedAutoencoders)):
-            raise InputTypeError(
-                f"estimator must be an Autoencoder, BaggedAutoencoders or None, got {self.estimator!r}"
-            )
+        kinds = Autoencoder | BaggedAutoencoders | None
+        require_type("estimator", self.estimator, kinds, "an Autoencoder, BaggedAutoencoders or None")
 
     def _track(self, views: list[View]) -> Iterable[View]:
         """Show a progress bar over the views."""
@@ -212,7 +212,7 @@ class SlidingWindows(MetaEstimatorMixin, BaseEstimator):
         if counts:
             warnings.warn(
                 f"values are missing and scores use the others; missing of {windows.n_steps} steps, by channel: "
-                f"{', '.join(counts)}",
+                f"{list_texts(counts)}",
                 stacklevel=3,
             )
 
@@ -235,6 +235,7 @@ def _small_net(n_windows: int) -> Autoencoder:
         backbone=MLP((64,)),
         likelihood=Gaussian(),
         batch_size=BATCH_SIZE,
-        max_epochs=max(1, math.ceil(N_STEPS * BATCH_SIZE / max(1.0, SHARE * n_windows))),
+        # A step takes at most all windows.
+        max_epochs=math.ceil(N_STEPS * min(1.0, BATCH_SIZE / (SHARE * n_windows))),
         learning_rate=3e-3,
     )

@@ -9,7 +9,7 @@ from isthmus.anomaly.anomaly_detector import AnomalyDetector
 from isthmus.anomaly.decisions import decide_by_threshold
 from isthmus.anomaly.exchangeability import ExchangeabilityTest
 from isthmus.anomaly.rows import Values
-from isthmus.errors import InputTypeError
+from isthmus.errors import require_type
 from isthmus.part import is_count, passes
 from isthmus.randomness import seed_of
 
@@ -109,8 +109,7 @@ class StreamMonitor:
     def __init__(
         self, detector: AnomalyDetector, *, window: int = 1000, level: float = 0.01, random_state: Any = None
     ) -> None:
-        if not isinstance(detector, AnomalyDetector):
-            raise InputTypeError(f"detector must be an AnomalyDetector, got {detector!r}")
+        require_type("detector", detector, AnomalyDetector, "an AnomalyDetector")
         check_is_fitted(detector)
         if not is_count(window):
             raise ValueError(f"window must be a positive integer, got {window!r}")

@@ -20,6 +20,8 @@ KINDS = ("values", "shape")
 MAX_STEPS = 128
 # Largest number of values of a window that small nets can reconstruct, and smallest number of steps. Chosen by hand.
 MAX_VALUES, MIN_STEPS = 1024, 4
+# Smallest length of a series in windows: four nets hold out blocks with a window of distance on both sides. Not tuned.
+MIN_WINDOWS = 8
 # Standard deviation of noise within a window, as a share of that of the channel: smaller fluctuations are not a shape.
 # Not tuned.
 NOISE = 0.1
@@ -146,9 +148,16 @@ def steps_per_average(length: int) -> int:
 def choose_lengths(period: int, n_channels: int, n_timepoints: int) -> list[int]:
     """Return half a period, one period and two periods, as far as the data allow.
 
-    A window holds at most ``MAX_VALUES`` values, since small nets cannot reconstruct more, and at most an eighth of the
-    series, which is held out in blocks that are a window apart from the training windows.
+    A window holds at most ``MAX_VALUES`` values, because small nets cannot reconstruct more, and at most an eighth of
+    the series, which is held out in blocks that are a window apart from the training windows.
+
+    Raises
+    ------
+    ValueError
+        If the series has fewer than ``MIN_WINDOWS`` time points.
     """
     period = min(period, max(MIN_STEPS, MAX_VALUES // (2 * n_channels)))
-    longest = max(1, n_timepoints // 8)
+    longest = n_timepoints // MIN_WINDOWS
+    if not longest:
+        raise ValueError(f"the series has {n_timepoints} time points, expected at least {MIN_WINDOWS}")
     return sorted({min(longest, max(MIN_STEPS, length)) for length in (period // 2, period, 2 * period)})

@@ -48,7 +48,7 @@ def quality(
         typer.Option(metavar="NAME", help="Column that models predict, one trained on real and one on synthetic rows."),
     ] = None,
     without: options.Without = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)] = 0,
 ) -> None:
     """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training."""
     from isthmus.cli.quality import compare_files

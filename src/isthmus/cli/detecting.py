@@ -51,7 +51,16 @@ class Request(DetectOptions):
 
     @classmethod
     def of(cls, detection: DetectOptions, model: ModelOptions) -> "Request":
-        """Combine two groups of options."""
+        """Combine two groups of options.
+
+        Raises
+        ------
+        ValueError
+            If two options ask for different rules.
+        """
+        rules = [name for name in ("fpr", "fdr", "contamination") if getattr(detection, name) is not None]
+        if len(rules) > 1:
+            raise ValueError(f"--{rules[0]} and --{rules[1]} are different rules for alarms: give one of them")
         has_model = model.config is not None or model.model is not None or bool(model.setting)
         return cls(**vars(detection), run=read_options(model), has_model=has_model, config=model.config)
 

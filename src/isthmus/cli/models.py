@@ -9,6 +9,7 @@ import pyarrow as pa
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.data.files import as_array, as_table
 from isthmus.data.series.times import list_time_columns
+from isthmus.formatting import list_names
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import load
 from isthmus.storage import read_document
@@ -88,7 +89,7 @@ def decide(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
 def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:
     missing = [name for name in names if name not in found]
     if missing:
-        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {', '.join(map(repr, missing))}")
+        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {list_names(missing)}")
 
 
 def _class_in(document: dict[str, Any]) -> str | None:

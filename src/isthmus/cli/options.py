@@ -1,5 +1,6 @@
 """Options of the commands: those that several commands share, and groups of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,12 +59,24 @@ ImageSize = Annotated[
         "same, and at most 64x64]",
     ),
 ]
-ModelSeed = Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]")]
+ModelSeed = Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: the model's]", min=0)]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 EscapeFormulas = Annotated[
     bool,
     typer.Option("--escape-formulas", help="Write text cells such as =1+1 so that spreadsheets do not compute them."),
 ]
+
+
+def check_share(option: str, largest: float | None = None) -> Callable[[float | None], float | None]:
+    """Return a function that checks the value of an option: None, or above 0, and below 1 or at most ``largest``."""
+    expected = "below 1" if largest is None else f"at most {largest:g}"
+
+    def check(share: float | None) -> float | None:
+        if share is not None and not (0 < share < 1 if largest is None else 0 < share <= largest):
+            raise ValueError(f"{option} must be above 0 and {expected}, got {share:g}")
+        return share
+
+    return check
 
 
 @dataclass(frozen=True)
@@ -173,7 +186,7 @@ class ModelOptions(ColumnOptions):
             help="Run file: JSON with model, set, seed and others; options take precedence.", callback=check_config
         ),
     ] = None
-    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 0]")] = None
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 0]", min=0)] = None
 
 
 @dataclass(frozen=True)
@@ -215,14 +228,25 @@ class DetectOptions:
     ] = None
     fpr: Annotated[
         float | None,
-        typer.Option(help="False-positive rate: largest share of normal rows with an alarm.  [default: 0.01]"),
+        typer.Option(
+            help="False-positive rate: largest share of normal rows with an alarm.  [default: 0.01]",
+            callback=check_share("--fpr"),
+        ),
     ] = None
     fdr: Annotated[
-        float | None, typer.Option(help="False discovery rate: largest share of false alarms, instead of --fpr.")
+        float | None,
+        typer.Option(
+            help="False discovery rate: largest share of false alarms, instead of --fpr.",
+            callback=check_share("--fdr"),
+        ),
     ] = None
-    contamination: Annotated[float | None, typer.Option(help="Share of anomalies among the rows, if it is known.")] = (
-        None
-    )
+    contamination: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of anomalies among the rows, at most one half, instead of --fpr.",
+            callback=check_share("--contamination", 0.5),
+        ),
+    ] = None
     time: Times = None
     explain: Annotated[int, typer.Option(help="Number of alarms to explain, the worst first.", min=0)] = 0
     save: Annotated[
@@ -265,4 +289,4 @@ class PrepareOptions:
     split_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of classes, groups or times to split by.")
     ] = None
-    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0
+    seed: Annotated[int, typer.Option(help="Seed of the split.", min=0)] = 0

@@ -1,4 +1,4 @@
-"""Checks of the names of files, before torch is imported, which takes seconds."""
+"""Checks of the names of files before torch is imported, which takes seconds."""
 
 import glob
 from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from isthmus.cli.outputs import Output
 from isthmus.cli.reading import missing_words, read
 from isthmus.data.files import KINDS, as_table
 from isthmus.doctor import summarize
-from isthmus.preparing import Prepared, prepare
+from isthmus.preparing import Options, Prepared, prepare
 from isthmus.storage import replacing
 
 TABLES = [suffix for suffix, kind in KINDS.items() if kind.tabular]
@@ -27,10 +27,12 @@ def prepare_file(data: Path, out: Path, options: PrepareOptions, output: Output,
     *tables, document = (out, *beside(out).values())
     output.check(tables, [data], TABLES)
     output.check([document], [data], [".json"])
+    values = {**asdict(options), "limits": parse_limits(options.limits or []), "split": parse_shares(options.split)}
+    seed = values.pop("seed")
+    Options.from_keywords(values).check_values()
     # Unusual notations stay text, so that they are repaired and reported.
     table = as_table(read(data, plain_notation=True, missing=()))
-    values = {**asdict(options), "limits": parse_limits(options.limits or []), "split": parse_shares(options.split)}
-    prepared = prepare(table, missing=missing_words(), random_state=values.pop("seed"), **values)
+    prepared = prepare(table, missing=missing_words(), random_state=seed, **values)
     _write(prepared, output, out)
     print(prepared if report else prepared.summary)
     if report:

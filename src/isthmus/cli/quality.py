@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from isthmus.cli.reading import read
 from isthmus.data.files import as_table
+from isthmus.formatting import list_names
 from isthmus.metrics import synthetic_quality
 
 HALVED = (
@@ -46,7 +47,7 @@ def _match(real: pa.Table, other: pa.Table, real_path: Path, other_path: Path) -
     """Return the columns of a table that the real one has, in the same order."""
     missing = [name for name in real.column_names if name not in other.column_names]
     if missing:
-        names = ", ".join(map(repr, missing))
+        names = list_names(missing)
         raise ValueError(f"{str(other_path)!r} lacks columns of {str(real_path)!r}; leave out {names} with --without")
     return other.select(real.column_names)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from isthmus import backbones, bottlenecks, corruptions, likelihoods, regularizers, zoo
+from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.options import ColumnOptions
 from isthmus.configuration import from_plain, known_classes
@@ -93,7 +94,8 @@ def make_estimator(run: Run) -> Autoencoder:
     Raises
     ------
     ValueError
-        If a variant, parameter or part does not exist; the message suggests the nearest name.
+        If a variant, parameter or part does not exist, for which the message suggests the nearest name, or a value is
+        not valid.
     """
     if run.model not in zoo.__all__:
         known = ", ".join(zoo.__all__)
@@ -106,7 +108,9 @@ def make_estimator(run: Run) -> Autoencoder:
     estimator: Autoencoder = variant(**{"random_state": run.seed, "verbose": 1, **options})
     _check_known(parameters, [*own, *_names(estimator)], run.model)
     nested = {name.replace(".", "__"): value for name, value in parameters.items() if name not in options}
-    return estimator.set_params(schema=dict(run.kinds) or None, **nested)
+    estimator.set_params(schema=dict(run.kinds) or None, **nested)
+    check_parameters(estimator)
+    return estimator
 
 
 def choose_columns(values: Any, run: Run, path: Path) -> Any:

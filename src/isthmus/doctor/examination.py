@@ -8,7 +8,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.doctor import data_checks, model_checks
 from isthmus.doctor.check_input import CheckInput
 from isthmus.doctor.rows import Rows, read_rows
-from isthmus.errors import InputTypeError
+from isthmus.errors import require_type
 from isthmus.finding import Finding
 
 # Every function of these modules whose name starts with "find_" is a check; checks run in this order.
@@ -59,8 +59,7 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
       take them out of test, or remove duplicates and split again: isthmus prepare
     """
     estimator = Autoencoder() if estimator is None else estimator
-    if not isinstance(estimator, Autoencoder):
-        raise InputTypeError(f"estimator must be an Autoencoder, got {estimator!r}")
+    require_type("estimator", estimator, Autoencoder, "an Autoencoder")
     check_parameters(estimator)
     rows = read_rows(X, estimator.schema)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -27,6 +27,7 @@ from isthmus.gap_filling.gaps import (
     starts_with_missing,
 )
 from isthmus.likelihoods import Gaussian
+from isthmus.parameters import Configurable
 from isthmus.part import is_count
 from isthmus.randomness import seed_of
 
@@ -35,6 +36,8 @@ Values = np.ndarray[Any, Any]
 # Default number of steps of a window, largest number of its values, which bounds the time, and smallest number of
 # steps. Chosen on NAB and SMD, where windows of 128 steps are not better, see benchmarks/series_gaps.py.
 LENGTH, MAX_VALUES, MIN_LENGTH = 64, 1024, 8
+# Smallest number of steps of a window: a gap of one step, and known values on both sides of it.
+SHORTEST = 3
 # Size of the code, hidden units, training steps, and windows per step. They bound the time and are not tuned; the code
 # is as large as a window of one channel, because values are to be predicted and not compressed.
 N_COMPONENTS, HIDDEN, N_STEPS, BATCH_SIZE = 64, 256, 2500, 128
@@ -44,7 +47,7 @@ HELD_OUT, N_PASSES = 0.1, 8
 CHUNK = 2**12
 
 
-class SeriesImputer(TransformerMixin, BaseEstimator):
+class SeriesImputer(TransformerMixin, Configurable):
     """Fills gaps of a series from earlier and later values and from other channels.
 
     An autoencoder of windows learns the differences between hidden values and linear interpolation. A filled value is
@@ -120,12 +123,12 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
         ValueError
             If the length is not valid, the series is too short, or a channel has no value.
         """
-        if not (self.length == "auto" or is_count(self.length)):
-            raise ValueError(f'length must be "auto" or a positive integer, got {self.length!r}')
+        if not (self.length == "auto" or (is_count(self.length) and int(self.length) >= SHORTEST)):
+            raise ValueError(f'length must be "auto" or an integer >= {SHORTEST}, got {self.length!r}')
         rows = join_series(X, LENGTH if self.length == "auto" else int(self.length))
         windows = Windows(rows, 1, time=self.time)
-        check_channels(windows)
         self.length_ = self._choose_length(windows, X)
+        check_channels(windows)
         seed = seed_of(self.random_state)
         gaps = Gaps(windows.cut(self.length_), _scale_of(windows.series.values))
         self._gaps, self.estimator_ = gaps, _make_net(gaps, seed).fit(gaps)
@@ -163,8 +166,10 @@ class SeriesImputer(TransformerMixin, BaseEstimator):
     def _choose_length(self, windows: Windows, X: Any) -> int:
         if self.length != "auto":
             return int(self.length)
-        n_steps = np.shape(X)[2] if holds_many_series(X) else windows.n_steps // 4
-        return max(1, min(LENGTH, max(MIN_LENGTH, MAX_VALUES // windows.schema.shape[0]), n_steps))
+        n_points, share = (np.shape(X)[2], 1) if holds_many_series(X) else (windows.n_steps, 4)
+        if n_points < SHORTEST * share:
+            raise ValueError(f"the series has {n_points} time points, expected at least {SHORTEST * share}")
+        return min(LENGTH, max(MIN_LENGTH, MAX_VALUES // windows.schema.shape[0]), n_points // share)
 
     def _measure_trust(self, gaps: Gaps, seed: int) -> tuple[Values, Values]:
         """Regress hidden differences on the output of the net, by length of gap; return slopes and relative errors."""
@@ -228,7 +233,8 @@ def _make_net(gaps: Gaps, seed: int) -> Autoencoder:
         likelihood=Gaussian(),
         corruption=HiddenChannels(len(gaps.scale)),
         batch_size=BATCH_SIZE,
-        max_epochs=max(1, math.ceil(N_STEPS * BATCH_SIZE / len(gaps))),
+        # A step takes at most all windows.
+        max_epochs=math.ceil(N_STEPS * min(1.0, BATCH_SIZE / len(gaps))),
         random_state=seed,
     )
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from isthmus.containers import is_frame, open_frame, suggest_conversion
 from isthmus.errors import InputTypeError
+from isthmus.formatting import list_names
 
 Values = np.ndarray[Any, Any]
 
@@ -97,9 +98,10 @@ def _common_columns(frames: Mapping[str, Any]) -> list[Any]:
     names = list(frames[first].columns)
     for role in others:
         for here, there in ((first, role), (role, first)):
-            extra = [name for name in frames[here].columns if name not in frames[there].columns]
+            present = set(frames[there].columns)
+            extra = [name for name in frames[here].columns if name not in present]
             if extra:
-                raise ValueError(f"{there} lacks columns that {here} has: {', '.join(map(repr, extra))}")
+                raise ValueError(f"{there} lacks columns that {here} has: {list_names(extra)}")
     return names
 
 

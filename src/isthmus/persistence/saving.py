@@ -25,7 +25,7 @@ from isthmus.persistence import (
     series_imputers,
     sliding_windows,
 )
-from isthmus.persistence.allowance import Allowance
+from isthmus.persistence.allowance import limit_to_file
 from isthmus.persistence.context import Content, Context
 
 # Version of the file format.
@@ -119,7 +119,7 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     with own_settings():
         content = Content(*storage.read(path))
     try:
-        with own_settings(), memory_errors(f"load {str(path)!r}"), Allowance(content.tensors):
+        with own_settings(), memory_errors(f"load {str(path)!r}"), limit_to_file(content.tensors):
             return _rebuild(content, known_classes(parts), device)
     except ValueError as error:
         raise ValueError(f"cannot load {str(path)!r}: {error}") from error

@@ -92,8 +92,8 @@ class Options:
                 raise TypeError(f"prepare has no option {name!r}{did_you_mean(name, names)}")
         return cls(**keywords)
 
-    def check(self, names: Sequence[Any]) -> None:
-        """Raise an error unless all options are valid for a table with columns of these names.
+    def check_values(self) -> None:
+        """Raise an error unless all options are valid for some table.
 
         Raises
         ------
@@ -109,11 +109,17 @@ class Options:
         if self.outlier_threshold is not None and not self.outlier_threshold > 0:
             raise ValueError(f"outlier_threshold must be greater than 0, got {self.outlier_threshold!r}")
         for name, bounds in self.limits.items():
-            _check_column("limits", name, names)
             _check_bounds(name, bounds)
-        self._check_split(names)
+        self._check_split()
 
-    def _check_split(self, names: Sequence[Any]) -> None:
+    def check_columns(self, names: Sequence[Any]) -> None:
+        """Raise ``ValueError`` if an option has a column that is not among these names."""
+        for name in self.limits:
+            _check_column("limits", name, names)
+        if self.split_column is not None:
+            _check_column("split_column", self.split_column, names)
+
+    def _check_split(self) -> None:
         split = np.asarray(self.split, dtype=float)
         if split.shape != (3,) or not np.all(split >= 0) or not split[0] or not np.isclose(split.sum(), 1):
             expected = "three shares of at least 0 that add up to 1, the first above 0"
@@ -123,8 +129,6 @@ class Options:
                 raise ValueError(f"split_by='random' takes no split_column, got {self.split_column!r}")
         elif self.split_column is None:
             raise ValueError(f"split_by={self.split_by!r} needs a split_column, the column to split by")
-        else:
-            _check_column("split_column", self.split_column, names)
 
 
 def _check_choice(option: str, value: Any, choices: Sequence[Any]) -> None:

@@ -60,7 +60,8 @@ def prepare(df: Any, *, random_state: Any = None, **options: Any) -> Prepared:
     [datetime.datetime(2024, 3, 4, 0, 0)]
     """
     frame, chosen = _read(df), Options.from_keywords(options)
-    chosen.check(frame.columns)
+    chosen.check_values()
+    chosen.check_columns(frame.columns)
     draft, seed = Draft(frame, np.arange(len(frame))), seed_of(random_state)
     _clean(draft, chosen, seed)
     return _finish(draft, chosen, seed, frame.shape)

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.ambient import with_own_settings
+from isthmus.parameters import Configurable
 from isthmus.part import is_count
 from isthmus.randomness import seed_of, seeded
 
@@ -27,7 +27,7 @@ BATCH_SIZE, MAX_STEPS, MAX_EPOCHS, N_EVALUATIONS = 256, 2_000, 100, 20
 
 
 @with_own_settings
-class Flow(BaseEstimator):
+class Flow(Configurable):
     """Normalizing flow: an invertible map from normal noise to rows, fitted by maximum likelihood.
 
     Each layer is a random rotation and a coupling layer: half of the coordinates are transformed by monotone splines,

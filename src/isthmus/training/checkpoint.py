@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isthmus import storage
 from isthmus.data.base import Batches
-from isthmus.errors import memory_errors
+from isthmus.errors import memory_errors, require_path
 from isthmus.randomness import get_rng_state, set_rng_state
 from isthmus.training.group import Group
 from isthmus.training.settings import TrainSettings
@@ -45,8 +45,8 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        In ``fit``, if ``every`` is negative, or the folder holds a checkpoint that is damaged, or that was written by a
-        fit of other data or parameters.
+        In ``fit``, if ``path`` is not a path, ``every`` is negative, or the folder holds a checkpoint that is damaged,
+        or that was written by a fit of other data or parameters.
     OSError
         In ``fit``, if the folder cannot be created or written to.
 
@@ -105,8 +105,10 @@ class Checkpoint:
         OSError
             If the folder cannot be created or written to.
         ValueError
-            If ``every`` is negative, or the checkpoint is damaged or was written by another fit.
+            If ``path`` is not a path, ``every`` is negative, or the checkpoint is damaged or was written by another
+            fit.
         """
+        require_path("Checkpoint.path", self.path)
         if not isinstance(self.every, Real) or not self.every >= 0:
             raise ValueError(f"Checkpoint.every must be a number of seconds >= 0, got {self.every!r}")
         self._fingerprint, self._written = _fingerprint(state, settings, source), time.monotonic()

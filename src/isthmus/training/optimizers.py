@@ -110,17 +110,20 @@ def make_optimizer(
     ValueError
         If an argument is invalid; the message names it.
     """
-    if not isinstance(learning_rate, Real) or not learning_rate > 0:
-        raise ValueError(f'learning_rate must be "auto" or a number > 0, got {learning_rate!r}')
-    if not isinstance(weight_decay, Real) or not weight_decay >= 0:
-        raise ValueError(f"weight_decay must be a number >= 0, got {weight_decay!r}")
+    check_optimizer(choice, learning_rate, weight_decay)
     groups = _group_parameters(model, float(learning_rate), float(weight_decay))
-    if callable(choice):
-        return choice(groups, lr=learning_rate)
-    if choice not in OPTIMIZERS:
+    return choice(groups, lr=learning_rate) if callable(choice) else OPTIMIZERS[choice](groups, lr=learning_rate)
+
+
+def check_optimizer(choice: Any, learning_rate: Any, weight_decay: Any) -> None:
+    """Raise ``ValueError`` for an invalid argument of ``make_optimizer``; the message names the argument."""
+    if not isinstance(learning_rate, Real) or not learning_rate > 0:  # type: ignore[operator]
+        raise ValueError(f'learning_rate must be "auto" or a number > 0, got {learning_rate!r}')
+    if not isinstance(weight_decay, Real) or not weight_decay >= 0:  # type: ignore[operator]
+        raise ValueError(f"weight_decay must be a number >= 0, got {weight_decay!r}")
+    if not callable(choice) and choice not in OPTIMIZERS:
         known = sorted(OPTIMIZERS)
         raise ValueError(f"optimizer must be one of {known}, got {choice!r}{did_you_mean(str(choice), known)}")
-    return OPTIMIZERS[choice](groups, lr=learning_rate)
 
 
 def set_learning_rate(optimizer: optim.Optimizer, rate: float | Tensor) -> None:

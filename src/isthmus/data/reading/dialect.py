@@ -72,11 +72,18 @@ def find_dialect(head: str, options: Options, usual: str) -> Dialect:
     options : Options
     usual : str
         The delimiter to prefer where several fit.
+
+    Raises
+    ------
+    ValueError
+        If the delimiter of the options occurs in no row, but another one splits all rows into equally many cells.
     """
     lines = list(io.StringIO(head, newline=""))
     stated = SEP.fullmatch(lines[0].rstrip("\r\n")) if lines else None
     n_before = _n_before(lines, int(stated is not None))
     body = lines[n_before : n_before + N_ROWS]
+    if options.delimiter:
+        _check_delimiter(body, options.delimiter)
     delimiter = options.delimiter or (stated[1] if stated else _find_delimiter(body, usual))
     rows = list(_parse(body, delimiter))
     titles, rows = _split_titles(rows, options)
@@ -127,6 +134,16 @@ def _n_lines(lines: Sequence[str], delimiter: str, n_rows: int) -> int:
     reader = csv.reader(lines, delimiter=delimiter)
     filled = (row for row in reader if row and not row[0].startswith(COMMENT))
     return sum(1 for _ in islice(filled, n_rows)) and reader.line_num
+
+
+def _check_delimiter(lines: Sequence[str], delimiter: str) -> None:
+    if any(delimiter in line for line in lines):
+        return
+    for other, name in DELIMITERS.items():
+        rows = list(_parse(lines, other))
+        if _fit(rows)[0] == 1:
+            found = f"each of the first {len(rows)} rows has {len(rows[0])} cells separated by {other!r} ({name})"
+            raise ValueError(f"no row contains the delimiter {delimiter!r} (--delimiter), but {found}")
 
 
 def _find_delimiter(lines: Sequence[str], usual: str) -> str:

@@ -44,7 +44,7 @@ from isthmus.data.tables.native_dtypes import (
     write_template,
 )
 from isthmus.data.tables.values import decode_values, drop_ranges, make_unlearned_values
-from isthmus.formatting import pluralize
+from isthmus.formatting import list_names, list_texts, pluralize
 from isthmus.schema import NUMBERS, Field, Schema
 
 Values = np.ndarray[Any, Any]
@@ -150,7 +150,7 @@ def encode(X: Any, schema: Schema) -> Table:
         else:
             values[:, i] = _encode_column(frame.get_column(field.name), field, unseen)
     if unseen:
-        warnings.warn(f"treated as missing, for fit has not seen them: {'; '.join(unseen)}", stacklevel=2)
+        warnings.warn(f"treated as missing, for fit has not seen them: {list_texts(unseen, '; ')}", stacklevel=2)
     return Table(as_tensor(values), schema, frame=frame)
 
 
@@ -160,9 +160,9 @@ def check_columns(frame: Any, schema: Schema) -> None:
     lacking = [name for name in schema.names if name not in present]
     if lacking:
         known = set(schema.names)
-        extra = [repr(name) for name in frame.columns if name not in known]
-        others = f"; feature names that fit has not seen: {', '.join(extra)}" if extra else ""
-        raise ValueError(f"X lacks columns of the training rows: {', '.join(map(repr, lacking))}{others}")
+        extra = [name for name in frame.columns if name not in known]
+        others = f"; feature names that fit has not seen: {list_names(extra)}" if extra else ""
+        raise ValueError(f"X lacks columns of the training rows: {list_names(lacking)}{others}")
 
 
 def decode(values: Values, schema: Schema, rounded: bool = False) -> Any:
