@@ -79,15 +79,6 @@ def test_a_detector_reads_codes_as_the_normal_rows_have_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "options"),
-    [
-        ("a|b\n1.234|x\n2.500|y\n", ["--delimiter", "|", "--decimal", ","]),
-        ("1234;x\n2500;y\n", ["--delimiter", ";", "--no-header"]),
-        ("a;b\n1234;NA\n2500;y\n", ["--delimiter", ";", "--not-missing", "na"]),
-        ("a;b\n1234;ä\n2500;y\n", ["--delimiter", ";", "--encoding", "cp437"]),
-    ],
-)
-@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b,c\n1,2,3\n4,5,6\n", "each of the first 3 rows has 3 cells separated by ',' (comma)"),
@@ -106,6 +97,15 @@ def test_a_column_of_texts_with_commas_may_have_a_delimiter(tmp_path):
     assert read(tmp_path / "rows.csv", delimiter=";").column_names == ["title"]
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("a|b\n1.234|x\n2.500|y\n", ["--delimiter", "|", "--decimal", ","]),
+        ("1234;x\n2500;y\n", ["--delimiter", ";", "--no-header"]),
+        ("a;b\n1234;NA\n2500;y\n", ["--delimiter", ";", "--not-missing", "na"]),
+        ("a;b\n1234;ä\n2500;y\n", ["--delimiter", ";", "--encoding", "cp437"]),
+    ],
+)
 @pytest.mark.parametrize("command", ["look", "prepare"])
 def test_what_is_stated_is_obeyed_by_every_command(tmp_path, text, options, command):
     path = tmp_path / "in.csv"

@@ -396,6 +396,31 @@ def test_shares_add_up_in_pieces_too(rng, monkeypatch):
     np.testing.assert_allclose(sampled_shapley(score, start, end, seed=0), whole)
 
 
+def test_shares_of_wide_rows_are_exact_for_few_causes_and_need_few_scores(rng):
+    n_values, causes = 3000, np.array([7, 1100, 2999])
+    start, end = rng.normal(size=(2, 3, n_values))
+    n_scored = 0
+
+    def score(rows):
+        nonlocal n_scored
+        n_scored += len(rows)
+        return rows[:, causes] @ [1.0, -2.0, 0.5]
+
+    found = sampled_shapley(score, start, end, seed=0)
+    expected = np.zeros((3, n_values))
+    expected[:, causes] = (end - start)[:, causes] * [1.0, -2.0, 0.5]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert n_scored < 3 * 8 * n_values / 8
+
+
+def test_planted_values_of_wide_rows_are_found_with_few_copies(rng):
+    X = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 400)) + rng.normal(size=(200, 400))
+    rows, columns = planted(X, n=2)
+    detector = AnomalyDetector(PCA(5), calibration="split", random_state=0).fit(X)
+    contributions = detector.explain(rows).contributions
+    np.testing.assert_array_equal(np.argmin(contributions[:, :400], axis=1), columns)
+
+
 # Words
 
 

@@ -29,6 +29,9 @@ MAX_VALUES = 1000
 # Random orders of replacement; each is also used in reverse, which reduces the variance (antithetic sampling). Not
 # tuned.
 N_ORDERS = 4
+# In rows of more than MAX_SINGLE values, N_BLOCKS blocks of values are replaced, and then the single values of the
+# N_OPENED blocks with the largest effects. They bound the time; not tuned.
+MAX_SINGLE, N_BLOCKS, N_OPENED = 256, 64, 4
 # Largest number of values of rows that are scored together.
 SIZE = 2**22
 
@@ -135,6 +138,10 @@ def sampled_shapley(score: Callable[[Values], Values], start: Values, end: Value
     the score at its replacement. The mean over random orders estimates the Shapley values. The changes in one order add
     up to the difference of the scores.
 
+    In rows of more than ``MAX_SINGLE`` values, blocks of consecutive values in the order are replaced one after
+    another. Values are replaced one by one only in the blocks with the largest changes of a row; in other blocks, all
+    values are assigned equal parts of the change. The number of scored rows is then much smaller than that of values.
+
     Parameters
     ----------
     score : callable
@@ -163,15 +170,31 @@ def sampled_shapley(score: Callable[[Values], Values], start: Values, end: Value
 
 def _changes(score: Callable[[Values], Values], start: Values, end: Values, order: Values) -> Values:
     """Return the change of the score at the replacement of each value in this order, (n, n_values)."""
-    n, n_values = start.shape
-    chunk, rank = max(1, SIZE // n_values**2), np.argsort(order)
-    if n > chunk:
-        chunks = [slice(first, first + chunk) for first in range(0, n, chunk)]
-        return np.concatenate([_changes(score, start[rows], end[rows], order) for rows in chunks])
-    # (n_values + 1, n, n_values): the rows after 0, 1, 2, ... replacements
-    path = np.where(rank < np.arange(n_values + 1)[:, None, None], end, start)
-    scores = score(path.reshape(-1, n_values)).reshape(n_values + 1, n)
-    return np.diff(scores, axis=0)[rank].T
+    rank = np.argsort(order)
+    if len(order) <= MAX_SINGLE:
+        return _path_changes(score, start, end, rank, np.arange(len(order) + 1))[:, rank]
+    edges = np.linspace(0, len(order), N_BLOCKS + 1).astype(int)
+    of_blocks, sizes = _path_changes(score, start, end, rank, edges), np.diff(edges)
+    changes = np.repeat(of_blocks / sizes, sizes, axis=1)
+    for row, blocks in enumerate(np.argsort(-np.abs(of_blocks), axis=1)[:, :N_OPENED]):
+        for block in blocks:
+            cuts = np.arange(edges[block], edges[block + 1] + 1)
+            changes[row, cuts[:-1]] = _path_changes(score, start[[row]], end[[row]], rank, cuts)[0]
+    return changes[:, rank]
+
+
+def _path_changes(score: Callable[[Values], Values], start: Values, end: Values, rank: Values, cuts: Values) -> Values:
+    """Return the changes of the score between consecutive cuts, (n, n_cuts - 1).
+
+    At a cut, the values whose rank is below it are those of ``end``, and the others those of ``start``.
+    """
+    n_values = start.shape[1]
+    chunk, found = max(1, SIZE // (len(cuts) * n_values)), []
+    for first in range(0, len(start), chunk):
+        rows = slice(first, first + chunk)
+        path = np.where(rank < cuts[:, None, None], end[rows], start[rows])
+        found.append(score(path.reshape(-1, n_values)).reshape(len(cuts), -1).T)
+    return np.diff(np.concatenate(found), axis=1)
 
 
 # Novel values

@@ -23,9 +23,12 @@ SIZE = 2**22
 N_ROUNDS = 2
 # Largest number of values of a row that are repaired. Not tuned.
 N_REPAIRS = 5
-# Usual gains are estimated from MIN_ROWS normal rows. Limits are estimated from MIN_ROWS to MAX_ROWS rows, such that
-# there are at most N_COPIES copies of rows. Not tuned.
-MIN_ROWS, MAX_ROWS, N_COPIES = 100, 400, 20_000
+# Largest number of copies of a row with different replacements. In rows of more values, as many blocks of values are
+# reconstructed together, and the values farthest from their typical values are tested. Bounds the time; not tuned.
+MAX_COPIES = 200
+# Usual gains are estimated from MIN_USUAL to MIN_ROWS normal rows, and limits from MIN_ROWS to MAX_ROWS rows, such that
+# there are about N_COPIES copies of rows. 20 rows are the fewest with a quantile of 95 %. Not tuned.
+MIN_USUAL, MIN_ROWS, MAX_ROWS, N_COPIES = 20, 100, 400, 20_000
 # A gain is unusual above this quantile of normal rows. Limits are these quantiles of normal values.
 USUAL, LIMITS = 0.95, (0.05, 0.95)
 # Limits use the nearest quarter of the normal rows, and at least MIN_NEAR.
@@ -173,10 +176,20 @@ class Repairs:
     def _n_rows(self) -> int:
         return int(np.clip(N_COPIES // self.reference.shape[1], MIN_ROWS, MAX_ROWS))
 
+    @property
+    def _n_copies(self) -> int:
+        return min(MAX_COPIES, self.reference.shape[1])
+
+    @property
+    def _block_of(self) -> Values:
+        """Block of each value, (n_values,): the values of a block are reconstructed together from the others."""
+        return np.arange(self.reference.shape[1]) % self._n_copies
+
     @cached_property
     def _usual_gain(self) -> float:
         """Upper bound of the largest gain of a row in 95 % of the normal rows."""
-        gain, _ = self._in_chunks(lambda chunk: self._gains(chunk, exclude_self=True), self.similar.rows[:MIN_ROWS])
+        n_rows = int(np.clip(N_COPIES // self.reference.shape[1], MIN_USUAL, MIN_ROWS))
+        gain, _ = self._in_chunks(lambda chunk: self._gains(chunk, exclude_self=True), self.similar.rows[:n_rows])
         return float(np.quantile(np.maximum(gain.max(1), 0.0), USUAL))
 
     def _candidates(self, x: Values, exclude_self: bool) -> list[Values]:
@@ -187,21 +200,31 @@ class Repairs:
         n_rounds, value = (1, np.full_like(x, np.nan)) if self.scorer.takes_missing else (N_ROUNDS, typical)
         for _ in range(n_rounds):
             # Reconstructions of an anomalous row can be out of range; they are clipped to the range of normal rows.
-            rebuilt = self.scorer.reconstruct(_replace_each(x, value))
-            value = np.clip(_replaced_values(rebuilt, x.shape[1]), *self.similar.limits)
+            copies = self.scorer.reconstruct(_replace_blocks(x, value, self._block_of))
+            rebuilt = copies.reshape(len(x), -1, x.shape[1])[:, self._block_of, np.arange(x.shape[1])]
+            value = np.clip(rebuilt, *self.similar.limits)
         return [typical, value]
 
     def _gains(self, x: Values, exclude_self: bool = False) -> tuple[Values, Values]:
         """Return the gain of the score if each value alone is replaced, and the best replacements."""
         candidates = np.stack(self._candidates(x, exclude_self))
-        after = np.stack([self.scorer.score(_replace_each(x, values)).reshape(x.shape) for values in candidates])
+        columns = self._list_unusual(x, candidates[0])
+        after = np.full(candidates.shape, -np.inf)
+        for values, scores in zip(candidates, after, strict=True):
+            copies = _replace_each(x, values, columns)
+            np.put_along_axis(scores, columns, self.scorer.score(copies).reshape(columns.shape), 1)
         gain = np.where(np.isnan(x), -np.inf, after - self.scorer.score(x)[:, None])
         best = gain.argmax(0)[None]
         return np.take_along_axis(gain, best, 0)[0], np.take_along_axis(candidates, best, 0)[0]
 
+    def _list_unusual(self, x: Values, typical: Values) -> Values:
+        """Return the positions of the values of each row that are farthest from typical values, (n, n_copies)."""
+        distance = np.nan_to_num(np.abs(x - typical) / self.similar.deviation)
+        return np.argsort(-distance, axis=1, kind="stable")[:, : self._n_copies]
+
     def _in_chunks(self, function: Callable[[Values], tuple[Values, ...]], x: Values) -> tuple[Values, ...]:
         """Apply a function to chunks of rows whose copies fit in memory."""
-        size = max(1, SIZE // x.shape[1] ** 2)
+        size = max(1, SIZE // (self._n_copies * x.shape[1]))
         results = [function(x[start : start + size]) for start in range(0, len(x), size)]
         return tuple(np.concatenate(each) for each in zip(*results, strict=True))
 
@@ -222,15 +245,14 @@ def limits_around(expected: Values, rows: Values, rows_expected: Values) -> tupl
     return limits[0], limits[1]
 
 
-def _replace_each(x: Values, values: Values) -> Values:
-    """Copy each row once per value, and replace this value, (n * n_values, n_values)."""
-    n_values = x.shape[1]
-    copies = np.repeat(x[:, None], n_values, axis=1)
-    diagonal = np.arange(n_values)
-    copies[:, diagonal, diagonal] = values
-    return copies.reshape(-1, n_values)
+def _replace_each(x: Values, values: Values, columns: Values) -> Values:
+    """Copy each row once for each of its columns (n, n_copies), and replace this value, (n * n_copies, n_values)."""
+    copies = np.repeat(x[:, None], columns.shape[1], axis=1)
+    np.put_along_axis(copies, columns[..., None], np.take_along_axis(values, columns, 1)[..., None], 2)
+    return copies.reshape(-1, x.shape[1])
 
 
-def _replaced_values(copies: Values, n_values: int) -> Values:
-    """Return from each copy of ``_replace_each`` the replaced value, (n, n_values)."""
-    return np.diagonal(copies.reshape(-1, n_values, n_values), axis1=1, axis2=2).copy()
+def _replace_blocks(x: Values, values: Values, block_of: Values) -> Values:
+    """Copy each row once for each block of values, and replace these values, (n * n_blocks, n_values)."""
+    is_replaced = block_of == np.arange(block_of.max() + 1)[:, None]
+    return np.where(is_replaced, values[:, None], x[:, None]).reshape(-1, x.shape[1])

@@ -49,9 +49,11 @@ class Proposal(nn.Module):
         variances = variances.clamp(min=MIN_RELATIVE_VARIANCE * float(variances.max()) or 1.0)
         steps = (STEP * variances.sqrt() * axes).T.to(z).unflatten(1, self.z_shape)
         center = log_prob(torch.zeros_like(steps[0])).double()
-        changes = torch.stack([2 * center - log_prob(step) - log_prob(-step) for step in steps])
-        # In units of the variance along the axis. Negative curvature is ignored.
-        curvature = (changes / STEP**2).clamp(min=0)
+        # Few rows have few directions: along the others the variance is negligible, and the curvature is not computed.
+        curvature = torch.zeros_like(variances)
+        for i in (variances > MIN_RELATIVE_VARIANCE * variances.max()).nonzero().flatten().tolist():
+            change = 2 * center - log_prob(steps[i]) - log_prob(-steps[i])
+            curvature[i] = (change / STEP**2).clamp(min=0)  # in units of the variance; negative curvature is ignored
         self.axes.copy_(axes)
         self.log_scale.copy_((variances / (1 + curvature)).log() / 2)
 

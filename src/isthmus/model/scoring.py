@@ -100,8 +100,11 @@ def store_mean_scores(model: Model, batches: Iterable[tuple[Tensor, Tensor | Non
 
 
 def fit_proposal(model: Model, batches: Sequence[tuple[Tensor, Tensor | None]]) -> None:
-    """Fit the proposal around deterministic codes: axes to all rows, curvatures to the rows of the first batch."""
-    if model.proposal is None:
+    """Fit the proposal around deterministic codes: axes to all rows, curvatures to the rows of the first batch.
+
+    The codes of several nets have no common axes. The proposal of such a model stays a standard normal distribution.
+    """
+    if model.proposal is None or model.n_nets > 1:
         return
     x, y = batches[0]
     x, z = model.to_model(x), torch.cat([model.draw(x, y) for x, y in batches])
