@@ -46,8 +46,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     """Detects anomalies by the scores of an estimator and a threshold with a known false-positive rate.
 
     Thresholds, p-values and probabilities are computed from held-out scores. Training scores would be too optimistic:
-    an autoencoder reconstructs its training rows better than new ones. Rows cannot be weighted, since calibration
-    counts them.
+    an autoencoder reconstructs its training rows better than new ones. Rows cannot be weighted, because
+    calibration counts them.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     fpr : float or None, default=None
         Largest share of normal rows that are alarms. None is 0.01, or 1 / (n + 1) for fewer than 99 rows.
     score_from : {"full", "encoder", "decoder", "latent"} or tuple of them, default="full"
-        "full" is the estimator's score. "encoder" is minus the divergence of the code from its prior. "decoder" is the
-        full score without the divergence. "latent" is the density of the code among those of the training rows. Several
-        scores are standardised and added.
+        "full" is the score of the estimator. "encoder" is minus the divergence of the code from its prior. "decoder" is
+        the full score without the divergence. "latent" is the density of the code among those of the training rows.
+        Several scores are standardised and added.
     calibration : {"cross", "split"}, default="cross"
         "cross" scores each row by a clone that is fitted on the other folds, in ``n_folds + 1`` fits, or takes
         ``held_out_scores_`` of the estimator if it has this attribute. "split" holds a fifth of the rows out of one
@@ -76,7 +76,8 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     costs : (float, float), default=(1.0, 1.0)
         Costs of a false alarm and of a miss, for ``threshold="labels"``.
     random_state : int, RandomState or None, default=None
-        Seeds everything random, the estimator included; None leaves the random state of the estimator as it is.
+        Source of all random numbers, also those of the estimator. None does not change the random state of the
+        estimator.
 
     Attributes
     ----------
@@ -94,7 +95,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         Sorted scores of held-out rows that are not labelled as anomalies.
     held_out_scores_ : ndarray of shape (n_samples,) or None
         Scores of the training rows, each by an estimator that has not seen it. Compare these with ``offset_`` to find
-        anomalies among the training rows. None if some rows have no such score, and after loading.
+        anomalies among the training rows. None if some rows have no held-out score, and after loading.
     classes_ : ndarray of shape (2,)
         -1 and 1, in the order of the columns of ``predict_proba``.
     n_features_in_ : int
@@ -165,7 +166,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         Raises
         ------
         ValueError
-            If a parameter, the labels or the number of rows are not valid; the message names which.
+            If a parameter, the labels or the number of rows are not valid.
         """
         rule = self._check_parameters()
         labels = read_labels(y, X, required=self.threshold == "labels")
@@ -308,7 +309,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         Parameters
         ----------
         X : Windows, or series of shape (n_timepoints,) or (n_timepoints, n_channels)
-            As the estimator takes it. Scores of windows are spread over their time points.
+            In the form of ``fit``. Scores of windows are averaged over the windows of each time point.
         gap : int or None, default=None
             Largest number of points without alarm within an event; None is half a window.
         min_length : int, default=1

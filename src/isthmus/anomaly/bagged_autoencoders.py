@@ -62,16 +62,16 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         Rows of each net: a share below 1, or a number, at most half of the rows. Rows are assigned by folds, so that
         every row is left out by some net.
     random_state : int, RandomState or None, default=None
-        Seeds everything random.
+        Source of all random numbers.
 
     Attributes
     ----------
     estimator_ : Autoencoder
         All fitted nets as one autoencoder. Row i of its input goes through net i % n_estimators.
     held_out_scores_ : ndarray of shape (n_samples,)
-        Score of each training row: the mean over the nets that have not seen it.
+        Score of each training row: the mean over the nets that were not trained on it.
     left_out_ : ndarray of bool of shape (n_estimators, n_samples)
-        Rows that each net has not seen.
+        Rows that each net was not trained on.
     module_ : Model
     schema_ : Schema
     history_ : list of dict
@@ -126,7 +126,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid; the message names which.
+            If a parameter or the data are not valid.
         TypeError
             If the estimator is not an autoencoder, or the rows are a stream.
         """
@@ -180,7 +180,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         prior = prior if prior is None or prior.joint else None
         return clone(one).set_params(backbone=backbone, prior=prior, random_state=seed)
 
-    # Using
+    # Application
 
     def score_samples(self, X: Any) -> Values:
         """Score rows in nats; higher is more normal.
@@ -240,7 +240,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         """Reconstruct rows by each net, (n_samples, n_estimators, ...)."""
         return self._run(self._reconstruct, self.read_rows(X))[0]
 
-    # How
+    # Helpers
 
     @property
     def module_(self) -> Model:
@@ -249,7 +249,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
 
     @property
     def schema_(self) -> Schema:
-        """Describes one sample."""
+        """The schema of one sample."""
         return self._fitted().schema_
 
     @property

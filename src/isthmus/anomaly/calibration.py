@@ -38,7 +38,7 @@ Fit = Callable[[Any, int, str], Scorer]
 
 
 class Calibration(NamedTuple):
-    """Scores (n,) and labels (n,), 1 normal, -1 anomaly, 0 unknown, of rows that the scoring net has not seen.
+    """Scores (n,) and labels (n,), 1 normal, -1 anomaly, 0 unknown, of rows that the scoring net was not trained on.
 
     ``block`` consecutive scores carry the information of one independent score; 1 for independent rows.
     """

@@ -91,7 +91,7 @@ def _replace_in_frame(frame: Any, masks: Mapping[Any, Values], replacements: Map
         column = frame.get_column(name)
         values = _as_objects(to_floats(column).tolist() if is_number(column.dtype) else column.to_list())
         values[mask] = replacements[name]
-        # The dtype is inferred anew: a categorical dtype need not have the replacement among its categories.
+        # The dtype is inferred again, because the replacement may not be a category of a categorical dtype.
         columns.append(nw.new_series(name, values.tolist(), backend=frame.implementation))
     index = nw.maybe_get_index(frame)
     if index is not None:

@@ -72,7 +72,7 @@ class Standardisation:
 
 @dataclass(frozen=True)
 class RankGaussian:
-    """The mean of standardised values and their normal scores: heavy tails neither dominate distances nor vanish.
+    """The mean of standardised values and their normal scores: the result has lighter tails.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Dates outside the range of the training rows: rows of next month are not anomalies because of their month."""
+"""Dates outside the range of the training rows: a row is not an anomaly because it is later than all training rows."""
 
 import warnings
 from typing import Any
@@ -56,7 +56,8 @@ def replace_unknown_days(numbers: Values, schema: Schema) -> Values:
 def move_into_range(days: Values, field: Field) -> Values:
     """Move days into the range of ``fit`` by whole weeks, which keeps weekday and time of day. Open ends stay.
 
-    In a range shorter than a week only the time of day is kept; in one shorter than a day, nothing.
+    If the range is shorter than a week, days are moved by whole days, which keep the time of day. In a
+    range shorter than a day, they are clipped to the range.
     """
     low, high = float(field.low or 0.0), float(field.high or 0.0)
     period = WEEK if high - low >= WEEK else DAY

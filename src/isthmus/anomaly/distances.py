@@ -1,4 +1,4 @@
-"""Distances of rows to normal rows: to a few reconstructed ones, and to the nearest of all training rows."""
+"""Distances of rows to normal rows: to a few reconstructed rows, and to the nearest of all training rows."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from isthmus.randomness import mix
 View = Standardisation | RankGaussian
 
 # Rows per group of exemplars, and groups of each size per net. Groups are so small that they rarely include an
-# anomaly. Chosen by hand.
+# anomaly. Not tuned.
 GROUP_SIZES, N_GROUPS = (4, 16), 8
 # Largest number of training rows that are kept for the nearest one, and of distances in memory.
 MAX_ROWS, SIZE = 10_000, 2**22
@@ -56,7 +56,7 @@ def _distances_to_nearest(points: Points, groups: Points) -> Points:
     """Return the distance to the nearest member of each group, (n, n_nets, n_groups)."""
     centres = torch.from_numpy(groups.reshape(-1, groups.shape[-1]))
     chunks = torch.from_numpy(points).split(max(1, SIZE // len(centres)))
-    # A fixed method, whatever the number of rows: the score of a row must not depend on the others.
+    # One method for any number of rows, because the score of a row must not depend on the other rows.
     parts = [torch.cdist(chunk, centres, compute_mode="use_mm_for_euclid_dist") for chunk in chunks]
     return torch.cat([part.unflatten(1, groups.shape[:-1]).amin(-1) for part in parts]).numpy()
 
@@ -77,11 +77,11 @@ class NearestRow:
 
     @classmethod
     def fit(cls, points: Points) -> "NearestRow":
-        """Keep points."""
+        """Make an index of points."""
         return cls(points, NearestNeighbors().fit(points))
 
     def distances(self, points: Points, is_kept: NDArray[np.bool_] | None = None) -> Points:
-        """Return the distance to the nearest kept row, (n,); for rows that are kept themselves, to the next one.
+        """Return the distance to the nearest kept row, (n,), or to the second nearest if the row itself is kept.
 
         If ``is_kept`` is None, rows that equal a kept row count as kept: the scores of training rows are then those of
         held-out rows.
@@ -106,7 +106,7 @@ class ViewScorer:
 
     @classmethod
     def fit(cls, view: View, points: Points, ensemble: BaggedAutoencoders, seed: int) -> tuple["ViewScorer", Points]:
-        """Fit nets in a view. Return the scorer, and distances of the training rows to rows and nets held out."""
+        """Fit nets in a view. Return the scorer, and the held-out distances of the training rows."""
         rng = np.random.default_rng(seed)
         viewed = view(points)
         ensemble.set_params(random_state=mix(seed, 1))._fit_nets(viewed)

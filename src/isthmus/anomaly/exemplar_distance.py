@@ -51,24 +51,24 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
     Parameters
     ----------
     estimator : Autoencoder or None, default=None
-        Reconstructs rows; not conditional. None is a small masked autoencoder whose code is half as wide as the data.
-        Its ``schema`` gives the kinds of the columns of a data frame; the nets get numbers.
+        Reconstructs rows; not conditional. None is a small masked autoencoder whose code has half as many components as
+        the data, and at most 64. The kinds of columns in its ``schema`` are used; the nets get numbers.
     n_estimators : int, default=4
         Number of nets per view, at least 2; each is trained on half of the rows.
     weight : float, default=1.15
-        Weight of the fine scale, at least 0. The default is a compromise, chosen by hand, between training rows
-        with and without anomalies, see ``benchmarks/results/anomalies.md``; a larger weight suits clean training rows.
+        Weight of the fine scale, at least 0. The default is a compromise between training rows with and without
+        anomalies. A larger weight is better if no training row is an anomaly.
     random_state : int, RandomState or None, default=None
-        Seeds everything random.
+        Source of all random numbers.
 
     Attributes
     ----------
     held_out_scores_ : ndarray of shape (n_samples,)
-        Score of every training row, by nets and from rows that do not include it.
+        Score of every training row, by nets that were not trained on it and relative to other rows.
     schema_ : Schema
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Only where the data had column names.
+        Only if the data have column names.
 
     References
     ----------
@@ -120,8 +120,8 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid; the message names which. Overlapping windows are not: they are
-            always near each other.
+            If a parameter or the data are not valid. Overlapping windows are not valid, because each has near
+            neighbors.
         TypeError
             If the estimator is not an autoencoder, or the rows are a stream.
         """
@@ -162,7 +162,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         net = _small_net(*points.shape) if self.estimator is None else clone(self.estimator)
         return BaggedAutoencoders(with_checkpoint_folder(net, name), self.n_estimators)
 
-    # Using
+    # Application
 
     def score_samples(self, X: Any) -> Values:
         """Score rows.

@@ -51,7 +51,7 @@ class SeenColumn:
     nats: float
 
     def is_novel(self, cells: Cells) -> Values:
-        """Mark novel cells (n,). A column of another kind has none: the estimator raises an error for it."""
+        """Mark novel cells (n,). A column of another kind has none, because the estimator raises an error for it."""
         novel = cells.missing & (not self.has_missing)
         if self.known is not None and (cells.kind == self.kind or not self.known):
             novel |= ~cells.missing & ~self._is_known(cells.values)
@@ -67,7 +67,7 @@ class SeenColumn:
         ordered = np.sort(np.asarray(known, dtype=np.float64))
         after = np.clip(np.searchsorted(ordered, values), 1, len(ordered)) if len(ordered) > 1 else np.ones(1, int)
         near = np.stack([ordered[after - 1], ordered[np.minimum(after, len(ordered) - 1)]])
-        # Integers differ by 1, however large they are.
+        # Different integers differ by at least 1, also large ones.
         return np.asarray((np.abs(values - near) <= np.minimum(PRECISION * np.abs(near), 0.5)).any(0))
 
 

@@ -24,7 +24,7 @@ class Parallel(Backbone):
     Parameters
     ----------
     backbone : Backbone
-        The architecture, not yet built.
+        The architecture. It is not built; each net gets a clone.
     n_nets : int, default=8
     """
 
@@ -36,7 +36,7 @@ class Parallel(Backbone):
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
     ) -> None:
-        """Build all nets; see the base class."""
+        """Build the encoders and decoders of all nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
         if self.backbone.autoregressive:
             raise ValueError("an ensemble needs a backbone that decodes all values at once, got autoregressive=True")
@@ -51,7 +51,7 @@ class Parallel(Backbone):
         self.decoder = _combine([net.decoder for net in nets])
 
     def code_norms(self) -> Tensor | None:
-        """Length of the first weights of each net for each number of z, (n_nets, k); see the base class."""
+        """Norms of the first weights of the decoder of each net for each component of z, (n_nets, k)."""
         first = next((layer for layer in self.decoder.modules() if isinstance(layer, StackedLinear)), None)
         if first is not None:
             return first.weight[:, :, : self.z_shape[0]].norm(dim=1)

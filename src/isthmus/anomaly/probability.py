@@ -16,10 +16,11 @@ from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
 from isthmus.anomaly.rows import ANOMALY, NORMAL, Values
 
 # The null distribution is fitted to this share of the rows, the most normal ones; the fit tolerates at most the rest as
-# anomalies. More than N_NULL rows are represented by N_NULL quantiles. Chosen by hand.
+# anomalies. More than N_NULL rows are represented by N_NULL quantiles. Not tuned.
 CENTRAL_SHARE, N_NULL = 0.8, 5000
 # Priors: median and standard deviation of the logarithm of the skewness (log-normal), and mean share of anomalies
-# (exponential). Weak, and chosen by hand: without them a few hundred rows do not separate anomalies from skewness.
+# (exponential). They are weak and not tuned. Without priors, a few hundred rows do not separate anomalies from
+# skewness.
 SKEWNESS, LOG_SKEWNESS_STD, ANOMALY_SHARE = 1.0, 1.0, 0.05
 # Range of the skewness, from almost normal to almost exponential: with more, the density is unbounded.
 MIN_SKEWNESS, MAX_SKEWNESS = 0.02, 1.95

@@ -11,11 +11,11 @@ from isthmus.anomaly.row_scorer import RowScorer
 
 Values = np.ndarray[Any, Any]
 
-# Differences between two numbers count up to this many standard deviations: one anomalous value must not decide which
-# rows are similar.
+# Largest difference between two numbers, in standard deviations: larger ones are clipped, so that one anomalous value
+# does not determine which rows are similar.
 MAX_DIFFERENCE = 1.0
 # The typical value is the median or the most frequent category of N_TYPICAL similar rows, which are searched among
-# N_SEARCHED rows. Chosen by hand.
+# N_SEARCHED rows. Not tuned.
 N_TYPICAL, N_SEARCHED = 10, 2000
 # Largest number of values of copied rows in memory: a row is copied once per value.
 SIZE = 2**22

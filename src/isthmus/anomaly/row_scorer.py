@@ -20,7 +20,7 @@ from isthmus.schema import Schema
 Values = np.ndarray[Any, Any]
 Function = Callable[[Values], Values]
 
-# Replaces scores of -inf, since differences of infinite scores are undefined. Such scores come from rows whose values
+# Replaces scores of -inf, because differences of infinite scores are undefined. Such scores come from rows whose values
 # overflow the arithmetic of an estimator.
 MIN_SCORE = -1e300
 
@@ -32,7 +32,7 @@ class RowScorer:
     Parameters
     ----------
     schema : Schema
-        Describes one row.
+        Schema of one row.
     score : callable
         Rows to scores (n,).
     contribute : callable or None
@@ -117,7 +117,7 @@ def _wrap_frames(scorer: Scorer, X: Any, reference: Any) -> tuple[RowScorer, Val
 
 
 def _match_types(reference: Any, rows: Any) -> list[Any]:
-    """Give columns of two frames the same types; pandas does so by itself."""
+    """Convert the columns of two frames to the same types; frames of pandas need no conversion."""
     if reference.implementation.is_pandas_like():
         return [reference, rows]
     known, found = reference.schema, rows.schema  # narwhals builds a schema at every access

@@ -1,4 +1,4 @@
-"""Scores of rows from a fitted estimator: its own score or parts of it, and novel values. Higher is more normal."""
+"""Scores of rows from a fitted estimator: its score or parts of its score, and novel values. Higher is more normal."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ KINDS = ("full", "encoder", "decoder", "latent")
 # number of nats between them in an exponential tail.
 TAIL = 0.01
 NATS_OF_TAIL = math.log(0.5 / TAIL)
-# Largest number of components of the mixture of codes, and distinct codes per component. Chosen by hand.
+# Largest number of components of the mixture of codes, and distinct codes per component. Not tuned.
 MAX_COMPONENTS, MIN_CODES = 5, 10
 
 

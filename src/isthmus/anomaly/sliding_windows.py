@@ -28,7 +28,7 @@ from isthmus.training import with_checkpoint_folder
 Values = np.ndarray[Any, Any]
 
 # Nets of an ensemble, the share of the windows that each is trained on, training steps, and windows per net and step.
-# Chosen by hand.
+# Not tuned.
 N_NETS, SHARE, N_STEPS, BATCH_SIZE = 4, 0.75, 700, 128
 
 
@@ -54,7 +54,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
     time : str, tuple of str or None, default=None
         The column of a data frame that holds the times, or several; see ``isthmus.data.Windows``.
     random_state : int, RandomState or None, default=None
-        Seeds everything random.
+        Source of all random numbers.
     verbose : int, default=0
         1 shows a progress bar of the views.
 

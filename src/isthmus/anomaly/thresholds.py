@@ -71,7 +71,7 @@ def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
     Raises
     ------
     ValueError
-        If there are too few rows for the rate; the message tells the number needed.
+        If there are too few rows for the rate; the message names the number that is needed.
     """
     n_rows = len(scores)
     if fpr is None:

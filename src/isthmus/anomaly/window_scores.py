@@ -1,4 +1,4 @@
-"""Scores of windows by an ensemble, on a common scale, and their spread over time points."""
+"""Scores of windows by an ensemble, on a common scale, and their means at each time point."""
 
 import math
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ TAIL = 0.01
 CHUNK = 2**13
 # A channel with a larger share of missing steps in a window is not scored in that window. Not tuned.
 MAX_MISSING = 0.5
-# Iterations of the reconstruction of missing values. Chosen by hand.
+# Iterations of the reconstruction of missing values. Not tuned.
 N_ITERATIONS = 20
 
 

@@ -16,9 +16,9 @@ from isthmus.schema import Schema
 Values = np.ndarray[Any, Any]
 
 KINDS = ("values", "shape")
-# Largest number of steps that a net gets; longer windows are averaged over several steps. Chosen by hand.
+# Largest number of steps in the input of a net; longer windows are averaged over several steps. Not tuned.
 MAX_STEPS = 128
-# Largest number of values of a window that small nets can reconstruct, and smallest number of steps. Chosen by hand.
+# Largest number of values of a window that small nets can reconstruct, and smallest number of steps. Not tuned.
 MAX_VALUES, MIN_STEPS = 1024, 4
 # Smallest length of a series in windows: four nets hold out blocks with a window of distance on both sides. Not tuned.
 MIN_WINDOWS = 8
@@ -66,7 +66,7 @@ class View(Source):
 
     @property
     def schema(self) -> Schema:  # type: ignore[override]
-        """Describes one window."""
+        """The schema of one window."""
         n_channels, length = self.windows.schema.shape
         return replace(self.windows.schema, shape=(n_channels, length // steps_per_average(length)))
 
@@ -74,7 +74,7 @@ class View(Source):
         return len(self.windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield transformed windows; see the base class."""
+        """Yield transformed windows in batches, as ``Source.batches`` does."""
         return (batch._replace(x=self.transform(batch.x)) for batch in self.averaged_batches(size, seed, shard))
 
     def averaged_batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
@@ -107,21 +107,21 @@ class View(Source):
         return torch.where(level.isnan(), mean, level)
 
     def take(self, index: Values) -> Self:
-        """Take windows; see the base class."""
+        """Return the windows at some positions."""
         return replace(self, windows=self.windows.take(index))
 
     def blocks(self, n: int, seed: int) -> list[Values]:
-        """Split into blocks of time; see the base class."""
+        """Split the positions of all windows into ``n`` blocks of time."""
         return self.windows.blocks(n, seed)
 
     def disjoint_from(self, index: Values) -> Values:
-        """Find the windows that overlap none of those given; see the base class."""
+        """Return the positions of the windows that overlap none of the given windows."""
         return self.windows.disjoint_from(index)
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Hold the last windows out; see the base class."""
-        kept, aside = self.windows.split(n, seed)
-        return replace(self, windows=kept), replace(self, windows=aside)
+        """Split off the last ``n`` windows."""
+        kept, held_out = self.windows.split(n, seed)
+        return replace(self, windows=kept), replace(self, windows=held_out)
 
     def to_container(self, values: Values) -> Values:
         """Return values unchanged."""
@@ -135,7 +135,7 @@ def average_steps(x: Tensor) -> Tensor:
 
 
 def mean_of_known(x: Tensor, keepdim: bool = False) -> Tensor:
-    """Average known values over the last axis; ``nanmean`` only if needed, since it takes twice as long as ``mean``."""
+    """Average known values over the last axis; ``nanmean`` takes twice as long as ``mean``."""
     mean = x.mean(-1, keepdim=keepdim)
     return x.nanmean(-1, keepdim=keepdim) if mean.isnan().any() else mean
 

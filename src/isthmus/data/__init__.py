@@ -1,4 +1,4 @@
-"""Data of any kind in, tensors out, and back."""
+"""Conversion of data of any kind to tensors, and of tensors to the kind of the data."""
 
 from isthmus.data.arrays import Array
 from isthmus.data.base import Batch, Source

@@ -57,14 +57,14 @@ class Array(Source):
         return self.values.shape[0] if self.rows is None else len(self.rows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield rows; see the base class."""
+        """Yield rows in batches, in order or in a random order, as ``Source.batches`` does."""
         if seed is None and shard == WHOLE:
             return self._views(self.rows, batch_bounds(len(self), size, seed), size)
         positions, bounds = self.plan(size, seed, shard)
         return self._views(positions if self.rows is None else self.rows[positions], bounds, size)
 
     def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan:
-        """Return the order of the rows; see the base class."""
+        """Return the positions of the rows of each batch, or None without random access, as ``Source.plan`` does."""
         order = torch.arange(len(self), device="cpu") if seed is None else shuffle_positions(len(self), seed)
         bounds = batch_bounds(len(self), size, seed)
         if shard == WHOLE:
@@ -103,7 +103,7 @@ class Array(Source):
         return torch.from_numpy(dense)
 
     def take(self, index: np.ndarray[Any, Any]) -> Self:
-        """Select rows; see the base class."""
+        """Return the rows at some positions, without a copy."""
         rows = torch.from_numpy(index)
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
@@ -112,7 +112,7 @@ class Array(Source):
         return replace(self, y=self._scatter(y))
 
     def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
-        """Return the same rows with weights; see the base class."""
+        """Return the same rows with positive weights (n,)."""
         return replace(self, weight=self._scatter(torch.from_numpy(weight)))
 
     def _scatter(self, values: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class Array(Source):
         return values.new_zeros((self.values.shape[0], *values.shape[1:])).index_copy(0, self.rows, values)
 
     def resample(self, seed: int) -> Self:
-        """Draw rows in proportion to their weights; see the base class."""
+        """Draw rows with replacement in proportion to their weights; return the source itself if it has none."""
         weight = self._relative_weight()
         if weight is None:
             return self
@@ -131,14 +131,14 @@ class Array(Source):
         return replace(self.take(drawn), weight=None)
 
     def split(self, n: int, seed: int) -> tuple["Array", "Array"]:
-        """Split rows; see the base class."""
+        """Split into the other rows and ``n`` random rows."""
         order = shuffle_positions(len(self), seed)
         rows = order if self.rows is None else self.rows[order]
-        kept, aside = rows[n:].sort().values, rows[:n].sort().values
-        return replace(self, rows=kept), replace(self, rows=aside)
+        kept, held_out = rows[n:].sort().values, rows[:n].sort().values
+        return replace(self, rows=kept), replace(self, rows=held_out)
 
     def to_container(self, values: np.ndarray[Any, Any]) -> Any:
-        """Convert results; see the base class."""
+        """Convert values (n, *shape) to the container of the data."""
         return values if self.container is None else self.container(values)
 
 
@@ -151,15 +151,15 @@ class ArraySource(Source):
         return len(self._rows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield rows; see the base class."""
+        """Yield rows in batches, in order or in a random order, as ``Source.batches`` does."""
         return self._rows.batches(size, seed, shard)
 
     def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
-        """Return the order of the rows; see the base class."""
+        """Return the positions of the rows of each batch, or None without random access, as ``Source.plan`` does."""
         return self._rows.plan(size, seed, shard)
 
     def take(self, index: np.ndarray[Any, Any]) -> Self:
-        """Select rows; see the base class."""
+        """Return the rows at some positions, without a copy."""
         return self._with(self._rows.take(index))
 
     def with_labels(self, y: Tensor) -> Self:
@@ -167,17 +167,17 @@ class ArraySource(Source):
         return self._with(self._rows.with_labels(y))
 
     def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
-        """Return the same rows with weights; see the base class."""
+        """Return the same rows with positive weights (n,)."""
         return self._with(self._rows.with_weights(weight))
 
     def resample(self, seed: int) -> Self:
-        """Resample rows in proportion to their weights; see the base class."""
+        """Draw rows with replacement in proportion to their weights; return the source itself if it has none."""
         return self._with(self._rows.resample(seed))
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Split rows; see the base class."""
-        kept, aside = self._rows.split(n, seed)
-        return self._with(kept), self._with(aside)
+        """Split into the other rows and ``n`` random rows."""
+        kept, held_out = self._rows.split(n, seed)
+        return self._with(kept), self._with(held_out)
 
     def _with(self, rows: Array) -> Self:
         chosen = copy(self)

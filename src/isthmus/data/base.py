@@ -19,9 +19,9 @@ N_FILLED = 2**16
 
 
 class Batch(NamedTuple):
-    """Raw values (n, *shape) in the dtype they came in, encoded labels (n, width), and weights (n,).
+    """Raw values (n, *shape) in the dtype of the data, encoded labels (n, width), and weights (n,).
 
-    Weights have a mean of 1 over all rows of a source. Labels and weights are None where there are none.
+    Weights have a mean of 1 over all rows of a source. Labels and weights are None if the source has none.
     """
 
     x: Tensor
@@ -144,7 +144,7 @@ class Source(Batches):
 
 
 def shuffle_positions(n: int, seed: int) -> Tensor:
-    """Return a random permutation of ``n`` positions, on the CPU whatever the default device is."""
+    """Return a random permutation of ``n`` positions, on the CPU even if the default device is another one."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed), device="cpu")
 
 

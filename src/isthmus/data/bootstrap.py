@@ -15,7 +15,7 @@ from isthmus.randomness import mix
 
 Positions = np.ndarray[Any, Any]
 
-# Blocks per fold. Blocks of time are always the same, so that only with two or more do folds differ between rounds.
+# Blocks per fold. Blocks of time are always the same, so folds differ between rounds only with two blocks or more.
 PARTS = 2
 
 
@@ -38,7 +38,7 @@ class BootstrapBatches(Batches):
         return len(self.subsets) * min(map(len, self.subsets))
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield about ``size`` rows at a time, the same number of each subset; see the base class."""
+        """Yield batches of about ``size`` rows, with the same number of rows of each subset."""
         n_each = max(1, size // len(self.subsets))
         passes = [
             subset.batches(n_each, None if seed is None else mix(seed, i)) for i, subset in enumerate(self.subsets)
@@ -48,7 +48,7 @@ class BootstrapBatches(Batches):
             yield Batch(*(_interleave(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
 
     def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
-        """Return the order of the rows; see the base class."""
+        """Return the positions of the rows of each batch, or None without random access, as ``Source.plan`` does."""
         n_models, n_each = len(self.subsets), max(1, size // len(self.subsets))
         plans = [subset.plan(n_each, None if seed is None else mix(seed, i)) for i, subset in enumerate(self.subsets)]
         known = [plan for plan in plans if plan is not None]
@@ -60,7 +60,7 @@ class BootstrapBatches(Batches):
         return Plan(positions, [(start * n_models, stop * n_models) for start, stop in shortest])
 
     def resample(self, seed: int) -> Self:
-        """Resample each subset in proportion to its weights; see the base class."""
+        """Draw rows of each subset with replacement in proportion to their weights."""
         return replace(self, subsets=[subset.resample(mix(seed, i)) for i, subset in enumerate(self.subsets)])
 
 
@@ -74,7 +74,7 @@ def make_bootstrap(source: Source, n_models: int, max_samples: float, seed: int)
     """Draw a subset of the rows for each model, so that every row is left out of at least one subset.
 
     The blocks of the rows are assigned to folds at random, and each fold is left out of one subset. If there are more
-    models than folds, further rounds assign the blocks anew.
+    models than folds, the blocks are assigned again in further rounds.
 
     Raises
     ------

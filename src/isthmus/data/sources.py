@@ -24,10 +24,10 @@ from isthmus.data.texts.text import Texts, read_texts, to_texts
 from isthmus.errors import InputTypeError
 from isthmus.schema import Condition, Schema
 
-# The schema that makes all columns of a data frame numbers, whatever their values.
+# The schema with which all columns of a data frame are read as numbers.
 NUMBERS = Schema(())
 # Number of validation rows below which their mean loss is too noisy to be useful.
-MIN_ASIDE = 5
+MIN_HELD_OUT = 5
 COMPLEX = "Complex data not supported: expected real numbers, such as the real and the imaginary parts"
 
 
@@ -119,7 +119,7 @@ def _(X: np.ma.MaskedArray, schema: Any = None) -> Source:
 
 
 def decode(values: np.ndarray[Any, Any], schema: Schema, rounded: bool = False) -> Any:
-    """Give values (n, *shape) of a model the container that the data of its schema come in.
+    """Convert values (n, *shape) of a model to the container of the data of its schema.
 
     Parameters
     ----------
@@ -268,13 +268,14 @@ def with_labels(source: Source, condition: Condition, y: Any) -> Source:
 def hold_out(source: Source, fraction: float, seed: int) -> tuple[Source, Source | None]:
     """Split off a fraction of the rows for validation, or none where either part would be too small.
 
-    Rows of a stream are loaded into memory, since they are read after every epoch, and are at most those of a pool.
+    The rows for validation of a stream are loaded into memory, because they are read after every epoch. There are at
+    most as many as fit into a pool.
     """
-    n_aside = int(fraction * len(source))
-    if n_aside < MIN_ASIDE:
+    n_held_out = int(fraction * len(source))
+    if n_held_out < MIN_HELD_OUT:
         return source, None
     if not isinstance(source, Stream):
-        rest, aside = source.split(n_aside, seed)
-        return (rest, aside) if len(rest) > len(aside) else (source, None)
-    others, held = source.split(min(n_aside, count_rows_within(POOL, source.schema)), seed)
+        rest, held_out = source.split(n_held_out, seed)
+        return (rest, held_out) if len(rest) > len(held_out) else (source, None)
+    others, held = source.split(min(n_held_out, count_rows_within(POOL, source.schema)), seed)
     return others, held.load()

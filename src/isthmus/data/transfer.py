@@ -16,7 +16,7 @@ N_BATCHES_AT_ONCE = 16
 
 
 def hold_batches(source: Batches, size: int, device: torch.device, shard: Shard) -> Callable[[], Iterable[Batch]]:
-    """Make a function that returns the batches of the rows in order, which stay on an accelerator if they fit."""
+    """Make a function that returns the batches of the rows in order, which are kept on an accelerator if they fit."""
     if device.type == "cpu" or not fits(source, device):
         return lambda: copy_batches(source, size, device, shard)
     batches = list(copy_batches(source, size * N_BATCHES_AT_ONCE, device, shard))
@@ -47,7 +47,7 @@ def copy_rows(source: Batches, device: torch.device) -> Batch:
 
 
 def copy_ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
-    """Copy batches to a device; to a CUDA device, the next batch during the step of the present one."""
+    """Copy batches to a device; to a CUDA device, the next batch is copied during the step of the current batch."""
     if device.type != "cuda":
         yield from batches if device.type == "cpu" else (batch.to(device) for batch in batches)
         return
@@ -62,7 +62,7 @@ def copy_ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch
 
 
 def _wait_for(batch: Batch, event: "torch.cuda.Event") -> Batch:
-    """Let the present stream wait for a copy, and its memory for the present stream."""
+    """Make the current stream wait for a copy, and keep the memory of the copy until the current stream has used it."""
     present = torch.cuda.current_stream()
     present.wait_event(event)
     for values in batch:

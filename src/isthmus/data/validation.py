@@ -42,7 +42,7 @@ def compute_statistics(source: Source, shard: Shard = WHOLE) -> Statistics:
 
 
 def check_cells(source: Source, statistics: Statistics) -> None:
-    """Raise ``ValueError`` for a value too large for float32, in itself or beside the others of its column."""
+    """Raise ``ValueError`` for a value that is too large for float32, absolutely or relative to its column."""
     check_largest(source, statistics)
     check_contrast(source, statistics)
 
@@ -55,7 +55,7 @@ def check_largest(source: Source, statistics: Statistics) -> None:
 
 
 def check_contrast(source: Source, statistics: Statistics) -> None:
-    """Raise ``ValueError`` for a value so large that float32 cannot represent the others of its column beside it."""
+    """Raise ``ValueError`` for a value so large that float32 cannot represent the other values of its column."""
     for column in (
         [] if statistics.shared_axes else statistics.has_dominant_value.flatten().nonzero().flatten().tolist()
     ):
@@ -64,7 +64,7 @@ def check_contrast(source: Source, statistics: Statistics) -> None:
         row = int(np.nanargmax(distance))
         if 0 < np.nanstd(np.delete(values, row)) < distance[row] / FARTHEST:
             cell = _describe_cell(source, row, column, values[row])
-            raise ValueError(f"{cell}, which leaves nothing of the other values in float32; {ADVICE}")
+            raise ValueError(f"{cell}, which is so large that float32 cannot represent the other values; {ADVICE}")
 
 
 def check_distance(source: Source, centre: Tensor, deviation: Tensor) -> None:

@@ -11,7 +11,7 @@ from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
 from isthmus.assembly import choose_likelihood
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
-from isthmus.data.sources import MIN_ASIDE
+from isthmus.data.sources import MIN_HELD_OUT
 from isthmus.doctor.check_input import CheckInput, Column
 from isthmus.doctor.rows import Values
 from isthmus.finding import Finding
@@ -154,8 +154,8 @@ def _max_robust_z(column: Column) -> float:
 
 
 def _stops_early(data: CheckInput) -> bool:
-    n_aside = int(data.estimator.validation_fraction * len(data.rows))
-    return data.estimator.patience is not None and n_aside >= MIN_ASIDE
+    n_held_out = int(data.estimator.validation_fraction * len(data.rows))
+    return data.estimator.patience is not None and n_held_out >= MIN_HELD_OUT
 
 
 def _suggest_smaller_net(data: CheckInput, max_weights: int) -> str:

@@ -94,8 +94,10 @@ def are_outliers(values: Values, limit: float) -> Values:
     far = np.abs(np.nan_to_num(z)) > limit if has_scale else np.nan_to_num(distance) != 0
     for side in (1, -1):
         own = side * distance
-        far &= ~((own > 0) & (own <= _fence(own[own > 0], limit, 0.0 if has_scale else np.inf)))
-    far[far] = ~_in_clusters(values[far], values)
+        if (far & (own > 0)).any():  # a fence takes longer than all else, and most columns have no far values
+            far &= ~((own > 0) & (own <= _fence(own[own > 0], limit, 0.0 if has_scale else np.inf)))
+    if far.any():
+        far[far] = ~_in_clusters(values[far], values)
     return far
 
 
@@ -135,9 +137,11 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
     beyond = np.zeros(len(draft.rows), dtype=bool)
     for name in names:
         values = to_floats(draft.column(name))
-        z = robust_z(values)
-        # The farthest values first: they are the examples.
         where = np.flatnonzero(are_outliers(values, limit))
+        if not len(where):
+            continue
+        # The farthest values first: they are the examples.
+        z = robust_z(values)
         where = where[np.argsort(-np.abs(z[where]), kind="stable")]
         shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
         examples = show_rows(shown, draft.rows[where])

@@ -40,7 +40,7 @@ Values = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 Size = tuple[int, int]
 
-# Largest size in bytes of pixels that are kept in memory; for more, files are decoded whenever they are needed.
+# Largest size in bytes of pixels that are kept in memory; if there are more, files are decoded for each batch.
 CACHE = 2**30
 N_LOADED = 256
 EXPECTED_SIZE = "size must be a positive integer or two, height and width"
@@ -50,7 +50,7 @@ MODES = {n: mode for mode, n in CHANNELS.items()}
 class ImageFolder(ArraySource):
     """The images in a folder and its subfolders, each of which is a sample (channels, height, width).
 
-    Images are rotated as their EXIF data say and resized to one size. Transparent parts show a background. Hidden files
+    Images are rotated by their EXIF data and resized to one size. Transparent parts show a background. Hidden files
     and files of the operating system are skipped. All images are decoded once at the start, which finds broken files.
 
     Grey images of 16 bits, floats or 32-bit integers keep their values, and results have the same dtype and range. If a
@@ -174,7 +174,7 @@ class ImageFolder(ArraySource):
         """
         channels = self.schema.shape[0] if self._mode else schema.shape[0]
         scale = self._scale.like(schema)
-        if channels == self.schema.shape[0] and scale.maps_alike(self._scale, _dtypes(self._heads)):
+        if channels == self.schema.shape[0] and scale.scales_equally(self._scale, _dtypes(self._heads)):
             return self
         matched = copy(self)
         matched._decode(_sizes(self.schema.shape[1:]), schema)
@@ -199,12 +199,12 @@ class ImageFolder(ArraySource):
         return np.array([next(iter(file.relative_to(self.path).parts[:-1]), "") for file in self.files])
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield images; see the base class. Threads decode files while the model computes."""
+        """Yield images in batches, in order or in a random order. Threads decode files while the model computes."""
         batches = self._rows.batches(size, seed, shard)
         return batches if isinstance(self._rows.values, Tensor) else prefetch(batches)
 
     def to_container(self, values: Values) -> Values:
-        """Convert results to the dtype of the images; see the base class."""
+        """Convert results to the dtype and the layout of the images."""
         return restore_images(values, self.schema)
 
     def load(self) -> Array:

@@ -50,7 +50,7 @@ class PixelScale:
         ranges = {dtype: (dtype, low, high) for dtype, low, high in (*self.ranges, *known.ranges)}
         return replace(self, dtype=known.dtype, ranges=tuple(ranges[dtype] for dtype in sorted(ranges)))
 
-    def maps_alike(self, other: "PixelScale", dtypes: Iterable[str]) -> bool:
+    def scales_equally(self, other: "PixelScale", dtypes: Iterable[str]) -> bool:
         """Whether another scale has the same results for all pixels of some dtypes."""
         return self.dtype == other.dtype and all(
             dtype == self.dtype

@@ -50,7 +50,7 @@ class Moment(NamedTuple):
     open_order: bool = False
 
     def read(self, day_first: bool) -> datetime | None:
-        """Return the date, or None if there is no such day."""
+        """Return the date, or None if the day does not exist."""
         day, month = (self.month, self.day) if self.open_order and day_first else (self.day, self.month)
         try:
             return datetime.combine(date(self.year, month, day), self.clock)

@@ -1,4 +1,4 @@
-"""Words that stand for a missing value."""
+"""Words that mean a missing value."""
 
 from collections.abc import Collection
 from typing import Any

@@ -80,7 +80,7 @@ def read_numbers(distinct: Sequence[Any]) -> Parsed:
     """Read the distinct values of a column as numbers.
 
     All values must follow one convention: plain (``1234.5``), with a decimal comma, or with groups of three digits. The
-    plain convention is used wherever it fits. The result is doubtful where two conventions give different numbers
+    plain convention is used if it fits. The result is doubtful where two conventions give different numbers
     (``1,234``, and ``1.234`` where each point can group digits), where zeros lead (``00123`` is a code), and where
     digits would be lost. A percent or currency sign is removed if all values have the same.
 

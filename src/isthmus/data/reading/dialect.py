@@ -4,9 +4,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice, takewhile, zip_longest
 
 from isthmus.data.parsing.numbers import NUMBER
 from isthmus.data.reading.headers import count_titles, describe_titles, is_header
@@ -90,7 +90,7 @@ def find_dialect(head: str, options: Options, usual: str) -> Dialect:
     n_before = _n_before(lines, n_before + _n_lines(body, delimiter, len(titles)))
     body = lines[n_before : n_before + N_ROWS]
     names, n_header = _find_names(lines[:n_before], body, rows, delimiter, options.header)
-    decimal = options.decimal or find_decimal(rows[1:])
+    decimal = options.decimal or find_decimal(zip_longest(*rows[1:], fillvalue=""))
     start = sum(map(len, lines[: n_before + n_header]))
     names_of_all = _fit_names(names, rows[1 if n_header else 0 :])
     return Dialect(delimiter, decimal, tuple(names_of_all), start, bool(names), tuple(titles))
@@ -191,11 +191,9 @@ def _fit(rows: Sequence[Row]) -> tuple[float, float]:
     return round(count / len(rows), 2), sum(clean) / len(cells)
 
 
-def find_decimal(rows: Sequence[Row]) -> str | None:
-    """Return the decimal mark of most columns with an unambiguous one, or None."""
-    width = max(map(len, rows), default=0)
-    columns = ([row[i] for row in rows if i < len(row) and row[i].strip()] for i in range(width))
-    marks = Counter(mark for column in columns for mark in _marks(column))
+def find_decimal(columns: Iterable[Sequence[str]]) -> str | None:
+    """Return the decimal mark of most columns of texts with an unambiguous one, or None."""
+    marks = Counter(mark for column in columns for mark in _marks([cell for cell in column if cell.strip()]))
     (best, count), (_, second) = [*marks.most_common(), (None, 0), (None, 0)][:2]
     return best if count > second else None
 

@@ -1,6 +1,7 @@
 """Text tables: CSV and TSV in any dialect and encoding."""
 
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +57,7 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
         dialect = find_dialect(_head(data), options, usual)
     table = _split(data, dialect)
     if dialect.decimal is None:
-        dialect = replace(dialect, decimal=find_decimal(_some_rows(table)))
+        dialect = replace(dialect, decimal=find_decimal(_some_cells(table)))
     notes += describe(dialect, encoding, usual, options)
     table, more = read_columns(name_columns(table, dialect.names), options, dialect.decimal)
     notes += more
@@ -91,11 +92,11 @@ def _head(data: Any) -> str:
     return head.decode(errors="ignore")
 
 
-def _some_rows(table: pa.Table) -> list[list[str]]:
-    """Return evenly spaced rows of a table of texts."""
+def _some_cells(table: pa.Table) -> Iterator[list[str]]:
+    """Yield the cells of evenly spaced rows of a table of texts that are not missing, column by column."""
     positions = np.unique(np.linspace(0, max(len(table) - 1, 0), N_ROWS).astype(np.int64))
     chosen = table.take(positions) if len(table) else table
-    return [[cell or "" for cell in row.values()] for row in chosen.to_pylist()]
+    return (column.drop_null().to_pylist() for column in chosen.columns)
 
 
 def _split(data: Any, dialect: Dialect) -> pa.Table:

@@ -43,7 +43,7 @@ class Series:
     step : float or None
         Time between two steps, nanoseconds for dates; None for arrays.
     note : str
-        Describes the resampling.
+        Description of the resampling, for messages.
     """
 
     values: Tensor
@@ -55,7 +55,7 @@ class Series:
 
     @property
     def extent(self) -> str:
-        """Number of points, and of steps where there are fewer, for messages."""
+        """The number of points, and the number of steps if there are fewer, for messages."""
         n, n_steps = len(self.points), self.values.shape[1]
         steps = (
             f" on {n_steps} steps of {_format_duration(self.step, self.times.dtype.kind == 'M')}" if self.step else ""

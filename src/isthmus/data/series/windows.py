@@ -50,9 +50,9 @@ class Windows(ArraySource):
         Names of the columns; empty for arrays.
     times : ndarray of shape (n_timepoints,)
     constant : list of int
-        Channels with a single value, or without any.
+        Channels with at most one different value.
     note : str
-        Describes the resampling.
+        Description of the resampling, for messages.
 
     Raises
     ------
@@ -152,7 +152,7 @@ class Windows(ArraySource):
 
     @property
     def constant(self) -> list[int]:
-        """Channels with a single value, or without any."""
+        """Channels with at most one different value."""
         spans = self.series.values.nan_to_num(torch.inf).amin(1) < self.series.values.nan_to_num(-torch.inf).amax(1)
         return [i for i, varies in enumerate(spans.tolist()) if not varies]
 
@@ -164,11 +164,11 @@ class Windows(ArraySource):
         return rows.numpy()
 
     def blocks(self, n: int, seed: int) -> list[Values]:
-        """Return blocks of time, whatever the seed; see the base class."""
+        """Split the positions of all windows into ``n`` blocks of time; the seed is not used."""
         return np.array_split(np.argsort(self.starts), n)
 
     def disjoint_from(self, index: Values) -> Values:
-        """Return the windows that overlap none of the given ones; see the base class."""
+        """Return the positions of the windows that overlap none of the given windows."""
         starts, given = self.starts, np.sort(self.starts[index])
         first, last = (
             np.searchsorted(given, starts - self.length, "right"),
@@ -177,9 +177,9 @@ class Windows(ArraySource):
         return np.flatnonzero(first == last)
 
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Split off the last ``n`` windows, since models of the past are used on the future."""
-        aside = np.argsort(self.starts)[len(self) - n :]
-        return self.take(self.disjoint_from(aside)), self.take(aside)
+        """Split off the last ``n`` windows, because models are used on later data than those of fit."""
+        held_out = np.argsort(self.starts)[len(self) - n :]
+        return self.take(self.disjoint_from(held_out)), self.take(held_out)
 
     def spread(self, values: Any) -> Values:
         """Average values of windows at each time point.

@@ -61,7 +61,7 @@ class Chunks(Stream):
         return sum(self._sizes)
 
     def read(self, group: int) -> Iterator[Values]:
-        """Read all chunks, which are one group; see the base class.
+        """Read all chunks, which are one group, in pieces (n, *shape).
 
         Raises
         ------

@@ -122,7 +122,7 @@ class Parquet(Stream):
         return sum(file.footer.num_rows for file in self._files)
 
     def read(self, group: int) -> Iterator[Values]:
-        """Read a row group; see the base class.
+        """Read a row group in pieces (n, *shape).
 
         Raises
         ------

@@ -82,7 +82,7 @@ class Stream(Source):
         return self.count_rows() if self._n_kept is None else self._n_kept
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield rows; see the base class. Each shard has its own row groups where there are enough of them."""
+        """Yield rows in batches. Each shard has its own row groups if there are enough groups."""
         if shard == WHOLE:
             return self._whole(size, seed)
         return (

@@ -1,1 +1,1 @@
-"""Data frames: what their columns are, rows of numbers out of them, and the way back."""
+"""Data frames: kinds of columns, conversion to rows of numbers, and back."""

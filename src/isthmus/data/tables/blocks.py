@@ -1,4 +1,4 @@
-"""Many columns of numbers at once: read from a data frame as one array, and made like those of a frame from one."""
+"""Many columns of numbers at once: read from a data frame as one array, and made from an array."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,7 +82,7 @@ def _label(block: Values, names: list[Any], library: Any) -> Any:
 def replace_columns(frame: Any, new: Iterable[Any]) -> Any:
     """Replace columns of a narwhals frame by narwhals frames and series.
 
-    Libraries replace a single column in time in proportion to the width of the frame: here, all are replaced at once.
+    Libraries need time in proportion to the width of the frame to replace a single column. All are replaced at once.
     """
     parts = [*new]
     names = {name for part in parts for name in ([part.name] if isinstance(part, nw.Series) else part.columns)}

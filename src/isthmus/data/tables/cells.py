@@ -50,13 +50,13 @@ def is_text(dtype: Any) -> bool:
 
 
 def find_missing(column: Any) -> Any:
-    """Tell, as a column of truth values, which cells of a column are missing: null or NaN."""
+    """Return a column of truth values: whether each cell of a column is missing (null or NaN)."""
     missing = column.is_null()
     return missing | column.is_nan() if column.dtype.is_float() else missing
 
 
 def missing_mask(column: Any) -> Values:
-    """Tell, as an array, which cells of a column are missing: null or NaN."""
+    """Return an array of truth values: whether each cell of a column is missing (null or NaN)."""
     return np.asarray(find_missing(column).to_numpy()).astype(bool)
 
 
@@ -64,7 +64,7 @@ def to_floats(column: Any) -> Values:
     """Return a column of numbers as float64, NaN where missing; integers beyond 2^53 are rounded."""
     try:
         numbers = column.cast(nw.Float64).to_numpy()
-    except pa.ArrowInvalid:  # Arrow casts such integers only where it is told to round.
+    except pa.ArrowInvalid:  # Arrow casts such integers only if rounding is allowed.
         numbers = column.to_arrow().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.asarray(numbers, dtype=np.float64)
 

@@ -92,7 +92,7 @@ class Table(Array):
 
     def _find_fitted(self, frame: Any) -> dict[Any, Any]:
         """Return, for each column without a value in these rows, the column of fit, which shows the dtype."""
-        # Only a column that is empty as numbers can be empty; of a wide table, few are.
+        # Only a column without numbers can be empty, and only few columns of a wide table are.
         x = self.values if self.rows is None else self.values[self.rows]
         known = {field.name for field, is_known in zip(self.schema.used, ~x.isnan().all(0), strict=True) if is_known}
         names = [name for name in self.schema.names if name not in known and find_missing(frame.get_column(name)).all()]
@@ -190,7 +190,7 @@ def decode(values: Values, schema: Schema, rounded: bool = False) -> Any:
 
 
 def decode_plain(values: Values, schema: Schema) -> Any:
-    """Decode rows (n, n_used) without ranges and native dtypes, so that any number stays as it is, and any is missing.
+    """Decode rows (n, n_used) without ranges and native dtypes, so that numbers are unchanged and values can be missing.
 
     Rows of arrays are returned as they are.
     """

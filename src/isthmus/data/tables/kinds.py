@@ -33,7 +33,8 @@ FEW_ROWS = 20
 # A column with at most FEW_VALUES different numbers keeps all of them as possible point masses; one with more keeps
 # those in more than this share of the rows.
 FEW_VALUES, MIN_SHARE = 64, 0.005
-# Text with more categories than this, if more than half of the rows have their own, identifies rows and not groups.
+# Text with more categories than this identifies rows and not groups, if more than half of the rows have a category
+# that no other row has.
 FEW_CATEGORIES, MAX_UNIQUE = 50, 0.5
 # Smallest share of numbers among the different values of a column for which the other values count as errors.
 MOSTLY = 0.8
@@ -41,7 +42,7 @@ MOSTLY = 0.8
 WORDS = 3
 # Smallest skewness for a log scale (1 is a common rule of thumb for high skewness), and largest value of a count.
 SKEWED, LARGEST_COUNT = 1.0, 1000
-# Whole numbers from 0 to this are counts or ratings, however they are distributed: rating scales reach to 10 at most.
+# Integers from 0 to this number are counts or ratings with any distribution: most rating scales end at 10.
 LARGEST_RATING = 10
 # Largest number of decimals for which a common step is detected.
 DIGITS = 4

@@ -87,7 +87,7 @@ def read_template(schema: Schema) -> Any:
     return _parse_template(schema.template, schema.container, tuple(schema.names))
 
 
-@lru_cache(maxsize=4)  # of a wide table, single columns are asked for
+@lru_cache(maxsize=4)  # single columns of a wide table are requested
 def _parse_template(template: str, container: str, names: tuple[Any, ...]) -> Any:
     data = io.BytesIO(base64.b64decode(template))
     library = nw.Implementation.from_string(container)
@@ -134,9 +134,9 @@ def _native_column(column: Any, values: Any) -> Any:
 
 
 def _first_dtype(column: Any, values: Any) -> Any:
-    """Return the dtype of narwhals for a new column, where its values do not determine it."""
-    told = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
-    return column.dtype if told and column.dtype != nw.Unknown else None
+    """Return the dtype of narwhals for a new column whose values do not determine it; None for other columns."""
+    is_unclear = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
+    return column.dtype if is_unclear and column.dtype != nw.Unknown else None
 
 
 def _cast(new: Any, like: Any, library: Any) -> Any:
@@ -148,7 +148,7 @@ def _cast(new: Any, like: Any, library: Any) -> Any:
     if pa.types.is_dictionary(kind):
         return new.cast(kind.value_type).dictionary_encode().cast(kind)
     if pa.types.is_decimal(kind):
-        # By way of text, since arrow refuses floats with more digits than the scale.
+        # Converted through text, because arrow refuses floats with more digits than the scale.
         return pa.chunked_array([[f"{value:.{kind.scale}f}" for value in new.to_pylist()]], pa.string()).cast(kind)
     return new.cast(kind)
 

@@ -41,7 +41,7 @@ def round_numbers(given: Values, fields: Sequence[Field], rounded: bool = True) 
     """
     low = [-np.inf if field.low is None else field.low for field in fields]
     inside = np.clip(given, low, [np.inf if field.high is None else field.high for field in fields])
-    # Through integers, since 3 / 10 is the float64 nearest to 0.3, but 3 * 0.1 is not.
+    # Division of integers is exact to rounding: 3 / 10 is the float64 nearest to 0.3, but 3 * 0.1 is not.
     scales = np.array(
         [round(1 / field.step) if field.step and (rounded or field.kind == "date") else 0 for field in fields]
     )
