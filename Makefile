@@ -30,7 +30,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/tables.py
 	.venv-bench/bin/python benchmarks/anomalies.py
 	.venv-bench/bin/python benchmarks/text.py
-	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/watching.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/monitoring.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/latent.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/fuzz.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/calibration.py

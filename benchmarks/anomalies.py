@@ -43,7 +43,7 @@ class Task(NamedTuple):
     n_seeds: int = 1
 
 
-def of_rows(split: Split, scores: Values) -> Figures:
+def measure_rows(split: Split, scores: Values) -> Figures:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     return {
@@ -52,7 +52,7 @@ def of_rows(split: Split, scores: Values) -> Figures:
     }
 
 
-def of_points(split: Split, scores: Values) -> Figures:
+def measure_points(split: Split, scores: Values) -> Figures:
     from isthmus.metrics.series import archive_hit, auc_pr, auc_roc
     from isthmus.metrics.series.volume import volumes
 
@@ -67,12 +67,12 @@ def of_points(split: Split, scores: Values) -> Figures:
 
 
 TASKS = {
-    "contaminated": Task(data.contaminated, OF_ROWS, of_rows, n_seeds=2),
-    "one-class": Task(data.one_class, OF_ROWS, of_rows),
-    "intrusion": Task(data.intrusion, OF_FRAMES, of_rows),
-    "ucr": Task(data.ucr, OF_SERIES, of_points),
-    "servers": Task(data.servers, OF_SERVERS, of_points),
-    "beats": Task(data.beats, OF_ROWS, of_rows, n_seeds=5),
+    "contaminated": Task(data.contaminated, OF_ROWS, measure_rows, n_seeds=2),
+    "one-class": Task(data.one_class, OF_ROWS, measure_rows),
+    "intrusion": Task(data.intrusion, OF_FRAMES, measure_rows),
+    "ucr": Task(data.ucr, OF_SERIES, measure_points),
+    "servers": Task(data.servers, OF_SERVERS, measure_points),
+    "beats": Task(data.beats, OF_ROWS, measure_rows, n_seeds=5),
 }
 
 
@@ -117,14 +117,14 @@ def records(
             for name, fit in methods.items():
                 if name not in warm:
                     warm.add(name)
-                    attempt(partial(scored, first_rows(split), fit, seed))
+                    attempt(partial(scored, take_first_rows(split), fit, seed))
                 place = {"data": split.name, "method": name, "seed": seed}
                 yield from ({**place, **figure} for figure in measured(task, split, fit, seed))
             if task.splits is data.ucr:
                 yield from published(split)
 
 
-def first_rows(split: Split) -> Split:
+def take_first_rows(split: Split) -> Split:
     return split._replace(train=split.train[:WARM], test=split.test[:WARM])
 
 
@@ -156,7 +156,7 @@ def attempt(function: Callable[[], Any]) -> Any:
 
 
 def published(split: Split) -> Iterator[Record]:
-    for name, value in data.published_ucr(split.name).items():
+    for name, value in data.load_published_ucr(split.name).items():
         yield {"data": split.name, "method": "AE (TSB-UAD, published)", "seed": 0, "figure": name, "value": value}
 
 

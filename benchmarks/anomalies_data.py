@@ -38,20 +38,20 @@ def contaminated(seed: int, most: int | None = None) -> Iterator[Split]:
     for name, X, y in tables():
         X, y = cut(X, y, most or ROWS_CONTAMINATED, seed)
         train, test, _, labels = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
-        yield Split(name, *standardised(train, test), labels)
+        yield Split(name, *standardize(train, test), labels)
 
 
 def one_class(seed: int, most: int | None = None) -> Iterator[Split]:
     """Train on one half of the normal rows, and score the other half and all anomalies."""
     for name, X, y in tables():
-        yield one_half(name, *cut(X, y, most or ROWS_ONE_CLASS, seed), seed)
+        yield take_half(name, *cut(X, y, most or ROWS_ONE_CLASS, seed), seed)
 
 
 def beats(seed: int, most: int | None = None) -> Iterator[Split]:
     """Split heartbeats of 140 values: train on one half of the normal ones."""
     with np.load(folder() / "ecg5000-train" / "ecg5000_train.npz") as file:
         X, y = file["X"].astype(np.float64), file["y"] != NORMAL_BEAT
-    yield one_half("ECG5000", *cut(X, y, most or len(X), seed), seed)
+    yield take_half("ECG5000", *cut(X, y, most or len(X), seed), seed)
 
 
 def intrusion(seed: int, most: int | None = None) -> Iterator[Split]:
@@ -109,9 +109,9 @@ def cut(X: Values, y: Values, most: int, seed: int) -> tuple[Values, Values]:
     return X[kept], y[kept]
 
 
-def one_half(name: str, X: Values, y: Values, seed: int) -> Split:
+def take_half(name: str, X: Values, y: Values, seed: int) -> Split:
     train, test = halves(y, seed)
-    return Split(name, *standardised(X[train], X[test]), y[test])
+    return Split(name, *standardize(X[train], X[test]), y[test])
 
 
 def halves(y: Values, seed: int) -> tuple[Values, Values]:
@@ -120,12 +120,12 @@ def halves(y: Values, seed: int) -> tuple[Values, Values]:
     return normal[: len(normal) // 2], np.append(normal[len(normal) // 2 :], np.flatnonzero(y))
 
 
-def standardised(train: Values, test: Values) -> tuple[Values, Values]:
+def standardize(train: Values, test: Values) -> tuple[Values, Values]:
     scaler = StandardScaler().fit(train)
     return scaler.transform(train), scaler.transform(test)
 
 
-def published_ucr(name: str) -> dict[str, float]:
+def load_published_ucr(name: str) -> dict[str, float]:
     """Return published figures of TSB-UAD's autoencoder over whole series; none without the tables of its results."""
     (row,) = [row for row in ucr_index() if row["name"] == name]
     wanted = f"_UCR_Anomaly_{name}_{row['train_end']}_{row['anomaly_start']}_"

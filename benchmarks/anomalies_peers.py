@@ -88,7 +88,7 @@ def negative(score_samples: Callable[[Any], Values]) -> Score:
     return lambda rows: -score_samples(rows)
 
 
-def of_frames(fit: Fit) -> Fit:
+def encode_frames(fit: Fit) -> Fit:
     """Give methods that need numbers standardised columns, and one column for each category."""
 
     def fit_matrix(frame: pd.DataFrame, seed: int) -> Score:
@@ -113,5 +113,5 @@ OF_ROWS: dict[str, Fit] = {
 OF_FRAMES: dict[str, Fit] = {
     "isthmus": isthmus,
     "isthmus encoder": isthmus_encoder,
-    **{name: of_frames(fit) for name, fit in OF_ROWS.items() if name != "isthmus"},
+    **{name: encode_frames(fit) for name, fit in OF_ROWS.items() if name != "isthmus"},
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tables_report import Goal, Record, different, goals_table, machines, newest, table
+from tables_report import Goal, Record, list_distinct, machines, make_goals_table, select_newest, table
 
 # Means over seeds by task, data set, method and figure.
 Book = dict[tuple[str, str, str, str], float]
@@ -44,10 +44,10 @@ that its authors use for SMD."""
 
 def report(folder: Path) -> None:
     """Write ``anomalies.md`` from the newest run of every method in ``anomalies.jsonl``."""
-    records = newest([json.loads(line) for line in (folder / "anomalies.jsonl").read_text().splitlines()])
+    records = select_newest([json.loads(line) for line in (folder / "anomalies.jsonl").read_text().splitlines()])
     book = means(records)
-    page = [ABOUT, machines(records), "## Goals", goals_table(goals(book))]
-    for task in different(key[0] for key in book):
+    page = [ABOUT, machines(records), "## Goals", make_goals_table(goals(book))]
+    for task in list_distinct(key[0] for key in book):
         page += [f"## {task}", overview(book, task)]
         page += [by_set(book, task, figure) for figure in LEADING.get(task, OF_ROWS)]
     failed = {(record["task"], record["method"]): record["failed"] for record in records if "failed" in record}
@@ -66,70 +66,70 @@ def means(records: list[Record]) -> Book:
 def goals(book: Book) -> Iterable[Goal]:
     for task, least in (("contaminated", (0.805, 0.465)), ("one-class", (0.90, 0.72))):
         for figure, limit in zip(OF_ROWS, least, strict=True):
-            yield f"{task}: mean {figure}", over_sets(book, task, "isthmus", figure), (-1, limit)
-        yield f"{task}: median fit time over that of PyOD's AutoEncoder", time_ratio(book, task), (1, 1.0)
-    yield "intrusion: AUROC", over_sets(book, "intrusion", "isthmus", "AUROC"), (-1, 0.95)
-    encoder = over_sets(book, "intrusion", "isthmus encoder", "AUROC")
+            yield f"{task}: mean {figure}", average_over_sets(book, task, "isthmus", figure), (-1, limit)
+        yield f"{task}: median fit time over that of PyOD's AutoEncoder", compute_time_ratio(book, task), (1, 1.0)
+    yield "intrusion: AUROC", average_over_sets(book, "intrusion", "isthmus", "AUROC"), (-1, 0.95)
+    encoder = average_over_sets(book, "intrusion", "isthmus encoder", "AUROC")
     yield "intrusion: AUROC with the encoder alone", encoder, (-1, 0.93)
-    yield "ucr: archive hit", over_sets(book, "ucr", "isthmus", "archive hit"), (-1, 0.75)
+    yield "ucr: archive hit", average_over_sets(book, "ucr", "isthmus", "archive hit"), (-1, 0.75)
     yield f"ucr: VUS-PR minus the best of {', '.join(ON_WINDOWS)}", lead(book, "ucr", "VUS-PR", ON_WINDOWS), (-1, 0.0)
     for figure in ("AUC-PR, whole series", "AUC-ROC, whole series"):
         yield f"ucr: {figure}, minus the published autoencoder", lead(book, "ucr", figure, (PUBLISHED_AE,)), (-1, 0.0)
     for names in (("PCA", "IForest"), ("USAD",)):
         measured = lead(book, "servers", "VUS-PR", names)
         yield f"servers: VUS-PR minus that of {' and '.join(names)}", measured, (-1, 0.0)
-    yield "beats: AUROC", over_sets(book, "beats", "isthmus", "AUROC"), (-1, 0.97)
+    yield "beats: AUROC", average_over_sets(book, "beats", "isthmus", "AUROC"), (-1, 0.97)
 
 
-def values_of(book: Book, task: str, method: str, figure: str) -> list[float]:
+def list_values(book: Book, task: str, method: str, figure: str) -> list[float]:
     """Return one value for each data set that the method has finished."""
     return [value for key, value in book.items() if (key[0], *key[2:]) == (task, method, figure)]
 
 
-def over_sets(book: Book, task: str, method: str, figure: str) -> float | None:
+def average_over_sets(book: Book, task: str, method: str, figure: str) -> float | None:
     """Return the mean over data sets; None if the method has not finished all of them."""
-    values = values_of(book, task, method, figure)
-    return statistics.mean(values) if values and len(values) == len(sets_of(book, task)) else None
+    values = list_values(book, task, method, figure)
+    return statistics.mean(values) if values and len(values) == len(list_sets(book, task)) else None
 
 
-def sets_of(book: Book, task: str) -> list[str]:
-    return different(key[1] for key in book if key[0] == task)
+def list_sets(book: Book, task: str) -> list[str]:
+    return list_distinct(key[1] for key in book if key[0] == task)
 
 
-def time_ratio(book: Book, task: str) -> float | None:
-    ours, theirs = (values_of(book, task, name, "fit seconds") for name in ("isthmus", "PyOD AutoEncoder"))
+def compute_time_ratio(book: Book, task: str) -> float | None:
+    ours, theirs = (list_values(book, task, name, "fit seconds") for name in ("isthmus", "PyOD AutoEncoder"))
     return statistics.median(ours) / statistics.median(theirs) if ours and len(ours) == len(theirs) else None
 
 
 def lead(book: Book, task: str, figure: str, names: tuple[str, ...]) -> float | None:
     """Return the mean of isthmus minus the best mean of the other methods."""
-    ours, *theirs = (over_sets(book, task, name, figure) for name in ("isthmus", *names))
+    ours, *theirs = (average_over_sets(book, task, name, figure) for name in ("isthmus", *names))
     known = [value for value in theirs if value is not None]
     return None if ours is None or len(known) < len(names) else ours - max(known)
 
 
 def overview(book: Book, task: str) -> str:
     """Return a table of means over data sets, one row for each method; times are medians."""
-    figures = different(key[3] for key in book if key[0] == task)
+    figures = list_distinct(key[3] for key in book if key[0] == task)
     head = (f"median {figure}" if "seconds" in figure else f"mean {figure}" for figure in figures)
     rows = (
         (method, *(shown(middle(book, task, method, figure)) for figure in figures))
-        for method in different(key[2] for key in book if key[0] == task)
+        for method in list_distinct(key[2] for key in book if key[0] == task)
     )
-    return table((f"{len(sets_of(book, task))} sets", *head), rows)
+    return table((f"{len(list_sets(book, task))} sets", *head), rows)
 
 
 def middle(book: Book, task: str, method: str, figure: str) -> float | None:
     if "seconds" in figure:
-        return statistics.median(values_of(book, task, method, figure) or [0]) or None
-    return over_sets(book, task, method, figure)
+        return statistics.median(list_values(book, task, method, figure) or [0]) or None
+    return average_over_sets(book, task, method, figure)
 
 
 def by_set(book: Book, task: str, figure: str) -> str:
     """Return a table of one figure: a row for each data set, a column for each method, the best in bold."""
-    methods = different(key[2] for key in book if key[0] == task and key[3] == figure)
+    methods = list_distinct(key[2] for key in book if key[0] == task and key[3] == figure)
     rows = []
-    for name in sets_of(book, task):
+    for name in list_sets(book, task):
         values = [book.get((task, name, method, figure)) for method in methods]
         best = max(value for value in values if value is not None)
         rows.append((name, *(f"**{shown(value)}**" if value == best else shown(value) for value in values)))

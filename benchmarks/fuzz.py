@@ -154,7 +154,7 @@ def _random_words(folder: Path, rng: random.Random) -> list[str]:
     return [text.replace("\x00", "") for text in words]
 
 
-def kills(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
+def kill_commands(folder: Path, n: int, rng: random.Random) -> Iterator[Case]:
     """Kill commands that replace files at a random time, then run them to the end."""
     run(partial(make_models, folder, ("vae",)))
     lines = _lines(folder)
@@ -236,10 +236,10 @@ def _within(folder: Path, case: Callable[[], int]) -> int:
     return worst([case()])
 
 
-KINDS = {"models": models, "data": data, "commands": commands, "kills": kills}
+KINDS = {"models": models, "data": data, "commands": commands, "kills": kill_commands}
 
 
-def campaign(kind: str, n: int, seed: int) -> Figures:
+def run_cases(kind: str, n: int, seed: int) -> Figures:
     """Run all cases of one kind."""
     started, codes, faults, memory = time.perf_counter(), Counter[int](), [], 0
     with tempfile.TemporaryDirectory() as folder:
@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    figures = {kind: campaign(kind, getattr(given, kind), given.seed) for kind in KINDS if getattr(given, kind)}
+    figures = {kind: run_cases(kind, getattr(given, kind), given.seed) for kind in KINDS if getattr(given, kind)}
     for one in figures.values():
         print(*one.faults, sep="\n")
     print(as_table(figures))

@@ -83,7 +83,7 @@ def generation(data: Data, picture: str | None = None) -> Iterator[Figure]:
         draw(samples, data.test_labels, picture)
     yield from measure_samples("conditional VAE", reader, data.test, samples, data.test_labels)
     for size in SIZES:
-        samples = by_mixtures(data.train, data.train_labels, data.test_labels, size)
+        samples = draw_from_mixtures(data.train, data.train_labels, data.test_labels, size)
         yield from measure_samples(
             f"mixtures on {size} components of PCA", reader, data.test, samples, data.test_labels
         )
@@ -104,13 +104,13 @@ def ours() -> Any:
 
 
 def measure_samples(
-    name: str, reader: Reader, real: np.ndarray, samples: np.ndarray, asked: np.ndarray
+    name: str, reader: Reader, real: np.ndarray, samples: np.ndarray, requested: np.ndarray
 ) -> Iterator[Figure]:
     """Compute all figures of samples."""
     from isthmus.metrics.generation import density_coverage, frechet_distance, precision_recall
 
-    beside = "goal 0.95" if name == "conditional VAE" else ""
-    yield Figure(f"{name}, classified as requested", float((reader.read(samples) == asked).mean()), beside)
+    comparison = "goal 0.95" if name == "conditional VAE" else ""
+    yield Figure(f"{name}, classified as requested", float((reader.read(samples) == requested).mean()), comparison)
     spaces = reader.features(real), reader.features(samples)
     for measured in (precision_recall(*spaces), density_coverage(*spaces)):
         for what, value in measured._asdict().items():
@@ -118,17 +118,17 @@ def measure_samples(
     yield Figure(f"{name}, Fréchet distance of the features", frechet_distance(*spaces))
 
 
-def by_mixtures(images: np.ndarray, labels: np.ndarray, asked: np.ndarray, size: int) -> np.ndarray:
+def draw_from_mixtures(images: np.ndarray, labels: np.ndarray, requested: np.ndarray, size: int) -> np.ndarray:
     """Draw digits from one mixture of normal distributions for each digit, fitted to components of PCA."""
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 
     pca = PCA(size, random_state=0)
     codes = pca.fit_transform(images.reshape(len(images), -1) / WHITE)
-    drawn = np.empty((len(asked), size))
-    for digit in np.unique(asked):
+    drawn = np.empty((len(requested), size))
+    for digit in np.unique(requested):
         mixture = GaussianMixture(N_CLUSTERS, reg_covar=1e-4, random_state=0).fit(codes[labels == digit])
-        drawn[asked == digit] = mixture.sample(int((asked == digit).sum()))[0]
+        drawn[requested == digit] = mixture.sample(int((requested == digit).sum()))[0]
     values = pca.inverse_transform(drawn).reshape(-1, *images.shape[1:])
     return np.rint(WHITE * values.clip(0, 1)).astype(np.uint8)
 

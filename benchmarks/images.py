@@ -49,8 +49,8 @@ def reconstruction(data: Data) -> Iterator[Figure]:
         "codes of 128 numbers, convolutional, seconds to fit", timed(lambda: model.fit(data.train)), "goal 300"
     )
     of_dense = cross_entropy(dense(max_epochs=15).fit(data.train), data.test)
-    beside = f"goal 0.075, dense {of_dense:.4f}, Keras's blog 0.094, lowest possible value {entropy(data.test):.4f}"
-    yield Figure("codes of 128 numbers, convolutional, test BCE per pixel", cross_entropy(model, data.test), beside)
+    comparison = f"goal 0.075, dense {of_dense:.4f}, Keras's blog 0.094, lowest possible value {entropy(data.test):.4f}"
+    yield Figure("codes of 128 numbers, convolutional, test BCE per pixel", cross_entropy(model, data.test), comparison)
     rebuilt = model.reconstruct(data.test)
     assert (rebuilt.shape, rebuilt.dtype) == (data.test.shape, np.uint8)
     yield Figure("codes of 128 numbers, convolutional, test PSNR of bytes in dB", psnr(rebuilt, data.test))
@@ -73,8 +73,10 @@ def denoising(data: Data) -> Iterator[Figure]:
         peer = dense(max_epochs, corruption=corruption)
         seconds = timed(lambda peer=peer: peer.fit(data.train))
         of_peer = psnr(peer.reconstruct(noisy), data.test)
-        beside = f"dense {of_peer:.2f} in {seconds:.0f} s; goal 1"
-        yield Figure(f"denoising, noise 0.5, PSNR minus that of dense layers, in dB, {how}", decibels - of_peer, beside)
+        comparison = f"dense {of_peer:.2f} in {seconds:.0f} s; goal 1"
+        yield Figure(
+            f"denoising, noise 0.5, PSNR minus that of dense layers, in dB, {how}", decibels - of_peer, comparison
+        )
 
 
 def cross_entropy(model: Any, images: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tables_data import hide, load, numbers_of
+from tables_data import hide, list_number_columns, load
 
 from isthmus import zoo
 from isthmus.metrics import pool_estimates
@@ -27,7 +27,7 @@ IMPUTED = ("imputed by one model", "imputed by bootstrapped models")
 Values = np.ndarray
 
 
-def people(n: int, seed: int) -> pd.DataFrame:
+def make_people(n: int, seed: int) -> pd.DataFrame:
     """Simulate two numbers whose correlation given ``known`` is 0.977, a skewed number, and cities in countries.
 
     The standard deviations of all three grow with ``known``.
@@ -55,7 +55,7 @@ def coverage(true: pd.Series, draws: list[pd.DataFrame], hidden: Values, rng: np
 
 def made(n_rows: int, n_draws: int) -> list[str]:
     """Measure draws of all values except ``known``, and of each number alone."""
-    rng, table, new = np.random.default_rng(0), people(n_rows, 0), people(N_TEST, 1)
+    rng, table, new = np.random.default_rng(0), make_people(n_rows, 0), make_people(N_TEST, 1)
     start = time.perf_counter()
     model = zoo.imputer(random_state=0).fit(hide(table, 0.2, 0)[0])
     seconds = time.perf_counter() - start
@@ -92,7 +92,7 @@ def adult(n_rows: int, n_draws: int) -> list[str]:
     draws = model.impute(holed, n_draws=n_draws, random_state=0)
     rows = [
         f"| {name} | {coverage(new[name], draws, hidden[name].to_numpy(), rng):.3f} | {int(hidden[name].sum())} |"
-        for name in numbers_of(frame)
+        for name in list_number_columns(frame)
     ]
     text = f"{n_rows} rows in fit, 30 % of the values of {N_ADULT} others hidden, {n_draws} draws."
     return [text, "", "| number | coverage | values |", "| --- | --- | --- |", *rows]
@@ -103,7 +103,7 @@ def pooled(n_repeats: int) -> list[str]:
     names, truth = ("mean of second", "slope of second on known"), (1.5, 3.0)
     estimates = {name: [] for name in ("all values", "complete rows", "imputed expectation", *IMPUTED)}
     for seed in range(n_repeats):
-        table = people(N_POOLED, 1000 + seed)
+        table = make_people(N_POOLED, 1000 + seed)
         rng = np.random.default_rng(seed)
         holed = table.copy()
         holed.loc[rng.random(N_POOLED) < 0.2 + 0.5 * table["known"], "second"] = np.nan

@@ -27,9 +27,9 @@ RESULTS = REPOSITORY / "benchmarks" / "results"
 class Figure(NamedTuple):
     """A measured number, and the goal or the figures of other methods to compare it with."""
 
-    what: str
+    measure: str
     value: float
-    beside: str = ""
+    comparison: str = ""
 
 
 class Data(NamedTuple):
@@ -77,7 +77,7 @@ def defaults(data: Data) -> Iterator[Figure]:
     yield Figure(
         "Autoencoder(32), test MSE per pixel", mse(model.reconstruct(data.test), data.test), f"PCA {error:.5f}"
     )
-    accuracy, of_pca = accuracy_of(model, data), accuracy_of(pca, data)
+    accuracy, of_pca = measure_accuracy(model, data), measure_accuracy(pca, data)
     yield Figure(
         "codes of 32 numbers of the autoencoder, accuracy of logistic regression", accuracy, f"PCA {of_pca:.4f}"
     )
@@ -89,7 +89,7 @@ def codes(data: Data) -> Iterator[Figure]:
 
     model = Autoencoder(32, corruption=warp, max_epochs=9, validation_fraction=0.0, random_state=0)
     yield Figure("codes of warped digits, seconds to fit", timed(lambda: model.fit(data.train)))
-    accuracy = accuracy_of(model, data)
+    accuracy = measure_accuracy(model, data)
     yield Figure("codes of warped digits, 32 numbers, accuracy of logistic regression", accuracy, "goal 0.96")
 
 
@@ -107,7 +107,7 @@ def warp(x: Any) -> Any:
     return warped * (torch.rand_like(x) < 0.7)
 
 
-def accuracy_of(model: Any, data: Data) -> float:
+def measure_accuracy(model: Any, data: Data) -> float:
     """Compute the test accuracy of logistic regression on codes of a model."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -172,8 +172,8 @@ def denoising(data: Data) -> Iterator[Figure]:
     ours = zoo.denoising(32, noise=0.5, unit="data", clip=(0.0, 1.0), **options).fit(data.train)
     filtered = median_filter(noisy.reshape(-1, 28, 28), size=(1, 3, 3)).reshape(-1, 784)
     of_plain, of_filter = mse(plain.reconstruct(noisy), data.test), mse(filtered, data.test)
-    beside = f"plain autoencoder {of_plain:.4f}, median filter {of_filter:.4f}"
-    yield Figure("denoising, noise 0.5, MSE from the clean digit", mse(ours.reconstruct(noisy), data.test), beside)
+    comparison = f"plain autoencoder {of_plain:.4f}, median filter {of_filter:.4f}"
+    yield Figure("denoising, noise 0.5, MSE from the clean digit", mse(ours.reconstruct(noisy), data.test), comparison)
 
 
 def nll(data: Data) -> Iterator[Figure]:
@@ -194,14 +194,14 @@ def nll(data: Data) -> Iterator[Figure]:
     )
     yield Figure("VAE, seconds to fit", timed(lambda: model.fit(data.train)), "goal 600")
     yield Figure(
-        "codes of 32 numbers of the VAE, accuracy of logistic regression", accuracy_of(model, data), "goal 0.96"
+        "codes of 32 numbers of the VAE, accuracy of logistic regression", measure_accuracy(model, data), "goal 0.96"
     )
     binary = (np.random.default_rng(0).random(data.test.shape) < data.test).astype(np.float32)
     n_test = int(os.environ.get("ISTHMUS_NLL_ROWS", len(binary)))
     scores = model.score_samples(binary[:n_test], n_draws=5000, random_state=0)
     error = scores.std() / np.sqrt(n_test)
-    beside = f"{n_test} test digits, standard error {error:.2f}; published VAE 86.76 (IWAE paper)"
-    yield Figure("VAE, test NLL in nats", -float(scores.mean()), beside)
+    comparison = f"{n_test} test digits, standard error {error:.2f}; published VAE 86.76 (IWAE paper)"
+    yield Figure("VAE, test NLL in nats", -float(scores.mean()), comparison)
 
 
 SECTIONS = {"defaults": defaults, "codes": codes, "classic": classic, "denoising": denoising, "nll": nll}
@@ -221,9 +221,9 @@ def write(figures: list[Figure], name: str) -> None:
     record = RESULTS / f"{name}.jsonl"
     with record.open("a") as file:
         file.writelines(json.dumps({**figure._asdict(), **machine()}) + "\n" for figure in figures)
-    newest = {row["what"]: row for row in map(json.loads, record.read_text().splitlines())}
+    newest = {row["measure"]: row for row in map(json.loads, record.read_text().splitlines())}
     table = ["| figure | isthmus | compared with |", "| --- | --- | --- |"]
-    table += [f"| {row['what']} | {row['value']:.5g} | {row['beside']} |" for row in newest.values()]
+    table += [f"| {row['measure']} | {row['value']:.5g} | {row['comparison']} |" for row in newest.values()]
     (RESULTS / f"{name}.md").write_text("\n".join(table) + "\n")
 
 
@@ -232,7 +232,7 @@ def measure(sections: dict[str, Callable[[Any], Iterator[Figure]]], data: Any, n
     for section in names or sections:
         figures = []
         for figure in sections[section](data):
-            print(f"{figure.what}: {figure.value:.5g}   ({figure.beside})", flush=True)
+            print(f"{figure.measure}: {figure.value:.5g}   ({figure.comparison})", flush=True)
             figures.append(figure)
         write(figures, name)
 

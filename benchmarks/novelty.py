@@ -61,7 +61,7 @@ def measured(n_normal: int) -> Iterator[Row]:
         isthmus(home, "score", "d.safetensors", "new.csv", "--out", "scores.csv")
         found = pd.read_csv(home / "scores.csv")
         yield figures(n_normal, "evidence", attack[test], found["score"], found["is_anomaly"])
-        scores, alarms = without_novelty(home / "d.safetensors", frame.iloc[test].drop(columns=NOT_FEATURES))
+        scores, alarms = detect_without_novelty(home / "d.safetensors", frame.iloc[test].drop(columns=NOT_FEATURES))
         yield figures(n_normal, "missing", attack[test], scores, alarms)
 
 
@@ -69,12 +69,12 @@ def isthmus(home: Path, *words: str) -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-m", "isthmus", *words], cwd=home, check=True)
 
 
-def without_novelty(path: Path, rows: pd.DataFrame) -> tuple[Any, Any]:
+def detect_without_novelty(path: Path, rows: pd.DataFrame) -> tuple[Any, Any]:
     """Score rows by the estimator of a detector alone, for which unseen values are missing."""
     from isthmus import load
 
     detector = load(path)
-    scores = detector._scorer.without_novelty()(rows)
+    scores = detector._scorer.detect_without_novelty()(rows)
     held_out = np.sort(detector.estimator_.held_out_scores_)
     return scores, scores < held_out[int(FPR * (len(held_out) + 1)) - 1]
 

@@ -43,13 +43,13 @@ class Graph:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def encoder_of(model: Any) -> Any:
+def make_encoder(model: Any) -> Any:
     graph = Graph()
     _add_layers(graph, model.module_.backbone.encoder, linear_end=False)
     return graph.session(rank=2)
 
 
-def scorer_of(model: Any) -> Any:
+def make_scorer(model: Any) -> Any:
     """Add the log density of rows under normal noise of one scale, as in ``score_samples``."""
     graph = Graph()
     _add_layers(graph, model.module_.backbone.encoder, linear_end=False)

@@ -9,67 +9,27 @@ where they are used, and each process runs one of them, because their thread poo
 
 import os
 import time
-from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-
-Call = Callable[[np.ndarray], Any]
-BATCH, RATE = 256, 1e-3
-SIZES = (256, 1024, 4096)
-# Steps that Keras makes in one call of its compiled function, where it is told to.
-N_STEPS = 32
-
-
-def device() -> str:
-    """Return the device of isthmus: "cpu", "cuda" or "auto"."""
-    return os.environ.get("ISTHMUS_SPEED_DEVICE", "cpu")
-
-
-def torch_device() -> str:
-    """Return the device of libraries that do not choose one."""
-    import torch
-
-    return "cuda" if device() != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-class Fitted(NamedTuple):
-    """Result of a fit.
-
-    Parameters
-    ----------
-    seconds : list of float
-        Seconds of each epoch.
-    error : callable
-        Maps rows to their mean squared error.
-    score, transform : dict of str to callable
-        Public calls for many rows, by a description; the fastest one counts. ``score`` reconstructs or scores the
-        rows, depending on the library, and ``transform`` returns their codes.
-    """
-
-    seconds: list[float]
-    error: Callable[[np.ndarray], float]
-    score: dict[str, Call]
-    transform: dict[str, Call]
-
-
-class Marks:
-    """A hook for the end of an epoch, with any arguments."""
-
-    def __init__(self) -> None:
-        self.times = [time.perf_counter()]
-
-    def __call__(self, *_: Any, **__: Any) -> None:
-        """Record the time."""
-        self.times.append(time.perf_counter())
-
-    @property
-    def seconds(self) -> list[float]:
-        """Return the times from each mark to the next."""
-        return np.diff(self.times).tolist()
+from peers_common import (
+    BATCH,
+    N_STEPS,
+    OURS,
+    RATE,
+    Fitted,
+    Marks,
+    Peer,
+    device,
+    disable_gradient,
+    make_error,
+    split_calls,
+    stack,
+    torch_device,
+    vary_batch_size,
+)
 
 
 def isthmus_model(widths: tuple[int, ...], x: np.ndarray, epochs: int, **options: Any) -> Any:
@@ -99,7 +59,7 @@ def isthmus(widths: tuple[int, ...], x: np.ndarray, epochs: int, precision: str 
     marks = Marks()
     model = isthmus_model(widths, x, epochs, precision=precision, callbacks=(marks,))
     return Fitted(
-        marks.seconds, error_of(model.reconstruct), {"score_samples": model.score_samples}, {"": model.transform}
+        marks.seconds, make_error(model.reconstruct), {"score_samples": model.score_samples}, {"": model.transform}
     )
 
 
@@ -117,7 +77,7 @@ def keras(widths: tuple[int, ...], x: np.ndarray, epochs: int, backend: str, n_s
     timer = keras.callbacks.LambdaCallback(on_epoch_end=marks)
     net.fit(x, x, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=[timer])
     predict, encode = (partial(model.predict, verbose=0) for model in (net, encoder))
-    return Fitted(marks.seconds, error_of(predict), with_sizes(predict), with_sizes(encode))
+    return Fitted(marks.seconds, make_error(predict), vary_batch_size(predict), vary_batch_size(encode))
 
 
 def skorch(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
@@ -140,7 +100,7 @@ def skorch(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
     def predict(x: np.ndarray, batch_size: int) -> np.ndarray:
         return net.set_params(batch_size=batch_size).predict(x)
 
-    return Fitted(net.history[:, "dur"], error_of(net.predict), with_sizes(predict), {})
+    return Fitted(net.history[:, "dur"], make_error(net.predict), vary_batch_size(predict), {})
 
 
 def sklearn(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
@@ -158,7 +118,7 @@ def sklearn(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
     if epochs > 1:
         net, all_of_them = fitted(epochs)
         seconds += [(all_of_them - first) / (epochs - 1)] * (epochs - 1)
-    return Fitted(seconds, error_of(net.predict), {"predict": net.predict}, {})
+    return Fitted(seconds, make_error(net.predict), {"predict": net.predict}, {})
 
 
 def pyod(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
@@ -182,7 +142,7 @@ def pyod(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
     marks = Marks()
     net.fit(x)
     score = net.decision_function
-    return Fitted(marks.seconds, lambda x: float(np.mean(score(x) ** 2) / x.shape[1]), with_sizes(score), {})
+    return Fitted(marks.seconds, lambda x: float(np.mean(score(x) ** 2) / x.shape[1]), vary_batch_size(score), {})
 
 
 def pythae(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
@@ -204,8 +164,8 @@ def pythae(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
         trainer = BaseTrainer(model, rows, training_config=config, callbacks=[Timer()])
         marks = Marks()
         trainer.train()
-    reconstruct, embed = (without_gradient(call) for call in (model.reconstruct, model.embed))
-    return Fitted(marks.seconds, error_of(reconstruct), in_pieces(reconstruct), in_pieces(embed))
+    reconstruct, embed = (disable_gradient(call) for call in (model.reconstruct, model.embed))
+    return Fitted(marks.seconds, make_error(reconstruct), split_calls(reconstruct), split_calls(embed))
 
 
 def pythae_model(widths: tuple[int, ...]) -> Any:
@@ -233,59 +193,16 @@ def pythae_model(widths: tuple[int, ...]) -> Any:
 
 
 def onnxruntime(widths: tuple[int, ...], x: np.ndarray, epochs: int) -> Fitted:
-    from onnx_graph import encoder_of, run, scorer_of
+    from onnx_graph import make_encoder, make_scorer, run
 
     model = isthmus_model(widths, x, epochs)
-    score, encode = (partial(run, make(model)) for make in (scorer_of, encoder_of))
+    score, encode = (partial(run, make(model)) for make in (make_scorer, make_encoder))
     some = x[:100]
     np.testing.assert_allclose(score(some), model.score_samples(some), rtol=1e-3)
     np.testing.assert_allclose(encode(some), model.transform(some), rtol=1e-3, atol=1e-4)
-    return Fitted([], error_of(model.reconstruct), in_pieces(score), in_pieces(encode))
+    return Fitted([], make_error(model.reconstruct), split_calls(score), split_calls(encode))
 
 
-def stack(widths: tuple[int, ...], linear_end: bool = False) -> Any:
-    from torch import nn
-
-    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
-    return nn.Sequential(*(layers[:-1] if linear_end else layers))
-
-
-def error_of(reconstruct: Call) -> Callable[[np.ndarray], float]:
-    return lambda x: float(np.mean((reconstruct(x) - x) ** 2))
-
-
-def with_sizes(call: Callable[..., Any]) -> dict[str, Call]:
-    return {f"batch {size}": partial(call, batch_size=size) for size in SIZES}
-
-
-def in_pieces(call: Call) -> dict[str, Call]:
-    """Return two ways: one call for all rows, and many calls for a few rows each."""
-
-    def pieces(x: np.ndarray, size: int) -> np.ndarray:
-        return np.concatenate([call(x[start : start + size]) for start in range(0, len(x), size)])
-
-    return {"one call": call, **{f"batch {size}": partial(pieces, size=size) for size in SIZES}}
-
-
-def without_gradient(call: Callable[..., Any]) -> Call:
-    """Make calls under ``no_grad``: by default, pythae records gradients."""
-    import torch
-
-    def quiet(x: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return call(torch.from_numpy(x).to(torch_device())).cpu().numpy()
-
-    return quiet
-
-
-class Peer(NamedTuple):
-    """A function above, and the imports that do not count in its memory."""
-
-    fit: Callable[..., Fitted]
-    imports: tuple[str, ...]
-
-
-OURS = ("torch", "isthmus.autoencoder")
 PEERS = {
     "isthmus": Peer(isthmus, OURS),
     "isthmus-float32": Peer(partial(isthmus, precision="float32"), OURS),

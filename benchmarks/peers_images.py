@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from peers import BATCH, N_STEPS, OURS, RATE, Fitted, Marks, Peer, device, error_of
+from peers_common import BATCH, N_STEPS, OURS, RATE, Fitted, Marks, Peer, device, make_error
 from peers_torch import LOOPS, Loop, fit_net
 
 SIDE = 28
@@ -37,8 +37,8 @@ def isthmus(widths: Widths, x: np.ndarray, epochs: int) -> Fitted:
         random_state=0,
         device=device(),
         callbacks=(marks,),
-    ).fit(images_of(x))
-    return Fitted(marks.seconds, error_of(lambda x: model.reconstruct(images_of(x)).reshape(x.shape)), {}, {})
+    ).fit(to_images(x))
+    return Fitted(marks.seconds, make_error(lambda x: model.reconstruct(to_images(x)).reshape(x.shape)), {}, {})
 
 
 def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str, n_steps: int = 1) -> Fitted:
@@ -48,8 +48,8 @@ def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str, n_steps: int
 
     keras.utils.set_random_seed(0)
     *channels, code = widths
-    small = side_after(len(channels))
-    images = images_of(x)
+    small = compute_side(len(channels))
+    images = to_images(x)
     convolution = partial(layers.Conv2D, kernel_size=3, strides=2, padding="same", activation="relu")
     transposed = partial(layers.Conv2DTranspose, kernel_size=3, strides=2, padding="same")
     net = keras.Sequential(
@@ -68,7 +68,7 @@ def keras(widths: Widths, x: np.ndarray, epochs: int, backend: str, n_steps: int
     marks = Marks()
     timer = keras.callbacks.LambdaCallback(on_epoch_end=marks)
     net.fit(images, images, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=[timer])
-    return Fitted(marks.seconds, error_of(lambda x: net.predict(images_of(x), verbose=0).reshape(x.shape)), {}, {})
+    return Fitted(marks.seconds, make_error(lambda x: net.predict(to_images(x), verbose=0).reshape(x.shape)), {}, {})
 
 
 def torch(widths: Widths, x: np.ndarray, epochs: int, loop: Loop) -> Fitted:
@@ -80,7 +80,7 @@ def torch_net(widths: Widths) -> Any:
     from torch import nn
 
     *channels, code = widths
-    small = side_after(len(channels))
+    small = compute_side(len(channels))
     inner = small**2 * channels[-1]
     down = [
         layer for a, b in pairwise((1, *channels)) for layer in (nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU())
@@ -99,11 +99,11 @@ def torch_net(widths: Widths) -> Any:
     return nn.Sequential(*down, *middle, *up)
 
 
-def images_of(x: np.ndarray) -> np.ndarray:
+def to_images(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1, SIDE, SIDE, 1)
 
 
-def side_after(n_stages: int) -> int:
+def compute_side(n_stages: int) -> int:
     """Return height and width after convolutions of stride 2."""
     return SIDE // 2**n_stages
 

@@ -71,15 +71,15 @@ def sub_pca(rows: Values, seed: int) -> Score:
     M.-L. Shyu, S.-C. Chen, K. Sarinnapakorn, L. Chang. A Novel Anomaly Detection Scheme Based on Principal Component
     Classifier. ICDM Workshop, 2003. The program of TSB-AD adds distances to the axes instead, and detects much less.
     """
-    known = each_standardised(rows)
+    known = standardize_each(rows)
     mean = known.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(known, rowvar=False))
     kept = variances > SMALLEST * variances[-1]
     axes = axes[:, kept] / np.sqrt(variances[kept])
-    return lambda others: (((each_standardised(others) - mean) @ axes) ** 2).sum(axis=1)
+    return lambda others: (((standardize_each(others) - mean) @ axes) ** 2).sum(axis=1)
 
 
-def each_standardised(rows: Values) -> Values:
+def standardize_each(rows: Values) -> Values:
     rows = rows.astype(np.float64)
     centred = rows - rows.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)

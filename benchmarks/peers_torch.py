@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from peers import BATCH, RATE, Fitted, Peer, error_of, in_pieces, stack, torch_device
+from peers_common import BATCH, RATE, Fitted, Peer, make_error, split_calls, stack, torch_device
 
 # Steps before the capture, as torch's notes on CUDA graphs ask for.
 N_WARM = 3
@@ -37,7 +37,7 @@ def fit_net(net: Any, encoder: Any, shape: tuple[int, ...], x: np.ndarray, epoch
             return module(torch.from_numpy(x).view(-1, *shape).to(torch_device())).flatten(1).cpu().numpy()
 
     rebuild, encode = partial(call, net), partial(call, encoder)
-    return Fitted(seconds, error_of(rebuild), in_pieces(rebuild), in_pieces(encode))
+    return Fitted(seconds, make_error(rebuild), split_calls(rebuild), split_calls(encode))
 
 
 def with_loader(net: Any, rows: Any, epochs: int) -> list[float]:

@@ -46,7 +46,7 @@ ASSUMED = [
 ]
 
 
-def seconds_per_step(machines: Machines, batch_size: int, n_bytes: float) -> float:
+def predict_step_seconds(machines: Machines, batch_size: int, n_bytes: float) -> float:
     """Predict the seconds per step: rows of one process, time independent of the rows, and the exchange."""
     _, n, per_row, per_step, bandwidth, latency = machines
     return batch_size / n * per_row + per_step + 2 * (n - 1) / n * n_bytes / bandwidth + latency
@@ -123,13 +123,13 @@ def show(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
             print(f"| {size:,} | {1e6 * seconds:,.0f} | {size / seconds / 1e6:,.0f} |")
 
 
-def foretell(n_bytes: float) -> None:
+def print_predictions(n_bytes: float) -> None:
     """Print predictions of the cost model for larger machines, for small and large batches."""
     print("\n| machines | batch | milliseconds per step | million rows per second | speed-up |\n" + "| --- " * 5 + "|")
     for batch_size in (4096, 65536, 4096 * 64):
-        alone = seconds_per_step(ASSUMED[0], batch_size, n_bytes)
+        alone = predict_step_seconds(ASSUMED[0], batch_size, n_bytes)
         for machines in ASSUMED:
-            seconds = seconds_per_step(machines, batch_size, n_bytes)
+            seconds = predict_step_seconds(machines, batch_size, n_bytes)
             pace = batch_size / seconds / 1e6
             print(f"| {machines.name} | {batch_size:,} | {1e3 * seconds:.2f} | {pace:.1f} | {alone / seconds:.1f} |")
 
@@ -144,7 +144,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "scaling.jsonl").write_text("".join(json.dumps(row) + "\n" for row in one + two))
     show(one, two)
-    foretell(one[0]["bytes_per_step"])
+    print_predictions(one[0]["bytes_per_step"])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ SIZES, SHARE, LENGTH, N_POINTS = (1, 6, 24), 0.05, 64, 6000
 NAB = {"nyc_taxi": 48, "ambient_temperature_system_failure": 24, "machine_temperature_system_failure": 288}
 
 
-def series_of(data: Path, n_points: int) -> dict[str, tuple[np.ndarray, int]]:
+def load_series(data: Path, n_points: int) -> dict[str, tuple[np.ndarray, int]]:
     """Read series (n_points, n_channels) and their periods."""
     found = {}
     for name, period in NAB.items():
@@ -48,14 +48,14 @@ def hide(series: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     return broken
 
 
-def seasonal_mean(broken: np.ndarray, period: int) -> np.ndarray:
+def fill_by_season(broken: np.ndarray, period: int) -> np.ndarray:
     """Impute the mean of the same phase."""
     phase = np.arange(len(broken)) % period
     profile = pd.DataFrame(broken).groupby(phase).mean().to_numpy()
     return np.where(np.isnan(broken), profile[phase], broken)
 
 
-def by_windows(train: np.ndarray) -> Any:
+def fill_by_windows(train: np.ndarray) -> Any:
     """Fit ``zoo.imputer`` to windows, and return a function that imputes a series."""
     windows = Windows(train, LENGTH)
     model = zoo.imputer(random_state=0).fit(windows)
@@ -72,17 +72,17 @@ def errors(series: np.ndarray, period: int) -> dict[str, list[float]]:
     methods = {
         "linear interpolation": lambda x: pd.DataFrame(x).interpolate(limit_direction="both").to_numpy(),
         "last value": lambda x: pd.DataFrame(x).ffill().bfill().to_numpy(),
-        "seasonal mean": lambda x: seasonal_mean(x, period),
-        "`zoo.imputer` on windows": by_windows(train),
+        "seasonal mean": lambda x: fill_by_season(x, period),
+        "`zoo.imputer` on windows": fill_by_windows(train),
         "`SeriesImputer`": SeriesImputer(random_state=0).fit(train).impute,
     }
     return {
-        name: [root_mean_square((fill(x) - series) / series.std(0), np.isnan(x)) for x in broken.values()]
+        name: [compute_rms((fill(x) - series) / series.std(0), np.isnan(x)) for x in broken.values()]
         for name, fill in methods.items()
     }
 
 
-def root_mean_square(values: np.ndarray, where: np.ndarray) -> float:
+def compute_rms(values: np.ndarray, where: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values[where] ** 2)))
 
 
@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     lines = [["series", "imputed by", *(f"{size} step{'s' * (size > 1)}" for size in SIZES)], ["---"] * 5]
-    for name, (series, period) in series_of(options.data, options.points).items():
+    for name, (series, period) in load_series(options.data, options.points).items():
         for method, found in errors(series, period).items():
             lines.append([name, method, *(f"{error:.3f}" for error in found)])
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

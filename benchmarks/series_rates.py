@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ RATES = (0.05, 0.02)
 PACKAGES = ("isthmus", "torch", "numpy", "scipy")
 
 
-def autoregression(phi: float, n: int, rng: np.random.Generator) -> np.ndarray:
+def make_autoregression(phi: float, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw n points of a stationary autoregression with standard deviation 1."""
     start = rng.standard_normal() * phi
     noise = np.sqrt(1 - phi**2) * rng.standard_normal(n)
@@ -40,19 +41,19 @@ def autoregression(phi: float, n: int, rng: np.random.Generator) -> np.ndarray:
 
 def season(n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a sine with a period of 50 steps and noise that is correlated over a few steps."""
-    return np.sin(2 * np.pi * np.arange(n) / 50) + 0.3 * autoregression(0.5, n, rng)
+    return np.sin(2 * np.pi * np.arange(n) / 50) + 0.3 * make_autoregression(0.5, n, rng)
 
 
-def changing_season(n: int, rng: np.random.Generator) -> np.ndarray:
+def make_changing_season(n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a sine with a period of 48 steps and a changing amplitude, with correlated noise."""
-    height = 1 + 0.3 * autoregression(0.99, n, rng)
-    return height * np.sin(2 * np.pi * np.arange(n) / 48) + 0.5 * autoregression(0.9, n, rng)
+    height = 1 + 0.3 * make_autoregression(0.99, n, rng)
+    return height * np.sin(2 * np.pi * np.arange(n) / 48) + 0.5 * make_autoregression(0.9, n, rng)
 
 
 PROCESSES: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
-    **{f"AR(1), phi = {phi}": lambda n, rng, phi=phi: autoregression(phi, n, rng) for phi in (0.0, 0.5, 0.9, 0.99)},
+    **{f"AR(1), phi = {phi}": partial(make_autoregression, phi) for phi in (0.0, 0.5, 0.9, 0.99)},
     "season": season,
-    "changing season": changing_season,
+    "changing season": make_changing_season,
 }
 
 
@@ -63,16 +64,16 @@ def measure(name: str, seed: int, quick: bool) -> dict[str, Any]:
     sliding = SlidingWindows(lengths=(16,), views=("values",)) if quick else SlidingWindows()
     detector = AnomalyDetector(sliding, random_state=seed).fit(series[:N_FIT])
     known, new, block = detector.calibration_scores_, detector.score_samples(series[N_FIT:]), detector.block_length_
-    kept = [
+    rates = [
         {
-            "asked": rate,
+            "requested": rate,
             "points": float(np.mean(new < at_rate(known, rate))),
             "blocks": float(np.mean(new < at_rate(known, rate, block))),
-            "promised": max(rate, block / (len(known) + block)),
+            "bound": max(rate, block / (len(known) + block)),
         }
         for rate in RATES
     ]
-    return {"process": name, "seed": seed, "quick": quick, "block": block, "kept": kept}
+    return {"process": name, "seed": seed, "quick": quick, "block": block, "rates": rates}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -82,15 +83,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     for name in [*PROCESSES, "all"]:
         some = [row for row in rows if name in (row["process"], "all")]
         for i, rate in enumerate(RATES):
-            kept = {key: [row["kept"][i][key] for row in some] for key in ("points", "blocks", "promised")}
+            rates = {key: [row["rates"][i][key] for row in some] for key in ("points", "blocks", "bound")}
             blocks = f"{np.mean([row['block'] for row in some]):.0f}"
             lines.append(
                 [
                     name,
                     str(rate),
-                    span(kept["points"]),
-                    span(kept["blocks"]),
-                    span(kept["promised"]),
+                    span(rates["points"]),
+                    span(rates["blocks"]),
+                    span(rates["bound"]),
                     blocks,
                     str(len(some)),
                 ]

@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist import RESULTS
-from peers import torch_device
+from peers_common import torch_device
 from speed_report import report
 from speed_tasks import ACCELERATOR_TASKS, ON_ACCELERATORS, ON_PROCESSORS, TASKS, write_arrays
 
@@ -54,11 +54,11 @@ def main() -> None:
     unknown = sorted(set(options.tasks) - set(TASKS))
     if unknown:
         parser.error(f"unknown tasks {unknown}, expected some of {list(TASKS)}")
-    os.environ.update(environment_of(options.device))
+    os.environ.update(make_environment(options.device))
     run(options.tasks, options.rounds, options.rows, options.out, options.peers)
 
 
-def environment_of(device: str) -> dict[str, str]:
+def make_environment(device: str) -> dict[str, str]:
     """Environment of the processes that measure. Libraries that choose a device themselves see none for "cpu"."""
     chosen = {"ISTHMUS_SPEED_DEVICE": device}
     # JAX would take most of the memory when it starts, which hides what it needs.
@@ -95,12 +95,12 @@ def measure(tasks: list[str], rounds: int, folder: Path, peers: set[str]) -> Ite
             for peer in TASKS[name].peers:
                 if peer in failed or peer not in peers:
                     continue
-                for figure in in_a_process(peer, name, folder):
+                for figure in run_in_process(peer, name, folder):
                     failed |= {peer} if "failed" in figure else set()
                     yield {"task": name, "round": turn + 1, "peer": peer, **figure}
 
 
-def in_a_process(peer: str, task: str, folder: Path) -> list[Record]:
+def run_in_process(peer: str, task: str, folder: Path) -> list[Record]:
     command = [sys.executable, __file__, "--worker", peer, task]
     environment = {**os.environ, "ISTHMUS_SPEED_ARRAYS": str(folder)}
     try:
@@ -118,7 +118,7 @@ def work(peer: str, task: str) -> None:
     if "ISTHMUS_SPEED_ARRAYS" not in os.environ:
         with TemporaryDirectory() as folder:
             write_arrays(Path(folder), None)
-            print(json.dumps(in_a_process(peer, task, Path(folder))))
+            print(json.dumps(run_in_process(peer, task, Path(folder))))
         return
     figures = TASKS[task].measure(peer, TASKS[task].net)
     print("\n" + json.dumps([{"figure": name, **figure._asdict()} for name, figure in figures.items()]))

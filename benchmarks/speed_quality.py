@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peers import Fitted, error_of
+from peers_common import Fitted, make_error
 
 N_EPOCHS = 20
 QUALITY_PEERS = ("keras-jax", "sklearn", "isthmus")
@@ -30,7 +30,7 @@ def keras(widths: tuple[int, ...], x: np.ndarray) -> Fitted:
     started = time.perf_counter()
     net.fit(x, x, epochs=N_EPOCHS, verbose=0)
     seconds = time.perf_counter() - started
-    return Fitted([seconds], error_of(lambda x: net.predict(x, batch_size=4096, verbose=0)), {}, {})
+    return Fitted([seconds], make_error(lambda x: net.predict(x, batch_size=4096, verbose=0)), {}, {})
 
 
 def sklearn(widths: tuple[int, ...], x: np.ndarray) -> Fitted:
@@ -44,7 +44,7 @@ def sklearn(widths: tuple[int, ...], x: np.ndarray) -> Fitted:
     warnings.simplefilter("ignore", ConvergenceWarning)
     started = time.perf_counter()
     net.fit(x, x)
-    return Fitted([time.perf_counter() - started], error_of(net.predict), {}, {})
+    return Fitted([time.perf_counter() - started], make_error(net.predict), {}, {})
 
 
 def isthmus(widths: tuple[int, ...], x: np.ndarray, test: np.ndarray) -> list[Point]:
@@ -56,7 +56,7 @@ def isthmus(widths: tuple[int, ...], x: np.ndarray, test: np.ndarray) -> list[Po
     def note(state: Any) -> None:
         nonlocal started
         stopped = time.perf_counter()
-        points.append((stopped - started, error_of(lambda rows: rebuild(state.model, rows))(test)))
+        points.append((stopped - started, make_error(lambda rows: rebuild(state.model, rows))(test)))
         started += time.perf_counter() - stopped
 
     Autoencoder(widths[-1], random_state=0, callbacks=(note,)).fit(x)

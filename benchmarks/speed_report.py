@@ -14,7 +14,7 @@ from typing import Any
 import speed_accelerator
 from mnist import RESULTS
 from speed_quality import QUALITY_PEERS
-from speed_tasks import BATCH, LARGE, NETS, TASKS, flops, shapes_of
+from speed_tasks import BATCH, LARGE, NETS, TASKS, flops, list_shapes
 
 Record = dict[str, Any]
 Medians = dict[str, float]
@@ -46,27 +46,27 @@ SHARES = [
 def report(folder: Path, page: str) -> None:
     """Write "speed.md" or "accelerator.md" from the newest run of every task in the file of records."""
     file = folder / f"{page}.jsonl"
-    records = newest([json.loads(line) for line in file.read_text().splitlines()]) if file.exists() else []
+    records = select_newest([json.loads(line) for line in file.read_text().splitlines()]) if file.exists() else []
     (folder / f"{page}.md").write_text("\n\n".join(SECTIONS[page](records, medians(records))) + "\n")
 
 
-def processor_page(records: list[Record], book: Book) -> list[str]:
-    page = [ABOUT, machines(records), "## Goals", goals_table(goals(book)), *task_sections(records, book)]
+def make_processor_page(records: list[Record], book: Book) -> list[str]:
+    page = [ABOUT, machines(records), "## Goals", make_goals_table(goals(book)), *make_task_sections(records, book)]
     if lines := shares(book, records):
         page += ["## Share of the matrix-product limit that training reaches", "\n".join([*SHARES, *lines])]
     return page
 
 
-def accelerator_page(records: list[Record], book: Book) -> list[str]:
+def make_accelerator_page(records: list[Record], book: Book) -> list[str]:
     if not records:
         return [speed_accelerator.ABOUT, speed_accelerator.PROTOTYPE]
     nets = {name: str(task.net) for name, task in TASKS.items()}
     asked = speed_accelerator.goals(partial(to_peer, book), nets)
-    page = [speed_accelerator.ABOUT, machines(records), "## Goals", goals_table(asked)]
-    return [*page, *task_sections(records, book)]
+    page = [speed_accelerator.ABOUT, machines(records), "## Goals", make_goals_table(asked)]
+    return [*page, *make_task_sections(records, book)]
 
 
-def task_sections(records: list[Record], book: Book) -> list[str]:
+def make_task_sections(records: list[Record], book: Book) -> list[str]:
     page = []
     for task in TASKS:
         of_task = [record for record in records if record["task"] == task]
@@ -75,7 +75,7 @@ def task_sections(records: list[Record], book: Book) -> list[str]:
     return page
 
 
-def newest(records: list[Record]) -> list[Record]:
+def select_newest(records: list[Record]) -> list[Record]:
     last = {record["task"]: record["run"] for record in records}
     return [record for record in records if record["run"] == last[record["task"]]]
 
@@ -101,22 +101,22 @@ def machines(records: list[Record]) -> str:
 def sections(task: str, records: list[Record], book: Book) -> list[str]:
     figures = {figure: peers for (of, figure), peers in book.items() if of == task}
     if len(TASKS[task].peers) == 1:
-        parts = [plain_table(figures, records)]
+        parts = [make_plain_table(figures, records)]
     else:
-        tables = (figure_table(name, peers, records) for name, peers in figures.items())
+        tables = (make_figure_table(name, peers, records) for name, peers in figures.items())
         parts = [f"{TASKS[task].net}.", *tables]
     failed = {record["peer"]: record["failed"] for record in records if "failed" in record}
     return parts + [f"Left out: {peer}, which failed with `{reason}`." for peer, reason in failed.items()]
 
 
-def plain_table(figures: dict[str, Medians], records: list[Record]) -> str:
+def make_plain_table(figures: dict[str, Medians], records: list[Record]) -> str:
     """Return a table of tasks without other libraries."""
     notes = {record["figure"]: record["note"] for record in records if "figure" in record}
     rows = (f"| {name} | {value:.4g} | {notes[name]} |" for name, peers in figures.items() for value in peers.values())
     return "\n".join(["| | median | note |", "| --- | --- | --- |", *rows])
 
 
-def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
+def make_figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
     """Return a table with a row for each library, the best first."""
     by_peer = {record["peer"]: record for record in records if record.get("figure") == figure}
     ours = peers.get("isthmus")
@@ -128,7 +128,7 @@ def figure_table(figure: str, peers: Medians, records: list[Record]) -> str:
     return "\n".join(lines)
 
 
-def goals_table(goals: list[tuple[str, float, float | None]]) -> str:
+def make_goals_table(goals: list[tuple[str, float, float | None]]) -> str:
     lines = ["| goal | at most | measured | reached |", "| --- | --- | --- | --- |"]
     for goal, most, value in goals:
         if value is None:
@@ -168,7 +168,7 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
         ),
         ("classic net, seconds to fit relative to Keras on JAX", 0.33, to_peer(book, "classic", FIT, "keras-jax")),
         ("classic net, test error relative to Keras on JAX", 1.0, to_peer(book, "classic", ERROR, "keras-jax")),
-        *time_goals(book),
+        *list_time_goals(book),
         *scoring,
         ("`import isthmus`, seconds", 0.15, book.get(("start", "seconds, import isthmus"), {}).get("isthmus")),
         ("peak memory of fitting, relative to the array", 1.4, book.get(("memory", MEMORY), {}).get("isthmus")),
@@ -176,7 +176,7 @@ def goals(book: Book) -> list[tuple[str, float, float | None]]:
     ]
 
 
-def time_goals(book: Book) -> list[tuple[str, float, float | None]]:
+def list_time_goals(book: Book) -> list[tuple[str, float, float | None]]:
     return [
         (
             f"{task.removeprefix('time-')}, seconds to the error of {peer} relative to {peer}",
@@ -207,19 +207,19 @@ def shares(book: Book, records: list[Record]) -> list[str]:
     lines = []
     n_rows = {record["task"]: record["rows"] for record in records if record.get("figure") == EPOCH}
     for name, net in NETS.items():
-        limits = [limit_of(book, what) for what in (f"{LARGE} x {LARGE}", name)]
+        limits = [find_limit(book, what) for what in (f"{LARGE} x {LARGE}", name)]
         for peer, seconds in sorted(book.get((name, EPOCH), {}).items(), key=lambda item: item[1]):
-            speed = flops(shapes_of(net)) / BATCH * n_rows[name] / seconds / 1e9
+            speed = flops(list_shapes(net)) / BATCH * n_rows[name] / seconds / 1e9
             cells = [f"{speed / most:.1%}" if most else "" for most in limits]
             lines.append(f"| {net} | {peer} | {speed:.4g} | {' | '.join(cells)} |")
     return lines
 
 
-def limit_of(book: Book, what: str) -> float | None:
+def find_limit(book: Book, what: str) -> float | None:
     return book.get(("limit", f"GFLOP/s, {what}"), {}).get("torch")
 
 
-SECTIONS = {"speed": processor_page, "accelerator": accelerator_page}
+SECTIONS = {"speed": make_processor_page, "accelerator": make_accelerator_page}
 
 if __name__ == "__main__":
     for each in SECTIONS:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import mnist
 import numpy as np
 import tables_data
-from peers import BATCH, PEERS, Call, Peer, torch_device
+from peers import PEERS
+from peers_common import BATCH, Call, Peer, torch_device
 from peers_images import IMAGE_PEERS
 from peers_torch import TORCH_PEERS
 from speed_quality import QUALITY_PEERS, time_to_quality
@@ -80,8 +81,8 @@ NET_PEERS = {**PEERS, **TORCH_PEERS}
 
 def write_arrays(folder: Path, n_rows: int | None) -> None:
     data = mnist.load()
-    table = curved_table(220_000)
-    adult = numbers_of_adult()
+    table = make_curved_table(220_000)
+    adult = load_adult_numbers()
     arrays = {
         **{"mnist": data.train, "mnist-labels": data.train_labels, "mnist-test": data.test},
         **{"table": table[:200_000], "table-test": table[200_000:]},
@@ -91,7 +92,7 @@ def write_arrays(folder: Path, n_rows: int | None) -> None:
         np.save(folder / f"{name}.npy", array[:n_rows])
 
 
-def curved_table(n_rows: int, n_columns: int = 30) -> np.ndarray:
+def make_curved_table(n_rows: int, n_columns: int = 30) -> np.ndarray:
     """Draw rows on a curved surface of four dimensions, with a little noise."""
     rng = np.random.default_rng(0)
     bent = np.tanh(rng.normal(size=(n_rows, 4)) @ rng.normal(size=(4, 16)))
@@ -99,10 +100,10 @@ def curved_table(n_rows: int, n_columns: int = 30) -> np.ndarray:
     return (x / x.std(0)).astype(np.float32)
 
 
-def numbers_of_adult() -> np.ndarray:
+def load_adult_numbers() -> np.ndarray:
     """Return the numeric columns of adult, standardized, in random order."""
     frame = tables_data.load("adult_train")
-    x = frame[tables_data.numbers_of(frame)].sample(frac=1, random_state=0).to_numpy(np.float32)
+    x = frame[tables_data.list_number_columns(frame)].sample(frac=1, random_state=0).to_numpy(np.float32)
     return (x - x.mean(0)) / x.std(0)
 
 
@@ -136,11 +137,11 @@ def score(peer: str, net: Net) -> Figures:
 def fastest(calls: dict[str, Call], x: np.ndarray) -> Figure:
     """Choose the fastest way on a part of the rows; all ways on all rows would take too long."""
     some = x[:N_TRIAL]
-    how = min(calls, key=lambda how: best_time(partial(calls[how], some), repeats=1))
-    return Figure(best_time(partial(calls[how], x)), len(x), how)
+    how = min(calls, key=lambda how: find_best_time(partial(calls[how], some), repeats=1))
+    return Figure(find_best_time(partial(calls[how], x)), len(x), how)
 
 
-def best_time(function: Callable[[], object], repeats: int = REPEATS) -> float:
+def find_best_time(function: Callable[[], object], repeats: int = REPEATS) -> float:
     """Return the shortest time of several runs, after one to warm up."""
     function()
     times: list[float] = []
@@ -173,13 +174,13 @@ def memory(peer: str, net: Net) -> Figures:
     x = array(net.array)
     NET_PEERS[peer].fit(net.widths, x, 2)
     if torch_device() == "cuda":
-        return {"peak memory on the device, relative to the array": Figure(device_peak(peer) / x.nbytes)}
+        return {"peak memory on the device, relative to the array": Figure(measure_device_peak(peer) / x.nbytes)}
     peak = resident("VmHWM") - before
     note = f"{peak / 2**20:.0f} MiB above {before / 2**20:.0f} MiB of imports, the array {x.nbytes / 2**20:.0f} MiB"
     return {"peak memory above the imports, relative to the array": Figure(peak / x.nbytes, note=note)}
 
 
-def device_peak(peer: str) -> int:
+def measure_device_peak(peer: str) -> int:
     """Return the peak memory of a library on the accelerator, in bytes."""
     if "jax" in peer:
         import jax
@@ -212,24 +213,24 @@ def limit(peer: str, net: Net) -> Figures:
     import torch
 
     dtypes = (torch.float32, torch.bfloat16)
-    dtype = min(dtypes, key=lambda dtype: product_time([(512, 512, 512)], dtype))
-    shapes = {f"{LARGE} x {LARGE}": [(LARGE,) * 3], **{name: shapes_of(each) for name, each in NETS.items()}}
+    dtype = min(dtypes, key=lambda dtype: time_product([(512, 512, 512)], dtype))
+    shapes = {f"{LARGE} x {LARGE}": [(LARGE,) * 3], **{name: list_shapes(each) for name, each in NETS.items()}}
     note = str(dtype).removeprefix("torch.")
     return {
-        f"GFLOP/s, {name}": Figure(flops(each) / product_time(each, dtype) / 1e9, note=note)
+        f"GFLOP/s, {name}": Figure(flops(each) / time_product(each, dtype) / 1e9, note=note)
         for name, each in shapes.items()
     }
 
 
-def product_time(shapes: list[tuple[int, int, int]], dtype: Any) -> float:
+def time_product(shapes: list[tuple[int, int, int]], dtype: Any) -> float:
     import torch
 
     pairs = [(torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)) for m, k, n in shapes]
     count = 1 + int(2e9 / flops(shapes))
-    return best_time(lambda: [a @ b for _ in range(count) for a, b in pairs]) / count
+    return find_best_time(lambda: [a @ b for _ in range(count) for a, b in pairs]) / count
 
 
-def shapes_of(net: Net) -> list[tuple[int, int, int]]:
+def list_shapes(net: Net) -> list[tuple[int, int, int]]:
     """Return the products of a training step: forward, gradients of weights, and of inputs except the first."""
     widths = (*net.widths, *net.widths[-2::-1])
     layers = list(zip(widths, widths[1:], strict=False))
@@ -250,7 +251,7 @@ def quality(peer: str, net: Net) -> Figures:
     return {"test error": Figure(error, note=f"6 epochs in {seconds:.1f} s")}
 
 
-def quality_in_time(peer: str, net: Net) -> Figures:
+def measure_quality_in_time(peer: str, net: Net) -> Figures:
     arrays = (array(name) for name in (net.array, f"{net.array}-test"))
     return {
         name: Figure(value, note=note) for name, value, note in time_to_quality(peer, net.widths, *arrays, folder())
@@ -284,8 +285,8 @@ TASKS = {
     "table": Task(epoch, NETS["table"], TRAINERS),
     "conv": Task(partial(epoch, peers=IMAGE_PEERS), CONVOLUTIONAL, tuple(IMAGE_PEERS)),
     "classic": Task(classic, NETS["small"], ("isthmus", "keras-jax")),
-    "time-table": Task(quality_in_time, NETS["table"], QUALITY_PEERS),
-    "time-adult": Task(quality_in_time, ADULT, QUALITY_PEERS),
+    "time-table": Task(measure_quality_in_time, NETS["table"], QUALITY_PEERS),
+    "time-adult": Task(measure_quality_in_time, ADULT, QUALITY_PEERS),
     "score-deep": Task(score, NETS["deep"], SCORERS),
     "score-table": Task(score, NETS["table"], SCORERS),
     "memory": Task(memory, NETS["deep"], ("isthmus", "keras-jax", "keras-torch", "skorch"), 1),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from peers import BATCH, Marks, device, torch_device
+from peers_common import BATCH, Marks, device, torch_device
 
 SIDE = 28
 N_COMPONENTS = 32
@@ -25,7 +25,7 @@ def time_entries(x: np.ndarray, labels: np.ndarray) -> dict[str, tuple[float, in
     figures = {}
     for name in TIMED:
         n_rows = min(len(x), ROWS.get(name, len(x)), len(x) if torch_device() == "cuda" else ROWS_ON_PROCESSORS)
-        seconds, how = fit(name, rows_for(name, x[:n_rows]), labels[:n_rows], N_COMPONENTS, N_EPOCHS)
+        seconds, how = fit(name, choose_rows(name, x[:n_rows]), labels[:n_rows], N_COMPONENTS, N_EPOCHS)
         figures[f"seconds per epoch, {name}"] = (statistics.median(seconds[1:]), n_rows, how)
     return figures
 
@@ -36,7 +36,7 @@ def list_entries() -> dict[str, tuple[float, int, str]]:
 
     generator, figures = np.random.default_rng(0), {}
     for name in zoo.__all__:
-        rows = small_rows(name, generator)
+        rows = make_small_rows(name, generator)
         _, how = fit(name, rows, np.arange(len(rows)) % 3, 16, 2)
         figures[f"recorded, {name}"] = (float(how.endswith("steps recorded")), len(rows), how)
     return figures
@@ -59,7 +59,7 @@ def fit(name: str, rows: np.ndarray, labels: np.ndarray, n_components: int, epoc
     return marks.seconds, hows[-1]
 
 
-def rows_for(name: str, x: np.ndarray) -> np.ndarray:
+def choose_rows(name: str, x: np.ndarray) -> np.ndarray:
     """Return rows as an entry takes them: images, series of a row of pixels a step, or with cells missing."""
     if name == "convolutional":
         return x.reshape(-1, SIDE, SIDE, 1)
@@ -70,7 +70,7 @@ def rows_for(name: str, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def small_rows(name: str, generator: np.random.Generator) -> np.ndarray:
+def make_small_rows(name: str, generator: np.random.Generator) -> np.ndarray:
     """Return a few batches of made-up rows that an entry takes."""
     n_rows = 4 * BATCH
     if name in ("mult_vae", "topic_model"):

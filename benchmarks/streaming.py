@@ -103,7 +103,7 @@ def run(task: str, folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     unit = 1 if sys.platform == "darwin" else 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
-    return {"what": task, "rows": n_rows, "seconds": seconds, "rows_per_second": n_rows / seconds, "peak_gib": peak}
+    return {"measure": task, "rows": n_rows, "seconds": seconds, "rows_per_second": n_rows / seconds, "peak_gib": peak}
 
 
 def measure(task: str, folder: Path) -> dict[str, Any]:
@@ -123,10 +123,10 @@ def write(figures: list[dict[str, Any]]) -> None:
     with (RESULTS / "streaming.jsonl").open("a") as file:
         file.writelines(json.dumps({**figure, **machine()}) + "\n" for figure in figures)
     lines = (RESULTS / "streaming.jsonl").read_text().splitlines()
-    newest = {row["what"]: row for row in map(json.loads, lines)}
+    newest = {row["measure"]: row for row in map(json.loads, lines)}
     table = ["| task | rows | rows per second | peak memory, GiB |", "| --- | --- | --- | --- |"]
     table += [
-        f"| {row['what']} | {row['rows']:,} | {row['rows_per_second']:,.0f} | {row['peak_gib']:.2f} |"
+        f"| {row['measure']} | {row['rows']:,} | {row['rows_per_second']:,.0f} | {row['peak_gib']:.2f} |"
         for row in newest.values()
     ]
     (RESULTS / "streaming.md").write_text("\n".join(table) + "\n")
@@ -139,14 +139,14 @@ def main() -> None:
         "--folder", type=Path, help="folder of the files, made if missing  [default: a temporary folder]"
     )
     parser.add_argument("--task", choices=TASKS, help="run one task in this process on existing files")
-    asked = parser.parse_args()
-    if asked.task:
-        print(json.dumps(run(asked.task, asked.folder)))
+    options = parser.parse_args()
+    if options.task:
+        print(json.dumps(run(options.task, options.folder)))
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = asked.folder or Path(temporary)
+        folder = options.folder or Path(temporary)
         if not list(folder.glob("part-*.parquet")):
-            generate(folder, asked.rows)
+            generate(folder, options.rows)
         figures = []
         for task in TASKS:
             figures.append(measure(task, folder))

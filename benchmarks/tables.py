@@ -63,14 +63,14 @@ def run(some: Iterator[Case], n_rows: int | None, out: Path) -> None:
     common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **machine(PACKAGES)}
     with (out / "tables.jsonl").open("a") as file:
         for case in some:
-            for figure in in_a_process(case, n_rows):
+            for figure in run_in_process(case, n_rows):
                 print(f"{case}: {format_figure(figure)}", flush=True)
                 file.write(json.dumps({**case._asdict(), **figure, "rows": n_rows, **common}) + "\n")
                 file.flush()
     report(out)
 
 
-def in_a_process(case: Case, n_rows: int | None) -> list[Record]:
+def run_in_process(case: Case, n_rows: int | None) -> list[Record]:
     patience = TASKS[case.task].PATIENCE_SECONDS
     command = [sys.executable, __file__, "--worker", json.dumps(case)]
     command += ["--rows", str(n_rows)] if n_rows else []

@@ -48,11 +48,11 @@ def _plain(column: pd.Series) -> pd.Series:
     return column.astype("string").astype(object).where(column.notna(), None).astype("str")
 
 
-def numbers_of(frame: pd.DataFrame) -> list[str]:
+def list_number_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame if frame[name].dtype == np.float64]
 
 
-def categories_of(frame: pd.DataFrame) -> list[str]:
+def list_category_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame if frame[name].dtype != np.float64]
 
 
@@ -66,7 +66,7 @@ def hide(frame: pd.DataFrame, fraction: float, seed: int) -> tuple[pd.DataFrame,
     return frame.mask(hidden), hidden
 
 
-class Guessed(NamedTuple):
+class ImputationErrors(NamedTuple):
     """Errors of imputed cells.
 
     ``nrmse`` is the root mean squared error of a column of numbers divided by its standard deviation, and ``accuracy``
@@ -77,13 +77,14 @@ class Guessed(NamedTuple):
     accuracy: float
 
 
-def score(true: pd.DataFrame, filled: pd.DataFrame, hidden: pd.DataFrame) -> Guessed:
+def score(true: pd.DataFrame, filled: pd.DataFrame, hidden: pd.DataFrame) -> ImputationErrors:
     """Compare hidden cells of a table with imputed ones, which are rounded in columns of integers."""
-    numbers = [_nrmse(true[name], filled[name], hidden[name]) for name in numbers_of(true) if hidden[name].any()]
-    categories = [
-        float((true[name] == filled[name])[hidden[name]].mean()) for name in categories_of(true) if hidden[name].any()
+    numbers = [
+        _nrmse(true[name], filled[name], hidden[name]) for name in list_number_columns(true) if hidden[name].any()
     ]
-    return Guessed(*(float(np.mean(each)) if each else np.nan for each in (numbers, categories)))
+    names = [name for name in list_category_columns(true) if hidden[name].any()]
+    categories = [float((true[name] == filled[name])[hidden[name]].mean()) for name in names]
+    return ImputationErrors(*(float(np.mean(each)) if each else np.nan for each in (numbers, categories)))
 
 
 def _nrmse(true: pd.Series, filled: pd.Series, hidden: pd.Series) -> float:
@@ -97,7 +98,7 @@ class Matrix:
     """Encoder of tables as standardised numbers and one column for each category, NaN for missing cells."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        self.numbers, self.categories = numbers_of(frame), categories_of(frame)
+        self.numbers, self.categories = list_number_columns(frame), list_category_columns(frame)
         self.columns = list(frame.columns)
         self.mean = frame[self.numbers].mean().to_numpy()
         spread = frame[self.numbers].std(ddof=0).to_numpy()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from tables_case import Case, Figures, timed
-from tables_data import SETS, Matrix, categories_of, hide, load, numbers_of, score
+from tables_data import SETS, Matrix, hide, list_category_columns, list_number_columns, load, score
 
 N_SEEDS, PATIENCE_SECONDS = 1, 300
 FRACTIONS = (0.1, 0.3, 0.5)
@@ -36,7 +36,7 @@ def isthmus(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def typical(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Impute the mean of numbers and the most frequent category."""
-    numbers, categories = holed[numbers_of(holed)].mean(), holed[categories_of(holed)].mode().iloc[0]
+    numbers, categories = holed[list_number_columns(holed)].mean(), holed[list_category_columns(holed)].mode().iloc[0]
     return holed.fillna({**numbers, **categories})
 
 
@@ -67,7 +67,7 @@ def forest_chain(holed: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Predict each column from all others by forests, the most complete first (Stekhoven and Buehlmann, 2012)."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    filled, numbers = typical(holed, seed), set(numbers_of(holed))
+    filled, numbers = typical(holed, seed), set(list_number_columns(holed))
     codes = filled.apply(lambda column: column if column.name in numbers else pd.Series(pd.factorize(column)[0]))
     for _, name in itertools.product(range(FOREST_SWEEPS), holed.isna().sum().sort_values().index):
         hole = holed[name].isna().to_numpy()

@@ -35,9 +35,9 @@ in more than half of the rows are left out. Every method gets the same data.
 
 def report(folder: Path) -> None:
     """Write ``tables.md`` from the newest run of every task in ``tables.jsonl``."""
-    records = newest([json.loads(line) for line in (folder / "tables.jsonl").read_text().splitlines()])
+    records = select_newest([json.loads(line) for line in (folder / "tables.jsonl").read_text().splitlines()])
     book = means(records)
-    page = [ABOUT, machines(records), "## Goals", goals_table(goals(book))]
+    page = [ABOUT, machines(records), "## Goals", make_goals_table(goals(book))]
     for task, section in (("imputation", imputation), ("synthetic", plain), ("codes", plain)):
         if any(key[0] == task for key in book):
             page += [f"## {task}", *section(book, task)]
@@ -46,7 +46,7 @@ def report(folder: Path) -> None:
     (folder / "tables.md").write_text("\n\n".join(page) + "\n")
 
 
-def newest(records: list[Record]) -> list[Record]:
+def select_newest(records: list[Record]) -> list[Record]:
     """Keep the newest run of every method of a task."""
     last = {(record["task"], record["method"]): record["run"] for record in records}
     return [record for record in records if record["run"] == last[record["task"], record["method"]]]
@@ -74,11 +74,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
-def different(values: Iterable[Any]) -> list[Any]:
+def list_distinct(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-def goals_table(goals: Iterable[Goal]) -> str:
+def make_goals_table(goals: Iterable[Goal]) -> str:
     rows = []
     for goal, measured, (sign, limit) in goals:
         reached = "not measured" if measured is None else "yes" if sign * measured <= sign * limit else "no"
@@ -89,10 +89,10 @@ def goals_table(goals: Iterable[Goal]) -> str:
 
 def goals(book: Book) -> Iterable[Goal]:
     for fraction in (0.1, 0.3, 0.5):
-        errors, right = (over_sets(book, fraction, figure) for figure in ("nrmse", "accuracy"))
+        errors, right = (average_over_sets(book, fraction, figure) for figure in ("nrmse", "accuracy"))
         what = f"{fraction:.0%} hidden, the best of scikit-learn's imputers and of mean and mode"
-        yield f"error of numbers minus that of {what}", minus_best(errors, min), (1, 0.0)
-        yield f"correct categories minus those of {what}", minus_best(right, max), (-1, 0.0)
+        yield f"error of numbers minus that of {what}", subtract_best(errors, min), (1, 0.0)
+        yield f"correct categories minus those of {what}", subtract_best(right, max), (-1, 0.0)
     made = ("synthetic", "adult_train", 0.0, "isthmus")
     yield "new rows: loss of AUROC if they replace real rows in training", book.get((*made, "utility gap")), (1, 0.03)
     yield "new rows: AUROC of a classifier against real rows", book.get((*made, "detection AUROC")), (1, 0.75)
@@ -103,17 +103,17 @@ def goals(book: Book) -> Iterable[Goal]:
         yield f"codes trained with swapped cells: {figure} minus that of PCA", measured, (-1, 0.0)
 
 
-def minus_best(by_method: dict[str, float], best: Any) -> float | None:
+def subtract_best(by_method: dict[str, float], best: Any) -> float | None:
     """Return the figure of isthmus minus the best of the other methods."""
     peers = [by_method[name] for name in PEERS if name in by_method]
     return by_method["isthmus"] - best(peers) if peers and "isthmus" in by_method else None
 
 
-def over_sets(book: Book, fraction: float, figure: str) -> dict[str, float]:
+def average_over_sets(book: Book, fraction: float, figure: str) -> dict[str, float]:
     """Return means over tables of the methods that have finished all of them."""
-    sets = different(key[1] for key in book if key[0] == "imputation")
+    sets = list_distinct(key[1] for key in book if key[0] == "imputation")
     found = {}
-    for method in different(key[3] for key in book if key[0] == "imputation"):
+    for method in list_distinct(key[3] for key in book if key[0] == "imputation"):
         values = [book.get(("imputation", name, fraction, method, figure)) for name in sets]
         if None not in values:
             found[method] = statistics.mean(values)
@@ -122,8 +122,8 @@ def over_sets(book: Book, fraction: float, figure: str) -> dict[str, float]:
 
 def imputation(book: Book, task: str) -> list[str]:
     """Return a table for each figure: a row for each data set and share, a column for each method, the best in bold."""
-    methods = different(key[3] for key in book if key[0] == task)
-    places = different(key[1:3] for key in book if key[0] == task)
+    methods = list_distinct(key[3] for key in book if key[0] == task)
+    places = list_distinct(key[1:3] for key in book if key[0] == task)
     parts = []
     for title, figure, best in (("error of numbers", "nrmse", min), ("correct categories", "accuracy", max)):
         each = [
@@ -131,9 +131,10 @@ def imputation(book: Book, task: str) -> list[str]:
             for name, fraction in sorted(places)
         ]
         shares = sorted({fraction for _, fraction in places})
-        each += [(f"mean over tables, {fraction:.0%}", over_sets(book, fraction, figure)) for fraction in shares]
+        each += [(f"mean over tables, {share:.0%}", average_over_sets(book, share, figure)) for share in shares]
         parts.append(table((title, *methods), (line(name, values, methods, best) for name, values in each)))
-    seconds = {fraction: over_sets(book, fraction, "seconds") for fraction in sorted({place[1] for place in places})}
+    shares = sorted({place[1] for place in places})
+    seconds = {share: average_over_sets(book, share, "seconds") for share in shares}
     rows = (
         (f"{fraction:.0%}", *(f"{values[m]:.1f}" if m in values else "" for m in methods))
         for fraction, values in seconds.items()
@@ -150,8 +151,8 @@ def line(name: str, values: dict[str, float | None], methods: list[str], best: A
 
 def plain(book: Book, task: str) -> list[str]:
     """Return one table with a row for each method and a column for each figure."""
-    figures = different(key[4] for key in book if key[0] == task)
-    methods = different(key[1:4] for key in book if key[0] == task)
+    figures = list_distinct(key[4] for key in book if key[0] == task)
+    methods = list_distinct(key[1:4] for key in book if key[0] == task)
     rows = (
         (
             place[2],

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from tables_case import Case, Figures, timed
-from tables_data import categories_of, load
+from tables_data import list_category_columns, load
 
 TARGET = "income"
 N_SEEDS, PATIENCE_SECONDS = 1, 3600
@@ -26,10 +26,10 @@ def measure(case: Case, n_rows: int | None) -> Figures:
     train, holdout = (frame.iloc[rows].reset_index(drop=True) for rows in np.array_split(order, 2))
     seconds, synthetic = timed(lambda: METHODS[case.method](train, holdout, case.seed))
     quality = synthetic_quality(train, synthetic, holdout, target=TARGET, random_state=case.seed)
-    return {**figures_of(quality, 1 if case.method == "holdout" else 0), "seconds": seconds}
+    return {**measure_figures(quality, 1 if case.method == "holdout" else 0), "seconds": seconds}
 
 
-def figures_of(quality: object, place: int) -> Figures:
+def measure_figures(quality: object, place: int) -> Figures:
     """Return the value of each figure for synthetic rows (place 0) or for the holdout (place 1)."""
     pairs = [figure for others in quality.pairs.values() for figure in others.values()]
     return {
@@ -46,7 +46,7 @@ def figures_of(quality: object, place: int) -> Figures:
     }
 
 
-def real_rows(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
+def take_real_rows(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
     return holdout
 
 
@@ -56,7 +56,7 @@ def isthmus(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFra
     return zoo.tabular_vae(random_state=seed).fit(train).sample(len(train))
 
 
-def shuffled_columns(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
+def shuffle_columns(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the real columns, each shuffled independently."""
     generator = np.random.default_rng(seed)
     return pd.DataFrame({name: generator.permutation(train[name]) for name in train}).astype(train.dtypes)
@@ -65,18 +65,18 @@ def shuffled_columns(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> p
 def tvae(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
     from ctgan import TVAE
 
-    return by_sdv(TVAE(enable_gpu=False), train, seed)
+    return make_sdv_rows(TVAE(enable_gpu=False), train, seed)
 
 
 def ctgan(train: pd.DataFrame, holdout: pd.DataFrame, seed: int) -> pd.DataFrame:
     from ctgan import CTGAN
 
-    return by_sdv(CTGAN(enable_gpu=False), train, seed)
+    return make_sdv_rows(CTGAN(enable_gpu=False), train, seed)
 
 
-def by_sdv(model: object, train: pd.DataFrame, seed: int) -> pd.DataFrame:
+def make_sdv_rows(model: object, train: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Train with default settings, 300 epochs; a missing category is a separate category."""
-    categories = categories_of(train)
+    categories = list_category_columns(train)
     model.set_random_state(seed)
     model.fit(train.fillna(dict.fromkeys(categories, "?")), discrete_columns=categories)
     rows = model.sample(len(train))
@@ -85,9 +85,9 @@ def by_sdv(model: object, train: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 # TVAE and CTGAN are measured if the package ctgan is installed; it is no requirement, because its licence is not open.
 METHODS = {
-    "holdout": real_rows,
+    "holdout": take_real_rows,
     "isthmus": isthmus,
     "TVAE": tvae,
     "CTGAN": ctgan,
-    "shuffled columns": shuffled_columns,
+    "shuffled columns": shuffle_columns,
 }

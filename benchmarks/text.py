@@ -51,8 +51,10 @@ def spam(_: None) -> Iterator[Figure]:
         seconds, ours = timed(partial(auroc, codes, *split))
         of_words = auroc(TfidfVectorizer(min_df=2), *split)
         of_svd = auroc(make_pipeline(TfidfVectorizer(min_df=2), TruncatedSVD(32, random_state=seed)), *split)
-        beside = f"goal 0.98; 32 components of tf-idf {of_svd:.4f}, tf-idf of all words {of_words:.4f}"
-        yield Figure(f"sms_spam, AUROC of logistic regression on 32 numbers of Mult-VAE, split {seed}", ours, beside)
+        comparison = f"goal 0.98; 32 components of tf-idf {of_svd:.4f}, tf-idf of all words {of_words:.4f}"
+        yield Figure(
+            f"sms_spam, AUROC of logistic regression on 32 numbers of Mult-VAE, split {seed}", ours, comparison
+        )
         yield Figure(f"sms_spam, Mult-VAE, total seconds, split {seed}", seconds)
 
 
@@ -81,31 +83,31 @@ def topics(name: str, _: None) -> Iterator[Figure]:
         npmi = [coherence(found, X, words).mean() for _, found in runs]
         different = [len({word for topic in found for word in topic}) / np.size(found) for _, found in runs]
         seconds = np.mean([seconds for seconds, _ in runs])
-        beside = f"{np.mean(different):.2f} of the words are distinct, {seconds:.1f} s; by seed {np.round(npmi, 3)}"
-        yield Figure(f"{name}, {N_TOPICS} topics, NPMI of {method}", float(np.mean(npmi)), beside)
+        comparison = f"{np.mean(different):.2f} of the words are distinct, {seconds:.1f} s; by seed {np.round(npmi, 3)}"
+        yield Figure(f"{name}, {N_TOPICS} topics, NPMI of {method}", float(np.mean(npmi)), comparison)
 
 
-def of_net(X: Any, words: Values, seed: int) -> list[list[str]]:
+def find_topics_of_net(X: Any, words: Values, seed: int) -> list[list[str]]:
     from isthmus import zoo
     from isthmus.metrics.topics import topic_words
 
     return topic_words(zoo.topic_model(N_TOPICS, random_state=seed).fit(X), words, N_WORDS)
 
 
-def of_lda(X: Any, words: Values, seed: int) -> list[list[str]]:
+def find_topics_of_lda(X: Any, words: Values, seed: int) -> list[list[str]]:
     from sklearn.decomposition import LatentDirichletAllocation
 
     return largest(LatentDirichletAllocation(N_TOPICS, max_iter=30, random_state=seed).fit(X), words)
 
 
-def of_nmf(X: Any, words: Values, seed: int) -> list[list[str]]:
+def find_topics_of_nmf(X: Any, words: Values, seed: int) -> list[list[str]]:
     from sklearn.decomposition import NMF
     from sklearn.feature_extraction.text import TfidfTransformer
 
     return largest(NMF(N_TOPICS, max_iter=500, random_state=seed).fit(TfidfTransformer().fit_transform(X)), words)
 
 
-def of_nmf_of_counts(X: Any, words: Values, seed: int) -> list[list[str]]:
+def find_topics_of_count_nmf(X: Any, words: Values, seed: int) -> list[list[str]]:
     from sklearn.decomposition import NMF
 
     options = {"beta_loss": "kullback-leibler", "solver": "mu", "init": "nndsvdar", "max_iter": 500}
@@ -119,10 +121,10 @@ def largest(model: Any, words: Values) -> list[list[str]]:
 
 
 TOPICS = {
-    "zoo.topic_model": of_net,
-    "LatentDirichletAllocation": of_lda,
-    "NMF of tf-idf": of_nmf,
-    "NMF of counts (Kullback-Leibler)": of_nmf_of_counts,
+    "zoo.topic_model": find_topics_of_net,
+    "LatentDirichletAllocation": find_topics_of_lda,
+    "NMF of tf-idf": find_topics_of_nmf,
+    "NMF of counts (Kullback-Leibler)": find_topics_of_count_nmf,
 }
 
 
@@ -141,12 +143,12 @@ def language(_: None) -> Iterator[Figure]:
     held_out, test = [held_out[i] for i in short], [test[i] for i in short]
     for name, order in (("unigrams", 1), ("bigrams", 2)):
         model = Bigrams(texts.schema.n_categories, order).fit(rows[:-500], rows[-500:])
-        beside = f"weights of orders 0, 1, ...: {np.round(model.weights, 3)}"
-        yield Figure(f"trec, perplexity per word of {name}", perplexity(model, held_out), beside)
-    yield from of_sequence_vae(texts, test, sum(map(len, held_out)))
+        comparison = f"weights of orders 0, 1, ...: {np.round(model.weights, 3)}"
+        yield Figure(f"trec, perplexity per word of {name}", perplexity(model, held_out), comparison)
+    yield from measure_sequence_vae(texts, test, sum(map(len, held_out)))
 
 
-def of_sequence_vae(texts: Any, test: list[str], n_words: int) -> Iterator[Figure]:
+def measure_sequence_vae(texts: Any, test: list[str], n_words: int) -> Iterator[Figure]:
     """Measure perplexity by the bound with 50 draws, nats in the code, and an interpolation of two questions."""
     from isthmus import latent, zoo
 

@@ -149,14 +149,14 @@ def main() -> None:
     parser.add_argument("--genes", type=int, nargs="*", default=[2000], help="columns of tables of numbers of 200 rows")
     parser.add_argument("--rows", type=int, nargs="*", default=[20_000], help="rows of mixed tables of 20 columns")
     parser.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.run:
-        kind, n_rows, n_columns, task = asked.run
+    options = parser.parse_args()
+    if options.run:
+        kind, n_rows, n_columns, task = options.run
         print(json.dumps(run(kind, int(n_rows), int(n_columns), task)))
         return
-    sizes = [("mixed", 60, n) for n in asked.mixed]
-    sizes += [(kind, 200, n) for n in asked.genes for kind in ("genes", "genes, array")]
-    write(make_table(sizes + [("mixed", n, 20) for n in asked.rows]))
+    sizes = [("mixed", 60, n) for n in options.mixed]
+    sizes += [(kind, 200, n) for n in options.genes for kind in ("genes", "genes, array")]
+    write(make_table(sizes + [("mixed", n, 20) for n in options.rows]))
 
 
 if __name__ == "__main__":

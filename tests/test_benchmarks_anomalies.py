@@ -89,10 +89,10 @@ def test_series_are_judged_after_what_was_learned_from(module, folder):
     anomalies = module("anomalies")
     # The highest score lies before the points that count in the measures.
     scores = split.labels + 2.0 * (np.arange(900) == 10)
-    figures = anomalies.of_points(split, scores)
+    figures = anomalies.measure_points(split, scores)
     assert (figures["archive hit"], figures["AUC-PR"]) == (1, 1)
     assert figures["AUC-PR, whole series"] < 1
-    assert module("anomalies_data").published_ucr("wave") == {
+    assert module("anomalies_data").load_published_ucr("wave") == {
         "AUC-PR, whole series": 0.25,
         "AUC-ROC, whole series": 0.75,
     }
@@ -133,7 +133,7 @@ def test_a_run_measures_everything_and_reports(module, folder, tmp_path, monkeyp
     anomalies, peers, of_series = (module(name) for name in ("anomalies", "anomalies_peers", "peers_series"))
     forest = peers.isolation_forest
     rows = {"isthmus": forest, "PyOD AutoEncoder": peers.pca, "broken": broken}
-    frames = dict.fromkeys(("isthmus", "isthmus encoder"), peers.of_frames(forest))
+    frames = dict.fromkeys(("isthmus", "isthmus encoder"), peers.encode_frames(forest))
     series = {"isthmus": of_series.OF_SERIES["Sub-PCA"], **dict.fromkeys(NAMES, of_series.OF_SERVERS["PCA"])}
     methods = {"contaminated": rows, "one-class": rows, "beats": rows, "intrusion": frames}
     for name, task in anomalies.TASKS.items():
@@ -164,6 +164,6 @@ def test_a_mean_needs_all_sets(module):
         ("ucr", "b", "isthmus", "VUS-PR"): 0.7,
         ("ucr", "a", "PCA", "VUS-PR"): 0.9,
     }
-    assert report.over_sets(book, "ucr", "isthmus", "VUS-PR") == pytest.approx(0.6)
-    assert report.over_sets(book, "ucr", "PCA", "VUS-PR") is None
+    assert report.average_over_sets(book, "ucr", "isthmus", "VUS-PR") == pytest.approx(0.6)
+    assert report.average_over_sets(book, "ucr", "PCA", "VUS-PR") is None
     assert report.lead(book, "ucr", "VUS-PR", ("PCA",)) is None

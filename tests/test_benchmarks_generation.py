@@ -33,10 +33,10 @@ def test_reader_and_mixtures_agree_about_what_was_asked(generation, bars):
     assert (reader.read(images) == labels).mean() > 0.99
     assert reader.features(images[:3]).shape == (3, 128)
     asked = np.random.default_rng(1).permutation(labels)[:100]
-    samples = generation.by_mixtures(images, labels, asked, size=4)
+    samples = generation.draw_from_mixtures(images, labels, asked, size=4)
     assert (samples.shape, samples.dtype) == ((100, 28, 28), np.uint8)
     figures = {
-        figure.what: figure.value for figure in generation.measure_samples("them", reader, images, samples, asked)
+        figure.measure: figure.value for figure in generation.measure_samples("them", reader, images, samples, asked)
     }
     assert figures["them, classified as requested"] > 0.99
     assert len(figures) == 6

@@ -16,7 +16,7 @@ def fuzz(monkeypatch):
 
 @pytest.mark.parametrize("kind", N)
 def test_nothing_is_lost_and_nothing_ends_in_a_traceback(fuzz, kind):
-    figures = fuzz.campaign(kind, N[kind], seed=20)
+    figures = fuzz.run_cases(kind, N[kind], seed=20)
     assert figures.faults == []
     assert figures.cases == N[kind]
 

@@ -190,7 +190,7 @@ def decode(values: Values, schema: Schema, rounded: bool = False) -> Any:
 
 
 def decode_plain(values: Values, schema: Schema) -> Any:
-    """Decode rows (n, n_used) without ranges and native dtypes, so that numbers are unchanged and values can be missing.
+    """Decode rows (n, n_used) without ranges and native dtypes, so that numbers stay and can be missing.
 
     Rows of arrays are returned as they are.
     """

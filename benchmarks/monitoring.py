@@ -1,13 +1,13 @@
 """Speed with rows that arrive in small batches: rows per second and delay of a batch, on one thread.
 
-    OMP_NUM_THREADS=1 python benchmarks/watching.py
-    OMP_NUM_THREADS=1 python benchmarks/watching.py --rows 500 --out /tmp/try    # a quick test
+    OMP_NUM_THREADS=1 python benchmarks/monitoring.py
+    OMP_NUM_THREADS=1 python benchmarks/monitoring.py --rows 500 --out /tmp/try    # a quick test
 
 Rows are NumPy arrays of 30 columns, and each detector is fitted to 5,000 of them. For each batch size, the detectors
 take turns with one batch each, so that a slow machine slows all of them. Processor time is given besides wall-clock
 time, which depends on other programs. A monitored detector decides, keeps the latest rows and tests for drift; the
-others only score. Appends a line of JSON for each figure to ``benchmarks/results/watching.jsonl`` and writes the newest
-run to ``benchmarks/results/watching.md``. A detector that is not installed is left out.
+others only score. Appends a line of JSON for each figure to ``benchmarks/results/monitoring.jsonl``, and writes the
+newest run to ``benchmarks/results/monitoring.md``. A detector that is not installed is left out.
 """
 
 import argparse
@@ -114,9 +114,9 @@ def main() -> None:
     rows = figures(options.rows)
     common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **machine(PACKAGES)}
     options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "watching.jsonl").open("a") as file:
+    with (options.out / "monitoring.jsonl").open("a") as file:
         file.writelines(json.dumps({**row, **common}) + "\n" for row in rows)
-    (options.out / "watching.md").write_text(table(rows))
+    (options.out / "monitoring.md").write_text(table(rows))
     print(table(rows))
 
 
