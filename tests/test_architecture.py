@@ -27,7 +27,6 @@ LAYERS = [
         "containers",
         "finding",
         "functional",
-        "parameters",
         "part",
         "schema",
         "statistics",

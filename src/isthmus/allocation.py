@@ -1,6 +1,7 @@
 """A limit of the memory and time in which tensors are made."""
 
 import os
+import sys
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -40,7 +41,7 @@ class AllocationLimit(TorchFunctionMode):
 
 def physical_memory() -> float:
     """Return the memory of this machine in bytes; infinite if the operating system does not tell."""
-    if not hasattr(os, "sysconf"):
+    if sys.platform == "win32":
         return float("inf")
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 

@@ -30,8 +30,7 @@ from isthmus.generation import decode_codes, draw_missing, draw_rows, expect_mis
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.model import Model, scoring
-from isthmus.parameters import Configurable
-from isthmus.part import is_count
+from isthmus.part import Configurable, is_count
 from isthmus.problem import Problem, Reservoir
 from isthmus.randomness import mix, seed_of, seeded
 from isthmus.schema import Condition, Schema

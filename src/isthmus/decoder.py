@@ -14,7 +14,7 @@ from isthmus.ambient import with_own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.errors import require_path, require_type
 from isthmus.model import Model
-from isthmus.parameters import Configurable
+from isthmus.part import Configurable
 
 FORMATS = (".onnx", ".pt2")
 

@@ -1,17 +1,16 @@
-"""The base class of all parts: a torch module with hyperparameters as in scikit-learn."""
+"""Base classes: objects with the parameters of scikit-learn, and parts, which are torch modules with parameters."""
 
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
 from isthmus.errors import InputTypeError, describe_value
-from isthmus.parameters import Configurable
 
 Shape = tuple[int, ...]
 
@@ -41,6 +40,30 @@ class Shapes(NamedTuple):
     n_nets: int = 1
     h: Shape = ()
     z: Shape = ()
+
+
+class Configurable(BaseEstimator):
+    """An object with scikit-learn's parameters.
+
+    A nested parameter, such as ``bottleneck__beta``, of a value without parameters, such as ``"gaussian"``, raises an
+    error that says so.
+    """
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also nested ones such as ``bottleneck__beta``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or a nested parameter belongs to a value without parameters.
+        """
+        for name in params:
+            owner, _, nested = name.partition("__")
+            value = params.get(owner, getattr(self, owner, None))
+            if nested and owner in self._get_param_names() and not callable(getattr(value, "set_params", None)):
+                message = f"{name} cannot be set: {owner}={describe_value(value)} has no parameters; set {owner} to an"
+                raise InputTypeError(f"{message} instance with the parameter {nested.partition('__')[0]!r} first")
+        return super().set_params(**params)
 
 
 class Part(Configurable, nn.Module):

@@ -129,7 +129,7 @@ def write(
     """Write tensors and a document to a file, or to an open binary file; an existing file is replaced."""
     from safetensors.torch import save as serialise
 
-    if not hasattr(path, "write"):
+    if not callable(getattr(path, "write", None)):
         require_path("path", path)
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     document = {**document, TENSORS: _checksum_of_tensors(contiguous)}

@@ -28,8 +28,7 @@ from isthmus.anomaly.rows import ANOMALY, NORMAL, ReferenceRows, Values, count_r
 from isthmus.anomaly.scores import Scorer, clone_with_seeds, read_kinds
 from isthmus.anomaly.thresholds import Rule, choose_rule
 from isthmus.errors import InputTypeError, describe_value
-from isthmus.parameters import Configurable
-from isthmus.part import is_count
+from isthmus.part import Configurable, is_count
 from isthmus.randomness import mix, seed_of
 from isthmus.training import with_checkpoint_folder
 
@@ -326,7 +325,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     # Internal
 
     def _check_parameters(self) -> Rule:
-        if isinstance(self.estimator, type) or not hasattr(self._template(), "get_params"):
+        if isinstance(self.estimator, type) or not callable(getattr(self._template(), "get_params", None)):
             expected = "None or an estimator that scores rows"
             raise InputTypeError(f"estimator must be {expected}, got {describe_value(self.estimator)}")
         read_kinds(self.score_from)

@@ -23,8 +23,7 @@ from isthmus.data.tables.frames import label_columns
 from isthmus.errors import require_type
 from isthmus.inference import rows_at_once, run
 from isthmus.model import Model, scoring
-from isthmus.parameters import Configurable
-from isthmus.part import is_count, resolve
+from isthmus.part import Configurable, is_count, resolve
 from isthmus.priors import resolve_prior
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema

@@ -23,7 +23,7 @@ from isthmus.data.validation import check_largest, complete_schema, compute_stat
 from isthmus.data.weights import split_off_weights
 from isthmus.errors import InputTypeError
 from isthmus.likelihoods import Gaussian
-from isthmus.parameters import Configurable
+from isthmus.part import Configurable
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 from isthmus.training import with_checkpoint_folder

@@ -20,8 +20,7 @@ from isthmus.data.series.windows import check_channels
 from isthmus.errors import require_type
 from isthmus.formatting import list_texts
 from isthmus.likelihoods import Gaussian
-from isthmus.parameters import Configurable
-from isthmus.part import is_count
+from isthmus.part import Configurable, is_count
 from isthmus.randomness import mix, seed_of
 from isthmus.training import with_checkpoint_folder
 

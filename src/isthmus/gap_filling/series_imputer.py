@@ -27,8 +27,7 @@ from isthmus.gap_filling.gaps import (
     starts_with_missing,
 )
 from isthmus.likelihoods import Gaussian
-from isthmus.parameters import Configurable
-from isthmus.part import is_count
+from isthmus.part import Configurable, is_count
 from isthmus.randomness import seed_of
 
 Values = np.ndarray[Any, Any]

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from isthmus import functional as F
 from isthmus.ambient import with_own_settings
-from isthmus.parameters import Configurable
-from isthmus.part import is_count
+from isthmus.part import Configurable, is_count
 from isthmus.randomness import seed_of, seeded
 
 Values = np.ndarray[Any, Any]
