@@ -248,7 +248,7 @@ def test_the_time_between_writes_is_a_number(tmp_path, every):
 
 def test_a_folder_is_named_by_a_path():
     with pytest.raises(TypeError, match=r"Checkpoint.path must be a str or a path, got 5"):
-        small("autoencoder", max_epochs=1, callbacks=(Checkpoint(5),)).fit(np.eye(10))
+        Autoencoder(callbacks=(Checkpoint(5),)).fit(np.eye(10))
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -829,7 +829,7 @@ def test_a_constant_column_is_compared_too(rows):
         (["--set", "weight_decay=-1"], "weight_decay must be a number >= 0, got -1"),
         (["--set", "trim=2"], "trim must be in [0, 1), got 2"),
         (["--set", "schedule=linear"], "schedule must be one of ['constant', 'one_cycle'], got 'linear'"),
-        (["--seed", "-1"], "-1 is not in the range x>=0"),
+        (["--seed", "-1"], "Invalid value for '--seed'"),
     ],
 )
 @pytest.mark.parametrize("command", ["fit", "doctor"])

@@ -355,6 +355,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
 
     def _labels_if_used(self, y: Any) -> Any:
         """Return labels, or None for a model without labels: pipelines and searches pass any target on."""
+        check_is_fitted(self)
         return None if self.schema_.condition is None else y
 
     def _check_labels_used(self, y: Any) -> None:
