@@ -602,11 +602,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         ValueError
             If the prior is a density estimator without ``score_samples``.
         """
-        return float(self.bounds(X, self._labels_if_used(y)).mean())
+        return float(self.bounds(X, y).mean())
 
     def bounds(self, X: Any, y: Any = None) -> Values:
         """Return the lower bound on log p(x) of each row, (n_samples,), in nats; its mean is ``score``."""
-        return self._bound(self.read_rows(X, y), N_SCORE_DRAWS, 0)
+        return self._bound(self.read_rows(X, self._labels_if_used(y)), N_SCORE_DRAWS, 0)
 
     def contributions(self, X: Any, y: Any = None) -> Any:
         """Decompose the score of each row into contributions of its values.
