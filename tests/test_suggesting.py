@@ -316,9 +316,10 @@ def test_columns_drawn_independently_are_told_apart_where_columns_depend(plane):
         ({"budget": "10"}, "budget must be a number of seconds > 0 or None, got '10'"),
         ({"budget": float("nan")}, "budget must be a number of seconds > 0"),
         ({"use": "detect", "budget": 1}, "a leaderboard for use='detect' needs labels"),
-        ({"y": np.zeros(7)}, r"y must have a label for each of the 150 rows of X, got shape \(7,\)"),
-        ({"y": [None] * 150}, "y lacks the labels of 150 of 150 rows"),
-        ({"y": np.full(150, np.nan)}, "y lacks the labels of 150 of 150 rows"),
+        ({"y": np.zeros(7)}, "y must have a label for each of the 150 rows of X, got 7"),
+        ({"y": ["a", None] * 75}, "y has missing or infinite labels"),
+        ({"y": np.full(150, np.nan)}, "y has missing or infinite labels"),
+        ({"y": pd.Series(["a", None] * 75, dtype="string")}, "y has missing or infinite labels"),
         (
             {"y": np.arange(150) % 2, "use": "detect"},
             r"y must hold 1 \(normal\) and -1 \(anomaly\), both .* holds 0, 1",

@@ -71,6 +71,7 @@ def suggest_n_components(
     One training with nested dropout [1] gives the error of every size. The error itself falls with every component. The
     error divided by the fraction of directions that the code does not represent stops falling at the right size,
     because noise has the same variance in all directions. Bartlett's test compares residual variances in this way [2].
+    A column with more noise than others, in the scale of the likelihood, counts as a direction of its own.
     The elbow is the smallest size that has nearly all of the fall of this noise, on a log scale, from no code to its
     minimum: nets approximate curved data slowly, so that the noise falls a little beyond the right size.
 
@@ -113,7 +114,8 @@ def suggest_n_components(
     >>> import numpy as np
     >>> from isthmus.latent import suggest_n_components
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 8)) + 0.1 * rng.normal(size=(500, 8))
+    >>> signal = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 8))
+    >>> X = signal / signal.std(0) + 0.1 * rng.normal(size=(500, 8))
     >>> suggest_n_components(X, random_state=0).n_components
     2
     """

@@ -16,6 +16,7 @@ from isthmus.anomaly import AnomalyDetector, ExemplarDistance
 from isthmus.data import Source, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.randomness import seed_of
+from isthmus.schema.condition import check_labels
 from isthmus.suggesting.contests import CONTESTS, Split
 from isthmus.suggesting.leaderboard import Leaderboard, rank
 from isthmus.suggesting.rules import Choice, choose_size, list_choices
@@ -139,7 +140,7 @@ def suggest(
     >>> suggestion.estimator
     Autoencoder(backbone=MLP(), bottleneck=Deterministic(), n_components=16)
     >>> suggestion.reasons[0]
-    'X has 1,797 images, one per row x 64.'
+    'X has 1,797 images of 64 pixels, one per row.'
     """
     if budget is not None and not (isinstance(budget, Real) and float(budget) > 0):
         raise ValueError(f"budget must be a number of seconds > 0 or None, got {budget!r}")
@@ -155,12 +156,9 @@ def suggest(
 def _check_labels(y: Any, traits: Traits, use: str) -> Values | None:
     if y is None:
         return None
-    labels = np.asarray(y)
-    if labels.shape != (traits.n_rows,):
-        raise ValueError(f"y must have a label for each of the {traits.n_rows:,} rows of X, got shape {labels.shape}")
-    n_missing = int((labels != labels).sum()) if labels.dtype.kind != "O" else sum(v is None or v != v for v in labels)
-    if n_missing:
-        raise ValueError(f"y lacks the labels of {n_missing:,} of {len(labels):,} rows; leave these rows out")
+    labels = check_labels(y)
+    if len(labels) != traits.n_rows:
+        raise ValueError(f"y must have a label for each of the {traits.n_rows:,} rows of X, got {len(labels):,}")
     if use == "detect" and set(labels.tolist()) != {-1, 1}:
         found = ", ".join(map(repr, sorted(set(labels.tolist()), key=str)[:5]))
         raise ValueError(f"for use='detect', y must hold 1 (normal) and -1 (anomaly), both of them; it holds {found}")
