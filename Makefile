@@ -9,11 +9,8 @@ demo: .venv/installed
 	$(BIN)/python -m isthmus.demo isthmus-demo
 
 # One process per core with one thread each is faster than several threads. An idle process takes tests from a busy one.
-# Tests that start groups of processes run afterwards, because a group waits for its slowest process.
-GROUPS := tests/test_distributed.py tests/test_group.py
 test: .venv/tested
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(GROUPS:%=--ignore=%)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(GROUPS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/checked
 	$(BIN)/ruff format --check .

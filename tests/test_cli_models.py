@@ -48,12 +48,12 @@ def home(tmp_path_factory):
     series.to_csv(folder / "series.csv", index=False)
     small = {"backbone": MLP((8,)), "max_epochs": 1, "random_state": 0}
     vae, table = zoo.vae(2, likelihood="auto", **small).fit(rows[COLUMNS]), rows[COLUMNS]
-    sliding = SlidingWindows(lengths=(8,), time="time", random_state=0)
+    sliding = SlidingWindows(lengths=(8,), views=("values",), time="time", random_state=0)
     models = {
         "Autoencoder": vae,
         "Decoder": Decoder(vae),
         "BaggedAutoencoders": BaggedAutoencoders(Autoencoder(2, **small), 2, random_state=0).fit(table),
-        "ExemplarDistance": ExemplarDistance(random_state=0).fit(table),
+        "ExemplarDistance": ExemplarDistance(Autoencoder(2, **small), random_state=0).fit(table),
         "SlidingWindows": sliding.fit(series),
         "AnomalyDetector": AnomalyDetector(random_state=0).fit(table),
         "AnomalyDetector of SlidingWindows": AnomalyDetector(sliding, fpr=0.05, random_state=0).fit(series),

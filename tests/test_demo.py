@@ -1,13 +1,15 @@
+import io
 import re
-import subprocess
+import runpy
 import sys
+from contextlib import redirect_stdout
 
 import matplotlib.image
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from isthmus import load
+from isthmus import demo, load
 from isthmus.data.files import read
 from isthmus.demo import FILES
 
@@ -19,11 +21,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def output(folder):
-    command = [sys.executable, "-m", "isthmus.demo", str(folder)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Warning" not in done.stderr
-    return done.stdout
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
+        patch.setattr(sys, "argv", ["demo", str(folder)])
+        runpy.run_path(demo.__file__, run_name="__main__")
+    return printed.getvalue()
 
 
 def figure(output, name):
