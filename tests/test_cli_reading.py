@@ -141,41 +141,46 @@ def test_the_suffixes_that_are_checked_early_are_those_that_are_written():
     assert [suffix for suffix, kind in KINDS.items() if kind.tabular] == list(paths.WRITTEN_TABLES)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["fit", "rowz.csv"], "there is no file 'rowz.csv'; did you mean 'rows.csv'?"),
-        (["fit", "rows.csv", "--out", "m.pt"], "'m.pt' has the suffix '.pt', expected .safetensors"),
-        (["fit", "rows.csv", "--config", "no.json"], "there is no run file 'no.json'"),
-        (["doctor", "no.csv"], "there is no file 'no.csv'"),
-        (["doctor", "rows.csv", "--test", "no.csv"], "there is no file 'no.csv'"),
-        (["look", "no.csv"], "there is no file 'no.csv'"),
-        (["quality", "rows.csv", "no.csv"], "there is no file 'no.csv'"),
-        (["prepare", "no.csv", "out.csv"], "there is no file 'no.csv'"),
-        (["prepare", "rows.csv", "out.txt"], "'out.txt' has the suffix '.txt', expected one of .csv, .tsv, .parquet"),
-        (["prepare", "rows.csv", "no/out.csv"], "cannot write 'no/out.csv': there is no folder 'no'"),
-        (["detect", "no.csv"], "there is no file 'no.csv'"),
-        (["detect", "rows.csv", "--normal", "no.csv"], "there is no file 'no.csv'"),
-        (["detect", "rows.csv", "--detector", "no.safetensors"], "there is no model file 'no.safetensors'"),
-        (["detect", "rows.csv", "--fpr", "2"], "--fpr must be above 0 and below 1, got 2"),
-        (["detect", "rows.csv", "--fdr", "0"], "--fdr must be above 0 and below 1, got 0"),
-        (["detect", "rows.csv", "--contamination", "0.6"], "--contamination must be above 0 and at most 0.5, got 0.6"),
-        (["detect", "rows.csv", "--out", "alarms.npy"], "'alarms.npy' has the suffix '.npy'"),
-        (["transform", "no.safetensors", "rows.csv"], "there is no model file 'no.safetensors'"),
-        (["impute", "m.safetensors", "no.csv"], "there is no file 'no.csv'"),
-        (["score", "m.safetensors", "rows.csv", "--out", "s.xlsx"], "'s.xlsx' has the suffix '.xlsx'"),
-        (["sample", "no.safetensors"], "there is no model file 'no.safetensors'"),
-    ],
-)
-def test_names_that_cannot_be_are_refused_without_torch(tmp_path, arguments, message):
+REFUSED = [
+    (["fit", "rowz.csv"], "there is no file 'rowz.csv'; did you mean 'rows.csv'?"),
+    (["fit", "rows.csv", "--out", "m.pt"], "'m.pt' has the suffix '.pt', expected .safetensors"),
+    (["fit", "rows.csv", "--config", "no.json"], "there is no run file 'no.json'"),
+    (["doctor", "no.csv"], "there is no file 'no.csv'"),
+    (["doctor", "rows.csv", "--test", "no.csv"], "there is no file 'no.csv'"),
+    (["look", "no.csv"], "there is no file 'no.csv'"),
+    (["quality", "rows.csv", "no.csv"], "there is no file 'no.csv'"),
+    (["prepare", "no.csv", "out.csv"], "there is no file 'no.csv'"),
+    (["prepare", "rows.csv", "out.txt"], "'out.txt' has the suffix '.txt', expected one of .csv, .tsv, .parquet"),
+    (["prepare", "rows.csv", "no/out.csv"], "cannot write 'no/out.csv': there is no folder 'no'"),
+    (["detect", "no.csv"], "there is no file 'no.csv'"),
+    (["detect", "rows.csv", "--normal", "no.csv"], "there is no file 'no.csv'"),
+    (["detect", "rows.csv", "--detector", "no.safetensors"], "there is no model file 'no.safetensors'"),
+    (["detect", "rows.csv", "--fpr", "2"], "--fpr must be above 0 and below 1, got 2"),
+    (["detect", "rows.csv", "--fdr", "0"], "--fdr must be above 0 and below 1, got 0"),
+    (["detect", "rows.csv", "--contamination", "0.6"], "--contamination must be above 0 and at most 0.5, got 0.6"),
+    (["detect", "rows.csv", "--out", "alarms.npy"], "'alarms.npy' has the suffix '.npy'"),
+    (["transform", "no.safetensors", "rows.csv"], "there is no model file 'no.safetensors'"),
+    (["impute", "m.safetensors", "no.csv"], "there is no file 'no.csv'"),
+    (["score", "m.safetensors", "rows.csv", "--out", "s.xlsx"], "'s.xlsx' has the suffix '.xlsx'"),
+    (["sample", "no.safetensors"], "there is no model file 'no.safetensors'"),
+]
+IMPORTS = """
+import ast, sys
+from isthmus.cli.app import app
+
+for arguments in ast.literal_eval(sys.argv[1]):
+    try:
+        app(arguments)
+    except SystemExit as end:
+        print(end.code, {"torch", "numpy", "pyarrow"} & set(sys.modules))
+"""
+
+
+def test_names_that_cannot_be_are_refused_without_torch(tmp_path):
     for name in ("rows.csv", "m.safetensors"):
         (tmp_path / name).write_text("a,b\n1,2\n")
-    program = (
-        "import sys\nfrom isthmus.cli.app import app\n"
-        f"try:\n    app({arguments!r})\nexcept SystemExit as end:\n"
-        "    print(end.code, sorted({'torch', 'numpy', 'pyarrow'} & set(sys.modules)))"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert ran.stdout.splitlines() == ["2 []"]
-    assert ran.stderr.startswith(f"isthmus: {message}")
-    assert ran.stderr.count("\n") == 1
+    command = [sys.executable, "-c", IMPORTS, repr([arguments for arguments, _ in REFUSED])]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert ran.stdout.splitlines() == ["2 set()"] * len(REFUSED)
+    for line, (_, message) in zip(ran.stderr.splitlines(), REFUSED, strict=True):
+        assert line.startswith(f"isthmus: {message}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-N = {"models": 40, "data": 25, "commands": 25, "kills": 4}
+N = {"models": 25, "data": 16, "commands": 16, "kills": 3}
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ print(json.dumps(suffer(globals()[sys.argv[2]], sys.argv[2], int(sys.argv[3]))))
 """
 
 
-@pytest.mark.parametrize(("job", "n_kills"), [("by_hand", 12), ("by_command", 4)])
+@pytest.mark.parametrize(("job", "n_kills"), [("by_hand", 12), ("by_command", 2)])
 def test_a_killed_fit_ends_with_the_weights_of_one_that_was_not_and_leaves_no_half_files(job, n_kills, tmp_path):
     command = [sys.executable, "-c", DRIVER, str(tmp_path), job, str(n_kills)]
     told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)

@@ -135,7 +135,7 @@ def test_an_analogy_adds_the_difference(model, X):
 def test_a_classifier_reads_the_concept_that_was_added():
     digits, y = load_digits(return_X_y=True)
     known, label, threes = digits[:1200], y[:1200], digits[1200:][y[1200:] == 3]
-    model = zoo.vae(16, max_epochs=60, random_state=0).fit(known)
+    model = zoo.vae(16, max_epochs=30, random_state=0).fit(known)
     classifier = SVC().fit(known, label)
     vector = concept_vector(model, known[label == 8], known[label == 3])
     assert np.mean(classifier.predict(edit(model, threes, vector, 0.0)) == 3) > 0.8
@@ -261,7 +261,7 @@ def test_what_is_not_a_bottleneck_is_an_error():
 
 def test_nested_codes_of_a_linear_net_come_in_the_order_of_pca(X):
     X = (X - X.mean(0)) / X.std(0)
-    options = {"likelihood": GaussianLikelihood(scale=1.0), "max_epochs": 400, "learning_rate": 0.1, "random_state": 0}
+    options = {"likelihood": GaussianLikelihood(scale=1.0), "max_epochs": 200, "learning_rate": 0.1, "random_state": 0}
     model = Autoencoder(3, backbone=Linear(), bottleneck=Nested(), validation_fraction=0, **options).fit(X)
     for size in (1, 2, 3):
         codes = model.transform(X) * (np.arange(3) < size)
@@ -275,14 +275,14 @@ def test_nested_codes_of_a_linear_net_come_in_the_order_of_pca(X):
 
 def flat(n_dimensions, n_values, seed):
     rng = np.random.default_rng(seed)
-    signal = rng.normal(size=(800, n_dimensions)) @ rng.normal(size=(n_dimensions, n_values))
+    signal = rng.normal(size=(500, n_dimensions)) @ rng.normal(size=(n_dimensions, n_values))
     return signal / signal.std(0) + 0.1 * rng.normal(size=signal.shape)
 
 
 def bent(n_values, seed):
     """A curved surface in the space of all values."""
     rng = np.random.default_rng(seed)
-    sheet = rng.uniform(-1, 1, (800, 2))
+    sheet = rng.uniform(-1, 1, (500, 2))
     signal = np.sin(sheet @ rng.normal(size=(2, n_values)) + rng.uniform(-1, 1, n_values))
     return signal / signal.std(0) + 0.05 * rng.normal(size=signal.shape)
 
@@ -306,7 +306,7 @@ QUICK = Autoencoder(backbone=MLP((8,)), max_epochs=2, validation_fraction=0)
 
 
 def test_errors_of_pixels_count_the_same_wherever_they_fall():
-    digits = load_digits().data
+    digits = load_digits().data[::2]
     found = suggest_n_components(digits, max_components=12, random_state=0, tolerance=0.01)
     assert found.n_components >= 9
     assert (np.diff(found.errors) < 1e-3).all()

@@ -198,8 +198,8 @@ def test_few_different_rows_are_told_apart_by_their_shares():
 def test_detection_of_the_same_few_rows_is_not_biased():
     """The mean over many draws of one distribution is 0.5, with and without repeated rows."""
     rng = np.random.default_rng(0)
-    pairs = [[pa.table({"x": rng.integers(60, size=100)}) for _ in range(2)] for _ in range(30)]
-    assert np.mean([detection_score(*pair, random_state=0) for pair in pairs]) == pytest.approx(0.5, abs=0.03)
+    pairs = [[pa.table({"x": rng.integers(60, size=100)}) for _ in range(2)] for _ in range(15)]
+    assert np.mean([detection_score(*pair, random_state=0) for pair in pairs]) == pytest.approx(0.5, abs=0.04)
 
 
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
