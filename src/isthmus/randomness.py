@@ -33,8 +33,7 @@ if sys.platform != "win32":
 def seed_of(random_state: Any) -> int:
     """Return an integer seed for None, an integer >= 0 or a ``numpy.random.RandomState``.
 
-    An integer is returned unchanged. For ``None``, the operating system provides a random seed. NumPy's global
-    generator is not used, because that would change its state.
+    An integer is returned unchanged. For ``None``, the seed is drawn by ``draw_seed``.
 
     Raises
     ------
@@ -42,12 +41,17 @@ def seed_of(random_state: Any) -> int:
         If ``random_state`` is none of these.
     """
     if random_state is None:
-        return int(np.random.default_rng().integers(N_SEEDS))
+        return draw_seed()
     if isinstance(random_state, int | np.integer) and random_state >= 0:
         return int(random_state)
     expected = "None, an integer >= 0 or a numpy.random.RandomState"
     require_type("random_state", random_state, np.random.RandomState, expected)
     return int(random_state.randint(N_SEEDS))
+
+
+def draw_seed() -> int:
+    """Return a random seed from the operating system, because NumPy's global generator would change its state."""
+    return int(np.random.default_rng().integers(N_SEEDS))
 
 
 def mix(*seeds: int) -> int:
