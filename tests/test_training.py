@@ -627,6 +627,11 @@ def test_fit_leaves_the_parameters_and_parts_it_was_given_as_they_were():
         assert not any(part is module for module in model.module_.modules())
 
 
+def test_a_fitted_net_keeps_no_gradients():
+    model = small().fit(X).partial_fit(X)
+    assert all(parameter.grad is None for parameter in model.module_.parameters())
+
+
 def test_lower_precision_in_training_leaves_results_in_float32():
     model = small(precision="bfloat16", max_epochs=10, learning_rate=0.02).fit(X)
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]

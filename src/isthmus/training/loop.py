@@ -20,7 +20,7 @@ from isthmus.training.checkpoint import Checkpoint, resume_rng
 from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import keep_freed_memory, limit_threads, widest_float
 from isthmus.training.inputs import make_inputs
-from isthmus.training.optimizers import set_learning_rate
+from isthmus.training.optimizers import clear_gradients, set_learning_rate
 from isthmus.training.recording import StepRunner, on_training_stream
 from isthmus.training.settings import TrainSettings
 from isthmus.training.state import TrainState
@@ -105,6 +105,7 @@ def train(
             answers = [callback(state) for callback in callbacks]  # calls all, even if one of them stops
             if group.merge(any(answers), operator.or_) or state.epochs_since_best >= (settings.patience or math.inf):
                 break
+    clear_gradients(model.parameters())
 
 
 def _check_batch_size(batch_size: int, n_rows: int, group: Group) -> None:
