@@ -66,7 +66,8 @@ def test_a_sparse_bag_weighs_codes_by_the_norms_of_each_net(X):
 
 
 def moments(model):
-    return model.module_.prior.mean.numpy().copy(), (model.module_.prior.factor @ model.module_.prior.factor.T).numpy()
+    mean, factor = model.module_.prior.mean.cpu().numpy(), model.module_.prior.factor.cpu().numpy()
+    return mean.copy(), factor @ factor.T
 
 
 def test_partial_fit_fits_the_prior_to_the_rows_of_all_calls(X):
