@@ -22,11 +22,13 @@ from isthmus import (
     storage,
 )
 from isthmus.backbones import MLP
+from isthmus.baselines import judge
 from isthmus.bottlenecks import Gaussian, Nested
-from isthmus.data import ImageFolder, Parquet
+from isthmus.data import ImageFolder, Parquet, Texts
 from isthmus.data.files import read, write
 from isthmus.errors import InputTypeError, is_out_of_memory
 from isthmus.formatting import list_names, list_texts
+from isthmus.latent import search, suggest_n_components, traverse
 from isthmus.priors import Vamp
 
 TORCH = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8000000000 bytes")
@@ -124,15 +126,36 @@ CALLS = {
     "save": (lambda path: save(NET.fit(ROWS), path), "path must be a str or a path, got "),
     "load": (load, "path must be a str or a path, got "),
     "export": (lambda path: Decoder(NET.fit(ROWS)).export(path), "path must be a str or a path, got "),
+    "read": (read, "path must be a str or a path, got "),
+    "write": (lambda path: write(path, ROWS), "path must be a str or a path, got "),
+    "images": (ImageFolder, "path must be a str or a path, got "),
+    "Parquet": (Parquet, "paths_or_pattern must be a str, a path or a sequence of them, got "),
+    "texts": (Texts, "texts must be a sequence of texts, got "),
+    "model of codes": (lambda model: search(model, np.sum), "model must be a fitted Autoencoder, got "),
+    "model of rows": (lambda model: traverse(model, ROWS[0]), "model must be a fitted Autoencoder, got "),
+    "model to judge": (lambda model: judge(model, ROWS, ROWS), "estimator must be a fitted Autoencoder, got "),
 }
 
 
 @pytest.mark.parametrize("value", [5, None])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_path_of_another_type_is_named(call, value):
+def test_an_argument_of_another_type_is_named(call, value):
     function, message = CALLS[call]
     with pytest.raises(InputTypeError, match=f"{message}{value}"):
         function(value)
+
+
+def test_parameters_of_another_type_are_named():
+    with pytest.raises(InputTypeError, match="estimator must be an Autoencoder or None, got 'vae'"):
+        suggest_n_components(ROWS, "vae")
+    with pytest.raises(InputTypeError, match="time must be the name of a column, a sequence of names or None, got 5"):
+        SlidingWindows(time=5).fit(ROWS)
+    with pytest.raises(InputTypeError, match="parts must be a sequence of classes, got 5"):
+        load("model.safetensors", parts=5)
+    with pytest.raises(ValueError, match="schedule must be one of .*, got \\['linear'\\]"):
+        Autoencoder(schedule=["linear"]).fit(ROWS)
+    with pytest.raises(ValueError, match="verbose must be an integer >= 0, got 'yes'"):
+        Autoencoder(verbose="yes").fit(ROWS)
 
 
 @pytest.mark.parametrize("seed", ["seed", 1.5, -1, np.random.default_rng(0)], ids=str)

@@ -36,6 +36,7 @@ def check_parameters(net: Any) -> None:
         "n_components": (is_count(net.n_components), "a positive integer"),
         "validation_fraction": (_is_fraction(net.validation_fraction), "in [0, 1)"),
         "trim": (_is_fraction(net.trim), "in [0, 1)"),
+        "verbose": (is_count(net.verbose) or net.verbose in (0, False, True), "an integer >= 0"),
         "callbacks": (isinstance(callbacks, tuple | list) and all(map(callable, callbacks)), "a tuple of callables"),
         "patience": (net.patience in (None, "auto") or is_count(net.patience), 'None, "auto" or a positive integer'),
     }

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from isthmus.ambient import own_settings
+from isthmus.autoencoder import Autoencoder
 from isthmus.baselines.bounds import bound_of, bound_without_code
 from isthmus.baselines.reconstruction import (
     Method,
@@ -23,6 +24,7 @@ from isthmus.baselines.reconstruction import (
 )
 from isthmus.data import Array, Source, as_source
 from isthmus.data.tables.codec import decode_plain
+from isthmus.errors import require_type
 from isthmus.metrics import column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
 from isthmus.priors import Density
@@ -81,6 +83,7 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
     >>> list(comparison.figures["error"])
     ['model', 'iterative regression', 'mean']
     """
+    require_type("estimator", estimator, Autoencoder, "a fitted Autoencoder")
     seed = seed_of(random_state)
     source, unseen = (as_source(X, estimator.schema_) for X in (train, test))
     training, clean = Training.of(source), read_values(unseen)

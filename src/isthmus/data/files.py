@@ -18,6 +18,7 @@ from isthmus.data.formulas import escape_cells
 from isthmus.data.reading import MISSING, PACKED, READERS, Options, read_file
 from isthmus.data.streams.parquet import read_folder
 from isthmus.data.tables.frames import is_frame
+from isthmus.errors import require_path
 from isthmus.storage import check_writable, replacing
 
 FilePath = str | os.PathLike[str]
@@ -98,6 +99,7 @@ def read(
     ...     read(path, delimiter=";", decimal=",").to_pydict()
     {'zip': ['01067', '80331'], 'area': [3.5, 1.75]}
     """
+    require_path("path", path)
     options = Options(delimiter, decimal, encoding, header, missing, text, plain_notation)
     path = Path(path)
     if path.is_dir():
@@ -134,6 +136,7 @@ def write(path: FilePath, values: Any, names: Sequence[str] = (), *, escape_form
     OSError
         If the file cannot be written; an older file of this name is unchanged.
     """
+    require_path("path", path)
     write_all({Path(path): values}, names, escape_formulas=escape_formulas)
 
 
@@ -228,6 +231,7 @@ def check_target(path: FilePath, suffixes: Collection[str] | None = None) -> Non
     OSError
         If the folder does not exist or is not writable, or the path is a folder.
     """
+    require_path("path", path)
     _check_suffix(path, KINDS if suffixes is None else suffixes)
     check_writable(path)
 

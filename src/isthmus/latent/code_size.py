@@ -14,10 +14,11 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.bottlenecks import Bottleneck, Nested
 from isthmus.data import Source, as_source, hold_out
 from isthmus.data.validation import compute_statistics
+from isthmus.errors import require_type
 from isthmus.inference import run
 from isthmus.likelihoods import StudentT
 from isthmus.model import Model
-from isthmus.part import is_count, resolve
+from isthmus.part import is_count, passes, resolve
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
@@ -119,11 +120,12 @@ def suggest_n_components(
     >>> suggest_n_components(X, random_state=0).n_components
     2
     """
+    require_type("estimator", estimator, Autoencoder | None, "an Autoencoder or None")
     seed, source = seed_of(random_state), as_source(X)
     rows, held_out = hold_out(source, HOLDOUT, mix(seed, 3))
     if held_out is None:
         raise ValueError(f"X has {len(source)} rows, too few to hold some out and measure errors on them")
-    if not 0 < tolerance < 1:
+    if not passes(lambda value: 0 < value < 1, tolerance):
         raise ValueError(f"tolerance must be a number between 0 and 1, got {tolerance!r}")
     statistics = compute_statistics(rows)
     n_varying = int((~statistics.constant).sum())

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from isthmus.latent.codes import Values, decode
+from isthmus.latent.codes import Values, check_model, decode
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -44,7 +43,7 @@ def concept_vector(model: "Autoencoder", positive: Any, negative: Any) -> Values
     >>> edit(model, X[y == 3], vector).shape
     (183, 64)
     """
-    check_is_fitted(model)
+    check_model(model)
     vector: Values = model.transform(positive).mean(0) - model.transform(negative).mean(0)
     return vector
 
@@ -76,7 +75,7 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
     ----------
     Larsen et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, arXiv:1512.09300.
     """
-    check_is_fitted(model)
+    check_model(model)
     codes, vector = model.transform(X), np.asarray(vector, dtype=float)
     if vector.shape != codes.shape[1:]:
         raise ValueError(f"vector must have the shape {codes.shape[1:]} of a code, got {vector.shape}")
@@ -117,7 +116,7 @@ def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> A
     >>> analogy(model, X[:1], X[1:2], X[2:7]).shape
     (5, 64)
     """
-    check_is_fitted(model)
+    check_model(model)
     codes = [model.transform(rows) for rows in (a, b, c)]
     lengths = [len(rows) for rows in codes]
     if len({*lengths} - {1}) > 1:

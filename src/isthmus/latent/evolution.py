@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from isthmus.latent.codes import Values, code_moments, decode
+from isthmus.latent.codes import Values, check_model, code_moments, decode
 from isthmus.part import is_count
 from isthmus.randomness import seed_of
 
@@ -95,6 +95,7 @@ def search(
     >>> found.row.shape
     (1, 64)
     """
+    check_model(model)
     for name, number in {"n_parents": n_parents, "n_steps": n_steps}.items():
         if not is_count(number):
             raise ValueError(f"{name} must be a positive integer, got {number!r}")

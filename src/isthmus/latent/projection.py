@@ -7,9 +7,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
-from isthmus.latent.codes import Values
+from isthmus.latent.codes import Values, check_model
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -45,7 +44,7 @@ def active_units(model: "Autoencoder", X: Any, threshold: float = 0.01) -> np.nd
     >>> active_units(zoo.vae(3, max_epochs=10, random_state=0).fit(X), X)
     array([ True,  True,  True])
     """
-    check_is_fitted(model)
+    check_model(model)
     active: np.ndarray[Any, np.dtype[np.bool_]] = model.transform(X).var(0) > threshold
     return active
 

@@ -14,7 +14,7 @@ from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistanc
 from isthmus.autoencoder import Autoencoder
 from isthmus.configuration import known_classes
 from isthmus.decoder import Decoder
-from isthmus.errors import memory_errors
+from isthmus.errors import memory_errors, require_type
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import (
     autoencoders,
@@ -116,6 +116,7 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     --------
     See ``save``.
     """
+    require_type("parts", parts, Sequence, "a sequence of classes")
     with own_settings():
         content = Content(*storage.read(path))
     try:

@@ -38,7 +38,7 @@ SCHEDULES = {
 
 def resolve_schedule(name: str) -> Schedule:
     """Return the schedule of a name, or raise ``ValueError``."""
-    if name not in SCHEDULES:
+    if not isinstance(name, str) or name not in SCHEDULES:
         raise ValueError(
             f"schedule must be one of {sorted(SCHEDULES)}, got {name!r}{did_you_mean(str(name), SCHEDULES)}"
         )

@@ -33,6 +33,7 @@ from isthmus.data.images.files import (
 from isthmus.data.images.layout import restore_images
 from isthmus.data.images.pixel_scale import PixelScale
 from isthmus.data.streams.stream import prefetch
+from isthmus.errors import require_path
 from isthmus.part import is_count
 from isthmus.schema import Schema
 
@@ -116,6 +117,7 @@ class ImageFolder(ArraySource):
         background: str | tuple[int, ...] = "white",
         like: Any = None,
     ) -> None:
+        require_path("path", path)
         if not (mode is None or mode in CHANNELS):
             raise ValueError(f"mode must be None or one of {list(CHANNELS)}, got {mode!r}")
         known = getattr(like, "schema_", like)

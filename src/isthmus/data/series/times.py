@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import numpy as np
 
+from isthmus.errors import require_type
 from isthmus.part import did_you_mean
 
 Values = np.ndarray[Any, Any]
@@ -36,6 +37,7 @@ class Times(NamedTuple):
 
 def list_time_columns(time: str | Sequence[str] | None) -> list[str]:
     """Return the names of the columns of times."""
+    require_type("time", time, str | Sequence | None, "the name of a column, a sequence of names or None")
     return [] if time is None else [time] if isinstance(time, str) else [str(name) for name in time]
 
 

@@ -19,7 +19,7 @@ from isthmus.data.reading.partitions import list_files, parse_folder_keys, read_
 from isthmus.data.reading.tables import drop_index_names
 from isthmus.data.streams.stream import PIECES, POOL, Stream, count_rows_within
 from isthmus.data.tables.frames import infer_schema, read_values
-from isthmus.errors import memory_errors
+from isthmus.errors import memory_errors, require_type
 from isthmus.part import did_you_mean
 from isthmus.schema import Schema
 
@@ -156,6 +156,7 @@ def find_files(paths_or_pattern: FilePath | Iterable[FilePath]) -> list[Path]:
         If there are none.
     """
     if not isinstance(paths_or_pattern, str | os.PathLike):
+        require_type("paths_or_pattern", paths_or_pattern, Iterable, "a str, a path or a sequence of them")
         return [file for path in paths_or_pattern for file in find_files(path)]
     path = Path(paths_or_pattern)
     if path.is_file():

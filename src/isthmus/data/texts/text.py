@@ -14,7 +14,7 @@ import torch
 from isthmus.data.arrays import Array
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.texts import vocabulary as words
-from isthmus.errors import InputTypeError
+from isthmus.errors import InputTypeError, require_type
 from isthmus.part import is_count
 from isthmus.schema import Schema
 
@@ -155,6 +155,7 @@ def check_texts(texts: Any) -> list[str]:
     """
     if isinstance(texts, str | bytes) or is_frame(texts):
         raise InputTypeError(f"expected a sequence of texts, got one {type(texts).__name__}: give a list or a column")
+    require_type("texts", texts, Iterable, "a sequence of texts")
     rows = list(texts)
     for i, text in enumerate(rows):
         if not isinstance(text, str):
