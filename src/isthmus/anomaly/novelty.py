@@ -197,4 +197,5 @@ def _typical_value(observed: Values, known: dict[Any, int] | None, kind: str) ->
     if known is not None:
         return max(known, key=lambda value: known[value])
     middle = (len(observed) - 1) // 2
-    return float(np.partition(observed, middle)[middle]) if kind == "number" else sorted(observed.tolist())[middle]
+    median = np.partition(observed, middle)[middle]
+    return float(median) if kind == "number" else median
