@@ -89,14 +89,15 @@ def test_results_have_the_right_shapes_and_finite_values(name):
 @every_variant
 def test_contributions_add_up_to_the_score(name):
     model, X = fitted(name), rows_for(name, N)
-    for y in (None, Y):
+    for y in (None, labels_of(model)):
         np.testing.assert_allclose(model.contributions(X, y).sum(1), model.score_samples(X, y), rtol=1e-5, atol=1e-4)
 
 
 @every_variant
 def test_contributions_of_training_rows_are_zero_on_average_beside_the_base(name):
     X = rows_for(name, N)
-    contributions = small(name, validation_fraction=0.0, precision="float64").fit(X, Y).contributions(X, Y)
+    model = small(name, validation_fraction=0.0, precision="float64").fit(X, Y)
+    contributions = model.contributions(X, labels_of(model))
     np.testing.assert_allclose(contributions[:, :-1].mean(0), 0, atol=1e-6 * np.abs(contributions).max())
     np.testing.assert_allclose(contributions[:, -1], contributions[0, -1])
 
