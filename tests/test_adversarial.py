@@ -130,7 +130,7 @@ def test_noise_is_added_to_codes_and_draws():
         (Adversarial(noise=-0.1), r"regularizer.noise of Adversarial must be >= 0, got -0.1"),
     ],
 )
-def test_parameters_out_of_range(part, message):
+def test_parameters_out_of_range_are_refused(part, message):
     with pytest.raises(ValueError, match=message):
         small(regularizers=part).fit(X)
 
@@ -176,19 +176,19 @@ def test_partial_fit_trains_the_critic_too():
     assert not torch.equal(model.module_.regularizers[0].discriminator[0].weight, discriminator)
 
 
-def test_bags_share_a_critic():
+def test_nets_of_an_ensemble_share_a_critic():
     model = BaggedAutoencoders(small(), 3, random_state=0).fit(X)
     assert np.isfinite(model.score_samples(X)).all()
     assert model.module_.regularizers[0].discriminator[0].in_features == 2
 
 
-def test_it_works_with_drawn_codes_and_a_prior_that_is_trained():
+def test_the_regularizer_takes_stochastic_codes_and_a_trained_prior():
     model = small(bottleneck="gaussian", prior=Vamp(4)).fit(X)
     assert {"discriminator", "adversarial"} < model.history_[-1].keys()
     assert np.isfinite(model.sample(50, random_state=0)).all()
 
 
-def test_any_autoencoder_takes_it_by_name():
+def test_the_name_adversarial_selects_the_regularizer():
     model = Autoencoder(2, regularizers="adversarial", max_epochs=1, random_state=0).fit(X)
     assert "discriminator" in model.history_[0]
 

@@ -149,7 +149,7 @@ def settings():
 
 
 @every_state
-def test_models_are_saved_and_loaded_whatever_is_set(state, tmp_path):
+def test_models_are_saved_and_loaded_under_any_global_setting(state, tmp_path):
     model = small("vae").fit(X)
     with state():
         save(model, tmp_path / "m.safetensors")
@@ -159,7 +159,7 @@ def test_models_are_saved_and_loaded_whatever_is_set(state, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no_grad", "inference_mode"])
-def test_tensors_that_were_made_without_gradients_are_learned_from(name):
+def test_tensors_made_without_gradients_can_be_fitted(name):
     with STATES[name]():
         rows = torch.from_numpy(X).clone()
     np.testing.assert_array_equal(

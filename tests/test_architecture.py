@@ -133,7 +133,7 @@ def test_importing_isthmus_does_not_import_torch():
     assert done.stdout.strip() == "[]"
 
 
-def test_public_names_are_found_when_asked_for():
+def test_public_names_are_imported_when_used():
     assert isthmus.__all__ == sorted(isthmus.__all__)
     assert set(isthmus.__all__) <= set(dir(isthmus))
     assert all(getattr(isthmus, name) is not None for name in isthmus.__all__)
@@ -171,7 +171,7 @@ def test_most_functions_are_short():
 
 
 @pytest.mark.parametrize(("package", "part"), PARTS, ids=PART_IDS)
-def test_a_part_its_file_and_its_string_have_one_name(package, part):
+def test_a_part_its_file_and_its_string_have_the_same_name(package, part):
     assert part.__module__ == f"{package.__name__}.{snake_case(part.__name__)}"
     assert part.role == package.__name__.split(".")[-1].removesuffix("s")
 
@@ -200,7 +200,7 @@ def lists(tree):
 
 
 @pytest.mark.parametrize("path", [path for path, tree in TREES.items() if lists(tree)], ids=str)
-def test_lists_of_public_names_are_sorted_and_true(path):
+def test_lists_of_public_names_are_sorted_and_complete(path):
     module = importlib.import_module(".".join(["isthmus", *path.with_suffix("").parts]).removesuffix(".__init__"))
     assert module.__all__ == sorted(set(module.__all__), key=sort_key)
     assert all(getattr(module, public) is not None for public in module.__all__)
@@ -240,7 +240,7 @@ def section(doc, title):
 
 
 @pytest.mark.parametrize(("package", "part"), PARTS, ids=PART_IDS)
-def test_parts_say_their_parameters_their_source_and_show_an_example(package, part):
+def test_docstrings_of_parts_have_parameters_references_and_an_example(package, part):
     doc = inspect.getdoc(part)
     described = re.findall(r"^(\w+) : ", section(doc, "Parameters"), re.MULTILINE)
     assert described == list(inspect.signature(part).parameters)
@@ -262,7 +262,7 @@ def test_estimators_describe_every_parameter_with_its_default(estimator):
     assert {name: ast.literal_eval(value) for name, value in described.items()} == defaults
 
 
-def test_types_are_not_guessed_by_attributes():
+def test_types_are_not_recognised_by_attributes():
     guesses = [
         f"{path}:{node.lineno}" for path, tree in TREES.items() for node in ast.walk(tree) if called(node) == "hasattr"
     ]
@@ -273,7 +273,7 @@ def called(node):
     return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
 
 
-def test_a_class_is_a_base_or_finished():
+def test_parts_inherit_only_from_the_base_classes_of_their_kind():
     """Parts inherit only from the base classes of their kind."""
     for package, part in PARTS:
         ours = [kind for kind in part.__mro__[1:] if kind.__module__.startswith("isthmus.")]

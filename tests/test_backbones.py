@@ -79,7 +79,7 @@ def test_a_spatial_code_has_the_positions_of_the_last_stage(shape):
     assert part.code_norms() is None
 
 
-def test_a_position_of_a_spatial_code_is_decoded_where_it_lies():
+def test_a_position_of_a_spatial_code_affects_its_own_place_in_the_image():
     part = built(Conv((4, 4), kernel_size=1), (1, 8, 12), condition_width=2, positions=(2, 3))
     z, condition = torch.randn(1, 3, 2, 3, requires_grad=True), torch.randn(1, 2, requires_grad=True)
     theta = part.decode(z, condition)[0, 0, 0]
@@ -89,7 +89,7 @@ def test_a_position_of_a_spatial_code_is_decoded_where_it_lies():
 
 
 @pytest.mark.parametrize(("part", "shape"), CASES, ids=repr)
-def test_a_code_of_other_positions_is_refused(part, shape):
+def test_a_spatial_code_of_another_shape_is_refused(part, shape):
     expected = r"needs codes of shape \(k,\).*, got \(4, 99\)"
     with pytest.raises(ValueError, match=expected):
         built(part, shape, positions=(99,))
@@ -115,19 +115,19 @@ def test_nets_for_series_refuse_images(part, shape):
 
 
 @pytest.mark.parametrize("part", [Conv(), TCN(), Recurrent(), Transformer()], ids=repr)
-def test_levels_have_no_neighbours(part):
+def test_convolutions_refuse_categories(part):
     with pytest.raises(ValueError, match=r"got encoded input \(7,\) and output \(12,\)"):
         clone(part).build((7,), (12,), (4,), (3,), 0)
 
 
-def test_flags_of_a_single_channel_are_a_second_one():
+def test_missing_value_flags_of_one_channel_become_a_second_channel():
     first = built(Conv(), (6,), flags=True).encoder[0]
     values, flags = torch.randn(4, 6), torch.ones(4, 6)
     assert torch.equal(first(torch.cat([values, flags], 1)), torch.stack([values, flags], 1))
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])
-def test_images_take_the_layout_that_is_fastest(n_channels):
+def test_images_are_stored_in_the_fastest_memory_layout(n_channels):
     part = built(Conv(), (n_channels, 16, 16))
     stages = []
     for module in part.modules():
@@ -140,7 +140,7 @@ def test_images_take_the_layout_that_is_fastest(n_channels):
 
 @pytest.mark.parametrize("kernel_size", [3, 7])
 @pytest.mark.parametrize("n_steps", [2, 9, 50])
-def test_automatic_blocks_are_as_few_as_let_every_step_see_the_whole_window(kernel_size, n_steps):
+def test_automatic_n_blocks_is_the_least_whose_receptive_field_covers_the_window(kernel_size, n_steps):
     def unseen(n_blocks):
         part = built(TCN(4, n_blocks, kernel_size, "tanh"), (1, n_steps)).double()
         layers = part.encoder[:2]
@@ -157,7 +157,7 @@ def test_automatic_blocks_are_as_few_as_let_every_step_see_the_whole_window(kern
     assert fewest == 1 or unseen(fewest - 1) > 0
 
 
-def test_a_recurrent_net_is_its_cell_step_by_step():
+def test_a_recurrent_net_equals_its_cell_applied_step_by_step():
     part = built(Recurrent(5), (2, 7), n_parameters=1)
     u, z = torch.randn(3, 2, 7), torch.randn(3, 3)
     reader, writer = nn.GRUCell(2, 5), nn.GRUCell(5, 5)
@@ -174,7 +174,7 @@ def test_a_recurrent_net_is_its_cell_step_by_step():
         torch.testing.assert_close(part.decode(z)[:, 0, :, 6 - step], expected.T)
 
 
-def test_weights_on_a_grid_count_once_a_place():
+def test_weights_of_convolutions_count_once_per_position():
     part = built(Conv((4, 6), kernel_size=5), (1, 9, 8))
     # Stages of 5 x 4 and 3 x 2 positions.
     products = 2 * (1 * 4 * 25 * 20 + 4 * 6 * 25 * 6) + 36 * (4 + 3)
@@ -186,13 +186,13 @@ def test_weights_on_a_grid_count_once_a_place():
 
 
 @pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16), Transformer(16)], ids=repr)
-def test_long_series_go_through_the_net_few_at_a_time(part, rng):
+def test_long_series_are_encoded_in_small_batches(part, rng):
     model = small("autoencoder", backbone=part, max_epochs=1).fit(rng.normal(size=(8, 1, 1000)))
     assert inference.rows_at_once(model.module_) <= inference.MAX_VALUES / (16 * 500)
 
 
 @pytest.mark.parametrize("part", [Conv((8,)), TCN(8), Recurrent(16), Transformer(16)], ids=repr)
-def test_waves_of_any_phase_need_two_components(part):
+def test_sine_waves_of_any_phase_are_rebuilt_from_two_components(part):
     """Phases of a sine, which a linear code of two components represents exactly."""
     windows = Windows(np.sin(np.arange(420) * 2 * np.pi / 20), 20)
     model = small("autoencoder", backbone=part, max_epochs=40, batch_size=64, learning_rate=0.02).fit(windows)
@@ -203,7 +203,7 @@ def test_waves_of_any_phase_need_two_components(part):
 @pytest.mark.parametrize(
     "part", [Conv((4,)), TCN(4), Recurrent(4), Transformer(4), Recurrent(4, autoregressive=True)], ids=repr
 )
-def test_labels_and_holes_reach_every_net(part, rng):
+def test_labels_and_missing_value_flags_reach_every_net(part, rng):
     X = rng.normal(size=(60, 2, 9))
     X[rng.random(X.shape) < 0.1] = np.nan
     model = small("conditional_vae", backbone=part, likelihood=Gaussian()).fit(X, np.arange(60) % 3)
@@ -214,7 +214,7 @@ def test_labels_and_holes_reach_every_net(part, rng):
 @pytest.mark.parametrize(
     ("kernel", "stride", "sizes"), [(3, 2, (7, 10)), (5, 3, (4, 1)), (1, 2, (3, 3)), (3, 1, (5, 4))]
 )
-def test_patches_that_overlap_are_a_transposed_convolution(kernel, stride, sizes):
+def test_overlapping_patches_are_decoded_as_by_a_transposed_convolution(kernel, stride, sizes):
     beyond = (stride - 1, 0)
     ours, theirs = (
         kind(6, 1, kernel, stride, kernel // 2, beyond).double()
@@ -226,7 +226,7 @@ def test_patches_that_overlap_are_a_transposed_convolution(kernel, stride, sizes
 
 
 @pytest.mark.parametrize(("patch", "sizes"), [(1, (5,)), (3, (7,)), (2, (4, 6)), (4, (6, 9)), (2, (3, 4, 5))])
-def test_patches_are_cut_and_pasted(patch, sizes):
+def test_patches_are_cut_as_by_unfold_and_joined_as_by_fold(patch, sizes):
     x = torch.randn(2, 3, *sizes)
     patches = to_patches(x, patch)
     counts = [-(-size // patch) for size in sizes]
@@ -236,7 +236,7 @@ def test_patches_are_cut_and_pasted(patch, sizes):
     assert torch.equal(patches[:, 0], first.flatten(1))
 
 
-def test_attention_is_that_of_torch():
+def test_attention_equals_that_of_torch():
     block = AttentionBlock(8, 2, 0.0).double()
     theirs = nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).double()
     pairs = {
@@ -269,7 +269,7 @@ def test_transformers_check_their_parameters(part, message):
         built(part, (2, 6))
 
 
-def test_values_beyond_the_edge_of_patches_are_missing_to_no_place():
+def test_padding_of_patches_is_not_marked_as_missing():
     part = built(Transformer(8, patch=4), (1, 6), flags=True)
     u = torch.randn(4, 2, 6)
     u[:, 1] = 0.0

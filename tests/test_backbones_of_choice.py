@@ -23,14 +23,14 @@ def fitted(backbone, **options):
     return Autoencoder(2, backbone=backbone, **options).fit(X)
 
 
-def test_nets_that_are_made_follow_the_random_state():
+def test_nets_made_by_a_function_depend_on_random_state():
     one, again, other = (fitted(Custom(hidden, hidden), random_state=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.transform(X), again.transform(X))
     assert not np.allclose(one.transform(X), other.transform(X))
     assert np.square(one.reconstruct(X) - X).mean() < 0.1 * X.var()
 
 
-def test_nets_that_are_given_keep_their_weights_and_are_not_trained_themselves():
+def test_given_nets_are_copied_with_their_weights_before_training():
     net = nn.Linear(6, 5)
     before = net.weight.clone()
     model = fitted(Custom(net, hidden), max_epochs=1, learning_rate=1e-9)
@@ -46,14 +46,14 @@ def test_without_nets_the_maps_are_linear():
 
 
 @pytest.mark.parametrize(("net", "shown"), [(3, "3"), (lambda shape: "net", "'net'")])
-def test_what_makes_no_net_is_refused(net, shown):
+def test_an_argument_that_is_no_net_and_makes_none_is_refused(net, shown):
     with pytest.raises(
         TypeError, match=f"backbone.encoder_net of Custom must be a Module or a callable that returns one, got {shown}"
     ):
         fitted(Custom(net))
 
 
-def test_a_file_cannot_hold_nets_of_ones_own(tmp_path):
+def test_models_with_custom_nets_cannot_be_saved(tmp_path):
     with pytest.raises(ValueError, match="Custom.decoder_net cannot be saved"):
         save(fitted(Custom(hidden, hidden), max_epochs=1), tmp_path / "model")
 

@@ -90,7 +90,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("case", BAD_ROWS)
-def test_fit_says_what_is_wrong_with_the_rows(case):
+def test_fit_names_the_error_in_the_rows(case):
     rows, message = BAD_ROWS[case]
     with pytest.raises(ValueError, match=message):
         quick().fit(rows)
@@ -108,7 +108,7 @@ NAMED_PARTS = {
 
 
 @pytest.mark.parametrize("parameter", NAMED_PARTS)
-def test_an_unknown_name_gets_the_nearest_known_one(parameter):
+def test_the_error_of_an_unknown_name_suggests_the_nearest_one(parameter):
     wrong, right = NAMED_PARTS[parameter]
     message = (
         rf"{parameter.removesuffix('s')} must be one of \[.*'{right}'.*\], got '{wrong}'; did you mean '{right}'\?"
@@ -117,7 +117,7 @@ def test_an_unknown_name_gets_the_nearest_known_one(parameter):
         quick(**{parameter: wrong}).fit(X)
 
 
-def test_a_name_like_no_other_gets_the_list_alone():
+def test_the_error_of_a_name_without_similar_ones_lists_all():
     with pytest.raises(ValueError, match=r"got 'xyzzy'$"):
         quick(bottleneck="xyzzy").fit(X)
 
@@ -156,7 +156,7 @@ BAD_PAIRS = [(parameter, value) for parameter, (values, _) in BAD_PARAMETERS.ite
 
 
 @pytest.mark.parametrize(("parameter", "value"), BAD_PAIRS, ids=str)
-def test_fit_says_what_a_parameter_must_be_and_what_it_is(parameter, value):
+def test_fit_names_the_expected_and_the_given_value_of_a_parameter(parameter, value):
     with pytest.raises(ValueError, match=BAD_PARAMETERS[parameter][1]) as caught:
         quick(**{parameter: value}).fit(X)
     assert repr(value) in str(caught.value)
@@ -237,7 +237,7 @@ BAD_PARTS = {
 
 
 @pytest.mark.parametrize("case", BAD_PARTS)
-def test_fit_says_what_a_parameter_of_a_part_must_be(case):
+def test_fit_names_the_expected_value_of_a_part_parameter(case):
     options, message = BAD_PARTS[case]
     with pytest.raises(ValueError, match=message):
         quick(**options).fit(X)
@@ -256,7 +256,7 @@ def test_fit_says_what_a_parameter_of_a_part_must_be(case):
     ],
     ids=["too few", "NaN", "infinite", "None among texts", "NaN among texts", "two columns", "none"],
 )
-def test_fit_says_what_is_wrong_with_the_labels(labels, message):
+def test_fit_names_the_error_in_the_labels(labels, message):
     with pytest.raises(ValueError, match=message):
         small("conditional_vae").fit(X, labels)
 
@@ -311,7 +311,7 @@ BAD_USES = {
 
 
 @pytest.mark.parametrize("case", BAD_USES)
-def test_a_fitted_estimator_says_what_is_wrong(case):
+def test_methods_of_a_fitted_estimator_name_the_error(case):
     use, message = BAD_USES[case]
     with pytest.raises(ValueError, match=message):
         use()
@@ -320,7 +320,7 @@ def test_a_fitted_estimator_says_what_is_wrong(case):
 @pytest.mark.parametrize(
     "method", ["transform", "reconstruct", "score_samples", "score", "contributions", "inverse_transform"]
 )
-def test_an_unfitted_estimator_says_so(method):
+def test_an_unfitted_estimator_raises_not_fitted_error(method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(Autoencoder(), method)(X)
 
@@ -340,7 +340,7 @@ def test_an_unknown_option_of_a_variant_is_named():
         zoo.vae(2, betta=1.0)
 
 
-def test_partial_fit_holds_new_rows_against_the_first():
+def test_partial_fit_compares_new_rows_with_the_first():
     model = quick().partial_fit(X)
     with pytest.raises(ValueError, match="X has 3 features, but Autoencoder is expecting 4"):
         model.partial_fit(X[:, :3])
@@ -354,12 +354,12 @@ def test_partial_fit_holds_new_rows_against_the_first():
 # A loss that is not a number
 
 
-def test_a_loss_that_is_not_finite_says_which_parameter_to_change():
+def test_the_error_of_a_loss_that_is_not_finite_names_the_parameter_to_change():
     with pytest.raises(ValueError, match=r"the loss became (nan|inf) in epoch 1; lower learning_rate \(now 1e\+30\)"):
         quick(learning_rate=1e30, optimizer="sgd", max_epochs=3).fit(X)
 
 
-def test_the_last_weights_that_an_epoch_proved_good_are_kept():
+def test_weights_of_the_last_epoch_with_finite_loss_are_kept():
     def poison(state):
         if state.row["epoch"] == 2:
             next(state.model.parameters()).data.fill_(float("nan"))
@@ -387,7 +387,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-def test_after_a_failed_fit_the_old_model_is_still_there(case):
+def test_a_failed_fit_leaves_the_previous_model(case):
     options, rows = FAILURES[case]
     model = small("vae").fit(X)
     before = model.score_samples(X), model.sample(3), model.n_features_in_, model.n_components

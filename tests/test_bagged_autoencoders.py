@@ -71,7 +71,7 @@ def test_stacked_nets_and_their_gradients_are_those_of_each_net(backbone, side):
         (Linear(tied=True), (Stacked, OneByOne)),
     ],
 )
-def test_what_cannot_be_stacked_goes_one_by_one(backbone, kinds):
+def test_nets_that_cannot_be_stacked_are_computed_one_by_one(backbone, kinds):
     nets = Parallel(backbone, 3)
     nets.build((6,), (1, 6), (2,), (2,), 0)
     assert (type(nets.encoder), type(nets.decoder)) == kinds
@@ -113,7 +113,7 @@ def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
 @pytest.mark.parametrize(
     "options", [{}, {"bottleneck": GaussianCode(n_draws=3)}, {"regularizers": L1(), "corruption": "masking"}]
 )
-def test_one_by_one_gives_what_stacked_gives(options, blobs, monkeypatch):
+def test_nets_one_by_one_and_stacked_nets_give_equal_results(options, blobs, monkeypatch):
     together = small_ensemble(precision="float64", **options).fit(blobs)
     monkeypatch.setattr(parallel, "STACKABLE", ())
     one_by_one = small_ensemble(precision="float64", **options).fit(blobs)
@@ -126,7 +126,7 @@ def test_biases_do_not_decay(blobs):
     assert all((parameter.ndim == 1) == name.endswith("bias") for name, parameter in parameters.items())
 
 
-def test_a_step_is_as_much_work_as_those_of_each_net(blobs):
+def test_the_work_of_a_stacked_step_is_the_sum_over_the_nets(blobs):
     one, four = small_net(random_state=0).fit(blobs).module_.cpu(), small_ensemble().fit(blobs).module_.cpu()
     shared = sum(p.numel() for p in one.likelihood.parameters())
     own = sum(p.numel() for p in one.backbone.parameters())
@@ -152,14 +152,14 @@ def test_every_row_is_left_out_of_a_bag_and_no_bag_holds_what_it_left_out(n_rows
 
 
 @pytest.mark.parametrize("n_rows", [2, 3])
-def test_the_fewest_rows_are_left_out_and_learned_from_too(n_rows):
+def test_the_smallest_number_of_rows_leaves_rows_in_and_out_of_each_net(n_rows):
     for seed in range(10):
         bags = make_bootstrap(as_source(np.arange(n_rows, dtype=float)[:, None]), 2, 0.5, seed)
         assert bags.left_out.any(0).all()
         assert not bags.left_out.all(1).any()
 
 
-def test_two_bags_of_halves_hold_all_rows():
+def test_two_bags_of_half_the_rows_contain_all_rows():
     bags = make_bootstrap(as_source(np.arange(30.0)[:, None]), 2, 0.5, seed=1)
     assert sorted(torch.cat([bag._take(bag.rows) for bag in bags.subsets]).flatten().tolist()) == [*range(30)]
 
@@ -181,7 +181,7 @@ def test_batches_take_a_row_of_each_bag_in_turn(seed):
         assert sorted(own.tolist()) == bag._take(bag.rows)[:, 0].tolist()
 
 
-def test_shares_of_processes_are_whole_turns():
+def test_the_share_of_a_process_contains_equally_many_rows_of_each_bag():
     bags = make_bootstrap(as_source(np.arange(60.0)[:, None]), 3, 0.5, seed=0)
     whole, *parts = (list(bags.batches(24, 0, shard)) for shard in [(0, 1), (0, 2), (1, 2)])
     for both, *halves in zip(whole, *parts, strict=True):
@@ -189,7 +189,7 @@ def test_shares_of_processes_are_whole_turns():
         assert all(len(half.x) % 3 == 0 for half in halves)
 
 
-def test_windows_are_left_out_with_all_that_overlap_them():
+def test_windows_are_left_out_with_all_overlapping_windows():
     windows = Windows(np.arange(400.0), length=10)
     bags = make_bootstrap(windows, 6, 0.5, seed=0)
     assert bags.left_out.any(0).all()
@@ -200,12 +200,12 @@ def test_windows_are_left_out_with_all_that_overlap_them():
 
 
 @pytest.mark.parametrize(("max_samples", "n_bags"), [(0.5, 1), (0.8, 4), (0.99, 8)])
-def test_too_few_bags_are_an_error(max_samples, n_bags):
+def test_too_few_bags_are_refused(max_samples, n_bags):
     with pytest.raises(ValueError, match=r"leaves every row out of a net only from n_estimators=\d+ on, got"):
         make_bootstrap(as_source(np.zeros((1000, 1))), n_bags, max_samples, 0)
 
 
-def test_windows_that_all_overlap_are_an_error():
+def test_windows_that_all_overlap_are_refused():
     with pytest.raises(ValueError, match="too few: nothing is left to learn from"):
         make_bootstrap(Windows(np.arange(20.0), length=15), 2, 0.5, 0)
 
@@ -291,7 +291,7 @@ def test_scores_do_not_depend_on_the_rows_beside_them(blobs, monkeypatch):
     np.testing.assert_allclose(ensemble.score_samples(blobs[:1]), scores[:1])
 
 
-def test_random_state_decides_everything(blobs):
+def test_results_depend_on_random_state_only(blobs):
     torch.manual_seed(5)
     untouched = torch.rand(3)
     torch.manual_seed(5)
@@ -321,7 +321,7 @@ def customers(rng) -> pd.DataFrame:
     )
 
 
-def test_tables_come_back_as_tables(customers):
+def test_results_of_tables_are_tables(customers):
     ensemble = BaggedAutoencoders(small_net(max_epochs=5), 3, random_state=0).fit(customers)
     assert list(ensemble.feature_names_in_) == list(customers.columns)
     assert ensemble.n_features_in_ == 4
@@ -333,13 +333,13 @@ def test_tables_come_back_as_tables(customers):
     np.testing.assert_allclose(contributions.sum(axis=1), ensemble.score_samples(customers), rtol=1e-4, atol=1e-3)
 
 
-def test_the_level_of_most_nets_is_taken(customers):
+def test_a_category_is_chosen_by_the_majority_of_nets(customers):
     ensemble = BaggedAutoencoders(small_net(), 3, random_state=0).fit(customers)
     positions = torch.tensor([[0.0, 2.0, 1.0, 0.0], [0.0, 0.0, 3.0, 0.0], [0.0, 2.0, 2.0, 1.0]])
     assert ensemble._consensus(positions[None]).tolist() == [[0.0, 2.0, 2.0, 0.0]]
 
 
-def test_rows_with_other_columns_are_an_error(customers):
+def test_rows_with_other_columns_are_refused(customers):
     ensemble = BaggedAutoencoders(small_net(), 3, random_state=0).fit(customers)
     with pytest.raises(ValueError, match="lacks columns"):
         ensemble.score_samples(customers.drop(columns="town"))
@@ -349,7 +349,7 @@ def test_rows_with_other_columns_are_an_error(customers):
 
 
 @parametrize_with_checks([BaggedAutoencoders(small_net(precision="float64", batch_size=128), 2, random_state=0)])
-def test_scikit_learns_battery(estimator, check):
+def test_estimator_checks_of_scikit_learn_pass(estimator, check):
     check(estimator)
 
 
@@ -359,7 +359,7 @@ def test_the_default_net_is_an_autoencoder(blobs):
     assert clone(ensemble).get_params() == ensemble.get_params()
 
 
-def test_the_users_estimator_is_left_alone(blobs):
+def test_the_given_estimator_is_not_changed(blobs):
     net = small_net(random_state=7, validation_fraction=0.2)
     before = repr(net)
     BaggedAutoencoders(net, 2, random_state=0).fit(blobs)
@@ -377,7 +377,7 @@ def test_a_pickled_ensemble_scores_the_same(blobs):
 
 
 @pytest.mark.parametrize("table", [False, True], ids=["array", "table"])
-def test_a_saved_ensemble_comes_back(table, customers, holes, tmp_path):
+def test_a_saved_ensemble_gives_equal_scores_after_loading(table, customers, holes, tmp_path):
     X = customers if table else holes
     ensemble = BaggedAutoencoders(small_net(bottleneck="gaussian"), 3, random_state=0).fit(X)
     save(ensemble, tmp_path / "ensemble")
@@ -397,7 +397,7 @@ def test_a_saved_ensemble_comes_back(table, customers, holes, tmp_path):
     np.testing.assert_array_equal(again.fit(X).held_out_scores_, ensemble.held_out_scores_)
 
 
-def test_a_saved_detector_over_an_ensemble_comes_back(blobs, tmp_path):
+def test_a_saved_detector_of_an_ensemble_gives_equal_scores_after_loading(blobs, tmp_path):
     detector = AnomalyDetector(small_ensemble(), random_state=0).fit(blobs)
     save(detector, tmp_path / "detector")
     np.testing.assert_array_equal(load(tmp_path / "detector").p_values(blobs), detector.p_values(blobs))
@@ -439,19 +439,19 @@ def test_bad_parameters_are_named(options, error, message, blobs):
         BaggedAutoencoders(**{"estimator": small_net(), **options}).fit(blobs)
 
 
-def test_streams_are_an_error(folder):
+def test_streams_are_refused(folder):
     with pytest.raises(TypeError, match="rows of Parquet cannot be taken by position; load them first"):
         small_ensemble().fit(Parquet(folder))
 
 
-def test_the_divergence_of_plain_codes_is_an_error_as_that_of_one_net():
+def test_divergence_of_deterministic_codes_is_refused_for_ensembles_and_single_nets():
     X = np.random.default_rng(0).normal(size=(60, 4))
     for model in (small_net(), small_ensemble()):
         with pytest.raises(ValueError, match="divergence needs a stochastic bottleneck, .* Deterministic is"):
             model.fit(X).divergence(X)
 
 
-def test_a_prior_that_is_fitted_after_training_is_left_out():
+def test_a_prior_fitted_after_training_does_not_change_ensemble_scores():
     X = np.random.default_rng(0).normal(size=(60, 4))
     scores = [small_ensemble(bottleneck="gaussian", prior=prior).fit(X).score_samples(X) for prior in (None, "mixture")]
     np.testing.assert_array_equal(*scores)

@@ -36,7 +36,7 @@ def judged(model, rows):
     return judge(model.fit(rows[:300]), rows[:300], rows[300:], random_state=0)
 
 
-def test_an_imputer_is_judged_by_hidden_cells_beside_regression_and_the_mean(rows):
+def test_an_imputer_is_compared_with_regression_and_the_mean_on_hidden_cells(rows):
     (comparison,) = judged(zoo.imputer(max_epochs=60, random_state=0), rows)
     errors = comparison.figures["error"]
     assert comparison.title.startswith("hidden cells")
@@ -63,7 +63,7 @@ def test_a_code_as_large_as_the_row_is_not_compared_with_pca(rows):
     assert not smaller.note
 
 
-def test_a_denoiser_is_judged_by_clean_values_of_corrupted_rows(rows):
+def test_a_denoiser_is_evaluated_by_clean_values_of_corrupted_rows(rows):
     noise = GaussianNoise(0.5)
     (comparison,) = judged(Autoencoder(2, corruption=noise, max_epochs=60, random_state=0), rows)
     errors = comparison.figures["error"]
@@ -72,12 +72,12 @@ def test_a_denoiser_is_judged_by_clean_values_of_corrupted_rows(rows):
     assert errors["model"] < errors["as corrupted"]
 
 
-def test_cells_hidden_from_a_model_that_rebuilds_all_leave_no_corrupted_rows_to_compare(rows):
+def test_masked_rows_are_not_compared_if_the_model_reconstructs_all_cells(rows):
     (comparison,) = judged(Autoencoder(2, corruption=Masking(0.3), max_epochs=1, random_state=0), rows)
     assert list(comparison.figures["error"]) == ["model", "PCA", "mean"]
 
 
-def test_a_variational_model_is_judged_by_its_bound_and_a_weighted_one_is_not(rows):
+def test_only_an_unweighted_variational_model_is_evaluated_by_its_bound(rows):
     bound, reconstruction = judged(zoo.vae(2, max_epochs=60, random_state=0), rows)
     assert bound.figures["bound"]["model"] > bound.figures["bound"]["no code"]
     assert list(reconstruction.figures["error"]) == ["model", "PCA", "mean"]
@@ -99,7 +99,7 @@ def test_the_bound_without_a_code_is_the_entropy_of_independent_bits():
     assert bound_without_code(model.module_, as_source(bits), as_source(bits)) == pytest.approx(expected, abs=0.01)
 
 
-def test_a_generator_of_tables_is_judged_by_new_rows_beside_real_ones(people):
+def test_a_generator_of_tables_is_evaluated_by_samples_against_real_rows(people):
     samples, reconstruction = judged(zoo.tabular_vae(4, max_epochs=20, random_state=0), people)
     assert list(samples.figures) == ["columns", "pairs", "detection"]
     assert samples.figures["columns"]["test rows"] > 0.85
@@ -114,7 +114,7 @@ def test_the_same_seed_hides_the_same_cells(rows):
     assert first != other
 
 
-def test_regression_fills_a_hidden_column_as_least_squares_do(rows):
+def test_regression_predicts_a_hidden_column_by_least_squares(rows):
     training = Training.of(as_source(rows))
     seen = rows[:50].copy()
     seen[:, 0] = np.nan
@@ -124,7 +124,7 @@ def test_regression_fills_a_hidden_column_as_least_squares_do(rows):
     np.testing.assert_allclose(fit_regression(training)(seen)[:, 1:], seen[:, 1:])
 
 
-def test_scaled_rows_come_back():
+def test_scaling_can_be_inverted():
     rows = np.array([[1.0, 2.0, 30.0], [3.0, 0.0, 10.0]])
     scaler = OneHotScaler(np.array([2.0, 0.0, 20.0]), np.array([1.0, 1.0, 10.0]), {1: 3})
     np.testing.assert_array_equal(scaler.transform(rows), [[-1, 1, 0, 0, 1], [1, -1, 1, 0, 0]])

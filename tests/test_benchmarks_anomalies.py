@@ -67,7 +67,7 @@ def test_the_one_class_protocol_learns_from_half_of_the_normal_rows(module, fold
     assert not np.array_equal(split.train, other.train)
 
 
-def test_a_cut_keeps_anomalies(module):
+def test_subsampling_keeps_anomalies(module):
     X, y = np.arange(1000)[:, None], np.repeat([0, 1], [988, 12])
     rows, labels = module("anomalies_data").cut(X, y, 100, seed=0)
     assert labels.sum() >= 5
@@ -75,14 +75,14 @@ def test_a_cut_keeps_anomalies(module):
     assert module("anomalies_data").cut(X, y, 1000, seed=0)[0] is X
 
 
-def test_attacks_are_not_learned_from_and_their_names_not_seen(module, folder):
+def test_attacks_and_their_names_are_not_in_the_training_rows(module, folder):
     (split,) = module("anomalies_data").intrusion(seed=0)
     assert list(split.train.columns) == ["bytes", "protocol"]
     assert set(split.train["protocol"]) == {"tcp"}
     assert (split.labels == (split.test["protocol"] == "icmp")).all()
 
 
-def test_series_are_judged_after_what_was_learned_from(module, folder):
+def test_series_are_evaluated_after_the_training_part(module, folder):
     (split,) = module("anomalies_data").ucr(seed=0)
     assert (split.train.shape, split.test.shape, split.context) == ((600, 1), (900, 1), 600)
     assert np.flatnonzero(split.labels).tolist() == list(range(700, 720))
@@ -106,13 +106,13 @@ def test_points_get_the_mean_of_their_windows(module):
     assert peers.windows(series, 3).tolist() == [[0, 2, 4, 1, 3, 5], [2, 4, 6, 3, 5, 7]]
 
 
-def test_the_period_is_that_of_the_wave(module):
+def test_the_estimated_period_is_that_of_the_sine_wave(module):
     period = module("peers_series").period
     assert period(np.sin(np.arange(2000) * 2 * np.pi / 37)) == 37
     assert period(np.arange(2000.0)) == 100
 
 
-def test_every_peer_on_windows_finds_the_flat_part(module, folder, monkeypatch):
+def test_every_compared_method_on_windows_finds_the_flat_part(module, folder, monkeypatch):
     peers, data = module("peers_series"), module("anomalies_data")
     monkeypatch.setattr(peers, "EPOCHS_USAD", 100)
     (of_one,), (of_many,) = data.ucr(0), data.servers(0)
@@ -129,7 +129,7 @@ def broken(rows, seed):
     raise ValueError("no such luck")
 
 
-def test_a_run_measures_everything_and_reports(module, folder, tmp_path, monkeypatch):
+def test_a_benchmark_run_measures_and_reports_all_methods(module, folder, tmp_path, monkeypatch):
     anomalies, peers, of_series = (module(name) for name in ("anomalies", "anomalies_peers", "peers_series"))
     forest = peers.isolation_forest
     rows = {"isthmus": forest, "PyOD AutoEncoder": peers.pca, "broken": broken}
@@ -157,7 +157,7 @@ def test_a_run_measures_everything_and_reports(module, folder, tmp_path, monkeyp
 NAMES = ("PCA", "Sub-PCA", "KMeansAD", "IForest", "USAD")
 
 
-def test_a_mean_needs_all_sets(module):
+def test_a_mean_is_shown_only_over_all_data_sets(module):
     report = module("anomalies_report")
     book = {
         ("ucr", "a", "isthmus", "VUS-PR"): 0.5,

@@ -26,7 +26,7 @@ def bars():
     return images, labels
 
 
-def test_reader_and_mixtures_agree_about_what_was_asked(generation, bars):
+def test_the_classifier_and_the_mixtures_reproduce_the_given_labels(generation, bars):
     images, labels = bars
     torch.manual_seed(0)
     reader = generation.Reader().learn(images, labels, n_epochs=3)
@@ -42,7 +42,7 @@ def test_reader_and_mixtures_agree_about_what_was_asked(generation, bars):
     assert len(figures) == 6
 
 
-def test_the_picture_has_a_row_a_digit(generation, bars, tmp_path):
+def test_the_figure_has_one_row_per_digit(generation, bars, tmp_path):
     images, labels = bars
     generation.draw(images, labels, str(tmp_path / "grid.png"))
     picture = imread(tmp_path / "grid.png")

@@ -17,7 +17,7 @@ def data(monkeypatch):
     return import_module("tables_data")
 
 
-def test_hides_an_exact_share_of_the_known_cells_of_each_column(data):
+def test_an_exact_share_of_the_known_cells_of_each_column_is_hidden(data):
     holed, hidden = data.hide(TABLE, 0.5, seed=0)
     assert hidden.sum().tolist() == [2, 2]
     assert not (hidden & TABLE.isna()).to_numpy().any()
@@ -25,7 +25,7 @@ def test_hides_an_exact_share_of_the_known_cells_of_each_column(data):
     assert holed.fillna(TABLE).equals(TABLE)
 
 
-def test_scores_are_those_of_the_hidden_cells_alone(data):
+def test_only_hidden_cells_are_scored(data):
     hidden = pd.DataFrame({"age": [True, True, False, False, False], "town": [True, True, False, False, False]})
     filled = pd.DataFrame({"age": [1.4, 4.0, 99.0, 99.0, 99.0], "town": ["Rome", "Rome", "Oslo", "Oslo", "Oslo"]})
     nrmse, accuracy = data.score(TABLE, filled, hidden)
@@ -34,7 +34,7 @@ def test_scores_are_those_of_the_hidden_cells_alone(data):
     assert accuracy == 0.5
 
 
-def test_a_matrix_of_numbers_and_levels_goes_back_to_the_table(data):
+def test_a_matrix_is_converted_back_to_its_table(data):
     matrix = data.Matrix(TABLE)
     values = matrix.encode(TABLE)
     assert values.shape == (5, 3)

@@ -98,7 +98,7 @@ CASES = {
 
 @pytest.mark.parametrize("n_writes", [1, 3])
 @pytest.mark.parametrize("case", CASES)
-def test_a_fit_goes_on_where_it_was(case, n_writes, tmp_path):
+def test_a_fit_continues_from_its_checkpoint(case, n_writes, tmp_path):
     """An epoch has four steps. The fit is killed after each step, or after each third step."""
 
     def fit(callbacks):
@@ -110,7 +110,7 @@ def test_a_fit_goes_on_where_it_was(case, n_writes, tmp_path):
 
 
 @pytest.mark.usefixtures("small_pools")
-def test_a_fit_on_files_goes_on_where_it_was(folder, tmp_path):
+def test_a_fit_on_files_continues_from_its_checkpoint(folder, tmp_path):
     def fit(callbacks):
         return small(bottleneck="gaussian", batch_size=100, callbacks=callbacks).fit(Parquet(folder, COLUMNS[1:]))
 
@@ -133,7 +133,7 @@ SEVERAL = {
 
 
 @pytest.mark.parametrize("case", SEVERAL)
-def test_estimators_that_fit_several_times_give_each_fit_its_folder_and_go_on(case, tmp_path):
+def test_estimators_of_several_fits_give_each_fit_its_own_folder_and_continue(case, tmp_path):
     rng = np.random.default_rng(0)
     rows = np.sin(np.arange(200)[:, None] / [3, 4, 5]) + 0.1 * rng.normal(size=(200, 3))
 
@@ -153,17 +153,17 @@ def test_estimators_that_fit_several_times_give_each_fit_its_folder_and_go_on(ca
     }.get(case, 1)
 
 
-def test_a_fit_that_ended_ends_again_in_the_same_way(tmp_path):
+def test_a_completed_fit_gives_the_same_result_again(tmp_path):
     first, second = (small(callbacks=[Checkpoint(tmp_path, every=0)]).fit(X) for _ in range(2))
     assert_equal(first, second)
 
 
-def test_a_file_is_written_no_more_often_than_asked_for(tmp_path):
+def test_a_checkpoint_is_written_at_most_once_per_interval(tmp_path):
     small(callbacks=[Checkpoint(tmp_path / "new" / "folder")]).fit(X)
     assert list((tmp_path / "new" / "folder").iterdir()) == []
 
 
-def test_another_number_of_processes_goes_on_with_what_was_added_up(tmp_path):
+def test_another_number_of_processes_continues_with_the_sums_of_all_processes(tmp_path):
     with pytest.raises(Killed):
         small(callbacks=[Fragile(tmp_path, 3)]).fit(X)
     tensors, document = storage.read(tmp_path / "checkpoint.safetensors")
@@ -201,7 +201,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_a_fit_of_other_parameters_is_refused(unfinished, other):
+def test_a_checkpoint_of_other_parameters_is_refused(unfinished, other):
     before = (unfinished / "checkpoint.safetensors").read_bytes()
     with pytest.raises(ValueError, match="checkpoint.safetensors' was written by a fit of other data or parameters"):
         small(**OTHERS[other], callbacks=[Checkpoint(unfinished)]).fit(X)
@@ -209,12 +209,12 @@ def test_a_fit_of_other_parameters_is_refused(unfinished, other):
 
 
 @pytest.mark.parametrize("rows", [X[::-1], X + 1e-9, X[:110]])
-def test_a_fit_of_other_data_is_refused(unfinished, rows):
+def test_a_checkpoint_of_other_data_is_refused(unfinished, rows):
     with pytest.raises(ValueError, match="was written by a fit of other data"):
         small(callbacks=[Checkpoint(unfinished)]).fit(rows)
 
 
-def test_the_fraction_of_hidden_cells_and_labels_tell_fits_apart(tmp_path):
+def test_checkpoints_of_other_missing_cells_or_labels_are_refused(tmp_path):
     for name, changed, y in (("a", {"corruption": Masking(0.4)}, Y), ("b", {}, (Y + 1) % 3)):
         options = {"corruption": Masking(0.3), "conditional": True, "bottleneck": "gaussian"}
         with pytest.raises(Killed):
@@ -223,7 +223,7 @@ def test_the_fraction_of_hidden_cells_and_labels_tell_fits_apart(tmp_path):
             small(**{**options, **changed}, callbacks=[Checkpoint(tmp_path / name)]).fit(X, y)
 
 
-def test_the_address_of_a_function_does_not_tell_fits_apart(tmp_path):
+def test_the_memory_address_of_a_function_does_not_matter_for_a_checkpoint(tmp_path):
     """Its value differs between processes."""
 
     def fit(callbacks):
@@ -233,7 +233,7 @@ def test_the_address_of_a_function_does_not_tell_fits_apart(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: data[:-9] + b"123456789", lambda data: b""])
-def test_a_damaged_file_is_refused_with_advice(unfinished, damage):
+def test_the_error_of_a_damaged_checkpoint_says_what_to_do(unfinished, damage):
     file = unfinished / "checkpoint.safetensors"
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(ValueError, match="checkpoint.safetensors' is damaged; delete it to start again"):
@@ -241,7 +241,7 @@ def test_a_damaged_file_is_refused_with_advice(unfinished, damage):
 
 
 @pytest.mark.parametrize("every", [-1, float("nan"), "minute", None])
-def test_the_time_between_writes_is_a_number(tmp_path, every):
+def test_the_time_between_writes_must_be_a_number(tmp_path, every):
     with pytest.raises(ValueError, match=f"Checkpoint.every must be a number of seconds >= 0, got {every!r}"):
         small(callbacks=[Checkpoint(tmp_path, every)]).fit(X)
 
@@ -251,20 +251,20 @@ def test_a_folder_is_named_by_a_path():
         Autoencoder(callbacks=(Checkpoint(5),)).fit(np.eye(10))
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_a_file_in_the_place_of_the_checkpoint_folder_is_refused(tmp_path):
     np.save(tmp_path / "rows.npy", X)
     said = refused("fit", tmp_path / "rows.npy", "--checkpoint", tmp_path / "rows.npy")
     assert said.startswith("Checkpoint.path must be a folder, got the file")
     assert not (tmp_path / "rows.safetensors").exists()
 
 
-def test_a_checkpoint_is_a_parameter_like_others(tmp_path):
+def test_a_checkpoint_has_get_params_and_clone_copies_it(tmp_path):
     model = small(callbacks=[Checkpoint(tmp_path, every=5)]).fit(X)
     for copy in (clone(model), pickle.loads(pickle.dumps(model))):
         assert repr(copy.get_params()["callbacks"]) == f"[Checkpoint('{tmp_path}', every=5)]"
         copy.fit(X)
 
 
-def test_passing_once_over_rows_writes_none(tmp_path):
+def test_partial_fit_writes_no_checkpoint(tmp_path):
     small(callbacks=[Checkpoint(tmp_path, every=0)]).partial_fit(X).partial_fit(X)
     assert list(tmp_path.iterdir()) == []

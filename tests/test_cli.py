@@ -100,7 +100,7 @@ def test_fit_shows_progress_the_bound_and_the_error_beside_those_of_simple_metho
     assert errors["PCA"] < 0.1 < errors["mean"]
 
 
-def test_fit_is_the_library_fitted_to_the_rows_that_are_not_held_out(shared, tmp_path):
+def test_fit_gives_the_model_of_the_library_on_the_rows_not_held_out(shared, tmp_path):
     done("fit", shared / "rows.csv", "--model", "vae", *TINY, "--seed", 3, "--out", tmp_path / "m.safetensors")
     table = read(shared / "rows.csv")
     kept, held_out = hold_out(as_source(table), 3)
@@ -109,7 +109,7 @@ def test_fit_is_the_library_fitted_to_the_rows_that_are_not_held_out(shared, tmp
     np.testing.assert_array_equal(load(tmp_path / "m.safetensors").transform(table), model.transform(table))
 
 
-def test_the_seed_decides_everything(shared, tmp_path):
+def test_results_depend_on_the_seed_only(shared, tmp_path):
     def codes(seed, name):
         done("fit", shared / "rows.npy", *TINY, "--seed", seed, "--out", tmp_path / f"{name}.safetensors")
         return load(tmp_path / f"{name}.safetensors").transform(read(shared / "rows.npy"))
@@ -119,7 +119,7 @@ def test_the_seed_decides_everything(shared, tmp_path):
     assert not np.allclose(first, other)
 
 
-def test_columns_are_chosen_and_left_out_by_name(tmp_path, table):
+def test_columns_are_selected_and_left_out_by_name(tmp_path, table):
     write(tmp_path / "rows.csv", table)
     leave = ["--without", "kind", "--without", "noted by"]
     done("fit", tmp_path / "rows.csv", *TINY, *leave, "--without", "width")
@@ -128,7 +128,7 @@ def test_columns_are_chosen_and_left_out_by_name(tmp_path, table):
     assert load(tmp_path / "rows.safetensors").schema_.names == ["depth", "height"]
 
 
-def test_a_conditional_model_learns_the_named_labels_and_not_from_them(tmp_path, table):
+def test_a_conditional_model_takes_the_named_column_as_labels_only(tmp_path, table):
     write(tmp_path / "rows.csv", table)
     options = ["--condition", "kind", "--without", "noted by"]
     done("fit", tmp_path / "rows.csv", "--model", "conditional_vae", *TINY, *options)
@@ -137,7 +137,7 @@ def test_a_conditional_model_learns_the_named_labels_and_not_from_them(tmp_path,
     assert schema.condition.categories == ("ash", "elm", "oak")
 
 
-def test_a_single_row_with_gaps_is_learned_from_and_not_held_out(tmp_path, rows):
+def test_the_only_row_with_missing_values_is_not_held_out(tmp_path, rows):
     for row in range(0, 60, 10):
         values = rows.copy()
         values[row, 1] = np.nan
@@ -218,7 +218,7 @@ def test_the_unit_of_errors_is_that_of_the_columns_that_are_learned(tmp_path, rn
         ("{[]: 1}", "{[]: 1}"),
     ],
 )
-def test_values_are_read_as_json_or_python_and_else_are_text(text, value):
+def test_values_that_are_neither_json_nor_python_are_text(text, value):
     assert parse(text) == value
     assert type(parse(text)) is type(value)
 
@@ -231,7 +231,7 @@ def test_settings_reach_the_variant_the_estimator_and_the_parts():
     assert (estimator.corruption.scale, estimator.corruption.unit) == (0.5, "data")
 
 
-def test_a_part_chosen_by_name_has_parameters_to_set():
+def test_parameters_of_a_part_selected_by_name_can_be_set():
     parts = {"likelihood": "student_t", "likelihood.df": 3, "regularizers": "l1", "regularizers.weight": 0.5}
     estimator = make_estimator(Run(set=parts))
     assert isinstance(estimator.likelihood, StudentT)
@@ -247,7 +247,7 @@ def test_a_part_may_be_given_in_the_form_of_model_files():
     assert (estimator.bottleneck.beta, estimator.bottleneck.warmup) == (4.0, 0.5)
 
 
-def test_a_run_file_says_the_same_as_options_which_win_over_it(tmp_path):
+def test_options_override_the_equal_settings_of_a_run_file(tmp_path):
     run = {"model": "vae", "set": {"n_components": 8, "bottleneck.beta": 4}, "seed": 5, "columns": ["a", "b"]}
     (tmp_path / "run.json").write_text(json.dumps(run))
     expected = Run("vae", {"n_components": 8, "bottleneck.beta": 4}, 5, ["a", "b"])
@@ -273,7 +273,7 @@ def test_fit_follows_a_run_file(shared, tmp_path):
 
 @pytest.mark.parametrize("suffix", KINDS)
 @pytest.mark.parametrize("model", ["named", "plain"])
-def test_every_kind_comes_in_and_goes_out_as_the_library_has_it(shared, tmp_path, rows, model, suffix):
+def test_every_kind_of_file_gives_the_results_of_the_library(shared, tmp_path, rows, model, suffix):
     (tmp_path / f"new{suffix}").write_bytes((shared / f"rows{suffix}").read_bytes())
     estimator = load(shared / f"{model}.safetensors")
     known = pa.table(dict(zip(NAMES, rows.T, strict=True))) if model == "named" else rows
@@ -303,7 +303,7 @@ def test_scores_do_not_depend_on_the_kind_of_file(shared, tmp_path):
     assert read(tmp_path / "scores.csv").equals(read(tmp_path / "scores.parquet"))
 
 
-def test_columns_are_found_by_name_whatever_else_the_file_holds(shared, tmp_path, table):
+def test_columns_are_selected_by_name_among_other_columns(shared, tmp_path, table):
     mixed = table.select(["noted by", *reversed(NAMES), "kind"])
     write(tmp_path / "mixed.csv", mixed)
     for path in (tmp_path / "mixed.csv", shared / "rows.csv"):
@@ -319,7 +319,7 @@ def test_images_keep_their_shape(tmp_path, rows):
     assert read(tmp_path / "images.rebuilt.npy").shape == (60, 2, 2)
 
 
-def test_draws_give_the_importance_bound_of_the_library(shared, tmp_path):
+def test_the_option_draws_gives_the_importance_weighted_bound(shared, tmp_path):
     done("fit", shared / "rows.npy", "--model", "vae", *TINY, "--out", tmp_path / "vae.safetensors")
     for name, draws in {"bound": 3, "again": 3, "plain": 0}.items():
         done(
@@ -409,7 +409,7 @@ def test_info_shows_parts_and_labels(tmp_path, table):
     assert "hidden=(4,)" in told
 
 
-def test_version_is_told():
+def test_version_prints_the_version():
     assert done("--version") == f"isthmus {isthmus.__version__}"
 
 
@@ -445,7 +445,7 @@ def test_an_unknown_model_is_refused_with_the_nearest(shared):
         ),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(shared, tmp_path, setting, end):
+def test_an_impossible_setting_is_refused(shared, tmp_path, setting, end):
     message = refused(
         "fit", shared / "rows.csv", "--model", "vae", *TINY, "--set", setting, "--out", tmp_path / "m.safetensors"
     )
@@ -472,7 +472,7 @@ def test_a_missing_run_file_is_named(shared, tmp_path):
     assert refused("fit", shared / "rows.csv", "--config", tmp_path / "run.json").startswith("there is no run file ")
 
 
-def test_columns_of_text_are_categories_and_those_that_teach_nothing_are_left_out(tmp_path, table):
+def test_text_columns_are_categories_and_constant_ones_are_left_out(tmp_path, table):
     write(tmp_path / "rows.csv", table)
     with pytest.warns(UserWarning, match=r"left out: 'noted by' \('Ann' in all rows\)"):
         done("fit", tmp_path / "rows.csv", *TINY)
@@ -484,7 +484,7 @@ def test_columns_of_text_are_categories_and_those_that_teach_nothing_are_left_ou
 
 
 @pytest.mark.parametrize("command", ["transform", "reconstruct", "score", "impute"])
-def test_exchanged_model_and_data_are_named(shared, tmp_path, command):
+def test_exchanged_model_and_data_files_are_named(shared, tmp_path, command):
     message = refused(command, shared / "rows.csv", shared / "named.safetensors", "--out", tmp_path / "o.csv")
     assert message.endswith("rows.csv' is the name of a file of rows, expected a model file; MODEL comes before DATA")
     message = refused(command, shared / "named.safetensors", shared / "named.safetensors", "--out", tmp_path / "o.csv")
@@ -508,7 +508,7 @@ def test_arrays_have_no_columns_to_name(shared):
     assert "rows.npy' has no column names" in refused("fit", shared / "rows.npy", "--without", "height")
 
 
-def test_condition_and_conditional_model_go_together(shared):
+def test_conditional_models_need_the_option_condition_and_others_refuse_it(shared):
     assert "takes no --condition; use --model conditional_vae" in refused(
         "fit", shared / "rows.csv", "--condition", "width"
     )
@@ -531,14 +531,14 @@ def test_too_few_rows_to_hold_one_out_are_refused(tmp_path, n):
     ("text", "said"),
     [("1,inf", "column 'b' holds an infinite value"), ("1,", "column 'b': no value in any row")],
 )
-def test_values_that_teach_nothing_are_refused_with_their_column(tmp_path, text, said):
+def test_columns_without_information_are_refused_by_name(tmp_path, text, said):
     (tmp_path / "rows.csv").write_text("a,b\n" + f"{text}\n" * 20)
     assert said in refused("fit", tmp_path / "rows.csv", *TINY)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 @pytest.mark.parametrize("command", ["transform", "reconstruct", "score"])
-def test_lacking_columns_are_named(shared, tmp_path, table, command):
+def test_missing_columns_are_named(shared, tmp_path, table, command):
     write(tmp_path / "new.csv", table.drop_columns(["height", "depth"]))
     message = refused(command, shared / "named.safetensors", tmp_path / "new.csv")
     assert message.endswith("new.csv' lacks columns that the model was fitted on: 'height', 'depth'")
@@ -553,7 +553,7 @@ def test_arrays_of_another_width_are_refused(shared, tmp_path, model):
     assert "4" in message
 
 
-def test_missing_data_is_named_and_not_the_folder_of_the_output(tmp_path):
+def test_a_missing_data_file_is_named_before_a_missing_output_folder(tmp_path):
     assert refused("fit", tmp_path / "nowhere" / "no.csv").startswith("there is no file ")
 
 
@@ -622,18 +622,18 @@ def test_a_missing_folder_of_the_output_is_refused_before_the_work(tmp_path, mon
     assert refused(command, *OUTPUTS[command], "--out", out).endswith(f"there is no folder {str(out.parent)!r}")
 
 
-def test_draws_and_contributions_exclude_each_other(shared):
+def test_the_options_draws_and_contributions_exclude_each_other(shared):
     message = refused("score", shared / "named.safetensors", shared / "rows.csv", "--contributions", "--draws", 2)
     assert "leave --draws out" in message
 
 
-def test_labels_are_for_conditional_models(shared, tmp_path):
+def test_only_conditional_models_take_labels(shared, tmp_path):
     message = refused("sample", shared / "named.safetensors", "--condition", "oak", "--out", tmp_path / "new.csv")
     assert message == "the model was fitted without labels, so it takes no --condition"
 
 
 @pytest.mark.parametrize("command", ["fit", "transform"])
-def test_the_old_file_survives_a_full_disk(shared, tmp_path, command, monkeypatch):
+def test_a_full_disk_leaves_the_old_file(shared, tmp_path, command, monkeypatch):
     def fill_the_disk(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -652,7 +652,7 @@ def test_wrong_usage_exits_with_2(arguments):
 
 
 @pytest.mark.parametrize("kind", [AssertionError, TypeError, AttributeError, KeyError, IndexError, RuntimeError])
-def test_a_fault_of_the_program_is_an_internal_error(shared, monkeypatch, kind):
+def test_an_unexpected_exception_is_an_internal_error(shared, monkeypatch, kind):
     def fail(*_):
         raise kind("a fault")
 
@@ -698,13 +698,13 @@ def test_lack_of_memory_is_reported_as_such(shared, monkeypatch, error, sentence
 
 @pytest.mark.parametrize("name", ["n_components", "max_epochs", "learning_rate", "batch_size", "patience", "schedule"])
 @pytest.mark.parametrize("value", ["[1]", '{"a": 1}', "1j"])
-def test_a_parameter_of_a_wrong_type_is_a_mistake_of_the_user(shared, tmp_path, name, value):
+def test_a_parameter_of_a_wrong_type_is_a_user_error(shared, tmp_path, name, value):
     assert refused("fit", shared / "rows.npy", "--set", f"{name}={value}", "--out", tmp_path / "m.safetensors")
 
 
 @pytest.mark.parametrize("part", ["backbone", "bottleneck", "likelihood", "corruption", "regularizers"])
 @pytest.mark.parametrize("value", ["5", "[1]", '{"class": "isthmus.Nothing", "params": {}}'])
-def test_a_wrong_part_is_a_mistake_of_the_user(shared, tmp_path, part, value):
+def test_a_wrong_part_is_a_user_error(shared, tmp_path, part, value):
     message = refused("fit", shared / "rows.npy", "--set", f"{part}={value}", "--out", tmp_path / "m.safetensors")
     assert "isthmus.Nothing" in message or part.removesuffix("s") in message
 
@@ -746,7 +746,7 @@ def test_a_user_error_is_one_line_on_stderr_and_exit_code_2(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["--help", "zoo"])
-def test_what_needs_no_net_imports_nothing_heavy(command):
+def test_commands_without_a_net_import_no_large_library(command):
     heavy = {"torch", "sklearn", "numpy", "pyarrow", "rich"}
     code = (
         f"import sys; sys.argv = ['isthmus', {command!r}]\n"
@@ -773,7 +773,7 @@ class Off:
         return np.nan_to_num(X) + self.by
 
 
-def test_errors_are_those_of_scikit_learns_pca_and_of_the_mean_in_standard_deviations(rows):
+def test_baseline_errors_equal_those_of_scikit_learns_pca_and_of_the_mean(rows):
     train, test = rows[:50] * [1, 10, 100, 1000], rows[50:] * [1, 10, 100, 1000]
     scale = train.std(0)
     errors = compare(Off(by=3 * scale), train, test)
@@ -793,7 +793,7 @@ def test_errors_of_pixels_are_in_their_unit():
     assert errors["mean"] == pytest.approx(train.var(0).mean())
 
 
-def test_missing_values_are_not_judged_and_baselines_see_the_mean_there(rows):
+def test_errors_exclude_missing_values_and_baselines_fill_them_with_the_mean(rows):
     train, test = rows[:50].copy(), rows[50:].copy()
     train[::7, 1], test[::3, 2] = np.nan, np.nan
     mean, scale = np.nanmean(train, 0), np.nanstd(train, 0)
@@ -807,12 +807,12 @@ def test_missing_values_are_not_judged_and_baselines_see_the_mean_there(rows):
     assert errors["mean"] == pytest.approx(np.nanmean(wanted**2))
 
 
-def test_rows_that_never_vary_have_no_error_at_all():
+def test_errors_of_constant_rows_are_zero():
     train = np.full((10, 3), 5.0)
     assert compare(Off(by=0), train, train) == {"model": 0, "PCA": 0, "mean": 0}
 
 
-def test_a_constant_column_is_compared_too(rows):
+def test_constant_columns_are_part_of_the_comparison(rows):
     train = np.column_stack([rows, np.full(60, 5.0)])
     errors = compare(Off(by=0), train, train)
     assert errors["model"] == 0

@@ -35,7 +35,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["detect", *arguments])
 
 
-def test_rows_that_are_odd_are_written_and_explained(folder):
+def test_anomalous_rows_are_written_and_explained(folder):
     done = run("new.csv", "--normal", "normal.csv", "--explain", "1")
     assert done.exit_code == 0, done.output
     alarms = pyarrow.csv.read_csv("new.alarms.csv").to_pandas()
@@ -45,7 +45,7 @@ def test_rows_that_are_odd_are_written_and_explained(folder):
     assert "(less than 1 false alarm expected if all 50 rows are normal)" in done.output
 
 
-def test_a_detector_learns_from_the_rows_themselves_and_is_saved(folder):
+def test_without_other_rows_a_detector_is_fitted_to_the_given_rows_and_saved(folder):
     options = ["--contamination", "0.02", "--out", "x.parquet", "--save", "d.safetensors", *QUICK]
     done = run("new.csv", *options, "--without", "city")
     assert done.exit_code == 0, done.output
@@ -54,7 +54,7 @@ def test_a_detector_learns_from_the_rows_themselves_and_is_saved(folder):
     assert {"x.parquet", "d.safetensors"} <= {path.name for path in folder.iterdir()}
 
 
-def test_false_discoveries_are_bounded_instead(folder):
+def test_the_option_fdr_bounds_the_false_discovery_rate(folder):
     done = run("new.csv", "--normal", "normal.csv", "--fdr", "0.2", *QUICK)
     assert done.exit_code == 0, done.output
     assert "on average at most 0.2 of them false" in done.output
@@ -74,7 +74,7 @@ def test_detect_finds_events_in_series_and_a_saved_detector_finds_the_same(folde
     assert (folder / "events.csv").read_text() == (folder / "again.csv").read_text()
 
 
-def test_a_detector_that_was_saved_finds_what_it_found(folder):
+def test_a_saved_detector_finds_the_same_anomalies(folder):
     options = ["--without", "city", "--explain", "2"]
     first = run("new.csv", "--normal", "normal.csv", "--save", "d.safetensors", "--out", "first.csv", *options)
     again = run("new.csv", "--detector", "d.safetensors", "--out", "again.csv", *options)
@@ -85,7 +85,7 @@ def test_a_detector_that_was_saved_finds_what_it_found(folder):
     assert pd.read_csv("again.csv").columns.tolist() == ["row", "score", "a", "b", "c", "d", "city"]
 
 
-def test_columns_of_the_file_are_not_lost_to_what_is_found(folder):
+def test_result_columns_do_not_replace_columns_of_the_file(folder):
     rows = pd.read_csv("new.csv").assign(row=range(100, 150), score="mine")
     rows.to_csv("named.csv", index=False)
     done = run("named.csv", "--normal", "normal.csv", "--columns", "a", "--columns", "c", "--out", "out.csv")
@@ -139,7 +139,7 @@ def test_a_fitted_detector_takes_no_options_of_a_fit(folder, options):
         (["new.csv", "--kind", "city=category"], "add --model, such as --model vae"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(folder, arguments, message):
+def test_errors_are_one_sentence(folder, arguments, message):
     done = run(*arguments)
     assert done.exit_code == 2
     assert message in done.output
@@ -167,14 +167,14 @@ def test_dates_in_parts_are_the_times_of_a_series(folder):
     assert chosen.exit_code == 0, chosen.output
 
 
-def test_an_option_of_one_value_is_not_given_twice(folder):
+def test_an_option_of_one_value_given_twice_is_refused(folder):
     done = run("new.csv", "--normal", "normal.csv", "--fpr", "0.1", "--fpr", "0.2")
     assert done.exit_code == 2
     assert "--fpr takes one value, but is given 2 times" in done.output
     assert not (folder / "new.alarms.csv").exists()
 
 
-def test_a_rate_that_a_series_is_too_short_for_is_said(folder):
+def test_a_warning_names_a_rate_for_which_the_series_is_too_short(folder):
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.001", *QUICK)
     assert done.exit_code == 0, done.output
     assert "of normal time points should be alarms: a rate of 0.001 needs about" in done.output
@@ -183,7 +183,7 @@ def test_a_rate_that_a_series_is_too_short_for_is_said(folder):
 
 
 @pytest.mark.parametrize("name", ["events.png", "events.svg"])
-def test_a_series_and_its_events_are_drawn(folder, name):
+def test_the_option_plot_draws_a_series_and_its_events(folder, name):
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--plot", name, *QUICK)
     assert done.exit_code == 0, done.output
     assert f"wrote {name}" in done.output
@@ -197,7 +197,7 @@ def test_a_series_and_its_events_are_drawn(folder, name):
         (["--time", "time", "--plot", "events.txt"], "events.txt"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(folder, options, message):
+def test_data_that_cannot_be_drawn_is_refused(folder, options, message):
     done = run("test.csv", "--normal", "train.csv", *options, *QUICK)
     assert done.exit_code == 2
     assert message in done.output

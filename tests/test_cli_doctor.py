@@ -39,12 +39,12 @@ def table(rows, rng):
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_nothing_is_wrong_with_clean_files_of_any_kind(tmp_path, rows, suffix):
+def test_clean_files_of_any_kind_have_no_findings(tmp_path, rows, suffix):
     write(tmp_path / f"rows{suffix}", rows)
     assert said(tmp_path / f"rows{suffix}") == "no problems found"
 
 
-def test_it_says_what_the_library_says(tmp_path, table):
+def test_the_command_prints_the_findings_of_the_library(tmp_path, table):
     write(tmp_path / "rows.csv", table)
     write(tmp_path / "new.parquet", table[:30])
     expected = report(examine(table, test={"new.parquet": table[:30]}))
@@ -61,7 +61,7 @@ def test_columns_are_chosen_as_for_fit(tmp_path, table):
     assert said(tmp_path / "rows.csv", *conditional) == "no problems found"
 
 
-def test_the_model_is_held_against_the_rows(tmp_path, rows):
+def test_the_model_is_checked_with_the_rows(tmp_path, rows):
     write(tmp_path / "rows.npy", rows)
     assert said(tmp_path / "rows.npy", "--model", "vae", "--set", "n_components=3") == "no problems found"
     expected = report(examine(rows, zoo.autoencoder(3, likelihood="bernoulli")))
@@ -71,7 +71,7 @@ def test_the_model_is_held_against_the_rows(tmp_path, rows):
     assert expected.count("\n") == 3
 
 
-def test_of_rows_that_are_streamed_some_are_looked_at(tmp_path, table, monkeypatch):
+def test_a_sample_of_streamed_rows_is_examined(tmp_path, table, monkeypatch):
     monkeypatch.setattr(streaming, "N_SAMPLED", 200)
     write(tmp_path / "one.parquet", table)
     first, *others = said(tmp_path, "--columns", "a", "--columns", "b", "--columns", "c").splitlines()
@@ -92,7 +92,7 @@ def test_of_rows_that_are_streamed_some_are_looked_at(tmp_path, table, monkeypat
         (["text.csv"], "there is no column to learn from"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path, monkeypatch, table, rows, arguments, sentence):
+def test_unreadable_files_are_refused_in_one_sentence(tmp_path, monkeypatch, table, rows, arguments, sentence):
     monkeypatch.chdir(tmp_path)
     write("rows.csv", table)
     write("rows.npy", rows)

@@ -170,7 +170,7 @@ def test_images_of_several_sizes_are_resized(tmp_path, rng, monkeypatch):
     assert load("mix.safetensors").schema_.shape == (3, 8, 9)
 
 
-def test_an_existing_folder_is_written_into_by_force_alone(album, model):
+def test_only_force_writes_into_an_existing_folder(album, model):
     (album / "out").mkdir()
     (album / "out" / "0.png").write_bytes(b"mine")
     (album / "out" / "notes.txt").write_text("mine")
@@ -246,7 +246,7 @@ def wrong(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_mistakes_are_one_sentence_and_leave_no_file(case, wrong, monkeypatch):
+def test_user_errors_are_one_sentence_and_leave_no_file(case, wrong, monkeypatch):
     monkeypatch.chdir(wrong)
     arguments, message = WRONG[case]
     before = sorted(wrong.rglob("*"))

@@ -75,7 +75,7 @@ def words(command, model, data, out):
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("command", TAKES)
-def test_a_command_takes_a_model_or_says_what_it_is_and_who_takes_it(home, tmp_path, command, file):
+def test_a_command_takes_a_model_or_names_its_kind_and_the_commands_for_it(home, tmp_path, command, file):
     data = home / ("series.csv" if "SlidingWindows" in file else "rows.csv")
     arguments, kind = words(command, home / f"{file}.safetensors", data, tmp_path / "out.csv"), file.split()[0]
     if kind in TAKES[command]:
@@ -96,7 +96,7 @@ def test_info_describes_every_class(home, file):
 
 
 @pytest.mark.parametrize("command", [*TAKES, "info"])
-def test_a_checkpoint_is_no_model(home, tmp_path, command):
+def test_a_checkpoint_is_not_accepted_as_a_model(home, tmp_path, command):
     path = tmp_path / "checkpoint.safetensors"
     storage.write(path, {}, {"fingerprint": "0", "state": {}})
     arguments = ["info", path] if command == "info" else words(command, path, home / "rows.csv", tmp_path / "out.csv")
@@ -129,7 +129,7 @@ def test_rows_are_scored_once_for_scores_p_values_and_decisions(home, tmp_path, 
     assert calls == [150, 150]  # the rows of fit have held-out scores
 
 
-def test_a_decoder_samples_what_its_autoencoder_does(home, tmp_path):
+def test_a_decoder_draws_the_samples_of_its_autoencoder(home, tmp_path):
     for name in ("Autoencoder", "Decoder"):
         done("sample", home / f"{name}.safetensors", "--seed", "1", "--out", tmp_path / f"{name}.csv")
     assert (tmp_path / "Decoder.csv").read_text() == (tmp_path / "Autoencoder.csv").read_text()

@@ -48,7 +48,7 @@ def table(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".tsv"])
-def test_it_writes_the_table_its_parts_and_the_report(table, suffix):
+def test_prepare_writes_the_table_its_parts_and_the_report(table, suffix):
     out = table.with_name(f"out{suffix}")
     lines = done(table, out, "--limits", "age=0:120", "--seed", 3)
     assert lines[0].startswith("20 rows x 5 columns in; 20 rows x 4 columns out: 14 to train, 3 to validate, 3 to test")
@@ -81,7 +81,7 @@ def test_the_report_has_findings_options_and_seed(table):
     }
 
 
-def test_options_reach_the_work(table):
+def test_options_are_passed_to_the_library(table):
     out = table.with_name("out.parquet")
     options = ["--split-by", "time", "--split-column", "day", "--split", "0.5,0.25,0.25", "--scaling", "range"]
     done(table, out, *options, "--constants", "keep", "--missing", "ash", "--outliers", "keep")
@@ -93,7 +93,7 @@ def test_options_reach_the_work(table):
 
 
 @pytest.mark.parametrize(("suffix", "delimiter"), [(".csv", ","), (".tsv", "\t")])
-def test_what_reading_numbers_would_lose_is_kept_or_listed(tmp_path, suffix, delimiter):
+def test_cells_that_are_not_read_as_numbers_are_kept_or_listed(tmp_path, suffix, delimiter):
     lines = ["zip,size,long,flag,gap", *(f"0{i}123,{i},1234567890123456789{i},true," for i in range(5)), ",NA,1,false,"]
     (tmp_path / f"in{suffix}").write_text("\n".join(lines).replace(",", delimiter) + "\n")
     out = tmp_path / "out.parquet"
@@ -118,7 +118,7 @@ def test_one_seed_gives_one_set_of_files(table):
     assert contents[0] == contents[1] != contents[2]
 
 
-def test_pima_as_it_comes(outside_data, tmp_path):
+def test_pima_is_prepared_from_its_original_file(outside_data, tmp_path):
     compressed = outside_data("tabular-mixed") / "pima_diabetes.csv.gz"
     (tmp_path / "pima.csv").write_bytes(gzip.decompress(compressed.read_bytes()))
     out = tmp_path / "out.parquet"
@@ -140,7 +140,7 @@ def test_pima_as_it_comes(outside_data, tmp_path):
         (["--outliers", "drop"], "outliers must be one of 'report', 'remove', 'keep', got 'drop'"),
     ],
 )
-def test_wrong_options_end_in_one_sentence_and_no_file(table, options, message):
+def test_wrong_options_are_one_sentence_and_leave_no_file(table, options, message):
     refused(table, table.with_name("out.parquet"), *options, message=message)
 
 
@@ -167,7 +167,7 @@ def refused(data, out, *options, message):
     assert {path: path.read_bytes() for path in data.parent.iterdir()} == before
 
 
-def test_files_that_cannot_be_are_refused(table):
+def test_impossible_files_are_refused(table):
     folder = table.parent
     refused(table, folder / "out.npy", message="has the suffix '.npy', expected one of .csv, .tsv, .parquet")
     refused(table, folder / "nowhere" / "out.csv", message="there is no folder")
@@ -185,7 +185,7 @@ def test_files_that_cannot_be_are_refused(table):
 
 
 @pytest.mark.parametrize("n_written", range(4))
-def test_a_full_disk_leaves_the_old_files(table, monkeypatch, n_written):
+def test_a_full_disk_leaves_all_old_files(table, monkeypatch, n_written):
     out = table.with_name("out.csv")
     done(table, out)
     before = {path: path.read_bytes() for path in table.parent.iterdir()}
@@ -205,7 +205,7 @@ def test_a_full_disk_leaves_the_old_files(table, monkeypatch, n_written):
     assert {path: path.read_bytes() for path in table.parent.iterdir()} == before
 
 
-def test_help_needs_no_numbers():
+def test_help_does_not_import_numpy():
     program = (
         "import sys\nfrom isthmus.cli.app import app\n"
         "try:\n    app(['prepare', '--help'])\nexcept SystemExit:\n"

@@ -47,7 +47,7 @@ def test_prepare_repairs_a_german_file_and_says_how_it_was_read(german):
     assert "marker of a missing value made missing ('Ort'): 6 values: 'NA'" in result.stdout
 
 
-def test_gaps_among_texts_are_filled_and_no_level(german):
+def test_missing_texts_are_imputed_and_are_no_category(german):
     model = german.with_name("m.safetensors")
     with pytest.warns(ReadingNote, match=r"read as missing: 'NA' \(6\) in 'Ort'"):
         done("fit", german, "--model", "tabular_vae", *TINY, "--out", model)
@@ -107,20 +107,20 @@ def test_a_column_of_texts_with_commas_may_have_a_delimiter(tmp_path):
     ],
 )
 @pytest.mark.parametrize("command", ["look", "prepare"])
-def test_what_is_stated_is_obeyed_by_every_command(tmp_path, text, options, command):
+def test_every_command_follows_the_options_for_reading(tmp_path, text, options, command):
     path = tmp_path / "in.csv"
     path.write_bytes(text.encode("cp437"))
     done(command, path, *([tmp_path / "out.csv", "--split", "1,0,0"] if command == "prepare" else []), *options)
 
 
-def test_a_word_that_is_a_value_stays_one(tmp_path):
+def test_a_word_for_missing_values_can_be_kept_as_a_value(tmp_path):
     (tmp_path / "in.csv").write_text("basement,x\n" + "NA,1\nGd,2\nEx,3\n" * 20)
     options = ["--not-missing", "na", "--duplicates", "keep", "--split", "1,0,0"]
     done("prepare", tmp_path / "in.csv", tmp_path / "out.parquet", *options)
     assert parquet.read_table(tmp_path / "out.parquet")["basement"].to_pylist().count("NA") == 20
 
 
-def test_packed_files_have_results_beside_them(german):
+def test_results_of_compressed_files_are_written_beside_them(german):
     packed = german.with_name("rows.csv.gz")
     packed.write_bytes(gzip.compress(b"a,b\n" + b"".join(b"%d.5,%d.25\n" % (i, i % 7) for i in range(N_ROWS))))
     done("fit", packed, *TINY)
@@ -128,7 +128,7 @@ def test_packed_files_have_results_beside_them(german):
     assert len(read(german.with_name("rows.scores.csv"))) == N_ROWS
 
 
-def test_partitioned_folders_are_tables_of_text_and_numbers(tmp_path):
+def test_partition_columns_may_be_text_or_numbers(tmp_path):
     table = pa.table({"x": [float(i % 9) for i in range(N_ROWS)], "land": ["DE", "FR", "IT"] * (N_ROWS // 3)})
     parquet.write_to_dataset(table, tmp_path / "rows", partition_cols=["land"])
     done("fit", tmp_path / "rows", "--model", "tabular_vae", *TINY)
@@ -136,7 +136,7 @@ def test_partitioned_folders_are_tables_of_text_and_numbers(tmp_path):
     assert set(read(tmp_path / "rows.rebuilt.parquet")["land"].to_pylist()) <= {"DE", "FR", "IT"}
 
 
-def test_the_suffixes_that_are_checked_early_are_those_that_are_written():
+def test_suffixes_checked_before_the_work_are_those_that_can_be_written():
     assert list(KINDS) == list(paths.WRITTEN)
     assert [suffix for suffix, kind in KINDS.items() if kind.tabular] == list(paths.WRITTEN_TABLES)
 
@@ -176,7 +176,7 @@ for arguments in ast.literal_eval(sys.argv[1]):
 """
 
 
-def test_names_that_cannot_be_are_refused_without_torch(tmp_path):
+def test_impossible_file_names_are_refused_before_torch_is_imported(tmp_path):
     for name in ("rows.csv", "m.safetensors"):
         (tmp_path / name).write_text("a,b\n1,2\n")
     command = [sys.executable, "-c", IMPORTS, repr([arguments for arguments, _ in REFUSED])]

@@ -42,7 +42,7 @@ def test_p_values_are_ranks_among_calibration_scores(rng):
     np.testing.assert_allclose(p_values(scores, calibration, shares), expected)
 
 
-def test_discoveries_are_those_of_the_step_up_procedure(rng):
+def test_discoveries_are_those_of_benjamini_and_hochberg(rng):
     for _ in range(20):
         p = rng.random(40) ** 2
         ordered = np.sort(p)
@@ -102,7 +102,7 @@ def test_ties_of_equal_rows_are_broken_within_a_call(rng):
 
 
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
-def test_p_values_move_no_generator(random_state, blobs):
+def test_p_values_leave_global_generators_unchanged(random_state, blobs):
     detector = AnomalyDetector(GaussianMixture(), calibration="split", random_state=random_state).fit(blobs)
     before = None if random_state is None else random_state.get_state()[2]
     np.testing.assert_array_equal(detector.p_values(blobs), detector.p_values(blobs))
@@ -121,13 +121,13 @@ CONTAINERS = {
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_a_row_has_one_number_in_any_container(name, rng):
+def test_the_random_number_of_a_row_does_not_depend_on_its_container(name, rng):
     X = rng.integers(-3, 4, (20, 3)).astype(float)
     np.testing.assert_array_equal(uniforms_of(CONTAINERS[name](X), 5), uniforms_of(X, 5))
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
-def test_rows_of_frames_have_numbers_of_their_own(make):
+def test_rows_of_a_data_frame_have_different_random_numbers(make):
     frame = make({"a": [1, 2, 2], "b": ["x", "y", "y"]})
     alone = make({"a": [2], "b": ["y"]})
     found = uniforms_of(frame, 0)
@@ -136,7 +136,7 @@ def test_rows_of_frames_have_numbers_of_their_own(make):
 
 
 @pytest.mark.parametrize("level", [0.05, 0.2])
-def test_false_discoveries_keep_to_their_level(level):
+def test_the_false_discovery_rate_is_below_its_level(level):
     """Benjamini and Hochberg on 200 repetitions: 20 anomalies among 200 rows, calibrated on 500 clean ones."""
     rng = np.random.default_rng(0)
     shares, found = [], []
@@ -151,7 +151,7 @@ def test_false_discoveries_keep_to_their_level(level):
     assert np.mean(found) > 0.5
 
 
-def test_no_discovery_where_there_is_nothing(rng):
+def test_normal_rows_give_no_discoveries(rng):
     """If all rows are normal, every discovery is false; the rate of calls with any discovery is the level."""
     some = []
     for _ in range(200):

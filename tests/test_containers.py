@@ -76,7 +76,7 @@ every_container = pytest.mark.parametrize(("make", "kind"), CONTAINERS.values(),
 
 @every_container
 @pytest.mark.parametrize("rows", [PLAIN, HOLED], ids=["whole", "with holes"])
-def test_frames_of_numbers_are_read_alike(make, kind, rows):
+def test_data_frames_of_equal_numbers_give_equal_results(make, kind, rows):
     frame, expected = make(rows), quick().fit(rows)
     model = quick().fit(frame)
     assert [field.kind for field in model.schema_.fields] == [field.kind for field in expected.schema_.fields]
@@ -117,7 +117,7 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
-def test_arrays_are_read_alike(make):
+def test_arrays_of_equal_numbers_give_equal_results(make):
     values = PLAIN.to_numpy()
     expected, model = quick().fit(values), quick().fit(make(values))
     for verb in VERBS:
@@ -125,7 +125,7 @@ def test_arrays_are_read_alike(make):
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, int], ids=["float64", "float32", "int64"])
-def test_masked_is_missing(dtype):
+def test_masked_values_are_missing(dtype):
     values = (PLAIN.to_numpy() * 10).astype(dtype)
     masked, holed = np.ma.masked_array(values, HOLES), np.where(HOLES, np.nan, values)
     expected, model = quick().fit(holed), quick().fit(masked)
@@ -134,7 +134,7 @@ def test_masked_is_missing(dtype):
     assert np.isfinite(model.impute(masked)).all()
 
 
-def test_masked_is_missing_for_a_detector_too():
+def test_masked_values_are_missing_for_detectors():
     values = rng.normal(size=(60, 3))
     mask = np.zeros(values.shape, bool)
     mask[::5, 1] = True
@@ -152,7 +152,7 @@ DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int64")
 @pytest.mark.parametrize("variant", ["mult_vae", "topic_model", "vae"])
 @pytest.mark.parametrize("make", [sparse.csr_array, np.asarray, torch.from_numpy], ids=["sparse", "dense", "tensor"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_counts_of_any_integer_dtype(variant, make, dtype):
+def test_counts_may_have_any_integer_dtype(variant, make, dtype):
     counts = np.random.default_rng(1).integers(0, 2, (30, 6))
     counts[:, 0] = 1
     counts = counts.astype(np.float32 if dtype in NARROW else np.float64)
@@ -163,7 +163,7 @@ def test_counts_of_any_integer_dtype(variant, make, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-def test_tensors_of_half_precision(dtype):
+def test_tensors_may_have_half_precision(dtype):
     half = torch.from_numpy(PLAIN.to_numpy()).to(dtype)
     expected, model = quick().fit(half.float()), quick().fit(half)
     for verb in VERBS:
@@ -181,7 +181,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("X", "message"), REFUSED.values(), ids=REFUSED)
-def test_other_containers_are_refused_with_a_remedy(X, message):
+def test_the_error_of_other_containers_names_a_remedy(X, message):
     with pytest.raises(ValueError, match=message):
         quick().fit(X)
     with pytest.raises(ValueError, match=message):
@@ -211,7 +211,7 @@ UNLEARNABLE = {
 
 
 @pytest.mark.parametrize(("column", "message"), UNLEARNABLE.values(), ids=UNLEARNABLE)
-def test_columns_that_cannot_be_learned_are_named_with_a_remedy(column, message):
+def test_the_error_of_unusable_columns_names_a_remedy(column, message):
     frame = PLAIN.assign(odd=column)
     with pytest.raises(ValueError, match=f"column 'odd' holds .*{message}, or leave it out"):
         quick().fit(frame)
@@ -221,7 +221,7 @@ def test_columns_that_cannot_be_learned_are_named_with_a_remedy(column, message)
 @pytest.mark.parametrize(
     ("column", "message"), [([[1, 2]] * N, "each element"), ([{"x": 1}] * N, "each field")], ids=["lists", "structs"]
 )
-def test_nested_columns_are_named_with_a_remedy(make, column, message):
+def test_the_error_of_nested_columns_names_a_remedy(make, column, message):
     with pytest.raises(ValueError, match=f"column 'odd' holds .*give {message} a column of its own"):
         quick().fit(make({"a": PLAIN["a"].tolist(), "odd": column}))
 
@@ -248,7 +248,7 @@ def ids(frame):
 @pytest.mark.parametrize("make", INTEGERS.values(), ids=INTEGERS)
 @pytest.mark.parametrize("shift", [0, 2**63], ids=["signed", "unsigned"])
 @pytest.mark.parametrize("schema", [None, {"id": "category"}], ids=["told by the values", "told by the caller"])
-def test_integers_beyond_floats_come_back_exactly_as_categories(make, shift, schema, tmp_path):
+def test_integers_beyond_float64_precision_are_exact_categories(make, shift, schema, tmp_path):
     values = [value + shift for value in HASHES]
     if shift and make is INTEGERS["polars"]:
         make = lambda values: polars.DataFrame(  # noqa: E731
@@ -269,7 +269,7 @@ def test_integers_beyond_floats_come_back_exactly_as_categories(make, shift, sch
         assert set(ids(each.sample(5, given={"id": values[4]}))) == {values[4]}
 
 
-def test_two_integers_that_floats_do_not_tell_apart_are_two():
+def test_integers_that_are_equal_as_floats_are_two_categories():
     frame = PLAIN.assign(id=[2**62, 2**62 + 1] * (N // 2), same=2**62 + 1)
     with pytest.warns(UserWarning, match=f"'same' .{2**62 + 1} in all rows"):
         model = quick().fit(frame)
@@ -290,7 +290,7 @@ LIBRARIES = {
 @pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
 @pytest.mark.parametrize("zone", [None, "Europe/Oslo"])
 @pytest.mark.parametrize("unit", UNITS)
-def test_times_of_any_unit_come_back(make, zone, unit):
+def test_times_of_any_unit_are_rebuilt(make, zone, unit):
     seconds = np.random.default_rng(0).integers(-(10**9), 10**9, N)
     times = pyarrow.array(seconds * 1000 ** UNITS.index(unit), pyarrow.timestamp(unit, zone))
     frame = make(pyarrow.table({"a": PLAIN["a"].tolist(), "t": times}))
@@ -325,7 +325,7 @@ CHUNKED = {
 
 
 @pytest.mark.parametrize("make", CHUNKED.values(), ids=CHUNKED)
-def test_texts_in_several_chunks(make):
+def test_texts_may_be_stored_in_several_chunks(make):
     frame = make()
     assert len(prepare(frame, duplicates="keep", split=(0.6, 0.2, 0.2), random_state=0).train) == 0.6 * N
     for metric in (column_fidelity, pair_fidelity, lambda *frames: closest_record(*frames, TEXTS)):
@@ -344,7 +344,7 @@ NUMERALS = {
 
 
 @pytest.mark.parametrize("values", NUMERALS.values(), ids=NUMERALS)
-def test_texts_among_numbers_are_said_to_be_that(values):
+def test_the_error_names_texts_among_numbers(values):
     frame = PLAIN.assign(price=pandas.Series(values, dtype=object))
     with pytest.warns(UserWarning, match=r"'price' \(mostly numbers, but 2 of 39 values are texts, such as 'broken'"):
         model = quick().fit(frame)
@@ -360,7 +360,7 @@ def test_texts_among_numbers_are_said_to_be_that(values):
     ],
     ids=["codes with zeros", "keys with and without a letter"],
 )
-def test_keys_are_still_identifiers(values):
+def test_columns_of_unique_texts_are_left_out_as_identifiers(values):
     with pytest.warns(UserWarning, match="'key' .an identifier"):
         assert quick().fit(PLAIN.assign(key=values)).schema_.fields[3].kind == "identifier"
 
@@ -373,7 +373,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_names_of_columns_may_be_other_than_texts(names, tmp_path):
+def test_column_names_may_be_other_types_than_text(names, tmp_path):
     frame = pandas.DataFrame(PLAIN.to_numpy(), columns=names)
     model = quick().fit(frame)
     save(model, tmp_path / "m.safetensors")
@@ -383,7 +383,7 @@ def test_names_of_columns_may_be_other_than_texts(names, tmp_path):
 
 
 @pytest.mark.parametrize("names", [[0, "b", 2], pandas.date_range("2024", periods=3)], ids=["mixed", "dates"])
-def test_names_that_cannot_be_kept_are_refused_before_training(names):
+def test_column_names_that_cannot_be_saved_are_refused_before_training(names):
     with pytest.raises(ValueError, match=r"names of columns have types .*X.columns.map\(str\)"):
         quick(callbacks=(lambda state: pytest.fail("it was trained"),)).fit(
             pandas.DataFrame(PLAIN.to_numpy(), columns=names)
@@ -414,7 +414,7 @@ def test_detectors_take_what_their_estimators_take(X):
     "make", [lambda table: table, polars.from_pandas, pyarrow.Table.from_pandas], ids=["pandas", "polars", "pyarrow"]
 )
 @pytest.mark.parametrize("nothing", [None, np.nan])
-def test_columns_without_any_value_in_new_rows_have_the_dtype_of_fit(make, nothing):
+def test_empty_columns_in_new_rows_take_the_dtype_of_fit(make, nothing):
     rng = np.random.default_rng(0)
     table = pandas.DataFrame(
         {
@@ -443,12 +443,12 @@ def test_columns_without_any_value_in_new_rows_have_the_dtype_of_fit(make, nothi
         ("data.csv", "X is of type str, expected .*; isthmus.data.files.read reads files"),
     ],
 )
-def test_what_is_no_container_is_named(X, message):
+def test_data_in_an_unknown_container_is_refused_by_type(X, message):
     with pytest.raises(ValueError, match=message):
         Autoencoder(2).fit(X)
 
 
-def test_names_of_a_categorical_index_are_plain_names():
+def test_column_names_may_be_a_categorical_index():
     frame = PLAIN.set_axis(pandas.CategoricalIndex(PLAIN.columns), axis=1)
     model = quick().fit(frame)
     assert list(model.reconstruct(frame).columns) == list(PLAIN.columns) == model.schema_.names
@@ -464,7 +464,7 @@ def test_complex_columns_are_refused_by_name(values):
         quick().fit(PLAIN).transform(frame)
 
 
-def test_dates_are_no_numbers():
+def test_dates_are_not_taken_as_numbers():
     frame = PLAIN.assign(b=pandas.date_range("2024-01-01", periods=N))
     with pytest.raises(ValueError, match="column 'b' holds Datetime.*, but held numbers in fit"):
         quick().fit(PLAIN).transform(frame)

@@ -41,7 +41,7 @@ def test_metrics_reach_the_history_and_not_the_loss(X):
     assert row["divergence"] > 0
 
 
-def test_the_contractive_term_with_batch_normalisation_is_that_of_the_net_in_use(X):
+def test_the_contractive_term_uses_running_statistics_of_batch_normalisation(X):
     options = {**FIXED, "backbone": MLP((6,), norm="batch"), "regularizers": Jacobian(0.7, n_probes=None)}
     module = Autoencoder(2, precision="float64", **options).fit(X).module_.cpu()
     x = torch.from_numpy(X[:50])
@@ -54,7 +54,7 @@ def test_the_contractive_term_with_batch_normalisation_is_that_of_the_net_in_use
     torch.testing.assert_close(terms["jacobian"], 0.7 * rows.square().sum((1, 2)))
 
 
-def test_a_sparse_bag_weighs_codes_by_the_norms_of_each_net(X):
+def test_a_sparse_ensemble_weighs_codes_by_the_decoder_norms_of_each_net(X):
     net = Autoencoder(2, regularizers=L1(0.5), **FIXED)
     module = BaggedAutoencoders(net, 3, random_state=0).fit(X).module_.cpu().train()
     x = torch.from_numpy(X[:12]).float()

@@ -173,7 +173,7 @@ def test_columns_of_a_frame_are_taken_by_their_names(verb):
         getattr(model, verb)(frame.drop(columns=NAMES[0]))
 
 
-def test_a_source_is_taken_as_it_is():
+def test_a_source_is_returned_unchanged():
     source = as_source(WHOLE)
     assert as_source(source) is source
     model = small("autoencoder", batch_size=32).fit(source)
@@ -185,7 +185,7 @@ def test_a_source_is_taken_as_it_is():
 # Missing cells
 
 
-def test_a_score_sums_the_observed_cells_alone(holes):
+def test_a_score_sums_over_observed_cells_only(holes):
     model = small("autoencoder", likelihood=Gaussian(scale=0.5), precision="float64").fit(holes)
     log_density = norm.logpdf(holes, model.reconstruct(holes), 0.5)
     np.testing.assert_allclose(model.score_samples(holes), np.nansum(log_density, axis=1), rtol=1e-6)
@@ -199,7 +199,7 @@ def test_hidden_cells_do_not_reach_the_loss(holes):
     assert (model.contributions(lonely)[2:, 0] == 0).all()
 
 
-def test_missing_cells_of_all_kinds_are_the_same(holes):
+def test_all_kinds_of_missing_cells_give_equal_results(holes):
     frame = pandas.DataFrame(holes, columns=NAMES)
     expected = codes(holes)
     kinds = (
@@ -218,7 +218,7 @@ def test_missing_whole_numbers_in_a_nullable_column_are_missing():
     np.testing.assert_allclose(codes(frame), codes(np.where(WHOLE > 150, np.nan, WHOLE)), rtol=1e-4, atol=1e-5)
 
 
-def test_new_missing_cells_are_refused_unless_fit_knew_of_some(blobs):
+def test_missing_cells_are_refused_if_fit_saw_none(blobs):
     spoiled = blobs.copy()
     spoiled[5, 3] = np.nan
     with pytest.raises(ValueError, match=r"column 3 has missing values, but there were none in fit"):
@@ -228,7 +228,7 @@ def test_new_missing_cells_are_refused_unless_fit_knew_of_some(blobs):
     assert np.isfinite(model.reconstruct(spoiled)).all()
 
 
-def test_missing_cells_that_only_validation_rows_have_are_known(blobs):
+def test_missing_cells_only_in_validation_rows_are_accepted_later(blobs):
     spoiled = blobs.copy()
     spoiled[: len(blobs) // 8, 0] = np.nan
     for seed in range(3):
@@ -236,7 +236,7 @@ def test_missing_cells_that_only_validation_rows_have_are_known(blobs):
         assert np.isfinite(model.score_samples(spoiled)).all()
 
 
-def test_masking_learns_to_fill_what_the_other_columns_tell(rng):
+def test_masking_learns_to_impute_from_other_columns(rng):
     cause = rng.normal(size=(400, 1))
     full = cause + 0.1 * rng.normal(size=(400, 4))
     options = {"corruption": "masking", "max_epochs": 40, "batch_size": 32, "learning_rate": 0.02}
@@ -263,13 +263,13 @@ def test_large_offsets_are_learned_as_well_as_without(rng):
     assert far.score(moved) == pytest.approx(near.score(rows), abs=0.3)
 
 
-def test_decoded_codes_are_back_at_large_offsets(rng):
+def test_decoded_codes_have_the_large_offsets_of_the_data(rng):
     moved = rng.normal(size=(60, 2)) + [1.7e9, 0.0]
     model = small("autoencoder").fit(moved)
     np.testing.assert_array_equal(model.inverse_transform(model.transform(moved)), model.reconstruct(moved))
 
 
-def test_columns_of_any_unit_count_alike(mixed_scale):
+def test_the_unit_of_a_column_does_not_change_its_weight(mixed_scale):
     model = small("autoencoder", 1, max_epochs=40, batch_size=32, learning_rate=0.02).fit(mixed_scale)
     error = np.square(model.reconstruct(mixed_scale) - mixed_scale).mean(0) / mixed_scale.var(0)
     assert (error < 0.3).all()
@@ -311,7 +311,7 @@ def test_statistics_of_any_chunks_merge_to_those_of_all_rows(X, missing, cuts):
             assert bool(merged.constant[j]) == bool(np.ptp(column) == 0)
 
 
-def test_the_survey_reads_in_chunks_what_numpy_reads_at_once(monkeypatch, holes):
+def test_statistics_in_chunks_equal_those_of_numpy(monkeypatch, holes):
     monkeypatch.setattr("isthmus.data.validation.CHUNK", 50)
     statistics = compute_statistics(as_source(holes))
     np.testing.assert_allclose(statistics.mean, np.nanmean(holes, 0), rtol=1e-6)
@@ -319,12 +319,12 @@ def test_the_survey_reads_in_chunks_what_numpy_reads_at_once(monkeypatch, holes)
 
 
 @pytest.mark.parametrize("unit", [1e-25, 1e25])
-def test_units_far_from_one_neither_vanish_nor_overflow(unit, blobs):
+def test_very_small_and_very_large_units_keep_finite_statistics(unit, blobs):
     statistics = compute_statistics(as_source(blobs * np.float32(unit)))
     np.testing.assert_allclose(statistics.deviation, blobs.std(0) * unit, rtol=1e-4)
 
 
-def test_zeros_and_ones_are_recognised_also_with_holes():
+def test_binary_columns_are_recognised_with_missing_values():
     binary = (WHOLE > 90).astype(float)
     binary[3, 3] = np.nan
     assert compute_statistics(as_source(binary)).binary
@@ -373,11 +373,11 @@ schemas = st.builds(
 
 @settings(max_examples=50)
 @given(schemas)
-def test_a_schema_survives_json_text(schema):
+def test_a_schema_is_equal_after_a_round_trip_through_json(schema):
     assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
 
 
-def test_positions_have_the_names_that_users_know():
+def test_positions_are_named_as_users_know_them():
     assert Schema((2,), fields=(Field("age", "Int64"), Field("size", "Int64"))).column(1) == "column 'size'"
     assert Schema((7,)).column(3) == "column 3"
     assert Schema((2, 6)).column(11) == "value (1, 5)"
@@ -385,7 +385,7 @@ def test_positions_have_the_names_that_users_know():
 
 @settings(max_examples=30)
 @given(st.lists(st.sampled_from(["cat", "dog", "cow"]), min_size=1))
-def test_classes_become_one_column_each(y):
+def test_class_labels_are_encoded_one_hot(y):
     condition = Condition.of(y)
     encoded = condition.encode(y)
     assert [condition.categories[i] for i in encoded.argmax(1)] == y
@@ -394,7 +394,7 @@ def test_classes_become_one_column_each(y):
     np.testing.assert_allclose(encoded.mean(0), condition.frequencies, rtol=1e-5)
 
 
-def test_numbers_that_are_not_whole_become_one_standardised_column(rng):
+def test_labels_with_fractions_become_one_standardised_column(rng):
     y = rng.gamma(2.0, size=5000)
     condition = Condition.of(y)
     encoded = condition.encode(y)
@@ -414,7 +414,7 @@ def test_continuous_labels_are_drawn_from_all_values_seen(rng, n):
 
 
 @pytest.mark.parametrize("kind", [int, float, np.uint8])
-def test_many_different_numbers_are_one_quantity_and_few_are_classes(rng, kind):
+def test_labels_of_many_different_numbers_are_continuous_and_of_few_are_classes(rng, kind):
     ages = rng.permutation(np.repeat(np.arange(18, 83), 10)).astype(kind)
     condition = Condition.of(ages)
     assert (condition.continuous, condition.width) == (True, 1)
@@ -436,7 +436,7 @@ def test_images_keep_their_dtype_in_memory(images):
     assert next(source.batches(8)).x.dtype == torch.uint8
 
 
-def test_a_shuffled_pass_hands_over_every_row_once():
+def test_a_shuffled_pass_contains_every_row_once():
     seen = torch.cat([batch.x for batch in as_source(WHOLE).batches(7, seed=3)]).numpy()
     assert not np.array_equal(seen, WHOLE)
     np.testing.assert_array_equal(np.sort(seen, 0), np.sort(WHOLE, 0))

@@ -52,7 +52,7 @@ def assert_equal(found, expected):
     assert bool(np.all(np.asarray(found) == np.asarray(expected)))
 
 
-def test_a_saved_decoder_does_what_the_whole_did(model, saved):
+def test_a_saved_decoder_gives_the_results_of_the_autoencoder(model, saved):
     again = load(saved)
     codes = np.random.default_rng(2).normal(size=(7, 3))
     assert isinstance(again, Decoder)
@@ -63,7 +63,7 @@ def test_a_saved_decoder_does_what_the_whole_did(model, saved):
     assert_equal(load(saved.with_name("again")).sample(9), model.sample(9))
 
 
-def test_the_file_has_no_encoder_and_the_model_still_has_one(model, saved):
+def test_saving_a_decoder_leaves_the_encoder_in_the_model(model, saved):
     with safe_open(saved, "np") as file:
         names = set(file.keys())
     whole = {f"module.{name}" for name in model.module_.state_dict()}
@@ -85,7 +85,7 @@ def program_of(path):
 
 
 @pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
-def test_exported_programs_compute_what_we_do(model, tmp_path, suffix):
+def test_exported_programs_give_the_results_of_the_decoder(model, tmp_path, suffix):
     path = tmp_path / f"decoder{suffix}"
     Decoder(model).export(path)
     dtype = np.float64 if model.precision == "float64" else np.float32
@@ -103,7 +103,7 @@ def test_exported_programs_compute_what_we_do(model, tmp_path, suffix):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_images_of_a_program_are_ours_but_for_rounding(tmp_path):
+def test_images_of_an_exported_program_differ_by_rounding_only(tmp_path):
     template, X = CASES["images with labels"]
     model = template.fit(X, LABELS)
     Decoder(model).export(tmp_path / "decoder.onnx")
@@ -113,14 +113,14 @@ def test_images_of_a_program_are_ours_but_for_rounding(tmp_path):
     np.testing.assert_array_equal(images, model.inverse_transform(codes, LABELS[:7]))
 
 
-def test_tied_weights_are_not_torn_apart(tmp_path):
+def test_tied_weights_stay_tied_in_a_decoder(tmp_path):
     model = zoo.linear(2, tied=True, **FAST).fit(ROWS)
     with pytest.raises(ValueError, match=r"the decoder of Linear\(tied=True\) shares weights with the encoder"):
         save(Decoder(model), tmp_path / "decoder")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_exported(tmp_path):
+def test_models_that_cannot_be_exported_are_refused(tmp_path):
     with pytest.raises(NotFittedError):
         Decoder(Autoencoder()).export(tmp_path / "decoder.onnx")
     with pytest.raises(NotFittedError):
@@ -130,7 +130,7 @@ def test_what_cannot_be_exported(tmp_path):
         isthmus.Decoder(model).export(tmp_path / "decoder.bin")
 
 
-def test_what_writes_step_by_step_is_saved_and_not_exported(tmp_path):
+def test_autoregressive_decoders_can_be_saved_but_not_exported(tmp_path):
     model = Autoencoder(2, backbone=Recurrent(8, autoregressive=True), **FAST).fit(ROWS[:, None])
     save(Decoder(model), tmp_path / "decoder")
     np.testing.assert_array_equal(load(tmp_path / "decoder").sample(3), model.sample(3))

@@ -52,7 +52,7 @@ def load_digits_file(folder):
     return np.column_stack(read(folder / "digits.csv").columns).astype(float)
 
 
-def test_the_tumour_scores_are_those_of_the_model_the_oddest_first(output, folder):
+def test_the_tumour_scores_are_those_of_the_model_in_ascending_order(output, folder):
     written, tumours = read(folder / "tumour-scores.csv"), read(folder / "tumours.csv")
     scores = written["score"].to_numpy()
     model = load(folder / "tumours.safetensors")
@@ -70,5 +70,5 @@ def test_the_area_shown_is_that_of_the_scores_written(output, folder):
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".png")])
-def test_pictures_show_something(name, output, folder):
+def test_figures_are_not_empty(name, output, folder):
     assert matplotlib.image.imread(folder / name).std() > 0

@@ -33,7 +33,7 @@ BATTERY = [
 
 
 @parametrize_with_checks(BATTERY)
-def test_scikit_learns_battery(estimator, check):
+def test_estimator_checks_of_scikit_learn_pass(estimator, check):
     check(estimator)
 
 
@@ -86,20 +86,20 @@ def spoiled(blobs, rng):
 # Calibration
 
 
-def test_no_row_calibrates_a_net_that_has_seen_it(numbered):
+def test_rows_calibrate_only_nets_that_were_not_trained_on_them(numbered):
     detector = AnomalyDetector(Counting(), threshold=0.5).fit(numbered)
     assert_array_equal(detector.calibration_scores_, np.zeros(50))
     assert [len(fit.seen_) for fit in Counting.fits] == [50, 40, 40, 40, 40, 40]
     assert_array_equal(detector.score_samples(numbered), np.ones(50))
 
 
-def test_a_split_keeps_a_fifth_from_the_one_fit(numbered):
+def test_a_split_holds_out_a_fifth_of_the_rows(numbered):
     detector = AnomalyDetector(Counting(), threshold=0.5, calibration="split").fit(numbered)
     assert_array_equal(detector.calibration_scores_, np.zeros(10))
     assert [len(fit.seen_) for fit in Counting.fits] == [40]
 
 
-def test_held_out_scores_of_the_estimator_are_taken(numbered):
+def test_held_out_scores_of_an_estimator_calibrate_the_detector(numbered):
     detector = AnomalyDetector(Knowing(), fpr=0.1).fit(numbered)
     assert_array_equal(detector.calibration_scores_, np.arange(-49.0, 1.0))
     assert detector.offset_ == -45.0
@@ -118,7 +118,7 @@ def test_cross_fitted_scores_are_those_of_folds(blobs):
     assert scores.mean() < detector.score_samples(blobs).mean()
 
 
-def test_the_threshold_promises_its_rate_on_new_rows():
+def test_the_threshold_keeps_the_false_positive_rate_on_new_rows():
     """A mixture that overfits its rows: the quantile of training scores would give a higher rate."""
     rng, rates, naive = np.random.default_rng(0), [], []
     for i in range(15):
@@ -131,7 +131,7 @@ def test_the_threshold_promises_its_rate_on_new_rows():
     assert np.mean(naive) > 0.1
 
 
-def test_the_rate_is_told_by_the_rank_of_the_threshold(numbered):
+def test_the_rate_follows_from_the_rank_of_the_threshold(numbered):
     assert AnomalyDetector(Knowing(), fpr=0.1).fit(numbered).fpr_ == pytest.approx(5 / 51)
     assert AnomalyDetector(Knowing(), threshold=-100.0).fit(numbered).fpr_ == pytest.approx(1 / 51)
 
@@ -142,7 +142,7 @@ def test_contamination_is_the_share_of_the_training_rows(blobs):
     assert (detector.fit_predict(blobs) == -1).sum() == 24
 
 
-def test_calibrate_moves_the_threshold_and_not_the_net(blobs, rng):
+def test_calibrate_changes_the_threshold_but_not_the_net(blobs, rng):
     detector = AnomalyDetector(GaussianMixture(), fpr=0.1, random_state=0).fit(blobs)
     before, scores = detector.estimator_, detector.score_samples(blobs)
     clean = blobs[rng.choice(len(blobs), 39)] + 1
@@ -165,14 +165,14 @@ def test_a_failed_calibration_changes_nothing(blobs):
 # Labels
 
 
-def test_known_anomalies_are_not_learned_from(numbered):
+def test_known_anomalies_are_not_training_rows(numbered):
     labels = np.repeat([-1, 0, 1], [10, 20, 20])
     detector = AnomalyDetector(Counting(), threshold=0.5).fit(numbered, labels)
     assert not any(np.isin(numbered[:10, 0], fit.seen_).any() for fit in Counting.fits)
     assert len(detector.calibration_scores_) == 40
 
 
-def test_labels_place_the_threshold_between(spoiled):
+def test_labels_place_the_threshold_between_the_classes(spoiled):
     X, y = spoiled
     detector = AnomalyDetector(GaussianMixture(3, random_state=0), threshold="labels", random_state=0).fit(X, y)
     assert_array_equal(detector.predict(X), y)
@@ -181,7 +181,7 @@ def test_labels_place_the_threshold_between(spoiled):
     assert detector.predict_proba(X)[20:, 0].max() < 0.1
 
 
-def test_dear_misses_raise_the_threshold(blobs, rng):
+def test_costly_false_negatives_raise_the_threshold(blobs, rng):
     y = rng.choice([-1, 1], len(blobs), p=[0.3, 0.7])
     offsets = [
         AnomalyDetector(GaussianMixture(random_state=0), threshold="labels", costs=costs, random_state=0)
@@ -203,12 +203,12 @@ LABELS = {
 
 
 @pytest.mark.parametrize(("y", "message"), LABELS.values(), ids=LABELS)
-def test_labels_that_do_not_serve(blobs, y, message):
+def test_unusable_labels_are_refused(blobs, y, message):
     with pytest.raises(ValueError, match=message):
         AnomalyDetector(GaussianMixture(), threshold="labels").fit(blobs, y)
 
 
-def test_other_targets_are_not_looked_at(blobs):
+def test_targets_are_ignored_without_a_rule_for_labels(blobs):
     plain = AnomalyDetector(GaussianMixture(random_state=0), random_state=0).fit(blobs)
     for y in (np.arange(240.0), np.repeat(["a", "b"], 120), np.repeat([0, 1], 120)):
         assert clone(plain).fit(blobs, y).offset_ == plain.offset_
@@ -231,7 +231,7 @@ def test_undecided_rows_lie_around_the_threshold(blobs):
     )
 
 
-def test_training_quantiles_are_unsure_too(blobs):
+def test_thresholds_from_training_scores_have_undecided_rows_too(blobs):
     detector = AnomalyDetector(GaussianMixture(), contamination=0.2, random_state=0).fit(blobs)
     assert 0 < (detector.predict(blobs, min_confidence=0.9) == 0).sum() < len(blobs) / 3
 
@@ -251,7 +251,7 @@ DECISIONS = {
 
 
 @pytest.mark.parametrize(("options", "message"), DECISIONS.values(), ids=DECISIONS)
-def test_decisions_that_make_no_sense(blobs, options, message):
+def test_impossible_decision_options_are_refused(blobs, options, message):
     with pytest.raises(ValueError, match=message):
         AnomalyDetector(GaussianMixture(), random_state=0).fit(blobs).predict(blobs, **options)
 
@@ -280,7 +280,7 @@ def test_encoder_and_decoder_add_up_to_the_full_score(blobs):
     assert_allclose(scores("encoder") + scores("decoder"), scores("full"), rtol=1e-5)
 
 
-def test_the_encoder_alone_is_asked(blobs):
+def test_scores_of_the_encoder_do_not_call_the_decoder(blobs):
     detector = AnomalyDetector(small("vae"), score_from="encoder", calibration="split", random_state=0).fit(blobs)
     assert_allclose(detector.score_samples(blobs), -detector.estimator_.divergence(blobs))
 
@@ -297,7 +297,7 @@ def test_several_kinds_are_standardised_on_held_out_rows_and_added(blobs):
     assert np.median(detector.calibration_scores_) == pytest.approx(0, abs=0.5)
 
 
-def test_the_latent_score_is_low_where_no_codes_are(blobs):
+def test_the_latent_score_is_low_far_from_training_codes(blobs):
     detector = AnomalyDetector(PCA(2), score_from="latent", random_state=0).fit(blobs)
     assert (detector.predict(blobs + 1000) == -1).all()
     assert (detector.predict(blobs) == 1).mean() > 0.95
@@ -322,12 +322,12 @@ KINDS = {
 
 
 @pytest.mark.parametrize(("estimator", "kind", "message"), KINDS.values(), ids=KINDS)
-def test_kinds_of_scores_that_are_not_there(blobs, estimator, kind, message):
+def test_kinds_of_scores_that_an_estimator_lacks_are_refused(blobs, estimator, kind, message):
     with pytest.raises(ValueError, match=message):
         AnomalyDetector(estimator, score_from=kind).fit(blobs, np.arange(240.0))
 
 
-def test_a_score_that_is_no_number_is_an_error(numbered):
+def test_scores_that_are_nan_are_refused(numbered):
     class Lost(Counting):
         def score_samples(self, X):
             return np.where(np.asarray(X)[:, 0] == 44.0, np.nan, 0.0)
@@ -346,7 +346,7 @@ def test_a_score_that_is_no_number_is_an_error(numbered):
     [PCA(2), IsolationForest(n_estimators=10), make_pipeline(StandardScaler(), GaussianMixture()), small("vae")],
     ids=lambda estimator: type(estimator).__name__,
 )
-def test_anything_that_scores_rows_will_do(spoiled, estimator):
+def test_any_estimator_with_score_samples_can_be_used(spoiled, estimator):
     X, y = spoiled
     detector = AnomalyDetector(estimator, random_state=0).fit(X, y)
     assert detector.n_features_in_ == 6
@@ -356,7 +356,7 @@ def test_anything_that_scores_rows_will_do(spoiled, estimator):
     assert_array_equal(again.calibration_scores_, detector.calibration_scores_)
 
 
-def test_without_an_estimator_there_is_a_recipe(monkeypatch, blobs):
+def test_without_an_estimator_the_default_is_chosen_by_the_data(monkeypatch, blobs):
     monkeypatch.setattr(anomaly_detector, "ExemplarDistance", lambda: small("vae"))
     assert AnomalyDetector(calibration="split").fit(blobs).estimator_.n_components == 2
 
@@ -374,7 +374,7 @@ CONTAINERS = {
 
 
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
-def test_all_containers_score_alike(spoiled, container):
+def test_all_containers_give_equal_scores(spoiled, container):
     X, y = spoiled
     wanted = AnomalyDetector(small("vae"), n_folds=2, random_state=0).fit(X, y)
     found = clone(wanted).fit(container(X), y)
@@ -382,7 +382,7 @@ def test_all_containers_score_alike(spoiled, container):
     assert len(found.calibration_scores_) == 220
 
 
-def test_frames_with_categories(spoiled):
+def test_data_frames_may_have_categories(spoiled):
     X, _ = spoiled
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(g=np.where(X[:, 0] > 0, "high", "low"))
     detector = AnomalyDetector(small("autoencoder"), n_folds=2, random_state=0).fit(frame)
@@ -390,7 +390,7 @@ def test_frames_with_categories(spoiled):
     assert detector.predict_proba(frame).shape == (240, 2)
 
 
-def test_windows_are_held_out_with_what_overlaps_them(rng):
+def test_windows_are_held_out_with_overlapping_windows(rng):
     windows = Windows(rng.normal(size=200), length=10)
     seen = []
 
@@ -409,7 +409,7 @@ def test_windows_are_held_out_with_what_overlaps_them(rng):
     assert min(seen) >= 10
 
 
-def test_streams_keep_one_part_aside(blobs):
+def test_streams_hold_out_one_part(blobs):
     stream = Chunks(lambda: iter(np.array_split(blobs, 4)))
     detector = AnomalyDetector(small("vae"), random_state=0).fit(stream)
     assert len(detector.calibration_scores_) == 48
@@ -425,7 +425,7 @@ def test_arrays_in_memory_are_cross_fitted(blobs):
 # Streams of rows
 
 
-def test_arriving_rows_are_scored_before_they_are_learned(numbered):
+def test_partial_fit_scores_new_rows_before_training_on_them(numbered):
     detector = AnomalyDetector(Counting(), threshold=0.5).partial_fit(numbered[:20])
     assert len(detector.calibration_scores_) == 4
     detector.partial_fit(numbered[20:])
@@ -433,20 +433,20 @@ def test_arriving_rows_are_scored_before_they_are_learned(numbered):
     assert_array_equal(np.sort(detector.estimator_.seen_)[-30:], numbered[20:, 0])
 
 
-def test_known_anomalies_that_arrive_are_not_learned(numbered):
+def test_partial_fit_does_not_train_on_known_anomalies(numbered):
     detector = AnomalyDetector(Counting(), threshold=0.5).partial_fit(numbered[:20])
     detector.partial_fit(numbered[20:], np.repeat([1, -1], [20, 10]))
     assert not np.isin(numbered[40:, 0], detector.estimator_.seen_).any()
     assert len(detector.calibration_scores_) == 24
 
 
-def test_only_the_latest_rows_of_a_stream_calibrate(numbered, monkeypatch):
+def test_only_the_latest_rows_of_partial_fit_calibrate(numbered, monkeypatch):
     monkeypatch.setattr("isthmus.anomaly.calibration.MAX_SCORES", 15)
     detector = AnomalyDetector(Counting(), threshold=0.5).fit(numbered)
     assert len(detector.partial_fit(numbered + 1000).calibration_scores_) == 15
 
 
-def test_partial_fit_goes_on_with_a_net(blobs):
+def test_partial_fit_continues_training(blobs):
     detector = AnomalyDetector(small("vae"), calibration="split", random_state=0).fit(blobs)
     before = len(detector.estimator_.history_)
     detector.partial_fit(blobs)
@@ -454,13 +454,13 @@ def test_partial_fit_goes_on_with_a_net(blobs):
     assert len(detector.calibration_scores_) == 48 + 240
 
 
-def test_codes_that_move_cannot_be_followed(blobs):
+def test_partial_fit_refuses_latent_scores(blobs):
     detector = AnomalyDetector(small("vae"), score_from="latent", calibration="split", random_state=0).fit(blobs)
     with pytest.raises(ValueError, match="score_from='latent' cannot follow partial_fit"):
         detector.partial_fit(blobs)
 
 
-def test_what_cannot_learn_more_has_no_partial_fit():
+def test_detectors_of_estimators_without_partial_fit_have_none():
     assert getattr(AnomalyDetector(GaussianMixture()), "partial_fit", None) is None
     assert callable(AnomalyDetector(small("vae")).partial_fit)
 
@@ -477,7 +477,7 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize(("params", "message"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters_that_do_not_serve(blobs, params, message):
+def test_impossible_parameters_are_refused(blobs, params, message):
     with pytest.raises(ValueError, match=message):
         AnomalyDetector(GaussianMixture(), **params).fit(blobs)
 
@@ -496,7 +496,7 @@ def test_one_row_is_too_few(calibration):
     [{}, {"contamination": 0.1}, {"score_from": ("encoder", "latent")}, {"threshold": "labels", "costs": (1.0, 3.0)}],
     ids=["plain", "contamination", "scores", "labels"],
 )
-def test_a_saved_detector_comes_back(tmp_path, spoiled, params):
+def test_a_saved_detector_gives_equal_results_after_loading(tmp_path, spoiled, params):
     X, y = spoiled
     detector = AnomalyDetector(small("vae"), calibration="split", random_state=0, **params).fit(X, y)
     save(detector, tmp_path / "detector.safetensors")
@@ -508,7 +508,7 @@ def test_a_saved_detector_comes_back(tmp_path, spoiled, params):
     assert again.calibrate(X, y).offset_ == detector.calibrate(X, y).offset_
 
 
-def test_a_detector_over_others_is_not_saved(tmp_path, blobs):
+def test_a_detector_of_a_foreign_estimator_cannot_be_saved(tmp_path, blobs):
     detector = AnomalyDetector(GaussianMixture()).fit(blobs)
     with pytest.raises(
         ValueError, match="save takes one of .*, got GaussianMixture; use joblib.dump for estimators of other"

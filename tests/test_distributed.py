@@ -112,14 +112,14 @@ def test_an_error_ends_the_work_of_all_workers_and_is_kept(file, tmp_path):
     fitting._work({"run": str(tmp_path)})
 
 
-def test_what_a_worker_warns_of_is_kept(file, tmp_path):
+def test_warnings_of_workers_are_kept(file, tmp_path):
     hasty = estimator(callbacks=[lambda state: warnings.warn("hasty", ConvergenceWarning, stacklevel=1)])
     fitting._write(tmp_path / "job", (hasty, Parquet(file)))
     fitting._work({"run": str(tmp_path)})
     assert [str(warning) for warning in fitting._read(tmp_path / "outcome")[1]] == ["hasty"] * 8
 
 
-def test_what_cannot_be_fitted_is_refused_before_workers_start(file):
+def test_impossible_parameters_are_refused_before_workers_start(file):
     with pytest.raises(ValueError, match="num_workers must be a positive integer, got 0"):
         distributed.fit(estimator(), file, num_workers=0)
     with pytest.raises(ValueError, match="n_components must be a positive integer"):

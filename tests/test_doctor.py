@@ -82,7 +82,7 @@ def test_nothing_is_found_in_clean_data_of_any_kind(X, frame, images):
     assert [examine(kind) for kind in kinds] == [[]] * len(kinds)
 
 
-def test_rows_that_are_equal_by_chance_are_no_duplicates(rng):
+def test_rows_of_few_values_that_are_equal_by_chance_are_not_reported(rng):
     coarse = rng.integers(0, 3, size=(N, 3))
     dice = pd.DataFrame({"a": coarse[:, 0], "b": np.array(["x", "y", "z"])[coarse[:, 1]], "c": coarse[:, 2] > 1})
     assert examine(coarse.astype(float)) == []
@@ -101,7 +101,7 @@ def test_duplicate_rows_are_counted(X):
 
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(0, 2**31))
-def test_as_many_duplicates_are_found_as_were_made(n, seed):
+def test_the_number_of_duplicates_is_exact(n, seed):
     X = np.random.default_rng(seed).normal(size=(200, 3))
     X[:, 1] = np.where(X[:, 1] > 1, np.nan, X[:, 1])
     again = np.random.default_rng(seed).choice(200, n)
@@ -115,7 +115,7 @@ def test_zeros_of_either_sign_and_nans_of_any_bits_are_equal(X):
     assert whats(X) == ["duplicate rows"]
 
 
-def test_identifiers_hide_no_duplicates_but_texts_tell_rows_apart(frame, rng):
+def test_duplicates_ignore_identifiers_but_not_texts(frame, rng):
     twice = pd.concat([frame, frame[:20]], ignore_index=True)
     twice.insert(0, "id", np.arange(len(twice)))
     assert "duplicate rows" in whats(twice)
@@ -124,7 +124,7 @@ def test_identifiers_hide_no_duplicates_but_texts_tell_rows_apart(frame, rng):
     assert "duplicate rows" not in whats(twice)
 
 
-def test_a_single_row_that_leaked_is_found_and_its_split_named(X, rng):
+def test_a_single_leaked_row_is_found_with_its_split(X, rng):
     clean = rng.normal(size=(50, 4))
     assert examine(X, test=clean) == []
     finding = only(X, test={"valid": clean, "final": np.concatenate([clean[1:] + 1, X[7:8]])})
@@ -132,13 +132,13 @@ def test_a_single_row_that_leaked_is_found_and_its_split_named(X, rng):
     assert finding.detail == "1 of 50 rows of final (2.00 %) are in X"
 
 
-def test_splits_are_held_against_each_other(X, rng):
+def test_all_splits_are_compared(X, rng):
     other = rng.normal(size=(50, 4))
     finding = only(X, test={"valid": other, "final": other[:10]})
     assert finding.detail == "10 of 10 rows of final (100 %) are in valid"
 
 
-def test_a_level_that_is_new_is_not_taken_for_a_missing_one(frame):
+def test_a_new_category_is_not_a_missing_value(frame):
     frame.loc[:9, "city"] = None
     new = frame[:10].assign(city="Lima")
     assert whats(frame, test=new) == []
@@ -169,7 +169,7 @@ def test_infinite_values_are_found_before_fit_refuses_them(X, frame):
         assert only(table).columns == ("b",)
 
 
-def test_numbers_that_float32_cannot_hold(X, frame):
+def test_numbers_beyond_float32_are_found(X, frame):
     for scale in (1e300, 1e38, 1e-300):
         assert only(X * [1, scale, 1, 1]).columns == (1,)
     assert only(frame.assign(a=frame["a"] * 1e38)).status == "error"
@@ -178,7 +178,7 @@ def test_numbers_that_float32_cannot_hold(X, frame):
     assert examine(X * [1e-30, 1e30, 1, 1]) == []
 
 
-def test_a_column_without_a_value_is_an_error_where_fit_refuses_it(X, frame):
+def test_an_empty_column_is_an_error_if_fit_refuses_it(X, frame):
     X[:, 1] = np.nan
     finding = only(X)
     assert (finding.columns, finding.status) == ((1,), "error")
@@ -188,7 +188,7 @@ def test_a_column_without_a_value_is_an_error_where_fit_refuses_it(X, frame):
     assert (finding.columns, finding.status) == (("empty",), "hint")
 
 
-def test_what_fit_leaves_out_is_said_unless_the_user_said_so(frame, rng):
+def test_columns_that_fit_leaves_out_are_reported_unless_the_user_chose_so(frame, rng):
     frame = frame.assign(key=np.arange(N), same=1.0)
     first, second = examine(frame)
     assert (first.columns, first.status) == (("key",), "hint")
@@ -197,7 +197,7 @@ def test_what_fit_leaves_out_is_said_unless_the_user_said_so(frame, rng):
     assert examine(frame, Autoencoder(schema={"key": "identifier", "same": "constant"})) == []
 
 
-def test_near_constant_columns(X, frame):
+def test_nearly_constant_columns_are_found(X, frame):
     X[1:, 2] = 5.0
     finding = only(X)
     assert (finding.what, finding.columns) == ("near-constant columns", (2,))
@@ -206,13 +206,13 @@ def test_near_constant_columns(X, frame):
     assert examine(frame.assign(flag=["no"] * (N - 8) + ["yes"] * 8)) == []
 
 
-def test_values_of_one_unit_may_hardly_vary(rng):
+def test_nearly_constant_pixels_are_not_reported(rng):
     pixels = uniform_filter(rng.random((N, 8, 8)), (1, 3, 3)).reshape(N, -1)
     pixels[0], pixels[1], pixels[2:, 0] = 0, 1, 0
     assert examine(pixels) == []
 
 
-def test_numbers_that_count_rows(X, frame, rng):
+def test_columns_that_number_the_rows_are_found(X, frame, rng):
     assert only(np.column_stack([X, np.arange(N)])).columns == (4,)
     times = np.cumsum(rng.integers(1, 10**6, N))  # in order, with wide gaps
     assert only(np.column_stack([X, times])).columns == (4,)
@@ -222,7 +222,7 @@ def test_numbers_that_count_rows(X, frame, rng):
     assert examine(numbered, Autoencoder(schema={"number": "real"})) == []
 
 
-def test_categories_with_hardly_a_row_a_level(frame, rng):
+def test_categories_with_few_rows_each_are_found(frame, rng):
     few = frame.assign(street=[f"street {i}" for i in rng.integers(0, 120, N)])
     assert only(few).columns == ("street",)
     assert "schema={'street': 'identifier'}" in only(few).advice
@@ -230,7 +230,7 @@ def test_categories_with_hardly_a_row_a_level(frame, rng):
     assert examine(frame.assign(street=[f"street {i}" for i in rng.integers(0, 40, N)])) == []
 
 
-def test_codes_that_are_numbers_are_hinted_at_by_their_name(frame, rng):
+def test_numeric_codes_are_suspected_by_their_column_name(frame, rng):
     coded = frame.assign(zip_code=rng.choice([20, 30, 85, 190], N))
     finding = only(coded)
     assert finding.status == "hint"
@@ -239,7 +239,7 @@ def test_codes_that_are_numbers_are_hinted_at_by_their_name(frame, rng):
     assert examine(coded.rename(columns={"zip_code": "weight"})) == []
 
 
-def test_mostly_missing_columns(X, frame, rng):
+def test_mostly_missing_columns_are_found(X, frame, rng):
     X[rng.permutation(N)[:300], 1] = np.nan
     assert only(X).columns == (1,)
     assert only(X).detail == "up to 75 % of the values are missing"
@@ -257,7 +257,7 @@ def test_mostly_missing_columns(X, frame, rng):
         ["31.1.2024", "1.2.2024", "24.12.2023"],
     ],
 )
-def test_numbers_and_dates_that_are_text(frame, rng, texts):
+def test_numbers_and_dates_stored_as_text_are_found(frame, rng, texts):
     texts = texts * 5 if "?" not in texts else texts[:4] * 5 + [f"{i}.25" for i in range(20)] + ["?"]
     finding = only(frame.assign(value=rng.choice(texts, N)))
     assert (finding.what, finding.columns) == ("numbers or dates stored as text", ("value",))
@@ -267,18 +267,18 @@ def test_numbers_and_dates_that_are_text(frame, rng, texts):
 @pytest.mark.parametrize(
     "texts", [["00123", "12345", "54321"], ["A11", "A12", "A13"], ["10.0.0.1", "10.0.0.2", "8.8.8.8"]]
 )
-def test_codes_that_are_text_are_no_numbers(frame, rng, texts):
+def test_codes_stored_as_text_are_not_numbers(frame, rng, texts):
     assert examine(frame.assign(value=rng.choice(texts, N))) == []
 
 
-def test_numbers_as_text_are_not_called_identifiers(frame, X):
+def test_numbers_stored_as_text_are_not_identifiers(frame, X):
     assert whats(frame.assign(value=X[:, 3].astype(str))) == ["numbers or dates stored as text"]
 
 
 # Pairs
 
 
-def test_functions_of_other_columns_are_found_together(X, frame, rng):
+def test_columns_that_are_functions_of_another_are_one_finding(X, frame, rng):
     fahrenheit = np.round(32 + 1.8 * X[:, 0], 3)
     assert only(np.column_stack([X, fahrenheit])).columns == (0, 4)
     assert only(np.column_stack([X, np.exp(X[:, 1]), -X[:, 1]])).columns == (1, 4, 5)
@@ -292,12 +292,12 @@ def test_functions_of_other_columns_are_found_together(X, frame, rng):
     assert examine(frame.assign(country=country.where(rng.random(N) < 0.9, "Norway"))) == []
 
 
-def test_copies_with_the_same_holes_are_copies(X):
+def test_copies_with_equal_missing_cells_are_copies(X):
     X[::7, 0] = np.nan
     assert only(np.column_stack([X, 2 * X[:, 0]])).columns == (0, 4)
 
 
-def test_rare_events_that_coincide_are_no_copies(rng):
+def test_rare_values_that_coincide_are_not_copies(rng):
     events = rng.random(2000) < 0.01
     X = np.where(events[:, None], rng.random((2000, 2)), 0.0)
     assert whats(np.column_stack([X, rng.normal(size=(2000, 2))]), Autoencoder(likelihood="student_t")) == []
@@ -306,7 +306,7 @@ def test_rare_events_that_coincide_are_no_copies(rng):
 # Models
 
 
-def test_a_likelihood_that_the_values_leave(X):
+def test_a_likelihood_whose_range_the_values_exceed_is_found(X):
     X = np.abs(X) + 0.1
     for likelihood in ("bernoulli", "continuous_bernoulli"):
         finding = only(X, Autoencoder(likelihood=likelihood))
@@ -320,7 +320,7 @@ def test_a_likelihood_that_the_values_leave(X):
     assert only(X - X[:, 2].min() * np.eye(4)[2], Autoencoder(likelihood=LogNormal())).columns == (2,)
 
 
-def test_cross_entropy_of_grey_values(rng):
+def test_cross_entropy_of_grey_values_is_found(rng):
     grey, binary = rng.random((N, 6)), (rng.random((N, 6)) < 0.5).astype(float)
     finding = only(grey, Autoencoder(likelihood="bernoulli"))
     assert (finding.advice, finding.status) == ('likelihood="continuous_bernoulli"', "warning")
@@ -329,14 +329,14 @@ def test_cross_entropy_of_grey_values(rng):
     assert examine(grey, Autoencoder(likelihood=Bernoulli(binarize=True))) == []
 
 
-def test_a_likelihood_of_numbers_for_categories(frame):
+def test_a_likelihood_of_numbers_for_categories_is_found(frame):
     finding = only(frame, Autoencoder(likelihood="gaussian"))
     assert (finding.what, finding.status) == ("wrong likelihood", "error")
     assert "'city'" in finding.detail
     assert examine(frame.drop(columns="city"), Autoencoder(likelihood="gaussian")) == []
 
 
-def test_scales_that_nobody_evens_out(X):
+def test_different_scales_without_standardisation_are_found(X):
     wide = X * [1e-3, 1, 1, 1e3]
     for likelihood in (Gaussian(scaling="center"), StudentT(scaling="none"), Gaussian("shared", "center")):
         finding = only(wide, Autoencoder(likelihood=likelihood))
@@ -349,7 +349,7 @@ def test_scales_that_nobody_evens_out(X):
     assert examine(wide) == examine(wide, Autoencoder(likelihood=Gaussian("shared"))) == []
 
 
-def test_values_far_from_all_others(X, frame):
+def test_extreme_values_are_found(X, frame):
     X[7, 2] = 1000
     finding = only(X)
     assert (finding.what, finding.columns) == ("extreme values", (2,))
@@ -358,7 +358,7 @@ def test_values_far_from_all_others(X, frame):
     assert examine(frame.assign(d=X[:, 2])) == []  # isthmus chooses Student's t for these
 
 
-def test_a_net_too_large_for_its_rows(rng):
+def test_a_net_too_large_for_its_rows_is_found(rng):
     few = rng.normal(size=(60, 20))
     finding = only(few, Autoencoder(backbone=MLP((512, 512))))
     assert finding.what == "too few rows for the net"
@@ -371,18 +371,18 @@ def test_a_net_too_large_for_its_rows(rng):
     assert whats(few, Autoencoder(backbone=MLP((256,)), patience=None)) == ["too few rows for the net"]
 
 
-def test_even_a_linear_net_may_be_too_large(rng):
+def test_a_linear_net_too_large_for_its_rows_is_found(rng):
     wide = rng.normal(size=(30, 200))
     finding = only(wide, Autoencoder(300, backbone="linear", corruption="masking"))
     assert finding.advice == "fewer components, or more rows"
     assert 'backbone="linear"' in only(rng.normal(size=(8, 300))).advice
 
 
-def test_a_single_row():
+def test_a_single_row_is_an_error():
     assert [finding.status for finding in examine(np.arange(4.0)[None])] == ["error"]
 
 
-def test_a_code_as_wide_as_the_data(X):
+def test_a_code_as_wide_as_the_data_is_found(X):
     finding = only(X, Autoencoder(4))
     assert finding.what == "code not narrower than the data"
     assert finding.advice == 'n_components=2, or corruption="gaussian_noise"'
@@ -391,7 +391,7 @@ def test_a_code_as_wide_as_the_data(X):
         assert examine(X, model) == []
 
 
-def test_a_batch_of_more_rows_than_there_are(X):
+def test_a_batch_size_above_the_number_of_rows_is_found(X):
     assert whats(X, Autoencoder(batch_size=N + 1)) == ["batches larger than the data"]
     assert examine(X, Autoencoder(batch_size=N)) == []
 
@@ -413,7 +413,7 @@ def test_findings_come_in_the_order_of_the_checks(X):
     assert len(set(CHECKS)) == len(CHECKS)
 
 
-def test_every_check_runs_where_others_found_the_worst(rng):
+def test_every_check_runs_although_others_found_errors(rng):
     """A problem that one check finds does not prevent other checks."""
     X = rng.normal(size=(N, 5))
     X[:, 0], X[1], X[2, 1], X[3] = np.nan, np.nan, np.inf, X[4]
@@ -429,7 +429,7 @@ def test_every_check_runs_where_others_found_the_worst(rng):
     ]
 
 
-def test_the_data_frame_libraries_agree(frame, rng):
+def test_all_data_frame_libraries_give_equal_findings(frame, rng):
     frame = frame.assign(
         key=np.arange(N),
         price=[f"{i / 4:.2f} €" for i in rng.integers(0, 99, N)],
@@ -453,13 +453,13 @@ def test_the_data_frame_libraries_agree(frame, rng):
     assert examine(nullable, test=nullable[:30]) == first
 
 
-def test_dates_are_columns_like_others(frame, rng):
+def test_date_columns_are_examined(frame, rng):
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N), unit="D")
     assert examine(frame.assign(day=days)) == []
     assert whats(frame.assign(day=days, again=days)) == ["redundant columns"]
 
 
-def test_the_data_and_the_generators_are_left_as_they_were(X, frame):
+def test_data_and_global_generators_are_not_changed(X, frame):
     X[3, 1], frame.loc[2, "a"] = np.inf, np.inf
     before, as_it_was = X.copy(), frame.copy(deep=True)
     model = Autoencoder(random_state=np.random.RandomState(3))
@@ -526,7 +526,7 @@ def test_long_lists_are_cut_and_small_shares_are_not_rounded_away():
     ]
 
 
-def test_the_doctor_is_at_the_top_of_the_package():
+def test_the_doctor_is_exported_at_the_top_of_the_package():
     assert isthmus.doctor.examine is examine
 
 
@@ -548,7 +548,7 @@ def test_adult_has_duplicates_and_education_twice(read_table):
     assert leak.detail.startswith(f"{n_common} of 12,561 rows of test")
 
 
-def test_titanic_has_identifiers_and_text_and_is_told_apart_by_its_names(read_table):
+def test_titanic_has_identifiers_and_text(read_table):
     titanic = read_table("titanic")
     findings = {finding.columns: finding for finding in examine(titanic[:600], test=titanic[600:])}
     assert set(findings) == {("PassengerId", "Ticket", "Cabin"), ("Name",), ("Pclass",)}
@@ -561,7 +561,7 @@ def test_pima_is_clean(read_table):
     assert examine(read_table("pima_diabetes").to_numpy()) == []
 
 
-def test_digits_leak_only_where_they_are_the_same():
+def test_digits_leak_only_through_equal_images():
     X = load_digits().data
     assert examine(X[:1000], test=X[1000:]) == []
     assert whats(X[:1000], test=X[990:]) == ["leak between splits"]
@@ -580,7 +580,7 @@ def clusters():
 ASTRAY = "codes do not lie where samples are drawn"
 
 
-def test_codes_of_a_plain_autoencoder_are_no_normal_distribution(clusters):
+def test_codes_of_a_plain_autoencoder_are_found_not_to_be_normal(clusters):
     model = zoo.autoencoder(2, max_epochs=40, random_state=0)
     assert whats(clusters[0], model) == []
     finding = only(clusters[0], model.fit(clusters[0]))
@@ -589,17 +589,17 @@ def test_codes_of_a_plain_autoencoder_are_no_normal_distribution(clusters):
     assert whats(clusters[0], clone(model).set_params(prior="mixture").fit(clusters[0])) == []
 
 
-def test_a_density_that_does_not_follow_the_codes_is_told_as_well(clusters):
+def test_a_density_that_does_not_fit_the_codes_is_found(clusters):
     model = zoo.autoencoder(2, prior=GaussianMixture(1), max_epochs=40, random_state=0).fit(clusters[0])
     assert 'prior="flow"' in only(clusters[0], model).advice
 
 
-def test_codes_of_a_good_vae_lie_where_its_prior_is(rng):
+def test_codes_of_a_good_vae_follow_its_prior(rng):
     X = rng.normal(size=(1000, 3)) @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(1000, 8))
     assert examine(X, zoo.vae(4, random_state=0).fit(X)) == []
 
 
-def test_codes_that_tell_the_label_are_found_with_labels(clusters):
+def test_codes_of_a_conditional_model_that_depend_on_the_label_are_found(clusters):
     X, y = clusters
     model = Autoencoder(2, conditional=True, prior="mixture", max_epochs=40, random_state=0).fit(X, y)
     assert examine(X, model, y=y) == []

@@ -76,14 +76,14 @@ def test_normal_scores_of_complete_columns_are_exactly_those_of_ranks(rng):
     assert_allclose(tamed.normal_scores(np.full((1, 3), -1e9)), np.full((1, 3), ndtri(0.5 / 201)))
 
 
-def test_tamed_values_have_mean_0_and_deviation_1_and_grow_with_the_values(rng):
+def test_rank_gaussian_values_have_mean_0_and_deviation_1_and_grow_with_the_values(rng):
     X = np.exp(2 * rng.normal(size=(500, 2)))
     seen = RankGaussian.fit(X, Standardisation.fit(X))(X)
     assert_allclose([seen.mean(0), seen.std(0)], [[0, 0], [1, 1]], atol=1e-9)
     assert_array_equal(seen.argsort(0), X.argsort(0))
 
 
-def test_tamed_outliers_are_cut_and_plain_ones_are_not(rng):
+def test_rank_gaussian_values_of_outliers_are_clipped_and_standardised_ones_are_not(rng):
     X = rng.normal(size=(500, 1))
     plain, tamed = Standardisation.fit(X), RankGaussian.fit(X, Standardisation.fit(X))
     near, far, farther = np.array([[3.0]]), np.array([[1e3]]), np.array([[1e6]])
@@ -92,7 +92,7 @@ def test_tamed_outliers_are_cut_and_plain_ones_are_not(rng):
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, 1e9, 0.1])
-def test_constant_columns_are_0_and_what_is_off_them_is_not(value):
+def test_constant_columns_are_0_and_other_values_in_them_are_not(value):
     X = np.full((30, 1), value)
     for view in (Standardisation.fit(X), RankGaussian.fit(X, Standardisation.fit(X))):
         assert_allclose(view(X), np.zeros((30, 1)), atol=1e-12)
@@ -136,7 +136,7 @@ def test_distances_to_exemplars_are_those_of_brute_force(rng, monkeypatch):
     assert_allclose(Exemplars(groups).distances(points), expected, atol=1e-7)
 
 
-def test_exemplars_are_rows_that_a_net_may_know_as_it_rebuilds_them(blobs):
+def test_exemplars_are_rows_known_to_a_net_as_it_reconstructs_them(blobs):
     ensemble = BaggedAutoencoders(NET, 4, random_state=0).fit(blobs)
     found = Exemplars.sample(ensemble, blobs, np.random.default_rng(0))
     assert [groups.shape for groups in found.groups] == [(4, 8, 4, 6), (4, 8, 16, 6)]
@@ -182,7 +182,7 @@ def test_units_are_median_and_upper_quartile(rng):
 
 
 @pytest.mark.parametrize("centre", [0.0, 3.0])
-def test_distances_that_hardly_scatter_are_told_by_their_deviation_or_as_they_are(centre):
+def test_distances_without_spread_are_scaled_by_their_deviation_or_not_at_all(centre):
     few = np.full((100, 1, 1), centre)
     few[:10] += 2.0
     assert_allclose(RobustScale.fit(few, low=0.5).scale, few.std())
@@ -193,7 +193,7 @@ def test_distances_that_hardly_scatter_are_told_by_their_deviation_or_as_they_ar
 # Held-out scores
 
 
-def test_rows_are_measured_by_nets_and_rows_that_are_not_themselves(blobs):
+def test_rows_are_scored_by_nets_and_exemplars_without_themselves(blobs):
     """Compute the scores from the nets and the groups of a seed."""
     points = blobs.astype(float)
     view = Standardisation.fit(points)
@@ -209,7 +209,7 @@ def test_rows_are_measured_by_nets_and_rows_that_are_not_themselves(blobs):
     assert_allclose(measured[:, -1], among.min(1))
 
 
-def test_only_so_many_rows_are_kept(blobs, monkeypatch):
+def test_the_number_of_kept_rows_is_limited(blobs, monkeypatch):
     monkeypatch.setattr("isthmus.anomaly.distances.MAX_ROWS", 50)
     view = Standardisation.fit(blobs.astype(float))
     side, measured = ViewScorer.fit(view, blobs.astype(float), BaggedAutoencoders(NET, 2), seed=3)
@@ -226,7 +226,7 @@ def test_scores_combine_two_views_and_three_scales(blobs):
     assert model.score(blobs) == pytest.approx(model.score_samples(blobs).mean())
 
 
-def test_without_weight_neighbours_only_cut_what_is_usual(blobs):
+def test_without_neighbour_weight_distances_only_clip_usual_scores(blobs):
     model = small_proximity(weight=0.0).fit(blobs)
     assert (model.score_samples(blobs + 100) < -1).all()
     assert model.score_samples(blobs).max() <= 0
@@ -285,20 +285,20 @@ def test_rows_that_are_not_those_of_fit_are_named(customers, blobs):
         small_proximity().fit(blobs).score_samples(blobs[:, :5])
 
 
-def test_columns_that_nothing_is_learned_of_are_named(customers):
+def test_unusable_columns_are_named(customers):
     with pytest.warns(UserWarning, match="left out: 'number' "):
         model = small_proximity().fit(customers.assign(number=[f"C-{i:05}" for i in range(150)]))
     assert model.schema_.shape == (4,)
 
 
-def test_the_net_may_say_what_columns_are(rng):
+def test_column_types_of_the_estimator_are_used(rng):
     frame = pd.DataFrame({"code": rng.integers(4, size=90), "x": rng.normal(size=90)})
     model = small_proximity(estimator=clone(NET).set_params(schema={"code": "category"})).fit(frame)
     assert model.schema_.used[0].kind == "category"
     assert len(model._view_scorers[0].view.mean) == 5
 
 
-def test_missing_values_are_typical(holes):
+def test_missing_values_do_not_raise_the_distance(holes):
     model = small_proximity().fit(holes)
     nothing = model.score_samples(np.full((1, 6), np.nan))
     assert_allclose(nothing, model.score_samples(np.nanmean(holes, axis=0)[None]), atol=1.0)
@@ -306,7 +306,7 @@ def test_missing_values_are_typical(holes):
 
 
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(2, 1), (2, 3), (3, 3), (5, 1), (17, 2)])
-def test_few_rows_and_columns_will_do(n_rows, n_columns, rng):
+def test_few_rows_and_columns_are_enough(n_rows, n_columns, rng):
     model = small_proximity().fit(rng.normal(size=(n_rows, n_columns)))
     assert np.isfinite(model.held_out_scores_).all()
     assert model.score_samples(np.full((1, n_columns), 1e3)) < -100
@@ -335,7 +335,7 @@ def test_images_and_windows_that_do_not_overlap_are_points(images, rng):
     assert small_proximity().fit(windows).score_samples(windows).shape == (40,)
 
 
-def test_windows_that_overlap_and_streams_are_an_error(rng, folder):
+def test_overlapping_windows_and_streams_are_refused(rng, folder):
     with pytest.raises(ValueError, match="rows of Windows share values with neighbouring rows"):
         small_proximity().fit(Windows(rng.normal(size=400), 10))
     with pytest.raises(TypeError, match="Parquet is a stream; load its rows first"):
@@ -374,7 +374,7 @@ def test_bad_parameters_are_named(options, error, message, blobs):
         (lambda X: np.where(X[3, 4] == X, np.inf, X), "column 4 holds an infinite value"),
     ],
 )
-def test_rows_that_tell_nothing_are_named(spoil, message, blobs):
+def test_rows_without_information_are_refused(spoil, message, blobs):
     with pytest.raises(ValueError, match=message):
         small_proximity().fit(spoil(blobs))
 
@@ -396,11 +396,11 @@ EXPECTED_FAILURES = {
 
 
 @parametrize_with_checks([small_proximity()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
-def test_scikit_learns_battery(estimator, check):
+def test_estimator_checks_of_scikit_learn_pass(estimator, check):
     check(estimator)
 
 
-def test_random_state_decides_everything(blobs):
+def test_results_depend_on_random_state_only(blobs):
     torch.manual_seed(5)
     untouched = torch.rand(3)
     torch.manual_seed(5)
@@ -427,14 +427,14 @@ def test_scores_do_not_depend_on_the_rows_beside_them(n_columns, rng, monkeypatc
     assert_allclose(model.score_samples(X), scores, rtol=1e-9, atol=1e-7)
 
 
-def test_the_users_estimator_is_left_alone(blobs):
+def test_the_given_estimator_is_not_changed(blobs):
     before = repr(NET)
     small_proximity().fit(blobs)
     assert repr(NET) == before
     assert "module_" not in vars(NET)
 
 
-def test_a_failing_fit_leaves_an_older_one(blobs):
+def test_a_failed_fit_leaves_the_previous_one(blobs):
     model = small_proximity().fit(blobs)
     scores = model.score_samples(blobs)
     with pytest.raises(ValueError, match="infinite"):
@@ -442,7 +442,7 @@ def test_a_failing_fit_leaves_an_older_one(blobs):
     assert_array_equal(model.score_samples(blobs), scores)
 
 
-def test_a_pickled_proximity_scores_the_same(blobs):
+def test_a_pickled_exemplar_distance_gives_equal_scores(blobs):
     model = small_proximity().fit(blobs)
     assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(blobs), model.score_samples(blobs))
 
@@ -450,7 +450,7 @@ def test_a_pickled_proximity_scores_the_same(blobs):
 # The default of the detector
 
 
-def test_the_detector_without_an_estimator_is_a_proximity(rng):
+def test_the_default_estimator_of_detectors_is_exemplar_distance(rng):
     X = rng.normal(size=(400, 3))
     detector = AnomalyDetector(fpr=0.05, random_state=0).fit(X)
     assert isinstance(detector.estimator_, ExemplarDistance)
@@ -501,7 +501,7 @@ def path(tmp_path):
 @pytest.mark.parametrize(
     ("estimator", "table"), [(None, True), (NET, True), (NET, False)], ids=["default", "own net", "own net, array"]
 )
-def test_a_saved_proximity_comes_back(estimator, table, customers, holes, path, tmp_path):
+def test_a_saved_exemplar_distance_gives_equal_scores_after_loading(estimator, table, customers, holes, path, tmp_path):
     X = customers if table else holes
     model = ExemplarDistance(estimator, 2, weight=1.5, random_state=0).fit(X)
     save(model, path)
@@ -515,7 +515,7 @@ def test_a_saved_proximity_comes_back(estimator, table, customers, holes, path, 
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
-def test_a_saved_default_detector_comes_back(customers, path):
+def test_a_saved_default_detector_gives_equal_results_after_loading(customers, path):
     X = customers
     detector = AnomalyDetector(random_state=0).fit(X)
     save(detector, path)
@@ -527,7 +527,7 @@ def test_a_saved_default_detector_comes_back(customers, path):
     assert str(again.explain(X[:3])) == str(detector.explain(X[:3]))
 
 
-def test_info_names_the_detector_and_what_it_stands_on(blobs, path):
+def test_info_names_the_detector_and_its_estimator(blobs, path):
     detector = AnomalyDetector(small_proximity(), fpr=0.05, random_state=0).fit(blobs)
     save(detector, path)
     told = {name.strip(): fact for name, _, fact in (line.partition("  ") for line in describe(path).splitlines())}
@@ -565,7 +565,7 @@ def test_damaged_files_are_refused(change, blobs, path):
         load(path)
 
 
-def test_files_name_no_class_but_ours(blobs, path):
+def test_files_contain_no_class_names_of_other_packages(blobs, path):
     save(small_proximity().fit(blobs), path)
     rewrite(path, lambda tensors, document: document["estimator"]["net"]["backbone"].update({"class": "os.system"}))
     with pytest.raises(ValueError, match=r"'os\.system' is not a class of isthmus"):

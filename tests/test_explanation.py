@@ -137,7 +137,7 @@ def test_contributions_of_other_estimators_add_up_exactly(name, X):
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
-def test_contributions_to_another_score_than_the_estimators_own_add_up_to_it(kind, vae, X):
+def test_contributions_add_up_to_a_given_score(kind, vae, X):
     rows = planted(X, 5)[0]
     found = why(vae, rows, X, kinds=(kind,))
     np.testing.assert_allclose(sums(found), Scorer(vae, (kind,))(rows), rtol=1e-4)
@@ -148,7 +148,7 @@ def test_a_row_without_odd_values_has_the_contributions_of_the_estimator(vae, X)
     np.testing.assert_allclose(why(vae, rows, X).contributions, vae.contributions(rows))
 
 
-def test_shares_are_what_makes_a_row_less_normal(vae, X):
+def test_shares_are_parts_of_the_lost_score(vae, X):
     found = why(vae, planted(X, 5)[0], X)
     assert found.shares.shape == (5, 11)
     np.testing.assert_allclose(found.shares.sum(1), 1.0)
@@ -177,7 +177,7 @@ def test_planted_values_come_first_in_real_rows():
     assert np.mean(first(why(estimator, rows, X[::2])) == columns) >= 0.95
 
 
-def test_one_odd_value_is_not_blamed_on_those_that_it_spoils():
+def test_an_anomalous_value_is_not_attributed_to_values_predicted_from_it():
     """A wide code without regularization follows an anomalous value and reconstructs all others incorrectly."""
     X = correlated(600)
     estimator = zoo.autoencoder(6, likelihood="student_t", **OPTIONS).fit(X)
@@ -261,7 +261,7 @@ def test_tables_are_of_the_library_of_the_rows(convert, kind, of_table, table):
     assert isinstance(found.expected, kind)
 
 
-def test_frames_go_to_estimators_that_want_frames(table):
+def test_estimators_fitted_to_data_frames_get_data_frames(table):
     """Values outside the range of fit, and categories, reach the estimator unchanged."""
     pipeline = make_pipeline(
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), IsolationForest(random_state=0)
@@ -274,7 +274,7 @@ def test_frames_go_to_estimators_that_want_frames(table):
     assert found.values["segment"][0] == "never seen"
 
 
-def test_expected_values_are_those_that_the_others_foretell():
+def test_expected_values_are_predicted_from_the_other_values():
     """On a plane in three dimensions, two values determine the third."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 2)) @ [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]] + 0.05 * rng.normal(size=(2000, 3))
@@ -289,7 +289,7 @@ def test_expected_values_are_those_that_the_others_foretell():
     assert np.mean(found.high[:, 2] - found.low[:, 2]) < 1.5 < np.ptp(X[:, 2])
 
 
-def test_limits_hold_nine_in_ten_values_where_they_scatter_and_where_not():
+def test_expected_intervals_contain_nine_in_ten_training_values():
     rng = np.random.default_rng(0)
     foretold = rng.uniform(1, 10, size=(4000, 1))
     rows = foretold * (1 + 0.2 * rng.normal(size=(4000, 1)))
@@ -304,7 +304,7 @@ def test_limits_of_a_column_without_values_are_missing():
     assert np.isnan([low, high]).all()
 
 
-def test_holes_contribute_nothing(X, rng):
+def test_missing_values_contribute_nothing(X, rng):
     holes = np.where(rng.random(X.shape) < 0.1, np.nan, X)
     estimator = zoo.vae(3, **{**OPTIONS, "max_epochs": 10}).fit(holes)
     rows = holes[:20]
@@ -327,7 +327,7 @@ def test_neighbours_are_those_of_a_capped_gower_distance(rng):
     np.testing.assert_array_equal(found, apart.sum(-1).argsort(1, kind="stable")[:, :4])
 
 
-def test_one_odd_value_leaves_the_neighbours_nearly_alone(rng):
+def test_one_anomalous_value_hardly_changes_the_neighbours(rng):
     rows = rng.normal(size=(500, 8))
     x = rows[:50].copy()
     x[:, 3] = 1e9
@@ -335,7 +335,7 @@ def test_one_odd_value_leaves_the_neighbours_nearly_alone(rng):
     assert (found == np.arange(50)).mean() > 0.95
 
 
-def test_rows_are_not_typical_of_themselves(rng):
+def test_a_training_row_is_not_its_own_neighbour(rng):
     rows = np.column_stack([np.repeat(np.arange(20.0), 30), rng.normal(size=600)])
     neighbours = SimilarRows(rows, np.array([False, False]))
     odd = np.array([[0.0, 50.0]])
@@ -357,7 +357,7 @@ def test_the_nearest_rows_are_given_with_their_places_in_fit(vae, X):
         np.testing.assert_allclose(near, X[row])
 
 
-def test_rows_that_score_low_are_nobodys_neighbours(vae, X):
+def test_rows_with_low_scores_are_never_neighbours(vae, X):
     odd = planted(X, 30)[0]
     found = why(vae, odd, np.concatenate([odd, X]))
     assert (found.nearest >= 30).mean() > 0.95
@@ -387,7 +387,7 @@ def test_shares_are_shapley_values_of_scores_with_interactions_of_pairs(rng):
     np.testing.assert_allclose(found, [shapley(score, a, b) for a, b in zip(start, end, strict=True)])
 
 
-def test_shares_add_up_in_pieces_too(rng, monkeypatch):
+def test_shares_computed_in_pieces_add_up(rng, monkeypatch):
     start, end = rng.normal(size=(2, 30, 6))
     score = lambda rows: np.exp(rows).prod(1) + np.sin(rows.sum(1))  # noqa: E731
     whole = sampled_shapley(score, start, end, seed=0)
@@ -443,17 +443,17 @@ def test_planted_values_of_wide_rows_are_found_with_few_copies(rng):
         (pd.Timestamp("2024-02-01 07:30:12"), (), "2024-02-01 07:30"),
     ],
 )
-def test_values_are_short_and_tell_their_limits_apart(value, limits, text):
+def test_printed_values_are_short_and_distinguish_interval_bounds(value, limits, text):
     assert format_value(value, *limits) == text
 
 
-def test_intervals_of_one_value_are_that_value():
+def test_an_interval_of_one_value_is_printed_as_that_value():
     assert format_interval(3.0, 3e3, 2e4) == "3000 .. 20000"
     assert format_interval("udp", "udp", "udp") == "udp"
     assert format_interval(1.5, float("nan"), float("nan")) == "1.5"
 
 
-def test_sentences_name_row_value_expectation_and_share(vae, X):
+def test_reasons_name_row_value_expected_interval_and_share(vae, X):
     rows = X[:2].copy()
     rows[1, 4] = 60.0
     lines = str(why(vae, rows, X)).splitlines()
@@ -488,7 +488,7 @@ def test_explanations_do_not_depend_on_the_other_rows_or_on_global_generators(va
     np.testing.assert_allclose(all_of_them.expected[4], one.expected[0], rtol=1e-3, atol=1e-3)
 
 
-def test_copies_that_do_not_fit_in_memory_are_made_in_pieces(vae, X, monkeypatch):
+def test_large_numbers_of_copies_are_scored_in_pieces(vae, X, monkeypatch):
     rows = planted(X, 10)[0]
     whole = why(vae, rows, X)
     monkeypatch.setattr("isthmus.anomaly.repairs.SIZE", 300)
@@ -571,7 +571,7 @@ def test_an_unfitted_detector_explains_nothing(X):
         AnomalyDetector(PCA(2)).explain(X)
 
 
-def test_rows_that_are_judged_together_are_not_explained_one_by_one(X):
+def test_estimators_that_score_rows_jointly_are_not_explained(X):
     class Context(PCA):
         def contributions(self, X):
             return X
@@ -593,11 +593,11 @@ def spoken(addends, **options):
     return Explanation(addends.sum(1), addends, frame, frame, low, high, nearest, [frame], tuple(frame), **options)
 
 
-def test_a_value_that_is_the_expected_one_is_not_said_to_be_another():
+def test_values_equal_to_the_expectation_are_printed_as_expected():
     assert str(spoken([-3.0, 1.0])) == "row 0: outcome = success, 100 % of the score"
 
 
-def test_reasons_that_round_to_nothing_are_none():
+def test_reasons_whose_share_rounds_to_zero_are_left_out():
     assert [reason.feature for reason in spoken([-1.0, -0.005]).reasons(0)] == ["outcome"]
     told = list(map(str, spoken([-1.0, -0.006]).reasons(0)))
     assert told[1] == "row 0: load = 0.5, expected 0 .. 1, 1 % of the score"
@@ -605,7 +605,7 @@ def test_reasons_that_round_to_nothing_are_none():
     assert str(spoken([1.0, 1.0], labels=["Monday"])) == "row Monday: no value stands out"
 
 
-def test_rows_are_called_as_in_the_index_of_the_frame():
+def test_rows_are_named_by_the_index_of_the_data_frame():
     X = pd.DataFrame(correlated(200))
     X.index, X.columns = pd.date_range("2024-01-01", periods=200), [f"x{i}" for i in range(10)]
     rows = X.iloc[[150, 3]] + 20
@@ -633,7 +633,7 @@ def drawn(law, n, seed):
 @pytest.mark.parametrize("n_rows", [120, 400])
 @pytest.mark.parametrize("law", ["normal", "skew", "independent", "uneven"])
 @pytest.mark.parametrize("name", ["mixture", "masking"])
-def test_limits_hold_nine_in_ten_values_of_new_normal_rows(name, law, n_rows):
+def test_expected_intervals_contain_nine_in_ten_values_of_new_normal_rows(name, law, n_rows):
     masked = Autoencoder(3, corruption=Masking(0.3), **OPTIONS)
     estimator = masked if name == "masking" else GaussianMixture(2, reg_covar=1e-3, random_state=0)
     detector = AnomalyDetector(estimator, calibration="split", random_state=0).fit(drawn(law, n_rows, 1))

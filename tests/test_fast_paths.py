@@ -46,7 +46,7 @@ def test_the_sum_over_a_row_and_its_gradients_are_those_of_the_density(shape, sh
     assert gradcheck(lambda *inputs: F.normal_row_log_prob(x, *inputs), (mean, log_scale))
 
 
-def test_no_rows_have_no_sums():
+def test_sums_over_no_rows_are_empty():
     assert F.normal_row_log_prob(torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(3)).shape == (0,)
 
 
@@ -114,12 +114,12 @@ def test_the_score_is_the_sum_of_what_the_values_score(options):
     np.testing.assert_allclose(model.score_samples(x), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_one_draw_needs_no_mean_of_weights():
+def test_the_importance_bound_of_one_draw_equals_logsumexp():
     log_weights = doubles(1, 6)
     torch.testing.assert_close(F.importance_bound(log_weights), torch.logsumexp(log_weights, 0))
 
 
-def test_norms_of_the_code_are_not_computed_for_nobody(monkeypatch):
+def test_norms_of_the_decoder_are_computed_only_if_used(monkeypatch):
     x = np.random.default_rng(0).normal(size=(60, 5))
     monkeypatch.setattr(MLP, "code_norms", lambda self: pytest.fail("asked without a regularizer"))
     small("autoencoder").fit(x)
@@ -155,7 +155,7 @@ def train_net(make, n_steps=20):
 
 @pytest.mark.parametrize(("name", "ours", "torchs"), ADAMS)
 @pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"maximize": True}, {"eps": 1e-3, "betas": (0.5, 0.6)}])
-def test_the_fused_step_is_that_of_torch(name, ours, torchs, options):
+def test_the_fused_step_equals_that_of_torch(name, ours, torchs, options):
     with torch.random.fork_rng():
         mine, optimizer = train_net(lambda groups: OPTIMIZERS[name](groups, lr=1e-2, **options))
         expected, other = train_net(lambda groups: torchs(groups, lr=1e-2, fused=True, **options))
@@ -189,7 +189,7 @@ def test_an_unknown_torch_is_recognized(where, value, monkeypatch):
     assert not fused.is_known()
 
 
-def test_torchs_own_optimizer_trains_in_the_same_way(monkeypatch):
+def test_training_with_the_optimizer_of_torch_gives_equal_weights(monkeypatch):
     x = np.random.default_rng(0).normal(size=(60, 5))
     kinds, results = [], []
     for known in (True, False):
@@ -223,7 +223,7 @@ def test_hooks_of_an_optimizer_run_once_a_step_and_closures_compute_the_gradient
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_gradient_descent_is_torchs_on_clipped_gradients(weight_decay):
+def test_gradient_descent_equals_that_of_torch_on_clipped_gradients(weight_decay):
     weights = [nn.Parameter(torch.tensor([3.0, 4.0])) for _ in range(2)]
     options = {"lr": 0.1, "weight_decay": weight_decay}
     ours, theirs = ClippedSGD(weights[:1], **options), optim.SGD(weights[1:], momentum=0.9, nesterov=True, **options)
@@ -251,7 +251,7 @@ def test_a_fit_does_not_import_torchs_compiler():
 # Threads
 
 
-def test_small_steps_take_one_thread_and_large_ones_all_and_afterwards_all_is_as_before():
+def test_small_steps_use_one_thread_large_ones_all_and_the_setting_is_restored():
     before = torch.get_num_threads()
     with hardware.limit_threads(nn.Linear(30, 30), 256):
         assert torch.get_num_threads() == 1
@@ -275,7 +275,7 @@ def test_bfloat16_uses_the_weights_of_each_step(blobs):
     assert losses["bfloat16"] == pytest.approx(losses["float32"], abs=0.5)
 
 
-def test_only_large_steps_lower_their_precision_by_themselves(monkeypatch):
+def test_automatic_precision_is_lower_only_for_large_steps(monkeypatch):
     monkeypatch.setattr(hardware, "_is_fast_in_bfloat16", lambda device: True)
     assert not hardware.uses_bfloat16("auto", nn.Linear(30, 30), 256)
     assert hardware.uses_bfloat16("auto", nn.Linear(1000, 1000), 256)

@@ -25,7 +25,7 @@ def test_the_known_kinds_are_those_of_the_documentation():
 
 
 @pytest.mark.parametrize("suffix", TABLES)
-def test_a_table_comes_back_to_the_last_digit(tmp_path, values, suffix):
+def test_a_table_is_read_as_written_to_the_last_digit(tmp_path, values, suffix):
     values[2, 1] = np.nan
     table = pa.table(dict(zip(["a", "b, c", 'd "e"'], values.T, strict=True)))
     write(tmp_path / f"new{suffix}", table)
@@ -37,7 +37,7 @@ def test_a_table_comes_back_to_the_last_digit(tmp_path, values, suffix):
 @pytest.mark.parametrize("shape", [(5,), (5, 2), (5, 2, 3)])
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 @pytest.mark.parametrize("suffix", ARRAYS)
-def test_an_array_comes_back_with_shape_and_dtype(tmp_path, suffix, dtype, shape):
+def test_an_array_is_read_with_the_shape_and_dtype_written(tmp_path, suffix, dtype, shape):
     values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     write(tmp_path / f"new{suffix}", values)
     again = read(tmp_path / f"new{suffix}")
@@ -61,7 +61,7 @@ def test_a_table_becomes_an_array(tmp_path, values, suffix):
 
 
 @pytest.mark.parametrize("suffix", TABLES)
-def test_one_number_a_row_becomes_one_column(tmp_path, suffix):
+def test_one_dimensional_arrays_become_one_column(tmp_path, suffix):
     write(tmp_path / f"new{suffix}", np.array([1.5, 2.5]), ["score"])
     assert read(tmp_path / f"new{suffix}").to_pydict() == {"score": [1.5, 2.5]}
 
@@ -83,7 +83,7 @@ def test_suffixes_may_be_capitals(tmp_path):
     assert read(tmp_path / "NEW.CSV").to_pydict() == {"a": [1], "b": [2]}
 
 
-def test_cells_that_say_nothing_are_missing(tmp_path):
+def test_empty_cells_are_missing(tmp_path):
     (tmp_path / "new.csv").write_text("a,b\n1,\nNA,\nnan,\n")
     with pytest.warns(ReadingNote, match=r"read as missing: 'NA' \(1\), 'nan' \(1\) in 'a'"):
         table = read(tmp_path / "new.csv")
@@ -91,12 +91,12 @@ def test_cells_that_say_nothing_are_missing(tmp_path):
     assert table.schema.field("b").type == pa.float64()
 
 
-def test_dates_and_text_are_read_for_others_to_refuse(tmp_path):
+def test_dates_and_text_are_read(tmp_path):
     (tmp_path / "new.csv").write_text("a,when,who\n1,2020-01-01,Ann\n")
     assert read(tmp_path / "new.csv").column("who").to_pylist() == ["Ann"]
 
 
-def test_a_column_may_turn_from_integers_to_fractions_far_down(tmp_path):
+def test_a_column_of_integers_may_have_fractions_in_late_rows(tmp_path):
     n = 600_000
     (tmp_path / "new.csv").write_text("a,b\n" + "1,\n" * n + "0.5,2\n")
     table = read(tmp_path / "new.csv")
@@ -110,12 +110,12 @@ def test_the_only_array_of_an_npz_file_is_taken_whatever_its_name(tmp_path, valu
 
 
 @pytest.mark.parametrize("names", [["y", "X"], ["x_test", "x_train"], ["x_train", "X"]])
-def test_of_several_arrays_x_or_the_training_rows_are_taken(tmp_path, names):
+def test_of_several_arrays_the_one_named_x_or_train_is_taken(tmp_path, names):
     np.savez(tmp_path / "new.npz", **{name: np.full((2, 2), i) for i, name in enumerate(names)})
     np.testing.assert_array_equal(read(tmp_path / "new.npz"), np.full((2, 2), 1))
 
 
-def test_of_several_other_arrays_none_is_guessed(tmp_path, values):
+def test_several_arrays_of_other_names_are_refused(tmp_path, values):
     np.savez(tmp_path / "new.npz", codes=values, images=values)
     with pytest.raises(ValueError, match=r"holds the arrays \['codes', 'images'\], expected .* named X or x_train"):
         read(tmp_path / "new.npz")
@@ -187,7 +187,7 @@ def test_a_file_without_rows_is_refused(tmp_path, suffix):
         read(tmp_path / f"new{suffix}")
 
 
-def test_a_single_number_is_no_rows(tmp_path):
+def test_an_array_without_axes_is_refused(tmp_path):
     write(tmp_path / "new.npy", np.array(3.0))
     with pytest.raises(ValueError, match="holds no rows"):
         read(tmp_path / "new.npy")
@@ -204,7 +204,7 @@ def test_pickled_objects_are_never_loaded(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_the_old_file_survives_a_full_disk(tmp_path, values, suffix, monkeypatch):
+def test_a_full_disk_leaves_the_old_file(tmp_path, values, suffix, monkeypatch):
     path = tmp_path / f"new{suffix}"
     write(path, values)
     before = path.read_bytes()
@@ -225,6 +225,6 @@ def test_a_missing_folder_is_named(tmp_path, values):
 
 
 @pytest.mark.parametrize("values", [[1.5, 3.25, None], ["a", None, None], [None, 1, None], [True, None]])
-def test_missing_values_of_one_column_are_rows(tmp_path, values):
+def test_empty_lines_of_one_column_are_missing_values(tmp_path, values):
     write(tmp_path / "one.csv", pa.table({"x": pa.array(values)}))
     assert read(tmp_path / "one.csv")["x"].to_pylist() == values

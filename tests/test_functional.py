@@ -140,7 +140,7 @@ def test_between_zero_and_one_bernoulli_log_prob_is_the_negative_cross_entropy(x
 
 @FEW
 @given(target=st.floats(0.01, 0.99), activity=st.floats(1e-6, 1 - 1e-6))
-def test_divergence_of_coins_is_that_of_torch(target, activity):
+def test_divergence_of_bernoulli_distributions_is_that_of_torch(target, activity):
     coins = [distributions.Bernoulli(probs=double(p)) for p in (target, activity)]
     torch.testing.assert_close(
         F.kl_bernoulli(target, double(activity)), distributions.kl_divergence(*coins), rtol=1e-6, atol=1e-9
@@ -199,7 +199,7 @@ def test_continuous_bernoulli_mean_is_the_slope_of_its_log_normaliser(logits):
 
 @FEW
 @given(x=st.floats(0, 1, width=32), logits=st.one_of(reals(1e3), reals(0.1), reals(1e-6)))
-def test_continuous_bernoulli_is_as_good_in_single_precision(x, logits):
+def test_continuous_bernoulli_is_accurate_in_single_precision(x, logits):
     x, logits = torch.tensor(x), torch.tensor(logits, dtype=torch.float32)
     for function in (F.continuous_bernoulli_log_prob, lambda _, logits: F.continuous_bernoulli_mean(logits)):
         exact = function(x.double(), logits.double()).float()
@@ -279,7 +279,7 @@ def test_estimated_squared_jacobian_is_unbiased():
     assert (estimates.mean(0) - brute_force(net, u)).abs().le(error).all()
 
 
-def test_several_probes_average():
+def test_several_probes_are_averaged():
     net, u = two_layers(), inputs(4, 6)
     code = net(u)
     spreads = [torch.stack([F.squared_jacobian(code, u, n).detach() for _ in range(300)]).std(0).mean() for n in (1, 4)]
@@ -320,7 +320,7 @@ def test_negative_binomial_log_prob_is_that_of_scipy(x, log_mean, log_size):
     assert ours == pytest.approx(stats.nbinom.logpmf(x, size, size / (size + mean)), rel=1e-7, abs=1e-7)
 
 
-def test_with_a_size_beyond_all_bounds_the_negative_binomial_is_the_poisson_distribution_also_in_float32():
+def test_the_negative_binomial_of_very_large_size_is_the_poisson_distribution_also_in_float32():
     x = torch.arange(60.0)
     ours = F.negative_binomial_log_prob(x, torch.tensor(math.log(20.0)), torch.tensor(14.0))
     np.testing.assert_allclose(ours, stats.poisson.logpmf(np.arange(60), 20.0), rtol=1e-3, atol=1e-3)
@@ -334,7 +334,7 @@ def test_log_rising_is_the_difference_of_two_log_gammas(x, log_start):
     assert F.log_rising_factorial(double(x), double(start)).item() == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-def test_in_float32_log_rising_keeps_digits_that_the_difference_has_lost():
+def test_log_rising_is_more_accurate_in_float32_than_the_difference_of_log_gammas():
     x, start = torch.tensor(3.0), torch.tensor(1e6)
     exact = math.log(1e6 * (1e6 + 1) * (1e6 + 2))
     assert F.log_rising_factorial(x, start).item() == pytest.approx(exact, rel=1e-6)
@@ -342,7 +342,7 @@ def test_in_float32_log_rising_keeps_digits_that_the_difference_has_lost():
 
 
 @pytest.mark.parametrize("logit", [-3.0, 0.5])
-def test_inflated_zeros_add_to_those_of_the_counts(logit):
+def test_zero_inflation_adds_to_the_zeros_of_the_counts(logit):
     x, share = np.arange(9), special.expit(logit)
     ours = F.zero_inflated_log_prob(double(x), double(stats.poisson.logpmf(x, 2.0)), double(logit))
     expected = (1 - share) * stats.poisson.pmf(x, 2.0) + share * (x == 0)
@@ -359,7 +359,7 @@ def test_multinomial_log_prob_is_that_of_scipy_and_what_was_not_counted_adds_not
     assert not addends[0, np.array(counts) == 0].any()
 
 
-def test_a_row_with_missing_counts_is_one_of_the_others():
+def test_a_row_with_missing_counts_is_a_multinomial_of_the_others():
     x, logits = double([[3.0, -1.0, 0.0, 5.0, -1.0]]), inputs(1, 5)
     kept = [0, 2, 3]
     ours = F.multinomial_log_prob(x, logits)
@@ -369,7 +369,7 @@ def test_a_row_with_missing_counts_is_one_of_the_others():
     assert not slope[0, [1, 4]].any()
 
 
-def test_a_row_of_nothing_but_missing_counts_has_probability_one_and_no_gradient():
+def test_a_row_of_missing_counts_only_has_probability_one_and_no_gradient():
     logits = inputs(1, 4).float().detach().requires_grad_()
     log_prob = F.multinomial_log_prob(-torch.ones(1, 4), logits)
     log_prob.sum().backward()

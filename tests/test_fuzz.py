@@ -15,13 +15,13 @@ def fuzz(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", N)
-def test_nothing_is_lost_and_nothing_ends_in_a_traceback(fuzz, kind):
+def test_random_files_lose_no_cells_and_give_no_traceback(fuzz, kind):
     figures = fuzz.run_cases(kind, N[kind], seed=20)
     assert figures.faults == []
     assert figures.cases == N[kind]
 
 
-def test_a_fault_is_found(fuzz):
+def test_the_fuzzer_finds_a_planted_error(fuzz):
     """Otherwise the tests above could not fail."""
 
     def fail():

@@ -194,7 +194,7 @@ def both(runs, home):
     return [json.loads((home / f"{rank}.json").read_text()) for rank in range(2)]
 
 
-def test_both_end_with_the_same_weights(both):
+def test_both_processes_end_with_the_same_weights(both):
     for name in [*SAME, *ALIKE, *UNSEEDED]:
         assert both[0][name] == both[1][name], name
 
@@ -210,7 +210,7 @@ def test_losses_are_those_of_one_process(both, home, monkeypatch, case):
 
 
 @pytest.mark.parametrize("case", ALIKE)
-def test_with_noise_or_terms_of_the_batch_quality_is_that_of_one_process(both, home, monkeypatch, case):
+def test_with_noise_or_batch_terms_the_bound_is_close_to_that_of_one_process(both, home, monkeypatch, case):
     monkeypatch.chdir(home)
     expected, found = told(ALIKE[case]())["history"][-1], both[0][case]["history"][-1]
     assert found["valid_negative_bound"] == pytest.approx(expected["valid_negative_bound"], rel=0.05)
@@ -221,11 +221,11 @@ def test_without_a_seed_training_improves(both):
     assert last["valid_negative_bound"] < first["valid_negative_bound"]
 
 
-def test_both_stop_early(both):
+def test_both_processes_stop_early(both):
     assert len(both[1]["stopped early"]["history"]) < 12
 
 
-def test_too_few_rows_for_all_are_an_error_of_all(both):
+def test_too_few_rows_for_all_processes_are_refused_by_each(both):
     expected = "batch_size must give each of the 2 processes 2 rows or more, got batches of"
     for one in both:
         assert one["rows"] == f"{expected} 250 of 3 rows"
@@ -238,7 +238,7 @@ def test_a_killed_group_resumes_bit_for_bit(runs, both):
     assert [one["resumed"] for one in both] == [one["noisy"] for one in both]
 
 
-def test_an_error_in_one_process_ends_all(runs, both):
+def test_an_error_in_one_process_ends_all_processes(runs, both):
     assert runs[1].code != 0
     assert "column 2 holds an infinite value" in runs[1].output
 
@@ -300,7 +300,7 @@ def test_shares_of_a_stream_hold_every_row_once_in_equally_many_batches(sizes, n
 
 @pytest.mark.parametrize("seed", [None, 3])
 @pytest.mark.parametrize("n", [2, 3])
-def test_row_groups_are_shared_where_they_suffice(home, seed, n):
+def test_whole_row_groups_are_shared_if_there_are_enough(home, seed, n):
     source = Parquet(home / "many.parquet").split(100, 0)[0]
     shares = shares_of(source, n, 100, seed)
     rows = [{tuple(row) for part in share for row in part} for share in shares]
@@ -312,7 +312,7 @@ def test_row_groups_are_shared_where_they_suffice(home, seed, n):
     assert all(abs(len(part) - 901 / 10 / n) < 20 for share in shares for part in share)
 
 
-def test_one_large_row_group_is_cut(tmp_path):
+def test_one_large_row_group_is_divided(tmp_path):
     table = pa.table({"a": np.arange(400.0)})
     with parquet.ParquetWriter(tmp_path / "uneven.parquet", table.schema) as writer:
         for start, stop in [(0, 330), *((i, i + 10) for i in range(330, 400, 10))]:

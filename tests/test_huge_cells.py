@@ -52,7 +52,7 @@ def spoiled(X, row, column, value):
 # The function
 
 
-def test_compressed_values_keep_their_order_and_those_in_reach_their_bits():
+def test_compression_keeps_the_order_of_values_and_usual_values_exactly():
     x = torch.tensor([-1.7e308, -1e39, -20.0, -9.9, 0.0, 10.0, 10.1, 1e3, 1e20, 1e39, 1.7e308], dtype=torch.float64)
     found = compress_tails(x, torch.tensor(0.0), torch.tensor(10.0))
     assert (found.diff() > 0).all()
@@ -109,7 +109,7 @@ def test_every_method_gives_finite_values(name, X):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
-def test_the_largest_numbers_of_every_dtype(dtype, X):
+def test_the_largest_numbers_of_every_dtype_have_finite_scores(dtype, X):
     model = Autoencoder(2, **NET).fit(X.astype(dtype))
     rows = X[:3].astype(dtype)
     rows[1, 0] = (np.iinfo if dtype == np.int64 else np.finfo)(dtype).max
@@ -129,7 +129,7 @@ UNBOUNDED = (
 
 
 @pytest.mark.parametrize("likelihood", UNBOUNDED)
-def test_every_likelihood_of_unbounded_numbers(likelihood, rng):
+def test_every_likelihood_of_unbounded_numbers_scores_huge_cells_low(likelihood, rng):
     X = rng.poisson(5, (200, 3)).astype(float) + (likelihood == "log_normal")
     model = zoo.vae(2, likelihood=likelihood, **NET).fit(X)
     scores = model.score_samples(np.stack([X[0], [5.0, 1e20, 5.0], [5.0, 1e39, 5.0], [5.0, 1.7e308, 5.0]]))
@@ -137,7 +137,7 @@ def test_every_likelihood_of_unbounded_numbers(likelihood, rng):
     assert scores[1:].max() < min(scores[0], model.score_samples(X).min())
 
 
-def test_timestamps_keep_their_origin(rng):
+def test_huge_cells_beside_timestamps_score_low(rng):
     X = 1.7e15 + rng.normal(size=(200, 2))
     model = Autoencoder(1, **NET).fit(X)
     scores = model.score_samples(np.array([X[0], [1.7e15, 1e39]]))
@@ -159,7 +159,7 @@ def test_a_huge_cell_of_a_frame_is_named_by_its_column(estimator, rng):
         assert detector.explain(new[1:2]).reasons(0)[0].feature == "load"
 
 
-def test_a_saved_model_compresses_as_before(tmp_path, X):
+def test_a_saved_model_compresses_huge_values_as_before(tmp_path, X):
     model = zoo.vae(2, **NET).fit(X)
     save(model, tmp_path / "model")
     rows = spoiled(X[:5], 2, 2, 1e39)
@@ -182,27 +182,27 @@ def test_a_huge_time_point_is_an_alarm(rng):
 
 @pytest.mark.parametrize("name", ["autoencoder", "vae", "ensemble"])
 @pytest.mark.parametrize("value", [1e20, 1e39, 1.7e308])
-def test_fit_names_row_and_column(name, value, X):
+def test_fit_names_row_and_column_of_a_huge_cell(name, value, X):
     for row in range(0, 300, 60):  # held out for validation or not
         with pytest.raises(ValueError, match=rf"row {row}, column 2 holds {value:g}".replace("+", r"\+")):
             ESTIMATORS[name]().fit(spoiled(X, row, 2, value))
 
 
-def test_fit_names_a_column_of_a_frame(X):
+def test_fit_names_the_data_frame_column_of_a_huge_cell(X):
     frame = pd.DataFrame(spoiled(X, 7, 1, 1e39), columns=list("abcd"))
     with pytest.raises(ValueError, match=r"row 7, column 'b' holds 1e\+39, more than float32.*scale the data"):
         Autoencoder(2, **NET).fit(frame)
 
 
 @pytest.mark.parametrize("value", [1e39, -1.7e308])
-def test_detectors_name_row_and_column(value, X):
+def test_detectors_name_row_and_column_of_a_huge_cell(value, X):
     for estimator in (None, Autoencoder(2, **NET)):
         with pytest.raises(ValueError, match="column 0 holds"):
             AnomalyDetector(estimator, random_state=0).fit(spoiled(X, 9, 0, value))
 
 
 @pytest.mark.parametrize("value", [1e20, -1e39])
-def test_sliding_names_time_point_and_channel(value, rng):
+def test_sliding_windows_name_time_point_and_channel_of_a_huge_cell(value, rng):
     series = np.sin(np.arange(600) / 5)[:, None] + 0.1 * rng.normal(size=(600, 2))
     with pytest.raises(ValueError, match="row 300, column 1 holds"):
         SlidingWindows(random_state=0).fit(spoiled(series, 300, 1, value))
@@ -227,7 +227,7 @@ def test_partial_fit_names_row_and_column_and_leaves_the_model(X):
 
 
 @pytest.mark.parametrize("unit", [1e-25, 1e-3, 1e25])
-def test_columns_that_are_large_or_rare_throughout_are_no_error(unit, X):
+def test_columns_of_huge_units_or_rare_values_are_accepted(unit, X):
     rare = np.zeros((300, 1))
     rare[17] = unit
     assert np.isfinite(small("vae").fit(np.hstack([X * unit, rare])).score_samples(np.hstack([X * unit, rare]))).all()

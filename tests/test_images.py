@@ -61,7 +61,7 @@ def small(**options):
     ],
 )
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy], ids=["array", "tensor"])
-def test_images_are_told_by_shape_and_dtype(shape, dtype, sample, layout, kind):
+def test_images_are_recognised_by_shape_and_dtype(shape, dtype, sample, layout, kind):
     schema = as_source(kind(np.zeros((2, *shape), dtype))).schema
     assert (schema.shape, schema.layout, schema.dtype) == (sample, layout, dtype)
 
@@ -79,7 +79,7 @@ def test_rows_are_channels_first_and_share_memory(name):
 
 @pytest.mark.parametrize("backbone", ["mlp", Conv((4, 4))], ids=["mlp", "conv"])
 @pytest.mark.parametrize("name", NAMES)
-def test_images_come_back_as_they_came(name, backbone):
+def test_reconstructed_images_have_the_layout_and_dtype_of_the_input(name, backbone):
     X = pictures(SHAPES[name])
     model = small(backbone=backbone).fit(X)
     results = [model.reconstruct(X), model.sample(len(X)), model.inverse_transform(model.transform(X)), model.impute(X)]
@@ -96,7 +96,7 @@ def test_bytes_are_rounded_and_stay_in_their_range():
     assert (given.dtype, given.tolist()) == (np.uint8, [[[0, 1], [2, 255]]])
 
 
-def test_layouts_are_learned_alike():
+def test_all_layouts_give_equal_models():
     """The same images in any layout give the same net."""
     X = pictures(SHAPES["hwc"])
     first, last = small().fit(X.transpose(0, 3, 1, 2).copy()), small().fit(X)
@@ -113,18 +113,18 @@ def test_a_fitted_model_takes_other_layouts_of_the_same_images():
     assert model.reconstruct(X[..., None]).shape == (*X.shape, 1)
 
 
-def test_series_of_bytes_stay_series_where_fit_saw_series(rng):
+def test_byte_series_are_series_if_fit_saw_series(rng):
     X = rng.random((20, 2, 16))
     model = small().fit(X)
     assert model.transform((X > 0.5).astype(np.uint8)).shape == (20, 2)
 
 
-def test_bytes_have_one_scale_for_all_pixels(rng):
+def test_byte_images_have_one_scale_for_all_pixels(rng):
     dull = rng.integers(100, 120, (30, 6, 6), dtype=np.uint8) + np.arange(36, dtype=np.uint8).reshape(6, 6)
     assert small().fit(dull).likelihood_.scale == "shared"
 
 
-def test_layouts_travel_in_files(tmp_path):
+def test_layouts_are_saved_in_files(tmp_path):
     X = pictures(SHAPES["hwc"])
     model = small().fit(X)
     save(model, tmp_path / "model.safetensors")
@@ -183,7 +183,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_images_are_one_clear_sentence(case):
+def test_wrong_images_are_refused_in_one_sentence(case):
     call, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         call()
@@ -219,7 +219,7 @@ def test_a_folder_is_read_in_the_order_of_its_files(album):
 
 
 @pytest.mark.parametrize(("mode", "layout", "channels"), [("L", "hw", 1), ("RGB", "hwc", 3), ("RGBA", "hwc", 4)])
-def test_the_mode_says_what_channels_there_are(album, mode, layout, channels):
+def test_the_mode_decides_about_the_channels(album, mode, layout, channels):
     source = ImageFolder(album, 6, mode=mode)
     assert (source.schema.shape, source.schema.layout) == ((channels, 6, 6), layout)
     values = np.zeros((4, channels, 6, 6))
@@ -253,7 +253,7 @@ DEEP = {
 
 
 @pytest.mark.parametrize("kind", DEEP)
-def test_deep_images_keep_their_values_and_the_range_is_said(kind, tmp_path):
+def test_images_of_16_bits_keep_their_values_and_the_range_is_printed(kind, tmp_path):
     dtype, highest, name, told = DEEP[kind]
     folder = deep(tmp_path, dtype, highest, name=name)
     with pytest.warns(UserWarning, match=f"12 of 12 images hold .*: their range is {told}; results come back in it"):
@@ -334,7 +334,7 @@ def test_missing_pixels_of_floats_stay_missing_and_infinite_ones_are_broken(tmp_
 
 @pytest.mark.parametrize(("background", "shown"), [("white", [255, 255, 255]), ("#102030", [16, 32, 48])])
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
-def test_transparency_is_composed_on_a_ground(kind, background, shown, tmp_path):
+def test_transparent_images_are_composed_on_a_background(kind, background, shown, tmp_path):
     picture = np.zeros((4, 4, 4), np.uint8)
     picture[:2, :, 3] = 255
     image = Image.fromarray(picture)
@@ -348,7 +348,7 @@ def test_transparency_is_composed_on_a_ground(kind, background, shown, tmp_path)
     assert next(ImageFolder(tmp_path, mode="RGBA").batches(1)).x[0, 3].tolist() == [[255] * 4] * 2 + [[0] * 4] * 2
 
 
-def test_a_transparent_colour_is_composed_on_the_ground(tmp_path):
+def test_a_transparent_colour_is_composed_on_the_background(tmp_path):
     picture = np.zeros((4, 4), np.uint8)
     picture[:2] = 7
     Image.fromarray(picture).save(tmp_path / "a.png", transparency=7)
@@ -366,7 +366,7 @@ def test_images_of_every_mode_are_read(mode, tmp_path):
     assert np.corrcoef(x.flatten(), np.arange(64))[0, 1] > (0.6 if mode == "1" else 0.99)
 
 
-def test_of_several_frames_the_first_is_used(tmp_path):
+def test_the_first_of_several_frames_is_used(tmp_path):
     frames = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in (200, 100, 0)]
     for name in ("a.gif", "b.tif"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
@@ -375,7 +375,7 @@ def test_of_several_frames_the_first_is_used(tmp_path):
     assert next(source.batches(2)).x.unique().tolist() == [200]
 
 
-def test_colours_of_16_bits_are_said_to_be_read_with_8(tmp_path):
+def test_a_warning_says_that_16_bit_colours_are_read_with_8_bits(tmp_path):
     (tmp_path / "a.png").write_bytes(png_of_16_bits(np.full((3, 4, 3), 40_000)))
     with pytest.warns(UserWarning, match=r"1 of 1 images have colours of 16 bits, which are read with 8 \('a.png'\)"):
         source = ImageFolder(tmp_path)
@@ -407,7 +407,7 @@ def test_hidden_and_system_files_are_skipped(album):
     assert names(ImageFolder(album, 5)) == ["a.png", "c.jpg", "d.bmp", "e.PNG"]
 
 
-def test_a_hidden_root_is_read(album):
+def test_a_hidden_folder_given_by_name_is_read(album):
     assert len(ImageFolder(album.rename(album.with_name(".album")), 5)) == 4
 
 
@@ -427,7 +427,7 @@ def test_a_folder_prints_in_one_line(album):
     assert repr(ImageFolder(album, (9, 8))) == f"<ImageFolder {str(album)!r}: 4 coloured images, 9 x 8, uint8>"
 
 
-def test_what_is_no_folder_and_what_is_no_image_is_said_once(tmp_path):
+def test_a_path_without_folder_or_images_is_refused(tmp_path):
     Image.new("L", (6, 5)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
     with pytest.raises(NotADirectoryError, match=r"a.png' is a file: give the folder that it lies in"):
@@ -439,7 +439,7 @@ def test_what_is_no_folder_and_what_is_no_image_is_said_once(tmp_path):
     assert "1 grey image, 5 x 6" in repr(folder)
 
 
-def test_without_a_size_images_have_their_own(album, tmp_path):
+def test_without_the_option_size_images_keep_theirs(album, tmp_path):
     with pytest.raises(ValueError, match=r"the images have 4 sizes, from 5 x 5 to 30 x 40: .* size=\(height, width\)"):
         ImageFolder(album)
     shutil.copytree(album, tmp_path / "same")
@@ -449,7 +449,7 @@ def test_without_a_size_images_have_their_own(album, tmp_path):
     assert ImageFolder(tmp_path / "same").schema.shape == (3, 9, 8)
 
 
-def test_images_are_turned_as_the_camera_says(tmp_path):
+def test_images_are_rotated_by_their_exif_orientation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
     picture = np.zeros((4, 6), np.uint8)
@@ -482,7 +482,7 @@ def test_a_strict_folder_refuses_broken_files(spoiled):
         ImageFolder(spoiled, 5, strict=True)
 
 
-def test_only_broken_files_are_an_error(spoiled):
+def test_a_folder_of_only_broken_files_is_refused(spoiled):
     for name in ("a.png", "c.jpg", "d.bmp", "deeper/e.PNG"):
         (spoiled / name).unlink()
     with pytest.raises(ValueError, match=r"none of the 2 images can be decoded"):
@@ -490,12 +490,12 @@ def test_only_broken_files_are_an_error(spoiled):
 
 
 @pytest.mark.parametrize("size", [0, (3,), (3, 4, 5), "big", (3, 2.5)])
-def test_a_wrong_size_is_an_error(album, size):
+def test_a_wrong_size_is_refused(album, size):
     with pytest.raises(ValueError, match=r"size must be a positive integer or two"):
         ImageFolder(album, size)
 
 
-def test_other_mistakes_of_folders(album, tmp_path, monkeypatch):
+def test_impossible_options_of_folders_are_refused(album, tmp_path, monkeypatch):
     for colour in ("no colour", (1, 2), (0, 0, 300), 7):
         with pytest.raises(ValueError, match=r"background must be a colour|unknown color"):
             ImageFolder(album, 5, background=colour)
@@ -541,7 +541,7 @@ def brightness(source, **options):
     return [int(x.min()) - 10 for batch in source.batches(4, **options) for x in batch.x]
 
 
-def test_rows_and_files_go_together(folder):
+def test_rows_are_in_the_order_of_the_files(folder):
     assert brightness(folder) == list(range(30))
     assert sorted(brightness(folder, seed=1)) == list(range(30))
     assert brightness(folder, seed=1) == brightness(folder, seed=1) != list(range(30))
@@ -553,7 +553,7 @@ def test_rows_and_files_go_together(folder):
     assert sorted(brightness(folder, shard=(0, 2)) + brightness(folder, shard=(1, 2))) == list(range(30))
 
 
-def test_models_learn_from_folders(folder, many):
+def test_models_can_be_fitted_to_folders(folder, many):
     model = small(max_epochs=2).fit(folder)
     X = np.stack([np.asarray(Image.open(file)) for file in sorted(many.iterdir())])
     np.testing.assert_array_equal(model.transform(folder), model.transform(X))
@@ -574,7 +574,7 @@ def test_the_doctor_examines_folders(many):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
-def test_pipes_and_broken_links_are_no_files(many):
+def test_pipes_and_broken_links_are_not_read(many):
     os.mkfifo(many / "pipe.png")
     (many / "lost.png").symlink_to(many / "nowhere.png")
     assert len(ImageFolder(many, (7, 6))) == 30

@@ -71,7 +71,7 @@ def test_rules_are_found_in_both_directions_and_with_rare_values():
     assert {name for pair in found for name in pair} == {"pdays", "poutcome", "previous", "city", "country"}
 
 
-def test_one_row_that_breaks_a_rule_ends_it():
+def test_one_contradicting_row_removes_a_rule():
     frame = calls()
     frame.loc[7, ["pdays", "poutcome"]] = [999, "failure"]
     found = rules_of(frame)
@@ -89,7 +89,7 @@ def test_independent_columns_have_no_rules(seed):
 
 
 @pytest.mark.parametrize(("n_rows", "is_found"), [(MIN_EXPECTED - 5, False), (MIN_EXPECTED + 25, True)])
-def test_a_rule_needs_rows_that_could_have_broken_it(n_rows, is_found):
+def test_a_rule_needs_rows_that_could_contradict_it(n_rows, is_found):
     rng = np.random.default_rng(0)
     b = rng.integers(0, 3, 1000)
     frame = pandas.DataFrame({"a": rng.choice(list("xyz"), 1000), "b": b})
@@ -98,14 +98,14 @@ def test_a_rule_needs_rows_that_could_have_broken_it(n_rows, is_found):
     assert (("a", "b") in rules_of(frame)) == is_found
 
 
-def test_missing_values_break_no_rule():
+def test_missing_values_do_not_contradict_a_rule():
     frame = calls().astype({"pdays": float})
     rng = np.random.default_rng(1)
     holed = frame.mask(rng.random(frame.shape) < 0.1)
     assert rules_of(holed)["pdays", "poutcome"] == {999.0: "nonexistent"}
 
 
-def test_later_rows_are_held_against_rules_too():
+def test_rules_are_checked_in_later_rows_too():
     rule = Implication(0, 1, (1.0, 2.0), (5.0, 6.0))
     rows = np.array([[1.0, 5.0], [2.0, 7.0], [3.0, 9.0], [np.nan, 0.0]])
     assert violates(rows, [rule]).tolist() == [False, True, False, False]
@@ -117,7 +117,7 @@ def test_later_rows_are_held_against_rules_too():
     assert intersect_rules((rule,), ()) == ()
 
 
-def test_free_values_become_what_is_implied():
+def test_values_that_are_not_given_follow_from_the_rules():
     rules = [Implication(0, 1, (1.0,), (5.0,)), Implication(1, 2, (5.0,), (8.0,))]
     x = np.array([[1.0, 0.0, np.nan], [1.0, 0.0, 3.0], [2.0, 0.0, 3.0]])
     free = np.array([[False, True, True], [False, False, True], [True, True, True]])
@@ -145,7 +145,7 @@ def test_new_rows_follow_the_rules(generator, tmp_path):
     pandas.testing.assert_frame_equal(again.sample(1500, random_state=0), new)
 
 
-def test_rules_leave_the_distribution_of_what_decides(generator):
+def test_rules_do_not_change_the_distribution_of_the_implying_column(generator):
     """Rows that violate rules mostly have no outcome; if they were removed, too few would remain."""
     new = generator.sample(2000, random_state=0)
     module = generator.module_.cpu()
@@ -179,7 +179,7 @@ def test_imputed_values_follow_the_rules(make):
         assert contradictions(filled) == 0
 
 
-def test_rows_that_break_a_rule_already_are_filled_all_the_same():
+def test_rows_that_contradict_a_rule_are_imputed_too():
     model = small("imputer", 4, max_epochs=1).fit(calls())
     odd = calls(20, 1).assign(poutcome="success", pdays=999.0, age=np.nan)
     filled = model.impute(odd, n_draws=1, random_state=0)[0]
@@ -193,7 +193,7 @@ def test_a_table_of_two_columns_that_imply_each_other_is_saved(tmp_path):
     assert load(tmp_path / "m.safetensors").schema_.implications == model.schema_.implications != ()
 
 
-def test_rules_travel_in_the_schema():
+def test_rules_are_saved_in_the_schema():
     model = zoo.vae(2, max_epochs=1, random_state=0).fit(calls(500))
     assert Schema.from_json(json.loads(json.dumps(model.schema_.to_json()))) == model.schema_
 
@@ -201,7 +201,7 @@ def test_rules_travel_in_the_schema():
 @pytest.mark.parametrize(
     "change", [{"column": 99}, {"target": -1}, {"values": [1.0, 2.0], "implied": [1.0]}, {"values": [], "implied": []}]
 )
-def test_rules_of_a_damaged_file_are_an_error(change):
+def test_damaged_rules_in_a_file_are_refused(change):
     document = json.loads(json.dumps(as_source(calls(200), None).schema.to_json()))
     rule = {"column": 1, "target": 2, "values": [1.0], "implied": [1.0], **change}
     with pytest.raises(ValueError, match="implications"):

@@ -60,12 +60,12 @@ def test_intervals_of_draws_contain_the_value_as_often_as_they_say(draws, name):
         assert inside[part].mean() == pytest.approx(NOMINAL, abs=0.08)
 
 
-def test_draws_of_categories_agree(draws):
+def test_draws_of_categories_have_the_conditional_frequencies(draws):
     _, fillings = draws
     assert np.mean([filling["city"].map(COUNTRIES) != filling["country"] for filling in fillings]) < 0.05
 
 
-def test_each_missing_value_has_one_turn():
+def test_each_missing_value_is_drawn_in_one_pass():
     missing = torch.rand(50, 200, generator=torch.Generator().manual_seed(0)) < torch.linspace(0, 1, 50)[:, None]
     turns = draw_passes(missing)
     assert ((turns >= 0) == missing).all()

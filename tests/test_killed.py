@@ -141,7 +141,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(share):
 
 
 @pytest.mark.usefixtures("listening")
-def test_ctrl_c_in_the_first_epoch_is_an_interruption():
+def test_ctrl_c_in_the_first_epoch_raises_keyboard_interrupt():
     model = small(corruption=Interrupting(3))
     with pytest.raises(KeyboardInterrupt):
         model.fit(X)

@@ -195,12 +195,12 @@ def test_the_bound_of_a_linear_ladder_reaches_the_exact_likelihood(chain):
         (Ladder(warmup=2), r"bottleneck.warmup of Ladder must be in \[0, 1\], got 2"),
     ],
 )
-def test_parameters_out_of_range(part, message):
+def test_parameters_out_of_range_are_refused(part, message):
     with pytest.raises(ValueError, match=message):
         small(bottleneck=part).fit(X)
 
 
-def test_one_component_has_no_two_layers():
+def test_one_component_cannot_be_divided_into_two_layers():
     with pytest.raises(ValueError, match="n_components must be at least 2 for the two layers of Ladder, got 1"):
         small(1, bottleneck=Ladder()).fit(X)
 
@@ -213,13 +213,13 @@ class Other(Prior):
     def sample(self, n, y=None, temperature=1.0): ...
 
 
-def test_another_prior_that_is_trained_is_an_error():
+def test_another_trained_prior_is_refused():
     with pytest.raises(ValueError, match=r"prior of Ladder must be 'normal' or fitted after training, got Other\(\)"):
         small(prior=Other()).fit(X)
 
 
 @pytest.mark.parametrize(("n_components", "n_top", "sizes"), [(2, None, (1, 1)), (5, None, (3, 2)), (5, 4, (1, 4))])
-def test_the_upper_layer_is_half_or_as_asked(n_components, n_top, sizes):
+def test_the_upper_layer_has_half_of_the_components_by_default(n_components, n_top, sizes):
     assert built(n_components, n_top=n_top).prior.sizes == sizes
 
 
@@ -241,11 +241,11 @@ def test_the_divergence_of_each_layer_is_in_the_history(model):
     assert {"divergence_bottom", "divergence_top"} <= model.history_[-1].keys()
 
 
-def test_nets_of_ones_own_take_both_layers():
+def test_custom_nets_take_codes_of_both_layers():
     assert np.isfinite(small(2, backbone=Custom()).fit(X).score_samples(X)).all()
 
 
-def test_bags_share_the_prior():
+def test_nets_of_an_ensemble_share_the_prior():
     bags = BaggedAutoencoders(small(max_epochs=5), 3, random_state=0).fit(X)
     assert np.isfinite(bags.score_samples(X)).all()
     assert bags.module_.prior.sizes == (2, 1)
@@ -266,7 +266,7 @@ def test_a_hidden_layer_makes_the_prior_of_a_linear_decoder_more_than_normal():
     assert stats.kurtosis(sides) < -1
 
 
-def test_layers_that_explain_each_other_cannot_be_cut():
+def test_codes_of_two_layers_cannot_be_truncated():
     with pytest.raises(
         ValueError, match=r"got bottleneck Ladder\(\) with prior TwoLayers\(\), whose components depend"
     ):

@@ -53,19 +53,19 @@ def linear(X):
 # Paths
 
 
-def test_a_straight_walk_of_an_affine_net_is_a_straight_line(linear, X):
+def test_linear_interpolation_in_an_affine_net_is_a_straight_line(linear, X):
     path = interpolate(linear, X[0], X[1], n=5)
     start, end = linear.reconstruct(X[:2])
     np.testing.assert_allclose(path, start + np.linspace(0, 1, 5)[:, None] * (end - start), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["linear", "spherical"])
-def test_walks_begin_and_end_at_the_reconstructions(kind, model, X):
+def test_interpolations_start_and_end_at_the_reconstructions(kind, model, X):
     path = interpolate(model, X[:1], X[1], n=7, kind=kind)
     np.testing.assert_allclose(path[[0, -1]], model.reconstruct(X[:2]), atol=1e-4)
 
 
-def test_an_arc_keeps_the_length_and_turns_by_equal_angles():
+def test_spherical_interpolation_keeps_the_norm_and_has_equal_angles():
     start, end = np.array([3.0, 0.0, 0.0]), np.array([0.0, 3.0, 0.0])
     steps = np.linspace(0, 1, 7)[:, None]
     angles = steps * np.pi / 2
@@ -96,7 +96,7 @@ def test_without_a_row_a_traversal_starts_at_the_centre(X):
     np.testing.assert_allclose(middle, model.inverse_transform(np.zeros((1, 2)))[0], atol=0.1)
 
 
-def test_codes_of_a_density_are_traversed_by_its_deviations(X):
+def test_traversals_use_the_deviations_of_the_prior(X):
     density = GaussianMixture(random_state=0)
     model = Autoencoder(2, backbone=Linear(), max_epochs=2, prior=density, random_state=0).fit(X)
     middle, beyond = traverse(model, component=0, values=[0.0, 1.0])
@@ -106,7 +106,7 @@ def test_codes_of_a_density_are_traversed_by_its_deviations(X):
     np.testing.assert_allclose([middle, beyond], model.inverse_transform(codes), atol=0.2)
 
 
-def test_walks_leave_the_global_generator_alone(model, X):
+def test_interpolations_leave_the_global_generator_unchanged(model, X):
     before = torch.random.get_rng_state()
     traverse(model, X[0])
     assert torch.equal(before, torch.random.get_rng_state())
@@ -132,7 +132,7 @@ def test_an_analogy_adds_the_difference(model, X):
     np.testing.assert_allclose(analogy(model, X[:3], X[:3], X[3:6]), model.reconstruct(X[3:6]), atol=1e-4)
 
 
-def test_a_classifier_reads_the_concept_that_was_added():
+def test_a_classifier_recognises_the_added_concept():
     digits, y = load_digits(return_X_y=True)
     known, label, threes = digits[:1200], y[:1200], digits[1200:][y[1200:] == 3]
     model = zoo.vae(16, max_epochs=60, random_state=0).fit(known)
@@ -145,7 +145,7 @@ def test_a_classifier_reads_the_concept_that_was_added():
 # Labels and containers
 
 
-def test_labels_pass_through(X):
+def test_labels_are_passed_to_conditional_models(X):
     y = np.where(X[:, 0] > 0, "high", "low")
     model = zoo.conditional_vae(2, backbone=MLP((8,)), max_epochs=2, random_state=0).fit(X, y)
     codes = model.transform(X)
@@ -157,7 +157,7 @@ def test_labels_pass_through(X):
     assert analogy(model, X[:1], X[1:2], X[2:4], y="low").shape == (2, 6)
 
 
-def test_data_frames_come_back_as_data_frames(X):
+def test_results_of_data_frames_are_data_frames(X):
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(g=np.where(X[:, 0] > 0, "u", "v"))
     model = Autoencoder(2, backbone=MLP((8,)), max_epochs=2, random_state=0).fit(frame)
     vector = concept_vector(model, frame[:50], frame[50:])
@@ -175,7 +175,7 @@ def test_data_frames_come_back_as_data_frames(X):
 # Components and maps
 
 
-def test_a_component_that_every_row_shares_is_not_active(X):
+def test_a_constant_component_is_not_active(X):
     model = zoo.vae(3, backbone=Linear(), max_epochs=1, random_state=0).fit(X)
     last = list(model.module_.backbone.encoder.parameters())
     with torch.no_grad():
@@ -193,14 +193,14 @@ def test_the_map_is_that_of_scikit_learn():
 
 
 @pytest.mark.parametrize(("method", "module"), [("umap", "umap"), ("opentsne", "openTSNE")])
-def test_extras_that_are_missing_are_named(method, module, monkeypatch):
+def test_missing_optional_libraries_are_named(method, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r"pip install 'isthmus\[maps\]'"):
         map2d(np.zeros((5, 3)), method)
 
 
 @pytest.mark.parametrize(("method", "module"), [("umap", "umap"), ("opentsne", "openTSNE")])
-def test_extras_get_the_options(method, module, monkeypatch):
+def test_optional_libraries_get_the_options(method, module, monkeypatch):
     class Recorder:
         def __init__(self, **options):
             assert options == {"n_components": 2, "random_state": 3, "speed": 1}
@@ -225,14 +225,14 @@ def nested(bottleneck=None, n_components=4):
     return part
 
 
-def test_every_size_is_asked_of_equally_many_rows():
+def test_every_code_size_is_evaluated_on_equally_many_rows():
     code = nested()(torch.ones(40, 4), None, DONE)
     sizes = code.z[0].sum(-1)
     assert torch.bincount(sizes.int()).tolist() == [0, 10, 10, 10, 10]
     assert (code.z[0].diff(dim=-1) <= 0).all()
 
 
-def test_what_is_cut_costs_nothing():
+def test_truncated_components_have_no_divergence():
     torch.manual_seed(0)
     h = torch.randn(8, 8)
     part = nested(Gaussian())
@@ -246,13 +246,13 @@ def test_what_is_cut_costs_nothing():
     assert not nested().stochastic
 
 
-def test_outside_training_codes_are_whole():
+def test_codes_are_truncated_in_training_only():
     h = torch.randn(8, 4)
     assert torch.equal(nested(Deterministic("tanh")).code_mean(h), h.tanh())
     assert torch.equal(nested().code_mean(h), h)
 
 
-def test_what_is_not_a_bottleneck_is_an_error():
+def test_a_part_that_is_not_a_bottleneck_is_refused():
     with pytest.raises(
         ValueError, match="bottleneck.bottleneck of Nested must be None or a bottleneck, got 'gaussian'"
     ):
@@ -292,7 +292,7 @@ def bent(n_values, seed):
     [(flat(1, 6, 0), 1), (flat(4, 12, 1), 4), (flat(7, 18, 3), 7), (bent(10, 2), 2)],
     ids=["line", "four flat dimensions", "seven flat dimensions", "bent sheet"],
 )
-def test_the_dimension_is_found(X, n_dimensions):
+def test_the_number_of_latent_variables_is_found(X, n_dimensions):
     found = suggest_n_components(X, random_state=0)
     assert abs(found.n_components - n_dimensions) <= 1
     assert found.interval[0] <= min(n_dimensions, found.n_components)
@@ -305,7 +305,7 @@ def test_the_dimension_is_found(X, n_dimensions):
 QUICK = Autoencoder(backbone=MLP((8,)), max_epochs=2, validation_fraction=0)
 
 
-def test_errors_of_pixels_count_the_same_wherever_they_fall():
+def test_errors_of_all_pixels_have_equal_weight():
     digits = load_digits().data
     found = suggest_n_components(digits, max_components=12, random_state=0, tolerance=0.01)
     assert found.n_components >= 9
@@ -315,7 +315,7 @@ def test_errors_of_pixels_count_the_same_wherever_they_fall():
     assert (found.errors * digits.shape[1] / n_varying < 2 * least).all()
 
 
-def test_the_seed_decides(X):
+def test_results_depend_on_the_given_seed_only(X):
     first, second, third = (suggest_n_components(X, QUICK, random_state=seed).errors for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, third)
@@ -338,7 +338,7 @@ def test_the_curve_is_the_error_of_cut_codes_on_rows_set_aside(X, monkeypatch):
     assert found.standard_errors[1] == pytest.approx(errors.mean(1).std() / np.sqrt(40), rel=1e-4)
 
 
-def test_missing_values_and_levels_are_no_obstacle(X):
+def test_tables_with_missing_values_and_categories_are_accepted(X):
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(g=np.where(X[:, 0] > 0, "u", "v"))
     frame.iloc[::7, 2] = np.nan
     found = suggest_n_components(frame, QUICK, max_components=2, random_state=0)
@@ -353,7 +353,7 @@ def test_an_elbow_at_the_end_is_a_warning():
     assert found.interval == (3, 3)
 
 
-def test_rows_that_disagree_widen_the_interval():
+def test_differences_between_rows_widen_the_interval():
     rng = np.random.default_rng(0)
     second = rng.exponential(1.0, 30)
     errors = np.column_stack([np.full(30, 9.0), np.full(30, 5.0), second * 1.3, np.ones(30), np.ones(30)])
@@ -377,7 +377,7 @@ def test_rows_without_structure_need_one_component():
 # Errors
 
 
-def test_what_is_wrong_is_named(model, X):
+def test_errors_name_the_wrong_argument(model, X):
     for function, arguments in [
         (interpolate, (X[0], X[1])),
         (traverse, (X[0],)),
@@ -410,7 +410,7 @@ def test_what_is_wrong_is_named(model, X):
             call()
 
 
-def test_a_way_scatters_as_the_likelihood_says(X):
+def test_interpolations_with_sampled_values_have_the_noise_of_the_likelihood(X):
     model = zoo.vae(2, max_epochs=2, random_state=0).fit(X)
     means, drawn = interpolate(model, X[0], X[0], n=4000), interpolate(model, X[0], X[0], n=4000, sample_values=True)
     np.testing.assert_array_equal(drawn, interpolate(model, X[0], X[0], n=4000, sample_values=True))

@@ -23,7 +23,7 @@ def level(*lines):
 # Text
 
 
-def test_levels_come_back_as_the_text_they_were(tmp_path):
+def test_levels_are_written_as_the_text_that_was_read(tmp_path):
     texts = {"first": "---E-\nXX-XX", "second": "-o-\n---\nXXX"}
     for name, text in texts.items():
         (tmp_path / f"{name}.txt").write_text(text + "\n")
@@ -47,26 +47,26 @@ def test_levels_come_back_as_the_text_they_were(tmp_path):
         ("\n\n", r"odd\.txt' is empty"),
     ],
 )
-def test_files_that_are_no_levels_say_where(text, message, tmp_path):
+def test_errors_of_files_that_are_no_levels_name_the_place(text, message, tmp_path):
     (tmp_path / "odd.txt").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_levels(tmp_path, legend="-X")
 
 
-def test_bytes_are_no_text(tmp_path):
+def test_files_that_are_not_text_are_refused(tmp_path):
     (tmp_path / "odd.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"odd\.txt' is not text"):
         read_levels(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["", "missing.txt"])
-def test_a_folder_without_levels_is_an_error(name, tmp_path):
+def test_a_folder_without_levels_is_refused(name, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no level"):
         read_levels(tmp_path / name)
 
 
 @pytest.mark.parametrize("legend", ["", "X", "-X-"])
-def test_legends_hold_different_tiles(legend, tmp_path):
+def test_legends_must_contain_different_tiles(legend, tmp_path):
     (tmp_path / "level.txt").write_text("X")
     with pytest.raises(ValueError, match="legend must have 2 to 256 different characters"):
         read_levels(tmp_path, legend=legend)
@@ -93,7 +93,7 @@ def test_segments_are_cut_column_by_column():
         ({"width": 2, "stride": 0}, "stride"),
     ],
 )
-def test_segments_that_cannot_be_cut(options, message):
+def test_impossible_segment_sizes_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         cut_segments(np.zeros((2, 7)), **options)
 
@@ -104,7 +104,7 @@ def test_segments_that_cannot_be_cut(options, message):
 @pytest.mark.parametrize(
     ("gap", "wall", "expected"), [(0, 0, True), (3, 0, True), (4, 0, False), (0, 2, True), (0, 3, False)]
 )
-def test_gaps_are_as_wide_and_walls_as_high_as_jumps(gap, wall, expected):
+def test_gaps_and_walls_up_to_the_size_of_a_jump_can_be_passed(gap, wall, expected):
     lines = level(*["-" * 12] * 4, "X" * 12)
     lines[-1, 5 : 5 + gap] = 0
     if wall:
@@ -121,17 +121,17 @@ def test_a_ceiling_stops_a_jump():
     assert not RULES.mark_reachable(walled, margin=1)[:, 3:].any()
 
 
-def test_above_the_highest_row_is_air():
+def test_places_above_the_highest_row_are_free():
     way = RULES.find_path(level("--X---", "XXXXXX"), margin=1)
     assert min(row for row, _ in way) == -1
     assert RULES.find_path(level("XXX---", "--X---", "XXXXXX"), margin=1) is None
 
 
-def test_what_falls_below_the_lowest_row_is_lost():
+def test_a_fall_below_the_lowest_row_ends_the_path():
     assert RULES.find_path(level("----------", "XXX----XXX"), margin=2) is None
 
 
-def test_the_player_falls_straight_and_aslant():
+def test_the_player_falls_vertically_and_diagonally():
     cliff = level("-------", "X------", "X------", "X-----X", "XXXXXXX")
     way = RULES.find_path(cliff, margin=1)
     assert way[0] == (0, 0)
@@ -139,7 +139,7 @@ def test_the_player_falls_straight_and_aslant():
 
 
 @pytest.mark.parametrize("shortest", [True, False])
-def test_a_way_is_made_of_steps_through_free_places(shortest):
+def test_a_path_consists_of_steps_through_free_places(shortest):
     lines = level("----------", "-----X----", "---XXX--X-", "XXXXXX-XXX")
     way = RULES.find_path(lines, margin=2, shortest=shortest)
     assert way[0][1] < 2
@@ -148,17 +148,17 @@ def test_a_way_is_made_of_steps_through_free_places(shortest):
     assert all(row < 0 or lines[row, column] == 0 for row, column in way)
 
 
-def test_the_shortest_way_is_straight():
+def test_the_shortest_path_is_straight():
     assert RULES.find_path(level("-----", "XXXXX"), margin=1) == [(0, column) for column in range(5)]
 
 
-def test_margins_let_a_level_begin_and_end_in_a_gap():
+def test_margins_allow_a_level_to_start_and_end_in_a_gap():
     lines = level("--------", "--XXXX--")
     assert [RULES.find_path(lines, margin=margin) is not None for margin in (1, 2, 3)] == [False, False, True]
     assert RULES.find_path(level("----", "----"), margin=4) is None
 
 
-def test_real_levels_can_be_played_and_marked_ways_are_reached(outside_data):
+def test_real_levels_can_be_played_and_marked_paths_are_reached(outside_data):
     folder = outside_data("vglc-levels") / "smb"
     levels = read_levels(folder / "levels")
     rules = real_rules(folder, levels.legend)
@@ -183,7 +183,7 @@ def real_rules(folder, legend):
 # Patterns and novelty
 
 
-def test_divergence_of_two_tiles_is_that_of_two_coins():
+def test_divergence_of_two_tiles_is_that_of_two_bernoulli_distributions():
     rare, often = np.zeros((10, 10), int), np.zeros((10, 10), int)
     rare.flat[:10], often.flat[:40] = 1, 1
     p, q = [0.1, 0.9], [0.4, 0.6]
@@ -192,7 +192,7 @@ def test_divergence_of_two_tiles_is_that_of_two_coins():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-def test_divergence_of_levels_that_have_nothing_in_common_has_an_end():
+def test_divergence_of_levels_without_common_patterns_is_bounded():
     found = pattern_divergence([np.zeros((4, 4))], [np.ones((4, 4))])
     assert found.jensen_shannon == pytest.approx(np.log(2))
     assert min(found.missing, found.invented) > 10
@@ -209,7 +209,7 @@ def test_patterns_are_counted_over_all_levels():
         pattern_divergence(levels, levels, size=0)
 
 
-def test_news_are_counted_from_the_nearest_level():
+def test_novelty_is_the_distance_to_the_nearest_level():
     rng = np.random.default_rng(0)
     train, new = rng.integers(4, size=(20, 3, 5)), rng.integers(4, size=(7, 3, 5))
     expected = [min((level != other).mean() for other in train) for level in new]
@@ -220,18 +220,18 @@ def test_news_are_counted_from_the_nearest_level():
 # A chain of tiles
 
 
-def test_a_chain_repeats_what_has_no_choice():
+def test_a_markov_chain_repeats_deterministic_patterns():
     board = np.indices((6, 9)).sum(0) % 2
     np.testing.assert_array_equal(TileChain().fit([board]).sample(3, width=9, random_state=0), [board] * 3)
 
 
-def test_a_chain_draws_tiles_as_often_as_they_follow():
+def test_a_markov_chain_draws_tiles_by_their_conditional_frequencies():
     rng = np.random.default_rng(0)
     drawn = TileChain().fit(rng.choice(3, p=[0.6, 0.3, 0.1], size=(300, 4, 50))).sample(300, width=50, random_state=1)
     np.testing.assert_allclose(np.bincount(drawn.ravel()) / drawn.size, [0.6, 0.3, 0.1], atol=0.01)
 
 
-def test_a_chain_knows_rows_and_what_lies_left_below_and_between():
+def test_a_markov_chain_conditions_on_the_row_and_three_neighbours():
     """Each tile is 1 if an odd number of its three neighbours are 1; the lowest row is random."""
     rng = np.random.default_rng(0)
     levels = rng.integers(2, size=(200, 5, 20))
@@ -251,7 +251,7 @@ def grown(levels):
 
 
 @pytest.mark.parametrize("tiles", [(0, 256), (-1, 255), (0.2, 0.4), ("a", "b")])
-def test_any_two_tiles_differ(tiles):
+def test_any_two_numbers_of_tiles_are_different_patterns(tiles):
     one, other = (np.full((3, 3), tile) for tile in tiles)
     assert pattern_divergence([one], [other]).jensen_shannon == pytest.approx(np.log(2))
     assert pattern_divergence([one], [one]).jensen_shannon == 0

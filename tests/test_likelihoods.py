@@ -150,7 +150,7 @@ def test_probabilities_of_binary_values_sum_to_one_and_are_those_of_scipy():
 @pytest.mark.parametrize("scale", ["feature", "shared"])
 @pytest.mark.parametrize("scaling", ["standard", "center"])
 @pytest.mark.parametrize("family", [Gaussian, StudentT])
-def test_in_units_a_thousand_times_smaller_densities_are_a_thousand_times_lower(family, scale, scaling):
+def test_densities_are_scaled_with_the_unit(family, scale, scaling):
     likelihood = family(scale=scale, scaling=scaling)
     here, there = built(likelihood, REAL), built(likelihood, 1000 * REAL)
     change = log_prob(there, 1000 * REAL) - log_prob(here, REAL)
@@ -297,14 +297,14 @@ def test_new_values_that_are_not_positive_score_low_but_finite(dtype):
 
 
 @pytest.mark.parametrize("low", [0.0, -2.5])
-def test_values_to_learn_from_that_are_not_positive_are_refused(low):
+def test_training_values_that_are_not_positive_are_refused(low):
     x = POSITIVE.clone()
     x[3, 1] = low
     with pytest.raises(ValueError, match=rf"LogNormal needs values > 0, got {low:g}"):
         built(LogNormal(), x)
 
 
-def test_values_whose_logarithms_are_all_alike_are_refused():
+def test_training_values_with_equal_logarithms_are_refused():
     statistics = Statistics.of(1e9 + torch.rand(50, 1, dtype=torch.float64))
     with pytest.raises(ValueError, match="LogNormal needs values that vary more"):
         LogNormal().build(statistics.minus(statistics.origin))
@@ -313,7 +313,7 @@ def test_values_whose_logarithms_are_all_alike_are_refused():
 # Dates
 
 
-def test_a_whole_number_of_periods_later_the_place_within_is_the_same():
+def test_values_one_period_apart_have_equal_phase():
     likelihood = Date(periods=(7.0, 1.0))
     days = torch.tensor([[0.0], [0.25], [3.5], [6.75]])
     likelihood.build(Statistics.of(torch.cat([days, days + 14_000])))
@@ -324,7 +324,7 @@ def test_a_whole_number_of_periods_later_the_place_within_is_the_same():
     torch.testing.assert_close(now[:, 1:], torch.cat([angle.sin(), angle.cos()], 1))
 
 
-def test_a_year_of_dates_is_one_turn_also_before_the_first():
+def test_a_year_is_one_period_also_for_dates_before_the_first():
     likelihood = Date()
     likelihood.build(Statistics.of(torch.rand(50, 2) * 1000))
     assert likelihood.encoded_shape == (10,)
@@ -355,7 +355,7 @@ def test_a_learned_scale_never_falls_below_its_floor(copied_and_constant):
     assert (log_prob[:, :3].max(0) > best - 3.0).all()  # the scale has decreased towards the floor
 
 
-def test_a_constant_column_is_worth_no_more_than_a_standard_normal_and_survives_another_value(copied_and_constant):
+def test_the_density_of_a_constant_column_is_bounded_and_other_values_are_finite(copied_and_constant):
     x, model = copied_and_constant
     moved = x[:5] + [0, 0, 0, 1e-3]
     np.testing.assert_allclose(model.score_samples(moved), model.score_samples(x[:5]), atol=0.1)
@@ -363,14 +363,14 @@ def test_a_constant_column_is_worth_no_more_than_a_standard_normal_and_survives_
     np.testing.assert_allclose(log_prob[:, 3], stats.norm.logpdf(0), atol=0.01)
 
 
-def test_no_column_decides_the_score_of_normal_rows_alone(copied_and_constant):
+def test_no_column_dominates_the_score_of_normal_rows(copied_and_constant):
     x, model = copied_and_constant
     spread = model.contributions(x)[:, :4].std(0)
     assert spread[3] < 0.01
     assert spread[:3].max() / spread[:3].sum() < 0.8
 
 
-def test_binarize_draws_afresh_each_time_and_keeps_missing_values():
+def test_binarize_draws_new_values_each_time_and_keeps_missing_values():
     likelihood = built(Bernoulli(binarize=True))
     x = torch.tensor([[0.0, 0.3, 1.0, math.nan]]).expand(N_DRAWS, -1)
     assert built(Bernoulli()).sample_targets(x) is x
@@ -399,7 +399,7 @@ def test_binarize_draws_afresh_each_time_and_keeps_missing_values():
     ],
     ids=["binary", "binary with missing", "other integers", "one range", "pixels", "units of their own", "one column"],
 )
-def test_auto_chooses_by_the_values(x, expected):
+def test_the_automatic_likelihood_depends_on_the_values(x, expected):
     x = torch.as_tensor(np.asarray(x, dtype=float))
     chosen = likelihoods.choose(Statistics.of(x), Schema(tuple(x.shape[1:])))
     assert repr(chosen) == repr(expected)
@@ -424,7 +424,7 @@ def smooth_series(n_columns):
     ],
     ids=["iris", "wine", "cancer", "diabetes", *["answers"] * 3, *["series"] * 3, "digits"],
 )
-def test_values_are_pixels_for_their_correlations_and_not_for_their_range(x, pixels):
+def test_values_are_recognised_as_pixels_by_correlation_and_not_by_range(x, pixels):
     """A MinMaxScaler does not change the likelihood, and neither does the size of chunks."""
     for values in (x, MinMaxScaler().fit_transform(x)):
         values = torch.from_numpy(values)

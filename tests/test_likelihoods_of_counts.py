@@ -120,7 +120,7 @@ def test_counts_are_those_of_scipy_around_the_rates_of_the_training_rows():
     np.testing.assert_allclose(inflated[0], expected[0] * (1 - share) + share, rtol=1e-4)
 
 
-def test_sizes_begin_at_those_of_the_moments():
+def test_initial_sizes_are_those_of_the_method_of_moments():
     x = np.random.default_rng(0).negative_binomial([0.5, 3.0, 20.0], 0.1, (200_000, 3))
     np.testing.assert_allclose(built(NegativeBinomial(), x).log_size.exp().detach(), [0.5, 3.0, 20.0], rtol=0.05)
 
@@ -142,7 +142,7 @@ def test_a_row_is_multinomial_with_the_shares_of_the_training_rows_times_what_th
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
 
 
-def test_drawn_rows_have_the_mean_total_and_given_their_total_the_shares():
+def test_samples_have_the_mean_total_and_multinomial_shares():
     likelihood = built(Multinomial())
     draws = draws_of(likelihood)
     share = mean_of(likelihood) / mean_of(likelihood).sum()
@@ -153,7 +153,7 @@ def test_drawn_rows_have_the_mean_total_and_given_their_total_the_shares():
 
 
 @pytest.mark.parametrize("encoding", ["log", "proportions"])
-def test_long_rows_and_short_ones_enter_alike(encoding):
+def test_encoded_rows_do_not_depend_on_their_total(encoding):
     likelihood = built(Multinomial(encoding))
     x = torch.tensor([[1.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.0, 5.0, 0.0], [2.0, 2.0, 2.0]]).double()
     u = likelihood.encode(x)
@@ -165,7 +165,7 @@ def test_long_rows_and_short_ones_enter_alike(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["log", "proportions"])
-def test_a_missing_count_has_no_part_in_its_row(encoding):
+def test_missing_counts_do_not_count_in_their_row(encoding):
     x = torch.as_tensor(COUNTS).double().clone()
     x[::2, 1] = math.nan
     likelihood = built(Multinomial(encoding), x)
@@ -179,7 +179,7 @@ def test_a_missing_count_has_no_part_in_its_row(encoding):
     np.testing.assert_allclose(two.sum(1), expected, rtol=1e-6)
 
 
-def test_sparse_rows_are_those_of_the_array_and_never_dense_all_at_once(monkeypatch):
+def test_sparse_rows_give_the_results_of_the_array_without_a_dense_copy(monkeypatch):
     taken, take = [], Array._take
     monkeypatch.setattr(Array, "_take", lambda source, index: taken.append(take(source, index)) or taken[-1])
     X = np.random.default_rng(0).poisson(0.02, (3000, 400))
@@ -243,7 +243,7 @@ def test_the_best_fit_has_the_quantiles_of_the_data(levels):
     np.testing.assert_allclose(below, np.broadcast_to(np.array(levels)[:, None], below.shape), atol=0.01)
 
 
-def test_quantiles_never_cross_and_begin_at_those_of_normal_values():
+def test_quantiles_never_cross_and_start_at_those_of_normal_values():
     likelihood = built(Quantile((0.05, 0.3, 0.5, 0.95)))
     wild = likelihood.quantiles(20 * torch.randn(300, 4, 3, dtype=torch.float64))
     assert (wild.diff(dim=1) >= 0).all()
@@ -293,7 +293,7 @@ def test_the_best_size_is_that_of_the_data():
     np.testing.assert_allclose(likelihood.log_size.exp().detach(), [0.5, 3.0, 20.0], rtol=0.1)
 
 
-def test_inflated_zeros_are_told_from_those_of_the_counts():
+def test_inflated_zeros_are_distinguished_from_zeros_of_the_counts():
     rng = np.random.default_rng(0)
     x = torch.as_tensor(rng.poisson(6.0, (5000, 1)) * (rng.random((5000, 1)) < 0.7)).double()
     likelihood = built(NegativeBinomial(zero_inflated=True), x)
@@ -306,7 +306,7 @@ def test_inflated_zeros_are_told_from_those_of_the_counts():
 
 
 @pytest.mark.parametrize("likelihood", ALL, ids=repr)
-def test_what_the_decoder_says_in_bfloat16_or_far_off_gives_finite_float32(likelihood):
+def test_outputs_of_the_decoder_in_bfloat16_or_extreme_give_finite_float32(likelihood):
     likelihood = built(likelihood).float()
     x = data_for(likelihood)[:4].float()
     for theta in (theta_of(likelihood, 4).bfloat16(), 1e4 * theta_of(likelihood, 4).float()):
@@ -318,7 +318,7 @@ def test_what_the_decoder_says_in_bfloat16_or_far_off_gives_finite_float32(likel
 
 
 @pytest.mark.parametrize("likelihood", ALL, ids=repr)
-def test_an_estimator_learns_scores_explains_and_fills_with_it(likelihood):
+def test_estimators_with_likelihoods_of_counts_fit_score_explain_and_impute(likelihood):
     x = data_for(likelihood).numpy().copy()
     x[::5, 0] = np.nan
     model = Autoencoder(2, backbone=MLP((8,)), likelihood=likelihood, max_epochs=3, random_state=0).fit(x)
@@ -330,7 +330,7 @@ def test_an_estimator_learns_scores_explains_and_fills_with_it(likelihood):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(x), scores)
 
 
-def test_columns_of_a_table_are_counts_where_asked_for():
+def test_table_columns_are_counts_if_requested():
     mixed = Mixed(
         (NegativeBinomial(zero_inflated=True), Quantile(), Gaussian(), Multinomial()), ((1,), (0,), (2,), (4, 3))
     )
@@ -345,7 +345,7 @@ def test_columns_of_a_table_are_counts_where_asked_for():
 @pytest.mark.parametrize(
     "likelihood", [*OF_ONE_VALUE[:3], Logistic(2000, "feature"), Multinomial(), Quantile()], ids=repr
 )
-def test_windows_of_series_are_learned_from_with_one_scale_a_channel(likelihood):
+def test_windows_of_counts_have_one_scale_per_channel(likelihood):
     windows = Windows(COUNTS[:, 1:], length=16)
     model = Autoencoder(2, backbone=Conv((4,)), likelihood=likelihood, max_epochs=1, random_state=0).fit(windows)
     assert np.isfinite(model.score_samples(windows)).all()
@@ -357,7 +357,7 @@ def test_windows_of_series_are_learned_from_with_one_scale_a_channel(likelihood)
 @pytest.mark.parametrize(
     ("change", "message"), [(0.25, "needs integers, but the data contain"), (-3, r"needs values in \[0, ")]
 )
-def test_values_that_are_no_counts_are_refused_in_fit_and_afterwards(likelihood, change, message):
+def test_values_that_are_not_counts_are_refused_in_fit_and_afterwards(likelihood, change, message):
     estimator = Autoencoder(1, backbone=MLP((4,)), likelihood=likelihood, max_epochs=1)
     wrong = COUNTS + np.where(np.arange(3) == 1, change, 0)
     for refuse in (lambda: clone(estimator).fit(wrong), lambda: clone(estimator).fit(COUNTS).score_samples(wrong)):
@@ -368,7 +368,7 @@ def test_values_that_are_no_counts_are_refused_in_fit_and_afterwards(likelihood,
     assert f"{type(likelihood).__name__} needs integer values in [0, " in finding.detail
 
 
-def test_counts_that_hardly_scatter_are_refused():
+def test_counts_with_little_variance_are_refused():
     with pytest.raises(ValueError, match="likelihood Poisson needs integers that vary more"):
         Autoencoder(1, likelihood="poisson").fit(10**8 + RNG.integers(0, 9, (50, 2)))
 
@@ -391,7 +391,7 @@ def topics(n=600):
     return np.array([rng.multinomial(40, shares[label]) for label in y]), y
 
 
-def test_a_multinomial_vae_tells_topics_apart_and_beats_the_shares_of_all_texts():
+def test_a_multinomial_vae_separates_topics_and_is_better_than_overall_frequencies():
     X, y = topics()
     model = small("mult_vae", max_epochs=40, batch_size=50, learning_rate=0.01).fit(sparse.csr_array(X))
     codes = model.transform(X)

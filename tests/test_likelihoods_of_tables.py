@@ -97,7 +97,7 @@ def test_log_prob_of_a_level_is_the_log_softmax_of_its_column(sizes, size):
 
 
 @every_size
-def test_a_level_enters_as_a_one_in_its_place_and_what_is_missing_as_zeros(sizes):
+def test_categories_are_encoded_one_hot_and_missing_ones_as_zeros(sizes):
     likelihood, x = categorical(sizes), levels_of(sizes)
     x[::2, -1] = torch.nan
     u = likelihood.encode(likelihood.fill(x))
@@ -110,7 +110,7 @@ def test_a_level_enters_as_a_one_in_its_place_and_what_is_missing_as_zeros(sizes
 
 
 @every_size
-def test_the_mean_is_the_likeliest_level_also_where_it_is_the_last(sizes):
+def test_the_mean_of_a_categorical_is_the_most_probable_category(sizes):
     likelihood, theta = categorical(sizes), logits_of(sizes, n=200)
     expected = torch.stack([logits.argmax(1) for logits in columns_of(theta, sizes)], 1)
     assert torch.equal(likelihood.mean(theta), expected.double())
@@ -132,7 +132,7 @@ def test_columns_are_drawn_independently():
 
 
 @every_size
-def test_expectation_is_the_mean_of_each_columns_values(sizes):
+def test_expectations_are_probabilities_times_values(sizes):
     levels, theta = ColumnLogits(sizes), logits_of(sizes)
     values = torch.randn(sum(sizes), dtype=torch.float64)
     expected = [
@@ -159,7 +159,7 @@ def test_extreme_logits_keep_probabilities_and_gradients_finite(size):
 
 
 @pytest.mark.parametrize(("column", "value"), [(0, -1.0), (1, 3.0)])
-def test_values_that_are_no_positions_are_refused_in_fit_and_afterwards(column, value):
+def test_values_that_are_not_category_indices_are_refused_in_fit_and_afterwards(column, value):
     x = levels_of((2, 3, 5), 50)
     likelihood = Categorical((2, 3, 5))
     likelihood.build(Statistics.of(x))
@@ -191,7 +191,7 @@ def test_log_prob_of_an_embedded_level_is_the_log_softmax_of_products_with_its_p
     assert torch.equal(likelihood.mean(theta), logits.argmax(1, keepdim=True).double())
 
 
-def test_an_embedded_level_enters_as_its_point_and_a_missing_one_as_zeros_without_gradient():
+def test_categories_are_encoded_as_embeddings_and_missing_ones_as_zeros():
     likelihood, x = embedded(), torch.tensor([[3.0], [math.nan], [299.0]]).double()
     u = likelihood.encode(likelihood.fill(x))
     assert torch.equal(u[[0, 2]], likelihood.points.weight[[3, 299]])
@@ -212,7 +212,7 @@ def test_embedded_levels_are_drawn_as_often_as_their_probabilities_say():
 
 
 @pytest.mark.parametrize("make", [lambda: categorical((10_000,)), lambda: embedded(10_000)])
-def test_no_level_is_lost_in_bfloat16(make):
+def test_categories_are_exact_in_bfloat16(make):
     likelihood = make().float()
     theta = torch.zeros(1, *likelihood.parameter_shape, dtype=torch.bfloat16)
     if isinstance(likelihood, Categorical):
@@ -273,20 +273,20 @@ def probabilities_of(theta, cells=CELLS):
     return [logits[0].softmax(0).numpy() for logits in columns_of(theta, [len(own) for own in cells])]
 
 
-def test_a_value_lies_in_its_cell_and_a_single_value_goes_before_intervals():
+def test_a_value_belongs_to_its_cell_and_first_to_a_single_value():
     likelihood = histogram()
     assert cells_in(likelihood, 0, [0.0, 2.5, -1.0, 0.1, 0.5, 1.0, 2.6, 4.0, 10.0]) == [0, 1, 2, 2, 2, 3, 3, 4, 4]
     assert cells_in(likelihood, 1, [-7.0, 1.0, 2.0]) == [0, 1, 2]
 
 
-def test_a_value_in_no_cell_belongs_to_the_nearest():
+def test_a_value_outside_all_cells_belongs_to_the_nearest():
     likelihood = histogram()
     assert cells_in(likelihood, 0, [-5.0, 3.2, 3.9, 50.0]) == [2, 3, 4, 4]
     assert cells_in(likelihood, 1, [-4.0, -2.0, 1.6, 1e12, -1e12]) == [0, 1, 2, 2, 0]
 
 
 @pytest.mark.parametrize("order", [[2, 3, 0, 4, 1], [4, 1, 2, 0, 3]])
-def test_single_values_go_first_whatever_the_order_of_the_cells(order):
+def test_single_values_precede_intervals_in_any_order_of_the_cells(order):
     values = [0.0, 2.5, 0.1, 0.2, 1.0, 5.0]
     shuffled = histogram((tuple(CELLS[0][i] for i in order), CELLS[1]))
     assert [order[i] for i in cells_in(shuffled, 0, values)] == cells_in(histogram(), 0, values)
@@ -347,7 +347,7 @@ def test_less_than_a_millionth_of_the_probability_lies_beyond_intervals():
 
 
 @pytest.mark.parametrize("value", [0.3, 9.0, 12.0, -40.0])
-def test_in_units_a_thousand_times_smaller_densities_of_cells_are_a_thousand_times_lower(value):
+def test_densities_of_cells_are_scaled_with_the_unit(value):
     cells = (tuple(cell for cell in CELLS[0] if cell[0] < cell[1]),)
     larger = tuple(tuple((1000 * low, 1000 * high) for low, high in own) for own in cells)
     theta = logits_of((3,), 1)
@@ -374,7 +374,7 @@ def test_draws_of_a_histogram_fill_intervals_evenly_and_repeat_single_values():
     assert set(x[:, 1].tolist()) == {-7.0, 1.0, 2.0}
 
 
-def test_a_histogram_enters_as_its_standardised_value_and_its_cell():
+def test_a_histogram_encodes_the_standardised_value_and_the_cell():
     likelihood = histogram()
     u = likelihood.encode(torch.tensor([[2.5, 1.0], [1e9, -7.0]]).double())
     assert u.shape == (2, 2 + N_CELLS) == (2, *likelihood.encoded_shape)
@@ -386,20 +386,20 @@ def test_a_histogram_enters_as_its_standardised_value_and_its_cell():
 
 @FEW
 @given(value=st.floats(-1e12, 1e12, allow_subnormal=False), dtype=st.sampled_from([torch.float32, torch.float64]))
-def test_a_single_value_is_recognised_in_single_precision_and_in_double(value, dtype):
+def test_single_values_are_recognised_in_float32_and_float64(value, dtype):
     reach = 1.0 + abs(value)
     likelihood = histogram((((value - reach, value + reach), (value, value)),), dtype=dtype)
     assert cells_in(likelihood, 0, [value]) == [1]
     assert log_prob_in(likelihood, torch.zeros(1, 1, 2).to(dtype), 0, [value])[0] == pytest.approx(-math.log(2))
 
 
-def test_neighbouring_single_values_are_told_apart_in_double_precision():
+def test_neighbouring_single_values_are_distinguished_in_float64():
     values = 1.7e9 + np.arange(5.0)
     likelihood = histogram((tuple((value, value) for value in values),))
     assert cells_in(likelihood, 0, values) == [0, 1, 2, 3, 4]
 
 
-def test_single_values_come_out_with_all_their_digits():
+def test_single_values_are_decoded_with_all_digits():
     values = (0.1, 1 / 3, 1e12 + 0.7, 123_456_789.123)
     likelihood = histogram((tuple((value, value) for value in values),), dtype=torch.float32)
     assert set(likelihood.sample(torch.zeros(200, 1, 4)).flatten().tolist()) == set(values)
@@ -425,7 +425,7 @@ def test_values_as_large_as_float32_can_hold_keep_scores_and_gradients_finite():
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_cells_far_from_zero_move_with_the_values(precision):
+def test_cells_far_from_zero_are_shifted_with_the_values(precision):
     """If float32 has too few digits, the model subtracts an origin from the values and from the cells."""
     rng = np.random.default_rng(0)
     X = 1.7e9 + np.column_stack([rng.integers(0, 4, 300) * 900.0, rng.uniform(0, 3600, 300)])
@@ -472,7 +472,7 @@ def small(likelihood, **options):
 
 
 @pytest.mark.parametrize("order", [range(7), [6, 2, 0, 5, 4, 1, 3]], ids=["as given", "shuffled"])
-def test_a_mixture_of_parts_is_its_parts_column_by_column(order):
+def test_a_composite_likelihood_equals_its_parts_column_by_column(order):
     likelihood, x = mixed(order), torch.from_numpy(table(12, seed=1))
     theta = torch.randn(12, *likelihood.parameter_shape, dtype=torch.float64)
     log_prob, mean, encoded = likelihood.log_prob(theta, x), likelihood.mean(theta), likelihood.encode(x)
@@ -490,7 +490,7 @@ def test_a_mixture_of_parts_is_its_parts_column_by_column(order):
     torch.testing.assert_close(likelihood.row_log_prob(theta, x), log_prob.sum(1))
 
 
-def test_draws_of_a_mixture_of_parts_suit_their_columns():
+def test_draws_of_a_composite_likelihood_are_valid_in_each_column():
     likelihood = mixed()
     x = likelihood.sample(torch.zeros(200, *likelihood.parameter_shape, dtype=torch.float64))
     assert [len(x[:, i].unique()) for i in (0, 5, 4, 8)] == [2, 3, 5, 2]
@@ -499,7 +499,7 @@ def test_draws_of_a_mixture_of_parts_suit_their_columns():
     assert set(cells) == {0, 1, 2, 3, 4}
 
 
-def test_what_is_numeric_and_what_is_typical_is_told_by_the_parts():
+def test_a_composite_likelihood_takes_numeric_and_typical_from_its_parts():
     likelihood = mixed()
     assert likelihood.numeric.nonzero().flatten().tolist() == [1, 2, 3, 6, 7, 8]
     assert likelihood.fill_value[[0, 4, 5]].tolist() == [2, 5, 3]
@@ -507,7 +507,7 @@ def test_what_is_numeric_and_what_is_typical_is_told_by_the_parts():
     np.testing.assert_allclose(likelihood.fill_value[numbers], table().mean(0)[numbers], rtol=1e-6)
 
 
-def test_a_mixture_of_parts_refuses_what_one_of_them_refuses():
+def test_a_composite_likelihood_refuses_what_one_part_refuses():
     likelihood, x = mixed(), torch.from_numpy(table())
     likelihood.check_support(x)
     x[3, 8] = 1.5
@@ -521,7 +521,7 @@ def test_a_mixture_of_parts_refuses_what_one_of_them_refuses():
     ids=repr,
 )
 @pytest.mark.parametrize("in_a_mixture", [False, True])
-def test_halves_are_no_whole_numbers_also_for_a_part_of_a_mixture(part, in_a_mixture):
+def test_halves_are_refused_as_whole_numbers_in_a_composite_likelihood(part, in_a_mixture):
     x = torch.tensor([[0.1, 0.0], [0.2, 1.0], [0.3, 2.0], [0.4, 1.0]] * 20, dtype=torch.float64)
     x = x if in_a_mixture else x[:, 1:]
 
@@ -539,7 +539,7 @@ def test_halves_are_no_whole_numbers_also_for_a_part_of_a_mixture(part, in_a_mix
         likelihood.check_support(x)
 
 
-def test_a_part_that_draws_its_data_afresh_does_so_in_a_mixture_too():
+def test_binarize_draws_new_values_in_a_composite_likelihood():
     likelihood = Mixed((Bernoulli(binarize=True), Gaussian()), ((1,), (0,)))
     x = torch.full((N_DRAWS, 2), 0.3)
     likelihood.build(Statistics.of(x))
@@ -567,7 +567,7 @@ def test_missing_cells_leave_losses_and_gradients_finite(precision):
     assert not contributions[:, :9][np.isnan(X)].any()
 
 
-def test_bfloat16_learns_what_float32_learns():
+def test_training_in_bfloat16_is_close_to_float32():
     X = table(200)
     options = {"max_epochs": 20, "learning_rate": 0.01, "batch_size": 64}
     start, *scores = [
@@ -578,7 +578,7 @@ def test_bfloat16_learns_what_float32_learns():
     assert scores[1] == pytest.approx(scores[0], abs=0.3)
 
 
-def test_fitting_levels_in_proportion_gives_their_frequencies():
+def test_the_best_fit_of_categories_has_their_frequencies():
     """With a decoder of constants, the best logits are those of the frequencies."""
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.choice(3, 2000, p=[0.7, 0.2, 0.1]), rng.choice(2, 2000, p=[0.1, 0.9])]).astype(float)
@@ -644,7 +644,7 @@ def test_each_kind_of_column_alone_has_its_bare_likelihood(x, field, expected):
     assert repr(composed(x.astype(float), field)) == repr(expected)
 
 
-def test_heavy_tails_are_told_by_how_far_the_furthest_value_lies():
+def test_heavy_tails_are_recognised_by_the_largest_distance():
     for furthest, expected in ((5.9, Gaussian()), (6.1, StudentT())):
         x = np.r_[np.tile([-1.0, 1.0], 500), 0.0]
         # The value at a given number of standard deviations from the mean, to which it contributes.
@@ -652,7 +652,7 @@ def test_heavy_tails_are_told_by_how_far_the_furthest_value_lies():
         assert repr(composed(x[:, None], field("real"))) == repr(expected)
 
 
-def test_columns_of_one_kind_share_a_part_and_others_have_their_own():
+def test_columns_of_one_kind_share_a_likelihood():
     x = np.column_stack([SOME, SOME > 0, SKEWED, SOME > 1, 3 * SOME, SOME > 0, DAYS, DAYS])[:-1].astype(float)
     fields = [
         field("real"),
@@ -674,7 +674,7 @@ def test_columns_of_one_kind_share_a_part_and_others_have_their_own():
     likelihood.build(Statistics.of(torch.from_numpy(x)))
 
 
-def test_a_table_of_pixels_is_taken_for_images_and_a_stream_of_binary_values_for_what_they_are():
+def test_tables_of_pixels_and_streams_of_binary_values_are_recognised():
     x = np.random.default_rng(0).integers(0, 2, (50, 4)).astype(float)
     fields = tuple(Field(name, "Float64") for name in "abcd")
     stream = Schema((4,), fields=fields, container="pyarrow")
@@ -684,7 +684,7 @@ def test_a_table_of_pixels_is_taken_for_images_and_a_stream_of_binary_values_for
     assert composed(digits.data, *(Field(name, "Float64") for name in digits.feature_names)).bounded
 
 
-def test_cells_are_the_shared_values_and_what_lies_between_quantiles():
+def test_cells_are_frequent_values_and_intervals_between_quantiles():
     assert make_cells(field("real", common_values=(0.0, 9.0), knots=(1.0, 2.0, 4.0))) == (
         (0.0, 0.0),
         (9.0, 9.0),
@@ -712,7 +712,7 @@ def test_selected_statistics_are_those_of_the_columns():
     assert Statistics.of(x).select([1]).offset is None
 
 
-def test_reach_is_the_distance_of_the_furthest_value_in_deviations():
+def test_reach_is_the_largest_distance_in_standard_deviations():
     x = np.column_stack([SOME, SKEWED, -SKEWED, np.full_like(SOME, 3.0), np.where(SOME > 1, np.nan, SOME)])
     expected = np.nanmax(np.abs(x - np.nanmean(x, 0)), 0)[[0, 1, 2, 4]] / np.nanstd(x, 0)[[0, 1, 2, 4]]
     max_abs_z = Statistics.of(torch.from_numpy(x)).max_abs_z

@@ -40,13 +40,13 @@ def test_levels_are_drawn_as_often_as_their_logits_say():
     torch.testing.assert_close(shares, theta[0, :, 0].softmax(0), atol=0.01, rtol=0)
 
 
-def test_what_is_missing_enters_as_no_level():
+def test_missing_tokens_are_encoded_as_zeros():
     x = torch.tensor([[0.0, 1.0, torch.nan], [4.0, 3.0, 2.0]])
     likelihood = built(N_LEVELS, x)
     assert likelihood.encode(likelihood.fill(x))[0].sum(0).tolist() == [1.0, 1.0, 0.0]
 
 
-def test_grids_of_tiles_come_back_as_bytes():
+def test_reconstructed_grids_of_tiles_are_bytes():
     X = np.random.default_rng(0).integers(N_LEVELS, size=(200, 1, 1)) + np.zeros((1, 6, 7), dtype=int)
     X = ((X + np.arange(7)) % N_LEVELS).astype(np.uint8)
     model = Autoencoder(4, backbone="conv", likelihood=Categorical(N_LEVELS), max_epochs=60, random_state=0).fit(X)
@@ -56,7 +56,7 @@ def test_grids_of_tiles_come_back_as_bytes():
     assert (rebuilt == X).mean() > 0.99
 
 
-def test_values_outside_the_levels_are_named():
+def test_tokens_out_of_range_are_named():
     X = np.zeros((20, 4, 4), dtype=np.uint8)
     X[3, 2, 1] = N_LEVELS
     with pytest.raises(ValueError, match=r"positions from 0 to 4 in column \(0, 2, 1\)"):
@@ -64,6 +64,6 @@ def test_values_outside_the_levels_are_named():
 
 
 @pytest.mark.parametrize("n_categories", [1, 0, -3, 2.5, "5", (5, 5)])
-def test_numbers_of_levels_must_fit(n_categories):
+def test_the_number_of_levels_must_match(n_categories):
     with pytest.raises(ValueError, match="n_categories of Categorical must be .*of at least 2"):
         built(n_categories, torch.zeros(10, 3))

@@ -37,7 +37,7 @@ def rows(rng):
     return rng.normal(size=(1003, 5)).astype(np.float32)
 
 
-def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monkeypatch, rows):
+def test_training_uses_batches_of_the_given_size(batch_sizes, monkeypatch, rows):
     monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
     monkeypatch.setattr(loop, "VALIDATION_SIZE", 50)
     small("vae", batch_size=20).fit(rows)
@@ -46,7 +46,7 @@ def test_training_takes_batches_of_the_size_that_was_asked_for(batch_sizes, monk
 
 
 @pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples", "contributions"])
-def test_no_result_pushes_all_rows_through_at_once(method, batch_sizes, monkeypatch, rows):
+def test_no_method_computes_all_rows_at_once(method, batch_sizes, monkeypatch, rows):
     model = small("vae").fit(rows)
     expected = getattr(model, method)(rows)
     monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
@@ -57,7 +57,7 @@ def test_no_result_pushes_all_rows_through_at_once(method, batch_sizes, monkeypa
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_draws_are_counted_as_rows(batch_sizes, monkeypatch, rows):
+def test_draws_count_as_rows_of_a_batch(batch_sizes, monkeypatch, rows):
     model = small("vae").fit(rows)
     monkeypatch.setattr(inference, "MAX_VALUES", 8 * 50)
     batch_sizes.clear()
@@ -81,7 +81,7 @@ def test_a_wide_net_takes_fewer_rows_at_once(rows):
     assert inference.rows_at_once(wide) < inference.rows_at_once(narrow) <= 2**16
 
 
-def test_labels_that_scores_average_over_are_counted_as_rows(rows):
+def test_labels_averaged_over_count_as_rows_of_a_batch(rows):
     model = small("conditional_vae").fit(rows, ((np.arange(len(rows)) % 50).astype(str)).astype(str)).module_
     assert inference.rows_at_once(model) * 50 * model.width <= inference.MAX_VALUES
 

@@ -36,7 +36,7 @@ def test_density_and_coverage_are_those_of_the_definition(rows):
     assert density_coverage(real, generated) == (inside.sum() / (5 * len(generated)), inside.any(1).mean())
 
 
-def test_chunks_change_nothing(rows, monkeypatch):
+def test_results_do_not_depend_on_chunks(rows, monkeypatch):
     whole = precision_recall(*rows), density_coverage(*rows)
     monkeypatch.setattr(generation, "CHUNK", 7 * 90)
     assert (precision_recall(*rows), density_coverage(*rows)) == whole
@@ -58,7 +58,7 @@ def test_expected_density_of_rows_from_the_same_distribution_is_1():
     assert coverage == pytest.approx(1 - 2**-5, abs=0.02)
 
 
-def test_one_mode_of_two_is_precise_and_recalls_half():
+def test_one_mode_of_two_has_precision_1_and_recall_one_half():
     rng = np.random.default_rng(0)
     real = np.concatenate([rng.normal(-50, 1, (500, 2)), rng.normal(50, 1, (500, 2))])
     found = precision_recall(real, rng.normal(50, 1, (500, 2)))
@@ -91,11 +91,11 @@ def test_frechet_distance_is_that_of_the_root_of_the_product_also_of_fewer_rows_
         (np.zeros((9, 2, 2)), np.zeros((9, 2)), "dim 3"),
     ],
 )
-def test_bad_features(real, generated, message):
+def test_bad_features_are_refused(real, generated, message):
     with pytest.raises(ValueError, match=message):
         precision_recall(real, generated)
 
 
-def test_bad_number_of_neighbours(rows):
+def test_a_bad_number_of_neighbours_is_refused(rows):
     with pytest.raises(ValueError, match="n_neighbors must be a positive integer, got 0"):
         density_coverage(*rows, n_neighbors=0)

@@ -101,7 +101,7 @@ def test_volumes_are_those_of_brute_force_which_are_those_of_aeon(case):
         assert ours == pytest.approx(aeon, abs=1e-12)
 
 
-def test_a_volume_by_hand():
+def test_volumes_equal_those_computed_by_hand():
     """The only high score is one point too early; with width 2 it counts sqrt(1/2)."""
     labels, scores = [0, 0, 1, 0, 0], [0.0, 0.9, 0.0, 0.0, 0.0]
     half = math.sqrt(0.5)
@@ -124,7 +124,7 @@ def test_volumes_do_not_depend_on_the_direction_of_time_or_the_scale_of_scores(n
         assert measure(EVENTS, np.exp(9 * noise) - 5, 30) == value
 
 
-def test_buffers_forgive_a_delay():
+def test_buffers_tolerate_a_delay():
     late = np.roll(EVENTS, 12).astype(float)
     assert auc_pr(EVENTS, late) < 0.2
     assert vus_pr(EVENTS, late, 40) > 0.4
@@ -148,7 +148,7 @@ def test_ranges_are_those_of_aeon(case):
         assert found.recall == pytest.approx(recall, abs=1e-12)
 
 
-def test_ranges_by_hand():
+def test_range_measures_equal_those_computed_by_hand():
     #         two pieces cover 3 of 4 points         one covers it
     labels = [0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1]
     alarms = [1, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1]
@@ -184,7 +184,7 @@ def test_affiliation_of_random_alarms_is_near_a_half():
     assert affiliation_precision_recall(labels, alarms).precision == pytest.approx(0.5, abs=0.03)
 
 
-def test_right_alarms_are_perfect_and_no_alarms_are_nothing():
+def test_correct_alarms_score_1_and_no_alarms_score_0():
     for measure in (range_precision_recall, affiliation_precision_recall):
         assert measure(EVENTS, EVENTS) == (1, 1)
         assert measure(EVENTS, np.zeros_like(EVENTS)) == (0, 0)
@@ -197,7 +197,7 @@ def test_right_alarms_are_perfect_and_no_alarms_are_nothing():
 # Events
 
 
-def test_events_are_runs():
+def test_events_are_runs_of_consecutive_points():
     for case in CASES:
         events = find_runs(case["labels"] > 0)
         assert list(zip(events.starts, events.stops - 1, strict=True)) == runs(case["labels"])
@@ -224,7 +224,7 @@ def test_point_adjusted_f1_is_that_of_adjusted_alarms(case):
 
 
 @cases
-def test_the_best_threshold_is_that_of_all(case):
+def test_the_best_threshold_is_found_among_all(case):
     labels, scores = case["labels"], case["scores"]
     f1, threshold = best_threshold(labels > 0, scores)
     assert f1 == pytest.approx(max(f1_score(labels, scores >= each) for each in np.unique(scores)))
@@ -245,13 +245,13 @@ def test_point_adjusted_f1_stands_beside_that_of_random_scores():
 
 
 @pytest.mark.parametrize(("place", "hit"), [(99, False), (100, True), (319, True), (320, False)])
-def test_the_archive_forgives_a_hundred_points(place, hit):
+def test_the_ucr_score_tolerates_a_hundred_points(place, hit):
     labels = np.repeat([0, 1, 0], [200, 20, 280])
     assert archive_hit(labels, np.eye(500)[place]) is hit
 
 
 @pytest.mark.parametrize(("place", "hit"), [(49, False), (50, True), (499, True), (500, False)])
-def test_the_archive_forgives_the_length_of_the_anomaly(place, hit):
+def test_the_ucr_score_tolerates_the_length_of_the_anomaly(place, hit):
     labels = np.repeat([0, 1, 0], [200, 150, 250])
     assert archive_hit(labels, np.eye(600)[place]) is hit
 
@@ -262,7 +262,7 @@ def test_a_constant_score_finds_nothing():
     assert archive_accuracy([(labels, np.ones(500)), (labels, labels)]) == 0.5
 
 
-def test_the_archive_has_one_anomaly_a_series():
+def test_the_ucr_score_needs_one_anomaly_per_series():
     with pytest.raises(ValueError, match="exactly one anomalous event, got 2"):
         archive_hit(EVENTS, EVENTS)
     with pytest.raises(ValueError, match="at least one pair"):
@@ -272,7 +272,7 @@ def test_the_archive_has_one_anomaly_a_series():
 # All measures
 
 
-def test_a_report_holds_what_the_functions_say(noise):
+def test_a_report_contains_the_results_of_the_functions(noise):
     alarms = noise > 0.8
     quality = series_quality(EVENTS, noise, alarms, window=20, random_state=0)
     measured = quality.scores
@@ -289,7 +289,7 @@ def test_a_report_holds_what_the_functions_say(noise):
     assert "archive" not in str(quality)
 
 
-def test_a_report_says_when_it_has_seen_the_labels(noise):
+def test_a_report_marks_thresholds_chosen_by_labels(noise):
     labels = np.repeat([0, 1, 0], [60, 10, 30])
     quality = series_quality(labels, noise + labels, random_state=0)
     assert quality.oracle
@@ -313,7 +313,7 @@ def test_random_alarms_are_as_many_as_the_given_ones():
     assert random.event_f1 == pytest.approx(2 * share * noticed / (share + noticed), abs=0.02)
 
 
-def test_randomness_is_that_of_the_seed(noise):
+def test_random_baselines_depend_on_the_seed_only(noise):
     state = np.random.get_state()[1].copy()
     first, again, other = (series_quality(EVENTS, noise, window=5, random_state=seed) for seed in (0, 0, 1))
     assert first == again
@@ -363,14 +363,14 @@ def test_scores_must_be_finite(name, value, noise):
 
 
 @pytest.mark.parametrize("name", OF_ALARMS)
-def test_signs_of_predict_are_explained(name):
+def test_labels_of_predict_are_refused_with_an_explanation(name):
     with pytest.raises(ValueError, match=r"predictions must be 1 .* got -1; .* predict\(X\) == -1"):
         ALL[name](EVENTS, np.where(EVENTS, -1, 1))
     with pytest.raises(ValueError, match="labels must be 1 for anomalous and 0 for normal points, got 2"):
         ALL[name](EVENTS * 2, EVENTS)
 
 
-def test_parameters_are_checked(noise):
+def test_impossible_parameters_are_refused_by_name(noise):
     for call in (vus_pr, vus_roc, lambda *_, window: series_quality(EVENTS, noise, window=window)):
         for window in (-1, 2.5, 0.0, "auto"):
             with pytest.raises(ValueError, match=f"window must be an integer >= 0, got {window!r}"):

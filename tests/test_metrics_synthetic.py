@@ -81,7 +81,7 @@ def test_the_share_of_missing_cells_counts(values):
     assert column_fidelity(whole, half)["x"] == pytest.approx(0.5)
 
 
-def test_single_valued_and_missing_columns():
+def test_constant_and_empty_columns_are_compared():
     real = pa.table({"same": [1, 1], "other": [1, 1], "gone": pa.nulls(2), "lost": [1.0, 2.0]})
     synthetic = pa.table({"same": [1, 1, 1], "other": [2, 2, 2], "gone": pa.nulls(3), "lost": pa.nulls(3)})
     assert column_fidelity(real, synthetic) == {"same": 1.0, "other": 0.0, "gone": 1.0, "lost": 0.0}
@@ -147,7 +147,7 @@ def test_rare_levels_count_as_one():
     assert column_fidelity(real, synthetic)["a"] == pytest.approx(0.6)
 
 
-def test_ten_thousand_levels(rng):
+def test_ten_thousand_categories_are_compared(rng):
     real, synthetic = (
         pa.table({"a": [f"level {i}" for i in rng.permutation(10_000)], "b": rng.normal(size=10_000)}) for _ in range(2)
     )
@@ -161,7 +161,7 @@ def test_ten_thousand_levels(rng):
 # Closed forms
 
 
-def test_a_copy_is_faithful_and_not_detected_and_found_out_as_a_copy():
+def test_a_copy_is_faithful_undetected_and_reported_as_copied():
     real = mixed(0)
     copy = real.take(np.random.default_rng(0).permutation(len(real)))
     assert set(column_fidelity(real, copy).values()) == {1.0}
@@ -188,7 +188,7 @@ def test_shuffled_columns_keep_distributions_and_lose_associations():
     assert score.gap > 0.3
 
 
-def test_few_different_rows_are_told_apart_by_their_shares():
+def test_tables_of_few_different_rows_are_distinguished_by_frequencies():
     """Equal rows are not all in one fold; otherwise nothing could be learned about them."""
     ours, theirs = (pa.table({"x": [True] * n + [False] * (100 - n)}) for n in (50, 90))
     # AUROC of the one split: 0.5 + (0.9 - 0.5) / 2.
@@ -227,13 +227,13 @@ def test_synthetic_numbers_count_as_the_nearest_class(rng):
 
 
 @pytest.mark.parametrize("label", ["a", "new"])
-def test_nothing_is_learned_of_one_class(label):
+def test_a_target_of_one_class_is_at_chance(label):
     real = pa.table({"x": range(100), "y": ["a"] * 50 + ["b"] * 50})
     score = utility(real, pa.table({"x": range(100), "y": [label] * 100}), real, "y", random_state=0)
     assert (score.real, score.synthetic) == (1.0, 0.5)
 
 
-def test_classes_that_were_never_synthesised_count_half():
+def test_classes_missing_in_the_synthetic_table_have_chance_level():
     real = pa.table({"x": range(90), "y": ["a"] * 30 + ["b"] * 30 + ["c"] * 30})
     made = real.filter(pa.compute.not_equal(real["y"], "c"))
     score = utility(real, made, real, "y", random_state=0)
@@ -264,7 +264,7 @@ def test_distances_are_those_of_nearest_neighbours(rng):
         assert (figure.synthetic, figure.baseline) == pytest.approx([np.quantile(d, level) for d in expected])
 
 
-def test_chunks_change_nothing(monkeypatch):
+def test_results_do_not_depend_on_chunks(monkeypatch):
     tables = [mixed(seed) for seed in range(3)]
     whole = closest_record(*tables, random_state=0)
     monkeypatch.setattr("isthmus.metrics.privacy.CHUNK", 1_000)
@@ -284,7 +284,7 @@ def test_chunks_change_nothing(monkeypatch):
         ([None, None], [1.0], 1.0),
     ],
 )
-def test_distance_of_one_cell(train, row, expected):
+def test_the_distance_of_one_different_cell_is_known(train, row, expected):
     closest = closest_record(pa.table({"x": train}), pa.table({"x": row}), pa.table({"x": train}))
     assert closest.median.synthetic == pytest.approx(expected)
     assert closest.closer_to_train == 0.5
@@ -317,7 +317,7 @@ def quality():
     return synthetic_quality(mixed(0), shuffled(mixed(1, n=500)), mixed(2), target="town", random_state=0)
 
 
-def test_the_report_holds_the_figures_of_its_functions(quality):
+def test_the_report_contains_the_figures_of_its_functions(quality):
     train, synthetic, holdout = mixed(0), shuffled(mixed(1, n=500)), mixed(2)
     assert {name: figure.baseline for name, figure in quality.columns.items()} == column_fidelity(train, holdout)
     pairs = {(a, b): figure.baseline for a, others in quality.pairs.items() for b, figure in others.items()}
@@ -327,7 +327,7 @@ def test_the_report_holds_the_figures_of_its_functions(quality):
     assert quality.closest == closest_record(train, synthetic, holdout, random_state=0)
 
 
-def test_the_report_sees_what_is_lost(quality):
+def test_the_report_shows_lost_associations(quality):
     assert quality.detection.synthetic > 0.9 > 0.6 > quality.detection.baseline
     assert quality.pairs["number"]["town"].synthetic < quality.pairs["number"]["town"].baseline
     assert quality.utility.gap > 0.2
@@ -347,7 +347,7 @@ def test_the_report_is_printed_as_an_aligned_table(quality):
     assert detection.split()[-2:] == [f"{quality.detection.synthetic:.3f}", f"{quality.detection.baseline:.3f}"]
 
 
-def test_a_report_without_target_and_of_one_column():
+def test_a_report_needs_neither_target_nor_several_columns():
     tables = [mixed(seed, n=30).select(["number"]) for seed in range(3)]
     quality = synthetic_quality(*tables, random_state=0)
     assert quality.utility is None
@@ -356,7 +356,7 @@ def test_a_report_without_target_and_of_one_column():
     assert "pairs" not in str(quality)
 
 
-def test_the_seed_decides_and_global_generators_stay(quality):
+def test_results_depend_on_the_seed_and_global_generators_stay_unchanged(quality):
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
     again = synthetic_quality(mixed(0), shuffled(mixed(1, n=500)), mixed(2), target="town", random_state=0)
@@ -396,7 +396,7 @@ def test_columns_are_found_by_name():
     assert set(column_fidelity(real, real.select(real.column_names[::-1])).values()) == {1.0}
 
 
-def test_text_of_one_library_is_that_of_another():
+def test_text_columns_of_all_libraries_are_equal():
     kinds = [pd.Categorical(["1", "2"]), pd.Series(["1", "2"], dtype=object), pd.Series(["1", "2"], dtype="str")]
     frames = [pd.DataFrame({"x": kind}) for kind in kinds]
     frames.append(pl.DataFrame({"x": ["1", "2"]}, schema={"x": pl.Enum(["2", "1"])}))
@@ -422,13 +422,13 @@ GOOD = pa.table({"age": range(30), "town": ["Rome", "Oslo"] * 15, "same": [1] * 
     ],
 )
 @pytest.mark.parametrize("measure", [column_fidelity, pair_fidelity, detection_score])
-def test_tables_that_do_not_match(measure, synthetic, message):
+def test_tables_with_different_columns_are_refused(measure, synthetic, message):
     with pytest.raises(ValueError, match=message):
         measure(GOOD, synthetic)
 
 
 @pytest.mark.parametrize("wrong", [np.ones((3, 2)), pl.LazyFrame({"a": [1]}), None])
-def test_what_is_no_data_frame(wrong):
+def test_arguments_that_are_no_data_frames_are_refused(wrong):
     with pytest.raises(TypeError, match="synthetic must be a data frame .* got "):
         column_fidelity(GOOD, wrong)
 
@@ -440,7 +440,7 @@ def test_what_is_no_data_frame(wrong):
         ("same", "target 'same' is constant in train, expected at least two different values"),
     ],
 )
-def test_targets_that_cannot_be_predicted(target, message):
+def test_impossible_targets_are_refused(target, message):
     with pytest.raises(ValueError, match=message):
         utility(GOOD, GOOD, GOOD, target)
     with pytest.raises(ValueError, match=message):
@@ -457,6 +457,6 @@ def test_targets_need_values_and_other_columns():
         utility(*[GOOD.select(["town"])] * 3, "town")
 
 
-def test_detection_needs_some_rows():
+def test_detection_refuses_too_few_rows():
     with pytest.raises(ValueError, match="at least 20 rows of real and of synthetic, got 5"):
         detection_score(GOOD, GOOD.slice(0, 5))

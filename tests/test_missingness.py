@@ -72,7 +72,7 @@ def test_values_are_missing_together_as_in_fit(sample):
         assert sample[pair].isna().all(axis=1).mean() == pytest.approx(expected, abs=0.03)
 
 
-def test_what_is_missing_depends_on_other_values_as_in_fit(sample):
+def test_missingness_depends_on_other_values_as_in_fit(sample):
     missing = sample["wage"].isna().groupby(sample["job"]).mean()
     assert missing["none"] == pytest.approx(0.82, abs=0.06)
     assert missing["boss"] == pytest.approx(0.1, abs=0.05)
@@ -91,7 +91,7 @@ def test_rules_on_what_is_missing_hold_in_new_rows(sample):
     assert (sample["grade"].isna() == sample["member"].isna()).all()
 
 
-def test_files_keep_what_is_missing(model, sample, tmp_path):
+def test_files_keep_the_model_of_missing_values(model, sample, tmp_path):
     save(model, tmp_path / "model.safetensors")
     pandas.testing.assert_frame_equal(load(tmp_path / "model.safetensors").sample(N, random_state=0), sample)
     save(Decoder(model), tmp_path / "decoder.safetensors")
@@ -99,7 +99,7 @@ def test_files_keep_what_is_missing(model, sample, tmp_path):
 
 
 @pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
-def test_every_library_has_its_own_missing_values(make):
+def test_samples_have_the_missing_values_of_each_library(make):
     frame = make(staff(400))
     new = small("vae", 2, max_epochs=1).fit(frame).sample(300, random_state=0)
     assert type(new) is type(frame)
@@ -113,7 +113,7 @@ def test_tables_without_missing_values_give_none():
     assert not small("vae", 2, max_epochs=1).fit(frame).sample(100, random_state=0).isna().any(axis=None)
 
 
-def test_a_column_that_is_missing_without_pattern_stays_so():
+def test_a_column_missing_at_random_stays_random():
     rng = np.random.default_rng(0)
     frame = pandas.DataFrame({"a": rng.normal(size=1500), "b": rng.normal(size=1500)})
     frame.loc[rng.random(1500) < 0.3, "b"] = np.nan

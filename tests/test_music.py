@@ -12,7 +12,7 @@ def voices(n_steps=40, n_voices=3):
     return np.repeat(rng.integers(-1, 128, size=(n_steps // 4, n_voices)), 4, axis=0)
 
 
-def test_a_roll_has_a_key_where_a_voice_is():
+def test_a_piano_roll_contains_the_key_of_every_voice():
     pitches = voices()
     roll = piano_roll(pitches)
     for step, row in enumerate(pitches):
@@ -20,7 +20,7 @@ def test_a_roll_has_a_key_where_a_voice_is():
 
 
 @pytest.mark.parametrize("steps_per_beat", [1, 2, 4, 12])
-def test_files_give_back_the_rolls_that_were_written(tmp_path, steps_per_beat):
+def test_rolls_are_read_as_they_were_written(tmp_path, steps_per_beat):
     rolls = [piano_roll(voice) for voice in voices().T]
     write_midi(tmp_path / "a.mid", rolls, steps_per_beat=steps_per_beat)
     again = read_midi(tmp_path / "a.mid", steps_per_beat=steps_per_beat)
@@ -31,7 +31,7 @@ def test_files_give_back_the_rolls_that_were_written(tmp_path, steps_per_beat):
         assert not one[:, n_steps:].any()
 
 
-def test_a_key_that_goes_on_sounding_is_one_note(tmp_path):
+def test_a_sustained_key_is_one_note(tmp_path):
     import symusic
 
     write_midi(tmp_path / "a.mid", [piano_roll([60, 60, 60, 62, -1, 62])], steps_per_beat=4)
@@ -49,7 +49,7 @@ def test_a_key_that_goes_on_sounding_is_one_note(tmp_path):
         (np.zeros((2, 2, 2)), "must be of shape"),
     ],
 )
-def test_pitches_must_be_keys(pitches, message):
+def test_pitches_that_are_no_midi_keys_are_refused(pitches, message):
     with pytest.raises(ValueError, match=message):
         piano_roll(pitches)
 
@@ -62,13 +62,13 @@ def test_pitches_must_be_keys(pitches, message):
         (np.zeros((128, 3)), {"steps_per_beat": 7}, "steps_per_beat must be a divisor of 480, got 7"),
     ],
 )
-def test_what_is_no_roll_leaves_no_file(tmp_path, roll, settings, message):
+def test_an_invalid_roll_leaves_no_file(tmp_path, roll, settings, message):
     with pytest.raises(ValueError, match=message):
         write_midi(tmp_path / "a.mid", [roll], **settings)
     assert not list(tmp_path.iterdir())
 
 
-def test_files_that_are_no_music_are_named(tmp_path):
+def test_files_without_music_are_named(tmp_path):
     (tmp_path / "text.mid").write_text("not music at all")
     with pytest.raises(ValueError, match=r"'text.mid' is not a MIDI file"):
         read_midi(tmp_path / "text.mid")

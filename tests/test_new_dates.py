@@ -43,7 +43,7 @@ def fitted():
     return AnomalyDetector(ExemplarDistance(random_state=0), fpr=0.02, random_state=0).fit(month(0))
 
 
-def test_rows_of_next_month_are_judged_by_the_rest(fitted):
+def test_dates_after_those_of_fit_do_not_count_in_the_score(fitted):
     with pytest.warns(UserWarning, match=f"{BEYOND}: 400 of 400 in column 'when'"):
         alarms = fitted.predict(next_month()) == -1
     assert alarms[[7, 8]].all()
@@ -51,7 +51,7 @@ def test_rows_of_next_month_are_judged_by_the_rest(fitted):
 
 
 @pytest.mark.parametrize("weeks", [-200, 3, 7, 500])
-def test_how_far_beyond_makes_no_difference(fitted, weeks):
+def test_the_distance_of_a_later_date_does_not_change_the_score(fitted, weeks):
     rows = month(2)
     rows["when"] = MONDAY + pd.Timedelta("12:00:00")
     late = rows.assign(when=rows["when"] + pd.Timedelta(weeks=weeks + 5))
@@ -60,7 +60,7 @@ def test_how_far_beyond_makes_no_difference(fitted, weeks):
         np.testing.assert_array_equal(fitted.score_samples(late), fitted.score_samples(later))
 
 
-def test_dates_of_fit_are_judged_as_ever(fitted):
+def test_dates_in_the_range_of_fit_count_in_the_score(fitted):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scores = fitted.score_samples(month(0))
@@ -76,7 +76,7 @@ def test_days_move_by_whole_weeks_into_the_range():
     np.testing.assert_array_equal(moved, 7 * np.round(moved / 7))
 
 
-def test_short_ranges_keep_the_time_of_day_or_nothing():
+def test_dates_moved_into_short_ranges_keep_the_time_of_day_if_possible():
     days = np.array([5.75, -5.75])
     np.testing.assert_allclose(move_into_range(days, Field("t", "Datetime", "date", low=0.5, high=2.0)), [1.75, 1.25])
     np.testing.assert_allclose(move_into_range(days, Field("t", "Datetime", "date", low=0.5, high=0.75)), [0.75, 0.75])
@@ -98,7 +98,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-def test_all_containers_keep_everything_but_the_dates(form):
+def test_moving_dates_changes_no_other_column_of_any_container(form):
     holes = month(1, pd.Timestamp("2024-02-01"))
     holes.loc[3, "when"] = None
     train, later = form(month(0)), form(holes)
@@ -120,7 +120,7 @@ def test_all_containers_keep_everything_but_the_dates(form):
         assert replace_unknown_dates(model, known) is known
 
 
-def test_a_date_that_does_not_count_is_no_reason(fitted):
+def test_a_moved_date_is_no_reason(fitted):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         odd = next_month()[7:9]
@@ -133,21 +133,21 @@ def test_a_date_that_does_not_count_is_no_reason(fitted):
     assert explanation.values["when"].dt.month.tolist() == [2, 2]
 
 
-def test_detectors_in_files_know_their_dates(fitted, tmp_path):
+def test_saved_detectors_keep_the_range_of_dates(fitted, tmp_path):
     save(fitted, tmp_path / "detector.safetensors")
     again = load(tmp_path / "detector.safetensors")
     with pytest.warns(UserWarning, match=BEYOND):
         np.testing.assert_array_equal(again.score_samples(next_month()), fitted.score_samples(next_month()))
 
 
-def test_new_dates_calibrate(fitted):
+def test_rows_with_new_dates_can_calibrate(fitted):
     detector = AnomalyDetector(ExemplarDistance(random_state=0), fpr=0.02, random_state=0).fit(month(0))
     with pytest.warns(UserWarning, match=BEYOND):
         detector.calibrate(month(3, pd.Timestamp("2024-03-01")))
     assert -20 < detector.offset_ < 0
 
 
-def test_the_command_line_says_it_in_one_line(tmp_path, monkeypatch):
+def test_the_command_line_warns_of_moved_dates_in_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     month(0).to_csv("old.csv", index=False)
     next_month().to_csv("new.csv", index=False)

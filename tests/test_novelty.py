@@ -63,7 +63,7 @@ def with_news(frame):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_new_levels_holes_and_constants_that_move_are_found(library):
+def test_new_categories_new_missing_values_and_changed_constants_are_found(library):
     frame = connections(200)
     rows, news = with_news(frame)
     novelty = Novelty.fit(LIBRARIES[library](frame))
@@ -73,7 +73,7 @@ def test_new_levels_holes_and_constants_that_move_are_found(library):
     np.testing.assert_allclose(novelty.surprise(found), expected)
 
 
-def test_the_surprise_is_that_of_good_and_turing():
+def test_the_surprise_is_the_good_turing_estimate():
     """Three of 100 values occurred once: about 4 of 101 new rows have a new value."""
     frame = pd.DataFrame({"city": ["Oslo"] * 60 + ["Bergen"] * 37 + ["Vik", "Voss", "Moss"]})
     novelty = Novelty.fit(frame)
@@ -105,7 +105,7 @@ def test_rows_of_fit_are_as_surprising_as_if_the_others_were_all(seed):
 
 
 @pytest.mark.parametrize("container", [np.asarray, torch.as_tensor, np.ndarray.tolist])
-def test_columns_of_arrays_are_told_by_their_place(container):
+def test_columns_of_arrays_are_named_by_position(container):
     X = np.random.default_rng(0).normal(size=(100, 3))
     X[:, 1] = 0.1
     rows = X[:3].copy()
@@ -168,7 +168,7 @@ DETECTORS = {
     ("name", "library"),
     [("default", "pandas"), ("ensemble", "polars"), *(("autoencoder", library) for library in LIBRARIES)],
 )
-def test_detectors_alarm_at_what_fit_never_saw_and_say_so(name, library):
+def test_detectors_alarm_at_values_never_seen_in_fit_and_explain_them(name, library):
     frame = connections(300)
     rows, news = with_news(frame)
     detector = AnomalyDetector(DETECTORS[name], fpr=0.02, random_state=0).fit(LIBRARIES[library](frame))
@@ -188,7 +188,7 @@ def test_detectors_alarm_at_what_fit_never_saw_and_say_so(name, library):
     assert any(text.startswith("row 3: land = 1, never seen in 300 rows, ") for text in told)
 
 
-def test_estimators_of_others_never_meet_a_level_that_they_refuse():
+def test_foreign_estimators_never_get_categories_that_they_refuse():
     frame = connections(300).drop(columns=["id", "day"])
     rows = frame.iloc[:3].reset_index(drop=True)
     rows.loc[1, "flag"], rows.loc[2, "land"] = "S0", 1
@@ -210,7 +210,7 @@ def test_columns_that_are_named_by_numbers_are_explained():
 
 
 @pytest.mark.parametrize("how", ["cross", "split"])
-def test_held_out_rows_are_judged_by_what_the_others_hold(how):
+def test_held_out_rows_are_compared_with_values_of_the_other_rows(how):
     """The only row with a rare value has a low score when it is held out, for any estimator."""
     frame = connections(200)
     frame["rare"] = np.where(np.arange(200) == 11, "rare", "usual")
@@ -219,14 +219,14 @@ def test_held_out_rows_are_judged_by_what_the_others_hold(how):
     assert detector.predict(rows)[0] == -1
 
 
-def test_an_estimator_that_takes_no_missing_values_says_so_still():
+def test_the_error_of_estimators_without_missing_values_is_unchanged():
     X = np.random.default_rng(0).normal(size=(100, 2))
     detector = AnomalyDetector(GaussianMixture(), random_state=0).fit(X)
     with pytest.raises(ValueError, match="NaN"):
         detector.predict([[np.nan, 0.0]])
 
 
-def test_a_detector_that_was_saved_knows_what_it_saw(tmp_path):
+def test_a_saved_detector_keeps_the_values_seen_in_fit(tmp_path):
     frame = connections(200)
     detector = AnomalyDetector(random_state=0).fit(frame)
     save(detector, tmp_path / "d.safetensors")
@@ -236,7 +236,7 @@ def test_a_detector_that_was_saved_knows_what_it_saw(tmp_path):
     assert again._scorer.novelty.columns == detector._scorer.novelty.columns
 
 
-def test_arriving_rows_may_hold_what_was_never_seen():
+def test_partial_fit_takes_values_never_seen_in_fit():
     frame = connections(200)
     rows, _ = with_news(frame)
     detector = AnomalyDetector(SMALL, fpr=0.1, random_state=0).partial_fit(frame)
@@ -244,7 +244,7 @@ def test_arriving_rows_may_hold_what_was_never_seen():
     assert (detector.score_samples(rows)[1:] < np.quantile(detector.score_samples(frame), 0.1)).all()
 
 
-def test_the_attack_is_a_flag_that_normal_rows_never_had(tmp_path):
+def test_an_attack_is_found_by_a_flag_absent_from_normal_rows(tmp_path):
     normal, new = connections(500), connections(100, seed=1)
     new.loc[7, "flag"] = "S0"
     normal.to_csv(tmp_path / "normal.csv", index=False)

@@ -51,7 +51,7 @@ def times_of(frame):
 
 @pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_dates_are_real_or_at_an_open_end(make, end, tmp_path):
+def test_far_dates_of_many_rows_are_open_ends(make, end, tmp_path):
     frame = make(contracts(end))
     model = small("vae", max_epochs=3).fit(frame)
     save(model, tmp_path / "m.safetensors")
@@ -63,7 +63,7 @@ def test_dates_are_real_or_at_an_open_end(make, end, tmp_path):
     assert set(times_of(model.sample(3, given={"t": end}))) == {end}
 
 
-def test_dates_of_days_and_of_coarse_units():
+def test_open_ends_are_found_in_dates_of_days_and_coarse_units():
     table = contracts(dt.datetime(9999, 12, 31), unit="s")
     days = table.set_column(1, "t", table["t"].cast(pyarrow.date32()))
     for frame in (table, days):
@@ -72,7 +72,7 @@ def test_dates_of_days_and_of_coarse_units():
         assert all(value.year in (*range(2019, 2025), 9999) for value in drawn["t"].to_pylist())
 
 
-def test_both_ends_may_be_open():
+def test_open_ends_may_lie_before_and_after_real_dates():
     ends = (dt.datetime(1900, 1, 1), dt.datetime(9999, 12, 31), dt.datetime(2150, 1, 1))
     model = small("vae", max_epochs=3).fit(contracts(*ends))
     assert len(model.schema_.fields[1].open_ends) == 3
@@ -80,19 +80,19 @@ def test_both_ends_may_be_open():
     assert {1900, 2150, 9999} < years <= {1900, 2150, 9999, *range(2019, 2025)}
 
 
-def test_two_dates_are_two_dates():
+def test_two_different_dates_have_no_open_end():
     table = pyarrow.table({"x": np.arange(40.0) ** 2, "t": [START, dt.datetime(9999, 12, 31)] * 20})
     assert set(times_of(small("vae").fit(table).sample(40))) == {START, dt.datetime(9999, 12, 31)}
 
 
-def test_dates_of_one_life_have_no_open_end():
+def test_dates_within_a_lifetime_have_no_open_end():
     days = [dt.datetime(1950, 1, 1) + dt.timedelta(days=int(day)) for day in rng.integers(0, 25_000, N)]
     model = small("vae").fit(pyarrow.table({"x": rng.normal(size=N), "t": days}))
     assert model.schema_.fields[1].open_ends == ()
     assert any(isinstance(part, Date) for part in model.likelihood_.parts)
 
 
-def test_what_is_told_of_open_contracts_is_learned():
+def test_dependence_on_an_open_end_is_learned():
     table = contracts(dt.datetime(9999, 12, 31), n=600)
     model = small("vae", max_epochs=60).fit(table)
     known, expected, drawn = (
@@ -110,7 +110,7 @@ def test_dates_after_those_of_fit_are_moved_and_open_ends_are_not():
         detector.predict(later)
 
 
-def test_what_is_expected_is_an_end_or_the_mean_of_the_real_dates():
+def test_the_expected_date_is_an_open_end_or_the_mean_of_real_dates():
     likelihood = Histogram((((1000.0, 1000.0), (-500.0, -500.0), (0.0, 10.0), (10.0, 30.0)),), ends=True)
     likelihood.build(Statistics.of(torch.tensor([[0.0], [5.0], [1000.0]])))
     logits = torch.tensor([[0.4, 0.05, 0.3, 0.25], [0.5, 0.1, 0.4, 0.0], [0.2, 0.4, 0.2, 0.2]]).log()

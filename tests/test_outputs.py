@@ -64,7 +64,7 @@ DEFAULTS = {
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"sample"}))
-def test_what_is_read_is_never_replaced(here, command, force):
+def test_input_files_are_never_replaced(here, command, force):
     before = content(here)
     message = refused(command, *COMMANDS[command], "--out", "rows.csv", *force)
     assert message == "'rows.csv' would replace 'rows.csv', which is read; choose another name"
@@ -72,7 +72,7 @@ def test_what_is_read_is_never_replaced(here, command, force):
 
 
 @pytest.mark.parametrize("kind", ["relative", "absolute", "link", "hard link", "folder link"])
-def test_other_names_of_what_is_read_are_known(here, kind):
+def test_links_to_input_files_are_never_replaced(here, kind):
     (here / "sub").mkdir()
     names = {"relative": "sub/../rows.csv", "absolute": str(here / "rows.csv"), "folder link": "home/rows.csv"}
     (here / "link.csv").symlink_to("rows.csv")
@@ -85,7 +85,7 @@ def test_other_names_of_what_is_read_are_known(here, kind):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_file_that_exists_is_replaced_by_force_only(here, command):
+def test_an_existing_file_is_replaced_only_with_force(here, command):
     (here / DEFAULTS[command]).write_text("precious")
     before = content(here)
     message = refused(command, *COMMANDS[command])
@@ -116,12 +116,12 @@ def test_fit_writes_no_model_over_its_checkpoint(here):
     assert "would replace" in refused("fit", "rows.csv", *TINY, *options, "--force")
 
 
-def test_a_model_is_not_replaced_by_the_answers_it_gives(here):
+def test_results_never_replace_the_model_file(here):
     os.rename("m.safetensors", "m.csv")
     assert "would replace 'm.csv', which is read" in refused("score", "m.csv", "rows.csv", "--out", "m.csv", "--force")
 
 
-def test_detect_replaces_no_normal_rows_and_no_detector(here):
+def test_detect_never_replaces_its_input_files(here):
     write(here / "normal.csv", read(here / "rows.csv"))
     options = [*COMMANDS["detect"], "--normal", "normal.csv"]
     assert "'normal.csv', which is read" in refused("detect", *options, "--out", "normal.csv", "--force")
@@ -130,7 +130,7 @@ def test_detect_replaces_no_normal_rows_and_no_detector(here):
     assert content(here) == before
 
 
-def test_several_fillings_are_written_all_or_none(here, monkeypatch):
+def test_several_imputed_files_are_written_all_or_none(here, monkeypatch):
     (here / "gaps.filled.2.csv").write_text("precious")
     write(here / "gaps.csv", read(here / "rows.csv"))
     assert "'gaps.filled.2.csv' exists" in refused("impute", "m.safetensors", "gaps.csv", "--draws", 3)
@@ -139,7 +139,7 @@ def test_several_fillings_are_written_all_or_none(here, monkeypatch):
     assert {path.name for path in here.glob("gaps.filled.*")} == {f"gaps.filled.{i}.csv" for i in (1, 2, 3)}
 
 
-def test_all_files_of_prepare_are_safe(here):
+def test_prepare_never_replaces_files_without_force(here):
     done("prepare", "rows.csv", "clean.csv")
     before = content(here)
     (here / "clean.csv").unlink()
@@ -161,7 +161,7 @@ def test_no_file_is_left_by_a_command_that_fails(here, monkeypatch):
 
 
 @pytest.mark.parametrize("out", ["days/scores.parquet", "days/../days/all.parquet"])
-def test_no_file_is_put_among_those_that_are_read(here, out):
+def test_results_are_not_written_into_the_input_folder(here, out):
     (here / "days").mkdir()
     for day in range(2):
         write(here / f"days/day-{day}.parquet", read(here / "rows.csv"))
@@ -173,7 +173,7 @@ def test_no_file_is_put_among_those_that_are_read(here, out):
 
 
 @pytest.mark.parametrize("out", ["folder.csv", "pipe.csv"])
-def test_what_is_not_a_file_is_refused_before_the_work(here, out):
+def test_outputs_that_are_not_files_are_refused_before_the_work(here, out):
     (here / "folder.csv").mkdir()
     os.mkfifo(here / "pipe.csv")
     assert refused("score", "m.safetensors", "rows.csv", "--out", out, "--force").endswith(
@@ -181,17 +181,17 @@ def test_what_is_not_a_file_is_refused_before_the_work(here, out):
     )
 
 
-def test_a_name_that_no_file_can_have_is_refused_before_the_work(here):
+def test_impossible_file_names_are_refused_before_the_work(here):
     assert "File name too long" in refused("score", "m.safetensors", "rows.csv", "--out", f"{'x' * 300}.csv")
 
 
-def test_the_case_of_a_name_matters_where_it_does_for_the_file_system(here):
+def test_case_of_file_names_matters_as_in_the_file_system(here):
     """Two paths are compared by their files, also with upper and lower case letters."""
     os.link("rows.csv", "ROWS.csv")
     assert "would replace 'rows.csv'" in refused("score", *COMMANDS["score"], "--out", "ROWS.csv", "--force")
 
 
-def test_output_names_its_problems_in_python_too(tmp_path):
+def test_output_errors_in_python_name_the_problem(tmp_path):
     (tmp_path / "a.csv").touch()
     with pytest.raises(FileExistsError, match="exists; choose another name, or replace it with --force"):
         Output().check([tmp_path / "a.csv"], [None])
@@ -226,7 +226,7 @@ def test_a_new_file_has_the_mode_of_any_new_file(tmp_path, mask):
     assert (tmp_path / "a.csv").stat().st_mode == (tmp_path / "b.csv").stat().st_mode
 
 
-def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path):
+def test_writing_to_a_link_replaces_its_target(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     target, link = tmp_path / "elsewhere" / "a.csv", tmp_path / "link.csv"
     for content_before in (None, "old"):
@@ -255,7 +255,7 @@ with replacing(sys.argv[1]) as file:
 """
 
 
-def test_what_a_killed_save_left_is_removed_by_the_next(tmp_path):
+def test_temporary_files_of_a_killed_save_are_removed_by_the_next(tmp_path):
     path = tmp_path / "a[1].csv"
     path.write_text("old")
     for _ in range(2):
@@ -266,7 +266,7 @@ def test_what_a_killed_save_left_is_removed_by_the_next(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_what_is_still_being_written_is_not_removed(tmp_path):
+def test_temporary_files_of_a_running_save_are_not_removed(tmp_path):
     path = tmp_path / "a.csv"
     with replacing(path) as slow:
         slow.write(b"slow")
@@ -277,7 +277,7 @@ def test_what_is_still_being_written_is_not_removed(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
-def test_files_of_others_are_not_taken_for_litter(tmp_path):
+def test_other_files_are_not_taken_for_temporary_files(tmp_path):
     kept = [
         tmp_path / name for name in (".a.csv.mine.part", ".a.csv.part", "a.csv.12345678.part", ".b.csv.12345678.part")
     ]
@@ -312,7 +312,7 @@ def texts(path, suffix):
     return csv.read_csv(path, parse_options=parsing, convert_options=convert).to_pydict()
 
 
-def test_other_kinds_of_files_have_nothing_to_escape(tmp_path):
+def test_only_text_files_escape_formulas(tmp_path):
     write(tmp_path / "a.parquet", pa.table({"=a": ["=1"]}), escape_formulas=True)
     assert parquet.read_table(tmp_path / "a.parquet").to_pydict() == {"=a": ["=1"]}
 
@@ -332,7 +332,7 @@ def test_commands_escape_formulas(here):
 # Checksums of Parquet
 
 
-def test_a_flipped_bit_of_a_parquet_file_is_found(tmp_path):
+def test_a_changed_bit_of_a_parquet_file_is_found(tmp_path):
     values = np.random.default_rng(0).normal(size=(200, 2))
     write(tmp_path / "a.parquet", values)
     apply(np.abs, as_source(values), tmp_path / "b.parquet")
@@ -346,7 +346,7 @@ def test_a_flipped_bit_of_a_parquet_file_is_found(tmp_path):
             parquet.read_table(path, page_checksum_verification=True)
 
 
-def test_what_is_written_is_what_load_reads(here):
+def test_written_files_are_read_by_load(here):
     assert load(here / "m.safetensors").schema_.names == NAMES
     assert call("info", "m.safetensors").exit_code == 0
 
@@ -382,7 +382,7 @@ def test_deeply_nested_parameters_are_refused(here, depth):
     refused("fit", "rows.csv", "--config", "run.json", "--out", "new.safetensors")
 
 
-def test_a_name_that_is_no_text_is_written_and_told(here):
+def test_column_names_that_are_no_text_are_written_with_a_warning(here):
     name = os.fsdecode(b"caf\xe9.csv")
     words = ["-m", "isthmus", "score", "m.safetensors", "rows.csv", "--out", name]
     told = subprocess.run([sys.executable, *words], capture_output=True, check=False)

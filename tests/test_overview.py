@@ -41,7 +41,7 @@ def table(rng):
     )
 
 
-def test_each_column_has_its_kind_missing_cells_and_values(table):
+def test_the_overview_has_kind_missing_cells_and_values_of_each_column(table):
     columns = {column.name: column for column in summarize(table).columns}
     assert [columns[name].kind for name in table.column_names] == [
         "real", "category", "category", "date", "constant", "identifier", "real",
@@ -66,7 +66,7 @@ def test_every_library_gives_the_same_overview(table, library):
     assert str(overview.associations) == str(expected.associations)
 
 
-def test_rows_that_differ_in_their_key_alone_are_repeated(table):
+def test_rows_that_differ_only_in_the_identifier_are_repeated(table):
     repeated = pa.concat_tables([table, table.slice(0, 7)])
     keys = pa.array([f"k{i}" for i in range(207)])
     repeated = repeated.set_column(repeated.column_names.index("key"), "key", keys)
@@ -116,7 +116,7 @@ def call(*arguments):
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
-def test_look_prints_one_line_a_column(tmp_path, table):
+def test_look_prints_one_line_per_column(tmp_path, table):
     write(tmp_path / "rows.parquet", table)
     result = call("look", tmp_path / "rows.parquet", "--kind", "age=count", "--without", "key")
     assert result.exit_code == 0
@@ -126,7 +126,7 @@ def test_look_prints_one_line_a_column(tmp_path, table):
     assert "town, country: 1.00 (Cramér's V)" in result.stdout
 
 
-def test_look_is_silent_about_huge_numbers_and_counts_in_the_singular(tmp_path, rng):
+def test_look_does_not_warn_of_huge_numbers_and_uses_the_singular(tmp_path, rng):
     write(tmp_path / "huge.csv", pa.table({"x": [*(rng.normal(size=30) * 1e300)], "y": [None, *range(29)]}))
     result = call("look", tmp_path / "huge.csv")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -149,7 +149,7 @@ def test_look_takes_arrays_and_refuses_images(tmp_path, rng):
     assert "holds values of shape (4, 3, 3), but look takes rows and columns" in refused.stderr
 
 
-def test_histograms_have_characters_for_every_terminal(table):
+def test_histograms_use_ascii_where_the_terminal_needs_it(table):
     overview = summarize(table)
     assert set(BARS) & set(str(overview))
     plain = overview.to_text(ASCII_BARS)
@@ -216,7 +216,7 @@ def test_cells_that_stay_missing_are_counted():
     assert str(cells) == "filled 1 cell"
 
 
-def test_commands_say_what_they_read_before_torch_is_imported(tmp_path, table):
+def test_commands_print_what_they_read_before_torch_is_imported(tmp_path, table):
     write(tmp_path / "rows.csv", table)
     code = (
         "import sys; from isthmus.cli import progress; from isthmus.__main__ import main\n"
@@ -234,7 +234,7 @@ def test_commands_say_what_they_read_before_torch_is_imported(tmp_path, table):
 
 
 @pytest.mark.parametrize("arguments", [["fit", "no.csv"], ["look", "no.csv"], ["sample", "no.safetensors"]])
-def test_a_missing_file_is_said_without_importing_torch(arguments):
+def test_a_missing_file_is_named_without_importing_torch(arguments):
     code = (
         "import sys; from isthmus.__main__ import main\n"
         "try: main()\n"

@@ -159,7 +159,7 @@ def _seed():
 
 
 @every_class
-def test_a_constructor_stores_and_nothing_else(kind):
+def test_a_constructor_only_stores_its_arguments(kind):
     values = {name: object() for name in kind().get_params()}
     part = kind(**values)
     assert part.get_params() == values
@@ -193,7 +193,7 @@ def test_what_was_built_survives_pickle_and_deepcopy(part, duplicate):
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.role in ("likelihood", "corruption")], ids=repr)
-def test_a_part_built_of_no_rows_is_the_one_whose_weights_it_is_given(part):
+def test_a_part_built_without_rows_equals_the_one_whose_weights_it_loads(part):
     """As for a model from a file, whose training rows are not known."""
     x = torch.from_numpy(data_for(part))
     known, unborn = built(part), clone(part)
@@ -212,7 +212,7 @@ def test_a_clone_of_a_built_part_is_not_built(part):
     assert not clone(built(part)).state_dict()
 
 
-def test_parts_that_are_parameters_are_no_parts_of_the_model():
+def test_parts_that_are_parameters_of_parts_are_not_trained():
     """They are cloned and never built, so that a step must not update them."""
     model = estimator(Nested(TopK(1))).fit(X).module_.cpu()
     parts = built_parts(model)
@@ -381,7 +381,7 @@ WRONG_KINDS = [
 
 
 @pytest.mark.parametrize(("part", "name"), WRONG_KINDS, ids=name_of)
-def test_a_value_of_the_wrong_kind_is_named_just_as_well(part, name):
+def test_a_value_of_the_wrong_type_is_named(part, name):
     with pytest.raises(ValueError, match=rf"{name} of {type(part).__name__} must be .*, got "):
         estimator(part).fit(data_for(part))
 
@@ -392,12 +392,12 @@ def test_a_value_out_of_range_is_named_with_its_part_and_what_was_expected(part,
         estimator(part).fit(data_for(part))
 
 
-def test_kl_sparsity_refuses_codes_without_an_activity():
+def test_kl_sparsity_refuses_codes_outside_the_unit_interval():
     with pytest.raises(ValueError, match=r"KLSparsity needs codes in \(0, 1\).*got Deterministic\(\)"):
         estimator(bottleneck=Deterministic(), regularizers=KLSparsity()).fit(X)
 
 
-def test_a_likelihood_of_one_column_refuses_several():
+def test_univariate_likelihoods_refuse_several_columns():
     with pytest.raises(ValueError, match=r"n_categories of Embedded must be .*for rows of a single column, got 5"):
         estimator(Embedded(5)).fit(LEVELS)
 
@@ -474,7 +474,7 @@ def test_a_range_of_shares_hides_evenly_between_its_ends_from_row_to_row():
     assert stats.kstest(shares.numpy(), stats.uniform(0.2, 0.4).cdf).pvalue > 1e-3
 
 
-def test_salt_and_pepper_are_the_extremes_of_each_feature_in_equal_shares():
+def test_salt_and_pepper_sets_equally_many_values_to_each_extreme():
     x = corrupted(SaltPepper(0.2))
     low, high = MANY.aminmax(dim=0)
     assert ((x == MANY) | (x == low) | (x == high)).all()
@@ -524,7 +524,7 @@ FAR = 1e9 + np.random.default_rng(3).normal(size=(200, 3)).round(3)
     ],
     ids=["noise", "zeroing", "salt_pepper", "callable"],
 )
-def test_corruptions_mean_the_units_of_the_data_however_far_these_are_from_zero(corruption, expected):
+def test_corruptions_are_in_data_units_at_any_offset(corruption, expected):
     model = estimator(corruption=corruption, precision="float64").fit(FAR).module_.cpu()
     assert model.origin is not None
     changed, target = model.corrupt(torch.from_numpy(FAR))
@@ -543,7 +543,7 @@ def test_a_corruption_changes_neither_the_rows_it_is_given_nor_their_shape(part)
 
 
 @pytest.mark.parametrize("corruption", [lambda x: x + 100, nn.Dropout(0.5), GaussianNoise(50.0)])
-def test_the_encoder_sees_what_is_spoiled_and_the_loss_what_is_clean(corruption):
+def test_the_encoder_gets_corrupted_rows_and_the_loss_clean_ones(corruption):
     options = {"likelihood": GaussianLikelihood(scale=1.0, scaling="none"), "precision": "float64"}
     model = estimator(corruption=corruption, **options).fit(X).module_.cpu().train()
     x = torch.from_numpy(X)
@@ -564,7 +564,7 @@ def seen_by_the_encoder(model, x):
 
 
 @pytest.mark.parametrize("corruption", [GaussianNoise(5.0, unit="data"), SaltPepper(0.9)], ids=repr)
-def test_noise_is_for_numbers_and_never_lands_on_the_position_of_a_level(corruption):
+def test_noise_is_added_to_numbers_and_never_to_categories(corruption):
     likelihood = PARTICULAR[Mixed][0]
     model = estimator(likelihood, corruption=corruption, precision="float64").fit(BOTH).module_.cpu()
     x = torch.from_numpy(BOTH)
@@ -573,7 +573,7 @@ def test_noise_is_for_numbers_and_never_lands_on_the_position_of_a_level(corrupt
     assert (seen[:, [0, 2, 4]] != x[:, [0, 2, 4]]).double().mean() > 0.5
 
 
-def test_masking_and_swapping_treat_levels_like_all_values():
+def test_masking_and_swapping_apply_to_categories():
     likelihood, x = PARTICULAR[Mixed][0], torch.from_numpy(BOTH)
     masked = seen_by_the_encoder(estimator(likelihood, corruption=Masking(0.5)).fit(BOTH).module_.cpu(), x)
     hidden = masked[:, [1, 3]] == torch.tensor([3, 2])  # one larger than the last category
@@ -610,7 +610,7 @@ def test_kl_sparsity_is_the_divergence_of_the_batchs_mean_activities():
     assert KLSparsity(3.0, target=0.05)(step(z)).item() == pytest.approx(3 * expected, rel=1e-5)
 
 
-def test_kl_sparsity_of_nets_side_by_side_is_the_mean_of_the_nets():
+def test_kl_sparsity_of_stacked_nets_is_the_mean_over_the_nets():
     z = torch.rand(2, 6, 3)
     alone = [KLSparsity()(step(z[:, net::2])) for net in range(2)]
     torch.testing.assert_close(KLSparsity()(step(z, n_nets=2)), torch.stack(alone).mean())
@@ -623,7 +623,7 @@ def test_jacobian_is_weighted_and_differentiates_by_the_encoded_input():
     torch.testing.assert_close(Jacobian(0.7, n_probes=1)(events), expected)  # exact if the Jacobian is diagonal
 
 
-def test_terms_of_the_loss_add_up_also_where_two_are_of_one_class():
+def test_terms_of_the_loss_add_up_also_for_two_of_one_class():
     model = estimator(regularizers=(L1(0.1), L2(0.2), L1(0.3)), max_epochs=1).fit(X)
     alone = estimator(regularizers=(L1(0.4), L2(0.2)), max_epochs=1).fit(X)
     for name in ("loss", "negative_bound", "l1", "l2"):

@@ -139,7 +139,7 @@ def test_numbers_of_numpy_are_saved_as_plain_ones(path):
     assert type(again.learning_rate) is float
 
 
-def test_a_part_of_ones_own_is_given_to_load(path, blobs):
+def test_custom_parts_are_passed_to_load(path, blobs):
     model = small("autoencoder", bottleneck=Sphere()).fit(blobs)
     save(model, path)
     assert_bit_equal(load(path, parts=[Sphere]), model, blobs)
@@ -147,7 +147,7 @@ def test_a_part_of_ones_own_is_given_to_load(path, blobs):
         load(path)
 
 
-def test_a_loaded_model_goes_on_learning(saved, blobs):
+def test_partial_fit_continues_a_loaded_model(saved, blobs):
     again = load(saved)
     before = again.transform(blobs)
     again.partial_fit(blobs)
@@ -162,7 +162,7 @@ def test_a_loaded_model_can_be_saved_again(saved, model, blobs, tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
 
 
-def test_what_belongs_to_one_machine_or_is_a_function_is_left_out(path, blobs):
+def test_files_leave_out_devices_and_functions(path, blobs):
     save(small("vae", callbacks=[print_nothing], device=torch.device("cpu")).fit(blobs), path)
     again = load(path)
     assert (again.callbacks, again.device) == ((), "auto")
@@ -244,7 +244,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_foreign_class_is_refused_and_not_imported(saved, name):
+def test_a_class_of_another_package_is_refused_and_not_imported(saved, name):
     before = set(sys.modules)
     rewrite(saved, lambda document: document["estimator"]["params"]["bottleneck"].update({"class": name}))
     with pytest.raises(ValueError, match=f"'{name}' is not a class of isthmus"):
@@ -293,7 +293,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("case", DAMAGES)
-def test_a_document_that_does_not_fit_is_refused(saved, case):
+def test_a_header_with_wrong_entries_is_refused(saved, case):
     change, message = DAMAGES[case]
     rewrite(saved, change)
     with pytest.raises(ValueError, match=message):
@@ -327,13 +327,13 @@ def flipped(saved, bits, n_positions=60):
         yield position
 
 
-def test_a_byte_that_is_no_text_in_the_header_is_refused(saved):
+def test_a_header_byte_that_is_not_utf8_is_refused(saved):
     for _ in flipped(saved, 0xFF):
         with pytest.raises(ValueError, match="damaged|not a model file"):
             load(saved)
 
 
-def test_another_letter_in_the_header_is_another_value_or_refused(saved):
+def test_a_changed_letter_in_the_header_changes_a_value_or_is_refused(saved):
     """With another digit the file may still be a model; otherwise the error must be a ValueError."""
     outcomes = set()
     for _ in flipped(saved, 0x01):
@@ -356,7 +356,7 @@ def test_other_files_are_refused(path, content):
 @pytest.mark.parametrize(
     "metadata", [None, {"format": "pt"}, {"isthmus": "{"}, {"isthmus": "3"}, {"isthmus": "[]"}], ids=repr
 )
-def test_safetensors_files_of_others_are_refused(path, metadata):
+def test_safetensors_files_of_other_programs_are_refused(path, metadata):
     save_file({"weight": torch.zeros(3)}, path, metadata=metadata)
     with pytest.raises(ValueError, match="is a safetensors file, but not a model file of isthmus"):
         load(path)
@@ -401,7 +401,7 @@ def test_a_new_file_replaces_the_old_one(saved, blobs):
     assert os.listdir(saved.parent) == [saved.name]
 
 
-def test_a_file_has_the_rights_of_any_new_file(saved, tmp_path):
+def test_a_file_has_the_permissions_of_any_new_file(saved, tmp_path):
     other = tmp_path / "other"
     other.touch()
     assert saved.stat().st_mode == other.stat().st_mode
@@ -442,7 +442,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(saved):
     assert os.listdir(saved.parent) == [saved.name]
 
 
-def test_paths_may_be_text(model, tmp_path):
+def test_paths_may_be_strings(model, tmp_path):
     save(model, str(tmp_path / "text.safetensors"))
     assert isinstance(load(str(tmp_path / "text.safetensors")), Autoencoder)
 
@@ -460,7 +460,7 @@ GREEDY = {
 
 
 @pytest.mark.parametrize("case", GREEDY)
-def test_a_header_cannot_ask_for_more_than_its_tensors_need(saved, case):
+def test_a_header_cannot_allocate_more_than_its_tensors_need(saved, case):
     rewrite(saved, GREEDY[case])
     with pytest.raises(ValueError, match="cannot load|damaged"):
         load(saved)
@@ -496,7 +496,7 @@ def test_a_header_whose_parts_do_not_fit_is_refused_by_load(detector_of_a_table,
 
 
 @pytest.mark.parametrize("n_nets", [10**9, 10**5])
-def test_a_header_cannot_ask_for_many_nets(path, blobs, n_nets):
+def test_a_header_cannot_allocate_many_nets(path, blobs, n_nets):
     save(BaggedAutoencoders(small("autoencoder"), 2, random_state=0).fit(blobs), path)
     rewrite(path, lambda d: d["inner"]["estimator"]["params"]["backbone"]["params"].update(n_nets=n_nets))
     with pytest.raises(ValueError, match="requires far more memory or operations than its tensors need"):

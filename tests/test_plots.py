@@ -84,13 +84,13 @@ PICTURES = {
 }
 
 
-def test_every_picture_is_tested():
+def test_every_plot_is_tested():
     # Plots of events need series, and are tested below.
     assert {*PICTURES, "events"} == set(plots.__all__)
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_given_axes_are_drawn_on_and_pyplot_is_left_alone(name, fitted, ax):
+def test_given_axes_are_used_without_pyplot(name, fitted, ax):
     assert PICTURES[name](fitted, ax) is ax
     write(ax)
     assert ax.has_data()
@@ -126,7 +126,7 @@ class Fixed(BaseEstimator):
         return np.asarray(self.rebuilt, dtype=float)[: len(Z)]
 
 
-def test_images_stand_in_rows_by_version(ax):
+def test_each_version_of_images_has_a_row(ax):
     first, second = np.zeros((7, 6)), np.ones((7, 6))
     first[:, 0] = 1
     plots.images({"a": first, "b": second}, shape=(2, 3), n=4, ax=ax)
@@ -150,7 +150,7 @@ def test_images_share_the_grey_scale_of_the_first_version(ax):
     assert ax.images[0].get_clim() == (0, 16)
 
 
-def test_large_values_are_white(ax):
+def test_large_values_of_grey_images_are_white(ax):
     plots.images(np.array([[0, 255], [255, 0]], np.uint8), ax=ax)
     (image,) = ax.images
     assert image.cmap(image.norm(255.0))[:3] == (1, 1, 1)
@@ -174,7 +174,7 @@ def test_images_of_another_shape_are_named():
         plots.reconstructions(Fixed(np.ones((3, 5))), np.ones((3, 5)), shape=(2, 2))
 
 
-def test_residuals_are_what_is_too_much_in_one_colour_scale(ax):
+def test_residuals_are_reconstruction_minus_image_in_one_colour_scale(ax):
     X, rebuilt = np.zeros((2, 6)), np.zeros((2, 6))
     rebuilt[0, 0], rebuilt[1, 5] = 3.0, -1.0
     plots.residuals(Fixed(rebuilt), X, shape=(2, 3), ax=ax)
@@ -221,7 +221,7 @@ def test_images_are_told_by_their_shape(kind, ax):
     np.testing.assert_allclose(np.sort(values.ravel()), scaled if colours else expected)
 
 
-def test_an_array_without_images_is_an_error(ax):
+def test_an_array_without_images_is_refused(ax):
     for X in (np.zeros((5, 7)).T[0], np.zeros(7), np.zeros((2, 3, 4, 5, 6))):
         with pytest.raises(ValueError, match=r"is not an image; give shape=\(height, width\)"):
             plots.images(X, ax=ax)
@@ -319,7 +319,7 @@ KINDS += ["a table of numbers", "series", "a conditional model", "a detector", "
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_function_takes_models_and_rows_as_they_are(kind, call, models):
+def test_every_plot_takes_a_model_and_rows(kind, call, models):
     if call in WITHOUT.get(kind, ()):
         with pytest.raises((TypeError, ValueError), match=NOT_POSSIBLE):
             CALLS[call](*models[kind])
@@ -329,7 +329,7 @@ def test_every_function_takes_models_and_rows_as_they_are(kind, call, models):
     assert axes.has_data()
 
 
-def test_every_kind_of_model_is_tried(models):
+def test_every_kind_of_model_is_tested(models):
     assert set(KINDS) == set(models)
 
 
@@ -347,7 +347,7 @@ def test_one_row_is_a_batch_of_one(kind, call, models, ax):
         np.testing.assert_array_equal(a.get_ydata(), b.get_ydata())
 
 
-def test_flat_images_are_images_and_a_given_shape_wins(models, ax):
+def test_flat_images_are_recognised_and_a_given_shape_overrides(models, ax):
     model, X, _ = models["flat images"]
     assert plots.reconstructions(model, X, ax=ax).images[0].get_array().shape == (2 * 9, 10 * 9)
     other = Figure().subplots()
@@ -357,7 +357,7 @@ def test_flat_images_are_images_and_a_given_shape_wins(models, ax):
     np.testing.assert_array_equal(square.images[0].get_array(), ax.images[0].get_array())
 
 
-def test_columns_with_units_of_their_own_are_no_image(ax):
+def test_columns_of_different_units_are_no_image(ax):
     X = np.random.default_rng(0).normal(size=(60, 25)) * np.arange(1, 26)
     plots.reconstructions(small().fit(X), X, ax=ax)
     assert not ax.images
@@ -372,7 +372,7 @@ def test_curves_are_the_values_in_the_range_of_the_picture(ax):
     np.testing.assert_allclose(after[[0, 1, 3, 4]] + 1.2, [0.5, 0.5, 1, 0])
 
 
-def test_texts_have_no_picture_but_a_map(ax):
+def test_texts_can_be_drawn_only_as_a_map_of_codes(ax):
     texts = ["red fish", "blue boat"] * 10
     model = zoo.sequence_vae(2, width=8, max_epochs=1, random_state=0).fit(Texts(texts, vocabulary="word"))
     assert n_points(plots.code_map(model, texts, ax=ax)) == 20
@@ -380,7 +380,7 @@ def test_texts_have_no_picture_but_a_map(ax):
         plots.reconstructions(model, texts)
 
 
-def test_a_folder_of_images_brings_its_labels(tmp_path, ax):
+def test_a_folder_of_images_provides_labels(tmp_path, ax):
     for i in range(12):
         (tmp_path / ("ab"[i % 2])).mkdir(exist_ok=True)
         Image.fromarray(np.full((6, 5), 20 * i, np.uint8)).save(tmp_path / "ab"[i % 2] / f"{i}.png")
@@ -414,7 +414,7 @@ def test_a_loaded_model_draws_the_same(models, tmp_path, ax):
     np.testing.assert_array_equal(ax.images[0].get_array(), again.images[0].get_array())
 
 
-def test_the_label_of_a_conditional_model_is_its_most_frequent(models, ax):
+def test_the_default_label_of_a_conditional_model_is_the_most_frequent(models, ax):
     model = models["a conditional model"][0]
     condition = model.schema_.condition
     most = condition.categories[int(np.argmax(condition.frequencies))]
@@ -452,7 +452,7 @@ def test_a_table_is_images_only_where_rows_can_be(digits, ax):
             plots.images(frame)
 
 
-def test_dates_get_a_colour_bar_that_names_them(ax):
+def test_labels_that_are_dates_have_a_colour_bar_of_dates(ax):
     days = np.datetime64("2024-01-01") + np.arange(60)
     plots.code_map(codes_of(60, 2), days, ax=ax)
     ax.figure.canvas.draw()
@@ -461,7 +461,7 @@ def test_dates_get_a_colour_bar_that_names_them(ax):
     assert "Feb" in [label.get_text() for label in bar.get_yticklabels()]
 
 
-def test_a_legend_leaves_room_for_the_map():
+def test_the_legend_does_not_cover_the_map():
     names = np.array([f"{i:02} of a name that goes on and on and on" for i in range(40)])
     ax = plots.code_map(codes_of(80, 2), np.tile(names, 2))
     ax.figure.canvas.draw()
@@ -479,7 +479,7 @@ def test_missing_labels_are_a_class(models, ax):
 # Paths
 
 
-def test_a_traversal_shows_a_component_a_row(fitted, ax):
+def test_a_traversal_has_one_row_per_component(fitted, ax):
     plots.traversal(fitted, codes_of(1, 4), shape=(2, 2), components=[1], values=[-1.0, 2.0], ax=ax)
     shown = ax.images[0].get_array()
     path = traverse(fitted, codes_of(1, 4), 1, [-1.0, 2.0])
@@ -488,7 +488,7 @@ def test_a_traversal_shows_a_component_a_row(fitted, ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["code 2"]
 
 
-def test_an_interpolation_shows_a_pair_a_row(fitted, ax):
+def test_an_interpolation_has_one_row_per_pair(fitted, ax):
     rows = codes_of(4, 4)
     plots.interpolation(fitted, rows[:2], rows[2:], shape=(2, 2), n=5, ax=ax)
     shown = ax.images[0].get_array()
@@ -521,7 +521,7 @@ def test_a_manifold_of_more_components_lies_in_their_principal_plane(digits, ax)
     np.testing.assert_allclose(right, np.array([-2.05, 0, 2.05]) * deviation, atol=0.06)
 
 
-def test_a_manifold_of_one_component_is_an_error():
+def test_a_manifold_of_one_component_is_refused():
     model = Autoencoder(1, backbone=MLP((8,)), max_epochs=1, random_state=0).fit(codes_of(20, 4))
     with pytest.raises(ValueError, match="at least 2 components, got 1"):
         plots.manifold(model)
@@ -572,7 +572,7 @@ def test_more_classes_than_colours_differ_by_shape(ax):
     assert len({(line.get_marker(), line.get_color()) for line in handles}) == 25
 
 
-def test_too_many_classes_are_an_error(ax):
+def test_too_many_classes_are_refused(ax):
     with pytest.raises(ValueError, match="labels have 41 classes; at most 40"):
         plots.code_map(codes_of(41), [str(i) for i in range(41)], ax=ax)
 
@@ -647,13 +647,13 @@ def test_the_suggested_size_is_marked_with_its_interval(ax):
     assert (band.get_x(), band.get_width()) == (0.5, 2.0)
 
 
-def test_the_size_of_a_code_is_asked_for_rows(ax):
+def test_the_plot_of_code_sizes_needs_rows_or_a_result(ax):
     X = codes_of(60, 2) @ np.random.default_rng(0).normal(size=(2, 5))
     plots.code_sizes(X, ax=ax)
     assert legend(ax) == ["error by free direction", "suggested", "error"]
 
 
-def test_the_history_of_an_unfitted_estimator_is_an_error():
+def test_the_history_of_an_unfitted_estimator_is_refused():
     with pytest.raises(NotFittedError):
         plots.history(Autoencoder())
 
@@ -666,7 +666,7 @@ def test_bars_show_the_worst_features_with_what_was_expected(ax):
     assert ax.patches[0].get_width() == pytest.approx(100 * 40 / 43.5)
 
 
-def test_without_a_detector_contributions_explain(models, ax):
+def test_models_without_detector_are_explained_by_contributions(models, ax):
     model, X, _ = models["a table of numbers"]
     plots.explain(model, X, row=3, ax=ax)
     addends = model.contributions(X[3:4])[0, :5]
@@ -694,7 +694,7 @@ def test_windows_and_images_become_heat_maps(shape, picture, ax):
     assert np.argwhere(heat == heat.max()).tolist() == [[1, 4]]
 
 
-def test_rows_without_a_picture_are_an_error(ax):
+def test_rows_without_a_plot_are_refused(ax):
     with pytest.raises(ValueError, match="row must be from 0 to 2, got 3"):
         plots.explain(explanation(codes_of(3, 4)), row=3, ax=ax)
     with pytest.raises(ValueError, match="cannot be plotted"):
@@ -749,7 +749,7 @@ def test_events_shade_the_series_and_its_score(of_series, ax):
     ax.figure.savefig(io.BytesIO(), format="png")
 
 
-def test_events_of_windows_and_of_few_channels(ax):
+def test_events_of_windows_show_the_given_number_of_channels(ax):
     windows = Windows(NOISY[:500], 16)
     detector = AnomalyDetector(Autoencoder(4, max_epochs=3, random_state=0), fpr=0.1, calibration="split")
     detector.fit(windows)
@@ -759,6 +759,6 @@ def test_events_of_windows_and_of_few_channels(ax):
     np.testing.assert_array_equal(panels[0].lines[0].get_xdata(), np.arange(200))
 
 
-def test_only_detectors_have_events(fitted):
+def test_only_detectors_can_draw_events(fitted):
     with pytest.raises(TypeError, match="events needs an AnomalyDetector that is fitted to a series, got Autoencoder"):
         plots.events(fitted, NOISY)

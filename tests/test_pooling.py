@@ -9,7 +9,7 @@ from scipy import stats
 from isthmus.metrics import pool_estimates
 
 
-def test_rubins_rules_by_hand():
+def test_pooled_estimates_equal_rubins_rules_computed_by_hand():
     # W = 0.5; B = ((-1)^2 + 0 + 1^2) / 2 = 1; T = 0.5 + 4/3 * 1; df = 2 * (1 + 0.5 / (4/3))^2.
     pooled = pool_estimates([1.0, 2.0, 3.0], [0.4, 0.5, 0.6])
     assert pooled.estimate == pytest.approx(2.0)
@@ -61,12 +61,12 @@ def test_intervals_cover_a_mean_of_which_half_the_values_are_missing():
         ([1.0, 2.0], [1.0, -1.0], ">= 0"),
     ],
 )
-def test_what_cannot_be_pooled_is_an_error(estimates, variances, message):
+def test_estimates_that_cannot_be_pooled_are_refused(estimates, variances, message):
     with pytest.raises(ValueError, match=message):
         pool_estimates(estimates, variances)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95])
-def test_levels_are_probabilities(level):
+def test_confidence_levels_must_be_probabilities(level):
     with pytest.raises(ValueError, match="level must be between 0 and 1"):
         pool_estimates([1.0, 2.0], [1.0, 1.0]).interval(level)

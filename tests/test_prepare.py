@@ -67,7 +67,7 @@ def column_of(finding):
 # Missing markers and spaces
 
 
-def test_markers_become_missing_and_are_counted(make):
+def test_missing_value_markers_become_missing_and_are_counted(make):
     values, findings = repaired(["x", " ?", "NA", "na ", None, "", "Nadja", "None", "-"], make)
     assert values == ["x", None, None, None, None, None, "Nadja", "None", "-"]
     [finding] = findings
@@ -81,7 +81,7 @@ def test_markers_can_be_chosen(make):
     assert [finding.count for finding in findings] == [1]
 
 
-def test_markers_are_looked_for_in_text_only(make):
+def test_markers_are_searched_in_text_only(make):
     values, findings = repaired([9, 1, 2], make, missing=["9"])
     assert values == [9, 1, 2]
     assert findings == ()
@@ -162,7 +162,7 @@ def test_integers_stay_integers_where_the_library_can_hold_them(make):
         (["12345678901234567", "0.5"], "more digits"),
     ],
 )
-def test_what_is_in_doubt_stays_text_and_is_reported(texts, reason, make):
+def test_ambiguous_numbers_stay_text_and_are_reported(texts, reason, make):
     values, [finding] = repaired(texts, make)
     assert values == texts
     assert reason in finding.what
@@ -172,16 +172,16 @@ def test_what_is_in_doubt_stays_text_and_is_reported(texts, reason, make):
 @pytest.mark.parametrize(
     "texts", [["1.5", "2,5"], ["12", "b"], ["$1", "€1"], ["$1", "1"], ["1_000", "1"], ["1,23,4"], ["1.2.3"], ["--1"]]
 )
-def test_what_is_no_column_of_numbers_stays_text(texts):
+def test_columns_with_too_few_numbers_stay_text(texts):
     assert repaired(texts, missing=()) == (texts, ())
 
 
 @pytest.mark.parametrize("texts", [["yes", "no"], ["true", "False"]])
-def test_answers_stay_categories(texts, make):
+def test_yes_and_no_stay_categories(texts, make):
     assert repaired(texts, make) == (texts, ())
 
 
-def test_a_few_odd_values_are_reported_with_their_rows(make):
+def test_few_values_that_are_no_numbers_are_reported_with_their_rows(make):
     texts = [str(i) for i in range(97)] + ["high", "?", "low", "high"]
     values, findings = repaired(texts, make)
     assert values == [text if text != "?" else None for text in texts]
@@ -204,18 +204,18 @@ def test_objects_of_mixed_types_become_numbers():
     assert [(one.count, one.rows.tolist()) for one in findings] == [(1, [4]), (1, [2]), (3, [0, 1, 2])]
 
 
-def test_objects_of_all_kinds_go_through():
+def test_columns_of_any_objects_are_accepted():
     things = [True, "x", 3, [1], None]
     assert repaired(pd.Series(things, dtype=object)) == (things, ())
 
 
 @given(st.lists(st.integers(-(2**63) + 1, 2**63 - 1), min_size=1))
-def test_integers_survive_being_text(numbers):
+def test_integers_written_as_text_are_read_exactly(numbers):
     assert read_numbers([str(number) for number in numbers]).values == numbers
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
-def test_floats_survive_being_text(numbers):
+def test_floats_written_as_text_are_read_exactly(numbers):
     assert read_numbers([repr(number) for number in numbers]).values == numbers
 
 
@@ -247,7 +247,7 @@ def test_mixed_formats_become_dates(make):
         (["3/3/2024", "4/4/2024"], [(3, 3), (4, 4)]),
     ],
 )
-def test_the_column_shows_whether_the_day_comes_first(texts, expected):
+def test_the_order_of_day_and_month_is_found_in_the_column(texts, expected):
     reading = read_dates(texts)
     assert [(value.month, value.day) for value in reading.values] == expected
     assert not reading.doubt
@@ -263,17 +263,17 @@ def test_ambiguous_dates_stay_text_and_are_reported(texts, reason, make):
     assert (finding.status, finding.advice) == ("reported", "say which by day_first")
 
 
-def test_the_user_says_which_comes_first(make):
+def test_the_user_can_state_the_order_of_day_and_month(make):
     assert repaired(["1/2/2024"], make, day_first=True)[0] == [datetime(2024, 2, 1)]
     assert repaired(["1/2/2024"], make, day_first=False)[0] == [datetime(2024, 1, 2)]
 
 
 @pytest.mark.parametrize("text", ["2024-02-30", "1.2.99", "31 Foo 2024", "2024-01-01 25:00", "1-2/2024", "0/0/2024"])
-def test_what_is_no_date_is_not_read(text):
+def test_texts_that_are_no_dates_are_not_read(text):
     assert read_dates([text]).values == [None]
 
 
-def test_hours_of_half_a_day_are_read():
+def test_times_with_am_and_pm_are_read():
     hours = [value.hour for value in read_dates([f"1/13/2024 {h} pm".replace(" p", ":00 p") for h in (12, 1)]).values]
     assert hours == [12, 13]
 
@@ -284,7 +284,7 @@ def test_dates_among_objects_are_read():
 
 
 @given(st.lists(st.datetimes(), min_size=1), st.sampled_from(["%d.%m.", "%d %B ", "%b %d, "]))
-def test_dates_survive_being_text(moments, pattern):
+def test_dates_written_as_text_are_read_exactly(moments, pattern):
     texts = [f"{moment.strftime(pattern)}{moment.year:04} {moment.time().isoformat()}" for moment in moments]
     assert read_dates(texts).values == moments
 
@@ -304,12 +304,12 @@ def test_values_outside_limits_and_infinite_ones_become_missing(make):
     assert only(result.findings, "outside 0 to 120", "age").examples == ("130 (row 1)", "-1 (row 3)")
 
 
-def test_limits_may_be_open(make):
+def test_limits_may_have_one_side_only(make):
     result = prepare(make({"a": [-5, 0, 5]}), limits={"a": (None, 0)}, **WHOLE, **QUIET)
     assert values_of(result.frame, "a") == [-5, 0, None]
 
 
-def test_a_column_without_values_breaks_no_limits():
+def test_limits_of_an_empty_column_are_accepted():
     result = prepare(pd.DataFrame({"a": [1, 2], "gone": ["?", None]}), limits={"gone": (0, 1)}, **WHOLE, **QUIET)
     assert values_of(result.frame, "gone") == [None, None]
 
@@ -343,7 +343,7 @@ def test_codes_are_reported_or_made_missing(make):
     ],
     ids=["counts", "rare counts", "mostly zero", "signs", "too few", "no code", "around zero"],
 )
-def test_what_is_no_code_is_left_alone(values):
+def test_values_that_are_no_codes_for_missing_are_unchanged(values):
     assert find_sentinels(values.astype(float)) == []
 
 
@@ -368,7 +368,7 @@ def test_duplicates_can_be_reported_or_kept(make):
     assert prepare(table, **WHOLE, duplicates="keep").findings == ()
 
 
-def test_rows_that_repair_makes_equal_are_duplicates(make):
+def test_rows_that_become_equal_by_repair_are_duplicates(make):
     result = prepare(make({"a": ["1", " 1", "2"], "b": ["x ", "x", "y"]}), **WHOLE)
     assert only(result.findings, "repeats").count == 1
 
@@ -393,7 +393,7 @@ def test_constant_columns_are_removed(make):
     assert removed == [("same", 1, "column", ("'x'",)), ("none", 1, "column", ("missing",))]
 
 
-def test_a_late_change_is_none_of_a_constant(make):
+def test_a_column_with_a_late_change_is_not_constant(make):
     n = 3000
     table = make({"a": list(range(n)), "late": ["x"] * (n - 1) + ["y"], "gap": [1] * (n - 1) + [None], "same": [1] * n})
     assert nw.from_native(prepare(table, **WHOLE).frame, eager_only=True).columns == ["a", "late", "gap"]
@@ -463,7 +463,7 @@ def test_few_values_of_clean_columns_are_outliers_and_planted_ones_are(name):
     assert np.delete(found, planted).mean() < 0.01
 
 
-def test_missing_values_are_no_outliers_and_change_none(rng):
+def test_missing_values_do_not_affect_outliers(rng):
     values = np.r_[rng.normal(size=500), 99.0]
     found = are_outliers(np.r_[values, np.full(100, np.nan)], 3.5)
     np.testing.assert_array_equal(found[:501], are_outliers(values, 3.5))
@@ -472,14 +472,14 @@ def test_missing_values_are_no_outliers_and_change_none(rng):
     assert not are_outliers(np.ones(5), 3.5).any()
 
 
-def test_the_threshold_decides(make):
+def test_the_number_of_outliers_depends_on_the_threshold(make):
     values = [1.0, 2, 3, 4, 12]
     assert robust_z(np.array(values))[-1] == pytest.approx(6.07, abs=0.01)
     assert only(prepare(make({"a": values}), **WHOLE, outlier_threshold=6).findings, "outlier", "a").count == 1
     assert prepare(make({"a": values}), **WHOLE, outlier_threshold=6.1).findings == ()
 
 
-def test_isolation_finds_rows_that_no_column_shows(make, rng):
+def test_isolation_forest_finds_outliers_of_no_single_column(make, rng):
     X = rng.normal(size=(300, 1)) + 0.05 * rng.normal(size=(300, 2))
     X[7] = 2.5, -2.5
     options = {**WHOLE, "outlier_method": "isolation", "outliers": "remove"}
@@ -497,7 +497,7 @@ def parts_of(result, name):
     return [values_of(part, name) for part in (result.train, result.valid, result.test)]
 
 
-def test_a_split_deals_all_rows_out_in_their_order(make):
+def test_a_split_contains_all_rows_in_their_order(make):
     result = prepare(make({"a": list(range(100))}), random_state=3)
     parts = parts_of(result, "a")
     assert [len(part) for part in parts] == [70, 15, 15]
@@ -563,7 +563,7 @@ def test_groups_are_split_nearly_as_well_as_can_be(sizes, shares):
     assert miss([len(part) for part in (result.train, result.valid, result.test)]) <= best + 0.12
 
 
-def test_the_largest_groups_are_dealt_first(rng):
+def test_the_largest_groups_are_assigned_first(rng):
     """One group of 250 rows among 250 groups of three; if assigned late, it would make its part too large."""
     groups = np.concatenate([np.zeros(250), np.repeat(np.arange(1, 251), 3)]).astype(int)
     table = pa.table({"g": rng.permutation(groups), "a": np.arange(1000)})
@@ -640,7 +640,7 @@ def test_scaling_is_scikit_learns_of_the_training_part_and_can_be_undone(make, r
     assert only(result.findings, "scaled", "a").count == 60 - np.isnan(X[:, 0]).sum()
 
 
-def test_auto_says_what_suits_each_column(make, rng):
+def test_automatic_scaling_is_chosen_per_column(make, rng):
     table = {
         "flag": rng.integers(0, 2, 200),
         "share": rng.random(200),
@@ -667,7 +667,7 @@ def test_the_column_to_split_by_is_not_scaled(make):
 # The result
 
 
-def test_the_same_container_comes_back(make):
+def test_prepared_tables_have_the_container_of_the_input(make):
     table = make({"b": ["1", "2", "x", "x"], "a": [1, 2, 3, 3]})
     result = prepare(table, split=(0.5, 0.25, 0.25), random_state=0, duplicates="keep")
     for frame in (result.frame, result.train, result.valid, result.test):
@@ -734,7 +734,7 @@ CHOSEN = st.fixed_dictionaries(
 
 @given(ROWS, CHOSEN)
 @settings(max_examples=60)
-def test_nothing_is_changed_without_being_listed(rows, chosen):
+def test_every_change_is_listed(rows, chosen):
     columns = dict(zip(CELLS, map(list, zip(*rows, strict=True)), strict=True))
     tables = [
         pd.DataFrame(columns),
@@ -807,7 +807,7 @@ def test_zeros_of_pima_are_found_and_no_others(real):
     assert frame["pregnancies"].equals(table["pregnancies"])
 
 
-def test_adult_loses_its_duplicates_and_nothing_else(real):
+def test_only_duplicates_are_removed_from_adult(real):
     table = real("adult_train")
     result = prepare(table, random_state=0)
     expected = table.to_pandas().duplicated()
@@ -830,7 +830,7 @@ def test_adult_loses_its_duplicates_and_nothing_else(real):
 
 @pytest.mark.parametrize("name", ["titanic", "ames_housing", "german_credit", "pima_diabetes"])
 @pytest.mark.parametrize("library", MAKERS)
-def test_untouched_cells_of_real_tables_are_those_given(real, name, library):
+def test_unlisted_cells_of_real_tables_are_unchanged(real, name, library):
     table = real(name)
     native = {"pandas": pa.Table.to_pandas, "polars": pl.from_arrow, "pyarrow": lambda one: one}[library](table)
     result = prepare(native, random_state=0)
@@ -869,7 +869,7 @@ def test_german_credit_is_clean(real):
     ],
     ids=range(9),
 )
-def test_tables_that_hold_nothing_are_refused(table, kind, message):
+def test_empty_tables_are_refused(table, kind, message):
     with pytest.raises(kind, match=message):
         prepare(table)
 
@@ -909,6 +909,6 @@ def test_markers_must_be_strings(missing):
         prepare(pd.DataFrame({"a": [1]}), missing=missing)
 
 
-def test_a_table_of_constants_alone_is_refused():
+def test_a_table_of_only_constants_is_refused():
     with pytest.raises(ValueError, match="all columns are constant"):
         prepare(pd.DataFrame({"a": [1, 1]}), duplicates="keep")

@@ -29,7 +29,7 @@ def spline():
     return x, logits
 
 
-def test_the_inverse_of_a_spline_undoes_it(spline):
+def test_the_inverse_of_a_spline_is_exact(spline):
     x, logits = spline
     y, slope = rational_quadratic(x, *logits, BOUND)
     again, same = rational_quadratic(y, *logits, BOUND, inverse=True)
@@ -75,7 +75,7 @@ def test_a_flow_is_a_density(flow):
     assert np.exp(flow.score_samples(grid)).sum() * cell == pytest.approx(1, abs=0.01)
 
 
-def test_a_flow_finds_what_one_normal_distribution_does_not(flow):
+def test_a_flow_has_a_higher_likelihood_than_one_normal_distribution(flow):
     new = make_moons(1000, noise=0.1, random_state=1)[0] * [3, 10] + [5, 0]
     plain, mixture = (GaussianMixture(n, random_state=0).fit(new).score(new) for n in (1, 10))
     assert flow.score(new) > plain + 0.8 * (mixture - plain)
@@ -90,7 +90,7 @@ def test_a_flow_of_one_feature_is_that_of_the_quantiles():
     assert ks_2samp(flow.sample(2000).ravel(), x.ravel()).statistic < 0.06
 
 
-def test_a_flow_repeats_itself_and_leaves_global_generators_alone(moons):
+def test_a_flow_depends_on_its_seed_and_leaves_global_generators_unchanged(moons):
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
     first, second = (Flow(n_layers=1, width=8, random_state=3).fit(moons[:200]) for _ in range(2))
     np.testing.assert_array_equal(first.sample(9), second.sample(9))
@@ -106,7 +106,7 @@ def test_a_flow_of_few_rows_and_of_a_constant_is_finite():
     assert np.isfinite(flow.sample(20)).all()
 
 
-def test_a_flow_says_what_is_wrong(moons, flow):
+def test_a_flow_names_errors_in_parameters_and_rows(moons, flow):
     with pytest.raises(ValueError, match="n_layers of Flow must be a positive integer, got 0"):
         Flow(n_layers=0).fit(moons)
     with pytest.raises(ValueError, match="X has 3 features, but Flow is expecting 2"):
@@ -133,7 +133,7 @@ class Bootstrap(BaseEstimator):
         return self.rows_[np.random.randint(len(self.rows_), size=n)]
 
 
-def test_an_estimator_whose_sample_takes_only_a_number_is_drawn_from():
+def test_sample_of_a_density_estimator_needs_no_random_state():
     codes = np.random.default_rng(0).normal(size=(50, 2))
     before = np.random.get_state()[1].copy()
     drawn = [sample(Bootstrap(), codes, 30, seed) for seed in (0, 0, 1)]
@@ -189,14 +189,14 @@ def test_the_bandwidth_is_about_the_best_for_normal_codes():
 
 
 @pytest.mark.parametrize("name", ["mixture", "kde", "flow"])
-def test_names_stand_for_densities_of_the_codes(name):
+def test_names_select_densities_of_the_codes(name):
     rng = np.random.default_rng(0)
     codes = np.concatenate([rng.normal(-4, 1, (300, 2)), rng.normal(4, 0.5, (300, 2))])
     drawn = sample(name, codes, 2000)
     assert max(ks_2samp(drawn[:, i], codes[:, i]).statistic for i in range(2)) < 0.12
 
 
-def test_draws_are_in_no_order():
+def test_draws_of_a_mixture_are_not_ordered_by_component():
     codes = np.repeat([[0.0], [100.0]], 50, axis=0) + np.random.default_rng(0).normal(size=(100, 1))
     high = sample(GaussianMixture(2), codes, 400).ravel() > 50
     assert kstest(np.flatnonzero(high), "uniform", (0, 400)).pvalue > 0.01
@@ -230,7 +230,7 @@ class Wide(Normal):
         return None
 
 
-def test_a_prior_with_weights_is_learned_and_drawn_from():
+def test_a_prior_with_parameters_is_trained_and_sampled():
     x = np.random.default_rng(0).normal(size=(300, 3))
     model = Autoencoder(2, bottleneck="gaussian", prior=Wide(), max_epochs=3, random_state=0).fit(x)
     assert model.module_.prior.log_scale != 1
@@ -277,7 +277,7 @@ def test_conditional_models_of_numbers_have_one_density(two_kinds):
     assert model.sample(5, y=0.5).shape == (5, 4)
 
 
-def test_a_flow_on_codes_is_drawn_from():
+def test_codes_can_be_sampled_from_a_flow():
     x = np.random.default_rng(0).uniform(size=(1000, 1)) * [1.0, -2.0]
     model = Autoencoder(1, prior=Flow(n_layers=2), max_epochs=60, random_state=0).fit(x)
     drawn = model.sample(2000, sample_values=False, random_state=0)
@@ -299,12 +299,12 @@ def test_a_flow_on_codes_is_drawn_from():
         (Density("kd"), "prior.estimator of Density must be one of .* or an estimator with fit, sample"),
     ],
 )
-def test_bad_densities(density, message):
+def test_bad_densities_are_refused(density, message):
     with pytest.raises(ValueError, match=message):
         Autoencoder(prior=density).fit(np.zeros((5, 2)))
 
 
-def test_labels_that_are_not_as_many_as_rows(two_kinds):
+def test_a_wrong_number_of_labels_is_refused(two_kinds):
     X, y = two_kinds
     model = Autoencoder(2, conditional=True, prior="mixture", max_epochs=1, random_state=0).fit(X, y)
     with pytest.raises(ValueError, match="y must be one label or 3 labels, one for each row, got 2"):

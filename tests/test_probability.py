@@ -79,7 +79,7 @@ def test_unknown_rows_do_not_move_the_labelled_curve():
     np.testing.assert_allclose(Probability(more)(x), Probability(Calibration(scores, labels))(x))
 
 
-def test_the_law_is_the_shifted_gamma_distribution():
+def test_the_null_distribution_is_a_shifted_gamma():
     law, x = ShiftedGamma(2.0, 3.0, 0.8), np.linspace(-3, 20, 30)
     reference = stats.pearson3(0.8, loc=2.0, scale=3.0)
     np.testing.assert_allclose(law.log_density(x), reference.logpdf(x))
@@ -88,7 +88,7 @@ def test_the_law_is_the_shifted_gamma_distribution():
 
 
 @pytest.mark.parametrize("skewness", [0.1, 0.7, 1.5])
-def test_the_null_is_found_under_anomalies(skewness):
+def test_the_null_distribution_is_estimated_despite_anomalies(skewness):
     rng = np.random.default_rng(0)
     clean = stats.pearson3.rvs(skewness, loc=5.0, scale=2.0, size=9500, random_state=rng)
     law, share = fit_null(np.sort(np.concatenate([clean, rng.uniform(15, 40, 500)])))
@@ -97,7 +97,7 @@ def test_the_null_is_found_under_anomalies(skewness):
     assert share == pytest.approx(0.95, abs=0.045)
 
 
-def test_equal_scores_have_a_null():
+def test_equal_scores_have_a_null_distribution():
     probability = LocalFalseDiscoveryRate.fit(np.full(50, 3.0))
     np.testing.assert_allclose(probability(np.array([3.0, 4.0, -100.0])), [0.0, 0.0, 1.0], atol=1e-6)
 

@@ -78,7 +78,7 @@ def test_terms_of_a_row_do_not_depend_on_other_rows(backbone, bottleneck):
     ("bottleneck", "regularizers", "name"),
     [(Deterministic("sigmoid"), KLSparsity(), "kl_sparsity"), (Gaussian(free_bits=0.5), (), "negative_bound")],
 )
-def test_terms_of_a_batch_depend_on_all_rows_and_are_documented_so(bottleneck, regularizers, name):
+def test_terms_that_depend_on_the_whole_batch_are_documented(bottleneck, regularizers, name):
     model, x = trained("mlp", bottleneck, regularizers)
     others = x.clone()
     others[1:] = others[1:] * 30

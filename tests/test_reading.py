@@ -74,7 +74,7 @@ def test_a_german_file_is_read_whatever_its_encoding(make, encoding, said, newli
         assert read(path).to_pydict() == GERMAN_ROWS
 
 
-def test_what_is_stated_is_not_said(make):
+def test_options_given_by_the_user_are_not_reported_as_detected(make):
     path = make(GERMAN.encode("latin-1"))
     with note(""):
         assert read(path, delimiter=";", decimal=",", encoding="latin-1").to_pydict() == GERMAN_ROWS
@@ -89,7 +89,7 @@ def test_what_is_stated_is_not_said(make):
         ("名前;都市\n" + "山田太郎;東京都\n鈴木花子;大阪府\n" * 20, "shift_jis", "CP932"),
     ],
 )
-def test_other_alphabets_are_told_apart(make, text, encoding, said):
+def test_encodings_of_other_alphabets_are_recognised(make, text, encoding, said):
     with note(said):
         table = read(make(text.encode(encoding)))
     assert [*table.column_names, *(column[0].as_py() for column in table.columns)] == [
@@ -116,7 +116,7 @@ def test_other_alphabets_are_told_apart(make, text, encoding, said):
         ("new.csv", "# a,b\n1.5,x\n2,y\n", ""),
     ],
 )
-def test_dialects_are_found_and_said(make, name, text, said):
+def test_dialects_of_csv_are_recognised_and_reported(make, name, text, said):
     with note(said):
         assert read(make(text, name)).to_pydict() == {"a": [1.5, 2], "b": ["x", "y"]}
 
@@ -142,7 +142,7 @@ R_TABLE = '"age" "sex" "w"\n"Bo 1" 20 "m  x" 0.5\n"Bo 2" 21 "f" NA\n'
         ("1 2.5 a\n1 3.5 b\n2 4.5 c\n", {"x0": [1, 1, 2], "x1": [2.5, 3.5, 4.5], "x2": ["a", "b", "c"]}),
     ],
 )
-def test_columns_may_be_parted_by_spaces(make, text, rows):
+def test_columns_may_be_separated_by_spaces(make, text, rows):
     with pytest.warns(ReadingNote, match="read as space-separated"):
         assert read(make(text)).to_pydict() == rows
 
@@ -163,7 +163,7 @@ def test_numbers_without_a_digit_before_the_point_are_numbers(make):
         ["Oak Street 5", "Elm Alley"],
     ],
 )
-def test_spaces_within_texts_and_times_part_nothing(make, cells):
+def test_spaces_within_texts_and_times_are_no_separators(make, cells):
     table = read(make("\n".join(["first seen at", *cells])))
     assert table.column_names == ["first seen at"]
     assert [str(cell) for cell in table.column(0).to_pylist()] == cells
@@ -187,7 +187,7 @@ def test_numbered_rows_below_one_name_are_two_columns(make):
         ("Sales\ncity,of,to\nOslo,x,a\nRome,y,b\n", "'Sales'"),
     ],
 )
-def test_titles_above_a_table_are_left_out_and_said(make, text, left_out):
+def test_titles_above_a_table_are_left_out_and_reported(make, text, left_out):
     with pytest.warns(ReadingNote, match=f"left out above the table: {left_out}$"):
         table = read(make(text))
     assert table["city"].to_pylist() == ["Oslo", "Rome"]
@@ -201,12 +201,12 @@ def test_titles_above_a_table_are_left_out_and_said(make, text, left_out):
         ("a,b,c\nx,,\ny,,\nz,1,2\n", ["a", "b", "c"]),
     ],
 )
-def test_names_and_gaps_are_no_titles(make, text, names):
+def test_column_names_and_empty_cells_are_no_titles(make, text, names):
     table = read(make(text))
     assert (table.column_names, len(table)) == (names, text.count("\n") - 1)
 
 
-def test_quoted_cells_may_hold_lines_and_delimiters(make):
+def test_quoted_cells_may_contain_lines_and_delimiters(make):
     table = read(make('n,"a\nb"\n1,"x\ny"\n2,"p, ""q"""\n'))
     assert table.to_pydict() == {"n": [1, 2], "a\nb": ["x\ny", 'p, "q"']}
 
@@ -276,7 +276,7 @@ def test_the_first_row_of_a_file_without_header_is_kept(make, text):
         ("text\nhello\n", ["text"]),
     ],
 )
-def test_names_are_taken_for_names(make, text, names):
+def test_a_header_is_recognised(make, text, names):
     with note(""):
         assert read(make(text)).column_names == names
 
@@ -323,21 +323,21 @@ def test_cells_become_values_without_loss(make, cells, values):
 
 
 @pytest.mark.parametrize("late", ["0.5", "02134", "x", "2024-01-01"])
-def test_all_cells_decide_and_not_the_first_ones(make, late):
+def test_column_types_depend_on_all_cells(make, late):
     n = 600_000
     values = read(make("a,b\n" + "1,2\n" * n + f"{late},3\n"))["a"]
     assert values[n].as_py() == (0.5 if late == "0.5" else late)
     assert len(values) == n + 1
 
 
-def test_words_for_missing_values_are_missing_also_among_texts(make):
+def test_words_for_missing_values_are_missing_in_text_columns_too(make):
     text = "kind,size\noak,1\nNA,?\n,3\n n/a ,4\nnone,null\n"
     with note("read as missing: 'NA' (1), 'n/a' (1), '?' (1), 'null' (1) in 'kind', 'size'"):
         table = read(make(text))
     assert table.to_pydict() == {"kind": ["oak", None, None, None, "none"], "size": [1, None, 3, 4, None]}
 
 
-def test_a_word_may_be_a_value(make):
+def test_words_for_missing_values_can_be_kept_as_values(make):
     with note("read as missing: '?' (1) in 'size'"):
         table = read(make("basement,size\nNA,1\nGd,?\n"), missing=["?"])
     assert table.to_pydict() == {"basement": ["NA", "Gd"], "size": [1, None]}
@@ -367,12 +367,12 @@ def test_columns_may_be_kept_as_text(make):
     ("cells", "what"),
     [(["$3.50", "$4"], "numbers"), (["1,234", "2,500"], "numbers"), (["3/4/2024", "1/2/2024"], "dates")],
 )
-def test_prepare_is_named_where_it_would_repair(make, cells, what):
+def test_the_error_suggests_prepare_if_it_can_repair(make, cells, what):
     with note(f"left as text though they look like {what}: 'x', which isthmus prepare repairs or reports"):
         assert read(make(f"x\ty\n{cells[0]}\ta\n{cells[1]}\tb\n"), delimiter="\t")["x"].to_pylist() == cells
 
 
-def test_thousands_need_a_decimal_mark_elsewhere(make):
+def test_thousands_separators_need_a_decimal_mark_in_another_cell(make):
     assert read(make("a;b\n1.234;1,5\n2.500;2,5\n"), delimiter=";", decimal=",")["a"].to_pylist() == [1234, 2500]
     with note("with decimal commas"):
         assert read(make("a;b\n1.234;1,5\n2.500;2,5\n"))["a"].to_pylist() == [1234, 2500]
@@ -380,14 +380,14 @@ def test_thousands_need_a_decimal_mark_elsewhere(make):
         assert read(make("a;b\n1.234;x\n2.500;y\n"))["a"].to_pylist() == [1.234, 2.5]
 
 
-def test_the_decimal_mark_may_show_far_down(make):
+def test_the_decimal_mark_may_first_occur_in_late_rows(make):
     n = 50_000
     with note("with decimal commas"):
         values = read(make("a;b\n" + "1;2\n" * n + "1.234;2,5\n" * n))
     assert (values["a"][n].as_py(), values["b"][n].as_py()) == (1234, 2.5)
 
 
-def test_as_written_leaves_repairs_to_prepare(make):
+def test_read_as_written_repairs_nothing(make):
     text = "a;b;c;d;e\n1,5;31.12.2024;NA;1.234;7\n2,5;1.2.2024;3;2.500;8\n"
     with note("with decimal commas"):
         table = read(make(text), plain_notation=True, delimiter=";")
@@ -398,7 +398,7 @@ def test_as_written_leaves_repairs_to_prepare(make):
 
 
 @pytest.mark.parametrize("name", ["new.csv.gz", "new.csv.zip", "new.zip"])
-def test_packed_files_are_read(make, name):
+def test_compressed_files_are_read(make, name):
     content = b"a;b\n1,5;x\n2,5;y\n"
     if name.endswith(".gz"):
         path = make(gzip.compress(content), name)
@@ -417,7 +417,7 @@ def zipped(members):
 
 
 @pytest.mark.parametrize("name", ["new.npy.gz", "new.npz.gz", "new.parquet.gz"])
-def test_packed_arrays_and_tables_are_read(make, name):
+def test_compressed_arrays_and_tables_are_read(make, name):
     file, values = io.BytesIO(), np.arange(6.0).reshape(3, 2)
     save = {"npy": np.save, "npz": np.savez, "parquet": write_parquet}[name.split(".")[1]]
     save(file, values)
@@ -491,7 +491,7 @@ def test_a_title_above_the_table_of_a_workbook_is_left_out(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Feather V1:DeprecationWarning")
-def test_feather_of_the_first_version_is_read_in_silence(tmp_path):
+def test_feather_version_1_is_read_without_warning(tmp_path):
     feather.write_feather(pa.table({"a": [1, 2]}), str(tmp_path / "old.feather"), version=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -499,7 +499,7 @@ def test_feather_of_the_first_version_is_read_in_silence(tmp_path):
 
 
 @pytest.mark.parametrize("load", [read, lambda path: Parquet(path).to_container(Parquet(path).load().values.numpy())])
-def test_an_index_of_pandas_without_name_is_no_feature(tmp_path, load):
+def test_an_unnamed_pandas_index_is_not_a_column(tmp_path, load):
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=[7, 8, 9])
     frame.to_parquet(tmp_path / "new.parquet")
     assert load(tmp_path / "new.parquet").to_pydict() == {"x": [1, 2, 3]}
@@ -515,7 +515,7 @@ def partitioned(tmp_path):
     return tmp_path
 
 
-def test_folders_that_name_columns_are_read(partitioned):
+def test_partitioned_folders_are_read(partitioned):
     assert read(partitioned).to_pydict() == {
         "x": [2023, 0.5, 2024, 0.5],
         "year": [2023, 2023, 2024, 2024],
@@ -524,7 +524,7 @@ def test_folders_that_name_columns_are_read(partitioned):
     }
 
 
-def test_folders_that_name_columns_are_streamed(partitioned):
+def test_partitioned_folders_are_streamed(partitioned):
     source = Parquet(partitioned, columns=["month", "x", "year"])
     np.testing.assert_array_equal(
         source.load().values, [[1, 2023, 2023], [1, 0.5, 2023], [11, 2024, 2024], [11, 0.5, 2024]]
@@ -581,7 +581,7 @@ def test_a_folder_without_parquet_files_is_named(tmp_path):
     # Compressed bytes contain the time, but names of tests must be equal in all processes.
     ids=lambda value: "content" if isinstance(value, bytes) else None,
 )
-def test_what_is_wrong_is_said_in_one_sentence(make, content, name, message):
+def test_reading_errors_are_one_sentence(make, content, name, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         read(make(content, name))
     assert message in str(caught.value)
@@ -589,7 +589,7 @@ def test_what_is_wrong_is_said_in_one_sentence(make, content, name, message):
 
 
 @pytest.mark.parametrize("suffix", [".csv.gz", ".zip", ".npz", ".xlsx"])
-def test_files_that_grow_without_measure_are_refused(make, monkeypatch, suffix):
+def test_compressed_files_that_expand_too_much_are_refused(make, monkeypatch, suffix):
     monkeypatch.setattr(packed, "MAX_SIZE", 2**20)
     content = b"0," * 2**20
     members = {".zip": "a.csv", ".npz": "X.npy", ".xlsx": "xl/workbook.xml"}
@@ -598,7 +598,7 @@ def test_files_that_grow_without_measure_are_refused(make, monkeypatch, suffix):
         read(path)
 
 
-def test_an_array_that_asks_for_more_than_it_holds_is_refused(make):
+def test_an_array_file_shorter_than_its_header_says_is_refused(make):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 1)})
     with pytest.raises(ValueError, match=r"its array 'X' asks for 8\.0 GB, but holds"):

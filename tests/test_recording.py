@@ -80,7 +80,7 @@ def test_every_variant_can_be_recorded_and_replayed(name, on_device):
 
 
 @pytest.mark.parametrize("name", ["vae", "denoising", "imputer"])
-def test_resident_rows_give_the_losses_of_streamed_ones(name, on_device):
+def test_rows_kept_on_the_device_give_the_losses_of_streamed_rows(name, on_device):
     """The learning rate is a number of the device, in float32: this is the only difference."""
     assert figures(on_device(lambda: fit(name), recorded=True)) == [
         pytest.approx(row, rel=1e-4, abs=1e-6) for row in figures(fit(name))
@@ -174,7 +174,7 @@ def find(source=X, optimizer="adamw", **options):
     return recording.find_obstacle(problem.state, inputs, problem.settings)
 
 
-def test_what_cannot_be_recorded_has_a_reason(monkeypatch):
+def test_steps_that_cannot_be_recorded_have_a_reason(monkeypatch):
     assert find() == "device 'cpu' cannot record"
     monkeypatch.setattr(recording, "RECORDING", ("cpu",))
     assert find() == ""

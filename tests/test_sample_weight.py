@@ -67,7 +67,7 @@ def test_statistics_of_shares_merge_to_those_of_all_rows(rng):
 # Batches
 
 
-def test_weights_travel_with_their_rows(rng):
+def test_weights_stay_with_their_rows(rng):
     X, weight = np.arange(40.0).reshape(20, 2), rng.random(20) + 0.1
     source = weighted(X, weight).take(np.array([3, 7, 7, 19, 0]))
     for seed in (None, 1):
@@ -80,7 +80,7 @@ def test_weights_travel_with_their_rows(rng):
         assert float(next(part.batches(20)).weight.mean()) == pytest.approx(1)
 
 
-def test_bags_deal_weights_with_the_rows():
+def test_bags_contain_the_weights_of_their_rows():
     X = np.arange(40.0).reshape(40, 1)
     bags = make_bootstrap(weighted(X, X[:, 0] + 1), 4, 0.5, 0)
     for batch in bags.batches(8, 0):
@@ -89,7 +89,7 @@ def test_bags_deal_weights_with_the_rows():
         assert (ratio - ratio[:1]).abs().max() < 1e-9
 
 
-def test_labels_and_weights_go_beside_rows_that_were_taken():
+def test_labels_and_weights_follow_selected_rows():
     X, y = np.arange(12.0).reshape(6, 2), np.array([4, 1, 3])
     source = with_labels(as_source(X).take(np.array([4, 1, 3])), Condition.of(np.arange(6.0)), y)
     batch = next(source.with_weights(y + 1.0).batches(3))
@@ -106,7 +106,7 @@ def test_a_conditional_model_never_sees_labels_of_weight_zero(rng):
     assert model.schema_.condition.categories == ("a", "b")
 
 
-def test_resampled_rows_are_as_frequent_as_they_weigh():
+def test_resampled_rows_are_as_frequent_as_their_weights():
     X = np.repeat([[0.0], [1.0]], 5000, axis=0)
     drawn = weighted(X, np.repeat([1.0, 3.0], 5000)).resample(0)
     assert drawn.weight is None
@@ -152,7 +152,7 @@ def test_the_validation_bound_is_weighted(rng):
     assert scores.min() < model.history_[0]["valid_negative_bound"] < scores.max()
 
 
-def test_heavy_rows_are_learned_and_light_ones_are_not(rng):
+def test_rows_of_large_weight_are_rebuilt_better(rng):
     """Rows along two axes: the single component is the axis with the larger weight, as in a weighted PCA."""
     X = np.zeros((400, 2))
     X[:200, 0], X[200:, 1] = rng.normal(size=(2, 200))
@@ -165,7 +165,7 @@ def test_heavy_rows_are_learned_and_light_ones_are_not(rng):
 
 
 @pytest.mark.parametrize("frame", [False, True])
-def test_rows_of_weight_zero_leave_no_trace(rng, frame):
+def test_rows_of_weight_zero_do_not_change_the_model(rng, frame):
     """They have no effect on scaling, categories, validation rows or order."""
     X, weight = rng.normal(size=(120, 3)), np.repeat([1.0, 2.0, 0.0], 40)
     X[weight == 0] = 1e6
@@ -181,14 +181,14 @@ def test_rows_of_weight_zero_leave_no_trace(rng, frame):
 
 
 @pytest.mark.parametrize("sample_weight", [1.0, 7.5, np.full(200, 0.1)])
-def test_equal_weights_are_none(blobs, sample_weight):
+def test_equal_weights_give_the_unweighted_model(blobs, sample_weight):
     weight = sample_weight if np.isscalar(sample_weight) else np.full(len(blobs), 0.1)
     np.testing.assert_array_equal(
         small("vae").fit(blobs, sample_weight=weight).transform(blobs), small("vae").fit(blobs).transform(blobs)
     )
 
 
-def test_codes_are_settled_where_heavy_rows_have_theirs(rng):
+def test_priors_fitted_to_codes_use_the_weights(rng):
     X = np.concatenate([rng.normal(-4, 0.1, (300, 2)), rng.normal(4, 0.1, (300, 2))])
     model = fitted(X, np.repeat([1.0, 99.0], 300), validation_fraction=0.0)
     drawn = model.sample(500, random_state=0)
@@ -239,24 +239,24 @@ BAD = {
 
 
 @pytest.mark.parametrize(("weight", "error", "message"), BAD.values(), ids=BAD)
-def test_weights_that_do_not_serve(weight, error, message, rng):
+def test_bad_weights_are_refused(weight, error, message, rng):
     with pytest.raises(error, match=message):
         fitted(rng.normal(size=(20, 3)), weight)
 
 
-def test_rows_on_disk_have_no_weights(rng):
+def test_weights_of_streams_are_refused(rng):
     stream = Chunks(lambda: [rng.normal(size=(50, 3)).astype(np.float32)] * 2)
     with pytest.raises(TypeError, match="sample_weight goes with rows in memory, got Chunks; load its rows first"):
         fitted(stream, np.arange(1.0, 101.0))
 
 
-def test_windows_have_weights(rng):
+def test_windows_take_weights(rng):
     windows = Windows(rng.normal(size=(300, 1)), 16)
     rows, _, weight = split_off_weights(windows, None, np.arange(len(windows)))
     assert len(rows) == len(weight) == len(windows) - 1
     assert np.isfinite(fitted(windows, np.arange(len(windows)), max_epochs=2).score_samples(windows)).all()
 
 
-def test_trimming_weighs_rows_already(blobs):
+def test_trimming_refuses_weights(blobs):
     with pytest.raises(ValueError, match=r"trim=0.1 and sample_weight cannot be combined"):
         Autoencoder(trim=0.1).fit(blobs, sample_weight=np.arange(len(blobs)))

@@ -59,7 +59,7 @@ def test_an_index_costs_the_logarithm_of_the_number_of_vectors(rows):
     assert model.score(rows) == pytest.approx(plug_in - 2 * np.log(64), rel=1e-5)
 
 
-def test_superfluous_components_leave_a_finite_score(rows):
+def test_unused_components_give_a_finite_score(rows):
     model = linear(24, max_epochs=20).fit(rows)
     assert np.isfinite(model.score(rows))
 
@@ -107,7 +107,7 @@ def test_without_labels_codes_are_averaged_over_the_prior_of_each_label(rows):
     torch.testing.assert_close(whole, torch.logsumexp(torch.stack(each, -1) + module.labels.log_frequencies, -1))
 
 
-def test_a_prior_without_a_density_is_an_error(rows):
+def test_a_prior_without_a_density_is_refused(rows):
     class Draws(BaseEstimator):
         def fit(self, X):
             self.rows_ = X

@@ -26,7 +26,7 @@ def decoder_of(model):
     return np.array(ends) - origin, origin
 
 
-def test_the_row_nearest_to_a_target_is_its_projection(linear):
+def test_the_best_row_of_a_linear_model_is_the_projection_of_the_target(linear):
     target = np.array([1.0, -2.0, 0.5, 0.0, 1.0, -1.0])
     slope, origin = decoder_of(linear)
     code = np.linalg.lstsq(slope.T, target - origin, rcond=None)[0]
@@ -44,7 +44,7 @@ def test_optima_far_from_all_rows_are_reached(linear):
     np.testing.assert_allclose(found.row[0], target, atol=0.1)
 
 
-def test_the_higher_of_two_hills_is_climbed(linear):
+def test_the_higher_of_two_maxima_is_found(linear):
     slope, origin = decoder_of(linear)
     hills = np.array([[1.0, 0.0, 0.0], [-2.0, 0.0, 0.0]]) @ slope + origin
 
@@ -68,7 +68,7 @@ def test_a_search_ends_when_a_row_is_good_enough(linear):
     assert found.n_evaluations == sum(asked) < 50 * asked[0]
 
 
-def test_counts_are_objectives(linear, X):
+def test_objectives_may_return_integers(linear, X):
     """The function has no slope, only steps."""
     found = search(linear, lambda X: np.round(X).sum(1), n_steps=20, random_state=0)
     assert found.value > np.round(linear.reconstruct(X)).sum(1).max()
@@ -87,7 +87,7 @@ def test_the_seed_decides_and_the_best_of_all_steps_is_kept(linear):
     assert search(linear, noisy, n_steps=4, random_state=0).value == max(values.max() for values in seen)
 
 
-def test_a_search_begins_with_given_rows(linear, X):
+def test_a_search_starts_at_given_rows(linear, X):
     asked = []
 
     def first(rows):
@@ -98,12 +98,12 @@ def test_a_search_begins_with_given_rows(linear, X):
     np.testing.assert_allclose(asked[0], linear.reconstruct(X[:50]), atol=1e-5)
 
 
-def test_rows_that_no_number_can_be_given_are_last(linear):
+def test_rows_whose_objective_is_nan_come_last(linear):
     found = search(linear, lambda X: np.where(X[:, 0] > 0, np.nan, X[:, 0]), n_steps=30, random_state=0)
     assert -0.05 < found.value <= 0
 
 
-def test_rows_are_decoded_for_the_label(X):
+def test_rows_are_decoded_with_the_given_label(X):
     y = np.where(X[:, 0] > 0, "high", "low")
     model = zoo.vae(2, backbone=MLP((8,)), conditional=True, max_epochs=20, random_state=0).fit(X, y)
     found = search(model, lambda X: -np.abs(X[:, 0]), y="high", n_steps=3, random_state=0)
@@ -111,11 +111,11 @@ def test_rows_are_decoded_for_the_label(X):
 
 
 @pytest.mark.parametrize("parameter", ["n_parents", "n_steps"])
-def test_numbers_must_be_positive(parameter, linear):
+def test_numbers_of_steps_and_rows_must_be_positive(parameter, linear):
     with pytest.raises(ValueError, match=f"{parameter} must be a positive integer, got 0"):
         search(linear, lambda X: X[:, 0], **{parameter: 0})
 
 
-def test_an_objective_returns_a_number_a_row(linear):
+def test_an_objective_must_return_one_number_per_row(linear):
     with pytest.raises(ValueError, match=r"objective must return one number per row, \(112,\), got shape \(\)"):
         search(linear, lambda X: X.sum(), random_state=0)

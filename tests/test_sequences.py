@@ -49,7 +49,7 @@ def built(part, kind, condition_width=0):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", PARTS, ids=repr)
-def test_a_step_sees_those_before_it_and_no_other(part, kind):
+def test_each_step_depends_on_earlier_steps_only(part, kind):
     part, likelihood, x = built(part, kind)
     u = likelihood.encode(x).requires_grad_()
     theta = part.decode(torch.randn(len(x), 3, dtype=torch.float64), None, u)
@@ -63,7 +63,7 @@ def test_a_step_sees_those_before_it_and_no_other(part, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", PARTS, ids=repr)
-def test_written_step_by_step_a_row_has_the_parameters_that_scores_see(part, kind):
+def test_parameters_of_generation_step_by_step_equal_those_of_scores(part, kind):
     part, likelihood, _ = built(part, kind, condition_width=2)
     z, y = torch.randn(20, 3, dtype=torch.float64), torch.randn(20, 2, dtype=torch.float64)
     written = decode_rows(part, likelihood, z, y, draw=False)
@@ -120,7 +120,7 @@ def test_word_dropout_is_a_share(word_dropout):
 # Where rows end
 
 
-def test_nothing_comes_after_the_end():
+def test_rows_are_missing_after_the_end_token():
     likelihood = Categorical(N_LEVELS, end=END)
     likelihood.build(Statistics.of(values_of("tokens")))
     nan = torch.nan
@@ -132,12 +132,12 @@ def test_nothing_comes_after_the_end():
 
 
 @pytest.mark.parametrize("likelihood", [Categorical(N_LEVELS, end=5), Categorical(N_LEVELS, end=-1)])
-def test_the_end_is_one_of_the_levels(likelihood):
+def test_the_end_token_must_be_one_of_the_levels(likelihood):
     with pytest.raises(ValueError, match="end of Categorical must be None or a category"):
         likelihood.build(Statistics.of(values_of("tokens")))
 
 
-def test_a_series_is_read_up_to_its_last_known_step():
+def test_a_series_is_encoded_up_to_its_last_known_step():
     flags = torch.tensor([[[0, 0, 1, 1], [1, 0, 1, 1]], [[1, 1, 1, 1], [0, 1, 1, 0]], [[1, 1, 1, 1], [1, 1, 1, 1]]])
     assert last_observed_step(flags).tolist() == [1, 3, 0]
 
@@ -186,14 +186,14 @@ def test_rows_of_any_length_are_rebuilt(counter, rng):
     assert counter.score_samples(swapped).max() < -2
 
 
-def test_what_is_missing_scores_nothing(counter, rng):
+def test_missing_steps_do_not_count_in_the_score(counter, rng):
     X = counting(20, rng)
     parts = counter.contributions(X)
     np.testing.assert_allclose(parts.sum(1), counter.score_samples(X), rtol=1e-3, atol=1e-3)
     assert (parts[:, :6][np.isnan(X)] == 0).all()
 
 
-def test_a_model_that_writes_is_saved(counter, tmp_path, rng):
+def test_autoregressive_models_can_be_saved(counter, tmp_path, rng):
     save(counter, tmp_path / "model")
     again = load(tmp_path / "model")
     X = counting(10, rng)
@@ -202,7 +202,7 @@ def test_a_model_that_writes_is_saved(counter, tmp_path, rng):
 
 
 @pytest.mark.parametrize("autoregressive", [False, True])
-def test_without_a_label_the_likeliest_one_writes(autoregressive, rng):
+def test_without_a_label_the_most_probable_one_is_used(autoregressive, rng):
     X, y = counting(200, rng), rng.integers(2, size=200)
     X = np.where(y[:, None] == 1, X, np.where(np.isnan(X), np.nan, np.where(X == END, END, 6 - X)))
     options = {"max_epochs": 40, "batch_size": 32, "learning_rate": 0.02, "random_state": 0, "conditional": True}
@@ -216,7 +216,7 @@ def test_without_a_label_the_likeliest_one_writes(autoregressive, rng):
 # Categories
 
 
-def test_levels_are_whole():
+def test_tokens_must_be_integers():
     X = np.random.default_rng(0).integers(N_LEVELS, size=(100, 4)).astype(float)
     model = Autoencoder(likelihood=Categorical(N_LEVELS), max_epochs=1).fit(X)
     with pytest.raises(ValueError, match="Categorical needs integers, but the data contain 2.5"):
@@ -226,7 +226,7 @@ def test_levels_are_whole():
         Autoencoder(likelihood=Categorical(N_LEVELS), validation_fraction=0.0).fit(X)
 
 
-def test_levels_are_counted_from_zero_however_far_they_are():
+def test_the_number_of_tokens_is_counted_from_zero():
     X = np.full((100, 2), 6000.0)
     X[::2, 0] += 1
     options = {"backbone": MLP((8,)), "max_epochs": 20, "learning_rate": 0.02, "random_state": 0}
@@ -235,7 +235,7 @@ def test_levels_are_counted_from_zero_however_far_they_are():
     np.testing.assert_array_equal(model.reconstruct(X), X)
 
 
-def test_integers_come_back_as_integers():
+def test_reconstructed_integers_are_integers():
     X = np.random.default_rng(0).integers(N_LEVELS, size=(60, 4))
     model = Autoencoder(likelihood=Categorical(N_LEVELS), max_epochs=1).fit(X)
     assert {model.reconstruct(X).dtype, model.sample(3).dtype, model.inverse_transform(np.zeros((1, 2))).dtype} == {
@@ -252,7 +252,7 @@ def sentences(n, rng):
     return [row[~np.isnan(row)].astype(int) for row in counting(n, rng)]
 
 
-def test_lists_of_tokens_go_in_and_come_back(rng, tmp_path):
+def test_lists_of_tokens_are_rebuilt_as_lists(rng, tmp_path):
     options = {"max_epochs": 60, "batch_size": 32, "learning_rate": 0.02, "random_state": 0}
     backbone = Recurrent(16, autoregressive=True)
     model = Autoencoder(3, backbone=backbone, likelihood=Categorical(6, end=END), **options)
@@ -269,7 +269,7 @@ def test_lists_of_tokens_go_in_and_come_back(rng, tmp_path):
         assert [row.tolist() for row in fitted.reconstruct(same)] == [row.tolist() for row in same]
 
 
-def test_lists_of_series_go_in_and_come_back(rng):
+def test_lists_of_series_are_rebuilt_as_lists(rng):
     series = [np.sin(np.arange(rng.integers(5, 12)) + rng.uniform(0, 6))[None] * [[1.0], [3.0]] for _ in range(80)]
     model = Autoencoder(3, backbone=Recurrent(8), max_epochs=3, random_state=0).fit(series)
     assert [row.shape for row in model.reconstruct(series)] == [row.shape for row in series]
@@ -290,7 +290,7 @@ def test_lists_of_series_go_in_and_come_back(rng):
         ([[1.0, "x"], [1.0]], "inhomogeneous"),
     ],
 )
-def test_rows_that_cannot_be_lined_up_are_named(rows, message, rng):
+def test_rows_of_unsuitable_shapes_are_named(rows, message, rng):
     model = Autoencoder(backbone=Recurrent(4), max_epochs=1).fit([np.zeros(k) + k for k in (2, 3, 6) * 10])
     with pytest.raises(ValueError, match=message):
         model.transform(rows)
@@ -320,7 +320,7 @@ def test_a_sequence_vae_keeps_its_code_in_use(rng):
 
 @pytest.mark.parametrize("end", [None, 0])
 @pytest.mark.parametrize("part", PARTS, ids=repr)
-def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
+def test_a_wide_beam_finds_the_most_probable_row(part, end):
     n_categories, n_steps = 3, 4
     every = torch.cartesian_prod(*[torch.arange(float(n_categories))] * n_steps).double()
     likelihood, part = Categorical(n_categories, end=end), clone(part)
@@ -349,13 +349,13 @@ def test_a_wide_beam_finds_the_likeliest_of_all_rows(part, end):
     torch.testing.assert_close(decode_rows(part, likelihood, codes, None, draw=False), best, equal_nan=True)
 
 
-def test_beams_are_for_tokens():
+def test_beam_search_is_refused_for_numbers():
     part, likelihood, _ = built(Recurrent(4, autoregressive=True, beam_width=3), "numbers")
     with pytest.raises(ValueError, match="beam_width above 1 is for rows of tokens, got likelihood Gaussian"):
         decode_rows(part, likelihood, torch.zeros(2, 3, dtype=torch.float64), None, draw=False)
 
 
-def test_nets_side_by_side_write_at_once(rng):
+def test_stacked_nets_generate_together(rng):
     X = rng.normal(size=(40, 2, 6))
     X[:20, :, 4:] = np.nan
     scores = (
@@ -366,7 +366,7 @@ def test_nets_side_by_side_write_at_once(rng):
         BaggedAutoencoders(Autoencoder(backbone=Recurrent(4, autoregressive=True)), n_estimators=3).fit(X)
 
 
-def test_texts_go_in_and_come_back():
+def test_texts_are_rebuilt_as_texts():
     pytest.importorskip("tokenizers")
     texts = ["who wrote it ?", "who is it ?", "where is the big house", "what is it"] * 30
     model = zoo.sequence_vae(

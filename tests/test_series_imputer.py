@@ -49,13 +49,13 @@ def fitted():
 # Parts
 
 
-def test_lines_are_those_of_interpolation():
+def test_linear_interpolation_equals_that_of_numpy():
     x = torch.tensor([[np.nan, 1, np.nan, np.nan, 4, np.nan], [np.nan] * 6, [1, 2, 3, 4, 5, 6]], dtype=torch.float64)
     expected = [[1, 1, 2, 3, 4, 4], [0] * 6, [1, 2, 3, 4, 5, 6]]
     np.testing.assert_allclose(interpolate_linearly(x), expected)
 
 
-def test_gaps_are_blocks_of_one_channel_or_all():
+def test_hidden_gaps_are_blocks_of_one_channel_or_all():
     hides = sample_gaps(torch.zeros((500, 3, 20)), torch.Generator().manual_seed(0)).numpy()
     n_channels = hides.any(2).sum(1)
     assert set(n_channels) == {1, 3}
@@ -65,7 +65,7 @@ def test_gaps_are_blocks_of_one_channel_or_all():
     assert (np.abs(np.diff(hides.astype(int), axis=2)).sum(2) <= 2).all()
 
 
-def test_samples_hold_context_gap_and_what_was_hidden():
+def test_training_samples_contain_context_gap_and_hidden_values():
     gaps = Gaps(Windows(WAVES, 20), torch.tensor([[2.0], [50.0]]))
     x, again = (next(gaps.batches(30, seed=3)).x for _ in range(2))
     assert torch.equal(x.nan_to_num(9.0), again.nan_to_num(9.0))
@@ -76,7 +76,7 @@ def test_samples_hold_context_gap_and_what_was_hidden():
     np.testing.assert_allclose(x[:, :2].mean(-1), 0, atol=1e-5)
 
 
-def test_hidden_channels_alone_are_judged():
+def test_only_hidden_channels_are_evaluated():
     x = torch.arange(24.0).reshape(2, 3, 4)
     part = HiddenChannels(1)
     spoiled = part(x)
@@ -93,7 +93,7 @@ def test_not_all_channels_can_be_hidden(n):
         HiddenChannels(n).build(Statistics.of(torch.randn(5, 3)))
 
 
-def test_gaps_are_measured_and_spanned():
+def test_window_lengths_span_the_measured_gaps():
     missing = np.array([[False, True, True, False, True]])
     np.testing.assert_array_equal(measure_gaps(missing), [[1, 2, 2, 1, 1]])
     x = torch.where(torch.from_numpy(missing), torch.nan, 0.0)
@@ -103,18 +103,18 @@ def test_gaps_are_measured_and_spanned():
 # Imputed values
 
 
-def test_single_values_are_filled_as_well_as_by_lines(fitted):
+def test_single_values_are_imputed_as_well_as_by_interpolation(fitted):
     series = hidden(SINGLE)
     assert error(fitted.impute(series), series) < 1.02 * error(lines(series), series)
 
 
 @pytest.mark.parametrize("channel", [slice(None), 0, 1])
-def test_blocks_are_filled_better_than_by_lines(fitted, channel):
+def test_blocks_are_imputed_better_than_by_interpolation(fitted, channel):
     series = hidden(BLOCKS, channel)
     assert error(fitted.impute(series), series) < 0.5 * error(lines(series), series)
 
 
-def test_trust_grows_with_the_gap_and_the_error_is_told(fitted):
+def test_the_weight_of_the_net_grows_with_the_gap_and_the_error_is_reported(fitted):
     assert len(fitted.trust_) == len(fitted.relative_error_) == 5
     assert (fitted.trust_ >= 0).all()
     assert fitted.trust_[3:].min() > 0.7
@@ -122,21 +122,21 @@ def test_trust_grows_with_the_gap_and_the_error_is_told(fitted):
     assert (fitted.relative_error_ <= 1).all()
 
 
-def test_known_values_and_whole_series_stay_as_they_are(fitted):
+def test_known_values_and_complete_series_are_unchanged(fitted):
     np.testing.assert_array_equal(fitted.impute(WAVES), WAVES)
     series = hidden(BLOCKS)
     known = ~np.isnan(series)
     np.testing.assert_array_equal(fitted.impute(series)[known], series[known])
 
 
-def test_gaps_that_no_window_spans_are_lines(fitted):
+def test_gaps_longer_than_every_window_are_interpolated(fitted):
     series = WAVES[:300].copy()
     series[100:200], series[:5], series[-3:] = np.nan, np.nan, np.nan
     filled = fitted.impute(series)
     np.testing.assert_allclose(filled, lines(series), rtol=1e-6)
 
 
-def test_noise_is_left_to_the_lines():
+def test_series_of_noise_are_interpolated():
     noise = np.random.default_rng(1).standard_normal(1200)
     model = SeriesImputer(16, random_state=0).fit(noise)
     series = noise.copy()
@@ -161,7 +161,7 @@ def of_frames():
 
 
 @pytest.mark.parametrize("make", [lambda f: f, pl.from_pandas, lambda f: pl.from_pandas(f).to_arrow()])
-def test_frames_come_back_filled(of_frames, make):
+def test_data_frames_are_imputed_as_data_frames(of_frames, make):
     frame = in_frame(hidden(BLOCKS, 1))
     given = make(frame) if isinstance(make(frame), pd.DataFrame) else make(frame)
     filled = of_frames.impute(given)
@@ -173,7 +173,7 @@ def test_frames_come_back_filled(of_frames, make):
     np.testing.assert_allclose(back["heat"], of_frames.impute(frame)["heat"])
 
 
-def test_rows_that_are_missing_leave_the_others_in_place(of_frames):
+def test_missing_time_points_do_not_shift_other_rows(of_frames):
     frame = in_frame(hidden(BLOCKS, 1)).drop(index=range(700, 720))
     with pytest.warns(UserWarning, match="lie in gaps"):
         filled = of_frames.impute(frame)
@@ -182,7 +182,7 @@ def test_rows_that_are_missing_leave_the_others_in_place(of_frames):
     assert not filled.isna().any().any()
 
 
-def test_many_series_are_filled_each_by_itself():
+def test_several_series_are_imputed_separately():
     series = WAVES[:1440].reshape(30, 48, 2).transpose(0, 2, 1).copy()
     broken = series.copy()
     broken[::3, 0, 20:30], broken[5, :, 7] = np.nan, np.nan
@@ -196,7 +196,7 @@ def test_many_series_are_filled_each_by_itself():
     np.testing.assert_allclose(model.transform(broken[:6]), filled[:6], rtol=1e-5)
 
 
-def test_one_channel_and_whole_numbers():
+def test_one_channel_of_integers_is_imputed():
     counts = np.round(50 + 40 * WAVES[:600, 0])
     frame = pd.DataFrame({"n": pd.array(counts.astype(int), dtype="Int64")})
     frame.loc[100:110, "n"] = pd.NA
@@ -208,7 +208,7 @@ def test_one_channel_and_whole_numbers():
 # Interface
 
 
-def test_the_seed_decides_everything():
+def test_results_depend_on_the_seed_only():
     series = hidden(BLOCKS)
     state = torch.get_rng_state()
     model = SeriesImputer(8, random_state=1)
@@ -217,7 +217,7 @@ def test_the_seed_decides_everything():
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_imputers_survive_files(of_frames, tmp_path):
+def test_a_saved_imputer_gives_equal_results_after_loading(of_frames, tmp_path):
     save(of_frames, tmp_path / "imputer.safetensors")
     again = load(tmp_path / "imputer.safetensors")
     frame = in_frame(hidden(BLOCKS))
@@ -240,7 +240,7 @@ def test_imputers_survive_files(of_frames, tmp_path):
         ("auto", np.ones((5, 1, 2)), "the series has 2 time points, expected at least 3"),
     ],
 )
-def test_what_cannot_be_is_named(length, series, message):
+def test_impossible_arguments_are_named(length, series, message):
     with pytest.raises(ValueError, match=message):
         SeriesImputer(length).fit(series)
 

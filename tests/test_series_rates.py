@@ -62,7 +62,7 @@ def test_by_blocks_the_rate_holds_on_average(process, rate):
     assert mean < rate + 3 * error
 
 
-def test_points_as_if_independent_exceed_the_rate():
+def test_without_blocks_the_rate_is_exceeded():
     mean, error = kept("phi 0.99", 0.05, by_blocks=False)
     assert mean > 0.05 + 3 * error
 
@@ -80,7 +80,7 @@ def test_the_threshold_is_that_of_conformal_risk_control(rng, block):
     assert risk(threshold) <= rate < risk(np.nextafter(threshold, np.inf))
 
 
-def test_where_no_rate_can_be_promised_no_known_point_is_an_alarm():
+def test_if_no_rate_can_be_guaranteed_no_training_point_is_an_alarm():
     scores = np.arange(100.0)
     assert at_rate(scores, 0.01, block=20) == 0.0
     assert at_rate(scores, None, block=20) == 0.0
@@ -102,7 +102,7 @@ def fitted():
     return AnomalyDetector(small(), fpr=0.05, random_state=0).fit(series)
 
 
-def test_detectors_of_series_count_by_blocks(fitted):
+def test_detectors_of_series_count_blocks(fitted):
     scores, block = fitted.estimator_.held_out_scores_, fitted.block_length_
     assert block == block_length(scores, 16) >= 16
     assert fitted.offset_ == at_rate(np.sort(scores), 0.05, block)
@@ -111,7 +111,7 @@ def test_detectors_of_series_count_by_blocks(fitted):
     assert fitted.fpr_ <= 0.05
 
 
-def test_what_cannot_be_promised_is_said():
+def test_a_rate_that_cannot_be_guaranteed_is_a_warning():
     series = autoregression(0.9, 300, np.random.default_rng(0))
     detector = AnomalyDetector(small(), fpr=0.01, random_state=0).fit(series)
     block = detector.block_length_
@@ -120,7 +120,7 @@ def test_what_cannot_be_promised_is_said():
     assert detector.fpr_ > 0.01
 
 
-def test_windows_count_by_blocks_and_rows_by_themselves(rng):
+def test_windows_are_counted_in_blocks_and_rows_singly(rng):
     net = Autoencoder(2, max_epochs=1)
     windows = Windows(autoregression(0.5, 500, rng), 20, stride=2)
     options = {"fpr": 0.1, "calibration": "split", "random_state": 0}
@@ -142,7 +142,7 @@ def test_resamples_are_made_of_blocks(rng):
     assert np.mean(np.diff(drawn) == 1) > 0.9
 
 
-def test_rates_on_new_points_of_series():
+def test_rates_hold_on_new_points_of_series():
     shares = []
     for seed in range(6):
         series = autoregression(0.5, 3500, np.random.default_rng(seed))

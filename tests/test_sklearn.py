@@ -34,11 +34,11 @@ def expected_failures(estimator):
 
 
 @parametrize_with_checks(VARIANTS, expected_failed_checks=expected_failures)
-def test_scikit_learns_battery(estimator, check):
+def test_estimator_checks_of_scikit_learn_pass(estimator, check):
     check(estimator)
 
 
-def test_few_failures_are_expected_and_each_has_a_reason():
+def test_each_expected_failure_has_a_reason():
     assert len(EXPECTED_FAILURES) <= 3
     assert all(EXPECTED_FAILURES.values())
 
@@ -123,7 +123,7 @@ CLASSES = [*ESTIMATORS, *(getattr(package, name) for package in PACKAGES for nam
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-def test_constructors_store_whatever_they_are_given(kind):
+def test_constructors_store_any_argument(kind):
     names = list(inspect.signature(kind).parameters)
     nonsense = {name: object() for name in names}
     made = kind(**nonsense)

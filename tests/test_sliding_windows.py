@@ -46,19 +46,19 @@ def rows_of(source):
     return next(source.batches(len(source))).x.numpy()
 
 
-def test_values_are_the_windows():
+def test_the_values_view_consists_of_the_windows():
     windows = Windows(TWO, 16)
     np.testing.assert_array_equal(rows_of(View.fit(windows, "values")), rows_of(windows))
 
 
-def test_shapes_have_no_level_and_no_scale():
+def test_the_shapes_view_has_neither_level_nor_scale():
     x, shape = rows_of(Windows(TWO, 16)), rows_of(View.fit(Windows(TWO, 16), "shape"))
     noise = 0.1 * np.std(x, (0, 2), keepdims=True)
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + noise**2)
     np.testing.assert_allclose(shape, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_quiet_window_is_not_blown_up():
+def test_a_nearly_constant_window_is_not_scaled_up():
     series = np.concatenate([WAVE, 1e-3 * NOISE[:100, 0]])
     assert np.abs(rows_of(View.fit(Windows(series, 16), "shape"))[-1]).max() < 0.1
 
@@ -71,11 +71,11 @@ def test_long_windows_are_averaged():
     np.testing.assert_allclose(rows_of(view), rows_of(windows).reshape(-1, 2, 100, 3).mean(-1))
 
 
-def test_steps_left_over_by_averages_are_not_looked_at():
+def test_steps_left_over_by_averages_are_not_used():
     assert rows_of(View.fit(Windows(WAVE, 257), "values")).shape == (944, 1, 85)
 
 
-def test_holes_stay_holes():
+def test_missing_values_stay_missing_in_views():
     series = TWO.copy()
     series[100:104, 1] = np.nan
     for kind in ("values", "shape"):
@@ -126,7 +126,7 @@ def test_contributions_add_up_to_the_score(fitted):
     np.testing.assert_allclose(contributions.sum(1), fitted.score_samples(series))
 
 
-def test_scores_are_those_of_the_oddest_view(fitted):
+def test_scores_are_the_minimum_over_views(fitted):
     windows = fitted._windows.like(broken())
     each = [scorer.contributions(windows).sum(1) for scorer in fitted._window_scorers]
     assert len(each) == 4
@@ -180,7 +180,7 @@ def test_a_detector_sets_its_threshold_by_held_out_points():
 # Interface
 
 
-def test_the_seed_decides_everything():
+def test_results_depend_on_the_seed_only():
     state = torch.get_rng_state()
     model = short(views=("shape",))
     scores = [clone(model).fit(TWO[TRAIN]).score_samples(broken()) for _ in range(2)]
@@ -211,7 +211,7 @@ def test_frames_have_named_channels_and_times():
         model.score_samples(frame.iloc[800:].drop(columns="heat"))
 
 
-def test_gaps_say_nothing_against_a_point():
+def test_missing_values_do_not_lower_the_score_of_a_point():
     series = TWO[TRAIN].copy()
     series[100:105], series[400:440, 0] = np.nan, np.nan
     model = short().fit(series)
@@ -246,12 +246,12 @@ def test_a_series_that_never_varies_is_no_error():
         ({"views": ()}, "views must be some of"),
     ],
 )
-def test_parameters_that_cannot_be_are_named(parameters, message):
+def test_impossible_parameters_are_named(parameters, message):
     with pytest.raises(ValueError, match=message):
         short(**parameters).fit(TWO)
 
 
-def test_only_autoencoders_and_ensembles_learn_windows():
+def test_estimators_other_than_autoencoders_and_ensembles_are_refused():
     with pytest.raises(TypeError, match="estimator must be an Autoencoder, BaggedAutoencoders or None, got 3"):
         SlidingWindows(3).fit(TWO)
 
@@ -262,7 +262,7 @@ def test_short_series_take_no_more_steps_than_long_ones(monkeypatch):
     assert len(model.estimators_[0].history_) == 5
 
 
-def test_series_that_are_too_short_say_so(fitted):
+def test_too_short_series_are_refused(fitted):
     with pytest.raises(ValueError, match="the series has 7 time points, expected at least 8"):
         SlidingWindows().fit(WAVE[:7])
     with pytest.raises(ValueError, match="10 time points, fewer than the length=16"):
@@ -275,7 +275,7 @@ def test_series_that_are_too_short_say_so(fitted):
         fitted.score_samples(WAVE)
 
 
-def test_files_hold_all_but_the_series(tmp_path, rng):
+def test_files_contain_everything_but_the_series(tmp_path, rng):
     frame = pandas.DataFrame(
         {"a": np.sin(np.arange(600) / 4), "b": rng.standard_normal(600)},
         index=pandas.date_range("2024-01-01", periods=600, freq="min"),
@@ -294,7 +294,7 @@ def test_files_hold_all_but_the_series(tmp_path, rng):
     assert (tmp_path / "twice.safetensors").read_bytes() == (tmp_path / "series.safetensors").read_bytes()
 
 
-def test_files_of_foreign_nets_are_refused(tmp_path):
+def test_files_with_other_nets_are_refused(tmp_path):
     model = SlidingWindows(Autoencoder(2, max_epochs=1), lengths=(8,), random_state=0).fit(np.sin(np.arange(200) / 4))
     with pytest.raises(ValueError, match="estimator=None only"):
         save(model, tmp_path / "x.safetensors")
@@ -321,7 +321,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
-def test_what_is_missing_is_left_out_and_the_rest_scored(fitted, place):
+def test_windows_with_missing_values_are_scored_by_known_values(fitted, place):
     series, whole = holes(place), fitted.score_samples(broken())
     with pytest.warns(UserWarning, match="values are missing and scores use the others"):
         scores = fitted.score_samples(series)
@@ -332,7 +332,7 @@ def test_what_is_missing_is_left_out_and_the_rest_scored(fitted, place):
     assert np.isfinite(scores).all()
 
 
-def test_nets_that_have_seen_a_hole_do_not_take_a_dead_sensor_for_an_anomaly():
+def test_a_dead_sensor_is_no_anomaly_if_fit_saw_missing_values():
     train = TWO[TRAIN].copy()
     train[100, 1] = np.nan
     model = short().fit(train)
@@ -357,13 +357,13 @@ def test_points_without_values_around_them_score_0(fitted):
     assert not scores[80:90].any()
 
 
-def test_a_series_without_holes_is_scored_as_ever(fitted):
+def test_missing_values_elsewhere_do_not_change_scores_of_complete_series(fitted):
     scorer = fitted._window_scorers[0]
     x = window_scores._read(scorer.view)
     assert scorer._complete(x) is x
 
 
-def test_a_channel_without_a_value_to_learn_from_is_named():
+def test_an_empty_channel_is_named():
     frame = pandas.DataFrame({"load": WAVE, "heat": np.nan})
     with pytest.raises(ValueError, match="channel 'heat' has no value in the training series; leave it out"):
         short().fit(frame)
@@ -400,7 +400,7 @@ def test_events_of_the_series_of_fit_are_found():
     assert any(event.start < 715 and event.end >= 700 for event in events)
 
 
-def test_events_name_channels_wherever_columns_lie():
+def test_events_name_channels_in_any_column_order():
     frame = pandas.DataFrame(TWO, columns=["a", "b"])
     detector = AnomalyDetector(short(), fpr=0.05, random_state=0).fit(frame[TRAIN])
     later = pandas.DataFrame(broken(1), columns=["a", "b"])
@@ -419,6 +419,6 @@ def test_a_huge_cell_is_named_by_its_channel():
         short().fit(frame)
 
 
-def test_weights_of_time_points_are_an_error():
+def test_weights_of_time_points_are_refused():
     with pytest.raises(ValueError, match="sample_weight of SlidingWindows must be None"):
         SlidingWindows().fit(np.sin(np.arange(100.0)), sample_weight=np.ones(100))

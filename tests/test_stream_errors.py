@@ -47,7 +47,7 @@ def retype(path):
         (retype, "day-2.parquet' has float for column 'b', but .*day-0.parquet' has double"),
     ],
 )
-def test_a_file_in_the_middle_that_does_not_fit_is_named_at_once(table, tmp_path, harm, said):
+def test_a_later_file_of_another_schema_is_named_before_training(table, tmp_path, harm, said):
     harm(write_days(table, tmp_path) / "day-2.parquet")
     with pytest.raises(ValueError, match=said):
         Parquet(tmp_path)
@@ -62,9 +62,7 @@ def test_a_file_in_the_middle_that_does_not_fit_is_named_at_once(table, tmp_path
         (retype, ValueError, "day-2.parquet' as a Parquet file: it has changed since"),
     ],
 )
-def test_a_file_that_breaks_later_is_named_and_nothing_half_written_remains(
-    table, tmp_path, monkeypatch, harm, kind, said
-):
+def test_a_file_that_fails_later_is_named_and_leaves_no_partial_output(table, tmp_path, monkeypatch, harm, kind, said):
     source = Parquet(write_days(table, tmp_path))
     model = small("autoencoder").fit(source)
     before = sorted(os.listdir(tmp_path))
@@ -111,7 +109,7 @@ def test_columns_that_cannot_be_read_are_named(table, tmp_path, columns, said):
         Parquet(tmp_path / "x.parquet", columns)
 
 
-def test_names_that_do_not_tell_columns_apart_and_files_without_rows_are_refused(tmp_path):
+def test_duplicate_column_names_and_files_without_rows_are_refused(tmp_path):
     parquet.write_table(pa.Table.from_arrays([pa.array([1.0])] * 2, ["a", "a"]), tmp_path / "twice.parquet")
     with pytest.raises(ValueError, match="2 columns of .*twice.parquet' are named 'a'"):
         Parquet(tmp_path / "twice.parquet")
@@ -154,12 +152,12 @@ def chunks(*shapes):
         (partial(next, repeat(iter([np.ones((3, 2))]))), "the same iterator twice"),
     ],
 )
-def test_chunks_that_do_not_fit_are_named(factory, said):
+def test_chunks_of_another_schema_are_named(factory, said):
     with pytest.raises(ValueError, match=said):
         len(Chunks(factory))
 
 
-def test_a_generator_is_no_factory():
+def test_a_generator_in_place_of_a_function_is_refused():
     with pytest.raises(TypeError, match="factory must be a function .* got generator"):
         Chunks(np.zeros((3, 2)) for _ in range(3))
 
@@ -186,7 +184,7 @@ def test_a_later_pass_that_gives_other_rows_is_refused(later, said):
     "make",
     [np.asarray, torch.tensor, lambda x: torch.tensor(x).bfloat16(), lambda x: pandas.DataFrame(x).rename(columns=str)],
 )
-def test_chunks_may_be_of_any_kind(make):
+def test_chunks_may_have_any_container(make):
     source = Chunks(lambda: [make([[1.0, 2.0]]), make([[3.0, 4.0], [5.0, 6.0]])])
     (batch,) = source.batches(10)
     np.testing.assert_array_equal(batch.x, [[1, 2], [3, 4], [5, 6]])
@@ -196,7 +194,7 @@ def test_chunks_may_be_of_any_kind(make):
 # Results
 
 
-def test_an_old_file_survives_what_goes_wrong(tmp_path):
+def test_errors_leave_the_old_file(tmp_path):
     def tables():
         yield pa.table({"a": [1.0]})
         raise OSError("the disk is full")
@@ -217,7 +215,7 @@ def test_an_old_file_survives_what_goes_wrong(tmp_path):
         ("x.parquet", [pa.table({"a": [1.0]}), pa.table({"b": [1.0]})], "schema"),
     ],
 )
-def test_tables_that_make_no_file_are_refused(tmp_path, name, tables, said):
+def test_tables_that_cannot_be_written_are_refused(tmp_path, name, tables, said):
     with pytest.raises(ValueError, match=said):
         write_chunks(tmp_path / name, tables)
     assert not os.listdir(tmp_path)

@@ -38,14 +38,14 @@ def begun(n_kinds, seed, n_reference=200):
 
 
 @pytest.mark.parametrize("bet", range(len(BETS)))
-def test_bets_are_fair(bet):
+def test_betting_functions_have_mean_one(bet):
     def odds(p):
         return np.exp(log_odds(np.array([[p]])))[0, bet, 0]
 
     assert quad(odds, 0, 0.5)[0] + quad(odds, 0.5, 1)[0] == pytest.approx(1, abs=1e-6)
 
 
-def test_ranks_are_those_of_counting():
+def test_ranks_equal_those_of_brute_force():
     rng = np.random.default_rng(0)
     reference, values, shares = np.sort(rng.integers(9, size=30)), rng.integers(9, size=40), rng.random(40)
     for i, p in enumerate(relative_ranks(values, reference, shares)):
@@ -54,7 +54,7 @@ def test_ranks_are_those_of_counting():
         assert p == pytest.approx(expected)
 
 
-def test_ranks_of_what_does_not_change_are_uniform_and_independent():
+def test_ranks_without_drift_are_uniform_and_independent():
     rng = np.random.default_rng(1)
     values = rng.poisson(2, size=4000)  # with many ties
     p = relative_ranks(values, np.array([]), rng.random(4000))
@@ -62,7 +62,7 @@ def test_ranks_of_what_does_not_change_are_uniform_and_independent():
     assert abs(np.corrcoef(p[1:], p[:-1])[0, 1]) < 0.05
 
 
-def test_fortunes_are_those_of_bets_that_begin_at_every_row():
+def test_the_martingale_is_that_of_bets_started_at_every_row():
     test, rng = begun(1, 2)
     p = rng.beta(0.7, 1, size=(50, 1))
     test._bet(p[:20])
@@ -76,7 +76,7 @@ def test_fortunes_are_those_of_bets_that_begin_at_every_row():
     assert np.exp(logsumexp(test.log_stakes)) + kept[-1] == pytest.approx(fortunes[-1])
 
 
-def test_it_makes_no_difference_how_rows_are_cut(monkeypatch):
+def test_results_do_not_depend_on_the_division_into_calls(monkeypatch):
     monkeypatch.setattr(exchangeability, "N_ALL", 300)
     values = np.random.default_rng(3).normal(size=(1000, 2)) + np.linspace(0, 0.6, 1000)[:, None]
     found = []
@@ -124,7 +124,7 @@ def test_decisions_are_those_of_the_detector():
     np.testing.assert_array_equal(np.concatenate([d.labels for d in decisions]), detector.predict(X))
 
 
-def test_rows_as_before_are_no_drift():
+def test_rows_of_the_training_distribution_are_no_drift():
     detector, rng = fitted()
     watch = StreamMonitor(detector, random_state=0)
     assert watch.drift() == (1.0, False, None, {"score": 1.0})
@@ -136,7 +136,7 @@ def test_rows_as_before_are_no_drift():
     assert list(drift.p_values) == ["score", "code 0", "code 1"]
 
 
-def test_rows_that_fit_worse_change_the_score():
+def test_rows_that_fit_worse_are_drift_of_the_score():
     detector, rng = fitted()
     watch = StreamMonitor(detector, random_state=0)
     watch.update(rows(rng, 300))
@@ -147,7 +147,7 @@ def test_rows_that_fit_worse_change_the_score():
     assert drift.p_value <= drift.p_values["score"] <= 0.01 < drift.p_values["code 0"]
 
 
-def test_rows_that_move_within_what_was_learned_change_the_code():
+def test_rows_shifted_within_the_learned_range_are_drift_of_the_code():
     detector, rng = fitted()
     watch = StreamMonitor(detector, random_state=0)
     watch.update(rows(rng, 1000))
@@ -203,7 +203,7 @@ def test_every_component_of_an_autoencoders_code_is_watched():
     assert len(watch.drift().p_values) == 1 + detector.estimator_.n_components
 
 
-def test_cross_fitted_scores_are_no_measure_for_the_net():
+def test_cross_fitted_detectors_are_refused():
     rng = np.random.default_rng(0)
     detector = AnomalyDetector(small("vae"), n_folds=2, random_state=0).fit(rows(rng, 300))
     watch = StreamMonitor(detector, random_state=0)
@@ -220,7 +220,7 @@ def test_estimators_without_codes_are_watched_by_their_scores():
     assert list(watch.drift().p_values) == ["score"]
 
 
-def test_global_generators_are_left_alone():
+def test_global_generators_are_unchanged():
     detector, rng = fitted()
     np.random.seed(0)
     expected = np.random.rand()
@@ -229,7 +229,7 @@ def test_global_generators_are_left_alone():
     assert np.random.rand() == expected
 
 
-def test_what_does_not_serve_is_refused():
+def test_bad_arguments_are_refused():
     detector, rng = fitted()
     with pytest.raises(NotFittedError):
         StreamMonitor(AnomalyDetector())

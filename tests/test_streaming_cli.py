@@ -65,7 +65,7 @@ def test_patterns_need_a_name_to_write_to(folder, models):
     assert refused("fit", pattern, *TINY).endswith("name the file to write with --out")
 
 
-def test_what_cannot_be_streamed_is_refused_in_a_sentence(folder, models, tmp_path):
+def test_data_that_cannot_be_streamed_is_refused_in_one_sentence(folder, models, tmp_path):
     model, out = models / "named.safetensors", tmp_path / "x.csv"
     assert refused("score", model, folder, "--out", out).endswith("has the suffix '.csv', expected .parquet")
     labels = ["--model", "conditional_vae", "--condition", "a", "--out", tmp_path / "m.safetensors"]

@@ -79,7 +79,7 @@ def test_a_fit_on_a_stream_is_as_good_as_in_memory(folder, table, small_pools):
     np.testing.assert_array_equal(again.transform(table), models[0].transform(table))
 
 
-def test_named_sources_are_held_against_the_columns_of_fit(folder, table):
+def test_columns_of_named_sources_are_compared_with_those_of_fit(folder, table):
     model = small("autoencoder").fit(Parquet(folder))
     with pytest.raises(ValueError, match="yet now missing:\n- d\n- e"):
         model.transform(Parquet(folder, columns=["a", "b", "c"]))
@@ -116,7 +116,7 @@ def test_the_seed_alone_decides_the_order(folder, small_pools):
     np.testing.assert_array_equal(first[:6], [79, 729, 673, 644, 76, 747])  # so that other processes agree
 
 
-def test_rows_of_far_groups_meet_in_a_batch(folder, small_pools):
+def test_a_batch_contains_rows_of_distant_row_groups(folder, small_pools):
     order = numbers(Parquet(folder), seed=0)
     assert abs(np.corrcoef(order, np.arange(N_ROWS))[0, 1]) < 0.3
     groups = [len(np.unique(batch // 70)) for batch in order[:960].reshape(-1, 64)]
@@ -127,7 +127,7 @@ def test_rows_of_far_groups_meet_in_a_batch(folder, small_pools):
 
 
 @pytest.mark.parametrize("make", [Parquet, lambda folder: of_chunks(parquet.read_table(folder))])
-def test_splits_part_the_rows_exactly_and_can_be_split_again(make, folder, small_pools):
+def test_splits_partition_the_rows_and_can_be_split_again(make, folder, small_pools):
     rest, aside = make(folder).split(100, seed=1)
     other, more = rest.split(300, seed=1)
     assert list(map(len, (rest, aside, other, more))) == [900, 100, 600, 300]
@@ -159,7 +159,7 @@ def readers():
     return [thread for thread in threading.enumerate() if thread.name.startswith("isthmus-read")]
 
 
-def test_the_thread_ends_with_the_pass_also_if_it_is_given_up(folder, small_pools):
+def test_the_reading_thread_ends_with_the_pass_even_if_it_is_abandoned(folder, small_pools):
     batches = Parquet(folder).batches(10, seed=0)
     next(batches)
     assert len(readers()) == 1
@@ -171,7 +171,7 @@ def test_the_thread_ends_with_the_pass_also_if_it_is_given_up(folder, small_pool
     assert not readers()
 
 
-def test_what_goes_wrong_on_the_thread_reaches_the_consumer():
+def test_errors_of_the_reading_thread_are_raised_in_the_consumer():
     def chunks():
         yield np.zeros((5, 2))
         raise KeyError("the database is gone")

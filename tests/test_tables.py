@@ -122,7 +122,7 @@ def tables(draw):
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tables(), st.sampled_from(sorted(LIBRARIES)))
-def test_any_table_comes_back_as_it_came(table, library):
+def test_any_table_is_restored_by_its_schema(table, library):
     frame = LIBRARIES[library](table)
     if library.startswith("pandas") and any(pyarrow.types.is_decimal(kind) for kind in table.schema.types):
         frame = frame[[name for name in frame.columns if not pyarrow.types.is_decimal(table.schema.field(name).type)]]
@@ -142,7 +142,7 @@ def test_any_table_comes_back_as_it_came(table, library):
 
 
 @every_library
-def test_all_kinds_of_columns_come_back(make, tmp_path):
+def test_all_kinds_of_columns_are_restored(make, tmp_path):
     frame = make(mixed())
     model = fit(frame, "imputer", max_epochs=3)
     save(model, tmp_path / "m.safetensors")
@@ -163,7 +163,7 @@ def test_all_kinds_of_columns_come_back(make, tmp_path):
     assert as_table(model.reconstruct(frame))["remark"] == as_table(frame)["remark"]
 
 
-def test_the_libraries_give_the_same_codes():
+def test_all_data_frame_libraries_give_equal_codes():
     codes = [fit(make(mixed())).transform(make(mixed())) for make in LIBRARIES.values()]
     for other in codes[1:]:
         np.testing.assert_allclose(other, codes[0], rtol=1e-5, atol=1e-6)
@@ -190,7 +190,7 @@ def kinds_of(frame, **kinds):
     return {field.name: field.kind for field in as_source(frame, kinds).schema.fields}
 
 
-def test_kinds_are_told_by_the_values():
+def test_kinds_of_columns_are_recognised_by_the_values():
     assert kinds_of(mixed(200)) == {
         "height": "real",
         "income": "positive",
@@ -219,7 +219,7 @@ TITANIC = {
 
 @pytest.mark.parametrize("values", [[1, 2, 3, 4, 5], [0, 1, 2, 3], [2, 3, 4, 5], range(11)], ids=str)
 @pytest.mark.parametrize("n", [200, 3000])
-def test_ratings_and_their_mirror_images_are_of_one_kind(values, n, rng):
+def test_negated_ratings_have_the_kind_of_ratings(values, n, rng):
     skewed = rng.choice(values, n, p=np.array([*range(1, len(values) + 1)]) / sum(range(1, len(values) + 1)))
     frame = pandas.DataFrame({"stars": skewed, "mirrored": max(values) + min(values) - skewed, "x": rng.normal(size=n)})
     fields = as_source(frame).schema.fields
@@ -227,7 +227,7 @@ def test_ratings_and_their_mirror_images_are_of_one_kind(values, n, rng):
     assert fields[0].common_values == fields[1].common_values == tuple(map(float, values))
 
 
-def test_kinds_of_real_tables(outside_data):
+def test_kinds_of_columns_of_real_tables_are_recognised(outside_data):
     folder = outside_data("tabular-mixed")
     found = kinds_of(pandas.read_csv(folder / "titanic.csv.gz"))
     assert {name: found[name] for name in TITANIC} == TITANIC
@@ -237,7 +237,7 @@ def test_kinds_of_real_tables(outside_data):
     assert set(kinds_of(pandas.read_csv(folder / "adult_train.csv.gz")).values()) <= {"real", "count", "category"}
 
 
-def test_the_caller_knows_better(tmp_path):
+def test_given_kinds_override_the_recognised_ones(tmp_path):
     frame = mixed()
     kinds = {"visits": "category", "key": "real", "city": "text", "member": "category", "remark": "text"}
     model = quick(schema=kinds)
@@ -251,14 +251,14 @@ def test_the_caller_knows_better(tmp_path):
     assert load(tmp_path / "m.safetensors").schema == kinds
 
 
-def test_levels_of_mixed_types_stay_what_they_are():
+def test_categories_of_mixed_types_keep_their_types():
     frame = pandas.DataFrame({"x": np.arange(20.0), "code": [1, "one", 1.5, True] * 5})
     model = fit(frame)
     assert set(map(repr, model.sample(100)["code"])) <= {"1", "'one'", "1.5", "True"}
     assert model.reconstruct(frame)["code"].dtype == object
 
 
-def test_left_out_columns_are_said_once_with_a_reason():
+def test_left_out_columns_are_one_warning_with_reasons():
     with pytest.warns(UserWarning, match=r"'remark' \(free text; isthmus.data.Texts") as caught:
         quick().fit(mixed())
     assert len(caught) == 1
@@ -296,7 +296,7 @@ def test_contributions_of_all_kinds_add_up_to_the_score():
     assert np.isfinite(model.score_samples(frame, n_draws=3, random_state=0)).all()
 
 
-def test_columns_that_tell_each_other_are_learned():
+def test_dependent_columns_are_learned():
     """A category determines a number, a date and another category; each is imputed from the others."""
     rng = np.random.default_rng(0)
     group = rng.integers(0, 3, 600)
@@ -322,7 +322,7 @@ def test_columns_that_tell_each_other_are_learned():
             assert (filled == frame[name]).mean() > 0.95
 
 
-def test_many_levels_are_points_and_not_columns():
+def test_many_categories_are_embedded():
     rng = np.random.default_rng(0)
     frame = pandas.DataFrame({"shop": rng.integers(0, 10_000, 40_000), "x": rng.normal(size=40_000)})
     model = fit(frame, schema={"shop": "category"}, batch_size=1024)
@@ -334,7 +334,7 @@ def test_many_levels_are_points_and_not_columns():
 
 
 @pytest.mark.parametrize("corruption", [GaussianNoise(5.0, unit="data"), SaltPepper(0.9)])
-def test_noise_never_lands_on_levels(corruption):
+def test_noise_is_never_added_to_categories(corruption):
     frame = mixed(200).select(["city", "height", "member"])
     model = fit(frame, corruption=corruption)
     x = next(as_source(frame, model.schema_).batches(200)).x.float()
@@ -345,7 +345,7 @@ def test_noise_never_lands_on_levels(corruption):
     assert not np.allclose(spoiled[:, 1], x[:, 1])
 
 
-def test_a_table_of_truth_values_alone_is_bernoulli():
+def test_a_table_of_only_booleans_is_bernoulli():
     frame = pandas.DataFrame(np.random.default_rng(0).random((60, 4)) < 0.5, columns=list("abcd"))
     model = fit(frame)
     assert isinstance(model.likelihood_, Bernoulli)
@@ -356,7 +356,7 @@ def test_a_table_of_truth_values_alone_is_bernoulli():
 
 
 @every_library
-def test_unseen_levels_are_missing_with_one_warning(make):
+def test_unseen_categories_are_missing_with_one_warning(make):
     frame = make(mixed())
     model = fit(frame)
     cells = mixed().to_pydict()
@@ -369,7 +369,7 @@ def test_unseen_levels_are_missing_with_one_warning(make):
     np.testing.assert_allclose(codes, model.transform(make(pyarrow.table(cells, schema=mixed().schema))), rtol=1e-6)
 
 
-def test_unseen_levels_are_missing_also_where_fit_saw_no_hole():
+def test_unseen_categories_are_missing_even_if_fit_saw_no_missing_value():
     frame = pandas.DataFrame({"city": ["Oslo", "Bergen"] * 20, "x": np.arange(40.0)})
     model = fit(frame)
     frame.loc[0, "city"] = "Turku"
@@ -397,7 +397,7 @@ def test_unseen_levels_are_missing_also_where_fit_saw_no_hole():
         (lambda frame: np.zeros((3, 9)), "fit saw a data frame with categories"),
     ],
 )
-def test_other_columns_are_an_error_that_names_them(change, message):
+def test_other_columns_are_refused_by_name(change, message):
     frame = mixed().to_pandas()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -434,7 +434,7 @@ def test_given_values_of_arrays_are_named_by_position(blobs):
     assert (model.sample(5, given={2: 0.5}, random_state=0)[:, 2] == 0.5).all()
 
 
-def test_labels_and_categories_go_together():
+def test_tables_with_categories_may_have_labels():
     frame = mixed(200)
     labels = np.arange(200) % 3
     with warnings.catch_warnings():
@@ -446,7 +446,7 @@ def test_labels_and_categories_go_together():
     assert np.isfinite(model.score_samples(frame)).all()
 
 
-def test_fillings_are_drawn_with_the_spread_that_is_left():
+def test_imputations_are_drawn_with_the_conditional_variance():
     rng = np.random.default_rng(0)
     frame = pandas.DataFrame({"a": rng.normal(size=800), "b": rng.normal(size=800)})
     holes = frame.mask(rng.random(frame.shape) < 0.3)
@@ -458,7 +458,7 @@ def test_fillings_are_drawn_with_the_spread_that_is_left():
     pandas.testing.assert_frame_equal(draws[3], model.impute(holes, n_draws=30, random_state=0)[3])
 
 
-def test_gaps_of_arrays_are_filled_too(holes):
+def test_missing_values_of_arrays_are_imputed(holes):
     model = quick("imputer").fit(holes)
     filled = model.impute(holes)
     known = ~np.isnan(holes)
@@ -471,7 +471,7 @@ def test_gaps_of_arrays_are_filled_too(holes):
 # Errors
 
 
-def test_two_thousand_columns():
+def test_two_thousand_columns_are_fitted():
     rng = np.random.default_rng(0)
     columns = {f"n{i}": rng.normal(size=40) for i in range(1000)}
     columns |= {f"c{i}": rng.choice(["a", "b", "c"], 40) for i in range(1000)}
@@ -487,7 +487,7 @@ def test_one_column_is_enough():
         assert_like(small("vae", 1, max_epochs=1).fit(frame).sample(4), frame, 4)
 
 
-def test_whole_numbers_beyond_what_floats_tell_apart():
+def test_integers_beyond_float_precision_are_kept():
     big = [2**53 + 1 + i * 10**12 for i in range(28)] + [-(2**63), 2**63 - 1]
     frame = pandas.DataFrame({"big": np.array(big, dtype=np.int64), "x": np.arange(30.0) ** 2})
     model = fit(frame)
@@ -538,7 +538,7 @@ def test_dates_with_and_without_a_time_zone_are_not_compared():
         (pandas.DataFrame({"a": [b"x", b"y"] * 9}), {}, "column 'a' holds a value of type bytes"),
     ],
 )
-def test_what_cannot_be_learned_is_named(frame, kinds, message):
+def test_tables_that_cannot_be_fitted_are_refused_by_column(frame, kinds, message):
     with pytest.raises(ValueError, match=message):
         quick(schema=kinds).fit(frame)
 
@@ -550,13 +550,13 @@ def test_a_likelihood_for_numbers_refuses_categories():
 
 
 @every_library
-def test_holes_of_a_constant_column_are_the_constant(make):
+def test_missing_values_of_a_constant_column_become_the_constant(make):
     table = mixed().append_column("five", pyarrow.array([5, None] * (ROWS // 2)))
     filled = as_table(fit(make(table), "imputer").impute(make(table)))
     assert set(filled["five"]) == {5}
 
 
-def test_reading_a_wide_table_does_not_ask_for_the_schema_of_the_frame_once_a_column(monkeypatch):
+def test_reading_a_wide_table_gets_the_schema_once(monkeypatch):
     accesses = []
     schema = nw.DataFrame.schema
     monkeypatch.setattr(nw.DataFrame, "schema", property(lambda frame: accesses.append(1) or schema.fget(frame)))
@@ -570,7 +570,7 @@ def test_reading_a_wide_table_does_not_ask_for_the_schema_of_the_frame_once_a_co
     assert count(40) == count(4)
 
 
-def test_all_levels_that_fit_has_not_seen_are_counted():
+def test_all_unseen_categories_are_counted():
     known = pandas.DataFrame({"flag": ["SF", "REJ"] * 10, "city": ["Oslo", "Vik"] * 10})
     schema = as_source(known).schema
     flags = ["S0"] * 5 + ["S1"] * 3 + ["S2"] * 2 + ["S3", "S4"] + ["SF"] * 8

@@ -36,7 +36,7 @@ def rows_of(texts):
 
 
 @pytest.mark.parametrize("kind", vocabulary.KINDS)
-def test_texts_come_back_from_their_tokens(kind):
+def test_texts_are_restored_from_their_tokens(kind):
     texts = Texts(SENTENCES, vocabulary=kind)
     rows = rows_of(texts)
     assert rows.dtype == torch.float32
@@ -44,7 +44,7 @@ def test_texts_come_back_from_their_tokens(kind):
     assert as_source(texts).to_container(rows.numpy()) == SENTENCES
 
 
-def test_rows_are_words_then_one_end_then_nothing():
+def test_rows_are_tokens_then_one_end_then_missing():
     texts = Texts(["a b a", "b", "a a a a"], vocabulary="word")
     rows = rows_of(texts)
     unknown, a, b = 1, 2, 3
@@ -79,7 +79,7 @@ def test_case_is_ignored_where_asked():
     assert as_source(["WHO is It"], texts.schema).to_container(rows_of(texts).numpy()) == ["who is it"]
 
 
-def test_the_same_text_in_two_ways_of_writing_is_the_same_text():
+def test_unicode_forms_of_a_text_have_equal_tokens():
     texts = Texts(["caf\u00e9 au lait"], vocabulary="word")
     np.testing.assert_array_equal(next(as_source(["cafe\u0301 au lait"], texts.schema).batches(1)).x, rows_of(texts))
 
@@ -88,7 +88,7 @@ def test_the_same_texts_give_the_same_vocabulary():
     assert Texts(SENTENCES).schema == Texts(list(SENTENCES)).schema
 
 
-def test_what_looks_like_an_end_is_none():
+def test_text_that_looks_like_the_end_token_is_text():
     texts = Texts(["the <end> is near", "the end"], vocabulary="word")
     assert (rows_of(texts) == 0).sum(1).tolist() == [1, 1]
 
@@ -105,7 +105,7 @@ def test_the_longest_text_that_fits_has_no_room_for_an_end_and_is_not_cut():
         assert pad_tokens([np.array([5, 6])], 2).tolist() == [[5, 6]]
 
 
-def test_nothing_after_the_end_is_written():
+def test_tokens_after_the_end_are_not_decoded():
     schema = Texts(["a b"], vocabulary="word").schema
     assert to_texts(np.array([[2, 0, 3], [0, 2, 3], [2, np.nan, np.nan]]), schema) == ["a", "", "a"]
 
@@ -128,16 +128,16 @@ def test_samples_are_texts():
 
 
 @pytest.mark.parametrize("container", [tuple, np.array, pandas.Series, polars.Series, lambda rows: iter(list(rows))])
-def test_new_texts_come_in_any_sequence(model, container):
+def test_new_texts_may_be_in_any_sequence(model, container):
     np.testing.assert_array_equal(model.transform(container(SENTENCES[:3])), model.transform(SENTENCES[:3]))
 
 
-def test_texts_of_another_vocabulary_are_read_by_that_of_fit(model):
+def test_new_texts_use_the_vocabulary_of_fit(model):
     other = Texts(SENTENCES[5:9], vocabulary="bpe", size=40)
     np.testing.assert_array_equal(model.transform(other), model.transform(SENTENCES[5:9]))
 
 
-def test_padding_is_not_scored(model):
+def test_padding_does_not_count_in_the_score(model):
     """The score of a text is that of its tokens and its end; later positions contribute nothing."""
     contributions = model.contributions(["she sees trees ."])
     n_tokens, length = 5, model.schema_.shape[0]
@@ -146,7 +146,7 @@ def test_padding_is_not_scored(model):
     np.testing.assert_allclose(contributions.sum(1), model.score_samples(["she sees trees ."]), rtol=1e-5)
 
 
-def test_the_vocabulary_travels_with_the_model(model, tmp_path):
+def test_the_vocabulary_is_saved_with_the_model(model, tmp_path):
     save(model, tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     new = ["he paints trees .", "nobody saw the sea ."]
@@ -159,7 +159,7 @@ def test_texts_of_equal_lengths_leave_room_for_shorter_ones():
     assert np.isfinite(net.score_samples(["a"])).all()
 
 
-def test_labels_go_beside_texts():
+def test_texts_may_have_labels():
     y = [text.split()[0] for text in SENTENCES] * 4
     net = Autoencoder(1, conditional=True, random_state=0, **OPTIONS).fit(Texts(SENTENCES * 4, vocabulary="word"), y)
     drawn = net.sample(20, y="nobody", sample_values=False, random_state=0)
@@ -186,12 +186,12 @@ def test_labels_go_beside_texts():
         (np.zeros((2, 5)), TypeError, "row 0 holds array"),
     ],
 )
-def test_what_is_no_text_is_named(model, texts, kind, said):
+def test_values_that_are_no_text_are_named(model, texts, kind, said):
     with pytest.raises(kind, match=said):
         model.transform(texts)
 
 
-def test_a_frame_is_not_a_column(model):
+def test_a_data_frame_in_place_of_a_text_column_is_refused(model):
     with pytest.raises(TypeError, match="expected a sequence of texts, got one DataFrame: give a list or a column"):
         model.transform(pandas.DataFrame({"text": SENTENCES}))
 
@@ -211,12 +211,12 @@ def test_options_out_of_range_are_named(options, said):
         Texts(SENTENCES, **options)
 
 
-def test_texts_without_a_vocabulary_are_pointed_to_one():
+def test_the_error_of_texts_without_vocabulary_names_it():
     with pytest.raises(ValueError, match=r"expected numbers, got texts; make tokens of them by isthmus.data.Texts"):
         Autoencoder(2).fit(SENTENCES)
 
 
-def test_numbers_are_no_likelihood_of_tokens():
+def test_likelihoods_of_numbers_are_refused_for_tokens():
     with pytest.raises(ValueError, match="likelihood 'gaussian' is for numbers, but the values are tokens"):
         Autoencoder(2, likelihood="gaussian").fit(Texts(SENTENCES))
 

@@ -173,7 +173,7 @@ def test_at_beta_one_the_training_loss_is_the_negative_bound(half_trained, n_dra
 
 
 @pytest.mark.parametrize("beta", [1.0, 4.0, 60.0])
-def test_beta_sets_the_divergence_that_theory_foretells(beta):
+def test_beta_sets_the_divergence_predicted_by_theory(beta):
     # Weighing the divergence by beta is the same as noise of beta times the variance. A component whose variance stands
     # out from it carries half the log of the ratio; another collapses (Lucas et al. 2019, arXiv:1911.02469).
     scale = 0.3
@@ -183,12 +183,12 @@ def test_beta_sets_the_divergence_that_theory_foretells(beta):
 
 
 @pytest.mark.parametrize("capacity", [0.5, 2.0])
-def test_capacity_leads_the_divergence_to_it(capacity):
+def test_capacity_controls_the_divergence(capacity):
     model = linear_vae(scale=0.3, beta=100.0, capacity=capacity, learning_rate=0.1, max_epochs=80).fit(X)
     assert divergences(model).sum(1).mean() == pytest.approx(capacity, rel=0.1)
 
 
-def test_free_bits_are_carried_by_every_component_however_large_beta():
+def test_every_component_has_its_free_bits_at_any_beta():
     model = linear_vae(scale=0.3, beta=60.0, free_bits=0.5, batch_size=len(X), learning_rate=0.1, max_epochs=250).fit(X)
     np.testing.assert_allclose(divergences(model).mean(0), 0.5, rtol=0.02)
 
@@ -216,12 +216,12 @@ def test_the_code_costs_beta_times_its_divergence_from_the_prior():
     torch.testing.assert_close(price(h, warmup=0.5, progress=0.75, beta=4.0).costs["divergence"][0], 4 * divergence)
 
 
-def test_free_bits_cost_no_less_than_they_allow():
+def test_the_cost_with_free_bits_is_at_least_the_free_bits():
     h = torch.tensor([[0.0, 3.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])  # components of divergence 0, and 4.5 and 0.5
     assert price(h, free_bits=0.25).costs["divergence"][0].tolist() == [0.25 + 4.5, 0.25 + 0.5]
 
 
-def test_a_code_that_is_not_drawn_is_its_mean():
+def test_a_code_without_sampling_is_its_mean():
     bottleneck = gaussian(2, n_draws=3)
     h = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(bottleneck.code_mean(h), h[:, :2])

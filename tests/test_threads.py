@@ -71,7 +71,7 @@ def test_fits_of_streams_in_threads_are_equal_to_a_fit_alone(folder, small_pools
     assert equal(in_threads(history), history())
 
 
-def test_one_fitted_model_answers_in_threads_as_it_answers_alone(blobs):
+def test_one_fitted_model_gives_equal_results_in_threads(blobs):
     model = small("vae").fit(blobs)
 
     def samples():
@@ -80,7 +80,7 @@ def test_one_fitted_model_answers_in_threads_as_it_answers_alone(blobs):
     assert equal(in_threads(samples), samples())
 
 
-def test_joblib_may_run_fits_in_threads(blobs):
+def test_fits_in_joblib_threads_are_equal_to_fits_alone(blobs):
     expected = cross_val_score(small("vae"), blobs, cv=3)
     with joblib.parallel_config("threading", n_jobs=3):
         np.testing.assert_array_equal(cross_val_score(small("vae"), blobs, cv=3), expected)

@@ -44,7 +44,7 @@ def test_automatic_rate_is_one_in_a_hundred_or_what_the_rows_allow():
 
 
 @pytest.mark.parametrize(("fpr", "needed"), [(0.01, 99), (0.001, 999), (0.05, 19), (0.3, 3), (0.5, 1)])
-def test_too_few_rows_for_a_rate_says_how_many_it_takes(fpr, needed):
+def test_the_error_of_too_few_rows_for_a_rate_names_the_number_needed(fpr, needed):
     assert np.isfinite(at_rate(np.arange(float(needed)), fpr))
     with pytest.raises(
         ValueError, match=rf"fpr={fpr} needs at least {needed} calibration rows, got {needed - 1};.*tail"
@@ -72,7 +72,7 @@ def test_the_predictive_quantile_is_that_of_sampled_parameters(n_peaks, share):
 
 
 @pytest.mark.parametrize("shape", [0.0, 0.2, 0.4])
-def test_many_peaks_give_the_quantile_of_their_distribution(shape):
+def test_quantiles_of_many_peaks_are_those_of_their_distribution(shape):
     peaks = stats.genpareto.rvs(shape, scale=2.0, size=5000, random_state=0)
     assert predictive_quantile(0.01, peaks) == pytest.approx(stats.genpareto.isf(0.01, shape, scale=2.0), rel=0.1)
 
@@ -94,7 +94,7 @@ LAWS = {
 
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize(("n_rows", "fpr"), [(50, 0.001), (100, 0.001), (100, 0.01), (200, 0.001)])
-def test_the_tail_keeps_to_its_rate_on_average(name, n_rows, fpr):
+def test_the_tail_threshold_keeps_its_rate_on_average(name, n_rows, fpr):
     """Expected rates, which no order statistic gives; a quantile of fitted parameters gives 1.2 to 9 times the rate."""
     rng, law = np.random.default_rng(1), LAWS[name]
     cuts = [-by_tail(np.sort(-law.rvs(n_rows, random_state=rng)), fpr) for _ in range(150)]
@@ -104,13 +104,13 @@ def test_the_tail_keeps_to_its_rate_on_average(name, n_rows, fpr):
 
 
 @pytest.mark.parametrize("law", [stats.expon(), stats.t(3), stats.lognorm(1.0)], ids=["exponential", "heavy", "long"])
-def test_many_rows_reach_the_rate(law):
+def test_with_many_rows_the_rate_is_reached(law):
     rng = np.random.default_rng(2)
     rates = [law.sf(-by_tail(np.sort(-law.rvs(5000, random_state=rng)), 0.001)) for _ in range(40)]
     assert np.mean(rates) == pytest.approx(0.001, rel=0.25)
 
 
-def test_ties_at_the_start_of_the_tail_are_no_peaks():
+def test_ties_at_the_start_of_the_tail_are_not_peaks():
     """Of 200 rows 7 are below the many zeros: 8 of 201 rows fall there, not 21, as all rows of the tail would say."""
     scores = np.sort(np.r_[np.zeros(193), -np.arange(1.0, 8.0)])
     share = 0.001 * 201 / 8
@@ -122,11 +122,11 @@ def test_within_the_rows_the_tail_is_the_order_statistic():
     assert by_tail(scores, 0.2) == at_rate(scores, 0.2)
 
 
-def test_a_tail_of_equal_scores_ends_there():
+def test_a_tail_of_equal_scores_has_no_lower_threshold():
     assert by_tail(np.zeros(200), 0.001) == 0.0
 
 
-def test_too_few_rows_for_a_tail():
+def test_too_few_rows_for_a_tail_are_refused():
     with pytest.raises(ValueError, match="needs at least 50 calibration rows, got 49"):
         by_tail(np.arange(49.0), 0.001)
 
@@ -134,23 +134,23 @@ def test_too_few_rows_for_a_tail():
 # By deviations, shares and labels
 
 
-def test_deviations_are_those_of_the_normal_law(rng):
+def test_deviation_thresholds_are_those_of_the_normal_distribution(rng):
     assert by_deviations(np.sort(rng.normal(2.0, 3.0, 200_000))) == pytest.approx(2.0 - 3.5 * 3.0, abs=0.1)
 
 
-def test_half_of_the_rows_do_not_move_deviations(rng):
+def test_deviation_thresholds_are_robust_to_outliers(rng):
     clean = rng.normal(size=2000)
     spoiled = np.concatenate([clean[:1500], np.full(500, -1e9)])
     assert by_deviations(np.sort(spoiled)) > -8.0
 
 
-def test_a_share_alarms_on_as_many_rows(rng):
+def test_contamination_gives_the_share_of_alarms(rng):
     scores = np.sort(rng.normal(size=300))
     assert (scores < lowest_share(scores, 0.1)).sum() == 30
 
 
 @pytest.mark.parametrize("costs", [(1.0, 1.0), (1.0, 5.0), (3.0, 1.0)])
-def test_labels_give_the_cheapest_threshold(rng, costs):
+def test_labels_give_the_threshold_of_least_cost(rng, costs):
     for _ in range(20):
         labels = rng.choice([1, -1, 0], 60, p=[0.5, 0.3, 0.2])
         scores = np.round(rng.normal(size=60) + labels, 1)
@@ -163,13 +163,13 @@ def cost_of(cut, scores, labels, costs):
     return costs[0] * ((scores < cut) & (labels == 1)).sum() + costs[1] * ((scores >= cut) & (labels == -1)).sum()
 
 
-def test_between_groups_the_threshold_is_in_the_middle():
+def test_the_threshold_lies_in_the_middle_between_groups():
     calibration = Calibration(np.array([-4.0, -2.0, 2.0, 3.0]), np.array([-1, -1, 1, 1]))
     assert minimise_cost(calibration, (1.0, 1.0)) == 0.0
 
 
 @pytest.mark.parametrize(("labels", "missing"), [([1, 1, 0], "anomalies"), ([-1, 0, -1], "normal rows")])
-def test_labels_of_one_kind_do_not_do(labels, missing):
+def test_labels_of_one_class_are_refused(labels, missing):
     with pytest.raises(ValueError, match=f"needs {missing}.*at calibration, and there are none"):
         minimise_cost(Calibration(np.arange(3.0), np.array(labels)), (1.0, 1.0))
 
@@ -194,12 +194,12 @@ RULES = {
 
 
 @pytest.mark.parametrize(("params", "message"), RULES.values(), ids=RULES)
-def test_rules_that_do_not_serve(params, message):
+def test_impossible_rules_are_refused(params, message):
     with pytest.raises(ValueError, match=message):
         choose_rule(**{"threshold": "auto", "contamination": None, "fpr": None, "costs": (1.0, 1.0), **params})
 
 
-def test_each_name_is_its_rule(rng):
+def test_each_name_selects_its_rule(rng):
     calibration = Calibration.unlabelled(rng.normal(size=500))
     scores = calibration.normal
     expected = {
@@ -228,7 +228,7 @@ def test_the_interval_of_a_quantile_covers_it():
     assert 0.9 < hits / 200 < 0.99
 
 
-def test_more_rows_and_less_confidence_leave_less_undecided(rng):
+def test_more_rows_or_less_confidence_leave_fewer_rows_undecided(rng):
     rule = choose_rule("auto", None, 0.05, (1.0, 1.0))
 
     def width(n_rows, confidence):
@@ -240,7 +240,7 @@ def test_more_rows_and_less_confidence_leave_less_undecided(rng):
     assert width(2000, 0.5) < width(2000, 0.99)
 
 
-def test_a_given_number_is_sure():
+def test_a_given_threshold_has_no_interval():
     rule = choose_rule(-1.5, None, None, (1.0, 1.0))
     assert threshold_interval(rule, Calibration.unlabelled(np.arange(-5.0, 5.0)), -1.5, 0.95, 0) == (-1.5, -1.5)
 

@@ -66,7 +66,7 @@ def test_gradients_reach_kept_components_only():
     assert torch.equal(h.grad, (z > 0).float())
 
 
-def test_steps_without_use_are_counted_for_each_net():
+def test_steps_without_activation_are_counted_for_each_net():
     part, expected = built(4, n_nets=2, k=1, dead_after=3), np.zeros((2, 4), int)
     for _ in range(12):
         h = torch.randn(6, 4) - torch.tensor([0.0, 0.0, 2.0, 9.0])
@@ -80,7 +80,7 @@ def test_steps_without_use_are_counted_for_each_net():
     assert (part.idle[:, 3] == 12).all()
 
 
-def test_validation_counts_nothing():
+def test_validation_does_not_change_the_counters():
     part = built(k=2).eval()
     part(torch.rand(5, 10), None, DONE)
     assert not part.active.any()
@@ -163,7 +163,7 @@ def test_codes_have_at_most_k_components_above_zero_and_none_below(model):
     assert all(0 <= row["dead_share"] <= 1 for row in model.history_)
 
 
-def test_partial_fit_goes_on_counting():
+def test_partial_fit_continues_the_counters():
     again = small(regularizers=()).partial_fit(X)
     before = again.module_.bottleneck.idle.clone()
     again.partial_fit(X)

@@ -58,7 +58,7 @@ def test_coherence_is_that_of_brute_force(rng, container):
     assert coherence(["bf"], X, vocabulary) == -1
 
 
-def test_words_that_all_texts_hold_belong_together():
+def test_words_contained_in_all_texts_have_coherence_1():
     assert coherence(["ab"], np.ones((4, 2)), list("ab")) == 1
 
 
@@ -72,7 +72,7 @@ def test_words_that_all_texts_hold_belong_together():
         ([["a", "b"]], list("abb"), "the vocabulary has 2 different words, but X has 3 columns"),
     ],
 )
-def test_what_has_no_coherence_is_named(topics, vocabulary, said):
+def test_topics_without_coherence_are_refused(topics, vocabulary, said):
     with pytest.raises(ValueError, match=said):
         coherence(topics, np.array([[1, 1, 0], [1, 0, 0]]), vocabulary)
 
@@ -94,7 +94,7 @@ def test_codes_are_shares_of_topics(pipeline, texts):
     assert shares.max(1).mean() > 0.6
 
 
-def test_words_at_the_other_end_are_those_that_a_component_lowers(pipeline):
+def test_words_at_the_negative_end_decrease_with_the_component(pipeline):
     vectorizer, net = pipeline
     words = vectorizer.get_feature_names_out()
     raised, lowered = topic_words(net, words, 6), topic_words(net, words, 6, strength=-4.0)
@@ -108,7 +108,7 @@ def test_words_at_the_other_end_are_those_that_a_component_lowers(pipeline):
         (["a"], 2, "n must be an integer from 1 to 1, the number of words"),
     ],
 )
-def test_a_vocabulary_that_does_not_fit_is_named(pipeline, vocabulary, n, said):
+def test_a_vocabulary_of_another_size_is_refused(pipeline, vocabulary, n, said):
     with pytest.raises(ValueError, match=said):
         topic_words(pipeline[-1], vocabulary, n)
 
@@ -129,6 +129,6 @@ def test_the_decoder_multiplies_topics_by_their_shares():
     torch.testing.assert_close(part.decode(z, condition)[:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_one_topic_is_refused():
+def test_a_single_topic_is_refused():
     with pytest.raises(ValueError, match="ProdLDA needs n_components >= 2, got 1"):
         zoo.topic_model(1, max_epochs=1).fit(np.random.default_rng(0).poisson(1.0, (40, 5)))

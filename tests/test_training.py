@@ -125,7 +125,7 @@ def test_training_stops_after_patience_epochs_and_restores_a_copy_of_the_best_we
     assert state.best["weight"].item() == pytest.approx(seen[2])
 
 
-def test_a_better_epoch_starts_the_count_again():
+def test_a_better_epoch_resets_the_patience():
     assert len(run([5, 6, 4, 5, 3, 4, 4], patience=2)[1]) == 7
 
 
@@ -159,7 +159,7 @@ def test_a_fit_with_noisy_validation_keeps_the_weights_of_its_best_epoch():
 
 
 @pytest.mark.parametrize("patience", [0, -1, "ten"])
-def test_a_senseless_patience_is_refused(patience):
+def test_an_impossible_patience_is_refused(patience):
     with pytest.raises(ValueError, match=f"patience must be .*{patience}"):
         small(patience=patience).fit(X)
 
@@ -223,7 +223,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     assert not equal(first, other)
 
 
-def test_a_random_state_object_is_as_good_as_a_seed():
+def test_a_random_state_object_can_be_the_seed():
     first, again = [weights(small(random_state=np.random.RandomState(3)).fit(X)) for _ in range(2)]
     assert equal(first, again)
 
@@ -263,7 +263,7 @@ def test_validation_weighs_the_code_as_at_the_end_of_the_training():
 # Trimming
 
 
-def test_trimmed_rows_are_not_learned_from(rng):
+def test_trimmed_rows_do_not_contribute_to_training(rng):
     """Rows near a plane, and one in seven near another plane; without these, the net finds the first plane."""
     X = rng.normal(size=(210, 2)) @ rng.normal(size=(2, 6))
     X[:30] = 3 * rng.normal(size=(30, 2)) @ rng.normal(size=(2, 6))
@@ -315,7 +315,7 @@ def test_a_last_batch_of_one_row_joins_the_one_before(n_rows, sizes):
     assert [len(batch) for batch in gathered(as_source(np.arange(n_rows)[:, None]), 4, 0)] == sizes
 
 
-def test_rows_set_aside_and_rows_kept_are_all_rows():
+def test_training_and_validation_rows_are_all_rows():
     kept, aside = as_source(np.arange(20.0)[:, None]).split(6, seed=0)
     assert (len(kept), len(aside)) == (14, 6)
     assert sorted(sum(gathered(kept, 20, None) + gathered(aside, 20, None), [])) == list(range(20))
@@ -367,7 +367,7 @@ def test_learning_rate_and_number_of_steps_follow_the_net(net, rate, n_steps):
     assert settings.patience == max(10, round(settings.max_epochs / 4))
 
 
-def test_a_column_counts_once_in_the_width_of_the_net():
+def test_a_column_counts_once_in_the_width_for_the_learning_rate():
     frame = pd.DataFrame({"a": [f"level {i % 60}" for i in range(600)], "b": np.arange(600.0) ** 0.5})
     model = Autoencoder(2, max_epochs=1, random_state=0).fit(frame).module_
     assert model.likelihood.encoded_shape[0] > 60
@@ -552,7 +552,7 @@ def test_a_constant_schedule_is_constant():
 # The estimator around the loop
 
 
-def test_partial_fit_goes_on_from_call_to_call_and_keeps_what_the_first_saw():
+def test_partial_fit_continues_and_keeps_the_statistics_of_the_first_call():
     model = small(learning_rate=0.01, validation_fraction=0).partial_fit(X)
     schema, spread = model.schema_, model.module_.likelihood.noise.unit.spread.clone()
     for _ in range(14):
@@ -572,7 +572,7 @@ def fail(*arguments):
 
 @pytest.mark.parametrize("fitted", ["fit", "partial_fit"])
 @pytest.mark.parametrize("where", ["training", "after training"])
-def test_a_partial_fit_that_raises_loses_nothing(fitted, where, monkeypatch):
+def test_a_partial_fit_that_raises_leaves_the_model(fitted, where, monkeypatch):
     """Before and after the next call, the estimator equals one without the failed call."""
     backbone = MLP((8,), norm="batch")
     model, other = (getattr(small(backbone=backbone, learning_rate=0.01), fitted)(X).partial_fit(X) for _ in range(2))
@@ -604,19 +604,19 @@ def test_a_partial_fit_that_diverges_keeps_the_weights_and_the_next_one_learns()
     assert not all(torch.equal(weights(model)[name], before[name]) for name in trained)
 
 
-def test_partial_fit_goes_on_where_fit_stopped():
+def test_partial_fit_continues_after_fit():
     model = small(max_epochs=30, learning_rate=0.02).fit(X)
     model.set_params(learning_rate=1e-3).partial_fit(X)
     assert len(model.history_) == 31
     assert model.history_[30]["loss"] < 0.8 * model.history_[0]["loss"]
 
 
-def test_a_conditional_model_asks_for_labels():
+def test_a_conditional_model_needs_labels():
     with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
         small(conditional=True).fit(X)
 
 
-def test_fit_leaves_the_parameters_and_parts_it_was_given_as_they_were():
+def test_fit_does_not_change_parameters_and_parts():
     parts = {"backbone": MLP((8,)), "bottleneck": Gaussian(), "corruption": GaussianNoise(), "regularizers": (L2(),)}
     model = small(**parts)
     before = model.get_params()

@@ -370,7 +370,7 @@ def test_interrupting_the_default_is_raised(X):
         ),
     ],
 )
-def test_parameters_are_checked(params, message, X):
+def test_impossible_parameters_are_refused_by_name(params, message, X):
     with pytest.raises(ValueError, match=message):
         tune(make_net(), X, **{"n_trials": 1, **params})
 

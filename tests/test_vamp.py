@@ -131,7 +131,7 @@ def test_training_reaches_pseudo_inputs_and_not_running_statistics():
     assert before
 
 
-def test_the_mixture_belongs_to_the_weights(fitted):
+def test_the_mixture_follows_the_current_weights(fitted):
     prior = fitted.module_.prior
     for kept, computed in zip((prior.mean, prior.log_variance), prior._encode(), strict=True):
         torch.testing.assert_close(kept, computed)

@@ -104,7 +104,7 @@ def test_contributions_of_training_rows_are_zero_on_average_beside_the_base(name
 
 @every_variant
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_a_row_does_not_depend_on_its_neighbours(name, precision, tolerance):
+def test_results_of_a_row_do_not_depend_on_other_rows(name, precision, tolerance):
     X = rows_for(name, N)
     model = fitted(name) if precision == "float32" else small(name, precision=precision).fit(X, Y)
     order = np.random.default_rng(1).permutation(N)
@@ -188,7 +188,7 @@ def test_a_killed_fit_resumes_bit_for_bit(name, tmp_path):
 
 
 @every_variant
-def test_partial_fit_starts_and_goes_on(name):
+def test_partial_fit_starts_and_continues_training(name):
     X = rows_for(name, N)
     model = small(name, batch_size=32).partial_fit(X, Y)
     first = model.transform(X)
@@ -310,7 +310,7 @@ def test_parts_of_a_variant_work_with_other_options(name, combination, tmp_path)
 
 
 @every_variant
-def test_the_doctor_examines_it(name):
+def test_the_doctor_examines_the_variant(name):
     findings = examine(rows_for(name, N), fitted(name), y=labels_of(fitted(name)))
     assert all(finding.what for finding in findings)
 
@@ -373,7 +373,7 @@ AWKWARD = {
 
 @every_variant_for_numbers
 @pytest.mark.parametrize("kind", AWKWARD)
-def test_awkward_data_give_finite_results(name, kind):
+def test_extreme_data_give_finite_results(name, kind):
     rows = AWKWARD[kind](rows_for("autoencoder", 90))
     if kind == "images" and is_for_series(small(name)):
         pytest.skip("tested to be an error in test_backbones.py")

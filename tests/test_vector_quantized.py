@@ -79,7 +79,7 @@ def test_vectors_follow_exponential_means():
         torch.testing.assert_close(part.codebook.frequency, counts)
 
 
-def test_without_memory_on_whole_batches_it_is_k_means():
+def test_without_memory_and_with_all_rows_in_a_batch_training_is_k_means():
     rows, blobs = make_blobs(600, 4, centers=8, cluster_std=3.0, random_state=0)
     part = built(n_codes=8, width=4, decay=0.0).double()
     start = rows[[np.flatnonzero(blobs == blob)[0] for blob in range(8)]]
@@ -138,7 +138,7 @@ def test_gradients_pass_the_codebook_and_the_cost_pulls_towards_it():
     torch.testing.assert_close(torch.autograd.grad(cost.sum(), h)[0], h - part.clamp(h))
 
 
-def test_codes_are_indices_and_back():
+def test_codes_are_indices_and_indices_are_decoded():
     part = built(3, n_codes=5, width=2)
     code = torch.randint(5, (7, 3)).float()
     z = part.from_code(code)
@@ -154,7 +154,7 @@ def test_a_number_that_is_no_index_is_an_error(number):
         built(3, n_codes=5, width=2).from_code(torch.tensor([[0.0, number, 1.0]]))
 
 
-def test_zeros_cost_nothing_and_move_nothing():
+def test_zero_vectors_of_truncated_codes_have_no_cost_and_no_effect():
     part, h = built(2, n_codes=4, width=2), torch.randn(6, 4)
     h.view(6, 2, 2)[::2, :, 1] = 0
     latent = part(h, None, DONE)
@@ -163,7 +163,7 @@ def test_zeros_cost_nothing_and_move_nothing():
     assert torch.equal(latent.costs["commitment"][:, ::2], alone.costs["commitment"][:, ::2])
 
 
-def test_validation_leaves_the_sums_alone():
+def test_validation_does_not_change_the_sums():
     part = built().eval()
     part(torch.randn(5, 4), None, DONE)
     assert not part.codebook.batch_sums.any()
@@ -178,7 +178,7 @@ def test_validation_leaves_the_sums_alone():
         (VectorQuantized(decay=1.0), r"bottleneck.decay of VectorQuantized must be in \[0, 1\), got 1.0"),
     ],
 )
-def test_parameters_out_of_range(part, message):
+def test_parameters_out_of_range_are_refused(part, message):
     with pytest.raises(ValueError, match=message):
         small(bottleneck=part).fit(X)
 
@@ -225,7 +225,7 @@ def test_partial_fit_moves_the_codebook_a_little(model):
     assert (other.module_.bottleneck.codebook.vectors - vectors).norm() < 0.5 * vectors.norm()
 
 
-def test_bags_share_a_codebook():
+def test_nets_of_an_ensemble_share_a_codebook():
     model = BaggedAutoencoders(small(max_epochs=5), 3, random_state=0).fit(X)
     assert np.isfinite(model.score_samples(X)).all()
     assert model.module_.bottleneck.codebook.vectors.shape == (8, 2)
@@ -240,19 +240,19 @@ def test_bags_share_a_codebook():
         lambda model: model.inverse_transform([[0.5, 1.0, 2.0]]),
     ],
 )
-def test_between_indices_there_are_no_codes(model, move):
+def test_codes_between_indices_are_refused(model, move):
     with pytest.raises(ValueError, match="codes of VectorQuantized must be integers from 0 to 7"):
         move(model)
 
 
-def test_questions_of_a_distribution_are_errors(model):
+def test_methods_that_need_a_distribution_are_refused(model):
     with pytest.raises(ValueError, match="VectorQuantized is deterministic"):
         model.divergence(X)
     with pytest.raises(ValueError, match="VectorQuantized is deterministic"):
         model.score_samples(X, n_draws=3)
 
 
-def test_sizes_of_codes_are_compared_by_zeros_in_the_place_of_vectors():
+def test_suggested_code_sizes_replace_vectors_by_zeros():
     """As in training: an index of 0 would be a vector."""
     model = small(bottleneck=Nested(VectorQuantized(8, width=2)), max_epochs=20).fit(X).module_.cpu()
     errors, rows = _measure_errors(model, as_source(X), 3), torch.from_numpy(X).float()

@@ -55,14 +55,14 @@ def require_linear(prepare_work: Callable[[int], Callable[[], object]]) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_reading_is_linear(library):
+def test_reading_time_is_linear_in_the_number_of_columns(library):
     tables = {n: LIBRARIES[library](mixed(n)) for n in (16, 32, 96, 160)}
     require_linear(lambda n: lambda: as_source(tables[n]))
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("method", ["reconstruct", "impute", "transform", "inverse_transform"])
-def test_results_are_linear(library, method):
+def test_time_of_results_is_linear_in_the_number_of_columns(library, method):
     tables = {n: LIBRARIES[library](mixed(n)) for n in (16, 32, 96, 160)}
     fitted = {n: Autoencoder(2, max_epochs=1, random_state=0).fit(table) for n, table in tables.items()}
     codes = {n: fitted[n].transform(table) for n, table in tables.items()}
@@ -71,13 +71,13 @@ def test_results_are_linear(library, method):
 
 
 @pytest.mark.parametrize("work", [examine, summarize, prepare, lambda table: prepare(table, scaling="standard")])
-def test_doctor_and_preparation_are_linear(work, monkeypatch):
+def test_doctor_and_prepare_are_linear_in_the_number_of_columns(work, monkeypatch):
     monkeypatch.setattr(overview, "MAX_COLUMNS", 8)  # wider tables are summarised without pairs of columns
     tables = {n: pandas.DataFrame(mixed(n)) for n in (16, 32, 96, 160)}
     require_linear(lambda n: lambda: work(tables[n]))
 
 
-def test_fitting_and_files_are_linear(tmp_path):
+def test_fitting_and_saving_are_linear_in_the_number_of_columns(tmp_path):
     tables = {n: pandas.DataFrame(mixed(n)) for n in (16, 32, 96, 160)}
     fitted = {n: Autoencoder(2, max_epochs=1, random_state=0).fit(table) for n, table in tables.items()}
     require_linear(lambda n: lambda: Autoencoder(2, max_epochs=1, random_state=0).fit(tables[n]))
@@ -90,7 +90,7 @@ def test_fitting_and_files_are_linear(tmp_path):
     require_linear(lambda n: lambda: read(tmp_path / f"{n}.parquet"))
 
 
-def test_streams_are_linear(tmp_path):
+def test_streaming_is_linear_in_the_number_of_columns(tmp_path):
     for n in (16, 32, 96, 160):
         columns = {f"x{i}": np.arange(5.0) for i in range(n)}
         (tmp_path / str(n)).mkdir()

@@ -62,7 +62,7 @@ def test_shuffled_windows_are_the_same_rows_in_another_order():
 @pytest.mark.parametrize(
     ("dtype", "expected"), [("float32", "float32"), ("float64", "float64"), ("int16", "float32"), ("int64", "float64")]
 )
-def test_numbers_keep_their_digits(dtype, expected):
+def test_windows_keep_the_precision_of_numbers(dtype, expected):
     windows = Windows(np.arange(20).astype(dtype), 5)
     assert windows.schema.dtype == expected
     assert rows_of(windows).dtype == expected
@@ -73,14 +73,14 @@ def test_numbers_keep_their_digits(dtype, expected):
     [torch.from_numpy, np.ndarray.tolist, pandas.DataFrame, polars.DataFrame],
     ids=lambda make: make.__qualname__,
 )
-def test_series_come_in_any_container(make):
+def test_series_may_be_in_any_container(make):
     np.testing.assert_array_equal(rows_of(Windows(make(TWO), 25)), rows_of(Windows(TWO, 25)))
 
 
 @pytest.mark.parametrize(
     "make", [torch.from_numpy, np.ndarray.tolist, pandas.Series, polars.Series], ids=lambda make: make.__qualname__
 )
-def test_one_channel_may_lack_its_axis(make):
+def test_a_series_of_one_channel_may_be_one_dimensional(make):
     np.testing.assert_array_equal(rows_of(Windows(make(SINE), 25)), rows_of(Windows(SINE[:, None], 25)))
 
 
@@ -100,7 +100,7 @@ def test_spread_is_the_mean_over_the_windows_that_hold_a_point(stride, shape, rn
     np.testing.assert_allclose(spread, [np.mean(each, 0) for each in held], rtol=1e-12)
 
 
-def test_windows_spread_give_the_series_back():
+def test_spread_windows_give_the_series():
     windows = Windows(TWO, 25, 6)
     np.testing.assert_allclose(windows.spread(rows_of(windows)), TWO, rtol=1e-12)
 
@@ -155,7 +155,7 @@ def test_an_index_of_dates_is_the_time(zone):
         Windows(series.drop(index[300]), 25)
 
 
-def test_days_are_times_too():
+def test_dates_of_days_are_times():
     days = [datetime.date(2026, 1, 1) + datetime.timedelta(int(i)) for i in range(100)]
     windows = Windows(polars.DataFrame({"day": days, "a": SINE[:100]}), 10, time="day")
     assert windows.times[-1] == np.datetime64(days[-1])
@@ -204,7 +204,7 @@ def test_resampling_does_not_bridge_gaps():
         ([0, 1, 2, 3, 900], r"5 time points lie on 901 steps of 1: the series is mostly gaps"),
     ],
 )
-def test_times_that_are_none_are_named(times, message):
+def test_values_that_are_no_times_are_named(times, message):
     with pytest.raises(ValueError, match=message):
         Windows(pandas.DataFrame({"when": times, "a": SINE[:5]}), 2, time="when")
 
@@ -212,7 +212,7 @@ def test_times_that_are_none_are_named(times, message):
 # Other series
 
 
-def test_another_series_is_cut_alike():
+def test_another_series_is_cut_in_the_same_way():
     windows = Windows(SINE)
     twin = windows.like(TWO[:100, :1])
     assert twin.length == windows.length == 30
@@ -234,7 +234,7 @@ def test_another_series_keeps_the_step_of_the_first():
         (pandas.DataFrame({"a": SINE}), r"channels \['a'\], but the first one had 1 channels without names"),
     ],
 )
-def test_another_series_must_fit(series, message):
+def test_another_series_must_have_the_same_channels(series, message):
     with pytest.raises(ValueError, match=message):
         Windows(SINE, 25).like(series)
 
@@ -243,7 +243,7 @@ def test_another_series_must_fit(series, message):
 
 
 @pytest.mark.parametrize("stride", [1, 5])
-def test_what_is_held_out_shares_no_step_with_what_is_learned_from(stride):
+def test_held_out_windows_share_no_step_with_training_windows(stride):
     windows = Windows(STEPS.astype(float), 20, stride)
     held_out = []
     for learned, held in windows.folds(4, seed=0):
@@ -253,7 +253,7 @@ def test_what_is_held_out_shares_no_step_with_what_is_learned_from(stride):
     assert sorted(np.concatenate(held_out)) == list(range(len(windows)))
 
 
-def test_rows_for_validation_are_the_last_and_a_window_lies_between():
+def test_validation_windows_are_the_last_after_a_gap_of_one_window():
     windows = Windows(STEPS.astype(float), 20)
     learned, held = windows.split(58, seed=0)
     assert held.starts.tolist() == list(range(523, 581))
@@ -298,7 +298,7 @@ def test_the_period_is_found_under_slow_wander(rng):
     assert find_period((smooth + np.sin(np.arange(3000) * 2 * np.pi / 25))[None]) == pytest.approx(25, abs=1)
 
 
-def test_the_clearest_channel_says_the_period(rng):
+def test_the_channel_of_strongest_period_determines_it(rng):
     channels = rng.normal(size=(5, 1000))
     channels[3] += 3 * SINE[np.arange(1000) % 600]
     channels[4] = 1.0
@@ -396,7 +396,7 @@ def test_gaps_are_learned_around():
         (np.array([]), {}, r"0 sample\(s\)"),
     ],
 )
-def test_series_that_are_none_say_so(series, options, message):
+def test_arguments_that_are_no_series_are_refused(series, options, message):
     with pytest.raises(ValueError, match=message):
         Windows(series, **options)
 
@@ -427,7 +427,7 @@ def test_a_series_can_be_cut_again():
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int64"])
-def test_times_of_any_integers_are_in_order(dtype):
+def test_times_may_be_any_integers(dtype):
     frame = pandas.DataFrame({"when": np.arange(100).astype(dtype), "a": SINE[:100]})
     np.testing.assert_array_equal(rows_of(Windows(frame, 10, time="when")), rows_of(Windows(SINE[:100], 10)))
     with pytest.raises(ValueError, match=r"row 1 lies before the row before: 'when' is 98 after 99"):
@@ -465,13 +465,13 @@ def test_dates_in_parts_are_dates(names):
     assert windows.note == ""
 
 
-def test_parts_without_telling_names_come_in_order():
+def test_date_parts_without_clear_names_are_read_in_order():
     frame = in_parts().rename(columns={"year": "a", "month": "m", "day": "d", "hour": "h"})
     windows = Windows(polars.from_pandas(frame), 24, time=("a", "m", "d", "h"))
     np.testing.assert_array_equal(windows.times, HOURS.astype("datetime64[ns]"))
 
 
-def test_minutes_and_parts_of_seconds_count():
+def test_minutes_and_fractions_of_seconds_count():
     frame = pandas.DataFrame({"Year": 2026, "Month": 2, "Minute": [58, 58, 59], "Second": [0.0, 30.5, 1.0], "a": 1.0})
     windows = Windows(frame, 2, time=("Year", "Month", "Minute", "Second"))
     assert windows.times[1] == np.datetime64("2026-02-01T00:58:30.5")
@@ -495,7 +495,7 @@ def test_a_date_and_a_time_of_day_make_a_time():
         ({}, ("year", "months"), r"there is no column 'months' of times"),
     ],
 )
-def test_parts_that_make_no_date_are_named(changed, time, message):
+def test_date_parts_that_make_no_date_are_named(changed, time, message):
     with pytest.raises(ValueError, match=message):
         Windows(in_parts(**changed), 24, time=time)
 
@@ -531,13 +531,13 @@ def test_names_of_channels_may_be_numbers():
     np.testing.assert_array_equal(rows_of(windows.like(pandas.DataFrame(TWO)[[1, 0]])), rows_of(windows))
 
 
-def test_few_steps_of_many_points_are_told_with_their_length():
+def test_the_error_of_too_few_steps_names_the_length():
     hours, minutes = (pandas.date_range("2024-01-01", periods=300, freq=freq) for freq in ("h", "min"))
     windows = Windows(pandas.DataFrame({"when": hours, "a": SINE[:300]}), 25, time="when")
     with pytest.raises(ValueError, match="has 300 time points on 5 steps of 3600 s, fewer than the length=25"):
         windows.like(pandas.DataFrame({"when": minutes, "a": SINE[:300]}))
 
 
-def test_a_text_among_numbers_is_the_example():
+def test_the_error_shows_a_text_among_numbers():
     with pytest.raises(ValueError, match="column 'a' holds Object, such as 'err', expected numbers"):
         Windows(pandas.DataFrame({"a": [*SINE[:50], "err"]}, dtype=object), 25)

@@ -24,7 +24,7 @@ every_name = pytest.mark.parametrize("name", zoo.__all__)
 
 
 @every_name
-def test_options_pass_through_and_win(name):
+def test_options_of_variants_override_defaults(name):
     model = small(name, 3, likelihood=StudentT(df=7.0), batch_size=50, patience=None)
     assert model.get_params()["likelihood__df"] == 7.0
     assert (model.n_components, model.batch_size, model.patience) == (3, 50, None)
@@ -132,7 +132,7 @@ def test_an_unknown_penalty_is_named():
     ],
     ids=["strings", "objects", "ints", "whole floats", "bools", "list", "column", "tensor", "floats"],
 )
-def test_labels_of_any_kind(labels, continuous):
+def test_labels_may_have_any_type(labels, continuous):
     model = small("conditional_vae", batch_size=64).fit(X, labels)
     one = np.ravel(labels)[1]
     assert model.schema_.condition.continuous is continuous
@@ -156,7 +156,7 @@ def of_each_label(function, n):
     return [function([side] * n) for side in ("left", "right")], conditional().schema_.condition.frequencies
 
 
-def test_samples_are_of_the_label_that_is_asked_for():
+def test_samples_have_the_given_label():
     for side in ("left", "right"):
         drawn, real = conditional().sample(200, y=side, random_state=0), SIDED[side == SIDES]
         assert max(ks_2samp(drawn[:, j], real[:, j]).statistic for j in range(3)) < 0.25
@@ -193,7 +193,7 @@ def test_a_label_that_fit_did_not_see_is_named():
         conditional().score_samples(SIDED, ["up"] * len(SIDED))
 
 
-def test_labels_make_no_difference_to_other_variants(blobs):
+def test_unconditional_variants_ignore_labels(blobs):
     with_labels, without = small("vae").fit(blobs, np.zeros(len(blobs))), small("vae").fit(blobs)
     np.testing.assert_array_equal(with_labels.transform(blobs), without.transform(blobs))
 
