@@ -63,13 +63,25 @@ def test_draws_are_from_the_mixture(log):
         assert stats.kstest(x[:, column], cdf).pvalue > 0.01
 
 
-def test_the_mean_is_that_of_the_mixture():
-    likelihood = built(log=False)
+@kinds
+def test_the_mean_is_that_of_the_mixture_and_of_logarithms_with_a_limit(log):
+    likelihood = built(log)
+    highest = float(POSITIVE[:, 0].max()) if log else np.inf
     weights, means, scales = components(likelihood, 0)
-    limits = (float((means - 9 * scales).min()), float((means + 9 * scales).max()))
-    expected, _ = integrate.quad(lambda x: x * density(likelihood, 0, x), *limits, limit=200)
-    assert float(likelihood.mean(THETA)[0, 0]) == pytest.approx(expected, rel=1e-6)
-    assert float(built(log=True).mean(THETA)[0, 0]) > 0
+    limits = np.array([(means - 9 * scales).min(), (means + 9 * scales).max()])
+
+    def limited(u):
+        value = np.exp(u) if log else u
+        return min(value, highest) * (density(likelihood, 0, value) * (value if log else 1))
+
+    expected, _ = integrate.quad(limited, *limits, limit=400, points=[np.log(highest)] if log else None)
+    assert float(likelihood.mean(THETA)[0, 0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_mean_of_a_wide_distribution_is_at_most_the_largest_training_value():
+    likelihood = built(log=True)
+    theta = torch.full_like(THETA, 50.0)
+    assert (likelihood.mean(theta) <= POSITIVE.max(0).values * (1 + 1e-5)).all()
 
 
 def test_periods_enter_the_net_as_the_phase_of_the_value():

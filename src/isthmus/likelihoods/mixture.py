@@ -53,6 +53,7 @@ class Mixture(Likelihood):
 
     first: Tensor
     cycles: Tensor
+    log_high: Tensor
 
     def __init__(self, n_normals: int = 5, log: bool = False, periods: tuple[float, ...] = ()) -> None:
         super().__init__()
@@ -68,6 +69,8 @@ class Mixture(Likelihood):
         if self.log:
             check_positive(statistics, type(self).__name__)
         self.unit = LogScaling(statistics) if self.log else Scaling("standard", statistics)
+        if self.log:
+            self.register_buffer("log_high", statistics.high.log().float())
         steps = torch.arange(self.n_normals) - (self.n_normals - 1) / 2
         self.register_buffer("first", FIRST_SPACING * steps, persistent=False)
         self.register_buffer("cycles", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
@@ -85,9 +88,21 @@ class Mixture(Likelihood):
         return F.normal_mixture_log_prob(self.unit.encode(x), *self._components(theta)) - self.unit.log_slope(x)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the mean; if ``log`` is true, the exponential of the mean of the logarithms."""
-        logits, means, _ = self._components(theta)
-        return self.unit.decode((logits.softmax(1) * means).sum(1))
+        """Return the mean; if ``log`` is true, the mean of values limited to the largest training value."""
+        logits, means, log_scales = self._components(theta)
+        means = self._limited_means(means, log_scales) if self.log else self.unit.decode(means)
+        return (logits.softmax(1) * means).sum(1)
+
+    def _limited_means(self, means: Tensor, log_scales: Tensor) -> Tensor:
+        """Return the mean of min(x, limit) for each component of the logarithms; without a limit it could be huge.
+
+        Klugman, Panjer and Willmot, Loss models, 2012: the limited expected value of the lognormal distribution.
+        """
+        limit, spread = self.log_high.to(means), self.unit.spread.to(means)
+        m, s = self.unit.center.to(means) + spread * means, spread * log_scales.exp()
+        below = m + s.square() / 2 + torch.special.log_ndtr((limit - m) / s - s)
+        above = limit + torch.special.log_ndtr((m - limit) / s)
+        return below.exp() + above.exp()
 
     def sample(self, theta: Tensor) -> Tensor:
         """Sample a component and a value from it."""
