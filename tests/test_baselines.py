@@ -60,7 +60,17 @@ def test_a_code_as_large_as_the_row_is_not_compared_with_pca(rows):
     assert "a code of 6 numbers can store all 6 values" in comparison.note
     (smaller,) = judged(Autoencoder(5, max_epochs=1, random_state=0), rows)
     assert list(smaller.figures["error"]) == ["model", "PCA", "mean"]
-    assert not smaller.note
+
+
+def test_the_note_names_methods_that_are_better_than_the_model(rows):
+    (untrained,) = judged(Autoencoder(2, max_epochs=1, random_state=0), rows)
+    errors = untrained.figures["error"]
+    assert errors["PCA"] < errors["model"]
+    assert untrained.note.startswith("smaller errors than the model: PCA")
+    curved = np.column_stack([rows[:, :1], rows[:, :1] ** 2, rows[:, :1] ** 3])
+    (trained,) = judged(Autoencoder(1, max_epochs=60, random_state=0), curved)
+    assert trained.figures["error"]["model"] < trained.figures["error"]["PCA"]
+    assert trained.note == ""
 
 
 def test_a_denoiser_is_evaluated_by_clean_values_of_corrupted_rows(rows):
