@@ -352,7 +352,7 @@ def test_automatic_sizes_make_a_few_thousand_steps_where_the_rows_allow(n_rows):
         (zoo.vae(2), 1 / 128, 1_750),
         (Autoencoder(2, backbone=Conv((4,))), 3.5e-3, 2_000),
         (Autoencoder(2, backbone=Recurrent(4)), 2e-3, 3_500),
-        (zoo.imputer(2), 1 / 128, 3_500),
+        (zoo.imputer(2), 2e-3, 3_500),
         (zoo.vq_vae(2), 1 / 128, 3_500),
         (Autoencoder(2, regularizers=L1()), 1 / 128, 3_500),
         (Autoencoder(2, learning_rate=0.5), 0.5, 1_000),

@@ -677,13 +677,16 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
 
 
 def imputer(
-    n_components: int = 16, *, fraction: float | tuple[float, float] = (0.0, 0.8), **options: Any
+    n_components: int = 64, *, fraction: float | tuple[float, float] = (0.0, 0.8), **options: Any
 ) -> Autoencoder:
     """Masked autoencoder: learns to fill missing values, because some known values are hidden in training.
 
+    The code is wide, because it need not compress the row; dropout keeps the net from memorizing small tables. Codes,
+    dropout and the learning rate were chosen on four tables (adult, titanic, german credit and pima).
+
     Parameters
     ----------
-    n_components : int, default=16
+    n_components : int, default=64
     fraction : float or tuple of two floats, default=(0.0, 0.8)
         Probability that a value is hidden; with a pair, the probability of each row is uniform between the two.
     **options
@@ -699,4 +702,9 @@ def imputer(
     >>> imputer().corruption
     Masking(fraction=(0.0, 0.8), loss_on='hidden')
     """
-    return compose(n_components, options, backbone=MLP(hidden=(128,)), corruption=Masking(fraction, loss_on="hidden"))
+    parts = {
+        "backbone": MLP(hidden=(256,), dropout=0.3),
+        "corruption": Masking(fraction, loss_on="hidden"),
+        "learning_rate": 2e-3,
+    }
+    return compose(n_components, options, **parts)
