@@ -58,6 +58,17 @@ def normal_mixture_log_prob(x: Tensor, logits: Tensor, mean: Tensor, log_scale: 
     return torch.logsumexp(logits.log_softmax(1) + log_prob, 1)
 
 
+def limited_lognormal_mean(mean: Tensor, scale: Tensor, log_limit: Tensor) -> Tensor:
+    """Return E[min(x, limit)], where log x is normal with ``mean`` and ``scale``.
+
+    It is at most the limit, while E[x] = exp(mean + scale^2 / 2) can be huge (Klugman, Panjer and Willmot, Loss models,
+    2012: limited expected value).
+    """
+    below = mean + scale.square() / 2 + torch.special.log_ndtr((log_limit - mean) / scale - scale)
+    above = log_limit + torch.special.log_ndtr((mean - log_limit) / scale)
+    return below.exp() + above.exp()
+
+
 class _NormalRows(torch.autograd.Function):
     """Sum of normal log densities over each row, with its closed-form gradient, in fewer passes over the batch.
 

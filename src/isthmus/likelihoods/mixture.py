@@ -88,21 +88,13 @@ class Mixture(Likelihood):
         return F.normal_mixture_log_prob(self.unit.encode(x), *self._components(theta)) - self.unit.log_slope(x)
 
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the mean; if ``log`` is true, the mean of values limited to the largest training value."""
+        """Return the mean; if ``log`` is true, the mean of min(x, largest training value), as x has a heavy tail."""
         logits, means, log_scales = self._components(theta)
-        means = self._limited_means(means, log_scales) if self.log else self.unit.decode(means)
-        return (logits.softmax(1) * means).sum(1)
-
-    def _limited_means(self, means: Tensor, log_scales: Tensor) -> Tensor:
-        """Return the mean of min(x, limit) for each component of the logarithms; without a limit it could be huge.
-
-        Klugman, Panjer and Willmot, Loss models, 2012: the limited expected value of the lognormal distribution.
-        """
-        limit, spread = self.log_high.to(means), self.unit.spread.to(means)
-        m, s = self.unit.center.to(means) + spread * means, spread * log_scales.exp()
-        below = m + s.square() / 2 + torch.special.log_ndtr((limit - m) / s - s)
-        above = limit + torch.special.log_ndtr((m - limit) / s)
-        return below.exp() + above.exp()
+        if not self.log:
+            return self.unit.decode((logits.softmax(1) * means).sum(1))
+        center, spread, limit = (each.to(means) for each in (self.unit.center, self.unit.spread, self.log_high))
+        each = F.limited_lognormal_mean(center + spread * means, spread * log_scales.exp(), limit)
+        return (logits.softmax(1) * each).sum(1)
 
     def sample(self, theta: Tensor) -> Tensor:
         """Sample a component and a value from it."""
