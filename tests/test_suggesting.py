@@ -96,6 +96,7 @@ def test_dates_at_equal_steps_make_time_points_where_a_use_may_take_them(sensors
     assert read_data(sensors)[1].time == "when"
     assert read_data(sensors, may_be_series=False)[1].kind == "table"
     assert read_data(sensors.sample(frac=1, random_state=0))[1].kind == "table"
+    assert read_data(sensors.assign(is_open=[0, 1] * 20))[1].kind == "time points"
     assert read_data(sensors.assign(where=["a", "b"] * 20))[1].kind == "table"
     assert read_data(sensors.head(10))[1].kind == "table"
 
@@ -170,6 +171,26 @@ def test_tables_of_every_library_and_real_files_are_read(people, outside_data):
     assert suggestion.traits.missing > 0
 
 
+@pytest.mark.parametrize(
+    ("path", "use", "kind", "name"),
+    [
+        ("nab/data/artificialNoAnomaly/art_daily_perfect_square_wave.csv.gz", "detect", "time points", "a series"),
+        ("tabular-mixed/adult_train.csv.gz", "generate", "table", "tabular_vae"),
+        ("text/sms_spam.csv.gz", "topics", "texts", "topic_model"),
+        ("mnist/mnist.npz", "features", "images", "convolutional"),
+        ("ecg5000-train/ecg5000_train.npz", "detect", "table", "detector"),
+    ],
+)
+def test_real_data_of_each_kind_are_recognised(outside_data, path, use, kind, name):
+    folder, _, file = path.partition("/")
+    path = outside_data(folder) / file
+    X = next(iter(np.load(path).values()))[:500] if path.suffix == ".npz" else read(path)
+    X = X.column("text").to_pylist() if kind == "texts" else X
+    suggestion = suggest(X, use=use)
+    assert suggestion.traits.kind == kind
+    assert name in suggestion.choices[0].name
+
+
 def test_a_suggestion_fits_nothing_and_leaves_the_data_unchanged(people, monkeypatch):
     monkeypatch.setattr(Autoencoder, "prepare", None)
     before = people.copy()
@@ -207,6 +228,22 @@ def test_windows_that_share_values_are_not_on_both_sides():
     split = _split(windows, None, "reduce", 2, seed=0)
     known, unseen = ({int(value) for batch in part.batches(1000) for value in batch.x.flatten()} for part in split[:2])
     assert not known & unseen
+
+
+def test_missing_cells_that_no_row_of_fit_has_are_not_judged(plane):
+    position = split_of(plane).test.rows[0]
+    broken = plane.copy()
+    broken[position, 2] = np.nan
+    assert len(split_of(broken).test) == len(split_of(plane).test) - 1
+    assert np.isfinite(suggest(broken, budget=1e-9, random_state=0).leaderboard.entries[0].figure)
+
+
+def test_rows_of_a_stream_are_loaded_for_a_leaderboard_without_labels(plane):
+    stream = Chunks(lambda: iter([plane[:70], plane[70:]]))
+    board = suggest(stream, budget=1e-9, random_state=0).leaderboard
+    assert board.n_rows == 30
+    with pytest.raises(ValueError, match="labels go with rows in memory"):
+        suggest(stream, np.arange(150) % 2, use="features", budget=1)
 
 
 def test_figures_of_simple_methods_are_those_of_scikit_learn(plane):

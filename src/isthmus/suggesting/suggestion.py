@@ -28,6 +28,8 @@ Values = np.ndarray[Any, Any]
 N_FOLDS, MIN_HELD_OUT = 5, 20
 # Largest number of rows of a stream that are loaded for a leaderboard.
 N_LOADED = 100_000
+# Rows that are searched for missing cells at once.
+CHUNK = 2**12
 # Uses for which rows may be time points of one series.
 OF_SERIES = ("detect", "impute")
 # Number of characters of a line of reasons.
@@ -148,7 +150,7 @@ def suggest(
     data, traits = read_data(X, time, may_be_series=use in OF_SERIES)
     labels = _check_labels(y, traits, use)
     choices = list_choices(use, traits, labels is not None)
-    suggestion = Suggestion(use, traits, tuple(choices), _explain(choices[0], traits, use, labels))
+    suggestion = Suggestion(use, traits, tuple(choices), _explain(choices[0], traits, use))
     end = started + (budget or 0.0)
     return suggestion if budget is None else _compare(suggestion, data, labels, end, seed_of(random_state))
 
@@ -165,7 +167,7 @@ def _check_labels(y: Any, traits: Traits, use: str) -> Values | None:
     return labels
 
 
-def _explain(choice: Choice, traits: Traits, use: str, labels: Values | None) -> list[str]:
+def _explain(choice: Choice, traits: Traits, use: str) -> list[str]:
     """Return the sentences that explain a choice made by the rules."""
     reasons = [f"X has {traits}.", f"{choice.name}: {choice.reason}."]
     if traits.n_categorical and choice.variant:
@@ -225,8 +227,13 @@ def _get_judged(estimator: Any) -> Any:
 
 def _split(data: Any, labels: Values | None, use: str, size: int, seed: int) -> Split:
     """Hold out rows; a source of windows decides which share no values."""
+    if isinstance(data, Stream) and labels is not None:
+        raise ValueError("labels go with rows in memory: load the rows of the stream, or leave the budget out")
     texts, source = data if isinstance(data, list) else None, _in_memory(data, seed)
     train, test = next(iter(source.folds(N_FOLDS, seed)))
+    incomplete = np.concatenate([batch.x.flatten(1).isnan().any(1).numpy() for batch in source.batches(CHUNK)])
+    if not incomplete[train].any():  # a model accepts missing cells only if rows of fit have some
+        test = test[~incomplete[test]]
     if labels is not None and use == "detect":
         train, test = train[labels[train] == 1], np.union1d(test, np.flatnonzero(labels == -1))
     if min(len(test), len(train)) < MIN_HELD_OUT:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -130,10 +131,12 @@ def _are_counts(schema: Schema, statistics: Statistics, x: Tensor) -> bool:
 
 
 def _find_times(schema: Schema, x: Tensor) -> tuple[Any, ...]:
-    """Return the only column of dates, if all other columns are numbers and its dates ascend by equal steps."""
-    dates = [i for i, field in enumerate(schema.used) if field.kind == "date"] if schema.fields else []
-    if len(dates) != 1 or schema.categorical or len(schema.used) < 2 or len(x) < MIN_TIMES:
+    """Return the only column of dates, if all others hold numbers and its dates ascend by equal steps; () otherwise."""
+    fields = schema.used if schema.fields else []
+    dates = [i for i, field in enumerate(fields) if field.kind == "date"]
+    are_numbers = all(isinstance(value, Real) for field in fields for value in field.categories)
+    if len(dates) != 1 or not are_numbers or len(fields) < 2 or len(x) < MIN_TIMES:
         return ()
     steps = x[:, dates[0]].double().diff()
     is_series = bool(steps.min() > 0 and steps.max() <= MAX_STEP_RATIO * steps.min())
-    return (schema.used[dates[0]].name,) if is_series else ()
+    return (fields[dates[0]].name,) if is_series else ()
