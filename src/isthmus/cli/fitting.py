@@ -73,13 +73,13 @@ def fit_file(
     progress = None if checkpoint is None else Checkpoint(checkpoint).file
     out = output.file(data, MODEL[0], [data, config, progress], MODEL)
     check_choice(run, choice)
-    _check_data_options(data, run, size, workers)
-    estimator = None if run.model == AUTO else _make_for_labels(data, run)
+    check_data_options(data, run, size, workers)
+    estimator = None if run.model == AUTO else make_for_labels(data, run)
     conditional = estimator is not None and estimator.conditional
     train, test, y = _read_halves(data, run, size, conditional, streamed=workers is not None)
     if estimator is None:
         run = choose_variant(train, y, run, choice)
-        estimator = _make_for_labels(data, run)
+        estimator = make_for_labels(data, run)
     if workers is None:
         estimator.set_params(callbacks=() if checkpoint is None else (Checkpoint(checkpoint),)).fit(train, y)
     else:
@@ -116,7 +116,7 @@ def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], confi
     print(f"wrote {out}: series imputer fitted to {len(X)} time points x {imputer.n_features_in_} channels")
 
 
-def _check_data_options(data: Path, run: Run, size: str | None, workers: int | None) -> None:
+def check_data_options(data: Path, run: Run, size: str | None, workers: int | None) -> None:
     """Raise ``ValueError`` for options that do not fit the data."""
     if holds_images(data):
         if workers is not None:
@@ -130,7 +130,7 @@ def _check_data_options(data: Path, run: Run, size: str | None, workers: int | N
         raise ValueError(f"--workers takes a Parquet file, or a folder or pattern of them, got {str(data)!r}")
 
 
-def _make_for_labels(data: Path, run: Run) -> Autoencoder:
+def make_for_labels(data: Path, run: Run) -> Autoencoder:
     """Make the estimator; raise ``ValueError`` for labels without a conditional model, or one without labels."""
     estimator = make_estimator(run)
     if holds_images(data):
@@ -154,19 +154,24 @@ def _read_halves(data: Path, run: Run, size: str | None, conditional: bool, stre
     _count_held_out(len(X))  # before the kinds of columns are inferred from too few rows
     source = as_source(X, run.kinds)
     check_cells(source, compute_statistics(source))
-    return _split(source, None if run.condition is None else _labels(values, run.condition), run.seed)
+    return _split(source, read_labels(values, run.condition), run.seed)
 
 
 def _stream_halves(data: Path, run: Run) -> Halves:
-    """Split rows that are streamed; they are numbers without labels."""
+    """Split rows that are streamed."""
+    source = open_stream(data, run)
+    return Halves(*source.split(_count_held_out(len(source)), run.seed))
+
+
+def open_stream(data: Path, run: Run) -> Parquet:
+    """Open rows that are streamed; raise ``ValueError`` unless they are numbers without labels."""
     if run.kinds:
         raise ValueError(f"{str(data)!r} is streamed, which supports columns of numbers only; leave --kind out")
     if run.condition is not None:
         raise ValueError(f"{str(data)!r} is streamed, but a conditional model needs its rows in memory")
     columns = choose_columns(read_columns_only(data), run, data)
     _refuse_text(columns)
-    source = Parquet(data, columns.column_names)
-    return Halves(*source.split(_count_held_out(len(source)), run.seed))
+    return Parquet(data, columns.column_names)
 
 
 def _split(source: Source, y: Rows | None, seed: int) -> Halves:
@@ -204,7 +209,10 @@ def _is_number(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _labels(table: pa.Table, name: str) -> Rows:
+def read_labels(table: Any, name: str | None) -> Rows | None:
+    """Return the column of labels, if there is one; raise ``ValueError`` if it lacks labels."""
+    if name is None:
+        return None
     column = table.column(name)
     if column.null_count:
         raise ValueError(f"column {name!r} lacks {column.null_count} labels; add the labels or remove the rows")

@@ -45,6 +45,26 @@ def fit(
         fit_series(data, run, output, time, model.config)
 
 
+def tune(
+    data: options.Data,
+    model: options.ModelOptions,
+    search: options.TuneOptions,
+    condition: options.Label = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Model file to write.  [default: DATA's name, .safetensors]", callback=check_output(*MODEL)),
+    ] = None,
+    size: options.ImageSize = None,
+    force: options.Force = False,
+) -> None:
+    """Search for better parameters of a model, and fit it with them; needs isthmus[tuning]."""
+    from isthmus.cli.outputs import Output
+    from isthmus.cli.runs import read_options
+    from isthmus.cli.tuning import tune_file
+
+    tune_file(data, read_options(model, condition=condition), Output(out, force), search, model.config, size)
+
+
 def transform(model: options.Model, data: options.Data, to: options.OutputOptions) -> None:
     """Write the codes of rows."""
     from isthmus.cli import inference
@@ -146,5 +166,5 @@ def zoo() -> None:
         typer.echo(f"{name:{width}}  {summary}")
 
 
-READING_DATA: tuple[Callable[..., None], ...] = (fit, transform, reconstruct, impute, score, detect)
+READING_DATA: tuple[Callable[..., None], ...] = (fit, tune, transform, reconstruct, impute, score, detect)
 OTHERS: tuple[Callable[..., None], ...] = (sample, info, zoo)

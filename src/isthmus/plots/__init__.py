@@ -15,6 +15,7 @@ from isthmus.plots.latent_space import interpolation, manifold, traversal
 from isthmus.plots.reconstructions import images, reconstructions, residuals
 from isthmus.plots.style import MARKERS as MARKERS
 from isthmus.plots.style import PALETTE as PALETTE
+from isthmus.plots.trials import importance, trials, tuning
 
 __all__ = [
     "code_map",
@@ -24,9 +25,12 @@ __all__ = [
     "histogram",
     "history",
     "images",
+    "importance",
     "interpolation",
     "manifold",
     "reconstructions",
     "residuals",
     "traversal",
+    "trials",
+    "tuning",
 ]

@@ -26,7 +26,7 @@ class Split(NamedTuple):
     y_judged: Any
 
 
-def split_rows(X: Any, y: Any, seed: int) -> Split:
+def split_rows(X: Any, y: Any, seed: int, schema: Any = None) -> Split:
     """Split rows before anything is learned from them, and so before the kinds of columns are inferred.
 
     Raises
@@ -42,27 +42,27 @@ def split_rows(X: Any, y: Any, seed: int) -> Split:
     if isinstance(X, Stream):
         kept, judged = hold_out(X, n_judged / n_rows, mix(seed, 5))
         return Split(kept, None, judged, None)
-    used, held_out = _choose_positions(X, n_rows, n_judged, mix(seed, 5))
+    used, held_out = _choose_positions(X, schema, n_judged / n_rows, mix(seed, 5))
     labels = (None, None) if y is None else (np.asarray(y)[used], np.asarray(y)[held_out])
     return Split(take_rows(X, used), labels[0], take_rows(X, held_out), labels[1])
 
 
-def _choose_positions(X: Any, n_rows: int, n_judged: int, seed: int) -> tuple[Any, Any]:
+def _choose_positions(X: Any, schema: Any, share: float, seed: int) -> tuple[Any, Any]:
     """Return the positions of rows for fits and of rows for judging; windows of a series do not overlap."""
     if isinstance(X, Source):
-        return next(X.folds(round(n_rows / n_judged), seed))
-    order = np.random.default_rng(seed).permutation(n_rows)
-    held_out = np.setdiff1d(order[:n_judged], _first_incomplete(X))
+        return next(X.folds(round(1 / share), seed))
+    order = np.random.default_rng(seed).permutation(count_rows(X))
+    held_out = np.setdiff1d(order[: round(share * len(order))], _first_incomplete(X, schema))
     return np.setdiff1d(order, held_out), held_out
 
 
-def _first_incomplete(X: Any) -> list[int]:
+def _first_incomplete(X: Any, schema: Any) -> list[int]:
     """Return the position of the first row with a missing value, in a list.
 
     A model accepts rows with missing values only if it was fitted to such a row.
     """
     start = 0
-    for batch in as_source(X).batches(CHUNK):
+    for batch in as_source(X, schema).batches(CHUNK):
         incomplete = batch.x.flatten(1).isnan().any(1)
         if incomplete.any():
             return [start + int(incomplete.int().argmax())]

@@ -124,13 +124,17 @@ def tune(
     _check_budget(time, n_trials)
     net, seed = _inner(estimator), seed_of(random_state)
     net = with_parts(net if net.random_state is not None else clone(net).set_params(random_state=mix(seed, 7)))
-    split = split_rows(X, y, seed)
+    split = split_rows(X, y, seed, net.schema)
     problem = clone(net).prepare(split.X, split.y)
     chosen = choose_measure(measure, problem.state.model, split.X, mix(seed, 8))
     space = make_space(net, problem, chosen.name == "bound") if space is None else Space(space)
     space.check(net)
     chosen.check(space)
-    study = open_study(storage, identify(net, space, chosen.name, _digest(split.X)), problem.settings.max_epochs, seed)
+    if verbose:
+        print(f"searching\n{space}", flush=True)
+    study = open_study(
+        storage, identify(net, space, chosen.name, _digest(split.X, net.schema)), problem.settings.max_epochs, seed
+    )
     enqueue_starts(study, _list_starts(net, problem, space))
     deadline = math.inf if time is None else monotonic() + time
     with note_interrupts() as pressed:
@@ -159,9 +163,9 @@ def _check_budget(time: Any, n_trials: Any) -> None:
         raise ValueError(f"n_trials must be None or a positive integer, got {n_trials!r}")
 
 
-def _digest(X: Any) -> str:
+def _digest(X: Any, schema: Any) -> str:
     """Identify rows by their number and the first of them."""
-    source = as_source(X)
+    source = as_source(X, schema)
     first = next(source.batches(256)).x.contiguous().numpy()
     return f"{len(source)} with digest {hashlib.sha256(first.tobytes()).hexdigest()[:12]}"
 

@@ -1,0 +1,84 @@
+"""``isthmus tune``: a search for better parameters of a model, whose best fit is saved."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from isthmus.cli.fitting import check_data_options, make_for_labels, open_stream, read_labels
+from isthmus.cli.images import choose_labels, open_folder
+from isthmus.cli.options import AUTO, TuneOptions
+from isthmus.cli.outputs import Output
+from isthmus.cli.paths import MODEL
+from isthmus.cli.reading import read
+from isthmus.cli.runs import Run, choose_columns
+from isthmus.cli.streaming import holds_images, is_streamed
+from isthmus.persistence import save
+from isthmus.plots import tuning as plot_tuning
+from isthmus.tuning import tune
+from isthmus.tuning.study import import_optuna
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def tune_file(
+    data: Path, run: Run, output: Output, search: TuneOptions, config: Path | None = None, size: str | None = None
+) -> None:
+    """Search for parameters of the model of a run, fit it with the best to all rows, save it, and print the trials.
+
+    ``config`` is the run file, and ``size`` the height and width of images.
+
+    Raises
+    ------
+    ImportError, OSError, ValueError
+        If Optuna is missing, a file cannot be read or written, or the run does not fit the data.
+    """
+    import_optuna()
+    time = None if search.time is None else parse_duration(search.time)
+    out = output.file(data, MODEL[0], [data, config, search.study], MODEL)
+    if search.plot is not None:
+        output.check([search.plot], [data, config, search.study, out], [search.plot.suffix])
+    if run.model == AUTO:
+        raise ValueError(f"tune searches parameters of one variant: name it, instead of --model {AUTO}")
+    check_data_options(data, run, size, workers=None)
+    estimator = make_for_labels(data, run).set_params(verbose=0)
+    X, y = _read_rows(data, run, size, estimator.conditional)
+    options: dict[str, Any] = {"time": time, "n_trials": search.trials, "storage": search.study}
+    result = tune(estimator, X, y, **options, random_state=run.seed, verbose=1)
+    save(result.estimator, out)
+    print(result)
+    if search.plot is not None:
+        plot_tuning(result).savefig(search.plot, bbox_inches="tight")
+    print(f"wrote {out}: {run.model} with the best of {len(result.trials)} trials")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a duration such as ``90``, ``90s``, ``10m`` or ``1.5h``.
+
+    Raises
+    ------
+    ValueError
+        If it is not a duration.
+
+    Examples
+    --------
+    >>> from isthmus.cli.tuning import parse_duration
+    >>> parse_duration("10m"), parse_duration("1.5h")
+    (600.0, 5400.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
+    seconds = float(found[1]) * SECONDS[found[2] or "s"] if found else 0.0
+    if not seconds > 0:
+        raise ValueError(f"--time takes a duration such as 90s, 10m or 2h, got {text!r}")
+    return seconds
+
+
+def _read_rows(data: Path, run: Run, size: str | None, conditional: bool) -> tuple[Any, Any]:
+    """Return the rows of a file, and labels for a conditional model."""
+    if holds_images(data):
+        choose_columns(None, run, data)
+        folder = open_folder(data, size)
+        return folder, choose_labels(folder, conditional)
+    if is_streamed(data):
+        return open_stream(data, run), None
+    values = read(data)
+    return choose_columns(values, run, data), read_labels(values, run.condition)

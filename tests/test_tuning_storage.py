@@ -1,0 +1,190 @@
+"""Studies in files: killed and continued, of something else, not writable; the command line; figures."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from test_cli import done, refused, write
+
+from isthmus import Autoencoder, load
+from isthmus.backbones import MLP
+from isthmus.plots import importance, trials
+from isthmus.plots import tuning as plot_tuning
+from isthmus.tuning import Range, tune
+
+optuna = pytest.importorskip("optuna")
+
+RATES = {"learning_rate": Range(1e-4, 1e-1, log=True)}
+X = np.random.default_rng(0).normal(size=(100, 4))
+
+
+def make_net(**params):
+    return Autoencoder(2, backbone=MLP((8,)), max_epochs=2, random_state=0, **params)
+
+
+def search(path, n_trials, **params):
+    return tune(make_net(**params), X, space=RATES, n_trials=n_trials, storage=path, random_state=0)
+
+
+DRIVER = """
+import json, os, signal, sys
+import numpy as np
+from test_tuning_storage import search
+
+epochs, path = int(sys.argv[1]), sys.argv[2]
+
+def die(state, seen=[0]):
+    seen[0] += 1
+    if seen[0] == epochs:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+result = search(path, 6, callbacks=(die,))
+print(json.dumps([[trial.params, trial.score] for trial in result.trials]))
+"""
+
+
+def run_killed(path, epochs):
+    folders = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": folders}
+    command = [sys.executable, "-W", "ignore", "-c", DRIVER, str(epochs), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def count(path):
+    study = optuna.load_study(study_name="isthmus", storage=f"sqlite:///{path}")
+    return [trial.state.name for trial in study.trials]
+
+
+def test_a_search_that_is_killed_twice_ends_with_the_same_number_of_trials(tmp_path):
+    path = tmp_path / "study.db"
+    assert run_killed(path, 1).returncode == -9  # in the first epoch of the default
+    assert count(path) == ["RUNNING", "WAITING", "WAITING"]
+    assert run_killed(path, 6).returncode == -9  # in the third trial of this process
+    assert count(path).count("COMPLETE") == 2
+    last = run_killed(path, 0)
+    assert last.returncode == 0, last.stderr
+    found, whole = json.loads(last.stdout), search(None, 6).trials
+    assert len(found) == len(whole) == 6
+    assert found[0] == [{}, whole[0].score]
+    # The first trials are fixed: the killed ones were repeated. The others depend on when the process was killed.
+    assert sorted(map(str, (params for params, _ in found[:3]))) == sorted(
+        str(dict(trial.params)) for trial in whole[:3]
+    )
+
+
+def test_a_finished_search_is_not_repeated_but_may_go_on(tmp_path):
+    path = tmp_path / "study.db"
+    first, seen = search(path, 3), []
+    again = search(path, 3, callbacks=(lambda state: seen.append(state.epoch),))
+    assert [trial.score for trial in again.trials] == [trial.score for trial in first.trials]
+    assert len(seen) == 2  # only the last fit
+    more = search(path, 5)
+    assert len(more.trials) == 5
+    assert len({str(trial.params) for trial in more.trials}) == 5
+
+
+def test_scores_in_a_file_are_exact(tmp_path):
+    stored, kept = search(tmp_path / "study.db", 2), search(None, 2)
+    np.testing.assert_array_equal(stored.trials[1].scores, kept.trials[1].scores)
+    assert (stored.gain, stored.interval) == (kept.gain, kept.interval)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"estimator": make_net(precision="float64")}, "precision is 'auto' there and 'float64' here"),
+        ({"X": X[:90]}, "rows is 80 with"),
+        ({"space": None}, "space is"),
+        ({"measure": "bound"}, "measure is error there and bound here"),
+    ],
+)
+def test_a_file_of_another_search_is_refused(changes, words, tmp_path):
+    path = tmp_path / "study.db"
+    search(path, 1)
+    inputs = {"estimator": make_net(), "X": X, "space": RATES, **changes}
+    with pytest.raises(ValueError, match=f"(?s)holds a study of something else: {words}.*delete the file"):
+        tune(**inputs, n_trials=1, storage=path, random_state=0)
+
+
+def test_a_file_that_is_no_study_is_refused_and_kept(tmp_path):
+    path = tmp_path / "study.db"
+    path.write_text("no database" * 100)
+    with pytest.raises(ValueError, match="storage '.*' is not a study of isthmus: "):
+        search(path, 1)
+    assert path.read_text() == "no database" * 100
+
+
+def test_a_folder_that_does_not_exist_or_a_folder_as_file_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        search(tmp_path / "nowhere" / "study.db", 1)
+    with pytest.raises(PermissionError, match="storage must be a file that can be written"):
+        search(tmp_path, 1)
+
+
+def test_a_read_only_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("isthmus.tuning.study.access", lambda path, mode: False)  # the superuser may write anywhere
+    with pytest.raises(PermissionError, match="storage must be a file that can be written"):
+        search(tmp_path / "study.db", 1)
+    assert not list(tmp_path.iterdir())
+
+
+# The command line
+
+TINY = ("--set", "backbone.hidden=[8]", "--set", "max_epochs=2")
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / "rows.csv"
+    write(path, X, list("abcd"))
+    return path
+
+
+def test_tune_writes_the_best_model_and_a_picture(rows, tmp_path):
+    out, plot, study = tmp_path / "best.safetensors", tmp_path / "trials.png", tmp_path / "study.db"
+    words = ("--trials", 2, "--time", "10m", "--out", out, "--plot", plot, "--study", study)
+    last = done("tune", rows, *TINY, *words)
+    assert last == f"wrote {out}: autoencoder with the best of 2 trials"
+    assert load(out).get_params()["max_epochs"] == 2
+    assert plot.stat().st_size > 1000
+    assert count(study) == ["COMPLETE", "COMPLETE", *["WAITING"] * (len(count(study)) - 2)]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--time", "soon"), "--time takes a duration such as 90s, 10m or 2h, got 'soon'"),
+        (("--time", "0m"), "--time takes a duration such as 90s, 10m or 2h, got '0m'"),
+        (("--model", "auto"), "tune searches parameters of one variant: name it, instead of --model auto"),
+        (("--set", "n_component=1"), "unknown --set key 'n_component' for autoencoder; did you mean 'n_components'?"),
+        (("--study", "nowhere/study.db"), "cannot write 'nowhere/study.db': there is no folder 'nowhere'"),
+    ],
+)
+def test_tune_refuses_bad_options_in_one_sentence(words, message, rows):
+    assert refused("tune", rows, "--trials", 1, *words) == message
+    assert not rows.with_suffix(".safetensors").exists()
+
+
+def test_tune_without_optuna_names_the_extra(rows, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert refused("tune", rows) == 'tuning needs optuna: pip install "isthmus[tuning]"'
+    with pytest.raises(ImportError, match=r'pip install "isthmus\[tuning\]"'):
+        search(None, 1)
+
+
+# Figures
+
+
+def test_figures_show_the_trials_and_the_shares():
+    result = search(None, 6)
+    ax = trials(result, ax=Figure().subplots())
+    best = next(line for line in ax.lines if line.get_label() == "best so far")
+    assert best.get_ydata()[-1] == result.score
+    bars = importance(result, ax=Figure().subplots()).patches
+    assert sum(bar.get_width() for bar in bars) == pytest.approx(1)
+    assert len(plot_tuning(result).axes) == 2
