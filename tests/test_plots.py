@@ -21,6 +21,7 @@ from isthmus.anomaly import Explanation
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, ImageFolder, Texts, Windows, as_source
 from isthmus.latent import CodeSizes, traverse
+from isthmus.tuning import Trial, TuningResult
 
 
 @pytest.fixture
@@ -67,6 +68,8 @@ def explanation(values):
 
 
 ERRORS = np.array([0.5, 0.08, 0.06])
+TRIALS = [Trial(i, {}, "complete" if i < 2 else "pruned", 1.0, ERRORS[: 3 * (i < 2)]) for i in range(3)]
+TUNED = TuningResult(None, {}, TRIALS, "error", 0.0, (0.0, 0.0), {"learning_rate": 0.8, "batch_size": 0.2})
 FOUND = CodeSizes(2, (1, 2), np.array([1, 2, 3]), ERRORS, ERRORS / 2, ERRORS / [0.75, 0.5, 0.25])
 
 PICTURES = {
@@ -77,10 +80,12 @@ PICTURES = {
     "histogram": lambda model, ax: plots.histogram(model, codes_of(20, 4), ax=ax),
     "explain": lambda model, ax: plots.explain(model, codes_of(3, 4), ax=ax),
     "history": lambda model, ax: plots.history(model, ax=ax),
+    "importance": lambda model, ax: plots.importance(TUNED, ax=ax),
     "interpolation": lambda model, ax: plots.interpolation(model, codes_of(2, 4), codes_of(2, 4), ax=ax),
     "manifold": lambda model, ax: plots.manifold(model, shape=(2, 2), ax=ax),
     "residuals": lambda model, ax: plots.residuals(model, codes_of(5, 4), ax=ax),
     "traversal": lambda model, ax: plots.traversal(model, shape=(2, 2), ax=ax),
+    "trials": lambda model, ax: plots.trials(TUNED, ax=ax),
 }
 
 

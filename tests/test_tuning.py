@@ -7,18 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV
 
-from isthmus import AnomalyDetector, Autoencoder, zoo
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, zoo
 from isthmus.backbones import MLP
 from isthmus.baselines import compare
 from isthmus.baselines.judging import row_errors
 from isthmus.baselines.reconstruction import Training
 from isthmus.bottlenecks import Gaussian
-from isthmus.data import as_source
+from isthmus.data import Chunks, Texts, Windows, as_source
 from isthmus.tuning import Choice, Layers, Range, Space, search_space, tune
 from isthmus.tuning.result import estimate_gain
 from isthmus.tuning.rows import split_rows
@@ -66,10 +67,10 @@ def test_neighbours_are_half_and_twice_a_value_in_the_order_of_the_space():
 def test_the_default_space_has_the_default_in_the_middle(X):
     space = search_space(zoo.vae(3), X, code_size=True)
     assert list(space) == [
+        "bottleneck__beta",
+        "n_components",
         "learning_rate",
         "backbone__hidden",
-        "n_components",
-        "bottleneck__beta",
         "batch_size",
         "weight_decay",
         "backbone__dropout",
@@ -79,7 +80,7 @@ def test_the_default_space_has_the_default_in_the_middle(X):
     assert space["backbone__hidden"] == Layers(32, 512)
     rate = space["learning_rate"]
     assert np.sqrt(rate.low * rate.high) == pytest.approx(1 / 128)
-    assert str(space).splitlines()[1] == "backbone__hidden   1 to 3 layers, the first 32 to 512 wide"
+    assert str(space).splitlines()[3] == "backbone__hidden   1 to 3 layers, the first 32 to 512 wide"
 
 
 @pytest.mark.parametrize(
@@ -170,13 +171,30 @@ def test_labels_of_rows_that_judge_have_no_influence_on_fits(X):
 
 
 def test_windows_that_judge_are_disjoint_from_those_of_fits():
-    from isthmus.data import Windows
-
     split = split_rows(Windows(np.arange(400.0), 8), None, 0)
     used, judged = (
         np.concatenate([batch.x.numpy().ravel() for batch in rows.batches(99)]) for rows in (split.X, split.X_judged)
     )
     assert not set(used) & set(judged)
+
+
+KINDS = {
+    "images": lambda rng: (zoo.convolutional(2, channels=(4, 8)), rng.integers(0, 255, (60, 8, 8)).astype(np.uint8)),
+    "series of different lengths": lambda rng: (zoo.recurrent(2), [rng.normal(size=(2, 5 + i % 3)) for i in range(60)]),
+    "sparse rows": lambda rng: (zoo.mult_vae(2), sparse.csr_array(rng.poisson(1.0, (60, 9)).astype(float))),
+    "texts": lambda rng: (zoo.sequence_vae(2), Texts(["the cat sat", "a dog ran far", "birds fly"] * 20, size=40)),
+    "windows": lambda rng: (zoo.tcn(2), Windows(np.sin(np.arange(400) / 5), 8)),
+    "stream": lambda rng: (zoo.vae(2), Chunks(lambda: np.arange(800.0).reshape(4, 50, 4))),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_every_kind_are_split_and_judged(kind):
+    net, rows = KINDS[kind](np.random.default_rng(0))
+    space = {"learning_rate": [1e-3, 1e-2]}
+    result = tune(net.set_params(max_epochs=1), rows, space=space, n_trials=1, random_state=0)
+    assert np.isfinite(result.trials[0].scores).all()
+    assert len(result.trials[0].scores) >= 10
 
 
 # Measures
@@ -254,6 +272,21 @@ def test_a_detector_gets_the_best_parameters_of_its_autoencoder(X):
     assert isinstance(result.estimator, AnomalyDetector)
     assert result.estimator.estimator.learning_rate == result.params["learning_rate"] == 2e-2
     assert result.estimator.predict(X).shape == (300,)
+
+
+def test_nested_estimators_get_the_best_autoencoder(X):
+    detector = AnomalyDetector(BaggedAutoencoders(make_net(learning_rate=1e-6), 2, random_state=0), random_state=0)
+    result = tune(detector, X, space={"learning_rate": [1e-6, 2e-2]}, n_trials=4, random_state=0)
+    assert result.estimator.estimator.estimator.learning_rate == 2e-2
+
+
+def test_known_anomalies_take_no_part_in_the_search_of_a_detector(X):
+    y, sizes = np.ones(300, int), []
+    y[:50] = -1
+    measure = lambda net, X, y: sizes.append((int(net.module_.n_finalized), len(X))) or np.zeros(len(X))  # noqa: E731
+    detector = AnomalyDetector(make_net(validation_fraction=0.0), calibration="split", random_state=0)
+    tune(detector, X, y, space=RATES, n_trials=1, measure=measure, random_state=0)
+    assert sizes == [(200, 50)]
 
 
 def test_failing_parameters_are_failed_trials_with_their_message(X):
@@ -376,7 +409,7 @@ def test_impossible_parameters_are_refused_by_name(params, message, X):
 
 
 def test_other_estimators_are_refused(X):
-    with pytest.raises(TypeError, match="tune takes an Autoencoder or an AnomalyDetector of one, got BaseEstimator"):
+    with pytest.raises(TypeError, match="tune takes an Autoencoder, or a detector or bag of one, got BaseEstimator"):
         tune(BaseEstimator(), X)
 
 

@@ -14,7 +14,6 @@ from test_cli import done, refused, write
 from isthmus import Autoencoder, load
 from isthmus.backbones import MLP
 from isthmus.plots import importance, trials
-from isthmus.plots import tuning as plot_tuning
 from isthmus.tuning import Range, tune
 
 optuna = pytest.importorskip("optuna")
@@ -187,4 +186,3 @@ def test_figures_show_the_trials_and_the_shares():
     assert best.get_ydata()[-1] == result.score
     bars = importance(result, ax=Figure().subplots()).patches
     assert sum(bar.get_width() for bar in bars) == pytest.approx(1)
-    assert len(plot_tuning(result).axes) == 2

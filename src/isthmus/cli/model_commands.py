@@ -8,6 +8,7 @@ import typer
 
 from isthmus.cli import options
 from isthmus.cli.paths import MODEL, check_input, check_output
+from isthmus.cli.tune_options import TuneOptions
 
 
 def fit(
@@ -48,7 +49,7 @@ def fit(
 def tune(
     data: options.Data,
     model: options.ModelOptions,
-    search: options.TuneOptions,
+    search: TuneOptions,
     condition: options.Label = None,
     out: Annotated[
         Path | None,

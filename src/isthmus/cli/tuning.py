@@ -4,17 +4,20 @@ import re
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from isthmus.cli.fitting import check_data_options, make_for_labels, open_stream, read_labels
 from isthmus.cli.images import choose_labels, open_folder
-from isthmus.cli.options import AUTO, TuneOptions
+from isthmus.cli.options import AUTO
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns
 from isthmus.cli.streaming import holds_images, is_streamed
+from isthmus.cli.tune_options import TuneOptions
 from isthmus.persistence import save
-from isthmus.plots import tuning as plot_tuning
-from isthmus.tuning import tune
+from isthmus.plots import importance, trials
+from isthmus.tuning import TuningResult, tune
 from isthmus.tuning.study import import_optuna
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -47,8 +50,17 @@ def tune_file(
     save(result.estimator, out)
     print(result)
     if search.plot is not None:
-        plot_tuning(result).savefig(search.plot, bbox_inches="tight")
+        draw_result(result).savefig(search.plot)
     print(f"wrote {out}: {run.model} with the best of {len(result.trials)} trials")
+
+
+def draw_result(result: TuningResult) -> Figure:
+    """Draw the trials, and beside them the importance of the parameters."""
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    trials(result, ax=left)
+    importance(result, ax=right)
+    return figure
 
 
 def parse_duration(text: str) -> float:

@@ -15,7 +15,7 @@ from isthmus.plots.latent_space import interpolation, manifold, traversal
 from isthmus.plots.reconstructions import images, reconstructions, residuals
 from isthmus.plots.style import MARKERS as MARKERS
 from isthmus.plots.style import PALETTE as PALETTE
-from isthmus.plots.trials import importance, trials, tuning
+from isthmus.plots.trials import importance, trials
 
 __all__ = [
     "code_map",
@@ -32,5 +32,4 @@ __all__ = [
     "residuals",
     "traversal",
     "trials",
-    "tuning",
 ]

@@ -1,13 +1,10 @@
 """Trials of a search for parameters, and the importance of the parameters."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from isthmus.plots.style import PALETTE, Axes, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def trials(result: Any, *, ax: "Axes | None" = None) -> "Axes":
@@ -70,19 +67,3 @@ def importance(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     ax.barh(names, [result.importance[name] for name in names], color=PALETTE[6])
     ax.set(xlabel="share of the differences between trials")
     return ax
-
-
-def tuning(result: Any) -> "Figure":
-    """Return a figure with the trials and the importance of the parameters.
-
-    Parameters
-    ----------
-    result : TuningResult
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    trials(result, ax=left)
-    importance(result, ax=right)
-    return figure

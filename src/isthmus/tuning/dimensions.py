@@ -26,7 +26,7 @@ class Range:
     --------
     >>> from isthmus.tuning import Range
     >>> print(Range(1e-4, 1e-2, log=True))
-    0.0001 to 0.01, logarithmic
+    1e-4 to 0.01, logarithmic
     """
 
     low: float

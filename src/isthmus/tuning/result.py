@@ -56,7 +56,7 @@ class TuningResult:
 
     Parameters
     ----------
-    estimator : Autoencoder or AnomalyDetector
+    estimator : Autoencoder, AnomalyDetector or BaggedAutoencoders
         With the best parameters, fitted to all rows.
     params : dict
         The best parameters; empty if the default is the best.

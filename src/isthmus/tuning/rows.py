@@ -6,6 +6,7 @@ import numpy as np
 
 from isthmus.anomaly.rows import count_rows, take_rows
 from isthmus.data import Source, Texts, as_source, hold_out
+from isthmus.data.series.ragged import is_ragged
 from isthmus.data.streams.stream import Stream
 from isthmus.randomness import mix
 
@@ -34,7 +35,7 @@ def split_rows(X: Any, y: Any, seed: int, schema: Any = None) -> Split:
     ValueError
         If there are too few rows.
     """
-    X = as_source(X) if isinstance(X, Texts) else X
+    X = as_source(X) if isinstance(X, Texts) or (isinstance(X, list) and is_ragged(X)) else X
     n_rows = count_rows(X)
     n_judged = min(MAX_JUDGED, int(JUDGED * n_rows))
     if n_judged < MIN_JUDGED:

@@ -40,7 +40,7 @@ class Space(dict[str, Dimension]):
     >>> from isthmus.tuning import Range, Space
     >>> space = Space({"learning_rate": Range(1e-4, 1e-2, log=True), "backbone__activation": ["relu", "silu"]})
     >>> print(space)
-    learning_rate         0.0001 to 0.01, logarithmic
+    learning_rate         1e-4 to 0.01, logarithmic
     backbone__activation  'relu' or 'silu'
     """
 
@@ -106,11 +106,11 @@ def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = Fal
     >>> from isthmus import Autoencoder
     >>> from isthmus.tuning import search_space
     >>> print(search_space(Autoencoder(2), np.random.default_rng(0).normal(size=(1000, 8))))
-    learning_rate      0.000977 to 0.0625, logarithmic
-    batch_size         8 to 128, integers, logarithmic
+    learning_rate      9.77e-4 to 0.0625, logarithmic
+    backbone__hidden   1 to 3 layers, the first 32 to 512 wide
+    batch_size         8 to 64, integers, logarithmic
     weight_decay       0.0 or 0.0001 or 0.001 or 0.01 or 0.1
     backbone__dropout  0 to 0.3
-    backbone__hidden   1 to 3 layers, the first 32 to 512 wide
     """
     estimator = with_parts(estimator)
     return make_space(estimator, clone(estimator).prepare(X, y), code_size)
@@ -174,15 +174,16 @@ def _width(value: Any, problem: Problem) -> Choice | None:
     return Choice([value // 2, value, value * 2]) if isinstance(value, int) and value > 1 else None
 
 
+# In the order in which the search begins: half and twice the weight and the size of the code change the bound most.
 RULES: dict[str, Rule] = {
+    "bottleneck__beta": _weight,
+    "n_components": lambda value, problem: _size(value, 1, prod(cast(Model, problem.state.model).schema.shape) - 1),
     "learning_rate": lambda value, problem: Range(value / RATE_FACTOR, value * RATE_FACTOR, log=True),
+    "regularizers__weight": _weight,
     "backbone__hidden": _layers,
     "backbone__channels": _channels,
     "backbone__width": _width,
     "backbone__n_layers": lambda value, problem: Range(1, 3),
-    "n_components": lambda value, problem: _size(value, 1, prod(cast(Model, problem.state.model).schema.shape) - 1),
-    "bottleneck__beta": _weight,
-    "regularizers__weight": _weight,
     "batch_size": lambda value, problem: _size(value, MIN_BATCH, len(problem.rows) // 4),
     "weight_decay": lambda value, problem: Choice(DECAYS),
     "backbone__dropout": lambda value, problem: Range(0.0, MAX_DROPOUT),

@@ -22,11 +22,11 @@ from isthmus.tuning.space import Space
 HEARTBEAT, GRACE = 10, 30
 # A search without a number of trials ends when this many trials gain less than one standard error.
 N_WITHOUT_GAIN = 20
-# Number of epochs from which Hyperband is used: shorter fits have too few stages. From the literature on its brackets:
-# Li et al., Hyperband, JMLR 18, 2018.
+# Number of epochs above which Hyperband is used; shorter fits have too few epochs in each stage. Not tuned.
 LONG_FIT = 30
-# Number of parts of a training after which trials are compared.
-N_STAGES = 10
+# Number of stages of a training, and the first stage after which trials are compared: before the end of the third, the
+# learning rate of the one-cycle schedule still rises.
+N_STAGES, FIRST_STAGE = 10, 3
 # First trials that are never stopped early by the median of others.
 N_UNPRUNED = 5
 NAME = "isthmus"
@@ -103,8 +103,8 @@ def _first_line(error: BaseException) -> str:
 
 def _make_pruner(optuna: Any, max_epochs: int) -> Any:
     if max_epochs > LONG_FIT:
-        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=N_STAGES)
-    return optuna.pruners.MedianPruner(n_startup_trials=N_UNPRUNED, n_warmup_steps=N_STAGES // 2)
+        return optuna.pruners.HyperbandPruner(min_resource=FIRST_STAGE, max_resource=N_STAGES)
+    return optuna.pruners.MedianPruner(n_startup_trials=N_UNPRUNED, n_warmup_steps=FIRST_STAGE - 1)
 
 
 def _check_identity(study: Any, identity: Mapping[str, str], storage: Any) -> None:

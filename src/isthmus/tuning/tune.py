@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from isthmus.anomaly import AnomalyDetector
+from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders
+from isthmus.anomaly.rows import ANOMALY, read_labels, take_rows
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import as_source
 from isthmus.errors import InputTypeError
@@ -59,12 +60,12 @@ def tune(
 
     Parameters
     ----------
-    estimator : Autoencoder, or AnomalyDetector of an Autoencoder
-        Not changed. Of a detector, the parameters of its autoencoder are searched.
+    estimator : Autoencoder, or AnomalyDetector or BaggedAutoencoders of one
+        Not changed. The parameters of the autoencoder are searched; a detector is fitted once, at the end.
     X : array, data frame, list or Source of shape (n_samples, ...)
         At least 50 rows. The last windows of a series judge.
     y : array of shape (n_samples,) or None, default=None
-        Labels of a conditional model.
+        Labels of a conditional model, or of a detector: known anomalies, -1, take no part in the search.
     space : Space, dict or None, default=None
         Values by the name of a parameter: ``Range``, ``Layers`` or a list. None is ``search_space(estimator, X)``.
     measure : {"auto", "bound", "error"} or callable, default="auto"
@@ -122,9 +123,9 @@ def tune(
     """
     import_optuna()
     _check_budget(time, n_trials)
-    net, seed = _inner(estimator), seed_of(random_state)
+    (net, _), seed = find_autoencoder(estimator), seed_of(random_state)
     net = with_parts(net if net.random_state is not None else clone(net).set_params(random_state=mix(seed, 7)))
-    split = split_rows(X, y, seed, net.schema)
+    split = split_rows(*_normal_rows(estimator, X, y), seed, net.schema)
     problem = clone(net).prepare(split.X, split.y)
     chosen = choose_measure(measure, problem.state.model, split.X, mix(seed, 8))
     space = make_space(net, problem, chosen.name == "bound") if space is None else Space(space)
@@ -148,12 +149,21 @@ def tune(
     return _summarize(estimator, net, X, y, study, space, chosen.description, seed)
 
 
-def _inner(estimator: Any) -> Autoencoder:
-    """Return the autoencoder whose parameters are searched."""
-    net = estimator.estimator if isinstance(estimator, AnomalyDetector) else estimator
+def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
+    """Return the autoencoder in an estimator, and the name of the parameter that holds it, "" for an autoencoder."""
+    net, names = estimator, list[str]()
+    while isinstance(net, AnomalyDetector | BaggedAutoencoders):
+        net, names = net.estimator, [*names, "estimator"]
     if not isinstance(net, Autoencoder):
-        raise InputTypeError(f"tune takes an Autoencoder or an AnomalyDetector of one, got {estimator!r}")
-    return net
+        raise InputTypeError(f"tune takes an Autoencoder, or a detector or bag of one, got {estimator!r}")
+    return net, "__".join(names)
+
+
+def _normal_rows(estimator: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Return rows and labels of fits; known anomalies are left out, as in the fit of a detector."""
+    if not isinstance(estimator, AnomalyDetector) or y is None:
+        return X, y
+    return take_rows(X, np.flatnonzero(read_labels(y, X, required=False) != ANOMALY)), None
 
 
 def _check_budget(time: Any, n_trials: Any) -> None:
@@ -184,7 +194,7 @@ def _summarize(
     best = max(trials, key=lambda trial: trial.score)
     scores = np.stack([trial.scores for trial in trials if trial.state == "complete"])
     gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
-    net = clone(net).set_params(**best.params)
-    model = clone(estimator).set_params(estimator=net) if isinstance(estimator, AnomalyDetector) else net
+    model, name = clone(net).set_params(**best.params), find_autoencoder(estimator)[1]
+    model = clone(estimator).set_params(**{name: model}) if name else model
     model = model.fit(X) if y is None else model.fit(X, y)
     return TuningResult(model, best.params, trials, description, gain, interval, measure_importance(study))

@@ -1,0 +1,35 @@
+"""Options of ``isthmus tune``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.paths import PICTURES, check_output
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """When a search for parameters ends, and what it writes beside the model."""
+
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time of the search, such as 90s, 10m or 2h; the last fit is added to it."),
+    ] = None
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Number of trials.  [default: until 20 trials gain less than one standard error]", min=1),
+    ] = None
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="SQLite file for the trials; the same command continues the search in it."),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Picture of the trials and of the importance of parameters: .png, .svg or .pdf.",
+            callback=check_output(*PICTURES),
+        ),
+    ] = None
