@@ -48,6 +48,12 @@ def take_device(name) -> None:
 if "ISTHMUS_TEST_DEVICE" in os.environ:
     take_device(os.environ["ISTHMUS_TEST_DEVICE"])
 
+
+def skip_emulated(reason) -> pytest.MarkDecorator:
+    """Skip a test of what the emulated device cannot do."""
+    return pytest.mark.skipif(os.environ.get("ISTHMUS_TEST_DEVICE") == "emulated", reason=reason)
+
+
 # Columns and rows of the table that is stored in several files.
 COLUMNS, N_ROWS = list("abcde"), 1000
 # Parameters with which a backbone of a type is small.

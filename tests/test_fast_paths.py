@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import small
+from conftest import skip_emulated, small
 from torch import nn, optim
 from torch.autograd import gradcheck
 
@@ -189,6 +189,7 @@ def test_an_unknown_torch_is_recognized(where, value, monkeypatch):
     assert not fused.is_known()
 
 
+@skip_emulated("torch has no fused optimizer for it")
 def test_training_with_the_optimizer_of_torch_gives_equal_weights(monkeypatch):
     x = np.random.default_rng(0).normal(size=(60, 5))
     kinds, results = [], []
@@ -265,6 +266,7 @@ def test_small_steps_use_one_thread_large_ones_all_and_the_setting_is_restored()
 # Lower precision
 
 
+@skip_emulated("torch cannot lower the precision of its operations")
 def test_bfloat16_uses_the_weights_of_each_step(blobs):
     """If weights were cast once per epoch, they would stay those of its start, and the loss would hardly decrease."""
     options = {"max_epochs": 3, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant"}

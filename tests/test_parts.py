@@ -646,7 +646,7 @@ def test_a_regularizer_reaches_the_encoder_or_refuses_the_bottleneck(regularizer
     whole = Nested(bottleneck) if nested else bottleneck
     net = Autoencoder(4, bottleneck=whole, regularizers=regularizer, backbone=MLP((8,)), random_state=0)
     try:
-        model = net.prepare(X).state.model.train()
+        model = net.prepare(X).state.model.cpu().train()
     except ValueError:
         with pytest.raises(ValueError, match="|".join(type(part).__name__ for part in (regularizer, whole))):
             net.prepare(X)
