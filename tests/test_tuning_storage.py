@@ -186,3 +186,13 @@ def test_figures_show_the_trials_and_the_shares():
     assert best.get_ydata()[-1] == result.score
     bars = importance(result, ax=Figure().subplots()).patches
     assert sum(bar.get_width() for bar in bars) == pytest.approx(1)
+
+
+def test_trials_are_printed_with_their_outcome(capsys):
+    space = {"backbone__activation": ["silu", "nonsense"]}
+    result = tune(make_net(), X, space=space, n_trials=4, random_state=0, verbose=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["searching", "backbone__activation  'silu' or 'nonsense'"]
+    assert lines[2].startswith(f"trial 0: {result.default_score:.3g} ± ")
+    assert any("failed (backbone.activation" in line for line in lines)
+    assert len(lines) == 6

@@ -9,7 +9,6 @@ from typing import Any
 from sklearn.base import clone
 
 from isthmus.errors import is_out_of_memory
-from isthmus.formatting import format_number
 from isthmus.inference import run
 from isthmus.model import scoring
 from isthmus.problem import Problem
@@ -73,7 +72,6 @@ class Objective:
         Time at which fits are stopped, in seconds of ``monotonic``.
     interrupted : Event
         Set by Ctrl-C.
-    verbose : int
     """
 
     def __init__(
@@ -84,10 +82,9 @@ class Objective:
         score_rows: RowScores,
         deadline: float,
         interrupted: Event,
-        verbose: int,
     ) -> None:
         self.estimator, self.split, self.space, self.score_rows = estimator, split, space, score_rows
-        self.deadline, self.interrupted, self.verbose = deadline, interrupted, verbose
+        self.deadline, self.interrupted = deadline, interrupted
 
     def __call__(self, trial: Any) -> float:
         """Return the score of a trial.
@@ -107,8 +104,6 @@ class Objective:
             trial.set_user_attr("error", str(error))
             raise import_optuna().TrialPruned(str(error)) from error
         trial.set_user_attr("scores", scores.tolist())
-        if self.verbose:
-            print(f"trial {trial.number}: {format_number(scores.mean())}", flush=True)
         return float(scores.mean())
 
     def _fit_and_score(self, trial: Any, params: dict[str, Any]) -> Values:

@@ -39,6 +39,12 @@ class Trial:
     scores: Values
     error: str = ""
 
+    def __str__(self) -> str:
+        outcome = (
+            f"{format_number(self.score)} ± {format_number(self.standard_error)}" if len(self.scores) else self.state
+        )
+        return f"trial {self.number}: {outcome}{f' ({self.error})' if self.error else ''}"
+
     @property
     def score(self) -> float:
         """Mean score of the judged rows; minus infinity unless the trial is complete."""

@@ -47,8 +47,11 @@ def import_optuna() -> Any:
     return optuna
 
 
-def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str], max_epochs: int, seed: int) -> Any:
-    """Create a study, or open the one in a file.
+@contextmanager
+def open_study(
+    storage: str | PathLike[str] | None, identity: Mapping[str, str], max_epochs: int, seed: int
+) -> Iterator[Any]:
+    """Create a study, or open the one in a file, and close the file after the block.
 
     Parameters
     ----------
@@ -81,7 +84,12 @@ def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str],
     _check_identity(study, identity, storage)
     # A continued study must not repeat the random numbers of its first trials.
     study.sampler = optuna.samplers.TPESampler(seed=mix(seed, 6, len(study.trials)) % 2**32)
-    return study
+    try:
+        yield study
+    finally:
+        if opened is not None:
+            opened.remove_session()
+            opened.engine.dispose()
 
 
 def _open_file(optuna: Any, path: Path) -> Any:
@@ -164,24 +172,32 @@ def enqueue_starts(study: Any, starts: Sequence[dict[str, Any]]) -> None:
 
 
 def run_study(
-    study: Any, objective: Callable[[Any], float], space: Space, n_trials: int | None, deadline: float
+    study: Any, objective: Callable[[Any], float], space: Space, n_trials: int | None, deadline: float, verbose: int
 ) -> None:
-    """Run trials until there are ``n_trials``, the time is over, or trials gain nothing.
+    """Run trials until there are ``n_trials``, the time is over, or trials gain nothing; print a line for each.
 
     The default is always tried. ``n_trials`` counts the trials of earlier runs in the same storage, but no killed ones.
     """
 
-    def stop_if_done(study: Any, _trial: Any) -> None:
+    def is_done() -> bool:
         trials = read_trials(study, space)
         enough = len(trials) >= n_trials if n_trials else has_stalled([trial.scores for trial in trials])
-        if enough or monotonic() > deadline:
+        return has_default(trials) and (enough or monotonic() > deadline)
+
+    def end_trial(study: Any, trial: Any) -> None:
+        if verbose:
+            print(_read_trial(import_optuna(), trial, space), flush=True)
+        if is_done():
             study.stop()
 
-    trials = read_trials(study, space)
-    if trials and (len(trials) >= n_trials if n_trials else has_stalled([trial.scores for trial in trials])):
-        return
-    with _quiet():
-        study.optimize(objective, callbacks=[stop_if_done])
+    if not is_done():
+        with _quiet():
+            study.optimize(objective, callbacks=[end_trial])
+
+
+def has_default(trials: Sequence[Trial]) -> bool:
+    """Whether the default has been judged."""
+    return any(trial.state == "complete" and not trial.params for trial in trials)
 
 
 def has_stalled(scores: Sequence[np.ndarray[Any, Any]]) -> bool:

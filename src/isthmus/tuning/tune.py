@@ -22,11 +22,12 @@ from isthmus.problem import Problem
 from isthmus.randomness import mix, seed_of
 from isthmus.tuning.measures import choose_measure
 from isthmus.tuning.objective import Objective
-from isthmus.tuning.result import Trial, TuningResult, estimate_gain
+from isthmus.tuning.result import TuningResult, estimate_gain
 from isthmus.tuning.rows import split_rows
 from isthmus.tuning.space import Space, default_values, make_space, with_parts
 from isthmus.tuning.study import (
     enqueue_starts,
+    has_default,
     identify,
     import_optuna,
     measure_importance,
@@ -79,8 +80,8 @@ def tune(
     n_trials : int or None, default=None
         Number of trials, including the default. None stops when 20 trials gain less than one standard error.
     storage : path or None, default=None
-        SQLite file. The same call continues the study in it, also if the process was killed; ``n_trials`` counts all
-        trials in the file.
+        SQLite file. The same call with the same ``random_state`` continues the study in it, also if the process was
+        killed; ``n_trials`` counts all trials in the file.
     random_state : int, RandomState or None, default=None
         Seed of the split and of the search, and of the fits if the estimator has none.
     verbose : int, default=0
@@ -133,20 +134,23 @@ def tune(
     chosen.check(space)
     if verbose:
         print(f"searching\n{space}", flush=True)
-    study = open_study(
-        storage, identify(net, space, chosen.name, _digest(split.X, net.schema)), problem.settings.max_epochs, seed
-    )
-    enqueue_starts(study, _list_starts(net, problem, space))
+    identity = identify(net, space, chosen.name, _digest(split.X, net.schema))
     deadline = math.inf if time is None else monotonic() + time
-    with note_interrupts() as pressed:
-        objective = Objective(net, split, space, chosen.score_rows, deadline, pressed, verbose)
+    with open_study(storage, identity, problem.settings.max_epochs, seed) as study, note_interrupts() as pressed:
+        enqueue_starts(study, _list_starts(net, problem, space))
+        objective = Objective(net, split, space, chosen.score_rows, deadline, pressed)
         try:
-            run_study(study, objective, space, n_trials, deadline)
+            run_study(study, objective, space, n_trials, deadline, verbose)
         except KeyboardInterrupt:
-            if not any(trial.state == "complete" for trial in read_trials(study, space)):
+            if not has_default(read_trials(study, space)):
                 raise
             warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=2)
-    return _summarize(estimator, net, X, y, study, space, chosen.description, seed)
+        trials, importance = read_trials(study, space), measure_importance(study)
+    best = max(trials, key=lambda trial: trial.score)
+    model = _refit(estimator, clone(net).set_params(**best.params), X, y)
+    scores = np.stack([trial.scores for trial in trials if trial.state == "complete"])
+    gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
+    return TuningResult(model, best.params, trials, chosen.description, gain, interval, importance)
 
 
 def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
@@ -186,15 +190,8 @@ def _list_starts(net: Any, problem: Problem, space: Space) -> list[dict[str, Any
     return [space.encode(values), *map(space.encode, space.neighbours(values))]
 
 
-def _summarize(
-    estimator: Any, net: Any, X: Any, y: Any, study: Any, space: Space, description: str, seed: int
-) -> TuningResult:
-    """Fit the estimator with the best parameters, and compare them with the default."""
-    trials: list[Trial] = read_trials(study, space)
-    best = max(trials, key=lambda trial: trial.score)
-    scores = np.stack([trial.scores for trial in trials if trial.state == "complete"])
-    gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
-    model, name = clone(net).set_params(**best.params), find_autoencoder(estimator)[1]
-    model = clone(estimator).set_params(**{name: model}) if name else model
-    model = model.fit(X) if y is None else model.fit(X, y)
-    return TuningResult(model, best.params, trials, description, gain, interval, measure_importance(study))
+def _refit(estimator: Any, net: Autoencoder, X: Any, y: Any) -> Any:
+    """Return the estimator with this autoencoder, fitted to all rows."""
+    name = find_autoencoder(estimator)[1]
+    model = clone(estimator).set_params(**{name: net}) if name else net
+    return model.fit(X) if y is None else model.fit(X, y)
