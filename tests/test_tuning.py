@@ -318,7 +318,7 @@ def test_the_progress_of_a_trial_does_not_depend_on_the_weight_of_the_divergence
 
     x, bounds = torch.from_numpy(X), []
     for beta in (0.1, 10.0):
-        model = make_net(bottleneck=Gaussian(beta=beta)).prepare(X).state.model.eval()
+        model = make_net(bottleneck=Gaussian(beta=beta)).prepare(X).state.model.cpu().eval()
         with seeded(0), torch.no_grad():
             bounds.append(evidence_bound(model, x))
     torch.testing.assert_close(*bounds)
