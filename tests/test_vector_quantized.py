@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from conftest import skip_emulated
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 
@@ -199,19 +200,22 @@ def test_nearly_all_of_the_codebook_is_used_on_digits():
 
 
 EXTREMES = {
-    "more indices than bfloat16 has whole numbers": {
-        "precision": "bfloat16",
-        "bottleneck": VectorQuantized(300, width=2),
-    },
     "one vector": {"bottleneck": VectorQuantized(1, width=1)},
     "nets of one's own": {"backbone": Custom(), "n_components": 1},
     "a nested code": {"bottleneck": Nested(VectorQuantized(8, width=2))},
 }
 
 
-@pytest.mark.parametrize("case", EXTREMES)
-def test_codes_are_indices_that_rebuild_rows_exactly(case):
-    model = small(**EXTREMES[case]).fit(X)
+MANY = pytest.param(
+    {"precision": "bfloat16", "bottleneck": VectorQuantized(300, width=2)},
+    id="more indices than bfloat16 has whole numbers",
+    marks=skip_emulated("torch cannot lower the precision of its operations"),
+)
+
+
+@pytest.mark.parametrize("options", [MANY, *(pytest.param(options, id=case) for case, options in EXTREMES.items())])
+def test_codes_are_indices_that_rebuild_rows_exactly(options):
+    model = small(**options).fit(X)
     codes = model.transform(X)
     n_codes = getattr(model.bottleneck, "bottleneck", model.bottleneck).n_codes
     assert np.isin(codes, np.arange(n_codes)).all()
@@ -260,5 +264,5 @@ def test_suggested_code_sizes_replace_vectors_by_zeros():
     for size in (1, 2, 3):
         cut = torch.cat([z[..., :size], torch.zeros_like(z[..., size:])], -1).flatten(1)
         expected = model.likelihood.encode(model.decode_latent(cut)) - model.likelihood.encode(rows)
-        np.testing.assert_allclose(errors[:, size - 1], expected.square().mean(1).detach(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(errors[:, size], expected.square().mean(1).detach(), rtol=1e-4, atol=1e-6)
     assert (np.diff(errors.mean(0)) < 0).all()
