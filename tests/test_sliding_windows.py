@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, load, save
 from isthmus.anomaly import window_scores
+from isthmus.anomaly.sliding_windows import Training
 from isthmus.anomaly.window_views import View, choose_lengths, steps_per_average
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
@@ -257,7 +258,7 @@ def test_estimators_other_than_autoencoders_and_ensembles_are_refused():
 
 
 def test_short_series_take_no_more_steps_than_long_ones(monkeypatch):
-    monkeypatch.setattr("isthmus.anomaly.sliding_windows.N_STEPS", 5)
+    monkeypatch.setattr("isthmus.anomaly.sliding_windows.ONE_CHANNEL", Training(5, 128, 3e-3))
     model = SlidingWindows(views=("values",), random_state=0).fit(WAVE[:16])
     assert len(model.estimators_[0].history_) == 5
 
