@@ -15,6 +15,7 @@ from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns
 from isthmus.cli.streaming import holds_images, is_streamed
 from isthmus.cli.tune_options import TuneOptions
+from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.plots import importance, trials
 from isthmus.tuning import TuningResult, tune
@@ -51,7 +52,7 @@ def tune_file(
     print(result)
     if search.plot is not None:
         draw_result(result).savefig(search.plot)
-    print(f"wrote {out}: {run.model} with the best of {len(result.trials)} trials")
+    print(f"wrote {out}: {run.model} with the best of {pluralize(len(result.trials), 'trial')}")
 
 
 def draw_result(result: TuningResult) -> Figure:

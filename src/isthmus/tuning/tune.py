@@ -37,6 +37,10 @@ from isthmus.tuning.study import (
     run_study,
 )
 
+# Number of first trials after the default, each with half or twice one of its values: those of two parameters, so that
+# a short search tries distant values too.
+N_NEIGHBOURS = 4
+
 
 def tune(
     estimator: Any,
@@ -55,9 +59,10 @@ def tune(
 
     The rows are split three ways. A fifth, at most 10,000 rows, judges all trials. Of the other rows, each fit holds
     out a part for early stopping, as always. So no row that judges has an influence on a fit. The first trial is the
-    estimator as it is, the next ones halve or double one of its parameters, and the others are chosen by a
-    tree-structured Parzen estimator [1]. Trials that are worse than others at the same tenth of the training, on the
-    rows for early stopping, are stopped: by Hyperband [2] if fits have more than 30 epochs, otherwise by the median.
+    estimator as it is, four others halve or double one of the first two parameters of the space, and the rest are
+    chosen by a tree-structured Parzen estimator [1]. Trials that are worse than others at the same tenth of the
+    training, on the rows for early stopping, are stopped: by Hyperband [2] if fits have more than 30 epochs, and
+    otherwise by the median.
 
     Parameters
     ----------
@@ -187,7 +192,7 @@ def _digest(X: Any, schema: Any) -> str:
 def _list_starts(net: Any, problem: Problem, space: Space) -> list[dict[str, Any]]:
     """Return the first points of the search as numbers of trials: the default, and half and twice its values."""
     values = default_values(net, problem)
-    return [space.encode(values), *map(space.encode, space.neighbours(values))]
+    return [space.encode(point) for point in (values, *space.neighbours(values)[:N_NEIGHBOURS])]
 
 
 def _refit(estimator: Any, net: Autoencoder, X: Any, y: Any) -> Any:
