@@ -371,6 +371,12 @@ def test_a_net_too_large_for_its_rows_is_found(rng):
     assert whats(few, Autoencoder(backbone=MLP((256,)), patience=None)) == ["too few rows for the net"]
 
 
+def test_an_imputer_may_have_more_weights_because_cells_are_hidden_anew_in_each_step(rng):
+    rows = rng.normal(size=(300, 10))
+    assert whats(rows, zoo.imputer()) == []
+    assert whats(rows, zoo.imputer(corruption=None)) == ["too few rows for the net", "code not narrower than the data"]
+
+
 def test_a_linear_net_too_large_for_its_rows_is_found(rng):
     wide = rng.normal(size=(30, 200))
     finding = only(wide, Autoencoder(300, backbone="linear", corruption="masking"))

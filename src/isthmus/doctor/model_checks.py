@@ -28,9 +28,9 @@ MAX_SCALE_RATIO = 1e3
 # Distance from the median above which a value is extreme, in robust standard deviations: a rule of thumb that spares
 # columns with heavy tails.
 EXTREME = 50.0
-# Weights per value above which a net overfits, with early stopping and without. Above these limits, test rows of
-# several tables lost half a nat or more. The suggested net has at most 1 / REDUCTION of the limit.
-MAX_WEIGHTS_STOPPED, MAX_WEIGHTS, REDUCTION = 50, 5, 5
+# Weights per value above which a net overfits, with early stopping or hidden cells, and without both. Above these
+# limits, test rows of several tables lost half a nat or more. The suggested net has at most 1 / REDUCTION of the limit.
+MAX_WEIGHTS_RESISTANT, MAX_WEIGHTS, REDUCTION = 50, 5, 5
 WIDTHS = (256, 128, 64, 32, 16, 8)
 # Codes that are compared, and the AUROC above which samples come from another distribution: on real data, VAEs with
 # good samples reach 0.6, and plain autoencoders of clustered data 0.7 to 1.
@@ -105,7 +105,7 @@ def find_few_rows(data: CheckInput) -> Iterator[Finding]:
     if not data.can_be_fitted:
         return
     n_values, n_weights = int(data.statistics.count.sum()), data.count_weights()
-    limit = (MAX_WEIGHTS_STOPPED if _stops_early(data) else MAX_WEIGHTS) * n_values
+    limit = (MAX_WEIGHTS_RESISTANT if _resists_overfitting(data) else MAX_WEIGHTS) * n_values
     if n_weights > limit:
         detail = f"{n_weights:,} weights for {n_values:,} values ({n_rows:,} rows)"
         advice = _suggest_smaller_net(data, min(limit // REDUCTION, n_weights - 1))
@@ -153,9 +153,11 @@ def _max_robust_z(column: Column) -> float:
     return NORMAL_IQR * float(np.abs(z).max())
 
 
-def _stops_early(data: CheckInput) -> bool:
+def _resists_overfitting(data: CheckInput) -> bool:
+    """Return whether training stops early, or predicts cells that are hidden anew in each step."""
     n_held_out = int(data.estimator.validation_fraction * len(data.rows))
-    return data.estimator.patience is not None and n_held_out >= MIN_HELD_OUT
+    stops_early = data.estimator.patience is not None and n_held_out >= MIN_HELD_OUT
+    return stops_early or getattr(data.estimator.corruption, "loss_on", "") == "hidden"
 
 
 def _suggest_smaller_net(data: CheckInput, max_weights: int) -> str:
