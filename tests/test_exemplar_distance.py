@@ -138,13 +138,32 @@ def test_distances_to_exemplars_are_those_of_brute_force(rng, monkeypatch):
 
 def test_exemplars_are_rows_known_to_a_net_as_it_reconstructs_them(blobs):
     ensemble = BaggedAutoencoders(NET, 4, random_state=0).fit(blobs)
-    found = Exemplars.sample(ensemble, blobs, np.random.default_rng(0))
+    found = Exemplars.sample(ensemble, blobs.astype(float), np.random.default_rng(0))
     assert [groups.shape for groups in found.groups] == [(4, 8, 4, 6), (4, 8, 16, 6)]
     each = ensemble.reconstruct_each(blobs)
     for i, left_out in enumerate(ensemble.left_out_):
         for groups in found.groups:
             nearest = cdist(groups[i].reshape(-1, 6), each[~left_out, i]).min(1)
             assert_allclose(nearest, 0, atol=1e-5)
+
+
+def test_exemplars_are_the_rows_nearest_to_groups_of_all_rows(blobs):
+    """Repeat the choice with the groups of the same seed, by brute force."""
+    points = blobs.astype(float)
+    ensemble = BaggedAutoencoders(NET, 4, random_state=0).fit(points)
+    found = Exemplars.sample(ensemble, points, np.random.default_rng(0))
+    each, left_out = ensemble.reconstruct_each(points), ensemble.left_out_
+    rng, sums = np.random.default_rng(0), np.zeros((4, len(points)))
+    for size in (4, 16):
+        for i, net in enumerate(left_out):
+            groups = [each[rows, i] for rows in rng.choice(np.flatnonzero(~net), (8, size))]
+            sums[i] += np.mean([cdist(points, group).min(1) for group in groups], axis=0)
+    distances = np.nanmean(np.where(left_out, sums, np.nan), axis=0)
+    for groups in found.groups:
+        for i, net in enumerate(left_out):
+            rows = np.flatnonzero(~net)
+            half = rows[np.argsort(distances[rows])[: -(-len(rows) // 2)]]
+            assert_allclose(cdist(groups[i].reshape(-1, 6), each[half, i]).min(1), 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("n_coordinates", [1, 3, 20])
@@ -173,12 +192,20 @@ def test_rows_of_fit_are_as_far_from_others_as_if_they_were_held_out(n_coordinat
     assert_array_equal(nearest.distances(points), nearest.distances(points, np.ones(60, dtype=bool)))
 
 
-def test_units_are_median_and_upper_quartile(rng):
+def test_distances_of_tails_are_squared_normal_quantiles_of_ranks(rng):
+    X = np.exp(3 * rng.normal(size=(301, 3)))
+    ranks = RankGaussian.fit(X, Standardisation.fit(X))
+    shares = np.clip((rankdata(X, axis=0) - 1) / 300, 0.5 / 302, 1 - 0.5 / 302)
+    assert_allclose(ranks.tail_distances(X), (ndtri(shares) ** 2).sum(1), rtol=1e-6)
+    assert_allclose(ranks.tail_distances(np.full((1, 3), np.nan)), [0.0])
+
+
+def test_units_are_median_and_lowest_tenth(rng):
     measured = rng.exponential(size=(101, 2, 3))
-    centre, upper = np.quantile(measured, 0.5, axis=0), np.quantile(measured, 0.75, axis=0)
-    units = RobustScale.fit(measured, low=0.5)
+    lowest, centre = np.quantile(measured, 0.1, axis=0), np.quantile(measured, 0.5, axis=0)
+    units = RobustScale.fit(measured, 0.1, 0.5)
     assert_allclose(units(centre[None])[0], np.zeros((2, 3)), atol=1e-12)
-    assert_allclose(units(upper[None])[0], np.ones((2, 3)))
+    assert_allclose(units(lowest[None])[0], -np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("centre", [0.0, 3.0])
@@ -217,11 +244,13 @@ def test_the_number_of_kept_rows_is_limited(blobs, monkeypatch):
     assert (measured[:, -1] > 0).all()
 
 
-def test_scores_combine_two_views_and_three_scales(blobs):
+def test_scores_combine_two_views_and_four_distances(blobs):
+    points = blobs.astype(float)
     model = small_proximity(weight=2.0).fit(blobs)
-    measured = np.stack([scorer.distances(blobs.astype(float)) for scorer in model._view_scorers], 1)
-    odd = (measured - model._scale.center) / model._scale.scale
-    coarse, fine = (odd[:, :, 0] + odd[:, :, 1]) / 2, odd[:, :, 2]
+    tails = (np.nan_to_num(model._view_scorers[1].view.normal_scores(points)) ** 2).sum(1)
+    measured = [np.column_stack([tails, scorer.distances(points)]) for scorer in model._view_scorers]
+    odd = (np.stack(measured, 1) - model._scale.center) / model._scale.scale
+    coarse, fine = odd[:, :, :3].mean(2), odd[:, :, 3]
     assert_allclose(model.score_samples(blobs), -np.maximum(coarse, 2.0 * fine).mean(1))
     assert model.score(blobs) == pytest.approx(model.score_samples(blobs).mean())
 
@@ -248,6 +277,14 @@ def test_planted_outliers_score_low_alone_and_in_a_group(clustered, rng):
     X[:25] = 6 + 0.1 * rng.normal(size=(25, 6)) if clustered else 3 * rng.normal(size=(25, 6))
     model = ExemplarDistance(random_state=0).fit(X)
     assert roc_auc_score(np.arange(500) < 25, -model.held_out_scores_) > 0.95
+
+
+def test_anomalies_may_be_30_percent_of_the_rows(rng):
+    """They lie on both sides of the normal rows. Exemplars of all rows and units from quartiles gave 0.88."""
+    X, mixing = rng.normal(size=(400, 6)), rng.normal(size=(6, 6))
+    X[280:] += 5 * rng.choice([-1, 1], (120, 1))
+    model = ExemplarDistance(random_state=0).fit(X @ mixing)
+    assert roc_auc_score(np.arange(400) >= 280, -model.held_out_scores_) > 0.93
 
 
 def test_heavy_tails_do_not_hide_a_shift_of_another_column(rng):

@@ -116,6 +116,15 @@ class RankGaussian:
         scores: Points = np.where(np.isnan(points), np.nan, ndtri(np.clip(ranks, edge, 1 - edge)))
         return scores
 
+    def tail_distances(self, points: Points) -> Points:
+        """Return the sum of squared normal scores of each point, (n,); missing values have the typical score 0.
+
+        It grows as the logarithm of the tail probabilities of the coordinates, as if these were independent, whatever
+        their distributions. This is similar to ECOD (Li et al., 2022, arXiv:2201.00382).
+        """
+        distances: Points = (np.nan_to_num(self.normal_scores(points)) ** 2).sum(1)
+        return distances
+
 
 def _middle_rank(values: Points, quantiles: Points, shares: Points) -> Points:
     """Return the share of rows below each value, plus half the share of rows equal to it."""

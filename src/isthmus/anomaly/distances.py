@@ -1,6 +1,7 @@
 """Distances of rows to normal rows: to a few reconstructed rows, and to the nearest of all training rows."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
@@ -34,22 +35,44 @@ class Exemplars:
 
     @classmethod
     def sample(cls, ensemble: BaggedAutoencoders, points: Points, rng: np.random.Generator) -> "Exemplars":
-        """Sample groups from the training rows of each net, and reconstruct them."""
+        """Sample groups from the most normal half of the training rows of each net, and reconstruct them.
+
+        These rows have the lowest distances to preliminary groups, which are sampled from all rows of each net.
+        """
         in_bag = [np.flatnonzero(~left_out) for left_out in ensemble.left_out_]
-        return cls(tuple(_reconstruct_groups(ensemble, points, in_bag, size, rng) for size in GROUP_SIZES))
+        preliminary = cls(_sample_groups(ensemble, points, in_bag, rng))
+        distances = preliminary.held_out_distances(np.nan_to_num(points), ensemble.left_out_).sum(1)
+        return cls(_sample_groups(ensemble, points, [_lowest_half(rows, distances) for rows in in_bag], rng))
 
     def distances(self, points: Points) -> Points:
         """Return the mean distance to the nearest member of the groups of each size, (n, n_sizes, n_nets)."""
         return np.stack([_distances_to_nearest(points, groups).mean(2) for groups in self.groups], 1)
 
+    def held_out_distances(self, points: Points, left_out: NDArray[np.bool_]) -> Points:
+        """Return for training rows the mean distance over the nets that have not seen them, (n, n_sizes)."""
+        weights = left_out.T[:, None].astype(float)
+        means: Points = (self.distances(points) * weights).sum(2) / weights.sum(2)
+        return means
+
+
+def _lowest_half(rows: NDArray[np.int64], distances: Points) -> NDArray[np.int64]:
+    return rows[np.argsort(distances[rows], kind="stable")[: ceil(len(rows) / 2)]]
+
+
+def _sample_groups(
+    ensemble: BaggedAutoencoders, points: Points, rows: list[NDArray[np.int64]], rng: np.random.Generator
+) -> tuple[Points, ...]:
+    """Sample groups of each size from the rows of each net, and reconstruct them."""
+    return tuple(_reconstruct_groups(ensemble, points, rows, size, rng) for size in GROUP_SIZES)
+
 
 def _reconstruct_groups(
-    ensemble: BaggedAutoencoders, points: Points, in_bag: list[NDArray[np.int64]], size: int, rng: np.random.Generator
+    ensemble: BaggedAutoencoders, points: Points, rows: list[NDArray[np.int64]], size: int, rng: np.random.Generator
 ) -> Points:
-    size = min(size, *map(len, in_bag))
-    samples = [rng.choice(rows, (N_GROUPS, size)) for rows in in_bag]
-    rebuilt = [ensemble.reconstruct_each(points[rows.ravel()])[:, i] for i, rows in enumerate(samples)]
-    return np.stack(rebuilt).reshape(len(in_bag), N_GROUPS, size, -1).astype(np.float64)
+    size = min(size, *map(len, rows))
+    samples = [rng.choice(each, (N_GROUPS, size)) for each in rows]
+    rebuilt = [ensemble.reconstruct_each(points[sample.ravel()])[:, i] for i, sample in enumerate(samples)]
+    return np.stack(rebuilt).reshape(len(rows), N_GROUPS, size, -1).astype(np.float64)
 
 
 def _distances_to_nearest(points: Points, groups: Points) -> Points:
@@ -114,8 +137,7 @@ class ViewScorer:
         is_kept = np.zeros(len(points), dtype=bool)
         is_kept[rng.permutation(len(points))[:MAX_ROWS]] = True
         scorer = cls(view, Exemplars.sample(ensemble, viewed, rng), NearestRow.fit(complete[is_kept]))
-        held_out = ensemble.left_out_.T[:, None].astype(float)
-        coarse = (scorer.exemplars.distances(complete) * held_out).sum(2) / held_out.sum(2)
+        coarse = scorer.exemplars.held_out_distances(complete, ensemble.left_out_)
         return scorer, np.column_stack([coarse, scorer.nearest.distances(complete, is_kept)])
 
     def distances(self, points: Points) -> Points:

@@ -1,8 +1,9 @@
 """The estimator that scores rows by their distance to normal rows."""
 
+from collections.abc import Sequence
 from math import inf
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone
@@ -34,6 +35,8 @@ N_STEPS, BATCH_SIZE = 120, 128
 # Units of the hidden layers on both sides of the code, which is not larger: a linear map between two layers has at most
 # this rank. 64 is not tuned.
 HIDDEN = 64
+# Quantiles of held-out distances whose difference is the unit. Anomalies hardly change them if they are fewer than half.
+QUANTILES = (0.1, 0.5)
 # Names of the views: checkpoints and files use them.
 VIEWS = ("plain", "rank_gaussian")
 
@@ -42,11 +45,13 @@ VIEWS = ("plain", "rank_gaussian")
 class ExemplarDistance(MetaEstimatorMixin, Configurable):
     """Scores rows by their distance to normal rows, at two scales; in each view the larger distance decides.
 
-    The coarse scale is the distance to a few training rows as nets reconstruct them. A small group rarely includes an
-    anomaly, so that this scale works if many training rows are anomalies. The fine scale is the distance to the nearest
-    of all training rows. It finds more anomalies, but none that occur in groups. Distances are measured in two views,
-    of standardised values and of values with normal scores, which have lighter tails. Each distance is standardised by
-    the distances of held-out training rows.
+    The coarse scale is the mean of two kinds of distances that work if many training rows are anomalies. One is the
+    distance to small groups of training rows as nets reconstruct them, from the half of the rows that is most normal,
+    as in robust estimates of a covariance. The other sums squared normal scores of the values, and is large in the
+    tails of the columns. The fine scale is the distance to the nearest of all training rows. It finds more anomalies,
+    but none that occur in groups. Distances are measured in two views, of standardised values and of values with normal
+    scores, which have lighter tails. Each distance is standardised by the smaller half of the distances of held-out
+    training rows, which anomalies hardly change.
 
     Parameters
     ----------
@@ -55,7 +60,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         the data, and at most 64. The kinds of columns in its ``schema`` are used; the nets get numbers.
     n_estimators : int, default=4
         Number of nets per view, at least 2; each is trained on half of the rows.
-    weight : float, default=1.15
+    weight : float, default=1.2
         Weight of the fine scale, at least 0. The default is a compromise between training rows with and without
         anomalies. A larger weight is better if no training row is an anomaly.
     random_state : int, RandomState or None, default=None
@@ -75,6 +80,8 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
     Liu, Ting and Zhou, Isolation forest, ICDM 2008: small samples isolate anomalies better. Ramaswamy, Rastogi and
     Shim, Efficient algorithms for mining outliers from large data sets, SIGMOD 2000: distances to nearest rows.
     Norouzi, Fleet and Norouzi, Exemplar VAE, NeurIPS 2020, arXiv:2004.04795: reconstructed training rows as centres.
+    Rousseeuw, Least median of squares regression, Journal of the American Statistical Association 79, 1984: estimates
+    from the half of the rows that fits best. Li et al., ECOD, IEEE TKDE 2022, arXiv:2201.00382: tails of columns.
 
     Examples
     --------
@@ -97,7 +104,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         estimator: Autoencoder | None = None,
         n_estimators: int = 4,
         *,
-        weight: float = 1.15,
+        weight: float = 1.2,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -140,16 +147,18 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         schema = complete_schema(source.schema, statistics, False, None)
         points = to_points(source, schema)
         standardisation = Standardisation.fit(points)
-        views: tuple[View, ...] = (standardisation, RankGaussian.fit(points, standardisation))
+        ranks = RankGaussian.fit(points, standardisation)
+        views: tuple[View, ...] = (standardisation, ranks)
         fitted = [
             ViewScorer.fit(view, points, self._make_ensemble(points, name), mix(seed, i))
             for i, (name, view) in enumerate(zip(VIEWS, views, strict=True))
         ]
         scorers, distances = zip(*fitted, strict=True)
+        held_out = _stack_distances(ranks.tail_distances(points), distances)
         check_feature_names(self, X, reset=True)
         self.n_features_in_, self.schema_ = len(schema.fields) or schema.shape[0], schema
-        self._view_scorers, self._scale = scorers, RobustScale.fit(np.stack(distances, 1), low=0.5)
-        self.held_out_scores_ = self._combine(np.stack(distances, 1))
+        self._view_scorers, self._scale = scorers, RobustScale.fit(held_out, *QUANTILES)
+        self.held_out_scores_ = self._combine(held_out)
         return self
 
     def _check_parameters(self) -> None:
@@ -174,10 +183,9 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Higher is more normal. Held-out training rows score about 0 at the median and -1 at the lower quartile.
+            Higher is more normal. Held-out training rows score about 0 at the median and 1 at the upper decile.
         """
-        points = to_points(self.read_rows(X), self.schema_)
-        return self._combine(np.stack([scorer.distances(points) for scorer in self._view_scorers], 1))
+        return self._combine(self._distances(to_points(self.read_rows(X), self.schema_)))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``."""
@@ -186,6 +194,15 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
     def read_rows(self, X: Any) -> Source:
         """Make a source of new rows and compare it with what ``fit`` saw."""
         return read_new_rows(self, X)
+
+    @property
+    def _ranks(self) -> RankGaussian:
+        return cast(RankGaussian, self._view_scorers[1].view)
+
+    def _distances(self, points: Points) -> Points:
+        """Return distances of new rows, (n, n_views, n_scales)."""
+        tails = self._ranks.tail_distances(points)
+        return _stack_distances(tails, [scorer.distances(points) for scorer in self._view_scorers])
 
     def _combine(self, distances: Points) -> Values:
         """Combine distances (n, n_views, n_scales) to scores: the mean over views of the larger of the two scales."""
@@ -199,6 +216,11 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
+
+
+def _stack_distances(tails: Points, views: Sequence[Points]) -> Points:
+    """Put the distances (n,) of tails before those of each view, (n, n_views, n_scales)."""
+    return np.stack([np.column_stack([tails, distances]) for distances in views], 1)
 
 
 def _check_disjoint(source: Source) -> None:

@@ -1,7 +1,7 @@
 """``ExemplarDistance`` in files: exemplars and training rows as points. Only ``fit`` uses the nets."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ STANDARDISATIONS = ("standardisation", "final")
 
 def describe(model: ExemplarDistance, nested: Callable[[Any], Content]) -> Content:
     """Describe a fitted estimator."""
-    ranked = cast(RankGaussian, model._view_scorers[1].view)
+    ranked = model._ranks
     arrays = {
         **vars(model._scale),
         "held_out_scores": model.held_out_scores_,
@@ -73,7 +73,6 @@ def _check_points(model: ExemplarDistance) -> None:
     schema = model.schema_
     row = to_points(from_numbers(np.zeros((1, *schema.shape)), schema), schema)
     try:
-        distances = np.stack([scorer.distances(row) for scorer in model._view_scorers], 1)
-        model._combine(distances)
+        model._combine(model._distances(row))
     except (IndexError, RuntimeError, ValueError) as error:
         raise ValueError(f"its points do not have the {row.shape[1]} coordinates of a row ({error})") from error
