@@ -119,8 +119,8 @@ class RankGaussian:
     def tail_distances(self, points: Points) -> Points:
         """Return the sum of squared normal scores of each point, (n,); missing values have the typical score 0.
 
-        It grows as the logarithm of the tail probabilities of the coordinates, as if these were independent, whatever
-        their distributions. This is similar to ECOD (Li et al., 2022, arXiv:2201.00382).
+        It grows as minus the logarithm of the tail probabilities of independent coordinates, whatever
+        their distributions are. This is similar to ECOD (Li et al., 2022, arXiv:2201.00382).
         """
         distances: Points = (np.nan_to_num(self.normal_scores(points)) ** 2).sum(1)
         return distances

@@ -35,7 +35,7 @@ N_STEPS, BATCH_SIZE = 120, 128
 # Units of the hidden layers on both sides of the code, which is not larger: a linear map between two layers has at most
 # this rank. 64 is not tuned.
 HIDDEN = 64
-# Quantiles of held-out distances whose difference is the unit. Anomalies hardly change them if they are fewer than half.
+# Quantiles of held-out distances whose difference is the unit. Anomalies that are fewer than half hardly change them.
 QUANTILES = (0.1, 0.5)
 # Names of the views: checkpoints and files use them.
 VIEWS = ("plain", "rank_gaussian")
