@@ -17,10 +17,9 @@ from isthmus.tuning.dimensions import Choice, Dimension, Layers, Range, as_dimen
 RATE_FACTOR = 8
 # Factor for sizes (width of layers, rows of a batch, size of the code): two halvings or doublings.
 SIZE_FACTOR = 4
-# Factor for weights of terms of the loss, and shares of weights that decay in a step of rate 1. The ranges of the
-# literature; see the table in docs/design.md.
+# Factor for weights of terms of the loss, and values of weight decay. Wide enough for common settings; not tuned.
 WEIGHT_FACTOR, DECAYS = 10, [0.0, 1e-4, 1e-3, 1e-2, 1e-1]
-# Largest dropout, and bounds of widths and batch sizes.
+# Largest dropout, and bounds of widths and batch sizes. Not tuned.
 MAX_DROPOUT, MIN_WIDTH, MAX_WIDTH, MIN_BATCH = 0.3, 16, 2048, 8
 # Parameters of parts that may be given by name; as instances, their own parameters can be searched.
 PARTS = {"backbone": backbones, "bottleneck": bottlenecks, "corruption": corruptions}
