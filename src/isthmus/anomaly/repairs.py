@@ -219,7 +219,8 @@ class Repairs:
 
     def _list_unusual(self, x: Values, typical: Values) -> Values:
         """Return the positions of the values of each row that are farthest from typical values, (n, n_copies)."""
-        distance = np.nan_to_num(np.abs(x - typical) / self.similar.deviation)
+        with np.errstate(over="ignore"):  # an infinite distance is the largest
+            distance = np.nan_to_num(np.abs(x - typical) / self.similar.deviation)
         return np.argsort(-distance, axis=1, kind="stable")[:, : self._n_copies]
 
     def _in_chunks(self, function: Callable[[Values], tuple[Values, ...]], x: Values) -> tuple[Values, ...]:
