@@ -92,10 +92,13 @@ def test_a_budget_prints_a_leaderboard_of_rows_that_neither_fit_nor_comparison_u
     [
         (["--use", "impute"], "they need --model auto, got --model autoencoder"),
         (["--budget", "5", "--model", "vae"], "they need --model auto, got --model vae"),
-        (["--model", "auto", "--budget", "0"], "budget must be a number of seconds > 0 or None, got 0"),
-        (["--model", "auto", "--use", "sort"], "use must be one of reduce, features, detect"),
-        (["--model", "auto", "--use", "topics"], "no estimator of use='topics' takes table"),
-        (["--model", "auto", "--use", "detect"], "isthmus detect finds anomalies"),
+        (["--model", "auto", "--budget", "0"], "--budget must be a number of seconds > 0, got 0"),
+        (
+            ["--model", "auto", "--use", "sort"],
+            "--use must be one of reduce, features, impute, generate, topics, got 'sort'",
+        ),
+        (["--model", "auto", "--use", "topics"], "use='topics' takes counts, texts, but X has 54 rows of 4 columns"),
+        (["--model", "auto", "--use", "detect"], "--use detect: use the command isthmus detect"),
         (["--model", "auto", "--budget", "5"], "n_samples=54: a leaderboard needs 20 rows"),
         (["--model", "auto", "--set", "nonsense=1"], "unknown --set key 'nonsense'"),
     ],
@@ -107,11 +110,12 @@ def test_a_choice_that_is_not_possible_is_one_sentence_and_leaves_no_file(folder
 
 
 def test_labels_need_a_use_that_takes_them(folder, tmp_path):
-    options = ["--model", "auto", "--condition", "kind", "--use", "reduce", "--out", tmp_path / "m.safetensors"]
-    assert "autoencoder takes no --condition" in refused("fit", folder / "kinds.csv", *options)
+    options = ["--model", "auto", "--condition", "kind", "--use", "features", "--out", tmp_path / "m.safetensors"]
+    message = refused("fit", folder / "kinds.csv", *options)
+    assert message == "--condition is for conditional models, but --use features suggests none: leave it out"
 
 
 def test_an_estimator_that_is_no_variant_is_named(tmp_path, rng):
     np.save(tmp_path / "waves.npy", rng.normal(size=(30, 2, 16)))
     message = refused("fit", tmp_path / "waves.npy", "--model", "auto", "--use", "impute")
-    assert message.startswith("X has 27 series of shape 2 x 16, which take SeriesImputer()")
+    assert message == "the rows are series, and --use impute suggests SeriesImputer() for them; fit it in Python"

@@ -101,6 +101,19 @@ def test_dates_at_equal_steps_make_time_points_where_a_use_may_take_them(sensors
     assert read_data(sensors.head(10))[1].kind == "table"
 
 
+def test_columns_that_a_fit_leaves_out_are_named(people):
+    reason = suggest(people.assign(empty=np.nan, version=3.0)).reasons[0]
+    assert "150 rows of 4 columns" in reason
+    assert "left out: 'empty' (no value in any row); 'version' (3.0 in all rows)" in reason
+
+
+def test_values_that_no_fit_takes_are_refused(plane):
+    with pytest.raises(ValueError, match="column 6 has no value in any training row"):
+        suggest(np.c_[plane, np.full(len(plane), np.nan)])
+    with pytest.raises(ValueError, match="column 6 holds an infinite value"):
+        suggest(np.c_[plane, np.full(len(plane), np.inf)])
+
+
 # Rules
 
 
@@ -124,7 +137,7 @@ def test_all_estimators_for_a_table_take_categories_and_missing_cells(people, us
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_each_kind_has_an_estimator_for_each_use_with_its_reasons(kind, use):
     if (use, kind) in (("impute", "windows"), ("impute", "texts"), ("detect", "texts")):
-        with pytest.raises(ValueError, match=f"no estimator of use={use!r} takes {kind}, expected one of reduce"):
+        with pytest.raises(ValueError, match=f"use={use!r} takes .*, but X has .*; expected use to be one of reduce"):
             suggest(KINDS[kind](), use=use)
         return
     suggestion = suggest(KINDS[kind](), use=use)
@@ -242,7 +255,7 @@ def test_rows_of_a_stream_are_loaded_for_a_leaderboard_without_labels(plane):
     stream = Chunks(lambda: iter([plane[:70], plane[70:]]))
     board = suggest(stream, budget=1e-9, random_state=0).leaderboard
     assert board.n_rows == 30
-    with pytest.raises(ValueError, match="labels go with rows in memory"):
+    with pytest.raises(ValueError, match="a budget with y needs rows in memory"):
         suggest(stream, np.arange(150) % 2, use="features", budget=1)
 
 
@@ -301,7 +314,7 @@ def test_a_budget_that_is_too_small_fits_the_first_choice_for_an_epoch_and_tells
 
 @pytest.mark.parametrize(
     ("use", "measure"),
-    [("features", "accuracy"), ("detect", "AUROC"), ("impute", "hidden cells"), ("generate", "new rows")],
+    [("features", "accuracy"), ("detect", "AUROC"), ("impute", "imputed cells"), ("generate", "generated")],
 )
 def test_every_use_has_its_figure(plane, use, measure):
     y = np.where(plane[:, 0] > 1, -1, 1) if use in ("features", "detect") else None
@@ -323,6 +336,35 @@ def test_numbers_as_labels_are_predicted_and_classes_are_classified(plane):
     assert contest.measure.startswith("R2")
     assert contest.baselines["PCA"] > 0.9
     assert contest.baselines["mean"] == pytest.approx(0, abs=0.1)
+
+
+def test_many_whole_numbers_as_labels_are_a_quantity_and_few_are_classes(plane):
+    y = np.arange(150.0)
+    assert CONTESTS["features"](split_of(plane, y, "features")).measure.startswith("R2")
+    assert CONTESTS["features"](split_of(plane, y % 3, "features")).measure.startswith("accuracy")
+
+
+def test_labels_of_one_class_are_named(plane):
+    with pytest.raises(ValueError, match="y must have at least 2 different labels, .* labelled 'a'"):
+        suggest(plane, ["a"] * 150, use="features", budget=1e-9)
+
+
+def test_missing_counts_are_no_words_of_topics():
+    counts = counts_of(150).astype(float)
+    counts[::7, 3] = np.nan
+    board = suggest(counts, use="topics", budget=1e-9, random_state=0).leaderboard
+    assert all(np.isfinite(entry.figure) for entry in board.entries)
+
+
+def test_new_rows_are_not_better_than_those_that_no_classifier_separates(plane):
+    contest = CONTESTS["generate"](split_of(np.tile(plane[:30], (5, 1))))
+    assert contest.baselines["columns drawn independently"] >= 0.5
+
+
+def test_the_summary_names_the_better_method(plane):
+    assert (
+        suggest(plane, budget=1e-9, random_state=0).reasons[-1].startswith("autoencoder is not better on held-out rows")
+    )
 
 
 def test_detectors_are_fitted_to_normal_rows_and_judged_on_all_anomalies():
@@ -348,11 +390,14 @@ def test_columns_drawn_independently_are_told_apart_where_columns_depend(plane):
     [
         ({"use": "compress"}, "use must be one of reduce, features, detect, impute, generate, topics, got 'compress'"),
         ({"use": "featurs"}, "did you mean 'features'"),
-        ({"use": "topics"}, "no estimator of use='topics' takes table, expected one of reduce"),
+        (
+            {"use": "topics"},
+            "use='topics' takes counts, texts, but X has 150 rows of 6 columns; expected use to be one of reduce",
+        ),
         ({"budget": 0}, "budget must be a number of seconds > 0 or None, got 0"),
         ({"budget": "10"}, "budget must be a number of seconds > 0 or None, got '10'"),
         ({"budget": float("nan")}, "budget must be a number of seconds > 0"),
-        ({"use": "detect", "budget": 1}, "a leaderboard for use='detect' needs labels"),
+        ({"use": "detect", "budget": 1}, "a budget with use='detect' needs labels"),
         ({"y": np.zeros(7)}, "y must have a label for each of the 150 rows of X, got 7"),
         ({"y": ["a", None] * 75}, "y has missing or infinite labels"),
         ({"y": np.full(150, np.nan)}, "y has missing or infinite labels"),
@@ -374,9 +419,11 @@ def test_empty_data_and_too_few_rows_are_named(plane, sensors):
         suggest(np.empty((0, 3)))
     with pytest.raises(ValueError, match="0 sample"):
         suggest(pd.DataFrame({"a": [], "b": []}))
-    with pytest.raises(ValueError, match="n_samples=40: a leaderboard needs 20 rows to fit and as many held-out rows"):
+    with pytest.raises(
+        ValueError, match="n_samples=40: a leaderboard needs 20 rows to fit and as many held-out rows, but has 32 and 8"
+    ):
         suggest(plane[:40], budget=1)
-    with pytest.raises(ValueError, match="no figure compares estimators with use='impute' for time points"):
+    with pytest.raises(ValueError, match="no figure compares estimators for use='impute' of time points"):
         suggest(sensors, use="impute", budget=1)
     with pytest.raises(ValueError, match="expected an array or a data frame"):
         suggest("rows.csv")

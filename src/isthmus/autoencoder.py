@@ -25,7 +25,6 @@ from isthmus.data.tables.given import encode_given
 from isthmus.data.tables.rules import find_rules
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
-from isthmus.formatting import list_texts
 from isthmus.generation import decode_codes, draw_missing, draw_rows, expect_missing, finalize, mask_values
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
@@ -336,9 +335,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         X, y, weight = split_off_weights(X, y, sample_weight, self.schema)
         source = as_source(X, self.schema)
         source = source if weight is None else source.with_weights(weight)
-        left_out = [f"{field.name!r} ({field.note})" for field in source.schema.fields if field.note]
-        if left_out:
-            warnings.warn(f"left out: {list_texts(left_out, '; ')}", stacklevel=4)
+        if source.schema.left_out:
+            warnings.warn(f"left out: {source.schema.left_out}", stacklevel=4)
         if not self.conditional:
             return source, None
         if y is None:

@@ -124,7 +124,7 @@ def relative_errors(training: Training, task: Task, answers: Mapping[str, Values
     compared = {name: weights[name] for name, errors in measures.items() if errors.get("mean")}
     if not compared:
         raise ValueError(
-            "the held-out rows do not differ from the mean of the others, so that no error is relative to it"
+            "all held-out rows equal the mean of the other rows, so errors relative to that of the mean are undefined"
         )
     return {
         method: sum(weight * measures[name][method] / measures[name]["mean"] for name, weight in compared.items())

@@ -204,8 +204,8 @@ class ChoiceOptions:
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="With --model auto, time to fit the variants that suit and to choose the one that is best on "
-            "held-out rows.  [default: choose by the kind of data, without fits]",
+            help="With --model auto, time in which all suitable variants are fitted, to choose the one that is best "
+            "on held-out rows.  [default: choose by the kind of data, without fits]",
         ),
     ] = None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.formatting import list_texts
 from isthmus.plain import dataclass_of
 from isthmus.schema.condition import Condition
 from isthmus.schema.field import KINDS, Field
@@ -86,6 +87,11 @@ class Schema:
     def used(self) -> list[Field]:
         """The columns that a model learns from, in the order of a sample."""
         return [field for field in self.fields if field.used]
+
+    @property
+    def left_out(self) -> str:
+        """The columns that a model does not learn from, with the reasons, for messages; "" if there are none."""
+        return list_texts([f"{field.name!r} ({field.note})" for field in self.fields if field.note], "; ")
 
     @property
     def categorical(self) -> list[int]:

@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.multiclass import type_of_target
 
 from isthmus.baselines.judging import answer_rows
 from isthmus.baselines.reconstruction import (
@@ -30,6 +29,7 @@ from isthmus.data.tables.codec import decode_plain
 from isthmus.data.tables.frames import is_frame
 from isthmus.metrics import detection_score
 from isthmus.metrics.topics import coherence, topic_words
+from isthmus.schema import Condition
 
 Values = np.ndarray[Any, Any]
 
@@ -41,13 +41,13 @@ MAX_COLUMNS = 50
 N_WORDS = 10
 # Largest number of iterations of logistic regression, which converges in fewer on standardized codes.
 MAX_ITER = 1000
-REBUILT = "error of rebuilt rows, relative to that of the mean and the most frequent category: lower is better"
-FILLED = "error of hidden cells, relative to that of the mean and the most frequent category: lower is better"
+REBUILT = "error of reconstructed rows, relative to that of the mean and the most frequent category: lower is better"
+FILLED = "error of imputed cells, relative to that of the mean and the most frequent category: lower is better"
 CLASSIFIED = "accuracy of logistic regression on codes: higher is better"
 PREDICTED = "R2 of ridge regression on codes: higher is better"
-DETECTED = "AUROC of scores, for the rows labelled -1: higher is better"
-TOLD_APART = "AUROC of a classifier that tells new rows from real ones: lower is better, 0.5 is best"
-TOPICS = "coherence (NPMI) of topics times the share of different words among theirs: higher is better"
+DETECTED = "AUROC of scores, with the rows labelled -1 as anomalies: higher is better"
+SEPARATED = "AUROC of a classifier that separates generated from real rows: lower is better, 0.5 is best"
+TOPICS = "coherence (NPMI) of topics times their diversity (share of distinct words): higher is better"
 
 
 class Split(NamedTuple):
@@ -71,14 +71,14 @@ class Contest(NamedTuple):
 
 
 def judge_reduction(split: Split) -> Contest:
-    """Judge by the error of rebuilt rows, beside PCA with codes of the same size and the mean."""
+    """Judge by the error of reconstructed rows, beside PCA with codes of the same size and the mean."""
     training, clean = Training.of(split.train), read_values(split.test)
     methods = {"PCA": fit_pca(training, split.size).rebuild, "mean": fit_mean(training)}
     return _judge_answers(REBUILT, training, Task(clean, clean), methods, imputes=False)
 
 
 def judge_imputation(split: Split) -> Contest:
-    """Judge by the error of cells that are hidden at random, beside iterative regression and the mean."""
+    """Judge by the error of imputed cells, which are hidden at random, beside iterative regression and the mean."""
     training, clean = Training.of(split.train), read_values(split.test)
     hidden = np.random.default_rng(split.seed).random(clean.shape) < HIDDEN
     task = Task(np.where(hidden, np.nan, clean), np.where(hidden, clean, np.nan))
@@ -98,10 +98,14 @@ def _judge_answers(measure: str, training: Training, task: Task, methods: dict[s
 
 
 def judge_features(split: Split) -> Contest:
-    """Judge by predictions of the labels from codes by a linear model; without labels, by the error of rebuilt rows."""
+    """Judge by a linear model that predicts labels from codes, or without labels by the error of reconstructed rows."""
     if split.y is None:
         return judge_reduction(split)
-    classes = type_of_target(split.y) in ("binary", "multiclass")
+    if len(set(split.y.tolist())) < 2:
+        raise ValueError(
+            f"y must have at least 2 different labels, but all rows to fit are labelled {split.y.tolist()[0]!r}"
+        )
+    classes = not Condition.of(split.y).continuous
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITER) if classes else RidgeCV())
 
     def score(encode: Callable[[Any], Any], train: Any, test: Any, model: Any = model) -> float:
@@ -132,7 +136,7 @@ def judge_detection(split: Split) -> Contest:
 
 
 def judge_generation(split: Split) -> Contest:
-    """Judge by how well a classifier tells new rows from held-out ones, beside columns drawn independently."""
+    """Judge by how well a classifier separates generated from held-out rows, beside columns drawn independently."""
     schema, known, unseen = split.test.schema, read_values(split.train), read_values(split.test)
     # In wide rows, such as those of pixels, a classifier would look for traces of noise and rounding.
     describe = fit_pca(Training.of(split.train), split.size).encode if known.shape[1] > MAX_COLUMNS else None
@@ -141,7 +145,7 @@ def judge_generation(split: Split) -> Contest:
         # New rows of arrays are complete; those of data frames have missing cells of their own.
         tables = unseen, values if schema.fields else np.where(np.isnan(unseen), np.nan, values)
         real, new = (_as_frame(describe(rows) if describe else decode_plain(rows, schema)) for rows in tables)
-        return detection_score(real, new, split.seed)
+        return max(0.5, detection_score(real, new, split.seed))  # a smaller value is chance, and no better than 0.5
 
     def judge(estimator: Any) -> float:
         rows = estimator.sample(len(split.test), random_state=split.seed)
@@ -149,7 +153,7 @@ def judge_generation(split: Split) -> Contest:
 
     rng = np.random.default_rng(split.seed)
     independent = np.column_stack([rng.choice(column, len(unseen)) for column in known.T])
-    return Contest(TOLD_APART, False, {"columns drawn independently": detect(independent)}, judge)
+    return Contest(SEPARATED, False, {"columns drawn independently": detect(independent)}, judge)
 
 
 def _as_frame(rows: Any) -> Any:
@@ -158,7 +162,8 @@ def _as_frame(rows: Any) -> Any:
 
 def judge_topics(split: Split) -> Contest:
     """Judge by the coherence of topics in held-out rows and by their diversity, beside NMF."""
-    known, counts = read_values(split.train), read_values(split.test)
+    # A missing count says nothing about the words of a topic, as in the multinomial likelihood.
+    known, counts = np.nan_to_num(read_values(split.train)), np.nan_to_num(read_values(split.test))
     words, n = [str(i) for i in range(counts.shape[1])], min(N_WORDS, counts.shape[1])
     factors = NMF(min(split.size, *known.shape), init="nndsvda", random_state=0).fit(known).components_
     judge = partial(_measure_topics, counts, words)

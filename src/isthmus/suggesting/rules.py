@@ -35,49 +35,66 @@ class Rule(NamedTuple):
     labelled: bool = False
 
 
+MIXTURE = "it draws codes of new rows from a mixture that is fitted to the training codes"
 # The rules of each use. Those of one kind of data are in order of preference, by figures in README if it has some.
 RULES = {
     "reduce": (
-        Rule(ROWS, "autoencoder", "it rebuilds rows best from few numbers"),
-        Rule(ROWS, "linear", "it suits few rows and linear dependences", {"likelihood": "auto"}),
-        Rule(GRIDS, "convolutional", "it uses that neighbouring values are alike"),
-        Rule(SERIES, "tcn", "it keeps the full resolution of a series"),
-        Rule(COUNTS, "mult_vae", "its likelihood suits counts that are mostly 0"),
-        Rule((*ROWS, *IMAGES), "vae", "its codes are near a normal distribution, so that they can be drawn too"),
-        Rule((*IMAGES, "counts"), "autoencoder", "it needs no arrangement of the values"),
+        Rule(ROWS, "autoencoder", "it learns short codes from which it reconstructs rows with small errors"),
+        Rule(
+            ROWS, "linear", "a linear net suits few rows and linear relations between columns", {"likelihood": "auto"}
+        ),
+        Rule(GRIDS, "convolutional", "convolutions make use of similar neighbouring values"),
+        Rule(SERIES, "tcn", "it keeps the full time resolution of a series"),
+        Rule(COUNTS, "mult_vae", "its multinomial likelihood suits counts that are mostly 0"),
+        Rule((*ROWS, *IMAGES), "vae", "its codes are close to a normal distribution, so it can also generate rows"),
+        Rule((*IMAGES, "counts"), "autoencoder", "a dense net does not depend on the order of the values"),
     ),
     "features": (
-        Rule(ROWS, "autoencoder", "with swapped values, codes tell what columns share", {"corruption": Swap(0.3)}),
-        Rule(ROWS, "autoencoder", "its codes tell what varies most"),
-        Rule(GRIDS, "convolutional", "it uses that neighbouring values are alike"),
-        Rule(GRIDS, "autoencoder", "it needs no arrangement of the values"),
-        Rule(COUNTS, "mult_vae", "its likelihood suits counts that are mostly 0"),
-        Rule((*ROWS, *IMAGES, *COUNTS), "vae", "all numbers of its codes have one scale"),
+        Rule(
+            ROWS,
+            "autoencoder",
+            "it learns to undo swaps of values, so its codes represent relations between columns",
+            {"corruption": Swap(0.3)},
+        ),
+        Rule(ROWS, "autoencoder", "its codes represent what varies most between rows"),
+        Rule(GRIDS, "convolutional", "convolutions make use of similar neighbouring values"),
+        Rule(GRIDS, "autoencoder", "a dense net does not depend on the order of the values"),
+        Rule(COUNTS, "mult_vae", "its multinomial likelihood suits counts that are mostly 0"),
+        Rule((*ROWS, *IMAGES, *COUNTS), "vae", "all numbers of its codes have a similar scale"),
     ),
     "detect": (
-        Rule(("table", "flat images", "series", "counts"), "detector", "distances to near rows need no tuning"),
-        Rule(("images", "windows"), "detector of convolutional", "it uses that neighbouring values are alike"),
+        Rule(("table", "flat images", "series", "counts"), "detector", "distances to the nearest rows need no tuning"),
+        Rule(
+            ("images", "windows"), "detector of convolutional", "convolutions make use of similar neighbouring values"
+        ),
         Rule(("stream",), "detector of autoencoder", "it reads rows that do not fit into memory"),
-        Rule(("time points",), "detector of a series", "windows of several lengths score each time point"),
+        Rule(("time points",), "detector of a series", "each time point is scored in windows of several lengths"),
         Rule(("table", "flat images", "series"), "detector of vae", "its score is a bound on the log likelihood"),
     ),
     "impute": (
-        Rule((*ROWS, "counts"), "imputer", "it learns to fill cells that are hidden in training"),
-        Rule(ROWS, "vae", "its prior draws missing cells jointly", {"corruption": Masking(0.3)}),
-        Rule(IMAGES, "imputer", "it learns to fill pixels that are hidden in training", {"backbone": Conv()}),
-        Rule(("time points", "series"), "imputer of series", "it fills gaps from other times and other channels"),
+        Rule((*ROWS, "counts"), "imputer", "it learns to impute cells that are hidden in training"),
+        Rule(ROWS, "vae", "it draws the missing cells of a row jointly", {"corruption": Masking(0.3)}),
+        Rule(IMAGES, "imputer", "it learns to impute pixels that are hidden in training", {"backbone": Conv()}),
+        Rule(
+            ("time points", "series"), "imputer of series", "it imputes gaps from other time points and other channels"
+        ),
     ),
     "generate": (
-        Rule(ROWS, "conditional_vae", "it draws rows for a label", labelled=True),
-        Rule(GRIDS, "conditional_vae", "it draws rows for a label", {"backbone": Conv()}, labelled=True),
-        Rule(("table", "stream"), "tabular_vae", "its codes are drawn from a mixture that is fitted to them"),
-        Rule(("flat images",), "vae", "codes are drawn from a mixture that is fitted to them", {"prior": "mixture"}),
-        Rule(("table", "flat images"), "vamp_vae", "its prior is learned, for rows that form clusters"),
-        Rule(GRIDS, "vae", "it uses that neighbouring values are alike", {"prior": "mixture", "backbone": Conv()}),
-        Rule(("counts",), "mult_vae", "it draws counts", {"prior": "mixture"}),
-        Rule(("texts",), "sequence_vae", "it writes one word after the other"),
+        Rule(ROWS, "conditional_vae", "it generates rows for a given label", labelled=True),
+        Rule(GRIDS, "conditional_vae", "it generates rows for a given label", {"backbone": Conv()}, labelled=True),
+        Rule(("table", "stream"), "tabular_vae", MIXTURE),
+        Rule(("flat images",), "vae", MIXTURE, {"prior": "mixture"}),
+        Rule(("table", "flat images"), "vamp_vae", "it learns its prior, which suits rows that form clusters"),
+        Rule(
+            GRIDS,
+            "vae",
+            "convolutions make use of similar neighbouring values",
+            {"prior": "mixture", "backbone": Conv()},
+        ),
+        Rule(("counts",), "mult_vae", "it generates counts", {"prior": "mixture"}),
+        Rule(("texts",), "sequence_vae", "it generates one word after the other"),
     ),
-    "topics": (Rule(COUNTS, "topic_model", "each number of its code is the share of one topic"),),
+    "topics": (Rule(COUNTS, "topic_model", "each number of its code is the share of a topic"),),
 }
 # Sizes of codes by use and by kind of data: those of the zoo's defaults and of README. SIZE, for images and series, was
 # chosen on Frey faces, see cli/detecting_images.py.
@@ -121,8 +138,10 @@ def list_choices(use: str, traits: Traits, labelled: bool) -> list[Choice]:
         raise ValueError(f"use must be one of {', '.join(RULES)}, got {use!r}{did_you_mean(use, RULES)}")
     rules = [rule for rule in RULES[use] if traits.kind in rule.kinds and rule.labelled <= labelled]
     if not rules:
+        kinds = dict.fromkeys(kind for rule in RULES[use] for kind in rule.kinds)
         known = [each for each in RULES if any(traits.kind in rule.kinds for rule in RULES[each])]
-        raise ValueError(f"no estimator of use={use!r} takes {traits.kind}, expected one of {', '.join(known)}")
+        message = f"use={use!r} takes {', '.join(kinds)}, but X has {traits}"
+        raise ValueError(f"{message}; expected use to be one of {', '.join(known)}")
     size = choose_size(use, traits)
     return [_make(rule, traits, size, in_words=traits.kind == "texts" and use != "generate") for rule in rules]
 

@@ -1,4 +1,4 @@
-"""``suggest``: an estimator for some data and a use, the reasons, and a leaderboard if there is time for fits."""
+"""``suggest``: an estimator for some data and a use, the reasons, and a leaderboard if a budget allows fits."""
 
 import textwrap
 import warnings
@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from isthmus.anomaly import AnomalyDetector, ExemplarDistance
 from isthmus.data import Source, as_source
 from isthmus.data.streams.stream import Stream
+from isthmus.formatting import pluralize
 from isthmus.randomness import seed_of
 from isthmus.schema.condition import check_labels
 from isthmus.suggesting.contests import CONTESTS, Split
@@ -90,21 +91,23 @@ def suggest(
 ) -> Suggestion:
     """Suggest an estimator for some data and a use.
 
-    Without a budget nothing is fitted: the kind of the data and the use decide, by the rules in
-    ``isthmus.suggesting.rules``. With a budget, the few estimators that suit are fitted, and ordered by a figure on a
-    fifth of the rows that no fit, early stopping included, has seen, beside simple methods.
+    Without a budget, nothing is fitted: the rules in ``isthmus.suggesting.rules`` choose an estimator by the kind of
+    data and the use. With a budget, all suitable estimators and a few simple methods are fitted to four fifths of the
+    rows. They are compared by a figure on the other fifth, which takes no part in fits or early stopping.
 
     ===========  ===================================================  =====================================
     use          purpose                                              figure on held-out rows
     ===========  ===================================================  =====================================
-    "reduce"     few numbers from which rows can be rebuilt           error relative to that of the mean
-    "features"   numbers for another model                            its accuracy or R2; without ``y`` the
-                                                                      error as for "reduce"
-    "detect"     anomalies                                            area under the ROC curve; needs ``y``
-    "impute"     missing cells                                        error of hidden cells, relative to
-                                                                      that of the mean
-    "generate"   new rows                                             area under the ROC curve of a
-                                                                      classifier of new rows
+    "reduce"     short codes from which rows can be reconstructed     error relative to that of the mean
+    "features"   codes as input of another model                      accuracy or R2 of a linear model that
+                                                                      predicts ``y`` from codes; without
+                                                                      ``y``, the same as for "reduce"
+    "detect"     detection of anomalies                               area under the ROC curve; needs ``y``
+    "impute"     imputation of missing cells                          error of cells that are hidden at
+                                                                      random, relative to that of the mean
+    "generate"   generation of new rows                               area under the ROC curve of a
+                                                                      classifier that separates generated
+                                                                      from real rows
     "topics"     topics of texts or counts                            coherence times diversity
     ===========  ===================================================  =====================================
 
@@ -112,14 +115,15 @@ def suggest(
     ----------
     X : array, sparse rows, data frame, list of texts or Source of shape (n_samples, ...)
     y : array of shape (n_samples,) or None, default=None
-        Labels: classes or numbers that codes should tell ("features"), labels of new rows ("generate"), or 1 for
-        normal rows and -1 for anomalies ("detect"; detectors are fitted to normal rows).
+        Labels: classes or numbers that are predicted from codes ("features"), labels of new rows ("generate"), or 1
+        for normal rows and -1 for anomalies ("detect"; detectors are fitted to normal rows). Other uses ignore them.
     use : {"reduce", "features", "detect", "impute", "generate", "topics"}, default="reduce"
     time : str, sequence of str or None, default=None
-        Columns with the times of the rows, which are then time points of one series. Without it, "detect" and "impute"
-        take a data frame of numbers for a series if it has one column of dates, which ascends by equal steps.
+        Columns with the times of the rows, which are then time points of one series. If this is None, "detect" and
+        "impute" take a data frame of numbers for a series if it has one column of dates at equal steps in ascending
+        order.
     budget : float or None, default=None
-        Seconds for a leaderboard. The time of one estimator may exceed it: each is fitted for one epoch at least.
+        Seconds for a leaderboard. It may take longer: each estimator that is started is fitted for at least one epoch.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -130,8 +134,8 @@ def suggest(
     Raises
     ------
     ValueError
-        If the use is not known or not one of the kind of data, there are no rows, labels are missing or do not fit, or
-        a budget is not positive or given where no figure compares estimators.
+        If the use is unknown or does not suit the kind of data, there are no rows, a value is infinite or a column
+        empty, labels are missing or do not match the rows, or the budget is not positive or no figure can be computed.
 
     Examples
     --------
@@ -171,18 +175,21 @@ def _explain(choice: Choice, traits: Traits, use: str) -> list[str]:
     """Return the sentences that explain a choice made by the rules."""
     reasons = [f"X has {traits}.", f"{choice.name}: {choice.reason}."]
     if traits.n_categorical and choice.variant:
-        reasons.append("Each column gets a likelihood of its kind: nothing is to be encoded or scaled before.")
+        reasons.append("Each column gets a likelihood for its kind, so you need not encode or scale columns.")
     if traits.missing and use != "impute":
-        reasons.append("Missing cells need no preparation: models learn from the other cells.")
+        reasons.append("You need not fill missing cells: it learns from the other cells.")
     if choice.options and use not in ("topics", "generate", "impute"):
         size = choice.options["n_components"]
         reasons.append(
-            f"Codes of {size} numbers are a start; latent.suggest_n_components(X) measures how many X needs."
+            f"Codes have {pluralize(size, 'number')} at first; isthmus.latent.suggest_n_components(X) estimates how "
+            "many X needs."
         )
     if traits.kind == "texts" and choice.variant:
-        reasons.append("It reads tokens: fit it to isthmus.data.Texts(X).")
+        reasons.append("It reads texts as tokens: fit it to isthmus.data.Texts(X).")
     if traits.kind == "flat images":
-        reasons.append("With axes of height and width, X.reshape(n, 1, height, width), convolutions could be used.")
+        reasons.append("X.reshape(n, 1, height, width) adds the axes of images, so that convolutions can be used.")
+    if traits.kind == "series":
+        reasons.append("If the rows are images, X[:, None] adds the axis of channels that makes them images.")
     return reasons
 
 
@@ -193,11 +200,11 @@ def _compare(suggestion: Suggestion, data: Any, labels: Values | None, end: floa
     """Fit the choices, and return the suggestion with a leaderboard and the best choice first."""
     use, traits, choices = suggestion.use, suggestion.traits, suggestion.choices
     if use == "detect" and labels is None:
-        raise ValueError("a leaderboard for use='detect' needs labels: y of 1 (normal) and -1 (anomaly)")
+        raise ValueError("a budget with use='detect' needs labels: y of 1 (normal) and -1 (anomaly)")
     if traits.kind == "time points" or (traits.kind == "series" and use == "impute"):
-        raise ValueError(f"no figure compares estimators with use={use!r} for {traits.kind}; leave the budget out")
+        raise ValueError(f"no figure compares estimators for use={use!r} of {traits.kind}; leave the budget out")
     if traits.kind == "texts" and use == "generate":
-        raise ValueError("no figure compares estimators with use='generate' for texts; leave the budget out")
+        raise ValueError("no figure compares estimators for use='generate' of texts; leave the budget out")
     split = _split(data, labels, use, choose_size(use, traits), seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that ends with its time has not converged
@@ -212,10 +219,10 @@ def _compare(suggestion: Suggestion, data: Any, labels: Values | None, end: floa
 def _summarize(board: Leaderboard) -> str:
     """Compare the best estimator with the best simple method."""
     best, simple = (next(entry for entry in board.entries if bool(entry.choice) is fitted) for fitted in (True, False))
-    figures = f"{best.figure:.3g} against {simple.figure:.3g} of {simple.name}"
+    figures = f"{best.figure:.3g} and {simple.figure:.3g}"
     if board.entries.index(best) < board.entries.index(simple):
-        return f"On held-out rows, {best.name} is better than simple methods: {figures}."
-    return f"On held-out rows, a simple method is as good as {best.name} or better: {figures}."
+        return f"{best.name} is better on held-out rows than the best simple method, {simple.name}: {figures}."
+    return f"{best.name} is not better on held-out rows than the best simple method, {simple.name}: {figures}."
 
 
 def _get_judged(estimator: Any) -> Any:
@@ -228,7 +235,7 @@ def _get_judged(estimator: Any) -> Any:
 def _split(data: Any, labels: Values | None, use: str, size: int, seed: int) -> Split:
     """Hold out rows; a source of windows decides which share no values."""
     if isinstance(data, Stream) and labels is not None:
-        raise ValueError("labels go with rows in memory: load the rows of the stream, or leave the budget out")
+        raise ValueError("a budget with y needs rows in memory: load the rows of the stream, or leave the budget out")
     texts, source = data if isinstance(data, list) else None, _in_memory(data, seed)
     train, test = next(iter(source.folds(N_FOLDS, seed)))
     incomplete = np.concatenate([batch.x.flatten(1).isnan().any(1).numpy() for batch in source.batches(CHUNK)])
@@ -238,7 +245,8 @@ def _split(data: Any, labels: Values | None, use: str, size: int, seed: int) -> 
         train, test = train[labels[train] == 1], np.union1d(test, np.flatnonzero(labels == -1))
     if min(len(test), len(train)) < MIN_HELD_OUT:
         raise ValueError(
-            f"n_samples={len(source)}: a leaderboard needs {MIN_HELD_OUT} rows to fit and as many held-out rows"
+            f"n_samples={len(source)}: a leaderboard needs {MIN_HELD_OUT} rows to fit and as many held-out rows, "
+            f"but has {len(train)} and {len(test)}; leave the budget out"
         )
     y, y_test = (None, None) if labels is None else (labels[train], labels[test])
     if texts is None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from isthmus.data import Source, Texts, Windows, as_source
 from isthmus.data.series.times import list_time_columns
 from isthmus.data.streams.stream import Stream
+from isthmus.data.validation import complete_schema, compute_statistics, require_finite
 from isthmus.formatting import format_percent
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
@@ -30,12 +31,12 @@ DESCRIPTIONS = {
     "counts": "{} rows of {} counts",
     "flat images": "{} images of {} pixels, one per row",
     "images": "{} images of shape {}",
-    "series": "{} series of shape {}",
+    "series": "{} series of shape {} (channels x time points)",
     "stream": "{} rows of {} numbers, which are not in memory",
     "table": "{} rows of {} columns",
     "texts": "{} texts",
     "time points": "{} time points of {} columns",
-    "windows": "{} windows of shape {}",
+    "windows": "{} windows of shape {} (channels x time points)",
 }
 
 
@@ -56,6 +57,8 @@ class Traits:
         Number of columns of categories.
     missing : float
         Share of missing cells, among the rows that were read.
+    left_out : str
+        Columns that models do not learn from, with the reasons.
     time : str, tuple of str or None
         Columns with the times of time points.
     """
@@ -65,6 +68,7 @@ class Traits:
     shape: tuple[int, ...] = ()
     n_categorical: int = 0
     missing: float = 0.0
+    left_out: str = ""
     time: str | tuple[str, ...] | None = None
 
     @property
@@ -75,19 +79,20 @@ class Traits:
     def __str__(self) -> str:
         size = DESCRIPTIONS[self.kind].format(f"{self.n_rows:,}", " x ".join(map(str, self.shape)))
         categories = f", {self.n_categorical} of them categories" if self.n_categorical else ""
-        return size + categories + (f", {format_percent(self.missing)} of the cells missing" if self.missing else "")
+        missing = f", {format_percent(self.missing)} of the cells missing" if self.missing else ""
+        return size + categories + missing + (f", and left out: {self.left_out}" if self.left_out else "")
 
 
 def read_data(X: Any, time: str | Sequence[str] | None = None, may_be_series: bool = True) -> tuple[Any, Traits]:
     """Return the data as a source, texts as a list, and time points as they are; and what they are.
 
     Rows with times in ``time`` are time points. If this is None and rows ``may_be_series``, they are time points if
-    they have numbers and one column of dates, which ascends by equal steps.
+    they have numbers and one column of dates at equal steps in ascending order.
 
     Raises
     ------
     ValueError
-        If there are no rows, or the container is not supported.
+        If there are no rows, the container is not supported, or a value is infinite or a column empty.
     """
     if isinstance(X, Texts):
         return list(X.texts), Traits("texts", len(X.texts))
@@ -95,12 +100,26 @@ def read_data(X: Any, time: str | Sequence[str] | None = None, may_be_series: bo
         return list(X), Traits("texts", len(X))
     source = as_source(X)
     x = next(source.batches(max(2, min(len(source), N_READ // math.prod(source.schema.shape))))).x
+    _check_values(source, x)
     found = _find_times(source.schema, x) if time is None and may_be_series else ()
     columns = found if time is None else tuple(list_time_columns(time))
     kind = "time points" if columns else _kind_of(source, X, x)
-    facts = (len(source), source.schema.shape, len(source.schema.categorical), float(x.isnan().double().mean()))
+    facts = (
+        len(source),
+        source.schema.shape,
+        len(source.schema.categorical),
+        float(x.isnan().double().mean()),
+        source.schema.left_out,
+    )
     traits = Traits(kind, *facts, columns[0] if len(columns) == 1 else columns or None)
     return (X if columns else source), traits
+
+
+def _check_values(source: Source, x: Tensor) -> None:
+    """Raise ``ValueError`` for values that ``fit`` refuses, as far as the rows that were read show."""
+    require_finite(x, source.schema)
+    if len(x) == len(source):
+        complete_schema(source.schema, compute_statistics(source), missing=False, condition=None)
 
 
 def _are_texts(X: Any) -> bool:
