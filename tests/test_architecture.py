@@ -43,7 +43,7 @@ LAYERS = [
     {"decoder", "gap_filling"},
     {"latent", "anomaly"},
     {"zoo", "plots", "baselines", "doctor"},
-    {"persistence", "distributed", "suggesting", "tuning"},
+    {"persistence", "distributed", "suggesting", "tuning", "exporting"},
     {"demo"},
     {"cli"},
     {"__main__"},

@@ -1,14 +1,11 @@
-"""Decoders alone: saved without the encoder, and exported to programs with the same outputs."""
+"""Decoders alone, saved without the encoder."""
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
-import torch
 from safetensors import safe_open
 from sklearn.exceptions import NotFittedError
 
-import isthmus
 from isthmus import Autoencoder, Decoder, load, save, zoo
 from isthmus.backbones import Conv, Recurrent
 
@@ -74,45 +71,6 @@ def test_saving_a_decoder_leaves_the_encoder_in_the_model(model, saved):
         load(saved).estimator.transform(X)
 
 
-def program_of(path):
-    """Return the exported program as a function of arrays by name."""
-    if path.suffix == ".pt2":
-        program = torch.export.load(path).module()
-        return lambda **inputs: program(**{name: torch.from_numpy(x) for name, x in inputs.items()}).numpy()
-    session = onnxruntime.InferenceSession(path)
-    assert [output.name for output in session.get_outputs()] == ["values"]
-    return lambda **inputs: session.run(None, inputs)[0]
-
-
-@pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
-def test_exported_programs_give_the_results_of_the_decoder(model, tmp_path, suffix):
-    path = tmp_path / f"decoder{suffix}"
-    Decoder(model).export(path)
-    dtype = np.float64 if model.precision == "float64" else np.float32
-    codes = np.random.default_rng(2).normal(size=(7, 3)).astype(dtype)
-    inputs = {"codes": codes}
-    labels = None
-    if model.conditional:
-        inputs["labels"] = model.schema_.condition.encode(labels_for(model)).astype(dtype)
-        labels = torch.from_numpy(inputs["labels"])
-    with torch.inference_mode():
-        expected = model.module_.cpu().decode(torch.from_numpy(codes), labels).numpy()
-    values = program_of(path)(**inputs)
-    assert values.shape == (7, *model.schema_.shape)
-    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-
-
-def test_images_of_an_exported_program_differ_by_rounding_only(tmp_path):
-    template, X = CASES["images with labels"]
-    model = template.fit(X, LABELS)
-    Decoder(model).export(tmp_path / "decoder.onnx")
-    codes = np.random.default_rng(2).normal(size=(7, 3)).astype(np.float32)
-    values = program_of(tmp_path / "decoder.onnx")(codes=codes, labels=model.schema_.condition.encode(LABELS[:7]))
-    images = np.rint(values.clip(0, 255)).astype(np.uint8)[:, 0]
-    np.testing.assert_array_equal(images, model.inverse_transform(codes, LABELS[:7]))
-
-
 def test_tied_weights_stay_tied_in_a_decoder(tmp_path):
     model = zoo.linear(2, tied=True, **FAST).fit(ROWS)
     with pytest.raises(ValueError, match=r"the decoder of Linear\(tied=True\) shares weights with the encoder"):
@@ -120,19 +78,12 @@ def test_tied_weights_stay_tied_in_a_decoder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_models_that_cannot_be_exported_are_refused(tmp_path):
-    with pytest.raises(NotFittedError):
-        Decoder(Autoencoder()).export(tmp_path / "decoder.onnx")
+def test_a_decoder_needs_a_fitted_model(tmp_path):
     with pytest.raises(NotFittedError):
         save(Decoder(Autoencoder()), tmp_path / "decoder")
-    model = Autoencoder(**FAST).fit(ROWS)
-    with pytest.raises(ValueError, match=r"path must end in one of \['.onnx', '.pt2'\], got '.*decoder.bin'"):
-        isthmus.Decoder(model).export(tmp_path / "decoder.bin")
 
 
-def test_autoregressive_decoders_can_be_saved_but_not_exported(tmp_path):
+def test_autoregressive_decoders_can_be_saved(tmp_path):
     model = Autoencoder(2, backbone=Recurrent(8, autoregressive=True), **FAST).fit(ROWS[:, None])
     save(Decoder(model), tmp_path / "decoder")
     np.testing.assert_array_equal(load(tmp_path / "decoder").sample(3), model.sample(3))
-    with pytest.raises(ValueError, match=r"Recurrent\(.*\) generates rows step by step"):
-        Decoder(model).export(tmp_path / "decoder.onnx")

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
     from isthmus.autoencoder import Autoencoder
     from isthmus.decoder import Decoder
+    from isthmus.exporting import export
     from isthmus.gap_filling import SeriesImputer
     from isthmus.persistence import load, save
     from isthmus.suggesting import suggest
@@ -25,6 +26,7 @@ __all__ = [
     "SlidingWindows",
     "distributed",
     "doctor",
+    "export",
     "latent",
     "load",
     "metrics",
@@ -44,6 +46,7 @@ _HOME = {
     "ExemplarDistance": "anomaly",
     "SeriesImputer": "gap_filling",
     "SlidingWindows": "anomaly",
+    "export": "exporting",
     "load": "persistence",
     "save": "persistence",
     "suggest": "suggesting",

@@ -42,7 +42,7 @@ class RNNEncoder(nn.Module):
         states = self.net(self.embed(x.transpose(1, 2)))[0]
         if not self.n_flags:
             return states[:, -1]
-        return states[torch.arange(len(x), device=x.device), last_observed_step(x[:, -self.n_flags :])]
+        return states[torch.arange(x.shape[0], device=x.device), last_observed_step(x[:, -self.n_flags :])]
 
 
 def last_observed_step(flags: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class AutoregressiveDecoder(nn.Module):
 
     def forward(self, code: Tensor, target: Tensor) -> Tensor:
         """Map codes (n, n_code) and encoded series to parameters of each step, given the steps before it."""
-        earlier = target.reshape(len(target), self.n_in, -1)[..., :-1]
+        earlier = target.reshape(target.shape[0], self.n_in, -1)[..., :-1]
         if self.training and self.word_dropout:
             earlier = earlier * (torch.rand_like(earlier[:, :1]) >= self.word_dropout)
         inputs = nn.functional.pad(self.before(earlier.transpose(1, 2)), (0, 0, 1, 0))
@@ -121,10 +121,10 @@ class AutoregressiveDecoder(nn.Module):
         code, *rest = state
         inputs = code[:, None]
         if before is not None:
-            inputs = inputs + self.before(before.reshape(len(before), 1, self.n_in))
+            inputs = inputs + self.before(before.reshape(before.shape[0], 1, self.n_in))
         steps, rest = self.net[0](inputs, tuple(rest))
         return self._decode(steps), (code, *rest)
 
     def _decode(self, steps: Tensor) -> Tensor:
         parameters = self.head(steps).transpose(1, 2)
-        return parameters.reshape(len(parameters), *self.parameter_shape[:-1], -1)
+        return parameters.reshape(parameters.shape[0], *self.parameter_shape[:-1], -1)

@@ -91,7 +91,7 @@ class Bottleneck(Part):
 
     def code_std(self, h: Tensor) -> Tensor:
         """Return standard deviations of the codes, (n, code_size)."""
-        return self.to_code(self.code_mean(h)).new_zeros(len(h), self.code_size)
+        return self.to_code(self.code_mean(h)).new_zeros(h.shape[0], self.code_size)
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of a normal q(z | x), each (n, *z_shape).
@@ -108,11 +108,11 @@ class Bottleneck(Part):
     def draw(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
         """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) (n_draws, n), 0 if z is deterministic."""
         z = self.code_mean(h)
-        return z.expand(n_draws, *z.shape), h.new_zeros(n_draws, len(h))
+        return z.expand(n_draws, *z.shape), h.new_zeros(n_draws, h.shape[0])
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the divergence of q(z | x) from the prior in nats, (n,), without sampling; 0 if z is deterministic."""
-        return h.new_zeros(len(h))
+        return h.new_zeros(h.shape[0])
 
     @property
     def code_size(self) -> int:

@@ -49,7 +49,7 @@ class Deterministic(Bottleneck):
 
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
         """Return the code, without a cost."""
-        return Latent(self.code_mean(h)[None], {}, h.new_zeros(1, len(h)))
+        return Latent(self.code_mean(h)[None], {}, h.new_zeros(1, h.shape[0]))
 
     def code_mean(self, h: Tensor) -> Tensor:
         """Return the code."""

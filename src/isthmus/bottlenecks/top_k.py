@@ -72,7 +72,7 @@ class TopK(Bottleneck):
         z = self.code_mean(h)
         if self.training:
             self.active = (z.detach() > 0).unflatten(0, (-1, len(self.idle))).sum(0).to(self.active)
-        return Latent(z[None], {}, h.new_zeros(1, len(h)), {"dead_share": self.dead.to(self.active).mean()})
+        return Latent(z[None], {}, h.new_zeros(1, h.shape[0]), {"dead_share": self.dead.to(self.active).mean()})
 
     def after_step(self, progress: Tensor) -> None:
         """Count the steps since each component was positive."""

@@ -159,9 +159,9 @@ class VectorQuantized(Bottleneck):
         squares = differences.square().sum(-1) * kept
         if self.training:
             self.codebook.count(index, differences * kept[:, None], squares, kept)
-        cost = self.commitment * squares.view(len(h), -1).sum(-1)[None]
+        cost = self.commitment * squares.view(h.shape[0], -1).sum(-1)[None]
         z, metrics = self.code_mean(h)[None], {"perplexity": self.codebook.perplexity}
-        return Latent(z, {"commitment": cost}, h.new_zeros(1, len(h)), metrics)
+        return Latent(z, {"commitment": cost}, h.new_zeros(1, h.shape[0]), metrics)
 
     def code_mean(self, h: Tensor) -> Tensor:
         """Return the nearest codebook vectors, (n, *z_shape), with the gradient of h."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isthmus.cli import options
-from isthmus.cli.paths import MODEL, check_input, check_output
+from isthmus.cli.paths import MODEL, PROGRAMS, check_input, check_output
 from isthmus.cli.tune_options import TuneOptions
 
 
@@ -150,6 +150,35 @@ def sample(
     inference.sample(model, n, to.output, condition, given or [], seed, not complete)
 
 
+def export(
+    model: options.Model,
+    to: Annotated[
+        Path, typer.Option(help="Program to write: .onnx, or .pt2 for torch.", callback=check_output(*PROGRAMS))
+    ],
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="encoder, decoder, reconstruct, score or detect.  [default: detect for a detector, reconstruct for an "
+            "autoencoder]"
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Rows to compare the program with the model on.  [default: rows of the model]",
+            callback=check_input,
+        ),
+    ] = None,
+    force: options.Force = False,
+) -> None:
+    """Export a part of a model for other software, if the program computes what the model does."""
+    from isthmus.cli.exporting import export_file
+    from isthmus.cli.outputs import Output
+
+    export_file(model, part, data, Output(to, force))
+
+
 def info(model: options.Model) -> None:
     """Show the contents of a model file."""
     from isthmus.cli.describing import describe
@@ -167,5 +196,5 @@ def zoo() -> None:
         typer.echo(f"{name:{width}}  {summary}")
 
 
-READING_DATA: tuple[Callable[..., None], ...] = (fit, tune, transform, reconstruct, impute, score, detect)
+READING_DATA: tuple[Callable[..., None], ...] = (fit, tune, transform, reconstruct, impute, score, detect, export)
 OTHERS: tuple[Callable[..., None], ...] = (sample, info, zoo)

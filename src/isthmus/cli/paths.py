@@ -10,6 +10,7 @@ WRITTEN_TABLES = (".csv", ".tsv", ".parquet")
 WRITTEN = (*WRITTEN_TABLES, ".npy", ".npz")
 MODEL = (".safetensors",)
 PICTURES = (".png", ".svg", ".pdf")
+PROGRAMS = (".onnx", ".pt2")
 
 
 def check_input(path: Path | None) -> Path | None:

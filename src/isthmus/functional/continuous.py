@@ -265,11 +265,12 @@ def compress_tails(x: Tensor, center: Tensor, limit: Tensor) -> Tensor:
     [-3.0, 10.0, 56.0, 885.0]
     """
     # A fast test that is true for nearly all batches: a distance is at most |x| + |center|.
-    if x.numel() and bool(torch.stack(x.aminmax()).abs().amax() <= (limit - center.abs()).amin()):
+    traced = torch.compiler.is_compiling()
+    if not traced and x.numel() and bool(torch.stack(x.aminmax()).abs().amax() <= (limit - center.abs()).amin()):
         return x
     distance = x - center
     far = distance.abs() > limit
-    if not bool(far.any()):
+    if not (traced or bool(far.any())):
         return x
     return torch.where(far, center + distance.sign() * limit * (1 + distance.abs().log() - limit.log()), x)
 

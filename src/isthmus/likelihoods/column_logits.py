@@ -47,7 +47,7 @@ class ColumnLogits(nn.Module):
 
     def one_hot(self, index: Tensor) -> Tensor:
         """Encode categories (n, columns) as zeros and ones (n, total); a position after the last one as zeros only."""
-        hot = torch.zeros(len(index), self.total + 1, device=index.device)
+        hot = torch.zeros(index.shape[0], self.total + 1, device=index.device)
         place = torch.where(index > self.last, self.total, index + self.starts)
         return hot.scatter_(1, place, 1.0)[:, :-1]
 
@@ -98,7 +98,7 @@ class SharedLogits(nn.Module):
 
     def one_hot(self, index: Tensor) -> Tensor:
         """Encode categories (n, *shape) as zeros and ones (n, *encoded_shape); missing ones as zeros."""
-        hot = torch.zeros(len(index), self.n_categories + 1, *index.shape[1:], device=index.device)
+        hot = torch.zeros(index.shape[0], self.n_categories + 1, *index.shape[1:], device=index.device)
         hot = hot.scatter_(1, index[:, None], 1.0)[:, :-1]
         return hot if hot.ndim == 3 else hot.flatten(1, 2)
 

@@ -240,7 +240,7 @@ class Model(nn.Module):
     def decode_latent(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Decode latent variables (n, *z_shape) to raw expected values; see ``decode``."""
         if self.labels.lacks(y):
-            return self._decode_average(z, self.labels.frequencies(len(z)))
+            return self._decode_average(z, self.labels.frequencies(z.shape[0]))
         return self.to_data(self._decode_rows(z, y))
 
     def sample(self, code: Tensor, y: Tensor | None) -> Tensor:
@@ -280,7 +280,7 @@ class Model(nn.Module):
 
     def log_prob_by_label(self, z: Tensor, x: Tensor) -> list[Tensor]:
         """Return ``log_prob`` for each label."""
-        return [self.log_prob(z, x, y) for y in self.labels.each(len(z))]
+        return [self.log_prob(z, x, y) for y in self.labels.each(z.shape[0])]
 
     def log_prob(self, z: Tensor, x: Tensor, y: Tensor | None) -> Tensor:
         """Return log p of every value of x (n, *shape), given z (n, *z_shape); 0 for missing values."""
@@ -317,4 +317,4 @@ class Model(nn.Module):
         """
         if self.has_categories:
             return self.to_data(self._decode_rows(z, self.labels.most_probable(weights)))
-        return self.to_data(F.weighted_sum(weights, [self._decode_rows(z, y) for y in self.labels.each(len(z))]))
+        return self.to_data(F.weighted_sum(weights, [self._decode_rows(z, y) for y in self.labels.each(z.shape[0])]))

@@ -93,7 +93,7 @@ class Vamp(Prior):
         """Return mean and log variance of the components, each (n_nets, n_pseudo_inputs, d)."""
         if self.training:
             return self._encode()
-        if not self.is_current:
+        if not (torch.compiler.is_compiling() or self.is_current):
             self.fit(self.mean)
         return self.mean, self.log_variance
 

@@ -1,0 +1,6 @@
+"""Export of fitted models as programs for other software, with a comparison that certifies them."""
+
+from isthmus.exporting.certificate import Certificate, Check
+from isthmus.exporting.certified import export
+
+__all__ = ["Certificate", "Check", "export"]

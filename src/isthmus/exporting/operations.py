@@ -1,0 +1,97 @@
+"""Operations of torch that ONNX lacks, made of operations that it has.
+
+They are decompositions for ``ExportedProgram.run_decompositions``, with the arguments of the operations that they
+replace.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Terms of Stirling's series of log gamma, and the shift after which these are exact to 1e-13 (Abramowitz and Stegun,
+# Handbook of mathematical functions, 1964, 6.1.41 and 6.1.16).
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680)
+SHIFT = 10
+# Coefficients of numerators and denominators, highest power first, in the centre, in the tails and far out in the tails
+# (Wichura, Algorithm AS 241: the percentage points of the normal distribution, Applied Statistics 37, 1988).
+CENTRE = (
+    (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457)
+    + (13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608),
+    (5226.495278852854561, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867)
+    + (5394.1960214247511077, 687.1870074920579083, 42.313330701600911252, 1.0),
+)
+TAIL = (
+    (7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177, 1.27045825245236838258)
+    + (3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959, 1.42343711074968357734),
+    (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459)
+    + (0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0),
+)
+FAR = (
+    (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.0012426609473880784386, 0.026532189526576123093)
+    + (0.29656057182850489123, 1.7848265399172913358, 5.4637849111641143699, 6.6579046435011037772),
+    (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5, 7.868691311456132591e-4)
+    + (0.0148753612908506148525, 0.13692988092273580531, 0.59983220655588793769, 1.0),
+)
+
+
+def search_sorted(
+    sorted_sequence: Tensor, values: Tensor, *, right: bool = False, side: str | None = None, **_options: Any
+) -> Tensor:
+    """Find by binary search how many values of sorted rows are below each value, or at most equal if ``right``."""
+    size, right = sorted_sequence.shape[-1], right or side == "right"
+    edges, place = sorted_sequence.expand(*values.shape[:-1], size), torch.zeros_like(values, dtype=torch.int64)
+    for step in (2**i for i in reversed(range(size.bit_length()))):
+        further = place + step
+        edge = edges.gather(-1, (further - 1).clamp(max=size - 1))
+        passed = edge <= values if right else edge < values
+        place = torch.where(passed & (further <= size), further, place)
+    return place
+
+
+def log_gamma(x: Tensor) -> Tensor:
+    """Return the log of the gamma function of positive values."""
+    wide = x.double()
+    large = wide + SHIFT
+    product = math.prod([wide + i for i in range(1, SHIFT)], start=wide)
+    series = sum(term / large ** (2 * i + 1) for i, term in enumerate(STIRLING))
+    return ((large - 0.5) * large.log() - large + 0.5 * math.log(2 * math.pi) + series - product.log()).to(x.dtype)
+
+
+def normal_quantile(p: Tensor) -> Tensor:
+    """Return the quantiles of the standard normal distribution for probabilities in (0, 1)."""
+    q = p - 0.5
+    r = torch.sqrt(-torch.log(torch.minimum(p, 1 - p)))
+    tail = torch.where(r <= 5, _ratio(TAIL, r - 1.6), _ratio(FAR, r - 5))
+    return torch.where(q.abs() <= 0.425, q * _ratio(CENTRE, 0.180625 - q * q), q.sign() * tail)
+
+
+def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Tensor) -> Tensor:
+    return _polynomial(coefficients[0], x) / _polynomial(coefficients[1], x)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+    value = torch.zeros_like(x)
+    for coefficient in coefficients:
+        value = value * x + coefficient
+    return value
+
+
+def euclidean_distances(x1: Tensor, x2: Tensor, p: float, compute_mode: int | None = None) -> Tensor:
+    """Return the Euclidean distances between rows of two matrices."""
+    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).square().sum(-1).sqrt()
+
+
+def cross_entropy(logits: Tensor, target: Tensor, *_options: Any) -> Tensor:
+    """Return minus the log probability of each target; torch's own translation to ONNX is for fixed numbers of rows."""
+    return -logits.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
+
+
+DECOMPOSITIONS = {
+    torch.ops.aten.searchsorted.Tensor: search_sorted,
+    torch.ops.aten.lgamma.default: log_gamma,
+    torch.ops.aten.special_ndtri.default: normal_quantile,
+    torch.ops.aten.cdist.default: euclidean_distances,
+    torch.ops.aten.cross_entropy_loss.default: cross_entropy,
+}
