@@ -15,7 +15,7 @@ from isthmus.ambient import own_settings
 from isthmus.anomaly import AnomalyDetector
 from isthmus.decoder import Decoder
 from isthmus.exporting.certificate import Certificate, Check, Scales, compare, require_passed
-from isthmus.exporting.formats import FORMATS, describe, open_program, require_libraries, trace, write
+from isthmus.exporting.formats import FORMATS, add_metadata, describe, open_program, require_libraries, trace, write
 from isthmus.exporting.ports import Feeds, read_cells, read_feeds
 from isthmus.exporting.probes import choose_rows, make_code_probes, make_probes
 from isthmus.exporting.programs import Program, check_part, make_program
@@ -105,15 +105,14 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     require_libraries(path.suffix)
     check_writable(path)
     program = make_program(model, part).eval()
-    traced = trace(program)
-    content = write(program, traced, path.suffix, {})
+    content = write(program, trace(program), path.suffix)
     checks = tuple(_check(model, part, X, program, open_program(content, path.suffix, program)))
     require_passed(checks)
     versions = {"isthmus": isthmus.__version__} | {name: version(name) for name in LIBRARIES[path.suffix]}
     certificate = Certificate(
         type(model).__name__, part, versions, describe(program.inputs), describe(program.outputs), checks
     )
-    content = write(program, traced, path.suffix, {"certificate": certificate.to_json(), "part": part})
+    content = add_metadata(content, path.suffix, {"certificate": certificate.to_json(), "part": part})
     with replacing(path) as file, replacing(path.with_suffix(ENDING)) as beside:
         file.write(content)
         beside.write(certificate.to_json().encode())

@@ -13,9 +13,9 @@ from isthmus.functional import compress_tails
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.schema import Schema
 
-# Distance, in standard deviations, up to which a row equals a kept training row. ONNX rounds scalars to float32, so
-# that the coordinates of equal rows differ by up to 1e-7.
-EQUAL = 1e-6
+# Distance, in standard deviations, up to which a row equals a kept training row. torch's exporter rounds scalars to
+# float32, so that each coordinate of equal rows differs by up to 1e-6.
+EQUAL = 1e-4
 
 
 class ExemplarScore(nn.Module):

@@ -59,13 +59,28 @@ def _example(port: Port) -> torch.Tensor:
     return torch.zeros(N_TRACED, *port.shape, dtype=dtype)
 
 
-def write(program: Program, traced: Any, suffix: str, metadata: Mapping[str, str]) -> bytes:
+def write(program: Program, traced: Any, suffix: str) -> bytes:
     """Return the content of a file."""
+    if suffix == ".onnx":
+        return _add_ports(_to_onnx(program, traced), program)
+    return _save(traced, {})
+
+
+def add_metadata(content: bytes, suffix: str, metadata: Mapping[str, str]) -> bytes:
+    """Return the content of a file with metadata."""
     if suffix == ".pt2":
-        file = io.BytesIO()
-        torch.export.save(traced, file, extra_files={NAMESPACE: json.dumps(metadata)})
-        return file.getvalue()
-    return _add_ports(_to_onnx(program, traced), program, metadata)
+        return _save(torch.export.load(io.BytesIO(content)), metadata)
+    import onnx
+
+    model = onnx.load_from_string(content)
+    onnx.helper.set_model_props(model, {f"{NAMESPACE}.{key}": value for key, value in metadata.items()})
+    return bytes(model.SerializeToString())
+
+
+def _save(traced: Any, metadata: Mapping[str, str]) -> bytes:
+    file = io.BytesIO()
+    torch.export.save(traced, file, extra_files={NAMESPACE: json.dumps(metadata)})
+    return file.getvalue()
 
 
 def _to_onnx(program: Program, traced: Any) -> Any:
@@ -73,7 +88,7 @@ def _to_onnx(program: Program, traced: Any) -> Any:
     try:
         with _quiet():
             made = torch.onnx.export(
-                traced.run_decompositions(DECOMPOSITIONS),
+                _decompose(traced),
                 input_names=names[0],
                 output_names=names[1],
                 external_data=False,
@@ -84,11 +99,17 @@ def _to_onnx(program: Program, traced: Any) -> Any:
     return cast(Any, made).model_proto
 
 
+def _decompose(traced: Any) -> Any:
+    """Replace operations that ONNX lacks, if there are any."""
+    lacking = {node.target for node in traced.graph.nodes} & set(DECOMPOSITIONS)
+    return traced.run_decompositions(DECOMPOSITIONS) if lacking else traced
+
+
 def _sides(program: Program) -> dict[str, Sequence[Port]]:
     return {"isthmus_input": program.inputs, "isthmus_output": program.outputs}
 
 
-def _add_ports(model: Any, program: Program, metadata: Mapping[str, str]) -> bytes:
+def _add_ports(model: Any, program: Program) -> bytes:
     """Give inputs and outputs the names of the user, and texts where the program has codes."""
     import onnx
 
@@ -102,7 +123,6 @@ def _add_ports(model: Any, program: Program, metadata: Mapping[str, str]) -> byt
         side.extend(_declare(port) for port in ports)
     if all(each.domain != TEXTS for each in model.opset_import):
         model.opset_import.append(onnx.helper.make_opsetid(TEXTS, 2))
-    onnx.helper.set_model_props(model, {f"{NAMESPACE}.{key}": value for key, value in metadata.items()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -162,7 +182,7 @@ def _open_session(content: bytes) -> Any:
 
 
 def _as_codes(port: Port, values: Any) -> Any:
-    return port.encode(values) if port.dtype == "string" else np.ascontiguousarray(values)
+    return port.encode(values) if port.dtype == "string" else np.array(values, order="C")
 
 
 def _as_texts(port: Port, values: Any) -> Any:
@@ -182,7 +202,7 @@ def _first_line(error: Exception) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence warnings and messages of torch about its own internals."""
-    loggers = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
+    loggers = [logging.getLogger(name) for name in ("torch", "torch.__trace", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
