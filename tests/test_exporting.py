@@ -32,7 +32,12 @@ N = 120
 LABELS = np.arange(N) % 2
 # Variants, and their parts that are no programs, with a word of the reason.
 REFUSED = {
-    "sequence_vae": {"reconstruct": "step by step", "decoder": "step by step"},
+    "sequence_vae": {
+        "reconstruct": "step by step",
+        "decoder": "step by step",
+        # torch's translation of the cross entropy fixes a dimension, which ONNX Runtime notices.
+        "score": "ONNX Runtime cannot load",
+    },
 }
 
 
@@ -87,7 +92,7 @@ def test_every_variant_is_exported_or_refused_with_a_reason(name, part, tmp_path
         certificate = isthmus.export(model, path, part, X)
         assert all(check.passed for check in certificate.checks)
         compared = {check.rows for check in certificate.checks if not check.note}
-        assert compared >= ({"200 codes", "1 row", "17 rows"} if part == "decoder" else {"rows", "1 row", "17 rows"})
+        assert compared >= ({"200 codes", "1 codes", "17 codes"} if part == "decoder" else {"rows", "1 row", "17 rows"})
     else:
         with pytest.raises(ValueError, match=reason):
             isthmus.export(model, path, part, X)
