@@ -12,7 +12,7 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 16
+    assert len(blocks) == 17
     assert names["suggestion"].estimator.n_components == 16
     assert (tmp_path / "detector.certificate.json").is_file()
     assert names["codes"].shape == (1797, 8)
