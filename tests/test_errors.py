@@ -17,6 +17,7 @@ from isthmus import (
     ExemplarDistance,
     SeriesImputer,
     SlidingWindows,
+    export,
     load,
     save,
     storage,
@@ -125,7 +126,7 @@ ROWS = np.random.default_rng(0).normal(size=(40, 4))
 CALLS = {
     "save": (lambda path: save(NET.fit(ROWS), path), "path must be a str or a path, got "),
     "load": (load, "path must be a str or a path, got "),
-    "export": (lambda path: Decoder(NET.fit(ROWS)).export(path), "path must be a str or a path, got "),
+    "export": (lambda path: export(NET.fit(ROWS), path), "path must be a str or a path, got "),
     "read": (read, "path must be a str or a path, got "),
     "write": (lambda path: write(path, ROWS), "path must be a str or a path, got "),
     "images": (ImageFolder, "path must be a str or a path, got "),

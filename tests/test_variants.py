@@ -241,20 +241,6 @@ def test_the_decoder_alone_generates_the_same_rows(name, tmp_path):
     np.testing.assert_array_equal(decoder.sample(9, random_state=3), model.sample(9, random_state=3))
 
 
-@every_variant
-def test_an_exported_decoder_computes_the_same_values(name, tmp_path):
-    model = fitted(name)
-    if is_for_tokens(model):
-        pytest.skip("tested to be an error in test_decoder.py")
-    Decoder(model).export(tmp_path / "decoder.pt2")
-    codes, labels = torch.from_numpy(model.transform(rows_for(name, N)[:9])), {}
-    if model.conditional:
-        labels["labels"] = torch.from_numpy(model.schema_.condition.encode(Y[:9]).astype(np.float32))
-    found = torch.export.load(tmp_path / "decoder.pt2").module()(codes=codes, **labels)
-    expected = model.inverse_transform(codes.numpy(), Y[:9] if model.conditional else None)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-
-
 # Combinations
 
 

@@ -14,6 +14,7 @@ import isthmus
 from isthmus.ambient import own_settings
 from isthmus.anomaly import AnomalyDetector
 from isthmus.decoder import Decoder
+from isthmus.errors import require_path
 from isthmus.exporting.certificate import Certificate, Check, Scales, compare, require_passed
 from isthmus.exporting.formats import FORMATS, add_metadata, describe, open_program, require_libraries, trace, write
 from isthmus.exporting.ports import Feeds, read_cells, read_feeds
@@ -97,6 +98,7 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     >>> certificate.part, all(check.passed for check in certificate.checks)
     ('encoder', True)
     """
+    require_path("path", path)
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
