@@ -28,13 +28,15 @@ class ExemplarScore(nn.Module):
         super().__init__()
         self.points = Points(estimator.schema_)
         self.views = nn.ModuleList(map(ViewDistances, estimator._view_scorers))
+        self.ranks = RankGaussianView(estimator._ranks)
         _store(self, center=estimator._scale.center, scale=estimator._scale.scale)
         self.weight = float(estimator.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores."""
         points = self.points(x)
-        distances = torch.stack([view(points) for view in self.views], 1)
+        tails = self.ranks.normal_scores(points).square().sum(1)
+        distances = torch.stack([torch.cat([tails[:, None], view(points)], 1) for view in self.views], 1)
         standardised = (distances - self.center) / self.scale
         coarse, fine = standardised[..., :-1].mean(-1), standardised[..., -1]
         return -torch.maximum(coarse, self.weight * fine).mean(1)
@@ -133,9 +135,13 @@ class RankGaussianView(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Return transformed points."""
+        return self.final(self.normal_scores(points) + self.first(points).clamp(-CLIP, CLIP))
+
+    def normal_scores(self, points: Tensor) -> Tensor:
+        """Return normal quantiles of the ranks among the training rows; 0 for missing values."""
         ranks = self._middle_ranks(points.T.contiguous()).T
         scores = torch.special.ndtri(ranks.clamp(self.edge, 1 - self.edge))
-        return self.final(torch.where(points.isnan(), torch.nan, scores) + self.first(points).clamp(-CLIP, CLIP))
+        return torch.where(points.isnan(), 0.0, scores)
 
     def _middle_ranks(self, values: Tensor) -> Tensor:
         """Return the share of rows below each value (n_coordinates, n), plus half the share of rows equal to it."""
