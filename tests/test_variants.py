@@ -139,9 +139,10 @@ def test_scores_of_several_draws_depend_on_the_seed_alone(name):
 
 @every_variant
 def test_the_loss_falls(name):
-    history = trained(name).history_
-    assert history[9]["loss"] < history[0]["loss"]
-    assert history[9]["valid_negative_bound"] < history[0]["valid_negative_bound"]
+    first, last = (trained(name).history_[epoch] for epoch in (0, 9))
+    assert last["loss"] < first["loss"]
+    if trained(name).validation_fraction:  # an imputer holds no rows out
+        assert last["valid_negative_bound"] < first["valid_negative_bound"]
 
 
 @every_variant_for_numbers
@@ -214,7 +215,7 @@ def assert_bit_equal(again, model, X):
     if model.module_.bottleneck.stochastic:
         np.testing.assert_array_equal(again.divergence(X), model.divergence(X))
     for method in ("reconstruct", "score_samples", "contributions"):
-        for y in (None, Y):
+        for y in (None, labels_of(model)):
             np.testing.assert_array_equal(getattr(again, method)(X, y), getattr(model, method)(X, y))
     assert (again.history_, again.schema_) == (model.history_, model.schema_)
     assert repr(again) == repr(model)
