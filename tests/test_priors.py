@@ -294,7 +294,10 @@ def test_codes_can_be_sampled_from_a_flow():
             r"prior must be one of .*'flow', 'kde', 'mixture', 'nor.*got 'mixtur'; did you mean 'mixture'",
         ),
         (Gaussian(), "prior must be a Prior or the name of one, got Gaussian"),
-        (GaussianMixture, "prior must be a Prior or the name of one, got the class GaussianMixture; create an instance"),
+        (
+            GaussianMixture,
+            "prior must be a Prior or the name of one, got the class GaussianMixture; create an instance",
+        ),
         (3, "prior must be a Prior or the name of one, got 3"),
         (Density("kd"), "prior.estimator of Density must be one of .* or an estimator with fit, sample"),
     ],
