@@ -37,7 +37,6 @@ NAMES = {
     "MOST_STEPS": "MAX_STEPS",
     "N_PIECES": "N_BINS",
     "N_WATCHES": "N_EVALUATIONS",
-    "Program": "DecoderModule",
     "Proximity": "ExemplarDistance",
     "Scatter": "NoiseScale",
     "Side": "ViewScorer",

@@ -28,7 +28,7 @@ TAIL = (
     (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459)
     + (0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0),
 )
-FAR = (
+FAR_TAIL = (
     (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.0012426609473880784386, 0.026532189526576123093)
     + (0.29656057182850489123, 1.7848265399172913358, 5.4637849111641143699, 6.6579046435011037772),
     (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5, 7.868691311456132591e-4)
@@ -63,7 +63,7 @@ def normal_quantile(p: Tensor) -> Tensor:
     """Return the quantiles of the standard normal distribution for probabilities in (0, 1)."""
     q = p - 0.5
     r = torch.sqrt(-torch.log(torch.minimum(p, 1 - p)))
-    tail = torch.where(r <= 5, _ratio(TAIL, r - 1.6), _ratio(FAR, r - 5))
+    tail = torch.where(r <= 5, _ratio(TAIL, r - 1.6), _ratio(FAR_TAIL, r - 5))
     return torch.where(q.abs() <= 0.425, q * _ratio(CENTRE, 0.180625 - q * q), q.sign() * tail)
 
 

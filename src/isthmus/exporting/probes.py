@@ -21,7 +21,7 @@ MAX_ROWS, N_SAMPLED = 10_000, 200
 # Numbers of rows of a call that differ from that of tracing: programs can be fixed to a size without an error.
 COUNTS = (1, 2, 17)
 # Share of the cells that are made missing or unseen, and distance of extreme values in standard deviations.
-SHARE, FAR = 0.2, 1e2
+SHARE, N_DEVIATIONS = 0.2, 1e2
 
 
 def choose_rows(model: Any, X: Any) -> Any:
@@ -58,7 +58,7 @@ def _change_array(few: Values, X: Values) -> Iterator[Probe]:
     if X.dtype.kind != "f":
         return
     yield "missing cells", np.where(_mark(few.shape), np.nan, few)
-    far = FAR * np.nanstd(X, 0)
+    far = N_DEVIATIONS * np.nanstd(X, 0)
     yield "extreme rows", np.where(_mark(few.shape), few + far, few - far).astype(X.dtype)
     yield "float64 input", few.astype(np.float64) + 1e-3 * np.nanstd(X, 0)
 
@@ -74,7 +74,10 @@ def _change_cells(few: Any, ports: Sequence[Port]) -> Iterator[Probe]:
     numbers = [port for port in ports if port.dtype == "float64"]
     if numbers:
         cells = read_cells(few, numbers)
-        far = {name: np.nanmax(np.append(x, 0)) + FAR * (np.nanstd(np.append(x, 0)) + 1) for name, x in cells.items()}
+        far = {
+            name: np.nanmax(np.append(x, 0)) + N_DEVIATIONS * (np.nanstd(np.append(x, 0)) + 1)
+            for name, x in cells.items()
+        }
         yield "extreme rows", replace_cells(few, {name: every[name] for name in far}, far)
 
 
