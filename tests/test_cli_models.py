@@ -69,6 +69,8 @@ def words(command, model, data, out):
         return ["sample", model, "-n", "3", "--out", out]
     if command == "detect --detector":
         return ["detect", data, "--detector", model, "--out", out]
+    if command == "export":
+        return ["export", model, "--data", data, "--to", out.with_suffix(".pt2")]
     name, *option = command.split()
     return [name, model, data, *option, *(["2"] if option == ["--draws"] else []), "--out", out]
 
@@ -78,8 +80,13 @@ def words(command, model, data, out):
 def test_a_command_takes_a_model_or_names_its_kind_and_the_commands_for_it(home, tmp_path, command, file):
     data = home / ("series.csv" if "SlidingWindows" in file else "rows.csv")
     arguments, kind = words(command, home / f"{file}.safetensors", data, tmp_path / "out.csv"), file.split()[0]
+    if command == "export" and "of SlidingWindows" in file:
+        assert "a detector with SlidingWindows cannot be exported" in refused(*arguments)
+        return
     if kind in TAKES[command]:
-        assert re.search(rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.csv: ", call(*arguments).stdout, re.MULTILINE)
+        assert re.search(
+            rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.(csv|pt2): ", call(*arguments).stdout, re.MULTILINE
+        )
         return
     message = refused(*arguments)
     assert f" {kind}, which {command} does not take; commands that take it are " in message

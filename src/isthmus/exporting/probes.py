@@ -9,6 +9,7 @@ from isthmus.anomaly import AnomalyDetector
 from isthmus.anomaly.cells import replace_cells
 from isthmus.anomaly.rows import count_rows, take_rows
 from isthmus.autoencoder import Autoencoder
+from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.tables.frames import is_frame
 from isthmus.exporting.ports import Port, read_cells
@@ -71,7 +72,9 @@ def _change_cells(few: Any, ports: Sequence[Port]) -> Iterator[Probe]:
     texts = {port.name: "a category that was not in fit" for port in ports if port.dtype == "string"}
     if texts:
         yield "unseen categories", replace_cells(few, {name: every[name] for name in texts}, texts)
-    numbers = [port for port in ports if port.dtype == "float64"]
+    # A column of truth values that held numbers would be a column of another kind.
+    columns = {str(name): dtype for name, dtype in open_frame(few).schema.items()}
+    numbers = [port for port in ports if port.dtype == "float64" and columns[port.name].is_numeric()]
     if numbers:
         cells = read_cells(few, numbers)
         far = {
