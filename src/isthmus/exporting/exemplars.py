@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from isthmus.anomaly import ExemplarDistance
 from isthmus.anomaly.coordinates import CLIP, MAX_CATEGORIES, RankGaussian, Standardisation
 from isthmus.anomaly.distances import View, ViewScorer
+from isthmus.exporting.operations import NORMAL_QUANTILE, normal_quantile
 from isthmus.functional import compress_tails
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.schema import Schema
 
-# Distance, in standard deviations, up to which a row equals a kept training row. torch's exporter rounds scalars to
-# float32, so that each coordinate of equal rows differs by up to 1e-6.
-EQUAL = 1e-4
+# Distance, in standard deviations, up to which a row equals a kept training row: programs round otherwise than NumPy.
+EQUAL = 1e-6
 
 
 class ExemplarScore(nn.Module):
@@ -126,12 +126,16 @@ class RankGaussianView(nn.Module):
     """Adds normal scores to standardised points, see ``isthmus.anomaly.coordinates.RankGaussian``."""
 
     quantiles: Tensor
+    low: Tensor
+    high: Tensor
+    constants: Tensor
 
     def __init__(self, view: RankGaussian) -> None:
         super().__init__()
         self.first, self.final = StandardisedView(view.standardisation), StandardisedView(view.final)
         _store(self, quantiles=view.quantiles.T)
-        self.edge = 0.5 / (view.n_rows + 1)
+        edge = 0.5 / (view.n_rows + 1)
+        _store(self, low=np.array(edge), high=np.array(1 - edge), constants=np.array(NORMAL_QUANTILE))
 
     def forward(self, points: Tensor) -> Tensor:
         """Return transformed points."""
@@ -140,7 +144,7 @@ class RankGaussianView(nn.Module):
     def normal_scores(self, points: Tensor) -> Tensor:
         """Return normal quantiles of the ranks among the training rows; 0 for missing values."""
         ranks = self._middle_ranks(points.T.contiguous()).T
-        scores = torch.special.ndtri(ranks.clamp(self.edge, 1 - self.edge))
+        scores = normal_quantile(torch.maximum(self.low, torch.minimum(ranks, self.high)), self.constants)
         return torch.where(points.isnan(), 0.0, scores)
 
     def _middle_ranks(self, values: Tensor) -> Tensor:

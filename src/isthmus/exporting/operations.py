@@ -35,6 +35,9 @@ FAR_TAIL = (
     + (0.0148753612908506148525, 0.13692988092273580531, 0.59983220655588793769, 1.0),
 )
 
+# All of them in rows of one length, and last the middle of the argument in the tails and the square of 0.425.
+NORMAL_QUANTILE = (*CENTRE, *TAIL, *FAR_TAIL, (1.6, 0.180625, 0, 0, 0, 0, 0, 0))
+
 
 def search_sorted(
     sorted_sequence: Tensor, values: Tensor, *, right: bool = False, side: str | None = None, **_options: Any
@@ -59,19 +62,23 @@ def log_gamma(x: Tensor) -> Tensor:
     return ((large - 0.5) * large.log() - large + 0.5 * math.log(2 * math.pi) + series - product.log()).to(x.dtype)
 
 
-def normal_quantile(p: Tensor) -> Tensor:
-    """Return the quantiles of the standard normal distribution for probabilities in (0, 1)."""
+def normal_quantile(p: Tensor, constants: Any = NORMAL_QUANTILE) -> Tensor:
+    """Return the quantiles of the standard normal distribution for probabilities in (0, 1).
+
+    ``constants`` may be the rows of a tensor: exporters round numbers of Python to float32.
+    """
+    centre, tail, far, (split, edge) = constants[:2], constants[2:4], constants[4:6], constants[6][:2]
     q = p - 0.5
     r = torch.sqrt(-torch.log(torch.minimum(p, 1 - p)))
-    tail = torch.where(r <= 5, _ratio(TAIL, r - 1.6), _ratio(FAR_TAIL, r - 5))
-    return torch.where(q.abs() <= 0.425, q * _ratio(CENTRE, 0.180625 - q * q), q.sign() * tail)
+    outside = torch.where(r <= 5, _ratio(tail, r - split), _ratio(far, r - 5))
+    return torch.where(q.abs() <= 0.425, q * _ratio(centre, edge - q * q), q.sign() * outside)
 
 
-def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Tensor) -> Tensor:
+def _ratio(coefficients: Any, x: Tensor) -> Tensor:
     return _polynomial(coefficients[0], x) / _polynomial(coefficients[1], x)
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+def _polynomial(coefficients: Any, x: Tensor) -> Tensor:
     value = torch.zeros_like(x)
     for coefficient in coefficients:
         value = value * x + coefficient
