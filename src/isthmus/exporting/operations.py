@@ -90,15 +90,9 @@ def euclidean_distances(x1: Tensor, x2: Tensor, p: float, compute_mode: int | No
     return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).square().sum(-1).sqrt()
 
 
-def cross_entropy(logits: Tensor, target: Tensor, *_options: Any) -> Tensor:
-    """Return minus the log probability of each target; torch's own translation to ONNX is for fixed numbers of rows."""
-    return -logits.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
-
-
 DECOMPOSITIONS = {
     torch.ops.aten.searchsorted.Tensor: search_sorted,
     torch.ops.aten.lgamma.default: log_gamma,
     torch.ops.aten.special_ndtri.default: normal_quantile,
     torch.ops.aten.cdist.default: euclidean_distances,
-    torch.ops.aten.cross_entropy_loss.default: cross_entropy,
 }
