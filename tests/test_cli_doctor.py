@@ -9,7 +9,7 @@ from isthmus import zoo
 from isthmus.cli import streaming
 from isthmus.cli.app import app
 from isthmus.data.files import KINDS, write
-from isthmus.doctor import examine, report
+from isthmus.doctor import examine, format_findings
 
 
 def call(*arguments):
@@ -47,7 +47,7 @@ def test_clean_files_of_any_kind_have_no_findings(tmp_path, rows, suffix):
 def test_the_command_prints_the_findings_of_the_library(tmp_path, table):
     write(tmp_path / "rows.csv", table)
     write(tmp_path / "new.parquet", table[:30])
-    expected = report(examine(table, test={"new.parquet": table[:30]}))
+    expected = format_findings(examine(table, test={"new.parquet": table[:30]}))
     assert "30 of 30 rows of new.parquet (100 %) are in X" in expected
     assert "'same'" in expected
     assert said(tmp_path / "rows.csv", "--test", tmp_path / "new.parquet") == expected
@@ -64,7 +64,7 @@ def test_columns_are_chosen_as_for_fit(tmp_path, table):
 def test_the_model_is_checked_with_the_rows(tmp_path, rows):
     write(tmp_path / "rows.npy", rows)
     assert said(tmp_path / "rows.npy", "--model", "vae", "--set", "n_components=3") == "no problems found"
-    expected = report(examine(rows, zoo.autoencoder(3, likelihood="bernoulli")))
+    expected = format_findings(examine(rows, zoo.autoencoder(3, likelihood="bernoulli")))
     assert said(tmp_path / "rows.npy", "--set", "n_components=3", "--set", "likelihood=bernoulli") == expected
     (tmp_path / "run.json").write_text('{"set": {"n_components": 3, "likelihood": "bernoulli"}}')
     assert said(tmp_path / "rows.npy", "--config", tmp_path / "run.json") == expected

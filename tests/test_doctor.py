@@ -21,7 +21,7 @@ import isthmus
 from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP
 from isthmus.data import Chunks, as_source
-from isthmus.doctor import examine, report
+from isthmus.doctor import examine, format_findings
 from isthmus.doctor.examination import CHECKS
 from isthmus.finding import Finding
 from isthmus.formatting import format_percent, list_names
@@ -39,7 +39,7 @@ def whats(*arguments, **options):
 def only(*arguments, **options):
     """Return the only finding."""
     findings = examine(*arguments, **options)
-    assert len(findings) == 1, report(findings)
+    assert len(findings) == 1, format_findings(findings)
     return findings[0]
 
 
@@ -150,7 +150,7 @@ def test_rows_without_a_value_are_found(X, frame):
     assert only(X).detail == "1 of 400 rows have no value at all"
     frame = frame.drop(columns="member").astype({"visits": float})
     frame.loc[[4, 8]] = None
-    assert "2 of 400 rows have no value at all" in report(examine(frame))
+    assert "2 of 400 rows have no value at all" in format_findings(examine(frame))
 
 
 # Columns
@@ -515,8 +515,8 @@ def test_bad_input_is_refused_in_one_sentence(arguments, options, error, message
 def test_a_finding_is_two_lines():
     finding = Finding("near-constant", ("a", "b"), "99 %", "drop them", "hint")
     assert str(finding) == "hint: near-constant ('a', 'b'): 99 %\n  drop them"
-    assert report([finding, finding]) == f"{finding}\n{finding}"
-    assert report([]) == "no problems found"
+    assert format_findings([finding, finding]) == f"{finding}\n{finding}"
+    assert format_findings([]) == "no problems found"
 
 
 def test_long_lists_are_cut_and_small_shares_are_not_rounded_away():

@@ -12,7 +12,7 @@ from isthmus.cli.streaming import holds_images, is_streamed, sample_stream
 from isthmus.data import Parquet, Source
 from isthmus.data.files import as_table
 from isthmus.data.streams.parquet import read_columns_only
-from isthmus.doctor import Overview, examine, report, summarize
+from isthmus.doctor import Overview, examine, format_findings, summarize
 from isthmus.doctor.overview import ASCII_BARS, BARS
 
 
@@ -31,7 +31,7 @@ def examine_file(data: Path, run: Run, test: Path | None) -> None:
         X, tests = read_rows(data, run), None if test is None else {test.name: read_rows(test, run)}
     shape = (len(X), *X.schema.shape) if isinstance(X, Source) else X.shape
     hint(f"examining {' x '.join(f'{size:,}' for size in shape)} values")
-    print(report(examine(X, estimator, test=tests)))
+    print(format_findings(examine(X, estimator, test=tests)))
 
 
 def read_rows(data: Path, run: Run) -> Any:

@@ -67,13 +67,13 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     return [finding for check in CHECKS for finding in check(data)]
 
 
-def report(findings: Iterable[Finding]) -> str:
+def format_findings(findings: Iterable[Finding]) -> str:
     """Write findings as text, two lines each.
 
     Examples
     --------
-    >>> from isthmus.doctor import report
-    >>> report([])
+    >>> from isthmus.doctor import format_findings
+    >>> format_findings([])
     'no problems found'
     """
     return "\n".join(map(str, findings)) or "no problems found"
