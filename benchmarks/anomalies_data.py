@@ -15,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from tables_data import Values, folder
 
 ROWS_CONTAMINATED, ROWS_ONE_CLASS = 10_000, 20_000
+# Share of anomalies in heavily contaminated training rows, and the fewest of these rows that a table must have.
+HEAVY_SHARE, FEWEST_ROWS = 0.29, 50
 # Columns of NSL-KDD that are no features: name and family of the attack, and how many classifiers recognised it.
 NOT_FEATURES = ["label", "difficulty", "family"]
 NORMAL_BEAT = 1
@@ -41,10 +43,36 @@ def contaminated(seed: int, most: int | None = None) -> Iterator[Split]:
         yield Split(name, *standardize(train, test), labels)
 
 
+def heavily_contaminated(seed: int, most: int | None = None) -> Iterator[Split]:
+    """Leave out normal training rows, or anomalies, so that 29 % of the training rows are anomalies."""
+    for name, X, y in tables():
+        X, y = cut(X, y, most or ROWS_CONTAMINATED, seed)
+        train, test, known, labels = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
+        kept = thin(known, HEAVY_SHARE, seed)
+        if len(kept) >= FEWEST_ROWS:
+            yield Split(name, *standardize(train[kept], test), labels)
+
+
+def thin(y: Values, share: float, seed: int) -> Values:
+    """Return indices of as many rows as possible, of which a share has the label 1."""
+    n = min(y.sum() / share, (1 - y).sum() / (1 - share))
+    order = np.random.default_rng(seed).permutation(len(y))
+    kinds = ((1, round(n * share)), (0, round(n * (1 - share))))
+    return np.concatenate([order[y[order] == label][:count] for label, count in kinds])
+
+
 def one_class(seed: int, most: int | None = None) -> Iterator[Split]:
     """Train on one half of the normal rows, and score the other half and all anomalies."""
     for name, X, y in tables():
         yield take_half(name, *cut(X, y, most or ROWS_ONE_CLASS, seed), seed)
+
+
+def one_class_benchmarks(seed: int, most: int | None = None) -> Iterator[Split]:
+    """Read 150 tables of OddBench and OvRBench, small files first; training rows are normal."""
+    for path in sorted((folder() / "odd-ovr").glob("*.npz"), key=lambda path: path.stat().st_size):
+        with np.load(path) as file:
+            train, test = (file[key][:most].astype(np.float64) for key in ("train", "test"))
+            yield Split(path.stem, *standardize(train, test), file["labels"][:most].astype(int))
 
 
 def beats(seed: int, most: int | None = None) -> Iterator[Split]:

@@ -19,14 +19,23 @@ def cases(n_seeds: int) -> Iterator[Case]:
 
 def measure(case: Case, n_rows: int | None) -> Figures:
     """Return figures of as many new rows as training rows; the rows of the method "holdout" are the other half."""
+    train, holdout = split_halves(load(case.data, n_rows), case.seed)
+    seconds, synthetic = timed(lambda: METHODS[case.method](train, holdout, case.seed))
+    return {**measure_rows(train, holdout, synthetic, case.seed), "seconds": seconds}
+
+
+def split_halves(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    order = np.random.default_rng(seed).permutation(len(frame))
+    train, holdout = (frame.iloc[rows].reset_index(drop=True) for rows in np.array_split(order, 2))
+    return train, holdout
+
+
+def measure_rows(train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> Figures:
+    """Compare new rows with real ones; if they are the holdout itself, its figures are the baselines."""
     from isthmus.metrics import synthetic_quality
 
-    frame = load(case.data, n_rows)
-    order = np.random.default_rng(case.seed).permutation(len(frame))
-    train, holdout = (frame.iloc[rows].reset_index(drop=True) for rows in np.array_split(order, 2))
-    seconds, synthetic = timed(lambda: METHODS[case.method](train, holdout, case.seed))
-    quality = synthetic_quality(train, synthetic, holdout, target=TARGET, random_state=case.seed)
-    return {**measure_figures(quality, 1 if case.method == "holdout" else 0), "seconds": seconds}
+    quality = synthetic_quality(train, synthetic, holdout, target=TARGET, random_state=seed)
+    return measure_figures(quality, 1 if synthetic is holdout else 0)
 
 
 def measure_figures(quality: object, place: int) -> Figures:

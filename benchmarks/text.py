@@ -71,20 +71,29 @@ def auroc(features: Any, train: Any, test: Any, train_labels: Any, test_labels: 
 
 def topics(name: str, _: None) -> Iterator[Figure]:
     """Measure twenty topics of a corpus: NPMI of their ten first words, and the share of distinct words among these."""
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    from isthmus.metrics.topics import coherence
-
-    vectorizer = CountVectorizer(min_df=5, max_df=0.5, stop_words="english", token_pattern=WORD)
-    X = vectorizer.fit_transform(load(name).text)
-    X, words = X[np.asarray(X.sum(1)).ravel() > 0], vectorizer.get_feature_names_out()
+    X, words = count_words(name)
     for method, find in TOPICS.items():
         runs = [timed(partial(find, X, words, seed)) for seed in range(N_SEEDS)]
-        npmi = [coherence(found, X, words).mean() for _, found in runs]
-        different = [len({word for topic in found for word in topic}) / np.size(found) for _, found in runs]
+        npmi, different = zip(*(measure_topics(found, X, words) for _, found in runs), strict=True)
         seconds = np.mean([seconds for seconds, _ in runs])
         comparison = f"{np.mean(different):.2f} of the words are distinct, {seconds:.1f} s; by seed {np.round(npmi, 3)}"
         yield Figure(f"{name}, {N_TOPICS} topics, NPMI of {method}", float(np.mean(npmi)), comparison)
+
+
+def count_words(name: str) -> tuple[Any, Values]:
+    """Return counts (n_texts, n_words) of texts that have any of the words, and the words."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(min_df=5, max_df=0.5, stop_words="english", token_pattern=WORD)
+    X = vectorizer.fit_transform(load(name).text)
+    return X[np.asarray(X.sum(1)).ravel() > 0], vectorizer.get_feature_names_out()
+
+
+def measure_topics(found: list[list[str]], X: Any, words: Values) -> tuple[float, float]:
+    """Return the mean NPMI of topics, and the share of distinct words among their words."""
+    from isthmus.metrics.topics import coherence
+
+    return float(coherence(found, X, words).mean()), len({word for topic in found for word in topic}) / np.size(found)
 
 
 def find_topics_of_net(X: Any, words: Values, seed: int) -> list[list[str]]:

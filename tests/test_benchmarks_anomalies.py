@@ -167,3 +167,15 @@ def test_a_mean_is_shown_only_over_all_data_sets(module):
     assert report.average_over_sets(book, "ucr", "isthmus", "VUS-PR") == pytest.approx(0.6)
     assert report.average_over_sets(book, "ucr", "PCA", "VUS-PR") is None
     assert report.lead(book, "ucr", "VUS-PR", ("PCA",)) is None
+
+
+def test_the_heavily_contaminated_protocol_leaves_29_percent_anomalies_in(module, folder, monkeypatch):
+    data = module("anomalies_data")
+    monkeypatch.setattr(data, "FEWEST_ROWS", 40)
+    (split,) = data.heavily_contaminated(seed=0)
+    # 14 of the 140 training rows are anomalies, and 14 / 0.29 = 48.3.
+    assert (split.train.shape, split.test.shape, split.labels.sum()) == ((48, 4), (60, 4), 6)
+    monkeypatch.setattr(data, "FEWEST_ROWS", 49)
+    assert list(data.heavily_contaminated(seed=0)) == []
+    many = data.thin(np.repeat([0, 1], [71, 100]), 0.29, seed=0)
+    assert (np.bincount((many >= 71).astype(int)) == [71, 29]).all()
