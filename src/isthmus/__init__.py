@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import distributed, doctor, latent, metrics, tuning, zoo
+    from isthmus import distributed, doctor, hub, latent, metrics, tuning, zoo
     from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
     from isthmus.autoencoder import Autoencoder
     from isthmus.decoder import Decoder
@@ -27,6 +27,7 @@ __all__ = [
     "distributed",
     "doctor",
     "export",
+    "hub",
     "latent",
     "load",
     "metrics",
