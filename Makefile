@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 demo: .venv/installed
 	$(BIN)/python -m isthmus.demo isthmus-demo
@@ -17,6 +17,12 @@ check: .venv/checked
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
+
+# Warnings are errors. The second command follows all links, and finds what a page would load from elsewhere.
+docs: .venv/documented
+	rm -rf docs/_build docs/reference/generated
+	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python docs/check_pages.py docs/_build/html
 
 bench: .venv/benched
 	.venv-bench/bin/python benchmarks/mnist.py
@@ -39,7 +45,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/wide.py
 
 clean:
-	rm -rf .venv .venv-bench isthmus-demo
+	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/reference/generated
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -54,6 +60,10 @@ clean:
 
 .venv/checked: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[test,check]'
+	touch $@
+
+.venv/documented: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[docs,pandas]'
 	touch $@
 
 # The peers live in an environment of their own: they must not decide what ours contains.

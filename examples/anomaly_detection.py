@@ -1,4 +1,7 @@
-"""Find malignant tumours with a model that has seen benign ones only, and explain the lowest score.
+"""Anomalies in a table
+====================
+
+Find malignant tumours with a model that has seen benign ones only, and explain the lowest score.
 
 In each of five splits, a model is fitted on four fifths of the benign rows of the Wisconsin table (569 tumours, 30
 measurements). It scores the other benign rows and all malignant rows: how probable is the row given its code, and how

@@ -1,4 +1,7 @@
-"""Generate music for four voices in the style of Bach, and interpolate between two of his chorales.
+"""Music for four voices
+=====================
+
+Generate music for four voices in the style of Bach, and interpolate between two of his chorales.
 
 A chorale has four voices. A row is four bars of it in quarter notes, each from soprano to bass. A recurrent variational
 autoencoder generates one note after the other, given the previous notes and the code. It is evaluated by bits per note

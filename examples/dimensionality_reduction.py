@@ -1,4 +1,7 @@
-"""Reduce images of 64 pixels to two numbers, and plot them: nonlinear codes preserve neighbours better than PCA.
+"""Maps of images
+==============
+
+Reduce images of 64 pixels to two numbers, and plot them: nonlinear codes preserve neighbours better than PCA.
 
 Two measures on held-out digits, both at best 1: trustworthiness measures whether neighbours in the plane are neighbours
 among the images, and the accuracy of a 10-nearest-neighbour classifier in the plane measures whether they are the same

@@ -1,4 +1,7 @@
-"""Fit features to images without labels, then a classifier to a few labelled images.
+"""Features for a classifier
+=========================
+
+Fit features to images without labels, then a classifier to a few labelled images.
 
 The autoencoder is fitted on 1,257 digits without labels and encodes each digit as four numbers. A logistic regression
 is fitted on these numbers, on four components of PCA, and on all 64 pixels (standardising the pixels is worse), with

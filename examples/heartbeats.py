@@ -1,4 +1,7 @@
-"""Distinguish abnormal heartbeats from normal ones with a model of normal ones only, and show where they differ.
+"""Abnormal heartbeats
+===================
+
+Distinguish abnormal heartbeats from normal ones with a model of normal ones only, and show where they differ.
 
 ECG5000 contains heartbeats of one patient, 140 values each. A small autoencoder is fitted on half of the normal beats;
 the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one

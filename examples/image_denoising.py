@@ -1,4 +1,7 @@
-"""Clean noisy images: a denoising autoencoder is trained to reconstruct clean digits from noisy ones.
+"""Clean noisy images
+==================
+
+Clean noisy images: a denoising autoencoder is trained to reconstruct clean digits from noisy ones.
 
 Pixels are between 0 and 1. The noise has standard deviation 0.5, and noisy pixels are clipped to this range, both in
 training and for the held-out images that are cleaned here. The error is the mean squared difference from the clean

@@ -1,4 +1,7 @@
-"""Generate levels of Super Mario Bros. of a given kind, and search for one with given properties.
+"""Levels of a game
+================
+
+Generate levels of Super Mario Bros. of a given kind, and search for one with given properties.
 
 The Video Game Level Corpus (Summerville et al., 2016) has 15 levels as text, one character per tile. A conditional
 variational autoencoder is fitted on segments of 28 columns of 11 levels: overground, underground, and sky. The rows of

@@ -1,4 +1,7 @@
-"""Detect attacks among network connections with a model of normal ones, also with its encoder alone.
+"""Intrusion detection
+===================
+
+Detect attacks among network connections with a model of normal ones, also with its encoder alone.
 
 NSL-KDD (Tavallaee et al., 2009) describes connections by 41 columns, three of them categories. A variational
 autoencoder is fitted on half of the normal connections of the 20 % training file; the other half and all attacks are

@@ -1,4 +1,7 @@
-"""Detect anomalous events of a server: when, how severe, and which metrics are anomalous.
+"""Events of a server
+==================
+
+Detect anomalous events of a server: when, how severe, and which metrics are anomalous.
 
 The first server of the Application Server Dataset (Li et al., InterFusion, KDD 2021) has 19 metrics with one value
 every five minutes: 30 days for training and 15 days for testing, with labels that are used for evaluation only. Small
