@@ -54,7 +54,9 @@ def find_faults(root: Path) -> Iterator[str]:
                 yield f"{name} loads {target}"
             elif not urlsplit(target).scheme and not resolve(path, target).is_file():
                 yield f"{name} loads {target}, which does not exist"
-        yield from (f"{name} links to {link}, which does not exist" for link in sorted(page.links) if breaks(path, link))
+        yield from (
+            f"{name} links to {link}, which does not exist" for link in sorted(page.links) if breaks(path, link)
+        )
 
 
 def breaks(path: Path, link: str) -> bool:
@@ -65,7 +67,9 @@ def breaks(path: Path, link: str) -> bool:
     target = resolve(path, link)
     if not target.is_file():
         return True
-    return bool(parts.fragment) and target.suffix == ".html" and unquote(parts.fragment) not in read_page(target).anchors
+    return (
+        bool(parts.fragment) and target.suffix == ".html" and unquote(parts.fragment) not in read_page(target).anchors
+    )
 
 
 def resolve(path: Path, link: str) -> Path:

@@ -76,7 +76,6 @@ html_theme_options = {
 mathjax_path = "mathjax/tex-svg.js"
 
 
-
 def copy_mathjax(app: object) -> None:
     """Copy MathJax from its package, so that formulas need no network."""
     package = find_spec("sphinx-mathjax-offline")
