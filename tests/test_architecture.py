@@ -44,7 +44,7 @@ LAYERS = [
     {"latent", "anomaly"},
     {"zoo", "plots", "baselines", "doctor"},
     {"persistence", "distributed", "suggesting", "tuning", "exporting"},
-    {"demo", "hub"},
+    {"demo", "hub", "tracking"},
     {"cli"},
     {"__main__"},
 ]

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import distributed, doctor, hub, latent, metrics, tuning, zoo
+    from isthmus import distributed, doctor, hub, latent, metrics, tracking, tuning, zoo
     from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
     from isthmus.autoencoder import Autoencoder
     from isthmus.decoder import Decoder
@@ -33,6 +33,7 @@ __all__ = [
     "metrics",
     "save",
     "suggest",
+    "tracking",
     "tuning",
     "zoo",
 ]
