@@ -38,6 +38,7 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/fuzz.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/calibration.py
 	.venv-bench/bin/python benchmarks/default_fits.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/defaults.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/imputation.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/novelty.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reading.py

@@ -98,7 +98,7 @@ def make_fillings(share: float) -> Job:
         tables_imputation.METHODS,
         lambda truth, filled: score(truth[0], filled, truth[1])._asdict(),
         {"nrmse": -1, "accuracy": 1},
-        f"{100 * share:.0f} % of the known cells of five tables are hidden, at most {tables_imputation.MOST_ROWS:,} rows. "
+        f"{100 * share:.0f} % of the cells of five tables of at most {tables_imputation.MOST_ROWS:,} rows are hidden. "
         "The defaults of `zoo.imputer()` were chosen on adult, titanic, german credit and pima; ames was not used.",
     )
 

@@ -23,7 +23,7 @@ Written by `python benchmarks/defaults.py --before PATH`, where PATH is a checko
 configuration of each method for all data, and the same data for all methods. `{OURS}` is the present package, and
 *before* is that of the other checkout.
 
-Differences are means of paired differences over data sets, with {100 * LEVEL:.0f} % intervals of Student's t over these sets.
+Differences are means of paired differences over data sets, with {100 * LEVEL:.0f} % intervals of Student's t over sets.
 The best peer is the one with the best mean of that figure, chosen for each row with hindsight. A verdict is *better* or
 *worse* if its interval excludes 0. Seconds are processor seconds of one thread for fit and use, medians over sets: the
 machine was shared, and wall-clock times mean little. ↓ marks figures of which less is better."""
@@ -159,4 +159,6 @@ def list_commits(records: list[Record]) -> str:
 
 
 def list_failures(records: list[Record]) -> dict[tuple[str, str], str]:
-    return {(record["job"], record["method"]): record["failed"] for record in records if "failed" in record}
+    """Return reasons by job and method of cases whose newest line has no figures."""
+    newest = {tuple(record[key] for key in ("job", "method", "data", "seed")): record for record in records}
+    return {case[:2]: record["failed"] for case, record in newest.items() if "failed" in record}
