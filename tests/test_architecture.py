@@ -43,7 +43,7 @@ LAYERS = [
     {"decoder", "gap_filling"},
     {"latent", "anomaly"},
     {"zoo", "plots", "baselines", "doctor"},
-    {"persistence", "distributed", "suggesting", "tuning", "exporting"},
+    {"persistence", "distributed", "suggesting", "tuning", "exporting", "reporting"},
     {"demo", "hub", "tracking"},
     {"cli"},
     {"__main__"},

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from isthmus.exporting import export
     from isthmus.gap_filling import SeriesImputer
     from isthmus.persistence import load, save
+    from isthmus.reporting import report
     from isthmus.suggesting import suggest
     from isthmus.training import Checkpoint
 
@@ -31,6 +32,7 @@ __all__ = [
     "latent",
     "load",
     "metrics",
+    "report",
     "save",
     "suggest",
     "tracking",
@@ -50,6 +52,7 @@ _HOME = {
     "SlidingWindows": "anomaly",
     "export": "exporting",
     "load": "persistence",
+    "report": "reporting",
     "save": "persistence",
     "suggest": "suggesting",
 }

@@ -117,7 +117,20 @@ def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Valu
         category, divided by the mean number of compared values per row.
     """
     task = _make_task(estimator, read_values(as_source(test, estimator.schema_)), seed)
-    errors = cell_errors(training, task, answer_rows(estimator, task.given, _imputes(estimator)))
+    return _sum_errors(training, task, answer_rows(estimator, task.given, _imputes(estimator)))
+
+
+def row_errors_by_method(estimator: Any, training: Training, test: Any, seed: int) -> dict[str, Values]:
+    """Return the errors of ``row_errors`` for the model and for the simple methods of ``judge``, each (n,).
+
+    Parameters are as in ``row_errors``; the simple methods are fitted to ``training``.
+    """
+    trial = _try_methods(estimator, training, read_values(as_source(test, estimator.schema_)), seed)
+    return {name: _sum_errors(training, trial.task, answer) for name, answer in trial.answers.items()}
+
+
+def _sum_errors(training: Training, task: Task, answer: Values) -> Values:
+    errors = cell_errors(training, task, answer)
     return np.nansum(errors, axis=1) / max(np.mean(np.sum(~np.isnan(errors), axis=1)), 1e-12)
 
 
@@ -158,8 +171,16 @@ def _fidelity(known: Any, rows: Any, seed: int) -> dict[str, float]:
     }
 
 
-def _compare_answers(estimator: Any, training: Training, clean: Values, seed: int) -> Comparison:
-    """Compare results of the model and of simple methods for rows, which are corrupted if training rows were."""
+class _Trial(NamedTuple):
+    """Results of the model and of simple methods for rows, which are corrupted if training rows were."""
+
+    kind: str
+    task: Task
+    answers: dict[str, Values]
+    note: str
+
+
+def _try_methods(estimator: Any, training: Training, clean: Values, seed: int) -> _Trial:
     corruption, imputes = estimator.module_.corruption, _imputes(estimator)
     task = _make_task(estimator, clean, seed)
     methods, note = _imputers(training) if imputes else _rebuilders(training, estimator.n_components)
@@ -168,6 +189,12 @@ def _compare_answers(estimator: Any, training: Training, clean: Values, seed: in
     if corruption is not None and not np.isnan(task.given).any():
         answers["as corrupted"] = task.given
     kind = "hidden cells" if imputes else "reconstruction" if corruption is None else "clean values of corrupted rows"
+    return _Trial(kind, task, answers, note)
+
+
+def _compare_answers(estimator: Any, training: Training, clean: Values, seed: int) -> Comparison:
+    """Compare the errors of the model and of simple methods."""
+    kind, task, answers, note = _try_methods(estimator, training, clean, seed)
     error, wrong = squared_errors(training, task, answers), error_rates(training, task, answers)
     measures = [f"mean squared error of numbers, relative to {training.unit_name}"] if error else []
     measures += ["share of wrong categories"] if wrong else []

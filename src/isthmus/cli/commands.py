@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from isthmus.cli.progress import hint, say
 
 # Parameters that name a file to read, whose existence the callbacks in cli/paths.py check.
-INPUTS = ("config", "data", "detector", "holdout", "model", "normal", "real", "synthetic", "test")
+INPUTS = ("config", "data", "detector", "holdout", "model", "normal", "real", "synthetic", "test", "train")
 # Commands whose standard output is a document, which nothing else is added to.
 DOCUMENTS = ("doctor", "info", "look", "quality")
 # All arguments and options of the running command.

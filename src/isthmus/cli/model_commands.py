@@ -179,6 +179,42 @@ def export(
     export_file(model, part, data, Output(to, force))
 
 
+def report(
+    model: options.Model,
+    data: options.Data,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Rows of fit, to which methods for comparison are fitted.  [default: one half of DATA for the other]",
+            callback=check_input,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Column of DATA with classes; for a detector, 1 for normal and -1 for anomaly."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Page to write.  [default: DATA's name, .report.html]", callback=check_output(".html")
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Write the numbers beside the page, as .json.")] = False,
+    card: Annotated[bool, typer.Option("--card", help="Write a model card beside the page, as .md.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)] = 0,
+    force: options.Force = False,
+) -> None:
+    """Report on a model: how good it is, compared with what, and where it must not be used."""
+    from isthmus.cli.outputs import Output
+    from isthmus.cli.reporting import report_file
+
+    endings = [ending for ending, wanted in ((".json", json), (".md", card)) if wanted]
+    report_file(model, data, train, label, seed, Output(out, force), endings)
+
+
 def info(model: options.Model) -> None:
     """Show the contents of a model file."""
     from isthmus.cli.describing import describe
@@ -196,5 +232,15 @@ def zoo() -> None:
         typer.echo(f"{name:{width}}  {summary}")
 
 
-READING_DATA: tuple[Callable[..., None], ...] = (fit, tune, transform, reconstruct, impute, score, detect, export)
+READING_DATA: tuple[Callable[..., None], ...] = (
+    fit,
+    tune,
+    transform,
+    reconstruct,
+    impute,
+    score,
+    detect,
+    export,
+    report,
+)
 OTHERS: tuple[Callable[..., None], ...] = (sample, info, zoo)

@@ -26,6 +26,14 @@ TAKES: dict[str, tuple[str, ...]] = {
     "sample": ("Autoencoder", "Decoder"),
     "detect --detector": ("AnomalyDetector",),
     "export": ("Autoencoder", "Decoder", "BaggedAutoencoders", "ExemplarDistance", "AnomalyDetector"),
+    "report": (
+        "Autoencoder",
+        "AnomalyDetector",
+        "BaggedAutoencoders",
+        "ExemplarDistance",
+        "SeriesImputer",
+        "SlidingWindows",
+    ),
 }
 
 

@@ -1,0 +1,170 @@
+"""The errors of an autoencoder beside those of simple methods with codes of the same size, on the same rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isthmus.baselines.judging import row_errors_by_method
+from isthmus.baselines.reconstruction import Training
+from isthmus.data import Source, as_source
+from isthmus.reporting.blocks import Block, Figure, Interval, Section, Table, Text
+from isthmus.reporting.drawing import ACCENT, INK, MUTED, WIDTH, draw
+from isthmus.reporting.intervals import estimate
+from isthmus.reporting.subject import Subject, Values, once
+from isthmus.reporting.texts import show_share
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MODEL = "model"
+# Names of methods in a report; n is the number of components of the code.
+NAMES = {
+    MODEL: "this model",
+    "PCA": "PCA of {n} components",
+    "mean": "column means",
+    "as corrupted": "corrupted rows, unchanged",
+    "iterative regression": "iterative regression",
+}
+# What is measured, by task.
+MEASURES = {
+    "imputer": "Error in hidden cells",
+    "autoencoder": "Reconstruction error",
+    "generator": "Reconstruction error",
+}
+# Smallest divisor of a ratio.
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Errors per row of several methods, and their means and ratios with intervals.
+
+    Parameters
+    ----------
+    errors : mapping of str to ndarray of shape (n,)
+        By method; the first one is the model.
+    means : mapping of str to Interval
+    differences : mapping of str to Interval
+        For each other method, the error of the model relative to it, minus 1: negative if the model is better.
+    """
+
+    errors: Mapping[str, Values]
+    means: Mapping[str, Interval]
+    differences: Mapping[str, Interval]
+
+
+@once
+def judge_methods(subject: Subject) -> Judgement:
+    """Compute the errors of the model and of simple methods, on rows that no simple method was fitted to."""
+    errors = _errors_with_train(subject) if subject.train is not None else _errors_of_halves(subject)
+    names, values = [*errors], np.column_stack([*errors.values()])
+    means = dict(zip(names, estimate(values, subject.seed), strict=True))
+    ratios = estimate(values, subject.seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:], TINY) - 1)
+    return Judgement(errors, means, dict(zip(names[1:], ratios, strict=True)))
+
+
+def compare_methods(subject: Subject) -> Section | None:
+    """Return the errors of the model and of simple methods."""
+    if subject.net is None or subject.schema.n_categories:
+        return None
+    judgement = judge_methods(subject)
+    names = {name: NAMES[name].format(n=subject.net.n_components) for name in judgement.means}
+    records = [
+        {"method": names[name], "error": mean, "error of this model": _describe(judgement.differences.get(name))}
+        for name, mean in judgement.means.items()
+    ]
+    blocks: list[Block] = [
+        _draw(judgement, names, MEASURES[subject.task]),
+        Table.of(records, _explain_measure(subject)),
+        Text(_explain_methods(subject)),
+    ]
+    values = {
+        "n_rows": len(judgement.errors[MODEL]),
+        "errors": judgement.means,
+        "relative_differences": judgement.differences,
+    }
+    lead = _summarize(judgement, names, MEASURES[subject.task])
+    return Section("comparison", "Compared with simple methods", lead, blocks, values, "quality")
+
+
+def _errors_with_train(subject: Subject) -> dict[str, Values]:
+    training = Training.of(as_source(subject.train, subject.schema))
+    return row_errors_by_method(subject.net, training, subject.source, subject.seed)
+
+
+def _errors_of_halves(subject: Subject) -> dict[str, Values]:
+    """Fit the simple methods to each half of the rows, and judge them on the other half."""
+    n, unit = len(subject.source), Training.of(subject.source).unit
+    order = np.random.default_rng(subject.seed).permutation(n)
+    halves = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+    parts = [
+        _errors_of(subject, subject.source.take(fitted), subject.source.take(judged), unit)
+        for fitted, judged in (halves, halves[::-1])
+    ]
+    place = np.argsort(np.concatenate(halves[::-1]))
+    return {name: np.concatenate([part[name] for part in parts])[place] for name in parts[0]}
+
+
+def _errors_of(subject: Subject, fitted: Source, judged: Source, unit: Values) -> dict[str, Values]:
+    training = Training.of(fitted)._replace(unit=unit)
+    return row_errors_by_method(subject.net, training, judged, subject.seed)
+
+
+def _describe(difference: Interval | None) -> str:
+    """Return a relative difference in words: ``"43 % larger (23 % to 65 %)"``."""
+    if difference is None:
+        return ""
+    if difference.low <= 0 <= difference.high:
+        return f"no clear difference ({show_share(difference.low)} to {show_share(difference.high)})"
+    low, high = sorted(map(abs, difference[1:]))
+    word = "larger" if difference.low > 0 else "smaller"
+    return f"{show_share(abs(difference.value))} {word} ({show_share(low)} to {show_share(high)})"
+
+
+def _summarize(judgement: Judgement, names: Mapping[str, str], measure: str) -> str:
+    """Compare the model with the best simple method in one sentence."""
+    best = max(judgement.differences, key=lambda name: judgement.differences[name].value)
+    difference, start = judgement.differences[best], f"The {measure[0].lower()}{measure[1:]}"
+    if difference.low <= 0 <= difference.high:
+        return f"{start} does not differ clearly from that of {names[best]}, the best simple method."
+    value, _, limits = _describe(difference).partition(" (")
+    limits = limits.removesuffix(")")
+    return f"{start} is {value} than that of {names[best]}, the best simple method (95 % interval {limits})."
+
+
+def _explain_measure(subject: Subject) -> str:
+    categories = ", and the share of wrong categories" if subject.schema.categorical else ""
+    unit = "in units of the variance of their column" if subject.data == "table" else "in squared units of the data"
+    return f"{MEASURES[subject.task]}: mean squared error of numbers {unit}{categories}; 95 % intervals"
+
+
+def _explain_methods(subject: Subject) -> str:
+    if subject.train is not None:
+        return "The simple methods were fitted to the training rows."
+    return (
+        "The training rows were not given. The simple methods were therefore fitted to one half of the judged rows and "
+        "judged on the other half, and the reverse. If the judged rows were used in training, the comparison favors "
+        "the model."
+    )
+
+
+def _draw(judgement: Judgement, names: Mapping[str, str], measure: str) -> Figure:
+    means = judgement.means
+
+    def paint(ax: "Axes") -> None:
+        for place, (name, (value, low, high)) in enumerate(means.items()):
+            colour = ACCENT if name == MODEL else MUTED
+            ax.plot([low, high], [place, place], color=colour, linewidth=1.5, solid_capstyle="butt")
+            ax.plot(value, place, "o", color=colour, markersize=6)
+        ax.set_yticks(range(len(means)), [names[name] for name in means], color=INK)
+        ax.set_ylim(len(means) - 0.5, -0.5)
+        ax.set_xlim(0, None)
+        ax.set_xlabel("error")
+        ax.grid(axis="x")
+        ax.set_axisbelow(True)
+        ax.spines["left"].set_visible(False)
+
+    shown = ", ".join(f"{names[name]} {mean.value:.3g}" for name, mean in means.items())
+    return draw(paint, f"{measure} by method: {shown}", size=(WIDTH, 0.75 + 0.32 * len(means)))

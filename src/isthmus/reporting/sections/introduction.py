@@ -1,0 +1,32 @@
+"""Title and subtitle of a report."""
+
+from isthmus.formatting import pluralize
+from isthmus.reporting.subject import Subject
+
+NAMES = {
+    "autoencoder": "Autoencoder",
+    "detector": "Anomaly detector",
+    "generator": "Generator",
+    "imputer": "Imputer",
+}
+UNITS = {"texts": "text", "time points": "time point", "images": "image", "flat images": "image", "series": "series"}
+
+
+def describe_title(subject: Subject) -> str:
+    """Return what the model is, and of which file."""
+    data = (
+        f" of {subject.files['data'].name}"
+        if "data" in subject.files
+        else f" of a {subject.data}".replace("a table", "a table")
+    )
+    return NAMES[subject.task] + data
+
+
+def describe_rows(subject: Subject) -> str:
+    """Return which rows were judged."""
+    n, unit = len(subject.source), UNITS.get(subject.data, "row")
+    size = "" if subject.data != "table" else f" x {pluralize(subject.schema.shape[0], 'column')}"
+    if n == subject.n_rows:
+        return f"Judged on {pluralize(n, unit)}{size}."
+    order = "the first" if subject.data == "time points" else "a random sample"
+    return f"Judged on {n:,} of {pluralize(subject.n_rows, unit)}{size}, {order}; seed {subject.seed}."

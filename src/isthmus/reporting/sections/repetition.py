@@ -1,0 +1,41 @@
+"""How to repeat a report: command, versions and checksums."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import isthmus
+from isthmus.reporting.blocks import Code, Facts, Section
+from isthmus.reporting.subject import Subject
+
+LIBRARIES = ("torch", "numpy", "scikit-learn", "matplotlib")
+# Bytes that are hashed at once.
+CHUNK = 2**20
+
+
+def explain_repetition(subject: Subject) -> Section:
+    """Return the command, the versions and the checksums of the files."""
+    versions = {"isthmus": isthmus.__version__, "Python": platform.python_version()}
+    versions |= {name: version(name) for name in LIBRARIES}
+    checksums = {name: compute_checksum(path) for name, path in subject.files.items()}
+    facts = {"seed": str(subject.seed)} | versions
+    facts |= {f"SHA-256 of {subject.files[name].name}": checksum for name, checksum in checksums.items()}
+    program = f'import isthmus\n\nisthmus.report(model, X, random_state={subject.seed}).save("report.html")'
+    code = Code(subject.command or program, "Command" if subject.command else "Program")
+    values = {"seed": subject.seed, "command": code.code, "versions": versions, "sha256": checksums}
+    lead = "The same files, versions and seed give the same numbers."
+    return Section("repetition", "How to repeat it", lead, [code, Facts(facts)], values)
+
+
+def compute_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file; that of a folder is the SHA-256 of the names and checksums of its files."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for file in sorted(each for each in path.rglob("*") if each.is_file()):
+            digest.update(f"{file.relative_to(path)} {compute_checksum(file)}\n".encode())
+        return digest.hexdigest()
+    with path.open("rb") as content:
+        while block := content.read(CHUNK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,20 @@
+"""The verdict: three sentences that other sections answer."""
+
+from collections.abc import Sequence
+
+from isthmus.reporting.blocks import Section, Text
+
+# Questions of a verdict, and what it says if no section answers them.
+QUESTIONS = {
+    "quality": "How well the model does its task was not measured.",
+    "problem": "No problem was found in the model or the rows.",
+    "limit": "No limit of its use follows from the rows.",
+}
+
+
+def give_verdict(sections: Sequence[Section]) -> Section:
+    """Return the first answer to each question."""
+    answers = dict(QUESTIONS)
+    for section in reversed(sections):
+        answers |= {section.answers: section.lead} if section.answers else {}
+    return Section("verdict", "Verdict", "", [Text(answer) for answer in answers.values()], answers)

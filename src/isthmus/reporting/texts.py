@@ -1,0 +1,94 @@
+"""Values of blocks as texts, which all writers show."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from isthmus.formatting import format_number, format_value, is_missing
+from isthmus.reporting.blocks import Bars, Interval, Share
+
+# Spaces as wide as a digit and as a point, which align numbers at their decimal points.
+DIGIT, POINT = "\u2007", "\u2008"
+
+
+def is_number(cell: Any) -> bool:
+    """Whether a cell is shown as a number."""
+    return isinstance(cell, Interval) or (isinstance(cell, int | float) and not isinstance(cell, bool))
+
+
+def show(cell: Any) -> str:
+    """Return a cell as text.
+
+    Examples
+    --------
+    >>> from isthmus.reporting.blocks import Interval, Share
+    >>> from isthmus.reporting.texts import show
+    >>> show(0.41234), show(1200), show(Share(0.034)), show(None), show(Interval(0.412, 0.38, 0.44))
+    ('0.412', '1,200', '3.4 %', '–', '0.412 (0.38 to 0.44)')
+    """
+    if isinstance(cell, Bars):
+        return ", ".join(map(str, cell))
+    if isinstance(cell, Interval):
+        low, high = show_limits(cell)
+        return f"{show_value(cell)} ({low} to {high})"
+    if is_missing(cell):
+        return "–"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, Share):
+        return show_share(cell)
+    return f"{cell:,}" if isinstance(cell, int) else format_number(cell) if isinstance(cell, float) else str(cell)
+
+
+def show_share(share: float) -> str:
+    """Return a share as a percentage, with more digits near 0 % and 100 %.
+
+    Examples
+    --------
+    >>> from isthmus.reporting.texts import show_share
+    >>> show_share(0.432), show_share(0.0312), show_share(0.0004), show_share(0.9996), show_share(1.0)
+    ('43 %', '3.1 %', '0.04 %', '99.96 %', '100 %')
+    """
+    rest = min(abs(share), abs(1 - share)) if abs(share) <= 1 else abs(share)
+    n_digits = 0 if rest >= 0.05 or rest == 0 else 1 if rest >= 0.001 else 2
+    return f"{100 * share:.{n_digits}f} %"
+
+
+def show_value(interval: Interval) -> str:
+    """Return the estimate of an interval."""
+    if isinstance(interval.value, Share):
+        return show_share(interval.value)
+    return format_value(interval.value, interval.low, interval.high)
+
+
+def show_limits(interval: Interval) -> tuple[str, str]:
+    """Return the limits of an interval."""
+    if isinstance(interval.value, Share):
+        return show_share(interval.low), show_share(interval.high)
+    low, high = (format_value(limit, interval.low, interval.high) for limit in interval[1:])
+    return low, high
+
+
+def align(column: Sequence[Any]) -> list[str]:
+    """Return the texts of a column, of which numbers are aligned at the decimal point if they end at the right.
+
+    Examples
+    --------
+    >>> from isthmus.reporting.texts import DIGIT, align
+    >>> [text.replace(DIGIT, "_") for text in align([1.25, 10.5, 3.0])]
+    ['1.25', '10.50', '3.00']
+    """
+    floats = [abs(cell) for cell in column if type(cell) is float and math.isfinite(cell) and cell]
+    if floats and min(floats) >= 1e-3 and max(floats) < 1e5 and max(floats) / min(floats) < 1e4:
+        n_digits = max(0, min(2 - math.floor(math.log10(max(floats))), 4))
+        return [
+            f"{cell:,.{n_digits}f}" if type(cell) is float and math.isfinite(cell) else show(cell) for cell in column
+        ]
+    texts = [show_value(cell) if isinstance(cell, Interval) else show(cell) for cell in column]
+    if not all(is_number(cell) or is_missing(cell) for cell in column):
+        return texts
+    ends = [len(text.partition(".")[2]) for text in texts]
+    return [
+        text + (POINT if not end and max(ends) else "") + DIGIT * (max(ends) - end)
+        for text, end in zip(texts, ends, strict=True)
+    ]

@@ -1,0 +1,271 @@
+"""Reports: numbers of sections, the three writers, and errors."""
+
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+
+import isthmus
+from isthmus.reporting.blocks import Bars, Interval, Section, Share, Table
+from isthmus.reporting.document import Report
+from isthmus.reporting.html import lay_out, write_cell
+from isthmus.reporting.intervals import estimate
+from isthmus.reporting.sections.verdict import QUESTIONS, give_verdict
+
+FIT = {"max_epochs": 2, "random_state": 0}
+NAUGHTY = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X = load_breast_cancer(as_frame=True).data
+    model = isthmus.Autoencoder(3, max_epochs=5, random_state=0).fit(X[:400])
+    return model, X[:400], X[400:]
+
+
+@pytest.fixture(scope="module")
+def report(cancer):
+    model, train, X = cancer
+    return isthmus.report(model, X, train=train)
+
+
+@pytest.fixture(scope="module")
+def naughty():
+    """Return a report of a table with formulas and tags in names and cells."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            NAUGHTY: rng.normal(size=200),
+            "=1+1": rng.choice(["=cmd()", "</style><b>", '"quoted"'], 200),
+            "$x_1$ & 日本": rng.gamma(2, size=200),
+            "a|b\n*c*": rng.choice([None, 1.5, 2.5, 7.0], 200).astype(float),
+        }
+    )
+    return isthmus.report(isthmus.Autoencoder(2, **FIT).fit(X), X)
+
+
+class Reader(HTMLParser):
+    """Collects the exact numbers of a page, and its elements."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.numbers, self.tags, self.texts = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "data":
+            self.numbers.append(float(dict(attrs)["value"]))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def numbers_in(value):
+    """Yield all numbers of a JSON document."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from numbers_in(item)
+    elif isinstance(value, int | float):
+        yield float(value)
+
+
+# Numbers
+
+
+def test_the_errors_are_those_of_a_direct_computation(cancer, report):
+    model, train, X = cancer
+    scale, mean = train.std(ddof=0), train.mean()
+    pca = PCA(3, random_state=0).fit((train - mean) / scale)
+    rebuilt = pca.inverse_transform(pca.transform((X - mean) / scale)) * scale.to_numpy() + mean.to_numpy()
+    found = report.to_dict()["sections"]["comparison"]
+    expected = {"model": model.reconstruct(X), "PCA": rebuilt, "mean": mean}
+    for name, answer in expected.items():
+        error = np.square((X - answer) / scale).to_numpy().mean()
+        value, low, high = found["errors"][name]
+        assert value == pytest.approx(error, rel=2e-3)  # data frames have rounded reconstructions
+        assert low < value < high
+    ratio = found["errors"]["model"][0] / found["errors"]["mean"][0]
+    assert found["relative_differences"]["mean"][0] == pytest.approx(ratio - 1)
+
+
+def test_intervals_cover_the_mean_and_pair_the_columns():
+    rng = np.random.default_rng(0)
+    samples = rng.exponential(size=(100, 200))
+    covered = [interval.low < 1 < interval.high for interval in estimate(samples, 0)]
+    assert 0.85 < np.mean(covered) < 1
+    base = rng.gamma(1, size=(500, 1))
+    equal = np.hstack([base, 2 * base])
+    difference = estimate(equal, 0, lambda mean: mean[..., :1] / mean[..., 1:])[0]
+    assert difference == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_without_training_rows_no_method_judges_rows_that_it_was_fitted_to(cancer):
+    model, _, X = cancer
+    rows = X[:31]  # PCA that is fitted to 15 rows would rebuild the same rows almost exactly
+    found = isthmus.report(model, rows).to_dict()["sections"]["comparison"]
+    assert found["n_rows"] == 31
+    assert found["errors"]["PCA"][0] > 0.05
+
+
+def test_columns_are_described(report, cancer):
+    columns = report.to_dict()["sections"]["data"]["columns"]
+    X = cancer[2]
+    assert [column["column"] for column in columns] == list(X)
+    first = X.iloc[:, 0]
+    assert columns[0]["histogram"] == np.histogram(first, 10)[0].tolist()
+    assert columns[0]["missing"] == 0
+    assert f"{first.median():.3g}"[:2] in columns[0]["values"]
+
+
+def test_many_rows_are_sampled_by_seed(cancer, monkeypatch):
+    monkeypatch.setattr("isthmus.reporting.subject.MAX_ROWS", 50)
+    model, _, X = cancer
+    one, same, other = (isthmus.report(model, X, random_state=seed) for seed in (1, 1, 2))
+    assert "50 of 169 rows" in one.subtitle
+    assert "random sample" in one.subtitle
+    assert one.to_dict()["sections"]["comparison"] == same.to_dict()["sections"]["comparison"]
+    assert one.to_dict()["sections"]["comparison"] != other.to_dict()["sections"]["comparison"]
+
+
+def test_the_verdict_is_the_first_answer_to_each_question():
+    sections = [
+        Section("a", "A", "good", answers="quality"),
+        Section("b", "B", "shifted", answers="problem"),
+        Section("c", "C", "collapsed", answers="problem"),
+    ]
+    verdict = give_verdict(sections)
+    assert [block.text for block in verdict.blocks] == ["good", "shifted", QUESTIONS["limit"]]
+
+
+# Writers
+
+
+def test_json_has_the_numbers_of_the_page(report):
+    shown = Reader(report.to_html()).numbers
+    assert len(shown) > 30
+    assert set(shown) <= set(numbers_in(report.to_dict()))
+
+
+def test_names_and_cells_stay_text(naughty):
+    page = naughty.to_html()
+    reader = Reader(page)
+    assert "script" not in [tag for tag, _ in reader.tags]
+    assert NAUGHTY in unescape(page)
+    assert not [attrs for _, attrs in reader.tags if any(name.startswith("on") for name in attrs)]
+    assert any("=cmd()" in text for text in reader.texts)
+    card = naughty.card()
+    assert "<script>" not in card
+    assert "\\<script\\>" in card
+    assert NAUGHTY in json.dumps(naughty.to_dict())
+
+
+def test_the_page_needs_no_other_file(report):
+    page = report.to_html()
+    links = re.findall(r'(?:src|href)="([^"#]*)', page) + re.findall(r"url\(([^#)]*)", page)
+    assert [link for link in links if link and not link.startswith("data:")] == []
+    addresses = set(re.findall(r"https?://[^\"'\s<]+", page))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "<script" not in page
+
+
+def test_headings_are_in_order_and_identifiers_unique(report):
+    reader = Reader(report.to_html())
+    assert [tag for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)] == ["h1"] + ["h2"] * len(report.sections)
+    names = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
+    assert len(names) == len(set(names))
+    assert all(attrs.get("aria-label") for tag, attrs in reader.tags if tag == "svg" and attrs.get("role") == "img")
+
+
+def test_numbers_are_aligned_at_the_decimal_point():
+    table = Table(("name", "x", "n"), [("a", 1.25, 3), ("b", 20.0, 1200)], "numbers")
+    shown = lay_out(table)
+    assert shown["numeric"] == [False, True, True]
+    assert [str(row[1]) for row in shown["shown"]] == [
+        '<data value="1.25">1.2</data>',
+        '<data value="20.0">20.0</data>',
+    ]
+    assert str(shown["shown"][1][2]) == '<data value="1200">1,200</data>'
+
+
+def test_long_tables_are_folded():
+    shown = lay_out(Table(("i",), [(i,) for i in range(33)], "numbers"))
+    assert (len(shown["shown"]), len(shown["folded"])) == (30, 3)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (Share(0.25), '<data value="0.25">25 %</data>'),
+        (None, "–"),
+        (float("nan"), "–"),
+        ("<b>", "<b>"),  # the template escapes it
+        (True, "yes"),
+        (Interval(2.0, 1.5, 2.5), '<data value="2.0">2</data> <span class="limits">1.5 to 2.5</span>'),
+    ],
+)
+def test_cells(cell, expected):
+    assert str(write_cell(cell)) == expected
+
+
+def test_bars_are_one_path():
+    assert str(write_cell(Bars((1, 0, 2)))).count("<path") == 1
+
+
+def test_notebooks_show_the_page(report):
+    shown = report._repr_html_()
+    assert shown.startswith("<iframe")
+    assert unescape(re.search(r'srcdoc="([^"]*)"', shown)[1]) == report.to_html()
+
+
+def test_files_are_written_by_their_endings(report, tmp_path):
+    paths = [tmp_path / f"r{ending}" for ending in (".html", ".json", ".md")]
+    report.save(*paths)
+    assert paths[0].read_text() == report.to_html()
+    assert json.loads(paths[1].read_text()) == report.to_dict()
+    assert paths[2].read_text() == report.card()
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+# Errors
+
+
+def test_a_failed_write_leaves_no_file(report, tmp_path, monkeypatch):
+    old = tmp_path / "r.html"
+    old.write_text("old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        report.save(old, tmp_path / "r.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+    assert old.read_text() == "old"
+
+
+def test_other_endings_are_refused(report, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in one of .*'\.html'"):
+        report.save(tmp_path / "r.pdf")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        report.save(tmp_path / "nowhere" / "r.html")
+
+
+def test_wrong_models_and_rows_are_refused(cancer):
+    model, _, X = cancer
+    with pytest.raises(TypeError, match="model must be a fitted Autoencoder"):
+        isthmus.report(PCA(), X)
+    with pytest.raises(NotFittedError):
+        isthmus.report(isthmus.Autoencoder(), X)
+    with pytest.raises(ValueError, match="mean radius"):
+        isthmus.report(model, X.drop(columns="mean radius"))
+    with pytest.raises(ValueError, match="y must have a label for each of the 169 rows"):
+        isthmus.report(model, X, y=[1, 2])
+
+
+def test_a_report_is_printed_in_one_line(report):
+    assert repr(report).startswith("Report('Autoencoder of a table', sections=['verdict'")
+    assert isinstance(report, Report)
