@@ -71,6 +71,8 @@ def words(command, model, data, out):
         return ["detect", data, "--detector", model, "--out", out]
     if command == "export":
         return ["export", model, "--data", data, "--to", out.with_suffix(".pt2")]
+    if command == "report":
+        return ["report", model, data, "--out", out.with_suffix(".html")]
     name, *option = command.split()
     return [name, model, data, *option, *(["2"] if option == ["--draws"] else []), "--out", out]
 
@@ -85,7 +87,7 @@ def test_a_command_takes_a_model_or_names_its_kind_and_the_commands_for_it(home,
         return
     if kind in TAKES[command]:
         assert re.search(
-            rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.(csv|pt2): ", call(*arguments).stdout, re.MULTILINE
+            rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.(csv|html|pt2): ", call(*arguments).stdout, re.MULTILINE
         )
         return
     message = refused(*arguments)

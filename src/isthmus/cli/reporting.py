@@ -11,6 +11,7 @@ from isthmus.cli.inference import Table, open_rows
 from isthmus.cli.models import load_for
 from isthmus.cli.outputs import Output
 from isthmus.cli.reading import read
+from isthmus.formatting import pluralize
 from isthmus.reporting import report
 from isthmus.reporting.document import ENDINGS
 
@@ -41,7 +42,7 @@ def report_file(
         files={name: path for name, path in (("model", model), ("data", data), ("train", train)) if path is not None},
     )
     made.save(*paths)
-    print(*made.verdict, f"wrote {', '.join(map(str, paths))}", sep="\n")
+    print(*made.verdict, *(f"wrote {path}: {pluralize(len(made.sections), 'section')}" for path in paths), sep="\n")
 
 
 def _read_labels(rows: Table, name: str) -> Any:
