@@ -22,6 +22,7 @@ from isthmus.model.losses import Losses
 from isthmus.regularizers import L1, L2
 from isthmus.schema import Schema
 from isthmus.training import (
+    Callback,
     DivergenceError,
     TrainSettings,
     TrainState,
@@ -173,6 +174,55 @@ def test_callbacks_are_called_once_an_epoch_and_all_of_them_also_after_one_that_
     _, seen = run(callbacks=stop)
     assert calls == [1, 2]
     assert len(seen) == 2
+
+
+class Diary(Callback):
+    """Notes what is called."""
+
+    def __init__(self, lines):
+        self.lines = lines
+
+    def start(self, params):
+        self.lines.append(("start", params["max_epochs"], params["backbone__dropout"], params["learning_rate"]))
+
+    def __call__(self, state):
+        self.lines.append(state.epoch)
+
+    def end(self, error):
+        self.lines.append(("end", error))
+
+    def __deepcopy__(self, memo):  # clones write into the same diary
+        return self
+
+
+def test_callbacks_know_the_start_with_parameters_and_the_end():
+    diary = Diary([])
+    small(backbone=MLP((8,), dropout=0.5), max_epochs=2, callbacks=(diary,)).fit(X)
+    start, *epochs, end = diary.lines
+    assert start == ("start", 2, 0.5, pytest.approx(start[3]))
+    assert start[3] > 0  # what "auto" means
+    assert (epochs, end) == ([1, 2], ("end", None))
+
+
+def test_callbacks_that_were_started_are_ended_also_after_errors():
+    class Refusing(Diary):
+        def start(self, params):
+            raise OSError("no")
+
+    fine, late = Diary([]), Diary([])
+    with pytest.raises(OSError, match="no"):
+        small(callbacks=(fine, Refusing([]), late)).fit(X)
+    assert isinstance(fine.lines[-1][1], OSError)
+    assert late.lines == []
+    with pytest.raises(ZeroDivisionError):
+        small(callbacks=(fine, lambda state: 1 / 0)).fit(X)
+    assert isinstance(fine.lines[-1][1], ZeroDivisionError)
+
+
+def test_a_pass_of_partial_fit_calls_no_callbacks():
+    diary = Diary([])
+    small(callbacks=(diary,)).partial_fit(X)
+    assert diary.lines == []
 
 
 # Losses that are not finite

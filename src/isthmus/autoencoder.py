@@ -4,7 +4,7 @@ import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from numbers import Real
 from typing import Any, Self, cast
@@ -49,6 +49,7 @@ from isthmus.training import (
     copy_weights,
     make_optimizer,
     show_progress,
+    start_callbacks,
     train,
 )
 
@@ -122,7 +123,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
     compile : bool, default=False
         Whether to compile the training step with ``torch.compile``.
     callbacks : sequence of callables, default=()
-        Called with the ``TrainState`` after every epoch; a true return value stops the training.
+        Called with the ``TrainState`` after every epoch; a true return value stops the training. Those that are
+        ``isthmus.training.Callback``, such as ``isthmus.Checkpoint`` and the classes of ``isthmus.tracking``, also know
+        its start and end.
     random_state : int, RandomState or None, default=None
         Source of all random numbers. Global generators are not changed.
     verbose : int, default=0
@@ -308,9 +311,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
     def train(self, problem: Problem) -> None:
         """Train the model of a problem with the parameters of the estimator."""
         settings, group = problem.settings, problem.group
-        with show_progress(self.verbose if group.rank == 0 else 0, settings.max_epochs) as report:
-            callbacks = () if settings.open_ended else (*report, *self.callbacks)
-            train(problem.state, problem.rows, problem.valid, settings, callbacks, group)
+        callbacks = () if settings.open_ended else tuple(self.callbacks)
+        verbose = self.verbose if group.rank == 0 and not settings.open_ended else 0
+        params = {**self.get_params(), **asdict(settings)}
+        with (
+            show_progress(verbose, settings.max_epochs) as report,
+            start_callbacks(callbacks if group.rank == 0 else (), params),
+        ):
+            train(problem.state, problem.rows, problem.valid, settings, (*report, *callbacks), group)
 
     def adopt(self, problem: Problem) -> Self:
         """Store a trained model in the estimator. A failed fit thus keeps the model of an earlier fit."""

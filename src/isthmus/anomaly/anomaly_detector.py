@@ -30,7 +30,7 @@ from isthmus.anomaly.thresholds import Rule, choose_rule
 from isthmus.errors import InputTypeError, describe_value
 from isthmus.part import Configurable, is_count
 from isthmus.randomness import mix, seed_of
-from isthmus.training import with_checkpoint_folder
+from isthmus.training import name_fit
 
 CALIBRATIONS = ("cross", "split")
 
@@ -354,7 +354,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     def _fit_scorer(self, X: Any, seed: int, name: str) -> Scorer:
         template = self._template()
         estimator = clone(template) if self.random_state is None else clone_with_seeds(template, seed)
-        return Scorer.fit(with_checkpoint_folder(estimator, name), read_kinds(self.score_from), X, seed)
+        return Scorer.fit(name_fit(estimator, name), read_kinds(self.score_from), X, seed)
 
     def _adopt(self, scorer: Scorer, reference: ReferenceRows) -> Self:
         self._scorer, self.estimator_, self._reference = scorer, scorer.estimator, reference

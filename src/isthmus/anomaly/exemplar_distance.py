@@ -27,7 +27,7 @@ from isthmus.likelihoods import Gaussian
 from isthmus.part import Configurable
 from isthmus.randomness import mix, seed_of
 from isthmus.schema import Schema
-from isthmus.training import with_checkpoint_folder
+from isthmus.training import name_fit
 
 # Training steps of the nets, and rows per net and step. Chosen on ADBench: more steps score the same within noise, see
 # benchmarks/anomalies.py.
@@ -169,7 +169,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
     def _make_ensemble(self, points: Points, name: str) -> BaggedAutoencoders:
         """Make the nets of one view."""
         net = _small_net(*points.shape) if self.estimator is None else clone(self.estimator)
-        return BaggedAutoencoders(with_checkpoint_folder(net, name), self.n_estimators)
+        return BaggedAutoencoders(name_fit(net, name), self.n_estimators)
 
     # Application
 

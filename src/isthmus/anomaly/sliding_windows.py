@@ -22,7 +22,7 @@ from isthmus.formatting import list_texts
 from isthmus.likelihoods import Gaussian
 from isthmus.part import Configurable, is_count
 from isthmus.randomness import mix, seed_of
-from isthmus.training import with_checkpoint_folder
+from isthmus.training import name_fit
 
 Values = np.ndarray[Any, Any]
 
@@ -245,7 +245,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         """Make the ensemble of a view."""
         one = _small_net(view) if self.estimator is None else clone(self.estimator)
         ensemble = one if isinstance(one, BaggedAutoencoders) else BaggedAutoencoders(one, N_NETS, max_samples=SHARE)
-        return with_checkpoint_folder(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
+        return name_fit(ensemble.set_params(random_state=seed), f"{view.kind}-{view.windows.length}")
 
 
 def _small_net(view: View) -> Autoencoder:

@@ -1,9 +1,10 @@
 """Training: the function ``train``, its settings and state, optimizers, checkpoints and groups of processes."""
 
-from isthmus.training.checkpoint import Checkpoint, with_checkpoint_folder
+from isthmus.training.callback import Callback, name_fit, start_callbacks
+from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import check_precision, choose_device
-from isthmus.training.loop import Callback, DivergenceError, train
+from isthmus.training.loop import DivergenceError, train
 from isthmus.training.optimizers import make_optimizer
 from isthmus.training.progress import show_progress
 from isthmus.training.settings import TrainSettings
@@ -33,7 +34,8 @@ __all__ = [
     "choose_patience",
     "copy_weights",
     "make_optimizer",
+    "name_fit",
     "show_progress",
+    "start_callbacks",
     "train",
-    "with_checkpoint_folder",
 ]

@@ -7,7 +7,7 @@ import time
 from copy import copy
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from isthmus import storage
 from isthmus.data.base import Batches
 from isthmus.errors import memory_errors, require_path
 from isthmus.randomness import get_rng_state, set_rng_state
+from isthmus.training.callback import Callback
 from isthmus.training.group import Group
 from isthmus.training.settings import TrainSettings
 from isthmus.training.state import TrainState, Weights
@@ -25,7 +26,7 @@ NAME = "checkpoint.safetensors"
 DAMAGES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
-class Checkpoint:
+class Checkpoint(Callback):
     """Writes the state of a training to a file. The same ``fit``, started again, resumes from it.
 
     A checkpoint is one of the ``callbacks`` of an estimator. A fit that was killed and started again ends with the same
@@ -66,9 +67,6 @@ class Checkpoint:
         self.path = path
         self.every = every
 
-    def __call__(self, state: TrainState) -> None:
-        """Do nothing: ``train`` calls ``is_due`` and ``write`` after every step."""
-
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, every={self.every!r})"
 
@@ -77,7 +75,7 @@ class Checkpoint:
         """Path of the file."""
         return Path(self.path) / NAME
 
-    def in_folder(self, name: str) -> "Checkpoint":
+    def for_fit(self, name: str) -> Self:
         """Return a checkpoint for one of several fits, in a subfolder of this name."""
         other = copy(self)
         other.path = Path(self.path) / name
@@ -159,39 +157,6 @@ class Checkpoint:
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"Checkpoint.path must be a writable folder, got {str(folder)!r}")
         storage.remove_parts(self.file)
-
-
-def with_checkpoint_folder(estimator: Any, name: str) -> Any:
-    """Move the checkpoints of an estimator, and of the estimators inside it, to a subfolder of this name.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Not fitted. It is changed in place.
-    name : str
-
-    Returns
-    -------
-    estimator
-
-    Examples
-    --------
-    >>> from isthmus import Autoencoder, Checkpoint
-    >>> from isthmus.training import with_checkpoint_folder
-    >>> with_checkpoint_folder(Autoencoder(callbacks=(Checkpoint("progress"),)), "fold-1").callbacks
-    (Checkpoint('progress/fold-1', every=60.0),)
-    """
-    found = {
-        key: value
-        for key, value in estimator.get_params().items()
-        if key.split("__")[-1] == "callbacks" and isinstance(value, tuple | list)
-    }
-    own = {
-        key: tuple(each.in_folder(name) if isinstance(each, Checkpoint) else each for each in callbacks)
-        for key, callbacks in found.items()
-        if any(isinstance(each, Checkpoint) for each in callbacks)
-    }
-    return estimator.set_params(**own) if own else estimator
 
 
 def resume_rng(state: TrainState, group: Group) -> None:

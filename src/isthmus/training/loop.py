@@ -31,7 +31,7 @@ VALIDATION_SEED = 0
 # Smallest batch size of validation, in rows. Without gradients, smaller batches are slower and not better.
 VALIDATION_SIZE = 256
 
-Callback = Callable[[TrainState], Any]
+EpochFunction = Callable[[TrainState], Any]
 
 
 class DivergenceError(ValueError):
@@ -43,7 +43,7 @@ def train(
     source: Batches,
     valid: Batches | None,
     settings: TrainSettings,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[EpochFunction] = (),
     group: Group = SINGLE_PROCESS,
 ) -> None:
     """Fit a model to a source; keep the weights with the best bound on ``valid``, or without ``valid`` the last ones.

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from isthmus.training.loop import Callback
+from isthmus.training.loop import EpochFunction
 from isthmus.training.state import TrainState
 
 
 @contextmanager
-def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...]]:
+def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[EpochFunction, ...]]:
     """Yield the callbacks that show progress: none for ``verbose=0``, a bar for 1, a line per epoch for 2 or more."""
     if not verbose:
         yield ()
@@ -20,7 +20,7 @@ def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[Callback, ...
 
 
 @contextmanager
-def _bar(max_epochs: int) -> Iterator[Callback]:
+def _bar(max_epochs: int) -> Iterator[EpochFunction]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (

@@ -13,7 +13,7 @@ from isthmus.inference import run
 from isthmus.model import scoring
 from isthmus.problem import Problem
 from isthmus.randomness import seeded
-from isthmus.training import TrainState, with_checkpoint_folder
+from isthmus.training import TrainState, name_fit
 from isthmus.tuning.measures import RowScores, Values
 from isthmus.tuning.rows import Split
 from isthmus.tuning.space import Space
@@ -108,7 +108,7 @@ class Objective:
 
     def _fit_and_score(self, trial: Any, params: dict[str, Any]) -> Values:
         net, pruning = (
-            with_checkpoint_folder(clone(self.estimator), f"trial-{trial.number}"),
+            name_fit(clone(self.estimator), f"trial-{trial.number}"),
             Pruning(trial, self.deadline),
         )
         net.set_params(**params, callbacks=(*net.callbacks, pruning), verbose=0)

@@ -1,0 +1,74 @@
+"""Callbacks: what is called at the start, after each epoch and at the end of a training."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
+
+from isthmus.training.state import TrainState
+
+
+class Callback:
+    """Base class of callbacks that need the start or the end of a training.
+
+    Any function of a ``TrainState`` is a callback, too. In distributed training, all processes call it after each
+    epoch, and only the first one calls ``start`` and ``end``.
+    """
+
+    def start(self, params: Mapping[str, Any]) -> None:
+        """Prepare for a training with these parameters and settings."""
+
+    def __call__(self, state: TrainState) -> Any:
+        """Read the last epoch, ``state.row``; a true return value stops the training."""
+
+    def end(self, error: BaseException | None) -> None:
+        """Finish, also after an error."""
+
+    def for_fit(self, name: str) -> Self:
+        """Return the callback for one of several fits of an estimator; by default, all fits share it."""
+        return self
+
+
+@contextmanager
+def start_callbacks(callbacks: Sequence[Any], params: Mapping[str, Any]) -> Iterator[None]:
+    """Start callbacks before the block, and end those that were started after it."""
+    with ExitStack() as stack:
+        for callback in callbacks:
+            if isinstance(callback, Callback):
+                callback.start(params)
+                stack.push(lambda kind, error, trace, end=callback.end: end(error))
+        yield
+
+
+def name_fit(estimator: Any, name: str) -> Any:
+    """Tell the callbacks of an estimator, and of the estimators inside it, which of several fits follows.
+
+    A ``Checkpoint`` then uses a subfolder of this name.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted. It is changed in place.
+    name : str
+
+    Returns
+    -------
+    estimator
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder, Checkpoint
+    >>> from isthmus.training import name_fit
+    >>> name_fit(Autoencoder(callbacks=(Checkpoint("progress"),)), "fold-1").callbacks
+    (Checkpoint('progress/fold-1', every=60.0),)
+    """
+    found = {
+        key: value
+        for key, value in estimator.get_params().items()
+        if key.split("__")[-1] == "callbacks" and isinstance(value, tuple | list)
+    }
+    own = {
+        key: tuple(each.for_fit(name) if isinstance(each, Callback) else each for each in callbacks)
+        for key, callbacks in found.items()
+        if any(isinstance(each, Callback) for each in callbacks)
+    }
+    return estimator.set_params(**own) if own else estimator
