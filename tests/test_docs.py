@@ -1,0 +1,68 @@
+"""Pages of the documentation: their code runs, the places that they name exist, and broken links are found."""
+
+import inspect
+import re
+import runpy
+from importlib import import_module
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+import isthmus
+from isthmus import functional
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([DOCS / "index.md", *DOCS.glob("start/*.md"), *DOCS.glob("guides/*.md")])
+# The modules that docs/reference/index.md lists.
+MODULES = re.findall(r"^   (isthmus[\w.]*)$", (DOCS / "reference" / "index.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        exec(compile(block, str(page), "exec"), names)
+        plt.close("all")
+
+
+def test_the_page_of_theory_names_places_that_exist():
+    text = (DOCS / "theory.md").read_text()
+    files, functions = re.findall(r"`(\w+/\w+\.py)`", text), re.findall(r"`functional\.(\w+)`", text)
+    assert len(files) > 10
+    assert [name for name in files if not (ROOT / "src" / "isthmus" / name).is_file()] == []
+    assert len(functions) > 8
+    assert [name for name in functions if not hasattr(functional, name)] == []
+
+
+def test_the_reference_lists_every_public_module_of_the_package():
+    assert {f"isthmus.{name}" for name in isthmus.__all__ if inspect.ismodule(getattr(isthmus, name))} <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_class_and_function_is_documented(module):
+    public = import_module(module)
+    values = {name: getattr(public, name) for name in public.__all__}
+    documented = {
+        name: inspect.getdoc(value)
+        for name, value in values.items()
+        if inspect.isclass(value) or inspect.isfunction(value)
+    }
+    assert [name for name, text in documented.items() if not text] == []
+
+
+def test_links_to_nowhere_and_files_from_elsewhere_are_found(tmp_path):
+    find_faults = runpy.run_path(str(DOCS / "check_pages.py"))["find_faults"]
+    (tmp_path / "b.html").write_text('<h1 id="here">b</h1>')
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#here"></a> <a href="b.html#there"></a> <a href="c.html"></a> <a href="https://example.org"></a>'
+        '<script src="https://example.org/a.js"></script> <img src="d.png">'
+    )
+    assert list(find_faults(tmp_path)) == [
+        "a.html loads d.png, which does not exist",
+        "a.html loads https://example.org/a.js",
+        "a.html links to b.html#there, which does not exist",
+        "a.html links to c.html, which does not exist",
+    ]
