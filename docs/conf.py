@@ -65,6 +65,7 @@ html_title = "isthmus"
 html_static_path = ["_static"]
 html_css_files = ["isthmus.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "theory": []}
 html_theme_options = {
     "navbar_align": "left",
     "show_prev_next": False,
