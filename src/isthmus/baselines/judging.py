@@ -14,13 +14,13 @@ from isthmus.baselines.reconstruction import (
     Task,
     Training,
     Values,
-    cell_errors,
     error_rates,
     fit_mean,
     fit_pca,
     fit_regression,
     read_values,
     squared_errors,
+    sum_cell_errors,
 )
 from isthmus.data import Array, Source, as_source
 from isthmus.data.tables.codec import decode_plain
@@ -98,7 +98,7 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
 
 
 def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Values:
-    """Return the error of each row at the task that the model was trained for, (n,): the errors of ``judge`` by row.
+    """Return the error of each row at the task that the model was trained for, (n,).
 
     Parameters
     ----------
@@ -113,11 +113,11 @@ def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Valu
     Returns
     -------
     ndarray of shape (n_samples,)
-        Sums over the values of a row, of squared errors of numbers in the unit of ``training`` and of 1 for each wrong
-        category, divided by the mean number of compared values per row.
+        Squared errors of numbers and wrong categories, both in the units of ``training``, summed over the cells of a
+        row and divided by the mean number of compared cells per row.
     """
     task = _make_task(estimator, read_values(as_source(test, estimator.schema_)), seed)
-    return _sum_errors(training, task, answer_rows(estimator, task.given, _imputes(estimator)))
+    return sum_cell_errors(training, task, answer_rows(estimator, task.given, _imputes(estimator)))
 
 
 def row_errors_by_method(estimator: Any, training: Training, test: Any, seed: int) -> dict[str, Values]:
@@ -126,12 +126,7 @@ def row_errors_by_method(estimator: Any, training: Training, test: Any, seed: in
     Parameters are as in ``row_errors``; the simple methods are fitted to ``training``.
     """
     trial = _try_methods(estimator, training, read_values(as_source(test, estimator.schema_)), seed)
-    return {name: _sum_errors(training, trial.task, answer) for name, answer in trial.answers.items()}
-
-
-def _sum_errors(training: Training, task: Task, answer: Values) -> Values:
-    errors = cell_errors(training, task, answer)
-    return np.nansum(errors, axis=1) / max(np.mean(np.sum(~np.isnan(errors), axis=1)), 1e-12)
+    return {name: sum_cell_errors(training, trial.task, answer) for name, answer in trial.answers.items()}
 
 
 def _maximizes_bound(module: Any) -> bool:

@@ -33,8 +33,10 @@ class Task(NamedTuple):
 class Training(NamedTuple):
     """Input of baselines: training rows (n, n_values), and typical value and unit of each column (n_values,).
 
-    ``categories`` is the number of categories by position of a column; ``are_pixels`` says whether all columns have
-    one unit.
+    The unit of numbers is their standard deviation, or for pixels 1; that of all categories is the share of cells that
+    differ from the most frequent category of their column. So the mean and the most frequent category have an error of
+    1 in training cells of both kinds. ``categories`` is the number of categories by position of a column;
+    ``are_pixels`` says whether all columns have one unit.
     """
 
     rows: Values
@@ -52,8 +54,12 @@ class Training(NamedTuple):
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
         deviation = statistics.deviation.flatten().numpy()
         unscaled = statistics.are_pixels | (deviation == 0)
+        unit = np.where(unscaled, 1.0, deviation)
         categories = {i: len(schema.used[i].categories) for i in schema.categorical}
-        return cls(rows, typical, np.where(unscaled, 1.0, deviation), categories, statistics.are_pixels)
+        cells, common = rows[:, list(categories)], typical[list(categories)]
+        known = ~np.isnan(cells)
+        unit[list(categories)] = (cells != common)[known].sum() / max(1, known.sum()) or 1.0
+        return cls(rows, typical, unit, categories, statistics.are_pixels)
 
     @property
     def unit_name(self) -> str:
@@ -113,33 +119,28 @@ def error_rates(training: Training, task: Task, answers: Mapping[str, Values]) -
 
 
 def relative_errors(training: Training, task: Task, answers: Mapping[str, Values]) -> dict[str, float]:
-    """Return the error of each method divided by that of "mean", averaged over numbers and categories by their columns.
+    """Return the mean error of the rows of each method, divided by that of "mean".
 
-    The error of numbers is the mean squared error, and that of categories the share of wrong ones. 1 is no better than
-    means and most frequent categories; 0 is exact.
+    1 is no better than means and most frequent categories; 0 is exact.
     """
-    n_categories = len(training.categories)
-    weights = {"error": task.expected.shape[1] - n_categories, "wrong": n_categories}
-    measures = {"error": squared_errors(training, task, answers), "wrong": error_rates(training, task, answers)}
-    compared = {name: weights[name] for name, errors in measures.items() if errors.get("mean")}
-    if not compared:
+    means = {name: sum_cell_errors(training, task, answer).mean() for name, answer in answers.items()}
+    if not means["mean"]:
         raise ValueError(
             "all held-out rows equal the mean of the other rows, so errors relative to that of the mean are undefined"
         )
-    return {
-        method: sum(weight * measures[name][method] / measures[name]["mean"] for name, weight in compared.items())
-        / sum(compared.values())
-        for method in answers
-    }
+    return {name: float(mean / means["mean"]) for name, mean in means.items()}
 
 
-def cell_errors(training: Training, task: Task, answer: Values) -> Values:
-    """Return the squared error of each number in its unit, and 1 for each wrong category; NaN if not compared."""
+def sum_cell_errors(training: Training, task: Task, answer: Values) -> Values:
+    """Return the error of each row (n,): the sum over its cells, divided by the mean number of compared cells per row.
+
+    The error of a number is squared, in its unit; that of a wrong category is 1 in its unit.
+    """
     errors = np.square((task.expected - answer) / training.unit)
     categories = list(training.categories)
-    wrong = (answer != task.expected)[:, categories]
+    wrong = (answer != task.expected)[:, categories] / training.unit[categories]
     errors[:, categories] = np.where(np.isnan(task.expected[:, categories]), np.nan, wrong)
-    return errors
+    return np.nansum(errors, axis=1) / max(np.mean(np.sum(~np.isnan(errors), axis=1)), 1e-12)
 
 
 def fit_mean(training: Training) -> Method:

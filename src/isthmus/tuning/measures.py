@@ -83,7 +83,8 @@ def choose_measure(measure: Any, model: Any, X: Any, seed: int) -> Measure:
             "bound", "lower bound on the log likelihood, in nats per row", lambda net, X, y: net.bounds(X, y)
         )
     if measure == "error":
-        return Measure("error", "minus the mean squared error per value, in its variance or unit", Errors(X, seed))
+        description = "minus the mean error of cells; 1 is that of the mean and the most frequent category"
+        return Measure("error", description, Errors(X, seed))
     raise ValueError(f'measure must be "auto", "bound", "error" or a function, got {measure!r}')
 
 

@@ -135,7 +135,9 @@ def _summarize(judgement: Judgement, names: Mapping[str, str], measure: str) -> 
 
 
 def _explain_measure(subject: Subject) -> str:
-    categories = ", and the share of wrong categories" if subject.schema.categorical else ""
+    categories = (
+        ", and wrong categories relative to those of the most frequent category" if subject.schema.categorical else ""
+    )
     unit = "in units of the variance of their column" if subject.data == "table" else "in squared units of the data"
     return f"{MEASURES[subject.task]}: mean squared error of numbers {unit}{categories}; 95 % intervals"
 
