@@ -14,6 +14,8 @@ from tables_report import Record, list_distinct, table
 
 OURS, BEFORE, SECONDS = "isthmus", "isthmus before", "processor seconds"
 LEVEL = 0.95
+# Shorter times are not shown.
+SHORTEST = 0.01
 # Figures of one job: means over seeds by method, figure and data set.
 Book = dict[str, dict[str, dict[str, float]]]
 
@@ -121,7 +123,10 @@ def mean(values: dict[str, float]) -> str:
 
 
 def middle(book: Book, method: str | None) -> str:
-    return f"{statistics.median(book[method][SECONDS].values()):.3g}" if method in book else ""
+    if method not in book:
+        return ""
+    seconds = statistics.median(book[method][SECONDS].values())
+    return f"{seconds:.3g}" if seconds >= SHORTEST else f"< {SHORTEST:g}"
 
 
 def format_paired(paired: Paired | None) -> str:
