@@ -46,7 +46,7 @@ bench: .venv/benched
 	.venv-bench/bin/python benchmarks/wide.py
 
 clean:
-	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/reference/generated
+	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/guide docs/reference/generated
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -27,7 +27,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 # Pages of run times load scripts from other sites.
-exclude_patterns = ["_build", "gallery/**/*.ipynb", "sg_execution_times.rst", "gallery/sg_execution_times.rst"]
+exclude_patterns = ["_build", "g*/**/*.ipynb", "sg_execution_times.rst", "g*/sg_execution_times.rst", "guides"]
 templates_path = ["_templates"]
 nitpicky = False
 
@@ -46,12 +46,19 @@ autosummary_context = {"at_the_top": isthmus.__all__}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
-# Gallery: the examples that need no other data than scikit-learn's
+# Gallery: all guides, and the examples that need no other data than scikit-learn's
 mpl.use("agg")
+EXECUTED = (
+    "guides/\\w+",
+    "anomaly_detection",
+    "dimensionality_reduction",
+    "features_for_a_classifier",
+    "image_denoising",
+)
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
-    "gallery_dirs": "gallery",
-    "filename_pattern": r"/(anomaly_detection|dimensionality_reduction|features_for_a_classifier|image_denoising)\.py",
+    "examples_dirs": ["guides", "../examples"],
+    "gallery_dirs": ["guide", "gallery"],
+    "filename_pattern": rf"/({'|'.join(EXECUTED)})\.py",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

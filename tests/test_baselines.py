@@ -7,7 +7,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LinearRegression
 
 from isthmus import Autoencoder, zoo
-from isthmus.baselines import judge
+from isthmus.baselines import Comparison, judge
 from isthmus.baselines.bounds import bound_without_code
 from isthmus.baselines.one_hot import OneHotScaler
 from isthmus.baselines.reconstruction import Training, fit_regression
@@ -44,6 +44,17 @@ def test_an_imputer_is_compared_with_regression_and_the_mean_on_hidden_cells(row
     assert errors["iterative regression"] < 0.5 * errors["mean"]
     assert errors["mean"] == pytest.approx(1, abs=0.3)
     assert errors["model"] < errors["mean"]
+
+
+def test_a_comparison_is_printed_with_one_line_for_each_method():
+    figures = {"error": {"model": 0.5, "mean": 1.0}, "wrong": {"model": 0.125, "mean": 0.25}}
+    assert str(Comparison("hidden cells", figures, "few rows")).splitlines() == [
+        "hidden cells",
+        "method  error  wrong",
+        "model     0.5  12.5%",
+        "mean        1  25.0%",
+        "few rows",
+    ]
 
 
 def test_hidden_categories_count_as_wrong_or_right(people):

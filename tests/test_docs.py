@@ -14,7 +14,8 @@ from isthmus import functional
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([DOCS / "index.md", *DOCS.glob("start/*.md"), *DOCS.glob("guides/*.md")])
+PAGES = [DOCS / "index.md", *sorted(DOCS.glob("start/*.md"))]
+GUIDES = sorted(DOCS.glob("guides/*.py"))
 # The modules that docs/reference/index.md lists.
 MODULES = re.findall(r"^   (isthmus[\w.]*)$", (DOCS / "reference" / "index.md").read_text(), re.MULTILINE)
 
@@ -25,7 +26,14 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     names = {}
     for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         exec(compile(block, str(page), "exec"), names)
-        plt.close("all")
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_guides_run(guide, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plt, "show", lambda: None)
+    runpy.run_path(str(guide))
+    plt.close("all")
 
 
 def test_the_page_of_theory_names_places_that_exist():

@@ -27,6 +27,7 @@ from isthmus.data.tables.codec import decode_plain
 from isthmus.errors import require_type
 from isthmus.metrics import column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
+from isthmus.metrics.text_table import format_table
 from isthmus.priors import Density
 from isthmus.randomness import seed_of, seeded
 
@@ -47,6 +48,17 @@ class Comparison(NamedTuple):
     title: str
     figures: dict[str, dict[str, float]]
     note: str = ""
+
+    def __str__(self) -> str:
+        """Return a table with one line for each method."""
+        methods = [*next(iter(self.figures.values()), {})]
+        rows = [[method, *(format_figure(name, self.figures[name][method]) for name in self.figures)] for method in methods]
+        return "\n".join(filter(None, (self.title, format_table([["method", *self.figures], *rows]), self.note)))
+
+
+def format_figure(name: str, figure: float) -> str:
+    """Write a figure of a comparison as text."""
+    return f"{figure:.1%}" if name == "wrong" else f"{figure:.4g}"
 
 
 def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> list[Comparison]:

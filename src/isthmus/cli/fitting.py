@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
+from isthmus.baselines.judging import format_figure
 from isthmus.cli.choosing import check_choice, choose_variant
 from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.options import AUTO, ChoiceOptions
@@ -223,17 +224,13 @@ def _show(comparison: Comparison, model: str, n_rows: int) -> None:
     """Print a table with the figures of a model and of simple methods."""
     table = Table("method", *(Column(name, justify="right") for name in comparison.figures))
     for method in next(iter(comparison.figures.values()), {}):
-        figures = [_format(name, values[method]) for name, values in comparison.figures.items()]
+        figures = [format_figure(name, values[method]) for name, values in comparison.figures.items()]
         table.add_row(model if method == "model" else method, *figures)
     console = Console()
     console.print(f"{comparison.title}; {pluralize(n_rows, 'held-out row')}", highlight=False)
     console.print(table)
     if comparison.note:
         console.print(comparison.note, highlight=False)
-
-
-def _format(name: str, figure: float) -> str:
-    return f"{figure:.1%}" if name == "wrong" else f"{figure:.4g}"
 
 
 def _describe(n_rows: int, schema: Schema) -> str:

@@ -1,0 +1,93 @@
+"""
+Fill gaps
+=========
+
+A table has missing cells, and the next method accepts none. An imputer fills the cells with what the other columns of
+the row suggest.
+"""
+
+# %%
+# A table with gaps
+# -----------------
+#
+# Here a quarter of the cells of a complete table are removed, so that the result can be judged. With your own table,
+# start at the next heading.
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+
+complete = load_breast_cancer(as_frame=True).data.iloc[:, :10]
+rng = np.random.default_rng(0)
+hidden = rng.random(complete.shape) < 0.25
+table = complete.mask(hidden)
+
+# %%
+# Fit and impute
+# --------------
+#
+# In training, the imputer hides cells that are known, and learns to predict them from the others. The result is a data
+# frame in which known values are unchanged.
+
+from isthmus import zoo
+
+model = zoo.imputer(random_state=0).fit(table)
+filled = model.impute(table)
+
+# %%
+# On the command line:
+#
+# .. code-block:: console
+#
+#    $ isthmus fit table.csv --model imputer --out m.safetensors
+#    $ isthmus impute m.safetensors table.csv --out filled.csv
+
+# %%
+# Is it good?
+# -----------
+#
+# Compare with the truth, if cells were hidden on purpose as here.
+
+import matplotlib.pyplot as plt
+
+name = "mean perimeter"
+gaps = hidden[:, list(complete).index(name)]
+fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+ax.plot(complete.loc[gaps, name], filled.loc[gaps, name], "o", markersize=3, label="imputed")
+ax.axhline(table[name].mean(), color="grey", linestyle=":", label="mean of the column")
+ax.set(xlabel=f"true {name}", ylabel="filled in")
+ax.legend(frameon=False)
+plt.show()
+
+# %%
+# Otherwise let ``judge`` hide known cells. It compares the model with iterative regression and with the mean.
+
+from isthmus.baselines import judge
+
+print(*judge(model, table[:400], table[400:], random_state=0), sep="\n")
+
+# %%
+# Uncertainty
+# -----------
+#
+# One filled table hides that imputed values are guesses, and later analyses are too certain. Draw several tables,
+# analyse each, and pool the results by Rubin's rules. This is the 95 % interval of the mean:
+
+from isthmus.metrics import pool_estimates
+
+draws = model.impute(table, n_draws=5, random_state=0)
+means = [draw[name].mean() for draw in draws]
+variances = [draw[name].var() / len(draw) for draw in draws]
+print(pool_estimates(means, variances).interval())
+
+# %%
+# What goes wrong
+# ---------------
+#
+# - **Cells are missing for a reason that is not in the table**, such as incomes that the rich do not tell. No method
+#   can see this. The filled values are those of similar rows that did tell.
+# - **The gap means something.** No garage, so no year of the garage: keep it missing, or make it a category.
+# - **Few rows.** Below some hundred rows, regression is as good. ``judge`` shows it.
+# - **Filled values are taken for data.** Use ``n_draws``.
+#
+# See :func:`isthmus.zoo.imputer`, :meth:`isthmus.Autoencoder.impute` and :func:`isthmus.metrics.pool_estimates`; for
+# series :class:`isthmus.SeriesImputer`.

@@ -1,0 +1,72 @@
+"""
+Prepare data
+============
+
+Real tables have duplicates, numbers stored as text, sentinels such as -999, and columns that identify rows. Models of
+isthmus accept categories, dates and missing values as they are. ``prepare`` repairs the rest before a fit, and lists
+each change.
+"""
+
+# %%
+# Look first
+# ----------
+#
+# The table below has some typical faults.
+
+import numpy as np
+import pandas as pd
+
+rng = np.random.default_rng(0)
+n = 400
+table = pd.DataFrame(
+    {
+        "customer": [f"C{i:05d}" for i in range(n)],
+        "age": rng.integers(18, 80, n).astype(float),
+        "income": [f"{value:,.0f}" for value in rng.lognormal(10, 0.5, n)],
+        "city": rng.choice(["Lima", "lima ", "Quito"], n),
+        "active": True,
+    }
+)
+table.loc[rng.choice(n, 40, replace=False), "age"] = -999
+table = pd.concat([table, table[:10]], ignore_index=True)
+
+# %%
+# ``summarize`` shows the kind of each column, missing cells and values.
+
+from isthmus import doctor
+
+print(doctor.summarize(table))
+
+# %%
+# ``examine`` lists problems, with advice. On the command line, the same is ``isthmus look table.csv`` and
+# ``isthmus doctor table.csv``.
+
+print(doctor.format_findings(doctor.examine(table)))
+
+# %%
+# Clean and split
+# ---------------
+
+from isthmus.preparing import prepare
+
+prepared = prepare(table, limits={"age": (0, 120)}, random_state=0)
+print(prepared)
+
+# %%
+# Rows that are equal stay in the same part, so no test row has a copy among the training rows. Rows can also be split
+# by time or by groups, or with equal shares of a column: see ``split_by``.
+
+train, test = prepared.train, prepared.test
+print(len(train), "rows to fit,", len(test), "rows to test")
+
+# %%
+# What goes wrong
+# ---------------
+#
+# - **Copies in both parts.** Copies of a row, or rows of one person, are in the training and in the test rows; then
+#   test errors are too small. ``doctor.examine(train, test=test)`` finds copies. For persons, use ``split_by="group"``.
+# - **A sentinel is not found.** Only numbers that are frequent and far from all others are taken for sentinels. Name
+#   others by ``limits``, or on the command line by ``--missing``.
+# - **A code is taken for a number.** Postal codes and similar columns are categories: ``schema={"zip": "category"}``.
+#
+# See :func:`isthmus.preparing.prepare`, :func:`isthmus.doctor.examine` and :func:`isthmus.doctor.summarize`.
