@@ -52,7 +52,9 @@ class Comparison(NamedTuple):
     def __str__(self) -> str:
         """Return a table with one line for each method."""
         methods = [*next(iter(self.figures.values()), {})]
-        rows = [[method, *(format_figure(name, self.figures[name][method]) for name in self.figures)] for method in methods]
+        rows = [
+            [method, *(format_figure(name, self.figures[name][method]) for name in self.figures)] for method in methods
+        ]
         return "\n".join(filter(None, (self.title, format_table([["method", *self.figures], *rows]), self.note)))
 
 
