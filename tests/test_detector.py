@@ -341,6 +341,13 @@ def test_scores_that_are_nan_are_refused(numbered):
 # Kinds of estimators and data
 
 
+def test_an_autoencoder_with_automatic_likelihood_maximizes_densities(blobs):
+    estimator = make_pipeline(StandardScaler(), small("autoencoder"))
+    detector = AnomalyDetector(estimator, random_state=0, calibration="split").fit(blobs)
+    assert repr(detector.estimator_[-1].likelihood_) == "Gaussian()"
+    assert estimator[-1].likelihood == "auto"
+
+
 @pytest.mark.parametrize(
     "estimator",
     [PCA(2), IsolationForest(n_estimators=10), make_pipeline(StandardScaler(), GaussianMixture()), small("vae")],

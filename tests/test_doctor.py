@@ -355,7 +355,9 @@ def test_extreme_values_are_found(X, frame):
     assert (finding.what, finding.columns) == ("extreme values", (2,))
     assert 'likelihood="student_t"' in finding.advice
     assert examine(X, Autoencoder(likelihood="student_t")) == []
-    assert examine(frame.assign(d=X[:, 2])) == []  # isthmus chooses Student's t for these
+    table = frame.assign(d=X[:, 2])
+    assert 'likelihood="density"' in only(table).advice  # isthmus then chooses Student's t for these
+    assert examine(table, Autoencoder(likelihood="density")) == []
 
 
 def test_a_net_too_large_for_its_rows_is_found(rng):

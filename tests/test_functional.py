@@ -265,6 +265,14 @@ def test_exact_squared_jacobian_is_that_of_brute_force():
     torch.testing.assert_close(F.squared_jacobian(net(u), u), brute_force(net, u))
 
 
+def test_a_scaled_gradient_is_multiplied_and_the_values_stay():
+    x, weight = torch.randn(5, 3, dtype=torch.float64, requires_grad=True), torch.tensor([0.0, 0.5, 2.0])
+    assert torch.equal(F.scale_gradient(x, weight), x)
+    (slope,) = torch.autograd.grad(F.scale_gradient(x, weight).pow(3).sum(), x, create_graph=True)
+    torch.testing.assert_close(slope, 3 * x.square() * weight)
+    torch.testing.assert_close(torch.autograd.grad(slope.sum(), x)[0], 6 * x * weight.square())
+
+
 def test_squared_jacobian_of_images_sums_over_all_their_values():
     net, u = nn.Sequential(nn.Flatten(), two_layers()), inputs(4, 2, 3)
     torch.testing.assert_close(F.squared_jacobian(net(u), u), brute_force(net[1], u.flatten(1)))

@@ -12,9 +12,12 @@ from sklearn.preprocessing import MinMaxScaler
 
 from isthmus import Autoencoder, likelihoods
 from isthmus.backbones import MLP
+from isthmus.bottlenecks import Deterministic
+from isthmus.corruptions import GaussianNoise
 from isthmus.likelihoods import Bernoulli, ContinuousBernoulli, Date, Gaussian, LogNormal, StudentT
 from isthmus.likelihoods.scaling import FLOOR
 from isthmus.model.scoring import log_prob_at_mean
+from isthmus.regularizers import Jacobian
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
@@ -29,7 +32,7 @@ SHARE = 0.4  # share of the scaling's standard deviation to which learned scales
 N_DRAWS = 20_000
 
 SCALES, SCALINGS = ("feature", "shared", 1.7), ("standard", "center", "none")
-NORMAL = [Gaussian(*pair) for pair in product(SCALES, SCALINGS)] + [Gaussian(2.0, bounded=True)]
+NORMAL = [Gaussian(*pair) for pair in product(SCALES, SCALINGS)] + [Gaussian(beta=0.5), Gaussian(2.0, bounded=True)]
 HEAVY = [StudentT(3.0, *pair) for pair in product(SCALES, SCALINGS)]
 CONTINUOUS = [*NORMAL, *HEAVY, ContinuousBernoulli(), LogNormal(), Date()]
 ALL = [*CONTINUOUS, Bernoulli()]
@@ -383,6 +386,37 @@ def test_binarize_draws_new_values_each_time_and_keeps_missing_values():
     assert first[:, 3].isnan().all()
 
 
+# Weights of columns
+
+
+@pytest.mark.parametrize("kind", [Gaussian, LogNormal, Date])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
+def test_beta_multiplies_the_gradient_of_the_mean_by_a_power_of_the_relative_scale(kind, beta):
+    """With relative scale s, the gradient in standard units is residual / s^2 * s^(2 beta); scores are the same."""
+    plain, weighted = built(kind()), built(kind(beta=beta))
+    x = data_for(plain)[:5]
+    assert torch.equal(weighted.log_prob(THETA, x), plain.log_prob(THETA, x))
+    theta = THETA.expand(5, -1, -1).clone().requires_grad_()
+    slopes = [torch.autograd.grad(each.log_prob(theta, x).sum(), (theta, each.noise.raw)) for each in (weighted, plain)]
+    residual = (weighted.encode(x)[:, :3] - theta.detach()[:, 0]).double()
+    expected = residual * np.hypot(SHARE, FLOOR) ** (2 * beta - 2)
+    torch.testing.assert_close(slopes[0][0][:, 0], expected, rtol=1e-4, atol=1e-5)
+    assert torch.equal(slopes[0][1], slopes[1][1])
+
+
+def test_sums_over_rows_have_the_same_weighted_gradients():
+    likelihood, theta = built(Gaussian(beta=1.0)), THETA.expand(5, -1, -1).clone().requires_grad_()
+    sums = likelihood.log_prob(theta, REAL[:5]).sum(), likelihood.row_log_prob(theta, REAL[:5]).sum()
+    torch.testing.assert_close(*(torch.autograd.grad(each, theta)[0] for each in sums))
+
+
+@pytest.mark.parametrize("beta", [-0.1, 1.5])
+@pytest.mark.parametrize("kind", [Gaussian, LogNormal, Date])
+def test_a_beta_out_of_range_is_refused(kind, beta):
+    with pytest.raises(ValueError, match=r"beta of \w+ must be in \[0, 1\]"):
+        kind(beta=beta).build(Statistics.of(POSITIVE))
+
+
 # The automatic choice
 
 
@@ -403,6 +437,24 @@ def test_the_automatic_likelihood_depends_on_the_values(x, expected):
     x = torch.as_tensor(np.asarray(x, dtype=float))
     chosen = likelihoods.choose(Statistics.of(x), Schema(tuple(x.shape[1:])))
     assert repr(chosen) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("net", "beta"),
+    [
+        (Autoencoder(), 1.0),
+        (Autoencoder(bottleneck=Deterministic("tanh")), 1.0),
+        (Autoencoder(corruption=GaussianNoise()), 0.0),
+        (Autoencoder(likelihood="density"), 0.0),
+        (Autoencoder(bottleneck="gaussian"), 0.0),
+        (Autoencoder(bottleneck="nested"), 0.0),
+        (Autoencoder(regularizers=Jacobian()), 0.0),
+    ],
+    ids=["plain", "activation", "denoising", "density", "variational", "nested", "contractive"],
+)
+def test_only_a_plain_autoencoder_weighs_columns(net, beta):
+    fitted = net.set_params(max_epochs=1, random_state=0).fit(load_iris().data)
+    assert repr(fitted.likelihood_) == repr(Gaussian(beta=beta))
 
 
 def agreement(n_columns):

@@ -644,6 +644,27 @@ def test_each_kind_of_column_alone_has_its_bare_likelihood(x, field, expected):
     assert repr(composed(x.astype(float), field)) == repr(expected)
 
 
+@pytest.mark.parametrize(
+    ("x", "field", "expected"),
+    [
+        (SOME, field("real", common_values=(0.0,), knots=(0.5, 1.0)), Gaussian(beta=1.0)),
+        (WILD[:-1], field("real"), Gaussian(beta=1.0)),
+        (SKEWED[:9], field("count", common_values=(0.0, 1.0)), Gaussian(beta=1.0)),
+        (SKEWED[:-1], field("positive"), LogNormal(1.0)),
+        (DAYS / 1000, field("date", low=0.0, high=1.0, step=1.0), Date((), 1.0)),
+    ],
+)
+def test_numbers_that_are_reconstructed_are_smooth_and_have_similar_weights(x, field, expected):
+    schema = Schema((1,), fields=(field,), template="a table")
+    assert repr(choose(Statistics.of(torch.from_numpy(x.astype(float))), schema, "reconstruction")) == repr(expected)
+
+
+def test_numbers_beside_categories_have_half_the_exponent():
+    x = torch.from_numpy(np.column_stack([SOME, SOME > 0]))
+    schema = Schema((2,), fields=(field("real"), field("category", categories=levels(2))), template="a table")
+    assert "Gaussian(beta=0.5)" in repr(choose(Statistics.of(x), schema, "reconstruction"))
+
+
 def test_heavy_tails_are_recognised_by_the_largest_distance():
     for furthest, expected in ((5.9, Gaussian()), (6.1, StudentT())):
         x = np.r_[np.tile([-1.0, 1.0], 500), 0.0]

@@ -15,6 +15,7 @@ from isthmus import Autoencoder, zoo
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Deterministic, Gaussian
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
+from isthmus.likelihoods.scaling import FLOOR
 from isthmus.part import Shapes
 from isthmus.priors import Normal
 from isthmus.randomness import seeded
@@ -78,6 +79,23 @@ def test_linear_autoencoder_finds_the_subspace_of_pca(tied):
     assert error == pytest.approx(VARIANCES[2:].sum(), rel=1e-4)
     angles = subspace_angles(decoder_map(model)[0].T, PCA(2).fit(X).components_.T)
     assert np.rad2deg(angles).max() < 0.1
+
+
+def test_with_beta_one_a_linear_autoencoder_rebuilds_standardized_columns_as_pca_does():
+    """Each of two pairs of columns has equal noise. The likelihood pays for one exact column more than for all four."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 4)) + 1.5 * np.repeat(rng.normal(size=(400, 2)), 2, axis=1)
+    rows = (rows - rows.mean(0)) / rows.std(0)
+    least = np.linalg.eigvalsh(np.cov(rows.T, bias=True))[:2].sum() / 4
+    for beta, smallest, largest in ((1.0, 1.0, 1.01), (0.0, 1.3, 3.0)):
+        likelihood = GaussianLikelihood(beta=beta)
+        model = zoo.linear(2, likelihood=likelihood, batch_size=100, max_epochs=150, learning_rate=0.03, **OPTIONS)
+        rebuilt = model.fit(rows).reconstruct(rows)
+        assert smallest * least <= np.square(rows - rebuilt).mean() <= largest * least
+        scale = np.sqrt(np.square(rows - rebuilt).mean(0))
+        if beta:  # the learned scales are those of maximum likelihood, so scores are log densities of the residuals
+            expected = stats.norm.logpdf(rows, rebuilt, np.hypot(scale, FLOOR)).sum(1)
+            np.testing.assert_allclose(model.score_samples(rows), expected, rtol=0.01, atol=0.02)
 
 
 def test_linear_vae_reaches_the_exact_likelihood_of_probabilistic_pca():

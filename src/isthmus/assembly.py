@@ -19,6 +19,8 @@ from isthmus.training import check_precision, choose_batch_size, choose_max_epoc
 from isthmus.training.optimizers import check_optimizer
 from isthmus.training.schedules import resolve_schedule
 
+# Names for a choice by the values and the estimator; "density" maximizes log densities for plain autoencoders too.
+CHOICES = ("auto", "mixed", "density")
 # Bytes of a parameter: float32.
 BYTES = 4
 
@@ -62,8 +64,8 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
     ValueError
         If the requested likelihood does not fit the kind of values.
     """
-    if isinstance(net.likelihood, str) and net.likelihood in ("auto", "mixed"):
-        return likelihoods.choose(statistics, schema, imputes=getattr(net.corruption, "loss_on", "") == "hidden")
+    if isinstance(net.likelihood, str) and net.likelihood in CHOICES:
+        return likelihoods.choose(statistics, schema, _purpose(net))
     of_categories = (likelihoods.Mixed, likelihoods.Categorical, likelihoods.Embedded)
     if schema.n_categories and not isinstance(net.likelihood, of_categories):
         raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but the values are tokens")
@@ -72,6 +74,17 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
         if names:
             raise ValueError(f"likelihood {net.likelihood!r} is for numbers, but {list_names(names)} hold categories")
     return net.likelihood
+
+
+def _purpose(net: Any) -> str:
+    """Return what the likelihood is for. Only a plain autoencoder weighs columns: its loss has no other terms."""
+    if getattr(net.corruption, "loss_on", "") == "hidden":
+        return "imputation"
+    is_free = net.bottleneck == "deterministic" or isinstance(net.bottleneck, bottlenecks.Deterministic)
+    is_plain = is_free and not net.regularizers and net.corruption is None
+    # Ensembles of nets score rows.
+    scores = net.likelihood == "density" or getattr(net.backbone, "n_nets", 1) > 1
+    return "reconstruction" if is_plain and not scores else "density"
 
 
 def build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:

@@ -80,7 +80,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
     likelihood : str or Likelihood, default="auto"
         Distribution of the values given the code: ``isthmus.likelihoods``. "auto" chooses ``Bernoulli`` for values in
         {0, 1}, ``Gaussian`` with one shared scale for values with a common range (pixels), ``Gaussian`` with one scale
-        per feature for other arrays, and a likelihood per column for data frames.
+        per feature for other arrays, and a likelihood per column for data frames. With a deterministic bottleneck and
+        without regularizers and corruption, errors of numbers have similar weights (``Gaussian.beta``); "density"
+        maximizes log densities there too, as detectors need.
     schema : dict, Schema or None, default=None
         Kinds of columns of a data frame by name, such as ``{"zip": "category"}``, which override detection from the
         values; or a complete schema. Kinds are "real", "positive", "count", "binary", "category", "ordered", "date",

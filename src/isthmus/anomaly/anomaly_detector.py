@@ -25,7 +25,7 @@ from isthmus.anomaly.explain import explain
 from isthmus.anomaly.explanation import Explanation
 from isthmus.anomaly.probability import Probability
 from isthmus.anomaly.rows import ANOMALY, NORMAL, ReferenceRows, Values, count_rows, read_labels
-from isthmus.anomaly.scores import Scorer, clone_with_seeds, read_kinds
+from isthmus.anomaly.scores import Scorer, clone_with_seeds, prefer_densities, read_kinds
 from isthmus.anomaly.thresholds import Rule, choose_rule
 from isthmus.errors import InputTypeError, describe_value
 from isthmus.part import Configurable, is_count
@@ -354,7 +354,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
     def _fit_scorer(self, X: Any, seed: int, name: str) -> Scorer:
         template = self._template()
         estimator = clone(template) if self.random_state is None else clone_with_seeds(template, seed)
-        return Scorer.fit(name_fit(estimator, name), read_kinds(self.score_from), X, seed)
+        return Scorer.fit(name_fit(prefer_densities(estimator), name), read_kinds(self.score_from), X, seed)
 
     def _adopt(self, scorer: Scorer, reference: ReferenceRows) -> Self:
         self._scorer, self.estimator_, self._reference = scorer, scorer.estimator, reference

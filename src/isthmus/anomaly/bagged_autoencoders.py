@@ -52,9 +52,9 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
     Parameters
     ----------
     estimator : Autoencoder or None, default=None
-        The net, its training and its device; not conditional. "auto" values depend on the number of rows of one net.
-        ``validation_fraction``, ``patience`` and ``random_state`` are ignored, and so is a ``prior`` that is fitted
-        after training, which only ``sample`` and bounds use.
+        The net, its training and its device; not conditional. "auto" values depend on the number of rows of one net;
+        that of ``likelihood`` is "density". ``validation_fraction``, ``patience`` and ``random_state`` are ignored, and
+        so is a ``prior`` that is fitted after training, which only ``sample`` and bounds use.
     n_estimators : int, default=8
         Number of nets, at least 2.
     max_samples : float or int, default=0.5

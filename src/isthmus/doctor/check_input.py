@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from isthmus import likelihoods
-from isthmus.assembly import build_model, choose_likelihood
+from isthmus.assembly import CHOICES, build_model, choose_likelihood
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.validation import complete_schema, compute_statistics
 from isthmus.doctor.rows import Rows, Values, find_parseable_text, get_label
@@ -154,7 +154,7 @@ class CheckInput:
     @property
     def chooses_likelihood(self) -> bool:
         """Whether isthmus chooses the likelihood."""
-        return isinstance(self.estimator.likelihood, str) and self.estimator.likelihood in ("auto", "mixed")
+        return isinstance(self.estimator.likelihood, str) and self.estimator.likelihood in CHOICES
 
     @property
     def can_be_fitted(self) -> bool:

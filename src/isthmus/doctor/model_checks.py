@@ -93,7 +93,8 @@ def find_extreme_values(data: CheckInput) -> Iterator[Finding]:
         detail = (
             f"values up to {max(distances.values()):,.0f} robust standard deviations from the median dominate the fit"
         )
-        advice = 'correct or remove errors, isthmus prepare --outliers remove; otherwise likelihood="student_t"'
+        robust = "density" if data.schema.template else "student_t"
+        advice = f'correct or remove errors, isthmus prepare --outliers remove; otherwise likelihood="{robust}"'
         yield Finding("extreme values", data.labels(far), detail, advice)
 
 

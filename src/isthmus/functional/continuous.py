@@ -41,6 +41,24 @@ def normal_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     return torch.addcmul(-log_scale - 0.5 * LOG_2PI, squares, torch.exp(-2 * log_scale), value=-0.5)
 
 
+class _ScaledGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        return gradient * weight.to(gradient.dtype), None
+
+
+def scale_gradient(x: Tensor, weight: Tensor) -> Tensor:
+    """Return ``x``; multiply its gradient by ``weight``, of the shape of one row."""
+    scaled: Tensor = _ScaledGradient.apply(x, weight)  # type: ignore[no-untyped-call]
+    return scaled
+
+
 def normal_mixture_log_prob(x: Tensor, logits: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """Return the log density of mixtures of normal distributions (Bishop, Mixture density networks, 1994).
 

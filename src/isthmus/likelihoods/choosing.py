@@ -30,9 +30,15 @@ ROWS_PER_VALUE = 20
 # Distance from the mean, in standard deviations, beyond which a column has heavy tails. A normal distribution exceeds
 # it once in 5e8 values.
 HEAVY = 6.0
+# What a likelihood is for: densities of values, imputation of hidden values, or plain reconstruction of the input.
+PURPOSES = ("density", "imputation", "reconstruction")
+# Exponents of ``Gaussian.beta`` for reconstruction. With 1, the errors of numbers have equal weights, as in PCA. Beside
+# categories, whose log probabilities are worth more, 0.5 shares the code better. Chosen on five tables and seven arrays
+# of numbers, see docs/performance.md.
+BETA, BETA_BESIDE_CATEGORIES = 1.0, 0.5
 
 
-def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Likelihood:
+def choose(statistics: Statistics, schema: Schema, purpose: str = "density") -> Likelihood:
     """Choose the likelihood for ``likelihood="auto"``.
 
     - Categorical for texts and other arrays of positions in one list of categories.
@@ -41,9 +47,12 @@ def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Lik
     - Gaussian with a scale for each feature, or for each channel of series, for all other arrays.
     - A likelihood for each column of a data frame, by its kind.
 
-    A model that ``imputes`` is trained on hidden values only, and the uncertainty of these differs between rows. For
-    numbers it gets Mixture, whose scale depends on the row; other models get one scale for all rows.
+    The purpose is one of PURPOSES. A model for "imputation" is trained on hidden values only, and the uncertainty of
+    these differs between rows. For numbers it gets Mixture, whose scale depends on the row; other models get one scale
+    for all rows. For "reconstruction", numbers get Gaussian or LogNormal with ``beta``, and no histograms: so a code
+    represents all columns, and not a few of them exactly.
     """
+    imputes = purpose == "imputation"
     if schema.n_categories:
         return Categorical(schema.n_categories, end=END if schema.vocabulary else None)
     fields = schema.used if schema.template else []
@@ -55,11 +64,17 @@ def choose(statistics: Statistics, schema: Schema, imputes: bool = False) -> Lik
     if of_pixels or not (schema.categorical or schema.shared_axes or of_columns or not statistics.are_pixels):
         return Gaussian(scale="shared", scaling="center", bounded=True)
     if fields:
-        return compose(fields, statistics, imputes)
-    return Mixture() if imputes else Gaussian()
+        return compose(fields, statistics, purpose)
+    return Mixture() if imputes else Gaussian(beta=_choose_beta(purpose, fields))
 
 
-def compose(fields: list[Field], statistics: Statistics, imputes: bool = False) -> Likelihood:
+def _choose_beta(purpose: str, fields: list[Field]) -> float:
+    if purpose != "reconstruction":
+        return 0.0
+    return BETA_BESIDE_CATEGORIES if any(field.is_categorical for field in fields) else BETA
+
+
+def compose(fields: list[Field], statistics: Statistics, purpose: str = "density") -> Likelihood:
     """Compose one likelihood for all columns; columns of one kind share a part."""
     heavy = (statistics.max_abs_z > HEAVY).tolist()
     far = [False] * len(fields) if statistics.origin is None else statistics.origin.bool().tolist()
@@ -68,11 +83,14 @@ def compose(fields: list[Field], statistics: Statistics, imputes: bool = False) 
         kind = _kind_of_numbers(field, statistics.n_rows, heavy[i], far[i])
         if field.is_categorical:
             kind = _kind_of_categories(field)
-        elif imputes and _has_few_values(field, statistics.n_rows):
+        elif purpose == "imputation" and _has_few_values(field, statistics.n_rows):
             kind = "histogram"
+        elif purpose == "reconstruction" and kind in ("histogram", "student_t"):
+            kind = _smooth_kind(field, far[i])
         # Embeddings and dates need a part for each column.
         groups[f"{kind} {i}" if kind in ("embedded", "date") else kind].append(i)
-    parts = tuple(_part(name, [fields[i] for i in columns], imputes) for name, columns in groups.items())
+    beta = _choose_beta(purpose, fields)
+    parts = tuple(_part(name, [fields[i] for i in columns], purpose, beta) for name, columns in groups.items())
     return parts[0] if len(parts) == 1 else Mixed(parts, tuple(map(tuple, groups.values())))
 
 
@@ -91,21 +109,26 @@ def _kind_of_numbers(field: Field, n_rows: float, heavy: bool, far: bool) -> str
         return "date"
     if field.kind == "count" or ((field.common_values or heavy) and n_rows >= FEW_ROWS):
         return "histogram"
-    if field.kind == "positive" and not far:
-        return "log_normal"
-    return "student_t" if heavy else "gaussian"
+    smooth = _smooth_kind(field, far)
+    return "student_t" if heavy and smooth == "gaussian" else smooth
 
 
-def _part(name: str, fields: list[Field], imputes: bool) -> Likelihood:
+def _smooth_kind(field: Field, far: bool) -> str:
+    return "log_normal" if field.kind == "positive" and not far else "gaussian"
+
+
+def _part(name: str, fields: list[Field], purpose: str, beta: float) -> Likelihood:
     kind = name.partition(" ")[0]
     makers: dict[str, Any] = {
         "bernoulli": Bernoulli,
         "categorical": lambda: Categorical(tuple(len(field.categories) for field in fields)),
         "embedded": lambda: Embedded(len(fields[0].categories)),
-        "date": lambda: Histogram((make_cells(fields[0]),), ends=True) if fields[0].ends else Date(_periods(fields[0])),
+        "date": lambda: (
+            Histogram((make_cells(fields[0]),), ends=True) if fields[0].ends else Date(_periods(fields[0]), beta)
+        ),
         "histogram": lambda: Histogram(tuple(map(make_cells, fields))),
-        "gaussian": Gaussian,
-        "log_normal": LogNormal,
+        "gaussian": lambda: Gaussian(beta=beta),
+        "log_normal": lambda: LogNormal(beta),
         "student_t": StudentT,
     }
     mixtures: dict[str, Any] = {
@@ -114,7 +137,7 @@ def _part(name: str, fields: list[Field], imputes: bool) -> Likelihood:
         "log_normal": lambda: Mixture(log=True),
         "student_t": Mixture,
     }
-    return (mixtures.get(kind, makers[kind]) if imputes else makers[kind])()
+    return (mixtures.get(kind, makers[kind]) if purpose == "imputation" else makers[kind])()
 
 
 def _periods(field: Field) -> tuple[float, ...]:

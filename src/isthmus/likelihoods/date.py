@@ -7,7 +7,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import NoiseScale
+from isthmus.likelihoods.scaling import NoiseScale, check_beta
 from isthmus.statistics import Statistics
 
 # Days; a year of the Gregorian calendar.
@@ -21,11 +21,13 @@ class Date(Likelihood):
     ----------
     periods : tuple of float, default=(365.2425, 7.0)
         Periods in days. The sine and the cosine of the phase in each are inputs of the encoder.
+    beta : float, default=0.0
+        Weight of columns in training, in [0, 1]; see ``Gaussian``.
 
     Raises
     ------
     ValueError
-        At ``build``, if a period is not positive and finite.
+        At ``build``, if a period is not positive and finite, or ``beta`` is out of range.
 
     References
     ----------
@@ -40,15 +42,17 @@ class Date(Likelihood):
 
     days: Tensor
 
-    def __init__(self, periods: tuple[float, ...] = (YEAR, WEEK)) -> None:
+    def __init__(self, periods: tuple[float, ...] = (YEAR, WEEK), beta: float = 0.0) -> None:
         super().__init__()
         self.periods = periods
+        self.beta = beta
 
     def build(self, statistics: Statistics) -> None:
         """Compute the scaling."""
         super().build(statistics)
         self.require("periods", lambda v: all(0 < days < math.inf for days in v), "positive numbers")
-        self.noise = NoiseScale(statistics)
+        check_beta(self)
+        self.noise = NoiseScale(statistics, beta=self.beta)
         self.register_buffer("days", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
         n = len(statistics.mean)
         self.encoded_shape = (n * (1 + 2 * len(self.periods)),)
@@ -59,7 +63,7 @@ class Date(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return log densities per day."""
-        return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
+        return F.normal_log_prob(x, self.noise.scale_gradient(self.mean(theta)), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the mean."""

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import NoiseScale, Range, check_noise_scale
+from isthmus.likelihoods.scaling import NoiseScale, Range, check_beta, check_noise_scale
 from isthmus.statistics import Statistics
 
 
@@ -14,6 +14,11 @@ class Gaussian(Likelihood):
 
     With a scale for each feature, a residual is measured in units of the typical residual of the feature [1]. With one
     shared scale, training minimizes the squared error.
+
+    The log likelihood grows without limit as a noise scale falls, so a narrow code represents a few columns nearly
+    exactly and neglects the others. With ``beta=1``, the gradient of each mean is that of the squared error in units of
+    the standard deviation of the feature, as in PCA of standardized columns, while noise scales stay those of maximum
+    likelihood [2]. Scores are log densities for any ``beta``.
 
     Parameters
     ----------
@@ -26,6 +31,9 @@ class Gaussian(Likelihood):
     bounded : bool, default=False
         Whether a sigmoid keeps reconstructions within the common range of all training values. Suitable for pixels,
         because many of them are at the ends of the range.
+    beta : float, default=0.0
+        Exponent in [0, 1]: in training, the gradient of a mean is multiplied by (noise scale / standard deviation of
+        the training rows)^(2 beta). 0 maximizes the likelihood; 1 minimizes the squared error.
 
     Raises
     ------
@@ -36,6 +44,8 @@ class Gaussian(Likelihood):
     ----------
     [1] Rybkin, Daniilidis and Levine, Simple and effective VAE training with calibrated decoders, ICML 2021,
         arXiv:2006.13202.
+    [2] Seitzer, Tavakoli, Antic and Martius, On the pitfalls of heteroscedastic uncertainty estimation with
+        probabilistic neural networks, ICLR 2022, arXiv:2203.09168 (beta-NLL).
 
     Examples
     --------
@@ -44,17 +54,21 @@ class Gaussian(Likelihood):
     Gaussian(scale='shared', scaling='center')
     """
 
-    def __init__(self, scale: str | float = "feature", scaling: str = "standard", bounded: bool = False) -> None:
+    def __init__(
+        self, scale: str | float = "feature", scaling: str = "standard", bounded: bool = False, beta: float = 0.0
+    ) -> None:
         super().__init__()
         self.scale = scale
         self.scaling = scaling
         self.bounded = bounded
+        self.beta = beta
 
     def build(self, statistics: Statistics) -> None:
         """Compute scaling and range."""
         super().build(statistics)
         check_noise_scale(self)
-        self.noise = NoiseScale(statistics, self.scale, self.scaling)
+        check_beta(self)
+        self.noise = NoiseScale(statistics, self.scale, self.scaling, self.beta)
         self.range = Range(statistics) if self.bounded else None
 
     def encode(self, x: Tensor) -> Tensor:
@@ -63,11 +77,11 @@ class Gaussian(Likelihood):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return log densities in the units of the data."""
-        return F.normal_log_prob(x, self.mean(theta), self.noise.log_scale)
+        return F.normal_log_prob(x, self.noise.scale_gradient(self.mean(theta)), self.noise.log_scale)
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return the sum of the log densities of each row, (n,)."""
-        return F.normal_row_log_prob(x, self.mean(theta), self.noise.log_scale)
+        return F.normal_row_log_prob(x, self.noise.scale_gradient(self.mean(theta)), self.noise.log_scale)
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the mean."""

@@ -5,17 +5,23 @@ from torch import Tensor
 
 from isthmus import functional as F
 from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.scaling import NoiseScale, check_positive, log_floor, log_statistics
+from isthmus.likelihoods.scaling import NoiseScale, check_beta, check_positive, log_floor, log_statistics
 from isthmus.statistics import Statistics
 
 
 class LogNormal(Likelihood):
     """Positive values whose logarithms have normal noise around the reconstruction: prices, durations, sizes.
 
+    Parameters
+    ----------
+    beta : float, default=0.0
+        Weight of columns in training, in [0, 1]; see ``Gaussian``.
+
     Raises
     ------
     ValueError
-        At ``build``, if a value is not positive, or if float32 cannot distinguish the logarithms of a column.
+        At ``build``, if ``beta`` is out of range, if a value is not positive, or if float32 cannot distinguish the
+        logarithms of a column.
 
     References
     ----------
@@ -30,12 +36,17 @@ class LogNormal(Likelihood):
 
     floor: Tensor
 
+    def __init__(self, beta: float = 0.0) -> None:
+        super().__init__()
+        self.beta = beta
+
     def build(self, statistics: Statistics) -> None:
         """Compute the scaling of the logarithms."""
         super().build(statistics)
+        check_beta(self)
         check_positive(statistics, type(self).__name__)
         self.register_buffer("floor", log_floor(statistics))
-        self.noise = NoiseScale(log_statistics(statistics))
+        self.noise = NoiseScale(log_statistics(statistics), beta=self.beta)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return standardized logarithms."""
@@ -44,7 +55,9 @@ class LogNormal(Likelihood):
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return log densities in the units of the data: the log density of the logarithm, minus the logarithm."""
         log_x = self._log(x)
-        return F.normal_log_prob(log_x, self._log_median(theta), self.noise.log_scale) - log_x
+        return (
+            F.normal_log_prob(log_x, self.noise.scale_gradient(self._log_median(theta)), self.noise.log_scale) - log_x
+        )
 
     def mean(self, theta: Tensor) -> Tensor:
         """Return the median, which does not depend on the heavy tail."""

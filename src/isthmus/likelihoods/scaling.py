@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from isthmus import functional as F
 from isthmus.part import Part
 from isthmus.statistics import Statistics
 
@@ -104,6 +105,11 @@ def check_noise_scale(part: Part) -> None:
     )
 
 
+def check_beta(part: Part) -> None:
+    """Raise ``ValueError`` if ``beta`` of a likelihood is not valid for ``NoiseScale``."""
+    part.require("beta", lambda v: 0 <= v <= 1, "in [0, 1]")
+
+
 class NoiseScale(nn.Module):
     """A scaling of the values, and the log of the noise scale around the mean, in the units of the data.
 
@@ -116,6 +122,8 @@ class NoiseScale(nn.Module):
     statistics : Statistics
     scale : "feature", "shared" or float, default="feature"
     scaling : {"standard", "center", "none"}, default="standard"
+    beta : float, default=0.0
+        Exponent of ``scale_gradient``.
     """
 
     # Adam changes a parameter by about the learning rate in each step, and log scales must change more than weights:
@@ -125,8 +133,11 @@ class NoiseScale(nn.Module):
     raw: Tensor
     constant: Tensor
 
-    def __init__(self, statistics: Statistics, scale: str | float = "feature", scaling: str = "standard") -> None:
+    def __init__(
+        self, statistics: Statistics, scale: str | float = "feature", scaling: str = "standard", beta: float = 0.0
+    ) -> None:
         super().__init__()
+        self.beta = beta
         self.unit = Scaling(scaling, statistics)
         self.learned = isinstance(scale, str)
         if isinstance(scale, str):
@@ -146,6 +157,17 @@ class NoiseScale(nn.Module):
         spread = self.unit.spread.flatten()[0] if self.raw.ndim == 0 and self.unit.common else self.unit.spread
         log_scale: Tensor = _Floored.apply(self.raw, self.constant, spread)  # type: ignore[no-untyped-call]
         return log_scale
+
+    def scale_gradient(self, mean: Tensor) -> Tensor:
+        """Return the mean, with its gradient multiplied by (noise scale / spread)^(2 beta): the beta-NLL.
+
+        Seitzer et al., arXiv:2203.09168, equation 5. The gradient of the noise scale does not change.
+        """
+        if not (self.beta and mean.requires_grad):
+            return mean
+        with torch.no_grad():
+            weight = torch.exp(2 * self.beta * (self.log_scale - self.unit.spread.log()))
+        return F.scale_gradient(mean, weight)
 
 
 class _Floored(torch.autograd.Function):
