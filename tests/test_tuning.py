@@ -21,7 +21,7 @@ from isthmus.baselines.reconstruction import Task, Training, read_values, sum_ce
 from isthmus.bottlenecks import Gaussian
 from isthmus.data import Chunks, Texts, Windows, as_source
 from isthmus.suggesting.contests import CONTESTS, Split
-from isthmus.tuning import Choice, Layers, Range, Space, search_space, tune
+from isthmus.tuning import Choice, Layers, Range, Space, read_space, search_space, tune
 from isthmus.tuning.result import estimate_gain
 from isthmus.tuning.rows import split_rows
 from isthmus.tuning.study import N_WITHOUT_GAIN, has_stalled
@@ -81,7 +81,7 @@ def test_the_default_space_has_the_default_in_the_middle(X):
     assert space["backbone__hidden"] == Layers(32, 512)
     rate = space["learning_rate"]
     assert np.sqrt(rate.low * rate.high) == pytest.approx(1 / 128)
-    assert str(space).splitlines()[3] == "backbone__hidden   1 to 3 layers, the first 32 to 512 wide"
+    assert str(space).splitlines()[3] == "backbone__hidden  = {low = 32, high = 512, depth = 3}"
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,57 @@ def test_every_variant_has_a_space_of_its_own_parameters(name, X):
         (lambda: Range(0, 1, log=True), "0 < low < high"),
         (lambda: Choice([1, 1]), "at least two different values"),
         (lambda: Layers(8, 8), "0 < low < high"),
+        (lambda: Space({"a": {"low": 1}}), r"space\['a'\]: a Range needs 'high'"),
+        (lambda: Space({"a": {"low": 1, "high": "x"}}), r"space\['a'\]: high of a Range must be of type .*, got 'x'"),
+        (lambda: Space({"a": {"low": 2, "high": 1}}), r"space\['a'\]: Range must have low < high"),
+        (lambda: Space({"a": {"low": 1, "high": 2, "step": 1}}), r"space\['a'\]: a Range has no 'step'"),
         (lambda: Space({"a": 3}), r"space\['a'\] must be a Range, Layers or a list of values, got 3"),
     ],
 )
 def test_values_of_a_space_must_be_valid(values, message):
     with pytest.raises(ValueError, match=message):
         values()
+
+
+@pytest.mark.parametrize("name", ["vae", "convolutional", "tabular_vae", "vq_vae"])
+def test_a_printed_space_is_read_back_exactly(name, X, tmp_path):
+    space = search_space(getattr(zoo, name)(3), X[:, None] if name == "convolutional" else X, code_size=True)
+    path = tmp_path / "space.toml"
+    path.write_text(str(space))
+    assert read_space(path) == space
+
+
+def test_a_space_of_json_is_the_same(tmp_path):
+    path = tmp_path / "space.json"
+    path.write_text(
+        '{"learning_rate": {"low": 1e-4, "high": 0.1, "log": true}, "backbone__hidden": {"low": 8, "high": 64, '
+        '"depth": 2}, "backbone__norm": [null, "layer"], "backbone__channels": [[4, 8], [8, 16]]}'
+    )
+    assert read_space(path) == {
+        "learning_rate": Range(1e-4, 0.1, log=True),
+        "backbone__hidden": Layers(8, 64, 2),
+        "backbone__norm": Choice([None, "layer"]),
+        "backbone__channels": Choice([(4, 8), (8, 16)]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("space.toml", "a = 1,", "is not a space of parameters: .*line 1"),
+        ("space.json", "[1, 2]", "is not a space of parameters: the file must be an object of parameters"),
+        ("space.toml", "a = 3", r"is not a space of parameters: space\['a'\] must be a Range, Layers or a list"),
+        ("space.toml", "a = [1]", r"is not a space of parameters: space\['a'\]: Choice must have at least two"),
+        ("space.yaml", "", "must end in one of .toml, .json, got"),
+    ],
+)
+def test_a_file_that_is_no_space_is_refused_in_one_sentence(name, text, words, tmp_path):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words) as found:
+        read_space(path)
+    assert str(path) in str(found.value)
+    assert "\n" not in str(found.value)
 
 
 def test_a_range_cannot_be_changed():

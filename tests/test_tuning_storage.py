@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from test_cli import done, refused, write
+from test_cli import call, done, refused, write
 
 from isthmus import Autoencoder, load
 from isthmus.backbones import MLP
@@ -154,9 +154,18 @@ def test_tune_writes_the_best_model_and_a_picture(rows, tmp_path):
     assert count(study) == ["COMPLETE", "COMPLETE", *["WAITING"] * (len(count(study)) - 2)]
 
 
+def test_tune_searches_the_space_of_a_file_which_may_be_the_printed_one(rows, tmp_path):
+    space, out = tmp_path / "space.toml", tmp_path / "best.safetensors"
+    space.write_text("weight_decay = [0.0, 1e-9]")
+    printed = call("tune", rows, *TINY, "--trials", 2, "--space", space, "--out", out).stdout.splitlines()
+    assert printed[1:3] == ["searching", "weight_decay = [0.0, 1e-09]"]
+    assert load(out).get_params()["weight_decay"] in (0.0, 1e-9)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("--space", "nowhere.toml"), "there is no file of a space 'nowhere.toml'"),
         (("--time", "soon"), "--time takes a duration such as 90s, 10m or 2h, got 'soon'"),
         (("--time", "0m"), "--time takes a duration such as 90s, 10m or 2h, got '0m'"),
         (("--model", "auto"), "tune searches parameters of one variant: name it, instead of --model auto"),
@@ -192,7 +201,7 @@ def test_trials_are_printed_with_their_outcome(capsys):
     space = {"backbone__activation": ["silu", "nonsense"]}
     result = tune(make_net(), X, space=space, n_trials=4, random_state=0, verbose=1)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["searching", "backbone__activation  'silu' or 'nonsense'"]
+    assert lines[:2] == ["searching", 'backbone__activation = ["silu", "nonsense"]']
     assert lines[2].startswith(f"trial 0: {result.default_score:.3g} ± ")
     assert any("failed (backbone.activation" in line for line in lines)
     assert len(lines) == 6

@@ -56,6 +56,11 @@ def check_config(path: Path | None) -> Path | None:
     return _check_file(path, "run file")
 
 
+def check_space(path: Path | None) -> Path | None:
+    """Return the path of a file of a space of parameters, if there is one."""
+    return _check_file(path, "file of a space")
+
+
 def _check_file(path: Path | None, what: str) -> Path | None:
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"there is no {what} {str(path)!r}{_suggest(path)}")

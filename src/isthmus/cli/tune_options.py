@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli.paths import PICTURES, check_output
+from isthmus.cli.paths import PICTURES, check_output, check_space
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,14 @@ class TuneOptions:
     trials: Annotated[
         int | None,
         typer.Option(help="Number of trials.  [default: until 20 trials gain less than one standard error]", min=1),
+    ] = None
+    space: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Values to search, as printed at the start of a search: .toml, or .json.",
+            callback=check_space,
+        ),
     ] = None
     study: Annotated[
         Path | None,

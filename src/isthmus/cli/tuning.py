@@ -18,7 +18,7 @@ from isthmus.cli.tune_options import TuneOptions
 from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.plots import importance, trials
-from isthmus.tuning import TuningResult, tune
+from isthmus.tuning import TuningResult, read_space, tune
 from isthmus.tuning.study import import_optuna
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -38,15 +38,17 @@ def tune_file(
     """
     import_optuna()
     time = None if search.time is None else parse_duration(search.time)
-    out = output.file(data, MODEL[0], [data, config, search.study], MODEL)
+    space = None if search.space is None else read_space(search.space)
+    files = [data, config, search.space, search.study]
+    out = output.file(data, MODEL[0], files, MODEL)
     if search.plot is not None:
-        output.check([search.plot], [data, config, search.study, out], [search.plot.suffix])
+        output.check([search.plot], [*files, out], [search.plot.suffix])
     if run.model == AUTO:
         raise ValueError(f"tune searches parameters of one variant: name it, instead of --model {AUTO}")
     check_data_options(data, run, size, workers=None)
     estimator = make_for_labels(data, run).set_params(verbose=0)
     X, y = _read_rows(data, run, size, estimator.conditional)
-    options: dict[str, Any] = {"time": time, "n_trials": search.trials, "storage": search.study}
+    options: dict[str, Any] = {"space": space, "time": time, "n_trials": search.trials, "storage": search.study}
     result = tune(estimator, X, y, **options, random_state=run.seed, verbose=1)
     save(result.estimator, out)
     print(result)

@@ -2,7 +2,7 @@
 
 from isthmus.tuning.dimensions import Choice, Layers, Range
 from isthmus.tuning.result import Trial, TuningResult
-from isthmus.tuning.space import Space, search_space
+from isthmus.tuning.space import Space, read_space, search_space
 from isthmus.tuning.tune import tune
 
-__all__ = ["Choice", "Layers", "Range", "Space", "Trial", "TuningResult", "search_space", "tune"]
+__all__ = ["Choice", "Layers", "Range", "Space", "Trial", "TuningResult", "read_space", "search_space", "tune"]

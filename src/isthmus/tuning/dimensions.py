@@ -1,15 +1,17 @@
 """The values that a search may give to one parameter.
 
 Each kind has three methods. ``ask`` draws a value from a trial of Optuna, ``encode`` converts a value to the numbers of
-a trial, and ``neighbours`` returns half and twice a value, as far as they are in the space.
+a trial, and ``neighbours`` returns half and twice a value, as far as they are in the space. Each kind is printed as a
+value of TOML.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from isthmus.errors import InputTypeError
-from isthmus.formatting import format_number
+from isthmus.plain import dataclass_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Range:
     --------
     >>> from isthmus.tuning import Range
     >>> print(Range(1e-4, 1e-2, log=True))
-    1e-4 to 0.01, logarithmic
+    {low = 0.0001, high = 0.01, log = true}
     """
 
     low: float
@@ -39,8 +41,8 @@ class Range:
             raise ValueError(f"Range must have {positive}, got low={self.low!r}, high={self.high!r}")
 
     def __str__(self) -> str:
-        numbers = f"{format_number(self.low)} to {format_number(self.high)}"
-        return f"{numbers}{', integers' * self._integers}{', logarithmic' * self.log}"
+        limits = {"low": self.low, "high": self.high}
+        return _format({**limits, "log": True} if self.log else limits)
 
     @property
     def _integers(self) -> bool:
@@ -76,7 +78,7 @@ class Choice:
     --------
     >>> from isthmus.tuning import Choice
     >>> print(Choice(["relu", "silu"]))
-    'relu' or 'silu'
+    ["relu", "silu"]
     """
 
     options: Sequence[Any]
@@ -86,7 +88,7 @@ class Choice:
             raise ValueError(f"Choice must have at least two different values, got {self.options!r}")
 
     def __str__(self) -> str:
-        return " or ".join(map(repr, self.options))
+        return _format(self.options)
 
     @property
     def _names(self) -> dict[str, Any]:
@@ -120,7 +122,7 @@ class Layers:
     --------
     >>> from isthmus.tuning import Layers
     >>> print(Layers(64, 1024))
-    1 to 3 layers, the first 64 to 1024 wide
+    {low = 64, high = 1024, depth = 3}
     """
 
     low: int
@@ -133,7 +135,7 @@ class Layers:
             raise ValueError(f"Layers must have 0 < low < high and depth > 0, got {numbers}")
 
     def __str__(self) -> str:
-        return f"1 to {self.depth} layers, the first {self.low} to {self.high} wide"
+        return _format(asdict(self))
 
     def ask(self, trial: Any, name: str) -> tuple[int, ...]:
         """Return the widths for a trial."""
@@ -157,9 +159,18 @@ Dimension = Range | Choice | Layers
 
 
 def as_dimension(name: str, values: Any) -> Dimension:
-    """Return the values of a parameter in a space; a list is a choice."""
-    if isinstance(values, list | tuple):
-        return Choice(values)
+    """Return the values of a parameter in a space.
+
+    A list is a choice. A mapping, as in a file, has the parameters of ``Layers`` if it has a depth, or of ``Range``.
+    """
+    try:
+        if isinstance(values, list | tuple):
+            return Choice(values)
+        if isinstance(values, Mapping):
+            dimension: Dimension = dataclass_of(Layers if "depth" in values else Range, dict(values))
+            return dimension
+    except ValueError as error:
+        raise ValueError(f"space[{name!r}]: {error}") from error
     if not isinstance(values, Dimension):
         raise InputTypeError(f"space[{name!r}] must be a Range, Layers or a list of values, got {values!r}")
     return values
@@ -167,3 +178,12 @@ def as_dimension(name: str, values: Any) -> Dimension:
 
 def _halve(first: int, depth: int) -> tuple[int, ...]:
     return tuple(max(1, first >> i) for i in range(depth))
+
+
+def _format(value: Any) -> str:
+    """Format a plain value as in TOML, and other objects as in Python."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_format(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_format, value))}]"
+    return json.dumps(value) if isinstance(value, bool | str) else repr(value)

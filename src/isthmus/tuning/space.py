@@ -1,13 +1,18 @@
 """Spaces of parameters, and the default space of an estimator and its data."""
 
+import json
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from math import prod
+from os import PathLike
+from pathlib import Path
 from typing import Any, cast
 
 from sklearn.base import clone
 
 from isthmus import backbones, bottlenecks, corruptions
 from isthmus.backbones import MLP
+from isthmus.errors import require_path, require_type
 from isthmus.model import Model
 from isthmus.part import Part, did_you_mean, resolve
 from isthmus.problem import Problem
@@ -24,6 +29,9 @@ MAX_DROPOUT, MIN_WIDTH, MAX_WIDTH, MIN_BATCH = 0.3, 16, 2048, 8
 # Parameters of parts that may be given by name; as instances, their own parameters can be searched.
 PARTS = {"backbone": backbones, "bottleneck": bottlenecks, "corruption": corruptions}
 
+# Readers of the files of a space, by suffix.
+READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
 Rule = Callable[[Any, Problem], Any]
 
 
@@ -39,8 +47,8 @@ class Space(dict[str, Dimension]):
     >>> from isthmus.tuning import Range, Space
     >>> space = Space({"learning_rate": Range(1e-4, 1e-2, log=True), "backbone__activation": ["relu", "silu"]})
     >>> print(space)
-    learning_rate         1e-4 to 0.01, logarithmic
-    backbone__activation  'relu' or 'silu'
+    learning_rate        = {low = 0.0001, high = 0.01, log = true}
+    backbone__activation = ["relu", "silu"]
     """
 
     def __init__(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
@@ -53,7 +61,7 @@ class Space(dict[str, Dimension]):
 
     def __str__(self) -> str:
         width = max(map(len, self), default=0)
-        return "\n".join(f"{name:{width}}  {values}" for name, values in self.items())
+        return "\n".join(f"{name:{width}} = {values}" for name, values in self.items())
 
     def ask(self, trial: Any) -> dict[str, Any]:
         """Return the value of each parameter for a trial."""
@@ -78,6 +86,52 @@ class Space(dict[str, Dimension]):
             if name not in known:
                 owner = type(estimator).__name__
                 raise ValueError(f"space[{name!r}]: {owner} has no such parameter{did_you_mean(name, known)}")
+
+
+def read_space(path: str | PathLike[str]) -> Space:
+    """Read a space from a file of TOML, the form in which a space is printed, or of JSON.
+
+    Parameters
+    ----------
+    path : str or path
+        Ending in ``.toml`` or ``.json``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is not such a file, or the values of a parameter are not valid.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from isthmus.tuning import Range, Space, read_space
+    >>> space = Space({"learning_rate": Range(1e-4, 1e-2, log=True), "backbone__hidden": [(64,), (64, 32)]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "space.toml"
+    ...     path.write_text(str(space)) > 0
+    ...     read_space(path) == space
+    True
+    True
+    """
+    require_path("path", path)
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise ValueError(f"the file of a space must end in one of {', '.join(READERS)}, got {str(path)!r}")
+    try:
+        document = READERS[path.suffix](path.read_text(encoding="utf-8"))
+        require_type("the file", document, dict, "an object of parameters")
+        return Space({name: _to_options(values) for name, values in document.items()})
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is not a space of parameters: {error}") from error
+
+
+def _to_options(values: Any) -> Any:
+    """Return the options of a choice with tuples instead of lists, as parameters have; other values unchanged."""
+    if not isinstance(values, list):
+        return values
+    return [tuple(option) if isinstance(option, list) else option for option in values]
 
 
 def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = False) -> Space:
@@ -105,11 +159,11 @@ def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = Fal
     >>> from isthmus import Autoencoder
     >>> from isthmus.tuning import search_space
     >>> print(search_space(Autoencoder(2), np.random.default_rng(0).normal(size=(1000, 8))))
-    learning_rate      9.77e-4 to 0.0625, logarithmic
-    backbone__hidden   1 to 3 layers, the first 32 to 512 wide
-    batch_size         8 to 64, integers, logarithmic
-    weight_decay       0.0 or 0.0001 or 0.001 or 0.01 or 0.1
-    backbone__dropout  0 to 0.3
+    learning_rate     = {low = 0.0009765625, high = 0.0625, log = true}
+    backbone__hidden  = {low = 32, high = 512, depth = 3}
+    batch_size        = {low = 8, high = 64, log = true}
+    weight_decay      = [0.0, 0.0001, 0.001, 0.01, 0.1]
+    backbone__dropout = {low = 0.0, high = 0.3}
     """
     estimator = with_parts(estimator)
     return make_space(estimator, clone(estimator).prepare(X, y), code_size)
