@@ -63,9 +63,10 @@ def make_page(records: list[Record], jobs: dict[str, Job]) -> str:
     missing = [name for name in jobs if name not in measured]
     head = ("job", "figure", "before", "after", "after - before", "best peer", "after - best peer", "verdict")
     rows = [row for name, book in measured.items() for row in summarize(name, jobs[name], book)]
-    page = [ABOUT, list_commits(records), f"Not measured: {', '.join(missing) or 'none'}.", table(head, rows)]
+    machines = "; ".join(list_distinct(record["machine"] for record in records))
+    page = [ABOUT, f"Measured on {machines}. Not measured: {', '.join(missing) or 'none'}.", table(head, rows)]
     for name, book in measured.items():
-        page += [f"## {name}", jobs[name].about, tabulate(jobs[name], book)]
+        page += [f"## {name}", f"{jobs[name].about} {list_commits(records, name)}", tabulate(jobs[name], book)]
     page += [f"Failed: {job}, {method}: `{reason}`." for (job, method), reason in list_failures(records).items()]
     return "\n\n".join(page) + "\n"
 
@@ -153,14 +154,13 @@ def tabulate(job: Job, book: Book) -> str:
     return table(head, rows)
 
 
-def list_commits(records: list[Record]) -> str:
-    """Describe the packages that were measured, and the machines."""
-    lines = []
-    for method, title in ((BEFORE, "Before"), (OURS, "After")):
-        commits = list_distinct(record["commit"] for record in records if record["method"] == method)
-        lines += [f"{title}: commit {', '.join(commits)}."] if commits else []
-    machines = list_distinct(record["machine"] for record in records)
-    return " ".join([*lines, *(f"Machine: {machine}." for machine in machines)])
+def list_commits(records: list[Record], job: str) -> str:
+    """Return a sentence about the states of the package that were measured in a job."""
+    found = []
+    for method, title in ((BEFORE, "before"), (OURS, "after")):
+        commits = list_distinct(r["commit"] for r in records if (r["job"], r["method"]) == (job, method))
+        found += [f"{title} {', '.join(commits)}"] if commits else []
+    return f"Commits: {'; '.join(found)}."
 
 
 def list_failures(records: list[Record]) -> dict[tuple[str, str], str]:

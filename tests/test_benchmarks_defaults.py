@@ -84,8 +84,8 @@ def test_the_page_compares_ours_with_before_and_with_the_best_peer(module, job):
     lead = f"-2.500 ({-2.5 - half:+.3f} to {-2.5 + half:+.3f}; 2 sets)"
     assert f"| count | error ↓ | 3.000 | 2.667 | {change} | near 4.500 | {lead} | level |" in page
     assert "| count | seconds | 2 | 2 |  | near 2 |  |  |" in page
-    assert "Not measured: other." in page
-    assert "Before: commit ce. After: commit cs. Machine: m." in page
+    assert "Measured on m. Not measured: other." in page
+    assert "About. Commits: before ce; after cs." in page
     assert "| far | 3 | 7.000 | 2 |" in page
     assert "Failed: count, broken: `no such luck`." in page
 
