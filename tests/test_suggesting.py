@@ -17,7 +17,7 @@ from isthmus.suggesting.contests import CONTESTS, Split
 from isthmus.suggesting.leaderboard import rank
 from isthmus.suggesting.rules import OTHERS, RULES, Choice
 from isthmus.suggesting.suggestion import _split
-from isthmus.suggesting.traits import DESCRIPTIONS, read_data
+from isthmus.suggesting.traits import UNITS, Traits, read_data
 
 TEXTS = ["the cat and the dog", "a dog barks", "stocks and bonds", "bonds fall"] * 30
 
@@ -84,11 +84,40 @@ def test_tables_are_no_counts_if_few_columns_or_negative_or_fractional_or_dense(
     assert read_data(np.eye(30)[rng.integers(30, size=60)])[1].kind == "table"
 
 
+def test_counts_in_a_data_frame_are_counts_also_if_words_occur_at_most_once():
+    frame = pd.DataFrame(counts_of(200), columns=[f"word {i}" for i in range(30)])
+    frame["word 3"] = frame["word 3"].clip(upper=1)
+    traits = read_data(frame)[1]
+    assert (traits.kind, str(traits)) == ("counts", "200 rows of 30 counts")
+    assert suggest(frame, use="topics", budget=1e-9, random_state=0).choices[0].name == "topic_model"
+    assert read_data(frame.assign(flag=frame["word 3"] == 1))[1].kind == "table"
+    assert read_data(frame.assign(flag=np.where(frame["word 3"] == 1, "yes", "no")))[1].kind == "table"
+    assert read_data(frame.clip(upper=1))[1].kind == "table"
+
+
+@pytest.mark.parametrize(
+    ("traits", "text"),
+    [
+        (Traits("table", 1, (1,)), "1 row of 1 column"),
+        (Traits("table", 1200, (3,), 1), "1,200 rows of 3 columns, 1 of them categorical"),
+        (Traits("counts", 2, (30,)), "2 rows of 30 counts"),
+        (Traits("flat images", 1, (64,)), "1 image of 64 pixels, one per row"),
+        (Traits("images", 2, (1, 8, 8)), "2 images of shape 1 x 8 x 8"),
+        (Traits("series", 2, (1, 20)), "2 series of shape 1 x 20 (channels x time points)"),
+        (Traits("windows", 1, (1, 20)), "1 window of shape 1 x 20 (channels x time points)"),
+        (Traits("time points", 5, (1,)), "5 time points of 1 column"),
+        (Traits("texts", 1), "1 text"),
+    ],
+)
+def test_sizes_are_told_in_singular_and_plural(traits, text):
+    assert str(traits) == text
+
+
 def test_a_table_tells_its_categories_and_missing_cells(people):
     traits = read_data(people)[1]
     assert (traits.kind, traits.n_rows, traits.shape, traits.n_categorical) == ("table", 150, (4,), 2)
     assert traits.missing == pytest.approx(people["town"].isna().mean() / 4)
-    assert "150 rows of 4 columns, 2 of them categories" in str(traits)
+    assert "150 rows of 4 columns, 2 of them categorical" in str(traits)
 
 
 def test_dates_at_equal_steps_make_time_points_where_a_use_may_take_them(sensors):
@@ -119,7 +148,7 @@ def test_values_that_no_fit_takes_are_refused(plane):
 
 def test_the_table_of_rules_is_complete():
     rules = [rule for rules in RULES.values() for rule in rules]
-    assert {kind for rule in rules for kind in rule.kinds} == set(DESCRIPTIONS)
+    assert {kind for rule in rules for kind in rule.kinds} == set(UNITS)
     assert all((rule.variant in zoo.__all__) != (rule.variant in OTHERS) for rule in rules)
     assert OTHERS.keys() <= {rule.variant for rule in rules}
     assert list(CONTESTS) == list(RULES)

@@ -25,8 +25,8 @@ def list_texts(texts: Sequence[str], separator: str = ", ") -> str:
 
 
 def pluralize(count: int, unit: str) -> str:
-    """Return a count and its unit, as in "1 value" and "1,024 values"."""
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    """Return a count and its unit, as in "1 value", "1,024 values" and "2 series"."""
+    return f"{count:,} {unit}{'' if count == 1 or unit.endswith('s') else 's'}"
 
 
 def format_percent(share: float) -> str:

@@ -101,21 +101,24 @@ def judge_features(split: Split) -> Contest:
     """Judge by a linear model that predicts labels from codes, or without labels by the error of reconstructed rows."""
     if split.y is None:
         return judge_reduction(split)
-    if len(set(split.y.tolist())) < 2:
-        raise ValueError(
-            f"y must have at least 2 different labels, but all rows to fit are labelled {split.y.tolist()[0]!r}"
-        )
-    classes = not Condition.of(split.y).continuous
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITER) if classes else RidgeCV())
+    are_classes = _are_classes(split.y)
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITER) if are_classes else RidgeCV())
+    constant = DummyClassifier() if are_classes else DummyRegressor()
 
-    def score(encode: Callable[[Any], Any], train: Any, test: Any, model: Any = model) -> float:
+    def score(model: Any, encode: Callable[[Any], Any], train: Any, test: Any) -> float:
         return float(model.fit(encode(train), split.y).score(encode(test), split.y_test))
 
-    known, unseen = read_values(split.train), read_values(split.test)
-    pca, constant = fit_pca(Training.of(split.train), split.size), DummyClassifier() if classes else DummyRegressor()
-    baselines = {"PCA": score(pca.encode, known, unseen), "mean": score(np.zeros_like, known, unseen, constant)}
-    judge = lambda estimator: score(estimator.transform, split.train, split.test)  # noqa: E731
-    return Contest(CLASSIFIED if classes else PREDICTED, True, baselines, judge)
+    rows, pca = (read_values(split.train), read_values(split.test)), fit_pca(Training.of(split.train), split.size)
+    baselines = {"PCA": score(model, pca.encode, *rows), "mean": score(constant, np.zeros_like, *rows)}
+    judge = lambda estimator: score(model, estimator.transform, split.train, split.test)  # noqa: E731
+    return Contest(CLASSIFIED if are_classes else PREDICTED, True, baselines, judge)
+
+
+def _are_classes(y: Values) -> bool:
+    """Whether labels are classes and no quantity; raise ``ValueError`` if they are all equal."""
+    if len(set(y.tolist())) < 2:
+        raise ValueError(f"y must have at least 2 different labels, but all rows to fit are labelled {y.tolist()[0]!r}")
+    return not Condition.of(y).continuous
 
 
 def judge_detection(split: Split) -> Contest:

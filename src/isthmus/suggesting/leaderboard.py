@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sklearn.base import clone
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.formatting import pluralize
 from isthmus.metrics.text_table import format_table
 from isthmus.suggesting.contests import Contest, Split
 from isthmus.suggesting.rules import Choice
@@ -48,7 +49,7 @@ class Leaderboard:
             for entry in self.entries
         ]
         skipped = f"\nno time was left for {', '.join(self.skipped)}" if self.skipped else ""
-        return f"{self.measure}; {self.n_rows:,} held-out rows\n{format_table(rows)}{skipped}"
+        return f"{self.measure}; {pluralize(self.n_rows, 'held-out row')}\n{format_table(rows)}{skipped}"
 
 
 def rank(choices: Sequence[Choice], contest: Contest, split: Split, end: float, seed: int) -> Leaderboard:

@@ -33,6 +33,12 @@ N_LOADED = 100_000
 CHUNK = 2**12
 # Uses for which rows may be time points of one series.
 OF_SERIES = ("detect", "impute")
+# How data of a kind can be passed to other models.
+HINTS = {
+    "texts": "It reads texts as tokens: fit it to isthmus.data.Texts(X).",
+    "flat images": "X.reshape(n, 1, height, width) adds the axes of images, so that convolutions can be used.",
+    "series": "If the rows are images, X[:, None] adds the axis of channels that makes them images.",
+}
 # Number of characters of a line of reasons.
 WIDTH = 100
 
@@ -164,7 +170,9 @@ def _check_labels(y: Any, traits: Traits, use: str) -> Values | None:
         return None
     labels = check_labels(y)
     if len(labels) != traits.n_rows:
-        raise ValueError(f"y must have a label for each of the {traits.n_rows:,} rows of X, got {len(labels):,}")
+        raise ValueError(
+            f"y must have a label for each of the {pluralize(traits.n_rows, 'row')} of X, got {len(labels):,}"
+        )
     if use == "detect" and set(labels.tolist()) != {-1, 1}:
         found = ", ".join(map(repr, sorted(set(labels.tolist()), key=str)[:5]))
         raise ValueError(f"for use='detect', y must hold 1 (normal) and -1 (anomaly), both of them; it holds {found}")
@@ -173,24 +181,20 @@ def _check_labels(y: Any, traits: Traits, use: str) -> Values | None:
 
 def _explain(choice: Choice, traits: Traits, use: str) -> list[str]:
     """Return the sentences that explain a choice made by the rules."""
-    reasons = [f"X has {traits}.", f"{choice.name}: {choice.reason}."]
-    if traits.n_categorical and choice.variant:
-        reasons.append("Each column gets a likelihood for its kind, so you need not encode or scale columns.")
-    if traits.missing and use != "impute":
-        reasons.append("You need not fill missing cells: it learns from the other cells.")
-    if choice.options and use not in ("topics", "generate", "impute"):
-        size = choice.options["n_components"]
-        reasons.append(
-            f"Codes have {pluralize(size, 'number')} at first; isthmus.latent.suggest_n_components(X) estimates how "
-            "many X needs."
-        )
-    if traits.kind == "texts" and choice.variant:
-        reasons.append("It reads texts as tokens: fit it to isthmus.data.Texts(X).")
-    if traits.kind == "flat images":
-        reasons.append("X.reshape(n, 1, height, width) adds the axes of images, so that convolutions can be used.")
-    if traits.kind == "series":
-        reasons.append("If the rows are images, X[:, None] adds the axis of channels that makes them images.")
-    return reasons
+    is_variant, n_components = bool(choice.variant), choice.options.get("n_components", 0)
+    code_is_free = n_components > 0 and use not in ("topics", "generate", "impute")
+    reasons = {
+        f"X has {traits}.": True,
+        f"{choice.name}: {choice.reason}.": True,
+        "Each column gets a likelihood for its kind, so you need not encode or scale columns.": (
+            traits.n_categorical > 0 and is_variant
+        ),
+        "You need not fill missing cells: it learns from the other cells.": traits.missing > 0 and use != "impute",
+        f"Codes have {pluralize(n_components, 'number')} at first; isthmus.latent.suggest_n_components(X) estimates "
+        "how many X needs.": code_is_free,
+        HINTS.get(traits.kind, ""): traits.kind in HINTS and (is_variant or traits.kind != "texts"),
+    }
+    return [reason for reason, applies in reasons.items() if applies]
 
 
 # Leaderboard
@@ -198,14 +202,9 @@ def _explain(choice: Choice, traits: Traits, use: str) -> list[str]:
 
 def _compare(suggestion: Suggestion, data: Any, labels: Values | None, end: float, seed: int) -> Suggestion:
     """Fit the choices, and return the suggestion with a leaderboard and the best choice first."""
-    use, traits, choices = suggestion.use, suggestion.traits, suggestion.choices
-    if use == "detect" and labels is None:
-        raise ValueError("a budget with use='detect' needs labels: y of 1 (normal) and -1 (anomaly)")
-    if traits.kind == "time points" or (traits.kind == "series" and use == "impute"):
-        raise ValueError(f"no figure compares estimators for use={use!r} of {traits.kind}; leave the budget out")
-    if traits.kind == "texts" and use == "generate":
-        raise ValueError("no figure compares estimators for use='generate' of texts; leave the budget out")
-    split = _split(data, labels, use, choose_size(use, traits), seed)
+    use, choices = suggestion.use, suggestion.choices
+    _check_comparable(use, suggestion.traits.kind, labels)
+    split = _split(data, labels, use, choose_size(use, suggestion.traits), seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that ends with its time has not converged
         contenders = [replace(choice, estimator=_get_judged(choice.estimator)) for choice in choices]
@@ -214,6 +213,14 @@ def _compare(suggestion: Suggestion, data: Any, labels: Values | None, end: floa
     best = tuple(sorted(choices, key=lambda choice: order.index(choice.name)))
     reasons = [suggestion.reasons[0], f"{best[0].name}: {best[0].reason}.", _summarize(board)]
     return replace(suggestion, choices=best, reasons=reasons, leaderboard=board)
+
+
+def _check_comparable(use: str, kind: str, labels: Values | None) -> None:
+    """Raise ``ValueError`` if no figure compares estimators."""
+    if use == "detect" and labels is None:
+        raise ValueError("a budget with use='detect' needs labels: y of 1 (normal) and -1 (anomaly)")
+    if kind == "time points" or (kind, use) in (("series", "impute"), ("texts", "generate")):
+        raise ValueError(f"no figure compares estimators for use={use!r} of {kind}; leave the budget out")
 
 
 def _summarize(board: Leaderboard) -> str:
@@ -233,27 +240,39 @@ def _get_judged(estimator: Any) -> Any:
 
 
 def _split(data: Any, labels: Values | None, use: str, size: int, seed: int) -> Split:
-    """Hold out rows; a source of windows decides which share no values."""
+    """Hold out rows."""
     if isinstance(data, Stream) and labels is not None:
         raise ValueError("a budget with y needs rows in memory: load the rows of the stream, or leave the budget out")
-    texts, source = data if isinstance(data, list) else None, _in_memory(data, seed)
+    source = _in_memory(data, seed)
+    train, test = _choose_rows(source, labels if use == "detect" else None, seed)
+    y, y_test = (None, None) if labels is None else (labels[train], labels[test])
+    parts = _count_words(data, train, test) if isinstance(data, list) else (source.take(train), source.take(test))
+    return Split(*parts, y, y_test, size, seed)
+
+
+def _choose_rows(source: Source, anomalies: Values | None, seed: int) -> tuple[Values, Values]:
+    """Return the positions of rows to fit and of held-out rows; a source of windows decides which share no values.
+
+    Rows that are labelled -1 in ``anomalies`` are held out.
+    """
     train, test = next(iter(source.folds(N_FOLDS, seed)))
     incomplete = np.concatenate([batch.x.flatten(1).isnan().any(1).numpy() for batch in source.batches(CHUNK)])
     if not incomplete[train].any():  # a model accepts missing cells only if rows of fit have some
         test = test[~incomplete[test]]
-    if labels is not None and use == "detect":
-        train, test = train[labels[train] == 1], np.union1d(test, np.flatnonzero(labels == -1))
+    if anomalies is not None:
+        train, test = train[anomalies[train] == 1], np.union1d(test, np.flatnonzero(anomalies == -1))
     if min(len(test), len(train)) < MIN_HELD_OUT:
         raise ValueError(
             f"n_samples={len(source)}: a leaderboard needs {MIN_HELD_OUT} rows to fit and as many held-out rows, "
             f"but has {len(train)} and {len(test)}; leave the budget out"
         )
-    y, y_test = (None, None) if labels is None else (labels[train], labels[test])
-    if texts is None:
-        return Split(source.take(train), source.take(test), y, y_test, size, seed)
+    return train, test
+
+
+def _count_words(texts: list[str], train: Values, test: Values) -> tuple[Source, Source]:
     words = CountVectorizer()
     known = as_source(words.fit_transform([texts[i] for i in train]))
-    return Split(known, as_source(words.transform([texts[i] for i in test])), y, y_test, size, seed)
+    return known, as_source(words.transform([texts[i] for i in test]))
 
 
 def _in_memory(data: Any, seed: int) -> Source:

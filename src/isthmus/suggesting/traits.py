@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -13,7 +13,7 @@ from isthmus.data import Source, Texts, Windows, as_source
 from isthmus.data.series.times import list_time_columns
 from isthmus.data.streams.stream import Stream
 from isthmus.data.validation import complete_schema, compute_statistics, require_finite
-from isthmus.formatting import format_percent
+from isthmus.formatting import format_percent, pluralize
 from isthmus.schema import Schema
 from isthmus.statistics import Statistics
 
@@ -26,17 +26,17 @@ MIN_ZEROS, MIN_COUNTED = 0.5, 20
 # Dates are the times of a series if there are at least this many, and they ascend by steps whose lengths differ by at
 # most this factor: the months of a year differ by a factor of 1.1.
 MIN_TIMES, MAX_STEP_RATIO = 20, 1.2
-# Description of data of each kind, with the number of rows and the shape of a row.
-DESCRIPTIONS = {
-    "counts": "{} rows of {} counts",
-    "flat images": "{} images of {} pixels, one per row",
-    "images": "{} images of shape {}",
-    "series": "{} series of shape {} (channels x time points)",
-    "stream": "{} rows of {} numbers, which are not in memory",
-    "table": "{} rows of {} columns",
-    "texts": "{} texts",
-    "time points": "{} time points of {} columns",
-    "windows": "{} windows of shape {} (channels x time points)",
+# Words for a row and for a value of data of each kind, "" for rows that are described by their shape; and a note.
+UNITS = {
+    "counts": ("row", "count", ""),
+    "flat images": ("image", "pixel", ", one per row"),
+    "images": ("image", "", ""),
+    "series": ("series", "", " (channels x time points)"),
+    "stream": ("row", "number", ", which are not in memory"),
+    "table": ("row", "column", ""),
+    "texts": ("text", "", ""),
+    "time points": ("time point", "column", ""),
+    "windows": ("window", "", " (channels x time points)"),
 }
 
 
@@ -77,8 +77,10 @@ class Traits:
         return math.prod(self.shape)
 
     def __str__(self) -> str:
-        size = DESCRIPTIONS[self.kind].format(f"{self.n_rows:,}", " x ".join(map(str, self.shape)))
-        categories = f", {self.n_categorical} of them categories" if self.n_categorical else ""
+        row, value, note = UNITS[self.kind]
+        shape = f" of shape {' x '.join(map(str, self.shape))}" if self.shape else ""
+        size = f"{pluralize(self.n_rows, row)}{f' of {pluralize(self.n_values, value)}' if value else shape}{note}"
+        categories = f", {self.n_categorical} of them categorical" if self.n_categorical else ""
         missing = f", {format_percent(self.missing)} of the cells missing" if self.missing else ""
         return size + categories + missing + (f", and left out: {self.left_out}" if self.left_out else "")
 
@@ -94,25 +96,22 @@ def read_data(X: Any, time: str | Sequence[str] | None = None, may_be_series: bo
     ValueError
         If there are no rows, the container is not supported, or a value is infinite or a column empty.
     """
-    if isinstance(X, Texts):
-        return list(X.texts), Traits("texts", len(X.texts))
-    if _are_texts(X):
-        return list(X), Traits("texts", len(X))
+    texts = X.texts if isinstance(X, Texts) else X
+    if _are_texts(texts):
+        return list(texts), Traits("texts", len(texts))
     source = as_source(X)
     x = next(source.batches(max(2, min(len(source), N_READ // math.prod(source.schema.shape))))).x
     _check_values(source, x)
     found = _find_times(source.schema, x) if time is None and may_be_series else ()
     columns = found if time is None else tuple(list_time_columns(time))
-    kind = "time points" if columns else _kind_of(source, X, x)
-    facts = (
-        len(source),
-        source.schema.shape,
-        len(source.schema.categorical),
-        float(x.isnan().double().mean()),
-        source.schema.left_out,
-    )
-    traits = Traits(kind, *facts, columns[0] if len(columns) == 1 else columns or None)
-    return (X if columns else source), traits
+    traits = _describe(source, x, "time points" if columns else _find_kind(source, X, x))
+    return (X if columns else source), replace(traits, time=columns[0] if len(columns) == 1 else columns or None)
+
+
+def _describe(source: Source, x: Tensor, kind: str) -> Traits:
+    schema = source.schema
+    n_categorical = 0 if kind == "counts" else len(schema.categorical)
+    return Traits(kind, len(source), schema.shape, n_categorical, float(x.isnan().double().mean()), schema.left_out)
 
 
 def _check_values(source: Source, x: Tensor) -> None:
@@ -128,25 +127,31 @@ def _are_texts(X: Any) -> bool:
     return is_flat and len(X) > 0 and all(isinstance(text, str) for text in X)
 
 
-def _kind_of(source: Source, X: Any, x: Tensor) -> str:
+def _find_kind(source: Source, X: Any, x: Tensor) -> str:
+    """Return the first kind that applies."""
     schema, statistics = source.schema, Statistics.of(x.double())
-    if isinstance(X, Windows):
-        return "windows"
-    if schema.layout or len(schema.shape) > 2:
-        return "images"
-    if len(schema.shape) == 2:
-        return "series"
-    if not schema.categorical and statistics.are_pixels:
-        return "flat images"
-    if _are_counts(schema, statistics, x):
-        return "counts"
-    return "stream" if isinstance(source, Stream) else "table"
+    kinds = {
+        "windows": isinstance(X, Windows),
+        "images": bool(schema.layout) or len(schema.shape) > 2,
+        "series": len(schema.shape) == 2,
+        "flat images": not schema.categorical and statistics.are_pixels,
+        "counts": _are_counts(schema, statistics, x),
+        "stream": isinstance(source, Stream),
+    }
+    return next((kind for kind, applies in kinds.items() if applies), "table")
 
 
 def _are_counts(schema: Schema, statistics: Statistics, x: Tensor) -> bool:
+    """Whether rows are many counts, mostly zeros; in data frames, words that occur at most once per row are binary."""
     are_counts = bool(statistics.integers.all() and statistics.low.min() >= 0) and not statistics.binary
     wide = math.prod(schema.shape) >= MIN_COUNTED
-    return are_counts and wide and not schema.categorical and float((x == 0).double().mean()) > MIN_ZEROS
+    are_numbers = all(_is_zero_or_one(schema.used[i].categories) for i in schema.categorical)
+    return are_counts and wide and are_numbers and float((x == 0).double().mean()) > MIN_ZEROS
+
+
+def _is_zero_or_one(categories: Sequence[Any]) -> bool:
+    """Whether the categories of a column are the numbers 0 and 1, and no truth values."""
+    return tuple(categories) == (0, 1) and not any(isinstance(category, bool) for category in categories)
 
 
 def _find_times(schema: Schema, x: Tensor) -> tuple[Any, ...]:
