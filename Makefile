@@ -44,6 +44,7 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reading.py
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/series_rates.py
 	.venv-bench/bin/python benchmarks/wide.py
+	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reporting.py
 
 clean:
 	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/guide docs/reference/generated

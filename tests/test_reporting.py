@@ -11,12 +11,18 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
 
 import isthmus
+from isthmus.data import Parquet, as_source
+from isthmus.doctor import examine
+from isthmus.latent import active_units
 from isthmus.reporting.blocks import Bars, Interval, Section, Share, Table
 from isthmus.reporting.document import Report
 from isthmus.reporting.html import lay_out, write_cell
 from isthmus.reporting.intervals import estimate
+from isthmus.reporting.sections.shift import compute_psi
 from isthmus.reporting.sections.verdict import QUESTIONS, give_verdict
 
 FIT = {"max_epochs": 2, "random_state": 0}
@@ -208,7 +214,7 @@ def test_long_tables_are_folded():
         (float("nan"), "–"),
         ("<b>", "<b>"),  # the template escapes it
         (True, "yes"),
-        (Interval(2.0, 1.5, 2.5), '<data value="2.0">2</data> <span class="limits">1.5 to 2.5</span>'),
+        (Interval(2.0, 1.5, 2.5), '<data value="2.0">2</data> <span class="limits">(1.5 to 2.5)</span>'),
     ],
 )
 def test_cells(cell, expected):
@@ -269,3 +275,174 @@ def test_wrong_models_and_rows_are_refused(cancer):
 def test_a_report_is_printed_in_one_line(report):
     assert repr(report).startswith("Report('Autoencoder of a table', sections=['verdict'")
     assert isinstance(report, Report)
+
+
+# Sections of tables
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Return a model of a table with gaps, judged rows that differ from its training rows, and their report."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, 300).round(),
+            "income": rng.lognormal(10, 1, 300),
+            "town": rng.choice(["Oslo", "Rome"], 300),
+            "id": [f"p{i}" for i in range(300)],
+        }
+    )
+    X.loc[::9, "income"] = np.nan
+    with pytest.warns(UserWarning, match="left out: 'id'"):
+        model = isthmus.zoo.vae(2, max_epochs=3, random_state=0).fit(X[:200])
+    judged = X[200:].copy()
+    judged["age"] += 30
+    judged.loc[200:224, "town"] = "Lima"
+    return model, X[:200], judged, isthmus.report(model, judged)
+
+
+def test_the_shift_is_that_of_a_direct_computation(people):
+    model, train, judged, report = people
+    shift = report.to_dict()["sections"]["shift"]
+    columns = {column["column"]: column for column in shift["columns"]}
+    assert shift["n_shifted"] == 2
+    assert {name for name, column in columns.items() if column["is_shifted"]} == {"age", "town"}
+    # 180 of the 200 rows are those whose moments the model keeps.
+    expected = (judged["age"].mean() - train["age"].mean()) / train["age"].std()
+    assert columns["age"]["difference"] == pytest.approx(expected, rel=0.1)
+    assert columns["age"]["outside"] == pytest.approx((judged["age"] > train["age"].max()).mean())
+    assert columns["town"]["unseen"] == 0.25
+    assert "'age'" in shift["lead"]
+    assert report.verdict[1] == report.to_dict()["sections"]["findings"]["lead"] or report.verdict[1] == shift["lead"]
+
+
+def test_equal_rows_are_not_shifted(people):
+    model, train, _, _ = people
+    found = isthmus.report(model, train.sample(150, random_state=0)).to_dict()["sections"]["shift"]
+    assert found["n_shifted"] == 0
+
+
+def test_training_rows_are_recognized(people):
+    model, train, judged, _ = people
+    assert not isthmus.report(model, judged, train=train).to_dict()["sections"]["shift"]["are_training_rows"]
+    found = isthmus.report(model, train, train=train)
+    assert found.to_dict()["sections"]["shift"]["are_training_rows"]
+    assert "probably training rows" in found.verdict[2]
+
+
+def test_extremes_of_all_columns_give_training_rows_away(cancer):
+    model, train, X = cancer
+    assert isthmus.report(model, train).to_dict()["sections"]["shift"]["are_training_rows"]
+    assert not isthmus.report(model, X).to_dict()["sections"]["shift"]["are_training_rows"]
+
+
+def test_the_stability_index_is_that_of_its_definition():
+    rng = np.random.default_rng(0)
+    expected, found = rng.integers(0, 2, 4000).astype(float), (rng.random(4000) < 0.8).astype(float)
+    p, q = np.array([expected.mean(), 1 - expected.mean()]), np.array([found.mean(), 1 - found.mean()])
+    index = np.sum((q - p) * np.log(q / p)) - 2 / 4000
+    assert compute_psi(expected, found, is_category=True) == pytest.approx(index)
+    same = [compute_psi(*rng.normal(size=(2, 200)), is_category=False) for _ in range(100)]
+    assert np.mean(same) < 0.05
+    assert compute_psi(rng.normal(size=500), rng.normal(1, size=500), is_category=False) > 0.25
+
+
+def test_limits_follow_from_facts(people):
+    limits = {limit["do not"] for limit in people[3].to_dict()["sections"]["limits"]["limits"]}
+    assert "trust results outside the range of the training rows" in limits
+    assert "expect unseen categories to count" in limits
+    assert "ask it about 'id'" in limits
+    assert "give it rows with missing cells" not in limits
+
+
+def test_errors_of_columns_and_cells_are_those_of_reconstruct(cancer, report):
+    model, _, X = cancer
+    found = report.to_dict()["sections"]["reconstructions"]
+    errors = (np.square(X - model.reconstruct(X)) / X.var(ddof=0)).mean()
+    shown = {column["column"]: column["error"] for column in found["columns"]}
+    assert shown == pytest.approx(errors.to_dict(), rel=0.01, abs=1e-4)
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+    assert len({cell["row"] for cell in found["worst"]}) == 5
+
+
+def test_the_composition_lists_the_sizes_of_the_nets(cancer, report):
+    found = report.to_dict()["sections"]["composition"]
+    assert found["stages"]["row"] == 30
+    assert found["stages"]["code"] == 3
+    assert found["stages"]["encoder layer 1"] == cancer[0].module_.backbone.widths()[0]
+    assert found["n_weights"] == sum(parameter.numel() for parameter in cancer[0].module_.parameters())
+
+
+def test_the_learning_curve_is_the_history(cancer, report):
+    found = report.to_dict()["sections"]["training"]
+    assert found["n_epochs"] == 5
+    assert found["negative_bound"] == [row["negative_bound"] for row in cancer[0].history_]
+    assert found["kept_epoch"] == cancer[0].history_[np.argmin(found["valid_negative_bound"])]["epoch"]
+
+
+@pytest.mark.filterwarnings("ignore:treated as missing")
+def test_unused_components_are_counted(people):
+    model, _, judged, report = people
+    found = report.to_dict()["sections"]["components"]
+    assert found["n_active"] == active_units(model, judged).sum()
+
+
+@pytest.mark.filterwarnings("ignore:treated as missing")
+def test_findings_are_those_of_the_doctor(people):
+    model, _, judged, report = people
+    found = [finding["what"] for finding in report.to_dict()["sections"]["findings"]["findings"]]
+    assert sorted(found) == sorted(finding.what for finding in examine(as_source(judged, model.schema_), model))
+
+
+# Detectors
+
+
+@pytest.fixture(scope="module")
+def detector():
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(400, 4)), np.where(np.arange(400) % 20 == 0, -1, 1)
+    X[labels == -1, 2] += 6
+    return isthmus.AnomalyDetector(GaussianMixture(random_state=0), random_state=0).fit(X[:200]), X[200:], labels[200:]
+
+
+def test_a_detector_is_judged_on_labels(detector):
+    model, X, labels = detector
+    found = isthmus.report(model, X, labels).to_dict()["sections"]
+    scores = model.score_samples(X)
+    assert found["comparison"]["measures"]["this model"]["ROC AUC"][0] == roc_auc_score(labels == -1, -scores)
+    low, high = found["comparison"]["measures"]["difference"]["ROC AUC"][1:]
+    assert low <= high
+    assert found["alarms"]["n_alarms"] == (model.predict(X) == -1).sum()
+    assert found["alarms"]["reasons"][0]["column"] == "column 2"
+    assert "limits" not in found or "every anomaly" not in str(found["limits"])
+
+
+def test_without_labels_no_detector_is_judged(detector):
+    model, X, _ = detector
+    report = isthmus.report(model, X)
+    assert "No labels were given" in report.verdict[0]
+    assert "every anomaly" in report.verdict[2]
+
+
+def test_every_estimator_of_scores_has_a_report(detector):
+    _, X, labels = detector
+    for model in (isthmus.ExemplarDistance(), isthmus.AnomalyDetector(random_state=0)):
+        report = isthmus.report(model.fit(X[:100]), X, labels)
+        assert "ROC AUC" in report.verdict[0]
+
+
+def test_an_imputer_is_judged_on_hidden_cells(people):
+    _, train, judged, _ = people
+    report = isthmus.report(isthmus.zoo.imputer(2, **FIT).fit(train.drop(columns="id")), judged)
+    assert "error in hidden cells" in report.verdict[0]
+    assert "iterative regression" in report.to_dict()["sections"]["comparison"]["errors"]
+
+
+def test_a_wide_table_makes_a_small_page(tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "rows.parquet"
+    rows = rng.normal(size=(3000, 8)) @ rng.normal(size=(8, 200)) + rng.normal(size=(3000, 200))
+    pd.DataFrame(rows, columns=[f"column {i}" for i in range(200)]).to_parquet(path)
+    model = isthmus.zoo.linear(8, **FIT).fit(Parquet(path))
+    report = isthmus.report(model, Parquet(path))
+    assert report.to_dict()["sections"]["codes"]["n_rows"] == 3000
+    assert len(report.to_html().encode()) < 700_000

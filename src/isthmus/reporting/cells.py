@@ -21,7 +21,7 @@ def show_number(number: float, field: Field | None, low: float | None = None, hi
         return format_value(float(number), low, high)
     if field.is_categorical:
         position = min(max(int(round(number)), 0), len(field.categories) - 1)
-        return str(field.categories[position])
+        return format_value(field.categories[position])
     if field.kind == "date":
         return str(np.datetime64(int(np.floor(number + field.origin)), "D"))
     return format_value(float(number), low, high)

@@ -4,15 +4,26 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from isthmus.reporting.blocks import Section
+from isthmus.reporting.sections.alarms import show_alarms
+from isthmus.reporting.sections.codes import show_codes
 from isthmus.reporting.sections.comparison import compare_methods
+from isthmus.reporting.sections.components import show_components
+from isthmus.reporting.sections.composition import show_composition
 from isthmus.reporting.sections.data import describe_columns
+from isthmus.reporting.sections.detection import compare_detectors
+from isthmus.reporting.sections.findings import show_findings
+from isthmus.reporting.sections.limits import list_limits
+from isthmus.reporting.sections.reconstructions import show_reconstructions
 from isthmus.reporting.sections.repetition import explain_repetition
+from isthmus.reporting.sections.shift import show_shift
+from isthmus.reporting.sections.training import show_training
 from isthmus.reporting.sections.verdict import give_verdict
 from isthmus.reporting.subject import Subject
 
 # Values of ``Subject.task`` and of ``Subject.data``.
 TASKS = {"autoencoder", "detector", "generator", "imputer"}
-ROWS = {"flat images", "images", "series", "table"}
+VECTORS = {"flat images", "table"}
+ROWS = {*VECTORS, "images", "series"}
 DATA = {*ROWS, "texts", "time points"}
 
 
@@ -26,7 +37,17 @@ class Entry(NamedTuple):
 
 CONTENTS = (
     Entry(compare_methods, TASKS - {"detector"}, ROWS),
+    Entry(compare_detectors, {"detector"}, VECTORS),
     Entry(describe_columns, TASKS, {"table"}),
+    Entry(show_composition, TASKS, DATA),
+    Entry(show_training, TASKS, DATA),
+    Entry(show_reconstructions, TASKS, {"table"}),
+    Entry(show_codes, TASKS, DATA),
+    Entry(show_components, TASKS, {"table"}),
+    Entry(show_alarms, {"detector"}, VECTORS),
+    Entry(show_findings, TASKS, ROWS),
+    Entry(show_shift, TASKS, VECTORS),
+    Entry(list_limits, TASKS, DATA),
     Entry(explain_repetition, TASKS, DATA),
 )
 

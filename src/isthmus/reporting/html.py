@@ -54,7 +54,7 @@ def write_cell(cell: Any, text: str | None = None) -> Any:
         return _draw_bars(cell)
     if isinstance(cell, Interval):
         limits = " to ".join(show_limits(cell))
-        return Markup('<data value="{}">{}</data> <span class="limits">{}</span>').format(
+        return Markup('<data value="{}">{}</data> <span class="limits">({})</span>').format(
             repr(float(cell.value)), text or show_value(cell), limits
         )
     if not is_number(cell) or is_missing(cell):

@@ -41,6 +41,8 @@ class Subject:
         The judged rows, in memory: a random sample if there are many.
     y : ndarray of shape (n_samples,) or None
         Labels of the judged rows.
+    positions : ndarray of int of shape (n_samples,)
+        Numbers of the judged rows in the given data, from 0; those of a sampled stream count the sample.
     train : like X, or None
         Training rows, or a random sample of them, if they are known.
     n_rows : int
@@ -55,6 +57,7 @@ class Subject:
     model: Any
     X: Any
     y: Values | None
+    positions: Values
     train: Any
     n_rows: int
     seed: int
@@ -163,9 +166,11 @@ def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, **origin: An
     n_rows, labels = count_rows(X), None if y is None else np.asarray(y)
     if labels is not None and labels.shape != (n_rows,):
         raise ValueError(f"y must have a label for each of the {n_rows} rows of X, got shape {labels.shape}")
-    rows, labels = _first(X, labels) if in_order else _sample(X, labels, seed)
-    train = None if train is None else (_first(train, None) if in_order else _sample(train, None, seed))[0]
-    subject = Subject(model, rows, labels, train, n_rows, seed, **origin)
+    choose = _first if in_order else _sample
+    rows, positions = choose(X, seed)
+    labels = None if labels is None else labels[positions]
+    train = None if train is None else choose(train, seed)[0]
+    subject = Subject(model, rows, labels, positions, train, n_rows, seed, **origin)
     _check_rows(subject)
     return subject
 
@@ -178,25 +183,28 @@ def _check_rows(subject: Subject) -> None:
         subject.model.score_samples(take_rows(subject.X, np.arange(1)))
 
 
-def _first(X: Any, y: Values | None) -> tuple[Any, Values | None]:
-    n = min(count_rows(X), MAX_POINTS)
-    return take_rows(X, np.arange(n)), None if y is None else y[:n]
+def _first(X: Any, seed: int) -> tuple[Any, Values]:
+    """Return the first time points, and their numbers."""
+    positions = np.arange(min(count_rows(X), MAX_POINTS))
+    return take_rows(X, positions), positions
 
 
-def _sample(X: Any, y: Values | None, seed: int) -> tuple[Any, Values | None]:
-    """Return random rows in their order, and their labels; all rows if there are few."""
-    if isinstance(X, Texts | list | tuple):
-        X = np.asarray(X.texts if isinstance(X, Texts) else X, dtype=object) if _are_texts(X) else X
+def _sample(X: Any, seed: int) -> tuple[Any, Values]:
+    """Return random rows in their order, and their numbers; all rows if there are few."""
+    X = _as_array_of_texts(X)
     n_rows = count_rows(X)
     size = int(np.prod(X.schema.shape if isinstance(X, Source) else np.shape(X)[1:]))
-    n = min(MAX_ROWS, max(1, MAX_VALUES // max(1, size)))
+    n = min(MAX_ROWS, n_rows, max(1, MAX_VALUES // max(1, size)))
     if isinstance(X, Stream):
-        return (X.split(n, seed)[1] if n < n_rows else X).load(), y
-    if n >= n_rows:
-        return X, y
+        return (X.split(n, seed)[1] if n < n_rows else X).load(), np.arange(n)
+    if n == n_rows:
+        return X, np.arange(n)
     positions = np.sort(np.random.default_rng(seed).permutation(n_rows)[:n])
-    return take_rows(X, positions), None if y is None else y[positions]
+    return take_rows(X, positions), positions
 
 
-def _are_texts(X: Any) -> bool:
-    return isinstance(X, Texts) or (len(X) > 0 and isinstance(X[0], str))
+def _as_array_of_texts(X: Any) -> Any:
+    """Return texts as an array, whose elements can be taken by position; other rows are returned unchanged."""
+    texts = list(X.texts) if isinstance(X, Texts) else X
+    are_texts = isinstance(texts, list | tuple) and len(texts) > 0 and isinstance(texts[0], str)
+    return np.asarray(texts, dtype=object) if are_texts else X

@@ -9,6 +9,8 @@ from isthmus.reporting.blocks import Bars, Interval, Share
 
 # Spaces as wide as a digit and as a point, which align numbers at their decimal points.
 DIGIT, POINT = "\u2007", "\u2008"
+# Range of the largest number of a column whose numbers all get the same digits after the point.
+SMALLEST, LARGE = 1e-4, 1e5
 
 
 def is_number(cell: Any) -> bool:
@@ -49,9 +51,12 @@ def show_share(share: float) -> str:
     >>> show_share(0.432), show_share(0.0312), show_share(0.0004), show_share(0.9996), show_share(1.0)
     ('43 %', '3.1 %', '0.04 %', '99.96 %', '100 %')
     """
+    return f"{100 * share:.{_count_digits(share)}f} %"
+
+
+def _count_digits(share: float) -> int:
     rest = min(abs(share), abs(1 - share)) if abs(share) <= 1 else abs(share)
-    n_digits = 0 if rest >= 0.05 or rest == 0 else 1 if rest >= 0.001 else 2
-    return f"{100 * share:.{n_digits}f} %"
+    return 0 if rest >= 0.05 or rest == 0 or math.isnan(rest) else 1 if rest >= 0.001 else 2
 
 
 def show_value(interval: Interval) -> str:
@@ -69,6 +74,16 @@ def show_limits(interval: Interval) -> tuple[str, str]:
     return low, high
 
 
+def _is_float(cell: Any) -> bool:
+    return type(cell) is float and math.isfinite(cell)
+
+
+def _align_shares(column: Sequence[Any]) -> list[str]:
+    """Return shares with the digits that the one with most digits has."""
+    n_digits = max(_count_digits(cell) for cell in column if isinstance(cell, Share))
+    return [f"{100 * cell:.{n_digits}f} %" if isinstance(cell, Share) else show(cell) for cell in column]
+
+
 def align(column: Sequence[Any]) -> list[str]:
     """Return the texts of a column, of which numbers are aligned at the decimal point if they end at the right.
 
@@ -78,12 +93,12 @@ def align(column: Sequence[Any]) -> list[str]:
     >>> [text.replace(DIGIT, "_") for text in align([1.25, 10.5, 3.0])]
     ['1.25', '10.50', '3.00']
     """
-    floats = [abs(cell) for cell in column if type(cell) is float and math.isfinite(cell) and cell]
-    if floats and min(floats) >= 1e-3 and max(floats) < 1e5 and max(floats) / min(floats) < 1e4:
-        n_digits = max(0, min(2 - math.floor(math.log10(max(floats))), 4))
-        return [
-            f"{cell:,.{n_digits}f}" if type(cell) is float and math.isfinite(cell) else show(cell) for cell in column
-        ]
+    if any(isinstance(cell, Share) for cell in column):
+        return _align_shares(column)
+    largest = max((abs(cell) for cell in column if _is_float(cell)), default=0.0)
+    if SMALLEST <= largest < LARGE:
+        n_digits = max(0, min(2 - math.floor(math.log10(largest)), 3 if largest >= 0.01 else 4))
+        return [f"{cell:,.{n_digits}f}" if _is_float(cell) else show(cell) for cell in column]
     texts = [show_value(cell) if isinstance(cell, Interval) else show(cell) for cell in column]
     if not all(is_number(cell) or is_missing(cell) for cell in column):
         return texts

@@ -68,7 +68,7 @@ def describe_values(values: Values, field: Any) -> str:
     if field is not None and field.is_categorical:
         counts = np.bincount(values.astype(int), minlength=len(field.categories))
         first = np.argsort(-counts, kind="stable")[:N_NAMED]
-        shares = [f"{field.categories[i]} {show_share(counts[i] / len(values))}" for i in first if counts[i]]
+        shares = [f"{show_number(i, field)} {show_share(counts[i] / len(values))}" for i in first if counts[i]]
         n_others = np.count_nonzero(counts) - len(shares)
         return ", ".join(shares) + (f" and {n_others} more" if n_others else "")
     low, median, high = np.quantile(values, [0, 0.5, 1]).tolist()

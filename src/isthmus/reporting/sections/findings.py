@@ -1,0 +1,55 @@
+"""The findings of the doctor."""
+
+from typing import Any
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.data import Source, as_source
+from isthmus.doctor import examine
+from isthmus.finding import Finding
+from isthmus.formatting import list_texts, pluralize
+from isthmus.reporting.blocks import Block, Section, Table
+from isthmus.reporting.subject import Subject, once
+
+# Severities, the most severe first.
+ORDER = ("error", "warning", "hint")
+
+
+@once
+def examine_subject(subject: Subject) -> list[Finding]:
+    """Return what the doctor finds in the judged rows and the model, the most severe findings first."""
+    labels = subject.y if subject.schema.condition is not None and subject.train is None else None
+    rows, test = (subject.source, None) if subject.train is None else (_read(subject.train, subject), subject.source)
+    found = examine(rows, subject.net, test=test, y=labels)
+    return sorted(found, key=lambda finding: ORDER.index(finding.status))
+
+
+def _read(rows: Any, subject: Subject) -> Source:
+    """Return rows as the model reads them: the doctor would infer kinds and categories from few rows otherwise."""
+    return as_source(rows, subject.schema)
+
+
+def show_findings(subject: Subject) -> Section | None:
+    """Return the findings of the doctor."""
+    if not isinstance(subject.net, Autoencoder):
+        return None
+    findings = examine_subject(subject)
+    severe = [finding for finding in findings if finding.status in ("error", "warning")]
+    records = [
+        {
+            "finding": finding.what,
+            "severity": finding.status,
+            "columns": list_texts(list(map(str, finding.columns))),
+            "figures": finding.detail,
+            "advice": finding.advice,
+        }
+        for finding in findings
+    ]
+    if not severe:
+        lead = "The doctor found no problem" + (f", and gave {pluralize(len(findings), 'hint')}." if findings else ".")
+    else:
+        lead = (
+            f"The doctor found {pluralize(len(severe), 'problem')}: {list_texts([finding.what for finding in severe])}."
+        )
+    blocks: list[Block] = [Table.of(records, "Findings")] if records else []
+    values = {"findings": [finding.as_dict() for finding in findings]}
+    return Section("findings", "Findings of the doctor", lead, blocks, values, "problem" if severe else "")

@@ -1,0 +1,85 @@
+"""What a model must not be used for, as far as it follows from facts."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from isthmus.formatting import list_names, pluralize
+from isthmus.reporting.blocks import Section, Table
+from isthmus.reporting.fitted import are_training_rows
+from isthmus.reporting.sections.comparison import judge_methods
+from isthmus.reporting.sections.detection import find_anomalies
+from isthmus.reporting.sections.shift import MAX_OUTSIDE, measure_shifts
+from isthmus.reporting.subject import Subject
+from isthmus.reporting.texts import show_share
+
+# Rows below which intervals are too wide to compare methods: a share of 50 % of 100 rows is known to 10 %.
+MIN_ROWS = 100
+
+
+def list_limits(subject: Subject) -> Section | None:
+    """Return uses to avoid, and the fact that each follows from; the most important one first."""
+    records = [{"do not": use, "because": reason} for use, reason in _find(subject)]
+    if not records:
+        return None
+    first = records[0]
+    lead = f"Do not {first['do not']}: {first['because']}."
+    others = f"Uses to avoid, and why ({pluralize(len(records), 'fact')})"
+    title = "What it must not be used for"
+    return Section("limits", title, lead, [Table.of(records, others)], {"limits": records}, "limit")
+
+
+def _find(subject: Subject) -> Iterator[tuple[str, str]]:
+    if are_training_rows(subject):
+        yield "expect these figures on new rows", "the judged rows are probably training rows"
+    if subject.task == "detector" and find_anomalies(subject) is None:
+        yield (
+            "rely on it to find every anomaly",
+            "no labelled anomalies were given, so the share of anomalies that it misses is not known",
+        )
+    if subject.data in ("table", "flat images"):
+        yield from _from_rows(subject)
+    if subject.n_rows < MIN_ROWS:
+        yield "compare figures of this report closely", f"they come from {pluralize(subject.n_rows, 'row')} only"
+    if subject.net is not None and subject.net.schema_.fields:
+        yield from _from_schema(subject)
+    yield from _from_comparison(subject)
+
+
+def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
+    if subject.task == "detector" or subject.net is None or subject.data in ("texts", "time points"):
+        return
+    for name, difference in judge_methods(subject).differences.items():
+        if difference.low > 0:
+            use = "fill missing cells" if subject.task == "imputer" else "compress or rebuild rows"
+            reason = f"the error is {show_share(difference.value)} larger than that of {name}, a simple method"
+            yield f"use it to {use}", reason
+            return
+
+
+def _from_rows(subject: Subject) -> Iterator[tuple[str, str]]:
+    shifts = measure_shifts(subject)
+    outside = [shift.column for shift in shifts if (shift.outside or 0.0) > MAX_OUTSIDE]
+    if outside:
+        yield (
+            "trust results outside the range of the training rows",
+            f"{list_names(outside)} {'have' if len(outside) > 1 else 'has'} such values, and the model extrapolates",
+        )
+    unseen = [shift.column for shift in shifts if shift.unseen]
+    if unseen:
+        yield (
+            "expect unseen categories to count",
+            f"categories of {list_names(unseen)} that were not in fit are read as missing",
+        )
+
+
+def _from_schema(subject: Subject) -> Iterator[tuple[str, str]]:
+    net = subject.net
+    if net is not None and not net.module_.has_missing and not np.isnan(subject.numbers).any():
+        yield "give it rows with missing cells", "the training rows had none, so the model refuses such rows"
+    left_out = [field.name for field in subject.schema.fields if field.note]
+    if left_out:
+        yield (
+            f"ask it about {list_names(left_out)}",
+            f"the model did not learn from {'these columns' if len(left_out) > 1 else 'this column'}",
+        )
