@@ -47,10 +47,10 @@ print(json.dumps([[trial.params, trial.score] for trial in result.trials]))
 """
 
 
-def run_killed(path, epochs):
+def run_python(program, *arguments):
     folders = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": folders}
-    command = [sys.executable, "-W", "ignore", "-c", DRIVER, str(epochs), str(path)]
+    command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
@@ -61,11 +61,11 @@ def count(path):
 
 def test_a_search_that_is_killed_twice_ends_with_the_same_number_of_trials(tmp_path):
     path = tmp_path / "study.db"
-    assert run_killed(path, 1).returncode == -9  # in the first epoch of the default
+    assert run_python(DRIVER, 1, path).returncode == -9  # in the first epoch of the default
     assert count(path) == ["RUNNING", "WAITING", "WAITING"]
-    assert run_killed(path, 6).returncode == -9  # in the third trial of this process
+    assert run_python(DRIVER, 6, path).returncode == -9  # in the third trial of this process
     assert count(path).count("COMPLETE") == 2
-    last = run_killed(path, 0)
+    last = run_python(DRIVER, 0, path)
     assert last.returncode == 0, last.stderr
     found, whole = json.loads(last.stdout), search(None, 6).trials
     assert len(found) == len(whole) == 6
@@ -130,6 +130,31 @@ def test_a_read_only_folder_is_refused(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match="storage must be a file that can be written"):
         search(tmp_path / "study.db", 1)
     assert not list(tmp_path.iterdir())
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from test_tuning_storage import RATES, make_net, tune
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # no signal, but an error of the write, as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+X = np.random.default_rng(0).normal(size=(5000, 4))
+try:
+    tune(make_net(), X, space=RATES, n_trials=3, storage=sys.argv[2], random_state=0)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [1_000, 123_000])  # the tables do not fit, or the scores of the first trial
+def test_a_full_disk_is_named_and_is_no_file_of_something_else(limit, tmp_path):
+    pytest.importorskip("resource")
+    last = run_python(FULL, limit, tmp_path / "study.db")
+    assert (last.returncode, last.stderr) == (0, "")
+    path = str(tmp_path / "study.db")
+    assert last.stdout.startswith(f"cannot write the study {path!r}: ")
+    assert last.stdout.count("\n") == 1
 
 
 # The command line

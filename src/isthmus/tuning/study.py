@@ -71,25 +71,42 @@ def open_study(
         If the file holds a study of something else, or is no SQLite file.
     """
     optuna = import_optuna()
-    with _quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        opened = None if storage is None else _open_file(optuna, Path(storage))
-        study = optuna.create_study(
-            storage=opened,
-            study_name=NAME,
-            direction="maximize",
-            load_if_exists=True,
-            pruner=_make_pruner(optuna, max_epochs),
-        )
-    _check_identity(study, identity, storage)
-    # A continued study must not repeat the random numbers of its first trials.
-    study.sampler = optuna.samplers.TPESampler(seed=mix(seed, 6, len(study.trials)) % 2**32)
-    try:
+    with _open_storage(optuna, storage) as opened:
+        with _quiet():
+            pruner = _make_pruner(optuna, max_epochs)
+            study = optuna.create_study(
+                storage=opened, study_name=NAME, direction="maximize", load_if_exists=True, pruner=pruner
+            )
+        _check_identity(study, identity, storage)
+        # A continued study must not repeat the random numbers of its first trials.
+        study.sampler = optuna.samplers.TPESampler(seed=mix(seed, 6, len(study.trials)) % 2**32)
         yield study
-    finally:
-        if opened is not None:
+
+
+@contextmanager
+def _open_storage(optuna: Any, storage: str | PathLike[str] | None) -> Iterator[Any]:
+    """Open a file for trials, and close it after the block; None for None.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, also in the block, such as on a full disk.
+    """
+    if storage is None:
+        yield None
+        return
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        opened = _open_file(optuna, Path(storage))
+        try:
+            yield opened
+        finally:
             opened.remove_session()
             opened.engine.dispose()
+    except (OperationalError, optuna.exceptions.StorageInternalError) as error:
+        reason = _first_line(error.__cause__ or error)
+        raise OSError(f"cannot write the study {str(storage)!r}: {reason}") from error
 
 
 def _open_file(optuna: Any, path: Path) -> Any:
@@ -97,10 +114,14 @@ def _open_file(optuna: Any, path: Path) -> Any:
         raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
     if path.is_dir() or not access(path if path.exists() else path.parent, WRITABLE):
         raise PermissionError(f"storage must be a file that can be written, got {str(path)!r}")
+    from sqlalchemy.exc import OperationalError
+
+    address = f"sqlite:///{path.resolve()}"
     try:
-        return optuna.storages.RDBStorage(
-            f"sqlite:///{path.resolve()}", heartbeat_interval=HEARTBEAT, grace_period=GRACE
-        )
+        with _quiet():
+            return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+    except OperationalError:  # the disk, and not the content of the file
+        raise
     except Exception as error:
         raise ValueError(f"storage {str(path)!r} is not a study of isthmus: {_first_line(error)}") from error
 
@@ -215,12 +236,14 @@ def has_stalled(scores: Sequence[np.ndarray[Any, Any]]) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Turn off the log of Optuna, which has a line for every trial."""
-    logging = import_optuna().logging
-    level = logging.get_verbosity()
+    """Turn off the log of Optuna, which has a line for every trial, and its warnings about experimental features."""
+    optuna = import_optuna()
+    logging, level = optuna.logging, optuna.logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
     finally:
         logging.set_verbosity(level)
 
