@@ -12,9 +12,10 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 17
+    assert len(blocks) == 18
     assert names["suggestion"].estimator.n_components == 16
     assert (tmp_path / "detector.certificate.json").is_file()
+    assert (tmp_path / "report.html").is_file()
     assert names["codes"].shape == (1797, 8)
     assert names["rebuilt"].shape == (1797, 64)
     assert names["threes"].shape == (10, 64)

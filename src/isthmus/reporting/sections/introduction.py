@@ -9,17 +9,14 @@ NAMES = {
     "generator": "Generator",
     "imputer": "Imputer",
 }
+KINDS = {"table": "a table", "flat images": "images", "time points": "a series"}
 UNITS = {"texts": "text", "time points": "time point", "images": "image", "flat images": "image", "series": "series"}
 
 
 def describe_title(subject: Subject) -> str:
-    """Return what the model is, and of which file."""
-    data = (
-        f" of {subject.files['data'].name}"
-        if "data" in subject.files
-        else f" of a {subject.data}".replace("a table", "a table")
-    )
-    return NAMES[subject.task] + data
+    """Return what the model is, and of which file or kind of data."""
+    data = subject.files["data"].name if "data" in subject.files else KINDS.get(subject.data, subject.data)
+    return f"{NAMES[subject.task]} of {data}"
 
 
 def describe_rows(subject: Subject) -> str:
