@@ -193,7 +193,7 @@ def test_headings_are_in_order_and_identifiers_unique(report):
 def test_numbers_are_aligned_at_the_decimal_point():
     table = Table(("name", "x", "n"), [("a", 1.25, 3), ("b", 20.0, 1200)], "numbers")
     shown = lay_out(table)
-    assert shown["numeric"] == [False, True, True]
+    assert shown["classes"] == ["", "n", "n"]
     assert [str(row[1]) for row in shown["shown"]] == [
         '<data value="1.25">1.2</data>',
         '<data value="20.0">20.0</data>',

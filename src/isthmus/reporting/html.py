@@ -1,5 +1,6 @@
 """The writer of the HTML file."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -9,6 +10,8 @@ from isthmus.reporting.texts import align, is_number, show, show_limits, show_va
 
 # Rows of a table that are shown; the rest is folded.
 N_SHOWN = 30
+# Characters of a text above which its column has a smallest width.
+N_CHARACTERS = 14
 # Width and height of a histogram in a cell, in pixels.
 WIDTH, HEIGHT = 60, 16
 
@@ -35,15 +38,19 @@ def write_html(report: Any) -> str:
 
 
 def lay_out(table: Table) -> dict[str, Any]:
-    """Return the rows of a table as HTML, those shown and those folded; and which columns hold numbers."""
+    """Return the rows of a table as HTML, those shown and those folded, and the class of each column."""
     columns = list(zip(*table.rows, strict=True))
-    numeric = [
-        all(is_number(cell) or cell is None for cell in column) and any(c is not None for c in column)
-        for column in columns
-    ]
     cells = [[write_cell(cell, text) for cell, text in zip(column, align(column), strict=True)] for column in columns]
     rows = list(zip(*cells, strict=True))
-    return {"numeric": numeric, "shown": rows[:N_SHOWN], "folded": rows[N_SHOWN:]}
+    return {"classes": list(map(_classify, columns)), "shown": rows[:N_SHOWN], "folded": rows[N_SHOWN:]}
+
+
+def _classify(column: Sequence[Any]) -> str:
+    """Return the class of a column: "n" for numbers, "w" for texts that need room on a phone, "" for others."""
+    known = [cell for cell in column if cell is not None]
+    if known and all(map(is_number, known)):
+        return "n"
+    return "w" if any(isinstance(cell, str) and len(cell) > N_CHARACTERS for cell in known) else ""
 
 
 def write_cell(cell: Any, text: str | None = None) -> Any:

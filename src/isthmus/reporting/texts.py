@@ -10,7 +10,7 @@ from isthmus.reporting.blocks import Bars, Interval, Share
 # Spaces as wide as a digit and as a point, which align numbers at their decimal points.
 DIGIT, POINT = "\u2007", "\u2008"
 # Range of the largest number of a column whose numbers all get the same digits after the point.
-SMALLEST, LARGE = 1e-4, 1e5
+SMALLEST, LARGE = 1e-5, 1e5
 
 
 def is_number(cell: Any) -> bool:

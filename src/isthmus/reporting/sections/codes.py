@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from isthmus.formatting import pluralize
 from isthmus.reporting.blocks import Figure, Section, Text
 from isthmus.reporting.drawing import ACCENT, MAX_POINTS, draw
+from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.subject import Subject, Values
 from isthmus.reporting.texts import show_share
 
@@ -55,6 +56,8 @@ def _project(codes: Values) -> tuple[Values, tuple[str, str], float]:
 
 
 def _get_labels(subject: Subject) -> Values | None:
+    if (is_anomaly := find_anomalies(subject)) is not None and subject.task == "detector":
+        return np.where(is_anomaly, "anomaly", "no anomaly")
     if subject.y is not None:
         return np.array([str(label) for label in subject.y])
     if subject.task == "detector" and subject.model is not subject.estimator:
