@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.windows import Windows
+from isthmus.formatting import format_number, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
 
@@ -36,6 +37,12 @@ class Event(NamedTuple):
     n_points: int
     severity: float
     channels: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        """Return one line of text."""
+        times = f"{format_value(self.start)} .. {format_value(self.end)} ({pluralize(self.n_points, 'point')})"
+        text = f"{times}, lowest at {format_value(self.peak)}, severity {format_number(self.severity)}"
+        return f"{text}, channels {list_names(self.channels)}" if self.channels else text
 
 
 class ScoredSeries(NamedTuple):

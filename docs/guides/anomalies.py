@@ -1,0 +1,78 @@
+"""
+Anomalies in tables
+===================
+
+Most rows are normal, a few are not, and there are no labels. A detector learns what is normal, sets a threshold with a
+known rate of false alarms, and explains each alarm.
+"""
+
+# %%
+# Alarms
+# ------
+#
+# ``fpr`` is the false positive rate: the largest share of normal rows that raise an alarm. It holds for new rows,
+# because the threshold comes from scores of rows that were held out.
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+
+from isthmus import AnomalyDetector
+
+data = load_breast_cancer(as_frame=True)
+benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
+train, new = benign[:250], benign[250:]
+detector = AnomalyDetector(fpr=0.05, random_state=0).fit(train)
+print(f"alarms among new benign rows: {np.mean(detector.predict(new) == -1):.1%}")
+print(f"alarms among malignant rows:  {np.mean(detector.predict(malignant) == -1):.1%}")
+
+# %%
+# On the command line:
+#
+# .. code-block:: console
+#
+#    $ isthmus detect today.csv --normal last-month.csv --fpr 0.05 --explain 5 --out alarms.csv
+
+# %%
+# Reasons
+# -------
+#
+# ``explain`` names the values that are unusual, and what was expected from the rest of the row.
+
+explanation = detector.explain(malignant[:2])
+print(explanation)
+
+# %%
+# A p-value is the share of normal rows with a score as low as this one. Under a correct model, p-values of normal rows
+# are uniform; those of anomalies are near 0.
+
+import matplotlib.pyplot as plt
+
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+for name, rows in {"benign": new, "malignant": malignant}.items():
+    ax.hist(detector.p_values(rows), bins=np.linspace(0, 1, 21), density=True, alpha=0.6, label=name)
+ax.set(xlabel="p-value", ylabel="density")
+ax.legend(frameon=False)
+plt.show()
+
+# %%
+# Other decisions
+# ---------------
+#
+# ``fdr`` limits the share of false alarms among all alarms. ``min_confidence`` returns 0 for rows that are too near the
+# threshold to decide.
+
+both = np.concatenate([new, malignant[:20]])
+alarms = detector.predict(both, fdr=0.1) == -1
+print(f"{alarms.sum()} alarms, {alarms[: len(new)].sum()} of them false")
+
+# %%
+# What goes wrong
+# ---------------
+#
+# - **Training rows hold anomalies.** The detector bears some. With labels for a few rows, use ``threshold="labels"``.
+# - **The world changes.** Alarms become more frequent for all rows: ``calibrate`` with recent normal rows, or fit
+#   again. :class:`isthmus.anomaly.StreamMonitor` tests for it as rows arrive.
+# - **Rows depend on each other**, such as time points. Their number says too much; see :doc:`series`.
+# - **An alarm is taken for a cause.** An explanation says what is unusual, not why.
+#
+# See :class:`isthmus.AnomalyDetector` and :class:`isthmus.ExemplarDistance`.

@@ -1,0 +1,70 @@
+"""
+Data larger than memory
+=======================
+
+A folder of Parquet files does not fit into memory. It is read in pieces, shuffled, and results are written in pieces.
+"""
+
+# %%
+# A folder of files
+# -----------------
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+folder = Path("days")
+folder.mkdir(exist_ok=True)
+rng = np.random.default_rng(0)
+for day in range(4):
+    base = rng.normal(size=(5_000, 2))
+    rows = pd.DataFrame(base @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(5_000, 6)), columns=list("abcdef"))
+    rows.to_parquet(folder / f"day-{day}.parquet", index=False)
+
+# %%
+# Fit
+# ---
+#
+# ``Parquet`` reads row groups of several files in turn, and shuffles their rows in a pool. One thread prepares the next
+# pool while the net trains.
+
+from isthmus import Autoencoder
+from isthmus.data import Parquet, apply
+
+stream = Parquet("days/day-*.parquet")
+model = Autoencoder(2, max_epochs=3, random_state=0).fit(stream)
+print(f"{len(stream):,} rows, explained variance of a batch: ", end="")
+sample = pd.read_parquet(folder / "day-0.parquet")
+print(
+    f"{1 - ((model.reconstruct(sample) - sample) ** 2).sum().sum() / ((sample - sample.mean()) ** 2).sum().sum():.3f}"
+)
+
+# %%
+# Use
+# ---
+#
+# ``apply`` writes results as it goes; a failure leaves no file.
+
+apply(model.score_samples, stream, "scores.parquet", names=["score"])
+print(pd.read_parquet("scores.parquet").describe().loc[["count", "mean"]])
+
+# %%
+# The command line streams folders, patterns in quotes, and Parquet files above 256 MiB by itself:
+#
+# .. code-block:: console
+#
+#    $ isthmus fit 'days/day-*.parquet' --out m.safetensors --checkpoint progress
+#    $ isthmus score m.safetensors 'days/day-*.parquet' --out scores.parquet
+
+# %%
+# What goes wrong
+# ---------------
+#
+# - **Files are sorted**, and each holds one kind of row. Reading them in turn mixes them; row groups of moderate size
+#   (100,000 rows) mix better than one huge group.
+# - **The fit is killed.** ``callbacks=[Checkpoint("progress")]`` continues it, and ends with the same weights.
+# - **CSV.** It has no row groups: convert it once to Parquet.
+#
+# See :class:`isthmus.data.Parquet`, :class:`isthmus.data.Chunks`, :func:`isthmus.data.apply`,
+# :class:`isthmus.Checkpoint`.

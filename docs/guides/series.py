@@ -1,0 +1,72 @@
+"""
+Alarms in a series
+==================
+
+Sensors and servers write many channels, and a fault lasts for some time. Windows of several lengths score each time
+point, and alarms that are close in time become one event.
+"""
+
+# %%
+# A series
+# --------
+#
+# Rows are time points in order, columns are channels. The first part is normal. In the second part, a channel jumps.
+
+import numpy as np
+
+rng = np.random.default_rng(0)
+time = np.arange(1200)
+series = np.stack([np.sin(time / 5), np.cos(time / 9)], axis=1) + 0.05 * rng.standard_normal((1200, 2))
+normal, later = series[:800], series[800:].copy()
+later[200:220, 1] += 2.0
+
+# %%
+# Events
+# ------
+
+from isthmus import AnomalyDetector, SlidingWindows
+
+detector = AnomalyDetector(SlidingWindows(lengths=(24, 48)), fpr=0.05, random_state=0).fit(normal)
+events = detector.events(later)
+for event in events:
+    print(event)
+
+# %%
+# On the command line; ``--time`` names the column of times, which may be irregular:
+#
+# .. code-block:: console
+#
+#    $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --out events.csv --plot events.png
+
+# %%
+import matplotlib.pyplot as plt
+
+from isthmus import plots
+
+plots.events(detector, later)
+plt.show()
+
+# %%
+# Is it good?
+# -----------
+#
+# With labels of some time points, ``series_quality`` computes measures for ranges. Each is shown beside that of random
+# scores, because some measures are high for random scores too.
+
+from isthmus.metrics.series import series_quality
+
+labels = (np.arange(400) >= 200) & (np.arange(400) < 220)
+print(series_quality(labels, -detector.score_samples(later)))
+
+# %%
+# What goes wrong
+# ---------------
+#
+# - **The series is short.** The rate ``fpr`` needs some independent stretches. The detector says which rate it
+#   guarantees: ``fpr_``.
+# - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
+# - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
+# - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
+#
+# See :class:`isthmus.SlidingWindows`, :func:`isthmus.plots.events`, :mod:`isthmus.metrics`; gaps in series are filled
+# by :class:`isthmus.SeriesImputer`.
