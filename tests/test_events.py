@@ -71,7 +71,10 @@ def test_points_become_events_with_time_peak_and_channels(points):
 
 
 def test_an_event_is_printed_as_one_line():
-    assert str(Event(3, 9, 5, 7, 1.23456, ("a", "b"))) == "3 .. 9 (7 points), lowest at 5, severity 1.23, channels 'a', 'b'"
+    assert (
+        str(Event(3, 9, 5, 7, 1.23456, ("a", "b")))
+        == "3 .. 9 (7 points), lowest at 5, severity 1.23, channels 'a', 'b'"
+    )
     day = pd.Timestamp("2024-05-01 08:30")
     assert str(Event(day, day, day, 1, 2.0, ())) == (
         "2024-05-01 08:30 .. 2024-05-01 08:30 (1 point), lowest at 2024-05-01 08:30, severity 2"

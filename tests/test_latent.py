@@ -418,3 +418,16 @@ def test_interpolations_with_sampled_values_have_the_noise_of_the_likelihood(X):
     deviations = drawn.std(0)
     assert (np.abs(drawn.mean(0) - means[0]) < 5 * deviations / np.sqrt(4000)).all()
     np.testing.assert_allclose(deviations, (model.sample(4000, temperature=0.0) - means[:1]).std(0), rtol=0.1)
+
+
+def test_sizes_of_codes_are_printed_with_their_errors():
+    errors = np.array([0.5, 0.25, 0.125, 0.1, 0.09])
+    found = latent.CodeSizes(3, (2, 4), np.arange(1, 6), errors, errors / 10, errors)
+    assert str(found).splitlines() == [
+        "3 components, interval 2 to 4",
+        "size  error  standard error",
+        "   1    0.5            0.05",
+        "   2   0.25           0.025",
+        "   3  0.125           0.013",
+        "   4    0.1            0.01",
+    ]

@@ -48,8 +48,8 @@ print(generator.sample(3, given={"city": "Oslo"}, random_state=0))
 # -----------
 #
 # ``synthetic_quality`` compares new rows with the training rows: each column, each pair of columns, whether a
-# classifier can tell new rows from real ones, and whether new rows are copies. The second number is that of held-out real rows,
-# which is what a perfect generator reaches.
+# classifier can tell new rows from real ones, and whether new rows are copies. The second number is that of held-out
+# real rows, which is what a perfect generator reaches.
 
 from isthmus.metrics import synthetic_quality
 

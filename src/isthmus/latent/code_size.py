@@ -17,6 +17,7 @@ from isthmus.data.validation import compute_statistics
 from isthmus.errors import require_type
 from isthmus.inference import run
 from isthmus.likelihoods import StudentT
+from isthmus.metrics.text_table import format_table
 from isthmus.model import Model
 from isthmus.part import is_count, passes, resolve
 from isthmus.randomness import mix, seed_of
@@ -57,6 +58,14 @@ class CodeSizes:
     errors: Values
     standard_errors: Values
     noise: Values
+
+    def __str__(self) -> str:
+        """Return the suggested size and its interval, and the errors of some sizes."""
+        low, high = self.interval
+        shown = [i for i, size in enumerate(self.sizes) if size & (size - 1) == 0 or size == self.n_components]
+        rows = [[str(self.sizes[i]), f"{self.errors[i]:.4g}", f"{self.standard_errors[i]:.2g}"] for i in shown]
+        table = format_table([["size", "error", "standard error"], *rows], left=())
+        return f"{self.n_components} components, interval {low} to {high}\n{table}"
 
 
 def suggest_n_components(
