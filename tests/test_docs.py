@@ -1,4 +1,7 @@
-"""Pages of the documentation: their code runs, the places that they name exist, and broken links are found."""
+"""Pages of the documentation: their code runs, the places that they name exist, and broken links are found.
+
+``make docs`` runs the guides, because it shows their results.
+"""
 
 import inspect
 import re
@@ -6,7 +9,6 @@ import runpy
 from importlib import import_module
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 
 import isthmus
@@ -15,7 +17,6 @@ from isthmus import functional
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [DOCS / "index.md", *sorted(DOCS.glob("start/*.md"))]
-GUIDES = sorted(DOCS.glob("guides/*.py"))
 # The modules that docs/reference/index.md lists.
 MODULES = re.findall(r"^   (isthmus[\w.]*)$", (DOCS / "reference" / "index.md").read_text(), re.MULTILINE)
 
@@ -26,14 +27,6 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     names = {}
     for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         exec(compile(block, str(page), "exec"), names)
-
-
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
-def test_guides_run(guide, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    runpy.run_path(str(guide))
-    plt.close("all")
 
 
 def test_the_page_of_theory_names_places_that_exist():

@@ -14,6 +14,7 @@ known rate of false alarms, and explains each alarm.
 # because the threshold comes from scores of rows that were held out.
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_breast_cancer
 
 from isthmus import AnomalyDetector
@@ -61,7 +62,7 @@ plt.show()
 # ``fdr`` limits the share of false alarms among all alarms. ``min_confidence`` returns 0 for rows that are too near the
 # threshold to decide.
 
-both = np.concatenate([new, malignant[:20]])
+both = pd.concat([new, malignant[:20]])
 alarms = detector.predict(both, fdr=0.1) == -1
 print(f"{alarms.sum()} alarms, {alarms[: len(new)].sum()} of them false")
 
