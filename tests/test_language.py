@@ -94,7 +94,6 @@ NAMES = {
     "says": "head",
     "settle": "finalize",
     "shifted": "minus",
-    "shifts": "translation_invariant",
     "spares_categories": "corrupts_numeric_only",
     "spares_levels": "corrupts_numeric_only",
     "summon": "make_row_scorer",
