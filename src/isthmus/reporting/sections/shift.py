@@ -81,12 +81,12 @@ def measure_shifts(subject: Subject) -> list[Shift]:
 def show_shift(subject: Subject) -> Section:
     """Return the columns of the judged rows that differ from the training rows, the most different first."""
     shifts = measure_shifts(subject)
-    shifted = [shift for shift in shifts if shift.is_shifted]
+    changed = [shift for shift in shifts if shift.is_shifted]
     if are_training_rows(subject):
         lead = "The judged rows are probably training rows, so shift does not show, and errors on new rows are larger."
-    elif shifted:
-        names = list_names([shift.column for shift in shifted])
-        lead = f"{pluralize(len(shifted), 'column')} differ from the training rows: {names}."
+    elif changed:
+        names = list_names([shift.column for shift in changed])
+        lead = f"{pluralize(len(changed), 'column')} differ from the training rows: {names}."
         lead = lead.replace("1 column differ ", "1 column differs ")
     else:
         lead = "No column differs clearly from the training rows."
@@ -102,11 +102,11 @@ def show_shift(subject: Subject) -> Section:
         ),
     ]
     values = {
-        "n_shifted": len(shifted),
+        "n_shifted": len(changed),
         "are_training_rows": are_training_rows(subject),
         "columns": [shift._asdict() for shift in ordered],
     }
-    is_problem = bool(shifted) or are_training_rows(subject)
+    is_problem = bool(changed) or are_training_rows(subject)
     title = "Differences from the training rows"
     return Section("shift", title, lead, blocks, values, "problem" if is_problem else "")
 
