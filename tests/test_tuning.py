@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV
 
-from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, zoo
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, zoo
 from isthmus.backbones import MLP
 from isthmus.baselines import compare
 from isthmus.baselines.judging import row_errors
@@ -335,6 +335,27 @@ def test_nested_estimators_get_the_best_autoencoder(X):
     detector = AnomalyDetector(BaggedAutoencoders(make_net(learning_rate=1e-6), 2, random_state=0), random_state=0)
     result = tune(detector, X, space={"learning_rate": [1e-6, 2e-2]}, n_trials=4, random_state=0)
     assert result.estimator.estimator.estimator.learning_rate == 2e-2
+
+
+def test_a_detector_of_a_series_gets_the_best_net_of_its_windows():
+    series = np.sin(np.arange(300) / 4)
+    sliding = SlidingWindows(make_net(learning_rate=1e-6), lengths=(8, 16), views=("values",), random_state=0)
+    detector = AnomalyDetector(sliding, random_state=0)
+    result = tune(detector, series, space={"learning_rate": [1e-6, 2e-2]}, n_trials=4, random_state=0)
+    assert result.params == {"learning_rate": 2e-2}
+    assert result.estimator.estimator.estimator.learning_rate == 2e-2
+    assert result.estimator.predict(series).shape == (300,)
+    assert sliding.estimator.learning_rate == 1e-6
+
+
+def test_the_default_net_of_windows_can_be_tuned():
+    series, seen = np.sin(np.arange(200) / 4), []
+    measure = lambda net, X, y: seen.append((net.n_components, X.schema.shape)) or np.zeros(len(X))  # noqa: E731
+    sliding = SlidingWindows(lengths=(8, 16), views=("shape",), random_state=0)
+    net, view = sliding.prepare_search(series)
+    assert (view.windows.length, view.kind, net.n_components) == (16, "shape", 8)
+    tune(sliding, series, space=RATES, n_trials=1, measure=measure, random_state=0)
+    assert seen == [(8, (1, 16))]
 
 
 def test_known_anomalies_take_no_part_in_the_search_of_a_detector(X):

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone
@@ -149,8 +149,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         if sample_weight is not None:
             raise ValueError("sample_weight of SlidingWindows must be None: windows share time points")
         seed = seed_of(self.random_state)
-        windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
-        check_channels(windows)
+        windows = self._cut(X)
         lengths = self._choose_lengths(windows)
         views = [View.fit(windows.cut(length), kind) for kind in self.views for length in lengths]
         scorers = [
@@ -205,6 +204,28 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         if windows.fingerprint == self._fingerprint:
             addends[:, -1] += self.held_out_scores_ - addends.sum(1)
         return addends
+
+    def prepare_search(self, X: Any) -> tuple[Autoencoder, View]:
+        """Return the net that ``fit`` bags, and windows on which its parameters can be searched.
+
+        The windows have the middle length, in the first view.
+
+        Parameters
+        ----------
+        X : array, tensor or data frame
+            As in ``fit``.
+        """
+        self._check_parameters()
+        windows = self._cut(X)
+        lengths = self._choose_lengths(windows)
+        view = View.fit(windows.cut(lengths[len(lengths) // 2]), self.views[0])
+        ensemble = self._make_ensemble(view, seed_of(self.random_state))
+        return cast(Autoencoder, ensemble.estimator).set_params(random_state=None), view
+
+    def _cut(self, X: Any) -> Windows:
+        windows = Windows(X, "auto" if self.lengths == "auto" else max(self.lengths), time=self.time)
+        check_channels(windows)
+        return windows
 
     def _check_parameters(self) -> None:
         lengths, views = self.lengths, self.views

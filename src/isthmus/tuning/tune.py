@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders
+from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, SlidingWindows
 from isthmus.anomaly.rows import ANOMALY, read_labels, take_rows
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import as_source
@@ -66,8 +66,9 @@ def tune(
 
     Parameters
     ----------
-    estimator : Autoencoder, or AnomalyDetector or BaggedAutoencoders of one
-        Not changed. The parameters of the autoencoder are searched; a detector is fitted once, at the end.
+    estimator : Autoencoder, or AnomalyDetector, BaggedAutoencoders or SlidingWindows of one
+        Not changed. The parameters of the autoencoder are searched; a detector is fitted once, at the end. For
+        ``SlidingWindows``, fits are judged on windows of the middle length, and None is its default net.
     X : array, data frame, list or Source of shape (n_samples, ...)
         At least 50 rows. The last windows of a series judge.
     y : array of shape (n_samples,) or None, default=None
@@ -129,9 +130,9 @@ def tune(
     """
     import_optuna()
     _check_budget(time, n_trials)
-    (net, _), seed = find_autoencoder(estimator), seed_of(random_state)
+    (net, rows, labels), seed = _prepare_search(estimator, X, y), seed_of(random_state)
     net = with_parts(net if net.random_state is not None else clone(net).set_params(random_state=mix(seed, 7)))
-    split = split_rows(*_normal_rows(estimator, X, y), seed, net.schema)
+    split = split_rows(rows, labels, seed, net.schema)
     problem = clone(net).prepare(split.X, split.y)
     chosen = choose_measure(measure, problem.state.model, split.X, mix(seed, 8))
     space = make_space(net, problem, chosen.name == "bound") if space is None else Space(space)
@@ -161,11 +162,25 @@ def tune(
 def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
     """Return the autoencoder in an estimator, and the name of the parameter that holds it, "" for an autoencoder."""
     net, names = estimator, list[str]()
-    while isinstance(net, AnomalyDetector | BaggedAutoencoders):
+    while isinstance(net, AnomalyDetector | BaggedAutoencoders | SlidingWindows):
         net, names = net.estimator, [*names, "estimator"]
-    if not isinstance(net, Autoencoder):
+    if not isinstance(net, Autoencoder) and _find_windows(estimator) is None:
         raise InputTypeError(f"tune takes an Autoencoder, or a detector or bag of one, got {estimator!r}")
     return net, "__".join(names)
+
+
+def _find_windows(estimator: Any) -> SlidingWindows | None:
+    """Return the estimator of a series in a detector, or itself, if it is one."""
+    inner = estimator.estimator if isinstance(estimator, AnomalyDetector) else estimator
+    return inner if isinstance(inner, SlidingWindows) else None
+
+
+def _prepare_search(estimator: Any, X: Any, y: Any) -> tuple[Autoencoder, Any, Any]:
+    """Return the autoencoder in an estimator, and rows and labels of its fits; those of a series are windows."""
+    windows = _find_windows(estimator)
+    if windows is not None:
+        return *windows.prepare_search(X), None
+    return find_autoencoder(estimator)[0], *_normal_rows(estimator, X, y)
 
 
 def _normal_rows(estimator: Any, X: Any, y: Any) -> tuple[Any, Any]:
