@@ -28,7 +28,9 @@ configuration of each method for all data, and the same data for all methods. `{
 Differences are means of paired differences over data sets, with {100 * LEVEL:.0f} % intervals of Student's t over sets.
 The best peer is the one with the best mean of that figure, chosen for each row with hindsight. A verdict is *better* or
 *worse* if its interval excludes 0. Seconds are processor seconds of one thread for fit and use, medians over sets: the
-machine was shared, and wall-clock times mean little. ↓ marks figures of which less is better."""
+machine was shared, and wall-clock times mean little. ↓ marks figures of which less is better. Jobs that are not
+measured here have figures of the present package in [anomalies](anomalies.md), [tables](tables.md), [texts](text.md)
+and [code sizes](latent.md)."""
 
 
 class Paired(NamedTuple):
