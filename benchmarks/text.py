@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mnist import REPOSITORY, Figure, measure
-from ngrams import Bigrams, perplexity
 from tables_case import timed
+
+from isthmus.baselines.ngrams import Bigrams, perplexity
 
 N_SEEDS, N_TOPICS, N_WORDS = 3, 20, 10
 # Largest number of words of a question, with the end; one in a hundred is longer and left out.

@@ -54,6 +54,21 @@ def draw_images(names: list[str], rows: list[Values], limits: tuple[float, float
     return grid
 
 
+def draw_signed(rows: dict[str, Values], name: str, signed: Values, ax: "Axes | None") -> Grid:
+    """Draw rows of images, and below them numbers per pixel (n, height, width): red if positive, blue if negative."""
+    first = next(iter(rows.values()))
+    limits = float(np.nanmin(first)), float(np.nanmax(first))
+    blank = np.full_like(first, np.nan, dtype=float)
+    grid = draw_images([*rows, name], [*rows.values(), blank], limits, ax)
+    shown, height = join_images(signed), first.shape[1] + 1
+    largest, top, bottom = float(np.nanmax(np.abs(signed))) or 1.0, len(rows) * height - 0.5, grid.ax.get_ylim()[0]
+    below = (-0.5, shown.shape[1] - 0.5, top + height, top)
+    picture = grid.ax.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", extent=below)
+    grid.ax.set_ylim(bottom, -0.5)
+    grid.ax.figure.colorbar(picture, ax=grid.ax, fraction=0.03, pad=0.01)
+    return grid
+
+
 def join_images(images: Values, n: int | None = None) -> Values:
     """Join n images side by side, with a blank line below and to the right of each; missing ones are blank."""
     missing = 0 if n is None else n - len(images)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.plots.grids import Grid, draw_grid, draw_images, join_images
+from isthmus.plots.grids import Grid, draw_grid, draw_signed
 from isthmus.plots.inputs import check_model, first_rows, get_labels, reconstruct
 from isthmus.plots.samples import Samples, make_samples, to_images
 from isthmus.plots.style import Axes
@@ -125,7 +125,8 @@ def residuals(
     before, after, labels = _before_and_after("residuals", model, X, y, shape, n)
     gap = after.values - before.values
     if before.are_images:
-        grid = _draw_gap(before.values, after.values, gap if gap.ndim == 3 else gap[..., :3].mean(-1), ax)
+        rows = {"original": before.values, "reconstructed": after.values}
+        grid = draw_signed(rows, "residual", gap if gap.ndim == 3 else gap[..., :3].mean(-1), ax)
     else:
         grid = draw_grid({"original": before, "reconstructed": after, "residual": Samples(gap, False)}, ax)
     return _name_columns(grid, labels)
@@ -141,20 +142,6 @@ def _before_and_after(
     before = make_samples(model, rows.values.numpy(), shape)
     image_shape = before.values.shape[1:] if before.are_images else None
     return before, make_samples(model, reconstruct(model, rows, labels), image_shape, "reconstructed"), labels
-
-
-def _draw_gap(before: Values, after: Values, gap: Values, ax: "Axes | None") -> Grid:
-    """Draw images, their reconstructions, and differences on a separate colour scale."""
-    blank = np.full_like(before, np.nan, dtype=float)
-    limits = float(np.nanmin(before)), float(np.nanmax(before))
-    grid = draw_images(["original", "reconstructed", "residual"], [before, after, blank], limits, ax)
-    shown, height = join_images(gap), before.shape[1] + 1
-    largest = float(np.nanmax(np.abs(gap))) or 1.0
-    below = (-0.5, shown.shape[1] - 0.5, 3 * height - 0.5, 2 * height - 0.5)
-    picture = grid.ax.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest", extent=below)
-    grid.ax.set_ylim(3 * height - 0.5, -0.5)
-    grid.ax.figure.colorbar(picture, ax=grid.ax, fraction=0.03, pad=0.01)
-    return grid
 
 
 def _name_columns(grid: Grid, labels: Values | None) -> "Axes":

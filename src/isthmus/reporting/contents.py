@@ -11,11 +11,22 @@ from isthmus.reporting.sections.components import show_components
 from isthmus.reporting.sections.composition import show_composition
 from isthmus.reporting.sections.data import describe_columns
 from isthmus.reporting.sections.detection import compare_detectors
+from isthmus.reporting.sections.events import compare_alarms, show_events
 from isthmus.reporting.sections.findings import show_findings
+from isthmus.reporting.sections.gaps import compare_fillings
+from isthmus.reporting.sections.language import (
+    compare_language_models,
+    show_new_texts,
+    show_texts,
+    show_unusual_texts,
+)
 from isthmus.reporting.sections.limits import list_limits
+from isthmus.reporting.sections.pictures import show_heat_maps, show_pictures, show_samples, show_traversals
 from isthmus.reporting.sections.reconstructions import show_reconstructions
 from isthmus.reporting.sections.repetition import explain_repetition
 from isthmus.reporting.sections.shift import show_shift
+from isthmus.reporting.sections.synthesis import compare_new_rows, measure_privacy, show_new_rows
+from isthmus.reporting.sections.topics import show_topics
 from isthmus.reporting.sections.training import show_training
 from isthmus.reporting.sections.verdict import give_verdict
 from isthmus.reporting.subject import Subject
@@ -24,7 +35,8 @@ from isthmus.reporting.subject import Subject
 TASKS = {"autoencoder", "detector", "generator", "imputer"}
 VECTORS = {"flat images", "table"}
 ROWS = {*VECTORS, "images", "series"}
-DATA = {*ROWS, "texts", "time points"}
+PICTURES = ROWS - {"table"}
+DATA = {*ROWS, "counts", "texts", "time points"}
 
 
 class Entry(NamedTuple):
@@ -36,17 +48,32 @@ class Entry(NamedTuple):
 
 
 CONTENTS = (
+    Entry(compare_new_rows, {"generator"}, {"table"}),
+    Entry(compare_language_models, TASKS, {"texts"}),
+    Entry(compare_alarms, {"detector"}, {"time points"}),
+    Entry(compare_fillings, {"imputer"}, {"time points"}),
+    Entry(show_topics, TASKS, {"counts"}),
     Entry(compare_methods, TASKS - {"detector"}, ROWS),
     Entry(compare_detectors, {"detector"}, VECTORS),
     Entry(describe_columns, TASKS, {"table"}),
     Entry(show_composition, TASKS, DATA),
     Entry(show_training, TASKS, DATA),
+    Entry(show_new_rows, {"generator"}, {"table"}),
+    Entry(show_samples, TASKS - {"detector"}, PICTURES),
+    Entry(show_new_texts, TASKS - {"detector"}, {"texts"}),
     Entry(show_reconstructions, TASKS, {"table"}),
+    Entry(show_pictures, TASKS - {"imputer"}, PICTURES),
+    Entry(show_texts, TASKS, {"texts"}),
     Entry(show_codes, TASKS, DATA),
     Entry(show_components, TASKS, {"table"}),
+    Entry(show_traversals, TASKS, PICTURES),
     Entry(show_alarms, {"detector"}, VECTORS),
+    Entry(show_heat_maps, {"detector"}, PICTURES),
+    Entry(show_events, {"detector"}, {"time points"}),
+    Entry(show_unusual_texts, {"detector"}, {"texts"}),
     Entry(show_findings, TASKS, ROWS),
     Entry(show_shift, TASKS, VECTORS),
+    Entry(measure_privacy, {"generator"}, {"table"}),
     Entry(list_limits, TASKS, DATA),
     Entry(explain_repetition, TASKS, DATA),
 )

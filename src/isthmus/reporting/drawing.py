@@ -7,14 +7,24 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from isthmus.plots.style import PALETTE
 from isthmus.reporting.blocks import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Colours that are replaced by variables of the page: lines and texts, secondary texts, rules, and the accent.
+# Colours that are replaced by variables of the page: lines and texts, secondary texts, rules, and the accent; and the
+# first two colours of ``isthmus.plots``: data, and alarms.
 INK, MUTED, LINE, ACCENT = "#010101", "#020202", "#030303", "#040404"
-VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", ACCENT: "var(--accent)"}
+DATA, ALARM = PALETTE[:2]
+VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    ACCENT: "var(--accent)",
+    DATA: "var(--accent)",
+    ALARM: "var(--alarm)",
+}
 # Width and height of a picture in inches. On a phone it is shown at most a fifth smaller.
 WIDTH, HEIGHT = 4.6, 2.6
 # Points per inch of SVG, and pixels of a page per point.

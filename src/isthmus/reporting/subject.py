@@ -16,6 +16,7 @@ from isthmus.data import Source, Texts, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.errors import require_type
 from isthmus.gap_filling import SeriesImputer
+from isthmus.likelihoods import Multinomial
 from isthmus.plots.samples import make_samples
 from isthmus.priors import Density
 from isthmus.schema import Schema
@@ -92,11 +93,13 @@ class Subject:
 
     @property
     def data(self) -> str:
-        """Kind of the rows: "table", "flat images", "images", "series", "texts" or "time points"."""
+        """Kind of the rows: "table", "flat images", "images", "series", "counts", "texts" or "time points"."""
         if isinstance(self.estimator, SlidingWindows | SeriesImputer):
             return "time points"
         if self.schema.vocabulary:
             return "texts"
+        if self.net is not None and isinstance(self.net.likelihood_, Multinomial):
+            return "counts"
         if self.schema.layout or len(self.schema.shape) > 2:
             return "images"
         if len(self.schema.shape) == 2:

@@ -71,13 +71,9 @@ def compare_methods(subject: Subject) -> Section | None:
         return None
     judgement = judge_methods(subject)
     names = {name: NAMES[name].format(n=subject.net.n_components) for name in judgement.means}
-    records = [
-        {"method": names[name], "error": mean, "error of this model": _describe(judgement.differences.get(name))}
-        for name, mean in judgement.means.items()
-    ]
     blocks: list[Block] = [
-        _draw(judgement, names, MEASURES[subject.task]),
-        Table.of(records, _explain_measure(subject)),
+        draw_methods(judgement, names, MEASURES[subject.task]),
+        list_methods(judgement, names, _explain_measure(subject)),
         Text(_explain_methods(subject)),
     ]
     values = {
@@ -85,8 +81,18 @@ def compare_methods(subject: Subject) -> Section | None:
         "errors": judgement.means,
         "relative_differences": judgement.differences,
     }
-    lead = _summarize(judgement, names, MEASURES[subject.task])
+    lead = summarize_methods(judgement, names, MEASURES[subject.task])
     return Section("comparison", "Compared with simple methods", lead, blocks, values, "quality")
+
+
+def list_methods(judgement: Judgement, names: Mapping[str, str], caption: str) -> Table:
+    """Return a table of the errors of methods, and of the differences of the model from them."""
+    differences = judgement.differences
+    records = [
+        {"method": names[name], "error": mean, "error of this model": describe_difference(differences.get(name))}
+        for name, mean in judgement.means.items()
+    ]
+    return Table.of(records, caption)
 
 
 def _errors_with_train(subject: Subject) -> dict[str, Values]:
@@ -112,7 +118,7 @@ def _errors_of(subject: Subject, fitted: Source, judged: Source, unit: Values) -
     return row_errors_by_method(subject.net, training, judged, subject.seed)
 
 
-def _describe(difference: Interval | None) -> str:
+def describe_difference(difference: Interval | None) -> str:
     """Return a relative difference in words: ``"43 % larger (23 % to 65 %)"``."""
     if difference is None:
         return ""
@@ -123,13 +129,13 @@ def _describe(difference: Interval | None) -> str:
     return f"{show_share(abs(difference.value))} {word} ({show_share(low)} to {show_share(high)})"
 
 
-def _summarize(judgement: Judgement, names: Mapping[str, str], measure: str) -> str:
+def summarize_methods(judgement: Judgement, names: Mapping[str, str], measure: str) -> str:
     """Compare the model with the best simple method in one sentence."""
     best = max(judgement.differences, key=lambda name: judgement.differences[name].value)
     difference, start = judgement.differences[best], f"The {measure[0].lower()}{measure[1:]}"
     if difference.low <= 0 <= difference.high:
         return f"{start} does not differ clearly from that of {names[best]}, the best simple method."
-    value, _, limits = _describe(difference).partition(" (")
+    value, _, limits = describe_difference(difference).partition(" (")
     limits = limits.removesuffix(")")
     return f"{start} is {value} than that of {names[best]}, the best simple method (95 % interval {limits})."
 
@@ -152,7 +158,8 @@ def _explain_methods(subject: Subject) -> str:
     )
 
 
-def _draw(judgement: Judgement, names: Mapping[str, str], measure: str) -> Figure:
+def draw_methods(judgement: Judgement, names: Mapping[str, str], measure: str) -> Figure:
+    """Draw the errors of methods, with their intervals."""
     means = judgement.means
 
     def paint(ax: "Axes") -> None:

@@ -9,8 +9,15 @@ NAMES = {
     "generator": "Generator",
     "imputer": "Imputer",
 }
-KINDS = {"table": "a table", "flat images": "images", "time points": "a series"}
-UNITS = {"texts": "text", "time points": "time point", "images": "image", "flat images": "image", "series": "series"}
+KINDS = {"table": "a table", "counts": "texts", "flat images": "images", "time points": "a series"}
+UNITS = {
+    "counts": "text",
+    "texts": "text",
+    "time points": "time point",
+    "images": "image",
+    "flat images": "image",
+    "series": "series",
+}
 
 
 def describe_title(subject: Subject) -> str:

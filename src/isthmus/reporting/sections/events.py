@@ -1,0 +1,127 @@
+"""The events that a detector finds in a series."""
+
+from typing import Any
+
+import numpy as np
+
+from isthmus import plots
+from isthmus.anomaly import AnomalyDetector
+from isthmus.anomaly.events import Event, merge_spans
+from isthmus.data.series.series import read_fitted_series
+from isthmus.formatting import format_value, pluralize
+from isthmus.reporting.blocks import Block, Interval, Section, Share, Table, Text
+from isthmus.reporting.drawing import WIDTH, draw
+from isthmus.reporting.intervals import average_blocks, estimate, estimate_share
+from isthmus.reporting.subject import Subject, Values, once
+from isthmus.reporting.texts import show, show_share
+
+# Channels that the picture shows, and that a row of the table names; height of a panel in inches.
+N_CHANNELS, N_NAMED, HEIGHT = 3, 5, 1.0
+MODEL, DEVIATION = "this model", "largest standardized value"
+
+
+@once
+def find_alarms(subject: Subject) -> Values:
+    """Return which time points are alarms, (n,)."""
+    return np.asarray(subject.scores < subject.model.offset_)
+
+
+def show_events(subject: Subject) -> Section | None:
+    """Return the series with its events, and a table of the events."""
+    model = subject.model
+    if not isinstance(model, AnomalyDetector):
+        return None
+    events, alarms = model.events(subject.X), find_alarms(subject)
+    rate = _as_share(estimate(average_blocks(alarms[:, None].astype(float)), subject.seed)[0])
+    n_panels = 1 + min(N_CHANNELS, read_fitted_series(model.estimator_, subject.X).values.shape[0])
+    figure = draw(
+        lambda ax: plots.events(model, subject.X, n_channels=N_CHANNELS, ax=ax),
+        f"The series and its scores, with {pluralize(len(events), 'event')} shaded",
+        "Events are shaded. Below the channels, the score of each time point and the threshold: lower scores are "
+        "alarms.",
+        (WIDTH, HEIGHT * n_panels),
+    )
+    lead = (
+        f"{pluralize(len(events), 'event')} in {pluralize(len(alarms), 'time point')}; {show_share(rate.value)} of the "
+        "points are alarms."
+    )
+    blocks: list[Block] = [figure]
+    if events:
+        blocks.append(Table.of([_describe(event) for event in events], "Events, in order of time"))
+        blocks.append(Text("Severity 1 is as far below the threshold as a typical normal score is above it."))
+    blocks.append(Text(f"Alarms: {show(rate)} of the time points; the interval is over blocks of consecutive points."))
+    values = {
+        "n_points": len(alarms),
+        "n_alarms": int(alarms.sum()),
+        "rate": rate,
+        "threshold": float(model.offset_),
+        "events": [event._asdict() for event in events],
+    }
+    return Section("events", "Events", lead, blocks, values)
+
+
+def compare_alarms(subject: Subject) -> Section | None:
+    """Return how many labelled events are found, beside those that standardized values find with as many alarms."""
+    labels = subject.y
+    if labels is None or not isinstance(subject.model, AnomalyDetector) or -1 not in labels:
+        return None
+    alarms = {MODEL: find_alarms(subject), DEVIATION: find_largest(subject, int(find_alarms(subject).sum()))}
+    records = [{"method": name, **_judge(found, labels)} for name, found in alarms.items()]
+    spans = merge_spans(labels == -1, 0)
+    ours, other = (sum(found[start:stop].any() for start, stop in spans) for found in alarms.values())
+    lead = f"{ours} of {pluralize(len(spans), 'labelled event')} are found; {other} by the {DEVIATION} alone."
+    text = Text(
+        f"The {DEVIATION}: the distance of a channel from its mean in units of its standard deviation, the largest one "
+        "of a time point. Its threshold gives as many alarms as the model. An event is found if one of its points is "
+        "an alarm."
+    )
+    table = Table.of(records, "Labelled events and alarms; 95 % intervals")
+    values = {"n_events": len(spans), "methods": records}
+    return Section("comparison", "Compared with a simple method", lead, [table, text], values, "quality")
+
+
+def find_largest(subject: Subject, n: int) -> Values:
+    """Return which ``n`` time points have the largest standardized values."""
+    estimator = subject.model.estimator_
+    series = read_fitted_series(estimator, subject.X)
+    known = series if subject.train is None else read_fitted_series(estimator, subject.train)
+    mean, deviation = (f(known.values.numpy(), axis=1, keepdims=True) for f in (np.nanmean, np.nanstd))
+    sizes = np.abs(series.values.numpy() - mean) / np.where(deviation > 0, deviation, 1.0)
+    largest = np.where(np.isnan(sizes), 0.0, sizes).max(0)[np.rint(series.points).astype(int)]
+    alarms = np.zeros(len(largest), dtype=bool)
+    alarms[np.argsort(-largest, kind="stable")[:n]] = True
+    return alarms
+
+
+def show_time(time: Any) -> str:
+    """Return a time as text: a date without a part that is 0, or a number."""
+    if isinstance(time, np.datetime64):
+        return str(np.datetime_as_string(time, unit="s")).replace("T", " ").removesuffix(":00").removesuffix(" 00:00")
+    return f"{time:,}" if isinstance(time, int) else format_value(time)
+
+
+def _describe(event: Event) -> dict[str, Any]:
+    channels = ", ".join(map(str, event.channels[:N_NAMED]))
+    n_others = len(event.channels) - N_NAMED
+    return {
+        "start": show_time(event.start),
+        "end": show_time(event.end),
+        "peak": show_time(event.peak),
+        "points": event.n_points,
+        "severity": float(event.severity),
+        "channels": channels + (f" and {n_others} more" if n_others > 0 else ""),
+    }
+
+
+def _judge(alarms: Values, labels: Values) -> dict[str, Any]:
+    spans = merge_spans(labels == -1, 0)
+    found = sum(bool(alarms[start:stop].any()) for start, stop in spans)
+    known = alarms & (labels != 0)
+    return {
+        "labelled events found": estimate_share(found, len(spans)),
+        "alarms within labelled events": Share((labels[known] == -1).mean()) if known.any() else None,
+    }
+
+
+def _as_share(interval: Interval) -> Interval:
+    return interval._replace(value=Share(interval.value))
