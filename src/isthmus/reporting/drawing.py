@@ -29,6 +29,8 @@ VARIABLES = {
 WIDTH, HEIGHT = 4.6, 2.6
 # Points per inch of SVG, and pixels of a page per point.
 POINTS, PIXELS = 72, 4 / 3
+# Margin around a picture in inches.
+MARGIN = 0.03
 # Dots per inch of the parts of a picture that are pixels.
 DPI = 200
 # Number of points above which a scatter is drawn as pixels.
@@ -82,7 +84,7 @@ def draw(
         canvas = Canvas(figsize=size, layout="constrained")
         paint(canvas.subplots())
         buffer, nothing = io.StringIO(), dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        canvas.savefig(buffer, format="svg", metadata=nothing, dpi=DPI)
+        canvas.savefig(buffer, format="svg", metadata=nothing, dpi=DPI, bbox_inches="tight", pad_inches=MARGIN)
     return Figure(inline(buffer.getvalue(), alt), alt, caption)
 
 

@@ -98,8 +98,8 @@ def align(column: Sequence[Any]) -> list[str]:
     largest = max((abs(cell) for cell in column if _is_float(cell)), default=0.0)
     if SMALLEST <= largest < LARGE:
         n_digits = max(0, min(2 - math.floor(math.log10(largest)), 3 if largest >= 0.01 else 4))
-        return [f"{cell:,.{n_digits}f}" if _is_float(cell) else show(cell) for cell in column]
-    texts = [show_value(cell) if isinstance(cell, Interval) else show(cell) for cell in column]
+        return [f"{cell:,.{n_digits}f}" if _is_float(cell) else _show_estimate(cell) for cell in column]
+    texts = [_show_estimate(cell) for cell in column]
     if not all(is_number(cell) or is_missing(cell) for cell in column):
         return texts
     ends = [len(text.partition(".")[2]) for text in texts]
@@ -107,3 +107,8 @@ def align(column: Sequence[Any]) -> list[str]:
         text + (POINT if not end and max(ends) else "") + DIGIT * (max(ends) - end)
         for text, end in zip(texts, ends, strict=True)
     ]
+
+
+def _show_estimate(cell: Any) -> str:
+    """Return a cell as text, without the limits of an interval."""
+    return show_value(cell) if isinstance(cell, Interval) else show(cell)

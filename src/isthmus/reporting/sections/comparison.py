@@ -85,11 +85,11 @@ def compare_methods(subject: Subject) -> Section | None:
     return Section("comparison", "Compared with simple methods", lead, blocks, values, "quality")
 
 
-def list_methods(judgement: Judgement, names: Mapping[str, str], caption: str) -> Table:
+def list_methods(judgement: Judgement, names: Mapping[str, str], caption: str, unit: str = "error") -> Table:
     """Return a table of the errors of methods, and of the differences of the model from them."""
     differences = judgement.differences
     records = [
-        {"method": names[name], "error": mean, "error of this model": describe_difference(differences.get(name))}
+        {"method": names[name], unit: mean, f"{unit} of this model": describe_difference(differences.get(name))}
         for name, mean in judgement.means.items()
     ]
     return Table.of(records, caption)
@@ -170,7 +170,7 @@ def draw_methods(judgement: Judgement, names: Mapping[str, str], measure: str) -
         ax.set_yticks(range(len(means)), [names[name] for name in means], color=INK)
         ax.set_ylim(len(means) - 0.5, -0.5)
         ax.set_xlim(0, None)
-        ax.set_xlabel("error")
+        ax.set_xlabel(f"{measure[0].lower()}{measure[1:]}")
         ax.grid(axis="x")
         ax.set_axisbelow(True)
         ax.spines["left"].set_visible(False)

@@ -37,6 +37,7 @@ def describe_columns(subject: Subject) -> Section:
     table = Table.of(records, "Columns of the judged rows")
     values = {
         "n_rows": len(subject.source),
+        "n_columns": len(records),
         "missing": missing,
         "left_out": subject.schema.left_out,
         "columns": records,

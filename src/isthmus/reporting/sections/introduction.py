@@ -1,5 +1,6 @@
 """Title and subtitle of a report."""
 
+from isthmus.anomaly.rows import count_rows
 from isthmus.formatting import pluralize
 from isthmus.reporting.subject import Subject
 
@@ -28,9 +29,10 @@ def describe_title(subject: Subject) -> str:
 
 def describe_rows(subject: Subject) -> str:
     """Return which rows were judged."""
-    n, unit = len(subject.source), UNITS.get(subject.data, "row")
+    n, unit = count_rows(subject.X), UNITS.get(subject.data, "row")
     size = "" if subject.data != "table" else f" x {pluralize(subject.schema.shape[0], 'column')}"
+    total = f"{subject.n_rows:,} series" if unit == "series" else pluralize(subject.n_rows, unit)
     if n == subject.n_rows:
-        return f"Judged on {pluralize(n, unit)}{size}."
+        return f"Judged on {total}{size}."
     order = "the first" if subject.data == "time points" else "a random sample"
-    return f"Judged on {n:,} of {pluralize(subject.n_rows, unit)}{size}, {order}; seed {subject.seed}."
+    return f"Judged on {n:,} of {total}{size}, {order}; seed {subject.seed}."

@@ -70,7 +70,7 @@ def compare_language_models(subject: Subject) -> Section | None:
     n_tokens = int(measured["tokens"].sum())
     blocks: list[Block] = [
         draw_methods(judgement, names, MEASURE),
-        list_methods(judgement, names, f"{MEASURE}: less is better; 95 % intervals over texts"),
+        list_methods(judgement, names, "Less is better; 95 % intervals over texts", "bits per token"),
         Text(_explain(subject, perplexities)),
     ]
     values = {

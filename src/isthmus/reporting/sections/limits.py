@@ -47,7 +47,7 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
-    if subject.task == "detector" or subject.net is None or subject.data in ("texts", "time points"):
+    if subject.task == "detector" or subject.net is None or subject.data in ("counts", "texts", "time points"):
         return
     for name, difference in judge_methods(subject).differences.items():
         if difference.low > 0:

@@ -88,7 +88,7 @@ def show_traversals(subject: Subject) -> Section | None:
         "All other components have their mean.",
         _measure(subject, len(chosen), len(STEPS), axis=0.4),
     )
-    lead = f"What the {len(chosen)} components of the code with the largest spread change in a row of pictures."
+    lead = f"Each row of pictures varies one of the {len(chosen)} components of the code with the largest spread."
     values = {"components": [{"component": i + 1, "deviation": spread[i]} for i in chosen]}
     return Section("traversals", "What the code means", lead, [figure], values)
 

@@ -58,15 +58,15 @@ def compare_new_rows(subject: Subject) -> Section | None:
         {"measure": "similarity of pairs of columns, mean", "best": "1", **means["pairs"]},
         {"measure": "detection by a classifier, ROC AUC", "best": "0.5", **_name(detection)},
     ]
-    lowest = sorted(pairs, key=lambda pair: pairs[pair]["new"])[:N_PAIRS]
+    lowest = [{"pair": " and ".join(map(str, pair)), **_name(pairs[pair])} for pair in [*pairs][:N_PAIRS]]
+    others = [{"column": str(name), **_name(columns[name])} for name in [*columns][N_COLUMNS:]]
     blocks: list[Block] = [
         Table.of(records, f"New rows compared with {_name_known(tables)}"),
         _draw_columns(columns, rivals),
-        Table.of([{"pair": " and ".join(pair), **_name(pairs[pair])} for pair in lowest], "Pairs that differ most"),
-        Table.of([{"column": name, **_name(columns[name])} for name in columns], "Similarity of each column"),
+        *([Table.of(lowest, "Pairs that differ most")] if lowest else []),
+        *([Table.of(others, "Other columns")] if others else []),
         Text(_explain(tables)),
     ]
-    blocks = [block for block in blocks if not isinstance(block, Table) or block.rows]
     lead = (
         f"A classifier detects new rows with a ROC AUC of {show(detection['new'])}, where 0.5 is chance; columns are "
         f"on average {show_share(means['columns']['new rows'])} similar to those of real rows."
@@ -76,9 +76,9 @@ def compare_new_rows(subject: Subject) -> Section | None:
         "detection": detection,
         "means": means,
         "columns": columns,
-        "pairs": {" and ".join(pair): measured for pair, measured in pairs.items()},
+        "pairs": {" and ".join(map(str, pair)): measured for pair, measured in pairs.items()},
     }
-    return Section("comparison", "New rows compared with real rows", lead, blocks, values, "quality")
+    return Section("fidelity", "New rows compared with real rows", lead, blocks, values, "quality")
 
 
 def measure_privacy(subject: Subject) -> Section | None:
