@@ -223,6 +223,7 @@ def test_topics_are_measured_on_the_judged_texts():
         coherence(found["words"]["this model"], X[200:].to_numpy(), words).mean()
     )
     assert sum(topic["share"] for topic in found["topics"]) == pytest.approx(1)
+    assert {topic[0][:3] for topic in found["words"]["this model"]} == {"pet", "bon"}
     for topic in found["words"]["NMF of tf-idf"]:
         assert len({word[:3] for word in topic}) == 1
     assert measure_diversity([["a", "b"], ["a", "c"]]) == 0.75

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.utils import check_array
 
@@ -53,12 +54,22 @@ def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength:
         raise ValueError(f"n must be an integer from 1 to {len(words)}, the number of words, got {n!r}")
     n_components = model.n_components
     codes = np.concatenate([np.zeros((1, n_components)), strength * np.eye(n_components)])
-    shares = np.asarray(model.inverse_transform(codes), dtype=np.float64)
+    shares = _decode(model, codes)
     if shares.shape[1:] != words.shape:
         raise ValueError(f"the vocabulary has {len(words)} words, but rows have shape {shares.shape[1:]}")
     shares /= shares.sum(1, keepdims=True)
     order = np.argsort(shares[0] - shares[1:], axis=1, kind="stable")[:, :n]
     return [words[positions].tolist() for positions in order]
+
+
+def _decode(model: Any, codes: Values) -> Values:
+    """Return expected counts, which data frames of integers would round."""
+    module = getattr(model, "module_", None)
+    if module is None:
+        return np.asarray(model.inverse_transform(codes), dtype=np.float64)
+    with torch.inference_mode():
+        decoded = module.decode(torch.as_tensor(codes, dtype=module.dtype, device=module.device))
+    return np.asarray(decoded.cpu().numpy(), dtype=np.float64)
 
 
 def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]) -> Values:
