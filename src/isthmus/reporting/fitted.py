@@ -63,7 +63,7 @@ def get_training_rows(subject: Subject) -> Values | None:
 
 @once
 def are_training_rows(subject: Subject) -> bool:
-    """Whether most of the judged rows are training rows, as far as the model or the user tells; not known for time points."""
+    """Whether most of the judged rows are training rows, as far as it is known; time points are not compared."""
     if subject.data == "time points":
         return False
     judged, rows = subject.numbers.reshape(len(subject.numbers), -1), get_training_rows(subject)
