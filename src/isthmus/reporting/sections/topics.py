@@ -30,7 +30,7 @@ def show_topics(subject: Subject) -> Section | None:
         return None
     words, judged = name_columns(subject.schema), _to_counts(subject.numbers)
     known = judged if subject.train is None else _to_counts(to_numbers(as_source(subject.train, subject.schema)))
-    occurring = {word for word, each in zip(words, judged.any(0), strict=True) if each}
+    occurring = {word for word, each in zip(words, judged.sum(0).tolist(), strict=True) if each}
     found = {MODEL: [_keep(topic, occurring) for topic in topic_words(net, words, len(words))]}
     for name, weights in fit_topics(known[:MAX_TEXTS], net.n_components, subject.seed).items():
         found[name] = [_keep([words[i] for i in np.argsort(-topic)], occurring) for topic in weights]
