@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus import plots
-from isthmus.anomaly import AnomalyDetector
+from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders
 from isthmus.anomaly.rows import take_rows
+from isthmus.autoencoder import Autoencoder
 from isthmus.plots.grids import draw_grid, draw_signed
 from isthmus.plots.samples import Samples, make_samples
 from isthmus.priors import Density
@@ -37,7 +38,7 @@ def measure_errors(subject: Subject) -> Values:
 
 def show_pictures(subject: Subject) -> Section | None:
     """Return the rows with the largest and the smallest errors, their reconstructions, and the residuals."""
-    if not hasattr(subject.estimator, "reconstruct"):
+    if not isinstance(subject.estimator, Autoencoder | BaggedAutoencoders):
         return None
     errors, n, unit = measure_errors(subject), _count(subject), _name(subject)
     order = np.argsort(-errors, kind="stable")
