@@ -50,6 +50,7 @@ def browser():
     for flag in FLAGS:
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_script_timeout(900)  # seconds of the wall clock, on a busy machine too
     yield driver
     driver.quit()
 

@@ -55,8 +55,10 @@ def show_share(share: float) -> str:
 
 
 def _count_digits(share: float) -> int:
-    rest = min(abs(share), abs(1 - share)) if abs(share) <= 1 else abs(share)
-    return 0 if rest >= 0.05 or rest == 0 or math.isnan(rest) else 1 if rest >= 0.001 else 2
+    size = abs(share)
+    if 0.995 <= size < 1:
+        return 1 if 1 - size >= 0.001 else 2
+    return 0 if size >= 0.05 or size == 0 or math.isnan(size) else 1 if size >= 0.001 else 2
 
 
 def show_value(interval: Interval) -> str:
