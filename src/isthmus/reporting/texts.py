@@ -91,9 +91,9 @@ def align(column: Sequence[Any]) -> list[str]:
 
     Examples
     --------
-    >>> from isthmus.reporting.texts import DIGIT, align
-    >>> [text.replace(DIGIT, "_") for text in align([1.25, 10.5, 3.0])]
-    ['1.25', '10.50', '3.00']
+    >>> from isthmus.reporting.texts import align
+    >>> align([1.27, 10.5, 3.0])
+    ['1.3', '10.5', '3.0']
     """
     if any(isinstance(cell, Share) for cell in column):
         return _align_shares(column)
