@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import isthmus
+from isthmus.data import Texts
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
@@ -35,9 +36,24 @@ def pages(tmp_path_factory):
         "table": isthmus.report(net.fit(table[:160]), table[160:]),
         "detector": isthmus.report(detector.fit(table[:160]), table, labels),
     }
+    reports |= make_reports_of_tasks(rng, table)
     for name, report in reports.items():
         report.save(folder / f"{name}.html")
     return folder
+
+
+def make_reports_of_tasks(rng, table):
+    """Return reports of images, an imputer of a series, texts and a generator."""
+    options, wave = {"max_epochs": 1, "random_state": 0}, np.sin(np.arange(600) / 4)
+    images, names = rng.random((60, 1, 8, 8)), rng.choice(["a", "<b>"], (60, 2))
+    texts = [f"{one} sees {other}" for one, other in names]
+    models = {
+        "images": (isthmus.zoo.vae(2, **options), images),
+        "series": (isthmus.SeriesImputer(16, random_state=0), wave),
+        "texts": (isthmus.zoo.sequence_vae(2, width=8, **options), Texts(texts, vocabulary="word")),
+        "generator": (isthmus.zoo.tabular_vae(2, n_clusters=2, **options), table.iloc[:, :4]),
+    }
+    return {name: isthmus.report(model.fit(X), texts if name == "texts" else X) for name, (model, X) in models.items()}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +84,7 @@ def show(browser, path, width, scheme):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["table", "detector"])
+@pytest.mark.parametrize("name", ["table", "detector", "images", "series", "texts", "generator"])
 def test_a_page_is_quiet_accessible_and_fits(browser, pages, name, width, scheme):
     from axe_core_python.selenium import Axe
 
