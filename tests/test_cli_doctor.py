@@ -5,10 +5,13 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from isthmus import zoo
+from isthmus import load, zoo
 from isthmus.cli import streaming
 from isthmus.cli.app import app
-from isthmus.data.files import KINDS, write
+from isthmus.cli.examining import split_as_fit
+from isthmus.cli.fitting import hold_out
+from isthmus.data import as_source
+from isthmus.data.files import KINDS, read, write
 from isthmus.doctor import examine, format_findings
 
 
@@ -104,4 +107,55 @@ def test_unreadable_files_are_refused_in_one_sentence(tmp_path, monkeypatch, tab
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("isthmus: ")
+    assert sentence in result.stderr
+
+
+# Fitted models
+
+
+@pytest.fixture(scope="module")
+def collapsed(tmp_path_factory):
+    """A table, and a model of it whose code carries nothing, from ``isthmus fit``."""
+    folder = tmp_path_factory.mktemp("collapsed")
+    rng = np.random.default_rng(0)
+    write(folder / "rows.csv", pa.table(dict(zip("abc", rng.normal(size=(3, 300)), strict=True))))
+    options = ["--model", "vae", "--set", "bottleneck.beta=50", "--set", "max_epochs=2"]
+    fit = ["fit", str(folder / "rows.csv"), *options, "--out", str(folder / "model.safetensors")]
+    assert CliRunner().invoke(app, fit).exit_code == 0
+    return folder
+
+
+def test_a_fitted_model_is_examined_on_its_rows(collapsed):
+    model = load(collapsed / "model.safetensors")
+    X = read(collapsed / "rows.csv")
+    kept, held_out = hold_out(as_source(X), 0)
+    expected = format_findings(examine(X.take(kept), model, test={"new": X.take(held_out)}))
+    assert "posterior collapse: 0 of 2 components active" in expected
+    assert said(collapsed / "model.safetensors", collapsed / "rows.csv") == expected
+    assert split_as_fit(model, X, None)[1].tolist() == held_out.tolist()
+
+
+def test_other_rows_are_examined_as_they_are(collapsed, tmp_path, rng):
+    other = pa.table(dict(zip("abc", rng.normal(size=(3, 90)), strict=True)))
+    write(tmp_path / "other.csv", other)
+    model = load(collapsed / "model.safetensors")
+    assert len(split_as_fit(model, read(tmp_path / "other.csv"), None)[1]) == 0
+    assert "posterior collapse" in said(collapsed / "model.safetensors", tmp_path / "other.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["model.safetensors"], "expected a file of rows; MODEL comes before DATA"),
+        (["rows.csv", "model.safetensors"], "expected a model file; MODEL comes before DATA"),
+        (["model.safetensors", "two.csv"], "'two.csv' lacks columns that the model was fitted on: 'c'"),
+        (["model.safetensors", "rows.csv", "--model", "vae"], "is fitted, so doctor takes no --model"),
+        (["none.safetensors", "rows.csv"], "there is no model file 'none.safetensors'"),
+    ],
+)
+def test_wrong_files_of_a_fitted_model_are_refused_in_one_sentence(collapsed, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(collapsed)
+    write("two.csv", read("rows.csv").select(["a", "b"]))
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
     assert sentence in result.stderr

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -159,3 +160,26 @@ def test_the_command_line_warns_of_moved_dates_in_one_line(tmp_path, monkeypatch
     assert len(alarms) < 25
     assert alarms["when"].str.startswith("2024-0").all()
     assert pd.to_datetime(alarms["when"]).min() >= pd.Timestamp("2024-02-01")
+
+
+# Containers of one table of dates, each with its own type of missing dates and of values.
+CONTAINERS = {
+    "pandas": lambda frame: frame,
+    "pandas dates": lambda frame: frame.assign(day=[None if day is pd.NaT else day.date() for day in frame["day"]]),
+    "polars": pl.from_pandas,
+    "pyarrow times": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+    "pyarrow dates": lambda frame: pa.table(
+        {"x": frame["x"], "day": pa.array(frame["day"]).cast("date32", safe=False)}
+    ),
+}
+
+
+@pytest.mark.parametrize("fitted_on", CONTAINERS)
+def test_a_missing_date_is_explained_in_any_container(fitted_on, rng):
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 200), unit="D")
+    frame = pd.DataFrame({"x": rng.normal(size=200), "day": days})
+    detector = AnomalyDetector(random_state=0).fit(CONTAINERS[fitted_on](frame))
+    incomplete = frame[:20].assign(day=frame["day"][:20].where(np.arange(20) % 7 > 0))
+    explanations = [detector.explain(convert(incomplete)) for convert in CONTAINERS.values()]
+    for explanation in explanations:
+        assert explanation.novel["day"].tolist() == (np.arange(20) % 7 == 0).tolist()

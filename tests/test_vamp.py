@@ -132,10 +132,10 @@ def test_training_reaches_pseudo_inputs_and_not_running_statistics():
 
 
 def test_the_mixture_follows_the_current_weights(fitted):
-    prior = fitted.module_.prior
+    model = copy.deepcopy(fitted.module_).cpu()
+    prior = model.prior
     for kept, computed in zip((prior.mean, prior.log_variance), prior._encode(), strict=True):
         torch.testing.assert_close(kept, computed)
-    model = copy.deepcopy(fitted.module_)
     old = model.prior.log_prob(torch.zeros(1, 1, 2))
     with torch.no_grad():
         model.prior.pseudo_inputs.add_(1.0)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -85,12 +86,23 @@ def _as_matrix(X: Any) -> Any:
     return X if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf" else None
 
 
+def _convert_date(value: Any, column: Values) -> Any:
+    """Convert a date or time to the type of those in a column, because libraries do not mix types in a column."""
+    like = next((each for each in column if isinstance(each, date) and each == each), None)
+    if like is None or not isinstance(value, date):
+        return value
+    if not isinstance(like, datetime):
+        return value.date() if isinstance(value, datetime) else value
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    return moment if moment.tzinfo and like.tzinfo else moment.replace(tzinfo=like.tzinfo)
+
+
 def _replace_in_frame(frame: Any, masks: Mapping[Any, Values], replacements: Mapping[Any, Any]) -> Any:
     columns = []
     for name, mask in masks.items():
         column = frame.get_column(name)
         values = _as_objects(to_floats(column).tolist() if is_number(column.dtype) else column.to_list())
-        values[mask] = replacements[name]
+        values[mask] = _convert_date(replacements[name], values)
         # The dtype is inferred again, because the replacement may not be a category of a categorical dtype.
         columns.append(nw.new_series(name, values.tolist(), backend=frame.implementation))
     index = nw.maybe_get_index(frame)

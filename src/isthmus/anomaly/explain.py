@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -16,6 +17,7 @@ from isthmus.anomaly.scores import Scorer
 from isthmus.containers import is_frame, open_frame, select_columns
 from isthmus.data.tables.codec import decode_plain
 from isthmus.data.tables.frames import label_columns, list_row_labels
+from isthmus.formatting import is_missing
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -234,10 +236,16 @@ def _add_to_frame(explanation: Explanation, X: Any, costs: Columns, typical: Map
     return replace(
         explanation,
         names=names,
-        values=_with_columns(explanation.values, {name: X.get_column(name).to_list() for name in costs}),
+        values=_with_columns(explanation.values, {name: _list_values(X.get_column(name)) for name in costs}),
         contributions=select_columns(contributions, [*names, *addends.columns[-2:]]).to_native(),
         **{name: _with_columns(getattr(explanation, name), usual) for name in ("expected", "low", "high")},
     )
+
+
+def _list_values(column: Any) -> list[Any]:
+    """Return values with None for missing dates: other libraries than pandas do not know its NaT."""
+    values: list[Any] = column.to_list()
+    return [None if isinstance(value, date) and is_missing(value) else value for value in values]
 
 
 def _with_columns(frame: Any, columns: Mapping[Any, Sequence[Any]]) -> Any:

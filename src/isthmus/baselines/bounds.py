@@ -11,6 +11,8 @@ from isthmus.data import Source
 from isthmus.model import Model
 from isthmus.randomness import seeded
 
+Values = np.ndarray[Any, Any]
+
 # Largest number of values to which the distribution without a code is fitted. Bounds the time.
 MAX_NUMBERS = 2**20
 # Number of steps of Adam, and learning rate, in logits and standard deviations. Chosen on adult, digits and breast
@@ -25,31 +27,32 @@ def bound_of(estimator: Any, test: Source, seed: int) -> float:
 
 
 @own_settings()
-def bound_without_code(model: Model, train: Source, test: Source) -> float:
-    """Return the mean log likelihood of test rows under one distribution for all rows, in nats per row.
+def log_likelihood_without_code(model: Model, train: Source, test: Source) -> Values:
+    """Return the log likelihood of each test row under one distribution for all rows, (n,), in nats.
 
     The distribution is the model's likelihood with parameters that do not depend on a code, fitted to the training
     rows by gradient descent.
     """
     likelihood = deepcopy(model.likelihood).train()
-    known, unknown = (model.to_model(_sample(source)) for source in (train, test))
+    known, unknown = (model.to_model(_sample(source).to(model.device)) for source in (train, test))
 
     def log_likelihood(rows: torch.Tensor) -> torch.Tensor:
         parameters = theta.expand(len(rows), *likelihood.parameter_shape)
         log_prob = likelihood.log_prob(parameters, likelihood.fill(rows))
-        return torch.where(rows.isnan(), 0.0, log_prob).flatten(1).sum(1).mean()
+        return torch.where(rows.isnan(), 0.0, log_prob).flatten(1).sum(1)
 
     with seeded(0), torch.enable_grad():
-        theta = torch.zeros(1, *likelihood.parameter_shape, dtype=model.dtype, requires_grad=True)
+        theta = torch.zeros(1, *likelihood.parameter_shape, dtype=model.dtype, device=model.device, requires_grad=True)
         optimizer = torch.optim.Adam([theta, *likelihood.parameters()], lr=STEP)
         for _ in range(N_STEPS):
             optimizer.zero_grad()
-            (-log_likelihood(known)).backward()
+            (-log_likelihood(known).mean()).backward()
             optimizer.step()
     with torch.inference_mode():
-        return float(log_likelihood(unknown))
+        return np.asarray(log_likelihood(unknown).cpu(), np.float64)
 
 
 def _sample(source: Source) -> torch.Tensor:
+    """Return the rows in order, or random ones if there are too many."""
     limit = max(1, MAX_NUMBERS // int(np.prod(source.schema.shape)))
-    return next(source.batches(min(limit, len(source)), seed=0)).x
+    return next(source.batches(min(limit, len(source)), None if len(source) <= limit else 0)).x

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isthmus.cli import options
-from isthmus.cli.paths import check_input
+from isthmus.cli.paths import check_input, check_model
 
 
 def look(data: options.Data, columns: options.ColumnOptions) -> None:
@@ -19,19 +19,29 @@ def look(data: options.Data, columns: options.ColumnOptions) -> None:
 
 
 def doctor(
-    data: options.Data,
+    first: Annotated[
+        Path,
+        typer.Argument(metavar="[MODEL] DATA", help="File of rows; before it, the file of a model that is fitted."),
+    ],
     model: options.ModelOptions,
     test: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Test rows, which must not be among the rows of DATA.", callback=check_input),
     ] = None,
     condition: options.Label = None,
+    second: Annotated[Path | None, typer.Argument(hidden=True)] = None,
 ) -> None:
-    """Find problems in rows, and in the model that is to be fitted to them."""
-    from isthmus.cli.examining import examine_file
+    """Find problems in rows, and in a model: one that is to be fitted to them, or one that is fitted already."""
+    from isthmus.cli.examining import examine_file, examine_model
     from isthmus.cli.runs import read_options
 
-    examine_file(data, read_options(model, condition=condition), test)
+    if second is None:
+        check_input(first)
+        examine_file(first, read_options(model, condition=condition), test)
+    else:
+        check_model(first)
+        check_input(second)
+        examine_model(first, second, read_options(model, condition=condition), test)
 
 
 def quality(

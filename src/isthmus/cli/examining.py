@@ -1,10 +1,18 @@
-"""``isthmus look`` and ``isthmus doctor``: what a file holds, and what is wrong with its rows before a fit."""
+"""``isthmus look`` and ``isthmus doctor``: what a file holds, and what is wrong with its rows or with a model."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
+from isthmus.autoencoder import Autoencoder
+from isthmus.cli.fitting import hold_out, read_labels
 from isthmus.cli.images import open_folder
+from isthmus.cli.inference import open_rows
+from isthmus.cli.models import load_for
 from isthmus.cli.progress import hint
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
@@ -12,8 +20,15 @@ from isthmus.cli.streaming import holds_images, is_streamed, sample_stream
 from isthmus.data import Parquet, Source
 from isthmus.data.files import as_table
 from isthmus.data.streams.parquet import read_columns_only
+from isthmus.data.streams.stream import Stream
 from isthmus.doctor import Overview, examine, format_findings, summarize
+from isthmus.doctor.fitted_input import find_held_out
 from isthmus.doctor.overview import ASCII_BARS, BARS
+
+Rows = np.ndarray[Any, Any]
+
+# Fewest rows of which a fit held out some; fewer are examined as they are.
+MIN_ROWS = 20
 
 
 def examine_file(data: Path, run: Run, test: Path | None) -> None:
@@ -32,6 +47,55 @@ def examine_file(data: Path, run: Run, test: Path | None) -> None:
     shape = (len(X), *X.schema.shape) if isinstance(X, Source) else X.shape
     hint(f"examining {' x '.join(f'{size:,}' for size in shape)} values")
     print(format_findings(examine(X, estimator, test=tests)))
+
+
+def examine_model(model: Path, data: Path, run: Run, test: Path | None) -> None:
+    """Print what is wrong with a fitted model and with rows, which should be those that it was fitted to.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a file cannot be read, the rows have other columns than in the fit, or ``run`` has more than labels.
+    """
+    if replace(run, condition=None) != Run():
+        refused = "--model, --set, --config, --seed, --columns, --without or --kind"
+        raise ValueError(f"the model in {str(model)!r} is fitted, so doctor takes no {refused}")
+    estimator = load_for("doctor", model)
+    X, y = _read_for(estimator, data), _read_labels(data, run)
+    tests = {} if test is None else {test.name: _read_for(estimator, test)}
+    kept, held_out = split_as_fit(estimator, X, y)
+    if len(held_out):
+        tests["the rows that isthmus fit held out"] = _take(X, held_out)
+        X, y = _take(X, kept), None if y is None else y[kept]
+    hint(f"examining the model on {len(X):,} rows")
+    print(format_findings(examine(X, estimator, test=tests, y=y)))
+
+
+def split_as_fit(model: Any, X: Any, y: Rows | None) -> tuple[Rows, Rows]:
+    """Split the positions of rows as ``isthmus fit`` does; no rows are held out if the model was not fitted like this.
+
+    The model was fitted to the other rows if its own held-out rows among them have the loss that ``history_`` records.
+    """
+    everything, nothing = np.arange(len(X)), np.empty(0, dtype=np.int64)
+    if not isinstance(model, Autoencoder) or isinstance(X, Source) or model.random_state is None or len(X) < MIN_ROWS:
+        return everything, nothing
+    source = model.read_rows(X, y)
+    kept, held_out = hold_out(source, model.random_state)
+    return (kept, held_out) if len(find_held_out(model, source.take(kept))) else (everything, nothing)
+
+
+def _read_for(estimator: Any, data: Path) -> Any:
+    """Read rows in the form that a model was fitted on; of a stream, random rows."""
+    rows = open_rows(data).read(estimator)
+    return sample_stream(rows, 0) if isinstance(rows, Stream) else rows
+
+
+def _read_labels(data: Path, run: Run) -> Rows | None:
+    return None if run.condition is None else read_labels(read(data), run.condition)
+
+
+def _take(X: Any, positions: Rows) -> Any:
+    return X.take(positions) if isinstance(X, pa.Table) else X[positions]
 
 
 def read_rows(data: Path, run: Run) -> Any:

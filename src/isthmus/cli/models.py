@@ -25,6 +25,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "score --contributions": ("Autoencoder", "BaggedAutoencoders", "SlidingWindows"),
     "sample": ("Autoencoder", "Decoder"),
     "detect --detector": ("AnomalyDetector",),
+    "doctor": ("Autoencoder", "BaggedAutoencoders", "AnomalyDetector"),
     "export": ("Autoencoder", "Decoder", "BaggedAutoencoders", "ExemplarDistance", "AnomalyDetector"),
     "report": (
         "Autoencoder",

@@ -115,7 +115,7 @@ def find_excluded_columns(data: CheckInput) -> Iterator[Finding]:
         fields = [f for f in data.schema.fields if f.note and f.kind == kind and f.name not in data.parseable]
         if fields:
             names = tuple(field.name for field in fields)
-            how = what_to_do.format(_as_kind(names, "category"))
+            how = what_to_do.format(as_kind(names, "category"))
             yield Finding("columns left out", names, fields[0].note, how, "hint")
 
 
@@ -134,7 +134,7 @@ def find_identifiers(data: CheckInput) -> Iterator[Finding]:
     """Find numeric columns that number the rows."""
     labels = [c.label for c in data.columns if c.label not in data.user_kinds and _is_identifier(c)]
     if labels:
-        advice = _as_kind(labels, "identifier") if data.schema.fields else _without(labels, data)
+        advice = as_kind(labels, "identifier") if data.schema.fields else _without(labels, data)
         detail = "they number the rows and carry no information about them"
         yield Finding("identifiers used as numbers", tuple(labels), detail, advice)
 
@@ -147,7 +147,7 @@ def find_rare_categories(data: CheckInput) -> Iterator[Finding]:
         labels = tuple(column.label for column in columns)
         most = max(columns, key=lambda column: len(column.distinct))
         detail = f"up to {len(most.distinct):,} categories in {len(most.present):,} rows"
-        advice = f"leave them out, {_as_kind(labels, 'identifier')}, or merge rare categories"
+        advice = f"leave them out, {as_kind(labels, 'identifier')}, or merge rare categories"
         yield Finding("categories with few rows each", labels, detail, advice)
 
 
@@ -157,7 +157,7 @@ def find_category_codes(data: CheckInput) -> Iterator[Finding]:
     labels = [c.label for c in data.columns if c.label in fields and _is_code(c, fields[c.label])]
     if labels:
         detail = "few distinct integers, and names that suggest codes"
-        yield Finding("codes used as numbers", tuple(labels), detail, f"if so: {_as_kind(labels, 'category')}", "hint")
+        yield Finding("codes used as numbers", tuple(labels), detail, f"if so: {as_kind(labels, 'category')}", "hint")
 
 
 def find_mostly_missing(data: CheckInput) -> Iterator[Finding]:
@@ -246,7 +246,7 @@ def _connected_groups(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int
     return [group for group in groups if len(group) > 1]
 
 
-def _as_kind(columns: Sequence[Any], kind: str) -> str:
+def as_kind(columns: Sequence[Any], kind: str) -> str:
     """Return the argument that sets the kind of columns."""
     return f"schema={{{', '.join(f'{column!r}: {kind!r}' for column in columns[:N_NAMED])}}}"
 

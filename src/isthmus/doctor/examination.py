@@ -1,37 +1,50 @@
-"""All checks of data and of an estimator for them."""
+"""All checks of data, of an estimator for them, and of a fitted model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
+from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders
 from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
-from isthmus.doctor import data_checks, model_checks
+from isthmus.doctor import code_checks, data_checks, fit_checks, model_checks, training_checks
 from isthmus.doctor.check_input import CheckInput
+from isthmus.doctor.fitted_input import FittedInput
 from isthmus.doctor.rows import Rows, read_rows
 from isthmus.errors import require_type
 from isthmus.finding import Finding
 
-# Every function of these modules whose name starts with "find_" is a check; checks run in this order.
-CHECKS = [
-    function
-    for module in (data_checks, model_checks)
-    for name, function in vars(module).items()
-    if name.startswith("find_")
-]
+
+def _list_checks(*modules: ModuleType) -> list[Callable[[Any], Iterable[Finding]]]:
+    """Return the functions of modules whose names start with "find_", in their order."""
+    return [check for module in modules for name, check in vars(module).items() if name.startswith("find_")]
 
 
-def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y: Any = None) -> list[Finding]:
-    """Find problems in data before a fit, and after it whether codes lie where samples are drawn.
+# Checks of data and an estimator, checks of losses, and checks of one fitted net; they run in this order.
+CHECKS = _list_checks(data_checks, model_checks)
+TRAINING_CHECKS = _list_checks(training_checks)
+FITTED_CHECKS = _list_checks(code_checks, fit_checks)
+Estimator = Autoencoder | BaggedAutoencoders | AnomalyDetector
+
+
+def examine(X: Any, estimator: Estimator | None = None, *, test: Any = None, y: Any = None) -> list[Finding]:
+    """Find problems in data and in an estimator for them, before a fit and after it.
+
+    If the estimator is fitted, its training and its net are examined too: losses that jump or still fall at the end,
+    overfitting and underfitting, codes that are not used, units that are always 0, samples drawn where no codes lie,
+    and columns whose values are not distributed as the likelihood says. X should hold the rows of ``fit``; those that
+    ``fit`` held out are recognised if ``random_state`` is an integer.
 
     Parameters
     ----------
     X : array, tensor, sparse rows or data frame of shape (n_samples, ...)
-        Rows to fit, in memory.
-    estimator : Autoencoder or None, default=None
-        The estimator that will be fitted; its parameters are checked against the data. It is not fitted here; if it is
-        fitted already, its codes are checked too. None is ``Autoencoder()``.
+        Rows to fit, or rows that were fitted, in memory.
+    estimator : Autoencoder, BaggedAutoencoders, AnomalyDetector or None, default=None
+        The estimator for the rows; its parameters are checked against the data. It is not fitted here. A detector must
+        contain autoencoders. Of ``BaggedAutoencoders``, only the training is examined, because each row
+        belongs to some of its nets. None is ``Autoencoder()``.
     test : like X, dict of such by name, or None, default=None
-        Other splits, which must not share rows with X or with each other.
+        Other splits, which must not share rows with X or with each other. Overfitting is found by them.
     y : array of shape (n_samples,) or None, default=None
         Labels of the rows of X, to check the codes of a fitted conditional model.
 
@@ -43,9 +56,19 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     Raises
     ------
     TypeError
-        If ``estimator`` is not an Autoencoder, or the rows are not in memory.
+        If ``estimator`` has another type, or the rows are not in memory.
     ValueError
-        If ``X`` or ``test`` cannot be read, or a parameter of the estimator is out of range.
+        If ``X`` or ``test`` cannot be read or has other columns than in ``fit``, or a parameter of the estimator is out
+        of range.
+
+    References
+    ----------
+    Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, ICLR 2016, arXiv:1509.00519 (active units).
+    Bowman et al., Generating sentences from a continuous space, CoNLL 2016, arXiv:1511.06349 (posterior collapse).
+    Yeom, Giacomelli, Fredrikson and Jha, Privacy risk in machine learning: analyzing the connection to overfitting, CSF
+    2018, arXiv:1709.01604. Gneiting, Balabdaoui and Raftery, Probabilistic forecasts, calibration and sharpness, JRSS B
+    69, 2007 (probability integral transform). Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017,
+    arXiv:1610.06545 (samples and codes).
 
     Examples
     --------
@@ -58,13 +81,19 @@ def examine(X: Any, estimator: Autoencoder | None = None, *, test: Any = None, y
     error: leak between splits: 100 of 100 rows of test (100 %) are in X
       take them out of test, or remove duplicates and split again: isthmus prepare
     """
-    estimator = Autoencoder() if estimator is None else estimator
-    require_type("estimator", estimator, Autoencoder, "an Autoencoder")
-    check_parameters(estimator)
-    rows = read_rows(X, estimator.schema)
+    template, fitted = _open(Autoencoder() if estimator is None else estimator)
+    check_parameters(template)
+    if fitted is not None:
+        fitted.read_rows(X)  # raises an error if X has other columns
+    rows = read_rows(X, template.schema if fitted is None else fitted.schema_)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
-    data = CheckInput(rows, {name: _read_split(name, split, rows) for name, split in splits.items()}, estimator, y)
-    return [finding for check in CHECKS for finding in check(data)]
+    splits = {name: _read_split(name, split, rows) for name, split in splits.items()}
+    data = CheckInput(rows, splits, template, y)
+    findings = [finding for check in CHECKS for finding in check(data)]
+    if fitted is None:
+        return findings
+    checks = TRAINING_CHECKS + (FITTED_CHECKS if fitted.module_.n_nets == 1 else [])
+    return findings + [finding for check in checks for finding in check(FittedInput(rows, splits, fitted, y))]
 
 
 def format_findings(findings: Iterable[Finding]) -> str:
@@ -77,6 +106,18 @@ def format_findings(findings: Iterable[Finding]) -> str:
     'no problems found'
     """
     return "\n".join(map(str, findings)) or "no problems found"
+
+
+def _open(estimator: Any) -> tuple[Autoencoder, Autoencoder | None]:
+    """Return the autoencoder whose parameters are checked, and the fitted one, if there is one."""
+    inner = estimator
+    if isinstance(estimator, AnomalyDetector):
+        inner = vars(estimator).get("estimator_", estimator.estimator)
+    expected = "an Autoencoder, BaggedAutoencoders, or an AnomalyDetector of one of them"
+    require_type("estimator", inner, Autoencoder | BaggedAutoencoders, expected)
+    if isinstance(inner, Autoencoder):
+        return inner, inner if "module_" in vars(inner) else None
+    return inner.estimator or Autoencoder(), vars(inner).get("estimator_")
 
 
 def _read_split(name: str, X: Any, rows: Rows) -> Rows:

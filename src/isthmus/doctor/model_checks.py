@@ -1,10 +1,8 @@
-"""Checks of an estimator against the data: its likelihood, scales, net and batches; and the codes of a fitted one."""
+"""Checks of an estimator against the data: its likelihood, scales, net and batches."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from isthmus import bottlenecks
 from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
@@ -13,14 +11,9 @@ from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
 from isthmus.data.sources import MIN_HELD_OUT
 from isthmus.doctor.check_input import CheckInput, Column
-from isthmus.doctor.rows import Values
 from isthmus.finding import Finding
-from isthmus.generation import draw_codes
 from isthmus.likelihoods import Bernoulli, Gaussian, LogNormal, StudentT
-from isthmus.metrics.learning import MIN_ROWS, detection_score
 from isthmus.part import resolve
-from isthmus.priors import Density
-from isthmus.randomness import seeded
 from isthmus.training import choose_batch_size
 
 # Ratio of the largest to the smallest standard deviation above which unscaled columns are a problem: a rule of thumb.
@@ -32,9 +25,6 @@ EXTREME = 50.0
 # limits, test rows of several tables lost half a nat or more. The suggested net has at most 1 / REDUCTION of the limit.
 MAX_WEIGHTS_RESISTANT, MAX_WEIGHTS, REDUCTION = 50, 5, 5
 WIDTHS = (256, 128, 64, 32, 16, 8)
-# Codes that are compared, and the AUROC above which samples come from another distribution: on real data, VAEs with
-# good samples reach 0.6, and plain autoencoders of clustered data 0.7 to 1.
-N_CODES, MAX_AUROC = 2_000, 0.65
 
 
 def find_wrong_likelihood(data: CheckInput) -> Iterator[Finding]:
@@ -134,20 +124,6 @@ def find_large_batches(data: CheckInput) -> Iterator[Finding]:
         yield Finding("batches larger than the data", (), detail, 'batch_size="auto"')
 
 
-def find_prior_mismatch(data: CheckInput) -> Iterator[Finding]:
-    """Find samples drawn where no codes of rows lie, by a classifier two-sample test (Lopez-Paz and Oquab, 2017)."""
-    model = data.estimator
-    if "module_" not in vars(model) or len(data.rows) < MIN_ROWS:
-        return
-    auroc = detection_score(*_codes_and_samples(data), random_state=0)
-    if auroc > MAX_AUROC:
-        known = " with their labels" if data.uses_labels else ""
-        detail = f"a classifier tells drawn codes from codes of rows{known} with an AUROC of {auroc:.2f}; 0.5 is chance"
-        remedy = 'fit a density on the codes and draw from it: prior="mixture"'
-        advice = remedy if not isinstance(model.module_.prior, Density) else 'use a more flexible density: prior="flow"'
-        yield Finding("codes do not lie where samples are drawn", (), detail, advice)
-
-
 def _max_robust_z(column: Column) -> float:
     """Return the largest distance from the median in robust standard deviations."""
     z = RobustScale.fit(column.present)(column.present) if len(column.present) else np.zeros(1)
@@ -169,20 +145,3 @@ def _suggest_smaller_net(data: CheckInput, max_weights: int) -> str:
     if data.count_weights(backbone="linear") <= max_weights:
         return 'a linear net, Autoencoder(backbone="linear"), or more rows'
     return "fewer components, or more rows"
-
-
-def _codes_and_samples(data: CheckInput) -> tuple[pa.Table, pa.Table]:
-    """Return codes drawn for rows and the same number of codes drawn without rows, with labels if they are used."""
-    model, generator = data.estimator, np.random.default_rng(0)
-    chosen = generator.permutation(len(data.rows))[:N_CODES]
-    mean, std = (values[chosen] for values in model.transform(data.rows.source, return_std=True))
-    codes = mean + std * generator.normal(size=mean.shape)
-    y = np.asarray(data.y)[chosen] if data.uses_labels else None
-    with seeded(0, model.module_.device):
-        drawn = draw_codes(model.module_, len(codes), 1.0, y)
-    return _to_table(codes, y), _to_table(drawn, y)
-
-
-def _to_table(codes: Values, y: Any) -> pa.Table:
-    columns = {str(i): component for i, component in enumerate(codes.T)}
-    return pa.table(columns if y is None else {**columns, "label": y})

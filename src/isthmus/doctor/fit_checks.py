@@ -1,0 +1,131 @@
+"""Checks of how well a fitted model describes rows: overfitting, underfitting, and the form of its likelihood."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.stats import skew
+from sklearn.metrics import roc_auc_score
+
+from isthmus.doctor.calibration import distance_from_uniform, draw_ranks, largest_chance_distance
+from isthmus.doctor.check_input import Column
+from isthmus.doctor.data_checks import as_kind
+from isthmus.doctor.fitted_input import FittedInput
+from isthmus.doctor.rows import Values
+from isthmus.doctor.simple_models import hides_cells
+from isthmus.finding import Finding
+from isthmus.likelihoods import (
+    Date,
+    Gaussian,
+    Histogram,
+    Likelihood,
+    LogNormal,
+    Mixture,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+)
+from isthmus.part import snake_case
+
+# Probability that a training row has a higher score than another row, above which a net overfits, and standard errors
+# above 0.5. On synthetic data, it is at most 0.63 after early stopping, and 0.88 if a wide net is trained without it.
+MAX_SEEN_HIGHER, N_ERRORS = 0.7, 3.0
+# Likelihoods that state the distribution of each value. Others have a fixed form, such as the Bernoulli distribution,
+# or are an error measure: a normal distribution with one scale for all pixels is the squared error.
+STATED = (Date, Gaussian, Histogram, LogNormal, Mixture, NegativeBinomial, Poisson, StudentT)
+# Distance of the distribution function of ranks from the uniform one above which a likelihood is wrong, and probability
+# of a larger distance by chance in any column. With normal noise, the distance is 0.08 if the noise has Student's t
+# distribution with 3 degrees of freedom, and 0.2 to 0.3 if it is log-normal. On synthetic data with normal noise, it is
+# at most 0.05.
+MAX_DISTANCE, LEVEL = 0.075, 0.01
+# Residual standard deviation, as a share of that of the column, below which the code determines a column: its noise is
+# that of the net, with a lower limit, and not that of the data. Chosen on synthetic data.
+MIN_RESIDUAL = 0.4
+# Ratio of the noise of the likelihood to residuals above which a deterministic code explains a column better than the
+# likelihood can express. Chosen on synthetic data.
+MAX_NOISE = 1.5
+# Largest number of different integers of a column of counts; not tuned.
+MAX_COUNTS = 50
+
+
+def find_overfitting(data: FittedInput) -> Iterator[Finding]:
+    """Find scores that tell training rows from other rows (Yeom, Giacomelli, Fredrikson and Jha, 2018)."""
+    seen = data.estimator.score_samples(data.sample) if data.unseen else np.empty(0)
+    for name, rows in data.unseen.items():
+        auroc, error = _compare_scores(seen, data.estimator.score_samples(rows))
+        if auroc > max(MAX_SEEN_HIGHER, 0.5 + N_ERRORS * error):
+            detail = f"a row of X scores higher than one of {name} with a probability of {auroc:.2f}; 0.5 is best"
+            unless = f", unless {name} has another distribution than X" if name in data.splits else ""
+            advice = f"a smaller net, such as backbone=MLP((32,)), weight_decay=0.01, or more rows{unless}"
+            yield Finding("overfitting", (), detail, advice)
+
+
+def find_underfitting(data: FittedInput) -> Iterator[Finding]:
+    """Find simple models that are better than the net."""
+    for name, gain, low, high in data.better_models:
+        detail = f"{name} is better by {gain:.3g} nats per row ({low:.3g} to {high:.3g})"
+        advice = f'more epochs, such as max_epochs={4 * len(data.history)}, learning_rate="auto", or a wider net'
+        yield Finding("underfitting", (), detail, advice)
+
+
+def find_likelihood_misfit(data: FittedInput) -> Iterator[Finding]:
+    """Find columns whose values are not distributed as the likelihood says, given the code.
+
+    If a simple model is better, the net is wrong and nothing is known about the likelihood.
+    """
+    stated = [(part, i) for part, positions in data.column_likelihoods if _is_stated(part) for i in positions]
+    if not stated or data.lacks_labels or hides_cells(data.estimator) or data.better_models:
+        return
+    ranks, residuals, noise = draw_ranks(data, data.labelled_sample if data.module.labels.width else data.judged)
+    tested = [(part, i, ranks[~np.isnan(ranks[:, i]), i]) for part, i in stated if residuals[i] >= MIN_RESIDUAL]
+    found: dict[str, list[tuple[float, int]]] = {}
+    for part, i, known in tested:
+        distance = distance_from_uniform(known)
+        is_far = distance > max(MAX_DISTANCE, largest_chance_distance(len(known), len(tested), LEVEL))
+        if is_far and not (_can_copy(data, part) and noise[i] > MAX_NOISE * residuals[i]):
+            found.setdefault(_name_better_likelihood(data.columns[i], known, part), []).append((distance, i))
+    for better, places in found.items():
+        detail = f"shares of values below quantiles of the likelihood are wrong by up to {max(places)[0]:.2f}"
+        positions = [i for _, i in places]
+        yield Finding("likelihood misfit", data.labels(positions), detail, _advise(data, better, positions))
+
+
+def _compare_scores(scores: Values, others: Values) -> tuple[float, float]:
+    """Return the probability that a score exceeds another one, the AUROC, and its standard error if they are alike.
+
+    Mann and Whitney, On a test of whether one of two random variables is stochastically larger than the other, 1947.
+    """
+    n, m = len(scores), len(others)
+    auroc = roc_auc_score(np.repeat([1, 0], [n, m]), np.concatenate([scores, others]))
+    return float(auroc), float(np.sqrt((n + m + 1) / (12 * n * m)))
+
+
+def _is_stated(part: Likelihood) -> bool:
+    return isinstance(part, STATED) and getattr(part, "scale", "") != "shared"
+
+
+def _can_copy(data: FittedInput, part: Likelihood) -> bool:
+    """Whether codes are deterministic, so that residuals can be far smaller than the noise of counts or the floor."""
+    return not data.module.bottleneck.stochastic and not isinstance(getattr(part, "scale", ""), float | int)
+
+
+def _name_better_likelihood(column: Column, ranks: Values, part: Likelihood) -> str:
+    """Name a likelihood by the values of a column and the shape of their ranks."""
+    values = column.present
+    if column.is_integer and values.min() >= 0 and len(column.distinct) <= MAX_COUNTS:
+        names = ["negative_binomial"]
+    elif values.min() > 0 and abs(skew(np.log(values))) < abs(skew(values)) / 2:
+        names = ["log_normal"]
+    else:
+        # If a distribution has heavier tails than the likelihood, more values lie in the middle.
+        names = ["student_t"] if np.mean(np.abs(ranks - 0.5) < 0.25) > 0.5 else []
+    own = snake_case(type(part).__name__)
+    return next(name for name in [*names, "mixture", "histogram"] if name != own)
+
+
+def _advise(data: FittedInput, better: str, positions: Sequence[int]) -> str:
+    kinds = {"negative_binomial": "count", "log_normal": "positive"}
+    if data.rows.frame is None:
+        return f'likelihood="{better}"'
+    if better in kinds:
+        return as_kind(data.labels(positions), kinds[better])
+    return f"{better} for these columns, in likelihood=Mixed(...)"
