@@ -138,8 +138,9 @@ def find_held_out(model: Autoencoder, rows: Source) -> Values:
     losses = [row[HELD_OUT_LOSS] for row in model.history_ if HELD_OUT_LOSS in row]
     seed = model._fitted_params["random_state"]
     unknown = np.empty(0, dtype=np.int64)
-    can_repeat = losses and isinstance(seed, int | np.integer) and isinstance(rows, Array)
-    if not can_repeat or model.module_.labels.lacks(rows.y):
+    if not losses or not isinstance(seed, int | np.integer):
+        return unknown
+    if not isinstance(rows, Array) or model.module_.labels.lacks(rows.y):
         return unknown
     others, held_out = hold_out(rows, model._fitted_params["validation_fraction"], mix(int(seed), 1))
     if not isinstance(held_out, Array) or held_out.rows is None:
