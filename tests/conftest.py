@@ -60,7 +60,6 @@ COLUMNS, N_ROWS = list("abcde"), 1000
 SMALL = {
     MLP: {"hidden": (8,)},
     Conv: {"channels": (4,)},
-    ProdLDA: {"hidden": (8,)},
     Recurrent: {"width": 8},
     TCN: {"width": 4, "n_blocks": 2},
 }

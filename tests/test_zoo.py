@@ -89,7 +89,10 @@ OWN_PARAMETERS = {
         {"beta": 0.5, "warmup": 0.1, "dropout": 0.3},
         {"bottleneck__beta": 0.5, "bottleneck__warmup": 0.1, "corruption__fraction": 0.3},
     ),
-    "topic_model": ({"hidden": (5,), "dropout": 0.5}, {"backbone__hidden": (5,), "backbone__dropout": 0.5}),
+    "topic_model": (
+        {"concentration": 0.1, "dropout": 0.5},
+        {"backbone__concentration": 0.1, "backbone__dropout": 0.5},
+    ),
     "imputer": ({"fraction": 0.5}, {"corruption__fraction": 0.5}),
     "tabular_vae": ({"beta": 0.5, "n_clusters": 7}, {"bottleneck__beta": 0.5, "prior__n_components": 7}),
 }

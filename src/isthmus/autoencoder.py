@@ -1,11 +1,13 @@
 """The estimator, which connects data, model and training."""
 
+import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import islice
 from numbers import Real
 from typing import Any, Self, cast
 
@@ -417,6 +419,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         choice = choose_likelihood(self, statistics, schema)
         with seeded(seed):
             model = build_model(self, schema, statistics, choice)
+            if model.backbone.n_initial_rows:
+                _initialize(model, rows, mix(seed, 10))
         settings = self.make_settings(model, len(rows), seed)
         size, n_steps = settings.batch_size, settings.n_steps(len(rows))
         model.to(choose_device(self.device, model, size, n_steps, group.size == 1 and rows.plan(size) is not None))
@@ -655,3 +659,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         tags.target_tags.required = bool(self.conditional)
         tags.transformer_tags.preserves_dtype = ["float64" if self.precision == "float64" else "float32"]
         return tags
+
+
+def _initialize(model: Model, rows: Source, seed: int) -> None:
+    """Let the backbone set its weights by about ``n_initial_rows`` random rows."""
+    size = rows_at_once(model)
+    batches = rows.resample(seed).batches(size, seed)
+    model.initialize(batch.x for batch in islice(batches, math.ceil(model.backbone.n_initial_rows / size)))

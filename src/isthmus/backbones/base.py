@@ -1,6 +1,7 @@
 """The interface of a backbone."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
@@ -30,6 +31,8 @@ class Backbone(Part):
     ``decode`` gets all steps of an encoded row at once, and the parameters of each step depend on earlier steps only;
     ``initial_state`` and ``step`` generate new rows. Tokens have no mean; the most probable row replaces it, which beam
     search with ``beam_width`` candidates finds approximately.
+
+    ``n_initial_rows`` is about the largest number of training rows that ``initialize`` gets.
     """
 
     role: ClassVar[str] = "backbone"
@@ -40,6 +43,7 @@ class Backbone(Part):
     auto_learning_rate: float = 2e-3
     autoregressive: bool = False
     beam_width: int = 1
+    n_initial_rows: int = 0
     encoder: nn.Module
     decoder: nn.Module
     z_shape: Shape
@@ -73,6 +77,9 @@ class Backbone(Part):
                 spatial = f" or (channels, {', '.join(map(str, positions))})" if positions else ""
                 raise ValueError(f"backbone {type(self).__name__} needs codes of shape (k,){spatial}, got {shape}")
         self.z_shape = z_shape
+
+    def initialize(self, batches: Iterable[Tensor]) -> None:
+        """Set weights before training by batches of encoded training rows, (n, *input_shape), on the processor."""
 
     def code_positions(self, input_shape: Shape, parameter_shape: Shape) -> Shape:
         """Return the positions of a spatial code, or () if only flat codes are supported. Needs no ``build``."""

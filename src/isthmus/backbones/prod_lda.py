@@ -1,29 +1,44 @@
 """The backbone of topic models."""
 
-from itertools import pairwise
+import math
+from collections.abc import Iterable
 from math import prod
+from typing import Any
 
+import numpy as np
 import torch
+from scipy import sparse
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
+from isthmus import functional as F
 from isthmus.backbones.base import Backbone
 from isthmus.backbones.grids import Shape
-from isthmus.backbones.mlp import are_widths
+
+# Words that a topic shares with all texts at the start, relative to the words of a topic of mean size.
+SMOOTHING = 0.1
+
+Values = np.ndarray[Any, Any]
 
 
 class ProdLDA(Backbone):
-    """Topic model: codes are logits of topic proportions, and each row is a weighted product of topics.
+    """Topic model: codes are logits of topic proportions, and each row is a weighted product of topics [1].
 
-    The proportions of topics are the softmax of the code. Each topic has logits of all values, which are averaged with
-    the proportions as weights. The mixture of topics in latent Dirichlet allocation is never more concentrated than its
-    topics; a product of topics can be.
+    The proportions of topics are the softmax of the code times sqrt((1 - 1 / n_topics) / concentration): for a standard
+    normal code, this approximates a Dirichlet distribution with this concentration [1, equation 3]. Each topic has
+    logits of all values, which are averaged with the proportions as weights. The mixture of topics in latent Dirichlet
+    allocation is never more concentrated than its topics; a product of topics can be.
+
+    The encoder is linear. Training starts from a factor analysis of the rows: the first singular vectors of tf-idf,
+    rotated by varimax, estimate the topics of texts that have few topics each [2].
 
     Parameters
     ----------
-    hidden : tuple of int, default=(100,)
-        Widths of the encoder.
+    concentration : float, default=0.05
+        Concentration of the prior of topic proportions; smaller values favor fewer topics per row.
     dropout : float, default=0.2
-        Dropout rate of topics, and of the last hidden layer of the encoder.
+        Dropout rate of topics.
 
     Raises
     ------
@@ -32,18 +47,23 @@ class ProdLDA(Backbone):
 
     References
     ----------
-    Srivastava and Sutton, Autoencoding variational inference for topic models (ProdLDA), ICLR 2017, arXiv:1703.01488.
+    [1] Srivastava and Sutton, Autoencoding variational inference for topic models (ProdLDA), ICLR 2017,
+        arXiv:1703.01488. [2] Rohe and Zeng, Vintage factor analysis with varimax performs statistical inference,
+        Journal of the Royal Statistical Society B 85, 2023, arXiv:2004.05387.
 
     Examples
     --------
     >>> from isthmus.backbones import ProdLDA
-    >>> ProdLDA(hidden=(100, 100))
-    ProdLDA(hidden=(100, 100))
+    >>> ProdLDA(concentration=0.02)
+    ProdLDA(concentration=0.02)
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (100,), dropout: float = 0.2) -> None:
+    auto_learning_rate = 2e-2
+    n_initial_rows = 20_000
+
+    def __init__(self, concentration: float = 0.05, dropout: float = 0.2) -> None:
         super().__init__()
-        self.hidden = hidden
+        self.concentration = concentration
         self.dropout = dropout
 
     def build(
@@ -51,28 +71,67 @@ class ProdLDA(Backbone):
     ) -> None:
         """Check the parameters and create both nets."""
         super().build(input_shape, parameter_shape, h_shape, z_shape, condition_width)
-        self.require("hidden", are_widths, "a tuple of positive integers")
+        self.require("concentration", lambda v: 0 < v < math.inf, "a positive number")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
-        if z_shape[0] < 2:
+        n_topics, n_values = z_shape[0], prod(parameter_shape)
+        if n_topics < 2:
             raise ValueError(
-                f"backbone ProdLDA needs n_components >= 2, got {z_shape[0]}; the proportion of one topic is always 1"
+                f"backbone ProdLDA needs n_components >= 2, got {n_topics}; the proportion of one topic is always 1"
             )
-        widths, n_values = [prod(input_shape), *self.hidden], prod(parameter_shape)
-        layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.Softplus())]
-        # Batch normalization of codes and logits prevents topics from collapsing early (Srivastava and Sutton, 2017).
-        to_code = (nn.Linear(widths[-1], h_shape[0]), nn.BatchNorm1d(h_shape[0], affine=False))
-        self.encoder = nn.Sequential(nn.Flatten(), *layers, nn.Dropout(self.dropout), *to_code)
-        to_logits = (nn.Linear(z_shape[0] + condition_width, n_values, bias=False), nn.BatchNorm1d(n_values))
-        shares = (_TopicShares(z_shape[0]), nn.Dropout(self.dropout))
-        self.decoder = nn.Sequential(*shares, *to_logits, nn.Unflatten(1, parameter_shape))
+        self.to_code = nn.Linear(prod(input_shape), h_shape[0])
+        # Encoded rows of counts have a norm of about sqrt(n_values), so that small steps change codes much.
+        self.to_code.learning_rate_factor = 1 / math.sqrt(prod(input_shape))
+        self.to_logits = nn.Linear(n_topics + condition_width, n_values, bias=False)
+        self.encoder = nn.Sequential(nn.Flatten(), self.to_code)
+        shares = _TopicShares(n_topics, math.sqrt((1 - 1 / n_topics) / self.concentration))
+        self.decoder = nn.Sequential(shares, nn.Dropout(self.dropout), self.to_logits, nn.Unflatten(1, parameter_shape))
+
+    @torch.no_grad()
+    def initialize(self, batches: Iterable[Tensor]) -> None:
+        """Set the topics to rotated singular vectors of tf-idf, as far as the rank of the rows permits."""
+        n_words = self.to_logits.out_features
+        rows = sparse.vstack([sparse.csr_array(u.flatten(1)[:, :n_words].float().numpy()) for u in batches])
+        directions = find_topic_directions(rows, self.z_shape[0], int(torch.randint(2**31, ()))).astype(np.float32)
+        scores, n_found = rows @ directions, directions.shape[1]
+        unit = max(float(scores.std()), np.finfo(np.float32).tiny)
+        self.to_code.weight[:n_found] = 0.0
+        self.to_code.weight[:n_found, : len(directions)] = torch.from_numpy(directions.T / unit)
+        self.to_code.bias[:n_found] = -float(scores.mean()) / unit
+        members = sparse.csr_array(np.eye(n_found, dtype=np.float32)[scores.argmax(1)])
+        logits = log_ratios((members.T @ rows).toarray())
+        self.to_logits.weight[:, :n_found] = torch.from_numpy(logits.T)
 
 
 class _TopicShares(nn.Module):
-    """Softmax of the code; the label after it is unchanged."""
+    """Softmax of the scaled code; the label after it is unchanged."""
 
-    def __init__(self, n_topics: int) -> None:
+    def __init__(self, n_topics: int, scale: float) -> None:
         super().__init__()
-        self.n_topics = n_topics
+        self.n_topics, self.scale = n_topics, scale
 
     def forward(self, z: Tensor) -> Tensor:
-        return torch.cat([z[:, : self.n_topics].softmax(-1), z[:, self.n_topics :]], -1)
+        return torch.cat([(self.scale * z[:, : self.n_topics]).softmax(-1), z[:, self.n_topics :]], -1)
+
+
+def find_topic_directions(rows: Any, n_topics: int, seed: int) -> Values:
+    """Return directions in the space of words, (n_words, n), along which the rows of each topic lie; n <= n_topics.
+
+    They are the first right singular vectors of tf-idf, each row of which has norm 1. The rotation makes the left
+    singular vectors as sparse as possible, so that each row has few topics. The skewness of scores along each direction
+    is positive: a topic is a positive part of few rows.
+    """
+    inverse_frequency = 1 + np.log((1 + rows.shape[0]) / (1 + (rows > 0).sum(0)))
+    weighted = sparse.csr_array(normalize(rows.multiply(inverse_frequency).tocsr()))
+    rank = min(n_topics, *rows.shape)
+    left, sizes, right = randomized_svd(weighted, rank, random_state=seed)
+    rotation = F.varimax(torch.from_numpy(left.astype(np.float64))).numpy()
+    skewness = ((left * sizes @ rotation) ** 3).sum(0)
+    return inverse_frequency[:, None] * (right.T @ (rotation * np.where(skewness < 0, -1.0, 1.0)))
+
+
+def log_ratios(sums: Values) -> Values:
+    """Return logs of the proportions of words in each topic, relative to those in all topics, for sums (k, n_words)."""
+    overall = sums.sum(0) + 1e-3 * sums.mean()
+    common = SMOOTHING * sums.sum(1).mean() * overall / overall.sum()
+    smoothed = sums + common
+    return np.log(smoothed / smoothed.sum(1, keepdims=True)) - np.log(overall / overall.sum())

@@ -38,6 +38,7 @@ from isthmus.functional.discrete import (
     poisson_log_prob,
     zero_inflated_log_prob,
 )
+from isthmus.functional.rotation import varimax
 from isthmus.functional.splines import rational_quadratic
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "scale_gradient",
     "squared_jacobian",
     "student_t_log_prob",
+    "varimax",
     "weighted_sum",
     "zero_inflated_log_prob",
 ]

@@ -171,6 +171,11 @@ class Model(nn.Module):
                 self._add_regularizers(terms, self._make_step(target, u, h, latent, theta, y, progress))
         return Losses(terms, latent.metrics)
 
+    @torch.no_grad()
+    def initialize(self, batches: Iterable[Tensor]) -> None:
+        """Let the backbone set its weights before training by batches of raw rows."""
+        self.backbone.initialize(self.encode_input(self.to_model(x)) for x in batches)
+
     def _make_step(
         self, x: Tensor, u: Tensor, h: Tensor, latent: Latent, theta: Tensor, y: Tensor | None, progress: Tensor
     ) -> Step:
