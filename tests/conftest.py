@@ -19,7 +19,7 @@ from pyarrow import parquet
 from sklearn.datasets import make_blobs, make_swiss_roll
 
 from isthmus import Autoencoder, randomness, zoo
-from isthmus.backbones import MLP, TCN, Conv, ProdLDA, Recurrent
+from isthmus.backbones import MLP, TCN, Conv, Recurrent
 from isthmus.data.streams import stream as streams
 from isthmus.likelihoods import Categorical, Multinomial
 from isthmus.training import hardware

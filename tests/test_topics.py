@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 
 from isthmus import load, save, zoo
 from isthmus.backbones import ProdLDA
+from isthmus.backbones.prod_lda import find_topic_directions, log_ratios
+from isthmus.functional import varimax
 from isthmus.metrics.topics import coherence, topic_words
 
 TOPICS = [
@@ -32,7 +34,7 @@ def texts():
 
 @pytest.fixture(scope="module")
 def pipeline(texts):
-    net = zoo.topic_model(3, hidden=(16,), learning_rate=0.01, max_epochs=30, random_state=0)
+    net = zoo.topic_model(3, random_state=0)
     return make_pipeline(CountVectorizer(), net).fit(texts[0])
 
 
@@ -88,7 +90,8 @@ def test_a_topic_model_finds_the_topics_of_texts(pipeline, texts):
 
 
 def test_codes_are_shares_of_topics(pipeline, texts):
-    shares = torch.from_numpy(pipeline.transform(texts[0])).softmax(-1).numpy()
+    codes, net = torch.from_numpy(pipeline.transform(texts[0])), pipeline[-1]
+    shares = net.module_.backbone.decoder[0](codes).numpy()
     own = shares.argmax(1)
     assert all(len(set(own[texts[1] == label])) == 1 for label in range(3))
     assert shares.max(1).mean() > 0.6
@@ -125,10 +128,73 @@ def test_the_decoder_multiplies_topics_by_their_shares():
     part.eval()
     z, condition = torch.randn(5, 3), torch.eye(2)[[0, 1, 1, 0, 1]]
     weights = part.decoder[2].weight
-    expected = z.softmax(-1) @ weights[:, :3].T + weights[:, 3:].T[[0, 1, 1, 0, 1]]
+    # The default concentration is 0.05.
+    expected = (z * math.sqrt((1 - 1 / 3) / 0.05)).softmax(-1) @ weights[:, :3].T + weights[:, 3:].T[[0, 1, 1, 0, 1]]
     torch.testing.assert_close(part.decode(z, condition)[:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_single_topic_is_refused():
     with pytest.raises(ValueError, match="ProdLDA needs n_components >= 2, got 1"):
         zoo.topic_model(1, max_epochs=1).fit(np.random.default_rng(0).poisson(1.0, (40, 5)))
+
+
+def test_varimax_is_the_best_of_all_rotations_in_the_plane(rng):
+    loadings = rng.normal(size=(50, 2)) * [1.0, 3.0] @ [[0.8, 0.6], [-0.6, 0.8]]
+
+    def criterion(rotation):
+        return ((loadings @ rotation) ** 2).var(0).sum()
+
+    angles = np.linspace(0, np.pi / 2, 10_001)
+    best = max(criterion(np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])) for a in angles)
+    rotation = varimax(torch.from_numpy(loadings)).numpy()
+    np.testing.assert_allclose(rotation.T @ rotation, np.eye(2), atol=1e-12)
+    assert criterion(rotation) == pytest.approx(best, rel=1e-5)
+
+
+def test_directions_of_rows_with_one_topic_each_are_the_topics(rng):
+    labels = np.arange(300) % 3
+    rows = sparse.csr_array(np.kron(np.eye(3), np.ones(4))[labels] * rng.uniform(0.5, 1.5, (300, 12)))
+    directions = find_topic_directions(rows, 3, 0)
+    scores = rows @ directions
+    assert all(len(set(scores[labels == label].argmax(1))) == 1 for label in range(3))
+    weights = np.abs(directions).reshape(3, 4, 3).sum(1)
+    assert (weights.max(0) > 0.99 * weights.sum(0)).all()
+    assert (scores.max(1) > 0).all()
+
+
+def test_there_are_no_more_directions_than_the_rank_permits(rng):
+    assert find_topic_directions(sparse.csr_array(rng.poisson(1.0, (7, 5)) + 0.5), 20, 0).shape == (5, 5)
+    found = zoo.topic_model(8, random_state=0).fit(rng.poisson(1.0, (40, 5))).transform(rng.poisson(1.0, (4, 5)))
+    assert found.shape == (4, 8)
+
+
+def test_log_ratios_are_smoothed_towards_the_words_of_all_texts():
+    sums = np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 10.0]])
+    overall = sums.sum(0) + 1e-3 * sums.mean()
+    overall /= overall.sum()
+    smoothed = sums + 0.1 * 10 * overall
+    expected = np.log(smoothed / smoothed.sum(1, keepdims=True) / overall)
+    np.testing.assert_allclose(log_ratios(sums), expected)
+    np.testing.assert_allclose(log_ratios(np.array([[1.0, 3.0], [2.0, 6.0]])), 0, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_topics", [2, 20])
+def test_the_scale_of_codes_is_that_of_the_laplace_approximation(n_topics):
+    """The variances are those of Srivastava and Sutton, equation 3, for equal concentrations of all topics."""
+    part = ProdLDA(concentration=0.3)
+    part.build((7,), (1, 7), (2 * n_topics,), (n_topics,), 0)
+    concentrations = np.full(n_topics, 0.3)
+    variances = 1 / concentrations * (1 - 2 / n_topics) + (1 / concentrations).sum() / n_topics**2
+    np.testing.assert_allclose(part.decoder[0].scale ** 2, variances)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.6, 1.0])
+def test_words_are_ordered_by_their_relevance(pipeline, weight):
+    vectorizer, net = pipeline
+    words = vectorizer.get_feature_names_out()
+    overall, *topics = net.inverse_transform(np.concatenate([np.zeros((1, 3)), 4 * np.eye(3)]))
+    found = topic_words(net, words, 3, weight=weight)
+    for topic, first in zip(topics, found, strict=True):
+        p, q = topic / topic.sum(), overall / overall.sum()
+        relevance = weight * np.log(p) + (1 - weight) * np.log(p / q)
+        np.testing.assert_allclose(relevance[np.isin(words, first)].min(), np.sort(relevance)[-3], rtol=1e-5)

@@ -568,7 +568,8 @@ def topic_model(
 ) -> Autoencoder:
     """Topic model: for texts as word counts; codes are scaled logarithms of topic proportions.
 
-    Training starts from topics that are found by factor analysis, so it has few epochs. ``isthmus.metrics.topics`` lists the most probable words of each topic and measures their coherence.
+    Training starts from topics that are found by factor analysis, so it has few epochs. ``isthmus.metrics.topics``
+    lists the most relevant words of each topic and measures their coherence.
 
     Parameters
     ----------

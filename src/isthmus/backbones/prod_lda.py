@@ -78,28 +78,33 @@ class ProdLDA(Backbone):
             raise ValueError(
                 f"backbone ProdLDA needs n_components >= 2, got {n_topics}; the proportion of one topic is always 1"
             )
-        self.to_code = nn.Linear(prod(input_shape), h_shape[0])
-        # Encoded rows of counts have a norm of about sqrt(n_values), so that small steps change codes much.
-        self.to_code.learning_rate_factor = 1 / math.sqrt(prod(input_shape))
-        self.to_logits = nn.Linear(n_topics + condition_width, n_values, bias=False)
-        self.encoder = nn.Sequential(nn.Flatten(), self.to_code)
         shares = _TopicShares(n_topics, math.sqrt((1 - 1 / n_topics) / self.concentration))
-        self.decoder = nn.Sequential(shares, nn.Dropout(self.dropout), self.to_logits, nn.Unflatten(1, parameter_shape))
+        to_logits = nn.Linear(n_topics + condition_width, n_values, bias=False)
+        self.encoder = nn.Sequential(nn.Flatten(), _ToCode(prod(input_shape), h_shape[0]))
+        self.decoder = nn.Sequential(shares, nn.Dropout(self.dropout), to_logits, nn.Unflatten(1, parameter_shape))
 
     @torch.no_grad()
     def initialize(self, batches: Iterable[Tensor]) -> None:
         """Set the topics to rotated singular vectors of tf-idf, as far as the rank of the rows permits."""
-        n_words = self.to_logits.out_features
+        to_code, to_logits = self.encoder[1], self.decoder[2]  # type: ignore[index]
+        n_words = to_logits.out_features
         rows = sparse.vstack([sparse.csr_array(u.flatten(1)[:, :n_words].float().numpy()) for u in batches])
         directions = find_topic_directions(rows, self.z_shape[0], int(torch.randint(2**31, ()))).astype(np.float32)
-        scores, n_found = rows @ directions, directions.shape[1]
-        unit = max(float(scores.std()), np.finfo(np.float32).tiny)
-        self.to_code.weight[:n_found] = 0.0
-        self.to_code.weight[:n_found, : len(directions)] = torch.from_numpy(directions.T / unit)
-        self.to_code.bias[:n_found] = -float(scores.mean()) / unit
+        scores, n_found = np.asarray(rows @ directions), directions.shape[1]
+        unit = float(np.std(scores)) or 1.0  # 0 for equal rows
+        to_code.weight[:n_found] = 0.0
+        to_code.weight[:n_found, :n_words] = torch.from_numpy(directions.T / unit)
+        to_code.bias[:n_found] = -float(np.mean(scores)) / unit
         members = sparse.csr_array(np.eye(n_found, dtype=np.float32)[scores.argmax(1)])
-        logits = log_ratios((members.T @ rows).toarray())
-        self.to_logits.weight[:, :n_found] = torch.from_numpy(logits.T)
+        to_logits.weight[:, :n_found] = torch.from_numpy(log_ratios((members.T @ rows).toarray()).T)
+
+
+class _ToCode(nn.Linear):
+    """Linear map of rows whose norm is about the root of their width, so that small changes of weights are large."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out)
+        self.learning_rate_factor = 1 / math.sqrt(n_in)
 
 
 class _TopicShares(nn.Module):

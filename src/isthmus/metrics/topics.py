@@ -13,7 +13,9 @@ from isthmus.part import is_count
 Values = np.ndarray[Any, Any]
 
 
-def topic_words(model: Any, vocabulary: Sequence[str], n: int = 10, *, strength: float = 4.0, weight: float = 0.6) -> list[list[str]]:
+def topic_words(
+    model: Any, vocabulary: Sequence[str], n: int = 10, *, strength: float = 4.0, weight: float = 0.6
+) -> list[list[str]]:
     """Return the most relevant words of each component of the code [1].
 
     The relevance of a word is weight * log p(word | component) + (1 - weight) * log(p(word | component) / p(word)).
