@@ -95,7 +95,7 @@ class ProdLDA(Backbone):
         to_code.weight[:n_found] = 0.0
         to_code.weight[:n_found, :n_words] = torch.from_numpy(directions.T / unit)
         to_code.bias[:n_found] = -float(np.mean(scores)) / unit
-        members = sparse.csr_array(np.eye(n_found, dtype=np.float32)[scores.argmax(1)])
+        members = sparse.csr_array(np.where(scores == scores.max(1, keepdims=True), scores.clip(0), 0))
         to_logits.weight[:, :n_found] = torch.from_numpy(log_ratios((members.T @ rows).toarray()).T)
 
 
