@@ -12,7 +12,9 @@ from isthmus.exporting import export
 from isthmus.exporting.certified import ENDING
 
 
-def export_file(model: Path, part: str | None, data: Path | None, output: Output) -> None:
+def export_file(
+    model: Path, part: str | None, data: Path | None, output: Output, precision: str | None, max_error: float
+) -> None:
     """Write a program and its certificate, and print what was compared.
 
     Raises
@@ -25,5 +27,5 @@ def export_file(model: Path, part: str | None, data: Path | None, output: Output
     output.check([path.with_suffix(ENDING)], [model, data], (".json",))
     estimator = load_for("export", model)
     rows = None if data is None or isinstance(estimator, Decoder) else open_rows(data).read(estimator)
-    certificate = export(estimator, path, part, rows)
+    certificate = export(estimator, path, part, rows, precision=precision, max_error=max_error)
     print(f"wrote {path}: {certificate}")

@@ -170,13 +170,25 @@ def export(
             callback=check_input,
         ),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="float16 or int8, which store the weights in a smaller file.  [default: that of the model]"),
+    ] = None,
+    max_error: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="With --precision: largest mean difference, relative to the scale, and largest share of decisions "
+            "that differ.",
+        ),
+    ] = 0.1,
     force: options.Force = False,
 ) -> None:
     """Export a part of a model for other software, if the program computes what the model does."""
     from isthmus.cli.exporting import export_file
     from isthmus.cli.outputs import Output
 
-    export_file(model, part, data, Output(to, force))
+    export_file(model, part, data, Output(to, force), precision, max_error)
 
 
 def report(

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,10 +28,10 @@ class Check:
     rows : str
         What the rows are.
     n_rows : int
-    difference : float
-        Largest difference of a number, relative to the scale of its output.
-    n_different : int
-        Number of decisions and categories that differ.
+    difference, mean_difference : float
+        Largest and mean difference of a number, relative to the scale of its output.
+    n_different, n_decisions : int
+        Number of decisions and categories that differ, and of all.
     note : str
         Why the rows were not compared: the message with which isthmus refuses them.
     """
@@ -39,13 +39,15 @@ class Check:
     rows: str
     n_rows: int = 0
     difference: float = 0.0
+    mean_difference: float = 0.0
     n_different: int = 0
+    n_decisions: int = 0
     note: str = ""
 
     @property
-    def passed(self) -> bool:
-        """Whether the program computes what isthmus does."""
-        return self.difference <= TOLERANCE and not self.n_different
+    def different_share(self) -> float:
+        """Share of the decisions and categories that differ."""
+        return self.n_different / max(self.n_decisions, 1)
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,14 @@ class Certificate:
     inputs, outputs : list
         Names, types and shapes.
     checks : tuple of Check
+        The first one is on the real rows.
+    precision : str or None
+        To which the layers were reduced.
     tolerance : float
-        Largest difference that was allowed.
+        Largest difference that was allowed: of each number, or with a reduced precision, on the real rows, of the mean
+        and of the share of different decisions.
+    n_bytes, n_bytes_full : int
+        Size of the program without its metadata, and of the program in the precision of the model.
     """
 
     model: str
@@ -71,7 +79,10 @@ class Certificate:
     inputs: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
     checks: tuple[Check, ...]
-    tolerance: float = TOLERANCE
+    precision: str | None
+    tolerance: float
+    n_bytes: int
+    n_bytes_full: int
 
     def to_json(self) -> str:
         """Return the certificate as text."""
@@ -81,7 +92,14 @@ class Certificate:
         compared = [check for check in self.checks if not check.note]
         worst = max(check.difference for check in compared)
         n_rows = sum(check.n_rows for check in compared)
-        return f"{self.part} of {self.model}: {n_rows:,} rows compared, largest relative difference {worst:.1e}"
+        text = f"{self.part} of {self.model}: {n_rows:,} rows compared, largest relative difference {worst:.1e}"
+        return text if self.precision is None else f"{text}; {self._describe_precision()}"
+
+    def _describe_precision(self) -> str:
+        real = self.checks[0]
+        decisions = f", {real.different_share:.2%} of decisions differ" if real.n_decisions else ""
+        size = f"{self.n_bytes:,} bytes instead of {self.n_bytes_full:,}"
+        return f"{self.precision}: mean difference on real rows {real.mean_difference:.1e}{decisions}, {size}"
 
 
 def compare(
@@ -118,16 +136,24 @@ def compare(
         found = run(inputs)
     except Exception as error:
         raise ValueError(f"the exported program fails on {name}: {str(error).splitlines()[0]}") from error
-    differences, n_different = [0.0], 0
     for port in program.outputs:
         if found[port.name].shape != expected[port.name].shape:
             shapes = f"{found[port.name].shape} instead of {expected[port.name].shape}"
             raise ValueError(f"the exported program returns {port.name!r} of shape {shapes} for {name}")
+    return _measure(name, found, expected, scales, program.outputs)
+
+
+def _measure(name: str, found: Feeds, expected: Feeds, scales: "Scales", outputs: Sequence[Port]) -> Check:
+    differences, different = [np.zeros(1)], [np.zeros(0, bool)]
+    for port in outputs:
         if port.is_decision:
-            n_different += int((found[port.name] != expected[port.name]).sum())
+            different.append((found[port.name] != expected[port.name]).ravel())
         else:
-            differences.append(scales.difference(port, found[port.name], expected[port.name]))
-    return Check(name, len(next(iter(expected.values()))), max(differences), n_different)
+            differences.append(scales.differences(port, found[port.name], expected[port.name]).ravel())
+    numbers, decisions = np.concatenate(differences), np.concatenate(different)
+    mean = float(numbers[1:].mean()) if numbers[1:].size else 0.0
+    n_rows = len(expected[outputs[0].name])
+    return Check(name, n_rows, float(numbers.max()), mean, int(decisions.sum()), len(decisions))
 
 
 class Scales:
@@ -140,31 +166,41 @@ class Scales:
             self.means = {name: np.nan_to_num(np.nanmean(x, 0)) for name, x in numbers.items()}
             self.deviations = {name: np.nan_to_num(np.nanstd(x, 0)) for name, x in numbers.items()}
 
-    def difference(self, port: Port, found: Values, expected: Values) -> float:
-        """Return the largest relative difference; infinity if a value is missing or infinite in one of them only."""
+    def differences(self, port: Port, found: Values, expected: Values) -> Values:
+        """Return relative differences; infinity if a value is missing or infinite in one of them only."""
         x, y = found.astype(np.float64), expected.astype(np.float64)
-        if not np.array_equal(np.isfinite(x), np.isfinite(y)):
-            return float("inf")
         mean, deviation = self.means[port.name], self.deviations[port.name]
         with np.errstate(invalid="ignore"):
             # A number near the middle of two values to which it may be rounded can be rounded to either.
             gap = np.abs(x - y) - port.step
             rounding = ROUNDING / TOLERANCE * np.abs(y)
             ratio = gap / (deviation + np.abs(y - mean) + rounding + np.finfo(np.float32).tiny)
-        return float(np.nanmax(np.append(np.maximum(ratio, 0.0), 0.0)))
+        same = (x == y) | (np.isnan(x) & np.isnan(y))
+        return np.where(same, 0.0, np.where(np.isfinite(x) & np.isfinite(y), np.maximum(ratio, 0.0), np.inf))
 
 
-def require_passed(checks: tuple[Check, ...]) -> None:
-    """Raise ``ValueError`` if a check has not passed, or nothing was compared."""
-    for message in _failures(checks):
-        raise ValueError(f"the exported program differs from isthmus, so no file was written: {message}")
-
-
-def _failures(checks: tuple[Check, ...]) -> Iterator[str]:
-    if checks[0].note:
-        yield checks[0].note
+def require_equal(checks: Sequence[Check]) -> None:
+    """Raise ``ValueError`` if a number or a decision differs, or nothing was compared."""
     for check in checks:
+        message = checks[0].note
         if check.n_different:
-            yield f"it decides differently in {check.n_different} cells of {check.n_rows} rows ({check.rows})"
-        if not check.passed:
-            yield f"the relative difference on {check.rows} is {check.difference:.1e}, allowed are {TOLERANCE:.0e}"
+            message = f"it decides differently in {check.n_different} cells of {check.n_rows} rows ({check.rows})"
+        elif check.difference > TOLERANCE:
+            message = f"the relative difference on {check.rows} is {check.difference:.1e}, allowed are {TOLERANCE:.0e}"
+        if message:
+            raise ValueError(f"the exported program differs from isthmus, so no file was written: {message}")
+
+
+def require_close(checks: Sequence[Check], precision: str, max_error: float) -> None:
+    """Raise ``ValueError`` if a reduced precision costs more than ``max_error`` on the real rows, the first check."""
+    real = checks[0]
+    overflows = [check.rows for check in checks if check.difference == np.inf]
+    message = real.note
+    if overflows:
+        message = f"values overflow on {overflows[0]}"
+    elif real.mean_difference > max_error:
+        message = f"the mean relative difference is {real.mean_difference:.1e}, max_error is {max_error:g}"
+    elif real.different_share > max_error:
+        message = f"{real.different_share:.1%} of the decisions differ, max_error is {max_error:g}"
+    if message:
+        raise ValueError(f"{precision} is not precise enough for this model, so no file was written: {message}")

@@ -15,9 +15,10 @@ from isthmus.ambient import own_settings
 from isthmus.anomaly import AnomalyDetector
 from isthmus.decoder import Decoder
 from isthmus.errors import require_path
-from isthmus.exporting.certificate import Certificate, Check, Scales, compare, require_passed
+from isthmus.exporting.certificate import TOLERANCE, Certificate, Check, Scales, compare, require_close, require_equal
 from isthmus.exporting.formats import FORMATS, add_metadata, describe, open_program, require_libraries, trace, write
 from isthmus.exporting.ports import Feeds, read_cells, read_feeds
+from isthmus.exporting.precision import check_precision, reduce_precision
 from isthmus.exporting.probes import choose_rows, make_code_probes, make_probes
 from isthmus.exporting.programs import Program, check_part, make_program
 from isthmus.storage import check_writable, replacing
@@ -26,12 +27,23 @@ from isthmus.storage import check_writable, replacing
 LIBRARIES = {".onnx": ("torch", "onnx", "onnxscript", "onnxruntime"), ".pt2": ("torch",)}
 # Name of the certificate beside a file.
 ENDING = ".certificate.json"
+# Mean relative difference, and share of decisions, that a reduced precision may cost: generous, since float16 costs
+# about a thousandth and int8 a hundredth, see benchmarks/results/exporting.md.
+MAX_ERROR = 0.1
 
 Compared = tuple[str, Callable[[], Feeds], Callable[[], Feeds]]
 
 
 @own_settings()
-def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X: Any = None) -> Certificate:
+def export(
+    model: Any,
+    path: str | os.PathLike[str],
+    part: str | None = None,
+    X: Any = None,
+    *,
+    precision: str | None = None,
+    max_error: float = MAX_ERROR,
+) -> Certificate:
     """Export a part of a fitted model as a program for other software, after a comparison with isthmus.
 
     The program contains the preparation of the rows, the net, the likelihood and the threshold. It takes any number of
@@ -54,6 +66,11 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     missing cells or unseen categories. Numbers may differ by 1e-4 relative to their scale, decisions not at all. The
     comparison is written as JSON beside the program, with the ending ``.certificate.json``, and into its metadata.
 
+    With a ``precision``, the weights of the nets are stored with fewer bits, and everything is computed as before: the
+    file is smaller and as fast. Then the certificate contains the largest and the mean difference, the share of
+    decisions that differ, and both sizes. The program is refused if values overflow, or if the mean difference or the
+    share exceeds ``max_error`` on the rows.
+
     Parameters
     ----------
     model : Autoencoder, Decoder, BaggedAutoencoders, ExemplarDistance or AnomalyDetector
@@ -67,6 +84,11 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     X : array, data frame or Source of shape (n_samples, ...) or None, default=None
         Rows to compare on, at most the first 10,000. None takes rows that the model samples or, for a detector, its
         reference rows.
+    precision : {"float16", "int8"} or None, default=None
+        Numbers that store the weights: 16 bits, or integers of 8 bits with one scale per unit. None is the precision of
+        the model.
+    max_error : float, default=0.1
+        Largest mean relative difference, and largest share of decisions that differ; for a reduced precision only.
 
     Returns
     -------
@@ -78,8 +100,8 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     NotFittedError
         If the model is not fitted.
     ValueError
-        If the model has no such part or the part cannot be a program, if the rows do not fit the model, or if the
-        program differs from isthmus. No file is written.
+        If a parameter is not valid, if the model has no such part or the part cannot be a program, if the rows do not
+        fit the model, or if the program differs from isthmus. No file is written.
     ImportError
         If libraries of ONNX are not installed.
 
@@ -95,7 +117,7 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     >>> model = isthmus.zoo.vae(2, max_epochs=1, random_state=0).fit(X)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     certificate = isthmus.export(model, pathlib.Path(folder) / "encoder.pt2", "encoder", X)
-    >>> certificate.part, all(check.passed for check in certificate.checks)
+    >>> certificate.part, max(check.difference for check in certificate.checks) < 1e-4
     ('encoder', True)
     """
     require_path("path", path)
@@ -103,22 +125,43 @@ def export(model: Any, path: str | os.PathLike[str], part: str | None = None, X:
     if path.suffix not in FORMATS:
         raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
     part = check_part(model, part)
+    check_precision(precision, max_error)
     check_is_fitted(model.estimator if isinstance(model, Decoder) else model)
     require_libraries(path.suffix)
     check_writable(path)
     program = make_program(model, part).eval()
-    content = write(program, trace(program), path.suffix)
+    content = full = write(program, trace(program), path.suffix)
+    if precision is not None:
+        reduce_precision(program, precision)
+        content = write(program, trace(program), path.suffix)
     checks = tuple(_check(model, part, X, program, open_program(content, path.suffix, program)))
-    require_passed(checks)
-    versions = {"isthmus": isthmus.__version__} | {name: version(name) for name in LIBRARIES[path.suffix]}
+    if precision is None:
+        require_equal(checks)
+    else:
+        require_close(checks, precision, max_error)
     certificate = Certificate(
-        type(model).__name__, part, versions, describe(program.inputs), describe(program.outputs), checks
+        type(model).__name__,
+        part,
+        {"isthmus": isthmus.__version__} | {name: version(name) for name in LIBRARIES[path.suffix]},
+        describe(program.inputs),
+        describe(program.outputs),
+        checks,
+        precision,
+        TOLERANCE if precision is None else max_error,
+        len(content),
+        len(full),
     )
-    content = add_metadata(content, path.suffix, {"certificate": certificate.to_json(), "part": part})
+    _write_files(path, add_metadata(content, path.suffix, {"certificate": certificate.to_json(), "part": part}), certificate)
+    return certificate
+
+
+def _write_files(path: Path, content: bytes, certificate: Certificate) -> None:
+    """Write a program and its certificate, both or none."""
     with replacing(path) as file, replacing(path.with_suffix(ENDING)) as beside:
         file.write(content)
+        # A full disk is noticed before the certificate has replaced another one.
+        file.flush()
         beside.write(certificate.to_json().encode())
-    return certificate
 
 
 def _check(model: Any, part: str, X: Any, program: Program, run: Any) -> Iterator[Check]:

@@ -22,6 +22,8 @@ FORMATS = (".onnx", ".pt2")
 NAMESPACE, TEXTS = "isthmus", "ai.onnx.ml"
 # Rows of the example that a program is traced with; any other number of rows is right too.
 N_TRACED = 3
+# Values of a constant from which others are computed in advance. Integer weights have more, and must stay integers.
+MAX_FOLDED = 16
 
 
 def require_libraries(suffix: str) -> None:
@@ -93,10 +95,23 @@ def _to_onnx(program: Program, traced: Any) -> Any:
                 output_names=names[1],
                 external_data=False,
                 verbose=False,
+                optimize=False,
             )
+            return _simplify(cast(Any, made).model)
     except Exception as error:
         raise ValueError(f"this model cannot be written as ONNX: {_first_line(error)}") from error
-    return cast(Any, made).model_proto
+
+
+def _simplify(model: Any) -> Any:
+    """Compute small constants in advance, and drop the notes of torch on its nodes, such as paths of its files."""
+    import onnx_ir
+    from onnxscript import optimizer
+
+    optimizer.optimize(model, input_size_limit=MAX_FOLDED)
+    model.graph.sort()
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+    return onnx_ir.to_proto(model)
 
 
 def _decompose(traced: Any) -> Any:

@@ -90,7 +90,13 @@ def euclidean_distances(x1: Tensor, x2: Tensor, p: float, compute_mode: int | No
     return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).square().sum(-1).sqrt()
 
 
+def squeeze(x: Tensor, dim: int) -> Tensor:
+    """Remove an axis of size 1; ONNX refuses any other axis, which torch keeps."""
+    return x.select(dim, 0) if x.shape[dim] == 1 else x
+
+
 DECOMPOSITIONS = {
+    torch.ops.aten.squeeze.dim: squeeze,
     torch.ops.aten.searchsorted.Tensor: search_sorted,
     torch.ops.aten.lgamma.default: log_gamma,
     torch.ops.aten.special_ndtri.default: normal_quantile,

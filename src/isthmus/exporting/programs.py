@@ -115,8 +115,6 @@ def _make_net_program(model: Any, part: str) -> Program:
     if part == "encoder":
         codes = Port("codes", dtype, (net.bottleneck.code_size,))
         return Program(make_reader(model), OfRows(Encode(net)), Plain(codes))
-    if net.backbone.autoregressive:
-        raise ValueError(f"{net.backbone!r} generates rows step by step, which export does not support")
     name = "values" if part == "decoder" else "reconstruction"
     writer = TableWriter(name, schema) if schema.fields else ArrayWriter(name, schema, _value_dtype(net))
     if part == "decoder":
