@@ -1,6 +1,7 @@
 """Exported programs: equal to isthmus on all kinds of data, and refused if they are not."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -133,6 +134,14 @@ def test_tables_keep_their_columns(part, tmp_path):
         np.testing.assert_array_equal(days, expected["joined"].astype("datetime64[us]"))
 
 
+def test_bagged_autoencoders_reconstruct_by_their_consensus(tmp_path):
+    model = BaggedAutoencoders(zoo.tabular_vae(3, n_clusters=2, **FAST), 5, random_state=0).fit(TABLE)
+    isthmus.export(model, tmp_path / "net.onnx", X=TABLE)
+    session, feeds = feeds_of(tmp_path / "net.onnx", TABLE)
+    found = dict(zip([port.name for port in session.get_outputs()], session.run(None, feeds), strict=True))
+    assert found["reconstruction.city"].ravel().tolist() == model.reconstruct(TABLE)["city"].tolist()
+
+
 def test_numbers_as_categories_and_labels(tmp_path):
     table = pd.DataFrame({"size": np.tile([1, 2, 5], 40), "x": rows_for("vae")[:, 0]})
     model = zoo.conditional_vae(2, schema={"size": "category"}, **FAST).fit(table, np.where(LABELS, "a", "b"))
@@ -200,7 +209,7 @@ def test_a_calibration_row_at_the_threshold_is_no_alarm(tmp_path):
     assert largest(isthmus.export(detector, tmp_path / "d.onnx", X=X)) <= 1e-4
 
 
-@pytest.mark.parametrize("score_from", ["encoder", "decoder", ("encoder", "decoder")])
+@pytest.mark.parametrize("score_from", ["encoder", "decoder", "latent", ("latent", "encoder", "decoder")])
 def test_parts_of_scores(score_from, tmp_path):
     X = rows_for("vae")
     detector = AnomalyDetector(zoo.vae(2, **FAST), n_folds=2, score_from=score_from, random_state=0).fit(X)
@@ -254,12 +263,13 @@ def test_the_decoder_alone_is_exported(tmp_path):
     assert not [each.name for each in weights if "encoder" in each.name]
 
 
-def test_files_hold_no_notes_of_the_machine_that_wrote_them(tmp_path):
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
+def test_files_hold_no_paths_of_the_machine_that_wrote_them(suffix, tmp_path):
     X = rows_for("recurrent")
-    isthmus.export(small("recurrent").fit(X), tmp_path / "net.onnx", X=X)
-    content = (tmp_path / "net.onnx").read_bytes()
-    assert b"site-packages" not in content
-    assert b".py" not in content
+    isthmus.export(small("recurrent").fit(X), tmp_path / f"net{suffix}", X=X)
+    content = (tmp_path / f"net{suffix}").read_bytes()
+    assert str(pathlib.Path(torch.__file__).parent).encode() not in content
+    assert str(pathlib.Path(isthmus.__file__).parent).encode() not in content
 
 
 # Precision
@@ -292,7 +302,8 @@ def test_a_smaller_detector_states_the_share_of_other_decisions(suffix, tmp_path
     net = zoo.autoencoder(8, hidden=(256, 256), **FAST)
     detector = AnomalyDetector(net, fpr=0.1, calibration="split", random_state=0).fit(TABLE)
     made = isthmus.export(detector, tmp_path / f"d{suffix}", X=TABLE, precision="int8")
-    assert made.n_bytes < 0.5 * made.n_bytes_full
+    n_weights = 2 * 256 * 256
+    assert made.n_bytes_full - made.n_bytes > 2.9 * n_weights
     assert made.checks[0].n_decisions == N
     assert made.tolerance == 0.1
     if suffix == ".onnx":
@@ -300,7 +311,8 @@ def test_a_smaller_detector_states_the_share_of_other_decisions(suffix, tmp_path
         score, is_anomaly = session.run(["score", "is_anomaly"], feeds)
         expected = detector.score_samples(TABLE)
         assert made.checks[0].n_different == (is_anomaly != (detector.predict(TABLE) == -1)).sum()
-        relative = np.abs(score - expected) / (expected.std() + np.abs(expected - expected.mean()))
+        scale = expected.std() + np.abs(expected - expected.mean()) + 0.01 * np.abs(expected)
+        relative = np.abs(score - expected) / scale
         assert made.checks[0].mean_difference == pytest.approx(relative.mean(), rel=0.01)
         assert made.checks[0].difference == pytest.approx(relative.max(), rel=0.01)
 
@@ -317,7 +329,7 @@ def test_what_is_not_precise_enough_is_refused(tmp_path):
     with pytest.raises(ValueError, match="precision='int8' is for the layers of nets, and this program has none"):
         isthmus.export(ExemplarDistance(random_state=0).fit(X), path, X=X, precision="int8")
     with torch.no_grad():
-        model.module_.backbone.decoder[-1].weight[0, 0] = 1e6
+        next(model.module_.backbone.decoder.parameters())[0, 0] = 1e6
     with pytest.raises(ValueError, match="float16 is not precise enough .* values overflow on rows"):
         isthmus.export(model, path, X=X, precision="float16")
     assert not list(tmp_path.iterdir())
@@ -409,10 +421,9 @@ def test_what_cannot_be_exported_is_named(tmp_path):
     detector = AnomalyDetector(GaussianMixture(), n_folds=2).fit(X)
     with pytest.raises(ValueError, match="a detector with GaussianMixture cannot be exported"):
         isthmus.export(detector, path)
-    with pytest.raises(ValueError, match="SeriesImputer cannot be exported"):
-        isthmus.export(isthmus.SeriesImputer(), path)
-    with pytest.raises(ValueError, match="score_from='latent' cannot be exported"):
-        isthmus.export(AnomalyDetector(model, n_folds=2, score_from="latent", random_state=0).fit(X), path)
+    for other in (isthmus.SeriesImputer(), isthmus.SlidingWindows()):
+        with pytest.raises(ValueError, match=f"{type(other).__name__} cannot be exported; these classes can: "):
+            isthmus.export(other, path)
     with pytest.raises(ValueError, match="X is needed: BaggedAutoencoders has no rows"):
         isthmus.export(BaggedAutoencoders(model, 2, random_state=0).fit(X), path)
     with pytest.raises(ValueError, match=r"the decoder of Linear\(tied=True\) shares weights with the encoder"):
@@ -459,7 +470,16 @@ def test_operations_that_onnx_lacks(rng):
         assert torch.equal(found, torch.searchsorted(edges, values, right=right))
 
 
-def test_exemplar_scores_are_those_of_numpy():
+def test_the_most_frequent_value_is_the_smallest_of_several(rng):
+    x = torch.from_numpy(rng.integers(3, size=(40, 6, 2)).astype(float))
+    for keepdim in (False, True):
+        values, places = operations.mode(x, 1, keepdim)
+        assert torch.equal(values, x.mode(1, keepdim).values)
+        assert torch.equal(x.gather(1, places if keepdim else places[:, None]).view_as(values), values)
+
+
+def test_exemplar_scores_are_those_of_numpy(monkeypatch):
+    monkeypatch.setattr(exemplars, "BLOCK", 7)  # rows are kept in several blocks, the last one of one row
     model = ExemplarDistance(random_state=0).fit(TABLE)
     reader = programs.make_reader(model)
     x = torch.from_numpy(np.concatenate([batch.x.numpy() for batch in model.read_rows(TABLE).batches(50)]))

@@ -232,7 +232,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
     def reconstruct(self, X: Any) -> Any:
         """Reconstruct rows by the mean over the nets, or the most frequent category; missing values are filled."""
         source = self.read_rows(X)
-        rebuilt = self._run(lambda x: self._consensus(self._reconstruct(x)), source)[0]
+        rebuilt = self._run(lambda x: find_consensus(self._reconstruct(x), self.schema_), source)[0]
         return source.to_container(rebuilt)
 
     def reconstruct_each(self, X: Any) -> Values:
@@ -287,13 +287,16 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
     def _split_nets(self, results: Tensor) -> Tensor:
         return results.unflatten(0, (-1, self.module_.n_nets))
 
-    def _consensus(self, each: Tensor) -> Tensor:
-        values = each.mean(1)
-        values[:, self.schema_.categorical] = each[:, :, self.schema_.categorical].mode(1).values
-        return values
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
+
+
+def find_consensus(each: Tensor, schema: Schema) -> Tensor:
+    """Return the mean over nets of rows (n, n_nets, *shape), or the most frequent category."""
+    values = each.mean(1)
+    if schema.categorical:
+        values[:, schema.categorical] = each[:, :, schema.categorical].mode(1).values
+    return values

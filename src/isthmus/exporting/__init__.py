@@ -2,5 +2,6 @@
 
 from isthmus.exporting.certificate import Certificate, Check
 from isthmus.exporting.certified import export
+from isthmus.exporting.pipelines import register_converters
 
-__all__ = ["Certificate", "Check", "export"]
+__all__ = ["Certificate", "Check", "export", "register_converters"]

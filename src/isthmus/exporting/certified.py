@@ -124,17 +124,31 @@ def export(
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ValueError(f"path must end in one of {list(FORMATS)}, got {str(path)!r}")
-    part = check_part(model, part)
     check_precision(precision, max_error)
-    check_is_fitted(model.estimator if isinstance(model, Decoder) else model)
     require_libraries(path.suffix)
     check_writable(path)
+    content, certificate = make_certified(model, part, X, path.suffix, precision, max_error)
+    _write_files(path, content, certificate)
+    return certificate
+
+
+def make_certified(
+    model: Any,
+    part: str | None,
+    X: Any,
+    suffix: str,
+    precision: str | None = None,
+    max_error: float = MAX_ERROR,
+) -> tuple[bytes, Certificate]:
+    """Return a program in a format, and what was compared; see ``export`` for parameters and errors."""
+    part = check_part(model, part)
+    check_is_fitted(model.estimator if isinstance(model, Decoder) else model)
     program = make_program(model, part).eval()
-    content = full = write(program, trace(program), path.suffix)
+    content = full = write(program, trace(program), suffix)
     if precision is not None:
         reduce_precision(program, precision)
-        content = write(program, trace(program), path.suffix)
-    checks = tuple(_check(model, part, X, program, open_program(content, path.suffix, program)))
+        content = write(program, trace(program), suffix)
+    checks = tuple(_check(model, part, X, program, open_program(content, suffix, program)))
     if precision is None:
         require_equal(checks)
     else:
@@ -142,7 +156,7 @@ def export(
     certificate = Certificate(
         type(model).__name__,
         part,
-        {"isthmus": isthmus.__version__} | {name: version(name) for name in LIBRARIES[path.suffix]},
+        {"isthmus": isthmus.__version__} | {name: version(name) for name in LIBRARIES[suffix]},
         describe(program.inputs),
         describe(program.outputs),
         checks,
@@ -151,8 +165,7 @@ def export(
         len(content),
         len(full),
     )
-    _write_files(path, add_metadata(content, path.suffix, {"certificate": certificate.to_json(), "part": part}), certificate)
-    return certificate
+    return add_metadata(content, suffix, {"certificate": certificate.to_json(), "part": part}), certificate
 
 
 def _write_files(path: Path, content: bytes, certificate: Certificate) -> None:

@@ -16,6 +16,8 @@ from isthmus.schema import Schema
 
 # Distance, in standard deviations, up to which a row equals a kept training row: programs round otherwise than NumPy.
 EQUAL = 1e-6
+# Kept rows whose distances are in memory at once: 8 kB for each row of a call.
+BLOCK = 1000
 
 
 class ExemplarScore(nn.Module):
@@ -91,10 +93,16 @@ class ViewDistances(nn.Module):
 
     def _to_nearest(self, points: Tensor) -> Tensor:
         """Return the distance to the nearest kept row, or to the next one if a row equals it."""
-        two = _squared_distances(points, self.kept).topk(2, largest=False).indices
-        distances = [(points - self.kept[two[:, i]]).square().sum(1).sqrt() for i in range(2)]
-        first, second = torch.minimum(*distances), torch.maximum(*distances)
-        return torch.where(first <= EQUAL, second, first)
+        two = (
+            torch.cat([_nearest_two(points, some) for some in self.kept.split(BLOCK)], 1).topk(2, largest=False).values
+        )
+        return torch.where(two[:, 0] <= EQUAL, two[:, 1], two[:, 0])
+
+
+def _nearest_two(points: Tensor, kept: Tensor) -> Tensor:
+    """Return the distances of points to the two nearest of some kept rows, (n, 2)."""
+    places = _squared_distances(points, kept).topk(min(2, len(kept)), largest=False).indices
+    return (points[:, None] - kept[places]).square().sum(2).sqrt()
 
 
 def _squared_distances(points: Tensor, centres: Tensor) -> Tensor:

@@ -51,9 +51,12 @@ def trace(program: Program) -> torch.export.ExportedProgram:
     n = torch.export.Dim("n")
     try:
         with _quiet():
-            return torch.export.export(program, examples, dynamic_shapes={"inputs": tuple({0: n} for _ in examples)})
+            traced = torch.export.export(program, examples, dynamic_shapes={"inputs": tuple({0: n} for _ in examples)})
     except Exception as error:
         raise ValueError(f"torch cannot trace this model: {_first_line(error)}") from error
+    for node in traced.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
+    return traced
 
 
 def _example(port: Port) -> torch.Tensor:
@@ -103,7 +106,7 @@ def _to_onnx(program: Program, traced: Any) -> Any:
 
 
 def _simplify(model: Any) -> Any:
-    """Compute small constants in advance, and drop the notes of torch on its nodes, such as paths of its files."""
+    """Compute small constants in advance, and drop the notes of torch on nodes, most of the file of a small net."""
     import onnx_ir
     from onnxscript import optimizer
 

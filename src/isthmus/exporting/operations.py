@@ -95,7 +95,18 @@ def squeeze(x: Tensor, dim: int) -> Tensor:
     return x.select(dim, 0) if x.shape[dim] == 1 else x
 
 
+def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the most frequent values along an axis, the smallest of several, and their first positions."""
+    moved = x.movedim(dim, -1)
+    counts = (moved.unsqueeze(-1) == moved.unsqueeze(-2)).sum(-1)
+    values = torch.where(counts == counts.amax(-1, keepdim=True), moved, torch.inf).amin(-1, keepdim=True)
+    results = values, (moved == values).to(torch.int64).argmax(-1, keepdim=True)
+    first, second = (result.movedim(-1, dim) if keepdim else result.squeeze(-1) for result in results)
+    return first, second
+
+
 DECOMPOSITIONS = {
+    torch.ops.aten.mode.default: mode,
     torch.ops.aten.squeeze.dim: squeeze,
     torch.ops.aten.searchsorted.Tensor: search_sorted,
     torch.ops.aten.lgamma.default: log_gamma,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.anomaly import AnomalyDetector, ExemplarDistance
+from isthmus.anomaly.bagged_autoencoders import find_consensus
 from isthmus.anomaly.novelty import Novelty
 from isthmus.decoder import Decoder
 from isthmus.exporting.exemplars import ExemplarScore
@@ -22,7 +23,7 @@ IS_ANOMALY = Port("is_anomaly", "bool", ())
 PARTS = {
     "Autoencoder": ("reconstruct", "encoder", "decoder", "score"),
     "Decoder": ("decoder",),
-    "BaggedAutoencoders": ("score",),
+    "BaggedAutoencoders": ("reconstruct", "score"),
     "ExemplarDistance": ("score",),
     "AnomalyDetector": ("detect", "score"),
 }
@@ -109,17 +110,20 @@ def make_reader(
 
 
 def _make_net_program(model: Any, part: str) -> Program:
-    decoder = model if isinstance(model, Decoder) else Decoder(model)
-    net = decoder.copy_without_encoder().cpu() if part == "decoder" else copy_model(model)
-    schema, dtype = net.schema, str(net.dtype).removeprefix("torch.")
-    if part == "encoder":
-        codes = Port("codes", dtype, (net.bottleneck.code_size,))
-        return Program(make_reader(model), OfRows(Encode(net)), Plain(codes))
-    name = "values" if part == "decoder" else "reconstruction"
-    writer = TableWriter(name, schema) if schema.fields else ArrayWriter(name, schema, _value_dtype(net))
     if part == "decoder":
-        return Program(CodeReader(net.bottleneck.code_size, net.dtype, schema.condition), Decode(net), writer)
-    return Program(make_reader(model), OfRows(Reconstruct(net)), writer)
+        decoder = model if isinstance(model, Decoder) else Decoder(model)
+        net = decoder.copy_without_encoder().cpu()
+        reader = CodeReader(net.bottleneck.code_size, net.dtype, net.schema.condition)
+        return Program(reader, Decode(net), _make_writer("values", net))
+    net = copy_model(model)
+    if part == "encoder":
+        codes = Port("codes", str(net.dtype).removeprefix("torch."), (net.bottleneck.code_size,))
+        return Program(make_reader(model), OfRows(Encode(net)), Plain(codes))
+    return Program(make_reader(model), OfRows(Reconstruct(net)), _make_writer("reconstruction", net))
+
+
+def _make_writer(name: str, net: Model) -> TableWriter | ArrayWriter:
+    return TableWriter(name, net.schema) if net.schema.fields else ArrayWriter(name, net.schema, _value_dtype(net))
 
 
 def _value_dtype(net: Model) -> str:
@@ -160,8 +164,11 @@ class Reconstruct(Net):
     """Rows to expected values."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return rows."""
-        return self.model.reconstruct(x)
+        """Return rows; those of several nets are their consensus."""
+        if self.model.n_nets == 1:
+            return self.model.reconstruct(x)
+        each = self.model.reconstruct(x.repeat_interleave(self.model.n_nets, 0))
+        return find_consensus(each.unflatten(0, (-1, self.model.n_nets)), self.model.schema)
 
 
 class Decode(Net):

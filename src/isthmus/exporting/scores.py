@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.anomaly import AnomalyDetector, ExemplarDistance
+from isthmus.anomaly.scores import CodeDensity, Scorer
 from isthmus.exporting.exemplars import ExemplarScore
 from isthmus.model import Model, scoring
 
@@ -43,6 +44,39 @@ class NetScore(nn.Module):
         return each.unflatten(0, (-1, self.model.n_nets)).mean(1) if self.model.n_nets > 1 else each
 
 
+class LatentScore(nn.Module):
+    """Scores rows by the density of their codes, as ``isthmus.anomaly.scores.CodeDensity`` does.
+
+    Parameters
+    ----------
+    model : Model
+    codes : CodeDensity
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    whitening: Tensor
+    centres: Tensor
+    log_weights: Tensor
+
+    def __init__(self, model: Model, codes: CodeDensity) -> None:
+        super().__init__()
+        self.model, mixture = model, codes.mixture
+        whitening = mixture.precisions_cholesky_
+        log_determinants = np.log(np.diagonal(whitening, axis1=1, axis2=2)).sum(1)
+        constants = np.log(mixture.weights_) + log_determinants - len(codes.mean) * np.log(2 * np.pi) / 2
+        arrays = {"mean": codes.mean, "deviation": codes.deviation, "whitening": whitening}
+        arrays |= {"centres": mixture.means_[:, None] @ whitening, "log_weights": constants[:, None]}
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.from_numpy(array))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (n,) of rows (n, *shape)."""
+        codes = (self.model.encode(x)[0].double() - self.mean) / self.deviation
+        squares = (codes @ self.whitening - self.centres).square().sum(2)
+        return (self.log_weights - squares / 2).logsumexp(0)
+
+
 class DetectorScore(nn.Module):
     """Scores rows as a detector does, and decides.
 
@@ -59,7 +93,7 @@ class DetectorScore(nn.Module):
     def __init__(self, detector: AnomalyDetector, decides: bool) -> None:
         super().__init__()
         scorer = detector._scorer
-        self.scores = nn.ModuleList(_score_of(scorer.estimator, kind) for kind in scorer.kinds)
+        self.scores = nn.ModuleList(_score_of(scorer, kind) for kind in scorer.kinds)
         self.register_buffer("center", torch.from_numpy(scorer.scale.center))
         self.register_buffer("scale", torch.from_numpy(scorer.scale.scale))
         spread = float(np.std(detector.calibration_scores_[np.isfinite(detector.calibration_scores_)]))
@@ -73,19 +107,12 @@ class DetectorScore(nn.Module):
         return (score, score < self.offset) if self.decides else (score,)
 
 
-def _score_of(estimator: Any, kind: str) -> nn.Module:
-    """Return one kind of score of an estimator.
-
-    Raises
-    ------
-    ValueError
-        If the score has no program.
-    """
-    if kind == "latent":
-        raise ValueError("score_from='latent' cannot be exported: the density of codes is scikit-learn's")
-    if isinstance(estimator, ExemplarDistance):
-        return ExemplarScore(estimator)
-    return NetScore(copy_model(estimator), kind)
+def _score_of(scorer: Scorer, kind: str) -> nn.Module:
+    """Return one kind of score of a fitted estimator."""
+    if isinstance(scorer.estimator, ExemplarDistance):
+        return ExemplarScore(scorer.estimator)
+    net = copy_model(scorer.estimator)
+    return LatentScore(net, scorer.codes) if scorer.codes and kind == "latent" else NetScore(net, kind)
 
 
 def copy_model(estimator: Any) -> Model:
