@@ -16,7 +16,7 @@ def register_converters() -> None:
     scores have the type of the inputs, as with other estimators in skl2onnx.
 
     Each estimator of isthmus is compared with its program on its own rows, as in ``export``, and not converted if they
-    differ. Compare the whole pipeline on your rows: other converters may compute in float32. Needs the extra ``export``.
+    differ. Compare the whole pipeline on your rows: other converters may compute in float32. It needs isthmus[export].
 
     Raises
     ------
