@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isthmus import backbones
 from isthmus.ambient import with_own_settings
-from isthmus.anomaly.parallel import Parallel
+from isthmus.anomaly.parallel import Parallel, find_consensus
 from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder, Values
 from isthmus.data.base import Source
@@ -292,11 +292,3 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
-
-
-def find_consensus(each: Tensor, schema: Schema) -> Tensor:
-    """Return the mean over nets of rows (n, n_nets, *shape), or the most frequent category."""
-    values = each.mean(1)
-    if schema.categorical:
-        values[:, schema.categorical] = each[:, :, schema.categorical].mode(1).values
-    return values

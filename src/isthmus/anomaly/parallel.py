@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from isthmus.backbones import Backbone
 from isthmus.backbones.grids import Shape
+from isthmus.schema import Schema
 
 # Layers without weights that act on each element, so that all nets can share them.
 ELEMENTWISE = (nn.SiLU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Dropout)
@@ -117,3 +118,11 @@ class StackedLinear(nn.Module):
 def _stack(layers: Sequence[nn.Module]) -> nn.Module:
     """Combine the layers at one position of all nets."""
     return StackedLinear(cast(Sequence[nn.Linear], layers)) if isinstance(layers[0], nn.Linear) else layers[0]
+
+
+def find_consensus(each: Tensor, schema: Schema) -> Tensor:
+    """Return the mean over nets of rows (n, n_nets, *shape), or the most frequent category."""
+    values = each.mean(1)
+    if schema.categorical:
+        values[:, schema.categorical] = each[:, :, schema.categorical].mode(1).values
+    return values

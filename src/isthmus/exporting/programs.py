@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.anomaly import AnomalyDetector, ExemplarDistance
-from isthmus.anomaly.bagged_autoencoders import find_consensus
 from isthmus.anomaly.novelty import Novelty
+from isthmus.anomaly.parallel import find_consensus
 from isthmus.decoder import Decoder
 from isthmus.exporting.exemplars import ExemplarScore
 from isthmus.exporting.ports import Port
