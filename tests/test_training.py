@@ -421,7 +421,7 @@ def test_a_column_counts_once_in_the_width_for_the_learning_rate():
     frame = pd.DataFrame({"a": [f"level {i % 60}" for i in range(600)], "b": np.arange(600.0) ** 0.5})
     model = Autoencoder(2, max_epochs=1, random_state=0).fit(frame).module_
     assert model.likelihood.encoded_shape[0] > 60
-    assert model.backbone.encoder[1].out_features == model.backbone.layer_width == 128
+    assert model.backbone.decoder[2].out_features == model.backbone.layer_width == 128
 
 
 @pytest.mark.parametrize("choose", [choose_batch_size, lambda size, n_rows: choose_max_epochs(size, n_rows, 16)])

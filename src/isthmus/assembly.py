@@ -77,7 +77,7 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
 
 
 def _purpose(net: Any) -> str:
-    """Return what the likelihood is for. Only a plain autoencoder weighs columns: its loss has no other terms."""
+    """Return what the model is for. Only a plain autoencoder weighs columns: its loss has no other terms."""
     if getattr(net.corruption, "loss_on", "") == "hidden":
         return "imputation"
     is_free = net.bottleneck == "deterministic" or isinstance(net.bottleneck, bottlenecks.Deterministic)
@@ -110,11 +110,13 @@ def _limit_to_memory(net: Any) -> AllocationLimit:
 def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: Any) -> Model:
     terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
     likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
+    backbone = _resolve_backbone(net, schema, likelihood)
+    backbone.prefers_linear_codes = bool(schema.categorical) and _purpose(net) == "reconstruction"
     model = Model(
         schema,
         statistics,
         int(net.n_components),
-        _resolve_backbone(net, schema, likelihood),
+        backbone,
         resolve(net.bottleneck, bottlenecks, bottlenecks.Bottleneck),
         likelihood,
         [resolve(term, regularizers, regularizers.Regularizer) for term in terms],

@@ -61,7 +61,8 @@ def autoencoder(
     ----------
     n_components : int, default=2
     hidden : tuple of int or "auto", default="auto"
-        Widths of the encoder's hidden layers.
+        Widths of the encoder's hidden layers. With "auto", the encoder of a table with categories is linear; see
+        ``isthmus.backbones.MLP``.
     activation : str, default="silu"
     **options
         Other parameters of ``Autoencoder``.
