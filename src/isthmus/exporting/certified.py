@@ -27,8 +27,8 @@ from isthmus.storage import check_writable, replacing
 LIBRARIES = {".onnx": ("torch", "onnx", "onnxscript", "onnxruntime"), ".pt2": ("torch",)}
 # Name of the certificate beside a file.
 ENDING = ".certificate.json"
-# Mean relative difference, and share of decisions, that a reduced precision may cost: generous, since float16 costs
-# about a thousandth and int8 a hundredth, see benchmarks/results/exporting.md.
+# Mean relative difference, and share of decisions, that a reduced precision may cost. The value is a choice, not based
+# on a measurement; a certificate states the cost for its model.
 MAX_ERROR = 0.1
 
 Compared = tuple[str, Callable[[], Feeds], Callable[[], Feeds]]
