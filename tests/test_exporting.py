@@ -1,7 +1,9 @@
 """Exported programs: equal to isthmus on all kinds of data, and refused if they are not."""
 
+import io
 import json
 import pathlib
+import resource
 import subprocess
 import sys
 
@@ -261,6 +263,29 @@ def test_files_hold_no_paths_of_the_machine_that_wrote_them(suffix, tmp_path):
     content = (tmp_path / f"net{suffix}").read_bytes()
     assert str(pathlib.Path(torch.__file__).parent).encode() not in content
     assert str(pathlib.Path(isthmus.__file__).parent).encode() not in content
+
+
+def test_a_full_disk_leaves_both_files_as_they_were(tmp_path):
+    """A limit of the size of a file stands for a full disk; this program fits into the buffer of its file."""
+    X, path = rows_for("linear"), tmp_path / "net.onnx"
+    model = zoo.linear(2, **FAST).fit(X)
+    isthmus.export(model, path, "decoder")
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    program, certificate = len(before[path]), len(before[path.with_suffix(".certificate.json")])
+    assert certificate < program < io.DEFAULT_BUFFER_SIZE
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((program + certificate) // 2, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            isthmus.export(zoo.linear(2, max_epochs=1, random_state=1).fit(X), path, "decoder")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_is_named():
+    with pytest.raises(OSError, match="cannot write '/sys/net.onnx'"):
+        isthmus.export(zoo.linear(2, **FAST).fit(rows_for("linear")), "/sys/net.onnx")
 
 
 # Precision
