@@ -46,6 +46,12 @@ WHATS = (
 )
 Make = Callable[..., Any]
 Rows = np.ndarray[Any, Any]
+# Random state of the first healthy fit.
+FIRST_SEED = 100
+HISTORY = (
+    "Three rules of the checks were changed after a look at these fits with other seeds, where 23 findings became 11. "
+    "A finding is counted as false although nobody knows whether the likelihood of a real column is right."
+)
 
 
 def read_table(name: str) -> pd.DataFrame:
@@ -176,11 +182,12 @@ def find(model: Any, X: Any, test: Any = None) -> list[Any]:
 
 
 def examine_healthy(n: int) -> list[str]:
-    lines, n_checks = [], len(FITTED_CHECKS) + len(TRAINING_CHECKS)
+    lines, n_checks, n_flagged = [], len(FITTED_CHECKS) + len(TRAINING_CHECKS), 0
     fits = list(healthy_fits().items())[:n]
     counts: Counter[str] = Counter()
     for seed, (name, (make, X)) in enumerate(fits):
-        found = find(make(random_state=seed), X)
+        found = find(make(random_state=FIRST_SEED + seed), X)
+        n_flagged += bool(found)
         counts.update({each.what for each in found})
         lines += [f"- {name}: {each.status}, {each.what}: {each.detail}" for each in found]
         print(name, [each.what for each in found], flush=True)
@@ -188,7 +195,9 @@ def examine_healthy(n: int) -> list[str]:
     head = [
         f"## {len(fits)} healthy fits",
         "",
-        f"{sum(counts.values())} findings in {len(fits)} fits x {n_checks} checks: {share:.1%}",
+        f"{sum(counts.values())} findings in {len(fits)} fits x {n_checks} checks: {share:.1%}; in {n_flagged} fits.",
+        "",
+        HISTORY,
         "",
     ]
     return [*head, *(f"- {what}: {counts[what]}" for what in WHATS if counts[what]), "", *lines, ""]

@@ -30,7 +30,8 @@ from isthmus.part import snake_case
 # above 0.5. On synthetic data, it is at most 0.63 after early stopping, and 0.88 if a wide net is trained without it.
 MAX_SEEN_HIGHER, N_ERRORS = 0.7, 3.0
 # Likelihoods that state the distribution of each value. Others have a fixed form, such as the Bernoulli distribution,
-# or are an error measure: a normal distribution with one scale for all pixels is the squared error.
+# or are an error measure: a normal distribution with one scale for all pixels is the squared error, and one with
+# ``beta`` weighs columns.
 STATED = (Date, Gaussian, Histogram, LogNormal, Mixture, NegativeBinomial, Poisson, StudentT)
 # Distance of the distribution function of ranks from the uniform one above which a likelihood is wrong, and probability
 # of a larger distance by chance in any column. With normal noise, the distance is 0.08 if the noise has Student's t
@@ -100,7 +101,7 @@ def _compare_scores(scores: Values, others: Values) -> tuple[float, float]:
 
 
 def _is_stated(part: Likelihood) -> bool:
-    return isinstance(part, STATED) and getattr(part, "scale", "") != "shared"
+    return isinstance(part, STATED) and getattr(part, "scale", "") != "shared" and not getattr(part, "beta", 0)
 
 
 def _can_copy(data: FittedInput, part: Likelihood) -> bool:
