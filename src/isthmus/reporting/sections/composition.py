@@ -1,6 +1,5 @@
 """The model as its composition: which parts, and how many numbers flow between them."""
 
-from collections.abc import Iterator
 from math import log, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,21 +53,18 @@ def show_composition(subject: Subject) -> Section:
 def list_stages(net: Autoencoder) -> list[Stage]:
     """Return what flows through an autoencoder, from rows to rows."""
     module, backbone = net.module_, net.module_.backbone
-    n_values, hidden = prod(module.schema.shape), list(_list_hidden(backbone))
+    n_values, hidden = prod(module.schema.shape), backbone.widths() if isinstance(backbone, MLP) else []
+    is_linear = isinstance(backbone, MLP) and backbone.has_linear_encoder()
     n_input = prod(module.likelihood.encoded_shape) + module.flags * prod(module.flag_shape)
     return [
         Stage("row", n_values),
         Stage("encoder input", n_input),
-        *(Stage(f"encoder layer {i}", size) for i, size in enumerate(hidden, 1)),
+        *(Stage(f"encoder layer {i}", size) for i, size in enumerate([] if is_linear else hidden, 1)),
         Stage("code", module.bottleneck.code_size),
         *(Stage(f"decoder layer {i}", size) for i, size in enumerate(hidden[::-1], 1)),
         Stage("parameters of the likelihood", prod(module.likelihood.parameter_shape)),
         Stage("reconstruction", n_values),
     ]
-
-
-def _list_hidden(backbone: Any) -> Iterator[int]:
-    yield from backbone.widths() if isinstance(backbone, MLP) else ()
 
 
 def _describe(part: Any) -> str:
