@@ -6,6 +6,7 @@ or "emulated", see ``emulated.py``. Without it, ``device="auto"`` decides as for
 
 import math
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,14 @@ def drawn_seeds(monkeypatch) -> None:
     """Draw the seeds of fits without ``random_state`` from the same generator each time: no test fails by chance."""
     seeds = np.random.default_rng(0)
     monkeypatch.setattr(randomness, "draw_seed", lambda: int(seeds.integers(randomness.N_SEEDS)))
+
+
+@pytest.fixture
+def listening():
+    """Enable Ctrl-C, which shells disable for background processes."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, inference, load, save, storage
 from isthmus.anomaly import parallel
-from isthmus.anomaly.parallel import OneByOne, Parallel, Stacked
+from isthmus.anomaly.parallel import OneByOne, Parallel, Stacked, find_consensus
 from isthmus.backbones import MLP, Linear
 from isthmus.bottlenecks import Gaussian as GaussianCode
 from isthmus.cli.describing import describe
@@ -336,7 +336,7 @@ def test_results_of_tables_are_tables(customers):
 def test_a_category_is_chosen_by_the_majority_of_nets(customers):
     ensemble = BaggedAutoencoders(small_net(), 3, random_state=0).fit(customers)
     positions = torch.tensor([[0.0, 2.0, 1.0, 0.0], [0.0, 0.0, 3.0, 0.0], [0.0, 2.0, 2.0, 1.0]])
-    assert ensemble._consensus(positions[None]).tolist() == [[0.0, 2.0, 2.0, 0.0]]
+    assert find_consensus(positions[None], ensemble.schema_).tolist() == [[0.0, 2.0, 2.0, 0.0]]
 
 
 def test_rows_with_other_columns_are_refused(customers):

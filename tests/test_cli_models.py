@@ -65,6 +65,8 @@ def home(tmp_path_factory):
 
 def words(command, model, data, out):
     """Return a command with its arguments."""
+    if command == "doctor":
+        return ["doctor", model, data]
     if command == "sample":
         return ["sample", model, "-n", "3", "--out", out]
     if command == "detect --detector":
@@ -85,10 +87,13 @@ def test_a_command_takes_a_model_or_names_its_kind_and_the_commands_for_it(home,
     if command == "export" and "of SlidingWindows" in file:
         assert "a detector with SlidingWindows cannot be exported" in refused(*arguments)
         return
+    if command == "doctor" and kind == "AnomalyDetector":  # of other estimators than autoencoders
+        assert "or an AnomalyDetector of one of them" in refused(*arguments)
+        return
     if kind in TAKES[command]:
-        assert re.search(
-            rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.(csv|html|pt2): ", call(*arguments).stdout, re.MULTILINE
-        )
+        wrote = rf"^wrote {re.escape(str(tmp_path))}/out(\.1)?\.(csv|html|pt2): "
+        prints = r"^(no problems found|(error|warning|hint): )" if command == "doctor" else wrote
+        assert re.search(prints, call(*arguments).stdout, re.MULTILINE)
         return
     message = refused(*arguments)
     assert f" {kind}, which {command} does not take; commands that take it are " in message

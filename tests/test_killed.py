@@ -113,14 +113,6 @@ class Interrupting(GaussianNoise):
         return super().forward(x)
 
 
-@pytest.fixture
-def listening():
-    """Enable Ctrl-C, which shells disable for background processes."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("share", [0, 0.1])
 def test_ctrl_c_keeps_the_best_weights_so_far(share):

@@ -118,6 +118,7 @@ def test_mlflow_logs_to_the_active_run_and_leaves_it_open(mlflow):
     assert [each.data.params["max_epochs"] for each in runs(mlflow)] == ["3"]
 
 
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize(
     ("callbacks", "corruption", "error", "status"),
     [((fail,), None, ZeroDivisionError, "FAILED"), ((), interrupt, KeyboardInterrupt, "KILLED")],

@@ -443,6 +443,7 @@ def test_the_gain_of_a_better_trial_is_its_difference():
     assert 0.47 < low < high < 0.53
 
 
+@pytest.mark.usefixtures("listening")
 def test_interrupting_keeps_the_best_so_far(X):
     def interrupt(state):
         interrupt.epochs += 1
@@ -458,6 +459,7 @@ def test_interrupting_keeps_the_best_so_far(X):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.usefixtures("listening")
 def test_interrupting_the_default_is_raised(X):
     with pytest.raises(KeyboardInterrupt):
         tune(make_net(callbacks=(lambda state: signal.raise_signal(signal.SIGINT),)), X, n_trials=3)

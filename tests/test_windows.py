@@ -342,7 +342,7 @@ def test_shared_statistics_merge_as_those_of_all_rows(rng):
 
 def test_channels_have_units_of_their_own_even_where_they_share_a_range():
     fit = small("autoencoder").fit
-    assert fit(Windows(SINE, 25)).likelihood_.get_params() == Gaussian().get_params()
+    assert fit(Windows(SINE, 25)).likelihood_.get_params() == Gaussian(beta=1.0).get_params()
     assert isinstance(fit(Windows((SINE > 0).astype(float), 25)).likelihood_, Bernoulli)
 
 

@@ -32,16 +32,18 @@ def doctor(
     second: Annotated[Path | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Find problems in rows, and in a model: one that is to be fitted to them, or one that is fitted already."""
+    file, data = (None, first) if second is None else (first, second)
+    check_model(file)
+    check_input(data)
+
     from isthmus.cli.examining import examine_file, examine_model
     from isthmus.cli.runs import read_options
 
-    if second is None:
-        check_input(first)
-        examine_file(first, read_options(model, condition=condition), test)
+    run = read_options(model, condition=condition)
+    if file is None:
+        examine_file(data, run, test)
     else:
-        check_model(first)
-        check_input(second)
-        examine_model(first, second, read_options(model, condition=condition), test)
+        examine_model(file, data, run, test)
 
 
 def quality(
