@@ -15,6 +15,7 @@ import pytest
 import torch
 from conftest import rows_for, small
 from scipy import special
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 from typer.testing import CliRunner
@@ -22,7 +23,7 @@ from typer.testing import CliRunner
 import isthmus
 import isthmus.data.files
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, Decoder, ExemplarDistance, save, zoo
-from isthmus.backbones import Conv
+from isthmus.backbones import MLP, Conv
 from isthmus.cli.app import app
 from isthmus.exporting import exemplars, formats, operations, precision, programs, reading, scores
 from isthmus.exporting.ports import column_port
@@ -134,6 +135,14 @@ def test_tables_keep_their_columns(part, tmp_path):
         np.testing.assert_allclose(found["reconstruction.spent"].ravel(), expected["spent"], rtol=1e-4)
         days = found["reconstruction.joined"].ravel().view("datetime64[us]")
         np.testing.assert_array_equal(days, expected["joined"].astype("datetime64[us]"))
+
+
+def test_a_pixel_that_is_black_in_all_rows_differs_by_the_rounding_of_the_others(tmp_path):
+    images = load_digits().data
+    model = Autoencoder(8, backbone=MLP((32,)), max_epochs=20, random_state=0).fit(images)
+    assert images[:, 0].max() == 0
+    certificate = isthmus.export(model, tmp_path / "m.onnx", X=images[:200])
+    assert max(check.difference for check in certificate.checks) < 1e-4
 
 
 def test_bagged_autoencoders_reconstruct_by_their_consensus(tmp_path):

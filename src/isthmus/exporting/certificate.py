@@ -157,14 +157,18 @@ def _measure(name: str, found: Feeds, expected: Feeds, scales: "Scales", outputs
 
 
 class Scales:
-    """Means and standard deviations of the numbers that isthmus returns for the real rows."""
+    """Means and standard deviations of the numbers that isthmus returns for the real rows.
+
+    Values that share a unit have one standard deviation: that of a pixel that is black in all rows is only rounding.
+    """
 
     def __init__(self, expected: Feeds, outputs: Any) -> None:
         numbers = {port.name: expected[port.name].astype(np.float64) for port in outputs if not port.is_decision}
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.means = {name: np.nan_to_num(np.nanmean(x, 0)) for name, x in numbers.items()}
-            self.deviations = {name: np.nan_to_num(np.nanstd(x, 0)) for name, x in numbers.items()}
+            shared = {port.name: None if port.shares_unit else 0 for port in outputs}
+            self.deviations = {name: np.nan_to_num(np.nanstd(x, shared[name])) for name, x in numbers.items()}
 
     def differences(self, port: Port, found: Values, expected: Values) -> Values:
         """Return relative differences; infinity if a value is missing or infinite in one of them only."""

@@ -49,6 +49,8 @@ class Port:
         The texts that the program knows; for dtype "string" only.
     step : float
         Distance between values that an output is rounded to; 0 if it is not rounded.
+    shares_unit : bool
+        Whether all values of an output have one unit, such as pixels: they are computed with the same rounding.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Port:
     shape: tuple[int, ...] = (1,)
     vocabulary: tuple[str, ...] = ()
     step: float = 0.0
+    shares_unit: bool = False
 
     @property
     def is_decision(self) -> bool:

@@ -123,7 +123,10 @@ def _make_net_program(model: Any, part: str) -> Program:
 
 
 def _make_writer(name: str, net: Model) -> TableWriter | ArrayWriter:
-    return TableWriter(name, net.schema) if net.schema.fields else ArrayWriter(name, net.schema, _value_dtype(net))
+    if net.schema.fields:
+        return TableWriter(name, net.schema)
+    shares_unit = getattr(net.likelihood, "scale", "") == "shared"
+    return ArrayWriter(name, net.schema, _value_dtype(net), shares_unit)
 
 
 def _value_dtype(net: Model) -> str:

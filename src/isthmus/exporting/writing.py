@@ -93,12 +93,13 @@ class DateWriter(nn.Module):
 class ArrayWriter(nn.Module):
     """Writes arrays in the layout of the training rows; integers of images are rounded and clipped."""
 
-    def __init__(self, name: str, schema: Schema, dtype: str) -> None:
+    def __init__(self, name: str, schema: Schema, dtype: str, shares_unit: bool) -> None:
         super().__init__()
         self.layout = schema.layout
         self.limits = np.iinfo(schema.dtype) if schema.layout and np.dtype(schema.dtype).kind in "iu" else None
         shape = to_layout_shape(schema)
-        self.ports = [Port(name, schema.dtype, shape, step=1.0) if self.limits else Port(name, dtype, shape)]
+        step = 1.0 if self.limits else 0.0
+        self.ports = [Port(name, schema.dtype if self.limits else dtype, shape, step=step, shares_unit=shares_unit)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return arrays for rows (n, *shape)."""
