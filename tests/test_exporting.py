@@ -538,3 +538,13 @@ def test_the_command_writes_a_program_and_says_what_was_compared(tmp_path):
     assert other.exit_code == 2
     assert "part must be one of ['detect', 'score'] for AnomalyDetector, got 'encoder'" in other.output
     assert not (tmp_path / "e.onnx").exists()
+
+
+def test_a_missing_cell_of_a_complete_column_is_read_as_the_typical_value_in_full_precision(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(13, 1, (60, 3)).round(2), columns=["a", "b", "c"])
+    estimator = ExemplarDistance(small("autoencoder"), random_state=0)
+    detector = AnomalyDetector(estimator, fpr=0.1, calibration="split", random_state=0).fit(table)
+    certificate = isthmus.export(detector, tmp_path / "d.onnx", X=table)
+    (missing,) = (check for check in certificate.checks if check.rows == "missing cells")
+    assert missing.difference < 1e-6

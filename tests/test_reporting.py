@@ -23,7 +23,7 @@ from isthmus.reporting.document import Report
 from isthmus.reporting.html import lay_out, write_cell
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.sections.shift import compute_psi
-from isthmus.reporting.sections.verdict import QUESTIONS, give_verdict
+from isthmus.reporting.sections.verdict import NOT_EXAMINED, QUESTIONS, give_verdict
 
 FIT = {"max_epochs": 2, "random_state": 0}
 NAUGHTY = "<script>alert(1)</script>"
@@ -149,6 +149,11 @@ def test_the_verdict_is_the_first_answer_to_each_question():
     ]
     verdict = give_verdict(sections)
     assert [block.text for block in verdict.blocks] == ["good", "shifted", QUESTIONS["limit"]]
+
+
+def test_the_verdict_says_if_nobody_looked_for_problems():
+    for sections, sentence in (([], NOT_EXAMINED), ([Section("shift", "S", "no column")], QUESTIONS["problem"])):
+        assert give_verdict(sections).blocks[1].text == sentence
 
 
 # Writers
@@ -456,3 +461,37 @@ def test_a_wide_table_makes_a_small_page(tmp_path):
     report = isthmus.report(model, Parquet(path))
     assert report.to_dict()["sections"]["codes"]["n_rows"] == 3000
     assert len(report.to_html().encode()) < 700_000
+
+
+# Mistakes
+
+
+def test_labels_of_a_detector_must_mark_anomalies_by_minus_one():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    detector = isthmus.AnomalyDetector(GaussianMixture(), fpr=0.1, random_state=0).fit(X)
+    with pytest.raises(
+        ValueError, match="must be 1 for normal rows, -1 for anomalies and 0 for unknown ones, got 0, 1"
+    ):
+        isthmus.report(detector, X, (X[:, 0] > 1).astype(int))
+
+
+def test_a_report_needs_some_rows(cancer):
+    X = load_breast_cancer(as_frame=True).data
+    with pytest.raises(ValueError, match="X has 1 row, but a report needs at least 10"):
+        isthmus.report(cancer[0], X[:1])
+
+
+def test_codes_that_are_indices_are_not_moved():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    found = isthmus.report(isthmus.zoo.vq_vae(2, **FIT).fit(X), X).to_dict()["sections"]
+    assert "components" not in found
+
+
+def test_folders_of_images_are_judged(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        image.fromarray(rng.integers(0, 255, (8, 8), dtype=np.uint8)).save(tmp_path / f"{i:02}.png")
+    folder = isthmus.data.ImageFolder(tmp_path)
+    net = isthmus.zoo.convolutional(2, **FIT).fit(folder)
+    assert "reconstructions" in isthmus.report(net, folder).to_dict()["sections"]

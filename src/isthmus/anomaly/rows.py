@@ -36,7 +36,7 @@ def count_rows(X: Any) -> int:
 
 def take_rows(X: Any, positions: Values) -> Any:
     """Take rows by position, in a container of the same kind."""
-    X = to_computable_rows(X)
+    X, positions = to_computable_rows(X), np.ascontiguousarray(positions)  # torch reads no reversed arrays
     if isinstance(X, Source):
         return X.take(positions)
     if is_frame(X):

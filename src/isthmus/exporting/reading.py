@@ -100,6 +100,7 @@ class NumberColumn(nn.Module):
 
     known: Tensor
     categories: Tensor
+    typical: Tensor
 
     def __init__(self, field: Field, seen: SeenColumn) -> None:
         super().__init__()
@@ -109,7 +110,7 @@ class NumberColumn(nn.Module):
             field.is_categorical,
         )
         self.tolerance = PRECISION if seen.kind == "number" else 0.0
-        self.typical = np.nan if seen.typical is None else float(seen.typical)
+        _store_typical(self, np.nan if seen.typical is None else float(seen.typical))
         for name, values in (("known", seen.known), ("categories", field.categories if field.is_categorical else ())):
             self.register_buffer(name, torch.tensor([float(value) for value in values or ()], dtype=torch.float64))
 
@@ -133,16 +134,18 @@ class NumberColumn(nn.Module):
 class DateColumn(nn.Module):
     """Reads dates in microseconds since 1970-01-01."""
 
+    typical: Tensor
+
     def __init__(self, field: Field, seen: SeenColumn, moves: bool) -> None:
         super().__init__()
         self.field, self.moves, self.has_missing = field, moves and field.low is not None, seen.has_missing
-        self.typical = np.nan if seen.typical is None else _to_days(seen.typical) - field.origin
+        _store_typical(self, np.nan if seen.typical is None else _to_days(seen.typical) - field.origin)
 
     def forward(self, microseconds: Tensor) -> Read:
         """Return days of the model, and which cells are novel."""
         missing = microseconds == NOT_A_TIME
         days = microseconds.double() / MICROSECONDS - self.field.origin
-        days = torch.where(missing, self.typical if not self.has_missing else torch.nan, days)
+        days = torch.where(missing, torch.nan if self.has_missing else self.typical, days)
         return self._move_into_range(days) if self.moves else days, missing & (not self.has_missing)
 
     def _move_into_range(self, days: Tensor) -> Tensor:
@@ -154,6 +157,11 @@ class DateColumn(nn.Module):
         for end in self.field.ends:
             moved = torch.where(days == end, days, moved)
         return moved
+
+
+def _store_typical(module: nn.Module, value: float) -> None:
+    """Store the value that replaces novel ones: as a number in the code it would be rounded to float32 in ONNX."""
+    module.register_buffer("typical", torch.tensor(value, dtype=torch.float64))
 
 
 def _to_days(date: Any) -> float:

@@ -15,6 +15,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.data import Source, Texts, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.errors import require_type
+from isthmus.formatting import list_names, pluralize
 from isthmus.gap_filling import SeriesImputer
 from isthmus.likelihoods import Multinomial
 from isthmus.plots.samples import make_samples
@@ -27,6 +28,9 @@ Result = TypeVar("Result")
 MODELS = (Autoencoder, AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SeriesImputer, SlidingWindows)
 # Largest numbers of rows, and of values, that are judged. Standard errors of shares of 10,000 rows are at most 0.5 %.
 MAX_ROWS, MAX_VALUES = 10_000, 2**24
+# Smallest number of rows. Intervals of fewer rows say nothing, and each half of the rows can be the training rows of
+# simple methods.
+MIN_ROWS = 10
 # Largest number of time points of one series that is judged: the first ones, because they depend on each other.
 MAX_POINTS = 20_000
 
@@ -161,7 +165,8 @@ def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, **origin: An
     TypeError
         If there is no report about the model.
     ValueError
-        If the model is not fitted, or was fitted on other columns.
+        If the model is not fitted, or was fitted on other columns; if there are few rows, or labels of a detector are
+        not 1 and -1.
     """
     require_type("model", model, MODELS, f"a fitted {', '.join(kind.__name__ for kind in MODELS)}")
     check_is_fitted(model)
@@ -169,13 +174,28 @@ def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, **origin: An
     n_rows, labels = count_rows(X), None if y is None else np.asarray(y)
     if labels is not None and labels.shape != (n_rows,):
         raise ValueError(f"y must have a label for each of the {n_rows} rows of X, got shape {labels.shape}")
+    if n_rows < MIN_ROWS:
+        raise ValueError(
+            f"X has {pluralize(n_rows, 'row')}, but a report needs at least {MIN_ROWS} to judge a model on"
+        )
     choose = _first if in_order else _sample
     rows, positions = choose(X, seed)
     labels = None if labels is None else labels[positions]
     train = None if train is None else choose(train, seed)[0]
     subject = Subject(model, rows, labels, positions, train, n_rows, seed, **origin)
     _check_rows(subject)
+    _check_labels(subject)
     return subject
+
+
+def _check_labels(subject: Subject) -> None:
+    """Raise ``ValueError`` if labels of a detector do not mark anomalies by -1."""
+    labels = set() if subject.y is None or subject.task != "detector" else set(np.unique(subject.y).tolist())
+    if labels and not {-1} <= labels <= {-1, 0, 1}:
+        found = list_names(sorted(labels, key=str))
+        raise ValueError(
+            f"y of a detector must be 1 for normal rows, -1 for anomalies and 0 for unknown ones, got {found}"
+        )
 
 
 def _check_rows(subject: Subject) -> None:

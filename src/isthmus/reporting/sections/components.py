@@ -20,8 +20,8 @@ DISTANCE, N_COLUMNS = 2.0, 3
 
 
 def show_components(subject: Subject) -> Section | None:
-    """Return the use of each component, and the columns that change most if it is moved."""
-    if subject.net is None:
+    """Return the use of each component, and the columns that change most if it is moved; None for codes of indices."""
+    if subject.net is None or subject.net.module_.bottleneck.log_n_values is not None:
         return None
     variance = subject.codes.var(0)
     limit = MIN_VARIANCE if subject.net.module_.bottleneck.stochastic else MIN_SHARE * float(variance.mean())

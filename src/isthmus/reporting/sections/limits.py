@@ -59,8 +59,9 @@ def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
 
 def _from_rows(subject: Subject) -> Iterator[tuple[str, str]]:
     shifts = measure_shifts(subject)
-    outside = [shift.column for shift in shifts if (shift.outside or 0.0) > MAX_OUTSIDE]
-    if outside:
+    outside = [shift.column for shift in shifts if shift.is_shifted and (shift.outside or 0.0) > MAX_OUTSIDE]
+    # Such values are what a detector is for.
+    if outside and subject.task != "detector":
         yield (
             "trust results outside the range of the training rows",
             f"{list_names(outside)} {'have' if len(outside) > 1 else 'has'} such values, and the model extrapolates",

@@ -98,7 +98,8 @@ def show_shift(subject: Subject) -> Section:
         Text(
             f"A column is marked if the means differ by more than {MAX_DIFFERENCE:g} standard deviations of the "
             f"training rows (Stuart, 2010), the population stability index exceeds {MAX_PSI:g} (Siddiqi, 2006), or "
-            "more than 1 % of its values are outside the range of the training rows, unseen, or newly missing."
+            "more than 1 % of its values are outside the range of the training rows, unseen, or newly missing. If n "
+            "rows are few, the limits are 3 / sqrt(n) standard deviations and 3 / n of the values."
         ),
     ]
     values = {

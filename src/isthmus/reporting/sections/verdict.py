@@ -10,11 +10,14 @@ QUESTIONS = {
     "problem": "No problem was found in the model or the rows.",
     "limit": "No limit of its use follows from the rows.",
 }
+NOT_EXAMINED = "Neither the model nor the rows were examined for problems: there are no checks for this kind of model."
 
 
 def give_verdict(sections: Sequence[Section]) -> Section:
     """Return the first answer to each question."""
     answers = dict(QUESTIONS)
+    if not {"findings", "shift"} & {section.name for section in sections}:
+        answers["problem"] = NOT_EXAMINED
     for section in reversed(sections):
         answers |= {section.answers: section.lead} if section.answers else {}
     return Section("verdict", "Verdict", "", [Text(answer) for answer in answers.values()], answers)
