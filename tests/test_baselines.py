@@ -46,6 +46,16 @@ def test_an_imputer_is_compared_with_regression_and_the_mean_on_hidden_cells(row
     assert errors["model"] < errors["mean"]
 
 
+def test_images_have_one_unit_also_if_a_corner_hardly_varies():
+    images = np.random.default_rng(0).integers(0, 255, (50, 6, 6), dtype=np.uint8)
+    images[:, :3] //= 100  # most pixels have another range
+    images[:, 0, 0] = 0
+    images[0, 0, 0] = 1
+    training = Training.of(as_source(images))
+    assert training.are_pixels
+    assert set(training.unit.tolist()) == {1.0}
+
+
 def test_a_comparison_is_printed_with_one_line_for_each_method():
     figures = {"error": {"model": 0.5, "mean": 1.0}, "wrong": {"model": 0.125, "mean": 0.25}}
     assert str(Comparison("hidden cells", figures, "few rows")).splitlines() == [

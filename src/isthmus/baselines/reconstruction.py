@@ -53,13 +53,15 @@ class Training(NamedTuple):
         for i in schema.categorical:
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
         deviation = statistics.deviation.flatten().numpy()
-        unscaled = statistics.are_pixels | (deviation == 0)
+        # The range of pixels may differ: corners of photographs may always be dark.
+        are_pixels = bool(schema.layout) or statistics.are_pixels
+        unscaled = are_pixels | (deviation == 0)
         unit = np.where(unscaled, 1.0, deviation)
         categories = {i: len(schema.used[i].categories) for i in schema.categorical}
         cells, common = rows[:, list(categories)], typical[list(categories)]
         known = ~np.isnan(cells)
         unit[list(categories)] = (cells != common)[known].sum() / max(1, known.sum()) or 1.0
-        return cls(rows, typical, unit, categories, statistics.are_pixels)
+        return cls(rows, typical, unit, categories, are_pixels)
 
     @property
     def unit_name(self) -> str:
