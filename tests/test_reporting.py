@@ -428,6 +428,9 @@ def test_a_detector_is_judged_on_labels(detector):
     low, high = found["comparison"]["measures"]["difference"]["ROC AUC"][1:]
     assert low <= high
     assert found["alarms"]["n_alarms"] == (model.predict(X) == -1).sum()
+    alarms = model.predict(X) == -1
+    assert found["alarms"]["share_by_label"]["anomalies"][0] == alarms[labels == -1].mean()
+    assert found["alarms"]["share_by_label"]["normal rows"][0] == alarms[labels == 1].mean()
     assert found["alarms"]["reasons"][0]["column"] == "column 2"
     assert "limits" not in found or "every anomaly" not in str(found["limits"])
 

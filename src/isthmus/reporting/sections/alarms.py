@@ -10,6 +10,7 @@ from isthmus.anomaly.rows import take_rows
 from isthmus.formatting import format_number, pluralize
 from isthmus.reporting.blocks import Block, Facts, Figure, Interval, Section, Share, Table
 from isthmus.reporting.drawing import ACCENT, MUTED, draw
+from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.subject import Subject, Values, once
 from isthmus.reporting.texts import show_share
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # Alarms that are explained, and reasons of each.
 N_ALARMS, N_REASONS = 10, 3
 N_BARS = 40
+LABELS = {"anomalies": -1, "normal rows": 1}
 
 
 @once
@@ -33,12 +35,12 @@ def show_alarms(subject: Subject) -> Section | None:
         return None
     alarms, model = decide(subject), subject.model
     n_alarms, n = int(alarms.sum()), len(alarms)
-    limits = binomtest(n_alarms, n).proportion_ci(method="wilson")
-    share = Interval(Share(n_alarms / n), limits.low, limits.high)
+    share, by_label = _estimate_share(alarms), _share_by_label(subject, alarms)
     reasons = _list_reasons(subject, alarms)
     facts = {
         "alarms": n_alarms,
         "share of alarms": share,
+        **{f"share of alarms among {name}": each for name, each in by_label.items()},
         "expected share among normal rows": Share(model.fpr_),
         "threshold of the score": float(model.offset_),
     }
@@ -47,21 +49,46 @@ def show_alarms(subject: Subject) -> Section | None:
     values = {
         "n_alarms": n_alarms,
         "share": share,
+        "share_by_label": by_label,
         "expected_share": model.fpr_,
         "threshold": model.offset_,
         "reasons": reasons,
     }
-    return Section("alarms", "Alarms and their reasons", _summarize(n_alarms, n, share, model.fpr_), blocks, values)
+    lead = _summarize_by_label(by_label, model.fpr_) or _summarize(n_alarms, n, share, model.fpr_)
+    return Section("alarms", "Alarms and their reasons", lead, blocks, values)
+
+
+def _estimate_share(alarms: Values) -> Interval:
+    limits = binomtest(int(alarms.sum()), len(alarms)).proportion_ci(method="wilson")
+    return Interval(Share(float(alarms.mean())), limits.low, limits.high)
+
+
+def _share_by_label(subject: Subject, alarms: Values) -> dict[str, Interval]:
+    """Return the share of alarms among labelled anomalies and among labelled normal rows."""
+    if subject.y is None or find_anomalies(subject) is None:
+        return {}
+    return {name: _estimate_share(alarms[subject.y == label]) for name, label in LABELS.items()}
+
+
+def _summarize_by_label(shares: dict[str, Interval], expected: float) -> str:
+    if not shares:
+        return ""
+    caught, false = map(_show_interval, shares.values())
+    lead = f"Alarms: {caught} of the labelled anomalies, and {false} of the normal rows"
+    return f"{lead}, where {show_share(expected)} are expected."
+
+
+def _show_interval(share: Interval) -> str:
+    return f"{show_share(share.value)} ({show_share(share.low)} to {show_share(share.high)})"
 
 
 def _summarize(n_alarms: int, n: int, share: Interval, expected: float) -> str:
-    lead = f"{pluralize(n_alarms, 'alarm')} in {pluralize(n, 'row')}: {show_share(share.value)}"
-    limits = f"({show_share(share.low)} to {show_share(share.high)})"
+    lead = f"{pluralize(n_alarms, 'alarm')} in {pluralize(n, 'row')}: {_show_interval(share)}"
     if share.low > expected:
-        return f"{lead} {limits}, more than the {show_share(expected)} that normal rows would give."
+        return f"{lead}, more than the {show_share(expected)} that normal rows would give."
     if share.high < expected:
-        return f"{lead} {limits}, fewer than the {show_share(expected)} that normal rows would give."
-    return f"{lead} {limits}, as expected of normal rows ({show_share(expected)})."
+        return f"{lead}, fewer than the {show_share(expected)} that normal rows would give."
+    return f"{lead}, as expected of normal rows ({show_share(expected)})."
 
 
 def _list_reasons(subject: Subject, alarms: Values) -> list[dict[str, Any]]:
