@@ -23,7 +23,7 @@ from isthmus.reporting.document import Report
 from isthmus.reporting.html import lay_out, write_cell
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.sections.shift import compute_psi
-from isthmus.reporting.sections.verdict import NOT_EXAMINED, QUESTIONS, give_verdict
+from isthmus.reporting.sections.verdict import NOT_EXAMINED, ONLY_ROWS, QUESTIONS, give_verdict
 
 FIT = {"max_epochs": 2, "random_state": 0}
 NAUGHTY = "<script>alert(1)</script>"
@@ -152,7 +152,9 @@ def test_the_verdict_is_the_first_answer_to_each_question():
 
 
 def test_the_verdict_says_if_nobody_looked_for_problems():
-    for sections, sentence in (([], NOT_EXAMINED), ([Section("shift", "S", "no column")], QUESTIONS["problem"])):
+    shift, findings = Section("shift", "S", "no column"), Section("findings", "F", "no problem")
+    cases = {NOT_EXAMINED: [], ONLY_ROWS: [shift], QUESTIONS["problem"]: [shift, findings]}
+    for sentence, sections in cases.items():
         assert give_verdict(sections).blocks[1].text == sentence
 
 

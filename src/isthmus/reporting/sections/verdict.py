@@ -10,14 +10,17 @@ QUESTIONS = {
     "problem": "No problem was found in the model or the rows.",
     "limit": "No limit of its use follows from the rows.",
 }
+# What a verdict says about problems if the doctor has no checks for the model, with and without a comparison of rows.
+ONLY_ROWS = "The judged rows do not differ clearly from the training rows. The model itself was not examined."
 NOT_EXAMINED = "Neither the model nor the rows were examined for problems: there are no checks for this kind of model."
 
 
 def give_verdict(sections: Sequence[Section]) -> Section:
     """Return the first answer to each question."""
     answers = dict(QUESTIONS)
-    if not {"findings", "shift"} & {section.name for section in sections}:
-        answers["problem"] = NOT_EXAMINED
+    names = {section.name for section in sections}
+    if "findings" not in names:
+        answers["problem"] = ONLY_ROWS if "shift" in names else NOT_EXAMINED
     for section in reversed(sections):
         answers |= {section.answers: section.lead} if section.answers else {}
     return Section("verdict", "Verdict", "", [Text(answer) for answer in answers.values()], answers)
