@@ -279,7 +279,9 @@ def test_detectors_and_ensembles_are_examined(factors):
 
 @pytest.mark.parametrize("estimator", [AnomalyDetector(), SlidingWindows(), AnomalyDetector(SlidingWindows())])
 def test_other_estimators_are_refused(factors, estimator):
-    with pytest.raises(TypeError, match="must be an Autoencoder, BaggedAutoencoders, or an AnomalyDetector of one"):
+    with pytest.raises(
+        TypeError, match="must be an Autoencoder|scores rows by (ExemplarDistance|SlidingWindows), which"
+    ):
         examine(factors, estimator)
 
 

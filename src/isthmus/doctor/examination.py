@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders
+from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance
 from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
 from isthmus.doctor import code_checks, data_checks, fit_checks, model_checks, training_checks
 from isthmus.doctor.check_input import CheckInput
 from isthmus.doctor.fitted_input import FittedInput
 from isthmus.doctor.rows import Rows, read_rows
-from isthmus.errors import require_type
+from isthmus.errors import InputTypeError, require_type
 from isthmus.finding import Finding
 
 
@@ -113,8 +113,14 @@ def _open(estimator: Any) -> tuple[Autoencoder, Autoencoder | None]:
     inner = estimator
     if isinstance(estimator, AnomalyDetector):
         inner = vars(estimator).get("estimator_", estimator.estimator)
-    expected = "an Autoencoder, BaggedAutoencoders, or an AnomalyDetector of one of them"
-    require_type("estimator", inner, Autoencoder | BaggedAutoencoders, expected)
+    known = Autoencoder | BaggedAutoencoders
+    if inner is not estimator and not isinstance(inner, known):
+        name = type(inner or ExemplarDistance()).__name__
+        raise InputTypeError(
+            f"this detector scores rows by {name}, which the doctor cannot examine; examine the rows alone, or a "
+            "detector of an Autoencoder"
+        )
+    require_type("estimator", inner, known, "an Autoencoder, BaggedAutoencoders, or an AnomalyDetector of one of them")
     if isinstance(inner, Autoencoder):
         return inner, inner if "module_" in vars(inner) else None
     return inner.estimator or Autoencoder(), vars(inner).get("estimator_")
