@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-accelerator-results} device=${DEVICE:-cuda} venv=${VENV:-$PWD/.venv-accelerator}
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} PYTHONPATH=$PWD/src ISTHMUS_TEST_DEVICE=$device
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} PYTHONPATH=$PWD/src${PYTHONPATH:+:$PYTHONPATH} ISTHMUS_TEST_DEVICE=$device
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 

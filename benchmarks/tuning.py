@@ -9,15 +9,20 @@ default. Writes ``benchmarks/results/tuning.md``.
 """
 
 import argparse
+import os
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from speed import cpu_name
 from tables_data import folder, load
 
 from isthmus import Autoencoder, zoo
@@ -27,6 +32,7 @@ from isthmus.tuning.measures import Measure, choose_measure
 from isthmus.tuning.rows import split_rows
 from isthmus.tuning.space import make_space, with_parts
 
+WAYS = ("default", "tuned", "random")
 RESULTS = Path(__file__).parent / "results" / "tuning.md"
 COLUMNS = (
     "set",
@@ -48,6 +54,15 @@ class Set(NamedTuple):
 
     rows: Any
     model: Autoencoder
+
+
+class Found(NamedTuple):
+    """Scores of held-out rows, their measure, the number of trials and the gain that ``tune`` expected."""
+
+    scores: Values
+    measure: str
+    n_trials: int
+    gain: str
 
 
 def read_faces() -> Values:
@@ -103,28 +118,39 @@ def search_at_random(net: Autoencoder, X: Any, seconds: float, seed: int) -> tup
     return clone(net).set_params(**max(tried, key=lambda each: each[0])[1]).fit(X), len(tried)
 
 
-def compare(name: str, made: Set, seconds: float, seed: int) -> list[str]:
-    """Return a row of the table."""
+def search(name: str, how: str, options: argparse.Namespace) -> Found:
+    """Fit the default, or search parameters; return scores of the held-out rows."""
+    warnings.simplefilter("ignore")
+    made, seed = SETS[name](options.rows), options.seed
     order = np.random.default_rng(seed).permutation(len(made.rows))
     train, test = (take_rows(made.rows, np.sort(part)) for part in np.split(order, [3 * len(order) // 4]))
     net = clone(made.model).set_params(random_state=seed)
-    default = clone(net).fit(train)
-    result = tune(net, train, time=seconds, random_state=seed)
-    other, n_random = search_at_random(net, train, seconds, seed)
-    measure: Measure = choose_measure("auto", default.module_, train, seed)
-    scores = {"default": default, "tuned": result.estimator, "random": other}
-    by_row = {key: measure.score_rows(model, test, None) for key, model in scores.items()}
-    print(f"{name}\n{result}\n", {key: float(values.mean()) for key, values in by_row.items()}, flush=True)
-    low, high = result.interval
+    measure: Measure = choose_measure("auto", clone(net).prepare(train).state.model, train, seed)
+    gain, n_trials = "", 0
+    if how == "default":
+        net = clone(net).fit(train)
+    elif how == "tuned":
+        result = tune(net, train, time=options.seconds, random_state=seed)
+        net, n_trials = result.estimator, len(result.trials)
+        gain = "{:.3g} ({:.3g} to {:.3g})".format(result.gain, *result.interval)
+    else:
+        net, n_trials = search_at_random(net, train, options.seconds, seed)
+    scores = measure.score_rows(net, test, None)
+    print(f"{name}, {how}: {scores.mean():.4g} {gain}", flush=True)
+    return Found(scores, measure.name, n_trials, gain)
+
+
+def compare(name: str, default: Found, tuned: Found, drawn: Found) -> list[str]:
+    """Return a row of the table."""
     return [
         name,
-        made.model.bottleneck.__class__.__name__,
-        measure.name,
-        *(f"{values.mean():.4g}" for values in by_row.values()),
-        interval(by_row["tuned"] - by_row["default"]),
-        interval(by_row["tuned"] - by_row["random"]),
-        f"{result.gain:.3g} ({low:.3g} to {high:.3g})",
-        f"{len(result.trials)}, {n_random}",
+        SETS[name](2).model.bottleneck.__class__.__name__,
+        default.measure,
+        *(f"{found.scores.mean():.4g}" for found in (default, tuned, drawn)),
+        interval(tuned.scores - default.scores),
+        interval(tuned.scores - drawn.scores),
+        tuned.gain,
+        f"{tuned.n_trials}, {drawn.n_trials}",
     ]
 
 
@@ -141,14 +167,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--jobs", type=int, default=1, help="searches at the same time")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    rows = [compare(name, SETS[name](options.rows), options.seconds, options.seed) for name in options.sets]
+    todo = [(name, how) for name in options.sets for how in WAYS]
+    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+        found = list(pool.map(partial(search, options=options), *zip(*todo, strict=True)))
+    rows = [compare(name, *found[len(WAYS) * i :][: len(WAYS)]) for i, name in enumerate(options.sets)]
     lines = [
         "# Tuning",
         "",
         f"`python benchmarks/tuning.py --seconds {options.seconds:g} --rows {options.rows}`: the time of each search,",
         "to which the last fit is added. Scores are those of held-out rows that no search has seen; higher is better.",
+        f"{options.jobs} searches at the same time, one thread each, on {cpu_name()} with {os.cpu_count()} cores.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "| " + " | ".join("---" for _ in COLUMNS) + " |",
