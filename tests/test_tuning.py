@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV
@@ -285,6 +286,14 @@ def test_bounds_of_rows_have_the_mean_of_the_score(X):
 def test_the_measure_suits_the_model(name, words, X):
     net = getattr(zoo, name)(2, max_epochs=1)
     assert words in tune(net, X, space=RATES, n_trials=1, random_state=0).measure
+
+
+def test_errors_of_pixels_are_in_their_unit():
+    pixels = load_digits().data[:100]
+    result = tune(make_net(), pixels, space=RATES, n_trials=1, random_state=0)
+    assert result.measure == "minus the mean squared error of pixels, in the squared unit of the data"
+    errors = -result.trials[0].scores
+    assert errors.mean() > pixels.var(0).mean() / 2  # after three epochs, about that of the mean
 
 
 # The search

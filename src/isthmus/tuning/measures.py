@@ -35,28 +35,6 @@ class Measure(NamedTuple):
                 )
 
 
-class Errors:
-    """Negative errors of rows at the task of the model.
-
-    Parameters
-    ----------
-    X : array, data frame or Source
-        Rows of the fits, which determine the unit of errors.
-    seed : int
-        Seed of the corruption of judged rows.
-    """
-
-    def __init__(self, X: Any, seed: int) -> None:
-        self.X, self.seed = X, seed
-        self.training: Training | None = None
-
-    def __call__(self, net: Any, X: Any, y: Any) -> Values:
-        """Return a number per row."""
-        if self.training is None:
-            self.training = Training.of(as_source(self.X, net.schema_))
-        return -row_errors(net, self.training, X, self.seed)
-
-
 def choose_measure(measure: Any, model: Any, X: Any, seed: int) -> Measure:
     """Return the measure with a name, or the one that suits a model.
 
@@ -83,9 +61,15 @@ def choose_measure(measure: Any, model: Any, X: Any, seed: int) -> Measure:
             "bound", "lower bound on the log likelihood, in nats per row", lambda net, X, y: net.bounds(X, y)
         )
     if measure == "error":
-        description = "minus the mean error of cells; 1 is that of the mean and the most frequent category"
-        return Measure("error", description, Errors(X, seed))
+        training = Training.of(as_source(X, model.schema))
+        return Measure("error", _describe(training), lambda net, X, y: -row_errors(net, training, X, seed))
     raise ValueError(f'measure must be "auto", "bound", "error" or a function, got {measure!r}')
+
+
+def _describe(training: Training) -> str:
+    if training.are_pixels:
+        return f"minus the mean squared error of pixels, in {training.unit_name}"
+    return "minus the mean error of cells; 1 is that of the mean and the most frequent category"
 
 
 def _needs_bound(model: Any) -> bool:
