@@ -206,6 +206,8 @@ def test_overfitting_is_found_by_other_rows(factors):
     model.fit(factors[:80])
     assert "overfitting" not in whats(factors[:80], model)
     assert "one of test" in only("overfitting", factors[:80], model, test=factors[80:]).detail
+    # A net that overfits is worse than simple models on new rows, and more epochs or a wider net would not help.
+    assert "underfitting" not in whats(factors[:80], model, test=factors[80:])
 
 
 def test_a_net_that_learned_nothing_is_found(factors):
