@@ -34,6 +34,9 @@ def test_all_files_are_written_and_the_command_repeats_them(home, tmp_path):
         "kind",
         "--out",
         out,
+        "--header",
+        "--missing",
+        "x",
         "--json",
         "--card",
     )
@@ -41,13 +44,15 @@ def test_all_files_are_written_and_the_command_repeats_them(home, tmp_path):
     sections = json.loads(out.with_suffix(".json").read_text())["sections"]
     assert (
         sections["repetition"]["command"]
-        == "isthmus report model.safetensors new.csv --train train.csv --label kind --seed 0"
+        == "isthmus report model.safetensors new.csv --train train.csv --label kind --header --missing x --seed 0 "
+        "--json --card"
     )
     for name, file in (("model", "model.safetensors"), ("data", "new.csv"), ("train", "train.csv")):
         assert sections["repetition"]["sha256"][name] == hashlib.sha256((home / file).read_bytes()).hexdigest()
     assert told.exit_code == 0, told.output
     assert all(sentence in told.stdout for sentence in (sections["verdict"]["quality"], f"wrote {out}: "))
-    assert "Autoencoder of new.csv" in out.read_text()
+    assert "Autoencoder of a table" in out.read_text()
+    assert " of new.csv." in out.read_text()
     assert ">x<" in out.read_text()
 
 

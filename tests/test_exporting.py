@@ -25,6 +25,7 @@ import isthmus.data.files
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, Decoder, ExemplarDistance, save, zoo
 from isthmus.backbones import MLP, Conv
 from isthmus.cli.app import app
+from isthmus.data import Texts
 from isthmus.exporting import exemplars, formats, operations, precision, programs, reading, scores
 from isthmus.exporting.ports import column_port
 
@@ -454,6 +455,14 @@ def test_what_cannot_be_exported_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"the decoder of Linear\(tied=True\) shares weights with the encoder"):
         isthmus.export(zoo.linear(2, tied=True, **FAST).fit(X), path, "decoder")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("part", ["reconstruct", "encoder", "decoder", "score"])
+def test_models_of_texts_are_refused(part, tmp_path):
+    texts = Texts(["red and blue", "blue and red"] * 5, vocabulary="word")
+    model = zoo.sequence_vae(2, width=4, max_epochs=1, random_state=0).fit(texts)
+    with pytest.raises(ValueError, match="a model of texts cannot be exported, because a program has no tokenizer"):
+        isthmus.export(model, tmp_path / "net.onnx", part, texts)
 
 
 def test_rows_of_other_columns_and_missing_folders(tmp_path):

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
 import isthmus
+from isthmus.baselines.reconstruction import Training
 from isthmus.data import Parquet, as_source
 from isthmus.doctor import examine
 from isthmus.latent import active_units
@@ -500,3 +501,74 @@ def test_folders_of_images_are_judged(tmp_path):
     folder = isthmus.data.ImageFolder(tmp_path)
     net = isthmus.zoo.convolutional(2, **FIT).fit(folder)
     assert "reconstructions" in isthmus.report(net, folder).to_dict()["sections"]
+
+
+# What a reader saw
+
+
+def test_repetition_names_all_arguments(people):
+    model, X = people[0], people[1]
+    y = np.arange(len(X)) % 2
+    code = isthmus.report(model, X, y, train=X, random_state=3).to_dict()["sections"]["repetition"]["command"]
+    assert 'isthmus.report(model, X, y, train=train, random_state=3).save("report.html")' in code
+
+
+def test_empty_rows_are_no_best_rows():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    X[::7] = np.nan
+    X[::9, 1] = np.nan
+    found = isthmus.report(isthmus.Autoencoder(2, **FIT).fit(X), X).to_dict()["sections"]["reconstructions"]
+    assert all(int(cell["row"]) % 7 for cell in found["best"] + found["worst"])
+
+
+def test_constants_are_in_the_table_of_columns():
+    X = pd.DataFrame({"a": np.random.default_rng(0).normal(size=(80)), "site": "north", "id": np.arange(80)})
+    X["b"] = X["a"] + 1
+    with pytest.warns(UserWarning, match="left out"):
+        model = isthmus.AnomalyDetector(isthmus.Autoencoder(1, **FIT), n_folds=2, random_state=0).fit(X)
+    columns = {each["column"]: each for each in isthmus.report(model, X).to_dict()["sections"]["data"]["columns"]}
+    assert columns["site"]["values"] == "left out: north in all rows of fit; another value can cause an alarm"
+    assert columns["site"]["missing"] == 0
+    assert columns["id"]["kind"] == "identifier"
+
+
+def test_a_pixel_that_hardly_varies_counts_as_much_as_others():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(60, 1, 6, 6)) * np.linspace(0.1, 1, 36).reshape(6, 6)
+    images[..., 0, 0] *= 1e-6
+    model = isthmus.zoo.convolutional(2, max_epochs=1, channels=(4,), random_state=0).fit(images)
+    found = isthmus.report(model, images).to_dict()["sections"]["comparison"]
+    error = np.square(model.reconstruct(images) - images).mean()
+    assert found["errors"]["model"][0] == pytest.approx(error, rel=1e-4)
+
+
+def test_time_steps_of_a_channel_have_one_unit():
+    series = np.random.default_rng(0).normal(size=(50, 2, 12)) * [[[1.0], [100.0]]]
+    series[:, 0, 0] *= 1e-6
+    training = Training.of(as_source(series))
+    deviation = series.std((0, 2))
+    np.testing.assert_allclose(training.unit.reshape(2, 12), np.repeat(deviation[:, None], 12, 1), rtol=1e-2)
+    assert training.unit_name == "the variance of each channel"
+
+
+def test_the_bound_has_an_interval():
+    X = np.random.default_rng(0).normal(size=(150, 4))
+    model = isthmus.zoo.vae(2, max_epochs=2, random_state=0).fit(X[:100])
+    found = isthmus.report(model, X[100:], train=X[:100]).to_dict()["sections"]["bound"]["nats"]
+    bounds = model.bounds(X[100:])
+    value, low, high = found["the model"]
+    half = 1.96 * bounds.std() / np.sqrt(50)
+    assert (value, low, high) == pytest.approx((bounds.mean(), bounds.mean() - half, bounds.mean() + half), abs=0.15)
+    gaussian = -0.5 * (np.log(2 * np.pi) + 1) * 4
+    assert found["one distribution, without a code"][0] == pytest.approx(gaussian, abs=0.5)
+    plain = isthmus.Autoencoder(2, **FIT).fit(X)
+    assert "bound" not in isthmus.report(plain, X).to_dict()["sections"]
+
+
+def test_images_are_called_images():
+    images = np.random.default_rng(0).integers(0, 255, (40, 6, 6), dtype=np.uint8)
+    report = isthmus.report(isthmus.Autoencoder(2, **FIT).fit(images), images)
+    sections = {section.name: section.lead for section in report.sections}
+    assert sections["codes"] == "40 images as codes of 2 numbers."
+    assert sections["composition"].startswith("36 values of an image become a code of 2 numbers")
+    assert report.title == "Autoencoder of images"

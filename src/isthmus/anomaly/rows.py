@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import _num_samples
 
 from isthmus.containers import open_frame, refuse_container
-from isthmus.data import Source, as_source
+from isthmus.data import Source, Texts, as_source
 from isthmus.data.sources import to_computable_rows
 from isthmus.data.streams.stream import Stream
 from isthmus.data.tables.frames import is_frame
@@ -43,7 +43,14 @@ def take_rows(X: Any, positions: Values) -> Any:
         return open_frame(X)[positions].to_native()
     if sparse.issparse(X):
         return X.tocsr()[positions]
-    return X[positions] if isinstance(X, torch.Tensor) else np.asarray(X)[positions]
+    return X[positions] if isinstance(X, torch.Tensor) else _as_array(X)[positions]
+
+
+def _as_array(X: Any) -> Values:
+    """Return rows as an array; texts are objects, since an array of characters has the size of the longest one."""
+    rows = X.texts if isinstance(X, Texts) else X
+    are_texts = isinstance(rows, list | tuple) and isinstance(rows[0], str)
+    return np.asarray(rows, dtype=object if are_texts else None)
 
 
 def to_numbers(source: Source) -> Values:

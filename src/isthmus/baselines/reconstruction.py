@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from sklearn.decomposition import PCA
 from isthmus.baselines.one_hot import OneHotScaler
 from isthmus.data import Source, as_source
 from isthmus.data.validation import compute_statistics
+from isthmus.schema import Schema
+from isthmus.statistics import Statistics
 
 Values = np.ndarray[Any, Any]
 Method = Callable[[Values], Values]
@@ -33,17 +36,17 @@ class Task(NamedTuple):
 class Training(NamedTuple):
     """Input of baselines: training rows (n, n_values), and typical value and unit of each column (n_values,).
 
-    The unit of numbers is their standard deviation, or for pixels 1; that of all categories is the share of cells that
-    differ from the most frequent category of their column. So the mean and the most frequent category have an error of
-    1 in training cells of both kinds. ``categories`` is the number of categories by position of a column;
-    ``are_pixels`` says whether all columns have one unit.
+    The unit of numbers is their standard deviation, that of the channel for time steps, and 1 for pixels; that of all
+    categories is the share of cells that differ from the most frequent category of their column. So the mean and the
+    most frequent category have an error of 1 in training cells of both kinds. ``categories`` is the number of
+    categories by position of a column; ``unit_name`` is the name of the unit of squared errors.
     """
 
     rows: Values
     typical: Values
     unit: Values
     categories: dict[int, int]
-    are_pixels: bool
+    unit_name: str
 
     @classmethod
     def of(cls, source: Source) -> "Training":
@@ -52,21 +55,23 @@ class Training(NamedTuple):
         typical = statistics.mean.flatten().numpy().copy()
         for i in schema.categorical:
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
-        deviation = statistics.deviation.flatten().numpy()
-        # The range of pixels may differ: corners of photographs may always be dark.
-        are_pixels = bool(schema.layout) or statistics.are_pixels
-        unscaled = are_pixels | (deviation == 0)
-        unit = np.where(unscaled, 1.0, deviation)
+        unit, unit_name = _choose_unit(schema, statistics)
         categories = {i: len(schema.used[i].categories) for i in schema.categorical}
         cells, common = rows[:, list(categories)], typical[list(categories)]
         known = ~np.isnan(cells)
         unit[list(categories)] = (cells != common)[known].sum() / max(1, known.sum()) or 1.0
-        return cls(rows, typical, unit, categories, are_pixels)
+        return cls(rows, typical, unit, categories, unit_name)
 
-    @property
-    def unit_name(self) -> str:
-        """Name of the unit of errors."""
-        return "the squared unit of the data" if self.are_pixels else "the variance of each column"
+
+def _choose_unit(schema: Schema, statistics: Statistics) -> tuple[Values, str]:
+    """Return the unit of each value (n_values,), and the name of its square."""
+    # The range of pixels may differ: corners of photographs may always be dark.
+    if schema.layout or len(schema.shape) > 2 or statistics.are_pixels:
+        return np.ones(prod(schema.shape)), "the squared unit of the data"
+    # A time step at which all rows are nearly equal must not count more than others.
+    are_series = len(schema.shape) == 2
+    deviation = (statistics.shared((1,)) if are_series else statistics).deviation.flatten().numpy()
+    return np.where(deviation == 0, 1.0, deviation), f"the variance of each {'channel' if are_series else 'column'}"
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:

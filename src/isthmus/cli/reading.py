@@ -1,9 +1,12 @@
 """Reading of data files in the dialect that the options of the running command state."""
 
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from isthmus.cli.commands import PARAMETERS
+from isthmus.cli.options import Dialect
 from isthmus.cli.streaming import check_folder
 from isthmus.data import files
 from isthmus.data.parsing.missing_words import MISSING, fold_case
@@ -14,6 +17,16 @@ def read(path: Path, **options: Any) -> Any:
     check_folder(path)
     dialect = {name: PARAMETERS.get({}).get(name) for name in ("delimiter", "decimal", "encoding", "header")}
     return files.read(path, **{**dialect, "missing": missing_words(), **options})
+
+
+def list_options() -> Iterator[str]:
+    """Yield the words of the options of the running command that state how files are read."""
+    for field in fields(Dialect):
+        value, flag = PARAMETERS.get({}).get(field.name), field.name.replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        elif value is not None:
+            yield from (word for each in ([value] if isinstance(value, str) else value) for word in (f"--{flag}", each))
 
 
 def missing_words() -> list[str]:

@@ -1,6 +1,7 @@
 """``isthmus report``: a report about a model as one HTML file."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pyarrow as pa
 from isthmus.cli.inference import Table, open_rows
 from isthmus.cli.models import load_for
 from isthmus.cli.outputs import Output
-from isthmus.cli.reading import read
+from isthmus.cli.reading import list_options, read
 from isthmus.formatting import pluralize
 from isthmus.reporting import report
 from isthmus.reporting.document import ENDINGS
+
+# Options that write further files, by the ending of the file.
+OPTIONS = {".json": "--json", ".md": "--card"}
 
 
 def report_file(
@@ -38,7 +42,7 @@ def report_file(
         None if label is None else _read_labels(rows, label),
         train=None if train is None else open_rows(train).read(estimator),
         random_state=seed,
-        command=_repeat(model, data, train, label, seed),
+        command=_repeat(model, data, train, label, seed, endings),
         files={name: path for name, path in (("model", model), ("data", data), ("train", train)) if path is not None},
     )
     made.save(*paths)
@@ -54,9 +58,9 @@ def _read_labels(rows: Table, name: str) -> Any:
     return np.asarray(table.column(name).to_pylist())
 
 
-def _repeat(model: Path, data: Path, train: Path | None, label: str | None, seed: int) -> str:
+def _repeat(model: Path, data: Path, train: Path | None, label: str | None, seed: int, endings: Sequence[str]) -> str:
     """Return the command without folders, which differ between machines."""
     words = ["isthmus", "report", model.name, data.name]
     words += [] if train is None else ["--train", train.name]
     words += [] if label is None else ["--label", label]
-    return shlex.join([*words, "--seed", str(seed)])
+    return shlex.join([*words, *list_options(), "--seed", str(seed), *(OPTIONS[ending] for ending in endings)])

@@ -133,8 +133,8 @@ class CheckInput:
 
     @property
     def are_pixels(self) -> bool:
-        """Whether all values are pixels with a common range, some of which may be almost constant."""
-        return not self.schema.categorical and self.statistics.are_pixels
+        """Whether all values are pixels, some of which may be almost constant."""
+        return len(self.schema.shape) > 2 or (not self.schema.categorical and self.statistics.are_pixels)
 
     @property
     def user_kinds(self) -> set[Any]:

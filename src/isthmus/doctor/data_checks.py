@@ -59,6 +59,8 @@ def find_duplicates(data: CheckInput) -> Iterator[Finding]:
     n_repeats = n - len(np.unique(data.rows.keys))
     if _is_significant(n_repeats, n * (n - 1) / 2 * data.match_probability):
         detail = f"{n_repeats:,} of {n:,} rows ({format_percent(n_repeats / n)}) equal an earlier one"
+        ignored = [field.name for field in data.schema.fields if field.kind == "identifier"]
+        detail += f"; {list_names(ignored)} may differ" if ignored else ""
         advice = "remove them, unless each row is a separate observation: isthmus prepare"
         yield Finding("duplicate rows", (), detail, advice)
 

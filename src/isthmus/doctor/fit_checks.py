@@ -114,4 +114,6 @@ def _advise(data: FittedInput, better: str, positions: Sequence[int]) -> str:
         return f'likelihood="{better}"'
     if better in kinds:
         return as_kind(data.labels(positions), kinds[better])
-    return f"{better} for these columns, in likelihood=Mixed(...)"
+    if data.estimator.likelihood != "density":
+        return 'likelihood="density"'
+    return f"{better} for these columns, as a part of isthmus.likelihoods.Mixed"

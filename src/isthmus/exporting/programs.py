@@ -16,6 +16,7 @@ from isthmus.exporting.reading import NOTHING_NOVEL, ArrayReader, CodeReader, Ta
 from isthmus.exporting.scores import DetectorScore, NetScore, copy_model
 from isthmus.exporting.writing import ArrayWriter, Plain, TableWriter
 from isthmus.model import Model
+from isthmus.schema import Schema
 
 SCORE = Port("score", "float64", ())
 IS_ANOMALY = Port("is_anomaly", "bool", ())
@@ -104,6 +105,7 @@ def make_reader(
     estimator: Any, novelty: Novelty = NOTHING_NOVEL, moves_dates: bool = False
 ) -> TableReader | ArrayReader:
     """Make the reader of the rows that an estimator was fitted on."""
+    _refuse_texts(estimator.schema_)
     if estimator.schema_.fields:
         return TableReader(estimator.schema_, novelty, moves_dates)
     return ArrayReader(estimator.schema_, novelty)
@@ -122,7 +124,16 @@ def _make_net_program(model: Any, part: str) -> Program:
     return Program(make_reader(model), OfRows(Reconstruct(net)), _make_writer("reconstruction", net))
 
 
+def _refuse_texts(schema: Schema) -> None:
+    if schema.vocabulary:
+        raise ValueError(
+            "a model of texts cannot be exported, because a program has no tokenizer; fit a model to arrays of tokens, "
+            "which can be exported"
+        )
+
+
 def _make_writer(name: str, net: Model) -> TableWriter | ArrayWriter:
+    _refuse_texts(net.schema)
     if net.schema.fields:
         return TableWriter(name, net.schema)
     shares_unit = getattr(net.likelihood, "scale", "") == "shared"

@@ -15,6 +15,8 @@ Values = np.ndarray[Any, Any]
 HEIGHT, BLANK = 1.3, 0.15
 # Smallest width of an event as a share of the plot, so that single points of long series are visible.
 MIN_WIDTH = 0.002
+# Width of the label of a date in inches.
+TICK = 0.7
 
 
 def events(
@@ -111,11 +113,13 @@ def _panels(ax: "Axes", names: list[str]) -> list["Axes"]:
 
 
 def _mark_dates(panel: "Axes", times: Values) -> None:
+    width = panel.get_window_extent().width / panel.figure.get_dpi()
     from matplotlib import dates
 
     if times.dtype.kind == "M":
         untyped: Any = dates
-        locator = untyped.AutoDateLocator()
+        # More ticks than a narrow figure has room for would overlap.
+        locator = untyped.AutoDateLocator(minticks=2, maxticks=max(2, int(width / TICK)))
         panel.xaxis.set_major_locator(locator)
         panel.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
 

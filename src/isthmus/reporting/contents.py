@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from isthmus.reporting.blocks import Section
 from isthmus.reporting.sections.alarms import show_alarms
+from isthmus.reporting.sections.bound import show_bound
 from isthmus.reporting.sections.codes import show_codes
 from isthmus.reporting.sections.comparison import compare_methods
 from isthmus.reporting.sections.components import show_components
@@ -55,6 +56,7 @@ CONTENTS = (
     Entry(show_topics, TASKS, {"counts"}),
     Entry(compare_methods, TASKS - {"detector"}, ROWS),
     Entry(compare_detectors, {"detector"}, VECTORS),
+    Entry(show_bound, TASKS - {"detector"}, {*ROWS, "counts"}),
     Entry(describe_columns, TASKS, {"table"}),
     Entry(show_composition, TASKS, DATA),
     Entry(show_training, TASKS, DATA),

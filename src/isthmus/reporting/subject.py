@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
 from isthmus.anomaly.rows import count_rows, take_rows, to_numbers
 from isthmus.autoencoder import Autoencoder
-from isthmus.data import Source, Texts, as_source
+from isthmus.data import Source, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.errors import require_type
 from isthmus.formatting import list_names, pluralize
@@ -26,6 +26,15 @@ Values = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 
 MODELS = (Autoencoder, AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SeriesImputer, SlidingWindows)
+# What a row is called, by kind of data.
+NOUNS = {
+    "counts": "text",
+    "flat images": "image",
+    "images": "image",
+    "series": "series",
+    "texts": "text",
+    "time points": "time point",
+}
 # Largest numbers of rows, and of values, that are judged. Standard errors of shares of 10,000 rows are at most 0.5 %.
 MAX_ROWS, MAX_VALUES = 10_000, 2**24
 # Smallest number of rows. Intervals of fewer rows say nothing, and each half of the rows can be the training rows of
@@ -109,6 +118,16 @@ class Subject:
         if len(self.schema.shape) == 2:
             return "series"
         return "flat images" if self._are_flat_images else "table"
+
+    @property
+    def noun(self) -> str:
+        """What a row is called."""
+        return NOUNS.get(self.data, "row")
+
+    @property
+    def nouns(self) -> str:
+        """What rows are called."""
+        return pluralize(2, self.noun).removeprefix("2 ")
 
     @property
     def _fills_cells(self) -> bool:
@@ -214,7 +233,6 @@ def _first(X: Any, seed: int) -> tuple[Any, Values]:
 
 def _sample(X: Any, seed: int) -> tuple[Any, Values]:
     """Return random rows in their order, and their numbers; all rows if there are few."""
-    X = _as_array_of_texts(X)
     n_rows = count_rows(X)
     size = int(np.prod(X.schema.shape if isinstance(X, Source) else np.shape(X)[1:]))
     n = min(MAX_ROWS, n_rows, max(1, MAX_VALUES // max(1, size)))
@@ -224,10 +242,3 @@ def _sample(X: Any, seed: int) -> tuple[Any, Values]:
         return X, np.arange(n)
     positions = np.sort(np.random.default_rng(seed).permutation(n_rows)[:n])
     return take_rows(X, positions), positions
-
-
-def _as_array_of_texts(X: Any) -> Any:
-    """Return texts as an array, whose elements can be taken by position; other rows are returned unchanged."""
-    texts = list(X.texts) if isinstance(X, Texts) else X
-    are_texts = isinstance(texts, list | tuple) and len(texts) > 0 and isinstance(texts[0], str)
-    return np.asarray(texts, dtype=object) if are_texts else X

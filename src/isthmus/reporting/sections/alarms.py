@@ -34,7 +34,7 @@ def show_alarms(subject: Subject) -> Section | None:
     if not isinstance(subject.model, AnomalyDetector):
         return None
     alarms, model = decide(subject), subject.model
-    n_alarms, n = int(alarms.sum()), len(alarms)
+    n_alarms = int(alarms.sum())
     share, by_label = _estimate_share(alarms), _share_by_label(subject, alarms)
     reasons = _list_reasons(subject, alarms)
     facts = {
@@ -54,7 +54,8 @@ def show_alarms(subject: Subject) -> Section | None:
         "threshold": model.offset_,
         "reasons": reasons,
     }
-    lead = _summarize_by_label(by_label, model.fpr_) or _summarize(n_alarms, n, share, model.fpr_)
+    searched = pluralize(len(alarms), subject.noun)
+    lead = _summarize_by_label(by_label, model.fpr_) or _summarize(n_alarms, searched, share, model.fpr_)
     return Section("alarms", "Alarms and their reasons", lead, blocks, values)
 
 
@@ -82,8 +83,8 @@ def _show_interval(share: Interval) -> str:
     return f"{show_share(share.value)} ({show_share(share.low)} to {show_share(share.high)})"
 
 
-def _summarize(n_alarms: int, n: int, share: Interval, expected: float) -> str:
-    lead = f"{pluralize(n_alarms, 'alarm')} in {pluralize(n, 'row')}: {_show_interval(share)}"
+def _summarize(n_alarms: int, searched: str, share: Interval, expected: float) -> str:
+    lead = f"{pluralize(n_alarms, 'alarm')} in {searched}: {_show_interval(share)}"
     if share.low > expected:
         return f"{lead}, more than the {show_share(expected)} that normal rows would give."
     if share.high < expected:

@@ -30,19 +30,21 @@ def show_codes(subject: Subject) -> Section | None:
     plane, names, kept = _project(subject.codes)
     labels = _get_labels(subject)
     size = subject.codes.shape[1]
-    lead = f"{pluralize(len(plane), 'row')} as codes of {size} numbers"
+    lead = f"{pluralize(len(plane), subject.noun)} as codes of {size} numbers"
     lead += f"; the map shows {show_share(kept)} of their variance." if size > 2 else "."
     note = (
-        "Each point is a row. Near points have similar codes."
+        "Near points have similar codes."
         if size == 2
         else (
-            "Each point is a row, on the plane of the first two principal components of the codes. Near points can "
-            "differ in the other components."
+            "The map is the plane of the first two principal components of the codes. Near points can differ in the "
+            "other components."
         )
     )
-    figure = _draw(plane, names, labels)
+    figure = _draw(plane, names, labels, subject.nouns)
     values = {"n_rows": len(plane), "variance_shown": kept, "n_components": size}
-    return Section("codes", "Map of the codes", lead, [figure, Text(note)], values)
+    return Section(
+        "codes", "Map of the codes", lead, [figure, Text(f"Each point is one of the {subject.nouns}. {note}")], values
+    )
 
 
 def _project(codes: Values) -> tuple[Values, tuple[str, str], float]:
@@ -65,7 +67,7 @@ def _get_labels(subject: Subject) -> Values | None:
     return None
 
 
-def _draw(plane: Values, names: tuple[str, str], labels: Values | None) -> Figure:
+def _draw(plane: Values, names: tuple[str, str], labels: Values | None, nouns: str) -> Figure:
     raster = len(plane) > MAX_POINTS
     groups = _group(plane, labels)
 
@@ -84,7 +86,7 @@ def _draw(plane: Values, names: tuple[str, str], labels: Values | None) -> Figur
             ax.figure.legend(loc="outside upper left", ncols=4, handletextpad=0.2, columnspacing=1.2)
 
     shown = "" if labels is None else f", in the classes {', '.join(groups)}"
-    return draw(paint, f"Scatter of the codes of {len(plane)} rows{shown}", size=SIZE)
+    return draw(paint, f"Scatter of the codes of {len(plane)} {nouns}{shown}", size=SIZE)
 
 
 def _group(plane: Values, labels: Values | None) -> dict[str, Values]:

@@ -58,7 +58,8 @@ class Judgement:
 @once
 def judge_methods(subject: Subject) -> Judgement:
     """Compute the errors of the model and of simple methods, on rows that no simple method was fitted to."""
-    errors = _errors_with_train(subject) if subject.train is not None else _errors_of_halves(subject)
+    training, judge = read_training(subject), _judge_with_train if subject.train is not None else _judge_by_halves
+    errors = judge(subject, training)
     names, values = [*errors], np.column_stack([*errors.values()])
     means = dict(zip(names, estimate(values, subject.seed), strict=True))
     ratios = estimate(values, subject.seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:], TINY) - 1)
@@ -89,20 +90,25 @@ def list_methods(judgement: Judgement, names: Mapping[str, str], caption: str, u
     """Return a table of the errors of methods, and of the differences of the model from them."""
     differences = judgement.differences
     records = [
-        {"method": names[name], unit: mean, f"{unit} of this model": describe_difference(differences.get(name))}
+        {"method": names[name], unit: mean, "model, relative to the method": describe_difference(differences.get(name))}
         for name, mean in judgement.means.items()
     ]
     return Table.of(records, caption)
 
 
-def _errors_with_train(subject: Subject) -> dict[str, Values]:
-    training = Training.of(as_source(subject.train, subject.schema))
+@once
+def read_training(subject: Subject) -> Training:
+    """Read the training rows, or the judged rows if the training rows are not known."""
+    return Training.of(subject.source if subject.train is None else as_source(subject.train, subject.schema))
+
+
+def _judge_with_train(subject: Subject, training: Training) -> dict[str, Values]:
     return row_errors_by_method(subject.net, training, subject.source, subject.seed)
 
 
-def _errors_of_halves(subject: Subject) -> dict[str, Values]:
+def _judge_by_halves(subject: Subject, training: Training) -> dict[str, Values]:
     """Fit the simple methods to each half of the rows, and judge them on the other half."""
-    n, unit = len(subject.source), Training.of(subject.source).unit
+    n, unit = len(subject.source), training.unit
     order = np.random.default_rng(subject.seed).permutation(n)
     halves = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     parts = [
@@ -144,17 +150,17 @@ def _explain_measure(subject: Subject) -> str:
     categories = (
         ", and wrong categories relative to those of the most frequent category" if subject.schema.categorical else ""
     )
-    unit = "in units of the variance of their column" if subject.data == "table" else "in squared units of the data"
+    unit = f"relative to {read_training(subject).unit_name}"
     return f"{MEASURES[subject.task]}: mean squared error of numbers {unit}{categories}; 95 % intervals"
 
 
 def _explain_methods(subject: Subject) -> str:
     if subject.train is not None:
-        return "The simple methods were fitted to the training rows."
+        return f"The simple methods were fitted to the training {subject.nouns}."
     return (
-        "The training rows were not given. The simple methods were therefore fitted to one half of the judged rows and "
-        "judged on the other half, and the reverse. If the judged rows were used in training, the comparison favors "
-        "the model."
+        f"The training {subject.nouns} were not given. The simple methods were therefore fitted to one half of the "
+        f"judged {subject.nouns} and judged on the other half, and the reverse. If the judged {subject.nouns} were "
+        "used in training, the comparison favors the model."
     )
 
 

@@ -80,7 +80,9 @@ def _summarize(subject: Subject, stages: list[Stage], n_weights: int) -> str:
         return f"The model is {_describe(subject.model)}."
     sizes = {stage.name: stage.size for stage in stages}
     code = pluralize(sizes["code"], "number")
-    return f"{pluralize(sizes['row'], 'value')} of a row become a code of {code}; the nets have {n_weights:,} weights."
+    values = pluralize(sizes["row"], "value")
+    article = "an" if subject.noun == "image" else "a"
+    return f"{values} of {article} {subject.noun} become a code of {code}; the nets have {n_weights:,} weights."
 
 
 def _draw(stages: list[Stage]) -> Figure:

@@ -4,12 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.formatting import pluralize
+from isthmus.anomaly import AnomalyDetector
+from isthmus.containers import open_frame
+from isthmus.data.tables.cells import missing_mask
+from isthmus.data.tables.frames import is_frame
+from isthmus.formatting import format_value, pluralize
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Facts, Section, Share, Table
 from isthmus.reporting.cells import get_fields, name_columns, show_number
 from isthmus.reporting.subject import Subject, Values
 from isthmus.reporting.texts import show_share
+from isthmus.schema import Field
 
 # Intervals of a histogram, and categories that a row of the table names.
 N_BARS, N_NAMED = 10, 3
@@ -17,7 +22,7 @@ N_BARS, N_NAMED = 10, 3
 
 def describe_columns(subject: Subject) -> Section:
     """Return kind, range, missing cells and likelihood of each column, and what is done to the columns."""
-    records = list_columns(subject)
+    records, left_out = list_columns(subject), list_left_out(subject)
     missing = float(np.isnan(subject.numbers).mean())
     facts = {
         "columns the model learns from": len(records),
@@ -34,13 +39,13 @@ def describe_columns(subject: Subject) -> Section:
     kinds = [record["kind"] for record in records]
     counted = ", ".join(f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds))
     lead = f"{pluralize(len(records), 'column')} ({counted}); {show_share(missing)} of the cells are missing."
-    table = Table.of(records, "Columns of the judged rows")
+    table = Table.of(records + left_out, "Columns of the judged rows")
     values = {
         "n_rows": len(subject.source),
         "n_columns": len(records),
         "missing": missing,
         "left_out": subject.schema.left_out,
-        "columns": records,
+        "columns": records + left_out,
     }
     return Section("data", "The data, and what was done to it", lead, [Facts(facts), table], values)
 
@@ -60,6 +65,31 @@ def list_columns(subject: Subject) -> list[dict[str, Any]]:
         | ({"likelihood": likelihoods[i]} if likelihoods else {})
         for i, (name, field, values) in enumerate(columns)
     ]
+
+
+def list_left_out(subject: Subject) -> list[dict[str, Any]]:
+    """Return a record for each column that the model does not learn from."""
+    frame = open_frame(subject.X) if is_frame(subject.X) else None
+    likelihood = {} if subject.net is None else {"likelihood": "none"}
+    return [
+        {
+            "column": str(field.name),
+            "kind": field.kind,
+            "missing": None if frame is None else Share(missing_mask(frame.get_column(field.name)).mean()),
+            "values": _describe_left_out(field, isinstance(subject.model, AnomalyDetector)),
+            "histogram": None,
+        }
+        | likelihood
+        for field in subject.schema.fields
+        if not field.used
+    ]
+
+
+def _describe_left_out(field: Field, has_alarms: bool) -> str:
+    if field.kind != "constant" or not field.categories:
+        return "left out"
+    note = "; another value can cause an alarm" if has_alarms else ""
+    return f"left out: {format_value(field.categories[0])} in all rows of fit{note}"
 
 
 def describe_values(values: Values, field: Any) -> str:

@@ -105,7 +105,7 @@ def compare_fillings(subject: Subject) -> Section | None:
         *([Table.of(sizes, "By length of the stretch")] if sizes else []),
         Text(
             f"Known values were hidden in {pluralize(len(trial.gaps), 'place')}, chosen at random. "
-            "Three of them, with a large, a middle and a small error of this model:"
+            "Some of them, with a large, a middle and a small error of the model:"
         ),
         *_draw_examples(trial),
     ]
@@ -185,7 +185,7 @@ def _compare_sizes(gaps: list[Gap], seed: int) -> Iterator[dict[str, Any]]:
             "points": str(low) if low == high else f"{low} to {high}",
             "stretches": len(some),
             **{NAMES.get(name, name): _value(mean) for name, mean in judgement.means.items() if name != LAST},
-            "error of this model": describe_difference(judgement.differences[LINE]),
+            "model, relative to linear interpolation": describe_difference(judgement.differences[LINE]),
         }
 
 
@@ -197,8 +197,8 @@ def _draw_examples(trial: Trial) -> list[Figure]:
     """Draw stretches at the 90 %, 50 % and 10 % quantile of the error among the longer half."""
     longer = sorted(trial.gaps, key=lambda gap: -gap.size)[: max(N_PICTURES, len(trial.gaps) // 4)]
     ordered = sorted(longer, key=lambda gap: -gap.errors[MODEL] / gap.size)
-    chosen = [ordered[int(share * (len(ordered) - 1))] for share in (0.1, 0.5, 0.9)]
-    return [_draw_gap(trial, gap, with_legend=not i) for i, gap in enumerate(chosen)]
+    chosen = dict.fromkeys(int(share * (len(ordered) - 1)) for share in (0.1, 0.5, 0.9))
+    return [_draw_gap(trial, ordered[i], with_legend=not place) for place, i in enumerate(chosen)]
 
 
 def _draw_gap(trial: Trial, gap: Gap, with_legend: bool) -> Figure:

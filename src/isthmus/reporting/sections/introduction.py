@@ -11,28 +11,20 @@ NAMES = {
     "imputer": "Imputer",
 }
 KINDS = {"table": "a table", "counts": "texts", "flat images": "images", "time points": "a series"}
-UNITS = {
-    "counts": "text",
-    "texts": "text",
-    "time points": "time point",
-    "images": "image",
-    "flat images": "image",
-    "series": "series",
-}
 
 
 def describe_title(subject: Subject) -> str:
-    """Return what the model is, and of which file or kind of data."""
-    data = subject.files["data"].name if "data" in subject.files else KINDS.get(subject.data, subject.data)
-    return f"{NAMES[subject.task]} of {data}"
+    """Return what the model is, and of which kind of data."""
+    return f"{NAMES[subject.task]} of {KINDS.get(subject.data, subject.data)}"
 
 
 def describe_rows(subject: Subject) -> str:
     """Return which rows were judged."""
-    n, unit = count_rows(subject.X), UNITS.get(subject.data, "row")
+    n = count_rows(subject.X)
     size = "" if subject.data != "table" else f" x {pluralize(subject.schema.shape[0], 'column')}"
-    total = f"{subject.n_rows:,} series" if unit == "series" else pluralize(subject.n_rows, unit)
+    origin = f" of {subject.files['data'].name}" if "data" in subject.files else ""
+    total = pluralize(subject.n_rows, subject.noun)
     if n == subject.n_rows:
-        return f"Judged on {total}{size}."
+        return f"Judged on {total}{size}{origin}."
     order = "the first" if subject.data == "time points" else "a random sample"
-    return f"Judged on {n:,} of {total}{size}, {order}; seed {subject.seed}."
+    return f"Judged on {n:,} of {total}{size}{origin}, {order}; seed {subject.seed}."

@@ -31,7 +31,10 @@ def list_limits(subject: Subject) -> Section | None:
 
 def _find(subject: Subject) -> Iterator[tuple[str, str]]:
     if are_training_rows(subject):
-        yield "expect these figures on new rows", "the judged rows are probably training rows"
+        yield (
+            f"expect these figures on new {subject.nouns}",
+            f"the judged {subject.nouns} are probably training {subject.nouns}",
+        )
     if subject.task == "detector" and find_anomalies(subject) is None:
         yield (
             "rely on it to find every anomaly",
@@ -40,7 +43,7 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
     if subject.data in ("table", "flat images"):
         yield from _from_rows(subject)
     if subject.n_rows < MIN_ROWS:
-        yield "compare figures of this report closely", f"they come from {pluralize(subject.n_rows, 'row')} only"
+        yield "compare figures of this report closely", f"they come from {pluralize(subject.n_rows, subject.noun)} only"
     if subject.net is not None and subject.net.schema_.fields:
         yield from _from_schema(subject)
     yield from _from_comparison(subject)
@@ -51,7 +54,7 @@ def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
         return
     for name, difference in judge_methods(subject).differences.items():
         if difference.low > 0:
-            use = "fill missing cells" if subject.task == "imputer" else "compress or rebuild rows"
+            use = "fill missing cells" if subject.task == "imputer" else f"compress or rebuild {subject.nouns}"
             reason = f"the error is {show_share(difference.value)} larger than that of {name}, a simple method"
             yield f"use it to {use}", reason
             return

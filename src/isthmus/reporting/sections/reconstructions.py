@@ -37,8 +37,8 @@ def show_reconstructions(subject: Subject) -> Section | None:
         return None
     errors = measure_cells(subject)
     columns = sorted(_list_columns(subject, errors), key=lambda record: -record["error"])
-    rows = np.nanmean(np.where(np.isnan(errors).all(1, keepdims=True), 0.0, errors), 1)
-    order = np.argsort(-rows, kind="stable")
+    known = np.flatnonzero(~np.isnan(errors).all(1))  # an empty row has no errors
+    order = known[np.argsort(-np.nanmean(errors[known], 1), kind="stable")]
     worst = [record for row in order[:N_WORST] for record in _list_cells(subject, errors, int(row))]
     best = [record for row in order[::-1][:N_BEST] for record in _list_cells(subject, errors, int(row))]
     blocks: list[Block] = [

@@ -21,11 +21,20 @@ def explain_repetition(subject: Subject) -> Section:
     checksums = {name: compute_checksum(path) for name, path in subject.files.items()}
     facts = {"seed": str(subject.seed)} | versions
     facts |= {f"SHA-256 of {subject.files[name].name}": checksum for name, checksum in checksums.items()}
-    program = f'import isthmus\n\nisthmus.report(model, X, random_state={subject.seed}).save("report.html")'
-    code = Code(subject.command or program, "Command" if subject.command else "Program")
+    code = Code(subject.command or write_program(subject), "Command" if subject.command else "Program")
     values = {"seed": subject.seed, "command": code.code, "versions": versions, "sha256": checksums}
     lead = "The same files, versions and seed give the same numbers."
     return Section("repetition", "How to repeat it", lead, [code, Facts(facts)], values)
+
+
+def write_program(subject: Subject) -> str:
+    """Return the program that repeats a report: it has the names of the parameters of ``report``."""
+    given = {"y": subject.y, "train=train": subject.train}
+    arguments = ["model", "X", *(name for name, rows in given.items() if rows is not None)]
+    arguments.append(f"random_state={subject.seed}")
+    names = {name: str(path) for name, path in subject.files.items()}
+    arguments += [f"files={names}"] if names else []
+    return f'import isthmus\n\nisthmus.report({", ".join(arguments)}).save("report.html")'
 
 
 def compute_checksum(path: Path) -> str:

@@ -28,10 +28,10 @@ def show_training(subject: Subject) -> Section | None:
         f"The training had {pluralize(len(history), 'epoch')}; the weights of epoch {history[kept]['epoch']} were kept."
     )
     note = (
-        "Both curves are bounds on the negative log likelihood, in nats per row: the training curve is measured with "
-        "the noise of training, the validation curve on held-out rows without it."
+        f"Both curves are bounds on the negative log likelihood, in nats for each of the {subject.nouns}: the training "
+        f"curve is measured with the noise of training, the validation curve on held-out {subject.nouns} without it."
         if has_validation
-        else "No rows were held out for validation, so overfitting does not show here."
+        else f"No {subject.nouns} were held out for validation, so overfitting does not show here."
     )
     blocks: list[Block] = [_draw(curves, kept, has_validation), Text(note)]
     values = {
@@ -47,15 +47,15 @@ def _draw(curves: dict[str, Any], kept: int, has_validation: bool) -> Figure:
     epochs = np.arange(1, len(curves[TRAINING]) + 1)
 
     def paint(ax: "Axes") -> None:
-        ax.plot(epochs, curves[TRAINING], color=MUTED, linewidth=1.4, label="training rows")
+        ax.plot(epochs, curves[TRAINING], color=MUTED, linewidth=1.4, label="training")
         if has_validation:
-            ax.plot(epochs, curves[VALIDATION], color=ACCENT, linewidth=1.8, label="validation rows")
+            ax.plot(epochs, curves[VALIDATION], color=ACCENT, linewidth=1.8, label="validation")
             ax.plot(epochs[kept], curves[VALIDATION][kept], "o", color=ACCENT, markersize=6, label="kept")
         known = np.concatenate([curves[name] for name in curves])
         known = known[np.isfinite(known)]
         low, high = float(known.min()), float(np.quantile(known, 0.98))
         ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low) + 1e-9)
-        ax.set(xlabel="epoch", ylabel="loss (nats per row)")
+        ax.set(xlabel="epoch", ylabel="loss (nats)")
         ax.locator_params("x", integer=True)
         ax.grid(axis="y")
         ax.legend()
