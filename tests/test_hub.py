@@ -3,9 +3,11 @@
 import base64
 import json
 import pickle
+import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,7 +189,8 @@ def test_what_the_hub_lacks_is_told_in_one_sentence(refusal, words, hub):
     hub.refusal = refusal
     with pytest.raises(FileNotFoundError) as found:
         from_pretrained("me/other")
-    assert str(found.value) == f"the repository 'me/other' {words}"
+    folder = str(Path("me/other").absolute())
+    assert str(found.value) == f"the repository 'me/other' {words}; there is no folder {folder!r} either"
 
 
 def test_a_refused_upload_names_the_repository(hub, model):
@@ -206,13 +209,33 @@ def test_without_network_the_cache_answers_or_the_error_tells_so(hub, model, mon
         from_pretrained("me/other")
 
 
-@pytest.mark.parametrize("name", ["./nowhere/model", "a/b/c", "nowhere.."])
-def test_a_name_that_cannot_be_a_repository_is_refused(name, hub, model):
-    message = f"^'{name}' is neither a folder nor the name of a repository, such as 'user/name'$"
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize("name", ["typo", "./nowhere/model", "a/b/c", "../models/net"])
+def test_a_path_is_not_looked_for_on_the_hub(name, monkeypatch):
+    monkeypatch.setattr("isthmus.hub.sharing._open_hub", None)  # any use of the Hub fails
+    message = f"there is no folder {str(Path(name).absolute())!r}, and {name!r} is not the name of a repository"
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}, such as 'user/name'$"):
         from_pretrained(name)
-    with pytest.raises(ValueError, match=message):
-        push_to_hub(model, name)
+
+
+def test_a_name_that_cannot_be_a_repository_is_refused(hub, model):
+    with pytest.raises(ValueError, match=r"^'a/b/c' is not the name of a repository, such as 'user/name'$"):
+        push_to_hub(model, "a/b/c")
+
+
+def test_a_second_model_gets_its_own_facts_and_keeps_what_was_written_by_hand(tmp_path, hub, model):
+    other = BaggedAutoencoders(Autoencoder(2, max_epochs=1), 2, random_state=0).fit(X)
+    save_pretrained(model, tmp_path / "net")
+    card = tmp_path / "net" / "README.md"
+    card.write_text(card.read_text() + "\n## Use\n\nOnly for tests.\n")
+    save_pretrained(other, tmp_path / "net", tags=["two"])
+    text = card.read_text()
+    assert "A fitted `BaggedAutoencoders` of isthmus" in text
+    assert "`Autoencoder`" not in text
+    assert text.endswith("## Use\n\nOnly for tests.\n")
+    assert read_card(text)["tags"] == ["isthmus", "autoencoder", "two"]
+    for each in (model, other):
+        push_to_hub(each, "me/net")
+    assert "A fitted `BaggedAutoencoders` of isthmus" in hub.files["me/net"]["README.md"].decode()
 
 
 def test_files_of_others_are_not_loaded(hub, tmp_path):

@@ -423,3 +423,14 @@ def test_a_huge_cell_is_named_by_its_channel():
 def test_weights_of_time_points_are_refused():
     with pytest.raises(ValueError, match="sample_weight of SlidingWindows must be None"):
         SlidingWindows().fit(np.sin(np.arange(100.0)), sample_weight=np.ones(100))
+
+
+def test_labelled_anomalies_of_a_series_are_for_calibrate():
+    labels = np.ones(len(WAVE[TRAIN]), dtype=int)
+    labels[100:110] = -1
+    detector = AnomalyDetector(short(), fpr=0.1, random_state=0)
+    with pytest.raises(ValueError, match="cannot leave out points of a series: fit without y, .* y to calibrate"):
+        detector.fit(WAVE[TRAIN], labels)
+    series = np.where(labels == -1, np.nan, WAVE[TRAIN].ravel())
+    detector.fit(series).calibrate(WAVE[TRAIN], labels)
+    assert len(detector.calibration_scores_) == np.sum(labels == 1)

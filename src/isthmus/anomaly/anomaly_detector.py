@@ -26,6 +26,7 @@ from isthmus.anomaly.explanation import Explanation
 from isthmus.anomaly.probability import Probability
 from isthmus.anomaly.rows import ANOMALY, NORMAL, ReferenceRows, Values, count_rows, read_labels
 from isthmus.anomaly.scores import Scorer, clone_with_seeds, prefer_densities, read_kinds
+from isthmus.anomaly.sliding_windows import SlidingWindows
 from isthmus.anomaly.thresholds import Rule, choose_rule
 from isthmus.errors import InputTypeError, describe_value
 from isthmus.part import Configurable, is_count
@@ -169,6 +170,11 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         """
         rule = self._check_parameters()
         labels = read_labels(y, X, required=self.threshold == "labels")
+        if isinstance(self.estimator, SlidingWindows) and ANOMALY in labels:
+            raise ValueError(
+                "y of fit marks anomalies, but SlidingWindows cannot leave out points of a series: fit without y, on "
+                "points without anomalies or with missing values in their place, and give y to calibrate"
+            )
         seed = seed_of(self.random_state)
         scorer, calibration = fit_and_calibrate(self._fit_scorer, X, labels, self.calibration, self.n_folds, seed)
         self.held_out_scores_ = restore_order(calibration.scores, labels)

@@ -18,6 +18,9 @@ def register_converters() -> None:
     Each estimator of isthmus is compared with its program on its own rows, as in ``export``, and not converted if they
     differ. Compare the whole pipeline on your rows: other converters may compute in float32. It needs isthmus[export].
 
+    skl2onnx replaces characters of the names of columns that are no letters, digits or underscores: the input of the
+    column "a b" is "a_b". Take the names of inputs from ``program.graph.input``, whose order is that of the columns.
+
     Raises
     ------
     ImportError

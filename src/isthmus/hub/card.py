@@ -12,6 +12,8 @@ from isthmus.formatting import list_names, pluralize
 LIBRARY = "isthmus"
 # Line that begins and ends the metadata block of a card.
 FENCE = "---\n"
+# Lines around the part of a card that is written anew with each model; the rest belongs to its author.
+BEGIN, END = "<!-- Written by isthmus: replaced with the next model. -->", "<!-- End of what isthmus has written. -->"
 
 
 def complete_card(text: str, license: str | None, tags: Sequence[str]) -> str:
@@ -26,17 +28,28 @@ def complete_card(text: str, license: str | None, tags: Sequence[str]) -> str:
     return str(card)
 
 
-def write_card(model: Any, name: str) -> str:
-    """Return a card of facts: how to load a fitted estimator, what it is, and what it reads."""
-    rows = [f"| {fact} | {value} |" for fact, value in _list_facts(model).items()]
-    return f"""# {name}
+def renew_card(text: str, model: Any, name: str) -> str:
+    """Return a card with new facts in place of those that isthmus has written; a card without them is unchanged."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return before + write_facts(model, name) + after if begin and end else text
 
+
+def write_card(model: Any, name: str) -> str:
+    """Return a card of facts about a fitted estimator."""
+    return f"# {name}\n\n{write_facts(model, name)}\n"
+
+
+def write_facts(model: Any, name: str) -> str:
+    """Return what a fitted estimator is, how to load it, and what it reads."""
+    rows = [f"| {fact} | {value} |" for fact, value in _list_facts(model).items()]
+    return f"""{BEGIN}
 A fitted `{type(model).__name__}` of isthmus, a Python toolkit for autoencoders.
 
 ```python
 from isthmus.hub import from_pretrained
 
-model = from_pretrained("{name}")
+model = from_pretrained("{name}")  # the path of this folder, or the name of its repository
 ```
 
 Loading runs no code of the file. The file may contain values of training rows, such as categories or exemplars.
@@ -44,7 +57,8 @@ Loading runs no code of the file. The file may contain values of training rows, 
 | fact | value |
 | --- | --- |
 {chr(10).join(rows)}
-"""
+
+{END}"""
 
 
 def _list_facts(model: Any) -> dict[str, str]:

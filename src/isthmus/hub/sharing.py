@@ -1,6 +1,8 @@
 """One model file and its card, in a folder or in a repository of the Hub."""
 
 import os
+import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +11,14 @@ from typing import Any
 
 import isthmus
 from isthmus.errors import require_path
-from isthmus.hub.card import LIBRARY, complete_card, write_card
+from isthmus.hub.card import LIBRARY, complete_card, renew_card, write_card
 from isthmus.persistence import load, save
 from isthmus.storage import replacing
 
 # Names of the two files, as the Hub has them.
 FILE, CARD = "model.safetensors", "README.md"
+# Name of a repository: that of its owner and its own. Other names are those of folders.
+NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 # What an error of the Hub means, by the name of its class; derived classes come first.
 MEANINGS = {
     "RevisionNotFoundError": "has no such revision",
@@ -44,8 +48,8 @@ def save_pretrained(
     folder : str or path
         It is created if it does not exist. A model file in it is replaced.
     card : str or None, default=None
-        Text of the card in Markdown, with or without a metadata block. None keeps the card of the folder, or writes
-        facts about the model if there is none.
+        Text of the card in Markdown, with or without a metadata block. None writes facts about the model. In a folder
+        with a card, it replaces the facts that isthmus has written there, and keeps everything else.
     license : str or None, default=None
         License of the model for the card, such as "mit". None states none.
     tags : sequence of str, default=()
@@ -74,7 +78,8 @@ def save_pretrained(
     True
     """
     require_path("folder", folder)
-    _write_files(model, Path(folder), Path(folder).resolve().name, card, license, tags)
+    _save_model(model, Path(folder))
+    _write_card(model, Path(folder), Path(folder).resolve().name, card, license, tags)
 
 
 def push_to_hub(
@@ -99,7 +104,7 @@ def push_to_hub(
     repo_id : str
         Name of the repository, such as "user/digits".
     card, license, tags
-        As in ``save_pretrained``; None keeps the card of the repository.
+        As in ``save_pretrained``, for the card of the repository.
     private : bool or None, default=None
         Whether a new repository is private; None is the default of the account, in general public.
     token : str or None, default=None
@@ -129,13 +134,13 @@ def push_to_hub(
     """
     api = _open_hub(token)
     with TemporaryDirectory() as folder:
-        _write_files(model, Path(folder), repo_id, card, license, tags)
+        _save_model(model, Path(folder))
         with _hub_errors(repo_id):
             api.create_repo(repo_id, private=private, exist_ok=True)
-            kept = [CARD] if card is None and api.file_exists(repo_id, CARD) else []
-            commit = api.upload_folder(
-                repo_id=repo_id, folder_path=folder, commit_message=message, ignore_patterns=kept
-            )
+            if api.file_exists(repo_id, CARD):
+                shutil.copy(api.hf_hub_download(repo_id, CARD), folder)
+            _write_card(model, Path(folder), repo_id, card, license, tags)
+            commit = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
     return str(commit.commit_url)
 
 
@@ -179,27 +184,45 @@ def from_pretrained(
     """
     require_path("source", source)
     folder = Path(source)
-    path = folder / FILE if folder.is_dir() else _download(str(source), revision, token)
-    return load(path, parts, device)
+    if folder.is_dir():
+        return load(folder / FILE, parts, device)
+    if not NAME.fullmatch(str(source)):
+        raise FileNotFoundError(
+            f"there is no folder {str(folder.absolute())!r}, and {str(source)!r} is not the name of a repository, such "
+            "as 'user/name'"
+        )
+    return load(_download(str(source), revision, token), parts, device)
 
 
-def _write_files(
-    model: Any, folder: Path, name: str, card: str | None, license: str | None, tags: Sequence[str]
-) -> None:
+def _save_model(model: Any, folder: Path) -> None:
     _import_hub()
     folder.mkdir(parents=True, exist_ok=True)
     save(model, folder / FILE)
-    if card is not None or not (folder / CARD).exists():
-        text = complete_card(write_card(model, name) if card is None else card, license, tags)
-        with replacing(folder / CARD) as file:
-            file.write(text.encode())
+
+
+def _write_card(
+    model: Any, folder: Path, name: str, card: str | None, license: str | None, tags: Sequence[str]
+) -> None:
+    """Write a card, or renew the facts of the one in the folder; one that its author wrote without them is kept."""
+    path = folder / CARD
+    if card is None and path.exists():
+        old = path.read_text(encoding="utf-8")
+        card = renew_card(old, model, name)
+        if card == old and not (license or tags):
+            return
+    text = complete_card(write_card(model, name) if card is None else card, license, tags)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def _download(repo_id: str, revision: str | None, token: str | None) -> str:
     """Return the path of the model file in the cache."""
     api = _open_hub(token)
-    with _hub_errors(repo_id):
-        path: str = api.hf_hub_download(repo_id, FILE, revision=revision)
+    try:
+        with _hub_errors(repo_id):
+            path: str = api.hf_hub_download(repo_id, FILE, revision=revision)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; there is no folder {str(Path(repo_id).absolute())!r} either") from error
     return path
 
 
@@ -225,9 +248,7 @@ def _hub_errors(repo_id: str) -> Iterator[None]:
     try:
         yield
     except errors.HFValidationError as error:
-        raise ValueError(
-            f"{repo_id!r} is neither a folder nor the name of a repository, such as 'user/name'"
-        ) from error
+        raise ValueError(f"{repo_id!r} is not the name of a repository, such as 'user/name'") from error
     except (errors.EntryNotFoundError, http_error) as error:
         kinds = ((getattr(errors, name), meaning) for name, meaning in MEANINGS.items())
         meaning = next((meaning for kind, meaning in kinds if isinstance(error, kind)), None)

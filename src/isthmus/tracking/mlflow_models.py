@@ -19,6 +19,9 @@ def log_model(model: Any, name: str = "model", *, input_example: Any, output: st
     The logged model is the file of ``isthmus.save``, the signature, the example, and the name of the module that loads
     the file. It has no pickle. Where it is loaded, isthmus must be installed.
 
+    MLflow 3 maintains its store in files (``./mlruns``), but no longer develops it. A database is the alternative, such
+    as ``mlflow.set_tracking_uri("sqlite:///mlflow.db")`` before the run.
+
     Parameters
     ----------
     model : fitted estimator
