@@ -52,7 +52,7 @@ def test_images_have_one_unit_also_if_a_corner_hardly_varies():
     images[:, 0, 0] = 0
     images[0, 0, 0] = 1
     training = Training.of(as_source(images))
-    assert training.are_pixels
+    assert training.unit_name == "the squared unit of the data"
     assert set(training.unit.tolist()) == {1.0}
 
 

@@ -36,7 +36,7 @@ def test_all_files_are_written_and_the_command_repeats_them(home, tmp_path):
         out,
         "--header",
         "--missing",
-        "x",
+        "nil",
         "--json",
         "--card",
     )
@@ -44,7 +44,7 @@ def test_all_files_are_written_and_the_command_repeats_them(home, tmp_path):
     sections = json.loads(out.with_suffix(".json").read_text())["sections"]
     assert (
         sections["repetition"]["command"]
-        == "isthmus report model.safetensors new.csv --train train.csv --label kind --header --missing x --seed 0 "
+        == "isthmus report model.safetensors new.csv --train train.csv --label kind --header --missing nil --seed 0 "
         "--json --card"
     )
     for name, file in (("model", "model.safetensors"), ("data", "new.csv"), ("train", "train.csv")):
