@@ -39,8 +39,8 @@ class Training(NamedTuple):
     The unit of numbers is their standard deviation, that of the channel for time steps, and 1 for pixels; that of all
     categories is the share of cells that differ from the most frequent category of their column. So the mean and the
     most frequent category have an error of 1 in training cells of both kinds. ``categories`` is the number of
-    categories by position of a column; ``are_pixels`` says whether all values have the unit 1, and ``unit_name`` is the name of the
-    unit of squared errors.
+    categories by position of a column; ``are_pixels`` says whether all values have the unit 1, and ``unit_name`` is
+    the name of the unit of squared errors.
     """
 
     rows: Values
