@@ -65,7 +65,7 @@ clean:
 	touch $@
 
 .venv/documented: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e '.[docs,export,pandas]'
+	$(INSTALL) -e '.[docs,export,music,pandas,text,tuning]'
 	touch $@
 
 # The peers live in an environment of their own: they must not decide what ours contains.

@@ -19,10 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from isthmus import AnomalyDetector, load, save
+from isthmus import AnomalyDetector, load, save, zoo
 from isthmus.anomaly import anomaly_detector
 from isthmus.anomaly.robust_scale import RobustScale
-from isthmus.data import Array, Chunks, Windows, as_source
+from isthmus.data import Array, Chunks, Texts, Windows, as_source
 from isthmus.model.scoring import log_prob_at_mean
 
 NETS = {"precision": "float64", "batch_size": 128}
@@ -558,3 +558,14 @@ def test_a_robust_scale_ignores_outliers_and_falls_back_to_the_deviation():
     mostly_equal = np.r_[np.zeros(90), np.ones(10)]
     assert RobustScale.fit(mostly_equal).scale == mostly_equal.std()
     assert RobustScale.fit(np.r_[np.full(90, -np.inf), np.ones(10)]).scale == 1
+
+
+def test_texts_out_of_order_are_anomalies():
+    pytest.importorskip("tokenizers")
+    lines = [
+        f"door {door} {state} by {name}" for door in "abc" for state in ("opened", "closed") for name in "xyz"
+    ] * 12
+    net = zoo.sequence_vae(2, width=16, max_epochs=20, random_state=0)
+    detector = AnomalyDetector(net, fpr=0.05, calibration="split", random_state=0).fit(Texts(lines, vocabulary="word"))
+    assert np.mean(detector.predict(lines) == -1) <= 0.1
+    assert detector.predict(["opened a by x door", "door a opened by door"]).tolist() == [-1, -1]

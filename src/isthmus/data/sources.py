@@ -152,8 +152,10 @@ def decode(values: np.ndarray[Any, Any], schema: Schema, rounded: bool = False) 
 def to_computable_rows(X: Any) -> Any:
     """Return tensors in a dtype that torch computes with, sparse tensors as sparse rows of scipy, and masks as NaN.
 
-    Other containers are returned unchanged.
+    Texts with a vocabulary become rows of tokens. Other containers are returned unchanged.
     """
+    if isinstance(X, Texts):
+        return as_source(X)
     if isinstance(X, torch.Tensor):
         values = X.detach().to(COMPUTABLE.get(X.dtype, X.dtype))
         if values.layout == torch.strided:
