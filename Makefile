@@ -47,7 +47,7 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reporting.py
 
 clean:
-	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/guide docs/reference/generated
+	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/guide docs/reference/generated docs/results
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -34,7 +34,7 @@ nitpicky = False
 # Markdown
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Links to files outside the documentation are checked by tests/test_docs.py, not by Sphinx.
+# Links to files outside the documentation, such as programs, are checked by tests/test_docs.py, not by Sphinx.
 suppress_warnings = ["myst.xref_missing"]
 
 # Reference: everything that ``__all__`` of a public module lists
@@ -93,6 +93,21 @@ def copy_mathjax(app: object) -> None:
     shutil.copy(source, target)
 
 
+def copy_results(app: object) -> None:
+    """Make a page of each measured result; tables without a heading get the name of their file."""
+    shutil.rmtree(HERE / "results", ignore_errors=True)
+    (HERE / "results").mkdir()
+    for path in sorted((HERE.parent / "benchmarks" / "results").glob("*.md")):
+        text = path.read_text()
+        title = "" if text.startswith("# ") else f"# {path.stem.replace('_', ' ').capitalize()}\n\n"
+        (HERE / "results" / path.name).write_text(title + text)
+
+
+def link_results(app: object, name: str, source: list[str]) -> None:
+    """Lead links to results, which are written for readers of the repository, to their pages."""
+    source[0] = source[0].replace("](../benchmarks/results/", "](results/")
+
+
 def skip_foreign(app: object, what: str, name: str, item: object, skip: bool, options: object) -> bool | None:
     """Leave out methods that scikit-learn and torch define: their own documentation describes them."""
     function = getattr(item, "fget", item)
@@ -108,5 +123,7 @@ def escape_markup(app: object, what: str, name: str, item: object, options: obje
 def setup(app: object) -> None:
     """Register the functions that Sphinx calls."""
     app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", copy_results)
+    app.connect("source-read", link_results)
     app.connect("autodoc-process-docstring", escape_markup)
     app.connect("autodoc-skip-member", skip_foreign)

@@ -12,21 +12,39 @@ from pathlib import Path
 import pytest
 
 import isthmus
-from isthmus import functional
+from isthmus import backbones, bottlenecks, corruptions, functional, likelihoods, priors, regularizers, zoo
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [DOCS / "index.md", *sorted(DOCS.glob("start/*.md"))]
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("start/*.md"))]
+WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
 # The modules that docs/reference/index.md lists.
 MODULES = re.findall(r"^   (isthmus[\w.]*)$", (DOCS / "reference" / "index.md").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.stem)
 def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         exec(compile(block, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.stem)
+def test_files_that_a_page_links_to_exist(page):
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+    built = ("gallery/", "guide/", "reference/")
+    missing = [
+        link for link in links if not (page.parent / link).exists() and not link.removeprefix("../").startswith(built)
+    ]
+    assert missing == []
+
+
+def test_the_page_of_parts_names_every_variant_and_part():
+    text = (DOCS / "start" / "parts.md").read_text()
+    rooms = (backbones, bottlenecks, priors, likelihoods, corruptions, regularizers)
+    assert [name for name in zoo.__all__ if f"| `{name}` |" not in text] == []
+    assert [name for room in rooms for name in room.__all__ if f"`{name}(" not in text] == []
 
 
 def test_the_page_of_theory_names_places_that_exist():

@@ -36,7 +36,7 @@ class Rule(NamedTuple):
 
 
 MIXTURE = "it draws codes of new rows from a mixture that is fitted to the training codes"
-# The rules of each use. Those of one kind of data are in order of preference, by figures in README if it has some.
+# The rules of each use. Those of one kind of data are in order of preference, by docs/figures.md where it has figures.
 RULES = {
     "reduce": (
         Rule(ROWS, "autoencoder", "it learns short codes from which it reconstructs rows with small errors"),
@@ -96,7 +96,7 @@ RULES = {
     ),
     "topics": (Rule(COUNTS, "topic_model", "each number of its code is the share of a topic"),),
 }
-# Sizes of codes by use and by kind of data: those of the zoo's defaults and of README. SIZE, for images and series, was
+# Sizes of codes by use and by kind of data: those of the zoo's defaults and of docs/figures.md. SIZE, for images and series, was
 # chosen on Frey faces, see cli/detecting_images.py.
 SIZES = {"generate": 16, "impute": 16, "topics": 20, "table": 8, "stream": 8, "counts": 32, "texts": 32}
 SIZE = 16
