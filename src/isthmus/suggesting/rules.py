@@ -96,8 +96,8 @@ RULES = {
     ),
     "topics": (Rule(COUNTS, "topic_model", "each number of its code is the share of a topic"),),
 }
-# Sizes of codes by use and by kind of data: those of the zoo's defaults and of docs/figures.md. SIZE, for images and series, was
-# chosen on Frey faces, see cli/detecting_images.py.
+# Sizes of codes by use and by kind of data: those of the zoo's defaults and of docs/figures.md. SIZE, for images and
+# series, was chosen on Frey faces, see cli/detecting_images.py.
 SIZES = {"generate": 16, "impute": 16, "topics": 20, "table": 8, "stream": 8, "counts": 32, "texts": 32}
 SIZE = 16
 
