@@ -6,10 +6,10 @@ Distinguish abnormal heartbeats from normal ones with a model of normal ones onl
 ECG5000 contains heartbeats of one patient, 140 values each. A small autoencoder is fitted on half of the normal beats;
 the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one
 normal beat in twenty is an alarm. The figure shows an abnormal beat, its reconstruction, and the values that explain
-the alarm.
+the alarm. Without the data, as on this page, beats are simulated.
 
 Run: python examples/heartbeats.py [folder] [data]
-where data (default ../shared/data/ecg5000-train) holds ecg5000_train.npz with X (n, 140) and y, 1 for normal beats
+where data holds ecg5000_train.npz with X (n, 140) and y, 1 for normal beats
 """
 
 import sys
@@ -22,10 +22,28 @@ from sklearn.metrics import roc_auc_score
 from isthmus import AnomalyDetector, zoo
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/ecg5000-train")
 
-with np.load(data / "ecg5000_train.npz") as file:
-    beats, kinds = file["X"], file["y"]
+# Place, width and height of the waves of a beat: P, Q, R, S and T (after McSharry et al., 2003). A premature beat comes
+# from the ventricle: it has no P wave, a wide R wave, and an inverted T wave.
+WAVES = [(0.18, 0.03, 0.15), (0.33, 0.012, -0.15), (0.37, 0.018, 1.2), (0.41, 0.014, -0.3), (0.65, 0.06, 0.35)]
+PREMATURE = [(0.37, 0.04, 1.0), (0.45, 0.05, -0.5), (0.65, 0.07, -0.3)]
+
+
+def simulate_beats(n, waves, rng):
+    """Simulate n beats of 140 values, in which each wave varies by 5 %."""
+    drawn = np.array(waves) * (1 + 0.05 * rng.normal(size=(n, len(waves), 3)))
+    place, width, height = drawn.transpose(2, 0, 1)[..., None]
+    beats = (height * np.exp(-0.5 * ((np.linspace(0, 1, 140) - place) / width) ** 2)).sum(1)
+    return beats + 0.03 * rng.normal(size=beats.shape)
+
+
+if len(sys.argv) > 2:
+    with np.load(Path(sys.argv[2]) / "ecg5000_train.npz") as file:
+        beats, kinds = file["X"], file["y"]
+else:
+    rng = np.random.default_rng(0)
+    beats = np.concatenate([simulate_beats(600, WAVES, rng), simulate_beats(200, PREMATURE, rng)])
+    kinds = np.repeat([1, 2], [600, 200])
 normal = np.random.default_rng(0).permutation(np.flatnonzero(kinds == 1))
 train, held_out = beats[normal[::2]], np.concatenate([normal[1::2], np.flatnonzero(kinds != 1)])
 beats, is_normal = beats[held_out], kinds[held_out] == 1

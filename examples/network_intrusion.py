@@ -10,10 +10,11 @@ needs no decoder, which saves time in a live network. The threshold is set so th
 twenty is an alarm.
 
 By the area under the ROC curve, the encoder alone is as good as the full model. Rare attacks that look like
-ordinary sessions (r2l, u2r) are found less often than floods.
+ordinary sessions (r2l, u2r) are found less often than floods. Without the data, as on this page, connections are
+simulated.
 
 Run: python examples/network_intrusion.py [folder] [data]
-where data (default ../shared/data/nsl-kdd) holds train_20percent.csv.gz, with columns label, difficulty and family
+where data holds train_20percent.csv.gz, with columns label, difficulty and family
 """
 
 import sys
@@ -28,11 +29,43 @@ from sklearn.metrics import roc_auc_score
 from isthmus import AnomalyDetector, plots, zoo
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/nsl-kdd")
 
-table = pd.read_csv(data / "train_20percent.csv.gz")
+
+def simulate_connections(n, family, rng):
+    """Simulate n connections to four services, normal ones or those of a family of attacks."""
+    service = rng.choice(["http", "smtp", "domain", "ftp"], n, p=[0.6, 0.2, 0.15, 0.05])
+    size = pd.Series(service).map({"http": 5.5, "smtp": 7.0, "domain": 4.0, "ftp": 6.0}).to_numpy()
+    rows = pd.DataFrame(
+        {
+            "service": service,
+            "flag": rng.choice(["SF", "REJ"], n, p=[0.97, 0.03]),
+            "duration": rng.exponential(size / 4).round(),
+            "sent": rng.lognormal(size, 0.5).round(),
+            "received": rng.lognormal(size + 1.5, 0.7).round(),
+            "count": rng.poisson(8, n),
+            "error_rate": rng.beta(1, 30, n).round(2),
+            "family": family,
+        }
+    )
+    if family == "dos":  # a flood of connections that are never completed
+        rows = rows.assign(flag="S0", sent=0, received=0, duration=0, count=rng.poisson(250, n), error_rate=0.99)
+    elif family == "probe":  # many services are tried, and refuse
+        rows = rows.assign(flag="REJ", received=0, count=rng.poisson(60, n), service=rng.permutation(service))
+    elif family == "r2l":  # somebody guesses passwords
+        rows = rows.assign(service="ftp", received=rng.poisson(300, n), duration=rng.poisson(12, n))
+    elif family == "u2r":  # a session that becomes that of an administrator
+        rows = rows.assign(duration=rng.poisson(90, n), sent=rng.lognormal(8, 1, n).round())
+    return rows
+
+
+SIMULATED = {"normal": 4000, "dos": 600, "probe": 300, "r2l": 40, "u2r": 20}
+if len(sys.argv) > 2:
+    table = pd.read_csv(Path(sys.argv[2]) / "train_20percent.csv.gz").drop(columns=["label", "difficulty"])
+else:
+    rng = np.random.default_rng(0)
+    table = pd.concat([simulate_connections(n, name, rng) for name, n in SIMULATED.items()], ignore_index=True)
 family = table["family"].to_numpy()
-rows = table.drop(columns=["label", "difficulty", "family"])
+rows = table.drop(columns=["family"])
 normal = np.random.default_rng(0).permutation(np.flatnonzero(family == "normal"))
 train, held_out = rows.iloc[normal[::2]], np.concatenate([normal[1::2], np.flatnonzero(family != "normal")])
 scored, family = rows.iloc[held_out], family[held_out]

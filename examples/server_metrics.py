@@ -9,10 +9,10 @@ autoencoders reconstruct windows of the metrics; windows with a large error are 
 events, each with the metrics that contribute most to it.
 
 By the volume under the precision-recall surface, windows detect far more than PCA of single time points, which ignores
-the order of time.
+the order of time. Without the data, as on this page, a server is simulated.
 
 Run: python examples/server_metrics.py [folder] [data]
-where data (default ../shared/data/asd) holds omi-1.npz with train, test and test_label
+where data holds omi-1.npz with train, test and test_label
 """
 
 import sys
@@ -28,10 +28,25 @@ from isthmus import AnomalyDetector, SlidingWindows
 from isthmus.metrics.series import vus_pr
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/asd")
 
-server = np.load(data / "omi-1.npz")
-train, test, labels = server["train"], server["test"], server["test_label"]
+
+def simulate_server(n, faults, rng):
+    """Simulate n time points of six metrics that follow a load with a daily period; during faults, the load oscillates."""
+    time, labels = np.arange(n), np.zeros(n, dtype=int)
+    load = np.sin(2 * np.pi * time / 288) + 0.5 * np.sin(2 * np.pi * time / 72)
+    for start, stop in faults:
+        load[start:stop] = 1.2 * np.sin(2 * np.pi * time[start:stop] / 14)
+        labels[start:stop] = 1
+    return np.outer(load, [1.0, 0.8, 0.6, -0.5, 0.9, 0.7]) + 0.1 * rng.normal(size=(n, 6)), labels
+
+
+if len(sys.argv) > 2:
+    server = np.load(Path(sys.argv[2]) / "omi-1.npz")
+    train, test, labels = server["train"], server["test"], server["test_label"]
+else:
+    rng = np.random.default_rng(0)
+    train, _ = simulate_server(2500, [], rng)
+    test, labels = simulate_server(1500, [(300, 350), (900, 980)], rng)
 
 windows = SlidingWindows(lengths=(16, 32), views=("values",))
 detector = AnomalyDetector(windows, fpr=0.05, random_state=0).fit(train)
