@@ -31,7 +31,7 @@ folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 
 
 def simulate_server(n, faults, rng):
-    """Simulate n time points of six metrics that follow a load with a daily period; during faults, the load oscillates."""
+    """Simulate n time points of six metrics that follow a daily load; during faults, the load oscillates."""
     time, labels = np.arange(n), np.zeros(n, dtype=int)
     load = np.sin(2 * np.pi * time / 288) + 0.5 * np.sin(2 * np.pi * time / 72)
     for start, stop in faults:
