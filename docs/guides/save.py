@@ -1,8 +1,9 @@
 """
-Save, load and export
-=====================
+Save and load
+=============
 
-A fitted model is one file. Elsewhere it is loaded by isthmus, or runs as a program without it.
+A fitted model is one file. Elsewhere it is loaded by isthmus; a program that runs without isthmus is described in
+:doc:`serve`.
 """
 
 # %%
@@ -23,34 +24,12 @@ same = load("tumours.safetensors")
 print((same.score_samples(table) == detector.score_samples(table)).all())
 
 # %%
-# Export
-# ------
-#
-# ``export`` writes a program for ONNX Runtime (``.onnx``) or torch (``.pt2``) that contains everything from the columns
-# to the alarms. It compares the program with isthmus on real and on strange rows, and writes nothing if they differ.
-
-import isthmus
-
-certificate = isthmus.export(detector, "tumours.onnx", X=table)
-print(certificate)
-
-# %%
-# The program needs neither isthmus nor torch:
-
-import numpy as np
-import onnxruntime
-
-session = onnxruntime.InferenceSession("tumours.onnx")
-feeds = {port.name: table[[port.name]].to_numpy(np.float64) for port in session.get_inputs()}
-score, is_anomaly = session.run(["score", "is_anomaly"], feeds)
-print((is_anomaly.ravel() == (detector.predict(table) == -1)).all())
-
-# %%
-# On the command line:
+# On the command line, a model file shows its parameters and columns, and serves new rows:
 #
 # .. code-block:: console
 #
-#    $ isthmus export tumours.safetensors --to tumours.onnx --part detect --data table.csv
+#    $ isthmus info tumours.safetensors
+#    $ isthmus score tumours.safetensors table.csv --out scores.csv
 
 # %%
 # What goes wrong
@@ -60,4 +39,4 @@ print((is_anomaly.ravel() == (detector.predict(table) == -1)).all())
 # - **The file holds data.** Categories and exemplars of training rows are inside. Think before you publish it.
 # - **Own parts.** A class outside isthmus is given when loading: ``load(path, parts=[MyCode])``.
 #
-# See :func:`isthmus.save`, :func:`isthmus.load`, :func:`isthmus.export`.
+# See :func:`isthmus.save`, :func:`isthmus.load`, and :mod:`isthmus.hub` to share models.
