@@ -196,7 +196,7 @@ def test_the_name_adversarial_selects_the_regularizer():
 def test_codes_are_normal_unless_another_prior_is_chosen():
     model = Autoencoder(2, regularizers="adversarial", max_epochs=1, random_state=0).fit(X)
     assert isinstance(model.module_.prior, Normal)
-    draws = model.module_.sample_codes(20_000, None, 1.0)
+    draws = model.module_.sample_codes(20_000, None, 1.0).cpu()
     torch.testing.assert_close(draws.mT.cov(), torch.eye(2), atol=0.05, rtol=0)
     assert isinstance(
         zoo.adversarial(2, prior="empirical", max_epochs=1, random_state=0).fit(X).module_.prior, Empirical

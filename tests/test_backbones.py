@@ -186,7 +186,8 @@ def test_weights_of_convolutions_count_once_per_position():
 
 
 @pytest.mark.parametrize("part", [Conv((16,)), TCN(16), Recurrent(16), Transformer(16)], ids=repr)
-def test_long_series_are_encoded_in_small_batches(part, rng):
+def test_long_series_are_encoded_in_small_batches(part, rng, monkeypatch):
+    monkeypatch.setattr(inference, "N_BATCHES_AT_ONCE", 1)
     model = small("autoencoder", backbone=part, max_epochs=1).fit(rng.normal(size=(8, 1, 1000)))
     assert inference.rows_at_once(model.module_) <= inference.MAX_VALUES / (16 * 500)
 

@@ -35,7 +35,7 @@ def test_given_nets_are_copied_with_their_weights_before_training():
     before = net.weight.clone()
     model = fitted(Custom(net, hidden), max_epochs=1, learning_rate=1e-9)
     assert torch.equal(net.weight, before)
-    torch.testing.assert_close(model.module_.backbone.encoder[0].weight, before, atol=1e-6, rtol=0)
+    torch.testing.assert_close(model.module_.backbone.encoder[0].weight.cpu(), before, atol=1e-6, rtol=0)
     assert clone(model).get_params()["backbone__encoder_net"].weight.equal(before)
 
 

@@ -106,8 +106,8 @@ def test_nets_are_trained_as_if_each_were_alone(blobs, monkeypatch):
             optimizer.step()
         linears = [layer for layer in net.modules() if isinstance(layer, torch.nn.Linear)]
         for stack, linear in zip(stacks, linears, strict=True):
-            torch.testing.assert_close(stack.weight[i], linear.weight, rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(stack.bias.view(4, -1)[i], linear.bias, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(stack.weight[i].cpu(), linear.weight, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(stack.bias.view(4, -1)[i].cpu(), linear.bias, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

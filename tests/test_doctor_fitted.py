@@ -121,7 +121,7 @@ def test_ranks_of_a_normal_likelihood_are_its_distribution_function(factors, pla
     data = FittedInput(read_rows(factors, plain.schema_), {}, plain)
     ranks, residuals, noise = draw_ranks(data, data.source)
     errors = factors - plain.reconstruct(factors)
-    scales = plain.module_.likelihood.noise.log_scale.exp().detach().numpy()
+    scales = plain.module_.likelihood.noise.log_scale.exp().detach().cpu().numpy()
     expected = stats.norm.cdf(errors / scales)
     assert np.abs(ranks - expected).max() < 0.25  # 100 draws have a standard error of at most 0.05
     assert np.abs((ranks - expected).mean()) < 0.005

@@ -1,5 +1,6 @@
 """Damaged files, random commands and killed processes, a few of each; ``benchmarks/fuzz.py`` runs many."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +15,9 @@ def fuzz(monkeypatch):
     return import_module("fuzz")
 
 
+@pytest.mark.skipif(
+    os.environ.get("ISTHMUS_TEST_DEVICE", "cpu") != "cpu", reason="forked processes have no accelerator"
+)
 @pytest.mark.parametrize("kind", N)
 def test_random_files_lose_no_cells_and_give_no_traceback(fuzz, kind):
     figures = fuzz.run_cases(kind, N[kind], seed=20)

@@ -20,7 +20,7 @@ def model():
 @pytest.mark.parametrize(
     "given",
     [{"size": value} for value in (None, np.nan, np.inf, pandas.NA, [1, 2])]
-    + [{"day": value} for value in (None, pandas.NaT, np.datetime64("NaT"), "someday", np.nan)]
+    + [{"day": value} for value in (None, pandas.NaT, np.datetime64("NaT", "s"), "someday", np.nan)]
     + [{"seen": value} for value in (None, pandas.NaT, "NaT")],
     ids=repr,
 )

@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from isthmus import Autoencoder
 from isthmus.backbones import MLP, Conv
-from isthmus.data import Array, Windows
+from isthmus.data import Array, Windows, transfer
 from isthmus.doctor import examine
 from isthmus.likelihoods import Gaussian, Logistic, Mixed, Multinomial, NegativeBinomial, Poisson, Quantile
 from isthmus.likelihoods.negative_binomial import INITIAL_LOGIT
@@ -182,6 +182,7 @@ def test_missing_counts_do_not_count_in_their_row(encoding):
 def test_sparse_rows_give_the_results_of_the_array_without_a_dense_copy(monkeypatch):
     taken, take = [], Array._take
     monkeypatch.setattr(Array, "_take", lambda source, index: taken.append(take(source, index)) or taken[-1])
+    monkeypatch.setattr(transfer, "COPIED_BYTES", 2**20)
     X = np.random.default_rng(0).poisson(0.02, (3000, 400))
     options = {
         "backbone": MLP((8,)),

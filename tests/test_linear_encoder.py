@@ -22,8 +22,8 @@ STILL = {"learning_rate": 1e-30, "max_epochs": 1, "validation_fraction": 0, "ran
 def encode(model, X):
     """Return the input of the encoder."""
     source = model.read_rows(X)
-    x = next(source.batches(len(source))).x
-    return model.module_.encode_input(model.module_.to_model(x)).flatten(1)
+    x = next(source.batches(len(source))).x.to(model.module_.device)
+    return model.module_.encode_input(model.module_.to_model(x)).flatten(1).cpu()
 
 
 HOLES = FRAME.mask(RNG.random(FRAME.shape) < 0.1)

@@ -9,10 +9,16 @@ from conftest import small
 
 from isthmus import inference
 from isthmus.backbones import MLP, Backbone
-from isthmus.data import as_source
+from isthmus.data import as_source, transfer
 from isthmus.training import loop
 
 pytest.importorskip("resource")
+
+
+@pytest.fixture(autouse=True)
+def batches_as_on_a_processor(monkeypatch):
+    for module in (inference, transfer):
+        monkeypatch.setattr(module, "N_BATCHES_AT_ONCE", 1)
 
 
 @pytest.fixture

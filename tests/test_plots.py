@@ -69,7 +69,7 @@ def explanation(values):
 
 ERRORS = np.array([0.5, 0.08, 0.06])
 TRIALS = [Trial(i, {}, "complete" if i < 2 else "pruned", 1.0, ERRORS[: 3 * (i < 2)]) for i in range(3)]
-TUNED = TuningResult(None, {}, TRIALS, "error", 0.0, (0.0, 0.0), {"learning_rate": 0.8, "batch_size": 0.2})
+TUNED = TuningResult(None, TRIALS[0], TRIALS, "error", 0.0, (0.0, 0.0), {"learning_rate": 0.8, "batch_size": 0.2})
 FOUND = CodeSizes(2, (1, 2), np.array([1, 2, 3]), ERRORS, ERRORS / 2, ERRORS / [0.75, 0.5, 0.25])
 
 PICTURES = {

@@ -224,7 +224,7 @@ class Wide(Normal):
         return super().log_prob(z / self.log_scale.exp()) - self.log_scale * z.shape[-1]
 
     def sample(self, n, y=None, temperature=1.0):
-        return self.log_scale.exp() * super().sample(n, y, temperature)
+        return self.log_scale.exp() * super().sample(n, y, temperature).to(self.log_scale)
 
     def divergence(self, mean, log_variance):
         return None

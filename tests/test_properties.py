@@ -46,7 +46,8 @@ def fitted(backbone, bottleneck, regularizers, rows, **options):
 def trained(backbone, bottleneck, regularizers=REGULARIZERS):
     """Return a model in training mode, and rows for it."""
     backbone, rows = BACKBONES[backbone]
-    return fitted(backbone, bottleneck, regularizers, rows).module_.train(), torch.from_numpy(rows)
+    model = fitted(backbone, bottleneck, regularizers, rows).module_.train()
+    return model, torch.from_numpy(rows).to(model.device)
 
 
 def terms(model, x, seed=0):

@@ -1,5 +1,7 @@
 """Training on accelerators, as far as a processor shows it: resident rows, recorded steps, the choice of the device."""
 
+import threading
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import nn
 
 from isthmus import Autoencoder, BaggedAutoencoders, Checkpoint, zoo
 from isthmus.backbones import MLP
-from isthmus.data import as_source, transfer
+from isthmus.data import Windows, as_source, transfer
 from isthmus.data.bootstrap import make_bootstrap
 from isthmus.training import choose_device, hardware, loop, recording
 from isthmus.training.inputs import ResidentInputs, StreamedInputs, make_inputs
@@ -212,16 +214,46 @@ def test_a_plan_gives_the_batches_of_the_source(seed, shard):
         assert torch.equal(whole.weight[positions[start:stop]], batch.weight)
 
 
-def test_a_plan_of_bags_gives_their_batches():
-    source = make_bootstrap(as_source(X), 3, 0.6, 0)
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("rows", "n_bags", "max_samples"), [(X, 3, 0.6), (X[:21], 5, 0.8), (Windows(np.arange(90.0), 10), 6, 0.5)]
+)
+def test_a_plan_of_bags_gives_their_batches(rows, n_bags, max_samples, seed):
+    """Some of the folds that are left out are larger than others, but all bags have the same size."""
+    source = make_bootstrap(as_source(rows), n_bags, max_samples, seed)
     whole = torch.cat([batch.x for batch in source.batches(1000)])
     positions, bounds = source.plan(20, 5)
+    assert sorted(positions.tolist()) == [*range(len(source))]
     for (start, stop), batch in zip(bounds, source.batches(20, 5), strict=True):
         assert torch.equal(whole[positions[start:stop]], batch.x)
 
 
+def test_only_waits_of_the_own_thread_count_and_other_warnings_are_passed_on(monkeypatch):
+    wait = "called a synchronizing CUDA operation (Triggered internally)"
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: 0)
+    monkeypatch.setattr(
+        torch.cuda,
+        "set_sync_debug_mode",
+        lambda mode: warnings.warn(recording.PROTOTYPE, stacklevel=1) if mode else None,
+    )
+
+    def watch():
+        with recording.count_waits() as waits:
+            warnings.warn(f"{wait} here", stacklevel=1)
+            thread = threading.Thread(target=warnings.warn, args=(f"{wait} there",))
+            thread.start()
+            thread.join()
+            warnings.warn("another", stacklevel=1)
+        return waits
+
+    with pytest.warns(UserWarning, match="another") as told:
+        waits = watch()
+    assert waits == [f"{wait} here"]
+    assert [str(each.message) for each in told] == ["another"]
+
+
 def test_rows_are_copied_in_blocks(monkeypatch):
-    monkeypatch.setattr(transfer, "N_COPIED", 7)
+    monkeypatch.setattr(transfer, "COPIED_BYTES", 7 * 4 * 5)
     source = as_source(X).with_weights(WEIGHTS)
     copied, whole = transfer.copy_rows(source, torch.device("cpu")), next(iter(source.batches(100)))
     assert torch.equal(copied.x, whole.x)

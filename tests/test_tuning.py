@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import FrozenInstanceError
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,8 @@ from isthmus.bottlenecks import Gaussian
 from isthmus.data import Chunks, Texts, Windows, as_source
 from isthmus.suggesting.contests import CONTESTS, Split
 from isthmus.tuning import Choice, Layers, Range, Space, read_space, search_space, tune
-from isthmus.tuning.result import estimate_gain
+from isthmus.tuning.confirmation import choose_finalists, judge_again
+from isthmus.tuning.result import Trial, estimate_gain
 from isthmus.tuning.rows import split_rows
 from isthmus.tuning.study import N_WITHOUT_GAIN, has_stalled
 
@@ -317,6 +319,48 @@ def test_the_result_is_the_best_trial_fitted_to_all_rows(X):
     again = make_net().set_params(**best.params).fit(X)
     np.testing.assert_array_equal(result.estimator.transform(X), again.transform(X))
     assert result.score == best.score >= result.default_score == result.trials[0].score
+
+
+def make_trials(scores):
+    return [Trial(i, {} if i == 0 else {"a": i}, "complete", 1.0, np.full(20, score)) for i, score in enumerate(scores)]
+
+
+@pytest.mark.parametrize(("n_others", "numbers"), [(4, [0]), (5, [0, 5]), (12, [0, 12, 11]), (99, [0, 99, 98, 97])])
+def test_the_default_and_the_best_of_five_trials_each_are_judged_again(n_others, numbers):
+    assert [trial.number for trial in choose_finalists(make_trials(range(n_others + 1)))] == numbers
+
+
+def test_splits_on_which_not_all_trials_were_fitted_do_not_count():
+    trials, n_fits = make_trials([0, 1]), []
+
+    def fit(trial, split, seed):
+        n_fits.append(trial.number)
+        return np.full(split, float(trial.number))
+
+    for most, n_columns in ((1, 0), (2, 7), (3, 7), (9, 14)):
+        n_fits.clear()
+        scores = judge_again(trials, fit, lambda seed: 7, 0, lambda most=most: len(n_fits) >= most)
+        np.testing.assert_array_equal(scores, np.repeat([[0.0], [1.0]], n_columns, axis=1))
+    assert judge_again(trials[:1], fit, lambda seed: 7, 0, lambda: False).shape == (1, 0)
+
+
+def test_a_trial_that_is_better_only_on_the_rows_of_the_search_is_not_chosen(X, monkeypatch):
+    """The other splits judge rows that their own fits have not seen, with fits of another seed."""
+    seen = []
+
+    def fit_again(net, score_rows, trial, split, seed):
+        assert len(np.unique(np.concatenate([split.X, split.X_judged]), axis=0)) == len(X)
+        assert not (split.X[:, None] == split.X_judged).all(-1).any()
+        seen.append(seed)
+        return np.full(len(split.X_judged), 0.0 if trial.params else 1.0)
+
+    monkeypatch.setattr(import_module("isthmus.tuning.tune"), "_fit_again", fit_again)
+    net, space = make_net(learning_rate=1e-6), {"learning_rate": [1e-6, 2e-2]}
+    result = tune(net, X, space=space, n_trials=8, random_state=0)
+    assert len(seen) == 4
+    assert len({*seen, 0}) == 3
+    assert (result.params, result.gain) == ({}, 0.0)
+    assert max(trial.score for trial in result.trials) > result.score == result.default_score
 
 
 def test_the_same_seed_gives_the_same_search(X):

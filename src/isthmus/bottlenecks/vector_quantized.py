@@ -63,7 +63,9 @@ class Codebook(Part):
     def count(self, index: Tensor, differences: Tensor, squares: Tensor, kept: Tensor) -> None:
         """Sum differences (n, width), squared distances (n,) and ``kept`` (n,) over the outputs of each vector."""
         each = torch.cat([differences, squares[:, None], kept[:, None]], 1).detach()
-        self.batch_sums = torch.zeros_like(self.batch_sums).index_add_(0, index, each)
+        # A product, because ``index_add_`` adds in a random order on CUDA.
+        chosen = torch.arange(self.n_codes, device=index.device)[:, None] == index
+        self.batch_sums = chosen.to(each) @ each
 
     def after_step(self, progress: Tensor) -> None:
         """Update frequencies and vectors by the sums of the batch, and move rare vectors."""

@@ -26,7 +26,7 @@ class BootstrapBatches(Batches):
     Parameters
     ----------
     subsets : sequence of Source
-        The subset of each model. Rows beyond the size of the smallest subset are not used.
+        The subset of each model, all of the same size.
     left_out : Tensor of bool, (n_models, n_rows)
         Whether a row shares no values with the subset of a model.
     """
@@ -35,7 +35,7 @@ class BootstrapBatches(Batches):
     left_out: Tensor
 
     def __len__(self) -> int:
-        return len(self.subsets) * min(map(len, self.subsets))
+        return len(self.subsets) * len(self.subsets[0])
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield batches of about ``size`` rows, with the same number of rows of each subset."""
@@ -43,8 +43,8 @@ class BootstrapBatches(Batches):
         passes = [
             subset.batches(n_each, None if seed is None else mix(seed, i)) for i, subset in enumerate(self.subsets)
         ]
-        for batches in zip(*passes, strict=False):
-            part = slice(*shard_bounds(0, min(len(batch.x) for batch in batches), shard))
+        for batches in zip(*passes, strict=True):
+            part = slice(*shard_bounds(0, len(batches[0].x), shard))
             yield Batch(*(_interleave(values, part) for values in zip(*batches, strict=True)))  # type: ignore[arg-type]
 
     def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
@@ -54,10 +54,8 @@ class BootstrapBatches(Batches):
         known = [plan for plan in plans if plan is not None]
         if shard != WHOLE or len(known) < n_models:
             return None
-        n_rows = len(self) // n_models
-        positions = torch.stack([plan.positions[:n_rows] * n_models + i for i, plan in enumerate(known)], 1).flatten()
-        shortest = min((plan.bounds for plan in known), key=lambda bounds: bounds[-1])
-        return Plan(positions, [(start * n_models, stop * n_models) for start, stop in shortest])
+        positions = torch.stack([plan.positions * n_models + i for i, plan in enumerate(known)], 1).flatten()
+        return Plan(positions, [(start * n_models, stop * n_models) for start, stop in known[0].bounds])
 
     def resample(self, seed: int) -> Self:
         """Draw rows of each subset with replacement in proportion to their weights."""
@@ -90,8 +88,7 @@ def make_bootstrap(source: Source, n_models: int, max_samples: float, seed: int)
     left_out = torch.zeros((n_models, len(source)), dtype=torch.bool, device="cpu")
     for i, fold in enumerate(held_out):
         left_out[i, fold] = True
-    subsets = [_draw_subset(source, fold, n_each, mix(seed, i, 1)) for i, fold in enumerate(held_out)]
-    return BootstrapBatches(subsets, left_out)
+    return BootstrapBatches(_draw_subsets(source, held_out, n_each, seed), left_out)
 
 
 def _make_folds(source: Source, n_folds: int, seed: int) -> list[Positions]:
@@ -101,12 +98,14 @@ def _make_folds(source: Source, n_folds: int, seed: int) -> list[Positions]:
     return [np.concatenate([parts[j] for j in order[fold::n_folds]]) for fold in range(n_folds)]
 
 
-def _draw_subset(source: Source, held_out: Positions, n_rows: int, seed: int) -> Source:
-    """Draw random rows that share no values with the held-out rows."""
-    known = source.disjoint_from(held_out)
-    if not len(known):
+def _draw_subsets(source: Source, held_out: Sequence[Positions], n_each: int, seed: int) -> list[Source]:
+    """Draw at most ``n_each`` rows for each model, the same number for all, that share no values with held-out rows."""
+    known = [source.disjoint_from(fold) for fold in held_out]
+    n_rows = min(n_each, *map(len, known))
+    if not n_rows:
         raise ValueError(f"{len(source)} rows are too few: nothing is left to learn from beside those held out")
-    return source.take(np.sort(np.random.default_rng(seed).permutation(known)[:n_rows]))
+    drawn = [np.random.default_rng(mix(seed, i, 1)).permutation(each)[:n_rows] for i, each in enumerate(known)]
+    return [source.take(np.sort(each)) for each in drawn]
 
 
 def _sizes(n_rows: int, n_models: int, max_samples: float) -> tuple[int, int]:

@@ -9,8 +9,8 @@ from isthmus.data.base import Batch, Batches, Shard, skip_empty
 
 # Largest share of the free memory of an accelerator for the rows. The other half is for the computation; not tuned.
 MAX_SHARE = 0.5
-# Rows that are copied at once. Bounds the memory that the copy needs beside the rows.
-N_COPIED = 2**16
+# Bytes of the rows that are copied at once. Bounds the memory that the copy needs beside the rows, which may be sparse.
+COPIED_BYTES = 2**26
 # Batches that an accelerator computes at once without gradients, because it computes them in about the time of one.
 N_BATCHES_AT_ONCE = 16
 
@@ -30,15 +30,19 @@ def copy_batches(source: Batches, size: int, device: torch.device, shard: Shard)
 
 def fits(source: Batches, device: torch.device) -> bool:
     """Whether all rows with labels and weights fit on a device."""
-    first = next(source.batches(1))
-    return len(source) * sum(v.nbytes for v in first if v is not None) <= MAX_SHARE * free_memory(device)
+    return len(source) * _row_bytes(next(source.batches(1))) <= MAX_SHARE * free_memory(device)
+
+
+def _row_bytes(row: Batch) -> int:
+    """Return the size of a batch of one row."""
+    return sum(values.nbytes for values in row if values is not None)
 
 
 def copy_rows(source: Batches, device: torch.device) -> Batch:
     """Copy all rows to the device, in blocks."""
     first, n_done = next(source.batches(1)).to(device), 0
     rows = first.map(lambda values: values.new_empty((len(source), *values.shape[1:])))
-    for batch in source.batches(N_COPIED):
+    for batch in source.batches(max(1, COPIED_BYTES // _row_bytes(first))):
         for values, block in zip(rows, batch, strict=True):
             if values is not None and block is not None:
                 values[n_done : n_done + len(batch.x)].copy_(block)

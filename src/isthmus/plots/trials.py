@@ -23,7 +23,7 @@ def trials(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> from isthmus.tuning import Trial, TuningResult
     >>> scores = np.array([1.0, 2.0])
     >>> found = [Trial(i, {}, "complete", 1.0, i + scores) for i in range(3)]
-    >>> ax = trials(TuningResult(None, {}, found, "score", 2.0, (2.0, 2.0), {}), ax=Figure().subplots())
+    >>> ax = trials(TuningResult(None, found[0], found, "score", 2.0, (2.0, 2.0), {}), ax=Figure().subplots())
     >>> [line.get_label() for line in ax.lines if line.get_label()[0] != "_"]
     ['best so far', 'default']
     """
@@ -58,7 +58,7 @@ def importance(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> from isthmus.plots import importance
     >>> from isthmus.tuning import TuningResult
     >>> shares = {"learning_rate": 0.8, "batch_size": 0.2}
-    >>> ax = importance(TuningResult(None, {}, [], "score", 0.0, (0.0, 0.0), shares), ax=Figure().subplots())
+    >>> ax = importance(TuningResult(None, None, [], "score", 0.0, (0.0, 0.0), shares), ax=Figure().subplots())
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['batch_size', 'learning_rate']
     """

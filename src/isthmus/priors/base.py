@@ -48,7 +48,11 @@ class Prior(Part):
 
     @abstractmethod
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw z (n, *z_shape) with the global generator of torch; the temperature multiplies standard deviations."""
+        """Draw z (n, *z_shape) with the global generator of torch; the temperature multiplies standard deviations.
+
+        ``torch.randn`` draws on the processor. A prior with parameters moves such numbers to their device; the result
+        may be on any.
+        """
 
     def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor | None:
         """Return the KL divergence of normal distributions from the prior for each component, (n, d), in closed form.

@@ -44,8 +44,9 @@ class Group:
         from torch import distributed
 
         if not distributed.is_initialized():
-            # With None, torch takes NCCL for tensors on GPUs and gloo for others.
-            distributed.init_process_group(None if torch.cuda.is_available() else "gloo")
+            # With None, torch takes NCCL for tensors on GPUs and gloo for others. NCCL needs a GPU for each process.
+            n_local = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"]))
+            distributed.init_process_group(None if torch.cuda.device_count() >= n_local else "gloo")
             atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
 

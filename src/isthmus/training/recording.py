@@ -1,8 +1,11 @@
 """A step that is recorded once as a CUDA graph and then replayed, which saves the time between its kernels."""
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 
@@ -18,6 +21,12 @@ RECORDING = ("cuda",)
 # Steps before the recording. The first makes what torch makes only once, such as the moments of the optimizer; during
 # the second, waiting for the device is noticed.
 N_PLAIN = 2
+
+# Parts of torch's messages: of an operation that waits for the device, and of the mode in which torch warns of them.
+WAIT, PROTOTYPE = "synchronizing CUDA operation", "Synchronization debug mode is a prototype feature"
+
+# The streams of this thread, by device.
+_of_thread = threading.local()
 
 
 class StepRunner:
@@ -95,11 +104,15 @@ def find_obstacle(state: TrainState, inputs: Inputs, settings: TrainSettings) ->
 
 @contextmanager
 def on_training_stream(device: torch.device) -> Iterator[None]:
-    """Run the block on a stream of its own, as recording requires; other devices than CUDA have none."""
+    """Run the block on a stream of its own, as recording requires; other devices than CUDA have none.
+
+    All fits of a thread share it, because torch warns where a weight is trained on another stream than before.
+    """
     if device.type != "cuda":
         yield
         return
-    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    streams = vars(_of_thread)
+    before, stream = torch.cuda.current_stream(device), streams.setdefault(str(device), torch.cuda.Stream(device))
     stream.wait_stream(before)
     try:
         with torch.cuda.stream(stream):
@@ -110,16 +123,25 @@ def on_training_stream(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def count_waits() -> Iterator[list[str]]:
-    """Yield a list to which each operation in the block that waits for a CUDA device adds torch's warning."""
-    waits, mode = list[str](), torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings(record=True) as caught:
+    """Yield a list to which each operation in the block that waits for a CUDA device adds torch's warning.
+
+    Torch warns of operations of all threads. Only those of this thread count.
+    """
+    waits, mode, caught = list[str](), torch.cuda.get_sync_debug_mode(), list[tuple[int, tuple[Any, ...]]]()
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
+        vars(warnings)["showwarning"] = partial(_note_warning, caught)
         torch.cuda.set_sync_debug_mode("warn")
         try:
             yield waits
         finally:
             torch.cuda.set_sync_debug_mode(mode)
-            waits += [str(each.message) for each in caught if "synchronizing CUDA operation" in str(each.message)]
-    for each in caught:
-        if "synchronizing CUDA operation" not in str(each.message):
-            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+            waits += [str(warning[0]) for thread, warning in caught if thread == threading.get_ident()]
+            waits[:] = [message for message in waits if WAIT in message]
+    for _, (message, category, filename, line, *_) in caught:
+        if WAIT not in str(message) and PROTOTYPE not in str(message):
+            warnings.warn_explicit(message, category, filename, line)
+
+
+def _note_warning(caught: list[tuple[int, tuple[Any, ...]]], *warning: Any) -> None:
+    caught.append((threading.get_ident(), warning))

@@ -64,14 +64,15 @@ class TuningResult:
     ----------
     estimator : Autoencoder, AnomalyDetector or BaggedAutoencoders
         With the best parameters, fitted to all rows.
-    params : dict
-        The best parameters; empty if the default is the best.
+    best : Trial
+        The trial with the chosen parameters.
     trials : list of Trial
         All trials; the first one is the default.
     measure : str
         What scores are, and their unit; higher is better.
     gain : float
-        Expected score of the chosen parameters minus that of the default, on new rows.
+        Expected score of the chosen parameters minus that of the default, on new rows. It is measured on the other
+        splits of the rows if there were any, else on those of the search.
     interval : tuple of float
         95 % interval of the gain. If it contains 0, the search has not shown that the parameters are better.
     importance : dict of str to float
@@ -86,7 +87,7 @@ class TuningResult:
     """
 
     estimator: Any
-    params: Mapping[str, Any]
+    best: Trial
     trials: Sequence[Trial]
     measure: str
     gain: float
@@ -94,9 +95,14 @@ class TuningResult:
     importance: Mapping[str, float]
 
     @property
+    def params(self) -> Mapping[str, Any]:
+        """The chosen parameters; empty if they are the default ones."""
+        return self.best.params
+
+    @property
     def score(self) -> float:
-        """Mean score of the best trial. As the best of many, it is higher than on new rows."""
-        return max(trial.score for trial in self.trials)
+        """Mean score of the chosen trial. As one of the best of many, it is higher than on new rows."""
+        return self.best.score
 
     @property
     def default_score(self) -> float:

@@ -4,6 +4,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from os import PathLike
 from time import monotonic
 from typing import Any
@@ -21,10 +22,12 @@ from isthmus.errors import InputTypeError
 from isthmus.part import is_count
 from isthmus.problem import Problem
 from isthmus.randomness import mix, seed_of
-from isthmus.tuning.measures import choose_measure
+from isthmus.training import name_fit
+from isthmus.tuning.confirmation import N_SPLITS, SHARE_OF_TIME, choose_finalists, judge_again
+from isthmus.tuning.measures import RowScores, choose_measure
 from isthmus.tuning.objective import Objective
-from isthmus.tuning.result import TuningResult, estimate_gain
-from isthmus.tuning.rows import split_rows
+from isthmus.tuning.result import Trial, TuningResult, Values, estimate_gain
+from isthmus.tuning.rows import Split, split_rows
 from isthmus.tuning.space import Space, default_values, make_space, with_parts
 from isthmus.tuning.study import (
     enqueue_starts,
@@ -63,7 +66,8 @@ def tune(
     estimator as it is, four others halve or double one of the first two parameters of the space, and the rest are
     chosen by a tree-structured Parzen estimator [1]. Trials that are worse than others at the same tenth of the
     training, on the rows for early stopping, are stopped: by Hyperband [2] if fits have more than 30 epochs, and
-    otherwise by the median.
+    otherwise by the median. The best of many trials is the best partly by chance: the three best trials, one for each
+    five, and the default are at last fitted on two other splits of the rows, and the best on those is chosen.
 
     Parameters
     ----------
@@ -84,9 +88,11 @@ def tune(
         "auto" is the bound for random codes, texts and series of different lengths, and otherwise the error. A
         function of a fitted estimator, rows and labels returns one number per row; higher is better.
     time : float or None, default=None
-        Seconds after which no trial starts, and running ones are stopped. The last fit takes additional time.
+        Seconds of the search. After seven tenths of it, no trial starts, and running ones are stopped; the rest is for
+        the other splits. The last fit takes additional time.
     n_trials : int or None, default=None
-        Number of trials, including the default. None stops when 20 trials gain less than one standard error.
+        Number of trials, including the default, without those of the other splits. None stops when 20 trials gain less
+        than one standard error.
     storage : path or None, default=None
         SQLite file. The same call with the same ``random_state`` continues the study in it, also if the process was
         killed; ``n_trials`` counts all trials in the file.
@@ -144,7 +150,8 @@ def tune(
     if verbose:
         print(f"searching\n{space}", flush=True)
     identity = identify(net, space, chosen.name, _digest(split.X, net.schema))
-    deadline = math.inf if time is None else monotonic() + time
+    end = math.inf if time is None else monotonic() + time
+    deadline = end if time is None else end - SHARE_OF_TIME * time
     with open_study(storage, identity, problem.settings.max_epochs, seed) as study, note_interrupts() as pressed:
         enqueue_starts(study, _list_starts(net, problem, space))
         objective = Objective(net, split, space, chosen.score_rows, deadline, pressed)
@@ -155,11 +162,23 @@ def tune(
                 raise
             warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=2)
         trials, importance = read_trials(study, space), measure_importance(study)
-    best = max(trials, key=lambda trial: trial.score)
-    model = _refit(estimator, clone(net).set_params(**best.params), X, y)
-    scores = np.stack([trial.scores for trial in trials if trial.state == "complete"])
+        finalists = choose_finalists(trials)
+        if verbose and len(finalists) > 1:
+            print(f"judging {len(finalists)} trials again on {N_SPLITS} other splits", flush=True)
+        scores = judge_again(
+            finalists,
+            partial(_fit_again, net, chosen.score_rows),
+            lambda own: split_rows(rows, labels, own, net.schema),
+            mix(seed, 10),
+            lambda: pressed.is_set() or monotonic() > end,
+        )
+    if not scores.shape[1]:
+        finalists = [trial for trial in trials if trial.state == "complete"]
+        scores = np.stack([trial.scores for trial in finalists])
+    best = finalists[int(scores.mean(1).argmax())]
     gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
-    return TuningResult(model, best.params, trials, chosen.description, gain, interval, importance)
+    model = _refit(estimator, clone(net).set_params(**best.params), X, y)
+    return TuningResult(model, best, trials, chosen.description, gain, interval, importance)
 
 
 def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
@@ -219,6 +238,16 @@ def _list_starts(net: Any, problem: Problem, space: Space) -> list[dict[str, Any
     """Return the first points of the search as numbers of trials: the default, and half and twice its values."""
     values = default_values(net, problem)
     return [space.encode(point) for point in (values, *space.neighbours(values)[:N_NEIGHBOURS])]
+
+
+def _fit_again(net: Any, score_rows: RowScores, trial: Trial, split: Split, seed: int) -> Values:
+    """Fit the parameters of a trial with another seed to the rows of another split, and score its judged rows."""
+    fitted = name_fit(clone(net), f"trial-{trial.number}-{seed}").set_params(
+        **trial.params, random_state=seed, verbose=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return score_rows(fitted.fit(split.X, split.y), split.X_judged, split.y_judged)
 
 
 def _refit(estimator: Any, net: Autoencoder, X: Any, y: Any) -> Any:

@@ -205,7 +205,7 @@ def _decode_with_missing(numbers: Values, field: Field) -> Any:
     """Decode numbers (n,) to an array, or to a list of Python objects; missing ones become NaN, NaT or None."""
     known = ~np.isnan(numbers)
     values = decode_values(np.where(known, numbers, 0.0), field, rounded=False)
-    values[~known] = {"O": None, "M": np.datetime64("NaT")}.get(values.dtype.kind, np.nan)
+    values[~known] = {"O": None, "M": np.datetime64("NaT", "s")}.get(values.dtype.kind, np.nan)
     return values.tolist() if values.dtype == object else values
 
 
