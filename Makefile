@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check docs dist bench clean
 
 demo: .venv/installed
 	$(BIN)/python -m isthmus.demo isthmus-demo
@@ -23,6 +23,13 @@ docs: .venv/documented
 	rm -rf docs/_build docs/reference/generated
 	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python docs/check_pages.py docs/_build/html
+
+# What is published: dist/ has a wheel and a source distribution, which holds the tests too.
+dist: .venv/packed
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 bench: .venv/benched
 	.venv-bench/bin/python benchmarks/mnist.py
@@ -47,7 +54,7 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reporting.py
 
 clean:
-	rm -rf .venv .venv-bench isthmus-demo docs/_build docs/gallery docs/guide docs/reference/generated docs/results
+	rm -rf .venv .venv-bench isthmus-demo dist docs/_build docs/gallery docs/guide docs/reference/generated docs/results
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -66,6 +73,10 @@ clean:
 
 .venv/documented: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[docs,export,music,pandas,text,tuning]'
+	touch $@
+
+.venv/packed: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[dist]'
 	touch $@
 
 # The peers live in an environment of their own: they must not decide what ours contains.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from isthmus.suggesting import suggest
     from isthmus.training import Checkpoint
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "AnomalyDetector",
     "Autoencoder",
