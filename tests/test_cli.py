@@ -414,13 +414,6 @@ def test_version_prints_the_version():
     assert done("--version") == f"isthmus {isthmus.__version__}"
 
 
-@pytest.mark.parametrize("command", ["fit", "transform", "reconstruct", "score", "sample", "info", "zoo"])
-def test_every_command_has_help(command):
-    result = call(command, "--help")
-    assert result.exit_code == 0
-    assert f" {command} [OPTIONS]" in result.stdout.splitlines()[0]
-
-
 # Errors
 
 

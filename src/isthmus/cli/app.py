@@ -10,11 +10,22 @@ from isthmus.cli.commands import Command, expand_groups
 from isthmus.cli.errors import Commands
 from isthmus.cli.options import Dialect
 
+HELP = """Autoencoders for data files: CSV, TSV, Parquet, NPY, NPZ, Feather, Arrow, JSON Lines and Excel.
+
+No command replaces an existing file without --force. The exit code is 0 for success, 2 for a mistake in the command or
+in a file, and 70 for a fault of the program.
+
+\b
+Examples:
+  isthmus look customers.csv
+  isthmus fit customers.csv --model vae --out vae.safetensors
+  isthmus transform vae.safetensors customers.csv --out codes.csv
+"""
+
 app = typer.Typer(
     cls=Commands,
-    help="Autoencoders for data files: CSV, TSV, Parquet, NPY, NPZ, Feather, Arrow, JSON Lines and Excel.",
+    help=HELP,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     # Formatted help imports rich first, which takes time.
     rich_markup_mode=None,

@@ -47,7 +47,8 @@ def expand_groups(command: Callable[..., None], *read_elsewhere: Any) -> Callabl
         made = {name: kind(**{each.name: values[each.name] for each in fields(kind)}) for name, kind in groups.items()}
         command(**{parameter.name: {**values, **made}[parameter.name] for parameter in own})
 
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    # "\b" keeps the lines of the next paragraph as they are.
+    run.__name__, run.__doc__ = command.__name__, (command.__doc__ or "").replace("Examples:", "\b\n    Examples:")
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

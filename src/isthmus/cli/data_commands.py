@@ -11,7 +11,14 @@ from isthmus.cli.paths import check_input, check_model
 
 
 def look(data: options.Data, columns: options.ColumnOptions) -> None:
-    """Show kind, missing cells and values of each column, repeated rows and related columns."""
+    """Show kind, missing cells and values of each column, repeated rows and related columns.
+
+    The kind is inferred from the values; --kind sets another one in every command.
+
+    Examples:
+      isthmus look customers.csv
+      isthmus look customers.csv --kind postcode=category --missing unknown
+    """
     from isthmus.cli.examining import show_file
     from isthmus.cli.runs import read_options
 
@@ -31,7 +38,15 @@ def doctor(
     condition: options.Label = None,
     second: Annotated[Path | None, typer.Argument(hidden=True)] = None,
 ) -> None:
-    """Find problems in rows, and in a model: one that is to be fitted to them, or one that is fitted already."""
+    """Find problems in rows, and in a model: one that is to be fitted to them, or one that is fitted already.
+
+    Each finding has one line of advice. Without a model file, the rows and the model that --model names are
+    examined before a fit; with one, its training, codes, fit and likelihood.
+
+    Examples:
+      isthmus doctor customers.csv --model vae
+      isthmus doctor customers.safetensors new-customers.csv
+    """
     file, data = (None, first) if second is None else (first, second)
     check_model(file)
     check_input(data)
@@ -62,7 +77,13 @@ def quality(
     without: options.Without = None,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)] = 0,
 ) -> None:
-    """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training."""
+    """Compare synthetic rows with real ones: columns, pairs, detection, privacy and use for training.
+
+    Each measure stands beside the same measure of held-out real rows, which is what perfect rows would have.
+
+    Examples:
+      isthmus quality customers.csv synthetic.csv --target churned
+    """
     from isthmus.cli.quality import compare_files
 
     compare_files(real, synthetic, holdout, target, without or [], seed)
@@ -76,7 +97,13 @@ def prepare(
     force: options.Force = False,
     escape_formulas: options.EscapeFormulas = False,
 ) -> None:
-    """Repair, clean and split a table, and list all changes."""
+    """Repair, clean and split a table, and list all changes.
+
+    The input stays unchanged.
+
+    Examples:
+      isthmus prepare customers.xlsx clean.parquet --report
+    """
     from isthmus.cli.outputs import Output
     from isthmus.cli.preparing import prepare_file
 

@@ -31,7 +31,15 @@ def fit(
     size: options.ImageSize = None,
     force: options.Force = False,
 ) -> None:
-    """Fit a model, and compare it with simple methods at the same task."""
+    """Fit a model, and compare it with simple methods at the same task.
+
+    The rows that are held out measure the model and the simple methods. With --time, the model fills gaps of series.
+
+    Examples:
+      isthmus fit customers.csv --model vae --set n_components=4 --out vae.safetensors
+      isthmus fit customers.csv --model auto --use impute --budget 60
+      isthmus fit sensors.csv --time timestamp
+    """
     from isthmus.cli.fitting import fit_file, fit_series
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_options
@@ -58,7 +66,13 @@ def tune(
     size: options.ImageSize = None,
     force: options.Force = False,
 ) -> None:
-    """Search for better parameters of a model, and fit it with them; needs isthmus[tuning]."""
+    """Search for better parameters of a model, and fit it with them; needs isthmus[tuning].
+
+    The default is judged beside the best trial, on rows that neither of them has seen.
+
+    Examples:
+      isthmus tune customers.csv --model vae --time 10m --study study.db
+    """
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_options
     from isthmus.cli.tuning import tune_file
@@ -67,14 +81,26 @@ def tune(
 
 
 def transform(model: options.Model, data: options.Data, to: options.OutputOptions) -> None:
-    """Write the codes of rows."""
+    """Write the codes of rows.
+
+    The file has one row for each input row, and one column for each component.
+
+    Examples:
+      isthmus transform vae.safetensors customers.csv --out codes.csv
+    """
     from isthmus.cli import inference
 
     inference.transform(model, data, to.output)
 
 
 def reconstruct(model: options.Model, data: options.Data, to: options.FileOrFolder) -> None:
-    """Write reconstructions of rows, with missing values imputed."""
+    """Write reconstructions of rows, with missing values imputed.
+
+    The file has the columns that the model was fitted to.
+
+    Examples:
+      isthmus reconstruct vae.safetensors customers.csv --out rebuilt.csv
+    """
     from isthmus.cli import inference
 
     inference.reconstruct(model, data, to.output)
@@ -89,7 +115,14 @@ def impute(
     ] = 0,
     seed: options.ModelSeed = None,
 ) -> None:
-    """Fill missing values, and leave all other values unchanged."""
+    """Fill missing values, and leave all other values unchanged.
+
+    Several random imputations, with --draws, show how uncertain the filled values are.
+
+    Examples:
+      isthmus impute vae.safetensors customers.csv --out filled.csv
+      isthmus impute vae.safetensors customers.csv --draws 5 --seed 0 --out filled.csv
+    """
     from isthmus.cli import inference
 
     inference.impute(model, data, to.output, draws, seed)
@@ -106,7 +139,12 @@ def score(
         bool, typer.Option("--contributions", help="Write the contribution of each column to the score.")
     ] = False,
 ) -> None:
-    """Write the scores of rows; higher is more normal. A detector adds p-values and decisions."""
+    """Write the scores of rows; higher is more normal. A detector adds p-values and decisions.
+
+    Examples:
+      isthmus score vae.safetensors customers.csv --out scores.csv
+      isthmus score detector.safetensors today.csv --out scores.csv
+    """
     from isthmus.cli import inference
 
     write = inference.contributions if contributions else inference.score
@@ -119,7 +157,14 @@ def detect(
     model: options.ModelOptions,
     to: options.AlarmsFile,
 ) -> None:
-    """Find anomalies among rows or in a series, with a known rate of false alarms."""
+    """Find anomalies among rows or in a series, with a known rate of false alarms.
+
+    Without --normal, the rows themselves are learned from, each by models that have not seen it.
+
+    Examples:
+      isthmus detect today.csv --normal last-month.csv --fpr 0.001 --explain 5
+      isthmus detect sensors.csv --time timestamp --out events.csv
+    """
     from isthmus.cli.detecting import Request, detect_file
     from isthmus.cli.detecting_images import detect_images
     from isthmus.cli.streaming import holds_images
@@ -144,7 +189,14 @@ def sample(
     ] = False,
     seed: options.ModelSeed = None,
 ) -> None:
-    """Write new rows."""
+    """Write new rows.
+
+    The columns, their order and their types are those of the rows of fit.
+
+    Examples:
+      isthmus sample vae.safetensors -n 1000 --seed 0 --out new.csv
+      isthmus sample vae.safetensors -n 100 --given sex=F --out women.csv
+    """
     from isthmus.cli import inference
 
     inference.sample(model, n, to.output, condition, given or [], seed, not complete)
@@ -184,7 +236,14 @@ def export(
     ] = 0.1,
     force: options.Force = False,
 ) -> None:
-    """Export a part of a model for other software, if the program computes what the model does."""
+    """Export a part of a model for other software, if the program computes what the model does.
+
+    The program contains the preparation of the rows. It is written only if it agrees with the model on all
+    compared rows.
+
+    Examples:
+      isthmus export vae.safetensors --to encoder.onnx --part encoder --data customers.csv
+    """
     from isthmus.cli.exporting import export_file
     from isthmus.cli.outputs import Output
 
@@ -219,7 +278,13 @@ def report(
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)] = 0,
     force: options.Force = False,
 ) -> None:
-    """Report on a model: how good it is, compared with what, and where it must not be used."""
+    """Report on a model: how good it is, compared with what, and where it must not be used.
+
+    The page has no scripts and needs no network.
+
+    Examples:
+      isthmus report vae.safetensors customers.csv --out report.html --card
+    """
     from isthmus.cli.outputs import Output
     from isthmus.cli.reporting import report_file
 
@@ -228,14 +293,26 @@ def report(
 
 
 def info(model: options.Model) -> None:
-    """Show the contents of a model file."""
+    """Show the contents of a model file.
+
+    No rows are needed. Parameters, columns, training and versions are shown.
+
+    Examples:
+      isthmus info vae.safetensors
+    """
     from isthmus.cli.describing import describe
 
     typer.echo(describe(model))
 
 
 def zoo() -> None:
-    """List the variants."""
+    """List the variants.
+
+    Each name can be given to --model of fit, tune, doctor and detect.
+
+    Examples:
+      isthmus zoo
+    """
     from isthmus.cli.describing import list_variants
 
     summaries = list_variants()
