@@ -16,9 +16,9 @@ COMMANDS = get_command(app).commands
 def examples_of(*command):
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0, result.output
-    block = re.search(r"^  Examples:\n((?:    .*\n)+)", result.stdout, re.MULTILINE)
+    block = re.search(r"^  Examples:\n((?:  \$ isthmus .*\n)+)", result.stdout, re.MULTILINE)
     assert block, f"the help of {command} has no examples"
-    return [shlex.split(line)[1:] for line in block[1].splitlines()]
+    return [shlex.split(line)[2:] for line in block[1].splitlines()]
 
 
 def parse(arguments, folder):

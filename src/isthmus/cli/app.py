@@ -17,9 +17,9 @@ in a file, and 70 for a fault of the program.
 
 \b
 Examples:
-  isthmus look customers.csv
-  isthmus fit customers.csv --model vae --out vae.safetensors
-  isthmus transform vae.safetensors customers.csv --out codes.csv
+$ isthmus look customers.csv
+$ isthmus fit customers.csv --model vae --out vae.safetensors
+$ isthmus transform vae.safetensors customers.csv --out codes.csv
 """
 
 app = typer.Typer(

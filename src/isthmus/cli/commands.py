@@ -48,7 +48,10 @@ def expand_groups(command: Callable[..., None], *read_elsewhere: Any) -> Callabl
         command(**{parameter.name: {**values, **made}[parameter.name] for parameter in own})
 
     # "\b" keeps the lines of the next paragraph as they are.
-    run.__name__, run.__doc__ = command.__name__, (command.__doc__ or "").replace("Examples:", "\b\n    Examples:")
+    run.__name__, run.__doc__ = (
+        command.__name__,
+        (command.__doc__ or "").replace("Examples\n    --------", "\b\n    Examples:"),
+    )
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

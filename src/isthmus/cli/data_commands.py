@@ -15,9 +15,10 @@ def look(data: options.Data, columns: options.ColumnOptions) -> None:
 
     The kind is inferred from the values; --kind sets another one in every command.
 
-    Examples:
-      isthmus look customers.csv
-      isthmus look customers.csv --kind postcode=category --missing unknown
+    Examples
+    --------
+    $ isthmus look customers.csv
+    $ isthmus look customers.csv --kind postcode=category --missing unknown
     """
     from isthmus.cli.examining import show_file
     from isthmus.cli.runs import read_options
@@ -43,9 +44,10 @@ def doctor(
     Each finding has one line of advice. Without a model file, the rows and the model that --model names are
     examined before a fit; with one, its training, codes, fit and likelihood.
 
-    Examples:
-      isthmus doctor customers.csv --model vae
-      isthmus doctor customers.safetensors new-customers.csv
+    Examples
+    --------
+    $ isthmus doctor customers.csv --model vae
+    $ isthmus doctor customers.safetensors new-customers.csv
     """
     file, data = (None, first) if second is None else (first, second)
     check_model(file)
@@ -81,8 +83,9 @@ def quality(
 
     Each measure stands beside the same measure of held-out real rows, which is what perfect rows would have.
 
-    Examples:
-      isthmus quality customers.csv synthetic.csv --target churned
+    Examples
+    --------
+    $ isthmus quality customers.csv synthetic.csv --target churned
     """
     from isthmus.cli.quality import compare_files
 
@@ -101,8 +104,9 @@ def prepare(
 
     The input stays unchanged.
 
-    Examples:
-      isthmus prepare customers.xlsx clean.parquet --report
+    Examples
+    --------
+    $ isthmus prepare customers.xlsx clean.parquet --report
     """
     from isthmus.cli.outputs import Output
     from isthmus.cli.preparing import prepare_file

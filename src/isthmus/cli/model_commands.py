@@ -35,10 +35,11 @@ def fit(
 
     The rows that are held out measure the model and the simple methods. With --time, the model fills gaps of series.
 
-    Examples:
-      isthmus fit customers.csv --model vae --set n_components=4 --out vae.safetensors
-      isthmus fit customers.csv --model auto --use impute --budget 60
-      isthmus fit sensors.csv --time timestamp
+    Examples
+    --------
+    $ isthmus fit customers.csv --model vae --set n_components=4 --out vae.safetensors
+    $ isthmus fit customers.csv --model auto --use impute --budget 60
+    $ isthmus fit sensors.csv --time timestamp
     """
     from isthmus.cli.fitting import fit_file, fit_series
     from isthmus.cli.outputs import Output
@@ -70,8 +71,9 @@ def tune(
 
     The default is judged beside the best trial, on rows that neither of them has seen.
 
-    Examples:
-      isthmus tune customers.csv --model vae --time 10m --study study.db
+    Examples
+    --------
+    $ isthmus tune customers.csv --model vae --time 10m --study study.db
     """
     from isthmus.cli.outputs import Output
     from isthmus.cli.runs import read_options
@@ -85,8 +87,9 @@ def transform(model: options.Model, data: options.Data, to: options.OutputOption
 
     The file has one row for each input row, and one column for each component.
 
-    Examples:
-      isthmus transform vae.safetensors customers.csv --out codes.csv
+    Examples
+    --------
+    $ isthmus transform vae.safetensors customers.csv --out codes.csv
     """
     from isthmus.cli import inference
 
@@ -98,8 +101,9 @@ def reconstruct(model: options.Model, data: options.Data, to: options.FileOrFold
 
     The file has the columns that the model was fitted to.
 
-    Examples:
-      isthmus reconstruct vae.safetensors customers.csv --out rebuilt.csv
+    Examples
+    --------
+    $ isthmus reconstruct vae.safetensors customers.csv --out rebuilt.csv
     """
     from isthmus.cli import inference
 
@@ -119,9 +123,10 @@ def impute(
 
     Several random imputations, with --draws, show how uncertain the filled values are.
 
-    Examples:
-      isthmus impute vae.safetensors customers.csv --out filled.csv
-      isthmus impute vae.safetensors customers.csv --draws 5 --seed 0 --out filled.csv
+    Examples
+    --------
+    $ isthmus impute vae.safetensors customers.csv --out filled.csv
+    $ isthmus impute vae.safetensors customers.csv --draws 5 --seed 0 --out filled.csv
     """
     from isthmus.cli import inference
 
@@ -141,9 +146,10 @@ def score(
 ) -> None:
     """Write the scores of rows; higher is more normal. A detector adds p-values and decisions.
 
-    Examples:
-      isthmus score vae.safetensors customers.csv --out scores.csv
-      isthmus score detector.safetensors today.csv --out scores.csv
+    Examples
+    --------
+    $ isthmus score vae.safetensors customers.csv --out scores.csv
+    $ isthmus score detector.safetensors today.csv --out scores.csv
     """
     from isthmus.cli import inference
 
@@ -161,9 +167,10 @@ def detect(
 
     Without --normal, the rows themselves are learned from, each by models that have not seen it.
 
-    Examples:
-      isthmus detect today.csv --normal last-month.csv --fpr 0.001 --explain 5
-      isthmus detect sensors.csv --time timestamp --out events.csv
+    Examples
+    --------
+    $ isthmus detect today.csv --normal last-month.csv --fpr 0.001 --explain 5
+    $ isthmus detect sensors.csv --time timestamp --out events.csv
     """
     from isthmus.cli.detecting import Request, detect_file
     from isthmus.cli.detecting_images import detect_images
@@ -193,9 +200,10 @@ def sample(
 
     The columns, their order and their types are those of the rows of fit.
 
-    Examples:
-      isthmus sample vae.safetensors -n 1000 --seed 0 --out new.csv
-      isthmus sample vae.safetensors -n 100 --given sex=F --out women.csv
+    Examples
+    --------
+    $ isthmus sample vae.safetensors -n 1000 --seed 0 --out new.csv
+    $ isthmus sample vae.safetensors -n 100 --given sex=F --out women.csv
     """
     from isthmus.cli import inference
 
@@ -241,8 +249,9 @@ def export(
     The program contains the preparation of the rows. It is written only if it agrees with the model on all
     compared rows.
 
-    Examples:
-      isthmus export vae.safetensors --to encoder.onnx --part encoder --data customers.csv
+    Examples
+    --------
+    $ isthmus export vae.safetensors --to encoder.onnx --part encoder --data customers.csv
     """
     from isthmus.cli.exporting import export_file
     from isthmus.cli.outputs import Output
@@ -282,8 +291,9 @@ def report(
 
     The page has no scripts and needs no network.
 
-    Examples:
-      isthmus report vae.safetensors customers.csv --out report.html --card
+    Examples
+    --------
+    $ isthmus report vae.safetensors customers.csv --out report.html --card
     """
     from isthmus.cli.outputs import Output
     from isthmus.cli.reporting import report_file
@@ -297,8 +307,9 @@ def info(model: options.Model) -> None:
 
     No rows are needed. Parameters, columns, training and versions are shown.
 
-    Examples:
-      isthmus info vae.safetensors
+    Examples
+    --------
+    $ isthmus info vae.safetensors
     """
     from isthmus.cli.describing import describe
 
@@ -310,8 +321,9 @@ def zoo() -> None:
 
     Each name can be given to --model of fit, tune, doctor and detect.
 
-    Examples:
-      isthmus zoo
+    Examples
+    --------
+    $ isthmus zoo
     """
     from isthmus.cli.describing import list_variants
 
