@@ -60,12 +60,19 @@ def autoencoder(
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     hidden : tuple of int or "auto", default="auto"
         Widths of the encoder's hidden layers. With "auto", the encoder of a table with categories is linear; see
         ``isthmus.backbones.MLP``.
     activation : str, default="silu"
+        Activation function of the hidden layers, by its name in ``isthmus.backbones.MLP``.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -87,10 +94,16 @@ def linear(n_components: int = 2, *, tied: bool = False, **options: Any) -> Auto
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     tied : bool, default=False
         Whether the decoder uses the transposed weights of the encoder.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -114,12 +127,18 @@ def convolutional(
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     channels : tuple of int, default=(32, 64, 128)
         Number of channels of each stage of the encoder.
     kernel_size : int, default=3
         Must be odd.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -140,11 +159,18 @@ def recurrent(n_components: int = 2, *, width: int = 64, cell: str = "lstm", **o
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     width : int, default=64
         Size of the recurrent state.
     cell : {"gru", "lstm"}, default="lstm"
+        Kind of the recurrent unit.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -165,10 +191,16 @@ def tcn(n_components: int = 2, *, width: int = 32, **options: Any) -> Autoencode
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     width : int, default=32
         Number of channels of each block.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -202,6 +234,11 @@ def sparse(
         Desired mean activity, for "kl".
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -243,6 +280,11 @@ def top_k(
     **options
         Other parameters of ``Autoencoder``.
 
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
+
     References
     ----------
     Gao et al., Scaling and evaluating sparse autoencoders, 2024, arXiv:2406.04093;
@@ -271,6 +313,7 @@ def denoising(
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     noise : float, default=0.3
         Standard deviation of the noise.
     unit : {"std", "data"}, default="std"
@@ -279,6 +322,11 @@ def denoising(
         Noisy values are clipped to these limits.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -299,12 +347,18 @@ def contractive(n_components: int = 2, *, weight: float = 0.1, n_probes: int | N
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     weight : float, default=0.1
         Weight of the squared Frobenius norm of the encoder's Jacobian.
     n_probes : int or None, default=1
         Number of random directions that estimate the norm; None computes it exactly.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -328,10 +382,16 @@ def adversarial(n_components: int = 2, *, weight: float = 10.0, **options: Any) 
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     weight : float, default=10.0
         Weight of the loss by which the encoder learns to mislead the discriminator.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -353,10 +413,16 @@ def vae(n_components: int = 2, *, beta: float = 1.0, **options: Any) -> Autoenco
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     beta : float, default=1.0
         Weight of the divergence; 1 is the evidence lower bound.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -380,6 +446,7 @@ def beta_vae(
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     beta : float, default=4.0
         Weight of the divergence.
     capacity : float or None, default=None
@@ -388,6 +455,11 @@ def beta_vae(
         Fraction of the training during which beta rises from 0.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -409,12 +481,18 @@ def vamp_vae(n_components: int = 2, *, n_pseudo_inputs: int = 50, beta: float = 
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     n_pseudo_inputs : int, default=50
         Number of components of the mixture.
     beta : float, default=1.0
         Weight of the divergence.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -455,6 +533,11 @@ def ladder_vae(
     **options
         Other parameters of ``Autoencoder``.
 
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
+
     References
     ----------
     Sonderby, Raiko, Maaloe, Sonderby and Winther, Ladder variational autoencoders, NeurIPS 2016, arXiv:1602.02282.
@@ -485,6 +568,11 @@ def vq_vae(n_components: int = 8, *, n_codes: int = 64, commitment: float = 0.25
     **options
         Other parameters of ``Autoencoder``.
 
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
+
     References
     ----------
     van den Oord, Vinyals and Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017, arXiv:1711.00937.
@@ -508,10 +596,16 @@ def conditional_vae(n_components: int = 2, *, beta: float = 1.0, **options: Any)
     Parameters
     ----------
     n_components : int, default=2
+        Number of components of the code.
     beta : float, default=1.0
         Weight of the divergence.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -535,6 +629,7 @@ def mult_vae(
     Parameters
     ----------
     n_components : int, default=32
+        Number of components of the code.
     beta : float, default=0.2
         Weight of the divergence, as in the paper. It is well below 1, because most columns of a row are 0.
     warmup : float, default=0.8
@@ -543,6 +638,11 @@ def mult_vae(
         Fraction of the counts that are hidden from the encoder in training.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -583,6 +683,11 @@ def topic_model(
     **options
         Other parameters of ``Autoencoder``.
 
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
+
     References
     ----------
     Srivastava and Sutton, Autoencoding variational inference for topic models (ProdLDA), ICLR 2017, arXiv:1703.01488.
@@ -619,6 +724,7 @@ def sequence_vae(
     Parameters
     ----------
     n_components : int, default=16
+        Number of components of the code.
     width : int, default=128
         Size of the recurrent state.
     word_dropout : float, default=0.3
@@ -630,6 +736,11 @@ def sequence_vae(
     **options
         Other parameters of ``Autoencoder``. Tokens of other data than texts need
         ``likelihood=Categorical(n_categories, end)``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -660,12 +771,18 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
     Parameters
     ----------
     n_components : int, default=16
+        Number of components of the code.
     beta : float, default=0.1
         Weight of the divergence.
     n_clusters : int, default=30
         Number of components of the mixture.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------
@@ -694,10 +811,16 @@ def imputer(
     Parameters
     ----------
     n_components : int, default=64
+        Number of components of the code.
     fraction : float or tuple of two floats, default=(0.0, 0.8)
         Probability that a value is hidden; with a pair, the probability of each row is uniform between the two.
     **options
         Other parameters of ``Autoencoder``.
+
+    Returns
+    -------
+    Autoencoder
+        The unfitted estimator.
 
     References
     ----------

@@ -11,7 +11,27 @@ MISSING_LOGIT = -1e30
 
 
 def poisson_log_prob(x: Tensor, log_rate: Tensor) -> Tensor:
-    """Return the log probability of the Poisson distribution."""
+    """Return the log probability of the Poisson distribution.
+
+    Parameters
+    ----------
+    x : Tensor
+        Counts.
+    log_rate : Tensor of the shape of ``x``
+        Log of the mean.
+
+    Returns
+    -------
+    Tensor of the shape of ``x``
+        The log probabilities in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import poisson_log_prob
+    >>> poisson_log_prob(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
+    tensor([-1., -1.])
+    """
     return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
 
 
@@ -19,6 +39,25 @@ def negative_binomial_log_prob(x: Tensor, log_mean: Tensor, log_size: Tensor) ->
     """Return the log probability of the negative binomial distribution with mean m and variance m + m^2 / size.
 
     See Lopez et al., Deep generative modeling for single-cell transcriptomics, Nature Methods 15, 2018.
+
+    Parameters
+    ----------
+    x : Tensor
+        Counts.
+    log_mean, log_size : Tensor
+        Logs of mean and size, of shapes that broadcast with ``x``.
+
+    Returns
+    -------
+    Tensor
+        The log probabilities in nats, of the common shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import negative_binomial_log_prob
+    >>> negative_binomial_log_prob(torch.tensor(0.0), torch.tensor(0.0), torch.tensor(0.0))    # geometric: log(1 / 2)
+    tensor(-0.6931)
     """
     size = log_size.exp()
     # logaddexp is exact also for very large sizes, for which this is the Poisson distribution.
@@ -31,6 +70,25 @@ def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
     """Return the log of gamma(start + x) / gamma(start), without cancellation for large arguments.
 
     For start > 10 it is the difference of two Stirling series, term by term.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numbers from 0.
+    start : Tensor of the shape of ``x``
+        Positive numbers.
+
+    Returns
+    -------
+    Tensor of the shape of ``x``
+        The logs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import log_rising_factorial
+    >>> log_rising_factorial(torch.tensor(3.0), torch.tensor(2.0)).exp()     # 2 * 3 * 4
+    tensor(24.)
     """
     far = start > STIRLING
     near, large = torch.where(far, 1.0, start), torch.where(far, start, STIRLING)
@@ -41,19 +99,62 @@ def log_rising_factorial(x: Tensor, start: Tensor) -> Tensor:
 
 
 def zero_inflated_log_prob(x: Tensor, log_prob: Tensor, logits: Tensor) -> Tensor:
-    """Return the log probability of a zero-inflated count; ``logits`` are those of an extra zero (Lambert, 1992).
+    """Return the log probability of a zero-inflated count.
 
     ``log_prob`` is the log probability of the count without zero inflation.
+
+    Lambert, Zero-inflated Poisson regression, Technometrics 34, 1992.
+
+    Parameters
+    ----------
+    x : Tensor
+        Counts.
+    log_prob : Tensor of the shape of ``x``
+        Log probability of the count without zero inflation.
+    logits : Tensor of the shape of ``x``
+        Logits of an extra zero.
+
+    Returns
+    -------
+    Tensor of the shape of ``x``
+        The log probabilities in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import zero_inflated_log_prob
+    >>> x, log_prob = torch.tensor([0.0, 1.0]), torch.tensor([0.5, 0.5]).log()
+    >>> zero_inflated_log_prob(x, log_prob, torch.zeros(2)).exp()
+    tensor([0.7500, 0.2500])
     """
     otherwise = torch_functional.logsigmoid(-logits) + log_prob
     return torch.where(x == 0, torch.logaddexp(torch_functional.logsigmoid(logits), otherwise), otherwise)
 
 
 def multinomial_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Return terms (n, d) of the multinomial log probability of rows of counts, given their totals.
+    """Return terms of the multinomial log probability of rows of counts, given their totals.
 
     The log of the multinomial coefficient n! / prod x! is divided among the values, so that the term of a count of 0 is
     0. A negative count is a missing value, which is left out of the row.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        Counts; a negative count is a missing value.
+    logits : Tensor of shape (n, d)
+        Logits of the shares of the values.
+
+    Returns
+    -------
+    Tensor of shape (n, d)
+        The terms in nats; their sum over a row is its log probability.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import multinomial_log_prob
+    >>> multinomial_log_prob(torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2)).sum().exp()    # two orders of two values
+    tensor(0.5000)
     """
     counted = x.clamp(min=0)
     log_share = torch.log_softmax(logits.masked_fill(x < 0, MISSING_LOGIT), -1)
@@ -67,6 +168,28 @@ def discretized_logistic_log_prob(x: Tensor, loc: Tensor, log_scale: Tensor, las
 
     The first and the last bin take the tails. (Salimans et al., PixelCNN++, ICLR 2017, arXiv:1701.05517, equation 2.)
     With a and b the ends of the bin in units of the scale, the mass is s(b) s(-a) (1 - exp(a - b)) for the sigmoid s.
+
+    Parameters
+    ----------
+    x : Tensor
+        Whole numbers from 0 to ``last``.
+    loc, log_scale : Tensor of the shape of ``x``
+        Location and log of the scale of the logistic distribution.
+    last : int
+        Largest possible number.
+
+    Returns
+    -------
+    Tensor of the shape of ``x``
+        The log probabilities in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import discretized_logistic_log_prob
+    >>> x = torch.arange(4.0)
+    >>> discretized_logistic_log_prob(x, torch.full_like(x, 1.5), torch.zeros(4), last=3).exp().sum()
+    tensor(1.0000)
     """
     rate = torch.exp(-log_scale)
     not_above = torch_functional.logsigmoid((x + 0.5 - loc) * rate)

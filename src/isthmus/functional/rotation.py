@@ -8,10 +8,20 @@ TOLERANCE, MAX_ITERATIONS = 1e-5, 1_000
 
 
 def varimax(loadings: Tensor) -> Tensor:
-    """Return the rotation (k, k) of loadings (n, k) whose squares then have the largest variance in each column.
+    """Return the rotation of loadings whose squares then have the largest variance in each column.
 
     So each row has few large loadings. (Kaiser, The varimax criterion for analytic rotation in factor analysis,
     Psychometrika 23, 1958; maximized by singular value decompositions.)
+
+    Parameters
+    ----------
+    loadings : Tensor of shape (n, k)
+        Loadings of n variables on k factors.
+
+    Returns
+    -------
+    Tensor of shape (k, k)
+        The rotation.
 
     Examples
     --------

@@ -21,13 +21,31 @@ def rational_quadratic(
     Parameters
     ----------
     x : Tensor of shape (...)
+        Numbers to map.
     widths, heights : Tensor of shape (..., n_bins)
         Logits of the widths and heights of bins, as fractions of the interval.
     slopes : Tensor of shape (..., n_bins - 1)
         Raw slopes at the inner knots; 0 gives a slope of 1, and all slopes are positive.
     bound : float
+        Half of the length of the interval.
     inverse : bool, default=False
         Whether to compute the inverse. The log derivative is that of the spline in both directions.
+
+    Returns
+    -------
+    mapped : Tensor of shape (...)
+        Values of the spline or of its inverse.
+    log_derivative : Tensor of shape (...)
+        Log of the slope of the spline.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.functional import rational_quadratic
+    >>> flat, knots = torch.zeros(1, 4), torch.zeros(1, 3)
+    >>> mapped, log_derivative = rational_quadratic(torch.tensor([0.5]), flat, flat, knots, bound=3.0)
+    >>> mapped                                               # bins of equal size: the identity
+    tensor([0.5000])
     """
     across, up = _knots(widths, bound), _knots(heights, bound)
     steep = torch.nn.functional.pad(_positive(slopes), (1, 1), value=1.0)
