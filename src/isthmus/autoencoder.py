@@ -109,10 +109,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
     max_epochs : int or "auto", default="auto"
         "auto" makes about 3,500 steps, or fewer, but at least 1,000, for larger learning rates without noise.
     batch_size : int or "auto", default="auto"
+        Rows of a training step. "auto" is between 16 for few rows and 4,096 for 10 million rows.
     learning_rate : float or "auto", default="auto"
         Largest learning rate of the schedule. "auto" is 1 / width for fully connected nets, between 2e-3 and 2e-2,
         3.5e-3 for convolutional nets, and 2e-3 for others.
     weight_decay : float, default=0.0
+        Strength of the decay of weights; biases, norms and log scales do not decay.
     validation_fraction : float, default=0.1
         Fraction of the rows held out for validation; fewer than 5 such rows are not held out.
     patience : int, "auto" or None, default="auto"
@@ -243,6 +245,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             whole batch, such as ``KLSparsity``, batch normalization and the codebook of ``VectorQuantized`` do not use
             weights.
 
+        Returns
+        -------
+        Autoencoder
+            The fitted estimator itself.
+
         Raises
         ------
         ValueError
@@ -258,6 +265,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Parameters are as in ``fit``; only ratios of weights within a call matter. The steps after training, such as the
         fit of a prior, use a random sample of the rows of all calls. After ``fit`` or ``load``, these steps are skipped
         until the sample has as many rows as they used before.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+        y : array of shape (n_samples,) or None
+            Labels; only used by a conditional model.
+        sample_weight : array of shape (n_samples,), float or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        Autoencoder
+            The fitted estimator itself.
         """
         prepare = self._prepare_next if "module_" in vars(self) else self._prepare_first
         problem = prepare(X, y, sample_weight)
@@ -277,7 +298,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight : object
             As in ``fit``.
         validate : bool, default=True
             Whether to hold out rows by ``validation_fraction``.
@@ -285,7 +306,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Returns
         -------
         Problem
-            Its rows and settings may be replaced before ``train``.
+            Model, optimizer, rows and settings. Rows and settings may be replaced before ``train``.
         """
         check_parameters(self)
         group = Group.current()
@@ -297,7 +318,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         return Problem(state, rows, valid, settings, group, names_from=X, finalize_rows=rows)
 
     def make_settings(self, model: torch.nn.Module, n_rows: int, seed: int) -> TrainSettings:
-        """Return the settings of training a model on ``n_rows`` rows."""
+        """Return the settings of training a model on ``n_rows`` rows.
+
+        Parameters
+        ----------
+        model : Model
+            The model to train, which determines learning rate and number of steps.
+        n_rows : int
+            Number of training rows.
+        seed : int
+            Seed of all random numbers of the training.
+
+        Returns
+        -------
+        TrainSettings
+            The parameters of the estimator, with numbers instead of "auto".
+        """
         batch_size = choose_batch_size(self.batch_size, n_rows)
         n_steps = choose_n_steps(model, n_rows, batch_size)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size, n_steps)
@@ -313,7 +349,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         )
 
     def train(self, problem: Problem) -> None:
-        """Train the model of a problem with the parameters of the estimator."""
+        """Train the model of a problem with the parameters of the estimator.
+
+        Parameters
+        ----------
+        problem : Problem
+            Result of ``prepare``. Its model is changed.
+        """
         settings, group = problem.settings, problem.group
         callbacks = () if settings.open_ended else tuple(self.callbacks)
         verbose = self.verbose if group.rank == 0 and not settings.open_ended else 0
@@ -325,7 +367,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             train(problem.state, problem.rows, problem.valid, settings, (*report, *callbacks), group)
 
     def adopt(self, problem: Problem) -> Self:
-        """Store a trained model in the estimator. A failed fit thus keeps the model of an earlier fit."""
+        """Store a trained model in the estimator.
+
+        A failed fit thus keeps the model of an earlier fit.
+
+        Parameters
+        ----------
+        problem : Problem
+            A problem that ``train`` has solved.
+
+        Returns
+        -------
+        Autoencoder
+            The fitted estimator itself.
+        """
         model, seed = cast(Model, problem.state.model), problem.settings.seed
         if problem.finalize_rows is not None:
             finalize(model, problem.finalize_rows, seed)
@@ -342,7 +397,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         return self
 
     def read_training_rows(self, X: Any, y: Any = None, sample_weight: Any = None) -> tuple[Source, Condition | None]:
-        """Return a source of rows, labels and weights as in ``fit``; warn about columns that are left out."""
+        """Return a source of rows, labels and weights as in ``fit``; warn about columns that are left out.
+
+        Parameters
+        ----------
+        X, y, sample_weight : object
+            As in ``fit``.
+
+        Returns
+        -------
+        source : Source
+            Rows with encoded labels and weights.
+        condition : Condition or None
+            Kind and values of the labels, for a conditional model.
+        """
         self._check_weights(sample_weight)
         X, y, weight = split_off_weights(X, y, sample_weight, self.schema)
         source = as_source(X, self.schema)
@@ -357,7 +425,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         return with_labels(source, condition, y), condition
 
     def read_rows(self, X: Any, y: Any = None) -> Source:
-        """Return a source of new rows, checked against the schema of ``fit``."""
+        """Return a source of new rows, checked against the schema of ``fit``.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows with the columns of those of ``fit``.
+        y : array of shape (n_samples,) or None, default=None
+            Labels, for conditional models only.
+
+        Returns
+        -------
+        Source
+            The rows, with encoded labels.
+        """
         source = read_new_rows(self, X)
         self._check_labels_used(y)
         condition = self.schema_.condition
@@ -438,12 +519,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
         return_std : bool, default=False
             Whether to return the standard deviations of the codes as well; 0 for deterministic codes.
 
         Returns
         -------
         ndarray of shape (n_samples, n_components), or two of them
+            Means of the codes, and their standard deviations with ``return_std``.
         """
         source = self.read_rows(X)
         if return_std:
@@ -456,6 +539,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Parameters
         ----------
         Z : array of shape (n_samples, n_components)
+            Codes.
         y : array of shape (n_samples,) or None
             Without labels, a conditional model returns the mean over all labels.
         sample_values : bool, default=False
@@ -463,6 +547,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             Recommended for tokens: the most probable sequence tends to be generic.
         random_state : int, RandomState or None, default=None
             Random state of drawn values; None uses that of the estimator.
+
+        Returns
+        -------
+        array or data frame
+            Decoded rows, in the container of the rows of ``fit``.
         """
         check_is_fitted(self)
         self._check_labels_used(y)
@@ -476,7 +565,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             return decode(decode_codes(self.module_, Z, y, function), self.schema_, rounded=sample_values)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
-        """Reconstruct rows from their codes, in the container of ``X``; missing values are filled."""
+        """Reconstruct rows from their codes, in the container of ``X``; missing values are filled.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+        y : array of shape (n_samples,) or None, default=None
+            Labels. Without them, a conditional model returns the mean over all labels.
+
+        Returns
+        -------
+        array or data frame
+            Means of the values given the codes, in the container of ``X``.
+        """
         source = self.read_rows(X, y)
         return source.to_container(self._run(self.module_.reconstruct, source)[0])
 
@@ -486,7 +588,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Parameters
         ----------
         X : array, tensor, data frame or Source of shape (n_samples, ...)
+            Rows. NaN and null mean missing.
         y : array of shape (n_samples,) or None
+            Labels. Without them, a conditional model averages over all labels.
         n_draws : int or None, default=None
             None fills in expected values. An integer returns ``n_draws`` data sets with drawn values (multiple
             imputation [1]): the missing values of a row are drawn one after the other in random order, each given the
@@ -499,6 +603,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Returns
         -------
         array or data frame, in the container of X; a list of them if drawn
+            The rows without missing values.
 
         References
         ----------
@@ -532,6 +637,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Parameters
         ----------
         n : int, default=1
+            Number of rows.
         y : array of shape (n,), one label, or None
             Labels of the rows, for conditional models only. None draws them with their training frequencies.
         given : dict or None, default=None
@@ -547,6 +653,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             other values. Otherwise, or with ``sample_values=False``, no value is missing.
         random_state : int, RandomState or None, default=None
             None uses that of the estimator.
+
+        Returns
+        -------
+        array or data frame
+            New rows, in the container of the rows of ``fit``.
         """
         check_is_fitted(self)
         if not is_count(n):
@@ -567,6 +678,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. Missing values do not contribute to the score.
         y : array of shape (n_samples,) or None
             Without labels, a conditional model averages over the labels of the training rows.
         n_draws : int, default=0
@@ -580,6 +692,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         Returns
         -------
         ndarray of shape (n_samples,), float64
+            Scores in nats.
         """
         if not (is_count(n_draws) or n_draws == 0):
             raise ValueError(f"n_draws must be 0 or a positive integer, got {n_draws!r}")
@@ -590,7 +703,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         return self._bound(source, n_draws, self._seed(random_state))
 
     def divergence(self, X: Any) -> Values:
-        """Return the divergence of the code of each row from the prior, in nats, (n_samples,). It needs no decoder.
+        """Return the divergence of the code of each row from the prior. It needs no decoder.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Divergences in nats.
 
         Raises
         ------
@@ -609,6 +732,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         learned or fitted after training. If codes are deterministic, the draws are from a normal distribution around
         the code. An index of ``VectorQuantized`` costs log(n_codes) with any prior.
 
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. Missing values do not contribute to the score.
+        y : array of shape (n_samples,) or None, default=None
+            Labels, which only a conditional model uses.
+
+        Returns
+        -------
+        float
+            Mean of ``bounds``.
+
         Raises
         ------
         ValueError
@@ -617,11 +752,31 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         return float(self.bounds(X, y).mean())
 
     def bounds(self, X: Any, y: Any = None) -> Values:
-        """Return the lower bound on log p(x) of each row, (n_samples,), in nats; its mean is ``score``."""
+        """Return the lower bound on log p(x) of each row; their mean is ``score``.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. Missing values do not contribute to the bound.
+        y : array of shape (n_samples,) or None, default=None
+            Labels, which only a conditional model uses.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Bounds in nats.
+        """
         return self._bound(self.read_rows(X, self._labels_if_used(y)), N_SCORE_DRAWS, 0)
 
     def contributions(self, X: Any, y: Any = None) -> Any:
         """Decompose the score of each row into contributions of its values.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+        y : array of shape (n_samples,) or None, default=None
+            Labels. Without them, a conditional model averages over the labels of the training rows.
 
         Returns
         -------

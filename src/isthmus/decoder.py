@@ -42,15 +42,48 @@ class Decoder(Configurable):
         self.estimator = estimator
 
     def inverse_transform(self, Z: Any, y: Any = None, **options: Any) -> Any:
-        """Decode codes (n, n_components) to data; see ``Autoencoder``."""
+        """Decode codes to data.
+
+        Parameters
+        ----------
+        Z : array of shape (n_samples, n_components)
+            Codes.
+        y : array of shape (n_samples,) or None, default=None
+            Labels, for conditional models.
+        **options : object
+            Other parameters of ``Autoencoder.inverse_transform``.
+
+        Returns
+        -------
+        array or data frame
+            Decoded rows, in the container of the rows of ``fit``.
+        """
         return self._fitted().inverse_transform(Z, y, **options)
 
     def sample(self, n: int = 1, **options: Any) -> Any:
-        """Draw new rows; options are those of ``Autoencoder.sample``."""
+        """Draw new rows.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Number of rows.
+        **options : object
+            Other parameters of ``Autoencoder.sample``.
+
+        Returns
+        -------
+        array or data frame
+            New rows, in the container of the rows of ``fit``.
+        """
         return self._fitted().sample(n, **options)
 
     def copy_without_encoder(self) -> Model:
         """Copy the fitted module without the encoder.
+
+        Returns
+        -------
+        Model
+            A copy of the module, without gradients.
 
         Raises
         ------

@@ -73,6 +73,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         ``held_out_scores_`` of the estimator if it has this attribute. "split" holds a fifth of the rows out of one
         fit.
     n_folds : int, default=5
+        Number of folds of "cross", at least 2.
     costs : (float, float), default=(1.0, 1.0)
         Costs of a false alarm and of a miss, for ``threshold="labels"``.
     random_state : int, RandomState or None, default=None
@@ -159,9 +160,15 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         Parameters
         ----------
         X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Training rows, most of them normal.
         y : array of shape (n_samples,) or None, default=None
             1 for normal rows, -1 for anomalies, which are held out of the fit, 0 for unknown rows. Required by
             ``threshold="labels"``, and used by ``predict_proba``. Other targets are ignored.
+
+        Returns
+        -------
+        AnomalyDetector
+            The fitted detector itself.
 
         Raises
         ------
@@ -189,6 +196,18 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         The rows are scored before the estimator learns from them. Their scores join the calibration scores, of which
         the latest 10,000 count. The first call holds a fifth of its rows out for calibration. ``X`` and ``y`` are as in
         ``fit``.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            New rows.
+        y : array of shape (n_samples,) or None, default=None
+            Labels as in ``fit``.
+
+        Returns
+        -------
+        AnomalyDetector
+            The detector itself.
         """
         rule = self._check_parameters()
         labels = read_labels(y, X, required=False)
@@ -205,22 +224,55 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
 
         If the rows are normal and took no part in the fit, p-values are exactly uniform and false-positive rates are
         exact, for any estimator. ``X`` and ``y`` are as in ``fit``.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows that took no part in the fit.
+        y : array of shape (n_samples,) or None, default=None
+            Labels as in ``fit``.
+
+        Returns
+        -------
+        AnomalyDetector
+            The detector itself, with a new threshold.
         """
         return self._calibrate_on(self.score_samples(X), y)
 
     # Predicting
 
     def score_samples(self, X: Any) -> Values:
-        """Score rows, (n_samples,); higher is more normal.
+        """Score rows; higher is more normal.
 
         Dates outside the range of ``fit`` do not affect the score: the same weekday and time of day within the range
         replaces them, with a warning.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores, in the unit of the estimator.
         """
         check_is_fitted(self)
         return self._scorer(replace_unknown_dates(self.estimator_, X))
 
     def decision_function(self, X: Any) -> Values:
-        """Return the score minus the threshold, (n_samples,); alarms are negative."""
+        """Return the score minus the threshold; alarms are negative.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Differences, in the unit of the scores.
+        """
         return self.score_samples(X) - self.offset_
 
     def predict(
@@ -231,6 +283,7 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         Parameters
         ----------
         X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
         fdr : float or None, default=None
             False discovery rate: alarms are selected such that at most this share of them is false on average
             (Benjamini and Hochberg, 1995). Decisions depend on all rows of the call. The guarantee assumes independent
@@ -258,11 +311,24 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         return decide_by_threshold(scores, *interval)
 
     def fit_predict(self, X: Any, y: Any = None) -> Values:
-        """Fit, and return decisions for the same rows."""
+        """Fit, and return decisions for the same rows.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Training rows.
+        y : array of shape (n_samples,) or None, default=None
+            Labels as in ``fit``.
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples,)
+            -1 for alarms, 1 for normal rows.
+        """
         return self.fit(X, y).predict(X)
 
     def p_values(self, X: Any, *, scores: Values | None = None) -> Values:
-        """Return for each row the probability that a normal row has at most its score, (n_samples,).
+        """Return for each row the probability that a normal row has at most its score.
 
         P-values of normal rows are uniform on [0, 1]. They are exactly so if calibration rows are normal and took no
         part in the fit: with ``calibration="split"`` on clean rows, or after ``calibrate``. P-values from cross-fitted
@@ -277,6 +343,18 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         blocks (``block_length_``) are therefore less precise than they look, and far from uniform within one series.
 
         ``scores`` are as in ``predict``.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
+        scores : ndarray of shape (n_samples,) or None, default=None
+            Scores of these rows, as in ``predict``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P-values in (0, 1].
         """
         return p_values(self._scores_of(X, scores), self.calibration_scores_, uniforms_of(X, self._tie_seed()))
 
@@ -287,6 +365,11 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         is one minus the local false discovery rate: the density of all scores is compared with that of normal scores, a
         gamma distribution fitted to the centre of the calibration scores. If normal scores have a heavier tail, the
         excess counts as anomalies. Both depend on the share of anomalies among the calibration rows.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
 
         Returns
         -------
@@ -304,6 +387,18 @@ class AnomalyDetector(OutlierMixin, MetaEstimatorMixin, Configurable):
         most similar normal rows among up to 10,000 training rows, which are also saved. An anomalous value changes the
         contributions of other values. It is therefore replaced by its expected value, and the whole gain of the score
         is attributed to it.
+
+        Parameters
+        ----------
+        X : array, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows to explain, usually alarms.
+        n_nearest : int, default=3
+            Number of similar normal rows for each row.
+
+        Returns
+        -------
+        Explanation
+            Contributions, expected values and similar rows; it prints as sentences.
         """
         check_is_fitted(self)
         return explain(self._scorer, X, self._reference, n_nearest, seed_of(self.random_state))

@@ -119,8 +119,14 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             In memory; NaN means missing.
         y : ignored
+            Not used; present for pipelines.
         sample_weight : array of shape (n_samples,), float or None, default=None
             As in ``Autoencoder.fit``. Rows of weight 0 are left out, and have no held-out score.
+
+        Returns
+        -------
+        BaggedAutoencoders
+            The fitted estimator itself.
 
         Raises
         ------
@@ -187,6 +193,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
 
         Returns
         -------
@@ -196,11 +203,29 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         return self._run(lambda x: self._scores(x).mean(1), self.read_rows(X))[0].astype(np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of ``score_samples``."""
+        """Return the mean of ``score_samples``.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+        y : object, default=None
+            Not used; present for pipelines.
+
+        Returns
+        -------
+        float
+            Mean score in nats.
+        """
         return float(self.score_samples(X).mean())
 
     def contributions(self, X: Any) -> Any:
         """Return the contribution of each value to the score.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
 
         Returns
         -------
@@ -219,7 +244,17 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         return label_columns(addends, source.schema, extra=("code", "base"))
 
     def divergence(self, X: Any) -> Values:
-        """Mean over the nets of the divergence of the code from its prior, (n_samples,) in nats.
+        """Return the mean over the nets of the divergence of the code from its prior.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Divergences in nats.
 
         Raises
         ------
@@ -230,13 +265,35 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         return self._run(lambda x: self._split_nets(scoring.divergence(self.module_, self._repeat(x))).mean(1), rows)[0]
 
     def reconstruct(self, X: Any) -> Any:
-        """Reconstruct rows by the mean over the nets, or the most frequent category; missing values are filled."""
+        """Reconstruct rows by the mean over the nets, or the most frequent category; missing values are filled.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+
+        Returns
+        -------
+        array or data frame
+            Reconstructions, in the container of ``X``.
+        """
         source = self.read_rows(X)
         rebuilt = self._run(lambda x: find_consensus(self._reconstruct(x), self.schema_), source)[0]
         return source.to_container(rebuilt)
 
     def reconstruct_each(self, X: Any) -> Values:
-        """Reconstruct rows by each net, (n_samples, n_estimators, ...)."""
+        """Reconstruct rows by each net.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_estimators, ...)
+            Reconstructions as numbers.
+        """
         return self._run(self._reconstruct, self.read_rows(X))[0]
 
     # Helpers
@@ -261,7 +318,18 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         return self.estimator_
 
     def read_rows(self, X: Any) -> Source:
-        """Make a source of new rows and compare it with what ``fit`` saw."""
+        """Make a source of new rows, and compare it with the rows of ``fit``.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
+
+        Returns
+        -------
+        Source
+            The rows as tensors.
+        """
         return self._fitted().read_rows(X)
 
     def _run(self, function: Callable[[Tensor], Any], source: Source) -> tuple[Values, ...]:

@@ -24,11 +24,18 @@ class Event(NamedTuple):
     start, end, peak : date, number or int
         Times of the first point, the last point and the point with the lowest score; positions in arrays.
     n_points : int
+        Number of points from start to end.
     severity : float
         Distance of the lowest score from the threshold, in units of the distance from the threshold to the median
         calibration score.
     channels : tuple of str or int
         Channels that explain the event, the most important first; empty if the estimator has no ``contributions``.
+
+    Examples
+    --------
+    >>> from isthmus.anomaly import Event
+    >>> print(Event(120, 131, 124, n_points=12, severity=2.5, channels=("cpu",)))
+    120 .. 131 (12 points), lowest at 124, severity 2.5, channels 'cpu'
     """
 
     start: Any

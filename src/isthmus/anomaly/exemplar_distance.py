@@ -120,9 +120,15 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
             In memory; NaN means missing. All values of an image or a window are coordinates.
         y : ignored
+            Not used; present for pipelines.
         sample_weight : array of shape (n_samples,), float or None, default=None
             Rows of weight 0 are left out, and have no held-out score. All other weights must be equal: distances to
             rows have no weights.
+
+        Returns
+        -------
+        ExemplarDistance
+            The fitted estimator itself.
 
         Raises
         ------
@@ -179,6 +185,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
 
         Returns
         -------
@@ -188,11 +195,35 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         return self._combine(self._distances(to_points(self.read_rows(X), self.schema_)))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of ``score_samples``."""
+        """Return the mean of ``score_samples``.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows. NaN means missing.
+        y : object, default=None
+            Not used; present for pipelines.
+
+        Returns
+        -------
+        float
+            Mean score.
+        """
         return float(self.score_samples(X).mean())
 
     def read_rows(self, X: Any) -> Source:
-        """Make a source of new rows and compare it with what ``fit`` saw."""
+        """Make a source of new rows, and compare it with the rows of ``fit``.
+
+        Parameters
+        ----------
+        X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
+            Rows.
+
+        Returns
+        -------
+        Source
+            The rows as tensors.
+        """
         return read_new_rows(self, X)
 
     @property

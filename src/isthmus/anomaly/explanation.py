@@ -46,6 +46,7 @@ class Explanation:
     Parameters
     ----------
     scores : ndarray of shape (n,)
+        Scores of the rows.
     contributions : ndarray or data frame of shape (n, n_values + 2)
         Addends of the scores: one column per value, then "code" for the code and "base" for the rest. Negative addends
         make a row less normal.
@@ -115,7 +116,20 @@ class Explanation:
         return negative / np.where(total > 0, total, 1.0)
 
     def reasons(self, row: int, top: int = N_VALUES) -> list[Reason]:
-        """Return the values of a row with the largest shares, the largest first."""
+        """Return the values of a row with the largest shares, the largest first.
+
+        Parameters
+        ----------
+        row : int
+            Position of the row.
+        top : int, default=3
+            Largest number of values.
+
+        Returns
+        -------
+        list of Reason
+            Values with their expected values and shares of the score.
+        """
         shares = self.shares[row]
         worst = np.argsort(-shares, kind="stable")[:top]
         return [self._reason(row, int(j), float(shares[j])) for j in worst if shares[j] > ROUNDS_TO_0]

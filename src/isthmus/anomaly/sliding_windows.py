@@ -136,8 +136,14 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
             In order of time; see ``isthmus.data.Windows`` for times, gaps and uneven steps.
         y : ignored
+            Not used; present for pipelines.
         sample_weight : None
             Time points have no weights, because windows share them.
+
+        Returns
+        -------
+        SlidingWindows
+            The fitted estimator itself.
 
         Raises
         ------
@@ -183,11 +189,29 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         return self.contributions(X).sum(1)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of ``score_samples``."""
+        """Return the mean of ``score_samples``.
+
+        Parameters
+        ----------
+        X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+            A series, as in ``score_samples``.
+        y : object, default=None
+            Not used; present for pipelines.
+
+        Returns
+        -------
+        float
+            Mean score.
+        """
         return float(self.score_samples(X).mean())
 
     def contributions(self, X: Any) -> Values:
         """Return the contribution of each channel to the scores.
+
+        Parameters
+        ----------
+        X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+            A series, as in ``score_samples``.
 
         Returns
         -------
@@ -214,6 +238,13 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         ----------
         X : array, tensor or data frame
             As in ``fit``.
+
+        Returns
+        -------
+        estimator : Autoencoder
+            The net, not fitted.
+        windows : View
+            The windows as rows.
         """
         self._check_parameters()
         windows = self._cut(X)

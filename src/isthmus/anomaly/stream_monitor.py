@@ -23,6 +23,14 @@ class Decision(NamedTuple):
         Higher is more normal.
     labels : ndarray of shape (n,)
         -1 for alarms, 1 for normal rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.anomaly import Decision
+    >>> decision = Decision(scores=np.array([0.3, -4.0]), labels=np.array([1, -1]))
+    >>> decision.scores[decision.labels == -1]
+    array([-4.])
     """
 
     scores: Values
@@ -42,6 +50,13 @@ class Drift(NamedTuple):
         What has changed most: "score", or "code 2" for a component of the code. None without drift.
     p_values : dict of str to float
         Of the scores and of each component of the code, with Bonferroni's correction.
+
+    Examples
+    --------
+    >>> from isthmus.anomaly import Drift
+    >>> drift = Drift(0.002, True, "code 1", {"score": 0.4, "code 0": 1.0, "code 1": 0.002})
+    >>> min(drift.p_values, key=drift.p_values.get) == drift.where
+    True
     """
 
     p_value: float
@@ -128,6 +143,11 @@ class StreamMonitor:
         ----------
         X : array, sparse rows or data frame of shape (n, ...)
             One row or more.
+
+        Returns
+        -------
+        Decision
+            Scores and labels of the rows.
         """
         scores = self.detector.score_samples(X)
         values = np.column_stack([scores, *self._codes(X)])
@@ -138,7 +158,15 @@ class StreamMonitor:
         return Decision(scores, decide_by_threshold(scores, self.detector.offset_, self.detector.offset_))
 
     def drift(self) -> Drift:
-        """Return whether the distribution of rows has changed. May be called after every row."""
+        """Return whether the distribution of rows has changed.
+
+        It may be called after every row.
+
+        Returns
+        -------
+        Drift
+            Whether it has, what has changed most, and p-values.
+        """
         p_value, p_values = self._test.p_value, self._test.p_values
         names = ["score", *(f"code {i}" for i in range(len(p_values) - 1))]
         drifted = p_value <= self.level
@@ -154,6 +182,11 @@ class StreamMonitor:
         ----------
         y : array of shape (n_latest,) or None, default=None
             Labels of the latest rows, at most ``window``, as in ``AnomalyDetector.fit``.
+
+        Returns
+        -------
+        StreamMonitor
+            The monitor itself.
 
         Raises
         ------

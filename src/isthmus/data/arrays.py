@@ -37,13 +37,24 @@ class Array(Source):
     values : Tensor or scipy.sparse.csr_array of shape (n, ...)
         Or any object with ``shape``, ``dtype`` and indexing by rows, whose ``toarray`` returns a dense array.
     schema : Schema
+        Description of one row.
     y : Tensor of shape (n, width) or None
         Encoded labels.
     weight : Tensor of float64 of shape (n,) or None
+        Positive weights of the rows of ``values``; their scale has no effect.
     rows : Tensor or None
         Positions of the selected rows in ``values``, in order; None selects all.
     container : callable or None
         Converts results to the container of the data.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.data import Array
+    >>> from isthmus.schema import Schema
+    >>> rows = Array(torch.arange(12.0).reshape(4, 3), Schema((3,)))
+    >>> [len(batch.x) for batch in rows.batches(3)]
+    [3, 1]
     """
 
     values: Any
@@ -108,7 +119,18 @@ class Array(Source):
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def with_labels(self, y: Tensor) -> Self:
-        """Return the same rows with encoded labels (n, width)."""
+        """Return the same rows with encoded labels.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n, width)
+            Encoded labels of the selected rows.
+
+        Returns
+        -------
+        Array
+            A view of the same values.
+        """
         return replace(self, y=self._scatter(y))
 
     def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:

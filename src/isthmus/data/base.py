@@ -19,9 +19,25 @@ N_FILLED = 2**16
 
 
 class Batch(NamedTuple):
-    """Raw values (n, *shape) in the dtype of the data, encoded labels (n, width), and weights (n,).
+    """Raw values of some rows, with their encoded labels and their weights.
 
     Weights have a mean of 1 over all rows of a source. Labels and weights are None if the source has none.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, *shape)
+        Raw values, in the dtype of the data.
+    y : Tensor of shape (n, width) or None
+        Encoded labels.
+    weight : Tensor of shape (n,) or None
+        Weights of rows, with a mean of 1 over all rows of a source.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.data import Batch
+    >>> Batch(torch.zeros(4, 2)).part(slice(1, 3)).x.shape
+    torch.Size([2, 2])
     """
 
     x: Tensor
@@ -29,15 +45,48 @@ class Batch(NamedTuple):
     weight: Tensor | None = None
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
-        """Apply a function to the values, the labels and the weights."""
+        """Apply a function to the values, the labels and the weights.
+
+        Parameters
+        ----------
+        function : callable
+            Takes and returns a tensor.
+
+        Returns
+        -------
+        Batch
+            The results.
+        """
         return Batch(*(None if values is None else function(values) for values in self))  # type: ignore[arg-type]
 
     def part(self, rows: slice) -> "Batch":
-        """Select a slice of the rows."""
+        """Select a slice of the rows.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows to select.
+
+        Returns
+        -------
+        Batch
+            Views of the selected rows.
+        """
         return self.map(lambda values: values[rows])
 
     def to(self, device: torch.device) -> "Batch":
-        """Copy the rows to a device. Apple's accelerators have no float64, so such values become float32."""
+        """Copy the rows to a device. Apple's accelerators have no float64, so such values become float32.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where the rows are needed.
+
+        Returns
+        -------
+        Batch
+            The rows on the device.
+        """
         is_narrow = device.type == "mps"
         each = self.map(lambda values: values.float() if is_narrow and values.dtype == torch.float64 else values)
         return each.map(lambda values: values.to(device, non_blocking=True))
@@ -91,16 +140,48 @@ class Source(Batches):
     """Reads samples as tensors, and converts results back to the container of the data.
 
     ``schema`` describes one sample. Processes that train together have the same source, and each reads its shard.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import as_source
+    >>> rows = as_source(np.arange(20.0).reshape(10, 2))
+    >>> rest, held_out = rows.split(3, seed=0)
+    >>> len(rest), len(held_out), rows.schema.shape
+    (7, 3, (2,))
     """
 
     schema: Schema
 
     @abstractmethod
     def split(self, n: int, seed: int) -> tuple["Source", "Source"]:
-        """Split into the other rows and ``n`` random rows. Rows are selected by index, not copied."""
+        """Split into the other rows and ``n`` random rows. Rows are selected by index, not copied.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows of the second part.
+        seed : int
+            Seed that determines which rows are selected.
+
+        Returns
+        -------
+        tuple of two Source
+            The other rows, and the ``n`` selected rows.
+        """
 
     def take(self, index: np.ndarray[Any, Any]) -> Self:
         """Select rows by their positions, in this order, without a copy.
+
+        Parameters
+        ----------
+        index : ndarray of int of shape (n,)
+            Positions, from 0.
+
+        Returns
+        -------
+        Source
+            The selected rows.
 
         Raises
         ------
@@ -110,7 +191,17 @@ class Source(Batches):
         raise InputTypeError(f"rows of {type(self).__name__} cannot be taken by position; load them first")
 
     def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:
-        """Give each row a positive weight, (n,).
+        """Give each row a positive weight.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n,)
+            Weights; only their ratios matter.
+
+        Returns
+        -------
+        Source
+            The same rows, with weights.
 
         Raises
         ------
@@ -120,26 +211,85 @@ class Source(Batches):
         raise InputTypeError(f"sample_weight goes with rows in memory, got {type(self).__name__}; load its rows first")
 
     def blocks(self, n: int, seed: int) -> list[np.ndarray[Any, Any]]:
-        """Split the positions of all rows into ``n`` blocks of about equal size, for cross-validation."""
+        """Split the positions of all rows into ``n`` blocks of about equal size, for cross-validation.
+
+        Parameters
+        ----------
+        n : int
+            Number of blocks.
+        seed : int
+            Seed of the random order.
+
+        Returns
+        -------
+        list of ndarray of int
+            Sorted positions of the rows of each block.
+        """
         return [np.sort(part) for part in np.array_split(shuffle_positions(len(self), seed).numpy(), n)]
 
     def disjoint_from(self, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Return the positions of rows that share no values with the given rows: by default, of all others."""
+        """Return the positions of rows that share no values with some rows: by default, of all others.
+
+        Parameters
+        ----------
+        index : ndarray of int
+            Positions of these rows.
+
+        Returns
+        -------
+        ndarray of int
+            Sorted positions.
+        """
         others = np.ones(len(self), dtype=bool)
         others[index] = False
         return np.flatnonzero(others)
 
     def folds(self, n: int, seed: int) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
-        """Yield the positions of training rows and of held-out rows for each of ``n`` folds."""
+        """Yield the positions of training rows and of held-out rows for each of ``n`` folds.
+
+        Parameters
+        ----------
+        n : int
+            Number of folds.
+        seed : int
+            Seed of the random order.
+
+        Yields
+        ------
+        tuple of two ndarray of int
+            Positions of the training rows and of the held-out rows of a fold.
+        """
         return ((self.disjoint_from(held_out), held_out) for held_out in self.blocks(n, seed))
 
     def fill_missing(self, values: np.ndarray[Any, Any]) -> Any:
-        """Replace missing values by those of an array (len(self), *shape), and return the container of the data."""
+        """Replace missing values.
+
+        Parameters
+        ----------
+        values : ndarray of shape (len(self), *shape)
+            Values for the missing cells; others are not used.
+
+        Returns
+        -------
+        array or data frame
+            The rows without missing values, in the container of the data.
+        """
         known = np.concatenate([batch.x.numpy() for batch in self.batches(N_FILLED)])
         return self.to_container(np.where(np.isnan(known), values, known))
 
     def to_container(self, values: np.ndarray[Any, Any]) -> Any:
-        """Convert values (len(self), *shape) to the container of the data: by default, keep the array."""
+        """Convert values to the container of the data: by default, keep the array.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, *shape)
+            Values of rows.
+
+        Returns
+        -------
+        array or data frame
+            The same values.
+        """
         return values
 
 

@@ -163,6 +163,7 @@ def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names:
         Takes a chunk of rows in the container of the source (a pyarrow table for ``Parquet``), and returns a table or
         an array with the same number of rows, such as ``model.transform`` or ``model.score_samples``.
     source : Source
+        Rows, also more than fit into memory.
     path : str or path
         The results have the order of the rows. On an error, no partial file remains.
     names : sequence of str

@@ -49,9 +49,15 @@ def as_source(X: Any, schema: Schema | Mapping[str, str] | None = None) -> Sourc
     Parameters
     ----------
     X : array, tensor, sparse rows, data frame or Source
+        Rows.
     schema : Schema, mapping or None
         For data frames: a schema of the columns, or a mapping of some column names to kinds. With a schema without
         fields, all columns are numbers. For arrays: whether they are images, and their size.
+
+    Returns
+    -------
+    Source
+        The rows as tensors, and what converts results back. A source is returned unchanged.
 
     Raises
     ------
@@ -126,12 +132,14 @@ def decode(values: np.ndarray[Any, Any], schema: Schema, rounded: bool = False) 
     values : ndarray of shape (n, *shape)
         NaN means missing.
     schema : Schema
+        Description of a row, which names the container.
     rounded : bool, default=False
         Whether numbers of data frames are rounded to the digits that numbers of fit have.
 
     Returns
     -------
     array, data frame, list of series or list of texts
+        The same rows.
 
     Examples
     --------
@@ -252,12 +260,38 @@ def _not_empty(source: Array) -> Array:
 def with_labels(source: Source, condition: Condition, y: Any) -> Source:
     """Return the same rows with encoded labels.
 
+    Parameters
+    ----------
+    source : Source
+        Rows in memory.
+    condition : Condition
+        Kind and values of the labels of ``fit``.
+    y : array of shape (n,)
+        Labels of the rows.
+
+    Returns
+    -------
+    Source
+        The rows with encoded labels.
+
     Raises
     ------
     ValueError
         If the number of labels differs from that of the rows, or a label was not seen in fit.
     TypeError
         If the rows are not in memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import as_source, with_labels
+    >>> from isthmus.schema import Condition
+    >>> labels = ["red", "blue", "red"]
+    >>> rows = with_labels(as_source(np.zeros((3, 2))), Condition.of(labels), labels)
+    >>> next(rows.batches(3)).y
+    tensor([[0., 1.],
+            [1., 0.],
+            [0., 1.]])
     """
     if not isinstance(source, Array | ImageFolder):
         raise InputTypeError(f"labels go beside rows in memory, got {type(source).__name__}; load its rows first")
@@ -272,6 +306,30 @@ def hold_out(source: Source, fraction: float, seed: int) -> tuple[Source, Source
 
     The rows for validation of a stream are loaded into memory, because they are read after every epoch. There are at
     most as many as fit into a pool.
+
+    Parameters
+    ----------
+    source : Source
+        Rows to split.
+    fraction : float
+        Fraction of the rows to hold out, in [0, 1).
+    seed : int
+        Seed that determines which rows are held out.
+
+    Returns
+    -------
+    source : Source
+        The other rows.
+    held_out : Source or None
+        The rows for validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import as_source, hold_out
+    >>> rest, held_out = hold_out(as_source(np.zeros((100, 2))), 0.1, seed=0)
+    >>> len(rest), len(held_out)
+    (90, 10)
     """
     n_held_out = int(fraction * len(source))
     if n_held_out < MIN_HELD_OUT:

@@ -116,6 +116,12 @@ class SeriesImputer(TransformerMixin, Configurable):
             A series in order of time, with or without gaps; see ``isthmus.data.Windows``. An array of shape
             (n_series, n_channels, n_timepoints) is many series.
         y : ignored
+            Not used; present for pipelines.
+
+        Returns
+        -------
+        SeriesImputer
+            The fitted estimator itself.
 
         Raises
         ------
@@ -138,7 +144,18 @@ class SeriesImputer(TransformerMixin, Configurable):
         return self
 
     def transform(self, X: Any) -> Any:
-        """Fill missing values as ``impute`` does; for pipelines."""
+        """Fill missing values as ``impute`` does; for pipelines.
+
+        Parameters
+        ----------
+        X : array, tensor or data frame
+            As in ``fit``.
+
+        Returns
+        -------
+        ndarray or data frame, like X
+            The series without gaps.
+        """
         return self.impute(X)
 
     def impute(self, X: Any) -> Any:
@@ -152,6 +169,7 @@ class SeriesImputer(TransformerMixin, Configurable):
         Returns
         -------
         ndarray or data frame, like X
+            The series without gaps.
         """
         check_is_fitted(self)
         windows = self._gaps.windows.like(join_series(X, self.length_))

@@ -12,25 +12,90 @@ class Callback:
 
     Any function of a ``TrainState`` is a callback, too. In distributed training, all processes call it after each
     epoch, and only the first one calls ``start`` and ``end``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.training import Callback
+    >>> class CountEpochs(Callback):
+    ...     def start(self, params):
+    ...         self.n_epochs = 0
+    ...     def __call__(self, state):
+    ...         self.n_epochs += 1
+    >>> count = CountEpochs()
+    >>> model = Autoencoder(1, max_epochs=3, callbacks=(count,)).fit(np.eye(20))
+    >>> count.n_epochs
+    3
     """
 
     def start(self, params: Mapping[str, Any]) -> None:
-        """Prepare for a training with these parameters and settings."""
+        """Prepare for a training with these parameters and settings.
+
+        Parameters
+        ----------
+        params : mapping of str to object
+            Parameters of the estimator, with numbers instead of "auto".
+        """
 
     def __call__(self, state: TrainState) -> Any:
         """Read the last epoch, ``state.row``; a true return value stops the training."""
 
     def end(self, error: BaseException | None) -> None:
-        """Finish, also after an error."""
+        """Finish, also after an error.
+
+        Parameters
+        ----------
+        error : BaseException or None
+            The error that ended the training, if one did.
+        """
 
     def for_fit(self, name: str) -> Self:
-        """Return the callback for one of several fits of an estimator; by default, all fits share it."""
+        """Return the callback for one of several fits of an estimator; by default, all fits share it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the fit, such as "fold-1".
+
+        Returns
+        -------
+        Callback
+            The callback of this fit.
+        """
         return self
 
 
 @contextmanager
 def start_callbacks(callbacks: Sequence[Any], params: Mapping[str, Any]) -> Iterator[None]:
-    """Start callbacks before the block, and end those that were started after it."""
+    """Start callbacks before the block, and end those that were started after it.
+
+    Parameters
+    ----------
+    callbacks : sequence of callables
+        Those that are not a ``Callback`` are left alone.
+    params : mapping of str to object
+        What ``Callback.start`` gets.
+
+    Yields
+    ------
+    None
+        The block runs between start and end.
+
+    Examples
+    --------
+    >>> from isthmus.training import Callback, start_callbacks
+    >>> class Log(Callback):
+    ...     def start(self, params):
+    ...         print("start with", dict(params))
+    ...     def end(self, error):
+    ...         print("end with", error)
+    >>> with start_callbacks([Log()], {"max_epochs": 3}):
+    ...     print("train")
+    start with {'max_epochs': 3}
+    train
+    end with None
+    """
     with ExitStack() as stack:
         for callback in callbacks:
             if isinstance(callback, Callback):
@@ -49,10 +114,12 @@ def name_fit(estimator: Any, name: str) -> Any:
     estimator : estimator
         Not fitted. It is changed in place.
     name : str
+        Name of the fit.
 
     Returns
     -------
     estimator
+        The same estimator.
 
     Examples
     --------

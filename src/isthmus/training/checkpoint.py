@@ -93,10 +93,13 @@ class Checkpoint(Callback):
         Parameters
         ----------
         state : TrainState
+            State of a training before its first step; it is changed in place.
         settings : TrainSettings
+            Settings of the training, which must equal those of the file.
         source : Batches
             The training rows. Their number and the first batch identify the data.
         group : Group
+            The processes that train together.
 
         Raises
         ------
@@ -120,11 +123,27 @@ class Checkpoint(Callback):
             raise ValueError(f"{self._damaged} ({error})") from error
 
     def is_due(self) -> bool:
-        """Whether the time between two writes has passed."""
+        """Return whether the time between two writes has passed.
+
+        Returns
+        -------
+        bool
+            True if ``write`` should be called.
+        """
         return time.monotonic() - self._written >= self.every
 
     def write(self, state: TrainState, group: Group) -> None:
-        """Write the file. All processes of a group must call this; the first one writes."""
+        """Write the file.
+
+        All processes of a group must call this; the first one writes.
+
+        Parameters
+        ----------
+        state : TrainState
+            State to store.
+        group : Group
+            The processes that train together.
+        """
         totals = {name: total.cpu() for name, total in state.totals.items()}
         state.processes = group.gather((get_rng_state(state.device), totals))
         if group.rank == 0:

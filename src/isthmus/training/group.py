@@ -28,6 +28,12 @@ class Group:
         Index of this process.
     size : int
         Number of processes. With 1, nothing is exchanged.
+
+    Examples
+    --------
+    >>> from isthmus.training import Group
+    >>> Group.current()          # without torchrun or Ray
+    Group(rank=0, size=1)
     """
 
     rank: int = 0
@@ -38,6 +44,11 @@ class Group:
         """Join the processes that ``torchrun``, Ray or the caller started; without any, this process trains alone.
 
         ``WORLD_SIZE`` without the other variables of ``torchrun`` is ignored, with a warning.
+
+        Returns
+        -------
+        Group
+            The processes, of which this one is ``rank``.
         """
         if not _is_initialised() and not _is_started_by_torchrun():
             return cls()
@@ -56,7 +67,18 @@ class Group:
         return self.rank, self.size
 
     def gather(self, value: Any) -> list[Any]:
-        """Return the values of all processes, by rank."""
+        """Return the values of all processes, by rank.
+
+        Parameters
+        ----------
+        value : object
+            Value of this process; it must have a pickle.
+
+        Returns
+        -------
+        list
+            Values by rank.
+        """
         if self.size == 1:
             return [value]
         values = [None] * self.size
@@ -64,19 +86,51 @@ class Group:
         return values
 
     def all_reduce(self, values: Tensor) -> Tensor:
-        """Replace values by their sums over all processes, and return them."""
+        """Replace values by their sums over all processes, and return them.
+
+        Parameters
+        ----------
+        values : Tensor
+            Values of this process, which are replaced.
+
+        Returns
+        -------
+        Tensor
+            The same tensor.
+        """
         if self.size > 1:
             torch.distributed.all_reduce(values)
         return values
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors by those of the first process, such as the running means of batch normalization."""
+        """Overwrite tensors by those of the first process.
+
+        For example the running means of batch normalization.
+
+        Parameters
+        ----------
+        tensors : iterable of Tensor
+            Tensors, in the same order in all processes.
+        """
         if self.size > 1:
             for tensor in tensors:
                 torch.distributed.broadcast(tensor, 0)
 
     def merge(self, value: Any, merge: Callable[[Any, Any], Any]) -> Any:
-        """Merge the values of all processes, in the order of their ranks."""
+        """Merge the values of all processes, in the order of their ranks.
+
+        Parameters
+        ----------
+        value : object
+            Value of this process.
+        merge : callable
+            Merges two values into one.
+
+        Returns
+        -------
+        object
+            The merged value, which is the same in all processes.
+        """
         return reduce(merge, self.gather(value))
 
     def exchange(self, parameters: Sequence[Tensor], parts: Sequence[Part], n_rows: int, flag: bool) -> bool:
@@ -93,6 +147,12 @@ class Group:
         n_rows : int
             Rows of this process in the batch.
         flag : bool
+            Whether this process sets the flag.
+
+        Returns
+        -------
+        bool
+            Whether any process has set the flag.
         """
         if self.size == 1:
             return flag

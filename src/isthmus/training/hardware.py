@@ -40,6 +40,7 @@ def choose_device(
     Parameters
     ----------
     device : str or torch.device
+        "auto", or a device that torch knows.
     model : Module
         On any device.
     batch_size, n_steps : int
@@ -47,10 +48,22 @@ def choose_device(
     recorded : bool
         Whether steps can be recorded on an accelerator; others spend much time between their kernels.
 
+    Returns
+    -------
+    torch.device
+        The device.
+
     Raises
     ------
     ValueError
         If torch does not find the device.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from isthmus.training import choose_device
+    >>> choose_device("cpu", nn.Linear(3, 2))
+    device(type='cpu')
     """
     if device == "auto":
         accelerator = _find_accelerator()
@@ -84,7 +97,29 @@ def _supports(accelerator: torch.device, model: nn.Module) -> bool:
 
 
 def check_precision(precision: str) -> torch.dtype:
-    """Return the dtype of weights and of inference, or raise ``ValueError`` for an unknown precision."""
+    """Return the dtype of weights and of inference.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "float64", "bfloat16"}
+        Precision of a training. Results of "bfloat16" are computed in float32.
+
+    Returns
+    -------
+    torch.dtype
+        float64 for "float64", otherwise float32.
+
+    Raises
+    ------
+    ValueError
+        If the precision is unknown.
+
+    Examples
+    --------
+    >>> from isthmus.training import check_precision
+    >>> check_precision("auto")
+    torch.float32
+    """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {PRECISIONS}, got {precision!r}")
     return torch.float64 if precision == "float64" else torch.float32

@@ -35,7 +35,19 @@ EpochFunction = Callable[[TrainState], Any]
 
 
 class DivergenceError(ValueError):
-    """The loss or a weight is not finite."""
+    """The loss or a weight is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.training import DivergenceError
+    >>> try:
+    ...     Autoencoder(2, learning_rate=1e30, max_epochs=5, random_state=0).fit(np.eye(40))
+    ... except DivergenceError as error:
+    ...     print("reduce the learning rate")
+    reduce the learning rate
+    """
 
 
 def train(
@@ -57,6 +69,7 @@ def train(
     valid : Batches or None
         Rows to validate on.
     settings : TrainSettings
+        Length, rate and precision of the training.
     callbacks : sequence of callables
         Each is called with the state after every epoch; a true result stops the training. A ``Checkpoint`` also writes
         between epochs.
@@ -70,6 +83,16 @@ def train(
         restored, with a warning.
     KeyboardInterrupt
         If interrupted in the first epoch. In later epochs the best weights so far are restored, with a warning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.training import train
+    >>> problem = Autoencoder(2, max_epochs=3, random_state=0).prepare(np.eye(40))
+    >>> train(problem.state, problem.rows, problem.valid, problem.settings)
+    >>> problem.state.epoch
+    3
     """
     model, n_rows, size = state.model, len(source), settings.batch_size
     _check_batch_size(size, n_rows, group)

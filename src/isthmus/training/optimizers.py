@@ -102,13 +102,29 @@ def make_optimizer(
         "sgd" has Nesterov momentum 0.9 and clips gradients. A callable gets groups of parameters, each with its own
         learning rate and weight decay, and ``lr``.
     model : Module
+        The model.
     learning_rate : float
+        Learning rate of parameters with the factor 1, above 0.
     weight_decay : float
+        Strength of the decay, from 0.
+
+    Returns
+    -------
+    torch.optim.Optimizer
+        The optimizer of all parameters of the model.
 
     Raises
     ------
     ValueError
         If an argument is invalid; the message names it.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from isthmus.training import make_optimizer
+    >>> optimizer = make_optimizer("adamw", nn.Linear(3, 2), learning_rate=1e-3, weight_decay=0.1)
+    >>> sorted(group["weight_decay"] for group in optimizer.param_groups)     # biases do not decay
+    [0.0, 0.1]
     """
     check_optimizer(choice, learning_rate, weight_decay)
     groups = _group_parameters(model, float(learning_rate), float(weight_decay))

@@ -9,7 +9,27 @@ from isthmus.training.state import TrainState
 
 @contextmanager
 def show_progress(verbose: int, max_epochs: int) -> Iterator[tuple[EpochFunction, ...]]:
-    """Yield the callbacks that show progress: none for ``verbose=0``, a bar for 1, a line per epoch for 2 or more."""
+    """Show the progress of a training on the screen.
+
+    Parameters
+    ----------
+    verbose : int
+        0 shows nothing, 1 a bar, 2 or more a line per epoch.
+    max_epochs : int
+        Length of the bar.
+
+    Yields
+    ------
+    tuple of callables
+        Callbacks of the training.
+
+    Examples
+    --------
+    >>> from isthmus.training import show_progress
+    >>> with show_progress(0, max_epochs=10) as callbacks:
+    ...     callbacks
+    ()
+    """
     if not verbose:
         yield ()
     elif verbose > 1:

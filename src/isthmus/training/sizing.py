@@ -23,7 +23,31 @@ MAX_EPOCHS, MIN_EPOCHS = 200, 3
 
 
 def choose_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Resolve "auto" to a power of two: 16 for few rows, 256 from about 10,000 and up to 4,096 from 10 million rows."""
+    """Resolve "auto" to a power of two: 16 for few rows, 256 from about 10,000 and up to 4,096 from 10 million rows.
+
+    Parameters
+    ----------
+    batch_size : int or "auto"
+        Value of the parameter.
+    n_rows : int
+        Number of training rows.
+
+    Returns
+    -------
+    int
+        Rows of a step.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "auto" nor a positive integer.
+
+    Examples
+    --------
+    >>> from isthmus.training import choose_batch_size
+    >>> [choose_batch_size("auto", n) for n in (100, 10_000, 10_000_000)]
+    [16, 256, 4096]
+    """
     if batch_size == "auto":
         size = max(min(256, max(16, n_rows // 40)), min(4096, n_rows // 2_500))
         return int(2 ** round(math.log2(size)))
@@ -38,6 +62,27 @@ def choose_learning_rate(learning_rate: float | str, model: Any) -> Any:
     With Adam, a step changes each weight by about the learning rate, and an output of a layer by up to the sum over
     its inputs. So rates in inverse proportion to the width change outputs equally (Yang and Hu, Feature learning in
     infinite-width neural networks, ICML 2021, arXiv:2011.14522).
+
+    Parameters
+    ----------
+    learning_rate : float or "auto"
+        Value of the parameter.
+    model : Model
+        The model to train.
+
+    Returns
+    -------
+    float
+        The largest learning rate of the schedule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.training import choose_learning_rate
+    >>> model = Autoencoder(2, random_state=0).prepare(np.eye(40)).state.model
+    >>> choose_learning_rate("auto", model), choose_learning_rate(0.01, model)
+    (0.0078125, 0.01)
     """
     if learning_rate != "auto":
         return learning_rate
@@ -49,6 +94,29 @@ def choose_n_steps(model: Any, n_rows: int, batch_size: int) -> int:
     """Return the number of steps of a fit: ``N_STEPS``, and fewer for larger learning rates without much noise.
 
     Steps are in inverse proportion to the learning rate, because Adam moves a weight by about the rate in each step.
+
+    Parameters
+    ----------
+    model : Model
+        The model to train.
+    n_rows : int
+        Number of training rows.
+    batch_size : int
+        Rows of a step.
+
+    Returns
+    -------
+    int
+        Number of steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.training import choose_n_steps
+    >>> model = Autoencoder(2, random_state=0).prepare(np.eye(40)).state.model
+    >>> choose_n_steps(model, n_rows=40, batch_size=16)
+    1000
     """
     n_steps = N_STEPS * MIN_RATE / choose_learning_rate("auto", model)
     n_weights = sum(weight.numel() for weight in model.parameters()) / model.n_nets
@@ -66,7 +134,35 @@ def _fewest_steps(model: Any) -> int:
 
 
 def choose_max_epochs(max_epochs: int | str, n_rows: int, batch_size: int, n_steps: int = N_STEPS) -> int:
-    """Resolve "auto" to the number of epochs that has about ``n_steps`` steps, between 3 and 200."""
+    """Resolve "auto" to the number of epochs that has about ``n_steps`` steps, between 3 and 200.
+
+    Parameters
+    ----------
+    max_epochs : int or "auto"
+        Value of the parameter.
+    n_rows : int
+        Number of training rows.
+    batch_size : int
+        Rows of a step.
+    n_steps : int, default=3500
+        Number of steps that "auto" aims at.
+
+    Returns
+    -------
+    int
+        Largest number of epochs.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "auto" nor a positive integer.
+
+    Examples
+    --------
+    >>> from isthmus.training import choose_max_epochs
+    >>> choose_max_epochs("auto", n_rows=6_400, batch_size=64)
+    35
+    """
     if max_epochs == "auto":
         steps_per_epoch = math.ceil(n_rows / batch_size)
         return min(MAX_EPOCHS, max(MIN_EPOCHS, round(n_steps / steps_per_epoch)))
@@ -76,5 +172,24 @@ def choose_max_epochs(max_epochs: int | str, n_rows: int, batch_size: int, n_ste
 
 
 def choose_patience(patience: int | str | None, max_epochs: int) -> int | None:
-    """Resolve "auto" to a quarter of the epochs, at least 10."""
+    """Resolve "auto" to a quarter of the epochs, at least 10.
+
+    Parameters
+    ----------
+    patience : int, "auto" or None
+        Value of the parameter.
+    max_epochs : int
+        Largest number of epochs.
+
+    Returns
+    -------
+    int or None
+        Number of epochs; None never stops early.
+
+    Examples
+    --------
+    >>> from isthmus.training import choose_patience
+    >>> choose_patience("auto", 100), choose_patience("auto", 20), choose_patience(None, 20)
+    (25, 10, None)
+    """
     return max(MIN_PATIENCE, round(PATIENCE_SHARE * max_epochs)) if isinstance(patience, str) else patience

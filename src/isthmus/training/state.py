@@ -23,7 +23,27 @@ PLAIN_FIELDS = ("best_bound", "epochs_since_best", "step")
 
 
 def copy_weights(model: nn.Module) -> Weights:
-    """Copy the weights and buffers. ``state_dict`` returns the tensors themselves, which training changes."""
+    """Copy the weights and buffers of a model.
+
+    ``state_dict`` returns the tensors themselves, which training changes.
+
+    Parameters
+    ----------
+    model : Module
+        The model.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The copies.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from isthmus.training import copy_weights
+    >>> sorted(copy_weights(nn.Linear(3, 2)))
+    ['bias', 'weight']
+    """
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
@@ -36,6 +56,7 @@ class TrainState:
     model : Module
         ``forward(x, y, progress)`` returns ``Losses``.
     optimizer : Optimizer
+        The optimizer of its parameters.
     history : list of dict
         One entry per epoch.
     best : dict of Tensor
@@ -52,6 +73,14 @@ class TrainState:
         Device and mode of execution of the steps, for the display.
     processes : list of (Tensor, dict of Tensor)
         Random generators and totals of each process; empty except while a checkpoint is written or read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> state = Autoencoder(2, random_state=0).prepare(np.eye(40)).state
+    >>> state.epoch, state.step
+    (0, 0)
     """
 
     model: nn.Module
@@ -81,7 +110,13 @@ class TrainState:
         return self.history[-1]
 
     def start_fit(self) -> int:
-        """Begin at the first step of the next epoch; return the number of epochs before it."""
+        """Begin at the first step of the next epoch.
+
+        Returns
+        -------
+        int
+            Number of epochs before it.
+        """
         self.step, self.totals, self.epochs_since_best = 0, {}, 0
         return self.epoch
 
@@ -90,6 +125,13 @@ class TrainState:
 
         The totals stay on the device, because reading a number makes the processor wait for the accelerator. They are
         the same tensors in all epochs, because recorded steps refer to them.
+
+        Parameters
+        ----------
+        means : dict of str to Tensor
+            Means over the rows of the batch.
+        n_rows : int
+            Number of rows of the batch.
         """
         for name, mean in means.items():
             if name not in self.totals:
@@ -97,19 +139,44 @@ class TrainState:
             self.totals[name].add_(mean.detach(), alpha=n_rows)
 
     def means_over_rows(self, n_rows: int, group: Group) -> Row:
-        """Divide the totals of all processes by the number of rows."""
+        """Divide the totals of all processes by the number of rows.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows of all processes.
+        group : Group
+            The processes that train together.
+
+        Returns
+        -------
+        dict of str to float
+            Means of losses and metrics.
+        """
         sums = group.all_reduce(torch.stack(list(self.totals.values())))
         return dict(zip(self.totals, (sums / n_rows).tolist(), strict=True))
 
     def end_epoch(self, row: Row) -> None:
-        """Append an entry to the history, and begin the next epoch."""
+        """Append an entry to the history, and begin the next epoch.
+
+        Parameters
+        ----------
+        row : dict of str to float
+            Losses, metrics, learning rate and seconds of the epoch.
+        """
         self.history.append({"epoch": self.epoch + 1, **row})
         self.step = 0
         for total in self.totals.values():
             total.zero_()
 
     def update_best(self, annealing: bool) -> None:
-        """Keep a copy of the weights if their bound is the best so far, or if there are no validation rows."""
+        """Keep a copy of the weights if their bound is the best so far, or if there are no validation rows.
+
+        Parameters
+        ----------
+        annealing : bool
+            Whether the learning rate falls; only then epochs without a better bound are counted.
+        """
         bound = self.row.get("valid_negative_bound", -math.inf)
         better = bound < self.best_bound or bound == -math.inf
         self.epochs_since_best = 0 if better or not annealing else self.epochs_since_best + 1
@@ -118,7 +185,13 @@ class TrainState:
 
     @contextmanager
     def restore_on_error(self) -> Iterator[None]:
-        """Undo all changes to the model, the optimizer and the history if the block raises an error."""
+        """Undo all changes to the model, the optimizer and the history if the block raises an error.
+
+        Yields
+        ------
+        None
+            The block trains the model.
+        """
         weights, moments = copy_weights(self.model), deepcopy(_state_dict(self.optimizer))
         n_epochs = self.epoch
         try:
@@ -131,7 +204,15 @@ class TrainState:
             raise
 
     def to_plain(self) -> tuple[Weights, dict[str, Any]]:
-        """Return all tensors by name, and the other values as a document of plain values."""
+        """Return the state as tensors and plain values.
+
+        Returns
+        -------
+        tensors : dict of str to Tensor
+            All tensors by name.
+        document : dict
+            The other values.
+        """
         tensors = {**put_under("model", self.model.state_dict()), **put_under("best", self.best)}
         for i, (generators, totals) in enumerate(self.processes):
             tensors |= put_under(f"process.{i}", {"generators": generators, **put_under("total", totals)})
@@ -145,6 +226,11 @@ class TrainState:
 
     def restore(self, tensors: Weights, document: dict[str, Any]) -> None:
         """Replace the state by one that ``to_plain`` returned.
+
+        Parameters
+        ----------
+        tensors, document : dict
+            Results of ``to_plain``.
 
         Raises
         ------

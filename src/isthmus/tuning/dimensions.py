@@ -21,6 +21,7 @@ class Range:
     Parameters
     ----------
     low, high : int or float
+        Limits, which are in the range.
     log : bool, default=False
         Whether the search is uniform in the logarithm.
 
@@ -49,17 +50,54 @@ class Range:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def ask(self, trial: Any, name: str) -> Any:
-        """Return a value for a trial."""
+        """Return a value for a trial.
+
+        Parameters
+        ----------
+        trial : optuna.trial.Trial
+            Trial of a search.
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        int or float
+            The value.
+        """
         suggest = trial.suggest_int if self._integers else trial.suggest_float
         return suggest(name, self.low, self.high, log=self.log)
 
     def encode(self, value: Any, name: str) -> dict[str, Any]:
-        """Return the numbers of a trial with this value, or with the nearest value of the space."""
+        """Return the numbers of a trial with this value, or with the nearest value of the space.
+
+        Parameters
+        ----------
+        value : int or float
+            Value of the parameter.
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        dict of str to number
+            Numbers by their names in the trial.
+        """
         number = min(max(value, self.low), self.high)
         return {name: int(number) if self._integers else float(number)}
 
     def neighbours(self, value: Any) -> list[Any]:
-        """Return half and twice a value."""
+        """Return half and twice a value.
+
+        Parameters
+        ----------
+        value : int or float
+            Value of the parameter.
+
+        Returns
+        -------
+        list
+            Those that are in the range.
+        """
         near = [value / 2, value * 2]
         near = [round(each) for each in near] if self._integers else near
         return [each for each in near if self.low <= each <= self.high and each != value]
@@ -95,15 +133,52 @@ class Choice:
         return {repr(option): option for option in self.options}
 
     def ask(self, trial: Any, name: str) -> Any:
-        """Return a value for a trial."""
+        """Return a value for a trial.
+
+        Parameters
+        ----------
+        trial : optuna.trial.Trial
+            Trial of a search.
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        object
+            The option.
+        """
         return self._names[trial.suggest_categorical(name, list(self._names))]
 
     def encode(self, value: Any, name: str) -> dict[str, Any]:
-        """Return the entry of a trial with this value; empty if it is not an option."""
+        """Return the entry of a trial with this value; empty if it is not an option.
+
+        Parameters
+        ----------
+        value : object
+            Value of the parameter.
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        dict of str to str
+            The option by its name in the trial.
+        """
         return {name: repr(value)} if repr(value) in self._names else {}
 
     def neighbours(self, value: Any) -> list[Any]:
-        """Return no values, because options have no order."""
+        """Return no values, because options have no order.
+
+        Parameters
+        ----------
+        value : object
+            Value of the parameter.
+
+        Returns
+        -------
+        list
+            Always empty.
+        """
         return []
 
 
@@ -138,19 +213,56 @@ class Layers:
         return _format(asdict(self))
 
     def ask(self, trial: Any, name: str) -> tuple[int, ...]:
-        """Return the widths for a trial."""
+        """Return the widths for a trial.
+
+        Parameters
+        ----------
+        trial : optuna.trial.Trial
+            Trial of a search.
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        tuple of int
+            Widths of the layers.
+        """
         first = trial.suggest_int(f"{name}.width", self.low, self.high, log=True)
         return _halve(first, trial.suggest_int(f"{name}.depth", 1, self.depth))
 
     def encode(self, value: Any, name: str) -> dict[str, Any]:
-        """Return the numbers of a trial with these widths, or with the nearest ones of the space."""
+        """Return the numbers of a trial with these widths, or with the nearest ones of the space.
+
+        Parameters
+        ----------
+        value : tuple of int
+            Widths of the layers.
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        dict of str to int
+            Width and depth by their names in the trial; empty without layers.
+        """
         if not value:
             return {}
         first = min(max(value[0], self.low), self.high)
         return {f"{name}.width": first, f"{name}.depth": min(len(value), self.depth)}
 
     def neighbours(self, value: Any) -> list[Any]:
-        """Return nets of half and of twice the width."""
+        """Return nets of half and of twice the width.
+
+        Parameters
+        ----------
+        value : tuple of int
+            Widths of the layers.
+
+        Returns
+        -------
+        list of tuple of int
+            Those that are in the space.
+        """
         firsts = [value[0] // 2, value[0] * 2] if value else []
         return [_halve(first, len(value)) for first in firsts if self.low <= first <= self.high]
 

@@ -21,15 +21,24 @@ class Trial:
     Parameters
     ----------
     number : int
+        Position in the search, from 0.
     params : dict
         Values of parameters; empty for the default, which is trial 0.
     state : {"complete", "pruned", "failed"}
         Whether the fit was judged, stopped early because it was worse than others, or ended with an error.
     seconds : float
+        Time of the fit.
     scores : ndarray of shape (n_judged,)
         Score of each judged row, higher is better; empty unless the trial is complete.
     error : str
         Message of the error of a failed trial.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.tuning import Trial
+    >>> print(Trial(3, {"learning_rate": 0.01}, "complete", 2.5, scores=np.array([0.7, 0.9])))
+    trial 3: 0.8 ± 0.1
     """
 
     number: int
@@ -84,6 +93,15 @@ class TuningResult:
     chosen on bootstrap resamples of the judged rows, and judged on the rows that are not in the resample (Tsamardinos,
     Greasidou and Borboudakis, Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation,
     Machine learning 107, 2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.tuning import Trial, TuningResult
+    >>> trials = [Trial(i, {}, "complete", 1.0, np.array([i, i + 0.5])) for i in range(2)]
+    >>> result = TuningResult(None, {"learning_rate": 0.01}, trials, "bound in nats", 0.9, (0.2, 1.4), {})
+    >>> result.default_score, result.score
+    (0.25, 1.25)
     """
 
     estimator: Any
@@ -110,7 +128,13 @@ class TuningResult:
         return self.trials[0].score
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return one dict per trial, for a data frame."""
+        """Return one dict per trial, for a data frame.
+
+        Returns
+        -------
+        list of dict
+            Number, state, score, time and parameters of each trial.
+        """
         names = list(dict.fromkeys(name for trial in self.trials for name in trial.params))
         return [
             {

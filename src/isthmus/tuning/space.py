@@ -41,6 +41,7 @@ class Space(dict[str, Dimension]):
     Parameters
     ----------
     entries : mapping or iterable of pairs, default=()
+        Names of parameters, and the values that they may take.
 
     Examples
     --------
@@ -64,21 +65,65 @@ class Space(dict[str, Dimension]):
         return "\n".join(f"{name:{width}} = {values}" for name, values in self.items())
 
     def ask(self, trial: Any) -> dict[str, Any]:
-        """Return the value of each parameter for a trial."""
+        """Return the value of each parameter for a trial.
+
+        Parameters
+        ----------
+        trial : optuna.trial.Trial
+            Trial of a search.
+
+        Returns
+        -------
+        dict of str to object
+            Values by name of the parameter.
+        """
         return {name: values.ask(trial, name) for name, values in self.items()}
 
     def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the numbers of a trial with these values of parameters."""
+        """Return the numbers of a trial with these values of parameters.
+
+        Parameters
+        ----------
+        params : mapping of str to object
+            Values of parameters; those that are not in the space are ignored.
+
+        Returns
+        -------
+        dict of str to object
+            Numbers by their names in the trial.
+        """
         known = {name: value for name, value in params.items() if name in self}
         return {key: number for name, value in known.items() for key, number in self[name].encode(value, name).items()}
 
     def neighbours(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return parameters of which one is half or twice as large."""
+        """Return parameters of which one is half or twice as large.
+
+        Parameters
+        ----------
+        params : mapping of str to object
+            Values of parameters.
+
+        Returns
+        -------
+        list of dict
+            One dict for each changed value.
+        """
         known = {name: params[name] for name in self if name in params}
         return [{**known, name: near} for name, value in known.items() for near in self[name].neighbours(value)]
 
     def check(self, estimator: Any) -> None:
-        """Raise ``ValueError`` if the space is empty, or the estimator lacks one of its parameters."""
+        """Check that an estimator has the parameters of the space.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Whose parameters are searched.
+
+        Raises
+        ------
+        ValueError
+            If the space is empty, or the estimator lacks one of its parameters.
+        """
         known = estimator.get_params()
         if not self:
             raise ValueError("space has no parameters")
@@ -95,6 +140,11 @@ def read_space(path: str | PathLike[str]) -> Space:
     ----------
     path : str or path
         Ending in ``.toml`` or ``.json``.
+
+    Returns
+    -------
+    Space
+        The space.
 
     Raises
     ------
@@ -143,7 +193,8 @@ def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = Fal
     Parameters
     ----------
     estimator : Autoencoder
-    X, y
+        Its parameters are the middle of the ranges.
+    X, y : object
         As in ``fit``.
     code_size : bool, default=False
         Whether to include ``n_components``. It makes sense only for a measure that counts the size of the code, such as
@@ -152,6 +203,7 @@ def search_space(estimator: Any, X: Any, y: Any = None, *, code_size: bool = Fal
     Returns
     -------
     Space
+        The space.
 
     Examples
     --------

@@ -63,6 +63,7 @@ class ImageFolder(ArraySource):
     Parameters
     ----------
     path : str or Path
+        The folder; its subfolders are searched too.
     size : int, (int, int) or None, default=None
         Height and width, or one number for both. None uses the size of the images, which must be the same for all.
     mode : {"L", "RGB", "RGBA"} or None, default=None
@@ -173,6 +174,16 @@ class ImageFolder(ArraySource):
         """Return the images with the channels and the range of values of the schema of a model.
 
         The size, and channels that ``mode`` set, stay the same.
+
+        Parameters
+        ----------
+        schema : Schema
+            Schema of a model, such as ``Autoencoder.schema_``.
+
+        Returns
+        -------
+        ImageFolder
+            The same images, which are decoded again if necessary.
         """
         channels = self.schema.shape[0] if self._mode else schema.shape[0]
         scale = self._scale.like(schema)
@@ -210,7 +221,13 @@ class ImageFolder(ArraySource):
         return restore_images(values, self.schema)
 
     def load(self) -> Array:
-        """Decode all images into memory."""
+        """Decode all images into memory.
+
+        Returns
+        -------
+        Array
+            The images as rows in memory.
+        """
         images = torch.cat([batch.x for batch in self.batches(N_LOADED)])
         return Array(images, self.schema, container=self.to_container)
 

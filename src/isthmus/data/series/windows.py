@@ -33,6 +33,7 @@ class Windows(ArraySource):
     Parameters
     ----------
     series : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+        Values in order of time; NaN means missing.
     length : int or "auto", default="auto"
         Number of steps of a window. "auto" is the period, which is the first strong peak of the autocorrelation [1],
         from 8 steps to a quarter of the series; 64 without a period.
@@ -90,7 +91,22 @@ class Windows(ArraySource):
 
     @classmethod
     def of(cls, series: Series, length: int, stride: int, time: str | Sequence[str] | None) -> Self:
-        """Make windows of a series that has been read."""
+        """Make windows of a series that has been read.
+
+        Parameters
+        ----------
+        series : Series
+            The series.
+        length, stride : int
+            Number of steps of a window, and from one window to the next.
+        time : str, tuple of str or None
+            Columns of times, which ``like`` reads from other series.
+
+        Returns
+        -------
+        Windows
+            The windows.
+        """
         windows = cls.__new__(cls)
         windows.length, windows.stride, windows.time = length, stride, time
         windows._cut(series)
@@ -101,6 +117,21 @@ class Windows(ArraySource):
 
         Columns of data frames are selected by name; columns that the first series does not have are ignored, with a
         warning.
+
+        Parameters
+        ----------
+        series : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+            The other series.
+
+        Returns
+        -------
+        Windows
+            Windows of the same length and stride.
+
+        Raises
+        ------
+        ValueError
+            If its channels differ from those of the first series.
         """
         read, twin = read_series(series, self.time, self.series.step, self.channels), copy(self)
         if (len(read.values), read.channels) != (len(self.series.values), self.channels):
@@ -117,7 +148,18 @@ class Windows(ArraySource):
         return twin
 
     def cut(self, length: int) -> Self:
-        """Make windows of another length of the same series."""
+        """Make windows of another length of the same series.
+
+        Parameters
+        ----------
+        length : int
+            Number of steps of a window.
+
+        Returns
+        -------
+        Windows
+            The windows, with the same stride.
+        """
         twin = copy(self)
         twin.length = length
         twin._cut(self.series)
@@ -189,10 +231,12 @@ class Windows(ArraySource):
         Parameters
         ----------
         values : array of shape (n_windows,), (n_windows, length) or (n_windows, n_channels, length)
+            Values of windows, or of each step of each window.
 
         Returns
         -------
         ndarray of shape (n_timepoints,) or (n_timepoints, n_channels)
+            The means.
         """
         values = np.asarray(values)
         n, shape = len(self), (len(self), *self.schema.shape)

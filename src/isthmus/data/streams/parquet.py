@@ -141,7 +141,13 @@ class Parquet(Stream):
                     yield read_values(nw.from_native(table, eager_only=True), self.schema.dtype)
 
     def drop_names(self) -> Self:
-        """Return the same rows without names of columns, for a model that was fitted on arrays."""
+        """Return the same rows without names of columns, for a model that was fitted on arrays.
+
+        Returns
+        -------
+        Parquet
+            The same files, read as arrays.
+        """
         rows = copy(self)
         rows.schema = replace(self.schema, fields=(), container="array")
         return rows

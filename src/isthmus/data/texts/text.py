@@ -33,6 +33,7 @@ class Texts:
     Parameters
     ----------
     texts : sequence of str
+        The texts, one for each row.
     vocabulary : {"bpe", "word"}, default="bpe"
         Type of the tokens: pieces of words by byte-pair encoding [1], or words and punctuation marks.
     size : int, default=2000
