@@ -52,6 +52,16 @@ class Configurable(BaseEstimator):
     def set_params(self, **params: Any) -> Self:
         """Set parameters, also nested ones such as ``bottleneck__beta``.
 
+        Parameters
+        ----------
+        **params : object
+            Values of parameters by name.
+
+        Returns
+        -------
+        estimator
+            The object itself.
+
         Raises
         ------
         ValueError
@@ -97,7 +107,22 @@ class Part(Configurable, nn.Module):
         """
 
     def require(self, name: str, test: Callable[[Any], bool], expected: str) -> None:
-        """Raise a ``ValueError`` that names part, parameter and value if the value fails the test."""
+        """Check a parameter.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter.
+        test : callable
+            Whether a value is valid; a value that it cannot test is not.
+        expected : str
+            What is valid, for the message.
+
+        Raises
+        ------
+        ValueError
+            If the value fails the test; the message names part, parameter and value.
+        """
         value = getattr(self, name)
         if not passes(test, value):
             raise ValueError(f"{self.role}.{name} of {type(self).__name__} must be {expected}, got {value!r}")

@@ -56,7 +56,7 @@ def draw_seed() -> int:
 
 def mix(*seeds: int) -> int:
     """Combine several seeds, such as (seed, epoch), into one; similar inputs give unrelated seeds."""
-    return int(np.random.SeedSequence([seed % 2**64 for seed in seeds]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed % 2**64 for seed in seeds]).generate_state(1, np.uint64)[0]) >> 1
 
 
 @contextmanager

@@ -83,38 +83,104 @@ class Backbone(Part):
         self.z_shape = z_shape
 
     def initialize(self, batches: Iterable[Tensor]) -> None:
-        """Set weights before training by batches of encoded training rows, (n, *input_shape), on the processor."""
+        """Set weights before training by encoded training rows.
+
+        Parameters
+        ----------
+        batches : iterable of Tensor of shape (n, *input_shape)
+            Batches of rows, on the processor.
+        """
 
     def code_positions(self, input_shape: Shape, parameter_shape: Shape) -> Shape:
-        """Return the positions of a spatial code, or () if only flat codes are supported. Needs no ``build``."""
+        """Return the positions of a spatial code.
+
+        It needs no ``build``.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one encoded sample.
+        parameter_shape : tuple of int
+            Shape of the decoder's output for one sample.
+
+        Returns
+        -------
+        tuple of int
+            The positions; () if only flat codes are supported.
+        """
         return ()
 
     def encode(self, u: Tensor) -> Tensor:
-        """Map encoded input (n, *input_shape) to the bottleneck's input (n, *h_shape)."""
+        """Map encoded input to the input of the bottleneck.
+
+        Parameters
+        ----------
+        u : Tensor of shape (n, *input_shape)
+            Encoded input.
+
+        Returns
+        -------
+        Tensor of shape (n, *h_shape)
+            Output of the encoder.
+        """
         return self.encoder(u)
 
     def decode(self, z: Tensor, condition: Tensor | None = None, target: Tensor | None = None) -> Tensor:
-        """Map codes (n, *z_shape) to parameters (n, *parameter_shape).
+        """Map codes to parameters of the likelihood.
 
         Parameters
         ----------
         z : Tensor of shape (n, *z_shape)
+            Latent variables.
         condition : Tensor of shape (n, condition_width) or None
+            Encoded labels.
         target : Tensor of shape (n, *encoded shape) or None
             The encoded row without flags, for autoregressive decoders only.
+
+        Returns
+        -------
+        Tensor of shape (n, *parameter_shape)
+            Output of the decoder.
         """
         code = concatenate(z, condition)
         return self.decoder(code, target) if self.autoregressive else self.decoder(code)
 
     def initial_state(self, z: Tensor, condition: Tensor | None = None) -> State:
-        """Return the state of an autoregressive decoder before the first step."""
+        """Return the state of an autoregressive decoder before the first step.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, *z_shape)
+            Latent variables.
+        condition : Tensor of shape (n, condition_width) or None
+            Encoded labels.
+
+        Returns
+        -------
+        tuple of Tensor
+            Tensors of n rows.
+        """
         decoder: Any = self.decoder
         return decoder.initial_state(concatenate(z, condition))
 
     def step(self, state: State, before: Tensor | None) -> tuple[Tensor, State]:
-        """Return parameters of the next step, (n, *parameter_shape[:-1], 1), and the state after it.
+        """Return the parameters of the next step of an autoregressive decoder.
 
         ``before`` is the encoded previous step; None for the first step.
+
+        Parameters
+        ----------
+        state : tuple of Tensor
+            State before the step.
+        before : Tensor or None
+            The encoded previous step; None for the first step.
+
+        Returns
+        -------
+        theta : Tensor of shape (n, *parameter_shape[:-1], 1)
+            Parameters of the step.
+        state : tuple of Tensor
+            State after the step.
         """
         decoder: Any = self.decoder
         return decoder.step(state, before)
@@ -137,9 +203,14 @@ class Backbone(Part):
         self.encoder = MissingEncoder()
 
     def code_norms(self) -> Tensor | None:
-        """Return the norm of the decoder's first weights for each component of a flat code, (n_nets, k).
+        """Return the norm of the decoder's first weights for each component of a flat code.
 
         Return None for spatial codes, and if the decoder has no linear layer.
+
+        Returns
+        -------
+        Tensor of shape (n_nets, k) or None
+            The norms; None for spatial codes, and if the decoder has no linear layer.
         """
         first = next((layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)), None)
         return None if first is None or self.z_shape[1:] else first.weight[None, :, : self.z_shape[0]].norm(dim=1)

@@ -105,12 +105,24 @@ class MLP(Backbone):
             self.encoder.start_at_pca(torch.cat(list(batches)))
 
     def has_linear_encoder(self) -> bool:
-        """Return whether the encoder is linear, once ``prefers_linear_codes`` is set."""
+        """Return whether the encoder is linear, once ``prefers_linear_codes`` is set.
+
+        Returns
+        -------
+        bool
+            True for a linear encoder.
+        """
         auto = self.prefers_linear_codes and self.hidden == "auto"
         return auto if self.linear_encoder == "auto" else bool(self.linear_encoder)
 
     def widths(self) -> list[int]:
-        """Return the widths of the hidden layers, once the net is built."""
+        """Return the widths of the hidden layers, once the net is built.
+
+        Returns
+        -------
+        list of int
+            Widths of the encoder, from its input to the code.
+        """
         if self.hidden == "auto":
             first = 2 ** min(9, max(7, (3 * self.values_per_sample - 1).bit_length()))
             return [first, first // 2]

@@ -35,7 +35,7 @@ from isthmus.randomness import seed_of, seeded
 class Comparison(NamedTuple):
     """Figures of a model and of simple methods on the same rows.
 
-    Attributes
+    Parameters
     ----------
     title : str
         Name and unit of the measure.
@@ -43,6 +43,13 @@ class Comparison(NamedTuple):
         Figures by name, such as "error", "wrong" (a fraction) and "bound", and by method; "model" is the first method.
     note : str
         A remark for the user, or "".
+
+    Examples
+    --------
+    >>> from isthmus.baselines import Comparison
+    >>> found = Comparison("error of numbers", {"error": {"model": 0.3, "PCA": 0.5}}, "")
+    >>> min(found.figures["error"], key=found.figures["error"].get)
+    'model'
     """
 
     title: str
@@ -81,12 +88,14 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
     estimator : Autoencoder
         Fitted on ``train``.
     train, test : array, data frame or Source of shape (n_samples, ...)
+        Rows of the fit, and rows that the model has not seen.
     random_state : int, RandomState or None, default=None
         Random state of hidden cells and other corruption.
 
     Returns
     -------
     list of Comparison
+        One for each measure.
 
     Examples
     --------

@@ -89,6 +89,12 @@ def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:
     estimator : Autoencoder
         Fitted on ``train``.
     train, test : array, data frame or Source of shape (n_samples, ...)
+        Rows of the fit, and rows that the model has not seen.
+
+    Returns
+    -------
+    dict of str to float
+        Errors by method; empty if there are no numbers to compare.
 
     Examples
     --------

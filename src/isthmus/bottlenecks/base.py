@@ -59,12 +59,33 @@ class Bottleneck(Part):
     z_shape: Shape
 
     def set_prior(self, prior: Prior) -> None:
-        """Set the prior."""
+        """Set the prior of the objective.
+
+        Parameters
+        ----------
+        prior : Prior
+            The prior, which is built later.
+        """
         self.prior = prior
 
     @abstractmethod
     def build(self, n_components: int, shapes: Shapes) -> tuple[Shape, Shape]:
-        """Check the parameters and create the tensors; return the shapes of h, the encoder output, and of z."""
+        """Check the parameters and create the tensors.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components of the code.
+        shapes : Shapes
+            Shapes of the encoded input and of labels, and the number of nets.
+
+        Returns
+        -------
+        h_shape : tuple of int
+            Shape of the output of the encoder for one row.
+        z_shape : tuple of int
+            Shape of the latent variables of one row.
+        """
 
     @abstractmethod
     def forward(self, h: Tensor, y: Tensor | None, progress: Tensor) -> Latent:
@@ -73,28 +94,77 @@ class Bottleneck(Part):
         Parameters
         ----------
         h : Tensor of shape (n, *h_shape)
+            Output of the encoder.
         y : Tensor of shape (n, condition) or None
             Encoded labels, for the prior.
         progress : Tensor of shape ()
             Completed fraction of the training, in [0, 1], for schedules.
+
+        Returns
+        -------
+        Latent
+            Latent variables and their costs.
         """
 
     @abstractmethod
     def code_mean(self, h: Tensor) -> Tensor:
-        """Return the mean of q(z | x), (n, *z_shape)."""
+        """Return the mean of q(z | x).
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, *h_shape)
+            Output of the encoder.
+
+        Returns
+        -------
+        Tensor of shape (n, *z_shape)
+            The means.
+        """
 
     def require_stochastic(self, what: str) -> None:
-        """Raise ``ValueError`` if z is deterministic; the message names what needs random z."""
+        """Check that z is drawn from a distribution.
+
+        Parameters
+        ----------
+        what : str
+            What needs random z, for the message.
+
+        Raises
+        ------
+        ValueError
+            If z is deterministic.
+        """
         if not self.stochastic:
             kind = type(self).__name__
             raise ValueError(f"{what} needs a stochastic bottleneck, such as 'gaussian'; {kind} is deterministic")
 
     def code_std(self, h: Tensor) -> Tensor:
-        """Return standard deviations of the codes, (n, code_size)."""
+        """Return standard deviations of the codes.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, *h_shape)
+            Output of the encoder.
+
+        Returns
+        -------
+        Tensor of shape (n, code_size)
+            The deviations; 0 for a deterministic z.
+        """
         return self.to_code(self.code_mean(h)).new_zeros(h.shape[0], self.code_size)
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of a normal q(z | x), each (n, *z_shape).
+        """Return mean and log variance of a normal q(z | x).
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, *h_shape)
+            Output of the encoder.
+
+        Returns
+        -------
+        tuple of two Tensor of shape (n, *z_shape)
+            Means and log variances.
 
         Raises
         ------
@@ -106,12 +176,40 @@ class Bottleneck(Part):
         )
 
     def draw(self, h: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
-        """Draw z (n_draws, n, *z_shape) from q(z | x), with log q(z | x) (n_draws, n), 0 if z is deterministic."""
+        """Draw z from q(z | x).
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, *h_shape)
+            Output of the encoder.
+        n_draws : int
+            Number of draws for each row.
+
+        Returns
+        -------
+        z : Tensor of shape (n_draws, n, *z_shape)
+            The draws.
+        log_q : Tensor of shape (n_draws, n)
+            Log densities q(z | x) in nats; 0 for a deterministic z.
+        """
         z = self.code_mean(h)
         return z.expand(n_draws, *z.shape), h.new_zeros(n_draws, h.shape[0])
 
     def divergence(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the divergence of q(z | x) from the prior in nats, (n,), without sampling; 0 if z is deterministic."""
+        """Return the divergence of q(z | x) from the prior, without sampling.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, *h_shape)
+            Output of the encoder.
+        y : Tensor of shape (n, condition) or None
+            Encoded labels, for the prior.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            Divergences in nats; 0 for a deterministic z.
+        """
         return h.new_zeros(h.shape[0])
 
     @property
@@ -120,15 +218,48 @@ class Bottleneck(Part):
         return math.prod(self.z_shape)
 
     def to_code(self, z: Tensor) -> Tensor:
-        """Map z (n, *z_shape) to codes (n, code_size)."""
+        """Map latent variables to codes.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, *z_shape)
+            Latent variables.
+
+        Returns
+        -------
+        Tensor of shape (n, code_size)
+            Codes, the rows of numbers that users get.
+        """
         return z.flatten(1)
 
     def from_code(self, code: Tensor) -> Tensor:
-        """Map codes (n, code_size) to z (n, *z_shape)."""
+        """Map codes to latent variables.
+
+        Parameters
+        ----------
+        code : Tensor of shape (n, code_size)
+            Codes.
+
+        Returns
+        -------
+        Tensor of shape (n, *z_shape)
+            Latent variables.
+        """
         return code.unflatten(1, self.z_shape)
 
     def clamp(self, z: Tensor) -> Tensor:
-        """Project z (n, *z_shape), drawn from a prior, to the nearest values that the bottleneck can return."""
+        """Project draws from a prior to the nearest values that the bottleneck can return.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, *z_shape)
+            Draws.
+
+        Returns
+        -------
+        Tensor of shape (n, *z_shape)
+            The projected draws.
+        """
         return z
 
 
@@ -165,7 +296,22 @@ class NormalPosterior(Bottleneck):
         return self.prior.cross_entropy(mean, log_variance) - F.entropy_normal(log_variance)
 
     def log_ratio(self, z: Tensor, mean: Tensor, log_variance: Tensor, y: Tensor | None) -> Tensor:
-        """Return log q(z | x) - log p(z) of drawn z (n_draws, n, d), (n_draws, n)."""
+        """Return log q(z | x) - log p(z) of drawn z.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_draws, n, d)
+            Draws.
+        mean, log_variance : Tensor of shape (n, d)
+            Moments of q(z | x).
+        y : Tensor of shape (n, condition) or None
+            Encoded labels, for the prior.
+
+        Returns
+        -------
+        Tensor of shape (n_draws, n)
+            Log ratios in nats.
+        """
         return F.normal_log_prob(z, mean, log_variance / 2).sum(-1) - self.prior.log_prob(z, y)
 
 

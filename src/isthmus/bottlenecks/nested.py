@@ -77,7 +77,14 @@ class Nested(Wrapper):
         Parameters
         ----------
         values : Tensor of shape (..., n, *h_shape) or (..., n, *z_shape)
+            Values of codes or of what codes are computed from.
         kept : Tensor of shape (n, n_components) or (1, n_components), bool
+            Components to keep.
+
+        Returns
+        -------
+        Tensor of the shape of ``values``
+            The truncated values.
         """
         return (values.unflatten(-1, (-1, len(self.sizes))) * kept[:, None]).flatten(-2)
 

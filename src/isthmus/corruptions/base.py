@@ -24,15 +24,45 @@ class Corruption(Part):
     numeric_only: ClassVar[bool] = False
 
     def build(self, statistics: Statistics) -> None:
-        """Check the parameters, and store the statistics of the training rows that ``forward`` needs."""
+        """Check the parameters, and store the statistics of the training rows that ``forward`` needs.
+
+        Parameters
+        ----------
+        statistics : Statistics
+            Moments, ranges and kinds of the training rows.
+        """
 
     def target(self, x: Tensor, corrupted: Tensor) -> Tensor:
-        """Return the targets of the loss; targets that are NaN do not contribute."""
+        """Return the targets of the loss; targets that are NaN do not contribute.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            The original rows.
+        corrupted : Tensor of shape (n, *shape)
+            The corrupted rows.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            The targets.
+        """
         return x
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Return a corrupted copy; hidden cells are NaN."""
+        """Return a corrupted copy.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Rows in the units of the data; NaN is missing.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            The copy, in which hidden cells are NaN.
+        """
 
 
 def corrupt(corruption: Callable[[Tensor], Tensor], x: Tensor, origin: Tensor | None) -> Tensor:

@@ -185,7 +185,18 @@ class ArraySource(Source):
         return self._with(self._rows.take(index))
 
     def with_labels(self, y: Tensor) -> Self:
-        """Return the same rows with encoded labels (n, width)."""
+        """Return the same rows with encoded labels.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n, width)
+            Encoded labels.
+
+        Returns
+        -------
+        Source
+            A view of the same rows.
+        """
         return self._with(self._rows.with_labels(y))
 
     def with_weights(self, weight: np.ndarray[Any, Any]) -> Self:

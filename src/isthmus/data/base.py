@@ -122,16 +122,40 @@ class Batches(ABC):
         """
 
     def plan(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Plan | None:
-        """Return what ``batches`` will yield, as positions of rows, or None for rows without random access.
+        """Return what ``batches`` will yield, as positions of rows.
 
         Position i is that of the i-th row of ``batches(size)``, without a seed and for one process.
+
+        Parameters
+        ----------
+        size : int
+            Number of rows per batch.
+        seed : int or None
+            None keeps the order of the rows.
+        shard : (int, int)
+            Rank and number of the parts of every batch.
+
+        Returns
+        -------
+        Plan or None
+            Positions and bounds of the batches; None for rows without random access.
         """
         return None
 
     def resample(self, seed: int) -> Self:
-        """Draw rows with replacement in proportion to their weights; without weights, return the source itself.
+        """Draw rows with replacement in proportion to their weights.
 
         For methods that do not support weights.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the draws.
+
+        Returns
+        -------
+        Batches
+            The drawn rows; without weights, the source itself.
         """
         return self
 
@@ -245,7 +269,7 @@ class Source(Batches):
         return np.flatnonzero(others)
 
     def folds(self, n: int, seed: int) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
-        """Yield the positions of training rows and of held-out rows for each of ``n`` folds.
+        """Return the positions of training rows and of held-out rows for each of ``n`` folds.
 
         Parameters
         ----------
@@ -254,10 +278,10 @@ class Source(Batches):
         seed : int
             Seed of the random order.
 
-        Yields
-        ------
-        tuple of two ndarray of int
-            Positions of the training rows and of the held-out rows of a fold.
+        Returns
+        -------
+        iterator of tuples of two ndarray of int
+            Positions of the training rows and of the held-out rows of each fold.
         """
         return ((self.disjoint_from(held_out), held_out) for held_out in self.blocks(n, seed))
 

@@ -77,6 +77,19 @@ def score(
 
     Parameters and errors are as in ``transform``.
 
+    Parameters
+    ----------
+    estimator : Autoencoder
+        Fitted.
+    dataset : ray.data.Dataset, or str, path or sequence of them, of shape (n_samples, n_features)
+        As in ``transform``.
+    num_workers : int, default=2
+        Largest number of workers.
+    resources : dict or None, default=None
+        Resources of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
+    keep : sequence of str, default=()
+        Columns of the dataset to keep beside the scores.
+
     Returns
     -------
     ray.data.Dataset

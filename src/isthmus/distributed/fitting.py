@@ -52,6 +52,7 @@ def fit(
         rows to other workers in each epoch, and held-out rows must not change. Other values are as in
         ``isthmus.data.Parquet``.
     num_workers : int, default=2
+        Number of workers, each with a part of every batch.
     resources : dict or None, default=None
         Resources of each worker, such as ``{"CPU": 4, "GPU": 1}``; None is one processor.
     storage_path : str, path or None, default=None

@@ -99,6 +99,16 @@ def examine(X: Any, estimator: Estimator | None = None, *, test: Any = None, y: 
 def format_findings(findings: Iterable[Finding]) -> str:
     """Write findings as text, two lines each.
 
+    Parameters
+    ----------
+    findings : iterable of Finding
+        Results of ``examine``.
+
+    Returns
+    -------
+    str
+        The text; "no problems found" without findings.
+
     Examples
     --------
     >>> from isthmus.doctor import format_findings

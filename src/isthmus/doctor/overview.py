@@ -34,17 +34,27 @@ MIN_STRENGTH, N_PAIRS = 0.5, 10
 class ColumnOverview:
     """One column of a table.
 
-    Attributes
+    Parameters
     ----------
     name : str
+        Name of the column.
     kind : str
         Kind of the column in ``fit``: "real", "category", "date", "identifier" and so on.
     n_missing : int
+        Number of missing cells.
     values : str
         Range and median of numbers and dates, the most frequent categories, or an example.
     counts : tuple of int
         A histogram: number of rows in ten intervals of equal width between the smallest and the largest number or date,
         or of each of the ten most frequent categories. Empty for other kinds.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from isthmus.doctor import summarize
+    >>> column = summarize(pa.table({"age": [18, 30, 44, 71] * 5})).columns[0]
+    >>> column.kind, column.values
+    ('real', '18 .. 71, median 37')
     """
 
     name: Any
@@ -57,14 +67,21 @@ class ColumnOverview:
 class Association(NamedTuple):
     """Association of two columns.
 
-    Attributes
+    Parameters
     ----------
     first, second : str
+        Names of the columns.
     strength : float
         From 0 to 1; for two columns of numbers or dates from -1 to 1.
     measure : str
         For two columns of numbers or dates Spearman's rank correlation, for a number and a category the correlation
         ratio of the ranks, for two categories Cramér's V; the last two are corrected for chance.
+
+    Examples
+    --------
+    >>> from isthmus.doctor import Association
+    >>> print(Association("height", "weight", 0.87, "rank correlation"))
+    height, weight: 0.87 (rank correlation)
     """
 
     first: Any
@@ -80,14 +97,23 @@ class Association(NamedTuple):
 class Overview:
     """Overview of a table; ``print`` shows one line per column.
 
-    Attributes
+    Parameters
     ----------
     n_rows : int
+        Number of rows.
     n_duplicates : int
         Number of rows that repeat an earlier one.
     columns : tuple of ColumnOverview
+        The columns, in their order.
     associations : tuple of Association
         The most strongly associated pairs of columns, the strongest first.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from isthmus.doctor import summarize
+    >>> print(str(summarize(pa.table({"age": [18, 30, 44, 71] * 5}))).splitlines()[0])
+    20 rows x 1 column; 0 cells missing (0 %); 16 rows repeat an earlier one
     """
 
     n_rows: int
@@ -100,7 +126,18 @@ class Overview:
         return self.to_text(BARS)
 
     def to_text(self, bars: str) -> str:
-        """Return the overview as text; ``bars`` are the characters of a histogram, from low to high."""
+        """Return the overview as text.
+
+        Parameters
+        ----------
+        bars : str
+            Characters of a histogram, from low to high.
+
+        Returns
+        -------
+        str
+            A line of sizes, a line for each column, and the associations.
+        """
         n_missing = sum(column.n_missing for column in self.columns)
         n_cells = max(1, self.n_rows * len(self.columns))
         summary = (
@@ -132,6 +169,7 @@ def summarize(X: Any, kinds: Any = None) -> Overview:
     Returns
     -------
     Overview
+        Kind, missing cells and values of each column, and associated columns.
 
     Raises
     ------

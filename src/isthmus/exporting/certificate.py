@@ -28,12 +28,19 @@ class Check:
     rows : str
         What the rows are.
     n_rows : int
+        Number of rows.
     difference, mean_difference : float
         Largest and mean difference of a number, relative to the scale of its output.
     n_different, n_decisions : int
         Number of decisions and categories that differ, and of all.
     note : str
         Why the rows were not compared: the message with which isthmus refuses them.
+
+    Examples
+    --------
+    >>> from isthmus.exporting import Check
+    >>> Check("real rows", n_rows=200, n_different=1, n_decisions=200).different_share
+    0.005
     """
 
     rows: str
@@ -71,6 +78,13 @@ class Certificate:
         and of the share of different decisions.
     n_bytes, n_bytes_full : int
         Size of the program without its metadata, and of the program in the precision of the model.
+
+    Examples
+    --------
+    >>> from isthmus.exporting import Certificate, Check
+    >>> checks = (Check("real rows", n_rows=200, difference=2e-6),)
+    >>> print(Certificate("Autoencoder", "encoder", {}, [], [], checks, None, 1e-4, 9_000, 9_000))
+    encoder of Autoencoder: 200 rows compared, largest relative difference 2.0e-06
     """
 
     model: str
@@ -85,7 +99,13 @@ class Certificate:
     n_bytes_full: int
 
     def to_json(self) -> str:
-        """Return the certificate as text."""
+        """Return the certificate as text.
+
+        Returns
+        -------
+        str
+            A JSON document with all fields.
+        """
         return json.dumps(asdict(self), indent=2)
 
     def __str__(self) -> str:

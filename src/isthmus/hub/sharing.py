@@ -103,8 +103,10 @@ def push_to_hub(
         One that ``isthmus.save`` takes.
     repo_id : str
         Name of the repository, such as "user/digits".
-    card, license, tags
+    card, license : str or None, default=None
         As in ``save_pretrained``, for the card of the repository.
+    tags : sequence of str, default=()
+        As in ``save_pretrained``.
     private : bool or None, default=None
         Whether a new repository is private; None is the default of the account, in general public.
     token : str or None, default=None
@@ -164,8 +166,15 @@ def from_pretrained(
         Branch, tag or commit of the repository. A commit always gives the same file.
     token : str or None, default=None
         As in ``push_to_hub``.
-    parts, device
-        As in ``isthmus.load``.
+    parts : sequence of classes, default=()
+        Your own part classes that the model uses.
+    device : str, default="auto"
+        Device of the model.
+
+    Returns
+    -------
+    estimator
+        The fitted estimator.
 
     Raises
     ------

@@ -50,6 +50,15 @@ class CodeSizes:
         Mean squared error per value, in the scale of the likelihood, and its standard error.
     noise : ndarray of shape (n_sizes,)
         Error per direction that the code does not represent: constant beyond the elbow if only noise is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.latent import CodeSizes
+    >>> errors = np.array([0.5, 0.08, 0.06])
+    >>> found = CodeSizes(2, (2, 2), np.array([1, 2, 3]), errors, errors / 10, errors / [0.75, 0.5, 0.25])
+    >>> found.n_components, found.interval
+    (2, (2, 2))
     """
 
     n_components: int
@@ -88,6 +97,7 @@ def suggest_n_components(
     Parameters
     ----------
     X : array, data frame or Source of shape (n_samples, ...)
+        Rows; some are held out to measure errors.
     estimator : Autoencoder or None, default=None
         Parts and settings of the training; its bottleneck is nested, and labels, regularizers and prior are left out.
         None is an MLP with heavy-tailed errors, because the large errors of codes that are too small would dominate
@@ -99,10 +109,12 @@ def suggest_n_components(
         no clear elbow, as is common with real data, the result depends on it: see ``isthmus.plots.code_sizes``. Chosen
         on simulated data of 2 to 12 dimensions, see benchmarks/latent.py.
     random_state : int, RandomState or None, default=None
+        Source of all random numbers.
 
     Returns
     -------
     CodeSizes
+        The suggested size, and the errors of all sizes.
 
     Raises
     ------

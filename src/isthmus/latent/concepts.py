@@ -26,6 +26,7 @@ def concept_vector(model: "Autoencoder", positive: Any, negative: Any) -> Values
     Returns
     -------
     ndarray of shape (n_components,)
+        The direction, whose length is the distance of the means.
 
     References
     ----------
@@ -56,15 +57,18 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
     model : Autoencoder
         Fitted.
     X : array or data frame of shape (n_samples, ...)
+        Rows to edit.
     vector : array of shape (n_components,)
         A direction, such as a ``concept_vector``.
     strength : float, default=1.0
         Factor of the vector: 1 adds it once, negative values remove the concept, 0 reconstructs.
     y : label, array of shape (n_samples,) or None, default=None
+        Labels with which a conditional model decodes.
 
     Returns
     -------
     array or data frame of shape (n_samples, ...)
+        The edited rows, in the container of the rows of ``fit``.
 
     Raises
     ------
@@ -74,6 +78,16 @@ def edit(model: "Autoencoder", X: Any, vector: Any, strength: float = 1.0, *, y:
     References
     ----------
     Larsen et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, arXiv:1512.09300.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder
+    >>> from isthmus.latent import edit
+    >>> X = load_digits().data
+    >>> model = Autoencoder(4, max_epochs=1, random_state=0).fit(X)
+    >>> edit(model, X[:10], [1.0, 0.0, 0.0, 0.0], strength=2.0).shape
+    (10, 64)
     """
     check_model(model)
     codes, vector = model.transform(X), np.asarray(vector, dtype=float)
@@ -92,10 +106,12 @@ def analogy(model: "Autoencoder", a: Any, b: Any, c: Any, *, y: Any = None) -> A
     a, b, c : array or data frame of shape (n_samples, ...)
         Each with the same number of rows, or with one row that is used for all.
     y : label, array of shape (n_samples,) or None, default=None
+        Labels with which a conditional model decodes.
 
     Returns
     -------
     array or data frame of shape (n_samples, ...)
+        The completed rows, in the container of the rows of ``fit``.
 
     Raises
     ------

@@ -20,14 +20,24 @@ N_CHILDREN, FIRST_STEP, MIN_STEP = 7, 0.5, 1e-6
 class SearchResult(NamedTuple):
     """The best row of a search.
 
-    Attributes
+    Parameters
     ----------
     row : array or data frame of one row
+        The row, in the container of the rows of ``fit``.
     code : ndarray of shape (n_components,)
+        Its code.
     value : float
         Value of the objective.
     n_evaluations : int
         Number of rows for which the objective was evaluated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.latent import SearchResult
+    >>> found = SearchResult(np.ones((1, 4)), np.zeros(2), value=4.0, n_evaluations=112)
+    >>> found.value
+    4.0
     """
 
     row: Any
@@ -68,7 +78,9 @@ def search(
     n_parents : int, default=16
         Each step evaluates seven rows per parent. Few parents converge faster, many find better optima.
     n_steps : int, default=100
+        Largest number of steps.
     random_state : int, RandomState or None, default=None
+        Source of all random numbers; None uses that of the model.
 
     Returns
     -------

@@ -32,12 +32,14 @@ def interpolate(
         A straight line, or an arc around the origin [1]. Codes of many components from a normal prior are near a
         sphere; an arc stays near it, and a straight line does not [2].
     y : label, array of shape (n,) or None, default=None
+        Labels with which a conditional model decodes.
     **options
         Parameters of ``Autoencoder.inverse_transform``, such as ``sample_values=True``.
 
     Returns
     -------
     array or data frame of shape (n, ...)
+        Decoded rows, in the container of the rows of ``fit``.
 
     Raises
     ------
@@ -86,13 +88,16 @@ def traverse(
     X : array, data frame or None, default=None
         The row whose code is varied; None is the mean of the codes that ``sample`` draws.
     component : int, default=0
+        Index of the component, from 0.
     values : array of shape (n,), default=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
         Values of the component, in standard deviations of the drawn codes from their mean.
     y : label, array of shape (n,) or None, default=None
+        Labels with which a conditional model decodes.
 
     Returns
     -------
     array or data frame of shape (n, ...)
+        Decoded rows, in the container of the rows of ``fit``.
 
     Raises
     ------

@@ -24,12 +24,14 @@ def active_units(model: "Autoencoder", X: Any, threshold: float = 0.01) -> np.nd
     model : Autoencoder
         Fitted.
     X : array or data frame of shape (n_samples, ...)
+        Rows to encode.
     threshold : float, default=0.01
         Variance of the code over the rows above which a component is active; that of the prior is 1.
 
     Returns
     -------
     ndarray of bool of shape (n_components,)
+        True for components that are used.
 
     References
     ----------
@@ -55,16 +57,19 @@ def map2d(codes: Any, method: str = "pca", *, random_state: int | None = None, *
     Parameters
     ----------
     codes : array of shape (n_samples, n_components)
+        Codes, such as those of ``Autoencoder.transform``.
     method : {"pca", "tsne", "umap", "opentsne"}, default="pca"
         PCA preserves large distances [1], t-SNE preserves neighborhoods [2]; both use scikit-learn. UMAP [3] and
         openTSNE, which is faster for many rows [4], are extras: ``pip install 'isthmus[maps]'``.
     random_state : int or None, default=None
+        Seed of the methods that start at random.
     **options
         Parameters of scikit-learn's ``PCA`` or ``TSNE``, of ``umap.UMAP`` or of ``openTSNE.TSNE``.
 
     Returns
     -------
     ndarray of shape (n_samples, 2)
+        Coordinates in the plane.
 
     Raises
     ------

@@ -51,6 +51,11 @@ class Likelihood(Part):
         ``fill_value``, the values that replace missing ones; ``max_distance``, the distance from these beyond which
         values of new rows are compressed; and ``numeric``, which values are numbers to which noise can be added.
 
+        Parameters
+        ----------
+        statistics : Statistics
+            Moments, ranges and kinds of the training rows.
+
         Raises
         ------
         ValueError
@@ -69,7 +74,18 @@ class Likelihood(Part):
         self.register_buffer("numeric", torch.ones(shape, dtype=torch.bool), persistent=False)
 
     def check_support(self, x: Tensor) -> None:
-        """Raise ``ValueError`` if a value of new rows lies outside the support; NaN is allowed."""
+        """Check that values of new rows lie in the support; NaN is allowed.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Values.
+
+        Raises
+        ------
+        ValueError
+            If a value lies outside the support.
+        """
         if self.integer_support:
             self._check_integers(x[~x.isnan()])
         if self.support != (-math.inf, math.inf):
@@ -101,36 +117,139 @@ class Likelihood(Part):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Return the encoder's input (n, *encoded_shape) for values (n, *shape)."""
+        """Return the input of the encoder.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Values without missing ones.
+
+        Returns
+        -------
+        Tensor of shape (n, *encoded_shape)
+            The encoded values.
+        """
 
     @abstractmethod
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return the log density or probability of every value, (n, *shape), in nats, for the units of the data."""
+        """Return the log density or probability of every value, for the units of the data.
+
+        Parameters
+        ----------
+        theta : Tensor of shape (n, *parameter_shape)
+            Output of the decoder.
+        x : Tensor of shape (n, *shape)
+            Values.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            Log densities or probabilities in nats.
+        """
 
     def row_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Return the sum of ``log_prob`` over the values of each row, (n,); subclasses may compute it faster."""
+        """Return the sum of ``log_prob`` over the values of each row; subclasses may compute it faster.
+
+        Parameters
+        ----------
+        theta : Tensor of shape (n, *parameter_shape)
+            Output of the decoder.
+        x : Tensor of shape (n, *shape)
+            Values.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            Sums in nats.
+        """
         return self.log_prob(theta, x).flatten(1).sum(-1)
 
     @abstractmethod
     def mean(self, theta: Tensor) -> Tensor:
-        """Return the expected values (n, *shape)."""
+        """Return the expected values.
+
+        Parameters
+        ----------
+        theta : Tensor of shape (n, *parameter_shape)
+            Output of the decoder.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            Expected values, in the units of the data.
+        """
 
     @abstractmethod
     def sample(self, theta: Tensor) -> Tensor:
-        """Sample values (n, *shape)."""
+        """Sample values, with the global generator of torch.
+
+        Parameters
+        ----------
+        theta : Tensor of shape (n, *parameter_shape)
+            Output of the decoder.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            Sampled values, in the units of the data.
+        """
 
     def mask_after_end(self, x: Tensor) -> Tensor:
-        """Set values (n, *shape) after the end of a row to NaN, if rows have an end."""
+        """Set values after the end of a row to NaN, if rows have an end.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Values.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            Values up to the end.
+        """
         return x
 
     def sample_targets(self, x: Tensor) -> Tensor:
-        """Return the values that a training step uses as data: ``x``, or values sampled from it."""
+        """Return the values that a training step uses as data.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Values.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            The same values, or values sampled from them.
+        """
         return x
 
     def compress_extremes(self, x: Tensor) -> Tensor:
-        """Compress values farther than ``max_distance`` from ``fill_value``, so that results are finite."""
+        """Compress values farther than ``max_distance`` from ``fill_value``, so that results are finite.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Values.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            The compressed values.
+        """
         return x if x.dtype in (torch.bool, torch.uint8) else F.compress_tails(x, self.fill_value, self.max_distance)
 
     def fill(self, x: Tensor) -> Tensor:
-        """Replace missing values by ``fill_value``."""
+        """Replace missing values by ``fill_value``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *shape)
+            Values; NaN is missing.
+
+        Returns
+        -------
+        Tensor of shape (n, *shape)
+            Values without missing ones.
+        """
         return torch.where(x.isnan(), self.fill_value, x)

@@ -20,6 +20,7 @@ class Embedded(Likelihood):
     Parameters
     ----------
     n_categories : int, default=2
+        Number of categories, whose positions are the values.
     width : int, default=16
         Dimension of the embeddings.
 

@@ -87,7 +87,18 @@ class Histogram(Likelihood):
         return torch.cat([torch.asinh(self.unit.encode(x)), self.logits.one_hot(self.cell_of(x)).to(x)], 1)
 
     def cell_of(self, x: Tensor) -> Tensor:
-        """Return the index of the cell that contains each value (n, columns), or of the nearest cell."""
+        """Return the index of the cell that contains each value, or of the nearest cell.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_columns)
+            Values in the unit of the data.
+
+        Returns
+        -------
+        Tensor of int of shape (n, n_columns)
+            Indices of cells within each column.
+        """
         cell: Tensor = self.nearest[str(x.dtype).removeprefix("torch.")](x)
         return cell
 

@@ -19,6 +19,7 @@ class Mixed(Likelihood):
     Parameters
     ----------
     parts : tuple of Likelihood, default=()
+        The likelihoods.
     columns : tuple of tuples of int, default=()
         Positions of the columns of each part. Every column belongs to one part.
 

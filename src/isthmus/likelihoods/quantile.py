@@ -64,7 +64,20 @@ class Quantile(Likelihood):
         return self.noise.unit.encode(x)
 
     def quantiles(self, theta: Tensor) -> Tensor:
-        """Return the quantiles (n, n_levels, *shape); theta = 0 gives those of a normal distribution."""
+        """Return the quantiles of each level.
+
+        With theta = 0 they are those of a normal distribution.
+
+        Parameters
+        ----------
+        theta : Tensor of shape (n, n_parameters, *shape)
+            Output of the decoder.
+
+        Returns
+        -------
+        Tensor of shape (n, n_levels, *shape)
+            Quantiles, standardized as the encoded values are.
+        """
         theta = at_least_float32(theta)
         normal = torch.special.ndtri(self.level).to(theta)
         steps = normal.diff(dim=0)

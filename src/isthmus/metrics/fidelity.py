@@ -28,6 +28,7 @@ def column_fidelity(real: Any, synthetic: Any) -> dict[Any, float]:
     Returns
     -------
     dict of str to float
+        Fidelity of each column, from 0 to 1.
 
     Raises
     ------

@@ -35,7 +35,7 @@ Rows = tuple[Values, Values]
 class Utility:
     """Scores of models trained on real and on synthetic rows that predict a column of real rows.
 
-    Attributes
+    Parameters
     ----------
     metric : str
         ``"AUROC"``, where 0.5 is chance, or ``"R2"``, where 0 is the mean; 1 is perfect.
@@ -43,6 +43,12 @@ class Utility:
         Score of the model trained on these rows.
     gap : float
         ``real - synthetic``.
+
+    Examples
+    --------
+    >>> from isthmus.metrics import Utility
+    >>> Utility("AUROC", real=0.9, synthetic=0.875, gap=0.025).gap
+    0.025
     """
 
     metric: str
@@ -65,6 +71,11 @@ def detection_score(real: Any, synthetic: Any, random_state: Any = None, max_row
         Seed of the rows and folds.
     max_rows : int
         Largest number of rows of each table; of more, a random sample is used.
+
+    Returns
+    -------
+    float
+        AUROC, the mean over the folds.
 
     Raises
     ------
@@ -119,6 +130,12 @@ def utility(train: Any, synthetic: Any, test: Any, target: Any, random_state: An
     target : str
         Column to predict from all others.
     random_state : int, RandomState or None
+        Seed of gradient boosting.
+
+    Returns
+    -------
+    Utility
+        Scores of both models.
 
     Raises
     ------

@@ -22,6 +22,13 @@ class PooledEstimate(NamedTuple):
         Variance of the estimates between imputed data sets, due to missing values.
     df : float
         Degrees of freedom of Student's t distribution of the estimate; infinite if all estimates are equal.
+
+    Examples
+    --------
+    >>> from isthmus.metrics import pool_estimates
+    >>> pooled = pool_estimates([1.0, 1.2, 0.8], [0.04, 0.05, 0.06])
+    >>> round(pooled.within, 3), round(pooled.between, 3)
+    (0.05, 0.04)
     """
 
     estimate: float
@@ -37,6 +44,11 @@ class PooledEstimate(NamedTuple):
         ----------
         level : float, default=0.95
             Confidence level, between 0 and 1.
+
+        Returns
+        -------
+        tuple of two floats
+            Lower and upper end.
 
         Raises
         ------
@@ -73,6 +85,7 @@ def pool_estimates(estimates: Any, variances: Any, complete_df: float = math.inf
     Returns
     -------
     PooledEstimate
+        The estimate, its variance and degrees of freedom.
 
     Raises
     ------

@@ -17,11 +17,18 @@ CHUNK = 2**22
 class Comparison:
     """A measure of synthetic rows, and the same measure of the rows they are compared with.
 
-    Attributes
+    Parameters
     ----------
     synthetic : float
+        For the synthetic rows.
     baseline : float
         For held-out real rows, unless stated otherwise.
+
+    Examples
+    --------
+    >>> from isthmus.metrics import Comparison
+    >>> Comparison(synthetic=0.93, baseline=0.97)
+    Comparison(synthetic=0.93, baseline=0.97)
     """
 
     synthetic: float
@@ -32,7 +39,7 @@ class Comparison:
 class ClosestRecord:
     """Distances of synthetic and of held-out rows to the closest training rows.
 
-    Attributes
+    Parameters
     ----------
     median, percentile_5 : Comparison
         Quantiles of the distance to the closest training row. Synthetic rows that repeat training rows are closer than
@@ -42,6 +49,14 @@ class ClosestRecord:
     closer_to_train : float
         Share of synthetic rows that are closer to training rows than to the same number of held-out rows; ties count
         half, and 0.5 is ideal.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from isthmus.metrics import closest_record
+    >>> train, holdout = pa.table({"x": [0.0, 2.0, 4.0]}), pa.table({"x": [1.0, 3.0, 5.0]})
+    >>> closest_record(train, train, holdout).closer_to_train
+    1.0
     """
 
     median: Comparison
@@ -69,6 +84,11 @@ def closest_record(
         rows.
     random_state : int, RandomState or None
         Seed of the random samples.
+
+    Returns
+    -------
+    ClosestRecord
+        Distances, copies, and the share that is closer to training rows.
 
     Raises
     ------

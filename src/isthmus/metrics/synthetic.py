@@ -21,7 +21,7 @@ N_LOWEST = 3
 class SyntheticQuality:
     """Measures of synthetic rows; ``print`` shows a table of the main ones.
 
-    Attributes
+    Parameters
     ----------
     columns : dict of str to Comparison
         ``column_fidelity`` to the training rows; the baseline is that of the held-out rows.
@@ -30,8 +30,19 @@ class SyntheticQuality:
     detection : Comparison
         ``detection_score`` against the training rows.
     closest : ClosestRecord
+        ``closest_record``: distances to training rows.
     utility : Utility or None
         Tested on the held-out rows. None without a target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> from isthmus.metrics import synthetic_quality
+    >>> tables = (pa.table({"x": row}) for row in np.random.default_rng(0).normal(size=(3, 100)))
+    >>> quality = synthetic_quality(*tables, random_state=0)
+    >>> sorted(quality.columns), quality.utility is None
+    (['x'], True)
     """
 
     columns: dict[str, Comparison]
@@ -41,7 +52,13 @@ class SyntheticQuality:
     utility: Utility | None
 
     def to_json(self) -> str:
-        """Return all measures as a JSON document."""
+        """Return all measures as a JSON document.
+
+        Returns
+        -------
+        str
+            The document.
+        """
         return json.dumps(asdict(self), indent=2)
 
     def __str__(self) -> str:
@@ -91,6 +108,7 @@ def synthetic_quality(
     Returns
     -------
     SyntheticQuality
+        All measures; ``print`` shows a table.
 
     Raises
     ------

@@ -97,10 +97,16 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     Parameters
     ----------
     path : str or path
+        File that ``save`` wrote.
     parts : sequence of classes
         Your own part classes that the model uses.
     device : str, default="auto"
         Device of the model.
+
+    Returns
+    -------
+    estimator
+        The fitted estimator.
 
     Raises
     ------

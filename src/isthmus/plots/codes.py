@@ -31,6 +31,12 @@ def code_map(model: Any, X: Any = None, y: Any = None, *, ax: "Axes | None" = No
         Labels. Classes get a legend; numbers that are not integers, and integers or dates of many values, get a colour
         bar. None shows the subfolders of images, or the decisions of a detector.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------

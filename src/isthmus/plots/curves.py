@@ -25,6 +25,12 @@ def histogram(model: Any, X: Any = None, y: Any = None, *, name: str = "", ax: "
     name : str, default=""
         Name of the values; by default "score" for a model.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------
@@ -74,6 +80,12 @@ def history(model: Any, *, ax: "Axes | None" = None) -> "Axes":
     model : Autoencoder, BaggedAutoencoders, or a detector built on one
         Fitted.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------
@@ -117,6 +129,12 @@ def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     found : CodeSizes, or array, data frame or Source of shape (n_samples, ...)
         Result of ``isthmus.latent.suggest_n_components``, or rows to call it with.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Examples
     --------

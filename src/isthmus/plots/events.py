@@ -32,7 +32,7 @@ def events(
         As in ``AnomalyDetector.score_samples``.
     n_channels : int, default=3
         Largest number of channels to show, the most anomalous channels of the most severe events first.
-    gap, min_length
+    gap, min_length : int
         Parameters of ``AnomalyDetector.events``.
     ax : Axes or None, default=None
         Axes within which the panels are drawn, as its ``child_axes``.
@@ -40,6 +40,7 @@ def events(
     Returns
     -------
     Axes
+        The axes.
 
     Raises
     ------

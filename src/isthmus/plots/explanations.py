@@ -34,6 +34,12 @@ def explain(
     shape : tuple of int or None, default=None
         (height, width) of rows that are flattened images. None infers it from the model and the rows.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------

@@ -52,6 +52,12 @@ def traversal(
     shape : tuple of int or None, default=None
         Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Examples
     --------
@@ -103,6 +109,12 @@ def interpolation(
     shape : tuple of int or None, default=None
         Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------
@@ -162,6 +174,12 @@ def manifold(
     shape : tuple of int or None, default=None
         Of one image: (height, width), or (height, width, 3) in colour. None infers it from the model.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------

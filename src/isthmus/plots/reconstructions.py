@@ -27,6 +27,12 @@ def images(X: Any, *, shape: Shape | None = None, n: int = 10, ax: "Axes | None"
     n : int, default=10
         Number of rows to plot, from the first.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------
@@ -59,6 +65,7 @@ def reconstructions(
     model : fitted estimator
         Any model with ``reconstruct`` or ``inverse_transform``, or a detector built on one.
     X : array, data frame or Source of shape (n_samples, ...), or one row
+        Rows to plot.
     y : array of shape (n_samples,) or None, default=None
         Labels, shown below the columns and used by a conditional model.
     shape : tuple of int or None, default=None
@@ -66,6 +73,12 @@ def reconstructions(
     n : int, default=10
         Number of rows to plot, from the first.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------
@@ -96,6 +109,7 @@ def residuals(
     model : fitted estimator
         Any model with ``reconstruct`` or ``inverse_transform``, or a detector built on one.
     X : array, data frame or Source of shape (n_samples, ...), or one row
+        Rows to plot.
     y : array of shape (n_samples,) or None, default=None
         Labels, shown below the columns and used by a conditional model.
     shape : tuple of int or None, default=None
@@ -104,6 +118,12 @@ def residuals(
     n : int, default=10
         Number of rows to plot, from the first.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Raises
     ------

@@ -13,7 +13,14 @@ def trials(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     result : TuningResult
+        Result of ``isthmus.tuning.tune``.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Examples
     --------
@@ -50,7 +57,14 @@ def importance(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     result : TuningResult
+        Result of ``isthmus.tuning.tune``.
     ax : Axes or None, default=None
+        Axes to draw in; None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The axes.
 
     Examples
     --------

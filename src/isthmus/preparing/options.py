@@ -60,6 +60,12 @@ class Options:
     ----------
     [1] B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, 1993. [2] F. T. Liu, K. M. Ting and
         Z.-H. Zhou, Isolation Forest, ICDM 2008.
+
+    Examples
+    --------
+    >>> from isthmus.preparing import Options
+    >>> Options.from_keywords({"scaling": "robust"}).scaling
+    'robust'
     """
 
     missing: Collection[str] = MISSING
@@ -80,6 +86,16 @@ class Options:
     @classmethod
     def from_keywords(cls, keywords: Mapping[str, Any]) -> Self:
         """Make options from keyword arguments.
+
+        Parameters
+        ----------
+        keywords : mapping of str to object
+            Options by name.
+
+        Returns
+        -------
+        Options
+            The options, with defaults for the others.
 
         Raises
         ------
@@ -113,7 +129,18 @@ class Options:
         self._check_split()
 
     def check_columns(self, names: Sequence[Any]) -> None:
-        """Raise ``ValueError`` if an option has a column that is not among these names."""
+        """Check that the columns of all options exist.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Columns of the table.
+
+        Raises
+        ------
+        ValueError
+            If an option has a column that is not among these names.
+        """
         for name in self.limits:
             _check_column("limits", name, names)
         if self.split_column is not None:

@@ -34,6 +34,7 @@ class Prepared:
     rows : ndarray of int
         The position in the given table of each row of ``frame``, from 0.
     options : Options
+        The options of the preparation.
     shape : tuple of int
         Shape of the given table.
 
@@ -70,6 +71,11 @@ class Prepared:
         ----------
         frame : data frame
             Any data frame with columns of these names: a part, or its reconstruction by a model.
+
+        Returns
+        -------
+        data frame
+            The columns in their order, in the library of the given frame.
         """
         return unscale_columns(nw.from_native(frame, eager_only=True), self.scales).to_native()
 
@@ -88,7 +94,13 @@ class Prepared:
         )
 
     def to_json(self) -> str:
-        """Return sizes, seed, options, scales and findings as JSON."""
+        """Return sizes, seed, options, scales and findings as JSON.
+
+        Returns
+        -------
+        str
+            The document.
+        """
         (n, width), *parts = self._sizes()
         document = {
             "rows_in": self.shape[0],

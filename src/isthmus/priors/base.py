@@ -27,42 +27,96 @@ class Prior(Part):
 
     @abstractmethod
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
-        """Check the parameters and create the tensors for latent variables of shape ``z_shape``."""
+        """Check the parameters and create the tensors.
+
+        Parameters
+        ----------
+        z_shape : tuple of int
+            Shape of the latent variables of one row.
+        shapes : Shapes
+            Shapes of the encoded input and of labels, and the number of nets.
+        """
 
     def bind(self, posterior: Posterior) -> None:
-        """Receive the map from encoded input (n, *shapes.input) to mean and log variance of q(z | x).
+        """Receive the map from encoded input to the posterior.
 
         It is called when the whole model is built.
+
+        Parameters
+        ----------
+        posterior : callable
+            Maps encoded input (n, *shapes.input) to mean and log variance of q(z | x).
         """
 
     @abstractmethod
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the log density of z in nats, (n_draws, n); without labels, of the mixture over labels.
+        """Return the log density of z; without labels, of the mixture over labels.
 
         Parameters
         ----------
         z : Tensor of shape (n_draws, n, *z_shape)
+            Latent variables.
         y : Tensor of shape (n, condition) or None
             Encoded labels of the rows.
+
+        Returns
+        -------
+        Tensor of shape (n_draws, n)
+            Log densities in nats.
         """
 
     @abstractmethod
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw z (n, *z_shape) with the global generator of torch; the temperature multiplies standard deviations.
+        """Draw z with the global generator of torch.
 
         ``torch.randn`` draws on the processor. A prior with parameters moves such numbers to their device; the result
         may be on any.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows.
+        y : Tensor of shape (n, condition) or None
+            Encoded labels.
+        temperature : float, default=1.0
+            Factor of standard deviations.
+
+        Returns
+        -------
+        Tensor of shape (n, *z_shape)
+            The draws.
         """
 
     def divergence(self, mean: Tensor, log_variance: Tensor) -> Tensor | None:
-        """Return the KL divergence of normal distributions from the prior for each component, (n, d), in closed form.
+        """Return the KL divergence of normal distributions from the prior in closed form.
 
         Return None if there is no closed form; training then uses log q(z | x) - log p(z) of drawn z.
+
+        Parameters
+        ----------
+        mean, log_variance : Tensor of shape (n, d)
+            Moments of the normal distributions.
+
+        Returns
+        -------
+        Tensor of shape (n, d) or None
+            Divergence of each component in nats; None if there is no closed form.
         """
         return None
 
     def cross_entropy(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Return the expectation of -log p(z) under normal distributions, (n,); by default, -log p of their means."""
+        """Return the expectation of -log p(z) under normal distributions; by default, -log p of their means.
+
+        Parameters
+        ----------
+        mean, log_variance : Tensor of shape (n, d)
+            Moments of the normal distributions.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            Cross entropies in nats.
+        """
         return -self.log_prob(mean[None])[0]
 
     def fit(self, z: Tensor, y: Tensor | None, seed: int) -> None:
@@ -71,7 +125,9 @@ class Prior(Part):
         Parameters
         ----------
         z : Tensor of shape (n, *z_shape)
+            Latent variables.
         y : Tensor of shape (n, condition) or None
             Encoded labels.
         seed : int
+            Seed of random numbers of the fit.
         """

@@ -70,9 +70,28 @@ class Regularizer(Part):
     weight: float
 
     def build(self, shapes: Shapes, bottleneck: Bottleneck) -> None:
-        """Check the parameters and whether the bottleneck is supported; create the tensors."""
+        """Check the parameters and whether the bottleneck is supported; create the tensors.
+
+        Parameters
+        ----------
+        shapes : Shapes
+            Shapes of the encoded input and of labels, and the number of nets.
+        bottleneck : Bottleneck
+            The bottleneck of the model.
+        """
         self.require("weight", lambda v: v >= 0, ">= 0")
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor | dict[str, Tensor]:
-        """Return the weighted term in nats, of shape (n,) or (); or several terms by name."""
+        """Return the weighted terms of a training step.
+
+        Parameters
+        ----------
+        step : Step
+            Input and intermediate results.
+
+        Returns
+        -------
+        Tensor of shape (n,) or (), or dict of str to Tensor
+            The weighted term in nats, or several terms by name.
+        """

@@ -18,6 +18,7 @@ class Jacobian(Regularizer):
     Parameters
     ----------
     weight : float, default=0.1
+        Weight of the term.
     n_probes : int or None, default=1
         Number of random probes of the Hutchinson estimator; None is exact, with one backward pass per component.
 

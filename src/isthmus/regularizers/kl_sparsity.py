@@ -16,6 +16,7 @@ class KLSparsity(Regularizer):
     Parameters
     ----------
     weight : float, default=1.0
+        Weight of the term.
     target : float, default=0.05
         Target activity, in (0, 1).
 

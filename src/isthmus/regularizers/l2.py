@@ -11,6 +11,7 @@ class L2(Regularizer):
     Parameters
     ----------
     weight : float, default=0.1
+        Weight of the term.
 
     References
     ----------

@@ -15,7 +15,25 @@ from isthmus.suggesting.rules import Choice
 
 
 class Entry(NamedTuple):
-    """A row of a leaderboard; ``choice`` is None for a simple method, which takes no time worth telling."""
+    """A row of a leaderboard.
+
+    Parameters
+    ----------
+    name : str
+        Name of the estimator or simple method.
+    figure : float
+        The figure on held-out rows.
+    seconds : float
+        Time of the fit; 0 for simple methods, which take no time worth telling.
+    choice : Choice or None
+        The estimator; None for a simple method.
+
+    Examples
+    --------
+    >>> from isthmus.suggesting import Entry
+    >>> Entry("PCA", 0.42).choice is None
+    True
+    """
 
     name: str
     figure: float
@@ -34,8 +52,17 @@ class Leaderboard:
     n_rows : int
         Number of held-out rows.
     entries : tuple of Entry
+        The rows, the best first.
     skipped : tuple of str
         Names of estimators for which no time was left.
+
+    Examples
+    --------
+    >>> from isthmus.suggesting import Entry, Leaderboard
+    >>> print(Leaderboard("relative error", 50, (Entry("PCA", 0.42), Entry("mean", 1.0))))
+    relative error; 50 held-out rows
+    PCA   0.42  simple method
+    mean     1  simple method
     """
 
     measure: str

@@ -113,10 +113,18 @@ class Choice:
     estimator : estimator
         Not fitted.
     reason : str
+        Why it suits, as the end of a sentence that begins with the name.
     variant : str
         The function of the zoo that makes the estimator; "" if there is none.
     options : dict
         Its parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import suggest
+    >>> suggest(np.random.default_rng(0).normal(size=(100, 6))).choices[0].variant
+    'autoencoder'
     """
 
     name: str

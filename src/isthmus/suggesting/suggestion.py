@@ -50,6 +50,7 @@ class Suggestion:
     Parameters
     ----------
     use : str
+        What the estimator is for.
     traits : Traits
         What the data are.
     choices : tuple of Choice
@@ -58,6 +59,14 @@ class Suggestion:
         Sentences that explain the first choice.
     leaderboard : Leaderboard or None
         Figures on held-out rows, if there was time for fits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import suggest
+    >>> suggestion = suggest(np.random.default_rng(0).normal(size=(100, 6)), use="detect")
+    >>> suggestion.estimator
+    AnomalyDetector()
     """
 
     use: str
@@ -120,6 +129,7 @@ def suggest(
     Parameters
     ----------
     X : array, sparse rows, data frame, list of texts or Source of shape (n_samples, ...)
+        Rows of any kind that ``isthmus.data.as_source`` reads, or texts.
     y : array of shape (n_samples,) or None, default=None
         Labels: classes or numbers that are predicted from codes ("features"), labels of new rows ("generate"), or 1
         for normal rows and -1 for anomalies ("detect"; detectors are fitted to normal rows). Other uses ignore them.
@@ -131,6 +141,7 @@ def suggest(
     budget : float or None, default=None
         Seconds for a leaderboard. It may take longer: each estimator that is started is fitted for at least one epoch.
     random_state : int, RandomState or None, default=None
+        Source of all random numbers of the fits.
 
     Returns
     -------

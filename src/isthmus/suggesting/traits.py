@@ -51,6 +51,7 @@ class Traits:
         "images" (with axes of height and width; grids and volumes too); "series" (one per row); "windows" (of one
         series); "time points" (rows of one series); "texts"; or "stream" (rows of numbers that are not in memory).
     n_rows : int
+        Number of rows.
     shape : tuple of int
         Shape of a row as a model reads it; empty for texts.
     n_categorical : int
@@ -61,6 +62,12 @@ class Traits:
         Columns that models do not learn from, with the reasons.
     time : str, tuple of str or None
         Columns with the times of time points.
+
+    Examples
+    --------
+    >>> from isthmus.suggesting import Traits
+    >>> print(Traits("table", 500, (8,), n_categorical=3, missing=0.02))
+    500 rows of 8 columns, 3 of them categorical, 2.00 % of the cells missing
     """
 
     kind: str

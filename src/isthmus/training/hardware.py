@@ -107,7 +107,7 @@ def check_precision(precision: str) -> torch.dtype:
     Returns
     -------
     torch.dtype
-        float64 for "float64", otherwise float32.
+        Float64 for "float64", otherwise float32.
 
     Raises
     ------

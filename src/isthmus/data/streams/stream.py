@@ -55,6 +55,7 @@ class Stream(Source):
     Parameters
     ----------
     schema : Schema
+        Description of one row.
     """
 
     starts: Sequence[int] = (0,)
@@ -71,7 +72,18 @@ class Stream(Source):
 
     @abstractmethod
     def read(self, group: int) -> Iterator[Values]:
-        """Read the rows of a group in order, in pieces (n, *shape)."""
+        """Read the rows of a group in order, in pieces.
+
+        Parameters
+        ----------
+        group : int
+            Number of the group.
+
+        Returns
+        -------
+        iterator of ndarray of shape (n, *shape)
+            The pieces.
+        """
 
     @property
     def groups_at_once(self) -> int:
@@ -143,12 +155,29 @@ class Stream(Source):
         return label_columns(values, self.schema)
 
     def load(self) -> Array:
-        """Read all rows into memory."""
+        """Read all rows into memory.
+
+        Returns
+        -------
+        Array
+            The rows in memory.
+        """
         rows = next(self._pools(len(self), None))
         return Array(torch.from_numpy(rows), self.schema, container=self.to_container)
 
     def order(self, seed: int | None) -> list[int]:
-        """Return the order of the groups: as stored, or as the seed decides."""
+        """Return the order of the groups: as stored, or as the seed decides.
+
+        Parameters
+        ----------
+        seed : int or None
+            Seed of the order; None keeps it.
+
+        Returns
+        -------
+        list of int
+            Numbers of the groups of this process.
+        """
         n, (rank, n_shards) = len(self.starts), self._shard
         order = list(range(n)) if seed is None else np.random.default_rng(mix(seed)).permutation(n).tolist()
         return order[rank::n_shards]
