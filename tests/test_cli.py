@@ -575,7 +575,7 @@ def test_damaged_model_files_are_refused(shared, tmp_path, command, harm):
 
 @pytest.mark.parametrize("command", ["info", "sample"])
 def test_a_model_file_whose_header_lacks_something_is_refused(tmp_path, command):
-    storage.write(tmp_path / "m.safetensors", {}, {"format": 1})
+    storage.write(tmp_path / "m.safetensors", {}, {"format": storage.FORMAT})
     message = refused(command, tmp_path / "m.safetensors")
     assert message.startswith(f"{str(tmp_path / 'm.safetensors')!r} is damaged: its header ")
     assert "'estimator'" in message

@@ -188,7 +188,7 @@ def test_the_file_is_safetensors_with_a_json_header(saved, model):
     assert {name.removeprefix("module.") for name in tensors} == set(weights)
     with safe_open(saved, framework="pt") as file:
         document = json.loads(file.metadata()["isthmus"])
-    assert document["format"] == 1
+    assert document["format"] == 2
     assert document["isthmus"] == isthmus.__version__
     assert storage.read_document(saved) == {k: v for k, v in document.items() if k not in ("checksum", "tensors")}
     assert document["estimator"]["params"]["bottleneck"]["class"] == "bottlenecks.Gaussian"
@@ -263,7 +263,7 @@ DAMAGES = {
     ),
     "a newer format": (
         lambda d: d.update(format=99),
-        "format 99, and this version of isthmus reads up to 1: update isthmus",
+        "has format 99, and this version of isthmus reads format 2: update isthmus",
     ),
     "an unknown parameter": (
         lambda d: d["estimator"]["params"].update(learnin_rate=1.0),
@@ -284,12 +284,20 @@ DAMAGES = {
     "another shape": (lambda d: d["schema"].update(shape=[7]), "damaged: its header does not fit its tensors"),
     "no schema": (lambda d: d.pop("schema"), "damaged"),
     "no estimator": (lambda d: d.pop("estimator"), "damaged"),
-    "no format": (lambda d: d.pop("format"), "damaged"),
     "a schema that is a number": (lambda d: d.update(schema=3), "a schema must be an object, got 3"),
     "parameters that are a list": (lambda d: d["estimator"].update(params=[1]), "damaged"),
     "a class that is a list": (lambda d: d["estimator"]["params"]["bottleneck"].update({"class": ["x"]}), "damaged"),
     "an odd object": (lambda d: d["estimator"]["params"].update(bottleneck={"run": "me"}), "'class' and 'params'"),
 }
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "conditional_vae", "sparse"])
+@pytest.mark.parametrize("reader", [load, storage.read_document])
+def test_a_file_of_an_earlier_version_says_what_to_do(name, reader):
+    path = Path(__file__).parent / "files" / "models_of_0.1.0" / f"{name}.safetensors"
+    message = "was written by isthmus 0.1.0: fit the model again, or load the file with that version"
+    with pytest.raises(ValueError, match=message):
+        reader(path)
 
 
 @pytest.mark.parametrize("case", DAMAGES)
@@ -517,7 +525,7 @@ def test_nested_brackets_are_refused(saved, depth, brackets):
         load(saved)
 
 
-EDITS = [('"missing": false', '"missing": true'), ('"beta": 1.0', '"beta": 2.0'), ('"format": 1', '"format": 0')]
+EDITS = [('"missing": false', '"missing": true'), ('"beta": 1.0', '"beta": 2.0'), ('"format": 2', '"format": 0')]
 
 
 @pytest.mark.parametrize(("old", "new"), EDITS)

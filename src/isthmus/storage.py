@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "isthmus"
+# Number of the form of model files. Files with a smaller number cannot be read; those of 0.1.0 have 1.
+FORMAT = 2
 # Names of two checksums in the document: that of the tensors, and that of the document with the first checksum.
 TENSORS, CHECKSUM = "tensors", "checksum"
 # Bytes of a checksum (BLAKE2b).
@@ -199,13 +201,24 @@ def _open(path: str | os.PathLike[str], framework: str) -> Iterator[Any]:
 def _document(path: str | os.PathLike[str], file: Any) -> dict[str, Any]:
     try:
         document = {**json.loads((file.metadata() or {})[KEY])}
-        checksum = document.pop(CHECKSUM)
-        is_whole = not _is_deeper(document, MAX_DEPTH) and checksum == _checksum(document) and TENSORS in document
+        checksum = document.pop(CHECKSUM, None)
+        has_changed = _is_deeper(document, MAX_DEPTH) or checksum not in (None, _checksum(document))
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is a safetensors file, but not a model file of isthmus") from error
-    if not is_whole:
+    if has_changed:
         raise ValueError(f"{str(path)!r} is damaged: its header has changed since it was saved")
+    if document.get("format", FORMAT) != FORMAT:
+        raise ValueError(f"{str(path)!r} {_explain_format(document)}")
+    if checksum is None or TENSORS not in document:
+        raise ValueError(f"{str(path)!r} is damaged: its header lacks a checksum")
     return document
+
+
+def _explain_format(document: Mapping[str, Any]) -> str:
+    version, found = document.get("isthmus"), document["format"]
+    if isinstance(found, int) and found < FORMAT:
+        return f"was written by isthmus {version}: fit the model again, or load the file with that version"
+    return f"has format {found}, and this version of isthmus reads format {FORMAT}: update isthmus"
 
 
 def _is_deeper(value: Any, limit: int) -> bool:

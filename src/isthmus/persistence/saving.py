@@ -28,10 +28,6 @@ from isthmus.persistence import (
 from isthmus.persistence.allowance import limit_to_file
 from isthmus.persistence.context import Content, Context
 
-# Version of the file format.
-FORMAT = 1
-
-
 # The classes that are saved, and the modules with their functions ``describe`` and ``rebuild``.
 SAVERS: dict[type, Any] = {
     AnomalyDetector: detectors,
@@ -85,7 +81,9 @@ def save(estimator: Any, path: str | os.PathLike[str] | BinaryIO) -> None:
     with own_settings():
         tensors, document = _describe(estimator)
     storage.write(
-        path, tensors, {"format": FORMAT, "isthmus": isthmus.__version__, "torch": torch.__version__, **document}
+        path,
+        tensors,
+        {"format": storage.FORMAT, "isthmus": isthmus.__version__, "torch": torch.__version__, **document},
     )
 
 
@@ -145,12 +143,6 @@ def _describe(estimator: Any) -> Content:
 
 
 def _rebuild(content: Content, classes: dict[str, type], device: str) -> Any:
-    if content.document["format"] > FORMAT:
-        found = content.document["format"]
-        raise ValueError(
-            f"the file has format {found}, and this version of isthmus reads up to {FORMAT}: update isthmus"
-        )
-
     def rebuild(content: Content) -> Any:
         kind = content.document["estimator"]["class"]
         if kind not in NAMES:
