@@ -155,14 +155,8 @@ def tune(
     with open_study(storage, identity, problem.settings.max_epochs, seed) as study, note_interrupts() as pressed:
         enqueue_starts(study, _list_starts(net, problem, space))
         objective = Objective(net, split, space, chosen.score_rows, deadline, pressed)
-        try:
-            run_study(study, objective, space, n_trials, deadline, verbose)
-        except KeyboardInterrupt:
-            if not has_default(read_trials(study, space)):
-                raise
-            warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=2)
-        trials, importance = read_trials(study, space), measure_importance(study)
-        finalists = choose_finalists(trials)
+        trials = _run_until_stopped(study, objective, space, n_trials, deadline, verbose)
+        importance, finalists = measure_importance(study), choose_finalists(trials)
         if verbose and len(finalists) > 1:
             print(f"judging {len(finalists)} trials again on {N_SPLITS} other splits", flush=True)
         scores = judge_again(
@@ -179,6 +173,17 @@ def tune(
     gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
     model = _refit(estimator, clone(net).set_params(**best.params), X, y)
     return TuningResult(model, best, trials, chosen.description, gain, interval, importance)
+
+
+def _run_until_stopped(study: Any, objective: Objective, space: Space, *limits: Any) -> list[Trial]:
+    """Run trials, and return all of the study. Ctrl-C ends them, with an error unless the default has been judged."""
+    try:
+        run_study(study, objective, space, *limits)
+    except KeyboardInterrupt:
+        if not has_default(read_trials(study, space)):
+            raise
+        warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=3)
+    return read_trials(study, space)
 
 
 def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
