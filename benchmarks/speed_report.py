@@ -58,8 +58,6 @@ def make_processor_page(records: list[Record], book: Book) -> list[str]:
 
 
 def make_accelerator_page(records: list[Record], book: Book) -> list[str]:
-    if not records:
-        return [speed_accelerator.ABOUT, speed_accelerator.PROTOTYPE]
     nets = {name: str(task.net) for name, task in TASKS.items()}
     asked = speed_accelerator.goals(partial(to_peer, book), nets)
     page = [speed_accelerator.ABOUT, machines(records), "## Goals", make_goals_table(asked)]
