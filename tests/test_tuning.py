@@ -331,17 +331,25 @@ def test_the_default_and_the_best_of_five_trials_each_are_judged_again(n_others,
 
 
 def test_splits_on_which_not_all_trials_were_fitted_do_not_count():
-    trials, n_fits = make_trials([0, 1]), []
+    trials, n_fits = make_trials(range(6)), []
 
     def fit(trial, split, seed):
         n_fits.append(trial.number)
         return np.full(split, float(trial.number))
 
-    for most, n_columns in ((1, 0), (2, 7), (3, 7), (9, 14)):
+    for most, n_scores in ((2, 7), (3, 7), (9, 14)):
         n_fits.clear()
-        scores = judge_again(trials, fit, lambda seed: 7, 0, lambda most=most: len(n_fits) >= most)
-        np.testing.assert_array_equal(scores, np.repeat([[0.0], [1.0]], n_columns, axis=1))
-    assert judge_again(trials[:1], fit, lambda seed: 7, 0, lambda: False).shape == (1, 0)
+        judged, scores = judge_again(trials, fit, lambda seed: 7, 0, lambda most=most: len(n_fits) >= most)
+        assert [trial.number for trial in judged] == [0, 5]
+        np.testing.assert_array_equal(scores, np.repeat([[0.0], [5.0]], n_scores, axis=1))
+
+
+@pytest.mark.parametrize(("n_trials", "is_over"), [(6, True), (1, False), (5, False)])
+def test_without_other_splits_all_trials_are_compared_on_the_rows_of_the_search(n_trials, is_over):
+    trials = make_trials(range(n_trials))
+    judged, scores = judge_again(trials, lambda *each: np.zeros(3), lambda seed: 3, 0, lambda: is_over)
+    assert judged == trials
+    np.testing.assert_array_equal(scores, [trial.scores for trial in trials])
 
 
 def test_a_trial_that_is_better_only_on_the_rows_of_the_search_is_not_chosen(X, monkeypatch):

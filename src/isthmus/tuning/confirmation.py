@@ -23,19 +23,20 @@ def choose_finalists(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def judge_again(
-    finalists: Sequence[Trial],
+    trials: Sequence[Trial],
     fit_and_score: Callable[[Trial, Split, int], Values],
     split: Callable[[int], Split],
     seed: int,
     is_over: Callable[[], bool],
-) -> Values:
-    """Fit each trial again on other splits and with other seeds; return the scores of the judged rows.
+) -> tuple[Sequence[Trial], Values]:
+    """Fit the best trials again on other splits and with other seeds; return them, and scores of the same rows.
 
     A trial that won by chance on the rows of the search, or with its seed, does not win again.
 
     Parameters
     ----------
-    finalists : sequence of Trial
+    trials : sequence of Trial
+        All trials, the default first.
     fit_and_score : callable
         Maps a trial, a split and the seed of the fit to the scores of the judged rows.
     split : callable
@@ -46,10 +47,12 @@ def judge_again(
 
     Returns
     -------
-    ndarray of shape (n_finalists, n_scores)
-        Without columns if there is one trial only, or no time.
+    sequence of Trial
+        The default and the best of the others; all that are complete if there are few, or no time.
+    ndarray of shape (n_trials, n_scores)
+        Scores on the other splits, or else those of the search.
     """
-    rounds = [np.empty((len(finalists), 0))]
+    finalists, rounds = choose_finalists(trials), list[Values]()
     for own in (mix(seed, i) for i in range(N_SPLITS) if len(finalists) > 1):
         judged, scores = split(own), list[Values]()
         for trial in finalists:
@@ -57,4 +60,7 @@ def judge_again(
                 scores.append(fit_and_score(trial, judged, own))
         if len(scores) == len(finalists):
             rounds.append(np.stack(scores))
-    return np.concatenate(rounds, axis=1)
+    if rounds:
+        return finalists, np.concatenate(rounds, axis=1)
+    complete = [trial for trial in trials if trial.state == "complete"]
+    return complete, np.stack([trial.scores for trial in complete])

@@ -23,7 +23,7 @@ from isthmus.part import is_count
 from isthmus.problem import Problem
 from isthmus.randomness import mix, seed_of
 from isthmus.training import name_fit
-from isthmus.tuning.confirmation import N_SPLITS, SHARE_OF_TIME, choose_finalists, judge_again
+from isthmus.tuning.confirmation import SHARE_OF_TIME, judge_again
 from isthmus.tuning.measures import RowScores, choose_measure
 from isthmus.tuning.objective import Objective
 from isthmus.tuning.result import Trial, TuningResult, Values, estimate_gain
@@ -156,20 +156,15 @@ def tune(
         enqueue_starts(study, _list_starts(net, problem, space))
         objective = Objective(net, split, space, chosen.score_rows, deadline, pressed)
         trials = _run_until_stopped(study, objective, space, n_trials, deadline, verbose)
-        importance, finalists = measure_importance(study), choose_finalists(trials)
-        if verbose and len(finalists) > 1:
-            print(f"judging {len(finalists)} trials again on {N_SPLITS} other splits", flush=True)
-        scores = judge_again(
-            finalists,
+        importance = measure_importance(study)
+        compared, scores = judge_again(
+            trials,
             partial(_fit_again, net, chosen.score_rows),
             lambda own: split_rows(rows, labels, own, net.schema),
             mix(seed, 10),
             lambda: pressed.is_set() or monotonic() > end,
         )
-    if not scores.shape[1]:
-        finalists = [trial for trial in trials if trial.state == "complete"]
-        scores = np.stack([trial.scores for trial in finalists])
-    best = finalists[int(scores.mean(1).argmax())]
+    best = compared[int(scores.mean(1).argmax())]
     gain, interval = estimate_gain(scores, np.random.default_rng(mix(seed, 9)))
     model = _refit(estimator, clone(net).set_params(**best.params), X, y)
     return TuningResult(model, best, trials, chosen.description, gain, interval, importance)
