@@ -6,10 +6,11 @@ Generate music for four voices in the style of Bach, and interpolate between two
 A chorale has four voices. A row is four bars of it in quarter notes, each from soprano to bass. A recurrent variational
 autoencoder generates one note after the other, given the previous notes and the code. It is evaluated by bits per note
 on held-out chorales, compared with a Markov model of the two previous notes. The example writes two MIDI files, one of
-new music and one of the interpolation, and a figure of the interpolation.
+new music and one of the interpolation, and a figure of the interpolation. Without the data, as on this page, pieces
+follow simple rules of harmony.
 
 Run: python examples/chorales.py [folder] [data] [epochs] [batch size]
-where data (default ../shared/data/jsb-chorales) holds jsb16th_satb.npz
+where data holds jsb16th_satb.npz
 """
 
 import sys
@@ -27,6 +28,30 @@ from isthmus.likelihoods import Categorical
 N_STEPS, N_VOICES, SIXTEENTHS = 16, 4, 4
 # Category 0 is a rest; the others are the MIDI pitches above LOWEST, the range of the transposed chorales.
 LOWEST, N_CATEGORIES = 29, 60
+
+
+# Simulated pieces: pitch classes of chords in C major, the chords that may follow, and the middle of each voice.
+CHORDS = {"I": (0, 4, 7), "ii": (2, 5, 9), "IV": (5, 9, 0), "V": (7, 11, 2), "vi": (9, 0, 4)}
+NEXT = {"I": "ii IV V vi", "ii": "V V vi", "IV": "V ii I", "V": "I I vi", "vi": "IV ii"}
+MIDDLE = np.array([74, 66, 60, 50])
+
+
+def simulate_piece(rng):
+    """Simulate four bars, two quarter notes for each chord; each voice moves to a near tone of the chord."""
+    chord, voices, piece = "I", MIDDLE + rng.integers(-2, 3, N_VOICES), []
+    while len(piece) < N_STEPS:
+        tones = np.array([pitch for pitch in range(40, 80) if pitch % 12 in CHORDS[chord]])
+        wanted = 0.7 * voices + 0.3 * MIDDLE + rng.normal(0, 1, N_VOICES)
+        voices = tones[np.abs(tones[:, None] - wanted).argmin(0)]
+        piece += [voices, voices]
+        chord = rng.choice(NEXT[chord].split())
+    return np.array(piece)
+
+
+def simulate_pieces():
+    """Simulate pieces to fit and pieces that are held out."""
+    rng = np.random.default_rng(0)
+    return [simulate_piece(rng) for _ in range(160)], [simulate_piece(rng) for _ in range(40)]
 
 
 def chorales(data, part):
@@ -107,19 +132,20 @@ def show(rows, path):
     figure.savefig(path, dpi=100)
 
 
-def main(folder, data, max_epochs=12, batch_size=128, n_samples=200):
+def main(folder, data=None, max_epochs=12, batch_size=128, n_samples=200):
     """Fit the model, evaluate it and write the files."""
-    train, held_out = chorales(data, "train"), phrases(chorales(data, "valid"), N_STEPS)
+    train, held_out = [chorales(data, part) for part in ("train", "valid")] if data else simulate_pieces()
+    held_out = phrases(held_out, N_STEPS)
     rows = phrases(train, stride=N_STEPS, shifts=range(-5, 7))
     model = zoo.sequence_vae(
         16,
-        width=160,
+        width=160 if data else 64,
         word_dropout=0.2,
         free_bits=0.5,
         warmup=0.3,
         likelihood=Categorical(N_CATEGORIES),
         learning_rate=3e-3,
-        batch_size=batch_size,
+        batch_size=batch_size if data else 32,
         max_epochs=max_epochs,
         random_state=0,
     ).fit(rows)
@@ -143,8 +169,4 @@ def main(folder, data, max_epochs=12, batch_size=128, n_samples=200):
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1] if len(sys.argv) > 1 else "."),
-        Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/jsb-chorales"),
-        *map(int, sys.argv[3:]),
-    )
+    main(*map(Path, sys.argv[1:3] or ["."]), *map(int, sys.argv[3:]))

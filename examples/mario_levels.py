@@ -14,11 +14,15 @@ game, and by novelty. The first column has the figures of training segments. Div
 divergence, in nats, and the two of Lucas and Volz (2019), of missing and of invented patterns. The chain samples by
 patterns of two tiles, so which method is better for these depends on the held-out levels. For larger patterns, the
 chain misses fewer and invents more. The figure shows levels of each kind with the shortest path, and the result of the
-search.
+search. It was drawn with the corpus, which is not part of isthmus, so this page shows no output.
 
-Run: python examples/mario_levels.py [folder] [data]
-where data (default ../shared/data/vglc-levels) holds smb/levels and smb/paths of the corpus
+.. image:: /images/levels.png
+   :alt: New levels above ground, underground and in the sky, each with its shortest path, and a level found by search
+
+Run: python examples/mario_levels.py folder data
+where data holds smb/levels and smb/paths of the corpus
 """
+# sphinx_gallery_thumbnail_path = 'images/levels.png'
 
 import json
 import sys
@@ -36,8 +40,9 @@ from isthmus.contrib.tile_chain import TileChain
 from isthmus.latent import search
 from isthmus.likelihoods import Categorical
 
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-data = Path(sys.argv[2] if len(sys.argv) > 2 else "../shared/data/vglc-levels") / "smb"
+if len(sys.argv) < 3:
+    sys.exit("give the folder for the figure and the folder of the corpus")
+folder, data = Path(sys.argv[1]), Path(sys.argv[2]) / "smb"
 
 WIDTH, BANDWIDTH = 28, 0.3
 HELD_OUT = ("mario-4-1", "mario-4-2", "mario-6-1", "mario-6-3")

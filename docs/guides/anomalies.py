@@ -67,12 +67,37 @@ alarms = detector.predict(both, fdr=0.1) == -1
 print(f"{alarms.sum()} alarms, {alarms[: len(new)].sum()} of them false")
 
 # %%
+# Choices
+# -------
+#
+# The default estimator is ``ExemplarDistance``: the distance of a row to a few reconstructed training rows and to the
+# nearest training row, whichever is larger. It needs no tuning, and bears some anomalies among the training rows. Any
+# estimator with ``score_samples`` can take its place:
+
+from sklearn.decomposition import PCA
+
+linear = AnomalyDetector(PCA(4), calibration="split", random_state=0).fit(train)
+print(f"alarms of PCA among malignant rows: {np.mean(linear.predict(malignant) == -1):.1%}")
+
+# %%
+# - ``threshold="tail"`` extrapolates beyond the held-out scores (extreme value theory), ``"mad"`` uses the median
+#   absolute deviation, ``"labels"`` some rows with labels 1 or -1. A number is a threshold too, and
+#   ``contamination=0.02`` means the same as in scikit-learn.
+# - ``score_from="encoder"`` scores rows by the divergence of the code from the prior, for a variational estimator;
+#   ``"latent"`` by the density of codes. Neither needs the decoder.
+# - Three kinds of new values count as evidence: a new category, a missing value in a complete column, and another value
+#   in a constant column. Explanations name them: ``flag = S0, never seen in 6,724 rows``.
+# - ``predict_proba`` returns probabilities of an anomaly and of a normal row. ``calibrate(rows)`` computes a new
+#   threshold without another fit.
+
+# %%
 # What goes wrong
 # ---------------
 #
 # - **Training rows hold anomalies.** The detector bears some. With labels for a few rows, use ``threshold="labels"``.
 # - **The world changes.** Alarms become more frequent for all rows: ``calibrate`` with recent normal rows, or fit
-#   again. :class:`isthmus.anomaly.StreamMonitor` tests for it as rows arrive.
+#   again. :class:`isthmus.anomaly.StreamMonitor` decides on rows as they arrive and tests for it; the probability of a
+#   false warning does not grow with the number of checks.
 # - **Rows depend on each other**, such as time points. Their number says too much; see :doc:`series`.
 # - **An alarm is taken for a cause.** An explanation says what is unusual, not why.
 #

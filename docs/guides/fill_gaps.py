@@ -69,8 +69,9 @@ print(*judge(model, table[:400], table[400:], random_state=0), sep="\n")
 # Uncertainty
 # -----------
 #
-# One filled table hides that imputed values are guesses, and later analyses are too certain. Draw several tables,
-# analyse each, and pool the results by Rubin's rules. This is the 95 % interval of the mean:
+# One filled table hides that imputed values are guesses, and later analyses are too certain. Draw several tables, in
+# which the missing values of a row are drawn jointly, analyse each, and pool the results by Rubin's rules. This is the
+# 95 % interval of the mean:
 
 from isthmus.metrics import pool_estimates
 

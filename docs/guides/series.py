@@ -63,10 +63,12 @@ print(series_quality(labels, -detector.score_samples(later)))
 # ---------------
 #
 # - **The series is short.** The rate ``fpr`` needs some independent stretches. The detector says which rate it
-#   guarantees: ``fpr_``.
+#   guarantees: ``fpr_``. The rate is an average over series.
+# - **A sensor is dead, or values are missing.** The other values are scored, and a warning names the channel.
+#   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
+#   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
 # - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
 #
-# See :class:`isthmus.SlidingWindows`, :func:`isthmus.plots.events`, :mod:`isthmus.metrics`; gaps in series are filled
-# by :class:`isthmus.SeriesImputer`.
+# See :class:`isthmus.SlidingWindows`, :func:`isthmus.plots.events` and :mod:`isthmus.metrics`.
