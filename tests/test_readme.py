@@ -18,5 +18,6 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert names["classifier"].score(names["X"], names["labels"]) > 0.9
     assert not names["filled"].isna().any().any()
     assert 0 < len(names["alarms"]) < 20
+    assert "row 212: area error = 526" in str(names["detector"].explain(names["alarms"]))
     assert (names["new"].dtypes == names["table"].dtypes).all()
     assert (names["same"] == names["codes"]).all()
