@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ import matplotlib as mpl
 import isthmus
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for page_order
 
 project, author = "isthmus", "The isthmus developers"
 copyright = "2026, the isthmus developers"
@@ -51,6 +53,7 @@ mpl.use("agg")
 sphinx_gallery_conf = {
     "examples_dirs": ["guides", "../examples"],
     "gallery_dirs": ["guide", "gallery"],
+    "within_subsection_order": "page_order.PageOrder",
     "filename_pattern": r"/(?!mario_levels)\w+\.py$",
     "abort_on_example_error": True,
     "download_all_examples": False,
