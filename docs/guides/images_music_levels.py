@@ -47,8 +47,9 @@ from isthmus.metrics.generation import precision_recall
 held_out, known = pixels[::3], np.delete(pixels, np.s_[::3], axis=0)
 wanted = digits[::3]
 new = painter.sample(len(wanted), y=wanted, random_state=0, sample_values=False).reshape(-1, 64)
-print("new images     ", precision_recall(known, new))
-print("held-out images", precision_recall(known, held_out))
+for name, rows in {"new images": new, "held-out images": held_out}.items():
+    precision, recall = precision_recall(known, rows)
+    print(f"{name:16} precision {precision:.2f}, recall {recall:.2f}")
 
 # %%
 # New images are more typical than real ones: their precision is higher than that of held-out images, and their recall

@@ -105,8 +105,8 @@ print(doctor.format_findings(doctor.examine(train, spoiled, test=test)))
 
 from isthmus.baselines import compare
 
-print("training rows", compare(spoiled, train, train))
-print("new rows     ", compare(spoiled, train, test))
+for name, rows in {"training rows": train, "new rows": test}.items():
+    print(f"{name:14}", {method: round(error, 3) for method, error in compare(spoiled, train, rows).items()})
 
 # %%
 # What reconstruction error is not

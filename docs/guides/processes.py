@@ -36,7 +36,9 @@ model = Autoencoder(3, max_epochs=5, batch_size=500, device="cpu", random_state=
 if os.environ.get("RANK", "0") == "0":  # all processes have the same model: one of them writes it
     save(model, f"from-{os.environ.get('WORLD_SIZE', '1')}.safetensors")
 """
-Path("fit.py").write_text(PROGRAM)
+folder = Path("processes")
+folder.mkdir(exist_ok=True)
+_ = (folder / "fit.py").write_text(PROGRAM)
 
 # %%
 # Run it once alone and once under ``torchrun``:
@@ -52,10 +54,11 @@ import os
 import subprocess
 import sys
 
-environment = os.environ | {"OMP_NUM_THREADS": "1"}  # one thread for each process, or they disturb each other
-subprocess.run([sys.executable, "fit.py"], check=True, env=environment)
+# One thread for each process, or they disturb each other.
+settings = {"check": True, "cwd": folder, "env": os.environ | {"OMP_NUM_THREADS": "1"}}
 torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-subprocess.run([*torchrun, "fit.py"], check=True, env=environment, capture_output=True)
+for command in ([sys.executable], torchrun):
+    subprocess.run([*command, "fit.py"], **settings)
 
 # %%
 # Each process computed half of each batch. ``batch_size`` is the size of the whole batch, so settings and losses mean
@@ -65,7 +68,7 @@ import numpy as np
 
 from isthmus import load
 
-alone, together = load("from-1.safetensors"), load("from-2.safetensors")
+alone, together = (load(folder / f"from-{n}.safetensors") for n in (1, 2))
 rows = np.random.default_rng(1).normal(size=(100, 20))
 print(f"largest difference of codes: {np.abs(alone.transform(rows) - together.transform(rows)).max():.0e}")
 

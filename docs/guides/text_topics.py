@@ -85,6 +85,10 @@ fig.colorbar(image, label="share of texts")
 plt.show()
 
 # %%
+# A package without a topic of its own, such as ``asyncio``, falls into others: eight topics are few for ten packages.
+# Try more, and look at the coherence of the worst one.
+
+# %%
 # Is it good?
 # -----------
 #

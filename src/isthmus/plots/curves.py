@@ -148,7 +148,7 @@ def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['error by free direction', 'suggested', 'error']
     """
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogLocator
 
     found = found if isinstance(found, CodeSizes) else suggest_n_components(found, random_state=0)
     ax = new_axes(ax, 5.5, 3.0)
@@ -159,7 +159,8 @@ def code_sizes(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     suggested = found.n_components - 1
     ax.plot(found.n_components, found.noise[suggested], "o", color=PALETTE[1], label="suggested")
     ax.set(xlabel="components", ylabel="mean squared error", yscale="log")
-    ax.yaxis.set(major_formatter=LogFormatter(), minor_formatter=LogFormatter())  # 0.2 instead of 2 x 10^-1
+    # 0.2 instead of 2 x 10^-1
+    ax.yaxis.set(major_formatter="{x:g}", minor_locator=LogLocator(subs=(2, 5)), minor_formatter="{x:g}")
     ax.locator_params("x", integer=True)
     ax.legend(frameon=False)
     return ax
