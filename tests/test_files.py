@@ -196,7 +196,7 @@ def test_an_array_without_axes_is_refused(tmp_path):
 @pytest.mark.parametrize("suffix", ARRAYS)
 def test_pickled_objects_are_never_loaded(tmp_path, suffix):
     save = np.save if suffix == ".npy" else np.savez
-    save(tmp_path / f"new{suffix}", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    save(tmp_path / f"new{suffix}", np.array([{"a": 1}], dtype=object))
     with pytest.raises(
         ValueError, match="cannot read .* allow_pickle=False|cannot read .* Array can't be memory-mapped"
     ):

@@ -228,7 +228,7 @@ def _rules(numbering: _Values, counts: sparse.coo_array) -> tuple[Implication, .
 
 def _pairs(numbering: _Values, counts: sparse.coo_array) -> tuple[Values, Values, Values, Values]:
     """Return the observed pairs of values of two columns, their counts, and whether the first implies the second."""
-    value, other = counts.coords
+    value, other = counts.row, counts.col
     apart = numbering.subject[numbering.owner[value]] != numbering.subject[numbering.owner[other]]
     value, other, n_rows = value[apart], other[apart], counts.data[apart]
     _, inverse, n_others = np.unique(
