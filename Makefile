@@ -30,6 +30,9 @@ dist: .venv/packed
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
+	rm -rf .venv-dist && $(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && ../.venv-dist/bin/isthmus --version && ../.venv-dist/bin/isthmus zoo
 
 bench: .venv/benched
 	.venv-bench/bin/python benchmarks/mnist.py
@@ -54,7 +57,7 @@ bench: .venv/benched
 	OMP_NUM_THREADS=1 .venv-bench/bin/python benchmarks/reporting.py
 
 clean:
-	rm -rf .venv .venv-bench isthmus-demo dist docs/_build docs/gallery docs/guide docs/reference/generated docs/results
+	rm -rf .venv .venv-bench .venv-dist isthmus-demo dist docs/_build docs/gallery docs/guide docs/reference/generated docs/results
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
