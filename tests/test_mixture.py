@@ -65,6 +65,17 @@ def test_draws_are_from_the_mixture(log):
 
 
 @kinds
+def test_draws_are_at_most_one_range_beyond_the_training_values(log):
+    likelihood, values = built(log), (POSITIVE.log() if log else REAL)
+    low, high = values.amin(0), values.amax(0)
+    far = torch.zeros(2, 3 * N_NORMALS, 2, dtype=torch.float64)
+    far[:, N_NORMALS : 2 * N_NORMALS] = torch.tensor([-1e6, 1e6])[:, None, None]
+    drawn = likelihood.sample(far)
+    drawn = drawn.log() if log else drawn
+    torch.testing.assert_close(drawn, torch.stack([2 * low - high, 2 * high - low]), rtol=1e-4, atol=1e-4)
+
+
+@kinds
 def test_the_mean_is_that_of_the_mixture_and_of_logarithms_with_a_limit(log):
     likelihood = built(log)
     highest = float(POSITIVE[:, 0].max()) if log else np.inf

@@ -28,6 +28,7 @@ from isthmus.training import (
     TrainState,
     choose_batch_size,
     choose_max_epochs,
+    choose_n_steps,
     make_optimizer,
     train,
 )
@@ -402,7 +403,8 @@ def test_automatic_sizes_make_a_few_thousand_steps_where_the_rows_allow(n_rows):
         (zoo.vae(2), 1 / 128, 1_750),
         (Autoencoder(2, backbone=Conv((4,))), 3.5e-3, 2_000),
         (Autoencoder(2, backbone=Recurrent(4)), 2e-3, 3_500),
-        (zoo.imputer(2), 2e-3, 3_500),
+        (zoo.imputer(2), 8e-3, 640),
+        (zoo.imputer(2, backbone=Conv((4,))), 8e-3, 3_500),
         (zoo.vq_vae(2), 1 / 128, 3_500),
         (Autoencoder(2, regularizers=L1()), 1 / 128, 3_500),
         (Autoencoder(2, learning_rate=0.5), 0.5, 1_000),
@@ -415,6 +417,22 @@ def test_learning_rate_and_number_of_steps_follow_the_net(net, rate, n_steps):
     assert settings.learning_rate == pytest.approx(rate)
     assert settings.n_steps(len(rows)) == pytest.approx(n_steps, abs=25)
     assert settings.patience == max(10, round(settings.max_epochs / 4))
+
+
+def prepared_imputer(n_columns):
+    return zoo.imputer(2).prepare(np.random.default_rng(0).normal(size=(100, n_columns))).state.model
+
+
+@pytest.mark.parametrize(("n_columns", "n_steps"), [(5, 640), (20, 800), (50, 1_280)])
+def test_a_net_that_predicts_hidden_cells_makes_more_steps_for_more_columns(n_columns, n_steps):
+    assert choose_n_steps(prepared_imputer(n_columns), 100, 64) == n_steps
+
+
+@pytest.mark.parametrize(("n_rows", "size"), [(100, 64), (1_000, 128), (5_000, 512), (50_000_000, 4_096)])
+def test_a_net_that_predicts_hidden_cells_has_larger_batches(n_rows, size):
+    model = prepared_imputer(5)
+    assert choose_batch_size("auto", n_rows, model) == size
+    assert choose_batch_size(7, n_rows, model) == 7
 
 
 def test_a_column_counts_once_in_the_width_for_the_learning_rate():

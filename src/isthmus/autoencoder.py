@@ -334,7 +334,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         TrainSettings
             The parameters of the estimator, with numbers instead of "auto".
         """
-        batch_size = choose_batch_size(self.batch_size, n_rows)
+        batch_size = choose_batch_size(self.batch_size, n_rows, model)
         n_steps = choose_n_steps(model, n_rows, batch_size)
         max_epochs = choose_max_epochs(self.max_epochs, n_rows, batch_size, n_steps)
         return TrainSettings(

@@ -835,7 +835,7 @@ def imputer(
     parts = {
         "backbone": MLP(hidden=(256,), dropout=0.3),
         "corruption": Masking(fraction, loss_on="hidden"),
-        "learning_rate": 2e-3,
+        "learning_rate": 8e-3,
         "validation_fraction": 0.0,
     }
     return compose(n_components, options, **parts)

@@ -22,6 +22,8 @@ N_FINALIZE, FINALIZE_SIZE = 10_000, 256
 N_PROPOSAL = 1000
 # Number of drawn rows for the calibration of missing rates: a rate has a standard error of at most 0.011.
 N_CALIBRATE = 2000
+# Number of passes that draw the missing values of a row for the model of missingness. Bounds the time; not tuned.
+N_PASSES = 8
 
 
 @own_settings()
@@ -60,6 +62,7 @@ def fit_missingness(model: Model, rows: Batches, seed: int) -> None:
     size = model.missingness.max_rows()
     x = next(iter(rows.batches(min(size, len(rows)), seed=seed))).x.to(model.device)
     with seeded(seed, model.device), torch.no_grad():
-        model.missingness.fit(model.to_model(draw_missing(model, x)), x[:, list(model.schema.missing_columns)].isnan())
+        filled = model.to_model(draw_missing(model, x, max_passes=N_PASSES))
+        model.missingness.fit(filled, x[:, list(model.schema.missing_columns)].isnan())
         drawn = draw_rows(model, N_CALIBRATE, None, None, 1.0, True, seed)
         model.missingness.calibrate(model.to_model(torch.from_numpy(drawn).to(model.device)))

@@ -9,7 +9,7 @@ from isthmus.model import Model
 from isthmus.randomness import seeded
 from isthmus.schema.implications import apply_rules, violates
 
-# Largest number of passes of the model over a row; with more missing values, each pass draws several. Bounds the time.
+# Default number of passes of the model over a row; with more missing values, each pass draws several. Bounds the time.
 MAX_PASSES = 64
 # Largest number of redraws of a row that breaks a rule. Bounds the time; not tuned.
 N_REDRAWS = 100
@@ -33,15 +33,16 @@ def expect_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     return filled
 
 
-def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+def draw_missing(model: Model, x: Tensor, y: Tensor | None = None, max_passes: int = MAX_PASSES) -> Tensor:
     """Draw the missing values of raw rows (n, *shape), one after the other in random order.
 
     Each value is drawn given the known values and those drawn before it, so that the values of a row are a draw from
     one joint distribution (Uria, Murray and Larochelle, A deep and tractable density estimator, ICML 2014,
-    arXiv:1310.1757). Values that rules between columns imply are not drawn.
+    arXiv:1310.1757). Rows with more than ``max_passes`` missing values get several in each pass. Values that rules
+    between columns imply are not drawn.
     """
     free = x.isnan()
-    passes, x = draw_passes(free), _imply(model, x, free)
+    passes, x = draw_passes(free, max_passes), _imply(model, x, free)
     for i in range(int(passes.max()) + 1):
         chosen = (passes == i) & x.isnan()
         rows = chosen.flatten(1).any(1).nonzero().squeeze(1)
@@ -51,12 +52,12 @@ def draw_missing(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     return _imply(model, x, free)
 
 
-def draw_passes(missing: Tensor) -> Tensor:
+def draw_passes(missing: Tensor, max_passes: int = MAX_PASSES) -> Tensor:
     """Draw the pass in which each missing value (n, *shape) is imputed; known values have -1."""
     order = torch.rand(missing.shape, device=missing.device).masked_fill(~missing, 2.0).flatten(1).argsort(1)
     rank = order.argsort(1).view(missing.shape)
     n_missing = missing.flatten(1).sum(1).view(-1, *[1] * (missing.ndim - 1))
-    index = rank * n_missing.clamp(max=MAX_PASSES) // n_missing.clamp(min=1)
+    index = rank * n_missing.clamp(max=max_passes) // n_missing.clamp(min=1)
     return torch.where(missing, index, -1)
 
 

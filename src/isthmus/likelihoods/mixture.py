@@ -54,6 +54,7 @@ class Mixture(Likelihood):
     first: Tensor
     cycles: Tensor
     log_high: Tensor
+    limits: Tensor
 
     def __init__(self, n_normals: int = 5, log: bool = False, periods: tuple[float, ...] = ()) -> None:
         super().__init__()
@@ -71,6 +72,9 @@ class Mixture(Likelihood):
         self.unit = LogScaling(statistics) if self.log else Scaling("standard", statistics)
         if self.log:
             self.register_buffer("log_high", statistics.high.log().float())
+        low, high = self.unit.encode(torch.stack([statistics.low, statistics.high]).float())
+        margin = (high - low).clamp(min=1.0)
+        self.register_buffer("limits", torch.stack([low - margin, high + margin]))
         steps = torch.arange(self.n_normals) - (self.n_normals - 1) / 2
         self.register_buffer("first", FIRST_SPACING * steps, persistent=False)
         self.register_buffer("cycles", torch.tensor(self.periods, dtype=torch.float64), persistent=False)
@@ -97,11 +101,14 @@ class Mixture(Likelihood):
         return (logits.softmax(1) * each).sum(1)
 
     def sample(self, theta: Tensor) -> Tensor:
-        """Sample a component and a value from it."""
+        """Sample a component and a value from it, at most one range of the training values beyond that range.
+
+        In imputation, later values of a row are drawn given earlier ones, so that errors would grow without limit.
+        """
         logits, means, log_scales = self._components(theta)
         chosen = (logits - torch.empty_like(logits).exponential_().log()).argmax(1, keepdim=True)
         mean, log_scale = (each.gather(1, chosen).squeeze(1) for each in (means, log_scales))
-        return self.unit.decode(mean + log_scale.exp() * torch.randn_like(mean))
+        return self.unit.decode((mean + log_scale.exp() * torch.randn_like(mean)).clamp(*self.limits))
 
     def _components(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits of weights, means and log scales in standard units, each (n, n_normals, *shape)."""

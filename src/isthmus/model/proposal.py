@@ -13,6 +13,8 @@ from isthmus.part import Shape
 STEP = 0.1
 # Smallest variance of a direction relative to the largest: the precision of float32, as in ``priors.Empirical``.
 MIN_RELATIVE_VARIANCE = 1e-7
+# Number of directions that are decoded at once. Bounds memory; for small nets, more at once are not faster.
+N_DIRECTIONS = 8
 
 
 class Proposal(nn.Module):
@@ -43,15 +45,15 @@ class Proposal(nn.Module):
         z : Tensor of shape (n, *z_shape)
             Codes of training rows.
         log_prob : callable
-            Maps a shift (*z_shape) to the mean of log p(x | z + shift) over rows.
+            Maps shifts (n_shifts, *z_shape) to the mean of log p(x | z + shift) over rows, (n_shifts,).
         """
         variances, axes = torch.linalg.eigh(z.flatten(1).double().T.cov(correction=0).reshape(2 * (len(self.axes),)))
         variances = variances.clamp(min=MIN_RELATIVE_VARIANCE * float(variances.max()) or 1.0)
         steps = (STEP * variances.sqrt() * axes).T.to(z).unflatten(1, self.z_shape)
-        center = log_prob(torch.zeros_like(steps[0])).double()
+        center = log_prob(torch.zeros_like(steps[:1]))
         # Few rows have few directions: along the others the variance is negligible, and the curvature is not computed.
         curvature = torch.zeros_like(variances)
-        for i in (variances > MIN_RELATIVE_VARIANCE * variances.max()).nonzero().flatten().tolist():
+        for i in (variances > MIN_RELATIVE_VARIANCE * variances.max()).nonzero().flatten().split(N_DIRECTIONS):
             change = 2 * center - log_prob(steps[i]) - log_prob(-steps[i])
             curvature[i] = (change / STEP**2).clamp(min=0)  # in units of the variance; negative curvature is ignored
         self.axes.copy_(axes)

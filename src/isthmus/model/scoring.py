@@ -109,8 +109,8 @@ def fit_proposal(model: Model, batches: Sequence[tuple[Tensor, Tensor | None]]) 
     x, y = batches[0]
     x, z = model.to_model(x), torch.cat([model.draw(x, y) for x, y in batches])
 
-    def log_prob(shift: Tensor) -> Tensor:
-        return model.decode_draws(z[None, : len(x)] + shift, x, y)[1].double().mean()
+    def log_prob(shifts: Tensor) -> Tensor:
+        return model.decode_draws(z[: len(x)] + shifts[:, None], x, y)[1].double().mean(1)
 
     model.proposal.fit(z, log_prob)
 
