@@ -26,8 +26,6 @@ import pandas as pd
 from mnist import REPOSITORY, Figure, measure
 from tables_case import timed
 
-from isthmus.baselines.ngrams import Bigrams, perplexity
-
 N_SEEDS, N_TOPICS, N_WORDS = 3, 20, 10
 # Largest number of words of a question, with the end; one in a hundred is longer and left out.
 LONGEST = 24
@@ -162,6 +160,8 @@ TOPICS = {
 
 def language(_: None) -> Iterator[Figure]:
     """Measure the perplexity per word of n-grams on test questions of trec; the end counts as a word."""
+    from isthmus.baselines.ngrams import Bigrams, perplexity
+
     from isthmus.data import Texts
     from isthmus.data.texts.vocabulary import END, encode
 

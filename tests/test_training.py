@@ -423,7 +423,7 @@ def prepared_imputer(n_columns):
     return zoo.imputer(2).prepare(np.random.default_rng(0).normal(size=(100, n_columns))).state.model
 
 
-@pytest.mark.parametrize(("n_columns", "n_steps"), [(5, 640), (20, 800), (50, 1_280)])
+@pytest.mark.parametrize(("n_columns", "n_steps"), [(5, 640), (30, 900), (50, 1_280)])
 def test_a_net_that_predicts_hidden_cells_makes_more_steps_for_more_columns(n_columns, n_steps):
     assert choose_n_steps(prepared_imputer(n_columns), 100, 64) == n_steps
 

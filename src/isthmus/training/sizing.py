@@ -17,7 +17,7 @@ MIN_STEPS, MIN_STEPS_DRAWN = 1_000, 1_750
 # A fully connected net that predicts hidden cells: how many times larger its batches are than those of other nets, its
 # steps for each column, and their bounds. Chosen on adult, titanic, german credit and pima, and on three tables of
 # ADBench with 24 to 36 columns; see docs/performance.md.
-HIDDEN_BATCH_FACTOR, STEPS_PER_COLUMN, MIN_HIDDEN_STEPS, MAX_HIDDEN_STEPS = 4, 40, 640, 1_280
+HIDDEN_BATCH_FACTOR, STEPS_PER_COLUMN, MIN_HIDDEN_STEPS, MAX_HIDDEN_STEPS = 4, 30, 640, 1_280
 # Most epochs of a fully connected net that can memorize the rows, as it has more than this many weights for each value.
 MEMORIZING_EPOCHS, WEIGHTS_PER_VALUE = 25, 0.5
 # Smallest patience, in epochs, and share of the epochs: with few rows, epochs are short and validation is noisy.
