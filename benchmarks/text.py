@@ -161,7 +161,6 @@ TOPICS = {
 def language(_: None) -> Iterator[Figure]:
     """Measure the perplexity per word of n-grams on test questions of trec; the end counts as a word."""
     from isthmus.baselines.ngrams import Bigrams, perplexity
-
     from isthmus.data import Texts
     from isthmus.data.texts.vocabulary import END, encode
 
