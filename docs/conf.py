@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": ["guide", "gallery"],
     "within_subsection_order": "page_order.PageOrder",
     "filename_pattern": r"/(?!mario_levels)\w+\.py$",
+    "default_thumb_file": str(HERE / "images" / "digits.png"),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

@@ -17,7 +17,6 @@ Run: python examples/image_denoising.py [folder]
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from scipy.ndimage import median_filter
 from sklearn.datasets import load_digits
@@ -47,4 +46,3 @@ for name, images in list(versions.items())[1:]:
 
 ax = plots.images(versions, n=12)
 ax.figure.savefig(folder / "image_denoising.png", dpi=100)
-plt.close(ax.figure)

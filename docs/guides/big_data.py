@@ -50,6 +50,17 @@ apply(model.score_samples, stream, "scores.parquet", names=["score"])
 print(pd.read_parquet("scores.parquet").describe().loc[["count", "mean"]])
 
 # %%
+# Codes of the first file:
+
+import matplotlib.pyplot as plt
+
+from isthmus import plots
+
+fig, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
+plots.code_map(model, sample[:1500], ax=ax)
+plt.show()
+
+# %%
 # The command line streams folders, patterns in quotes, and Parquet files above 256 MiB by itself:
 #
 # .. code-block:: console

@@ -53,6 +53,18 @@ prepared = prepare(table, limits={"age": (0, 120)}, random_state=0)
 print(prepared)
 
 # %%
+# The sentinel is gone from the ages:
+
+import matplotlib.pyplot as plt
+
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.6), sharey=True, layout="constrained")
+for ax, (name, rows) in zip(axes, {"before": table, "after": prepared.train}.items(), strict=True):
+    ax.hist(rows["age"], bins=40)
+    ax.set(title=name, xlabel="age")
+axes[0].set_ylabel("rows")
+plt.show()
+
+# %%
 # Rows that are equal stay in the same part, so no test row has a copy among the training rows. Rows can also be split
 # by time or by groups, or with equal shares of a column: see ``split_by``.
 
