@@ -127,8 +127,9 @@ plt.show()
 # A GPU
 # -----
 #
-# ``device="auto"``, the default, takes a GPU if the training is estimated to be shorter there, and says nothing else.
-# Small nets on tables often stay on the processor, rightly: starting the GPU alone takes some seconds. To decide
+# ``device="auto"``, the default, takes a GPU if the training is estimated to be shorter there. Small nets on tables
+# often stay on the processor, rightly: starting the GPU alone takes some seconds. On an NVIDIA H100, a step of a small
+# net then takes 0.17 ms; on a core, 0.7 ms (:doc:`../performance`). ``verbose=1`` says where a fit runs. To decide
 # yourself (not run here):
 #
 # .. code-block:: python
