@@ -76,7 +76,9 @@ def topics(name: str, _: None) -> Iterator[Figure]:
     """Measure twenty topics of a corpus.
 
     Purity is the share of texts whose label is the most frequent one of the texts with the same largest topic. NPMI is
-    that of the ten first words of each topic, diversity the share of distinct words among these. Times are CPU seconds.
+    that of the ten first words of each topic, diversity the share of distinct words among these. The first words of NMF
+    and LDA are those with the largest weights; both are also measured with the words that topic_words finds from their
+    shares. Times are CPU seconds.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -90,19 +92,28 @@ def topics(name: str, _: None) -> Iterator[Figure]:
     X, labels, words = X[used], table.label[used], vectorizer.get_feature_names_out()
     for method, find in TOPICS.items():
         runs = np.array([measure_topics(partial(find, seed=seed), X, labels, words) for seed in range(N_SEEDS)])
-        purity, npmi, diversity, seconds = runs.mean(0)
+        purity, npmi, diversity, seconds, *relevant = runs.mean(0)
         comparison = f"NPMI {npmi:.3f}, diversity {diversity:.2f}, {seconds:.1f} s; by seed {np.round(runs[:, 0], 3)}"
+        if method != "zoo.topic_model":
+            comparison += f"; by topic_words NPMI {relevant[0]:.3f}, diversity {relevant[1]:.2f}"
         yield Figure(f"{name}, {N_TOPICS} topics, purity of {method}", float(purity), comparison)
 
 
-def measure_topics(find: Any, X: Any, labels: Any, words: Values) -> tuple[float, float, float, float]:
-    """Return purity, NPMI, diversity and CPU seconds."""
-    from isthmus.metrics.topics import coherence
+def measure_topics(find: Any, X: Any, labels: Any, words: Values) -> list[float]:
+    """Return purity, NPMI, diversity, CPU seconds, and NPMI and diversity of the words that topic_words finds."""
+    from isthmus.metrics.topics import topic_words
 
     seconds, (shares, found) = timed(partial(find, X, words), time.process_time)
     n_of_largest = pd.crosstab(shares.argmax(1), np.asarray(labels)).max(axis=1).sum()
-    diversity = len({word for topic in found for word in topic}) / np.size(found)
-    return n_of_largest / len(labels), coherence(found, X, words).mean(), diversity, seconds
+    relevant = topic_words(shares, X, words, N_WORDS)
+    return [n_of_largest / len(labels), *measure_words(found, X, words), seconds, *measure_words(relevant, X, words)]
+
+
+def measure_words(found: list[list[str]], X: Any, words: Values) -> list[float]:
+    """Return the mean NPMI and the diversity."""
+    from isthmus.metrics.topics import coherence
+
+    return [float(coherence(found, X, words).mean()), len({word for topic in found for word in topic}) / np.size(found)]
 
 
 def load_debian() -> pd.DataFrame | None:
@@ -122,10 +133,10 @@ def load_debian() -> pd.DataFrame | None:
 
 def find_topics_of_net(X: Any, words: Values, seed: int) -> tuple[Values, list[list[str]]]:
     from isthmus import zoo
-    from isthmus.metrics.topics import topic_words
+    from isthmus.metrics.topics import topic_shares, topic_words
 
-    model = zoo.topic_model(N_TOPICS, random_state=seed)
-    return model.fit_transform(X), topic_words(model, words, N_WORDS)
+    shares = topic_shares(zoo.topic_model(N_TOPICS, random_state=seed).fit(X), X)
+    return shares, topic_words(shares, X, words, N_WORDS)
 
 
 def find_topics_of_lda(X: Any, words: Values, seed: int) -> tuple[Values, list[list[str]]]:

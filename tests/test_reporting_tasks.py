@@ -6,13 +6,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus import AnomalyDetector, SeriesImputer, SlidingWindows, zoo
 from isthmus.data import Texts, as_source
 from isthmus.metrics import closest_record, column_fidelity
-from isthmus.metrics.topics import coherence, topic_words
+from isthmus.metrics.topics import coherence, topic_shares, topic_words
 from isthmus.reporting.intervals import average_blocks, estimate_auroc, estimate_share
 from isthmus.reporting.sections.gaps import carry_forward, choose_stretches, interpolate_linearly
 from isthmus.reporting.sections.topics import measure_diversity
@@ -222,12 +223,27 @@ def test_topics_are_measured_on_the_judged_texts():
     assert ours["coherence"][0] == pytest.approx(
         coherence(found["words"]["this model"], X[200:].to_numpy(), words).mean()
     )
-    assert sum(topic["share"] for topic in found["topics"]) == pytest.approx(1)
-    assert found["words"]["this model"] == topic_words(model, words, 10)
-    assert len({tuple(topic) for topic in found["words"]["this model"]}) == 2  # counts of a data frame are not rounded
+    shares = topic_shares(model, X[200:]).mean(0)
+    assert [topic["share"] for topic in found["topics"]] == pytest.approx(sorted(shares, reverse=True))
+    assert found["words"]["this model"] == topic_words(topic_shares(model, X[:200]), X[:200], words, 10)
+    assert {word[:3] for word in found["words"]["this model"][0]} in ({"pet"}, {"bon"})
     for topic in found["words"]["NMF of tf-idf"]:
         assert len({word[:3] for word in topic}) == 1
     assert measure_diversity([["a", "b"], ["a", "c"]]) == 0.75
+
+
+def test_columns_of_sparse_rows_have_the_names_that_are_given():
+    X = sparse.csr_array(np.random.default_rng(0).poisson(0.5, (60, 4)))
+    model, words = zoo.topic_model(2, max_epochs=1, random_state=0).fit(X), ["cat", "dog", "bond", "stock"]
+    found = sections_of(isthmus.report(model, X, columns=words))
+    assert {word for topic in found["topics"]["words"]["this model"] for word in topic} == set(words)
+    assert "report(model, X, columns=columns, random_state=0)" in found["repetition"]["command"]
+    for columns in (words[:3], ["cat", "cat", "bond", "stock"]):
+        with pytest.raises(ValueError, match="columns must be 4 different names, got 3 different ones"):
+            isthmus.report(model, X, columns=columns)
+    frame = pd.DataFrame(X.toarray(), columns=list("abcd"))
+    with pytest.raises(ValueError, match="columns must be None, because the columns of the rows have names"):
+        isthmus.report(zoo.topic_model(2, max_epochs=1).fit(frame), frame, columns=words)
 
 
 # Tables

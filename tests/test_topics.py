@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
@@ -14,7 +15,7 @@ from isthmus import load, save, zoo
 from isthmus.backbones import ProdLDA
 from isthmus.backbones.prod_lda import find_topic_directions, log_ratios
 from isthmus.functional import varimax
-from isthmus.metrics.topics import coherence, topic_words
+from isthmus.metrics.topics import coherence, topic_shares, topic_words
 
 TOPICS = [
     ["goal", "match", "team", "coach", "league", "player"],
@@ -81,39 +82,47 @@ def test_topics_without_coherence_are_refused(topics, vocabulary, said):
 
 def test_a_topic_model_finds_the_topics_of_texts(pipeline, texts):
     vectorizer, net = pipeline
-    found = topic_words(net, vectorizer.get_feature_names_out(), 6)
-    assert sorted(map(sorted, found)) == sorted(map(sorted, TOPICS))
     X = vectorizer.transform(texts[0])
+    found = topic_words(topic_shares(net, X), X, vectorizer.get_feature_names_out(), 6)
+    assert sorted(map(sorted, found)) == sorted(map(sorted, TOPICS))
     within, across = coherence([*found, [words[0] for words in found]], X, vectorizer.get_feature_names_out())[[0, -1]]
     assert within > 0.5
     assert across == -1
 
 
-def test_codes_are_shares_of_topics(pipeline, texts):
-    codes, net = torch.from_numpy(pipeline.transform(texts[0])), pipeline[-1]
-    shares = net.module_.backbone.decoder[0](codes).numpy()
+def test_shares_of_topics_are_the_softmax_of_scaled_codes(pipeline, texts):
+    shares = topic_shares(pipeline[-1], pipeline[0].transform(texts[0]))
+    scale = math.sqrt((1 - 1 / 3) / 0.05)  # the default concentration is 0.05
+    np.testing.assert_allclose(shares, softmax(scale * pipeline.transform(texts[0]), axis=1), atol=1e-6)
     own = shares.argmax(1)
     assert all(len(set(own[texts[1] == label])) == 1 for label in range(3))
     assert shares.max(1).mean() > 0.6
 
 
-def test_words_at_the_negative_end_decrease_with_the_component(pipeline):
-    vectorizer, net = pipeline
-    words = vectorizer.get_feature_names_out()
-    raised, lowered = topic_words(net, words, 6), topic_words(net, words, 6, strength=-4.0)
-    assert all(not set(up) & set(down) for up, down in zip(raised, lowered, strict=True))
+def test_models_without_topics_have_no_shares(rng):
+    X = rng.poisson(1.0, (40, 5))
+    with pytest.raises(TypeError, match=r"model must have topics, .* but its backbone is MLP"):
+        topic_shares(zoo.mult_vae(2, max_epochs=1).fit(X), X)
 
 
 @pytest.mark.parametrize(
-    ("vocabulary", "n", "said"),
+    ("shares", "vocabulary", "n", "said"),
     [
-        (["a", "b"], 2, "the vocabulary has 2 words, but rows have shape"),
-        (["a"], 2, "n must be an integer from 1 to 1, the number of words"),
+        (np.ones((3, 2)), ["a", "b", "c"], 2, "the vocabulary has 3 different words, but X has 2 columns"),
+        (np.ones((3, 2)), ["a", "b"], 3, "n must be an integer from 1 to 2, the number of words, got 3"),
+        (np.ones((4, 2)), ["a", "b"], 2, r"shares must have a row for each of the 3 texts, got shape \(4, 2\)"),
+        (-np.ones((3, 2)), ["a", "b"], 2, "shares must be at least 0, got -1"),
     ],
 )
-def test_a_vocabulary_of_another_size_is_refused(pipeline, vocabulary, n, said):
+def test_words_that_cannot_be_ranked_are_refused(shares, vocabulary, n, said):
     with pytest.raises(ValueError, match=said):
-        topic_words(pipeline[-1], vocabulary, n)
+        topic_words(shares, np.array([[1, 0], [0, 1], [1, 1]]), vocabulary, n)
+
+
+def test_repetitions_and_words_in_no_text_do_not_make_a_word_relevant():
+    X = np.array([[9, 1, 0, 1], [0, 1, 0, 1], [1, 0, 0, 1], [2, 0, 0, 1]])
+    shares = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
+    assert topic_words(shares, X, list("abcd"), 4, weight=0.0) == [["b", "d", "a", "c"], ["a", "d", "b", "c"]]
 
 
 def test_a_saved_topic_model_gives_the_same_codes_of_sparse_rows(pipeline, texts, tmp_path):
@@ -189,12 +198,10 @@ def test_the_scale_of_codes_is_that_of_the_laplace_approximation(n_topics):
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.6, 1.0])
-def test_words_are_ordered_by_their_relevance(pipeline, weight):
-    vectorizer, net = pipeline
-    words = vectorizer.get_feature_names_out()
-    overall, *topics = net.inverse_transform(np.concatenate([np.zeros((1, 3)), 4 * np.eye(3)]))
-    found = topic_words(net, words, 3, weight=weight)
-    for topic, first in zip(topics, found, strict=True):
-        p, q = topic / topic.sum(), overall / overall.sum()
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_words_are_ordered_by_their_relevance(rng, weight, container):
+    X, shares = rng.poisson([0.2, 0.5, 0.9, 1.5, 2.5], (200, 5)), rng.dirichlet([0.3] * 3, 200)
+    for topic, found in zip(shares.T, topic_words(shares, container(X), list("abcde"), 5, weight=weight), strict=True):
+        p, q = (np.average(X > 0, axis=0, weights=of) for of in (topic, np.ones(200)))
         relevance = weight * np.log(p) + (1 - weight) * np.log(p / q)
-        np.testing.assert_allclose(relevance[np.isin(words, first)].min(), np.sort(relevance)[-3], rtol=1e-5)
+        assert found == [*np.array(list("abcde"))[np.argsort(-relevance)]]

@@ -56,11 +56,12 @@ print(f"{counts.shape[1]:,} words, {counts.nnz / counts.shape[0]:.0f} different 
 # A topic is a set of words that occur together. ``zoo.topic_model`` describes each text by the shares of a few topics.
 
 from isthmus import zoo
-from isthmus.metrics.topics import coherence, topic_words
+from isthmus.metrics.topics import coherence, topic_shares, topic_words
 
 vocabulary = words.get_feature_names_out()
 model = zoo.topic_model(8, random_state=0).fit(counts)
-topics = topic_words(model, vocabulary, n=8)
+shares = topic_shares(model, counts)
+topics = topic_words(shares, counts, vocabulary, n=8)
 for number, (topic, coherent) in enumerate(zip(topics, coherence(topics, counts, vocabulary), strict=True)):
     print(f"{number}  {coherent:5.2f}  {' '.join(topic)}")
 
@@ -68,17 +69,17 @@ for number, (topic, coherent) in enumerate(zip(topics, coherence(topics, counts,
 # The figure is the coherence: whether the words of a topic really share texts, from -1 to 1. A topic near 0 is a
 # mixture that nobody can name.
 #
-# The code of a text has one number for each topic, the logarithm of its share. Here is the main topic of each text,
-# counted by package. The model never saw the packages.
+# The shares of a text have one number for each topic, and sum to 1. Here is the main topic of each text, counted by
+# package. The model never saw the packages. A report knows the words if it gets them:
+# ``isthmus.report(model, counts, columns=vocabulary)``.
 
 import matplotlib.pyplot as plt
 
-codes = model.transform(counts)
-main = codes.argmax(1)
-shares = np.array([np.bincount(main[packages == package], minlength=8) for package in PACKAGES], float)
-shares /= shares.sum(1, keepdims=True)
+main = shares.argmax(1)
+of_packages = np.array([np.bincount(main[packages == package], minlength=8) for package in PACKAGES], float)
+of_packages /= of_packages.sum(1, keepdims=True)
 fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
-image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+image = ax.imshow(of_packages, cmap="Blues", vmin=0, vmax=1, aspect="auto")
 ax.set(yticks=range(len(PACKAGES)), yticklabels=PACKAGES, xticks=range(8))
 ax.set_xticklabels([f"{topic[0]}\n{topic[1]}" for topic in topics], fontsize=8)
 fig.colorbar(image, label="share of texts")
@@ -107,10 +108,11 @@ for name, each in {"topic model": topics, "NMF": others}.items():
 # Similar texts
 # -------------
 #
-# Texts with similar codes have similar topics, also if they share few words.
+# Texts with similar codes have similar topics, also if they share few words. The shares are a softmax of the code.
 
 from sklearn.neighbors import NearestNeighbors
 
+codes = model.transform(counts)
 near = NearestNeighbors(n_neighbors=5, metric="cosine").fit(codes)
 for name in ("welch", "KMeans", "rename"):
     at = int(np.flatnonzero(names == name)[0])
@@ -204,4 +206,5 @@ print(*detector.estimator_.sample(4, random_state=0), sep="\n")
 #   mostly 0. Give it a net, as here.
 #
 # See :func:`isthmus.zoo.topic_model`, :func:`isthmus.zoo.mult_vae`, :func:`isthmus.zoo.sequence_vae`,
-# :class:`isthmus.data.Texts`, :func:`isthmus.metrics.topics.topic_words` and :class:`isthmus.AnomalyDetector`.
+# :class:`isthmus.data.Texts`, :func:`isthmus.metrics.topics.topic_shares`,
+# :func:`isthmus.metrics.topics.topic_words` and :class:`isthmus.AnomalyDetector`.

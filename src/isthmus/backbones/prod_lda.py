@@ -84,6 +84,11 @@ class ProdLDA(Backbone):
         self.decoder = nn.Sequential(shares, nn.Dropout(self.dropout), to_logits, nn.Unflatten(1, parameter_shape))
 
     @torch.no_grad()
+    def shares(self, z: Tensor) -> Tensor:
+        """Return the proportions of topics (n, n_topics), which sum to 1, of codes (n, n_topics)."""
+        return self.decoder[0](z)  # type: ignore[index, no-any-return]
+
+    @torch.no_grad()
     def initialize(self, batches: Iterable[Tensor]) -> None:
         """Set the topics to rotated singular vectors of tf-idf, as far as the rank of the rows permits.
 

@@ -1,4 +1,4 @@
-"""Topics of texts: the most characteristic words of each component of a code, and their coherence."""
+"""Topics of texts: their proportions, their most relevant words, and the coherence of these."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,73 +13,108 @@ from isthmus.part import is_count
 Values = np.ndarray[Any, Any]
 
 
-def topic_words(
-    model: Any, vocabulary: Sequence[str], n: int = 10, *, strength: float = 4.0, weight: float = 0.6
-) -> list[list[str]]:
-    """Return the most relevant words of each component of the code [1].
-
-    The relevance of a word is weight * log p(word | component) + (1 - weight) * log(p(word | component) / p(word)).
+def topic_shares(model: Any, X: Any) -> Values:
+    """Return the proportions of topics in each text, which sum to 1.
 
     Parameters
     ----------
     model : fitted estimator
-        With ``inverse_transform`` of codes to counts, such as ``zoo.topic_model`` and ``zoo.mult_vae``.
+        With the backbone ``ProdLDA``, such as ``zoo.topic_model``.
+    X : array, sparse rows or data frame of shape (n_texts, n_words)
+        Counts of words.
+
+    Returns
+    -------
+    ndarray of shape (n_texts, n_topics)
+
+    Raises
+    ------
+    TypeError
+        If the model has no topics.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import zoo
+    >>> from isthmus.metrics.topics import topic_shares
+    >>> X = np.repeat(np.eye(2, dtype=int), 50, axis=0) * 5
+    >>> shares = topic_shares(zoo.topic_model(2, random_state=0).fit(X), X)
+    >>> shares[[0, -1]].round()
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+    codes = np.asarray(model.transform(X))
+    backbone = model.module_.backbone
+    if not hasattr(backbone, "shares"):
+        raise TypeError(f"model must have topics, such as zoo.topic_model, but its backbone is {backbone!r}")
+    return np.asarray(backbone.shares(torch.from_numpy(codes)).numpy())
+
+
+def topic_words(
+    shares: Any, X: Any, vocabulary: Sequence[str], n: int = 10, *, weight: float = 0.6
+) -> list[list[str]]:
+    """Return the most relevant words of each topic [1].
+
+    The relevance of a word is weight * log p(word | topic) + (1 - weight) * log(p(word | topic) / p(word)), where
+    p(word) is the share of texts with the word, and p(word | topic) that of texts which are weighted with their share
+    of the topic. Shares of texts do not count repetitions of a word in a text, which say little about its topic [2].
+
+    Parameters
+    ----------
+    shares : array of shape (n_texts, n_topics)
+        Proportions of topics in each text, such as from ``topic_shares``; at least 0.
+    X : array or sparse rows of shape (n_texts, n_words)
+        Counts of words in the same texts, best the training texts.
     vocabulary : sequence of str
         The word of each column, such as a vectorizer's ``get_feature_names_out()``.
     n : int, default=10
         Words per topic.
-    strength : float, default=4.0
-        Value of the component, with all others at 0; negative values give the words of the opposite direction.
-    weight : float, default=0.5
+    weight : float, default=0.6
         1 prefers frequent words, 0 words that are rare otherwise. The default is the optimum of a user study [1].
 
     Returns
     -------
     list of lists of str
-        Words of each component, the most relevant one first.
+        Words of each topic, the most relevant one first. Words in no text are last.
 
     Raises
     ------
     ValueError
-        If the vocabulary does not have one word per column, or ``n`` is not between 1 and the number of words.
+        If ``n`` is not between 1 and the number of words, there is not one word per column or one row of shares per
+        text, or a share is below 0.
 
     References
     ----------
-    [1] Sievert and Shirley, LDAvis: a method for visualizing and interpreting topics, ACL workshop 2014.
+    [1] Sievert and Shirley, LDAvis: a method for visualizing and interpreting topics, ACL workshop 2014. [2] Doyle and
+        Elkan, Accounting for burstiness in topic models, ICML 2009.
 
     Examples
     --------
     >>> from sklearn.feature_extraction.text import CountVectorizer
     >>> from isthmus import zoo
-    >>> from isthmus.metrics.topics import topic_words
+    >>> from isthmus.metrics.topics import topic_shares, topic_words
     >>> texts = ["the cat and the dog", "a dog barks", "stocks and bonds", "bonds fall"] * 25
     >>> words = CountVectorizer()
-    >>> model = zoo.topic_model(2, random_state=0).fit(words.fit_transform(texts))
-    >>> topics = topic_words(model, words.get_feature_names_out(), 3)
+    >>> X = words.fit_transform(texts)
+    >>> model = zoo.topic_model(2, random_state=0).fit(X)
+    >>> topics = topic_words(topic_shares(model, X), X, words.get_feature_names_out(), 3)
     >>> sorted("dog" in topic for topic in topics)
     [False, True]
     """
-    words = np.asarray(vocabulary, dtype=object)
+    words, held = np.asarray(vocabulary, dtype=object), _find_words(X, vocabulary)
     if not (is_count(n) and n <= len(words)):
         raise ValueError(f"n must be an integer from 1 to {len(words)}, the number of words, got {n!r}")
-    n_components = model.n_components
-    codes = np.concatenate([np.zeros((1, n_components)), strength * np.eye(n_components)])
-    shares = _decode(model, codes)
-    if shares.shape[1:] != words.shape:
-        raise ValueError(f"the vocabulary has {len(words)} words, but rows have shape {shares.shape[1:]}")
-    log_shares = np.log(np.maximum(shares, np.finfo(np.float64).tiny) / shares.sum(1, keepdims=True))
-    order = np.argsort((1 - weight) * log_shares[0] - log_shares[1:], axis=1, kind="stable")[:, :n]
+    shares = check_array(shares, dtype=np.float64)
+    if len(shares) != held.shape[0]:
+        raise ValueError(f"shares must have a row for each of the {held.shape[0]} texts, got shape {shares.shape}")
+    if shares.min() < 0:
+        raise ValueError(f"shares must be at least 0, got {shares.min():g}")
+    tiny = np.finfo(np.float64).tiny
+    within = np.log(np.maximum(shares.T @ held, tiny)) - np.log(np.maximum(shares.sum(0), tiny))[:, None]
+    overall = held.mean(0)
+    relevance = within - (1 - weight) * np.log(np.maximum(overall, tiny))
+    order = np.argsort(np.where(overall > 0, -relevance, np.inf), axis=1, kind="stable")[:, :n]
     return [words[positions].tolist() for positions in order]
-
-
-def _decode(model: Any, codes: Values) -> Values:
-    """Return expected counts, which data frames of integers would round."""
-    module = getattr(model, "module_", None)
-    if module is None:
-        return np.asarray(model.inverse_transform(codes), dtype=np.float64)
-    with torch.inference_mode():
-        decoded = module.decode(torch.as_tensor(codes, dtype=module.dtype, device=module.device))
-    return np.asarray(decoded.cpu().numpy(), dtype=np.float64)
 
 
 def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]) -> Values:
@@ -119,12 +154,16 @@ def coherence(topics: Sequence[Sequence[str]], X: Any, vocabulary: Sequence[str]
     >>> coherence([["cat", "dog"], ["bond", "stock"]], X, ["cat", "dog", "bond", "stock"])
     array([ 1., -1.])
     """
-    X = check_array(X, accept_sparse="csc")
-    column = {word: i for i, word in enumerate(vocabulary)}
-    if len(column) != X.shape[1]:
-        raise ValueError(f"the vocabulary has {len(column)} different words, but X has {X.shape[1]} columns")
-    held = sparse.csc_array(X > 0, dtype=np.float64)
+    held, column = _find_words(X, vocabulary), {word: i for i, word in enumerate(vocabulary)}
     return np.array([_coherence(held[:, _positions(words, column)], words) for words in topics])
+
+
+def _find_words(X: Any, vocabulary: Sequence[str]) -> Any:
+    """Return which texts contain which words, as sparse columns of 0 and 1."""
+    X, n_words = check_array(X, accept_sparse="csc"), len(set(vocabulary))
+    if n_words != X.shape[1]:
+        raise ValueError(f"the vocabulary has {n_words} different words, but X has {X.shape[1]} columns")
+    return sparse.csc_array(X > 0, dtype=np.float64)
 
 
 def _positions(words: Sequence[str], column: dict[str, int]) -> list[int]:

@@ -1,6 +1,6 @@
 """What a report is about: a fitted model, and rows to judge it on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from pathlib import Path
@@ -20,6 +20,7 @@ from isthmus.gap_filling import SeriesImputer
 from isthmus.likelihoods import Multinomial
 from isthmus.plots.samples import make_samples
 from isthmus.priors import Density
+from isthmus.reporting.cells import name_columns
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -66,6 +67,8 @@ class Subject:
         The command or program that repeats the report.
     files : mapping of str to path
         Files of the report, by what they are.
+    columns : sequence of str or None
+        Names of the values of a row, if the rows have none.
     """
 
     model: Any
@@ -77,6 +80,7 @@ class Subject:
     seed: int
     command: str = ""
     files: Mapping[str, Path] = field(default_factory=dict)
+    columns: Sequence[str] | None = None
     measured: dict[Callable[..., Any], Any] = field(default_factory=dict)
 
     @property
@@ -94,6 +98,11 @@ class Subject:
         """The schema of the model, or that of the rows if the model has none."""
         schema = getattr(self.estimator, "schema_", None)
         return schema if isinstance(schema, Schema) else as_source(self.X).schema
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the values of a row."""
+        return name_columns(self.schema) if self.columns is None else [str(name) for name in self.columns]
 
     @property
     def task(self) -> str:
@@ -203,8 +212,20 @@ def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, **origin: An
     train = None if train is None else choose(train, seed)[0]
     subject = Subject(model, rows, labels, positions, train, n_rows, seed, **origin)
     _check_rows(subject)
+    _check_columns(subject)
     _check_labels(subject)
     return subject
+
+
+def _check_columns(subject: Subject) -> None:
+    """Raise ``ValueError`` if the names do not fit the columns, or the columns have names."""
+    if subject.columns is None:
+        return
+    if subject.schema.fields:
+        raise ValueError("columns must be None, because the columns of the rows have names")
+    n_columns = int(np.prod(subject.schema.shape))
+    if len(set(subject.columns)) != n_columns or len(subject.columns) != n_columns:
+        raise ValueError(f"columns must be {n_columns} different names, got {len(set(subject.columns))} different ones")
 
 
 def _check_labels(subject: Subject) -> None:

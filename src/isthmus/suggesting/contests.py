@@ -28,7 +28,7 @@ from isthmus.data import Source, as_source
 from isthmus.data.tables.codec import decode_plain
 from isthmus.data.tables.frames import is_frame
 from isthmus.metrics import detection_score
-from isthmus.metrics.topics import coherence, topic_words
+from isthmus.metrics.topics import coherence, topic_shares, topic_words
 from isthmus.schema import Condition
 
 Values = np.ndarray[Any, Any]
@@ -171,7 +171,11 @@ def judge_topics(split: Split) -> Contest:
     factors = NMF(min(split.size, *known.shape), init="nndsvda", random_state=0).fit(known).components_
     judge = partial(_measure_topics, counts, words)
     baseline = judge([[words[i] for i in np.argsort(-factor, kind="stable")[:n]] for factor in factors])
-    return Contest(TOPICS, True, {"NMF": baseline}, lambda estimator: judge(topic_words(estimator, words, n)))
+
+    def judge_model(estimator: Any) -> float:
+        return judge(topic_words(topic_shares(estimator, split.train), known, words, n))
+
+    return Contest(TOPICS, True, {"NMF": baseline}, judge_model)
 
 
 def _measure_topics(counts: Values, words: list[str], topics: list[list[str]]) -> float:

@@ -9,7 +9,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.data import as_source
 from isthmus.formatting import pluralize
 from isthmus.reporting.blocks import Block, Section, Table, Text
-from isthmus.reporting.cells import get_fields, name_columns, show_number
+from isthmus.reporting.cells import get_fields, show_number
 from isthmus.reporting.subject import Subject, Values
 
 # Variance of the mean of a component above which it is active, if codes have a standard normal prior (Burda, Grosse and
@@ -55,7 +55,7 @@ def _describe_effects(subject: Subject, net: Autoencoder, deviation: Values) -> 
     mean, steps = subject.codes.mean(0), DISTANCE * np.diag(deviation)
     codes = np.concatenate([mean - steps, mean + steps]).astype(subject.codes.dtype)
     decoded = to_numbers(as_source(net.inverse_transform(codes), subject.schema)).reshape(2 * n, -1)
-    names, fields = name_columns(subject.schema), get_fields(subject.schema)
+    names, fields = subject.names, get_fields(subject.schema)
     spread = np.nanstd(subject.numbers.reshape(len(subject.numbers), -1), 0)
     for low, high in zip(decoded[:n], decoded[n:], strict=True):
         change = np.abs(high - low) / np.where(spread > 0, spread, 1.0)

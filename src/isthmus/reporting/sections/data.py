@@ -11,7 +11,7 @@ from isthmus.data.tables.frames import is_frame
 from isthmus.formatting import format_value, pluralize
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Facts, Section, Share, Table
-from isthmus.reporting.cells import get_fields, name_columns, show_number
+from isthmus.reporting.cells import get_fields, show_number
 from isthmus.reporting.subject import Subject, Values
 from isthmus.reporting.texts import show_share
 from isthmus.schema import Field
@@ -53,7 +53,7 @@ def describe_columns(subject: Subject) -> Section:
 def list_columns(subject: Subject) -> list[dict[str, Any]]:
     """Return a record for each column."""
     schema, likelihoods = subject.schema, name_likelihoods(subject)
-    columns = zip(name_columns(schema), get_fields(schema), subject.numbers.T, strict=True)
+    columns = zip(subject.names, get_fields(schema), subject.numbers.T, strict=True)
     return [
         {
             "column": name,

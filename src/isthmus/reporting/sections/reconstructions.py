@@ -6,7 +6,7 @@ import numpy as np
 
 from isthmus.formatting import list_texts
 from isthmus.reporting.blocks import Block, Section, Table, Text
-from isthmus.reporting.cells import get_fields, name_columns, show_number
+from isthmus.reporting.cells import get_fields, show_number
 from isthmus.reporting.subject import Subject, Values, once
 
 # Rows that are shown, and cells of each row, those with the largest errors first.
@@ -68,13 +68,13 @@ def _list_columns(subject: Subject, errors: Values) -> list[dict[str, Any]]:
     means = np.nanmean(np.where(known, errors, 0.0), 0)
     return [
         {"column": name, "kind": "number" if field is None else field.kind, "error": float(means[i])}
-        for i, (name, field) in enumerate(zip(name_columns(subject.schema), fields, strict=True))
+        for i, (name, field) in enumerate(zip(subject.names, fields, strict=True))
         if known[i]
     ]
 
 
 def _list_cells(subject: Subject, errors: Values, row: int) -> list[dict[str, Any]]:
-    names, fields = name_columns(subject.schema), get_fields(subject.schema)
+    names, fields = subject.names, get_fields(subject.schema)
     given, rebuilt = (
         subject.numbers.reshape(len(errors), -1)[row],
         subject.reconstructions.reshape(len(errors), -1)[row],

@@ -9,7 +9,7 @@ from isthmus.data.tables.cells import missing_mask
 from isthmus.data.tables.frames import is_frame
 from isthmus.formatting import list_names, pluralize
 from isthmus.reporting.blocks import Block, Section, Share, Table, Text
-from isthmus.reporting.cells import get_fields, name_columns
+from isthmus.reporting.cells import get_fields
 from isthmus.reporting.fitted import are_training_rows, get_fitted, get_training_rows
 from isthmus.reporting.subject import Subject, Values, once
 
@@ -59,7 +59,7 @@ def measure_shifts(subject: Subject) -> list[Shift]:
     judged = subject.numbers.reshape(len(subject.numbers), -1)
     unseen, missing = find_unseen(subject), _list_missing_in_fit(subject, rows)
     shifts = []
-    for i, (name, field) in enumerate(zip(name_columns(schema), get_fields(schema), strict=True)):
+    for i, (name, field) in enumerate(zip(subject.names, get_fields(schema), strict=True)):
         values = judged[~np.isnan(judged[:, i]), i]
         difference = (values.mean() - fitted.mean[i]) / fitted.deviation[i] if len(values) else np.nan
         outside = np.mean((values < fitted.low[i]) | (values > fitted.high[i])) if len(values) else np.nan

@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from isthmus.anomaly.rows import to_numbers
 from isthmus.backbones import ProdLDA
 from isthmus.data import as_source
-from isthmus.metrics.topics import coherence, topic_words
+from isthmus.metrics.topics import coherence, topic_shares, topic_words
 from isthmus.reporting.blocks import Block, Section, Share, Table, Text
-from isthmus.reporting.cells import name_columns
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.subject import Subject, Values
 from isthmus.reporting.texts import show, show_share
@@ -28,16 +26,18 @@ def show_topics(subject: Subject) -> Section | None:
     net = subject.net
     if net is None or not isinstance(net.module_.backbone, ProdLDA):
         return None
-    words, judged = name_columns(subject.schema), _to_counts(subject.numbers)
-    known = judged if subject.train is None else _to_counts(to_numbers(as_source(subject.train, subject.schema)))
+    words, judged = subject.names, _to_counts(subject.numbers)
+    texts = subject.X if subject.train is None else subject.train
+    known = _to_counts(to_numbers(as_source(texts, subject.schema)))
     occurring = {word for word, each in zip(words, judged.sum(0).tolist(), strict=True) if each}
-    found = {MODEL: [_keep(topic, occurring) for topic in topic_words(net, words, len(words))]}
+    ranked = topic_words(topic_shares(net, texts), known, words, len(words))
+    found = {MODEL: [_keep(topic, occurring) for topic in ranked]}
     for name, weights in fit_topics(known[:MAX_TEXTS], net.n_components, subject.seed).items():
         found[name] = [_keep([words[i] for i in np.argsort(-topic)], occurring) for topic in weights]
     coherences = {name: coherence(topics, judged, words) for name, topics in found.items()}
     diversity = {name: measure_diversity(topics) for name, topics in found.items()}
     means = {name: estimate(values[:, None], subject.seed)[0] for name, values in coherences.items()}
-    shares = softmax(subject.codes, axis=1).mean(0)
+    shares = topic_shares(net, subject.X).mean(0)
     topics: list[dict[str, Any]] = [
         {"topic": i + 1, "words": ", ".join(found[MODEL][i]), "share": Share(shares[i]), "coherence": float(each)}
         for i, each in enumerate(coherences[MODEL])
