@@ -50,9 +50,7 @@ def topic_shares(model: Any, X: Any) -> Values:
     return np.asarray(backbone.shares(torch.from_numpy(codes)).numpy())
 
 
-def topic_words(
-    shares: Any, X: Any, vocabulary: Sequence[str], n: int = 10, *, weight: float = 0.6
-) -> list[list[str]]:
+def topic_words(shares: Any, X: Any, vocabulary: Sequence[str], n: int = 10, *, weight: float = 0.6) -> list[list[str]]:
     """Return the most relevant words of each topic [1].
 
     The relevance of a word is weight * log p(word | topic) + (1 - weight) * log(p(word | topic) / p(word)), where
