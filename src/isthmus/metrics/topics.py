@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 from sklearn.utils import check_array
 
+from isthmus.backbones import ProdLDA
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -45,7 +46,7 @@ def topic_shares(model: Any, X: Any) -> Values:
     """
     codes = np.asarray(model.transform(X))
     backbone = model.module_.backbone
-    if not hasattr(backbone, "shares"):
+    if not isinstance(backbone, ProdLDA):
         raise TypeError(f"model must have topics, such as zoo.topic_model, but its backbone is {backbone!r}")
     return np.asarray(backbone.shares(torch.from_numpy(codes)).numpy())
 
