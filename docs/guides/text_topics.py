@@ -206,5 +206,5 @@ print(*detector.estimator_.sample(4, random_state=0), sep="\n")
 #   mostly 0. Give it a net, as here.
 #
 # See :func:`isthmus.zoo.topic_model`, :func:`isthmus.zoo.mult_vae`, :func:`isthmus.zoo.sequence_vae`,
-# :class:`isthmus.data.Texts`, :func:`isthmus.metrics.topics.topic_shares`,
-# :func:`isthmus.metrics.topics.topic_words` and :class:`isthmus.AnomalyDetector`.
+# :class:`isthmus.data.Texts`, :func:`isthmus.metrics.topics.topic_shares`, :func:`isthmus.metrics.topics.topic_words`
+# and :class:`isthmus.AnomalyDetector`.
