@@ -47,9 +47,10 @@ WHATS = (
 Make = Callable[..., Any]
 Rows = np.ndarray[Any, Any]
 # Random state of the first healthy fit.
-FIRST_SEED = 100
+FIRST_SEED = 300
 HISTORY = (
-    "Three rules of the checks were changed after a look at these fits with other seeds, where 23 findings became 11. "
+    "Five rules of the checks were changed after a look at these fits with other seeds: the last two, of overfitting "
+    "and of the prior, were then chosen on nineteen fits of other data (ADBench, NSL-KDD, faces, drawn rows). "
     "A finding is counted as false although nobody knows whether the likelihood of a real column is right."
 )
 

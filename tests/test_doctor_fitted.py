@@ -197,8 +197,19 @@ def test_dead_hidden_units_are_found(factors):
     assert "dead hidden units" not in whats(factors, model)
     with torch.no_grad():
         model.module_.backbone.encoder[1].bias.sub_(1e3)
-    n_dead = int(only("dead hidden units", factors, model).detail.split()[0])
-    assert 16 <= n_dead <= 32
+    # All units of the encoder, whatever share they are of those of all layers.
+    assert only("dead hidden units", factors, model).detail.startswith("16 of 16 units (100 %) of one of 2 layers")
+
+
+def test_a_net_that_remembers_rows_without_harm_does_not_overfit(rng):
+    X = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 30)) + rng.normal(size=(600, 30))
+    model = zoo.top_k(random_state=0).fit(X)
+    data = FittedInput(read_rows(X, model.schema_), {}, model)
+    (auroc,) = data.remembered.values()
+    assert auroc > 0.8
+    assert data.better_models == []
+    assert data.judged is not data.sample
+    assert "overfitting" not in whats(X, model)
 
 
 def test_overfitting_is_found_by_other_rows(factors):

@@ -527,7 +527,7 @@ def test_constants_are_in_the_table_of_columns():
     with pytest.warns(UserWarning, match="left out"):
         model = isthmus.AnomalyDetector(isthmus.Autoencoder(1, **FIT), n_folds=2, random_state=0).fit(X)
     columns = {each["column"]: each for each in isthmus.report(model, X).to_dict()["sections"]["data"]["columns"]}
-    assert columns["site"]["values"] == "left out: north in all rows of fit; another value can cause an alarm"
+    assert columns["site"]["values"] == "left out: 'north' in all rows; another value can cause an alarm"
     assert columns["site"]["missing"] == 0
     assert columns["id"]["kind"] == "identifier"
 

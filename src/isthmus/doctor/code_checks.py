@@ -25,12 +25,12 @@ MIN_LOSS = 0.1
 # Share of dead components above which they are reported, chosen on synthetic data; and uses of each one if all are used
 # equally, below which nothing can be said: with 5, less than 1 % are not used by chance.
 MAX_DEAD, MIN_USES = 0.25, 5
-# Share of dead hidden units above which they are reported. On synthetic data, default learning rates leave up to 19 %
-# dead, and rates of 0.5 more than half.
-MAX_DEAD_HIDDEN = 0.4
-# AUROC above which samples come from another distribution: on real data, VAEs with good samples reach 0.6, and plain
-# autoencoders of clustered data 0.7 to 1.
-MAX_AUROC = 0.65
+# Share of dead hidden units of a layer above which they are reported. Chosen on cardiography, yeast and two sets of
+# digits, where default learning rates leave up to 0.6 of a layer dead, and on drawn rows, where rates of 0.5 leave 0.7.
+MAX_DEAD_HIDDEN = 0.65
+# AUROC above which samples come from another distribution. Twelve VAEs with default parameters, on tables of ADBench,
+# faces, NSL-KDD and drawn rows, reach 0.5 to 0.77; plain autoencoders of clustered data 0.9 to 1.
+MAX_AUROC = 0.8
 
 
 def find_posterior_collapse(data: FittedInput) -> Iterator[Finding]:
@@ -65,11 +65,12 @@ def find_dead_components(data: FittedInput) -> Iterator[Finding]:
 
 def find_dead_hidden_units(data: FittedInput) -> Iterator[Finding]:
     """Find hidden units with the activation ReLU that are 0 for all rows, which get no gradients."""
-    dead = np.concatenate([*_dead_by_layer(data), np.zeros(0, dtype=bool)])
-    if dead.sum() > MAX_DEAD_HIDDEN * max(len(dead), 1):
-        detail = f"{int(dead.sum())} of {len(dead)} units with the activation ReLU are 0 for all rows"
-        advice = 'backbone__activation="silu", or a lower learning_rate'
-        yield Finding("dead hidden units", (), f"{detail} ({format_percent(dead.mean())})", advice)
+    layers = _dead_by_layer(data)
+    worst = max(layers, key=np.mean, default=np.zeros(1))
+    if worst.mean() > MAX_DEAD_HIDDEN:
+        share = f"{int(worst.sum())} of {len(worst)} units ({format_percent(worst.mean())})"
+        detail = f"{share} of one of {pluralize(len(layers), 'layer')} with the activation ReLU are 0 for all rows"
+        yield Finding("dead hidden units", (), detail, 'backbone__activation="silu", or a lower learning_rate')
 
 
 def find_prior_mismatch(data: FittedInput) -> Iterator[Finding]:

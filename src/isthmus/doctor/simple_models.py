@@ -33,14 +33,9 @@ class BetterModel(NamedTuple):
 
 
 def list_better_models(model: Autoencoder, known: Source, rows: Source) -> list[BetterModel]:
-    """Return the simple models, fitted to known rows, under which other rows are clearly more likely.
-
-    Models that are trained to fill hidden cells or on a weighted divergence, and decoders that read earlier values, are
-    not compared.
-    """
+    """Return the simple models, fitted to known rows, under which other rows are clearly more likely."""
     module = model.module_
-    weighted = getattr(module.bottleneck, "beta", 1.0) != 1.0
-    if module.backbone.autoregressive or weighted or hides_cells(model):
+    if not is_compared(model):
         return []
     own = model.bounds(rows) if module.bottleneck.stochastic else model.score_samples(rows)
     others = {"one distribution for all rows": log_likelihood_without_code(module, known, rows)}
@@ -48,6 +43,16 @@ def list_better_models(model: Autoencoder, known: Source, rows: Source) -> list[
         others["PCA with a code of the same size"] = _log_likelihood_of_pca(model, known, rows)
     compared = [_compare(name, other - own) for name, other in others.items()]
     return [each for each in compared if each.low > MIN_GAIN * np.prod(module.schema.shape)]
+
+
+def is_compared(model: Autoencoder) -> bool:
+    """Whether simple models have the same aim.
+
+    Models that are trained to fill hidden cells or on a weighted divergence have not, and neither have decoders that
+    read earlier values.
+    """
+    weighted = getattr(model.module_.bottleneck, "beta", 1.0) != 1.0
+    return not (model.module_.backbone.autoregressive or weighted or hides_cells(model))
 
 
 def hides_cells(model: Autoencoder) -> bool:

@@ -10,8 +10,9 @@ from isthmus.reporting.texts import align, is_number, show, show_limits, show_va
 
 # Rows of a table that are shown; the rest is folded.
 N_SHOWN = 30
-# Characters of a text above which its column has a smallest width.
-N_CHARACTERS = 14
+# Characters of a text above which its column has a smallest width, and above which a phone shows the cells of a row
+# below each other.
+N_CHARACTERS, N_LONG = 14, 40
 # Width and height of a histogram in a cell, in pixels.
 WIDTH, HEIGHT = 60, 16
 
@@ -38,11 +39,17 @@ def write_html(report: Any) -> str:
 
 
 def lay_out(table: Table) -> dict[str, Any]:
-    """Return the rows of a table as HTML, those shown and those folded, and the class of each column."""
+    """Return the rows of a table as HTML, those shown and those folded, the class of each column and of the table."""
     columns = list(zip(*table.rows, strict=True))
     cells = [[write_cell(cell, text) for cell, text in zip(column, align(column), strict=True)] for column in columns]
     rows = list(zip(*cells, strict=True))
-    return {"classes": list(map(_classify, columns)), "shown": rows[:N_SHOWN], "folded": rows[N_SHOWN:]}
+    has_long = any(isinstance(cell, str) and len(cell) > N_LONG for row in table.rows for cell in row)
+    return {
+        "classes": list(map(_classify, columns)),
+        "kind": "long" if has_long else "",
+        "shown": rows[:N_SHOWN],
+        "folded": rows[N_SHOWN:],
+    }
 
 
 def _classify(column: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ from isthmus.anomaly import AnomalyDetector
 from isthmus.containers import open_frame
 from isthmus.data.tables.cells import missing_mask
 from isthmus.data.tables.frames import is_frame
-from isthmus.formatting import format_value, pluralize
+from isthmus.formatting import pluralize
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Facts, Section, Share, Table
 from isthmus.reporting.cells import get_fields, show_number
@@ -26,7 +26,6 @@ def describe_columns(subject: Subject) -> Section:
     missing = float(np.isnan(subject.numbers).mean())
     facts = {
         "columns the model learns from": len(records),
-        "columns left out": subject.schema.left_out or "none",
         "cells missing": Share(missing),
         "rows with a missing cell": Share(np.isnan(subject.numbers).any(1).mean()),
         "missing cells": "flags tell the encoder which are missing"
@@ -86,10 +85,9 @@ def list_left_out(subject: Subject) -> list[dict[str, Any]]:
 
 
 def _describe_left_out(field: Field, has_alarms: bool) -> str:
-    if field.kind != "constant" or not field.categories:
-        return "left out"
-    note = "; another value can cause an alarm" if has_alarms else ""
-    return f"left out: {format_value(field.categories[0])} in all rows of fit{note}"
+    can_alarm = has_alarms and field.kind == "constant"
+    reason = field.note or f"stated as {field.kind}"
+    return f"left out: {reason}{'; another value can cause an alarm' if can_alarm else ''}"
 
 
 def describe_values(values: Values, field: Any) -> str:
@@ -99,7 +97,7 @@ def describe_values(values: Values, field: Any) -> str:
     if field is not None and field.is_categorical:
         counts = np.bincount(values.astype(int), minlength=len(field.categories))
         first = np.argsort(-counts, kind="stable")[:N_NAMED]
-        shares = [f"{show_number(i, field)} {show_share(counts[i] / len(values))}" for i in first if counts[i]]
+        shares = [f"{show_number(i, field)} ({show_share(counts[i] / len(values))})" for i in first if counts[i]]
         n_others = np.count_nonzero(counts) - len(shares)
         return ", ".join(shares) + (f" and {n_others} more" if n_others else "")
     low, median, high = np.quantile(values, [0, 0.5, 1]).tolist()
