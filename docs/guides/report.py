@@ -104,13 +104,18 @@ print(sections["shift"]["lead"])
 # Labels are 1 for normal rows and -1 for anomalies. With them, the page counts the alarms among both. Without them it
 # says that the detections were not judged, and shows the reasons of the worst alarms.
 
+import numpy as np
+import pandas as pd
 from sklearn.datasets import load_wine
 
 wine = load_wine(as_frame=True).data
-detector = isthmus.AnomalyDetector(fpr=0.05, random_state=0).fit(wine[:120])
-alarms = isthmus.report(detector, wine[120:]).to_dict()["sections"]["alarms"]
-print(alarms["lead"])
-for reason in alarms["reasons"][:3]:
+usual, unusual = wine[:130], wine[130:]  # the last rows are another kind of wine
+detector = isthmus.AnomalyDetector(fpr=0.05, random_state=0).fit(usual[::2])
+rows, labels = pd.concat([usual[1::2], unusual]), np.repeat([1, -1], [65, 48])
+found = isthmus.report(detector, rows, labels).to_dict()["sections"]
+print(found["comparison"]["lead"])
+print(found["alarms"]["lead"])
+for reason in found["alarms"]["reasons"][:3]:
     print(reason["row"], reason["column"], reason["value"], "expected", reason["expected"])
 
 # %%
