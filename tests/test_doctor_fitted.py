@@ -10,9 +10,10 @@ import torch
 from scipy import stats
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, load, save, zoo
+from isthmus.bottlenecks import Gaussian as GaussianCode
 from isthmus.bottlenecks import TopK, VectorQuantized
-from isthmus.data import as_source
-from isthmus.doctor import examine
+from isthmus.data import Texts, as_source
+from isthmus.doctor import examine, examine_training
 from isthmus.doctor.calibration import distance_from_uniform, draw_ranks, largest_chance_distance
 from isthmus.doctor.examination import CHECKS, FITTED_CHECKS, TRAINING_CHECKS
 from isthmus.doctor.fitted_input import FittedInput, find_held_out
@@ -314,3 +315,19 @@ def test_a_conditional_model_is_examined_with_and_without_labels(factors):
     model = zoo.conditional_vae(2, max_epochs=20, random_state=0).fit(factors, y)
     assert "posterior collapse" not in whats(factors, model, y=y)
     assert "posterior collapse" not in whats(factors, model)
+
+
+def test_the_training_of_series_is_examined(rng):
+    series = np.sin(np.arange(400) / 5) + 0.05 * rng.normal(size=400)
+    windows = SlidingWindows(Autoencoder(2, max_epochs=3), (16,), views=("values",), random_state=0)
+    detector = AnomalyDetector(windows, fpr=0.1, random_state=0).fit(series)
+    for row in detector.estimator_.estimators_[0].history_[1:2]:
+        row |= dict.fromkeys({"loss", "valid_negative_bound"} & row.keys(), math.nan)
+    for estimator in (detector, detector.estimator_, detector.estimator_.estimators_[0]):
+        assert "unstable training" in {finding.what for finding in examine_training(estimator)}
+
+
+def test_codes_of_texts_are_examined():
+    texts = Texts(["red and blue", "blue and green", "green and red"] * 20, vocabulary="word")
+    net = zoo.sequence_vae(2, width=8, bottleneck=GaussianCode(beta=100.0), max_epochs=3, random_state=0).fit(texts)
+    assert "posterior collapse" in {finding.what for finding in examine_training(net, as_source(texts, net.schema_))}

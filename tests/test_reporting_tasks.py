@@ -107,6 +107,7 @@ def test_events_are_those_of_the_detector(broken_series):
     found = sections_of(isthmus.report(detector, X, labels))
     expected = detector.events(X)
     assert [event["start"] for event in found["events"]["events"]] == [event.start for event in expected]
+    assert found["findings"]["lead"] in found["verdict"].values()
     alarms = detector.predict(X) == -1
     assert found["events"]["rate"][0] == pytest.approx(alarms.mean())
     ours, simple = found["comparison"]["methods"]

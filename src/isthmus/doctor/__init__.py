@@ -1,6 +1,6 @@
 """Problems of data, or of an estimator for them, found before a fit; and an overview of a table."""
 
-from isthmus.doctor.examination import examine, format_findings
+from isthmus.doctor.examination import examine, examine_training, format_findings
 from isthmus.doctor.overview import Association, ColumnOverview, Overview, summarize
 
-__all__ = ["Association", "ColumnOverview", "Overview", "examine", "format_findings", "summarize"]
+__all__ = ["Association", "ColumnOverview", "Overview", "examine", "examine_training", "format_findings", "summarize"]

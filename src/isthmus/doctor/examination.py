@@ -1,6 +1,7 @@
 """All checks of data, of an estimator for them, and of a fitted model."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import prod
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ from isthmus.doctor import code_checks, data_checks, fit_checks, model_checks, t
 from isthmus.doctor.check_input import CheckInput
 from isthmus.doctor.fitted_input import FittedInput
 from isthmus.doctor.rows import Rows, read_rows
+from isthmus.doctor.training_checks import Training
 from isthmus.errors import InputTypeError, require_type
 from isthmus.finding import Finding
 
@@ -24,6 +26,12 @@ def _list_checks(*modules: ModuleType) -> list[Callable[[Any], Iterable[Finding]
 CHECKS = _list_checks(data_checks, model_checks)
 TRAINING_CHECKS = _list_checks(training_checks)
 FITTED_CHECKS = _list_checks(code_checks, fit_checks)
+# Checks of codes that need no columns.
+CODE_CHECKS = (
+    code_checks.find_posterior_collapse,
+    code_checks.find_dead_components,
+    code_checks.find_dead_hidden_units,
+)
 Estimator = Autoencoder | BaggedAutoencoders | AnomalyDetector
 
 
@@ -94,6 +102,47 @@ def examine(X: Any, estimator: Estimator | None = None, *, test: Any = None, y: 
         return findings
     checks = TRAINING_CHECKS + (FITTED_CHECKS if fitted.module_.n_nets == 1 else [])
     return findings + [finding for check in checks for finding in check(FittedInput(rows, splits, fitted, y))]
+
+
+def examine_training(estimator: Any, X: Any = None) -> list[Finding]:
+    """Find problems in the training of the nets of a fitted estimator, whatever its rows are.
+
+    Parameters
+    ----------
+    estimator : Autoencoder, BaggedAutoencoders, SlidingWindows, SeriesImputer, or AnomalyDetector of one of them
+    X : Source or None, default=None
+        Rows of an ``Autoencoder``, in memory: its codes and its hidden units are examined too.
+
+    Returns
+    -------
+    list of Finding
+        Empty if no problem was found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import SeriesImputer
+    >>> from isthmus.doctor import examine_training
+    >>> imputer = SeriesImputer(16, random_state=0).fit(np.sin(np.arange(400) / 5))
+    >>> [finding.what for finding in examine_training(imputer)]
+    []
+    """
+    nets = list(_list_nets(estimator))
+    trainings = [Training(net.history_, prod(net.module_.schema.shape)) for net in nets]
+    findings = [finding for check in TRAINING_CHECKS for training in trainings for finding in check(training)]
+    if X is None:
+        return findings
+    data = FittedInput(read_rows(X, X.schema), {}, estimator)
+    return findings + [finding for check in CODE_CHECKS for finding in check(data)]
+
+
+def _list_nets(estimator: Any) -> Iterator[Any]:
+    """Yield the nets of an estimator that have a history."""
+    if hasattr(estimator, "history_"):
+        yield estimator
+    for inner in [*getattr(estimator, "estimators_", ()), getattr(estimator, "estimator_", None)]:
+        if inner is not None and not hasattr(estimator, "history_"):
+            yield from _list_nets(inner)
 
 
 def format_findings(findings: Iterable[Finding]) -> str:

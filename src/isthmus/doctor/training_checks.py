@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,14 @@ MAX_RISE, MIN_RISE = 2.0, 0.1
 LAST, MAX_LAST_FALL = 0.2, 0.25
 
 
-def find_unstable_training(data: FittedInput) -> Iterator[Finding]:
+class Training(NamedTuple):
+    """Losses of each epoch, and number of values of a row."""
+
+    history: list[dict[str, float]]
+    n_values: int
+
+
+def find_unstable_training(data: FittedInput | Training) -> Iterator[Finding]:
     """Find losses that are not finite or that jump from one epoch to the next."""
     losses = _losses(data)
     advice = f"a lower learning rate: learning_rate={_learning_rate(data) / 10:.1g}"
@@ -32,7 +40,7 @@ def find_unstable_training(data: FittedInput) -> Iterator[Finding]:
         yield Finding("unstable training", (), detail, advice)
 
 
-def find_early_end(data: FittedInput) -> Iterator[Finding]:
+def find_early_end(data: FittedInput | Training) -> Iterator[Finding]:
     """Find a training that ended while the loss of held-out rows still fell clearly."""
     losses = _losses(data)
     if HELD_OUT_LOSS not in data.history[-1] or not np.isfinite(losses).all():
@@ -45,12 +53,12 @@ def find_early_end(data: FittedInput) -> Iterator[Finding]:
         yield Finding("training ended early", (), detail, f"more epochs: max_epochs={4 * len(best)}")
 
 
-def _losses(data: FittedInput) -> Values:
+def _losses(data: FittedInput | Training) -> Values:
     """Return the loss of held-out rows in each epoch, or of training rows if none were held out."""
     name = HELD_OUT_LOSS if HELD_OUT_LOSS in data.history[-1] else "loss"
     return np.array([row[name] for row in data.history if name in row])
 
 
-def _learning_rate(data: FittedInput) -> float:
+def _learning_rate(data: FittedInput | Training) -> float:
     """Return the largest learning rate of the training."""
     return max(row["learning_rate"] for row in data.history)

@@ -13,7 +13,7 @@ from isthmus.reporting.sections.composition import show_composition
 from isthmus.reporting.sections.data import describe_columns
 from isthmus.reporting.sections.detection import compare_detectors
 from isthmus.reporting.sections.events import compare_alarms, show_events
-from isthmus.reporting.sections.findings import show_findings
+from isthmus.reporting.sections.findings import show_findings, show_training_findings
 from isthmus.reporting.sections.gaps import compare_fillings
 from isthmus.reporting.sections.language import (
     compare_language_models,
@@ -74,6 +74,7 @@ CONTENTS = (
     Entry(show_events, {"detector"}, {"time points"}),
     Entry(show_unusual_texts, {"detector"}, {"texts"}),
     Entry(show_findings, TASKS, ROWS),
+    Entry(show_training_findings, TASKS, DATA - ROWS),
     Entry(show_shift, TASKS, VECTORS),
     Entry(measure_privacy, {"generator"}, {"table"}),
     Entry(list_limits, TASKS, DATA),

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MODEL = "model"
-# Names of methods in a report; n is the number of components of the code.
+# Names of methods in a report; n is the number of components of the code, and mean the name of the mean row.
 NAMES = {
     MODEL: "this model",
     "PCA": "PCA of {n} components",
-    "mean": "column means",
+    "mean": "{mean}",
     "as corrupted": "corrupted rows, unchanged",
     "iterative regression": "iterative regression",
 }
@@ -71,7 +71,8 @@ def compare_methods(subject: Subject) -> Section | None:
     if subject.net is None or subject.schema.n_categories:
         return None
     judgement = judge_methods(subject)
-    names = {name: NAMES[name].format(n=subject.net.n_components) for name in judgement.means}
+    mean = "column means" if subject.data == "table" else f"mean {subject.noun}"
+    names = {name: NAMES[name].format(n=subject.net.n_components, mean=mean) for name in judgement.means}
     blocks: list[Block] = [
         draw_methods(judgement, names, MEASURES[subject.task]),
         list_methods(judgement, names, _explain_measure(subject)),

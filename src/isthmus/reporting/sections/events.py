@@ -69,7 +69,7 @@ def compare_alarms(subject: Subject) -> Section | None:
     records = [{"method": name, **_judge(found, labels)} for name, found in alarms.items()]
     spans = merge_spans(labels == -1, 0)
     ours, other = (sum(found[start:stop].any() for start, stop in spans) for found in alarms.values())
-    lead = f"{ours} of {pluralize(len(spans), 'labelled event')} are found; {other} by the {DEVIATION} alone."
+    lead = f"Of {pluralize(len(spans), 'labelled event')}, the model finds {ours} and the {DEVIATION} alone {other}."
     text = Text(
         f"The {DEVIATION}: the distance of a channel from its mean in units of its standard deviation, the largest one "
         "of a time point. Its threshold gives as many alarms as the model. An event is found if one of its points is "

@@ -1,10 +1,11 @@
 """The findings of the doctor."""
 
+from dataclasses import replace
 from typing import Any
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Source, as_source
-from isthmus.doctor import examine
+from isthmus.doctor import examine, examine_training
 from isthmus.finding import Finding
 from isthmus.formatting import list_texts, pluralize
 from isthmus.reporting.blocks import Block, Section, Table
@@ -32,7 +33,17 @@ def show_findings(subject: Subject) -> Section | None:
     """Return the findings of the doctor."""
     if not isinstance(subject.net, Autoencoder):
         return None
-    findings = examine_subject(subject)
+    return _show(examine_subject(subject), "The doctor found no problem")
+
+
+def show_training_findings(subject: Subject) -> Section:
+    """Return what the doctor finds in the training of the nets, and in the codes if there is one net."""
+    findings = examine_training(subject.estimator, None if subject.net is None else subject.source)
+    section = _show(findings, f"The doctor found no problem in the training; the {subject.nouns} were not examined")
+    return replace(section, answers="problem")
+
+
+def _show(findings: list[Finding], nothing: str) -> Section:
     severe = [finding for finding in findings if finding.status in ("error", "warning")]
     records = [
         {
@@ -45,7 +56,7 @@ def show_findings(subject: Subject) -> Section | None:
         for finding in findings
     ]
     if not severe:
-        lead = "The doctor found no problem" + (f", and gave {pluralize(len(findings), 'hint')}." if findings else ".")
+        lead = nothing + (f", and gave {pluralize(len(findings), 'hint')}." if findings else ".")
     else:
         lead = (
             f"The doctor found {pluralize(len(severe), 'problem')}: {list_texts([finding.what for finding in severe])}."
