@@ -70,6 +70,10 @@ for method, (value, low, high) in sections["comparison"]["errors"].items():
 # here first if a figure is strange: an identifier that was read as a number, or a constant that was left out. The
 # picture of the model shows how many numbers flow through it. The learning curve should be flat at its end.
 
+from isthmus import plots
+
+plots.history(model)
+
 for column in sections["data"]["columns"][:3]:
     print(column["column"], column["kind"], column["values"], sep=", ")
 
