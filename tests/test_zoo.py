@@ -94,7 +94,10 @@ OWN_PARAMETERS = {
         {"backbone__concentration": 0.1, "backbone__dropout": 0.5},
     ),
     "imputer": ({"fraction": 0.5}, {"corruption__fraction": 0.5}),
-    "tabular_vae": ({"beta": 0.5, "n_clusters": 7}, {"bottleneck__beta": 0.5, "prior__n_components": 7}),
+    "tabular_vae": (
+        {"beta": 0.5, "n_clusters": 7, "n_candidates": 2},
+        {"bottleneck__beta": 0.5, "prior__estimator__n_components": 7, "prior__n_candidates": 2},
+    ),
 }
 
 

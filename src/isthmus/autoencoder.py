@@ -685,7 +685,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             0 gives the deterministic score log p(x | decoder(mean of the code)) minus the divergence of the code, which
             is suitable for ranking but is not a bound. A positive integer gives the importance-weighted bound on
             log p(x) with ``n_draws`` samples (arXiv:1509.00519); 1 is the evidence lower bound. p(x) is the
-            distribution that ``sample`` draws from, also with a prior that is fitted after training.
+            distribution that ``sample`` draws from, also with a prior that is fitted after training, but before a
+            discriminator chooses among drawn rows.
         random_state : int, RandomState or None, default=None
             Random state of the draws; None uses that of the estimator.
 
@@ -729,7 +730,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         It is the importance-weighted bound (arXiv:1509.00519) with 8 draws of the code and a fixed seed. It can compare
         models with different ``n_components`` or ``beta``. The mean of ``score_samples`` cannot: it ignores the
         uncertainty of the codes, and so favors large codes. p(x) is the distribution of ``sample``, whose prior was
-        learned or fitted after training. If codes are deterministic, the draws are from a normal distribution around
+        learned or fitted after training, before a discriminator chooses among drawn rows. If codes are deterministic, the draws are from a normal distribution around
         the code. An index of ``VectorQuantized`` costs log(n_codes) with any prior.
 
         Parameters

@@ -15,7 +15,7 @@ from isthmus.bottlenecks import Deterministic, Gaussian, Ladder, TopK, VectorQua
 from isthmus.corruptions import GaussianNoise, Masking, Zeroing
 from isthmus.likelihoods import Gaussian as GaussianLikelihood
 from isthmus.likelihoods import Multinomial
-from isthmus.priors import Vamp
+from isthmus.priors import Density, Vamp
 from isthmus.regularizers import L1, Adversarial, AuxK, Jacobian, KLSparsity, Regularizer
 
 # Epochs of a topic model, which starts near its end. Chosen on three corpora, see benchmarks/text.py.
@@ -761,12 +761,15 @@ def sequence_vae(
     return compose(n_components, options, **parts)
 
 
-def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, **options: Any) -> Autoencoder:
+def tabular_vae(
+    n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, n_candidates: int = 4, **options: Any
+) -> Autoencoder:
     """VAE for synthetic rows of tables: codes keep nearly all information, and a mixture is fitted to them.
 
     With ``beta`` well below 1, codes are not distributed like the standard normal prior. Therefore they are sampled
-    from a mixture of normal distributions that is fitted to the codes of the training rows. Both defaults are not
-    tuned; ``docs/design.md`` has a comparison with other values.
+    from a mixture of normal distributions that is fitted to the codes of the training rows. A classifier that is
+    trained to distinguish drawn rows from training rows then chooses each new row among several drawn ones. The
+    defaults of ``beta`` and ``n_clusters`` are not tuned; ``docs/design.md`` has a comparison with other values.
 
     Parameters
     ----------
@@ -776,6 +779,8 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
         Weight of the divergence.
     n_clusters : int, default=30
         Number of components of the mixture.
+    n_candidates : int, default=4
+        Number of rows that are drawn for each new row; with 1, there is no classifier.
     **options
         Other parameters of ``Autoencoder``.
 
@@ -787,7 +792,8 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
     References
     ----------
     Xu et al., Modeling tabular data using conditional GAN (TVAE), NeurIPS 2019, arXiv:1907.00503;
-    Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
+    Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436;
+    Azadi et al., Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
 
     Examples
     --------
@@ -795,7 +801,8 @@ def tabular_vae(n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 
     >>> tabular_vae(8).bottleneck
     Gaussian(beta=0.1)
     """
-    prior = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
+    mixture = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
+    prior = Density(mixture, n_candidates)
     return compose(n_components, options, backbone=MLP((256, 128)), bottleneck=Gaussian(beta=beta), prior=prior)
 
 

@@ -11,6 +11,7 @@ from isthmus.ambient import own_settings
 from isthmus.data.tables.rules import list_missing_rules, list_value_rules
 from isthmus.data.tables.values import round_to_valid
 from isthmus.generation.codes import complete_labels, decode_codes, draw_codes, draw_codes_given
+from isthmus.inference import rows_at_once
 from isthmus.model import Model
 from isthmus.randomness import mix
 from isthmus.schema.implications import N_SWEEPS, apply_rules, order_columns, violates
@@ -45,9 +46,22 @@ def draw_rows(
         Seed of the labels.
     """
     y = np.asarray(y) if y is not None and np.ndim(y) else y
+    if model.discriminator is None or not sample_values:
+        return draw_candidates(model, n, y, row, temperature, sample_values, seed)
+    seeds = [mix(seed, N_ROUNDS + i) for i in range(model.discriminator.n_candidates)]
+    candidates = np.stack([draw_candidates(model, n, y, row, temperature, True, each) for each in seeds])
+    log_ratios = torch.stack([_rate(model, values) for values in candidates], -1)
+    chosen = torch.multinomial(log_ratios.softmax(-1), 1)[:, 0].numpy()
+    return candidates[chosen, np.arange(n)]
+
+
+def draw_candidates(
+    model: Model, n: int, y: Any, row: Values | None, temperature: float, sample_values: bool, seed: int
+) -> Values:
+    """Draw rows among which no discriminator has chosen; see ``draw_rows``."""
     values = _draw_once(model, n, y, row, temperature, sample_values, seed)
     if row is not None and violates(row[None], list_value_rules(model.schema)).any():
-        warnings.warn("given values break rules that hold in all training rows", stacklevel=3)
+        warnings.warn("given values break rules that hold in all training rows", stacklevel=4)
         return values
     for attempt in range(1, N_ROUNDS):
         broken = np.flatnonzero(violates(values, list_value_rules(model.schema)))
@@ -56,6 +70,14 @@ def draw_rows(
         labels = y[broken] if isinstance(y, np.ndarray) else y
         values[broken] = _draw_once(model, len(broken), labels, row, temperature, sample_values, mix(seed, attempt))
     return values
+
+
+@torch.inference_mode()
+def _rate(model: Model, values: Values) -> Tensor:
+    """Return log ratios of the densities of real and of drawn rows, (n,)."""
+    batches = torch.from_numpy(values).split(rows_at_once(model))
+    discriminator: Any = model.discriminator
+    return torch.cat([discriminator(model.encode_raw(x.to(model.device))).cpu() for x in batches])
 
 
 def _draw_once(

@@ -24,6 +24,7 @@ from isthmus.bottlenecks import Bottleneck, Latent
 from isthmus.corruptions import Corruption, corrupt
 from isthmus.likelihoods import Likelihood
 from isthmus.model.decoding import decode_parameters, decode_rows
+from isthmus.model.discriminator import Discriminator
 from isthmus.model.labels import Labels
 from isthmus.model.losses import Losses
 from isthmus.model.missingness import Missingness
@@ -106,6 +107,8 @@ class Model(nn.Module):
         self._build_latent(
             Shapes(input_shape, self.labels.width, self.labels.n_classes, self.n_nets), n_components, prior
         )
+        chooses = self.prior.n_candidates > 1 and self.n_nets == 1
+        self.discriminator = Discriminator(prod(input_shape), self.prior.n_candidates) if chooses else None
         self.register_buffer("mean_log_prob", torch.zeros(shape))
         self.register_buffer("mean_divergence", torch.zeros(()))
         self.register_buffer("n_finalized", torch.zeros((), dtype=torch.int64))
@@ -275,7 +278,11 @@ class Model(nn.Module):
 
     def encode_rows(self, x: Tensor) -> Tensor:
         """Return the output of the encoder for raw values, (n, *h_shape)."""
-        return self.backbone.encode(self.encode_input(self.to_model(x)))
+        return self.backbone.encode(self.encode_raw(x))
+
+    def encode_raw(self, x: Tensor) -> Tensor:
+        """Encode raw values as input, (n, *input_shape)."""
+        return self.encode_input(self.to_model(x))
 
     def _decode_parameters(self, z: Tensor, y: Tensor | None, x: Tensor) -> Tensor:
         return decode_parameters(self.backbone, self.likelihood, z, y, x)

@@ -24,6 +24,8 @@ class Prior(Part):
     joint: ClassVar[bool] = True
     # Largest number of rows to whose codes a prior is fitted; None is all rows.
     max_rows: ClassVar[int | None] = None
+    # Number of rows drawn for each new row, of which a discriminator chooses one; 1 is no choice.
+    n_candidates: int = 1
 
     @abstractmethod
     def build(self, z_shape: Shape, shapes: Shapes) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.part import Shape, Shapes
+from isthmus.part import Shape, Shapes, is_count
 from isthmus.priors.base import Prior, Values
 from isthmus.priors.estimators import ESTIMATORS, MIN_PER_CLUSTER, fit_estimator, is_estimator
 from isthmus.randomness import N_SEEDS, numpy_seeded
@@ -27,14 +27,21 @@ class Density(Prior):
         "flow" ``isthmus.priors.Flow``. Other estimators need ``fit(codes)``, ``sample(n)`` and ``get_params``;
         ``Autoencoder.score`` also needs ``score_samples(codes)``.
 
+    n_candidates : int, default=1
+        Number of rows that are drawn for each new row. With more than one, a discriminator is fitted to training rows
+        and drawn rows after training, and chooses the new row among them [2]. Then ``log_prob`` is the density of the
+        codes of all drawn rows, and not only of the chosen ones.
+
     Raises
     ------
     ValueError
-        At ``build``, if the estimator is none of these; in ``log_prob``, if it has no ``score_samples``.
+        At ``build``, if the estimator is none of these or ``n_candidates`` is not a positive integer; in ``log_prob``,
+        if the estimator has no ``score_samples``.
 
     References
     ----------
-    Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
+    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436. [2] Azadi, Olsson,
+        Darrell, Goodfellow and Odena, Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
 
     Examples
     --------
@@ -49,14 +56,16 @@ class Density(Prior):
     fitted: list[Any]
     frequencies: list[float]
 
-    def __init__(self, estimator: Any = "mixture") -> None:
+    def __init__(self, estimator: Any = "mixture", n_candidates: int = 1) -> None:
         super().__init__()
         self.estimator = estimator
+        self.n_candidates = n_candidates
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
         """Check the estimator."""
         expected = f"one of {sorted(ESTIMATORS)} or an estimator with fit, sample and get_params"
         self.require("estimator", lambda v: v in ESTIMATORS if isinstance(v, str) else is_estimator(v), expected)
+        self.require("n_candidates", is_count, "a positive integer")
         self.z_shape, self.n_labels = z_shape, shapes.n_labels
         self.fitted, self.frequencies = [], []
 
