@@ -130,7 +130,7 @@ def test_values_that_are_not_given_follow_from_the_rules():
 
 @pytest.fixture(scope="module")
 def generator():
-    return small("tabular_vae", 4, max_epochs=15).fit(calls())
+    return small("tabular_vae", 4, n_candidates=1, max_epochs=15).fit(calls())
 
 
 def test_new_rows_follow_the_rules(generator, tmp_path):
