@@ -79,7 +79,7 @@ def test_given_values_are_kept(model):
 
 def test_rows_for_labels_are_chosen_among_rows_of_the_same_label():
     table = people()
-    conditional = small("tabular_vae", 2, conditional=True, max_epochs=15).fit(table[["height", "weight"]], table["old"])
+    conditional = small("tabular_vae", 2, conditional=True, max_epochs=15).fit(table.iloc[:, :2], table["old"])
     labels = np.array(["y", "n"] * 100)
     heights = conditional.sample(200, y=labels, random_state=0)["height"]
     assert ((heights > 0) == (labels == "y")).mean() > 0.95

@@ -730,8 +730,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         It is the importance-weighted bound (arXiv:1509.00519) with 8 draws of the code and a fixed seed. It can compare
         models with different ``n_components`` or ``beta``. The mean of ``score_samples`` cannot: it ignores the
         uncertainty of the codes, and so favors large codes. p(x) is the distribution of ``sample``, whose prior was
-        learned or fitted after training, before a discriminator chooses among drawn rows. If codes are deterministic, the draws are from a normal distribution around
-        the code. An index of ``VectorQuantized`` costs log(n_codes) with any prior.
+        learned or fitted after training, before a discriminator chooses among drawn rows. If codes are deterministic,
+        the draws are from a normal distribution around the code. An index of ``VectorQuantized`` costs log(n_codes)
+        with any prior.
 
         Parameters
         ----------
