@@ -173,8 +173,8 @@ JOBS: dict[str, Job] = {
         lambda halves, rows: tables_synthetic.measure_rows(*halves, rows, seed=0),
         {"detection AUROC": -1, "utility gap": -1},
         f"`zoo.tabular_vae()` fitted to one half of adult, in {N_SPLITS} splits of this one table, which are the sets "
-        "of the interval. Holdout: real rows, the best that is possible. TVAE is in tables.md. The settings were "
-        "looked at on adult.",
+        "of the interval. Holdout: real rows, the best that is possible. TVAE is in tables.md. The discriminator "
+        "that chooses rows was chosen on another split of adult.",
         references=("holdout",),
     ),
     "contaminated": of_rows(

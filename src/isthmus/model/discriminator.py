@@ -83,9 +83,9 @@ def _train(like: list[Tensor], real: Tensor, drawn: Tensor, encode: Encode) -> I
     optimizer = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=n_steps)
     for step in range(1, n_steps + 1):
-        batch = [encode(rows[torch.randint(len(rows), (BATCH_SIZE,))]) for rows in (real, drawn)]
+        real_batch, drawn_batch = (encode(rows[torch.randint(len(rows), (BATCH_SIZE,))]) for rows in (real, drawn))
         with torch.enable_grad():
-            loss = _loss(*batch, weights)
+            loss = _loss(real_batch, drawn_batch, weights)
             optimizer.zero_grad()
             loss.backward()
         optimizer.step()
