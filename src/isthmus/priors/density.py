@@ -102,7 +102,7 @@ class Density(Prior):
         if len(self.fitted) == 1:
             codes = _draw(self.fitted[0], n, seed)
         else:
-            codes = self._draw_by_label(self._labels(n, y, seed), seed)
+            codes = _draw_by_label(self.fitted, self._labels(n, y, seed), seed)
         return torch.from_numpy(codes).unflatten(1, self.z_shape)
 
     def _labels(self, n: int, y: Tensor | None, seed: int) -> Values:
@@ -110,12 +110,13 @@ class Density(Prior):
             return y.argmax(-1).cpu().numpy()
         return np.random.default_rng(seed).choice(self.n_labels, size=n, p=self.frequencies)
 
-    def _draw_by_label(self, labels: Values, seed: int) -> Values:
-        groups = [(np.flatnonzero(labels == label), self.fitted[label]) for label in np.unique(labels)]
-        codes = [_draw(estimator, len(rows), seed + i) for i, (rows, estimator) in enumerate(groups)]
-        order = np.concatenate([rows for rows, _ in groups])
-        drawn: Values = np.concatenate(codes)[np.argsort(order)]
-        return drawn
+
+def _draw_by_label(fitted: list[Any], labels: Values, seed: int) -> Values:
+    groups = [(np.flatnonzero(labels == label), fitted[label]) for label in np.unique(labels)]
+    codes = [_draw(estimator, len(rows), seed + i) for i, (rows, estimator) in enumerate(groups)]
+    order = np.concatenate([rows for rows, _ in groups])
+    drawn: Values = np.concatenate(codes)[np.argsort(order)]
+    return drawn
 
 
 def _draw(estimator: Any, n: int, seed: int) -> Values:
