@@ -138,10 +138,11 @@ def examine_training(estimator: Any, X: Any = None) -> list[Finding]:
 
 def _list_nets(estimator: Any) -> Iterator[Any]:
     """Yield the nets of an estimator that have a history."""
-    if hasattr(estimator, "history_"):
+    if "history_" in vars(estimator):
         yield estimator
+        return
     for inner in [*getattr(estimator, "estimators_", ()), getattr(estimator, "estimator_", None)]:
-        if inner is not None and not hasattr(estimator, "history_"):
+        if inner is not None:
             yield from _list_nets(inner)
 
 
