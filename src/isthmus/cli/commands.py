@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, cleandoc, signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -48,10 +48,8 @@ def expand_groups(command: Callable[..., None], *read_elsewhere: Any) -> Callabl
         command(**{parameter.name: {**values, **made}[parameter.name] for parameter in own})
 
     # "\b" keeps the lines of the next paragraph as they are.
-    run.__name__, run.__doc__ = (
-        command.__name__,
-        (command.__doc__ or "").replace("Examples\n    --------", "\b\n    Examples:"),
-    )
+    run.__name__ = command.__name__
+    run.__doc__ = cleandoc(command.__doc__ or "").replace("Examples\n--------", "\b\nExamples:")
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
