@@ -189,7 +189,7 @@ def get_labels(X: Any, y: Any, n: int) -> Values | None:
     ValueError
         If there is not one label per row.
     """
-    if y is None and isinstance(X, ImageFolder) and X.labels.any():
+    if y is None and isinstance(X, ImageFolder) and (X.labels != "").any():
         y = X.labels
     if y is None:
         return None
