@@ -41,7 +41,7 @@ X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 5)) + 0.1 * RNG.normal(size=
 
 
 def small(**options):
-    options = {"backbone": MLP((8,), shortcut=False), "max_epochs": 3, "batch_size": 32, "random_state": 0, **options}
+    options = {"backbone": MLP((8,)), "max_epochs": 3, "batch_size": 32, "random_state": 0, **options}
     return Autoencoder(2, **options)
 
 
@@ -437,7 +437,7 @@ def test_a_net_that_predicts_hidden_cells_has_larger_batches(n_rows, size):
 
 def test_a_column_counts_once_in_the_width_for_the_learning_rate():
     frame = pd.DataFrame({"a": [f"level {i % 60}" for i in range(600)], "b": np.arange(600.0) ** 0.5})
-    model = Autoencoder(2, backbone=MLP(shortcut=False), max_epochs=1, random_state=0).fit(frame).module_
+    model = Autoencoder(2, max_epochs=1, random_state=0).fit(frame).module_
     assert model.likelihood.encoded_shape[0] > 60
     assert model.backbone.decoder[2].out_features == model.backbone.layer_width == 128
 
