@@ -10,7 +10,6 @@ import torch
 from scipy import stats
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, load, save, zoo
-from isthmus.backbones import MLP
 from isthmus.bottlenecks import Gaussian as GaussianCode
 from isthmus.bottlenecks import TopK, VectorQuantized
 from isthmus.data import Texts, as_source
@@ -175,8 +174,7 @@ def test_a_collapsed_posterior_is_found(factors):
 def test_a_code_that_the_decoder_ignores_is_found(factors, plain):
     ignoring = copy.deepcopy(plain)
     with torch.no_grad():
-        for first in (ignoring.module_.backbone.decoder[0].linear, ignoring.module_.backbone.decoder[0].net[0]):
-            first.weight.zero_()
+        ignoring.module_.backbone.decoder[0].weight.zero_()
     assert "0 nats" in only("posterior collapse", factors, ignoring).detail
 
 
@@ -199,7 +197,7 @@ def test_dead_hidden_units_are_found(factors):
     model = zoo.autoencoder(2, activation="relu", hidden=(16,), max_epochs=2, random_state=0).fit(factors)
     assert "dead hidden units" not in whats(factors, model)
     with torch.no_grad():
-        model.module_.backbone.encoder[1].net[0].bias.sub_(1e3)
+        model.module_.backbone.encoder[1].bias.sub_(1e3)
     # All units of the encoder, whatever share they are of those of all layers.
     assert only("dead hidden units", factors, model).detail.startswith("16 of 16 units (100 %) of one of 2 layers")
 
@@ -225,14 +223,14 @@ def test_overfitting_is_found_by_other_rows(factors):
 
 
 def test_a_net_that_learned_nothing_is_found(factors):
-    model = Autoencoder(2, backbone=MLP(shortcut=False), learning_rate=1e-6, random_state=0).fit(factors)
+    model = zoo.autoencoder(2, learning_rate=1e-6, random_state=0).fit(factors)
     assert only("underfitting", factors, model).detail.startswith("PCA")
 
 
 def test_a_net_that_is_worse_than_one_distribution_is_found(factors, plain):
     wrong = copy.deepcopy(plain)
     with torch.no_grad():
-        wrong.module_.backbone.decoder[0].linear.bias += 3.0
+        wrong.module_.backbone.decoder[-2].bias += 3.0
     found = [finding.detail for finding in examine(factors, wrong) if finding.what == "underfitting"]
     assert any(detail.startswith("one distribution for all rows") for detail in found)
 

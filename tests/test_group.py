@@ -49,7 +49,7 @@ SAME = {
     "last batch of three": lambda: small(validation_fraction=0).fit(X[:753]),
     "stopped early": lambda: small(learning_rate=0.5, patience=1, max_epochs=12).fit(X),
     "labels": lambda: small(conditional=True, regularizers="l2").fit(X, Y),
-    "a start at PCA": lambda: small(backbone=MLP((16,), shortcut=True)).fit(X),
+    "a start at PCA": lambda: small(backbone=MLP((16,), linear_encoder=True)).fit(X),
     "missing values": lambda: small().fit(HOLES),
     "indices": lambda: small(bottleneck="vector_quantized").fit(X),
     "dead components": lambda: small(bottleneck=TopK(1, dead_after=2), regularizers="aux_k").fit(X),
@@ -206,8 +206,8 @@ def test_losses_are_those_of_one_process(both, home, monkeypatch, case):
     expected, found = told(SAME[case]())["history"], both[0][case]["history"]
     assert len(found) == len(expected)
     for row, other in zip(found, expected, strict=True):
-        # At PCA, gradients of the encoder are round-off, and Adam follows their sign.
-        assert row == pytest.approx(other, rel=1e-3)
+        # With large steps, differences in the last digits grow.
+        assert row == pytest.approx(other, rel=1e-4 if case == "stopped early" else 1e-5)
 
 
 @pytest.mark.parametrize("case", ALIKE)

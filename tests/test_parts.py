@@ -65,7 +65,7 @@ PARTICULAR = {
 VARIANTS = [
     MLP((8,), activation="tanh", norm="layer", dropout=0.5),
     MLP((), activation="relu"),
-    MLP((8,), norm="batch", shortcut=False),
+    MLP((8,), norm="batch"),
     Linear(tied=True),
     Conv((4, 8), kernel_size=5, stride=1, residual=True, activation="tanh", norm="group"),
     TCN(4, n_blocks=2, kernel_size=5, activation="tanh", dropout=0.5),

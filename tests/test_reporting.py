@@ -381,6 +381,16 @@ def test_the_composition_lists_the_sizes_of_the_nets(cancer, report):
     assert found["n_weights"] == sum(parameter.numel() for parameter in cancer[0].module_.parameters())
 
 
+def test_a_linear_encoder_is_drawn_without_hidden_layers():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(size=100), "town": rng.choice(["Oslo", "Rome", "Lima"], 100)})
+    model = isthmus.Autoencoder(2, **FIT).fit(X)
+    assert model.module_.backbone.has_linear_encoder()
+    stages = isthmus.report(model, X).to_dict()["sections"]["composition"]["stages"]
+    assert "encoder layer 1" not in stages
+    assert stages["decoder layer 1"] == model.module_.backbone.widths()[-1]
+
+
 def test_the_learning_curve_is_the_history(cancer, report):
     found = report.to_dict()["sections"]["training"]
     assert found["n_epochs"] == 5

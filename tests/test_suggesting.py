@@ -244,7 +244,7 @@ def test_a_suggestion_fits_nothing_and_leaves_the_data_unchanged(people, monkeyp
 
 
 def quick(name, **options):
-    return Choice(name, Autoencoder(2, backbone=MLP((16,), shortcut=False), **options), "", name)
+    return Choice(name, Autoencoder(2, backbone=MLP((16,)), **options), "", name)
 
 
 def split_of(X, y=None, use="reduce", size=2):

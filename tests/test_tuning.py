@@ -39,7 +39,7 @@ def X():
 
 
 def make_net(**params):
-    return Autoencoder(2, backbone=MLP((16,), shortcut=False), max_epochs=3, random_state=0, **params)
+    return Autoencoder(2, backbone=MLP((16,)), max_epochs=3, random_state=0, **params)
 
 
 RATES = {"learning_rate": Range(1e-4, 1e-1, log=True)}
@@ -442,7 +442,7 @@ def test_an_error_of_the_default_is_raised(X):
 
 
 def test_bad_trials_are_stopped_early(X):
-    net = Autoencoder(2, backbone=MLP((16,), shortcut=False), max_epochs=10, random_state=0)
+    net = Autoencoder(2, backbone=MLP((16,)), max_epochs=10, random_state=0)
     result = tune(net, X, space={"learning_rate": [1e-6, 1e-2, 2e-2]}, n_trials=10, random_state=0)
     pruned = [trial for trial in result.trials if trial.state == "pruned"]
     assert pruned

@@ -111,7 +111,7 @@ def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: A
     terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
     likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
     backbone = _resolve_backbone(net, schema, likelihood)
-    backbone.prefers_pca = likelihood.linear and _purpose(net) == "reconstruction"
+    backbone.prefers_linear_codes = bool(schema.categorical) and _purpose(net) == "reconstruction"
     model = Model(
         schema,
         statistics,

@@ -62,7 +62,8 @@ def autoencoder(
     n_components : int, default=2
         Number of components of the code.
     hidden : tuple of int or "auto", default="auto"
-        Widths of the encoder's hidden layers; see ``isthmus.backbones.MLP``.
+        Widths of the encoder's hidden layers. With "auto", the encoder of a table with categories is linear; see
+        ``isthmus.backbones.MLP``.
     activation : str, default="silu"
         Activation function of the hidden layers, by its name in ``isthmus.backbones.MLP``.
     **options

@@ -32,7 +32,8 @@ class Backbone(Part):
     ``initial_state`` and ``step`` generate new rows. Tokens have no mean; the most probable row replaces it, which beam
     search with ``beam_width`` candidates finds approximately.
 
-    ``prefers_pca`` is also set before ``build``: whether training should start at PCA, if the backbone can choose.
+    ``prefers_linear_codes`` is also set before ``build``: whether the data and the purpose of the model need codes that
+    are linear functions of the encoded input, if the backbone can choose.
 
     ``n_initial_rows`` is about the largest number of training rows that ``initialize`` gets.
     """
@@ -42,7 +43,7 @@ class Backbone(Part):
     n_flags: int = 0
     values_per_sample: int = 0
     layer_width: int = 0
-    prefers_pca: bool = False
+    prefers_linear_codes: bool = False
     auto_learning_rate: float = 2e-3
     autoregressive: bool = False
     beam_width: int = 1
@@ -81,13 +82,13 @@ class Backbone(Part):
                 raise ValueError(f"backbone {type(self).__name__} needs codes of shape (k,){spatial}, got {shape}")
         self.z_shape = z_shape
 
-    def initialize(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Set weights before training by training rows.
+    def initialize(self, batches: Iterable[Tensor]) -> None:
+        """Set weights before training by encoded training rows.
 
         Parameters
         ----------
-        batches : iterable of (Tensor of shape (n, *input_shape), Tensor of shape (n, *parameter_shape))
-            Batches of encoded rows and of their ``Likelihood.linear_parameters``, on the processor.
+        batches : iterable of Tensor of shape (n, *input_shape)
+            Batches of rows, on the processor.
         """
 
     def code_positions(self, input_shape: Shape, parameter_shape: Shape) -> Shape:

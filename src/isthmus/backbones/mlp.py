@@ -44,11 +44,10 @@ class MLP(Backbone):
         Fraction of hidden units that are dropped in training.
     norm : {"batch", "layer"} or None, default=None
         Normalization before each activation.
-    shortcut : bool or "auto", default="auto"
-        Whether a linear shortcut connection [2] is added to each net. The shortcuts start at the principal components
-        of encoded training rows, which are the best linear codes for a linear decoder [3], scaled to standard
-        deviations of 1; the nets start at 0. So training starts at PCA. Shortcuts learn at a tenth of the learning
-        rate. "auto": True for plain autoencoders, except of pixels and tokens.
+    linear_encoder : bool or "auto", default="auto"
+        Whether the encoder is linear and starts at the principal components of encoded training rows, which are the
+        best linear codes for a linear decoder [2], scaled to standard deviations of 1. It learns at a tenth of the
+        learning rate. "auto": True for plain autoencoders of data frames with categories, if ``hidden`` is "auto".
 
     Raises
     ------
@@ -58,8 +57,7 @@ class MLP(Backbone):
     References
     ----------
     [1] Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313, 2006.
-    [2] He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016, arXiv:1512.03385.
-    [3] Baldi and Hornik, Neural networks and principal component analysis, Neural Networks 2, 1989.
+    [2] Baldi and Hornik, Neural networks and principal component analysis, Neural Networks 2, 1989.
 
     Examples
     --------
@@ -74,14 +72,14 @@ class MLP(Backbone):
         activation: str = "silu",
         dropout: float = 0.0,
         norm: str | None = None,
-        shortcut: bool | str = "auto",
+        linear_encoder: bool | str = "auto",
     ) -> None:
         super().__init__()
         self.hidden = hidden
         self.activation = activation
         self.dropout = dropout
         self.norm = norm
-        self.shortcut = shortcut
+        self.linear_encoder = linear_encoder
 
     def build(
         self, input_shape: Shape, parameter_shape: Shape, h_shape: Shape, z_shape: Shape, condition_width: int
@@ -91,32 +89,31 @@ class MLP(Backbone):
         self.require("activation", lambda v: v in ACTIVATIONS, f"one of {sorted(ACTIVATIONS)}")
         self.require("norm", lambda v: v is None or v in NORMS, f"None or one of {sorted(NORMS)}")
         self.require("dropout", lambda v: 0 <= v < 1, "in [0, 1)")
-        self.require("shortcut", lambda v: v in (True, False, "auto"), '"auto", True or False')
+        self.require("linear_encoder", lambda v: v in (True, False, "auto"), '"auto", True or False')
         widths = self.widths()
         self.layer_width = max([self.values_per_sample, *widths])
-        self.n_initial_rows = N_PCA_ROWS * self.has_shortcut()
-        self.encoder = nn.Sequential(nn.Flatten(), *_make_net(self, prod(input_shape), *widths, h_shape[0]))
+        self.n_initial_rows = N_PCA_ROWS * self.has_linear_encoder()
+        self.encoder = _make_encoder(self, prod(input_shape), *widths, h_shape[0])
         self.decoder = nn.Sequential(
-            *_make_net(self, z_shape[0] + condition_width, *widths[::-1], prod(parameter_shape)),
+            *_make_layers(self, z_shape[0] + condition_width, *widths[::-1], prod(parameter_shape)),
             nn.Unflatten(1, parameter_shape),
         )
 
-    def initialize(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Start shortcuts at PCA."""
-        if self.has_shortcut():
-            u, theta = (torch.cat(each).flatten(1) for each in zip(*batches, strict=True))
-            encoder, decoder = (net.linear for net in self.modules() if isinstance(net, ResidualNet))
-            _start_at_pca(encoder, decoder, u, theta, self.z_shape[0])
+    def initialize(self, batches: Iterable[Tensor]) -> None:
+        """Start a linear encoder at PCA."""
+        if isinstance(self.encoder, LinearEncoder):
+            self.encoder.start_at_pca(torch.cat(list(batches)))
 
-    def has_shortcut(self) -> bool:
-        """Return whether the nets have shortcuts, once ``prefers_pca`` is set.
+    def has_linear_encoder(self) -> bool:
+        """Return whether the encoder is linear, once ``prefers_linear_codes`` is set.
 
         Returns
         -------
         bool
-            True for nets with shortcuts.
+            True for a linear encoder.
         """
-        return self.prefers_pca if self.shortcut == "auto" else bool(self.shortcut)
+        auto = self.prefers_linear_codes and self.hidden == "auto"
+        return auto if self.linear_encoder == "auto" else bool(self.linear_encoder)
 
     def widths(self) -> list[int]:
         """Return the widths of the hidden layers, once the net is built.
@@ -133,9 +130,10 @@ class MLP(Backbone):
         return [int(width) for width in self.hidden]
 
 
-def _make_net(mlp: MLP, *widths: int) -> list[nn.Module]:
-    layers = _make_layers(mlp, *widths)
-    return [ResidualNet(layers, widths[0], widths[-1])] if mlp.has_shortcut() else layers
+def _make_encoder(mlp: MLP, *widths: int) -> nn.Module:
+    if mlp.has_linear_encoder():
+        return LinearEncoder(widths[0], widths[-1])
+    return nn.Sequential(nn.Flatten(), *_make_layers(mlp, *widths))
 
 
 def _make_layers(mlp: MLP, *widths: int) -> list[nn.Module]:
@@ -151,45 +149,29 @@ def _make_between(mlp: MLP, width: int) -> list[nn.Module]:
     return [*norm, ACTIVATIONS[mlp.activation](), *dropout]
 
 
-class Shortcut(nn.Linear):
-    """A linear map that learns slowly, because it starts near its end."""
+class LinearEncoder(nn.Sequential):
+    """A linear map of flattened samples that starts at PCA."""
 
-    # Chosen on nine arrays and five tables, see docs/performance.md.
+    # Chosen on five tables: at the full rate, codes serve linear classifiers less well; see docs/performance.md.
     learning_rate_factor = 0.1
 
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(n_in, n_out))
 
-class ResidualNet(nn.Module):
-    """The sum of a linear map and of a net that starts at 0."""
+    def start_at_pca(self, u: Tensor) -> None:
+        """Set the weights to the principal components of encoded rows (n, ...), scaled to standard deviations of 1.
 
-    def __init__(self, layers: list[nn.Module], n_in: int, n_out: int) -> None:
-        super().__init__()
-        self.linear = Shortcut(n_in, n_out)
-        self.net = nn.Sequential(*layers)
-        for parameter in layers[-1].parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, n_in) to (n, n_out)."""
-        return self.linear(x) + self.net(x)
-
-
-def _start_at_pca(encoder: nn.Linear, decoder: nn.Linear, u: Tensor, theta: Tensor, size: int) -> None:
-    """Set the encoder to the principal components of rows (n, n_in), and the decoder to the regression on them.
-
-    The components are scaled to standard deviations of 1. Outputs beyond ``size`` or the rank of the rows keep their
-    weights.
-    """
-    n = MAX_PCA_VALUES // u.shape[1] + 2
-    u, theta = u[:n].double(), theta[:n].double()
-    mean, center = u.mean(0), theta.mean(0)
-    scores, singular_values, components = torch.linalg.svd(u - mean, full_matrices=False)
-    deviations = singular_values / len(u) ** 0.5
-    k = min(size, int((deviations > MIN_DEVIATION).sum()))
-    weight = components[:k] / deviations[:k, None]
-    encoder.weight[:k], encoder.bias[:k] = weight.to(encoder.weight), -(weight @ mean).to(encoder.weight)
-    nn.init.zeros_(decoder.weight)
-    decoder.weight[:, :k] = ((theta - center).T @ scores[:, :k] / len(u) ** 0.5).to(decoder.weight)
-    decoder.bias[:] = center
+        Components beyond the rank of the rows keep their weights.
+        """
+        u = u.flatten(1).double()
+        u = u[: MAX_PCA_VALUES // u.shape[1] + 2]
+        mean = u.mean(0)
+        _, singular_values, components = torch.linalg.svd(u - mean, full_matrices=False)
+        deviations = singular_values / len(u) ** 0.5
+        linear: Any = self[1]
+        k = min(len(linear.weight), int((deviations > MIN_DEVIATION).sum()))
+        weight = components[:k] / deviations[:k, None]
+        linear.weight[:k], linear.bias[:k] = weight.to(linear.weight), -(weight @ mean).to(linear.bias)
 
 
 def are_widths(hidden: Any) -> bool:

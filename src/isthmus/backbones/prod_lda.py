@@ -89,14 +89,14 @@ class ProdLDA(Backbone):
         return self.decoder[0](z)  # type: ignore[index]
 
     @torch.no_grad()
-    def initialize(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def initialize(self, batches: Iterable[Tensor]) -> None:
         """Set the topics to rotated singular vectors of tf-idf, as far as the rank of the rows permits.
 
         Values below 0 are not frequencies of words, and leave the weights as they were drawn.
         """
         to_code, to_logits = self.encoder[1], self.decoder[2]  # type: ignore[index]
         n_words = to_logits.out_features
-        rows = sparse.vstack([sparse.csr_array(u.flatten(1)[:, :n_words].float().numpy()) for u, _ in batches])
+        rows = sparse.vstack([sparse.csr_array(u.flatten(1)[:, :n_words].float().numpy()) for u in batches])
         if rows.min() < 0:
             return
         directions = find_topic_directions(rows, self.z_shape[0], int(torch.randint(2**31, ()))).astype(np.float32)

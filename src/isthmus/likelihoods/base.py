@@ -44,11 +44,6 @@ class Likelihood(Part):
         """Smallest and largest possible value."""
         return -math.inf, math.inf
 
-    @property
-    def linear(self) -> bool:
-        """Whether parameters can be linear in encoded values, so that training can start at PCA."""
-        return False
-
     def build(self, statistics: Statistics) -> None:
         """Check the parameters and the training rows, and create buffers and parameters.
 
@@ -197,32 +192,6 @@ class Likelihood(Part):
         -------
         Tensor of shape (n, *shape)
             Sampled values, in the units of the data.
-        """
-
-    def linear_parameters(self, x: Tensor) -> Tensor:
-        """Return parameters whose mean is x, if they are linear in encoded values.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, *shape)
-            Values without missing ones.
-
-        Returns
-        -------
-        Tensor of shape (n, *parameter_shape)
-            Parameters; 0 if they are not linear in encoded values.
-        """
-        return x.new_zeros(len(x), *self.parameter_shape)
-
-    def fit_noise(self, theta: Tensor, x: Tensor) -> None:
-        """Set noise scales to those that maximize the likelihood of rows, if there are any.
-
-        Parameters
-        ----------
-        theta : Tensor of shape (n, *parameter_shape)
-            Output of the decoder for the rows.
-        x : Tensor of shape (n, *shape)
-            Values; NaN is ignored.
         """
 
     def mask_after_end(self, x: Tensor) -> Tensor:

@@ -63,11 +63,6 @@ class Gaussian(Likelihood):
         self.bounded = bounded
         self.beta = beta
 
-    @property
-    def linear(self) -> bool:
-        """Whether means are not bounded."""
-        return not self.bounded
-
     def build(self, statistics: Statistics) -> None:
         """Compute scaling and range."""
         super().build(statistics)
@@ -97,11 +92,3 @@ class Gaussian(Likelihood):
         """Sample around the mean."""
         mean = self.mean(theta)
         return mean + torch.exp(self.noise.log_scale) * torch.randn_like(mean)
-
-    def linear_parameters(self, x: Tensor) -> Tensor:
-        """Return encoded values, or 0 if means are bounded."""
-        return self.encode(x).unsqueeze(1) if self.linear else super().linear_parameters(x)
-
-    def fit_noise(self, theta: Tensor, x: Tensor) -> None:
-        """Set the noise scale by residuals."""
-        self.noise.fit(x - self.mean(theta))

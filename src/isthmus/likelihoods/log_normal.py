@@ -36,8 +36,6 @@ class LogNormal(Likelihood):
 
     floor: Tensor
 
-    linear = True
-
     def __init__(self, beta: float = 0.0) -> None:
         super().__init__()
         self.beta = beta
@@ -69,14 +67,6 @@ class LogNormal(Likelihood):
         """Sample around the median."""
         log_median = self._log_median(theta)
         return torch.exp(log_median + torch.exp(self.noise.log_scale) * torch.randn_like(log_median))
-
-    def linear_parameters(self, x: Tensor) -> Tensor:
-        """Return standardized logarithms."""
-        return self.encode(x).unsqueeze(1)
-
-    def fit_noise(self, theta: Tensor, x: Tensor) -> None:
-        """Set the noise scale by residuals of logarithms."""
-        self.noise.fit(self._log(x) - self._log_median(theta))
 
     def _log(self, x: Tensor) -> Tensor:
         return torch.maximum(x, self.floor).log()

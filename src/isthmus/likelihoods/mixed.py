@@ -39,7 +39,6 @@ class Mixed(Likelihood):
     ((0, 2), (1,))
     """
 
-    linear = True
     order: Tensor
     places: Tensor
 
@@ -95,16 +94,6 @@ class Mixed(Likelihood):
     def sample(self, theta: Tensor) -> Tensor:
         """Sample from each part."""
         return self._join(part.sample(own) for part, own in zip(self.parts, self._thetas(theta), strict=True))
-
-    def linear_parameters(self, x: Tensor) -> Tensor:
-        """Return linear parameters of all parts."""
-        each = zip(self.parts, self._split(x), strict=True)
-        return torch.cat([part.linear_parameters(own).flatten(1) for part, own in each], 1).unsqueeze(1)
-
-    def fit_noise(self, theta: Tensor, x: Tensor) -> None:
-        """Set the noise scales of all parts."""
-        for part, own, values in zip(self.parts, self._thetas(theta), self._split(x), strict=True):
-            part.fit_noise(own, values)
 
     def _thetas(self, theta: Tensor) -> list[Tensor]:
         """Split the decoder's output into the parameters of each part."""

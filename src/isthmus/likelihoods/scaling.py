@@ -158,20 +158,6 @@ class NoiseScale(nn.Module):
         log_scale: Tensor = _Floored.apply(self.raw, self.constant, spread)  # type: ignore[no-untyped-call]
         return log_scale
 
-    @torch.no_grad()
-    def fit(self, residuals: Tensor) -> None:
-        """Set a learned scale to the root mean square of residuals.
-
-        Parameters
-        ----------
-        residuals : Tensor of shape (n, *shape)
-            Residuals in the units of the data; NaN is ignored.
-        """
-        if self.learned:
-            squares = (residuals / self.unit.spread).square().nanmean(0).nan_to_num(1.0)
-            mean = squares.sum_to_size(self.raw.shape) * self.raw.numel() / squares.numel()
-            self.raw.copy_(mean.clamp(min=FLOOR**2).log() / 2)
-
     def scale_gradient(self, mean: Tensor) -> Tensor:
         """Return the mean, with its gradient multiplied by (noise scale / spread)^(2 beta): the beta-NLL.
 

@@ -10,7 +10,6 @@ x is (n, *shape), u (n, *input_shape), h (n, *h_shape), z (n_draws, n, *z_shape)
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial, reduce
-from itertools import chain
 from math import prod
 from typing import cast
 
@@ -177,17 +176,8 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def initialize(self, batches: Iterable[Tensor]) -> None:
-        """Let the backbone set its weights before training by batches of raw rows, then the likelihood its noise."""
-        rows = map(self.to_model, batches)
-        first = next(rows)
-        pairs = ((self.encode_input(x), self._linear_parameters(x)) for x in chain([first], rows))
-        self.backbone.initialize(pairs)
-        condition = first.new_zeros(len(first), self.labels.width) if self.labels.width else None
-        theta = self.backbone.decode(self.code_mean(self.encode_input(first)), condition)
-        self.likelihood.fit_noise(theta, first)
-
-    def _linear_parameters(self, x: Tensor) -> Tensor:
-        return self.likelihood.linear_parameters(self.likelihood.fill(x) if self.has_missing else x)
+        """Let the backbone set its weights before training by batches of raw rows."""
+        self.backbone.initialize(self.encode_input(self.to_model(x)) for x in batches)
 
     def _make_step(
         self, x: Tensor, u: Tensor, h: Tensor, latent: Latent, theta: Tensor, y: Tensor | None, progress: Tensor

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, SlidingWindows
 from isthmus.anomaly.rows import ANOMALY, read_labels, take_rows
 from isthmus.autoencoder import Autoencoder
+from isthmus.backbones import MLP
 from isthmus.data import as_source
 from isthmus.errors import InputTypeError
 from isthmus.part import is_count
@@ -141,6 +142,7 @@ def tune(
     net = with_parts(net if net.random_state is not None else clone(net).set_params(random_state=mix(seed, 7)))
     split = split_rows(rows, labels, seed, net.schema)
     problem = clone(net).prepare(split.X, split.y)
+    net = _keep_encoder(net, problem)
     chosen = choose_measure(measure, problem.state.model, split.X, mix(seed, 8))
     space = make_space(net, problem, chosen.name == "bound") if space is None else Space(space)
     space.check(net)
@@ -222,6 +224,14 @@ def _digest(X: Any, schema: Any) -> str:
     source = as_source(X, schema)
     first = next(source.batches(256)).x.contiguous().numpy()
     return f"{len(source)} with digest {hashlib.sha256(first.tobytes()).hexdigest()[:12]}"
+
+
+def _keep_encoder(net: Any, problem: Problem) -> Any:
+    """Give all trials the kind of encoder that "auto" means for the default widths."""
+    backbone = problem.state.model.backbone
+    if not (isinstance(net.backbone, MLP) and isinstance(backbone, MLP)):
+        return net
+    return clone(net).set_params(backbone__linear_encoder=backbone.has_linear_encoder())
 
 
 def _list_starts(net: Any, problem: Problem, space: Space) -> list[dict[str, Any]]:

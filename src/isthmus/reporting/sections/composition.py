@@ -54,11 +54,12 @@ def list_stages(net: Autoencoder) -> list[Stage]:
     """Return what flows through an autoencoder, from rows to rows."""
     module, backbone = net.module_, net.module_.backbone
     n_values, hidden = prod(module.schema.shape), backbone.widths() if isinstance(backbone, MLP) else []
+    is_linear = isinstance(backbone, MLP) and backbone.has_linear_encoder()
     n_input = prod(module.likelihood.encoded_shape) + module.flags * prod(module.flag_shape)
     return [
         Stage("row", n_values),
         Stage("encoder input", n_input),
-        *(Stage(f"encoder layer {i}", size) for i, size in enumerate(hidden, 1)),
+        *(Stage(f"encoder layer {i}", size) for i, size in enumerate([] if is_linear else hidden, 1)),
         Stage("code", module.bottleneck.code_size),
         *(Stage(f"decoder layer {i}", size) for i, size in enumerate(hidden[::-1], 1)),
         Stage("parameters of the likelihood", prod(module.likelihood.parameter_shape)),
