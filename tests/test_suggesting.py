@@ -180,7 +180,7 @@ def test_the_suggestions_are_those_of_the_table(people, sensors):
     assert suggest(people).estimator.bottleneck.__class__.__name__ == "Deterministic"
     assert suggest(people).estimator.n_components == 3
     assert suggest(people, use="impute").estimator.corruption.loss_on == "hidden"
-    assert suggest(people, use="generate").estimator.prior.n_components == 30
+    assert suggest(people, use="generate").estimator.prior.estimator.n_components == 30
     assert suggest(people, people["glad"], use="generate").estimator.conditional
     assert suggest(KINDS["images"]()).estimator.backbone.__class__ is Conv
     assert suggest(KINDS["table"](), use="detect").estimator.estimator is None

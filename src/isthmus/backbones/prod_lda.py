@@ -85,7 +85,18 @@ class ProdLDA(Backbone):
 
     @torch.no_grad()
     def shares(self, z: Tensor) -> Tensor:
-        """Return the proportions of topics (n, n_topics), which sum to 1, of codes (n, n_topics)."""
+        """Return the proportions of topics.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, n_topics)
+            Codes.
+
+        Returns
+        -------
+        Tensor of shape (n, n_topics)
+            Each row sums to 1.
+        """
         return self.decoder[0](z)  # type: ignore[index]
 
     @torch.no_grad()

@@ -65,7 +65,8 @@ class Codebook(Part):
         each = torch.cat([differences, squares[:, None], kept[:, None]], 1).detach()
         # A product, because ``index_add_`` adds in a random order on CUDA.
         chosen = torch.arange(self.n_codes, device=index.device)[:, None] == index
-        self.batch_sums = chosen.to(each) @ each
+        with torch.autocast(each.device.type, enabled=False):
+            self.batch_sums = chosen.to(each) @ each
 
     def after_step(self, progress: Tensor) -> None:
         """Update frequencies and vectors by the sums of the batch, and move rare vectors."""

@@ -110,6 +110,7 @@ def examine_training(estimator: Any, X: Any = None) -> list[Finding]:
     Parameters
     ----------
     estimator : Autoencoder, BaggedAutoencoders, SlidingWindows, SeriesImputer, or AnomalyDetector of one of them
+        Fitted.
     X : Source or None, default=None
         Rows of an ``Autoencoder``, in memory: its codes and its hidden units are examined too.
 
@@ -123,7 +124,8 @@ def examine_training(estimator: Any, X: Any = None) -> list[Finding]:
     >>> import numpy as np
     >>> from isthmus import SeriesImputer
     >>> from isthmus.doctor import examine_training
-    >>> imputer = SeriesImputer(16, random_state=0).fit(np.sin(np.arange(400) / 5))
+    >>> noise = np.random.default_rng(0).normal(size=400)
+    >>> imputer = SeriesImputer(16, random_state=0).fit(np.sin(np.arange(400) / 5) + 0.2 * noise)
     >>> [finding.what for finding in examine_training(imputer)]
     []
     """

@@ -99,7 +99,7 @@ class TuningResult:
     >>> import numpy as np
     >>> from isthmus.tuning import Trial, TuningResult
     >>> trials = [Trial(i, {}, "complete", 1.0, np.array([i, i + 0.5])) for i in range(2)]
-    >>> result = TuningResult(None, {"learning_rate": 0.01}, trials, "bound in nats", 0.9, (0.2, 1.4), {})
+    >>> result = TuningResult(None, trials[1], trials, "bound in nats", 0.9, (0.2, 1.4), {})
     >>> result.default_score, result.score
     (0.25, 1.25)
     """
