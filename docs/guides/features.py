@@ -59,6 +59,23 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
+# Similar rows
+# ------------
+#
+# Rows with similar codes are similar rows: the nearest ones are duplicates or near duplicates.
+
+from sklearn.neighbors import NearestNeighbors
+
+codes = coders["autoencoder"].transform(X_test)
+distances, others = (
+    NearestNeighbors(n_neighbors=2).fit(codes).kneighbors(codes)
+)  # the first neighbour is the row itself
+nearest = np.argsort(distances[:, 1])
+pairs = dict.fromkeys(tuple(sorted((int(i), int(others[i, 1])))) for i in nearest)
+print(f"the three nearest pairs of rows: {[*pairs][:3]}")
+print(f"the nearest row has the same label: {np.mean(y_test[others[:, 1]] == y_test):.0%}")
+
+# %%
 # What goes wrong
 # ---------------
 #

@@ -68,6 +68,9 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
 #   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
+# - **Events run together, or an alarm covers all rows.** The score of a point is a mean over windows, and the longest
+#   ones decide how exactly an event is located. Give shorter ones, such as ``SlidingWindows(lengths=(12, 36))``. More
+#   of them fit into the training part, too, so that ``fpr_`` comes nearer to ``fpr``.
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
 # - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
 #
