@@ -356,7 +356,7 @@ def test_a_trial_that_is_better_only_on_the_rows_of_the_search_is_not_chosen(X, 
     """The other splits judge rows that their own fits have not seen, with fits of another seed."""
     seen = []
 
-    def fit_again(net, score_rows, trial, split, seed):
+    def fit_again(net, score_rows, interrupted, trial, split, seed):
         assert len(np.unique(np.concatenate([split.X, split.X_judged]), axis=0)) == len(X)
         assert not (split.X[:, None] == split.X_judged).all(-1).any()
         seen.append(seed)
@@ -518,6 +518,40 @@ def test_interrupting_keeps_the_best_so_far(X):
     assert len(result.trials) == 2
     assert result.estimator.transform(X).shape == (300, 2)
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.usefixtures("listening")
+def test_an_interrupted_last_fit_on_another_split_is_not_judged(X):
+    """Training ends at Ctrl-C without an error, and with a net that was hardly trained."""
+    n_fits, judged = [0], []
+
+    def interrupt(state):
+        n_fits[0] += state.epoch == 1
+        if n_fits[0] == 10:  # six trials, and two fits on each of two splits
+            signal.raise_signal(signal.SIGINT)
+
+    def measure(net, rows, y):
+        judged.append(net)
+        return np.zeros(len(rows))
+
+    net = make_net(callbacks=(interrupt,))
+    with pytest.warns(ConvergenceWarning, match="interrupted; the best parameters so far are used"):
+        result = tune(net, X, space={"weight_decay": [0.0, 1e-9]}, measure=measure, n_trials=6, random_state=0)
+    assert (len(result.trials), len(judged)) == (6, 9)
+
+
+def test_a_split_with_an_interrupted_fit_does_not_count():
+    trials, n_fits = make_trials(range(6)), []
+
+    def fit(trial, split, seed):
+        n_fits.append(trial.number)
+        if len(n_fits) == 4:
+            raise KeyboardInterrupt
+        return np.full(split, float(trial.number))
+
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        judged, scores = judge_again(trials, fit, lambda seed: 7, 0, lambda: False)
+    assert scores.shape == (len(judged), 7)
 
 
 @pytest.mark.usefixtures("listening")

@@ -7,6 +7,7 @@ import numpy as np
 from isthmus.randomness import mix
 from isthmus.tuning.result import Trial, Values
 from isthmus.tuning.rows import Split
+from isthmus.tuning.study import warn_of_interrupt
 
 # Part of the time of a search for the second judgement, number of other splits, and largest number of trials that are
 # judged again beside the default. Not tuned.
@@ -45,6 +46,11 @@ def judge_again(
     is_over : callable
         Returns whether no more fits may start. Splits on which not all trials were fitted do not count.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If a fit is interrupted by Ctrl-C. Its split does not count.
+
     Returns
     -------
     sequence of Trial
@@ -53,13 +59,14 @@ def judge_again(
         Scores on the other splits, or else those of the search.
     """
     finalists, rounds = choose_finalists(trials), list[Values]()
-    for own in (mix(seed, i) for i in range(N_SPLITS) if len(finalists) > 1):
-        judged, scores = split(own), list[Values]()
-        for trial in finalists:
-            if not is_over():
-                scores.append(fit_and_score(trial, judged, own))
-        if len(scores) == len(finalists):
-            rounds.append(np.stack(scores))
+    try:
+        for own in (mix(seed, i) for i in range(N_SPLITS) if len(finalists) > 1):
+            judged = split(own)
+            scores = [fit_and_score(trial, judged, own) for trial in finalists if not is_over()]
+            if len(scores) == len(finalists):
+                rounds.append(np.stack(scores))
+    except KeyboardInterrupt:
+        warn_of_interrupt()
     if rounds:
         return finalists, np.concatenate(rounds, axis=1)
     complete = [trial for trial in trials if trial.state == "complete"]

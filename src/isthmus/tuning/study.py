@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from isthmus.randomness import mix
 from isthmus.tuning.result import Trial
@@ -270,6 +271,11 @@ def note_interrupts() -> Iterator[threading.Event]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def warn_of_interrupt() -> None:
+    """Warn that Ctrl-C ended a search, and that its result is that of the trials before."""
+    warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=4)
 
 
 def measure_importance(study: Any) -> dict[str, float]:

@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Mapping
 from functools import partial
 from os import PathLike
+from threading import Event
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, SlidingWindows
 from isthmus.anomaly.rows import ANOMALY, read_labels, take_rows
@@ -39,6 +39,7 @@ from isthmus.tuning.study import (
     open_study,
     read_trials,
     run_study,
+    warn_of_interrupt,
 )
 
 # Number of first trials after the default, each with half or twice one of its values: those of two parameters, so that
@@ -159,7 +160,7 @@ def tune(
         importance = measure_importance(study)
         compared, scores = judge_again(
             trials,
-            partial(_fit_again, net, chosen.score_rows),
+            partial(_fit_again, net, chosen.score_rows, pressed),
             lambda own: split_rows(rows, labels, own, net.schema),
             mix(seed, 10),
             lambda: pressed.is_set() or monotonic() > end,
@@ -177,7 +178,7 @@ def _run_until_stopped(study: Any, objective: Objective, space: Space, *limits: 
     except KeyboardInterrupt:
         if not has_default(read_trials(study, space)):
             raise
-        warnings.warn("interrupted; the best parameters so far are used", ConvergenceWarning, stacklevel=3)
+        warn_of_interrupt()
     return read_trials(study, space)
 
 
@@ -240,14 +241,18 @@ def _list_starts(net: Any, problem: Problem, space: Space) -> list[dict[str, Any
     return [space.encode(point) for point in (values, *space.neighbours(values)[:N_NEIGHBOURS])]
 
 
-def _fit_again(net: Any, score_rows: RowScores, trial: Trial, split: Split, seed: int) -> Values:
+def _fit_again(net: Any, score_rows: RowScores, interrupted: Event, trial: Trial, split: Split, seed: int) -> Values:
     """Fit the parameters of a trial with another seed to the rows of another split, and score its judged rows."""
     fitted = name_fit(clone(net), f"trial-{trial.number}-{seed}").set_params(
         **trial.params, random_state=seed, verbose=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return score_rows(fitted.fit(split.X, split.y), split.X_judged, split.y_judged)
+        fitted.fit(split.X, split.y)
+    # Training ends at Ctrl-C without an error.
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return score_rows(fitted, split.X_judged, split.y_judged)
 
 
 def _refit(estimator: Any, net: Autoencoder, X: Any, y: Any) -> Any:
