@@ -1,5 +1,6 @@
 """Settings of Sphinx for ``make docs``. The build needs no network, and the pages load nothing from elsewhere."""
 
+import math
 import re
 import shutil
 import sys
@@ -59,6 +60,8 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,
+    # Seconds depend on the machine that built the page.
+    "min_reported_time": math.inf,
     "remove_config_comments": True,
 }
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
