@@ -59,15 +59,6 @@ def test_values_outside_a_space_become_the_nearest_of_it():
     assert space.encode({"a": 99, "d": (500, 100, 50), "c": 3}) == {"a": 8, "d.width": 64, "d.depth": 2}
 
 
-def test_neighbours_are_half_and_twice_a_value_in_the_order_of_the_space():
-    space = Space({"b": Range(1, 8, log=True), "d": Layers(8, 64), "c": [1, 2]})
-    assert space.neighbours({"d": (64, 32), "c": 1, "b": 4}) == [
-        {"b": 2, "d": (64, 32), "c": 1},
-        {"b": 8, "d": (64, 32), "c": 1},
-        {"b": 4, "d": (32, 16), "c": 1},
-    ]
-
-
 def test_the_default_space_has_the_default_in_the_middle(X):
     space = search_space(zoo.vae(3), X, code_size=True)
     assert list(space) == [
@@ -301,14 +292,32 @@ def test_errors_of_pixels_are_in_their_unit():
 # The search
 
 
-def test_the_first_trial_is_the_estimator_itself_and_the_next_ones_are_half_and_twice(X):
-    net = Autoencoder(2, backbone=MLP((32,)), max_epochs=2, learning_rate=0.02, random_state=0)
-    result = tune(net, X, n_trials=5, random_state=0)
+def test_the_first_trial_is_the_estimator_itself_and_the_next_ones_change_one_value(X):
+    net = Autoencoder(2, backbone=MLP((32,)), max_epochs=2, learning_rate=0.02, batch_size=16, random_state=0)
+    names = ("backbone__hidden", "batch_size", "learning_rate")
+    result = tune(net, X, n_trials=4, random_state=0)
     assert result.trials[0].params == {}
-    rates = [trial.params["learning_rate"] for trial in result.trials[1:3]]
-    widths = [trial.params["backbone__hidden"] for trial in result.trials[3:5]]
-    assert rates == pytest.approx([0.01, 0.04])
-    assert widths == [(16,), (64,)]
+    assert [tuple(trial.params[name] for name in names) for trial in result.trials[1:]] == [
+        ((64,), 16, 0.02),
+        ((32,), 32, 0.02),
+        ((32,), 16, 0.01),
+    ]
+
+
+def test_first_changes_stay_in_the_space(X):
+    """A rate that is no option, and a width above the largest one, are left out or become the nearest of the space."""
+    net = Autoencoder(2, backbone=MLP((32,)), max_epochs=2, learning_rate=0.02, random_state=0)
+    space = {"learning_rate": [0.02, 0.05], "backbone__hidden": Layers(16, 48)}
+    result = tune(net, X, space=space, n_trials=2, random_state=0)
+    assert result.trials[1].params == {"learning_rate": 0.02, "backbone__hidden": (48,)}
+
+
+def test_where_the_bound_judges_the_second_trial_weighs_the_divergence_as_the_bound(X):
+    """And the next ones change values of the second, which is much better on most tables."""
+    net = zoo.tabular_vae(4, n_clusters=2, n_candidates=1, max_epochs=2, random_state=0)
+    result = tune(net, X, n_trials=3, random_state=0)
+    assert [trial.params.get("bottleneck__beta") for trial in result.trials] == [None, 1.0, 1.0]
+    assert [trial.params.get("backbone__hidden") for trial in result.trials] == [None, (256, 128), (512, 256)]
 
 
 def test_the_result_is_the_best_trial_fitted_to_all_rows(X):

@@ -51,9 +51,9 @@ print(space)
 # Search
 # ------
 #
-# The first trial is the estimator as it is. The next four halve or double one value each. Then a tree-structured Parzen
-# estimator chooses, and bad trials are stopped early. Here the search is short; without ``n_trials`` and ``time`` it
-# ends when nothing is gained any more.
+# The first trial is the estimator as it is. Where the bound judges, the next one weighs the divergence as the bound
+# does. Three others change one value each. Then a Gaussian process chooses, and bad trials are stopped early.
+# Here the search is short; without ``n_trials`` and ``time`` it ends when nothing is gained any more.
 
 from isthmus.tuning import tune
 

@@ -1,8 +1,7 @@
 """The values that a search may give to one parameter.
 
-Each kind has three methods. ``ask`` draws a value from a trial of Optuna, ``encode`` converts a value to the numbers of
-a trial, and ``neighbours`` returns half and twice a value, as far as they are in the space. Each kind is printed as a
-value of TOML.
+Each kind has two methods. ``ask`` draws a value from a trial of Optuna, and ``encode`` converts a value to the numbers
+of a trial. Each kind is printed as a value of TOML.
 """
 
 import json
@@ -85,23 +84,6 @@ class Range:
         number = min(max(value, self.low), self.high)
         return {name: int(number) if self._integers else float(number)}
 
-    def neighbours(self, value: Any) -> list[Any]:
-        """Return half and twice a value.
-
-        Parameters
-        ----------
-        value : int or float
-            Value of the parameter.
-
-        Returns
-        -------
-        list
-            Those that are in the range.
-        """
-        near = [value / 2, value * 2]
-        near = [round(each) for each in near] if self._integers else near
-        return [each for each in near if self.low <= each <= self.high and each != value]
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -165,21 +147,6 @@ class Choice:
             The option by its name in the trial.
         """
         return {name: repr(value)} if repr(value) in self._names else {}
-
-    def neighbours(self, value: Any) -> list[Any]:
-        """Return no values, because options have no order.
-
-        Parameters
-        ----------
-        value : object
-            Value of the parameter.
-
-        Returns
-        -------
-        list
-            Always empty.
-        """
-        return []
 
 
 @dataclass(frozen=True)
@@ -249,22 +216,6 @@ class Layers:
             return {}
         first = min(max(value[0], self.low), self.high)
         return {f"{name}.width": first, f"{name}.depth": min(len(value), self.depth)}
-
-    def neighbours(self, value: Any) -> list[Any]:
-        """Return nets of half and of twice the width.
-
-        Parameters
-        ----------
-        value : tuple of int
-            Widths of the layers.
-
-        Returns
-        -------
-        list of tuple of int
-            Those that are in the space.
-        """
-        firsts = [value[0] // 2, value[0] * 2] if value else []
-        return [_halve(first, len(value)) for first in firsts if self.low <= first <= self.high]
 
 
 Dimension = Range | Choice | Layers

@@ -1,5 +1,6 @@
 """One trial of a search: a fit with the parameters of the trial, and its scores of the judged rows."""
 
+import math
 import warnings
 from functools import partial
 from threading import Event
@@ -23,6 +24,8 @@ from isthmus.tuning.study import N_STAGES, import_optuna
 class Pruning:
     """A callback of a fit that stops it if it is worse than other trials at the same stage, or time is over.
 
+    After the fit, ``is_worse`` and ``is_late`` say why it was stopped.
+
     Stages are parts of the training and not epochs, because the schedule of the learning rate depends on the part.
 
     Parameters
@@ -36,17 +39,19 @@ class Pruning:
 
     def __init__(self, trial: Any, deadline: float) -> None:
         self.trial, self.deadline = trial, deadline
-        self.stage, self.stopped = 0, False
+        self.stage, self.is_worse, self.is_late = 0, False, False
 
     def __call__(self, state: TrainState) -> bool:
         """Return whether the fit is to be stopped. The default, trial 0, never is."""
+        if self.trial.user_attrs.get("start") == 0:
+            return False
         stage = state.epoch * N_STAGES // self.problem.settings.max_epochs
         if stage > self.stage and self.problem.valid is not None:
             self.stage = stage
             self.trial.report(_validation_score(state, self.problem.valid), stage)
-            self.stopped = stage < N_STAGES and self.trial.should_prune()
-        self.stopped = (self.stopped or monotonic() > self.deadline) and self.trial.user_attrs.get("start") != 0
-        return self.stopped
+            self.is_worse = stage < N_STAGES and self.trial.should_prune()
+        self.is_late = monotonic() > self.deadline
+        return self.is_worse or self.is_late
 
 
 def _validation_score(state: TrainState, valid: Any) -> float:
@@ -87,12 +92,14 @@ class Objective:
         self.deadline, self.interrupted = deadline, interrupted
 
     def __call__(self, trial: Any) -> float:
-        """Return the score of a trial.
+        """Return the score of a trial, also of one that was stopped as worse, so that the search learns from it.
+
+        That of a fit that ended with an error is minus infinity; the trial stores the message.
 
         Raises
         ------
         TrialPruned
-            If the fit was stopped, or ended with an error; the trial stores the message.
+            If the time was over before the end of the fit.
         """
         is_default = trial.user_attrs.get("start") == 0
         asked = self.space.ask(trial)
@@ -102,7 +109,7 @@ class Objective:
             if is_default or not (isinstance(error, ValueError) or is_out_of_memory(error)):
                 raise
             trial.set_user_attr("error", str(error))
-            raise import_optuna().TrialPruned(str(error)) from error
+            return -math.inf
         trial.set_user_attr("scores", scores.tolist())
         return float(scores.mean())
 
@@ -119,6 +126,7 @@ class Objective:
             net.train(problem)
         if self.interrupted.is_set():
             raise KeyboardInterrupt
-        if pruning.stopped:
+        if pruning.is_late:
             raise import_optuna().TrialPruned
+        trial.set_user_attr("is_worse", pruning.is_worse)
         return self.score_rows(net.adopt(problem), self.split.X_judged, self.split.y_judged)

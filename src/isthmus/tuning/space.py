@@ -95,22 +95,6 @@ class Space(dict[str, Dimension]):
         known = {name: value for name, value in params.items() if name in self}
         return {key: number for name, value in known.items() for key, number in self[name].encode(value, name).items()}
 
-    def neighbours(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return parameters of which one is half or twice as large.
-
-        Parameters
-        ----------
-        params : mapping of str to object
-            Values of parameters.
-
-        Returns
-        -------
-        list of dict
-            One dict for each changed value.
-        """
-        known = {name: params[name] for name in self if name in params}
-        return [{**known, name: near} for name, value in known.items() for near in self[name].neighbours(value)]
-
     def check(self, estimator: Any) -> None:
         """Check that an estimator has the parameters of the space.
 
@@ -279,7 +263,6 @@ def _width(value: Any, problem: Problem) -> Choice | None:
     return Choice([value // 2, value, value * 2]) if isinstance(value, int) and value > 1 else None
 
 
-# In the order in which the search begins: half and twice the weight and the size of the code change the bound most.
 RULES: dict[str, Rule] = {
     "bottleneck__beta": _weight,
     "n_components": lambda value, problem: _size(value, 1, prod(cast(Model, problem.state.model).schema.shape) - 1),

@@ -23,13 +23,11 @@ from isthmus.tuning.space import Space
 HEARTBEAT, GRACE = 10, 30
 # A search without a number of trials ends when this many trials gain less than one standard error.
 N_WITHOUT_GAIN = 20
-# Number of epochs above which Hyperband is used; shorter fits have too few epochs in each stage. Not tuned.
-LONG_FIT = 30
 # Number of stages of a training, and the first stage after which trials are compared: before the end of the third, the
 # learning rate of the one-cycle schedule still rises.
 N_STAGES, FIRST_STAGE = 10, 3
-# First trials that are never stopped early by the median of others.
-N_UNPRUNED = 5
+# First trials that are never stopped early by the median of others, and judged trials before the Gaussian process.
+N_UNPRUNED = N_BEFORE_MODEL = 5
 NAME = "isthmus"
 
 
@@ -49,9 +47,7 @@ def import_optuna() -> Any:
 
 
 @contextmanager
-def open_study(
-    storage: str | PathLike[str] | None, identity: Mapping[str, str], max_epochs: int, seed: int
-) -> Iterator[Any]:
+def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str], seed: int) -> Iterator[Any]:
     """Create a study, or open the one in a file, and close the file after the block.
 
     Parameters
@@ -60,8 +56,6 @@ def open_study(
         SQLite file; None keeps trials in memory.
     identity : mapping of str to str
         What the study searches. A file with another identity is an error.
-    max_epochs : int
-        Epochs of a fit, which decide how trials are stopped early.
     seed : int
 
     Raises
@@ -74,13 +68,18 @@ def open_study(
     optuna = import_optuna()
     with _open_storage(optuna, storage) as opened:
         with _quiet():
-            pruner = _make_pruner(optuna, max_epochs)
+            # Hyperband would show the sampler only the trials of one bracket: half of the few that there are.
+            pruner = optuna.pruners.MedianPruner(n_startup_trials=N_UNPRUNED, n_warmup_steps=FIRST_STAGE - 1)
             study = optuna.create_study(
                 storage=opened, study_name=NAME, direction="maximize", load_if_exists=True, pruner=pruner
             )
         _check_identity(study, identity, storage)
         # A continued study must not repeat the random numbers of its first trials.
-        study.sampler = optuna.samplers.TPESampler(seed=mix(seed, 6, len(study.trials)) % 2**32)
+        study.sampler = optuna.samplers.GPSampler(
+            seed=mix(seed, 6, len(study.trials)) % 2**32,
+            n_startup_trials=N_BEFORE_MODEL,
+            warn_independent_sampling=False,
+        )
         yield study
 
 
@@ -131,12 +130,6 @@ def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def _make_pruner(optuna: Any, max_epochs: int) -> Any:
-    if max_epochs > LONG_FIT:
-        return optuna.pruners.HyperbandPruner(min_resource=FIRST_STAGE, max_resource=N_STAGES)
-    return optuna.pruners.MedianPruner(n_startup_trials=N_UNPRUNED, n_warmup_steps=FIRST_STAGE - 1)
-
-
 def _check_identity(study: Any, identity: Mapping[str, str], storage: Any) -> None:
     stored = study.user_attrs.get("identity")
     if stored is None:
@@ -177,7 +170,7 @@ def _read_trial(optuna: Any, trial: Any, space: Space) -> Trial:
     attrs, is_default = trial.user_attrs, trial.user_attrs.get("start") == 0
     params = {} if is_default else space.ask(optuna.trial.FixedTrial(trial.params))
     error = attrs.get("error", "")
-    state = "failed" if error else trial.state.name.lower()
+    state = "failed" if error else "pruned" if attrs.get("is_worse") else trial.state.name.lower()
     seconds = (trial.datetime_complete - trial.datetime_start).total_seconds()
     scores = np.array(attrs.get("scores", []) if state == "complete" else [])
     return Trial(trial.number, params, state, seconds, scores, error)
@@ -237,13 +230,14 @@ def has_stalled(scores: Sequence[np.ndarray[Any, Any]]) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Turn off the log of Optuna, which has a line for every trial, and its warnings about experimental features."""
+    """Turn off the log of Optuna, which has a line for every trial, and its warnings that users cannot act on."""
     optuna = import_optuna()
     logging, level = optuna.logging, optuna.logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.filterwarnings("ignore", "Clip non-finite values", UserWarning)  # scores of failed trials
             yield
     finally:
         logging.set_verbosity(level)
