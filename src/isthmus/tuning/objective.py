@@ -49,7 +49,7 @@ class Pruning:
         if stage > self.stage and self.problem.valid is not None:
             self.stage = stage
             self.trial.report(_validation_score(state, self.problem.valid), stage)
-            self.is_worse = stage < N_STAGES and self.trial.should_prune()
+            self.is_worse = stage < N_STAGES and bool(self.trial.should_prune())
         self.is_late = monotonic() > self.deadline
         return self.is_worse or self.is_late
 
