@@ -94,6 +94,16 @@ def test_the_note_names_methods_that_are_better_than_the_model(rows):
     assert trained.note == ""
 
 
+def test_the_note_counts_numbers_and_categories_together(rows):
+    kinds = np.where(np.arange(400) < 10, "rare", "common")  # all test rows are common, and no method errs
+    frame = pd.DataFrame(rows, columns=list("abcdef")).assign(kind=kinds)
+    (untrained,) = judged(Autoencoder(2, max_epochs=1, random_state=0), frame)
+    error, wrong = untrained.figures["error"], untrained.figures["wrong"]
+    assert error["PCA"] < error["model"]
+    assert wrong["PCA"] == wrong["model"] == 0
+    assert untrained.note.startswith("smaller errors than the model: PCA")
+
+
 def test_a_denoiser_is_evaluated_by_clean_values_of_corrupted_rows(rows):
     noise = GaussianNoise(0.5)
     (comparison,) = judged(Autoencoder(2, corruption=noise, max_epochs=60, random_state=0), rows)

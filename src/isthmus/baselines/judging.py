@@ -81,7 +81,8 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
       distribution of the same family for all rows.
     - In addition, for a generator of tables: the fidelity of new rows, and that of the test rows.
 
-    The note of a comparison of errors names the methods that are better than the model in all of them.
+    The note of a comparison of errors names the methods that are better than the model. Numbers and categories count
+    together: an error of 1 is that of the mean or of the most frequent category.
 
     Parameters
     ----------
@@ -217,13 +218,13 @@ def _compare_answers(estimator: Any, training: Training, clean: Values, seed: in
     measures = [f"mean squared error of numbers, relative to {training.unit_name}"] if error else []
     measures += ["share of wrong categories"] if wrong else []
     figures = {name: values for name, values in {"error": error, "wrong": wrong}.items() if values}
-    return Comparison(f"{kind}: {'; '.join(measures)}", figures, note or _name_better_methods(figures))
+    row_means = {name: sum_cell_errors(training, task, answer).mean() for name, answer in answers.items()}
+    return Comparison(f"{kind}: {'; '.join(measures)}", figures, note or _name_better_methods(row_means))
 
 
-def _name_better_methods(figures: dict[str, dict[str, float]]) -> str:
-    """Return a remark that names the methods with smaller errors of every kind than the model, or ""."""
-    methods = [*next(iter(figures.values()), {})]
-    better = [name for name in methods if all(values[name] < values["model"] for values in figures.values())]
+def _name_better_methods(errors: dict[str, float]) -> str:
+    """Return a remark that names the methods whose mean error over all cells is smaller than the model's, or ""."""
+    better = [name for name, error in errors.items() if error < errors["model"]]
     if not better:
         return ""
     return f"smaller errors than the model: {', '.join(better)}; the model may need more rows or epochs"
