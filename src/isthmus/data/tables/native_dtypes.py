@@ -136,7 +136,8 @@ def _native_column(column: Any, values: Any) -> Any:
 def _first_dtype(column: Any, values: Any) -> Any:
     """Return the dtype of narwhals for a new column whose values do not determine it; None for other columns."""
     is_unclear = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
-    return column.dtype if is_unclear and column.dtype != nw.Unknown else None
+    # Older versions of pyarrow make no column of missing categories, but convert one of missing values.
+    return column.dtype if is_unclear and column.dtype not in (nw.Unknown, nw.Categorical) else None
 
 
 def _cast(new: Any, like: Any, library: Any) -> Any:
