@@ -12,6 +12,7 @@ from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWin
 from isthmus.anomaly import window_scores
 from isthmus.anomaly.sliding_windows import Training
 from isthmus.anomaly.window_views import View, choose_lengths, steps_per_average
+from isthmus.backbones import MLP
 from isthmus.data import Windows
 from isthmus.likelihoods import Gaussian
 
@@ -295,10 +296,16 @@ def test_files_contain_everything_but_the_series(tmp_path, rng):
     assert (tmp_path / "twice.safetensors").read_bytes() == (tmp_path / "series.safetensors").read_bytes()
 
 
-def test_files_with_other_nets_are_refused(tmp_path):
-    model = SlidingWindows(Autoencoder(2, max_epochs=1), lengths=(8,), random_state=0).fit(np.sin(np.arange(200) / 4))
-    with pytest.raises(ValueError, match="estimator=None only"):
-        save(model, tmp_path / "x.safetensors")
+@pytest.mark.parametrize("bags", [False, True])
+def test_files_contain_the_net_of_the_user(bags, tmp_path):
+    series, path = np.sin(np.arange(200) / 4), tmp_path / "x.safetensors"
+    net = Autoencoder(2, max_epochs=1, learning_rate=0.02, backbone=MLP((8,)))
+    model = SlidingWindows(BaggedAutoencoders(net, 2) if bags else net, lengths=(8,), random_state=0).fit(series)
+    save(model, path)
+    again = load(path)
+    np.testing.assert_array_equal(again.score_samples(series), model.score_samples(series))
+    assert repr(again) == repr(model)
+    np.testing.assert_array_equal(again.fit(series).score_samples(series), model.score_samples(series))
 
 
 # Missing values in later series

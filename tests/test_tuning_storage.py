@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from test_cli import call, done, refused, write
@@ -187,9 +188,26 @@ def test_tune_searches_the_space_of_a_file_which_may_be_the_printed_one(rows, tm
     assert load(out).get_params()["weight_decay"] in (0.0, 1e-9)
 
 
+def test_a_tuned_detector_of_a_series_finds_events(tmp_path):
+    wave = np.sin(np.arange(240) / 4) + 0.05 * np.random.default_rng(0).normal(size=240)
+    files = [tmp_path / name for name in ("known.csv", "new.csv", "best.safetensors", "alarms.csv")]
+    known, new, out, alarms = files
+    write(known, np.column_stack([np.arange(240), wave]), ["minute", "level"])
+    wave[100:110] = 3
+    write(new, np.column_stack([np.arange(240), wave]), ["minute", "level"])
+    last = done("tune", known, "--series", "minute", *TINY, "--trials", 2, "--out", out)
+    assert last == f"wrote {out}: detector of a series with the best of 2 trials"
+    done("detect", new, "--detector", out, "--out", alarms)
+    assert pd.read_csv(alarms)["start"][0] <= 110
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (
+            ("--series", "a", "--kind", "b=count"),
+            "--series takes no --kind or --condition: channels are numbers, and have no labels",
+        ),
         (("--space", "nowhere.toml"), "there is no file of a space 'nowhere.toml'"),
         (("--time", "soon"), "--time takes a duration such as 90s, 10m or 2h, got 'soon'"),
         (("--time", "0m"), "--time takes a duration such as 90s, 10m or 2h, got '0m'"),
@@ -201,6 +219,10 @@ def test_tune_searches_the_space_of_a_file_which_may_be_the_printed_one(rows, tm
 def test_tune_refuses_bad_options_in_one_sentence(words, message, rows):
     assert refused("tune", rows, "--trials", 1, *words) == message
     assert not rows.with_suffix(".safetensors").exists()
+
+
+def test_a_series_without_its_column_of_times_is_refused(rows):
+    assert refused("tune", rows, "--series", "minute") == f"{str(rows)!r} has no column 'minute' of times"
 
 
 def test_tune_without_optuna_names_the_extra(rows, monkeypatch):

@@ -19,7 +19,19 @@ class TuneOptions:
     ] = None
     trials: Annotated[
         int | None,
-        typer.Option(help="Number of trials.  [default: until 20 trials gain less than one standard error]", min=1),
+        typer.Option(
+            help="Number of trials.  [default: those in --time; without it, until 20 trials gain less than one standard "
+            "error]",
+            min=1,
+        ),
+    ] = None
+    series: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column of times; the rows are then the time points of a series, and the model is a detector for "
+            "detect --detector. Repeat the option for a date in parts.",
+        ),
     ] = None
     space: Annotated[
         Path | None,

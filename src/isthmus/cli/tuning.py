@@ -1,18 +1,21 @@
 """``isthmus tune``: a search for better parameters of a model, whose best fit is saved."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from isthmus.anomaly import AnomalyDetector, SlidingWindows
+from isthmus.autoencoder import Autoencoder
 from isthmus.cli.fitting import check_data_options, make_for_labels, open_stream, read_labels
 from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.options import AUTO
 from isthmus.cli.outputs import Output
 from isthmus.cli.paths import MODEL
 from isthmus.cli.reading import read
-from isthmus.cli.runs import Run, choose_columns
+from isthmus.cli.runs import Run, as_time, choose_columns, choose_series, make_estimator
 from isthmus.cli.streaming import holds_images, is_streamed
 from isthmus.cli.tune_options import TuneOptions
 from isthmus.formatting import pluralize
@@ -46,15 +49,15 @@ def tune_file(
     if run.model == AUTO:
         raise ValueError(f"tune searches parameters of one variant: name it, instead of --model {AUTO}")
     check_data_options(data, run, size, workers=None)
-    estimator = make_for_labels(data, run).set_params(verbose=0)
-    X, y = _read_rows(data, run, size, estimator.conditional)
+    estimator, X, y = _open_series(data, run, search.series) if search.series else _open_rows(data, run, size)
     options: dict[str, Any] = {"space": space, "time": time, "n_trials": search.trials, "storage": search.study}
     result = tune(estimator, X, y, **options, random_state=run.seed, verbose=1)
     save(result.estimator, out)
     print(result)
     if search.plot is not None:
         draw_result(result).savefig(search.plot)
-    print(f"wrote {out}: {run.model} with the best of {pluralize(len(result.trials), 'trial')}")
+    what = "detector of a series" if search.series else run.model
+    print(f"wrote {out}: {what} with the best of {pluralize(len(result.trials), 'trial')}")
 
 
 def draw_result(result: TuningResult) -> Figure:
@@ -87,13 +90,23 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def _read_rows(data: Path, run: Run, size: str | None, conditional: bool) -> tuple[Any, Any]:
-    """Return the rows of a file, and labels for a conditional model."""
+def _open_series(data: Path, run: Run, times: Sequence[str]) -> tuple[AnomalyDetector, Any, None]:
+    """Return a detector of a series, and the series."""
+    if run.kinds or run.condition:
+        raise ValueError("--series takes no --kind or --condition: channels are numbers, and have no labels")
+    net = make_estimator(run).set_params(verbose=0) if run.model != Run.model or run.set else None
+    detector = AnomalyDetector(SlidingWindows(net, time=as_time(times)), random_state=run.seed)
+    return detector, choose_series(read(data), run, times, data), None
+
+
+def _open_rows(data: Path, run: Run, size: str | None) -> tuple[Autoencoder, Any, Any]:
+    """Return the model of a run, the rows of a file, and labels for a conditional model."""
+    estimator = make_for_labels(data, run).set_params(verbose=0)
     if holds_images(data):
         choose_columns(None, run, data)
         folder = open_folder(data, size)
-        return folder, choose_labels(folder, conditional)
+        return estimator, folder, choose_labels(folder, estimator.conditional)
     if is_streamed(data):
-        return open_stream(data, run), None
+        return estimator, open_stream(data, run), None
     values = read(data)
-    return choose_columns(values, run, data), read_labels(values, run.condition)
+    return estimator, choose_columns(values, run, data), read_labels(values, run.condition)

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
-from isthmus.anomaly import SlidingWindows
+from isthmus.anomaly import BaggedAutoencoders, SlidingWindows
 from isthmus.anomaly.window_scores import WindowScorer
 from isthmus.anomaly.window_views import View
+from isthmus.autoencoder import Autoencoder
 from isthmus.data import Windows
 from isthmus.data.series.series import Series
 from isthmus.persistence.context import Content, Context, columns_to_plain, take_columns
@@ -16,8 +18,6 @@ from isthmus.persistence.context import Content, Context, columns_to_plain, take
 
 def describe(sliding: SlidingWindows, nested: Callable[[Any], Content]) -> Content:
     """Describe a fitted estimator, without the series."""
-    if sliding.estimator is not None:
-        raise ValueError("save supports SlidingWindows with estimator=None only, got an estimator; pickle it instead")
     arrays, scorers, inner = {"held_out_scores": sliding.held_out_scores_}, [], {}
     for i, scorer in enumerate(sliding._window_scorers):
         inner[f"scorer{i}"] = nested(scorer.estimator)
@@ -27,7 +27,7 @@ def describe(sliding: SlidingWindows, nested: Callable[[Any], Content]) -> Conte
         scorers.append({**view, "center": scorer.center, "scale": scorer.scale})
     fitted = {**columns_to_plain(sliding), "lengths_": sliding.lengths_, "scorers": scorers}
     fitted |= {"series": cut_to_plain(sliding._windows), "fingerprint": sliding._fingerprint}
-    return Content.of(sliding, arrays, fitted, inner)
+    return Content.of(sliding, arrays, fitted, inner, template=type(sliding.estimator).__name__)
 
 
 def rebuild(content: Content, context: Context) -> SlidingWindows:
@@ -44,10 +44,18 @@ def rebuild(content: Content, context: Context) -> SlidingWindows:
         scorer = WindowScorer(estimator, view, plain["center"], plain["scale"], arrays[f"held_out{i}"])
         sliding._window_scorers.append(scorer)
     sliding.estimators_ = [scorer.estimator for scorer in sliding._window_scorers]
+    sliding.estimator = _make_template(content.document["estimator"]["template"], sliding.estimators_[0])
     sliding.lengths_, sliding._fingerprint = fitted["lengths_"], fitted["fingerprint"]
     sliding.held_out_scores_ = arrays["held_out_scores"]
     take_columns(sliding, fitted)
     return sliding
+
+
+def _make_template(kind: str, fitted: BaggedAutoencoders) -> Autoencoder | BaggedAutoencoders | None:
+    """Return the parameter ``estimator`` of a class, from the estimator that was fitted to the windows of a view."""
+    if kind == "Autoencoder":
+        return clone(fitted.estimator)
+    return clone(fitted).set_params(random_state=None) if kind == "BaggedAutoencoders" else None
 
 
 def cut_to_plain(windows: Windows) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Studies of Optuna: where trials are stored, in which order parameters are tried, and when a search stops."""
 
+import math
 import re
 import signal
 import threading
@@ -21,7 +22,7 @@ from isthmus.tuning.space import Space
 
 # Seconds between two signs of life of a trial, and seconds without one after which a trial counts as killed.
 HEARTBEAT, GRACE = 10, 30
-# A search without a number of trials ends when this many trials gain less than one standard error.
+# A search without a number of trials and without a time ends when this many trials gain less than one standard error.
 N_WITHOUT_GAIN = 20
 # Number of stages of a training, and the first stage after which trials are compared: before the end of the third, the
 # learning rate of the one-cycle schedule still rises.
@@ -189,15 +190,17 @@ def enqueue_starts(study: Any, starts: Sequence[dict[str, Any]]) -> None:
 def run_study(
     study: Any, objective: Callable[[Any], float], space: Space, n_trials: int | None, deadline: float, verbose: int
 ) -> None:
-    """Run trials until there are ``n_trials``, the time is over, or trials gain nothing; print a line for each.
+    """Run trials until there are ``n_trials`` or the time is over, or without both, gain nothing; print each.
 
     The default is always tried. ``n_trials`` counts the trials of earlier runs in the same storage, but no killed ones.
     """
 
     def is_done() -> bool:
         trials = read_trials(study, space)
-        enough = len(trials) >= n_trials if n_trials else has_stalled([trial.scores for trial in trials])
-        return has_default(trials) and (enough or monotonic() > deadline)
+        is_limited = n_trials is not None or deadline < math.inf
+        is_full = n_trials is not None and len(trials) >= n_trials
+        is_over = is_full or monotonic() > deadline if is_limited else has_stalled([trial.scores for trial in trials])
+        return has_default(trials) and is_over
 
     def end_trial(study: Any, trial: Any) -> None:
         if verbose:

@@ -95,8 +95,8 @@ def tune(
         Seconds of the search. After seven tenths of it, no trial starts, and running ones are stopped; the rest is for
         the other splits. The last fit takes additional time.
     n_trials : int or None, default=None
-        Number of trials, including the default, without those of the other splits. None stops when 20 trials gain less
-        than one standard error.
+        Number of trials, including the default, without those of the other splits. Without a time too, the search stops
+        when 20 trials gain less than one standard error.
     storage : path or None, default=None
         SQLite file. The same call with the same ``random_state`` continues the study in it, also if the process was
         killed; ``n_trials`` counts all trials in the file.
