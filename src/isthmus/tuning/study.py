@@ -197,10 +197,10 @@ def run_study(
 
     def is_done() -> bool:
         trials = read_trials(study, space)
-        is_limited = n_trials is not None or deadline < math.inf
         is_full = n_trials is not None and len(trials) >= n_trials
-        is_over = is_full or monotonic() > deadline if is_limited else has_stalled([trial.scores for trial in trials])
-        return has_default(trials) and is_over
+        if n_trials is None and deadline == math.inf:
+            is_full = has_stalled([trial.scores for trial in trials])
+        return has_default(trials) and (is_full or monotonic() > deadline)
 
     def end_trial(study: Any, trial: Any) -> None:
         if verbose:
