@@ -20,8 +20,8 @@ class TuneOptions:
     trials: Annotated[
         int | None,
         typer.Option(
-            help="Number of trials.  [default: those in --time; without it, until 20 trials gain less than one standard "
-            "error]",
+            help="Number of trials.  [default: those in --time; without it, until 20 trials gain less than one "
+            "standard error]",
             min=1,
         ),
     ] = None
