@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from isthmus.anomaly import ExemplarDistance
 from isthmus.anomaly.coordinates import CLIP, MAX_CATEGORIES, RankGaussian, Standardisation
 from isthmus.anomaly.distances import View, ViewScorer
-from isthmus.exporting.operations import NORMAL_QUANTILE, normal_quantile
+from isthmus.exporting.operations import NORMAL_QUANTILE, normal_quantile, search_sorted
 from isthmus.functional import compress_tails
 from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.schema import Schema
@@ -28,17 +28,17 @@ class ExemplarScore(nn.Module):
 
     def __init__(self, estimator: ExemplarDistance) -> None:
         super().__init__()
-        self.points = Points(estimator.schema_)
+        self.points, self.ranks = Points(estimator.schema_), NormalScores(estimator._ranks)
         self.views = nn.ModuleList(map(ViewDistances, estimator._view_scorers))
-        self.ranks = RankGaussianView(estimator._ranks)
         _store(self, center=estimator._scale.center, scale=estimator._scale.scale)
         self.weight = float(estimator.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores."""
         points = self.points(x)
-        tails = self.ranks.normal_scores(points).square().sum(1)
-        distances = torch.stack([torch.cat([tails[:, None], view(points)], 1) for view in self.views], 1)
+        ranks = self.ranks(points)
+        tails = ranks.square().sum(1)
+        distances = torch.stack([torch.cat([tails[:, None], view(points, ranks)], 1) for view in self.views], 1)
         standardised = (distances - self.center) / self.scale
         coarse, fine = standardised[..., :-1].mean(-1), standardised[..., -1]
         return -torch.maximum(coarse, self.weight * fine).mean(1)
@@ -79,9 +79,9 @@ class ViewDistances(nn.Module):
             _store(self, **{f"centres_{i}": group.reshape(-1, group.shape[-1])})
         _store(self, kept=scorer.nearest.points)
 
-    def forward(self, points: Tensor) -> Tensor:
-        """Return distances (n, n_sizes + 1): to exemplars, and to the nearest kept row."""
-        viewed = self.view(points)
+    def forward(self, points: Tensor, ranks: Tensor) -> Tensor:
+        """Return distances (n, n_sizes + 1) from points and their normal scores: to exemplars, and to kept rows."""
+        viewed = self.view(points, ranks)
         viewed = torch.where(viewed.isnan(), 0.0, viewed)
         coarse = [self._to_groups(viewed, i) for i in range(len(self.groups))]
         return torch.stack([*coarse, self._to_nearest(viewed)], 1)
@@ -124,7 +124,7 @@ class StandardisedView(nn.Module):
         super().__init__()
         _store(self, mean=view.mean, deviation=view.deviation)
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, points: Tensor, ranks: Tensor) -> Tensor:
         """Return standardised points."""
         near = compress_tails(points, self.mean, MAX_DEVIATIONS * self.deviation)
         return (near - self.mean) / self.deviation
@@ -133,36 +133,37 @@ class StandardisedView(nn.Module):
 class RankGaussianView(nn.Module):
     """Adds normal scores to standardised points, see ``isthmus.anomaly.coordinates.RankGaussian``."""
 
+    def __init__(self, view: RankGaussian) -> None:
+        super().__init__()
+        self.first, self.final = StandardisedView(view.standardisation), StandardisedView(view.final)
+
+    def forward(self, points: Tensor, ranks: Tensor) -> Tensor:
+        """Return transformed points."""
+        return self.final(ranks + self.first(points, ranks).clamp(-CLIP, CLIP), ranks)
+
+
+class NormalScores(nn.Module):
+    """Normal quantiles of the ranks of values among the training rows; 0 for missing values."""
+
     quantiles: Tensor
-    low: Tensor
-    high: Tensor
+    ends: Tensor
     constants: Tensor
 
     def __init__(self, view: RankGaussian) -> None:
         super().__init__()
-        self.first, self.final = StandardisedView(view.standardisation), StandardisedView(view.final)
-        _store(self, quantiles=view.quantiles.T)
         edge = 0.5 / (view.n_rows + 1)
-        _store(self, low=np.array(edge), high=np.array(1 - edge), constants=np.array(NORMAL_QUANTILE))
+        _store(self, quantiles=view.quantiles.T, ends=np.array([edge, 1 - edge]), constants=np.array(NORMAL_QUANTILE))
 
     def forward(self, points: Tensor) -> Tensor:
-        """Return transformed points."""
-        return self.final(self.normal_scores(points) + self.first(points).clamp(-CLIP, CLIP))
-
-    def normal_scores(self, points: Tensor) -> Tensor:
-        """Return normal quantiles of the ranks among the training rows; 0 for missing values."""
-        ranks = self._middle_ranks(points.T.contiguous()).T
-        scores = normal_quantile(torch.maximum(self.low, torch.minimum(ranks, self.high)), self.constants)
-        return torch.where(points.isnan(), 0.0, scores)
+        """Return scores (n, n_coordinates)."""
+        low, high = self.ends
+        ranks = torch.maximum(low, torch.minimum(self._middle_ranks(points.T).T, high))
+        return torch.where(points.isnan(), 0.0, normal_quantile(ranks, self.constants))
 
     def _middle_ranks(self, values: Tensor) -> Tensor:
         """Return the share of rows below each value (n_coordinates, n), plus half the share of rows equal to it."""
-        above = torch.searchsorted(self.quantiles, values, right=True)
-        from_below, from_above = self._interpolate(values, above), self._interpolate(values, self._first_equal(values))
-        return (from_below + from_above) / 2
-
-    def _first_equal(self, values: Tensor) -> Tensor:
-        return torch.searchsorted(self.quantiles, values)
+        above, first = (search_sorted(self.quantiles, values, right=right) for right in (True, False))
+        return (self._interpolate(values, above) + self._interpolate(values, first)) / 2
 
     def _interpolate(self, values: Tensor, after: Tensor) -> Tensor:
         """Return shares between the quantiles before and at position ``after``; 0 and 1 outside all quantiles."""
