@@ -68,7 +68,9 @@ def test_detect_finds_events_in_series_and_a_saved_detector_finds_the_same(folde
     worst = events.loc[events["severity"].idxmax()]
     assert worst["start"] <= pd.Timestamp("2024-02-03 16:00") <= worst["end"]
     assert worst["channels"] == "load"
-    assert ": load, severity" in done.output
+    assert "severity" in done.output and ": load 4, usually -1.1 .. 1.1" in done.output
+    assert str(worst["start"]) == "2024-02-03 08:00:00" and worst["n_points"] == 21
+    assert '"2024-02-03 08:00:00"' in (folder / "events.csv").read_text()
     again = run("test.csv", "--detector", "d.safetensors", "--out", "again.csv")
     assert again.exit_code == 0, again.output
     assert (folder / "events.csv").read_text() == (folder / "again.csv").read_text()
@@ -111,7 +113,7 @@ def test_a_column_of_a_fitted_detector_cannot_be_left_out(folder):
         ["--normal", "normal.csv"],
         ["--model", "vae"],
         ["--kind", "city=category"],
-        ["--time", "time"],
+        ["--lengths", "12"],
     ],
 )
 def test_a_fitted_detector_takes_no_options_of_a_fit(folder, options):
@@ -177,9 +179,9 @@ def test_an_option_of_one_value_given_twice_is_refused(folder):
 def test_a_warning_names_a_rate_for_which_the_series_is_too_short(folder):
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.001", *QUICK)
     assert done.exit_code == 0, done.output
-    assert "of normal time points should be alarms: a rate of 0.001 needs about" in done.output
+    assert "of normal time points are alarms; 0.1 % needs about" in done.output
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.2", "--out", "x.csv", *QUICK)
-    assert "on average at most 0.2 of normal time points should be alarms\n" in done.output
+    assert "(on average at most 20 % of normal time points are alarms)\n" in done.output
 
 
 @pytest.mark.parametrize("name", ["events.png", "events.svg"])

@@ -139,6 +139,13 @@ def test_images_of_16_bits_and_floats_come_back_in_their_range(tmp_path, rng, mo
         assert 0.5 < rebuilt.max() / highest < 1.05
 
 
+def test_look_summarizes_a_folder_of_images(album):
+    said = succeed("look", "good")
+    assert "images          60, grey" in said and "height x width  14 x 12" in said
+    assert "subfolders" not in said and "resizes" not in said
+    assert "has no column 'a'" not in said
+
+
 def test_the_doctor_looks_at_images(album):
     assert "good: 60 grey images" in succeed("doctor", "good", "--test", "new")
     Image.fromarray(np.zeros((14, 12), np.uint8)).save("good/a/00.bmp")
@@ -185,7 +192,6 @@ def test_only_force_writes_into_an_existing_folder(album, model):
 
 WRONG = {
     "an empty folder": (("fit", "empty"), "neither an image nor a .parquet file in the folder 'empty'"),
-    "a table that is none": (("look", "good"), "'good' is a folder of images, but this command takes tables"),
     "a table to prepare": (("prepare", "good", "x.csv"), "'good' is a folder of images, but this command takes tables"),
     "broken files alone": (("fit", "broken"), "none of the 1 images can be decoded"),
     "one image": (("fit", "one"), "2 to train on and 1 to hold out"),
@@ -208,7 +214,7 @@ WRONG = {
         "would be read as one of the files",
     ),
     "no such place": (("reconstruct", "m.safetensors", "new", "--out", "a/b"), "there is no folder 'a'"),
-    "draws": (("impute", "m.safetensors", "new", "--draws", 2), "--draws fills rows of tables"),
+    "draws": (("impute", "m.safetensors", "new", "--draws", 2), "--draws and --intervals fill rows of tables"),
     "contributions": (
         ("score", "m.safetensors", "new", "--contributions"),
         "use detect --heatmaps instead of --contributions",

@@ -24,9 +24,11 @@ from isthmus.data import Source, as_source, decode, hold_out, with_labels
 from isthmus.data.new_rows import check_feature_names, read_new_rows
 from isthmus.data.tables.frames import label_columns
 from isthmus.data.tables.given import encode_given
+from isthmus.data.tables.parseable import find_parseable_columns
 from isthmus.data.tables.rules import find_rules
 from isthmus.data.validation import check_cells, check_distance, check_source, complete_schema, compute_statistics
 from isthmus.data.weights import split_off_weights
+from isthmus.formatting import list_texts
 from isthmus.generation import decode_codes, draw_missing, draw_rows, expect_missing, finalize, mask_values
 from isthmus.inference import rows_at_once, run
 from isthmus.likelihoods.base import MAX_DEVIATIONS
@@ -417,6 +419,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         source = source if weight is None else source.with_weights(weight)
         if source.schema.left_out:
             warnings.warn(f"left out: {source.schema.left_out}", stacklevel=4)
+        frame = None if isinstance(self.schema, Schema) else getattr(source, "frame", None)
+        if texts := find_parseable_columns(frame, self.schema or {}):
+            advice = "isthmus.preparing.prepare makes numbers and dates of them"
+            warnings.warn(f"numbers or dates are stored as text: {list_texts(texts)}; {advice}", stacklevel=4)
         if not self.conditional:
             return source, None
         if y is None:

@@ -106,10 +106,14 @@ def params_from_plain(params: dict[str, Any], classes: dict[str, type]) -> dict[
     return {name: from_plain(value, classes) for name, value in params.items()}
 
 
+class UnknownParameterError(ValueError):
+    """A document has a parameter that a class does not have."""
+
+
 def construct(kind: Any, params: dict[str, Any]) -> Any:
-    """Create an object of a class; raise ``ValueError`` for a parameter that the class does not have."""
+    """Create an object of a class; raise ``UnknownParameterError`` for a parameter that it lacks."""
     known = kind._get_param_names()
     for name in params:
         if name not in known:
-            raise ValueError(f"{kind.__name__} has no parameter {name!r}{did_you_mean(name, known)}")
+            raise UnknownParameterError(f"{kind.__name__} has no parameter {name!r}{did_you_mean(name, known)}")
     return kind(**params)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
+
 # Absolute values outside this range are written with an exponent.
 SMALL, LARGE = 1e-3, 1e5
 # Significant digits of a number without an interval, and the largest number of digits after the point.
@@ -54,6 +56,8 @@ def format_value(value: Any, low: Any = None, high: Any = None) -> str:
     """
     if is_missing(value):
         return "missing"
+    if isinstance(value, np.datetime64):
+        return str(np.datetime_as_string(value, unit="auto")).replace("T", " ")
     if isinstance(value, date):  # includes datetime
         text = value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)
         return text.removesuffix(" 00:00")

@@ -229,6 +229,27 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
             addends[:, -1] += self.held_out_scores_ - addends.sum(1)
         return addends
 
+    def step_contributions(self, X: Any) -> Values:
+        """Return how unusual each value itself is within its windows.
+
+        One unusual value lowers the scores of all windows around it, and thus ``contributions`` of all their points.
+        These contributions are those of the value alone.
+
+        Parameters
+        ----------
+        X : array, tensor or data frame of shape (n_timepoints,) or (n_timepoints, n_channels)
+            A series, as in ``score_samples``.
+
+        Returns
+        -------
+        ndarray of shape (n_timepoints, n_channels)
+            Mean over the windows that contain the value, and over lengths and views; 0 is its mean over the training
+            series, and negative is unusual. The unit is that of the scores of windows.
+        """
+        check_is_fitted(self)
+        windows = self._windows.like(X)
+        return np.asarray(np.mean([scorer.step_contributions(windows) for scorer in self._window_scorers], axis=0))
+
     def prepare_search(self, X: Any) -> tuple[Autoencoder, View]:
         """Return the net that ``fit`` bags, and windows on which its parameters can be searched.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders
-from isthmus.anomaly.window_views import View
+from isthmus.anomaly.window_views import View, steps_per_average
 from isthmus.data import Array, Windows
 
 Values = np.ndarray[Any, Any]
@@ -76,14 +76,32 @@ class WindowScorer:
         sums = [view.windows.spread(column) for column in scored.T]
         return np.column_stack(sums[:-1]) / np.where(sums[-1] > 0, sums[-1], 1.0)[:, None] / self.scale
 
+    def step_contributions(self, windows: Windows) -> Values:
+        """Return the mean contribution of each value itself to the windows that contain it, (n_timepoints, n_channels).
+
+        0 is its mean over the training windows.
+        """
+        view = self.view.like(windows)
+        length = view.windows.length
+        steps = np.minimum(np.arange(length) // steps_per_average(length), view.schema.shape[-1] - 1)
+        chunks = ((chunk.windows, self._contribute(chunk)[1][..., steps]) for chunk in _chunks(view))
+        return view.windows.spread_chunks(chunks, view.schema.shape[:1]) / self.scale
+
     def _addends(self, view: View) -> Values:
         """Return addends of channels and constants, and 1 if a window has known values, (n_windows, n_channels + 2)."""
+        known, values, code = self._contribute(view)
+        scored = np.column_stack([values.sum(-1), code - self.center * known, np.ones(len(known))])
+        return scored * (known > 0)[:, None]
+
+    def _contribute(self, view: View) -> tuple[Values, Values, Values]:
+        """Return the share of known values of each window, the contributions of its values, and that of its code.
+
+        Contributions of values have the shape (n_windows, n_channels, n_steps), and are 0 for missing values.
+        """
         x = _hide_poor_channels(_read(view))
         addends = np.asarray(self.estimator.contributions(Array(view.transform(self._complete(x)), view.schema)))
         values = np.where(x.isnan().numpy(), 0.0, addends[:, :-2].reshape(x.shape))
-        known = _known_share(x)
-        scored = np.column_stack([values.sum(-1), addends[:, -2] - self.center * known, np.ones(len(x))])
-        return scored * (known > 0)[:, None]
+        return _known_share(x), values, addends[:, -2]
 
     def _complete(self, x: Tensor) -> Tensor:
         """Replace missing values by their reconstructions.

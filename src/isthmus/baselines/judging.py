@@ -32,6 +32,10 @@ from isthmus.priors import Density
 from isthmus.randomness import seed_of, seeded
 
 
+# Name of the share of the variance around the mean image that a method explains: 0 for the mean, 1 without errors.
+EXPLAINED = "explained"
+
+
 class Comparison(NamedTuple):
     """Figures of a model and of simple methods on the same rows.
 
@@ -67,7 +71,7 @@ class Comparison(NamedTuple):
 
 def format_figure(name: str, figure: float) -> str:
     """Write a figure of a comparison as text."""
-    return f"{figure:.1%}" if name == "wrong" else f"{figure:.4g}"
+    return f"{figure:.1%}" if name in ("wrong", EXPLAINED) else f"{figure:.4g}"
 
 
 def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> list[Comparison]:
@@ -219,6 +223,9 @@ def _compare_answers(estimator: Any, training: Training, clean: Values, seed: in
     measures += ["share of wrong categories"] if wrong else []
     figures = {name: values for name, values in {"error": error, "wrong": wrong}.items() if values}
     row_means = {name: sum_cell_errors(training, task, answer).mean() for name, answer in answers.items()}
+    if training.are_pixels and error.get("mean"):
+        measures.append("share of the variance that is explained")
+        figures[EXPLAINED] = {name: 1 - value / error["mean"] for name, value in error.items()}
     return Comparison(f"{kind}: {'; '.join(measures)}", figures, note or _name_better_methods(row_means))
 
 

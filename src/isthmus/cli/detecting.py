@@ -1,6 +1,5 @@
 """``isthmus detect``: finds anomalies in a table or a series, and explains them."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
-from isthmus.cli.images import draw_events
+from isthmus.anomaly import AnomalyDetector, SlidingWindows
+from isthmus.cli.detecting_series import check_times, parse_lengths, report_events
 from isthmus.cli.models import choose_rows, list_columns, list_text_columns, load_for
 from isthmus.cli.options import DetectOptions, ModelOptions
 from isthmus.cli.outputs import Output, choose_suffix
@@ -74,6 +73,10 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
         If a file cannot be read or written, or the request does not fit the data.
     """
     refuse(request, ("size", "heatmaps"), f"is for folders of images, but {str(data)!r} is not one")
+    if request.lengths and not request.time:
+        raise ValueError("--lengths are those of windows of a series: name its column of times with --time")
+    if request.time:
+        refuse(request, ("fdr",), "assumes independent rows, which time points are not: use --fpr")
     suffix = choose_suffix(data)
     ending = f".alarms{suffix if suffix in WRITTEN_TABLES else '.csv'}"
     out, inputs = name_outputs(data, ending, request, output)
@@ -81,7 +84,7 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
     detector, rows, X = (_fit if request.detector is None else _load)(data, request)
     with saving(detector, request.save):
         if isinstance(detector.estimator_, SlidingWindows):
-            _report_events(detector, X, request, output, out)
+            report_events(detector, X, request, output, out)
         else:
             _report_rows(detector, X, rows, request, output, out)
 
@@ -144,10 +147,11 @@ def _load(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
 
 def load_detector(request: Request) -> AnomalyDetector:
     """Load the detector; options for fitting a detector raise ``ValueError``."""
-    refuse(request, ("normal", "fpr", "contamination", "time", "size"), FITTED)
+    refuse(request, ("normal", "fpr", "contamination", "lengths", "size"), FITTED)
     if request.has_model or request.run.kinds:
         raise ValueError(f"{'--model, --set or --config' if request.has_model else '--kind'} {FITTED}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, request.detector))
+    check_times(detector, request)
     if request.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
         raise ValueError(f"--plot draws a series, but {str(request.detector)!r} is a detector of single rows")
     return detector
@@ -165,7 +169,7 @@ def make_detector(request: Request) -> AnomalyDetector:
     if request.run.kinds and not request.has_model:
         raise ValueError("--kind needs a model that uses kinds of columns: add --model, such as --model vae")
     if request.time:
-        estimator = SlidingWindows(estimator, time=as_time(request.time), verbose=1)
+        estimator = SlidingWindows(estimator, parse_lengths(request.lengths), time=as_time(request.time), verbose=1)
     fpr, contamination, seed = request.fpr, request.contamination, request.run.seed
     return AnomalyDetector(estimator, fpr=fpr, contamination=contamination, random_state=seed)
 
@@ -218,35 +222,3 @@ def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> None:
     for i, row in enumerate(rows):
         for reason in explanation.reasons(i):
             print(reason._replace(row=row))
-
-
-def _report_events(detector: AnomalyDetector, X: Any, request: Request, output: Output, out: Path) -> None:
-    events = detector.events(X)
-    output.write({out: _as_table(events)})
-    print(f"wrote {out}: {pluralize(len(events), 'event')} in {pluralize(len(X), 'time point')}")
-    rate = f"{detector.fpr_:.2g} of normal time points"
-    print(f"on average at most {rate} should be alarms{_explain_rate(detector, request)}")
-    for event in sorted(events, key=lambda event: -event.severity)[: request.explain]:
-        channels = ", ".join(map(str, event.channels)) or "all channels"
-        print(f"{_format_time(event.start)} .. {_format_time(event.end)}: {channels}, severity {event.severity:.3g}")
-    if request.plot is not None:
-        draw_events(detector, X, request.plot)
-
-
-def _explain_rate(detector: AnomalyDetector, request: Request) -> str:
-    """Explain a rate that is higher than the requested one; return "" if it is not."""
-    if request.fpr is None or detector.fpr_ <= request.fpr:
-        return ""
-    n_points = math.ceil(detector.block_length_ * (1 / request.fpr - 1))
-    return f": a rate of {request.fpr:g} needs about {n_points} points to learn from"
-
-
-def _format_time(time: Any) -> str:
-    """Format a time without zero fractions of a second."""
-    return str(time).removesuffix(".000000000")
-
-
-def _as_table(events: Sequence[Event]) -> pa.Table:
-    columns = {name: [getattr(event, name) for event in events] for name in Event._fields}
-    columns["channels"] = [", ".join(map(str, channels)) for channels in columns["channels"]]
-    return pa.table({name: pa.array(values) for name, values in columns.items()})

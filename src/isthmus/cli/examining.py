@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.fitting import hold_out, read_labels
-from isthmus.cli.images import open_folder
+from isthmus.cli.images import open_folder, summarize_folder
 from isthmus.cli.inference import open_rows
 from isthmus.cli.models import load_for
 from isthmus.cli.progress import hint
@@ -130,6 +130,10 @@ def show_file(data: Path, run: Run) -> None:
     OSError, ValueError
         If the file cannot be read, or does not hold rows and columns.
     """
+    if holds_images(data):
+        choose_columns(None, run, data)
+        print(summarize_folder(data))
+        return
     rows = read_rows(data, run)
     if len(rows.shape) > 2:
         raise ValueError(f"{str(data)!r} holds values of shape {rows.shape}, but look takes rows and columns")

@@ -1,6 +1,7 @@
-"""Number of missing cells that a model filled, by column."""
+"""Missing cells that a model filled: their number by column, and how certain each is."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,21 @@ import pyarrow as pa
 from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.tables.cells import find_missing
+from isthmus.data.tables.frames import unused_name
 from isthmus.formatting import pluralize
+
+Values = np.ndarray[Any, Any]
 
 # Columns that a message names at most.
 N_NAMED = 5
 # Rows of a source that are read at once.
 CHUNK = 2**12
+# Random imputations that show how certain a filled cell is, and the share of them that an interval contains. Not tuned.
+N_DRAWS, CONTAINED = 40, 0.9
+INTERVALS = (
+    f"beside filled columns, _low and _high are the middle {100 * CONTAINED:.0f} % of {N_DRAWS} random imputations of a cell, and "
+    "_share is the share of them with the category that is filled in"
+)
 
 
 class FilledCells:
@@ -53,3 +63,33 @@ def _by_column(counts: Counter[str]) -> str:
     named = [f"{name} {n:,}" for name, n in counts.most_common(N_NAMED) if name]
     more = ", ..." if len(counts) > N_NAMED else ""
     return f" ({', '.join(named)}{more})" if named else ""
+
+
+def add_intervals(before: pa.Table, filled: pa.Table, draws: Sequence[pa.Table]) -> pa.Table:
+    """Insert columns beside those with filled cells, which say how certain each filled cell is; null in other cells."""
+    columns: dict[str, Any] = {}
+    for name, column in zip(filled.column_names, filled.columns, strict=True):
+        columns[name] = column
+        is_filled = _find_missing(before, name) & ~_find_missing(filled, name)
+        if is_filled.any():
+            added = _describe_draws(column, [draw.column(name) for draw in draws])
+            columns |= {unused_name(name + end, filled.column_names): _only(is_filled, v) for end, v in added.items()}
+    return pa.table(columns)
+
+
+def _describe_draws(column: pa.ChunkedArray, draws: Sequence[pa.ChunkedArray]) -> dict[str, Values]:
+    """Return the limits of the drawn numbers or dates of each cell, or the share of draws with its category."""
+    drawn = np.stack([draw.to_numpy() for draw in draws])
+    if drawn.dtype.kind not in "iufM":
+        return {"_share": (drawn == column.to_numpy()).mean(0)}
+    drawn.sort(axis=0)
+    first = round((1 - CONTAINED) / 2 * (len(drawn) - 1))
+    return {"_low": drawn[first], "_high": drawn[-1 - first]}
+
+
+def _only(chosen: Values, values: Values) -> pa.Array:
+    return pa.array(values, mask=~chosen)
+
+
+def _find_missing(rows: pa.Table, name: str) -> Values:
+    return np.asarray(find_missing(open_frame(rows).get_column(name)))

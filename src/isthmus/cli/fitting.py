@@ -93,7 +93,7 @@ def fit_file(
     save(estimator, out)  # only now: a command that fails leaves no file behind
     for comparison in comparisons:
         _show(comparison, run.model, len(unknown))
-    print(f"wrote {out}: {run.model} fitted to {_describe(len(train), estimator.schema_)}")
+    print(f"wrote {out}: {run.model} fitted to {_describe(len(train), estimator.schema_)}{_describe_code(estimator, run)}")
 
 
 def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], config: Path | None = None) -> None:
@@ -231,6 +231,12 @@ def _show(comparison: Comparison, model: str, n_rows: int) -> None:
     console.print(table)
     if comparison.note:
         console.print(comparison.note, highlight=False)
+
+
+def _describe_code(estimator: Autoencoder, run: Run) -> str:
+    """Say how many numbers a code has, and how to change that if the run does not state it."""
+    size = pluralize(estimator._n_features_out, "number")
+    return f"; a code has {size}{'' if 'n_components' in run.set else ', which --set n_components=8 changes'}"
 
 
 def _describe(n_rows: int, schema: Schema) -> str:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from isthmus.anomaly import AnomalyDetector
 from isthmus.cli.progress import say
 from isthmus.data import ImageFolder
 from isthmus.data.images.files import KINDS, list_sizes, to_picture
-from isthmus.formatting import pluralize
+from isthmus.formatting import list_texts, pluralize
 from isthmus.schema import Schema
 from isthmus.storage import replacing
 
@@ -35,12 +36,27 @@ def open_folder(data: Path, size: str | None = None, like: Any = None) -> ImageF
     if like is None:
         folder = ImageFolder(data, parse_size(size) if size is not None else _own_size(data))
         channels, height, width = folder.schema.shape
-        say(f"{data}: {pluralize(len(folder), f'{KINDS[channels]} image')}, resized to {height} x {width}")
+        sizes = " of" if list_sizes(data) == [(height, width)] else ", resized to"
+        say(f"{data}: {pluralize(len(folder), f'{KINDS[channels]} image')}{sizes} {height} x {width}")
         return folder
     schema = like if isinstance(like, Schema) else getattr(like, "estimator_", like).schema_
     if not schema.layout:
         raise ValueError(f"{str(data)!r} is a folder of images, but the model was fitted on rows of {schema.shape}")
     return ImageFolder(data, like=schema)
+
+
+def summarize_folder(data: Path) -> str:
+    """Describe a folder of images: their number, kind, sizes, dtype and subfolders, which are labels."""
+    folder, sizes = ImageFolder(data, _own_size(data)), list_sizes(data)
+    labels = Counter(folder.labels.tolist())
+    named = list_texts([f"{label or 'no subfolder'} {count:,}" for label, count in labels.most_common()])
+    facts = {
+        "images": f"{len(folder):,}, {KINDS[folder.schema.shape[0]]}, {folder.schema.dtype}",
+        "height x width": list_texts([f"{height} x {width}" for height, width in sizes]),
+        "fit resizes to": "" if sizes == [folder.schema.shape[1:]] else " x ".join(map(str, folder.schema.shape[1:])),
+        "subfolders": named if len(labels) > 1 else "",
+    }
+    return "\n".join(f"{name:14}  {fact}" for name, fact in facts.items() if fact)
 
 
 def parse_size(text: str) -> tuple[int, int]:

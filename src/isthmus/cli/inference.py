@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.autoencoder import Autoencoder
-from isthmus.cli.filling import FilledCells
+from isthmus.cli.filling import INTERVALS, N_DRAWS, FilledCells, add_intervals
 from isthmus.cli.images import list_file_names, open_folder, write_images, write_samples
 from isthmus.cli.models import choose_rows, decide, list_columns, list_text_columns, load_for
 from isthmus.cli.outputs import Output, choose_suffix
@@ -63,7 +63,7 @@ class Table:
 class StreamedTable(Table):
     """Rows of Parquet files, read chunk by chunk."""
 
-    refuses_draws = "is streamed, but --draws needs its rows in memory"
+    refuses_draws = "is streamed, but --draws and --intervals need its rows in memory"
 
     def name_output(self, output: Output, ending: str, model: Path) -> Path:
         """Name and check a Parquet file; no other kind is written chunk by chunk."""
@@ -84,7 +84,7 @@ class StreamedTable(Table):
 class Images(Table):
     """A folder of images; the answer is a folder of images, or a table with the names of the files."""
 
-    refuses_draws = "is a folder of images, but --draws fills rows of tables"
+    refuses_draws = "is a folder of images, but --draws and --intervals fill rows of tables"
 
     def name_output(self, output: Output, ending: str, model: Path) -> Path:
         """Name and check a folder, or a table."""
@@ -151,10 +151,12 @@ def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
     _apply("score --contributions", model, data, output, "contributions", split)
 
 
-def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
+def impute(model: Path, data: Path, output: Output, draws: int, seed: int | None, intervals: bool = False) -> None:
     """Write rows with imputed missing values; several random imputations are written to numbered files."""
-    if draws:
-        _impute_draws(model, data, output, draws, seed)
+    if draws and intervals:
+        raise ValueError("--draws writes random imputations and --intervals expected values: give one of them")
+    if draws or intervals:
+        (_impute_draws if draws else _impute_intervals)(model, data, output, draws or N_DRAWS, seed)
         return
     cells = FilledCells()
 
@@ -215,10 +217,28 @@ def _apply(
     rows.write(output, out, X, function, names)
 
 
-def _impute_draws(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
+def _impute_intervals(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
+    rows = _open_in_memory(data)
+    out = rows.name_output(output, "filled", model)
+    estimator, cells = load_for("impute --intervals", model), FilledCells()
+    X = rows.read(estimator)
+    if not isinstance(X, pa.Table):
+        raise ValueError(f"{str(data)!r} has no column names, which --intervals needs: leave it out, or use --draws")
+    filled = cells.add(X, estimator.impute(X))
+    _write(output, out, add_intervals(X, filled, estimator.impute(X, n_draws=draws, random_state=seed)))
+    print(cells)
+    print(INTERVALS)
+
+
+def _open_in_memory(data: Path) -> Table:
     rows = open_rows(data)
     if rows.refuses_draws:
         raise ValueError(f"{str(data)!r} {rows.refuses_draws}")
+    return rows
+
+
+def _impute_draws(model: Path, data: Path, output: Output, draws: int, seed: int | None) -> None:
+    rows = _open_in_memory(data)
     out = output.name(data, f".filled{choose_suffix(data)}")
     files = [out.with_suffix(f".{i}{out.suffix}") for i in range(1, draws + 1)]
     output.check(files, [model, data])

@@ -117,20 +117,23 @@ def impute(
     draws: Annotated[
         int, typer.Option(help="Number of random imputations to write, one file each; 0 writes expected values.", min=0)
     ] = 0,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Write beside each filled column how certain its filled cells are.")
+    ] = False,
     seed: options.ModelSeed = None,
 ) -> None:
     """Fill missing values, and leave all other values unchanged.
 
-    Several random imputations, with --draws, show how uncertain the filled values are.
+    Several random imputations, with --intervals or --draws, show how uncertain the filled values are.
 
     Examples
     --------
-    $ isthmus impute vae.safetensors customers.csv --out filled.csv
+    $ isthmus impute vae.safetensors customers.csv --intervals --out filled.csv
     $ isthmus impute vae.safetensors customers.csv --draws 5 --seed 0 --out filled.csv
     """
     from isthmus.cli import inference
 
-    inference.impute(model, data, to.output, draws, seed)
+    inference.impute(model, data, to.output, draws, seed, intervals)
 
 
 def score(

@@ -20,6 +20,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "reconstruct": ("Autoencoder", "BaggedAutoencoders"),
     "impute": ("Autoencoder", "SeriesImputer"),
     "impute --draws": ("Autoencoder",),
+    "impute --intervals": ("Autoencoder",),
     "score": ("Autoencoder", "BaggedAutoencoders", "ExemplarDistance", "SlidingWindows", "AnomalyDetector"),
     "score --draws": ("Autoencoder",),
     "score --contributions": ("Autoencoder", "BaggedAutoencoders", "SlidingWindows"),

@@ -248,7 +248,22 @@ class DetectOptions:
         ),
     ] = None
     time: Times = None
-    explain: Annotated[int, typer.Option(help="Number of alarms to explain, the worst first.", min=0)] = 0
+    lengths: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STEPS",
+            help="Time points in the windows of a series, such as 12,36: about as long as an event, and three times as "
+            "long.  [default: half a period, one and two periods]",
+        ),
+    ] = None
+    explain: Annotated[
+        int,
+        typer.Option(
+            help="Number of alarms to explain, the worst first. Severity 1 of an event: its lowest score is as far "
+            "beyond the threshold as the threshold is from a typical score.",
+            min=0,
+        ),
+    ] = 0
     save: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -277,7 +277,16 @@ def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
     if table.num_columns == 1 and table.column(0).null_count:
         # Readers ignore blank lines at the end of a file: write missing values as "".
         table = table.set_column(0, table.column_names[0], table.column(0).cast(pa.string()).fill_null(""))
-    csv.write_csv(table, file, csv.WriteOptions(delimiter=delimiter))
+    csv.write_csv(_shorten_times(table), file, csv.WriteOptions(delimiter=delimiter))
+
+
+def _shorten_times(table: pa.Table) -> pa.Table:
+    """Store times of whole seconds as such, because text shows all digits of a unit: 12:30:00.000000000."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit != "s":
+            with suppress(pa.ArrowInvalid):  # fractions of a second would be lost
+                table = table.set_column(i, field.name, table.column(i).cast(pa.timestamp("s", field.type.tz)))
+    return table
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table) -> None:

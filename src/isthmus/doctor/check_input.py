@@ -12,8 +12,9 @@ from sklearn.base import clone
 from isthmus import likelihoods
 from isthmus.assembly import CHOICES, build_model, choose_likelihood
 from isthmus.autoencoder import Autoencoder
+from isthmus.data.tables.parseable import find_parseable_text
 from isthmus.data.validation import complete_schema, compute_statistics
-from isthmus.doctor.rows import Rows, Values, find_parseable_text, get_label
+from isthmus.doctor.rows import Rows, Values, get_label
 from isthmus.likelihoods import Likelihood, LogNormal, Mixed
 from isthmus.part import resolve
 from isthmus.randomness import seeded

@@ -4,7 +4,6 @@ import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from numbers import Real
 from typing import Any
 
 import narwhals as nw
@@ -15,8 +14,6 @@ from torch import Tensor
 
 from isthmus.containers import open_frame
 from isthmus.data import Array, ImageFolder, Source, as_source
-from isthmus.data.parsing.dates import read_dates
-from isthmus.data.parsing.numbers import LEADING_ZERO, read_numbers
 from isthmus.data.tables.cells import is_number, missing_mask, to_floats
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.native_dtypes import make_column_like
@@ -29,9 +26,6 @@ Values = np.ndarray[Any, Any]
 SIZE = 2**24
 # Values whose rows are hashed at once: 8 MiB of float64.
 CHUNK = 2**20
-# Text holds numbers or dates if at least this share of its distinct values, and at least this number, can be parsed; of
-# many distinct values, the first N_PARSED are parsed. Rules of thumb.
-MIN_PARSED_SHARE, MIN_PARSED, N_PARSED = 0.9, 3, 1000
 
 
 @dataclass(frozen=True)
@@ -168,20 +162,3 @@ def _is_unknown(column: Any, categories: tuple[Any, ...]) -> Values:
     known = set(categories)
     unknown = np.array([value not in known for value in column.to_list()], dtype=bool)
     return unknown & ~missing_mask(column)
-
-
-def find_parseable_text(column: Any) -> str:
-    """Return an example of the numbers or dates that a narwhals column holds as text, or "" if it holds none."""
-    if column.dtype not in (nw.String, nw.Categorical, nw.Object):
-        return ""
-    values = column.drop_nulls().unique().to_list()
-    if any(isinstance(value, bool) or not isinstance(value, str | Real) for value in values):
-        return ""
-    texts = sorted(str(value).strip() for value in values)[:N_PARSED]
-    if any(map(LEADING_ZERO.fullmatch, texts)):  # codes, such as postal codes
-        return ""
-    for reading in (read_numbers(texts), read_dates(texts)):
-        parsed = [text for text, value in zip(texts, reading.values, strict=True) if value is not None]
-        if len(parsed) >= max(MIN_PARSED, MIN_PARSED_SHARE * len(texts)):
-            return parsed[0]
-    return ""

@@ -12,7 +12,7 @@ from isthmus import storage
 from isthmus.ambient import own_settings
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
 from isthmus.autoencoder import Autoencoder
-from isthmus.configuration import known_classes
+from isthmus.configuration import UnknownParameterError, known_classes
 from isthmus.decoder import Decoder
 from isthmus.errors import memory_errors, require_type
 from isthmus.gap_filling import SeriesImputer
@@ -126,6 +126,11 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
     try:
         with own_settings(), memory_errors(f"load {str(path)!r}"), limit_to_file(content.tensors):
             return _rebuild(content, known_classes(parts), device)
+    except UnknownParameterError as error:
+        written = f"it was written by isthmus {content.document.get('isthmus')}"
+        written += ", in another state of that version" if content.document.get("isthmus") == isthmus.__version__ else ""
+        advice = "fit the model again, or load the file with the isthmus that wrote it"
+        raise ValueError(f"cannot load {str(path)!r}: {error}; {written}: {advice}") from error
     except ValueError as error:
         raise ValueError(f"cannot load {str(path)!r}: {error}") from error
     except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:

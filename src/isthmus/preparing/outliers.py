@@ -143,10 +143,11 @@ def _beyond(draft: Draft, names: list[Any], limit: float) -> Values:
         # The farthest values first: they are the examples.
         z = robust_z(values)
         where = where[np.argsort(-np.abs(z[where]), kind="stable")]
-        shown = [f"{values[i]:g}, z {z[i]:.1f}" for i in where[:10]]
-        examples = show_rows(shown, draft.rows[where])
+        has_scale = z[where].any()  # z is 0 everywhere if half the values are equal
+        shown = [f"{values[i]:g}, z {z[i]:.1f}" if has_scale else f"{values[i]:g}" for i in where[:10]]
+        kind = f"outlier, robust z over {limit:g}" if has_scale else "outlier, far from the value of most rows"
         beyond[where] = True
-        draft.note("reported", f"outlier, robust z over {limit:g}", name, np.sort(where), examples)
+        draft.note("reported", kind, name, np.sort(where), show_rows(shown, draft.rows[where]))
     return np.flatnonzero(beyond)
 
 

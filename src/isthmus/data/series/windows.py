@@ -1,7 +1,7 @@
 """Windows of a series as overlapping samples, without copies."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from hashlib import blake2b
 from typing import Any, Self
@@ -243,14 +243,30 @@ class Windows(ArraySource):
         if values.shape not in ((n,), (n, self.length), shape):
             raise ValueError(f"values must be of shape {(n,)}, {(n, self.length)} or {shape}, got {values.shape}")
         steps = np.broadcast_to(values[:, None], (n, self.length)) if values.ndim == 1 else values
-        sums = np.zeros((self.n_steps, *steps.shape[1:-1]))
-        counts = np.zeros(len(sums))
-        for offset in range(self.length):
-            sums[self.starts + offset] += steps[..., offset]
-            counts[self.starts + offset] += 1
+        return self.spread_chunks([(self, steps)], steps.shape[1:-1])
+
+    def spread_chunks(self, chunks: Iterable[tuple["Windows", Values]], shape: tuple[int, ...]) -> Values:
+        """Average values at each time point as ``spread`` does, without values of all windows in memory.
+
+        Parameters
+        ----------
+        chunks : iterable of (Windows, array of shape (n_windows, ``*shape``, length))
+            Windows of this series, and values of each of their steps.
+        shape : tuple of int
+            Shape of the values of one step: () or (n_channels,).
+
+        Returns
+        -------
+        ndarray of shape (n_timepoints, ``*shape``)
+            The means.
+        """
+        sums, counts = np.zeros((self.n_steps, *shape)), np.zeros(self.n_steps)
+        for windows, steps in chunks:
+            for offset in range(self.length):
+                sums[windows.starts + offset] += steps[..., offset]
+                counts[windows.starts + offset] += 1
         covered = np.flatnonzero(counts)
-        means = (sums[covered].T / counts[covered]).T
-        return interpolate(self.series.points, covered, means)
+        return interpolate(self.series.points, covered, (sums[covered].T / counts[covered]).T)
 
 
 def _warn_of_resampling(series: Series) -> None:
