@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LinearRegression
 
 from isthmus import Autoencoder, zoo
@@ -54,6 +55,14 @@ def test_images_have_one_unit_also_if_a_corner_hardly_varies():
     training = Training.of(as_source(images))
     assert training.unit_name == "the squared unit of the data"
     assert set(training.unit.tolist()) == {1.0}
+
+
+def test_errors_of_images_come_with_the_variance_that_is_explained():
+    X = load_digits().data[:150]
+    model = zoo.linear(8, max_epochs=2, random_state=0).fit(X[:100])
+    error, explained = judge(model, X[:100], X[100:])[0].figures.values()
+    assert explained["mean"] == 0
+    assert explained["PCA"] == pytest.approx(1 - error["PCA"] / error["mean"])
 
 
 def test_a_comparison_is_printed_with_one_line_for_each_method():

@@ -834,3 +834,36 @@ def test_parameters_are_checked_before_rows_are_read(shared, tmp_path, monkeypat
     result = call(command, shared / "rows.csv", *options, *out)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_intervals_say_how_certain_filled_cells_are(tmp_path, rng):
+    size = rng.normal(size=200)
+    table = pa.table(
+        {
+            "size": pa.array(size, mask=rng.random(200) < 0.2),
+            "kind": pa.array(np.where(size > 0, "big", "small"), mask=rng.random(200) < 0.2),
+            "whole": size + 1,
+        }
+    )
+    write(tmp_path / "t.csv", table)
+    with warnings.catch_warnings(action="ignore"):
+        done(
+            "fit",
+            tmp_path / "t.csv",
+            "--model",
+            "imputer",
+            "--set",
+            "max_epochs=3",
+            "--out",
+            tmp_path / "m.safetensors",
+        )
+    arguments = ("impute", tmp_path / "m.safetensors", tmp_path / "t.csv")
+    done(*arguments, "--intervals", "--seed", 0, "--out", tmp_path / "f.csv")
+    filled = read(tmp_path / "f.csv").to_pandas()
+    assert filled.columns.tolist() == ["size", "size_low", "size_high", "kind", "kind_share", "whole"]
+    hidden = {name: table[name].is_null().to_numpy() for name in ("size", "kind")}
+    for name, end in (("size", "low"), ("size", "high"), ("kind", "share")):
+        np.testing.assert_array_equal(filled[f"{name}_{end}"].notna(), hidden[name])
+    assert (filled["size_low"] <= filled["size_high"])[hidden["size"]].all()
+    assert filled["kind_share"].dropna().between(0, 1).all()
+    assert "give one of them" in refused(*arguments, "--intervals", "--draws", 2, "--out", tmp_path / "g.csv")

@@ -68,8 +68,10 @@ def test_detect_finds_events_in_series_and_a_saved_detector_finds_the_same(folde
     worst = events.loc[events["severity"].idxmax()]
     assert worst["start"] <= pd.Timestamp("2024-02-03 16:00") <= worst["end"]
     assert worst["channels"] == "load"
-    assert "severity" in done.output and ": load 4, usually -1.1 .. 1.1" in done.output
-    assert str(worst["start"]) == "2024-02-03 08:00:00" and worst["n_points"] == 21
+    assert "severity" in done.output
+    assert ": load 4, usually -1.1 .. 1.1" in done.output
+    assert str(worst["start"]) == "2024-02-03 08:00:00"
+    assert worst["n_points"] == 21
     assert '"2024-02-03 08:00:00"' in (folder / "events.csv").read_text()
     again = run("test.csv", "--detector", "d.safetensors", "--out", "again.csv")
     assert again.exit_code == 0, again.output
@@ -204,3 +206,59 @@ def test_data_that_cannot_be_drawn_is_refused(folder, options, message):
     assert done.exit_code == 2
     assert message in done.output
     assert not (folder / "test.alarms.csv").exists()
+
+
+def test_short_events_are_told_apart_and_shown_with_their_values(folder):
+    series = pd.read_csv("test.csv")
+    series["load"] = np.sin(np.arange(700, 900) / 4)
+    starts = (40, 100, 150)
+    for start in starts:
+        series.loc[start : start + 3, "load"] += 5.0
+    series.to_csv("spikes.csv", index=False)
+    options = ["--normal", "train.csv", "--time", "time", "--lengths", "8, 24", "--explain", "3"]
+    done = run("spikes.csv", *options, "--save", "d.safetensors", "--out", "events.csv")
+    assert done.exit_code == 0, done.output
+    assert "wrote events.csv: 3 events, 12 of 200 time points (on average at most" in done.output
+    events = pyarrow.csv.read_csv("events.csv").to_pandas()
+    times = pd.to_datetime(series["time"])
+    assert events["start"].tolist() == [times[start] for start in starts]
+    assert events["end"].tolist() == [times[start + 3] for start in starts]
+    assert done.output.count("(4 points), severity") == done.output.count("usually -0.9") == 3
+    assert "more than a third" not in done.output
+    again = run("spikes.csv", "--detector", "d.safetensors", "--time", "time", "--out", "again.csv")
+    assert again.exit_code == 0, again.output
+    other = run("spikes.csv", "--detector", "d.safetensors", "--time", "load", "--out", "other.csv")
+    assert other.exit_code == 2
+    assert "the detector was fitted with the times in 'time': leave --time out" in other.output
+
+
+def test_alarms_at_most_time_points_come_with_advice(folder):
+    series = pd.read_csv("test.csv").assign(load=4.0)
+    series.to_csv("dead.csv", index=False)
+    done = run("dead.csv", "--normal", "train.csv", "--time", "time", "--lengths", "8", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "1 event, 200 of 200 time points" in done.output
+    assert "learn from a normal part with --normal, or use shorter windows, such as --lengths 12,36" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--time", "time", "--lengths", "12,x"], "--lengths must be numbers of time points such as 12,36, got '12,x'"),
+        (["--time", "time", "--lengths", "0"], "--lengths must be numbers of time points"),
+        (["--lengths", "12"], "name its column of times with --time"),
+        (["--time", "time", "--fdr", "0.1"], "--fdr assumes independent rows, which time points are not: use --fpr"),
+    ],
+)
+def test_options_that_do_not_fit_a_series_are_refused(folder, options, message):
+    done = run("test.csv", "--normal", "train.csv", *options)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not (folder / "test.alarms.csv").exists()
+
+
+def test_a_detector_of_rows_takes_no_times(folder):
+    run("new.csv", "--normal", "normal.csv", "--save", "rows.safetensors", "--out", "first.csv")
+    done = run("new.csv", "--detector", "rows.safetensors", "--time", "a", "--out", "again.csv")
+    assert done.exit_code == 2
+    assert "--time is for series, but 'rows.safetensors' is a detector of single rows" in done.output

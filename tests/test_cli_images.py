@@ -75,7 +75,7 @@ def fail(*arguments):
 @pytest.fixture
 def model(album):
     said = succeed("fit", "good", "--out", "m.safetensors", *QUICK)
-    assert "good: 60 grey images, resized to 14 x 12" in said
+    assert "good: 60 grey images of 14 x 12" in said
     return "m.safetensors"
 
 
@@ -141,9 +141,10 @@ def test_images_of_16_bits_and_floats_come_back_in_their_range(tmp_path, rng, mo
 
 def test_look_summarizes_a_folder_of_images(album):
     said = succeed("look", "good")
-    assert "images          60, grey" in said and "height x width  14 x 12" in said
-    assert "subfolders" not in said and "resizes" not in said
-    assert "has no column 'a'" not in said
+    assert "images          60, grey" in said
+    assert "height x width  14 x 12" in said
+    assert "subfolders" not in said
+    assert "resizes" not in said
 
 
 def test_the_doctor_looks_at_images(album):

@@ -81,6 +81,34 @@ def test_an_event_is_printed_as_one_line():
     )
 
 
+class MovingLevel(Level):
+    """Scores a row by the mean of the rows around it, as windows do."""
+
+    lengths_ = (9,)
+
+    def score_samples(self, X):
+        return np.convolve(self.step_contributions(X).sum(1), np.ones(9) / 9, "same")
+
+    def step_contributions(self, X):
+        return 1 - np.abs(np.asarray(X, dtype=float))
+
+
+def test_a_run_of_alarms_is_narrowed_to_the_unusual_points():
+    X = np.zeros((200, 2))
+    X[50:53, 0], X[62, 1], X[120:160] = 40.0, -30.0, 3.0
+    detector = AnomalyDetector(MovingLevel(), threshold=-1.0).fit(X[:40])
+    alarms = np.flatnonzero(detector.predict(X) == -1)
+    assert {46, 57, 66, 118} <= set(alarms)
+    spans = [(event.start, event.end, event.channels) for event in detector.events(X)]
+    assert spans == [(50, 52, (0,)), (62, 62, (1,)), (120, 159, (0,))]
+
+
+def test_times_are_printed_without_zeros():
+    start, end = (np.datetime64(text, "ns") for text in ("2024-05-01T08:30", "2024-05-01T08:30:00.5"))
+    text = str(Event(start, end, start, 2, 2.0, ()))
+    assert text.startswith("2024-05-01 08:30 .. 2024-05-01 08:30:00.500 (2 points), lowest at 2024-05-01 08:30,")
+
+
 def test_severity_counts_distances_from_the_median_to_the_threshold(points):
     detector = AnomalyDetector(Level(), threshold=-2.0).fit(points[300:])
     peak = detector.events(points, gap=2)[0]

@@ -228,3 +228,9 @@ def test_a_missing_folder_is_named(tmp_path, values):
 def test_empty_lines_of_one_column_are_missing_values(tmp_path, values):
     write(tmp_path / "one.csv", pa.table({"x": pa.array(values)}))
     assert read(tmp_path / "one.csv")["x"].to_pylist() == values
+
+
+def test_times_in_text_have_no_zero_fractions_of_seconds(tmp_path):
+    whole = np.array(["2024-05-01T08:30"], "datetime64[ns]")
+    write(tmp_path / "t.csv", pa.table({"whole": whole, "half": whole + np.timedelta64(500, "ms")}))
+    assert (tmp_path / "t.csv").read_text().split("\n")[1] == "2024-05-01 08:30:00,2024-05-01 08:30:00.500000000"

@@ -291,6 +291,13 @@ DAMAGES = {
 }
 
 
+def test_a_file_of_another_state_of_this_version_says_what_to_do(saved):
+    rewrite(saved, lambda document: document["estimator"]["params"].update(lost=True))
+    written = f"it was written by isthmus {isthmus.__version__}, in another state of that version: fit the model again"
+    with pytest.raises(ValueError, match=f"Autoencoder has no parameter 'lost'; {written}"):
+        load(saved)
+
+
 @pytest.mark.parametrize("name", ["autoencoder", "conditional_vae", "sparse"])
 @pytest.mark.parametrize("reader", [load, storage.read_document])
 def test_a_file_of_an_earlier_version_says_what_to_do(name, reader):

@@ -422,6 +422,13 @@ def test_outliers_are_reported_by_column(make):
     assert (column_of(finding), finding.status, finding.rows.tolist()) == ("a", "reported", [5])
 
 
+def test_an_outlier_beside_many_equal_values_has_no_z_score(make):
+    [finding] = prepare(make({"a": [0.0] * 30 + [600.0]}), **WHOLE).findings
+    assert "far from the value of most rows" in finding.what
+    assert "600" in str(finding)
+    assert "z " not in str(finding)
+
+
 def test_outliers_are_removed_with_their_rows(make):
     table = make({"a": [1.0, 2, 3, 4, 5, 600], "b": [1, 2, 3, 4, 500, 6]})
     result = prepare(table, **WHOLE, outliers="remove")

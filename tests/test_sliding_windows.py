@@ -441,3 +441,15 @@ def test_labelled_anomalies_of_a_series_are_for_calibrate():
     series = np.where(labels == -1, np.nan, WAVE[TRAIN].ravel())
     detector.fit(series).calibrate(WAVE[TRAIN], labels)
     assert len(detector.calibration_scores_) == np.sum(labels == 1)
+
+
+def test_contributions_of_steps_are_means_over_the_windows_that_contain_them():
+    series = np.random.default_rng(0).normal(size=(80, 2))
+    model = short(lengths=(8,), views=("values",)).fit(series)
+    [ensemble], [scorer] = model.estimators_, model._window_scorers
+    windows = np.lib.stride_tricks.sliding_window_view(series, 8, axis=0).astype(np.float32)
+    each = np.asarray(ensemble.contributions(windows))[:, :-2].reshape(73, 2, 8) / scorer.scale
+    expected = [
+        [np.mean([each[i, c, t - i] for i in range(73) if 0 <= t - i < 8]) for c in range(2)] for t in range(80)
+    ]
+    np.testing.assert_allclose(model.step_contributions(series), expected, rtol=1e-4, atol=1e-6)

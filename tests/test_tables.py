@@ -580,3 +580,18 @@ def test_all_unseen_categories_are_counted():
         "treated as missing, for fit has not seen them: 'S0' (5 rows), 'S1' (3 rows), 'S2' (2 rows), 2 others (2 rows) "
         "in column 'flag'; 'Moss' (1 row) in column 'city'"
     )
+
+
+def test_numbers_and_dates_as_text_are_named_in_one_warning():
+    table = pandas.DataFrame(
+        {
+            "income": [f"${i % 7}.50" for i in range(40)],
+            "day": [f"{1 + i % 9:02}.03.2024" for i in range(40)],
+            "zip": [f"0{i % 5}23" for i in range(40)],
+            "city": ["Oslo", "Rome"] * 20,
+        }
+    )
+    expected = r"numbers or dates are stored as text: 'income' \(such as '\$0.50'\), 'day' \(such as '01.03.2024'\);"
+    with pytest.warns(UserWarning, match=expected):
+        small("autoencoder", max_epochs=1).fit(table)
+    small("autoencoder", max_epochs=1, schema={"income": "category", "day": "category"}).fit(table)

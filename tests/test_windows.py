@@ -541,3 +541,11 @@ def test_the_error_of_too_few_steps_names_the_length():
 def test_the_error_shows_a_text_among_numbers():
     with pytest.raises(ValueError, match="column 'a' holds Object, such as 'err', expected numbers"):
         Windows(pandas.DataFrame({"a": [*SINE[:50], "err"]}, dtype=object), 25)
+
+
+def test_windows_in_chunks_are_spread_as_all_at_once():
+    windows = Windows(TWO, 7)
+    values = np.random.default_rng(0).normal(size=(len(windows), 2, 7))
+    parts = [np.arange(100), np.arange(100, len(windows))]
+    spread = windows.spread_chunks([(windows.take(part), values[part]) for part in parts], (2,))
+    np.testing.assert_allclose(spread, windows.spread(values), atol=1e-12)

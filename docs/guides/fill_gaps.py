@@ -81,7 +81,8 @@ variances = [draw[name].var() / len(draw) for draw in draws]
 print(pool_estimates(means, variances).interval())
 
 # %%
-# The same tables say how certain each filled cell is: here the middle 90 % of 20 draws, with the true values.
+# The same tables say how certain each filled cell is: here the middle 90 % of 20 draws, with the true values. On the
+# command line, ``isthmus impute --intervals`` writes such columns beside the filled ones.
 
 import pandas as pd
 

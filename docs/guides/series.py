@@ -3,7 +3,7 @@ Alarms in a series
 ==================
 
 Sensors and servers write many channels, and a fault lasts for some time. Windows of several lengths score each time
-point, and alarms that are close in time become one event.
+point. Alarms that are close in time become one event, which is narrowed to the points whose own values are unusual.
 """
 
 # %%
@@ -32,11 +32,25 @@ for event in events:
     print(event)
 
 # %%
-# On the command line; ``--time`` names the column of times, which may be irregular:
+# Severity 1 means that the lowest score is as far beyond the threshold as the threshold is from a typical score. The
+# event has the same points as the jump, although all windows that contain the jump have low scores:
+
+print(events[0].start, events[0].end)
+
+# %%
+# On the command line, ``--time`` names the column of times, which may be irregular. Each explained event comes with its
+# values, and with the range of most values outside all events:
 #
 # .. code-block:: console
 #
-#    $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --out events.csv --plot events.png
+#    $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --explain 3 --plot events.png
+#    wrote sensors.alarms.csv: 3 events, 24 of 800 time points (on average at most 11 % of normal time points are
+#    alarms; 1 % needs about 16,434 time points to learn from and --fpr 0.01)
+#    2026-03-13 12:00 .. 2026-03-13 13:10 (8 points), severity 166: humidity 25.7 .. 31.1, usually 41 .. 59
+#    ...
+#
+# Without ``--normal``, the file itself is learned from. Events in it make the threshold lower, and weak events may
+# be missed.
 
 # %%
 import matplotlib.pyplot as plt
@@ -68,9 +82,12 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
 #   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
-# - **Events run together, or an alarm covers all rows.** The score of a point is a mean over windows, and the longest
-#   ones decide how exactly an event is located. Give shorter ones, such as ``SlidingWindows(lengths=(12, 36))``. More
-#   of them fit into the training part, too, so that ``fpr_`` comes nearer to ``fpr``.
+# - **Alarms cover many points.** ``predict`` and ``isthmus score`` call all points alarms whose windows contain
+#   something unusual; ``events`` and ``isthmus detect`` are narrower. Give shorter windows, such as
+#   ``SlidingWindows(lengths=(12, 36))`` or ``--lengths 12,36``. More of them fit into the training part, too, so that
+#   ``fpr_`` comes nearer to ``fpr``.
+# - **A weak event close to a strong one is missed.** Within one window of a point, values that are less than a tenth
+#   as unusual are not part of an event.
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
 # - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
 #

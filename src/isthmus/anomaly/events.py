@@ -19,8 +19,8 @@ Values = np.ndarray[Any, Any]
 
 # The channels of an event are the fewest that explain this share of its negative contributions. Not tuned.
 EXPLAINED = 0.5
-# A point belongs to an event if its values are at least this share as unusual as the most unusual ones within a window.
-# Nets reconstruct the neighbours of an unusual value worse too: by up to 4 % of it in three simulated sensors. Not tuned.
+# A point belongs to an event if its values are at least this share as unusual as the most unusual ones within a window:
+# nets also reconstruct the neighbours of an unusual value worse, by up to 4 % in three simulated sensors. Not tuned.
 UNUSUAL = 0.1
 
 

@@ -31,7 +31,6 @@ from isthmus.metrics.text_table import format_table
 from isthmus.priors import Density
 from isthmus.randomness import seed_of, seeded
 
-
 # Name of the share of the variance around the mean image that a method explains: 0 for the mean, 1 without errors.
 EXPLAINED = "explained"
 

@@ -31,7 +31,9 @@ OF_IMAGES = {"n_components": 16}
 
 def detect_images(data: Path, request: Request, output: Output) -> None:
     """Find the anomalies in a folder of images, and draw which of their pixels are unusual."""
-    refuse(request, ("time", "lengths", "plot", "explain"), "is for tables; --heatmaps DIR draws the anomalies in images")
+    refuse(
+        request, ("time", "lengths", "plot", "explain"), "is for tables; --heatmaps DIR draws the anomalies in images"
+    )
     out, inputs = name_outputs(data, ".alarms.csv", request, output)
     if request.heatmaps is not None:
         output.check_folder(request.heatmaps, inputs)

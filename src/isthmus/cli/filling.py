@@ -22,8 +22,8 @@ CHUNK = 2**12
 # Random imputations that show how certain a filled cell is, and the share of them that an interval contains. Not tuned.
 N_DRAWS, CONTAINED = 40, 0.9
 INTERVALS = (
-    f"beside filled columns, _low and _high are the middle {100 * CONTAINED:.0f} % of {N_DRAWS} random imputations of a cell, and "
-    "_share is the share of them with the category that is filled in"
+    f"beside filled columns, _low and _high are the middle {100 * CONTAINED:.0f} % of {N_DRAWS} random imputations of "
+    "a cell, and _share is the share of them with the category that is filled in"
 )
 
 

@@ -93,7 +93,9 @@ def fit_file(
     save(estimator, out)  # only now: a command that fails leaves no file behind
     for comparison in comparisons:
         _show(comparison, run.model, len(unknown))
-    print(f"wrote {out}: {run.model} fitted to {_describe(len(train), estimator.schema_)}{_describe_code(estimator, run)}")
+    print(
+        f"wrote {out}: {run.model} fitted to {_describe(len(train), estimator.schema_)}{_describe_code(estimator, run)}"
+    )
 
 
 def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], config: Path | None = None) -> None:

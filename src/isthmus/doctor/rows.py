@@ -6,7 +6,6 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import torch
 from scipy import sparse

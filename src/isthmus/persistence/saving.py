@@ -128,7 +128,9 @@ def load(path: str | os.PathLike[str], parts: Sequence[type] = (), device: str =
             return _rebuild(content, known_classes(parts), device)
     except UnknownParameterError as error:
         written = f"it was written by isthmus {content.document.get('isthmus')}"
-        written += ", in another state of that version" if content.document.get("isthmus") == isthmus.__version__ else ""
+        written += (
+            ", in another state of that version" if content.document.get("isthmus") == isthmus.__version__ else ""
+        )
         advice = "fit the model again, or load the file with the isthmus that wrote it"
         raise ValueError(f"cannot load {str(path)!r}: {error}; {written}: {advice}") from error
     except ValueError as error:
