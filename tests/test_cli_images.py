@@ -143,7 +143,7 @@ def test_look_summarizes_a_folder_of_images(album):
     said = succeed("look", "good")
     assert "images          60, grey" in said
     assert "height x width  14 x 12" in said
-    assert "subfolders" not in said
+    assert "subfolders      a 30, b 30" in said
     assert "resizes" not in said
 
 
