@@ -73,7 +73,7 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
         If a file cannot be read or written, or the request does not fit the data.
     """
     refuse(request, ("size", "heatmaps"), f"is for folders of images, but {str(data)!r} is not one")
-    if request.lengths and not request.time:
+    if request.lengths and not (request.time or request.detector):
         raise ValueError("--lengths are those of windows of a series: name its column of times with --time")
     if request.time:
         refuse(request, ("fdr",), "assumes independent rows, which time points are not: use --fpr")
