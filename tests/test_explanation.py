@@ -640,3 +640,10 @@ def test_expected_intervals_contain_nine_in_ten_values_of_new_normal_rows(name, 
     new = drawn(law, 200, 2)
     found = detector.explain(new)
     assert ((found.low <= new) & (new <= found.high)).mean() == pytest.approx(0.9, abs=0.07 if n_rows < 200 else 0.03)
+
+
+def test_a_detector_of_one_library_explains_missing_texts_of_another(rng):
+    frame = pd.DataFrame({"a": rng.normal(size=60), "city": rng.choice(["Oslo", "Rome"], 60)})
+    detector = AnomalyDetector(random_state=0).fit(pa.Table.from_pandas(frame))
+    explanation = detector.explain(frame.head(3).assign(city=["Oslo", np.nan, "Paris"]))
+    assert "city = missing, never seen" in "\n".join(map(str, explanation.reasons(1)))

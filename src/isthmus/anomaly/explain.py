@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -243,9 +242,9 @@ def _add_to_frame(explanation: Explanation, X: Any, costs: Columns, typical: Map
 
 
 def _list_values(column: Any) -> list[Any]:
-    """Return values with None for missing dates: other libraries than pandas do not know its NaT."""
+    """Return values; missing texts and dates are None, because other libraries do not know NaN and NaT of pandas."""
     values: list[Any] = column.to_list()
-    return [None if isinstance(value, date) and is_missing(value) else value for value in values]
+    return values if column.dtype.is_numeric() else [None if is_missing(value) else value for value in values]
 
 
 def _with_columns(frame: Any, columns: Mapping[Any, Sequence[Any]]) -> Any:
