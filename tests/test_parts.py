@@ -14,11 +14,11 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_parameters_default_constructible
 from torch import nn
 
-from isthmus import Autoencoder, functional
+from isthmus import Autoencoder, corruptions, functional
 from isthmus.backbones import MLP, TCN, Conv, Linear, Recurrent
 from isthmus.bottlenecks import Deterministic, Gaussian, Ladder, Latent, Nested, TopK, VectorQuantized
 from isthmus.configuration import PACKAGES, from_plain, known_classes, to_plain
-from isthmus.corruptions import GaussianNoise, Masking, SaltPepper, Swap, Zeroing
+from isthmus.corruptions import GaussianNoise, HiddenChannels, Masking, SaltPepper, Swap, Zeroing
 from isthmus.likelihoods import (
     Categorical,
     Date,
@@ -467,6 +467,12 @@ def test_masking_hides_the_share_asked_for_and_leaves_the_rest():
     x = corrupted(Masking(0.3))
     assert x.isnan().float().mean(0).tolist() == pytest.approx([0.3] * 3, abs=0.02)
     assert torch.equal(x[~x.isnan()], MANY[~x.isnan()])
+
+
+@pytest.mark.parametrize("corruption", [None, "masking", Masking(), HiddenChannels(1), GaussianNoise()])
+def test_only_masking_with_a_loss_on_hidden_cells_predicts_hidden_cells(corruption):
+    assert not corruptions.predicts_hidden_cells(corruption)
+    assert corruptions.predicts_hidden_cells(Masking(loss_on="hidden"))
 
 
 def test_a_range_of_shares_hides_evenly_between_its_ends_from_row_to_row():

@@ -78,7 +78,7 @@ def choose_likelihood(net: Any, statistics: Statistics, schema: Schema) -> Any:
 
 def _purpose(net: Any) -> str:
     """Return what the model is for. Only a plain autoencoder weighs columns: its loss has no other terms."""
-    if getattr(net.corruption, "loss_on", "") == "hidden":
+    if corruptions.predicts_hidden_cells(net.corruption):
         return "imputation"
     is_free = net.bottleneck == "deterministic" or isinstance(net.bottleneck, bottlenecks.Deterministic)
     is_plain = is_free and not net.regularizers and net.corruption is None

@@ -22,6 +22,7 @@ from isthmus.baselines.reconstruction import (
     squared_errors,
     sum_cell_errors,
 )
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import Array, Source, as_source
 from isthmus.data.tables.codec import decode_plain
 from isthmus.errors import require_type
@@ -144,7 +145,8 @@ def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Valu
         row and divided by the mean number of compared cells per row.
     """
     task = _make_task(estimator, read_values(as_source(test, estimator.schema_)), seed)
-    return sum_cell_errors(training, task, answer_rows(estimator, task.given, _imputes(estimator)))
+    answer = answer_rows(estimator, task.given, predicts_hidden_cells(estimator.module_.corruption))
+    return sum_cell_errors(training, task, answer)
 
 
 def row_errors_by_method(estimator: Any, training: Training, test: Any, seed: int) -> dict[str, Values]:
@@ -203,7 +205,8 @@ class _Trial(NamedTuple):
 
 
 def _try_methods(estimator: Any, training: Training, clean: Values, seed: int) -> _Trial:
-    corruption, imputes = estimator.module_.corruption, _imputes(estimator)
+    corruption = estimator.module_.corruption
+    imputes = predicts_hidden_cells(corruption)
     task = _make_task(estimator, clean, seed)
     methods, note = _imputers(training) if imputes else _rebuilders(training, estimator.n_components)
     answers = {"model": answer_rows(estimator, task.given, imputes)}
@@ -246,11 +249,6 @@ def _rebuilders(training: Training, n_components: int) -> tuple[dict[str, Method
     if n_components < n_values:
         return {"PCA": fit_pca(training, n_components).rebuild, **mean}, ""
     return mean, f"PCA is left out: a code of {n_components} numbers can store all {n_values} values of a row"
-
-
-def _imputes(estimator: Any) -> bool:
-    """Whether a model was trained to fill hidden cells."""
-    return getattr(estimator.module_.corruption, "loss_on", None) == "hidden"
 
 
 def _make_task(estimator: Any, clean: Values, seed: int) -> Task:

@@ -1,6 +1,7 @@
 """Cells that are hidden from the encoder."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,6 +62,23 @@ class Masking(Corruption):
         rows = (len(x), *[1] * (x.ndim - 1))
         probability = low + (high - low) * torch.rand(rows, device=x.device)
         return torch.where(torch.rand(x.shape, device=x.device) < probability, math.nan, x)
+
+
+def predicts_hidden_cells(corruption: Any) -> bool:
+    """Return whether a net learns to impute: its loss is computed only on cells that are hidden at random.
+
+    Parameters
+    ----------
+    corruption : Corruption, callable, str or None
+        Parameter of an estimator, or part of a model.
+
+    Examples
+    --------
+    >>> from isthmus.corruptions import Masking, predicts_hidden_cells
+    >>> predicts_hidden_cells(Masking(0.3, loss_on="hidden")), predicts_hidden_cells(Masking(0.3))
+    (True, False)
+    """
+    return isinstance(corruption, Masking) and corruption.loss_on == "hidden"
 
 
 def _limits(fraction: float | tuple[float, float]) -> tuple[float, float]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.stats import skew
 
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.doctor.calibration import distance_from_uniform, draw_ranks, largest_chance_distance
 from isthmus.doctor.check_input import Column
 from isthmus.doctor.data_checks import as_kind
 from isthmus.doctor.fitted_input import FittedInput
 from isthmus.doctor.rows import Values
-from isthmus.doctor.simple_models import hides_cells
 from isthmus.finding import Finding
 from isthmus.likelihoods import (
     Date,
@@ -69,7 +69,7 @@ def find_likelihood_misfit(data: FittedInput) -> Iterator[Finding]:
     If a simple model is better, the net is wrong and nothing is known about the likelihood.
     """
     stated = [(part, i) for part, positions in data.column_likelihoods if _is_stated(part) for i in positions]
-    if not stated or data.lacks_labels or hides_cells(data.estimator) or data.better_models:
+    if not stated or data.lacks_labels or predicts_hidden_cells(data.estimator.corruption) or data.better_models:
         return
     ranks, residuals, noise = draw_ranks(data, data.labelled_sample if data.module.labels.width else data.judged)
     tested = [(part, i, ranks[~np.isnan(ranks[:, i]), i]) for part, i in stated if residuals[i] >= MIN_RESIDUAL]

@@ -9,6 +9,7 @@ from isthmus.anomaly.robust_scale import NORMAL_IQR, RobustScale
 from isthmus.assembly import choose_likelihood
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Bottleneck, Deterministic
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data.sources import MIN_HELD_OUT
 from isthmus.doctor.check_input import CheckInput, Column
 from isthmus.finding import Finding
@@ -134,7 +135,7 @@ def _resists_overfitting(data: CheckInput) -> bool:
     """Return whether training stops early, or predicts cells that are hidden anew in each step."""
     n_held_out = int(data.estimator.validation_fraction * len(data.rows))
     stops_early = data.estimator.patience is not None and n_held_out >= MIN_HELD_OUT
-    return stops_early or getattr(data.estimator.corruption, "loss_on", "") == "hidden"
+    return stops_early or predicts_hidden_cells(data.estimator.corruption)
 
 
 def _suggest_smaller_net(data: CheckInput, max_weights: int) -> str:

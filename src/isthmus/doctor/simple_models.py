@@ -10,6 +10,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.baselines.bounds import log_likelihood_without_code
 from isthmus.bottlenecks import Deterministic
 from isthmus.bottlenecks import Gaussian as GaussianCode
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import Source
 from isthmus.doctor.rows import Values
 from isthmus.likelihoods import Gaussian
@@ -51,13 +52,9 @@ def is_compared(model: Autoencoder) -> bool:
     Models that are trained to fill hidden cells or on a weighted divergence have not, and neither have decoders that
     read earlier values.
     """
-    weighted = getattr(model.module_.bottleneck, "beta", 1.0) != 1.0
-    return not (model.module_.backbone.autoregressive or weighted or hides_cells(model))
-
-
-def hides_cells(model: Autoencoder) -> bool:
-    """Whether a model is trained on hidden cells only."""
-    return getattr(model.module_.corruption, "loss_on", "") == "hidden"
+    module = model.module_
+    weighted = getattr(module.bottleneck, "beta", 1.0) != 1.0
+    return not (module.backbone.autoregressive or weighted or predicts_hidden_cells(module.corruption))
 
 
 def _compare(name: str, gains: Values) -> BetterModel:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance, SlidingWindows
 from isthmus.anomaly.rows import count_rows, take_rows, to_numbers
 from isthmus.autoencoder import Autoencoder
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import Source, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.errors import require_type
@@ -140,7 +141,7 @@ class Subject:
 
     @property
     def _fills_cells(self) -> bool:
-        return getattr(self.model.module_.corruption, "loss_on", None) == "hidden"
+        return predicts_hidden_cells(self.model.module_.corruption)
 
     @property
     def _are_flat_images(self) -> bool:

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from isthmus.bottlenecks import Wrapper
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.part import is_count
 
 # Steps of the optimizer in a fit with max_epochs="auto". Chosen on MNIST, see benchmarks/mnist.py.
@@ -139,8 +140,7 @@ def choose_n_steps(model: Any, n_rows: int, batch_size: int) -> int:
 
 
 def _predicts_hidden_cells(model: Any) -> bool:
-    is_hidden = model is not None and getattr(model.corruption, "loss_on", "") == "hidden"
-    return is_hidden and bool(model.backbone.layer_width)
+    return model is not None and predicts_hidden_cells(model.corruption) and bool(model.backbone.layer_width)
 
 
 def _fewest_steps(model: Any) -> int:

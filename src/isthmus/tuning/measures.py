@@ -7,6 +7,7 @@ import numpy as np
 
 from isthmus.baselines.judging import row_errors
 from isthmus.baselines.reconstruction import Training
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import as_source
 
 Values = np.ndarray[Any, Any]
@@ -74,5 +75,5 @@ def _describe(training: Training) -> str:
 
 def _needs_bound(model: Any) -> bool:
     """Whether codes are random, so that their size has a cost, or rows are texts or series of different lengths."""
-    imputes = getattr(model.corruption, "loss_on", "") == "hidden"
-    return bool(model.schema.vocabulary or model.schema.ragged) or (model.bottleneck.stochastic and not imputes)
+    has_free_code = not model.bottleneck.stochastic or predicts_hidden_cells(model.corruption)
+    return bool(model.schema.vocabulary or model.schema.ragged or not has_free_code)
