@@ -25,7 +25,7 @@ from isthmus.anomaly.rows import ReferenceRows
 from isthmus.anomaly.scores import Scorer
 from isthmus.backbones import MLP
 from isthmus.corruptions import Masking
-from isthmus.data import Parquet, Windows
+from isthmus.data import Parquet, Texts, Windows
 from isthmus.formatting import format_interval, format_value
 
 OPTIONS = {"backbone": MLP((32,)), "max_epochs": 40, "batch_size": 64, "learning_rate": 1e-2, "random_state": 0}
@@ -647,3 +647,16 @@ def test_a_detector_of_one_library_explains_missing_texts_of_another(rng):
     detector = AnomalyDetector(random_state=0).fit(pa.Table.from_pandas(frame))
     explanation = detector.explain(frame.head(3).assign(city=["Oslo", np.nan, "Paris"]))
     assert "city = missing, never seen" in "\n".join(map(str, explanation.reasons(1)))
+
+
+def test_texts_are_explained_by_their_words():
+    pytest.importorskip("tokenizers")
+    lines = [f"door {door} {state} by {name}" for door in "abc" for state in ("opened", "closed") for name in "xy"] * 12
+    net = zoo.sequence_vae(2, width=16, max_epochs=10, random_state=0)
+    detector = AnomalyDetector(net, calibration="split", random_state=0).fit(Texts(lines, vocabulary="word"))
+    explanation = detector.explain(["door a opened by door"])
+    assert explanation.values.tolist() == [["door", "a", "opened", "by", "door", "<end>"]]
+    reason = explanation.reasons(0)[0]
+    assert (reason.feature, reason.value) == ("token 4", "door")
+    assert reason.expected in ("x", "y")
+    assert explanation.low.tolist() == explanation.high.tolist() == explanation.expected.tolist()

@@ -14,7 +14,6 @@ from isthmus.anomaly.row_scorer import RowScorer, make_row_scorer
 from isthmus.anomaly.rows import ReferenceRows
 from isthmus.anomaly.scores import Scorer
 from isthmus.containers import is_frame, open_frame, select_columns
-from isthmus.data.tables.codec import decode_plain
 from isthmus.data.tables.frames import label_columns, list_row_labels
 from isthmus.formatting import is_missing
 from isthmus.part import is_count
@@ -69,18 +68,18 @@ def explain(scorer: Scorer, X: Any, reference: ReferenceRows, n_nearest: int, se
     nearest = normal[similar.nearest(x.reshape(len(x), -1), n_nearest)]
     is_ignored = (given != x) & ~np.isnan(given)
     account = _move_to_base(_make_account(row_scorer, x, similar, reference_rows, seed), is_ignored)
-    values = (account.expected, account.low, account.high)
-    expected, low, high = (decode_plain(each.reshape(x.shape), row_scorer.schema) for each in values)
+    limits = (np.where(row_scorer.is_category, account.expected, each) for each in (account.low, account.high))
+    expected, low, high = (row_scorer.decode(each.reshape(x.shape)) for each in (account.expected, *limits))
     explanation = Explanation(
         scores=row_scorer.score(x),
         contributions=label_columns(account.addends, row_scorer.schema, extra=("code", "base")),
         names=row_scorer.names,
-        values=decode_plain(given, row_scorer.schema),
+        values=row_scorer.decode(given),
         expected=expected,
         low=low,
         high=high,
         nearest=reference.positions[nearest],
-        nearest_rows=[decode_plain(reference_rows[each], row_scorer.schema) for each in nearest],
+        nearest_rows=[row_scorer.decode(reference_rows[each]) for each in nearest],
         labels=list_row_labels(X),
     )
     return _add_novelty(explanation, X, found, scorer) if found else explanation

@@ -51,7 +51,7 @@ class Explanation:
         Addends of the scores: one column per value, then "code" for the code and "base" for the rest. Negative addends
         make a row less normal.
     values : ndarray or data frame of shape (n, ...)
-        The rows.
+        The rows; words, or pieces of words, for texts.
     expected : ndarray or data frame of shape (n, ...)
         Expected value of each value, given the rest of the row with anomalous values replaced.
     low, high : ndarray or data frame of shape (n, ...)
@@ -195,4 +195,4 @@ class Explanation:
     def _cell(self, rows: Any, row: int, j: int) -> Any:
         if is_frame(rows):
             return nw.from_native(rows, eager_only=True).get_column(self.names[j])[row]
-        return rows.reshape(len(self), -1)[row, j].item()
+        return rows.reshape(len(self), -1)[row].tolist()[j]

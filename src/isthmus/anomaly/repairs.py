@@ -165,12 +165,10 @@ class Repairs:
         """Return the limits of normal values with these expected values, (n, n_values) each.
 
         Limits are quantiles of the differences between normal values and their expected values, in rows with similar
-        expected values. Both limits of a category are the expected category.
+        expected values.
         """
         rows = self.reference[: self._n_rows]
-        low, high = limits_around(expected, rows, self.expected(rows, exclude_self=True))
-        is_category = self.scorer.is_category
-        return np.where(is_category, expected, low), np.where(is_category, expected, high)
+        return limits_around(expected, rows, self.expected(rows, exclude_self=True))
 
     @property
     def _n_rows(self) -> int:

@@ -11,9 +11,10 @@ from isthmus.anomaly.rows import from_numbers, to_numbers
 from isthmus.anomaly.scores import Scorer, scores_rows_jointly
 from isthmus.containers import open_frame
 from isthmus.data import as_source
-from isthmus.data.tables.codec import decode, learn_table
+from isthmus.data.tables.codec import decode, decode_plain, learn_table
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.values import drop_ranges
+from isthmus.data.texts.vocabulary import name_tokens
 from isthmus.errors import InputTypeError
 from isthmus.schema import Schema
 
@@ -52,7 +53,7 @@ class RowScorer:
     @property
     def is_category(self) -> Values:
         """Which values are codes of categories, (n_values,)."""
-        flags = np.zeros(int(np.prod(self.schema.shape)), dtype=bool)
+        flags = np.full(int(np.prod(self.schema.shape)), bool(self.schema.n_categories))
         flags[self.schema.categorical] = True
         return flags
 
@@ -62,6 +63,12 @@ class RowScorer:
         if self.schema.fields:
             return tuple(field.name for field in self.schema.used)
         return tuple(self.schema.column(i) for i in range(int(np.prod(self.schema.shape))))
+
+    def decode(self, numbers: Values) -> Any:
+        """Return rows of numbers as arrays or data frames that show them: tokens of texts as words."""
+        if self.schema.vocabulary:
+            return name_tokens(numbers, self.schema.vocabulary)
+        return decode_plain(numbers, self.schema)
 
 
 def make_row_scorer(scorer: Scorer, X: Any, reference: Any) -> tuple[RowScorer, Values, Values]:

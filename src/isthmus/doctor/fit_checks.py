@@ -10,8 +10,7 @@ from isthmus.doctor.calibration import distance_from_uniform, draw_ranks, larges
 from isthmus.doctor.check_input import Column
 from isthmus.doctor.data_checks import as_kind
 from isthmus.doctor.fitted_input import FittedInput
-from isthmus.doctor.rows import Values
-from isthmus.finding import Finding
+from isthmus.finding import Finding, Status
 from isthmus.likelihoods import (
     Date,
     Gaussian,
@@ -42,6 +41,8 @@ MIN_RESIDUAL = 0.4
 MAX_NOISE = 1.5
 # Largest number of different integers of a column of counts; not tuned.
 MAX_COUNTS = 50
+# Advice if the likelihood is a mixture already.
+MORE_NORMALS = "likelihood=isthmus.likelihoods.Mixture(n_normals=20), more rows, or a wider net"
 
 
 def find_overfitting(data: FittedInput) -> Iterator[Finding]:
@@ -66,7 +67,8 @@ def find_underfitting(data: FittedInput) -> Iterator[Finding]:
 def find_likelihood_misfit(data: FittedInput) -> Iterator[Finding]:
     """Find columns whose values are not distributed as the likelihood says, given the code.
 
-    If a simple model is better, the net is wrong and nothing is known about the likelihood.
+    If a simple model is better, the net is wrong and nothing is known about the likelihood. A misfit of a likelihood
+    that isthmus chose is a hint: most measurements are not normal, and the choice is a compromise.
     """
     stated = [(part, i) for part, positions in data.column_likelihoods if _is_stated(part) for i in positions]
     if not stated or data.lacks_labels or predicts_hidden_cells(data.estimator.corruption) or data.better_models:
@@ -78,11 +80,12 @@ def find_likelihood_misfit(data: FittedInput) -> Iterator[Finding]:
         distance = distance_from_uniform(known)
         is_far = distance > max(MAX_DISTANCE, largest_chance_distance(len(known), len(tested), LEVEL))
         if is_far and not (_can_copy(data, part) and noise[i] > MAX_NOISE * residuals[i]):
-            found.setdefault(_name_better_likelihood(data.columns[i], known, part), []).append((distance, i))
+            found.setdefault(_name_better_likelihood(data, part, i), []).append((distance, i))
+    status: Status = "hint" if data.chooses_likelihood else "warning"
     for better, places in found.items():
         detail = f"shares of values below quantiles of the likelihood are wrong by up to {max(places)[0]:.2f}"
         positions = [i for _, i in places]
-        yield Finding("likelihood misfit", data.labels(positions), detail, _advise(data, better, positions))
+        yield Finding("likelihood misfit", data.labels(positions), detail, _advise(data, better, positions), status)
 
 
 def _is_stated(part: Likelihood) -> bool:
@@ -94,26 +97,40 @@ def _can_copy(data: FittedInput, part: Likelihood) -> bool:
     return not data.module.bottleneck.stochastic and not isinstance(getattr(part, "scale", ""), float | int)
 
 
-def _name_better_likelihood(column: Column, ranks: Values, part: Likelihood) -> str:
-    """Name a likelihood by the values of a column and the shape of their ranks."""
-    values = column.present
-    if column.is_integer and values.min() >= 0 and len(column.distinct) <= MAX_COUNTS:
-        names = ["negative_binomial"]
-    elif values.min() > 0 and abs(skew(np.log(values))) < abs(skew(values)) / 2:
-        names = ["log_normal"]
-    else:
-        # If a distribution has heavier tails than the likelihood, more values lie in the middle.
-        names = ["student_t"] if np.mean(np.abs(ranks - 0.5) < 0.25) > 0.5 else []
+def _name_better_likelihood(data: FittedInput, part: Likelihood, position: int) -> str:
+    """Name a likelihood that suits a column of a table; or all columns of an array, which has one likelihood."""
+    columns = [data.columns[position]] if data.schema.fields else data.columns
+    suitable = {
+        "negative_binomial": all(map(_are_counts, columns)),
+        "log_normal": all(map(_has_normal_logs, columns)),
+        "mixture": True,
+    }
     own = snake_case(type(part).__name__)
-    return next(name for name in [*names, "mixture", "histogram"] if name != own)
+    return next((name for name, suits in suitable.items() if suits and name != own), MORE_NORMALS)
+
+
+def _are_counts(column: Column) -> bool:
+    """Whether values are few different integers from 0 whose variance is at least that of a Poisson distribution."""
+    values = column.present
+    is_count = column.is_integer and values.min() >= 0 and len(column.distinct) <= MAX_COUNTS
+    return bool(is_count and values.var() >= values.mean())
+
+
+def _has_normal_logs(column: Column) -> bool:
+    """Whether values are positive, and their logarithms clearly less skewed."""
+    values = column.present
+    return column.is_number and bool(values.min() > 0 and abs(skew(np.log(values))) < abs(skew(values)) / 2)
 
 
 def _advise(data: FittedInput, better: str, positions: Sequence[int]) -> str:
+    """Return the parameters of a fit without the misfit."""
     kinds = {"negative_binomial": "count", "log_normal": "positive"}
-    if data.rows.frame is None:
+    if better == MORE_NORMALS:
+        return better
+    if not data.schema.fields or not (better in kinds or data.schema.categorical):
         return f'likelihood="{better}"'
     if better in kinds:
-        return as_kind(data.labels(positions), kinds[better])
-    if data.estimator.likelihood != "density":
-        return 'likelihood="density"'
+        # Kinds of columns have an effect only if isthmus chooses the likelihood.
+        chosen = "" if data.chooses_likelihood else 'likelihood="density", '
+        return chosen + as_kind(data.labels(positions), kinds[better])
     return f"{better} for these columns, as a part of isthmus.likelihoods.Mixed"

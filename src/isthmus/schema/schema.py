@@ -99,7 +99,9 @@ class Schema:
         return [i for i, field in enumerate(self.used) if field.is_categorical]
 
     def column(self, position: int) -> str:
-        """Name a position of the flattened sample for a message: ``column 'age'``, ``column 3``, ``value (2, 5)``."""
+        """Name a position of the flattened sample: ``column 'age'``, ``column 3``, ``token 3``, ``value (2, 5)``."""
+        if self.vocabulary:
+            return f"token {position}"
         if self.fields:
             return f"column {self.used[position].name!r}"
         if len(self.shape) == 1:

@@ -15,6 +15,8 @@ Values = np.ndarray[Any, Any]
 
 KINDS = ("bpe", "word")
 UNKNOWN = "<unknown>"
+# Name of the end token in explanations.
+END_NAME = "<end>"
 # Position of the unknown token: after the end token and before the learned tokens.
 FIRST = END + 1
 
@@ -45,6 +47,14 @@ def decode(tokens: Values, vocabulary: str) -> list[str]:
     rows = [row[: ended[0]] if len(ended := np.flatnonzero(row == END)) else row for row in tokens]
     ids = [(row[~np.isnan(row)] - FIRST).astype(np.intp).tolist() for row in rows]
     return tokenizer.decode_batch(ids, skip_special_tokens=False)
+
+
+def name_tokens(tokens: Values, vocabulary: str) -> Values:
+    """Return the words or pieces of words that tokens stand for, of the same shape; None for missing tokens."""
+    tokenizer = _read(vocabulary)
+    names = {float(token): tokenizer.id_to_token(int(token) - FIRST) for token in np.unique(tokens[tokens >= FIRST])}
+    names[float(END)] = END_NAME
+    return np.array([names.get(token) for token in tokens.ravel().tolist()], dtype=object).reshape(tokens.shape)
 
 
 def is_known(tokens: Values) -> bool:
