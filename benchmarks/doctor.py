@@ -199,7 +199,9 @@ def has_fault(seed: int, name: str) -> bool:
 
 def examine_healthy(n: int, pool: Executor) -> list[str]:
     names, n_checks = list(healthy_fits())[:n], len(FITTED_CHECKS) + len(TRAINING_CHECKS)
-    found = [(name, each) for name, findings in zip(names, pool.map(examine_one, names)) for each in findings]
+    found = [
+        (name, each) for name, findings in zip(names, pool.map(examine_one, names), strict=True) for each in findings
+    ]
     false = [(name, each) for name, each in found if each.status != "hint"]
     counts = Counter(each.what for _, each in false)
     head = [

@@ -9,15 +9,19 @@ import torch
 from isthmus.ambient import own_settings
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines.bounds import bound_of, log_likelihood_without_code
+from isthmus.baselines.columns import ColumnErrors, compare_columns
+from isthmus.baselines.comparison import EXPLAINED, Comparison
 from isthmus.baselines.reconstruction import (
     Method,
     Task,
     Training,
     Values,
+    cell_errors,
     error_rates,
     fit_mean,
     fit_pca,
     fit_regression,
+    hide_cells,
     read_values,
     squared_errors,
     sum_cell_errors,
@@ -28,50 +32,8 @@ from isthmus.data.tables.codec import decode_plain
 from isthmus.errors import require_type
 from isthmus.metrics import column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
-from isthmus.metrics.text_table import format_table
 from isthmus.priors import Density
 from isthmus.randomness import seed_of, seeded
-
-# Name of the share of the variance around the mean image that a method explains: 0 for the mean, 1 without errors.
-EXPLAINED = "explained"
-
-
-class Comparison(NamedTuple):
-    """Figures of a model and of simple methods on the same rows.
-
-    Parameters
-    ----------
-    title : str
-        Name and unit of the measure.
-    figures : dict of str to dict of str to float
-        Figures by name, such as "error", "wrong" (a fraction) and "bound", and by method; "model" is the first method.
-    note : str
-        A remark for the user, or "".
-
-    Examples
-    --------
-    >>> from isthmus.baselines import Comparison
-    >>> found = Comparison("error of numbers", {"error": {"model": 0.3, "PCA": 0.5}}, "")
-    >>> min(found.figures["error"], key=found.figures["error"].get)
-    'model'
-    """
-
-    title: str
-    figures: dict[str, dict[str, float]]
-    note: str = ""
-
-    def __str__(self) -> str:
-        """Return a table with one line for each method."""
-        methods = [*next(iter(self.figures.values()), {})]
-        rows = [
-            [method, *(format_figure(name, self.figures[name][method]) for name in self.figures)] for method in methods
-        ]
-        return "\n".join(filter(None, (self.title, format_table([["method", *self.figures], *rows]), self.note)))
-
-
-def format_figure(name: str, figure: float) -> str:
-    """Write a figure of a comparison as text."""
-    return f"{figure:.1%}" if name in ("wrong", EXPLAINED) else f"{figure:.4g}"
 
 
 def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> list[Comparison]:
@@ -81,6 +43,8 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
     - A model that was trained to denoise: errors in rows that are corrupted as in training.
     - Any other model: reconstruction errors. PCA has a code of the same size. It is left out if the code is as large as
       the row, because its error would be 0.
+    - In addition, for tables: the same for each column, relative to its standard deviation, and the accuracy of each
+      column of categories. Every fifth known cell is hidden if the model takes missing cells.
     - In addition, for a model that was trained on the evidence lower bound: the bound, and the log likelihood of one
       distribution of the same family for all rows.
     - In addition, for a generator of tables: the fidelity of new rows, and that of the test rows.
@@ -117,12 +81,14 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
     seed = seed_of(random_state)
     source, unseen = (as_source(X, estimator.schema_) for X in (train, test))
     training, clean = Training.of(source), read_values(unseen)
-    comparisons = [_compare_answers(estimator, training, clean, seed)]
+    trial = _try_methods(estimator, training, clean, seed)
+    comparisons = [_compare_answers(training, trial)]
     if isinstance(estimator.module_.prior, Density) and estimator.schema_.template and len(unseen) >= MIN_ROWS:
         comparisons.insert(0, _compare_samples(estimator, training.rows, clean, seed))
     elif _maximizes_bound(estimator.module_):
         comparisons.insert(0, _compare_bounds(estimator, source, unseen, seed))
-    return comparisons
+    errors = _measure_columns(estimator, training, clean, seed, trial)
+    return comparisons if errors is None else [*comparisons, *compare_columns(errors)]
 
 
 def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Values:
@@ -149,13 +115,22 @@ def row_errors(estimator: Any, training: Training, test: Any, seed: int) -> Valu
     return sum_cell_errors(training, task, answer)
 
 
-def row_errors_by_method(estimator: Any, training: Training, test: Any, seed: int) -> dict[str, Values]:
-    """Return the errors of ``row_errors`` for the model and for the simple methods of ``judge``, each (n,).
+class Errors(NamedTuple):
+    """Errors by method: of each row (n,), as in ``row_errors``, and of each column of a table."""
 
-    Parameters are as in ``row_errors``; the simple methods are fitted to ``training``.
+    rows: dict[str, Values]
+    columns: ColumnErrors | None
+
+
+def errors_by_method(estimator: Any, training: Training, test: Any, seed: int) -> Errors:
+    """Return the errors of the model and of the simple methods of ``judge``, which are fitted to ``training``.
+
+    Parameters are as in ``row_errors``.
     """
-    trial = _try_methods(estimator, training, read_values(as_source(test, estimator.schema_)), seed)
-    return {name: sum_cell_errors(training, trial.task, answer) for name, answer in trial.answers.items()}
+    clean = read_values(as_source(test, estimator.schema_))
+    trial = _try_methods(estimator, training, clean, seed)
+    rows = {name: sum_cell_errors(training, trial.task, answer) for name, answer in trial.answers.items()}
+    return Errors(rows, _measure_columns(estimator, training, clean, seed, trial))
 
 
 def _maximizes_bound(module: Any) -> bool:
@@ -204,10 +179,11 @@ class _Trial(NamedTuple):
     note: str
 
 
-def _try_methods(estimator: Any, training: Training, clean: Values, seed: int) -> _Trial:
+def _try_methods(estimator: Any, training: Training, clean: Values, seed: int, hides: bool = False) -> _Trial:
+    """Try the task that the model was trained for, or if ``hides`` the imputation of hidden cells."""
     corruption = estimator.module_.corruption
-    imputes = predicts_hidden_cells(corruption)
-    task = _make_task(estimator, clean, seed)
+    imputes = hides or predicts_hidden_cells(corruption)
+    task = hide_cells(clean, seed) if hides else _make_task(estimator, clean, seed)
     methods, note = _imputers(training) if imputes else _rebuilders(training, estimator.n_components)
     answers = {"model": answer_rows(estimator, task.given, imputes)}
     answers |= {name: method(task.given) for name, method in methods.items()}
@@ -217,9 +193,30 @@ def _try_methods(estimator: Any, training: Training, clean: Values, seed: int) -
     return _Trial(kind, task, answers, note)
 
 
-def _compare_answers(estimator: Any, training: Training, clean: Values, seed: int) -> Comparison:
+def _measure_columns(
+    estimator: Any, training: Training, clean: Values, seed: int, trial: _Trial
+) -> ColumnErrors | None:
+    """Measure errors by column, of hidden cells if the model takes missing cells; None unless rows are a table."""
+    schema, module = estimator.schema_, estimator.module_
+    imputes = predicts_hidden_cells(module.corruption)
+    if len(schema.shape) != 1 or schema.n_categories or training.are_pixels or not (schema.fields or imputes):
+        return None
+    if module.flags and not (imputes or module.labels.width):
+        trial = _try_methods(estimator, training, clean, seed, hides=True)
+    counts = np.sum(~np.isnan(trial.task.expected), axis=0)
+    are_categories = np.isin(np.arange(len(counts)), schema.categorical)
+    scale = np.where(are_categories, training.unit, 1.0)
+    sums = {
+        name: np.nansum(cell_errors(training, trial.task, answer), axis=0) * scale
+        for name, answer in trial.answers.items()
+    }
+    names = [field.name for field in schema.used] or list(range(len(counts)))
+    return ColumnErrors(trial.kind, names, are_categories, sums, counts)
+
+
+def _compare_answers(training: Training, trial: _Trial) -> Comparison:
     """Compare the errors of the model and of simple methods."""
-    kind, task, answers, note = _try_methods(estimator, training, clean, seed)
+    kind, task, answers, note = trial
     error, wrong = squared_errors(training, task, answers), error_rates(training, task, answers)
     measures = [f"mean squared error of numbers, relative to {training.unit_name}"] if error else []
     measures += ["share of wrong categories"] if wrong else []

@@ -24,6 +24,8 @@ MAX_ROWS, MAX_COLUMNS = 2000, 200
 # Number of sweeps over the columns, and number of predictors of each column (Van Buuren, Flexible Imputation of Missing
 # Data, 2018, 9.1).
 N_SWEEPS, N_PREDICTORS = 10, 20
+# Share of known cells that are hidden to judge imputation, as in benchmarks/imputation.py.
+HIDDEN = 0.2
 
 
 class Task(NamedTuple):
@@ -147,8 +149,14 @@ def relative_errors(training: Training, task: Task, answers: Mapping[str, Values
     return {name: float(mean / means["mean"]) for name, mean in means.items()}
 
 
-def sum_cell_errors(training: Training, task: Task, answer: Values) -> Values:
-    """Return the error of each row (n,): the sum over its cells, divided by the mean number of compared cells per row.
+def hide_cells(clean: Values, seed: int) -> Task:
+    """Hide random known cells of rows; a method should return the hidden ones."""
+    hidden = np.random.default_rng(seed).random(clean.shape) < HIDDEN
+    return Task(np.where(hidden, np.nan, clean), np.where(hidden, clean, np.nan))
+
+
+def cell_errors(training: Training, task: Task, answer: Values) -> Values:
+    """Return the error of each cell (n, n_values), NaN where none is compared.
 
     The error of a number is squared, in its unit; that of a wrong category is 1 in its unit.
     """
@@ -156,6 +164,12 @@ def sum_cell_errors(training: Training, task: Task, answer: Values) -> Values:
     categories = list(training.categories)
     wrong = (answer != task.expected)[:, categories] / training.unit[categories]
     errors[:, categories] = np.where(np.isnan(task.expected[:, categories]), np.nan, wrong)
+    return np.asarray(errors)
+
+
+def sum_cell_errors(training: Training, task: Task, answer: Values) -> Values:
+    """Return the error of each row (n,): the sum over its cells, divided by the mean number of compared cells."""
+    errors = cell_errors(training, task, answer)
     return np.nansum(errors, axis=1) / max(np.mean(np.sum(~np.isnan(errors), axis=1)), 1e-12)
 
 

@@ -14,7 +14,6 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
-from isthmus.baselines.judging import format_figure
 from isthmus.cli.choosing import check_choice, choose_variant
 from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.options import AUTO, ChoiceOptions
@@ -224,10 +223,10 @@ def read_labels(table: Any, name: str | None) -> Rows | None:
 
 def _show(comparison: Comparison, model: str, n_rows: int) -> None:
     """Print a table with the figures of a model and of simple methods."""
-    table = Table("method", *(Column(name, justify="right") for name in comparison.figures))
-    for method in next(iter(comparison.figures.values()), {}):
-        figures = [format_figure(name, values[method]) for name, values in comparison.figures.items()]
-        table.add_row(model if method == "model" else method, *figures)
+    header, *lines = comparison.table
+    table = Table(header[0], *(Column(name, justify="right") for name in header[1:]))
+    for name, *figures in lines:
+        table.add_row(model if (comparison.per, name) == ("method", "model") else name, *figures)
     console = Console()
     console.print(f"{comparison.title}; {pluralize(n_rows, 'held-out row')}", highlight=False)
     console.print(table)

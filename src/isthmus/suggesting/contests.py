@@ -21,6 +21,7 @@ from isthmus.baselines.reconstruction import (
     fit_mean,
     fit_pca,
     fit_regression,
+    hide_cells,
     read_values,
     relative_errors,
 )
@@ -33,8 +34,6 @@ from isthmus.schema import Condition
 
 Values = np.ndarray[Any, Any]
 
-# Share of the cells of held-out rows that are hidden from imputation, as in benchmarks/imputation.py.
-HIDDEN = 0.2
 # Number of columns above which a classifier of new rows sees their principal components instead.
 MAX_COLUMNS = 50
 # Number of words by which a topic is judged, as usual in the literature.
@@ -80,8 +79,7 @@ def judge_reduction(split: Split) -> Contest:
 def judge_imputation(split: Split) -> Contest:
     """Judge by the error of imputed cells, which are hidden at random, beside iterative regression and the mean."""
     training, clean = Training.of(split.train), read_values(split.test)
-    hidden = np.random.default_rng(split.seed).random(clean.shape) < HIDDEN
-    task = Task(np.where(hidden, np.nan, clean), np.where(hidden, clean, np.nan))
+    task = hide_cells(clean, split.seed)
     regression, mean = fit_regression(training), {"mean": fit_mean(training)}
     methods = mean if regression is None else {"iterative regression": regression, **mean}
     return _judge_answers(FILLED, training, task, methods, imputes=True)

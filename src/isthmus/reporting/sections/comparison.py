@@ -1,12 +1,13 @@
 """The errors of an autoencoder beside those of simple methods with codes of the same size, on the same rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.baselines.judging import row_errors_by_method
+from isthmus.baselines.columns import ColumnErrors
+from isthmus.baselines.judging import Errors, errors_by_method
 from isthmus.baselines.reconstruction import Training
 from isthmus.data import Source, as_source
 from isthmus.reporting.blocks import Block, Figure, Interval, Section, Table, Text
@@ -33,6 +34,11 @@ MEASURES = {
     "autoencoder": "Reconstruction error",
     "generator": "Reconstruction error",
 }
+# What is measured in each column, of numbers (False) and of categories (True).
+COLUMN_MEASURES = {
+    False: "root mean squared error in standard deviations of the column; less is better, the worst column first",
+    True: "share of right categories; more is better, the worst column first",
+}
 # Smallest divisor of a ratio.
 TINY = 1e-12
 
@@ -48,11 +54,14 @@ class Judgement:
     means : mapping of str to Interval
     differences : mapping of str to Interval
         For each other method, the error of the model relative to it, minus 1: negative if the model is better.
+    columns : ColumnErrors or None
+        Errors by column of a table.
     """
 
     errors: Mapping[str, Values]
     means: Mapping[str, Interval]
     differences: Mapping[str, Interval]
+    columns: ColumnErrors | None = None
 
 
 @once
@@ -60,10 +69,10 @@ def judge_methods(subject: Subject) -> Judgement:
     """Compute the errors of the model and of simple methods, on rows that no simple method was fitted to."""
     training, judge = read_training(subject), _judge_with_train if subject.train is not None else _judge_by_halves
     errors = judge(subject, training)
-    names, values = [*errors], np.column_stack([*errors.values()])
+    names, values = [*errors.rows], np.column_stack([*errors.rows.values()])
     means = dict(zip(names, estimate(values, subject.seed), strict=True))
     ratios = estimate(values, subject.seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:], TINY) - 1)
-    return Judgement(errors, means, dict(zip(names[1:], ratios, strict=True)))
+    return Judgement(errors.rows, means, dict(zip(names[1:], ratios, strict=True)), errors.columns)
 
 
 def compare_methods(subject: Subject) -> Section | None:
@@ -76,15 +85,41 @@ def compare_methods(subject: Subject) -> Section | None:
     blocks: list[Block] = [
         draw_methods(judgement, names, MEASURES[subject.task]),
         list_methods(judgement, names, _explain_measure(subject)),
+        *list_columns(judgement.columns),
         Text(_explain_methods(subject)),
     ]
     values = {
         "n_rows": len(judgement.errors[MODEL]),
         "errors": judgement.means,
         "relative_differences": judgement.differences,
+        "columns": [] if judgement.columns is None else _list_column_values(judgement.columns),
     }
     lead = summarize_methods(judgement, names, MEASURES[subject.task])
     return Section("comparison", "Compared with simple methods", lead, blocks, values, "quality")
+
+
+def list_columns(errors: ColumnErrors | None) -> Iterator[Table]:
+    """Yield a table of errors by column of numbers, and one by column of categories."""
+    if errors is None:
+        return
+    n_cells = dict(zip(errors.names, errors.counts.tolist(), strict=True))
+    for of_categories, measure in COLUMN_MEASURES.items():
+        figures = errors.figures(of_categories)
+        records = [
+            {"column": str(name), "cells": n_cells[name]} | {method: each[name] for method, each in figures.items()}
+            for name in figures[MODEL]
+        ]
+        if records:
+            yield Table.of(records, f"{errors.kind[0].upper()}{errors.kind[1:]} by column: {measure}")
+
+
+def _list_column_values(errors: ColumnErrors) -> list[dict[str, Any]]:
+    """Return a record for each column, for JSON."""
+    return [
+        {"column": str(name), "measure": measure, "figures": {method: each[name] for method, each in figures.items()}}
+        for measure, figures in (("nrmse", errors.figures(False)), ("accuracy", errors.figures(True)))
+        for name in figures[MODEL]
+    ]
 
 
 def list_methods(judgement: Judgement, names: Mapping[str, str], caption: str, unit: str = "error") -> Table:
@@ -103,11 +138,11 @@ def read_training(subject: Subject) -> Training:
     return Training.of(subject.source if subject.train is None else as_source(subject.train, subject.schema))
 
 
-def _judge_with_train(subject: Subject, training: Training) -> dict[str, Values]:
-    return row_errors_by_method(subject.net, training, subject.source, subject.seed)
+def _judge_with_train(subject: Subject, training: Training) -> Errors:
+    return errors_by_method(subject.net, training, subject.source, subject.seed)
 
 
-def _judge_by_halves(subject: Subject, training: Training) -> dict[str, Values]:
+def _judge_by_halves(subject: Subject, training: Training) -> Errors:
     """Fit the simple methods to each half of the rows, and judge them on the other half."""
     n, unit = len(subject.source), training.unit
     order = np.random.default_rng(subject.seed).permutation(n)
@@ -117,12 +152,14 @@ def _judge_by_halves(subject: Subject, training: Training) -> dict[str, Values]:
         for fitted, judged in (halves, halves[::-1])
     ]
     place = np.argsort(np.concatenate(halves[::-1]))
-    return {name: np.concatenate([part[name] for part in parts])[place] for name in parts[0]}
+    rows = {name: np.concatenate([part.rows[name] for part in parts])[place] for name in parts[0].rows}
+    columns = [part.columns for part in parts if part.columns is not None]
+    return Errors(rows, columns[0].join(columns[1]) if columns else None)
 
 
-def _errors_of(subject: Subject, fitted: Source, judged: Source, unit: Values) -> dict[str, Values]:
+def _errors_of(subject: Subject, fitted: Source, judged: Source, unit: Values) -> Errors:
     training = Training.of(fitted)._replace(unit=unit)
-    return row_errors_by_method(subject.net, training, judged, subject.seed)
+    return errors_by_method(subject.net, training, judged, subject.seed)
 
 
 def describe_difference(difference: Interval | None) -> str:
