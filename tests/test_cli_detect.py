@@ -45,6 +45,15 @@ def test_anomalous_rows_are_written_and_explained(folder):
     assert "(less than 1 false alarm expected if all 50 rows are normal)" in done.output
 
 
+def test_a_column_in_another_unit_is_named(folder):
+    rows = pd.read_csv("new.csv")
+    rows.assign(c=1000 * rows["c"]).to_csv("unit.csv", index=False)
+    done = run("unit.csv", "--normal", "normal.csv")
+    assert done.exit_code == 0, done.output
+    assert "shifted columns ('c'): in unit.csv, values are about 1000 times those of X" in done.output
+    assert "shifted columns" not in run("new.csv", "--normal", "normal.csv", "--force").output
+
+
 def test_without_other_rows_a_detector_is_fitted_to_the_given_rows_and_saved(folder):
     options = ["--contamination", "0.02", "--out", "x.parquet", "--save", "d.safetensors", *QUICK]
     done = run("new.csv", *options, "--without", "city")

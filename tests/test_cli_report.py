@@ -106,3 +106,14 @@ def test_a_folder_without_permission_is_refused(home, tmp_path, monkeypatch):
     assert "cannot write" in told
     assert "Permission denied" in told
     assert call("report", "--help").exit_code == 0
+
+
+def test_the_file_that_was_fitted_is_judged_by_the_rows_that_fit_held_out(home, tmp_path):
+    rows = pd.DataFrame(np.random.default_rng(1).normal(size=(150, 3)), columns=["a", "b", "c"])
+    rows.to_csv(tmp_path / "all.csv", index=False)
+    done("fit", tmp_path / "all.csv", "--set", "max_epochs=2", "--set", "n_components=2")
+    done("report", tmp_path / "all.safetensors", tmp_path / "all.csv", "--json")
+    report = json.loads((tmp_path / "all.report.json").read_text())
+    assert report["subtitle"] == "Judged on 15 rows x 3 columns of all.csv. They were held out of the fit."
+    assert report["sections"]["comparison"]["n_rows"] == 15
+    assert not report["sections"]["shift"]["are_training_rows"]

@@ -618,3 +618,28 @@ def test_codes_of_a_conditional_model_that_depend_on_the_label_are_found(cluster
     model.module_.prior.fitted.reverse()
     assert examine(X, model) == []
     assert "with their labels" in only(X, model, y=y).detail
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: 1000 * x, "values are about 1000 times those of X"),
+        (lambda x: 0.001 * x, "values are about 0.001 times those of X"),
+        (lambda x: 1.8 * x + 32, "times those of X plus "),
+        (lambda x: x + 400, "values are about those of X plus 40"),
+        (lambda x: np.where(x > 20, 50, 80) + x % 1, "100 % of the values are outside the range of X"),
+    ],
+)
+def test_a_column_of_a_split_in_another_unit_is_named_with_the_factor(rng, change, words):
+    X = pd.DataFrame({"degrees": rng.normal(20, 3, 400), "hours": rng.exponential(5, 400)})
+    test = pd.DataFrame({"degrees": change(rng.normal(20, 3, 200)), "hours": rng.exponential(5, 200)})
+    (finding,) = [finding for finding in examine(X, test=test) if finding.what == "shifted columns"]
+    assert finding.columns == ("degrees",)
+    assert words in finding.detail
+    assert "test" in finding.advice
+
+
+def test_splits_of_one_distribution_or_of_a_part_of_it_are_not_shifted(rng):
+    X = pd.DataFrame({"degrees": rng.normal(20, 3, 400), "sales": rng.exponential(5, 400) * (rng.random(400) < 0.3)})
+    for test in (X.sample(100, random_state=0) * 1.001, X[X["degrees"] > 23], X[X["sales"] > 6]):
+        assert "shifted columns" not in [finding.what for finding in examine(X, test=test)]

@@ -15,7 +15,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
 import isthmus
-from isthmus.baselines.reconstruction import Training
+from isthmus import Autoencoder
+from isthmus.anomaly.rows import to_numbers
+from isthmus.baselines.reconstruction import Training, hide_cells
 from isthmus.data import Parquet, as_source
 from isthmus.doctor import examine
 from isthmus.latent import active_units
@@ -336,6 +338,51 @@ def test_training_rows_are_recognized(people):
     found = isthmus.report(model, train, train=train)
     assert found.to_dict()["sections"]["shift"]["are_training_rows"]
     assert "probably training rows" in found.verdict[2]
+
+
+def test_a_report_says_whether_the_judged_rows_are_training_rows():
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    model = Autoencoder(2, max_epochs=2, random_state=0).fit(X[:150])
+    known = isthmus.report(model, X[:150])
+    assert known.subtitle.endswith("They are probably training rows.")
+    assert "probably training rows" in known.verdict[2]
+    assert isthmus.report(model, X[150:]).subtitle.endswith("fitted to some of them is not known.")
+    assert isthmus.report(model, X[150:], train=X[:150]).subtitle.endswith("Most of them are not training rows.")
+
+
+def test_the_other_rows_are_training_rows_if_some_were_held_out():
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    model = Autoencoder(2, max_epochs=2, random_state=0).fit(X[:150])
+    expected = isthmus.report(model, X[150:], train=X[:150]).to_dict()["sections"]["comparison"]
+    report = isthmus.report(model, X, held_out=np.arange(150, 200))
+    assert report.to_dict()["sections"]["comparison"] == expected
+    assert "held_out=held_out" in report.to_dict()["sections"]["repetition"]["command"]
+    assert report.to_dict()["sections"]["reconstructions"]["worst"][0]["row"] >= "150"
+    for wrong in ([0.5] * 20, [300] * 20, range(5), range(200)):
+        with pytest.raises(ValueError, match="held_out must be"):
+            isthmus.report(model, X, held_out=wrong)
+
+
+def test_errors_of_hidden_cells_are_given_by_column():
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Oslo", "Rome"], 400, p=[0.7, 0.3])
+    X = pd.DataFrame(
+        {"town": town, "age": np.where(town == "Oslo", 30, 60) + rng.normal(size=400), "x": rng.random(400)}
+    )
+    X.loc[::9, "x"] = np.nan
+    model = isthmus.zoo.vae(2, max_epochs=3, random_state=0).fit(X[:300])
+    columns = isthmus.report(model, X[300:], train=X[:300], random_state=5).to_dict()["sections"]["comparison"][
+        "columns"
+    ]
+    found = {column["column"]: column["figures"] for column in columns}
+    clean = to_numbers(as_source(X[300:], model.schema_))
+    hidden = ~np.isnan(hide_cells(clean, seed=5).expected)
+    train, test = X["age"][:300], X["age"][300:][hidden[:, 1]]
+    expected = np.sqrt(np.mean((test - train.mean()) ** 2)) / train.std(ddof=0)
+    assert found["age"]["mean"] == pytest.approx(expected, rel=1e-5)
+    assert found["town"]["most frequent"] == pytest.approx(np.mean(town[300:][hidden[:, 0]] == "Oslo"))
+    assert found["age"]["model"] != found["age"]["mean"]
+    assert set(found) == {"town", "age", "x"}
 
 
 def test_extremes_of_all_columns_give_training_rows_away(cancer):

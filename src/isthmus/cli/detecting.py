@@ -21,6 +21,7 @@ from isthmus.cli.runs import Run, as_time, choose_series, make_estimator, read_o
 from isthmus.cli.streaming import is_streamed
 from isthmus.data.files import as_table
 from isthmus.data.tables.frames import unused_name
+from isthmus.doctor import compare_rows
 from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.storage import replacing
@@ -82,11 +83,20 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
     out, inputs = name_outputs(data, ending, request, output)
     _check_plot(request, output, inputs)
     detector, rows, X = (_fit if request.detector is None else _load)(data, request)
+    if request.normal is not None or request.detector is not None:
+        warn_of_units(detector, X, data)
     with saving(detector, request.save):
         if isinstance(detector.estimator_, SlidingWindows):
             report_events(detector, X, request, output, out)
         else:
             _report_rows(detector, X, rows, request, output, out)
+
+
+def warn_of_units(detector: AnomalyDetector, X: Any, data: Path) -> None:
+    """Print which columns have another unit, or other values, than the rows of fit: alarms are then no anomalies."""
+    if not isinstance(detector.estimator_, SlidingWindows):
+        findings = compare_rows(detector._reference.rows, X, data.name)
+        print(*findings, sep="\n", end="\n" if findings else "")
 
 
 def refuse(request: Request, names: Sequence[str], reason: str) -> None:

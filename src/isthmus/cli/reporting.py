@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.cli.examining import split_as_fit
 from isthmus.cli.inference import Table, open_rows
 from isthmus.cli.models import load_for
 from isthmus.cli.outputs import Output
@@ -15,6 +16,7 @@ from isthmus.cli.reading import list_options, read
 from isthmus.formatting import pluralize
 from isthmus.reporting import report
 from isthmus.reporting.document import ENDINGS
+from isthmus.reporting.subject import MIN_ROWS
 
 # Options that write further files, by the ending of the file.
 OPTIONS = {".json": "--json", ".md": "--card"}
@@ -41,12 +43,19 @@ def report_file(
         X,
         None if label is None else _read_labels(rows, label),
         train=None if train is None else open_rows(train).read(estimator),
+        held_out=None if train is not None else _find_held_out(estimator, X),
         random_state=seed,
         command=_repeat(model, data, train, label, seed, endings),
         files={name: path for name, path in (("model", model), ("data", data), ("train", train)) if path is not None},
     )
     made.save(*paths)
     print(*made.verdict, *(f"wrote {path}: {pluralize(len(made.sections), 'section')}" for path in paths), sep="\n")
+
+
+def _find_held_out(model: Any, X: Any) -> Any:
+    """Return the positions of the rows that ``isthmus fit`` held out, if the model was fitted to the others."""
+    _, held_out = split_as_fit(model, X, None)
+    return held_out if len(held_out) >= MIN_ROWS else None
 
 
 def _read_labels(rows: Table, name: str) -> Any:

@@ -2,5 +2,15 @@
 
 from isthmus.doctor.examination import examine, examine_training, format_findings
 from isthmus.doctor.overview import Association, ColumnOverview, Overview, summarize
+from isthmus.doctor.shift_checks import compare_rows
 
-__all__ = ["Association", "ColumnOverview", "Overview", "examine", "examine_training", "format_findings", "summarize"]
+__all__ = [
+    "Association",
+    "ColumnOverview",
+    "Overview",
+    "compare_rows",
+    "examine",
+    "examine_training",
+    "format_findings",
+    "summarize",
+]

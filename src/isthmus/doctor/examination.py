@@ -8,10 +8,10 @@ from typing import Any
 from isthmus.anomaly import AnomalyDetector, BaggedAutoencoders, ExemplarDistance
 from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
-from isthmus.doctor import code_checks, data_checks, fit_checks, model_checks, training_checks
+from isthmus.doctor import code_checks, data_checks, fit_checks, model_checks, shift_checks, training_checks
 from isthmus.doctor.check_input import CheckInput
 from isthmus.doctor.fitted_input import FittedInput
-from isthmus.doctor.rows import Rows, read_rows
+from isthmus.doctor.rows import read_rows, read_split
 from isthmus.doctor.training_checks import Training
 from isthmus.errors import InputTypeError, require_type
 from isthmus.finding import Finding
@@ -23,7 +23,7 @@ def _list_checks(*modules: ModuleType) -> list[Callable[[Any], Iterable[Finding]
 
 
 # Checks of data and an estimator, checks of losses, and checks of one fitted net; they run in this order.
-CHECKS = _list_checks(data_checks, model_checks)
+CHECKS = _list_checks(data_checks, model_checks, shift_checks)
 TRAINING_CHECKS = _list_checks(training_checks)
 FITTED_CHECKS = _list_checks(code_checks, fit_checks)
 # Checks of codes that need no columns.
@@ -52,7 +52,8 @@ def examine(X: Any, estimator: Estimator | None = None, *, test: Any = None, y: 
         contain autoencoders. Of ``BaggedAutoencoders``, only the training is examined, because each row
         belongs to some of its nets. None is ``Autoencoder()``.
     test : like X, dict of such by name, or None, default=None
-        Other splits, which must not share rows with X or with each other. Overfitting is found by them.
+        Other splits, which must not share rows with X or with each other. Overfitting is found by them, and columns in
+        another unit.
     y : array of shape (n_samples,) or None, default=None
         Labels of the rows of X, to check the codes of a fitted conditional model.
 
@@ -95,7 +96,7 @@ def examine(X: Any, estimator: Estimator | None = None, *, test: Any = None, y: 
         fitted.read_rows(X)  # raises an error if X has other columns
     rows = read_rows(X, template.schema if fitted is None else fitted.schema_)
     splits = test if isinstance(test, Mapping) else {} if test is None else {"test": test}
-    splits = {name: _read_split(name, split, rows) for name, split in splits.items()}
+    splits = {name: read_split(name, split, rows) for name, split in splits.items()}
     data = CheckInput(rows, splits, template, y)
     findings = [finding for check in CHECKS for finding in check(data)]
     if fitted is None:
@@ -186,13 +187,3 @@ def _open(estimator: Any) -> tuple[Autoencoder, Autoencoder | None]:
     if isinstance(inner, Autoencoder):
         return inner, inner if "module_" in vars(inner) else None
     return inner.estimator or Autoencoder(), vars(inner).get("estimator_")
-
-
-def _read_split(name: str, X: Any, rows: Rows) -> Rows:
-    split = read_rows(X, rows.source.schema)
-    if (split.frame is None) != (rows.frame is None):
-        raise ValueError(f"{name} must be a data frame if X is one, and an array if X is one")
-    if split.source.schema.shape != rows.source.schema.shape:
-        shapes = split.source.schema.shape, rows.source.schema.shape
-        raise ValueError("{} has samples of shape {}, expected {} as in X".format(name, *shapes))
-    return split

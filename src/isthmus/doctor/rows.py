@@ -106,6 +106,17 @@ def read_rows(X: Any, schema: Any) -> Rows:
     return Rows(*_finite_array(_in_memory(as_source(X))))
 
 
+def read_split(name: str, X: Any, rows: Rows) -> Rows:
+    """Read other rows with the schema of given ones; raise ``ValueError`` if they have another form."""
+    split = read_rows(X, rows.source.schema)
+    if (split.frame is None) != (rows.frame is None):
+        raise ValueError(f"{name} must be a data frame if X is one, and an array if X is one")
+    if split.source.schema.shape != rows.source.schema.shape:
+        shapes = split.source.schema.shape, rows.source.schema.shape
+        raise ValueError("{} has samples of shape {}, expected {} as in X".format(name, *shapes))
+    return split
+
+
 def _in_memory(source: Source) -> Array:
     source = source.load() if isinstance(source, ImageFolder) else source
     if not isinstance(source, Array):

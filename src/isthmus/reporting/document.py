@@ -124,6 +124,7 @@ def report(
     y: Any = None,
     *,
     train: Any = None,
+    held_out: Any = None,
     columns: Sequence[str] | None = None,
     random_state: Any = 0,
     command: str = "",
@@ -144,6 +145,8 @@ def report(
     train : like X, or None, default=None
         The training rows, to which the simple methods of the comparison are fitted. None fits them to one half of
         ``X`` and judges them on the other half.
+    held_out : array of int or None, default=None
+        Positions of the rows of ``X`` that were not in ``fit``: they are judged, and the others are the training rows.
     columns : sequence of str or None, default=None
         Names of the columns of an array or of sparse rows, such as the words of a vectorizer's
         ``get_feature_names_out()``. Data frames have their own names.
@@ -166,8 +169,8 @@ def report(
     NotFittedError
         If the model is not fitted.
     ValueError
-        If the rows have other columns than those of ``fit``, ``y`` does not have a label for each row, or
-        ``columns`` does not have a name for each column.
+        If the rows have other columns than those of ``fit``, ``y`` does not have a label for each row, ``columns``
+        does not have a name for each column, or ``held_out`` are not positions of some of the rows.
 
     References
     ----------
@@ -187,7 +190,8 @@ def report(
         # What warnings say about the rows, such as categories that were not in fit, is in the report.
         warnings.simplefilter("ignore")
         paths = {name: Path(path) for name, path in (files or {}).items()}
-        subject = make_subject(model, X, y, train, seed_of(random_state), command=command, files=paths, columns=columns)
+        origin = {"command": command, "files": paths, "columns": columns}
+        subject = make_subject(model, X, y, train, seed_of(random_state), held_out, **origin)
         sections = make_sections(subject)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Report(describe_title(subject), describe_rows(subject), sections, made)

@@ -64,8 +64,8 @@ def get_training_rows(subject: Subject) -> Values | None:
 @once
 def are_training_rows(subject: Subject) -> bool:
     """Whether most of the judged rows are training rows, as far as it is known; time points are not compared."""
-    if subject.data == "time points":
-        return False
+    if subject.data == "time points" or subject.are_fitted:
+        return subject.are_fitted
     judged, rows = subject.numbers.reshape(len(subject.numbers), -1), get_training_rows(subject)
     if rows is not None:
         known = {row.tobytes() for row in np.nan_to_num(rows)}

@@ -15,6 +15,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import Source, as_source
 from isthmus.data.streams.stream import Stream
+from isthmus.doctor.fitted_input import find_held_out
 from isthmus.errors import require_type
 from isthmus.formatting import list_names, pluralize
 from isthmus.gap_filling import SeriesImputer
@@ -64,6 +65,10 @@ class Subject:
     n_rows : int
         Number of rows before sampling.
     seed : int
+    are_fitted : bool
+        Whether the model is known to be fitted to the given rows.
+    are_held_out : bool
+        Whether the judged rows were given as those that were held out of the fit.
     command : str
         The command or program that repeats the report.
     files : mapping of str to path
@@ -79,6 +84,8 @@ class Subject:
     train: Any
     n_rows: int
     seed: int
+    are_fitted: bool = False
+    are_held_out: bool = False
     command: str = ""
     files: Mapping[str, Path] = field(default_factory=dict)
     columns: Sequence[str] | None = None
@@ -186,7 +193,7 @@ def once(measure: Callable[[Subject], Result]) -> Callable[[Subject], Result]:
     return measured
 
 
-def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, **origin: Any) -> Subject:
+def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, held_out: Any = None, **origin: Any) -> Subject:
     """Check a model and rows, and sample the rows if there are many.
 
     Raises
@@ -208,14 +215,39 @@ def make_subject(model: Any, X: Any, y: Any, train: Any, seed: int, **origin: An
             f"X has {pluralize(n_rows, 'row')}, but a report needs at least {MIN_ROWS} to judge a model on"
         )
     choose = _first if in_order else _sample
+    judged = _check_positions(held_out, train, n_rows)
+    if held_out is not None:
+        train, X = take_rows(X, np.setdiff1d(np.arange(n_rows), judged)), take_rows(X, judged)
     rows, positions = choose(X, seed)
-    labels = None if labels is None else labels[positions]
+    labels = None if labels is None else labels[judged][positions]
     train = None if train is None else choose(train, seed)[0]
-    subject = Subject(model, rows, labels, positions, train, n_rows, seed, **origin)
+    origin |= {"are_fitted": train is None and _are_fitted(model, X), "are_held_out": held_out is not None}
+    subject = Subject(model, rows, labels, judged[positions], train, len(judged), seed, **origin)
     _check_rows(subject)
     _check_columns(subject)
     _check_labels(subject)
     return subject
+
+
+def _check_positions(held_out: Any, train: Any, n_rows: int) -> Values:
+    """Return the positions of the rows to judge; raise ``ValueError`` if they are not valid."""
+    if held_out is None:
+        return np.arange(n_rows)
+    positions = np.unique(np.asarray(held_out))
+    if train is not None:
+        raise ValueError("held_out must be None if train is given: the other rows of X are the training rows")
+    if not np.issubdtype(positions.dtype, np.integer) or not np.isin(positions, np.arange(n_rows)).all():
+        raise ValueError(f"held_out must be positions of the {n_rows} rows of X")
+    if not MIN_ROWS <= len(positions) < n_rows:
+        raise ValueError(f"held_out must be at least {MIN_ROWS} and not all of the rows of X, got {len(positions)}")
+    return positions
+
+
+def _are_fitted(model: Any, X: Any) -> bool:
+    """Whether an autoencoder was fitted to these rows: those that fit held out have the loss that it recorded."""
+    if not isinstance(model, Autoencoder) or isinstance(X, Stream):
+        return False
+    return len(find_held_out(model, model.read_rows(X))) > 0
 
 
 def _check_columns(subject: Subject) -> None:

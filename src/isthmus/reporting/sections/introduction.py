@@ -2,6 +2,7 @@
 
 from isthmus.anomaly.rows import count_rows
 from isthmus.formatting import pluralize
+from isthmus.reporting.fitted import are_training_rows, get_training_rows
 from isthmus.reporting.subject import Subject
 
 NAMES = {
@@ -24,7 +25,19 @@ def describe_rows(subject: Subject) -> str:
     size = "" if subject.data != "table" else f" x {pluralize(subject.schema.shape[0], 'column')}"
     origin = f" of {subject.files['data'].name}" if "data" in subject.files else ""
     total = pluralize(subject.n_rows, subject.noun)
+    known = describe_fit(subject)
     if n == subject.n_rows:
-        return f"Judged on {total}{size}{origin}."
+        return f"Judged on {total}{size}{origin}. {known}"
     order = "the first" if subject.data == "time points" else "a random sample"
-    return f"Judged on {n:,} of {total}{size}{origin}, {order}; seed {subject.seed}."
+    return f"Judged on {n:,} of {total}{size}{origin}, {order}; seed {subject.seed}. {known}"
+
+
+def describe_fit(subject: Subject) -> str:
+    """Return whether the judged rows are training rows, as far as it is known."""
+    if subject.are_held_out:
+        return "They were held out of the fit."
+    if are_training_rows(subject):
+        return f"They are probably training {subject.nouns}."
+    if subject.train is not None or get_training_rows(subject) is not None:
+        return f"Most of them are not training {subject.nouns}."
+    return "Whether the model was fitted to some of them is not known."

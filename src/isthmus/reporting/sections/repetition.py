@@ -29,7 +29,8 @@ def explain_repetition(subject: Subject) -> Section:
 
 def write_program(subject: Subject) -> str:
     """Return the program that repeats a report: it has the names of the parameters of ``report``."""
-    given = {"y": subject.y, "train=train": subject.train, "columns=columns": subject.columns}
+    training = "held_out=held_out" if subject.are_held_out else "train=train"
+    given = {"y": subject.y, training: subject.train, "columns=columns": subject.columns}
     arguments = ["model", "X", *(name for name, rows in given.items() if rows is not None)]
     arguments.append(f"random_state={subject.seed}")
     names = {name: str(path) for name, path in subject.files.items()}
