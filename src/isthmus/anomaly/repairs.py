@@ -201,7 +201,8 @@ class Repairs:
             copies = self.scorer.reconstruct(_replace_blocks(x, value, self._block_of))
             rebuilt = copies.reshape(len(x), -1, x.shape[1])[:, self._block_of, np.arange(x.shape[1])]
             value = np.clip(rebuilt, *self.similar.limits)
-        return [typical, value]
+        # A reconstructed text may end before the position of a token.
+        return [typical, np.where(np.isnan(value), typical, value)]
 
     def _gains(self, x: Values, exclude_self: bool = False) -> tuple[Values, Values]:
         """Return the gain of the score if each value alone is replaced, and the best replacements."""
