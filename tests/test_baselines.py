@@ -38,7 +38,13 @@ def judged(model, rows):
 
 
 def test_an_imputer_is_compared_with_regression_and_the_mean_on_hidden_cells(rows):
-    (comparison,) = judged(zoo.imputer(max_epochs=60, random_state=0), rows)
+    comparison, by_column = judged(zoo.imputer(max_epochs=60, random_state=0), rows)
+    assert by_column.per == "column"
+    assert list(by_column.figures) == list(comparison.figures["error"])
+    assert list(by_column.figures["model"].values()) == sorted(by_column.figures["model"].values(), reverse=True)
+    # The columns have nearly equal numbers of hidden cells.
+    errors = {name: np.mean(np.square([*figures.values()])) for name, figures in by_column.figures.items()}
+    assert errors == pytest.approx(comparison.figures["error"], rel=0.05)
     errors = comparison.figures["error"]
     assert comparison.title.startswith("hidden cells")
     assert list(errors) == ["model", "iterative regression", "mean"]
@@ -77,7 +83,11 @@ def test_a_comparison_is_printed_with_one_line_for_each_method():
 
 
 def test_hidden_categories_count_as_wrong_or_right(people):
-    (comparison,) = judged(zoo.imputer(max_epochs=60, random_state=0), people)
+    comparison, numbers, categories = judged(zoo.imputer(max_epochs=60, random_state=0), people)
+    assert (set(numbers.figures["model"]), set(categories.figures["model"])) == ({"age", "pay"}, {"town", "glad"})
+    for name, method in (("model", "model"), ("mean", "most frequent")):
+        wrong = 1 - np.mean([*categories.figures[method].values()])
+        assert wrong == pytest.approx(comparison.figures["wrong"][name], abs=0.03)
     wrong = comparison.figures["wrong"]
     # Half of the cells are unpredictable booleans, and the most frequent town is correct in half of the rows.
     assert 0.3 < wrong["mean"] < 0.7
@@ -152,7 +162,7 @@ def test_the_bound_without_a_code_is_the_entropy_of_independent_bits():
 
 
 def test_a_generator_of_tables_is_evaluated_by_samples_against_real_rows(people):
-    samples, reconstruction = judged(zoo.tabular_vae(4, max_epochs=20, random_state=0), people)
+    samples, reconstruction, *_ = judged(zoo.tabular_vae(4, max_epochs=20, random_state=0), people)
     assert list(samples.figures) == ["columns", "pairs", "detection"]
     assert samples.figures["columns"]["test rows"] > 0.85
     assert abs(samples.figures["detection"]["test rows"] - 0.5) < 0.2
