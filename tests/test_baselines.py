@@ -103,7 +103,7 @@ def test_a_code_as_large_as_the_row_is_not_compared_with_pca(rows):
 
 
 def test_the_note_names_methods_that_are_better_than_the_model(rows):
-    (untrained,) = judged(Autoencoder(2, max_epochs=1, random_state=0), rows)
+    untrained, *_ = judged(Autoencoder(2, max_epochs=1, random_state=0), rows)
     errors = untrained.figures["error"]
     assert errors["PCA"] < errors["model"]
     assert untrained.note.startswith("smaller errors than the model: PCA")
@@ -116,7 +116,7 @@ def test_the_note_names_methods_that_are_better_than_the_model(rows):
 def test_the_note_counts_numbers_and_categories_together(rows):
     kinds = np.where(np.arange(400) < 10, "rare", "common")  # all test rows are common, and no method errs
     frame = pd.DataFrame(rows, columns=list("abcdef")).assign(kind=kinds)
-    (untrained,) = judged(Autoencoder(2, max_epochs=1, random_state=0), frame)
+    untrained, *_ = judged(Autoencoder(2, max_epochs=1, random_state=0), frame)
     error, wrong = untrained.figures["error"], untrained.figures["wrong"]
     assert error["PCA"] < error["model"]
     assert wrong["PCA"] == wrong["model"] == 0

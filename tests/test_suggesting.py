@@ -165,7 +165,7 @@ def test_all_estimators_for_a_table_take_categories_and_missing_cells(people, us
 @pytest.mark.parametrize("use", ["reduce", "features", "detect", "impute", "generate"])
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_each_kind_has_an_estimator_for_each_use_with_its_reasons(kind, use):
-    if (use, kind) in (("impute", "windows"), ("impute", "texts"), ("detect", "texts")):
+    if (use, kind) in (("impute", "windows"), ("impute", "texts")):
         with pytest.raises(ValueError, match=f"use={use!r} takes .*, but X has .*; expected use to be one of reduce"):
             suggest(KINDS[kind](), use=use)
         return
@@ -189,6 +189,8 @@ def test_the_suggestions_are_those_of_the_table(people, sensors):
     assert suggest(sensors, use="impute", time="when").estimator.time == "when"
     assert isinstance(suggest(TEXTS, use="topics").estimator, Pipeline)
     assert isinstance(suggest(TEXTS, use="generate").estimator, Autoencoder)
+    assert suggest(TEXTS, use="detect").estimator.estimator.backbone.autoregressive
+    assert "isthmus.data.Texts(X)" in suggest(TEXTS, use="detect").reasons[2]
     assert isinstance(suggest(KINDS["stream"](), use="detect").estimator, AnomalyDetector)
 
 

@@ -68,6 +68,11 @@ RULES = {
             ("images", "windows"), "detector of convolutional", "convolutions make use of similar neighbouring values"
         ),
         Rule(("stream",), "detector of autoencoder", "it reads rows that do not fit into memory"),
+        Rule(
+            ("texts",),
+            "detector of sequence_vae",
+            "it predicts each word, and alarms are explained by words",
+        ),
         Rule(("time points",), "detector of a series", "each time point is scored in windows of several lengths"),
         Rule(("table", "flat images", "series"), "detector of vae", "its score is a bound on the log likelihood"),
     ),
@@ -179,6 +184,7 @@ OTHERS: dict[str, Callable[[Traits, int], Any]] = {
     "detector of a series": lambda traits, size: AnomalyDetector(SlidingWindows(time=traits.time)),
     "detector of autoencoder": lambda traits, size: AnomalyDetector(zoo.autoencoder(size)),
     "detector of convolutional": lambda traits, size: AnomalyDetector(zoo.convolutional(size)),
+    "detector of sequence_vae": lambda traits, size: AnomalyDetector(zoo.sequence_vae(size)),
     "detector of vae": lambda traits, size: AnomalyDetector(zoo.vae(size)),
     "imputer of series": lambda traits, size: SeriesImputer(time=traits.time),
 }

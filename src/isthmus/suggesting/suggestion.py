@@ -203,7 +203,7 @@ def _explain(choice: Choice, traits: Traits, use: str) -> list[str]:
         "You need not fill missing cells: it learns from the other cells.": traits.missing > 0 and use != "impute",
         f"Codes have {pluralize(n_components, 'number')} at first; isthmus.latent.suggest_n_components(X) estimates "
         "how many X needs.": code_is_free,
-        HINTS.get(traits.kind, ""): traits.kind in HINTS and (is_variant or traits.kind != "texts"),
+        HINTS.get(traits.kind, ""): traits.kind in HINTS and not isinstance(choice.estimator, Pipeline),
     }
     return [reason for reason, applies in reasons.items() if applies]
 
@@ -230,7 +230,7 @@ def _check_comparable(use: str, kind: str, labels: Values | None) -> None:
     """Raise ``ValueError`` if no figure compares estimators."""
     if use == "detect" and labels is None:
         raise ValueError("a budget with use='detect' needs labels: y of 1 (normal) and -1 (anomaly)")
-    if kind == "time points" or (kind, use) in (("series", "impute"), ("texts", "generate")):
+    if kind == "time points" or (kind, use) in (("series", "impute"), ("texts", "generate"), ("texts", "detect")):
         raise ValueError(f"no figure compares estimators for use={use!r} of {kind}; leave the budget out")
 
 
