@@ -86,7 +86,7 @@ CASES = {
         "backbone": MLP((8,), norm="batch", dropout=0.2),
         "corruption": GaussianNoise(0.1),
     },
-    "a start at PCA": {"backbone": MLP((8,), linear_encoder=True), "learning_rate": 0.1},
+    "a start at PCA": {"backbone": MLP((8,), linear="encoder"), "learning_rate": 0.1},
     "adam": {"optimizer": "adam", "schedule": "constant", "weight_decay": 0.1},
     "sgd": {"optimizer": "sgd"},
     "another optimizer": {"optimizer": torch.optim.RMSprop},

@@ -49,7 +49,7 @@ SAME = {
     "last batch of three": lambda: small(validation_fraction=0).fit(X[:753]),
     "stopped early": lambda: small(learning_rate=0.5, patience=1, max_epochs=12).fit(X),
     "labels": lambda: small(conditional=True, regularizers="l2").fit(X, Y),
-    "a start at PCA": lambda: small(backbone=MLP((16,), linear_encoder=True)).fit(X),
+    "a start at PCA": lambda: small(backbone=MLP((16,), linear="encoder")).fit(X),
     "missing values": lambda: small().fit(HOLES),
     "indices": lambda: small(bottleneck="vector_quantized").fit(X),
     "dead components": lambda: small(bottleneck=TopK(1, dead_after=2), regularizers="aux_k").fit(X),

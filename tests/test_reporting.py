@@ -432,7 +432,7 @@ def test_a_linear_encoder_is_drawn_without_hidden_layers():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"age": rng.normal(size=100), "town": rng.choice(["Oslo", "Rome", "Lima"], 100)})
     model = isthmus.Autoencoder(2, **FIT).fit(X)
-    assert model.module_.backbone.has_linear_encoder()
+    assert model.module_.backbone.linear_part() == "encoder"
     stages = isthmus.report(model, X).to_dict()["sections"]["composition"]["stages"]
     assert "encoder layer 1" not in stages
     assert stages["decoder layer 1"] == model.module_.backbone.widths()[-1]

@@ -111,7 +111,7 @@ def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: A
     terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
     likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
     backbone = _resolve_backbone(net, schema, likelihood)
-    backbone.prefers_linear_codes = bool(schema.categorical) and _purpose(net) == "reconstruction"
+    backbone.preferred_linear_part = _choose_linear_part(net, schema, statistics)
     model = Model(
         schema,
         statistics,
@@ -126,6 +126,13 @@ def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: A
     )
     # No conversion for float32: ``to(float32)`` would round the origin, which needs float64.
     return model.double() if check_precision(net.precision) is torch.float64 else model
+
+
+def _choose_linear_part(net: Any, schema: Schema, statistics: Statistics) -> str | None:
+    """Return which part of a fully connected net is best linear; see docs/performance.md."""
+    if _purpose(net) != "reconstruction" or statistics.are_pixels:
+        return None
+    return "encoder" if schema.categorical else "shortcut"
 
 
 def _resolve_backbone(net: Any, schema: Schema, likelihood: Any) -> Any:

@@ -32,8 +32,8 @@ class Backbone(Part):
     ``initial_state`` and ``step`` generate new rows. Tokens have no mean; the most probable row replaces it, which beam
     search with ``beam_width`` candidates finds approximately.
 
-    ``prefers_linear_codes`` is also set before ``build``: whether the data and the purpose of the model need codes that
-    are linear functions of the encoded input, if the backbone can choose.
+    ``preferred_linear_part`` is also set before ``build``: which ``linear`` part of an ``MLP`` is best for the data and
+    the purpose of the model.
 
     ``n_initial_rows`` is about the largest number of training rows that ``initialize`` gets.
     """
@@ -43,7 +43,7 @@ class Backbone(Part):
     n_flags: int = 0
     values_per_sample: int = 0
     layer_width: int = 0
-    prefers_linear_codes: bool = False
+    preferred_linear_part: str | None = None
     auto_learning_rate: float = 2e-3
     autoregressive: bool = False
     beam_width: int = 1

@@ -146,7 +146,7 @@ def tune(
     net = with_parts(net if net.random_state is not None else clone(net).set_params(random_state=mix(seed, 7)))
     split = split_rows(rows, labels, seed, net.schema)
     problem = clone(net).prepare(split.X, split.y)
-    net = _keep_encoder(net, problem)
+    net = _keep_linear_part(net, problem)
     chosen = choose_measure(measure, problem.state.model, split.X, mix(seed, 8))
     space = make_space(net, problem, chosen.name == "bound") if space is None else Space(space)
     space.check(net)
@@ -230,12 +230,12 @@ def _digest(X: Any, schema: Any) -> str:
     return f"{len(source)} with digest {hashlib.sha256(first.tobytes()).hexdigest()[:12]}"
 
 
-def _keep_encoder(net: Any, problem: Problem) -> Any:
-    """Give all trials the kind of encoder that "auto" means for the default widths."""
+def _keep_linear_part(net: Any, problem: Problem) -> Any:
+    """Give all trials the linear part that "auto" means for the default widths."""
     backbone = problem.state.model.backbone
     if not (isinstance(net.backbone, MLP) and isinstance(backbone, MLP)):
         return net
-    return clone(net).set_params(backbone__linear_encoder=backbone.has_linear_encoder())
+    return clone(net).set_params(backbone__linear=backbone.linear_part())
 
 
 def _list_starts(net: Any, problem: Problem, space: Space, measure: str) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def list_stages(net: Autoencoder) -> list[Stage]:
     """Return what flows through an autoencoder, from rows to rows."""
     module, backbone = net.module_, net.module_.backbone
     n_values, hidden = prod(module.schema.shape), backbone.widths() if isinstance(backbone, MLP) else []
-    is_linear = isinstance(backbone, MLP) and backbone.has_linear_encoder()
+    is_linear = isinstance(backbone, MLP) and backbone.linear_part() == "encoder"
     n_input = prod(module.likelihood.encoded_shape) + module.flags * prod(module.flag_shape)
     return [
         Stage("row", n_values),

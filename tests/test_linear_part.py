@@ -1,20 +1,24 @@
-"""Linear encoders that start at PCA, and when an autoencoder has one."""
+"""Linear encoders that start at PCA, shortcuts beside nets, and when an autoencoder has them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
 
 from isthmus import Autoencoder, BaggedAutoencoders, load, save
 from isthmus.backbones import MLP
-from isthmus.backbones.mlp import LinearEncoder
+from isthmus.backbones.mlp import LinearEncoder, ResidualNet
+from isthmus.baselines import compare
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 4)) + 0.3 * RNG.normal(size=(300, 4))
 FRAME = pd.DataFrame(NUMBERS, columns=list("abcd")).assign(
     size=np.array(["small", "medium", "large"])[np.digitize(NUMBERS[:, 0], [-0.5, 0.5])], e=1e4 * RNG.normal(size=300)
 )
+IMAGES = load_digits().data[:300]
 # So small that no weight changes.
 STILL = {"learning_rate": 1e-30, "max_epochs": 1, "validation_fraction": 0, "random_state": 0}
 
@@ -33,7 +37,7 @@ HOLES = FRAME.mask(RNG.random(FRAME.shape) < 0.1)
     ("rows", "options"), [(FRAME, {}), (HOLES, {}), (FRAME, {"precision": "float64"}), (NUMBERS, {})]
 )
 def test_codes_start_at_the_whitened_components_of_the_encoded_rows(rows, options):
-    model = Autoencoder(3, backbone=MLP(linear_encoder=True), **STILL, **options).fit(rows)
+    model = Autoencoder(3, backbone=MLP(linear="encoder"), **STILL, **options).fit(rows)
     expected = PCA(3, svd_solver="full").fit_transform(encode(model, rows).numpy().astype(float))
     expected /= expected.std(0)
     codes = model.transform(rows)
@@ -59,27 +63,66 @@ LINEAR = [
     (FRAME, {}),
     (FRAME, {"backbone": "auto"}),
     (FRAME, {"backbone": MLP(dropout=0.1)}),
-    (FRAME, {"backbone": MLP((8,), linear_encoder=True), "bottleneck": "gaussian"}),
-    (NUMBERS, {"backbone": MLP(linear_encoder=True)}),
+    (FRAME, {"backbone": MLP((8,), linear="encoder"), "bottleneck": "gaussian"}),
+    (NUMBERS, {"backbone": MLP(linear="encoder")}),
 ]
-NONLINEAR = [
+SHORTCUTS = [
     (NUMBERS, {}),
     (FRAME[["a", "b", "c"]], {}),
-    (FRAME, {"likelihood": "density"}),
+    (HOLES[["a", "b", "c"]], {"backbone": MLP(norm="batch")}),
+    (FRAME, {"backbone": MLP((8,), linear="shortcut"), "corruption": "swap"}),
+]
+NONLINEAR = [
+    (IMAGES, {"backbone": "mlp"}),
+    (NUMBERS, {"likelihood": "density"}),
     (FRAME, {"bottleneck": "gaussian"}),
     (FRAME, {"regularizers": "l2"}),
     (FRAME, {"corruption": "swap"}),
     (FRAME, {"backbone": MLP((8,))}),
-    (FRAME, {"backbone": MLP(linear_encoder=False)}),
+    (NUMBERS, {"backbone": MLP((8,))}),
+    (FRAME, {"backbone": MLP(linear=None)}),
+]
+CASES = [
+    (*case, part)
+    for part, cases in {"encoder": LINEAR, "shortcut": SHORTCUTS, None: NONLINEAR}.items()
+    for case in cases
 ]
 
 
-@pytest.mark.parametrize(
-    ("rows", "options", "expected"), [(*case, True) for case in LINEAR] + [(*case, False) for case in NONLINEAR]
-)
-def test_plain_autoencoders_of_tables_with_categories_have_a_linear_encoder(rows, options, expected):
-    model = Autoencoder(2, **options).prepare(rows).state.model
-    assert isinstance(model.backbone.encoder, LinearEncoder) == expected
+@pytest.mark.parametrize(("rows", "options", "part"), CASES)
+def test_the_linear_part_depends_on_data_and_purpose(rows, options, part):
+    backbone = Autoencoder(2, **options).prepare(rows).state.model.backbone
+    assert isinstance(backbone.encoder, LinearEncoder) == (part == "encoder")
+    n_shortcuts = sum(isinstance(module, ResidualNet) for module in backbone.modules())
+    assert n_shortcuts == (2 if part == "shortcut" else 0)
+
+
+def test_a_net_with_shortcuts_starts_as_a_linear_autoencoder():
+    model = Autoencoder(2, backbone=MLP(linear="shortcut"), **STILL).fit(NUMBERS)
+    ends = model.reconstruct(NUMBERS[:2])
+    middle = model.reconstruct(NUMBERS[:2].mean(0, keepdims=True))
+    np.testing.assert_allclose(middle, ends.mean(0, keepdims=True), atol=1e-5)
+
+
+def test_the_net_beside_a_shortcut_learns_at_a_third_of_the_rate():
+    state = Autoencoder(2, learning_rate=0.01).prepare(NUMBERS).state
+    groups = {id(p): group["lr"] for group in state.optimizer.param_groups for p in group["params"]}
+    for module in (module for module in state.model.modules() if isinstance(module, ResidualNet)):
+        assert {groups[id(p)] for p in module.net.parameters()} == {0.003}
+        assert {groups[id(p)] for p in module.shortcut.parameters()} == {0.01}
+
+
+@pytest.mark.parametrize("k", [4, 8])
+def test_few_rows_are_reconstructed_about_as_well_as_by_pca(k):
+    train, test = train_test_split(load_wine().data, test_size=1 / 3, random_state=0)
+    errors = compare(Autoencoder(k, random_state=0).fit(train), train, test)
+    assert errors["model"] < 1.1 * errors["PCA"]
+
+
+def test_nets_with_shortcuts_can_be_bagged():
+    net = Autoencoder(2, backbone=MLP((8,), linear="shortcut"), max_epochs=1)
+    nets = BaggedAutoencoders(net, 2, random_state=0).fit(NUMBERS)
+    assert np.isfinite(nets.score_samples(NUMBERS)).all()
 
 
 def test_partial_fit_starts_once():
@@ -102,11 +145,11 @@ def test_rows_of_large_weight_count_more():
 
 
 def test_nets_of_an_ensemble_differ():
-    net = Autoencoder(2, backbone=MLP((8,), linear_encoder=True), max_epochs=1)
+    net = Autoencoder(2, backbone=MLP((8,), linear="encoder"), max_epochs=1)
     layers = BaggedAutoencoders(net, 2, random_state=0).fit(FRAME).estimator_.module_.backbone.encoder.layers
     assert not torch.isclose(layers[0].weight[0], layers[0].weight[1]).any()
 
 
 def test_other_values_are_refused():
-    with pytest.raises(ValueError, match=r'linear_encoder of MLP must be "auto", True or False, got \'yes\''):
-        Autoencoder(2, backbone=MLP(linear_encoder="yes")).fit(NUMBERS)
+    with pytest.raises(ValueError, match='linear of MLP must be "auto", "encoder", "shortcut" or None, got True'):
+        Autoencoder(2, backbone=MLP(linear=True)).fit(NUMBERS)
