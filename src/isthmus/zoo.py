@@ -762,14 +762,21 @@ def sequence_vae(
 
 
 def tabular_vae(
-    n_components: int = 16, *, beta: float = 0.1, n_clusters: int = 30, n_candidates: int = 4, **options: Any
+    n_components: int = 16,
+    *,
+    beta: float = 0.1,
+    n_clusters: int = 30,
+    n_candidates: int = 4,
+    n_sweeps: int = 1,
+    **options: Any,
 ) -> Autoencoder:
     """VAE for synthetic rows of tables: codes keep nearly all information, and a mixture is fitted to them.
 
     With ``beta`` well below 1, codes are not distributed like the standard normal prior. Therefore they are sampled
     from a mixture of normal distributions that is fitted to the codes of the training rows. A classifier that is
-    trained to distinguish drawn rows from training rows then chooses each new row among several drawn ones. The
-    defaults of ``beta`` and ``n_clusters`` are not tuned; ``docs/design.md`` has a comparison with other values.
+    trained to distinguish drawn rows from training rows then chooses each new row among several drawn ones. Last,
+    each category is drawn again given the other values of the row, by a net that predicts it from them. The defaults of
+    ``beta`` and ``n_clusters`` are not tuned; ``docs/design.md`` has a comparison with other values.
 
     Parameters
     ----------
@@ -781,6 +788,8 @@ def tabular_vae(
         Number of components of the mixture.
     n_candidates : int, default=4
         Number of rows that are drawn for each new row; with 1, there is no classifier.
+    n_sweeps : int, default=1
+        Number of times that each category of a new row is drawn again given its other values; with 0, it is not.
     **options
         Other parameters of ``Autoencoder``.
 
@@ -793,7 +802,8 @@ def tabular_vae(
     ----------
     Xu et al., Modeling tabular data using conditional GAN (TVAE), NeurIPS 2019, arXiv:1907.00503;
     Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436;
-    Azadi et al., Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
+    Azadi et al., Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758;
+    Heckerman et al., Dependency networks, JMLR 1, 2000.
 
     Examples
     --------
@@ -802,7 +812,7 @@ def tabular_vae(
     Gaussian(beta=0.1)
     """
     mixture = GaussianMixture(n_clusters, reg_covar=1e-4, max_iter=300, random_state=0)
-    prior = Density(mixture, n_candidates)
+    prior = Density(mixture, n_candidates, n_sweeps)
     return compose(n_components, options, backbone=MLP((256, 128)), bottleneck=Gaussian(beta=beta), prior=prior)
 
 

@@ -1,4 +1,4 @@
-"""Steps after training: mean scores, the prior, the proposal, the discriminator, and the model of missing values."""
+"""Steps after training: mean scores, the prior, the proposal, two small nets, and the model of missing values."""
 
 import math
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from isthmus.ambient import own_settings
 from isthmus.data.base import Batches
+from isthmus.generation.gibbs import fit_conditionals
 from isthmus.generation.imputation import draw_missing
 from isthmus.generation.rows import draw_candidates, draw_rows
 from isthmus.inference import rows_at_once
@@ -29,14 +30,14 @@ N_PASSES = 8
 
 @own_settings()
 def finalize(model: Model, rows: Batches, seed: int) -> None:
-    """Fit mean scores, the prior, the proposal, the discriminator and the model of missing values to training rows."""
+    """Fit mean scores, the prior, the proposal, two small nets and the model of missing values to training rows."""
     rows = rows.resample(mix(seed, 4))
     with torch.inference_mode():
         store_mean_scores(model, _some_batches(model, rows, N_FINALIZE, mix(seed, 2)))
     fit_prior(model, rows, mix(seed, 3))
     with torch.inference_mode():
         fit_proposal(model, list(_some_batches(model, rows, N_PROPOSAL, mix(seed, 6))))
-    fit_discriminator(model, rows, mix(seed, 7))
+    fit_small_nets(model, rows, mix(seed, 7))
     fit_missingness(model, rows, mix(seed, 5))
 
 
@@ -57,15 +58,19 @@ def _some_batches(model: Model, rows: Batches, n: int | None, seed: int) -> Iter
 
 
 @own_settings()
-def fit_discriminator(model: Model, rows: Batches, seed: int) -> None:
-    """Fit the discriminator to rows whose missing values are imputed by draws, and to as many drawn rows."""
-    if model.discriminator is None:
+def fit_small_nets(model: Model, rows: Batches, seed: int) -> None:
+    """Fit the discriminator and the conditionals to rows whose missing values are imputed by draws."""
+    if model.discriminator is None and model.conditionals is None:
         return
     n = max(64, min(len(rows), MAX_ROWS, MAX_VALUES // math.prod(model.schema.shape)))
     x = next(iter(rows.batches(min(n, len(rows)), seed=seed))).x.to(model.device)
     with seeded(seed, model.device), torch.no_grad():
         drawn = torch.from_numpy(draw_candidates(model, len(x), None, None, 1.0, True, seed)).to(model.device)
-        model.discriminator.fit(draw_missing(model, x), drawn, model.encode_raw)
+        real = draw_missing(model, x)
+        if model.discriminator is not None:
+            model.discriminator.fit(real, drawn, model.encode_raw)
+        if model.conditionals is not None:
+            fit_conditionals(model, real)
 
 
 @own_settings()

@@ -11,6 +11,7 @@ from isthmus.ambient import own_settings
 from isthmus.data.tables.rules import list_missing_rules, list_value_rules
 from isthmus.data.tables.values import round_to_valid
 from isthmus.generation.codes import complete_labels, decode_codes, draw_codes, draw_codes_given
+from isthmus.generation.gibbs import redraw_categories
 from isthmus.inference import rows_at_once
 from isthmus.model import Model
 from isthmus.randomness import mix
@@ -46,6 +47,16 @@ def draw_rows(
         Seed of the labels.
     """
     y = np.asarray(y) if y is not None and np.ndim(y) else y
+    values = choose_rows(model, n, y, row, temperature, sample_values, seed)
+    if model.conditionals is None or not model.conditionals.is_fitted or not sample_values:
+        return values
+    return redraw_categories(model, values, model.prior.n_sweeps, row)
+
+
+def choose_rows(
+    model: Model, n: int, y: Any, row: Values | None, temperature: float, sample_values: bool, seed: int
+) -> Values:
+    """Draw rows before categories are drawn again; see ``draw_rows``."""
     if model.discriminator is None or not sample_values:
         return draw_candidates(model, n, y, row, temperature, sample_values, seed)
     seeds = [mix(seed, N_ROUNDS + i) for i in range(model.discriminator.n_candidates)]

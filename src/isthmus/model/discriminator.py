@@ -1,23 +1,20 @@
 """A classifier of real and drawn rows, which chooses among drawn rows."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import linear, silu, softplus
+from torch import Tensor
+from torch.nn.functional import softplus
 
-# Hidden units, rows of each kind per step, learning rate, decay, largest numbers of steps and epochs, number of
-# evaluations, and share of the rows for these. Chosen on one half of adult, see docs/performance.md.
-WIDTH, BATCH_SIZE, LEARNING_RATE, DECAY = 64, 256, 5e-3, 0.1
-MAX_STEPS, MAX_EPOCHS, N_EVALUATIONS, HELD_OUT = 800, 20, 20, 0.1
+from isthmus.model.small_net import BATCH_SIZE, HELD_OUT, SmallNet, Weights, draw_batch
+
+# Hidden units, and largest numbers of steps and epochs. Chosen on one half of adult, see docs/performance.md.
+WIDTH, MAX_STEPS, MAX_EPOCHS = 64, 800, 20
 # Largest numbers of rows and of their values in the fit. They bound time and memory; not tuned.
 MAX_ROWS, MAX_VALUES = 20_000, 2**24
 
-Encode = Callable[[Tensor], Tensor]
 
-
-class Discriminator(nn.Module):
+class Discriminator(SmallNet):
     """Estimates the log ratio of the densities of real and of drawn rows by a net with one hidden layer.
 
     Of ``n_candidates`` drawn rows, one is chosen with a probability in proportion to this ratio. The chosen rows have
@@ -36,23 +33,15 @@ class Discriminator(nn.Module):
     [2] Rubin, Using the SIR algorithm to simulate posterior distributions, Bayesian Statistics 3, 1988.
     """
 
-    weight: Tensor
-    bias: Tensor
-    output: Tensor
-
     def __init__(self, n_features: int, n_candidates: int) -> None:
-        super().__init__()
+        super().__init__(n_features, WIDTH, 1)
         self.n_candidates = n_candidates
-        # Buffers, because the training of the model must not change them.
-        self.register_buffer("weight", torch.zeros(WIDTH, n_features))
-        self.register_buffer("bias", torch.zeros(WIDTH))
-        self.register_buffer("output", torch.zeros(WIDTH))
 
     def forward(self, u: Tensor) -> Tensor:
         """Return the log ratio for encoded rows (n, ...), (n,), up to a constant."""
-        return _log_ratio(u, self.weight, self.bias, self.output)
+        return self.compute(u)[:, 0]
 
-    def fit(self, real: Tensor, drawn: Tensor, encode: Encode) -> None:
+    def fit(self, real: Tensor, drawn: Tensor, encode: Callable[[Tensor], Tensor]) -> None:
         """Train with the logistic loss, and keep the weights with the smallest loss of held-out rows.
 
         If no weights separate the held-out rows better than chance, the log ratio is 0.
@@ -65,39 +54,16 @@ class Discriminator(nn.Module):
             Maps rows to the input of the net.
         """
         n = round(HELD_OUT * len(real))
+        if not n:
+            return
         held_out = encode(real[:n]), encode(drawn[:n])
-        best, kept = 2 * math.log(2), [torch.zeros_like(buffer) for buffer in self.buffers()]
-        for weights in _train([*self.buffers()], real[n:], drawn[n:], encode) if n else ():
-            loss = float(_loss(*held_out, weights))
-            if loss < best:
-                best, kept = loss, [weight.detach().clone() for weight in weights]
-        for buffer, weight in zip(self.buffers(), kept, strict=True):
-            buffer.copy_(weight)
 
+        def loss(weights: Weights) -> Tensor:
+            return self._loss(encode(draw_batch(real[n:])), encode(draw_batch(drawn[n:])), weights)
 
-def _train(like: list[Tensor], real: Tensor, drawn: Tensor, encode: Encode) -> Iterator[list[Tensor]]:
-    """Train new weights, and yield them after equal numbers of steps."""
-    weights = [torch.randn_like(weight) / math.sqrt(weight.shape[-1]) for weight in like]
-    weights = [weight.requires_grad_() for weight in weights]
-    n_steps = min(MAX_STEPS, MAX_EPOCHS * math.ceil(len(real) / BATCH_SIZE))
-    optimizer = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=n_steps)
-    for step in range(1, n_steps + 1):
-        real_batch, drawn_batch = (encode(rows[torch.randint(len(rows), (BATCH_SIZE,))]) for rows in (real, drawn))
-        with torch.enable_grad():
-            loss = _loss(real_batch, drawn_batch, weights)
-            optimizer.zero_grad()
-            loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % max(1, n_steps // N_EVALUATIONS) == 0:
-            yield weights
+        n_steps = min(MAX_STEPS, MAX_EPOCHS * math.ceil((len(real) - n) / BATCH_SIZE))
+        self.fit_weights(loss, lambda weights: self._loss(*held_out, weights), 2 * math.log(2), n_steps)
 
-
-def _loss(real: Tensor, drawn: Tensor, weights: list[Tensor]) -> Tensor:
-    """Return the logistic loss of encoded rows; it is 2 log 2 if the log ratio is 0."""
-    return softplus(-_log_ratio(real, *weights)).mean() + softplus(_log_ratio(drawn, *weights)).mean()
-
-
-def _log_ratio(u: Tensor, weight: Tensor, bias: Tensor, output: Tensor) -> Tensor:
-    return silu(linear(u.flatten(1), weight, bias)) @ output
+    def _loss(self, real: Tensor, drawn: Tensor, weights: Weights) -> Tensor:
+        """Return the logistic loss of encoded rows; it is 2 log 2 if the log ratio is 0."""
+        return softplus(-self.compute(real, weights)).mean() + softplus(self.compute(drawn, weights)).mean()

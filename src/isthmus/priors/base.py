@@ -26,6 +26,8 @@ class Prior(Part):
     max_rows: ClassVar[int | None] = None
     # Number of rows drawn for each new row, of which a discriminator chooses one; 1 is no choice.
     n_candidates: int = 1
+    # Number of times that each category of a new row is drawn again given its other values.
+    n_sweeps: int = 0
 
     @abstractmethod
     def build(self, z_shape: Shape, shapes: Shapes) -> None:

@@ -31,17 +31,23 @@ class Density(Prior):
         Number of rows that are drawn for each new row. With more than one, a discriminator is fitted to training rows
         and drawn rows after training, and chooses the new row among them [2]. Then ``log_prob`` is the density of the
         codes of all drawn rows, and not only of the chosen ones.
+    n_sweeps : int, default=0
+        Number of times that each category of a new row is drawn again given its other values (Gibbs sampling). A net
+        that is fitted to training rows after training predicts each category from the other values [3]. Only rows of
+        tables without labels have it.
 
     Raises
     ------
     ValueError
-        At ``build``, if the estimator is none of these or ``n_candidates`` is not a positive integer; in ``log_prob``,
-        if the estimator has no ``score_samples``.
+        At ``build``, if the estimator is none of these, ``n_candidates`` is not a positive integer or ``n_sweeps`` is not
+        an integer of at least 0; in ``log_prob``, if the estimator has no ``score_samples``.
 
     References
     ----------
-    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436. [2] Azadi, Olsson,
-        Darrell, Goodfellow and Odena, Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
+    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
+    [2] Azadi, Olsson, Darrell, Goodfellow and Odena, Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
+    [3] Heckerman, Chickering, Meek, Rounthwaite and Kadie, Dependency networks for inference, collaborative filtering,
+        and data visualization, Journal of Machine Learning Research 1, 2000.
 
     Examples
     --------
@@ -56,16 +62,18 @@ class Density(Prior):
     fitted: list[Any]
     frequencies: list[float]
 
-    def __init__(self, estimator: Any = "mixture", n_candidates: int = 1) -> None:
+    def __init__(self, estimator: Any = "mixture", n_candidates: int = 1, n_sweeps: int = 0) -> None:
         super().__init__()
         self.estimator = estimator
         self.n_candidates = n_candidates
+        self.n_sweeps = n_sweeps
 
     def build(self, z_shape: Shape, shapes: Shapes) -> None:
         """Check the estimator."""
         expected = f"one of {sorted(ESTIMATORS)} or an estimator with fit, sample and get_params"
         self.require("estimator", lambda v: v in ESTIMATORS if isinstance(v, str) else is_estimator(v), expected)
         self.require("n_candidates", is_count, "a positive integer")
+        self.require("n_sweeps", lambda v: is_count(v) or v == 0, "an integer of at least 0")
         self.z_shape, self.n_labels = z_shape, shapes.n_labels
         self.fitted, self.frequencies = [], []
 
