@@ -95,8 +95,8 @@ OWN_PARAMETERS = {
     ),
     "imputer": ({"fraction": 0.5}, {"corruption__fraction": 0.5}),
     "tabular_vae": (
-        {"beta": 0.5, "n_clusters": 7, "n_candidates": 2},
-        {"bottleneck__beta": 0.5, "prior__estimator__n_components": 7, "prior__n_candidates": 2},
+        {"beta": 0.5, "n_clusters": 7, "n_candidates": 2, "n_sweeps": 3},
+        {"bottleneck__beta": 0.5, "prior__estimator__n_components": 7, "prior__n_candidates": 2, "prior__n_sweeps": 3},
     ),
 }
 

@@ -692,7 +692,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             is suitable for ranking but is not a bound. A positive integer gives the importance-weighted bound on
             log p(x) with ``n_draws`` samples (arXiv:1509.00519); 1 is the evidence lower bound. p(x) is the
             distribution that ``sample`` draws from, also with a prior that is fitted after training, but before a
-            discriminator chooses among drawn rows.
+            discriminator chooses among drawn rows and categories are drawn again.
         random_state : int, RandomState or None, default=None
             Random state of the draws; None uses that of the estimator.
 
@@ -736,9 +736,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         It is the importance-weighted bound (arXiv:1509.00519) with 8 draws of the code and a fixed seed. It can compare
         models with different ``n_components`` or ``beta``. The mean of ``score_samples`` cannot: it ignores the
         uncertainty of the codes, and so favors large codes. p(x) is the distribution of ``sample``, whose prior was
-        learned or fitted after training, before a discriminator chooses among drawn rows. If codes are deterministic,
-        the draws are from a normal distribution around the code. An index of ``VectorQuantized`` costs log(n_codes)
-        with any prior.
+        learned or fitted after training, before a discriminator chooses among drawn rows and categories are drawn
+        again. If codes are deterministic, the draws are from a normal distribution around the code. An index of
+        ``VectorQuantized`` costs log(n_codes) with any prior.
 
         Parameters
         ----------

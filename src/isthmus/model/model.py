@@ -38,9 +38,9 @@ from isthmus.statistics import Statistics
 
 # Progress of a batch outside training: schedules have their final values.
 TRAINING_END = torch.ones(())
-# Hidden units, dropout rate and weight decay of the net that predicts each category of a row from its other values.
-# Chosen on one half of adult, see docs/performance.md.
-WIDTH, DROPOUT, DECAY = 128, 0.2, 0.01
+# Hidden units and dropout rate of the net that predicts each category of a row from its other values. Chosen on one half
+# of adult, see docs/performance.md.
+WIDTH, DROPOUT = 128, 0.1
 
 
 class Model(nn.Module):
@@ -115,7 +115,7 @@ class Model(nn.Module):
         self.discriminator = Discriminator(prod(input_shape), self.prior.n_candidates) if chooses else None
         n_in, n_out = prod(input_shape) + prod(shape), prod(likelihood.parameter_shape)
         redraws = self.prior.n_sweeps and schema.categorical and schema.condition is None and len(encoded) == 1
-        self.conditionals = SmallNet(n_in, WIDTH, n_out, DROPOUT, DECAY) if redraws and self.n_nets == 1 else None
+        self.conditionals = SmallNet(n_in, WIDTH, n_out, DROPOUT) if redraws and self.n_nets == 1 else None
         self.register_buffer("mean_log_prob", torch.zeros(shape))
         self.register_buffer("mean_divergence", torch.zeros(()))
         self.register_buffer("n_finalized", torch.zeros((), dtype=torch.int64))

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, silu
 
-# Rows per step, learning rate, number of evaluations, and share of the rows for these. Chosen on one half of adult, see
-# docs/performance.md.
-BATCH_SIZE, LEARNING_RATE, N_EVALUATIONS, HELD_OUT = 256, 5e-3, 20, 0.1
+# Rows per step, learning rate, weight decay, number of evaluations, and share of the rows for these. Chosen on one half of
+# adult, see docs/performance.md.
+BATCH_SIZE, LEARNING_RATE, DECAY, N_EVALUATIONS, HELD_OUT = 256, 5e-3, 0.1, 20, 0.1
 # Weights of the hidden layer, its biases, and weights of the output.
 Weights = list[Tensor]
 
@@ -23,17 +23,15 @@ class SmallNet(nn.Module):
         Numbers of inputs, hidden units and outputs.
     dropout : float, default=0.0
         Dropout rate of the hidden units while the net is fitted.
-    weight_decay : float, default=0.1
-        Weight decay of AdamW.
     """
 
     weight: Tensor
     bias: Tensor
     output: Tensor
 
-    def __init__(self, n_in: int, n_hidden: int, n_out: int, dropout: float = 0.0, weight_decay: float = 0.1) -> None:
+    def __init__(self, n_in: int, n_hidden: int, n_out: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.dropout, self.weight_decay = dropout, weight_decay
+        self.dropout = dropout
         self.register_buffer("weight", torch.zeros(n_hidden, n_in))
         self.register_buffer("bias", torch.zeros(n_hidden))
         self.register_buffer("output", torch.zeros(n_out, n_hidden))
@@ -67,7 +65,7 @@ class SmallNet(nn.Module):
         best, kept = baseline, [torch.zeros_like(buffer) for buffer in self.buffers()]
         weights = [torch.randn_like(weight) / math.sqrt(weight.shape[-1]) for weight in kept]
         weights = [weight.requires_grad_() for weight in weights]
-        optimizer = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(weights, LEARNING_RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=n_steps)
         for step in range(1, n_steps + 1):
             with torch.enable_grad():

@@ -39,8 +39,8 @@ class Density(Prior):
     Raises
     ------
     ValueError
-        At ``build``, if the estimator is none of these, ``n_candidates`` is not a positive integer or ``n_sweeps`` is not
-        an integer of at least 0; in ``log_prob``, if the estimator has no ``score_samples``.
+        At ``build``, if the estimator is none of these, ``n_candidates`` is not a positive integer, or ``n_sweeps`` is
+        not an integer of at least 0; in ``log_prob``, if the estimator has no ``score_samples``.
 
     References
     ----------
