@@ -38,8 +38,8 @@ from isthmus.statistics import Statistics
 
 # Progress of a batch outside training: schedules have their final values.
 TRAINING_END = torch.ones(())
-# Hidden units and dropout rate of the net that predicts each category of a row from its other values. Chosen on one half
-# of adult, see docs/performance.md.
+# Hidden units and dropout rate of the net that predicts each category of a row from its other values. Chosen on one
+# half of adult, see docs/performance.md.
 WIDTH, DROPOUT = 128, 0.1
 
 

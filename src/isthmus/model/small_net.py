@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, silu
 
-# Rows per step, learning rate, weight decay, number of evaluations, and share of the rows for these. Chosen on one half of
-# adult, see docs/performance.md.
+# Rows per step, learning rate, weight decay, number of evaluations, and share of the rows for these. Chosen on one half
+# of adult, see docs/performance.md.
 BATCH_SIZE, LEARNING_RATE, DECAY, N_EVALUATIONS, HELD_OUT = 256, 5e-3, 0.1, 20, 0.1
 # Weights of the hidden layer, its biases, and weights of the output.
 Weights = list[Tensor]
