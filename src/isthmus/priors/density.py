@@ -32,9 +32,8 @@ class Density(Prior):
         and drawn rows after training, and chooses the new row among them [2]. Then ``log_prob`` is the density of the
         codes of all drawn rows, and not only of the chosen ones.
     n_sweeps : int, default=0
-        Number of times that each category of a new row is drawn again given its other values (Gibbs sampling). A net
-        that is fitted to training rows after training predicts each category from the other values [3]. Only rows of
-        tables without labels have it.
+        Number of times that each category of a new row is drawn again given its other values, by a net that is fitted
+        to training rows after training [3]. It has no effect on models with labels.
 
     Raises
     ------
@@ -44,10 +43,9 @@ class Density(Prior):
 
     References
     ----------
-    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436.
-    [2] Azadi, Olsson, Darrell, Goodfellow and Odena, Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758.
-    [3] Heckerman, Chickering, Meek, Rounthwaite and Kadie, Dependency networks for inference, collaborative filtering,
-        and data visualization, Journal of Machine Learning Research 1, 2000.
+    [1] Ghosh et al., From variational to deterministic autoencoders, ICLR 2020, arXiv:1903.12436. [2] Azadi et al.,
+        Discriminator rejection sampling, ICLR 2019, arXiv:1810.06758. [3] Heckerman et al., Dependency networks for
+        inference, collaborative filtering, and data visualization, JMLR 1, 2000.
 
     Examples
     --------
@@ -110,13 +108,15 @@ class Density(Prior):
         if len(self.fitted) == 1:
             codes = _draw(self.fitted[0], n, seed)
         else:
-            codes = _draw_by_label(self.fitted, self._labels(n, y, seed), seed)
+            codes = _draw_by_label(self.fitted, _draw_labels(self.frequencies, n, y, seed), seed)
         return torch.from_numpy(codes).unflatten(1, self.z_shape)
 
-    def _labels(self, n: int, y: Tensor | None, seed: int) -> Values:
-        if y is not None:
-            return y.argmax(-1).cpu().numpy()
-        return np.random.default_rng(seed).choice(self.n_labels, size=n, p=self.frequencies)
+
+def _draw_labels(frequencies: list[float], n: int, y: Tensor | None, seed: int) -> Values:
+    """Return given labels, or draw labels with their frequencies."""
+    if y is not None:
+        return y.argmax(-1).cpu().numpy()
+    return np.random.default_rng(seed).choice(len(frequencies), size=n, p=frequencies)
 
 
 def _draw_by_label(fitted: list[Any], labels: Values, seed: int) -> Values:
