@@ -159,8 +159,9 @@ def test_rules_do_not_change_the_distribution_of_the_implying_column(generator):
 
 
 def test_given_values_that_break_a_rule_are_kept_with_a_warning(generator):
-    with pytest.warns(UserWarning, match="given values break rules that hold in all training rows"):
+    with pytest.warns(UserWarning, match="given values break rules that hold in all training rows") as caught:
         new = generator.sample(5, given={"poutcome": "success", "pdays": 999}, random_state=0)
+    assert caught[0].filename == __file__
     assert set(new["pdays"]) == {999}
     assert set(new["poutcome"]) == {"success"}
 

@@ -425,8 +425,9 @@ def test_rows_are_drawn_for_given_values():
         model.sample(given={"sexx": "F"})
     with pytest.raises(ValueError, match=r"given\['size'\] must be a finite number, got 'big'"):
         model.sample(given={"size": "big"})
-    with pytest.warns(UserWarning, match="few of the drawn codes"):
+    with pytest.warns(UserWarning, match="few of the drawn codes") as caught:
         model.sample(100, given={"size": 1e6})
+    assert caught[0].filename == __file__
 
 
 def test_given_values_of_arrays_are_named_by_position(blobs):

@@ -1,6 +1,7 @@
 """Draws of rows from the model that satisfy the rules between columns."""
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,8 @@ def choose_rows(
     """Draw rows before categories are drawn again; see ``draw_rows``."""
     if model.discriminator is None or not sample_values:
         return draw_candidates(model, n, y, row, temperature, sample_values, seed)
-    seeds = [mix(seed, N_ROUNDS + i) for i in range(model.discriminator.n_candidates)]
-    candidates = np.stack([draw_candidates(model, n, y, row, temperature, True, each) for each in seeds])
+    draw = partial(draw_candidates, model, n, y, row, temperature, True)
+    candidates = np.stack([*map(draw, (mix(seed, N_ROUNDS + i) for i in range(model.discriminator.n_candidates)))])
     log_ratios = torch.stack([_rate(model, values) for values in candidates], -1)
     chosen = torch.multinomial(log_ratios.softmax(-1), 1)[:, 0].numpy()
     return candidates[chosen, np.arange(n)]
@@ -72,7 +73,7 @@ def draw_candidates(
     """Draw rows among which no discriminator has chosen; see ``draw_rows``."""
     values = _draw_once(model, n, y, row, temperature, sample_values, seed)
     if row is not None and violates(row[None], list_value_rules(model.schema)).any():
-        warnings.warn("given values break rules that hold in all training rows", stacklevel=5)
+        warnings.warn("given values break rules that hold in all training rows", stacklevel=6)
         return values
     for attempt in range(1, N_ROUNDS):
         broken = np.flatnonzero(violates(values, list_value_rules(model.schema)))
