@@ -1,6 +1,7 @@
 """Categories that are drawn again given the other values of a row."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ def fit_conditionals(model: Model, x: Tensor) -> None:
 
     If they are not better than the frequencies of categories in held-out rows, categories are not drawn again.
     """
+    net: Any = model.conditionals
     columns, n = torch.tensor(model.schema.categorical, device=x.device), round(HELD_OUT * len(x))
     if not n:
         return
@@ -35,13 +37,11 @@ def fit_conditionals(model: Model, x: Tensor) -> None:
     def loss(weights: Weights) -> Tensor:
         own = one_hot(columns[torch.randint(len(columns), (BATCH_SIZE,))], x.shape[1]).bool()
         hidden = own | (torch.rand(own.shape, device=x.device) < frequent)
-        return _negative_log_prob(model, draw_batch(x[n:]), hidden, weights, model.conditionals.dropout)
+        return _negative_log_prob(model, draw_batch(x[n:]), hidden, weights, net.dropout)
 
     baseline = float(-_log_frequencies(x[n:], x[:n], model.schema)[one_each].mean())
     n_steps = min(MAX_STEPS, MAX_EPOCHS * math.ceil((len(x) - n) / BATCH_SIZE))
-    model.conditionals.fit_weights(
-        loss, lambda weights: _negative_log_prob(model, x[:n], one_each, weights), baseline, n_steps
-    )
+    net.fit_weights(loss, lambda weights: _negative_log_prob(model, x[:n], one_each, weights), baseline, n_steps)
 
 
 def _negative_log_prob(model: Model, x: Tensor, hidden: Tensor, weights: Weights, rate: float = 0.0) -> Tensor:
@@ -53,7 +53,9 @@ def _negative_log_prob(model: Model, x: Tensor, hidden: Tensor, weights: Weights
 def _predict(model: Model, x: Tensor, hidden: Tensor, weights: Weights | None = None, rate: float = 0.0) -> Tensor:
     """Return parameters of the likelihood of raw rows with hidden values."""
     u = torch.cat([model.encode_raw(x.masked_fill(hidden, torch.nan)), hidden.to(model.dtype)], 1)
-    return model.conditionals.compute(u, weights, rate).unflatten(1, model.likelihood.parameter_shape)
+    net: Any = model.conditionals
+    parameters: Tensor = net.compute(u, weights, rate)
+    return parameters.unflatten(1, model.likelihood.parameter_shape)
 
 
 def _log_frequencies(train: Tensor, x: Tensor, schema: Schema) -> Tensor:
