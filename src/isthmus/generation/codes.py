@@ -78,7 +78,7 @@ def _resample(model: Model, codes: Values, y: Any, row: Values, counts: Values, 
     log_weights = torch.from_numpy(decode_codes(model, codes, y, log_likelihood)).double()
     weights = [group.softmax(0) for group in log_weights.split(sizes.tolist())]
     if any(1 / w.square().sum() < min(n, MIN_EFFECTIVE) for w, n in zip(weights, counts.tolist(), strict=True)):
-        warnings.warn("few of the drawn codes explain the given values, so many rows have the same code", stacklevel=9)
+        warnings.warn("few of the drawn codes explain the given values, so many rows have the same code", stacklevel=10)
     starts = (np.cumsum(sizes) - sizes).tolist()
     chosen = [
         start + torch.multinomial(w, n, replacement=True)

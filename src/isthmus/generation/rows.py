@@ -73,7 +73,7 @@ def draw_candidates(
     """Draw rows among which no discriminator has chosen; see ``draw_rows``."""
     values = _draw_once(model, n, y, row, temperature, sample_values, seed)
     if row is not None and violates(row[None], list_value_rules(model.schema)).any():
-        warnings.warn("given values break rules that hold in all training rows", stacklevel=6)
+        warnings.warn("given values break rules that hold in all training rows", stacklevel=7)
         return values
     for attempt in range(1, N_ROUNDS):
         broken = np.flatnonzero(violates(values, list_value_rules(model.schema)))

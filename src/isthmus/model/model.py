@@ -113,12 +113,17 @@ class Model(nn.Module):
         )
         chooses = self.prior.n_candidates > 1 and self.n_nets == 1
         self.discriminator = Discriminator(prod(input_shape), self.prior.n_candidates) if chooses else None
-        n_in, n_out = prod(input_shape) + prod(shape), prod(likelihood.parameter_shape)
-        redraws = self.prior.n_sweeps and schema.categorical and schema.condition is None and len(encoded) == 1
-        self.conditionals = SmallNet(n_in, WIDTH, n_out, DROPOUT) if redraws and self.n_nets == 1 else None
+        self.conditionals = self._make_conditionals(prod(input_shape))
         self.register_buffer("mean_log_prob", torch.zeros(shape))
         self.register_buffer("mean_divergence", torch.zeros(()))
         self.register_buffer("n_finalized", torch.zeros((), dtype=torch.int64))
+
+    def _make_conditionals(self, n_inputs: int) -> SmallNet | None:
+        """Return a net that predicts hidden categories from the other values of a row, which also marks hidden ones."""
+        is_table = len(self.likelihood.encoded_shape) == 1 and self.n_nets == 1 and self.schema.condition is None
+        if not (is_table and self.schema.categorical and self.prior.n_sweeps):
+            return None
+        return SmallNet(n_inputs + prod(self.schema.shape), WIDTH, prod(self.likelihood.parameter_shape), DROPOUT)
 
     def _build_latent(self, shapes: Shapes, n_components: int, prior: Prior | None) -> None:
         """Build bottleneck, priors, regularizers and backbone, whose shapes depend on each other."""
