@@ -9,6 +9,8 @@ import narwhals as nw
 from isthmus.data.parsing.dates import read_dates
 from isthmus.data.parsing.numbers import LEADING_ZERO, read_numbers
 
+# Dtypes of text; columns of objects may hold other values too.
+TEXTS = (nw.String, nw.Categorical, nw.Object)
 # Text holds numbers or dates if at least this share of its distinct values, and at least this number, can be parsed; of
 # many distinct values, the first N_PARSED are parsed. Rules of thumb.
 MIN_PARSED_SHARE, MIN_PARSED, N_PARSED = 0.9, 3, 1000
@@ -19,14 +21,15 @@ def find_parseable_columns(frame: Any, stated: Mapping[str, str]) -> list[str]:
 
     ``frame`` is a narwhals frame or None, and ``stated`` holds the kinds of columns that the caller knows.
     """
-    columns = [] if frame is None else [frame.get_column(name) for name in frame.columns if name not in stated]
-    examples = {column.name: find_parseable_text(column) for column in columns}
+    dtypes = {} if frame is None else frame.schema
+    names = [name for name, dtype in dtypes.items() if dtype in TEXTS and name not in stated]
+    examples = {name: find_parseable_text(frame.get_column(name)) for name in names}
     return [f"{name!r} (such as {text!r})" for name, text in examples.items() if text]
 
 
 def find_parseable_text(column: Any) -> str:
     """Return an example of the numbers or dates that a narwhals column holds as text, or "" if it holds none."""
-    if column.dtype not in (nw.String, nw.Categorical, nw.Object):
+    if column.dtype not in TEXTS:
         return ""
     values = column.drop_nulls().unique().to_list()
     if any(isinstance(value, bool) or not isinstance(value, str | Real) for value in values):
