@@ -22,7 +22,9 @@ def find_parseable_columns(frame: Any, stated: Mapping[str, str]) -> list[str]:
     ``frame`` is a narwhals frame or None, and ``stated`` holds the kinds of columns that the caller knows.
     """
     dtypes = {} if frame is None else frame.schema
-    names = [name for name, dtype in dtypes.items() if dtype in TEXTS and name not in stated]
+    # A categorical dtype states that the values are categories.
+    texts = [name for name, dtype in dtypes.items() if dtype in TEXTS and dtype != nw.Categorical]
+    names = [name for name in texts if name not in stated]
     examples = {name: find_parseable_text(frame.get_column(name)) for name in names}
     return [f"{name!r} (such as {text!r})" for name, text in examples.items() if text]
 
