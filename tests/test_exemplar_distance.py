@@ -18,12 +18,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, ExemplarDistance, load, save, storage
 from isthmus.anomaly import coordinates, distances
-from isthmus.anomaly.coordinates import RankGaussian, Standardisation, to_points
+from isthmus.anomaly.coordinates import MIN_TEXTS, RankGaussian, Standardisation, find_frequent_tokens, to_points
 from isthmus.anomaly.distances import Exemplars, NearestRow, ViewScorer
 from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.backbones import MLP
 from isthmus.cli.describing import describe
-from isthmus.data import Parquet, Windows, as_source
+from isthmus.data import Parquet, Texts, Windows, as_source
 from isthmus.likelihoods import Gaussian
 from isthmus.randomness import mix
 
@@ -525,6 +525,39 @@ def test_the_default_detector_explains_tables(customers):
     odd = customers.iloc[:3].assign(age=[140.0, -60.0, 150.0])
     found = detector.explain(odd)
     assert [found.reasons(i)[0].feature for i in range(3)] == ["age"] * 3
+
+
+# Texts
+
+FORMS = ("user {} opened file {}", "job {} ended in {} ms", "disk usage is {} percent")
+
+
+def write_lines(n, rng) -> list[str]:
+    return [FORMS[i % len(FORMS)].format(*rng.integers(1, 999, 2)) for i in range(n)]
+
+
+def test_points_of_texts_are_counts_of_frequent_tokens_and_of_all_others():
+    texts = Texts(["red blue blue"] * MIN_TEXTS + ["green red"] * (MIN_TEXTS - 1), vocabulary="word")
+    source = as_source(texts)
+    tokens = find_frequent_tokens(source, texts.schema)
+    points = to_points(source, texts.schema, tokens)
+    assert len(tokens) == 3  # the end, "red" and "blue"
+    assert sorted(points[0, :-1]) == [1, 1, 2]
+    assert sorted(points[-1, :-1]) == [0, 1, 1]
+    assert_array_equal(points[[0, -1], -1], [0, 1])
+
+
+@pytest.mark.parametrize("vocabulary", ["word", "bpe"])
+def test_lines_of_a_new_form_are_alarms_and_new_numbers_are_not(vocabulary, rng, path):
+    """Codes of tokens were read as numbers, and more than half of the healthy lines were alarms."""
+    texts = Texts(write_lines(300, rng), vocabulary=vocabulary, length=30)
+    detector = AnomalyDetector(fpr=0.02, random_state=0).fit(texts)
+    faults = ["user 5 : access denied to file 7", "job killed , out of memory in 3 s", "disk is missing"]
+    assert_array_equal(detector.predict(faults), [-1, -1, -1])
+    healthy = write_lines(150, rng)
+    assert np.mean(detector.predict(healthy) == -1) < 0.06
+    save(detector, path)
+    assert_array_equal(load(path).score_samples(healthy), detector.score_samples(healthy))
 
 
 # Files

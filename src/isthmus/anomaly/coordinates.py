@@ -1,4 +1,4 @@
-"""Rows as points in a Euclidean space: numbers on one scale, one coordinate per category."""
+"""Rows as points in a Euclidean space: numbers on one scale, one coordinate per category or frequent token."""
 
 from dataclasses import dataclass, replace
 
@@ -14,10 +14,15 @@ from isthmus.likelihoods.base import MAX_DEVIATIONS
 from isthmus.schema import Schema
 
 Points = NDArray[np.float64]
+NO_TOKENS: NDArray[np.float64] = np.zeros(0)
 
 # The first MAX_CATEGORIES categories of a column have a coordinate each, and all others share one, which bounds the
 # width of the points. Not tuned.
 MAX_CATEGORIES = 32
+# A token in at least MIN_TEXTS training texts has a coordinate, its count in a text; at most MAX_TOKENS tokens have
+# one. All others share one, so that names and numbers, which are rare, are not surprising. MIN_TEXTS was chosen on
+# simulated log lines; MAX_TOKENS is not tuned.
+MIN_TEXTS, MAX_TOKENS = 25, 256
 # Rows that are converted at once.
 CHUNK = 2**14
 # Number of quantiles of a coordinate from which ranks are interpolated. Not tuned.
@@ -28,22 +33,44 @@ CLIP = 20.0
 ROUNDING = 1e-9
 
 
-def to_points(source: Source, schema: Schema) -> Points:
+def to_points(source: Source, schema: Schema, tokens: NDArray[np.float64] = NO_TOKENS) -> Points:
     """Convert rows to points (n, n_coordinates); NaN for missing numbers, all zeros for missing categories.
+
+    Texts become counts of the given tokens and of all others, (n, n_tokens + 1).
 
     Raises
     ------
     ValueError
         If a value is infinite.
     """
-    rows = np.concatenate(
-        [require_finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK)]
-    )
+    rows = _read_rows(source, schema)
+    if schema.n_categories:
+        return _count_tokens(rows, tokens)
     columns = [
         rows[:, i, None] if i not in schema.categorical else _one_hot(rows[:, i], len(schema.used[i].categories))
         for i in range(rows.shape[1])
     ]
     return np.hstack(columns)
+
+
+def find_frequent_tokens(source: Source, schema: Schema) -> NDArray[np.float64]:
+    """Return the tokens that have a coordinate; none if the rows are not texts."""
+    if not schema.n_categories:
+        return NO_TOKENS
+    rows = _read_rows(source, schema)
+    n_texts = np.array([(rows == token).any(1).sum() for token in range(schema.n_categories)])
+    most_frequent = np.argsort(-n_texts, kind="stable")[:MAX_TOKENS]
+    return np.sort(most_frequent[n_texts[most_frequent] >= MIN_TEXTS]).astype(np.float64)
+
+
+def _read_rows(source: Source, schema: Schema) -> Points:
+    batches = (require_finite(batch.x, schema).flatten(1).double().numpy() for batch in source.batches(CHUNK))
+    return np.concatenate(list(batches))
+
+
+def _count_tokens(rows: Points, tokens: NDArray[np.float64]) -> Points:
+    counts = [(rows == token).sum(1) for token in tokens]
+    return np.column_stack([*counts, (~np.isnan(rows)).sum(1) - sum(counts)]).astype(np.float64)
 
 
 def _one_hot(codes: Points, n_categories: int) -> Points:

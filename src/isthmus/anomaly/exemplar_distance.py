@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 
 from isthmus.ambient import with_own_settings
 from isthmus.anomaly.bagged_autoencoders import BaggedAutoencoders, check_estimator
-from isthmus.anomaly.coordinates import Points, RankGaussian, Standardisation, to_points
+from isthmus.anomaly.coordinates import Points, RankGaussian, Standardisation, find_frequent_tokens, to_points
 from isthmus.anomaly.distances import View, ViewScorer
 from isthmus.anomaly.robust_scale import RobustScale
 from isthmus.autoencoder import Autoencoder, Values
@@ -96,6 +96,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
     held_out_scores_: Values
     schema_: Schema
     n_features_in_: int
+    _tokens: Values
     _view_scorers: tuple[ViewScorer, ...]
     _scale: RobustScale
 
@@ -118,7 +119,8 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         Parameters
         ----------
         X : array, tensor, sparse rows, data frame or Source of shape (n_samples, ...)
-            In memory; NaN means missing. All values of an image or a window are coordinates.
+            In memory; NaN means missing. All values of an image or a window are coordinates, and the counts of
+            frequent tokens of ``Texts``.
         y : ignored
             Not used; present for pipelines.
         sample_weight : array of shape (n_samples,), float or None, default=None
@@ -151,7 +153,8 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         statistics = compute_statistics(source)
         check_largest(source, statistics)
         schema = complete_schema(source.schema, statistics, False, None)
-        points = to_points(source, schema)
+        tokens = find_frequent_tokens(source, schema)
+        points = to_points(source, schema, tokens)
         standardisation = Standardisation.fit(points)
         ranks = RankGaussian.fit(points, standardisation)
         views: tuple[View, ...] = (standardisation, ranks)
@@ -163,7 +166,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         held_out = _stack_distances(ranks.tail_distances(points), distances)
         check_feature_names(self, X, reset=True)
         self.n_features_in_, self.schema_ = len(schema.fields) or schema.shape[0], schema
-        self._view_scorers, self._scale = scorers, RobustScale.fit(held_out, *QUANTILES)
+        self._tokens, self._view_scorers, self._scale = tokens, scorers, RobustScale.fit(held_out, *QUANTILES)
         self.held_out_scores_ = self._combine(held_out)
         return self
 
@@ -192,7 +195,7 @@ class ExemplarDistance(MetaEstimatorMixin, Configurable):
         ndarray of shape (n_samples,)
             Higher is more normal. Held-out training rows score about 0 at the median and 1 at the upper decile.
         """
-        return self._combine(self._distances(to_points(self.read_rows(X), self.schema_)))
+        return self._combine(self._distances(to_points(self.read_rows(X), self.schema_, self._tokens)))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of ``score_samples``.

@@ -26,6 +26,7 @@ def describe(model: ExemplarDistance, nested: Callable[[Any], Content]) -> Conte
     arrays = {
         **vars(model._scale),
         "held_out_scores": model.held_out_scores_,
+        "tokens": model._tokens,
         "quantiles": ranked.quantiles,
         **{f"{name}_{part}": value for name in STANDARDISATIONS for part, value in vars(getattr(ranked, name)).items()},
     }
@@ -48,6 +49,7 @@ def rebuild(content: Content, context: Context) -> ExemplarDistance:
     model._view_scorers = tuple(
         _rebuild_scorer(view, f"{name}_", arrays) for view, name in zip(views, VIEWS, strict=True)
     )
+    model._tokens = arrays["tokens"]
     model._scale = RobustScale(arrays["center"], arrays["scale"])
     model.held_out_scores_ = arrays["held_out_scores"]
     model.schema_ = Schema.from_json(document["schema"])
@@ -71,7 +73,7 @@ def _rebuild_scorer(view: View, prefix: str, arrays: dict[str, Values]) -> ViewS
 def _check_points(model: ExemplarDistance) -> None:
     """Raise ``ValueError`` unless a row can be compared with all points."""
     schema = model.schema_
-    row = to_points(from_numbers(np.zeros((1, *schema.shape)), schema), schema)
+    row = to_points(from_numbers(np.zeros((1, *schema.shape)), schema), schema, model._tokens)
     try:
         model._combine(model._distances(row))
     except (IndexError, RuntimeError, ValueError) as error:

@@ -19,6 +19,9 @@ UNKNOWN = "<unknown>"
 END_NAME = "<end>"
 # Position of the unknown token: after the end token and before the learned tokens.
 FIRST = END + 1
+# Smallest number of occurrences of a pair of tokens that byte-pair encoding merges. A merge that occurs once would encode a
+# number of the training texts as one token, and the numbers of new texts as several.
+MIN_OCCURRENCES = 2
 
 
 def learn_vocabulary(texts: Sequence[str], kind: str, size: int, lowercase: bool) -> str:
@@ -83,8 +86,8 @@ def _make_bpe_tokenizer(size: int) -> tuple["Tokenizer", Any]:
     tokenizer = library.Tokenizer(library.models.BPE(unk_token=UNKNOWN))
     tokenizer.pre_tokenizer, tokenizer.decoder = library.pre_tokenizers.Metaspace(), library.decoders.Metaspace()
     # At most half of the tokens are single characters; rarer characters are unknown.
-    options = {"vocab_size": size, "limit_alphabet": size // 2, "special_tokens": [UNKNOWN], "show_progress": False}
-    return tokenizer, library.trainers.BpeTrainer(**options)
+    options = {"vocab_size": size, "limit_alphabet": size // 2, "min_frequency": MIN_OCCURRENCES}
+    return tokenizer, library.trainers.BpeTrainer(**options, special_tokens=[UNKNOWN], show_progress=False)
 
 
 @lru_cache(maxsize=8)
