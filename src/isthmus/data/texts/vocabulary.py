@@ -19,7 +19,7 @@ UNKNOWN = "<unknown>"
 END_NAME = "<end>"
 # Position of the unknown token: after the end token and before the learned tokens.
 FIRST = END + 1
-# Smallest number of occurrences of a pair of tokens that byte-pair encoding merges. A merge that occurs once would encode a
+# Byte-pair encoding merges pairs with at least this number of occurrences. A merge that occurs once would encode a
 # number of the training texts as one token, and the numbers of new texts as several.
 MIN_OCCURRENCES = 2
 
