@@ -26,14 +26,13 @@ def describe(model: ExemplarDistance, nested: Callable[[Any], Content]) -> Conte
     arrays = {
         **vars(model._scale),
         "held_out_scores": model.held_out_scores_,
-        "tokens": model._tokens,
         "quantiles": ranked.quantiles,
         **{f"{name}_{part}": value for name in STANDARDISATIONS for part, value in vars(getattr(ranked, name)).items()},
     }
     for name, scorer in zip(VIEWS, model._view_scorers, strict=True):
         arrays |= {f"{name}_{part}": points for part, points in _points_of(scorer).items()}
     net = model.estimator and autoencoders.describe_params(model.estimator.get_params(deep=False))
-    fitted = {**columns_to_plain(model), "n_rows": ranked.n_rows}
+    fitted = {**columns_to_plain(model), "n_rows": ranked.n_rows, "tokens": model._tokens.tolist()}
     tensors, document = Content.of(model, arrays, fitted, {}, net=net)
     return Content(tensors, {**document, "schema": model.schema_.to_json()})
 
@@ -49,7 +48,7 @@ def rebuild(content: Content, context: Context) -> ExemplarDistance:
     model._view_scorers = tuple(
         _rebuild_scorer(view, f"{name}_", arrays) for view, name in zip(views, VIEWS, strict=True)
     )
-    model._tokens = arrays["tokens"]
+    model._tokens = np.array(document["fitted"]["tokens"])
     model._scale = RobustScale(arrays["center"], arrays["scale"])
     model.held_out_scores_ = arrays["held_out_scores"]
     model.schema_ = Schema.from_json(document["schema"])
