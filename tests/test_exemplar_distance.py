@@ -552,7 +552,11 @@ def test_lines_of_a_new_form_are_alarms_and_new_numbers_are_not(vocabulary, rng,
     """Codes of tokens were read as numbers, and more than half of the healthy lines were alarms."""
     texts = Texts(write_lines(300, rng), vocabulary=vocabulary, length=30)
     detector = AnomalyDetector(fpr=0.02, random_state=0).fit(texts)
-    faults = ["user 5 : access denied to file 7", "job killed , out of memory in 3 s", "file is missing in job of user 9"]
+    faults = [
+        "user 5 : access denied to file 7",
+        "job killed , out of memory in 3 s",
+        "file is missing in job of user 9",
+    ]
     assert_array_equal(detector.predict(faults), [-1, -1, -1])
     healthy = write_lines(150, rng)
     assert np.mean(detector.predict(healthy) == -1) < 0.15
