@@ -79,7 +79,10 @@ def feeds_of(path, table):
 
 # Encoders and decoders are halves of reconstructions: only those of the different kinds of codes and labels are added.
 HALVES = ["vae", "vq_vae", "conditional_vae", "ladder_vae", "sequence_vae"]
-PARTS = [(name, part) for name in zoo.__all__ for part in ("reconstruct", "score")]
+# Scores contain all of a reconstruction but means and units, which these variants share with the plain autoencoder.
+LIKE_PLAIN = {"adversarial", "beta_vae", "contractive", "denoising", "sparse", "top_k", "vamp_vae"}
+PARTS = [(name, "score") for name in zoo.__all__]
+PARTS += [(name, "reconstruct") for name in zoo.__all__ if name not in LIKE_PLAIN]
 PARTS += [(name, part) for name in HALVES for part in ("encoder", "decoder")]
 
 

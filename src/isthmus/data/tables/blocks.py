@@ -91,7 +91,7 @@ def replace_columns(frame: Any, new: Iterable[Any]) -> Any:
 
 def join_columns(parts: Sequence[Any], frame: Any) -> Any:
     """Join narwhals frames and series with different columns, in the order and with the index of a narwhals frame."""
-    # narwhals joins frames of pandas by position only since version 2.23, by index before.
+    # narwhals joins frames of pandas by position only since version 2.25, by index before.
     frames = [nw.maybe_reset_index(part.to_frame() if isinstance(part, nw.Series) else part) for part in parts]
     positions = {name: i for i, name in enumerate(name for part in frames for name in part.columns)}
     joined = nw.concat(frames, how="horizontal")[:, [positions[name] for name in frame.columns]]
