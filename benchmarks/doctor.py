@@ -207,8 +207,8 @@ def examine_healthy(n: int, pool: Executor) -> list[str]:
     head = [
         f"## {n} healthy fits",
         "",
-        f"{len(false)} false findings in {n} fits x {n_checks} checks: {len(false) / (n * n_checks):.1%}; "
-        f"in {len({name for name, _ in false})} fits. {len(found) - len(false)} hints.",
+        f"False findings: {len(false)} in {n} fits x {n_checks} checks ({len(false) / (n * n_checks):.1%}), "
+        f"in {len({name for name, _ in false})} of the fits. Hints: {len(found) - len(false)}.",
         "",
         HISTORY,
         "",
