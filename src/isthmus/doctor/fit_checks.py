@@ -34,7 +34,7 @@ STATED = (Date, Gaussian, Histogram, LogNormal, Mixture, NegativeBinomial, Poiss
 # at most 0.05.
 MAX_DISTANCE, LEVEL = 0.075, 0.01
 # The former for a likelihood that isthmus chose. On six tables of ADBench (fault, yeast, cardio, PageBlocks, annthyroid
-# and mammography), the largest distance of VAEs is 0.25 to 0.39; with the advised mixture, it is at most 0.13 on four of them.
+# and mammography), the largest distance of VAEs is 0.25 to 0.39; with the advised mixture, at most 0.13 on four.
 MAX_DISTANCE_OF_CHOICE = 0.15
 # Residual standard deviation, as a share of that of the column, below which the code determines a column: its noise is
 # that of the net, with a lower limit, and not that of the data. Chosen on synthetic data.
