@@ -2,8 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +78,28 @@ def test_a_search_that_is_killed_twice_ends_with_the_same_number_of_trials(tmp_p
     assert sorted(map(str, (params for params, _ in found[:2]))) == sorted(
         str(dict(trial.params)) for trial in whole[:2]
     )
+
+
+def test_two_processes_take_trials_from_one_study(tmp_path):
+    path, folders = tmp_path / "study.db", os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    command = [sys.executable, "-W", "ignore", "-c", DRIVER, "0", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": folders}) as first:
+        while first.poll() is None and not (path.exists() and has_complete_trial(path)):
+            time.sleep(0.05)
+        second = search(path, 6)
+        found = json.loads(first.communicate()[0])
+    assert first.returncode == 0
+    assert 6 <= min(len(found), len(second.trials)) <= len(count(path)) <= 7
+    assert found[0] == [{}, second.default_score]
+
+
+def has_complete_trial(path):
+    """Whether a file has a complete trial. Optuna would make the tables, as the other process does."""
+    with closing(sqlite3.connect(path)) as file:
+        try:
+            return bool(file.execute("SELECT 1 FROM trials WHERE state = 'COMPLETE'").fetchone())
+        except sqlite3.OperationalError:  # the other process has not made the tables yet
+            return False
 
 
 def test_a_finished_search_is_not_repeated_but_may_go_on(tmp_path):

@@ -70,6 +70,17 @@ print(result)
 #    $ isthmus tune table.csv --model vae --set n_components=8 --time 10m --study study.db --out best.safetensors
 #
 # With ``--study`` (in Python ``storage``) the same call continues a search that was killed.
+#
+# Two cores are twice as fast: give the command a second time, in another terminal and with another ``--out``, after the
+# first one has printed its first trial. Both take trials from the same study, each with one thread if
+# ``OMP_NUM_THREADS=1`` is set, and both end with a model.
+#
+# A series is tuned with its column of times, and the result is a detector:
+#
+# .. code-block:: console
+#
+#    $ isthmus tune sensors.csv --series time --time 10m --out best.safetensors
+#    $ isthmus detect later.csv --detector best.safetensors
 
 # %%
 # What is split off
