@@ -54,7 +54,7 @@ class Texts:
     TypeError
         If a row is not a text.
     ValueError
-        If a text is empty or has only unknown words, or a parameter is invalid.
+        If a text is empty, or a parameter is invalid.
     ImportError
         Without tokenizers.
 
@@ -113,7 +113,12 @@ def read_texts(texts: Any, schema: Schema) -> Array:
     TypeError
         If a row is not a text.
     ValueError
-        If a text is empty or has unknown words only.
+        If a text is empty.
+
+    Warns
+    -----
+    UserWarning
+        If a text has unknown words only: nothing but its length is known of it, which a detector counts as unusual.
     """
     given = texts.texts if isinstance(texts, Texts) else check_texts(texts)
     rows = words.encode(given, schema.vocabulary)
@@ -121,9 +126,9 @@ def read_texts(texts: Any, schema: Schema) -> Array:
     if unknown:
         some = ", ".join(map(str, unknown[:N_NAMED])) + (", ..." if len(unknown) > N_NAMED else "")
         first = given[unknown[0]]
-        raise ValueError(
-            f"{len(unknown)} of {len(given)} texts have no word that the vocabulary has, in rows {some}, "
-            f"such as {first[:40]!r}; leave them out"
+        warnings.warn(
+            f"{len(unknown)} of {len(given)} texts have no word of the vocabulary, in rows {some}, such as {first[:40]!r}",
+            stacklevel=3,
         )
     values = torch.from_numpy(pad_tokens(rows, schema.shape[0]))
     return Array(values, schema, container=partial(to_texts, schema=schema))
