@@ -566,7 +566,9 @@ def test_lines_of_a_new_form_are_alarms_and_new_numbers_are_not(vocabulary, rng,
 
 def test_a_line_of_unknown_words_is_an_alarm_and_is_named(rng):
     detector = AnomalyDetector(fpr=0.02, random_state=0).fit(Texts(write_lines(300, rng), vocabulary="word", length=30))
-    with pytest.warns(UserWarning, match="1 of 2 texts have no word of the vocabulary, in rows 1, such as 'kernel panic"):
+    with pytest.warns(
+        UserWarning, match="1 of 2 texts have no word of the vocabulary, in rows 1, such as 'kernel panic"
+    ):
         alarms = detector.predict([write_lines(1, rng)[0], "kernel panic while syncing"])
     assert_array_equal(alarms, [1, -1])
 

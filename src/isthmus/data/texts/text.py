@@ -127,7 +127,8 @@ def read_texts(texts: Any, schema: Schema) -> Array:
         some = ", ".join(map(str, unknown[:N_NAMED])) + (", ..." if len(unknown) > N_NAMED else "")
         first = given[unknown[0]]
         warnings.warn(
-            f"{len(unknown)} of {len(given)} texts have no word of the vocabulary, in rows {some}, such as {first[:40]!r}",
+            f"{len(unknown)} of {len(given)} texts have no word of the vocabulary, "
+            f"in rows {some}, such as {first[:40]!r}",
             stacklevel=3,
         )
     values = torch.from_numpy(pad_tokens(rows, schema.shape[0]))
