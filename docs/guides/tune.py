@@ -71,7 +71,7 @@ print(result)
 #
 # With ``--study`` (in Python ``storage``) the same call continues a search that was killed.
 #
-# Two cores are twice as fast: give the command a second time, in another terminal and with another ``--out``, after the
+# To use two cores, give the command a second time, in another terminal and with another ``--out``, after the
 # first one has printed its first trial. Both take trials from the same study, each with one thread if
 # ``OMP_NUM_THREADS=1`` is set, and both end with a model.
 #
