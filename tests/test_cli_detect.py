@@ -54,6 +54,18 @@ def test_a_column_in_another_unit_is_named(folder):
     assert "shifted columns" not in run("new.csv", "--normal", "normal.csv", "--force").output
 
 
+def test_a_saved_detector_of_a_table_finds_the_same_and_names_another_unit(folder):
+    rows = pd.read_csv("new.csv")
+    rows.assign(c=1000 * rows["c"]).to_csv("unit.csv", index=False)
+    done = run("new.csv", "--normal", "normal.csv", "--save", "d.safetensors", "--out", "first.csv")
+    assert done.exit_code == 0, done.output
+    done = run("new.csv", "--detector", "d.safetensors", "--out", "second.csv")
+    assert done.exit_code == 0, done.output
+    pd.testing.assert_frame_equal(pd.read_csv("second.csv"), pd.read_csv("first.csv"))
+    done = run("unit.csv", "--detector", "d.safetensors")
+    assert "shifted columns ('c'): in unit.csv, values are about 1000 times those of X" in done.output
+
+
 def test_without_other_rows_a_detector_is_fitted_to_the_given_rows_and_saved(folder):
     options = ["--contamination", "0.02", "--out", "x.parquet", "--save", "d.safetensors", *QUICK]
     done = run("new.csv", *options, "--without", "city")

@@ -95,7 +95,7 @@ def test_the_command_line_fits_files_by_workers(session, folder, table, model, t
         [*TINY, "--set", "max_epochs=8", "--set", "batch_size=90", "--set", "learning_rate=0.002"],
     )
     last = done("fit", folder, *settings, "--without", "a", "--workers", 2, "--out", out)
-    assert last == f"wrote {out}: autoencoder fitted to 900 rows x 4 columns"
+    assert last == f"wrote {out}: autoencoder fitted to 900 rows x 4 columns; a code has 2 numbers"
     mine, alone = load(out), estimator(backbone=MLP((4,)), learning_rate=2e-3).fit(table.drop_columns("a"))
     assert mine.schema_.names == ["b", "c", "d", "e"]
     assert mine.history_[-1]["valid_negative_bound"] == pytest.approx(

@@ -74,7 +74,7 @@ def test_values_are_missing_together_as_in_fit(sample):
 
 def test_missingness_depends_on_other_values_as_in_fit(sample):
     missing = sample["wage"].isna().groupby(sample["job"]).mean()
-    assert missing["none"] == pytest.approx(0.82, abs=0.06)
+    assert missing["none"] == pytest.approx(0.82, abs=0.08)
     assert missing["boss"] == pytest.approx(0.1, abs=0.05)
     old = sample["age"] > 55
     assert sample["grade"].isna()[old].mean() > 0.7

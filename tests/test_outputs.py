@@ -154,7 +154,7 @@ def test_no_file_is_left_by_a_command_that_fails(here, monkeypatch):
         raise ValueError("no explanation")
 
     before = content(here)
-    monkeypatch.setattr("isthmus.cli.detecting._as_table", fail)
+    monkeypatch.setattr("isthmus.cli.detecting_series._as_table", fail)
     monkeypatch.setattr("isthmus.cli.detecting._add_columns", fail)
     assert refused("detect", *COMMANDS["detect"], "--save", "d.safetensors") == "no explanation"
     assert content(here) == before

@@ -111,7 +111,7 @@ def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: A
     terms = net.regularizers if isinstance(net.regularizers, tuple | list) else (net.regularizers,)
     likelihood = resolve(likelihood, likelihoods, likelihoods.Likelihood)
     backbone = _resolve_backbone(net, schema, likelihood)
-    backbone.preferred_linear_part = _choose_linear_part(net, schema, statistics)
+    backbone.preferred_linear_part = _choose_linear_part(net, schema, likelihood)
     model = Model(
         schema,
         statistics,
@@ -128,11 +128,16 @@ def _build_model(net: Any, schema: Schema, statistics: Statistics, likelihood: A
     return model.double() if check_precision(net.precision) is torch.float64 else model
 
 
-def _choose_linear_part(net: Any, schema: Schema, statistics: Statistics) -> str | None:
-    """Return which part of a fully connected net is best linear; see docs/performance.md."""
-    if _purpose(net) != "reconstruction" or statistics.are_pixels:
+def _choose_linear_part(net: Any, schema: Schema, likelihood: Any) -> str | None:
+    """Return which part of a fully connected net is best linear; see docs/performance.md.
+
+    Shortcuts are for squared errors in standard deviations of the columns, which PCA minimizes too.
+    """
+    if _purpose(net) != "reconstruction":
         return None
-    return "encoder" if schema.categorical else "shortcut"
+    leaves = likelihood.parts if isinstance(likelihood, likelihoods.Mixed) else (likelihood,)
+    weighs_columns = any(getattr(leaf, "beta", 0.0) for leaf in leaves)
+    return "encoder" if schema.categorical else "shortcut" if weighs_columns else None
 
 
 def _resolve_backbone(net: Any, schema: Schema, likelihood: Any) -> Any:

@@ -420,7 +420,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         if source.schema.left_out:
             warnings.warn(f"left out: {source.schema.left_out}", stacklevel=4)
         frame = None if isinstance(self.schema, Schema) else getattr(source, "frame", None)
-        if texts := find_parseable_columns(frame, self.schema or {}):
+        explained = {*(self.schema or ()), *(field.name for field in source.schema.fields if field.note)}
+        if texts := find_parseable_columns(frame, explained):
             advice = "isthmus.preparing.prepare makes numbers and dates of them"
             warnings.warn(f"numbers or dates are stored as text: {list_texts(texts)}; {advice}", stacklevel=4)
         if not self.conditional:

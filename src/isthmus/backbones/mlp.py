@@ -51,7 +51,7 @@ class MLP(Backbone):
         learns at a tenth of the learning rate. "shortcut": encoder and decoder are sums of a linear map and of a net
         [3], which starts at 0 and learns at 0.3 of the learning rate, so that few rows are reconstructed about as well
         as by PCA. None: nothing is. "auto", if ``hidden`` is "auto": for plain autoencoders, "encoder" if a data frame
-        has categories, and "shortcut" for numbers that are not pixels; otherwise None.
+        has categories, and "shortcut" for numbers whose errors count in standard deviations; otherwise None.
 
     Raises
     ------

@@ -134,7 +134,7 @@ def find_near_constants(data: CheckInput) -> Iterator[Finding]:
 
 def find_identifiers(data: CheckInput) -> Iterator[Finding]:
     """Find numeric columns that number the rows."""
-    labels = [c.label for c in data.columns if c.label not in data.user_kinds and _is_identifier(c)]
+    labels = [c.label for c in data.columns if c.label not in data.user_kinds and is_identifier(c)]
     if labels:
         advice = as_kind(labels, "identifier") if data.schema.fields else _without(labels, data)
         detail = "they number the rows and carry no information about them"
@@ -189,7 +189,7 @@ def _is_significant(n: int, expected: float) -> bool:
     return n > 0 and bool(poisson.sf(n - 1, DEPENDENCE_FACTOR * expected) < SIGNIFICANCE)
 
 
-def _is_identifier(column: Column) -> bool:
+def is_identifier(column: Column) -> bool:
     """Whether integers are almost all distinct, and dense or increasing."""
     n, distinct = len(column.present), column.distinct
     is_date = column.field is not None and column.field.kind == "date"

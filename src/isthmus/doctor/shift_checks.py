@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.anomaly.rows import to_numbers
 from isthmus.autoencoder import Autoencoder
-from isthmus.doctor.check_input import CheckInput
+from isthmus.data import Source, decode
+from isthmus.doctor.check_input import CheckInput, Column
+from isthmus.doctor.data_checks import is_identifier
 from isthmus.doctor.rows import Values, read_rows, read_split
 from isthmus.finding import Finding
 from isthmus.formatting import format_number, format_percent
@@ -28,8 +31,7 @@ def find_shifted_columns(data: CheckInput) -> Iterator[Finding]:
     """Find columns of numbers of other rows that have another unit than in the given rows, or other values."""
     for name, split in data.splits.items():
         for position, column in enumerate(data.columns):
-            is_date = column.field is not None and column.field.kind == "date"
-            if data.are_pixels or is_date or not column.is_number:
+            if data.are_pixels or not _has_unit(column):
                 continue
             other = split.values[:, position]
             change = _describe_change(column.present, other[~np.isnan(other)])
@@ -40,12 +42,18 @@ def find_shifted_columns(data: CheckInput) -> Iterator[Finding]:
                 )
 
 
+def _has_unit(column: Column) -> bool:
+    """Whether a column has numbers other than dates and identifiers, which grow from file to file."""
+    is_date = column.field is not None and column.field.kind == "date"
+    return column.is_number and not is_date and not is_identifier(column)
+
+
 def compare_rows(known: Any, X: Any, name: str = "the other rows") -> list[Finding]:
     """Find columns of rows that have another unit, or other values, than in known rows.
 
     Parameters
     ----------
-    known, X : array or data frame of shape (n_samples, ...)
+    known, X : array, data frame or Source of shape (n_samples, ...)
         ``X`` has the columns of ``known``.
     name : str, default="the other rows"
         What ``X`` is called.
@@ -63,6 +71,7 @@ def compare_rows(known: Any, X: Any, name: str = "the other rows") -> list[Findi
     >>> print(compare_rows(metres, metres * [1, 1000])[0].detail)
     in the other rows, values are about 1000 times those of X
     """
+    known = decode(to_numbers(known), known.schema) if isinstance(known, Source) else known
     rows = read_rows(known, None)
     return list(find_shifted_columns(CheckInput(rows, {name: read_split(name, X, rows)}, Autoencoder())))
 

@@ -1,6 +1,6 @@
 """Columns of text whose values are numbers or dates."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
@@ -16,15 +16,15 @@ TEXTS = (nw.String, nw.Categorical, nw.Object)
 MIN_PARSED_SHARE, MIN_PARSED, N_PARSED = 0.9, 3, 1000
 
 
-def find_parseable_columns(frame: Any, stated: Mapping[str, str]) -> list[str]:
+def find_parseable_columns(frame: Any, explained: Collection[str]) -> list[str]:
     """List the columns of text that hold numbers or dates, with an example, for messages: ``'income' (such as '$3')``.
 
-    ``frame`` is a narwhals frame or None, and ``stated`` holds the kinds of columns that the caller knows.
+    ``frame`` is a narwhals frame or None; columns in ``explained`` are left out.
     """
     dtypes = {} if frame is None else frame.schema
     # A categorical dtype states that the values are categories.
     texts = [name for name, dtype in dtypes.items() if dtype in TEXTS and dtype != nw.Categorical]
-    names = [name for name in texts if name not in stated]
+    names = [name for name in texts if name not in explained]
     examples = {name: find_parseable_text(frame.get_column(name)) for name in names}
     return [f"{name!r} (such as {text!r})" for name, text in examples.items() if text]
 
