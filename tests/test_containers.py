@@ -57,7 +57,10 @@ CONTAINERS = {
     "arrow dtypes": (lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"), pandas.DataFrame),
     "sparse columns": (lambda frame: frame.astype(pandas.SparseDtype(float)), pandas.DataFrame),
     "polars": (polars.from_pandas, polars.DataFrame),
-    "polars Decimal": (lambda frame: polars.from_pandas(frame).cast(polars.Decimal(20, 6)), polars.DataFrame),
+    "polars Decimal": (
+        lambda frame: polars.from_pandas(frame).cast(polars.String).cast(polars.Decimal(20, 3)),
+        polars.DataFrame,
+    ),
     "polars objects": (
         lambda frame: polars.DataFrame([polars.Series(n, to_objects(frame)[n].tolist(), polars.Object) for n in frame]),
         polars.DataFrame,

@@ -47,7 +47,12 @@ def find_fitted_column(column: Any, schema: Schema) -> Any:
     known = read_template(schema).get_column(column.name)
     if known.implementation == column.implementation:
         return known
-    table = pa.table({"column": known.to_arrow()})
+    cells = known.to_arrow()
+    if pa.types.is_null(cells.type):
+        # pandas before version 3 stores texts as objects, which have no type without rows.
+        field = next(field for field in schema.fields if field.name == column.name)
+        cells = cells.cast(pa.array(field.categories).type)
+    table = pa.table({"column": cells})
     return nw.DataFrame.from_arrow(table, backend=column.implementation)["column"].alias(column.name)
 
 
