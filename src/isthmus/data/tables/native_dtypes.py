@@ -141,7 +141,7 @@ def _native_column(column: Any, values: Any) -> Any:
 def _first_dtype(column: Any, values: Any) -> Any:
     """Return the dtype of narwhals for a new column whose values do not determine it; None for other columns."""
     is_unclear = isinstance(values, list) and (column.dtype.is_integer() or all(value is None for value in values))
-    # Older versions of pyarrow make no column of missing categories, but convert one of missing values.
+    # pyarrow 21 and older make no column of missing categories, but convert one of missing values.
     return column.dtype if is_unclear and column.dtype not in (nw.Unknown, nw.Categorical) else None
 
 
