@@ -45,6 +45,25 @@ def test_anomalous_rows_are_written_and_explained(folder):
     assert "(less than 1 false alarm expected if all 50 rows are normal)" in done.output
 
 
+def test_values_outside_those_of_the_normal_rows_are_named_if_no_alarm_has_them(folder, monkeypatch):
+    options = ["test.csv", "--normal", "train.csv", "--time", "time", *QUICK]
+    assert "without an alarm" not in run(*options).output
+    monkeypatch.setattr("isthmus.AnomalyDetector.events", lambda self, X: [])
+    series = pd.read_csv("test.csv")
+    outside = series.loc[series["load"] > 1.5, "load"]
+    line = next(line for line in run(*options, "--force").output.splitlines() if line.startswith("without an alarm"))
+    assert line.startswith(
+        f"without an alarm: load 4 at {len(outside)} points from 2024-02-03 08:00 on, learned from -1."
+    )
+
+
+def test_a_unit_of_a_series_is_named(folder):
+    series = pd.read_csv("test.csv")
+    series.assign(load=100 * series["load"]).to_csv("unit.csv", index=False)
+    done = run("unit.csv", "--normal", "train.csv", "--time", "time", *QUICK)
+    assert "check the unit of 'load' in unit.csv" in done.output.replace("\n", " ")
+
+
 def test_a_column_in_another_unit_is_named(folder):
     rows = pd.read_csv("new.csv")
     rows.assign(c=1000 * rows["c"]).to_csv("unit.csv", index=False)

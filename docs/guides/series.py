@@ -88,6 +88,8 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   ``fpr_`` comes nearer to ``fpr``.
 # - **A weak event close to a strong one is missed.** Within one window of a point, values that are less than a tenth
 #   as unusual are not part of an event.
+# - **A few values outside the range raise no alarm.** A score is about all values of a window. With ``--normal``,
+#   ``isthmus detect`` names such values: "without an alarm: power -8.11 at 8 points".
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
 # - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
 #

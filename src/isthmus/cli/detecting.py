@@ -94,8 +94,9 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
 
 def warn_of_units(detector: AnomalyDetector, X: Any, data: Path) -> None:
     """Print which columns have another unit, or other values, than the rows of fit: alarms are then no anomalies."""
-    if not isinstance(detector.estimator_, SlidingWindows):
-        findings = compare_rows(detector._reference.rows, X, data.name)
+    known = detector._reference
+    if len(known.positions):  # the file of a detector of series has no rows
+        findings = compare_rows(known.rows, X, data.name)
         print(*findings, sep="\n", end="\n" if findings else "")
 
 

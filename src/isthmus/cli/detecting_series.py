@@ -23,6 +23,8 @@ Values = np.ndarray[Any, Any]
 MANY = 1 / 3
 # Quantiles between which the usual values of a channel lie.
 USUAL = (0.01, 0.99)
+# Distance from the range of the rows of fit beyond which values are named, as a share of this range. Not tuned.
+MARGIN = 0.1
 
 
 def parse_lengths(text: str | None) -> tuple[int, ...] | str:
@@ -58,7 +60,13 @@ def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, out
             "alarms at more than a third of the time points are of little use: learn from a normal part with --normal, "
             "or use shorter windows, such as --lengths 12,36"
         )
-    for line in _explain(detector, X, events, options.explain):
+    times = read_fitted_series(detector.estimator_, X).times
+    during = [(times >= event.start) & (times <= event.end) for event in events]
+    quiet = ~np.any(during, axis=0) if events else np.ones(len(times), dtype=bool)
+    for line in [
+        *_explain(X, events, during, quiet, options.explain),
+        *_list_values_outside(detector, X, times, quiet),
+    ]:
         print(line)
     if options.plot is not None:
         draw_events(detector, X, options.plot)
@@ -81,11 +89,28 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.2g} %"
 
 
-def _explain(detector: AnomalyDetector, X: Any, events: Sequence[Event], n_events: int) -> list[str]:
+def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet: Values) -> list[str]:
+    """Return a line for each channel with values without an alarm that lie far outside those of the rows of fit.
+
+    The score of a window is about all its values, so that a few values of one channel may not suffice for an alarm.
+    """
+    if not len(detector._reference.positions):  # the file of a detector of series has no rows
+        return []
+    known, own = detector._reference.rows, list_time_columns(detector.estimator_.time)
+    lines = []
+    for name in [name for name in X.column_names if name not in own]:
+        values, fitted = _read_channel(X, name), _read_channel(known, name)
+        low, high, margin = np.nanmin(fitted), np.nanmax(fitted), MARGIN * np.ptp(fitted[~np.isnan(fitted)])
+        outside = np.flatnonzero(quiet & ((values < low - margin) | (values > high + margin)))
+        if len(outside):
+            found = _format_range(values[outside].min(), values[outside].max())
+            where = f"{pluralize(len(outside), 'point')} from {format_value(times[outside[0]])} on"
+            lines.append(f"without an alarm: {name} {found} at {where}, learned from {_format_range(low, high)}")
+    return lines
+
+
+def _explain(X: Any, events: Sequence[Event], during: Sequence[Values], usual: Values, n_events: int) -> list[str]:
     """Return a line for each of the most severe events, with the values of its channels."""
-    times = read_fitted_series(detector.estimator_, X).times
-    during = [(times >= event.start) & (times <= event.end) for event in events]
-    usual = ~np.any(during, axis=0) if events else np.ones(len(times), dtype=bool)
     worst = sorted(range(len(events)), key=lambda i: -events[i].severity)[:n_events]
     return [_explain_event(events[i], X, during[i], usual) for i in worst]
 
