@@ -59,7 +59,7 @@ def test_images_have_one_unit_also_if_a_corner_hardly_varies():
     images[:, 0, 0] = 0
     images[0, 0, 0] = 1
     training = Training.of(as_source(images))
-    assert training.unit_name == "the squared unit of the data"
+    assert training.error_name == "mean squared error per pixel"
     assert set(training.unit.tolist()) == {1.0}
 
 

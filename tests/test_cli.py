@@ -193,10 +193,10 @@ def test_the_unit_of_errors_is_that_of_the_columns_that_are_learned(tmp_path, rn
     pixels = {f"pixel {i}": column for i, column in enumerate((2 - distance).clip(0, 1).T)}
     write(tmp_path / "rows.csv", pa.table({**pixels, **{f"n{i}": rng.normal(size=300) * 10**i for i in range(3)}}))
     leave = [word for i in range(3) for word in ("--kind", f"n{i}=identifier")]
-    for options, unit in (([], "the variance of each column"), (leave, "the squared unit of the data")):
+    for options, error in (([], "relative to the variance of each column"), (leave, "mean squared error per pixel")):
         with warnings.catch_warnings(action="ignore"):
             result = call("fit", tmp_path / "rows.csv", *TINY, *options, "--force")
-        assert f"relative to {unit};" in " ".join(result.stdout.split())
+        assert f"{error};" in " ".join(result.stdout.split())
 
 
 # Settings of a run
@@ -774,7 +774,10 @@ def test_baseline_errors_equal_those_of_scikit_learns_pca_and_of_the_mean(rows):
     errors = compare(Off(by=3 * scale), train, test)
     pca = PCA(1).fit(train / scale)
     rebuilt = pca.inverse_transform(pca.transform(test / scale))
-    assert Training.of(as_source(train)).unit_name == "the variance of each column"
+    assert (
+        Training.of(as_source(train)).error_name
+        == "mean squared error of numbers, relative to the variance of each column"
+    )
     assert errors["model"] == pytest.approx(9)
     assert errors["PCA"] == pytest.approx(np.mean((test / scale - rebuilt) ** 2))
     assert errors["mean"] == pytest.approx(np.mean(((test - train.mean(0)) / scale) ** 2))
@@ -782,7 +785,7 @@ def test_baseline_errors_equal_those_of_scikit_learns_pca_and_of_the_mean(rows):
 
 def test_errors_of_pixels_are_in_their_unit():
     train = load_digits().data[:300]
-    assert Training.of(as_source(train)).unit_name == "the squared unit of the data"
+    assert Training.of(as_source(train)).error_name == "mean squared error per pixel"
     errors = compare(Off(by=2), train, train)
     assert errors["model"] == pytest.approx(4)
     assert errors["mean"] == pytest.approx(train.var(0).mean())

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow.csv
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -108,6 +109,16 @@ def test_subfolders_are_kept_and_equal_names_are_told_apart(album, model):
     found = {file.relative_to(album / "good.rebuilt").as_posix() for file in (album / "good.rebuilt").rglob("*.png")}
     assert {"a/00.png.png", "a/00.bmp.png", "b/01.tif.png"} <= found
     assert len(found) == 61
+
+
+def test_heat_maps_state_the_scores_in_the_list_of_alarms(album, monkeypatch):
+    """Images of fit are scored by nets that were not fitted on them, and explained by the last net."""
+    titles = []
+    monkeypatch.setattr(Figure, "suptitle", lambda _, text: titles.append(text))
+    succeed("detect", "good", "--fpr", "0.05", "--out", "alarms.csv", "--heatmaps", "maps", *QUICK)
+    alarms = pyarrow.csv.read_csv("alarms.csv").to_pandas()
+    assert len(alarms) > 1
+    assert titles == [f"{name}, score {score:.4g}" for name, score in zip(alarms["file"], alarms["score"], strict=True)]
 
 
 def test_anomalies_are_listed_and_drawn(album):
@@ -226,6 +237,7 @@ WRONG = {
         "the model was fitted on a table: give a file such as new.csv",
     ),
     "reasons": (("detect", "new", "--explain", 1), "--heatmaps DIR draws the anomalies in images"),
+    "a series": (("detect", "new", "--plot", "x.png"), "--plot is for tables and series"),
     "times": (("detect", "new", "--time", "t"), "--heatmaps DIR draws the anomalies in images"),
     "heat maps of rows": (("detect", "t.csv", "--heatmaps", "x"), "--heatmaps is for folders of images"),
     "a fitted detector of a size": (

@@ -595,7 +595,7 @@ def test_time_steps_of_a_channel_have_one_unit():
     training = Training.of(as_source(series))
     deviation = series.std((0, 2))
     np.testing.assert_allclose(training.unit.reshape(2, 12), np.repeat(deviation[:, None], 12, 1), rtol=1e-2)
-    assert training.unit_name == "the variance of each channel"
+    assert training.error_name.endswith("relative to the variance of each channel")
 
 
 def test_the_bound_has_an_interval():

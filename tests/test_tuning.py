@@ -284,7 +284,7 @@ def test_the_measure_suits_the_model(name, words, X):
 def test_errors_of_pixels_are_in_their_unit():
     pixels = load_digits().data[:100]
     result = tune(make_net(), pixels, space=RATES, n_trials=1, random_state=0)
-    assert result.measure == "minus the mean squared error of pixels, in the squared unit of the data"
+    assert result.measure == "minus the mean squared error per pixel"
     errors = -result.trials[0].scores
     assert errors.mean() > pixels.var(0).mean() / 2  # after three epochs, about that of the mean
 

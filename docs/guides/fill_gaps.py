@@ -40,6 +40,16 @@ filled = model.impute(table)
 #
 #    $ isthmus fit table.csv --model imputer --out m.safetensors
 #    $ isthmus impute m.safetensors table.csv --out filled.csv
+#
+# To judge the imputer, split the table first: the report hides known cells of rows that were not in the fit.
+#
+# .. code-block:: console
+#
+#    $ isthmus prepare table.csv clean.parquet
+#    $ isthmus fit clean.train.parquet --model imputer --out m.safetensors
+#    $ isthmus report m.safetensors clean.test.parquet --out report.html
+#
+# The code of an imputer is wide on purpose, because it need not compress the row.
 
 # %%
 # Is it good?
@@ -59,11 +69,13 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
-# Otherwise let ``judge`` hide known cells. It compares the model with iterative regression and with the mean.
+# Otherwise let ``judge`` hide known cells of rows that were not in the fit. It compares the model with iterative
+# regression and with the mean.
 
 from isthmus.baselines import judge
 
-print(*judge(model, table[:400], table[400:], random_state=0), sep="\n")
+judged = zoo.imputer(random_state=0).fit(table[:400])
+print(*judge(judged, table[:400], table[400:], random_state=0), sep="\n")
 
 # %%
 # Uncertainty

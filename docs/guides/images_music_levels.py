@@ -11,8 +11,9 @@ value is, and the backbone says how values are arranged.
 # ----------------------
 #
 # Here are 1,797 handwritten digits with labels. ``conditional_vae`` gives the label to the decoder, so that one can ask
-# for it. Your own pictures come from a folder: ``ImageFolder("photos/", size=(64, 64))`` reads them, and the names of
-# subfolders are labels.
+# for it. Your own pictures come from a folder: after ``from isthmus.data import ImageFolder``,
+# ``ImageFolder("photos/", size=(64, 64))`` reads them. Its ``labels`` are the names of subfolders, and its ``files`` the
+# paths of the images.
 
 from sklearn.datasets import load_digits
 

@@ -76,7 +76,8 @@ print(len(train), "rows to fit,", len(test), "rows to test")
 # ---------------
 #
 # - **Copies in both parts.** Copies of a row, or rows of one person, are in the training and in the test rows; then
-#   test errors are too small. ``doctor.examine(train, test=test)`` finds copies. For persons, use ``split_by="group"``.
+#   test errors are too small. ``doctor.examine(train, test=test)`` finds copies. For persons, use
+#   ``split_by="grouped"``.
 # - **A sentinel is not found.** Only numbers that are frequent and far from all others are taken for sentinels. Name
 #   others by ``limits``, or on the command line by ``--missing``.
 # - **A code is taken for a number.** Postal codes and similar columns are categories: ``schema={"zip": "category"}``.

@@ -81,7 +81,7 @@ def at_rate(scores: Values, fpr: float | None = None, block: int = 1) -> float:
         return float(scores[0])
     if k < 1:
         needed = math.ceil((1 - 1e-12) / fpr) - 1
-        advice = "ask for a higher rate, or for threshold='tail', which estimates what lies beyond the rows"
+        advice = "ask for a higher rate (--fpr), or in Python for threshold='tail', which estimates the tail beyond"
         raise ValueError(f"fpr={fpr} needs at least {needed} calibration rows, got {n_rows}; {advice}")
     return float(scores[k - 1])
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from isthmus.data import Batch, Source, Windows
 from isthmus.data.base import WHOLE, Shard
 from isthmus.data.validation import compute_statistics
+from isthmus.formatting import pluralize
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -159,5 +160,5 @@ def choose_lengths(period: int, n_channels: int, n_timepoints: int) -> list[int]
     period = min(period, max(MIN_STEPS, MAX_VALUES // (2 * n_channels)))
     longest = n_timepoints // MIN_WINDOWS
     if not longest:
-        raise ValueError(f"the series has {n_timepoints} time points, expected at least {MIN_WINDOWS}")
+        raise ValueError(f"the series has {pluralize(n_timepoints, 'time point')}, expected at least {MIN_WINDOWS}")
     return sorted({min(longest, max(MIN_STEPS, length)) for length in (period // 2, period, 2 * period)})

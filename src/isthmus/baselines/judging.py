@@ -218,7 +218,7 @@ def _compare_answers(training: Training, trial: _Trial) -> Comparison:
     """Compare the errors of the model and of simple methods."""
     kind, task, answers, note = trial
     error, wrong = squared_errors(training, task, answers), error_rates(training, task, answers)
-    measures = [f"mean squared error of numbers, relative to {training.unit_name}"] if error else []
+    measures = [training.error_name] if error else []
     measures += ["share of wrong categories"] if wrong else []
     figures = {name: values for name, values in {"error": error, "wrong": wrong}.items() if values}
     row_means = {name: sum_cell_errors(training, task, answer).mean() for name, answer in answers.items()}

@@ -41,8 +41,8 @@ class Training(NamedTuple):
     The unit of numbers is their standard deviation, that of the channel for time steps, and 1 for pixels; that of all
     categories is the share of cells that differ from the most frequent category of their column. So the mean and the
     most frequent category have an error of 1 in training cells of both kinds. ``categories`` is the number of
-    categories by position of a column; ``are_pixels`` says whether all values have the unit 1, and ``unit_name`` is
-    the name of the unit of squared errors.
+    categories by position of a column; ``are_pixels`` says whether all values have the unit 1, and ``error_name`` is
+    the name of squared errors, with their unit.
     """
 
     rows: Values
@@ -50,7 +50,7 @@ class Training(NamedTuple):
     unit: Values
     categories: dict[int, int]
     are_pixels: bool
-    unit_name: str
+    error_name: str
 
     @classmethod
     def of(cls, source: Source) -> "Training":
@@ -61,22 +61,23 @@ class Training(NamedTuple):
             typical[i] = np.bincount(rows[~np.isnan(rows[:, i]), i].astype(int), minlength=1).argmax()
         # The range of pixels may differ: corners of photographs may always be dark.
         are_pixels = bool(schema.layout) or len(schema.shape) > 2 or statistics.are_pixels
-        unit, unit_name = _choose_unit(schema, statistics, are_pixels)
+        unit, error_name = _choose_unit(schema, statistics, are_pixels)
         categories = {i: len(schema.used[i].categories) for i in schema.categorical}
         cells, common = rows[:, list(categories)], typical[list(categories)]
         known = ~np.isnan(cells)
         unit[list(categories)] = (cells != common)[known].sum() / max(1, known.sum()) or 1.0
-        return cls(rows, typical, unit, categories, are_pixels, unit_name)
+        return cls(rows, typical, unit, categories, are_pixels, error_name)
 
 
 def _choose_unit(schema: Schema, statistics: Statistics, are_pixels: bool) -> tuple[Values, str]:
-    """Return the unit of each value (n_values,), and the name of its square."""
+    """Return the unit of each value (n_values,), and the name of squared errors in it."""
     if are_pixels:
-        return np.ones(prod(schema.shape)), "the squared unit of the data"
+        return np.ones(prod(schema.shape)), "mean squared error per pixel"
     # A time step at which all rows are nearly equal must not count more than others.
     are_series = len(schema.shape) == 2
     deviation = (statistics.shared((1,)) if are_series else statistics).deviation.flatten().numpy()
-    return np.where(deviation == 0, 1.0, deviation), f"the variance of each {'channel' if are_series else 'column'}"
+    name = f"mean squared error of numbers, relative to the variance of each {'channel' if are_series else 'column'}"
+    return np.where(deviation == 0, 1.0, deviation), name
 
 
 def compare(estimator: Any, train: Any, test: Any) -> dict[str, float]:

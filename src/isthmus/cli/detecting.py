@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
+from isthmus.cli.detect_options import DetectOptions, refuse
 from isthmus.cli.detecting_series import check_times, parse_lengths, report_events
 from isthmus.cli.models import choose_rows, list_columns, list_text_columns, load_for
-from isthmus.cli.options import DetectOptions, ModelOptions
+from isthmus.cli.options import ModelOptions
 from isthmus.cli.outputs import Output, choose_suffix
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN_TABLES
 from isthmus.cli.progress import say
@@ -73,7 +74,6 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
     OSError, ValueError
         If a file cannot be read or written, or the request does not fit the data.
     """
-    refuse(request, ("size", "heatmaps"), f"is for folders of images, but {str(data)!r} is not one")
     if request.lengths and not (request.time or request.detector):
         raise ValueError("--lengths are those of windows of a series: name its column of times with --time")
     if request.time:
@@ -98,13 +98,6 @@ def warn_of_units(detector: AnomalyDetector, X: Any, data: Path) -> None:
     if len(known.positions):  # the file of a detector of series has no rows
         findings = compare_rows(known.rows, X, data.name)
         print(*findings, sep="\n", end="\n" if findings else "")
-
-
-def refuse(request: Request, names: Sequence[str], reason: str) -> None:
-    """Raise ``ValueError`` for the first of some options that is given, with a reason such as "is for tables"."""
-    for name in names:
-        if getattr(request, name) not in (None, 0):
-            raise ValueError(f"--{name} {reason}")
 
 
 def name_outputs(data: Path, ending: str, request: Request, output: Output) -> tuple[Path, list[Path | None]]:
@@ -142,7 +135,7 @@ def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
     X = choose_series(rows, request.run, request.time or (), data)
     normal = X if known is None else choose_series(known, request.run, request.time or (), cast(Path, request.normal))
     detector = make_detector(request)
-    say(f"fitting a detector to {len(normal):,} {'time points' if request.time else 'rows'}")
+    say(f"fitting a detector to {pluralize(len(normal), 'time point' if request.time else 'row')}")
     return detector.fit(normal), rows, X
 
 

@@ -13,7 +13,6 @@ from isthmus.cli.detecting import (
     load_detector,
     make_detector,
     name_outputs,
-    refuse,
     saving,
     score_rows,
 )
@@ -31,9 +30,6 @@ OF_IMAGES = {"n_components": 16}
 
 def detect_images(data: Path, request: Request, output: Output) -> None:
     """Find the anomalies in a folder of images, and draw which of their pixels are unusual."""
-    refuse(
-        request, ("time", "lengths", "plot", "explain"), "is for tables; --heatmaps DIR draws the anomalies in images"
-    )
     out, inputs = name_outputs(data, ".alarms.csv", request, output)
     if request.heatmaps is not None:
         output.check_folder(request.heatmaps, inputs)
@@ -67,7 +63,7 @@ def _report_images(detector: AnomalyDetector, images: ImageFolder, request: Requ
         output.write({out: table})
     else:
         with replacing_folder(request.heatmaps) as part:
-            draw_heat_maps(detector, images.take(alarms), names, part)
+            draw_heat_maps(detector, images.take(alarms), names, scores[alarms], part)
             output.write({out: table})
         print(f"wrote {request.heatmaps}: {pluralize(len(alarms), 'heat map')}")
     expected = describe_expected(detector, request, len(images), "image")

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
 from isthmus.anomaly.thresholds import FPR
+from isthmus.cli.detect_options import DetectOptions
 from isthmus.cli.images import draw_events
-from isthmus.cli.options import DetectOptions
 from isthmus.cli.outputs import Output
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.times import list_time_columns

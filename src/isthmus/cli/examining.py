@@ -13,10 +13,11 @@ from isthmus.cli.fitting import hold_out, read_labels
 from isthmus.cli.images import open_folder, summarize_folder
 from isthmus.cli.inference import open_rows
 from isthmus.cli.models import load_for
+from isthmus.cli.paths import holds_images
 from isthmus.cli.progress import hint
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, choose_columns, make_estimator
-from isthmus.cli.streaming import holds_images, is_streamed, sample_stream
+from isthmus.cli.streaming import is_streamed, sample_stream
 from isthmus.data import Parquet, Source
 from isthmus.data.files import as_table
 from isthmus.data.streams.parquet import read_columns_only

@@ -18,11 +18,11 @@ from isthmus.cli.choosing import check_choice, choose_variant
 from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.options import AUTO, ChoiceOptions
 from isthmus.cli.outputs import Output
-from isthmus.cli.paths import MODEL
+from isthmus.cli.paths import MODEL, holds_images
 from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, as_time, choose_columns, choose_series, make_estimator
-from isthmus.cli.streaming import holds_images, is_streamed, sample_stream
+from isthmus.cli.streaming import is_streamed, sample_stream
 from isthmus.data import Parquet, Source, as_source
 from isthmus.data.streams.parquet import read_columns_only
 from isthmus.data.streams.stream import Stream
@@ -109,13 +109,14 @@ def fit_series(data: Path, run: Run, output: Output, times: Sequence[str], confi
     if run.model != Run.model or run.set or run.kinds or run.condition:
         raise ValueError("--time fits an imputer of series, which takes no --model, --set, --kind or --condition")
     X = choose_series(read(data), run, times, data)
-    say(f"fitting an imputer to {len(X):,} time points")
+    say(f"fitting an imputer to {pluralize(len(X), 'time point')}")
     imputer = SeriesImputer(time=as_time(times), random_state=run.seed).fit(X)
     save(imputer, out)
     print("error in hidden gaps, relative to that of linear interpolation, on held-out windows:")
     for i, error in enumerate(imputer.relative_error_):
         print(f"{'1 step' if i == 0 else f'{2**i} to {2 ** (i + 1) - 1} steps'}: {error:.2f}")
-    print(f"wrote {out}: series imputer fitted to {len(X)} time points x {imputer.n_features_in_} channels")
+    size = f"{pluralize(len(X), 'time point')} x {pluralize(imputer.n_features_in_, 'channel')}"
+    print(f"wrote {out}: series imputer fitted to {size}")
 
 
 def check_data_options(data: Path, run: Run, size: str | None, workers: int | None) -> None:

@@ -140,8 +140,13 @@ def list_file_names(folder: ImageFolder) -> list[str]:
     return [file.relative_to(folder.path).as_posix() for file in folder.files]
 
 
-def draw_heat_maps(detector: AnomalyDetector, images: ImageFolder, names: list[str], folder: Path) -> None:
-    """Draw each image beside the contributions of its pixels, in PNG files named after the images."""
+def draw_heat_maps(
+    detector: AnomalyDetector, images: ImageFolder, names: list[str], scores: Values, folder: Path
+) -> None:
+    """Draw each image beside the contributions of its pixels, in PNG files named after the images.
+
+    The title states the score of the list of alarms: an image of fit is scored by nets that were not fitted on it.
+    """
     from matplotlib.figure import Figure
 
     from isthmus import plots
@@ -153,7 +158,7 @@ def draw_heat_maps(detector: AnomalyDetector, images: ImageFolder, names: list[s
         left, right = figure.subplots(1, 2)
         plots.images(images.take(np.array([i])), ax=left)
         plots.explain(explanation, row=i, ax=right)
-        figure.suptitle(f"{name}, score {explanation.scores[i]:.4g}")
+        figure.suptitle(f"{name}, score {scores[i]:.4g}")
         figure.savefig(_place(folder, places[i], ".png"), dpi=100)
 
 

@@ -18,10 +18,10 @@ from isthmus.cli.filling import INTERVALS, N_DRAWS, FilledCells, add_intervals
 from isthmus.cli.images import list_file_names, open_folder, write_images, write_samples
 from isthmus.cli.models import choose_rows, decide, list_columns, list_text_columns, load_for
 from isthmus.cli.outputs import Output, choose_suffix
-from isthmus.cli.paths import WRITTEN_TABLES, is_folder
+from isthmus.cli.paths import WRITTEN_TABLES, holds_images, is_folder
 from isthmus.cli.reading import read
 from isthmus.cli.runs import parse, split_pairs
-from isthmus.cli.streaming import holds_images, is_streamed
+from isthmus.cli.streaming import is_streamed
 from isthmus.data import Parquet, apply
 from isthmus.data.files import as_table
 from isthmus.decoder import Decoder

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from isthmus.cli import options
-from isthmus.cli.paths import MODEL, PROGRAMS, check_input, check_output
+from isthmus.cli.detect_options import DetectOptions, check_data
+from isthmus.cli.paths import MODEL, PROGRAMS, check_input, check_output, holds_images
 from isthmus.cli.tune_options import TuneOptions
 
 
@@ -161,12 +162,14 @@ def score(
 
 
 def detect(
-    data: Annotated[Path, typer.Argument(help="File of rows to search for anomalies.", callback=check_input)],
-    detection: options.DetectOptions,
+    data: Annotated[
+        Path, typer.Argument(help="File of rows, or folder of images, to search for anomalies.", callback=check_input)
+    ],
+    detection: DetectOptions,
     model: options.ModelOptions,
     to: options.AlarmsFile,
 ) -> None:
-    """Find anomalies among rows or in a series, with a known rate of false alarms.
+    """Find anomalies among rows or images or in a series, with a known rate of false alarms.
 
     Without --normal, the rows themselves are learned from, each by models that have not seen it.
 
@@ -175,11 +178,13 @@ def detect(
     $ isthmus detect today.csv --normal last-month.csv --fpr 0.001 --explain 5
     $ isthmus detect sensors.csv --time timestamp --out events.csv
     """
+    are_images = holds_images(data)
+    check_data(detection, data, are_images)
+
     from isthmus.cli.detecting import Request, detect_file
     from isthmus.cli.detecting_images import detect_images
-    from isthmus.cli.streaming import holds_images
 
-    detect_in = detect_images if holds_images(data) else detect_file
+    detect_in = detect_images if are_images else detect_file
     detect_in(data, Request.of(detection, model), to.output)
 
 

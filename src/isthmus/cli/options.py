@@ -1,6 +1,5 @@
 """Options of the commands: those that several commands share, and groups of them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.cli.paths import (
-    MODEL,
-    PICTURES,
     WRITTEN,
     WRITTEN_TABLES,
     check_config,
@@ -67,18 +64,6 @@ EscapeFormulas = Annotated[
 ]
 
 
-def check_share(option: str, largest: float | None = None) -> Callable[[float | None], float | None]:
-    """Return a function that checks the value of an option: None, or above 0, and below 1 or at most ``largest``."""
-    expected = "below 1" if largest is None else f"at most {largest:g}"
-
-    def check(share: float | None) -> float | None:
-        if share is not None and not (0 < share < 1 if largest is None else 0 < share <= largest):
-            raise ValueError(f"{option} must be above 0 and {expected}, got {share:g}")
-        return share
-
-    return check
-
-
 @dataclass(frozen=True)
 class Dialect:
     """How text files are written; every option that is not given is inferred from the file."""
@@ -110,7 +95,10 @@ class OutputOptions:
 
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write; its suffix determines the format.", callback=check_output(*WRITTEN)),
+        typer.Option(
+            help="File to write; its suffix determines the format. CSV is written with commas.",
+            callback=check_output(*WRITTEN),
+        ),
     ] = None
     force: Force = False
     escape_formulas: EscapeFormulas = False
@@ -207,78 +195,6 @@ class ChoiceOptions:
             help="With --model auto, time in which all suitable variants are fitted, to choose the one that is best "
             "on held-out rows.  [default: choose by the kind of data, without fits]",
         ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class DetectOptions:
-    """What ``isthmus detect`` learns from, which alarms it gives, and what it writes beside them."""
-
-    normal: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Normal rows to learn from.  [default: DATA itself]", callback=check_input),
-    ] = None
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Detector that --save wrote, to use without fitting.  [default: fit a new one]",
-            callback=check_model,
-        ),
-    ] = None
-    fpr: Annotated[
-        float | None,
-        typer.Option(
-            help="False-positive rate: largest share of normal rows with an alarm.  [default: 0.01]",
-            callback=check_share("--fpr"),
-        ),
-    ] = None
-    fdr: Annotated[
-        float | None,
-        typer.Option(
-            help="False discovery rate: largest share of false alarms, instead of --fpr.",
-            callback=check_share("--fdr"),
-        ),
-    ] = None
-    contamination: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of anomalies among the rows, at most one half, instead of --fpr.",
-            callback=check_share("--contamination", 0.5),
-        ),
-    ] = None
-    time: Times = None
-    lengths: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STEPS",
-            help="Time points in the windows of a series, such as 12,36: about as long as an event, and three times as "
-            "long.  [default: half a period, one and two periods]",
-        ),
-    ] = None
-    explain: Annotated[
-        int,
-        typer.Option(
-            help="Number of alarms to explain, the worst first. Severity 1 of an event: its lowest score is as far "
-            "beyond the threshold as the threshold is from a typical score.",
-            min=0,
-        ),
-    ] = 0
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
-    ] = None
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Picture of a series and its events to write: .png, .svg or .pdf.",
-            callback=check_output(*PICTURES),
-        ),
-    ] = None
-    size: ImageSize = None
-    heatmaps: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for a heat map of each alarm in a folder of images.")
     ] = None
 
 

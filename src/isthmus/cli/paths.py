@@ -11,6 +11,8 @@ WRITTEN = (*WRITTEN_TABLES, ".npy", ".npz")
 MODEL = (".safetensors",)
 PICTURES = (".png", ".svg", ".pdf")
 PROGRAMS = (".onnx", ".pt2")
+# Suffixes by which a folder of images is recognised; images with other suffixes in it are read too.
+IMAGES = {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 def check_input(path: Path | None) -> Path | None:
@@ -101,3 +103,14 @@ def _suggest(path: Path) -> str:
     names: Sequence[str] = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     near = get_close_matches(path.name, names, n=1, cutoff=0.8)
     return f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""
+
+
+def holds_images(data: Path) -> bool:
+    """Whether data are a folder of images; hidden files do not count, and a folder with Parquet files is a table."""
+    suffixes = list_suffixes(data)
+    return bool(suffixes & IMAGES) and ".parquet" not in suffixes
+
+
+def list_suffixes(folder: Path) -> set[str]:
+    """Return the suffixes of all files in a folder, without hidden files."""
+    return {file.suffix.lower() for file in folder.rglob("*") if not file.name.startswith(".")}

@@ -2,26 +2,15 @@
 
 from pathlib import Path
 
+from isthmus.cli.paths import holds_images, list_suffixes
 from isthmus.data import Array
 from isthmus.data.streams.parquet import count_decoded_bytes, is_partitioned, is_pattern
 from isthmus.data.streams.stream import Stream
 
 # Bytes of decoded rows above which a Parquet file is streamed. Smaller files are read at once, which is faster.
 LIMIT = 2**28
-# Suffixes by which a folder of images is recognised; images with other suffixes in it are read too.
-IMAGES = {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Rows of a stream that are read to compare a model with simple methods, or to be examined.
 N_SAMPLED = 100_000
-
-
-def holds_images(data: Path) -> bool:
-    """Whether data are a folder of images; hidden files do not count, and a folder with Parquet files is a table."""
-    suffixes = _list_suffixes(data)
-    return bool(suffixes & IMAGES) and ".parquet" not in suffixes
-
-
-def _list_suffixes(folder: Path) -> set[str]:
-    return {file.suffix.lower() for file in folder.rglob("*") if not file.name.startswith(".")}
 
 
 def check_folder(data: Path) -> None:
@@ -32,7 +21,7 @@ def check_folder(data: Path) -> None:
     FileNotFoundError, ValueError
         If the folder contains no Parquet file.
     """
-    if data.is_dir() and ".parquet" not in _list_suffixes(data):
+    if data.is_dir() and ".parquet" not in list_suffixes(data):
         if holds_images(data):
             raise ValueError(f"{str(data)!r} is a folder of images, but this command takes tables")
         raise FileNotFoundError(f"there is neither an image nor a .parquet file in the folder {str(data)!r}")

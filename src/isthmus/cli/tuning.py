@@ -13,10 +13,10 @@ from isthmus.cli.fitting import check_data_options, make_for_labels, open_stream
 from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.options import AUTO
 from isthmus.cli.outputs import Output
-from isthmus.cli.paths import MODEL
+from isthmus.cli.paths import MODEL, holds_images
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, as_time, choose_columns, choose_series, make_estimator
-from isthmus.cli.streaming import holds_images, is_streamed
+from isthmus.cli.streaming import is_streamed
 from isthmus.cli.tune_options import TuneOptions
 from isthmus.formatting import pluralize
 from isthmus.persistence import save

@@ -16,6 +16,7 @@ from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
 from isthmus.data.series.series import interpolate
 from isthmus.data.series.windows import check_channels
+from isthmus.formatting import pluralize
 from isthmus.gap_filling.containers import fill_container, holds_many_series, join_series
 from isthmus.gap_filling.gaps import (
     Gaps,
@@ -185,7 +186,9 @@ class SeriesImputer(TransformerMixin, Configurable):
             return int(self.length)
         n_points, share = (np.shape(X)[2], 1) if holds_many_series(X) else (windows.n_steps, 4)
         if n_points < SHORTEST * share:
-            raise ValueError(f"the series has {n_points} time points, expected at least {SHORTEST * share}")
+            raise ValueError(
+                f"the series has {pluralize(n_points, 'time point')}, expected at least {SHORTEST * share}"
+            )
         return min(LENGTH, max(MIN_LENGTH, MAX_VALUES // windows.schema.shape[0]), n_points // share)
 
     def _measure_trust(self, gaps: Gaps, seed: int) -> tuple[Values, Values]:

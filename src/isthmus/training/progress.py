@@ -54,12 +54,13 @@ def _bar(max_epochs: int) -> Iterator[EpochFunction]:
         task = progress.add_task("fit", total=max_epochs, figure="")
 
         def advance(state: TrainState) -> None:
-            name = "valid_negative_bound" if "valid_negative_bound" in state.row else "loss"
+            is_validated = "valid_negative_bound" in state.row
+            name, words = ("valid_negative_bound", "validation loss") if is_validated else ("loss", "loss")
             progress.update(
                 task,
                 completed=state.epoch,
                 description=f"fit {state.execution}",
-                figure=f"{name.replace('_', ' ')} {state.row[name]:.4g} nats",
+                figure=f"{words} {state.row[name]:.4g} nats",
             )
 
         yield advance

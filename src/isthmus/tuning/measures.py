@@ -69,7 +69,7 @@ def choose_measure(measure: Any, model: Any, X: Any, seed: int) -> Measure:
 
 def _describe(training: Training) -> str:
     if training.are_pixels:
-        return f"minus the mean squared error of pixels, in {training.unit_name}"
+        return f"minus the {training.error_name}"
     return "minus the mean error of cells; 1 is that of the mean and the most frequent category"
 
 

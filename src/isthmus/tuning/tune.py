@@ -87,8 +87,8 @@ def tune(
     measure : {"auto", "bound", "error"} or callable, default="auto"
         "bound" is the bound on the log likelihood (``Autoencoder.score``). It counts the size of the code, which is
         then searched too, and its likelihood is the same in all trials. "error" is the error of reconstructed,
-        denoised or imputed cells relative to that of the mean and the most frequent category, or of pixels in their
-        squared unit; it does not depend on the likelihood.
+        denoised or imputed cells relative to that of the mean and the most frequent category, or the mean
+        squared error per pixel; it does not depend on the likelihood.
         "auto" is the bound for random codes, texts and series of different lengths, and otherwise the error. A
         function of a fitted estimator, rows and labels returns one number per row; higher is better.
     time : float or None, default=None

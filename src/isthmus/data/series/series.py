@@ -14,6 +14,7 @@ from isthmus.data.arrays import Array
 from isthmus.data.series.times import Times, list_time_columns, read_times, select_time_columns
 from isthmus.data.sources import NUMBERS, as_source
 from isthmus.data.tables.frames import is_frame
+from isthmus.formatting import pluralize
 from isthmus.part import did_you_mean
 
 Values = np.ndarray[Any, Any]
@@ -60,7 +61,7 @@ class Series:
         steps = (
             f" on {n_steps} steps of {_format_duration(self.step, self.times.dtype.kind == 'M')}" if self.step else ""
         )
-        return f"{n} time points{steps if n_steps < n else ''}"
+        return f"{pluralize(n, 'time point')}{steps if n_steps < n else ''}"
 
 
 def read_series(

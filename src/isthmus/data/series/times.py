@@ -7,6 +7,7 @@ import narwhals as nw
 import numpy as np
 
 from isthmus.errors import require_type
+from isthmus.formatting import pluralize
 from isthmus.part import did_you_mean
 
 Values = np.ndarray[Any, Any]
@@ -68,7 +69,7 @@ def read_times(columns: Sequence[Any]) -> Times:
     for column in columns:
         _check_present(column)
     if len(columns[0]) < 2:
-        raise ValueError(f"the series has {len(columns[0])} time points, expected at least 2")
+        raise ValueError(f"the series has {pluralize(len(columns[0]), 'time point')}, expected at least 2")
     ticks, is_date = _ticks(columns[0]) if len(columns) == 1 else (_join_parts(columns), True)
     times = ticks.astype("datetime64[ns]") if is_date else ticks
     _check_order(times, ", ".join(column.name for column in columns))

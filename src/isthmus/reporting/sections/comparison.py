@@ -188,8 +188,7 @@ def _explain_measure(subject: Subject) -> str:
     categories = (
         ", and wrong categories relative to those of the most frequent category" if subject.schema.categorical else ""
     )
-    unit = f"relative to {read_training(subject).unit_name}"
-    return f"{MEASURES[subject.task]}: mean squared error of numbers {unit}{categories}; 95 % intervals"
+    return f"{MEASURES[subject.task]}: {read_training(subject).error_name}{categories}; 95 % intervals"
 
 
 def _explain_methods(subject: Subject) -> str:
