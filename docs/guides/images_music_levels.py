@@ -12,8 +12,8 @@ value is, and the backbone says how values are arranged.
 #
 # Here are 1,797 handwritten digits with labels. ``conditional_vae`` gives the label to the decoder, so that one can ask
 # for it. Your own pictures come from a folder: after ``from isthmus.data import ImageFolder``,
-# ``ImageFolder("photos/", size=(64, 64))`` reads them. Its ``labels`` are the names of subfolders, and its ``files`` the
-# paths of the images.
+# ``ImageFolder("photos/", size=(64, 64))`` reads them. Its ``labels`` are the names of subfolders, and its ``files``
+# the paths of the images.
 
 from sklearn.datasets import load_digits
 
