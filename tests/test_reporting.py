@@ -20,13 +20,25 @@ from isthmus.anomaly.rows import to_numbers
 from isthmus.baselines.reconstruction import Training, hide_cells
 from isthmus.data import Parquet, as_source
 from isthmus.doctor import examine
+from isthmus.finding import Finding
 from isthmus.latent import active_units
+from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Interval, Section, Share, Table
 from isthmus.reporting.document import Report
 from isthmus.reporting.html import lay_out, write_cell
 from isthmus.reporting.intervals import estimate
+from isthmus.reporting.sections.bound import _compare
+from isthmus.reporting.sections.composition import _describe
+from isthmus.reporting.sections.findings import _name_rows
 from isthmus.reporting.sections.shift import compute_psi
-from isthmus.reporting.sections.verdict import NOT_EXAMINED, ONLY_ROWS, QUESTIONS, give_verdict
+from isthmus.reporting.sections.verdict import (
+    NOT_COMPARED,
+    NOT_EXAMINED,
+    ONLY_MODEL,
+    ONLY_ROWS,
+    QUESTIONS,
+    give_verdict,
+)
 
 FIT = {"max_epochs": 2, "random_state": 0}
 NAUGHTY = "<script>alert(1)</script>"
@@ -151,14 +163,21 @@ def test_the_verdict_is_the_first_answer_to_each_question():
         Section("c", "C", "collapsed", answers="problem"),
     ]
     verdict = give_verdict(sections)
-    assert [block.text for block in verdict.blocks] == ["good", "shifted", QUESTIONS["limit"]]
+    assert [block.text for block in verdict.blocks] == ["good", "shifted", NOT_COMPARED]
 
 
 def test_the_verdict_says_if_nobody_looked_for_problems():
-    shift, findings = Section("shift", "S", "no column"), Section("findings", "F", "no problem")
-    cases = {NOT_EXAMINED: [], ONLY_ROWS: [shift], QUESTIONS["problem"]: [shift, findings]}
-    for sentence, sections in cases.items():
-        assert give_verdict(sections).blocks[1].text == sentence
+    findings = Section("findings", "F", "no problem")
+    new, known = (Section("shift", "S", "same", values={"are_training_rows": each}) for each in (False, True))
+    cases = [
+        (NOT_EXAMINED, NOT_COMPARED, []),
+        (ONLY_ROWS, QUESTIONS["limit"], [new]),
+        (QUESTIONS["problem"], QUESTIONS["limit"], [new, findings]),
+        (ONLY_MODEL, QUESTIONS["limit"], [known, findings]),
+        (ONLY_MODEL, NOT_COMPARED, [findings]),
+    ]
+    for problem, limit, sections in cases:
+        assert [block.text for block in give_verdict(sections).blocks[1:]] == [problem, limit]
 
 
 # Writers
@@ -338,6 +357,10 @@ def test_training_rows_are_recognized(people):
     found = isthmus.report(model, train, train=train)
     assert found.to_dict()["sections"]["shift"]["are_training_rows"]
     assert "probably training rows" in found.verdict[2]
+    assert "isthmus prepare" in found.verdict[2]
+    assert "probably training rows" not in found.verdict[1]
+    details = [each["detail"] for each in found.to_dict()["sections"]["findings"]["findings"]]
+    assert "200 of 200 judged rows (100 %) are in the training rows" in details
 
 
 def test_a_report_says_whether_the_judged_rows_are_training_rows():
@@ -347,7 +370,9 @@ def test_a_report_says_whether_the_judged_rows_are_training_rows():
     assert known.subtitle.endswith("They are probably training rows.")
     assert "probably training rows" in known.verdict[2]
     assert isthmus.report(model, X[150:]).subtitle.endswith("fitted to some of them is not known.")
-    assert isthmus.report(model, X[150:], train=X[:150]).subtitle.endswith("Most of them are not training rows.")
+    assert isthmus.report(model, X[150:], train=X[:150]).subtitle.endswith(
+        "0 % of them are among the known training rows."
+    )
 
 
 def test_the_other_rows_are_training_rows_if_some_were_held_out():
@@ -428,6 +453,12 @@ def test_the_composition_lists_the_sizes_of_the_nets(cancer, report):
     assert found["n_weights"] == sum(parameter.numel() for parameter in cancer[0].module_.parameters())
 
 
+def test_equal_likelihoods_are_counted_together(people):
+    part = people[0].module_.likelihood
+    twice = Mixed([part.parts[0], part.parts[0]], [[0, 1], [2]])
+    assert _describe(twice) == f"{type(part.parts[0]).__name__} for 3 columns"
+
+
 def test_a_linear_encoder_is_drawn_without_hidden_layers():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"age": rng.normal(size=100), "town": rng.choice(["Oslo", "Rome", "Lima"], 100)})
@@ -457,6 +488,14 @@ def test_findings_are_those_of_the_doctor(people):
     model, _, judged, report = people
     found = [finding["what"] for finding in report.to_dict()["sections"]["findings"]["findings"]]
     assert sorted(found) == sorted(finding.what for finding in examine(as_source(judged, model.schema_), model))
+
+
+def test_findings_name_the_rows_of_the_report():
+    finding = Finding("a", (), "a row of X, 5 of 9 rows of test are in X", "check 'X' and 'test' unless test has more")
+    known, judged = (_name_rows(finding, has_training_rows) for has_training_rows in (True, False))
+    assert known.detail == "a training row, 5 of 9 judged rows are in the training rows"
+    assert known.advice == "check 'X' and 'test' unless the judged rows have more"
+    assert judged.detail.startswith("a judged row,")
 
 
 # Detectors
@@ -608,6 +647,8 @@ def test_the_bound_has_an_interval():
     assert (value, low, high) == pytest.approx((bounds.mean(), bounds.mean() - half, bounds.mean() + half), abs=0.15)
     gaussian = -0.5 * (np.log(2 * np.pi) + 1) * 4
     assert found["one distribution, without a code"][0] == pytest.approx(gaussian, abs=0.5)
+    assert _compare(Interval(-1.7, -2, -1.5)) == " That is 1.7 nats less than one distribution without a code has."
+    assert _compare(Interval(-1.7, -4, 0.5)) == ""
     plain = isthmus.Autoencoder(2, **FIT).fit(X)
     assert "bound" not in isthmus.report(plain, X).to_dict()["sections"]
 

@@ -14,8 +14,10 @@ from isthmus import AnomalyDetector, SeriesImputer, SlidingWindows, zoo
 from isthmus.data import Texts, as_source
 from isthmus.metrics import closest_record, column_fidelity
 from isthmus.metrics.topics import coherence, topic_shares, topic_words
+from isthmus.reporting.blocks import Share
 from isthmus.reporting.intervals import average_blocks, estimate_auroc, estimate_share
 from isthmus.reporting.sections.gaps import carry_forward, choose_stretches, interpolate_linearly
+from isthmus.reporting.sections.language import shorten
 from isthmus.reporting.sections.topics import measure_diversity
 from isthmus.reporting.texts import align
 
@@ -110,6 +112,9 @@ def test_events_are_those_of_the_detector(broken_series):
     assert found["findings"]["lead"] in found["verdict"].values()
     alarms = detector.predict(X) == -1
     assert found["events"]["rate"][0] == pytest.approx(alarms.mean())
+    assert found["events"]["lead"].startswith(f"The model finds {len(expected)} event")
+    assert found["comparison"]["lead"].endswith("are within labelled events.")
+    assert found["composition"]["lead"] == "The model: AnomalyDetector of SlidingWindows."
     ours, simple = found["comparison"]["methods"]
     assert ours["labelled events found"][0] == alarms[200:220].any()
     assert ours["alarms within labelled events"] == pytest.approx(alarms[200:220].sum() / alarms.sum())
@@ -187,6 +192,9 @@ def test_bits_per_token_are_those_of_the_scores(language):
     bits, frequencies = (
         found["comparison"]["bits_per_token"][name][0] for name in ("bigrams", "frequencies of tokens")
     )
+    worse = found["comparison"]["relative_differences"]["bigrams"]
+    uses = [limit["because"] for limit in found.get("limits", {"limits": []})["limits"]]
+    assert any("bits per token than bigrams" in use for use in uses) == (worse[1] > 0)
     assert bits < frequencies  # the order of words is regular
     assert 2**bits == pytest.approx(found["comparison"]["perplexity"]["bigrams"])
     rates = [record["bits per token"] for record in found["reconstructions"]["most"]]
@@ -199,6 +207,10 @@ def test_without_training_texts_n_grams_judge_other_texts(language):
     found = sections_of(isthmus.report(model, X[:30]))["comparison"]
     assert found["n_texts"] == 30
     assert found["bits_per_token"]["bigrams"][0] > 0.5
+
+
+def test_an_empty_text_is_shown_as_empty():
+    assert shorten("") == "(empty)"
 
 
 def test_unusual_texts_have_the_lowest_scores(language):
@@ -305,3 +317,4 @@ def test_blocks_are_consecutive():
 def test_limits_of_intervals_are_shown_once():
     interval = estimate_share(5, 10)
     assert align([0.25, interval]) == ["0.250", "50 %"]
+    assert align([Share(0.25), interval]) == ["25 %", "50 %"]

@@ -59,7 +59,7 @@ def events(
     >>> broken[300:320] = 0
     >>> ax = events(detector, broken, ax=Figure().subplots())
     >>> [panel.get_ylabel() for panel in ax.child_axes]
-    ['0', 'score']
+    ['channel 0', 'score']
     """
     if not callable(getattr(model, "events", None)):
         raise InputTypeError(f"events needs an AnomalyDetector that is fitted to a series, got {type(model).__name__}")
@@ -69,17 +69,22 @@ def events(
     scores = X.spread(scores) if isinstance(X, Windows) else scores
     names: list[Any] = [*series.channels] or [*range(len(series.values))]
     shown = _sort_channels(found, names)[:n_channels]
-    curves = {str(name): _resample_to_points(series, names.index(name)) for name in shown} | {"score": scores}
+    curves = {name_channel(name): _resample_to_points(series, names.index(name)) for name in shown} | {"score": scores}
     ax = new_axes(ax, 8.0, HEIGHT * len(curves))
     panels = _panels(ax, list(curves))
     for panel, curve in zip(panels, curves.values(), strict=True):
         panel.plot(series.times, curve, color=PALETTE[0], linewidth=0.8)
         _shade(panel, found, series.times)
     lowest = panels[-1]
-    _mark_dates(lowest, series.times)
+    _mark_times(lowest, series.times)
     lowest.axhline(model.offset_, color=PALETTE[1], linestyle="--", linewidth=0.8)
     lowest.set_title(f"threshold {model.offset_:.3g}", loc="right", fontsize="small", color=PALETTE[1], pad=2)
     return ax
+
+
+def name_channel(channel: Any) -> str:
+    """Return the name of a channel, or its number with the word if it has no name."""
+    return f"channel {channel}" if isinstance(channel, int | np.integer) else str(channel)
 
 
 def _sort_channels(found: list[Any], names: list[Any]) -> list[Any]:
@@ -113,7 +118,7 @@ def _panels(ax: "Axes", names: list[str]) -> list["Axes"]:
     return panels[::-1]
 
 
-def _mark_dates(panel: "Axes", times: Values) -> None:
+def _mark_times(panel: "Axes", times: Values) -> None:
     width = panel.get_window_extent().width / panel.figure.get_dpi()
     from matplotlib import dates
 
@@ -123,6 +128,8 @@ def _mark_dates(panel: "Axes", times: Values) -> None:
         locator = untyped.AutoDateLocator(minticks=2, maxticks=max(2, int(width / TICK)))
         panel.xaxis.set_major_locator(locator)
         panel.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
+    elif np.array_equal(times, np.arange(len(times))):
+        panel.set_xlabel("time point")
 
 
 def _shade(panel: "Axes", found: list[Any], times: Values) -> None:

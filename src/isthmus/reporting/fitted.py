@@ -62,14 +62,24 @@ def get_training_rows(subject: Subject) -> Values | None:
 
 
 @once
+def measure_overlap(subject: Subject) -> float | None:
+    """Return the share of the judged rows that equal a known training row; None if no training rows are known."""
+    rows = get_training_rows(subject)
+    if rows is None:
+        return None
+    known = {row.tobytes() for row in np.nan_to_num(rows)}
+    judged = np.nan_to_num(subject.numbers.reshape(len(subject.numbers), -1))
+    return float(np.mean([row.tobytes() in known for row in judged]))
+
+
+@once
 def are_training_rows(subject: Subject) -> bool:
     """Whether most of the judged rows are training rows, as far as it is known; time points are not compared."""
     if subject.data == "time points" or subject.are_fitted:
         return subject.are_fitted
-    judged, rows = subject.numbers.reshape(len(subject.numbers), -1), get_training_rows(subject)
-    if rows is not None:
-        known = {row.tobytes() for row in np.nan_to_num(rows)}
-        return bool(np.mean([row.tobytes() in known for row in np.nan_to_num(judged)]) > 0.5)
+    judged, share = subject.numbers.reshape(len(subject.numbers), -1), measure_overlap(subject)
+    if share is not None:
+        return share > 0.5
     fitted, some = get_fitted(subject), ~np.isnan(judged).all(0)
     compared = some & ~np.isnan(fitted.low) & (fitted.low < fitted.high)
     if np.count_nonzero(compared) < MIN_COLUMNS:

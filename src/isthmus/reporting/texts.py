@@ -83,7 +83,7 @@ def _is_float(cell: Any) -> bool:
 def _align_shares(column: Sequence[Any]) -> list[str]:
     """Return shares with the digits that the one with most digits has."""
     n_digits = max(_count_digits(cell) for cell in column if isinstance(cell, Share))
-    return [f"{100 * cell:.{n_digits}f} %" if isinstance(cell, Share) else show(cell) for cell in column]
+    return [f"{100 * cell:.{n_digits}f} %" if isinstance(cell, Share) else _show_estimate(cell) for cell in column]
 
 
 def align(column: Sequence[Any]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from isthmus.baselines.bounds import log_likelihood_without_code
 from isthmus.data import as_source
-from isthmus.reporting.blocks import Block, Section, Table, Text
+from isthmus.reporting.blocks import Block, Interval, Section, Table, Text
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.subject import Subject
 from isthmus.reporting.texts import show
@@ -27,6 +27,8 @@ def show_bound(subject: Subject) -> Section | None:
     means = dict(zip(bounds, estimate(values, subject.seed), strict=True))
     records: list[dict[str, Any]] = [{"distribution": name, "nats": mean} for name, mean in means.items()]
     lead = f"The log likelihood is at least {show(means[MODEL])} nats for each of the {subject.nouns} on average."
+    if WITHOUT in bounds:
+        lead += _compare(estimate(values[:, :1] - values[:, 1:], subject.seed)[0])
     blocks: list[Block] = [
         Table.of(records, f"Mean over the judged {subject.nouns}; more is better; 95 % intervals"),
         Text(
@@ -36,3 +38,10 @@ def show_bound(subject: Subject) -> Section | None:
         ),
     ]
     return Section("bound", "The likelihood", lead, blocks, {"n_rows": len(values), "nats": means})
+
+
+def _compare(difference: Interval) -> str:
+    """Say how much lower the bound of the model is than that of one distribution, if it is clearly lower."""
+    if difference.high >= 0:
+        return ""
+    return f" That is {show(-difference.value)} nats less than one distribution without a code has."

@@ -1,5 +1,6 @@
 """The model as its composition: which parts, and how many numbers flow between them."""
 
+from collections import Counter
 from math import log, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,7 +38,7 @@ def show_composition(subject: Subject) -> Section:
     stages = list[Stage]()
     if net is not None:
         stages = list_stages(net)
-        blocks.append(_draw(stages))
+        blocks.append(_draw(stages, subject.noun))
         parts |= {name: _describe(getattr(net.module_, name, None)) for name in PARTS}
         parts["prior"] = _describe(net.module_.fitted_prior or net.module_.bottleneck.prior)
         parts["regularizers"] = ", ".join(map(_describe, net.module_.regularizers)) or "none"
@@ -69,15 +70,18 @@ def list_stages(net: Autoencoder) -> list[Stage]:
 
 def _describe(part: Any) -> str:
     if isinstance(part, Mixed):
-        counts = zip(part.parts, part.columns, strict=True)
-        return ", ".join(f"{type(each).__name__} for {pluralize(len(own), 'column')}" for each, own in counts)
+        counts = Counter[str]()
+        for each, own in zip(part.parts, part.columns, strict=True):
+            counts[type(each).__name__] += len(own)
+        return ", ".join(f"{name} for {pluralize(n, 'column')}" for name, n in counts.items())
     text = "none" if part is None else " ".join(repr(part).split())
     return text if len(text) <= N_CHARACTERS else f"{text[: N_CHARACTERS - 1]}…"
 
 
 def _summarize(subject: Subject, stages: list[Stage], n_weights: int) -> str:
     if not stages:
-        return f"The model is {_describe(subject.model)}."
+        kinds = dict.fromkeys(type(each).__name__ for each in (subject.model, subject.estimator))
+        return f"The model: {' of '.join(kinds)}."
     sizes = {stage.name: stage.size for stage in stages}
     code = pluralize(sizes["code"], "number")
     values = pluralize(sizes["row"], "value")
@@ -85,7 +89,7 @@ def _summarize(subject: Subject, stages: list[Stage], n_weights: int) -> str:
     return f"{values} of {article} {subject.noun} become a code of {code}; the nets have {n_weights:,} weights."
 
 
-def _draw(stages: list[Stage]) -> Figure:
+def _draw(stages: list[Stage], noun: str) -> Figure:
     """Draw each stage as a bar whose length is the log of its size, and the nets as the areas between them."""
     heights = [0.25 + log(stage.size) for stage in stages]
     top = max(heights) / 2
@@ -93,7 +97,7 @@ def _draw(stages: list[Stage]) -> Figure:
     last = len(stages) - 1
     # The rows are farther from the nets, so that their names have room.
     places = [-OUTER, *range(1, last), last + OUTER]
-    names = {0: "row", 1: "input", code: "code", last - 1: "likelihood", last: "row"}
+    names = {0: noun, 1: "input", code: "code", last - 1: "likelihood", last: noun}
 
     def paint(ax: "Axes") -> None:
         for start, stop, name in ((1, code, "encoder"), (code, last - 1, "decoder")):
@@ -114,5 +118,5 @@ def _draw(stages: list[Stage]) -> Figure:
         ax.set_axis_off()
 
     shown = ", ".join(f"{stage.name} {stage.size:,}" for stage in stages)
-    caption = "Numbers for each row between the parts, from left to right; lengths are logarithmic."
-    return draw(paint, f"Sizes from row to reconstruction: {shown}", caption)
+    caption = f"Numbers for each {noun} between the parts, from left to right; lengths are logarithmic."
+    return draw(paint, f"Sizes from {noun} to reconstruction: {shown}", caption)

@@ -9,6 +9,7 @@ from isthmus.anomaly import AnomalyDetector
 from isthmus.anomaly.events import Event, merge_spans
 from isthmus.data.series.series import read_fitted_series
 from isthmus.formatting import format_value, pluralize
+from isthmus.plots.events import name_channel
 from isthmus.reporting.blocks import Block, Interval, Section, Share, Table, Text
 from isthmus.reporting.drawing import WIDTH, draw
 from isthmus.reporting.intervals import average_blocks, estimate, estimate_share
@@ -42,8 +43,8 @@ def show_events(subject: Subject) -> Section | None:
         (WIDTH, HEIGHT * n_panels),
     )
     lead = (
-        f"{pluralize(len(events), 'event')} in {pluralize(len(alarms), 'time point')}; {show_share(rate.value)} of the "
-        "points are alarms."
+        f"The model finds {pluralize(len(events), 'event')} in {pluralize(len(alarms), 'time point')}; "
+        f"{show_share(rate.value)} of the points are alarms."
     )
     blocks: list[Block] = [figure]
     if events:
@@ -70,12 +71,15 @@ def compare_alarms(subject: Subject) -> Section | None:
     spans = merge_spans(labels == -1, 0)
     ours, other = (sum(found[start:stop].any() for start, stop in spans) for found in alarms.values())
     lead = f"Of {pluralize(len(spans), 'labelled event')}, the model finds {ours} and the {DEVIATION} alone {other}."
+    within = [record["alarms within labelled events"] for record in records]
+    if None not in within:
+        lead += f" Of the alarms, {show(within[0])} and {show(within[1])} are within labelled events."
     text = Text(
         f"The {DEVIATION}: the distance of a channel from its mean in units of its standard deviation, the largest one "
         "of a time point. Its threshold gives as many alarms as the model. An event is found if one of its points is "
         "an alarm."
     )
-    table = Table.of(records, "Labelled events and alarms; 95 % intervals")
+    table = Table.of(records, "Labelled events and alarms; 95 % intervals of the events found")
     values = {"n_events": len(spans), "methods": records}
     return Section("comparison", "Compared with a simple method", lead, [table, text], values, "quality")
 
@@ -101,7 +105,7 @@ def show_time(time: Any) -> str:
 
 
 def _describe(event: Event) -> dict[str, Any]:
-    channels = ", ".join(map(str, event.channels[:N_NAMED]))
+    channels = ", ".join(map(name_channel, event.channels[:N_NAMED]))
     n_others = len(event.channels) - N_NAMED
     return {
         "start": show_time(event.start),

@@ -1,5 +1,6 @@
 """The findings of the doctor."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +34,23 @@ def show_findings(subject: Subject) -> Section | None:
     """Return the findings of the doctor."""
     if not isinstance(subject.net, Autoencoder):
         return None
-    return _show(examine_subject(subject), "The doctor found no problem")
+    findings = [_name_rows(finding, subject.train is not None) for finding in examine_subject(subject)]
+    return _show(findings, "The doctor found no problem")
+
+
+def _name_rows(finding: Finding, has_training_rows: bool) -> Finding:
+    """Return a finding with the words of a report for the arguments of ``examine``, except in quoted names."""
+    kind = "training" if has_training_rows else "judged"
+    words = {
+        "rows of test": "judged rows",
+        "test has": "the judged rows have",
+        "test": "the judged rows",
+        "row of X": f"{kind} row",
+        "X": f"the {kind} rows",
+    }
+    pattern = rf"(?<!['\w])({'|'.join(words)})(?!['\w])"
+    detail, advice = (re.sub(pattern, lambda found: words[found[0]], text) for text in (finding.detail, finding.advice))
+    return replace(finding, detail=detail, advice=advice)
 
 
 def show_training_findings(subject: Subject) -> Section:

@@ -2,8 +2,9 @@
 
 from isthmus.anomaly.rows import count_rows
 from isthmus.formatting import pluralize
-from isthmus.reporting.fitted import are_training_rows, get_training_rows
+from isthmus.reporting.fitted import are_training_rows, measure_overlap
 from isthmus.reporting.subject import Subject
+from isthmus.reporting.texts import show_share
 
 NAMES = {
     "autoencoder": "Autoencoder",
@@ -36,8 +37,9 @@ def describe_fit(subject: Subject) -> str:
     """Return whether the judged rows are training rows, as far as it is known."""
     if subject.are_held_out:
         return "They were held out of the fit."
+    share = measure_overlap(subject)
+    if share is not None:
+        return f"{show_share(share)} of them are among the known training {subject.nouns}."
     if are_training_rows(subject):
         return f"They are probably training {subject.nouns}."
-    if subject.train is not None or get_training_rows(subject) is not None:
-        return f"Most of them are not training {subject.nouns}."
     return "Whether the model was fitted to some of them is not known."

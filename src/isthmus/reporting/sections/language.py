@@ -154,8 +154,8 @@ def list_tokens(rows: Values) -> Tokens:
 
 
 def shorten(text: Any) -> str:
-    """Return a text of at most ``N_CHARACTERS`` characters."""
-    whole = str(text)
+    """Return a text of at most ``N_CHARACTERS`` characters, which is not empty."""
+    whole = str(text) or "(empty)"
     return whole if len(whole) <= N_CHARACTERS else f"{whole[: N_CHARACTERS - 1]}…"
 
 

@@ -9,6 +9,7 @@ from isthmus.reporting.blocks import Section, Table
 from isthmus.reporting.fitted import are_training_rows
 from isthmus.reporting.sections.comparison import judge_methods
 from isthmus.reporting.sections.detection import find_anomalies
+from isthmus.reporting.sections.language import judge_bits, measure_bits
 from isthmus.reporting.sections.shift import MAX_OUTSIDE, measure_shifts
 from isthmus.reporting.subject import Subject
 from isthmus.reporting.texts import show_share
@@ -33,7 +34,8 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
     if are_training_rows(subject):
         yield (
             f"expect these figures on new {subject.nouns}",
-            f"the judged {subject.nouns} are probably training {subject.nouns}",
+            f"the judged {subject.nouns} are probably training {subject.nouns}; "
+            f"give new {subject.nouns}, or split the {subject.nouns} with `isthmus prepare` before fit",
         )
     if subject.task == "detector" and find_anomalies(subject) is None:
         yield (
@@ -50,13 +52,26 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
-    if subject.task == "detector" or subject.net is None or subject.data in ("counts", "texts", "time points"):
+    if subject.task == "detector" or subject.net is None or subject.data in ("counts", "time points"):
+        return
+    if subject.data == "texts":
+        yield from _from_bits(subject)
         return
     for name, difference in judge_methods(subject).differences.items():
         if difference.low > 0:
             use = "fill missing cells" if subject.task == "imputer" else f"compress or rebuild {subject.nouns}"
             reason = f"the error is {show_share(difference.value)} larger than that of {name}, a simple method"
             yield f"use it to {use}", reason
+            return
+
+
+def _from_bits(subject: Subject) -> Iterator[tuple[str, str]]:
+    measured = measure_bits(subject)
+    differences = {} if measured is None else judge_bits(measured, subject.seed).differences
+    for name, difference in differences.items():
+        if difference.low > 0:
+            reason = f"it takes {show_share(difference.value)} more bits per token than {name}, a simple method"
+            yield "use it to rate or write texts", reason
             return
 
 

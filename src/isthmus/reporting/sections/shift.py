@@ -96,7 +96,7 @@ def show_shift(subject: Subject) -> Section:
     blocks: list[Block] = [
         Table.of([{name: record[name] for name in used} for record in records], "Columns, the most different first"),
         Text(
-            f"A column is marked if the means differ by more than {MAX_DIFFERENCE:g} standard deviations of the "
+            f"A column differs if the means differ by more than {MAX_DIFFERENCE:g} standard deviations of the "
             f"training rows (Stuart, 2010), the population stability index exceeds {MAX_PSI:g} (Siddiqi, 2006), or "
             "more than 1 % of its values are outside the range of the training rows, unseen, or newly missing. If n "
             "rows are few, the limits are 3 / sqrt(n) standard deviations and 3 / n of the values."
@@ -107,7 +107,8 @@ def show_shift(subject: Subject) -> Section:
         "are_training_rows": are_training_rows(subject),
         "columns": [shift._asdict() for shift in ordered],
     }
-    is_problem = bool(changed) or are_training_rows(subject)
+    # That the rows are training rows is a limit of the figures, which the verdict says once.
+    is_problem = changed and not are_training_rows(subject)
     title = "Differences from the training rows"
     return Section("shift", title, lead, blocks, values, "problem" if is_problem else "")
 

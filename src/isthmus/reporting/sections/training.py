@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TRAINING, VALIDATION = "negative_bound", "valid_negative_bound"
+# Largest number of epochs of which the picture shows all losses; the first losses of more would flatten the curve.
+FEW_EPOCHS = 50
 
 
 def show_training(subject: Subject) -> Section | None:
@@ -31,7 +33,7 @@ def show_training(subject: Subject) -> Section | None:
         f"Both curves are bounds on the negative log likelihood, in nats for each of the {subject.nouns}: the training "
         f"curve is measured with the noise of training, the validation curve on held-out {subject.nouns} without it."
         if has_validation
-        else f"No {subject.nouns} were held out for validation, so overfitting does not show here."
+        else f"The training used no validation {subject.nouns}, so the curve does not show overfitting."
     )
     blocks: list[Block] = [_draw(curves, kept, has_validation), Text(note)]
     values = {
@@ -53,7 +55,7 @@ def _draw(curves: dict[str, Any], kept: int, has_validation: bool) -> Figure:
             ax.plot(epochs[kept], curves[VALIDATION][kept], "o", color=ACCENT, markersize=6, label="kept")
         known = np.concatenate([curves[name] for name in curves])
         known = known[np.isfinite(known)]
-        low, high = float(known.min()), float(np.quantile(known, 0.98))
+        low, high = float(known.min()), float(np.quantile(known, 1 if len(epochs) <= FEW_EPOCHS else 0.98))
         ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low) + 1e-9)
         ax.set(xlabel="epoch", ylabel="loss (nats)")
         ax.locator_params("x", integer=True)
