@@ -135,7 +135,7 @@ def _choose_linear_part(net: Any, schema: Schema, likelihood: Any) -> str | None
     """
     if _purpose(net) != "reconstruction":
         return None
-    leaves = likelihood.parts if isinstance(likelihood, likelihoods.Mixed) else (likelihood,)
+    leaves = getattr(likelihood, "parts", None) or (likelihood,)
     weighs_columns = any(getattr(leaf, "beta", 0.0) for leaf in leaves)
     return "encoder" if schema.categorical else "shortcut" if weighs_columns else None
 

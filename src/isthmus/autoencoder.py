@@ -419,9 +419,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         source = source if weight is None else source.with_weights(weight)
         if source.schema.left_out:
             warnings.warn(f"left out: {source.schema.left_out}", stacklevel=4)
-        frame = None if isinstance(self.schema, Schema) else getattr(source, "frame", None)
-        explained = {*(self.schema or ()), *(field.name for field in source.schema.fields if field.note)}
-        if texts := find_parseable_columns(frame, explained):
+        stated = source.schema.names if isinstance(self.schema, Schema) else self.schema or ()
+        noted = [field.name for field in source.schema.fields if field.note]
+        if texts := find_parseable_columns(getattr(source, "frame", None), {*stated, *noted}):
             advice = "isthmus.preparing.prepare makes numbers and dates of them"
             warnings.warn(f"numbers or dates are stored as text: {list_texts(texts)}; {advice}", stacklevel=4)
         if not self.conditional:
