@@ -178,7 +178,7 @@ def main() -> None:
         "",
         f"`python benchmarks/tuning.py --seconds {options.seconds:g} --rows {options.rows}`: the time of each search,",
         "to which the last fit is added. Scores are those of held-out rows that no search has seen; higher is better.",
-        f"Searches at the same time: {options.jobs}, with one thread each, on {cpu_name()} with {os.cpu_count()} cores.",
+        f"Searches at once: {options.jobs}, with one thread each, on {cpu_name()} with {os.cpu_count()} cores.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "| " + " | ".join("---" for _ in COLUMNS) + " |",
