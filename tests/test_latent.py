@@ -31,6 +31,8 @@ from isthmus.part import Shapes
 from isthmus.priors import Normal
 
 DONE = torch.ones(())
+# Nets of two epochs have learned too little.
+pytestmark = pytest.mark.filterwarnings("ignore:no code has clearly less error")
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +373,14 @@ def test_many_small_gains_are_no_elbow_at_one():
 
 def test_rows_without_structure_need_one_component():
     errors = np.tile([1.0, 1.0, 1.0, 1.0], (50, 1))
-    assert latent.code_size._find_size(errors, 30, 0.125, np.random.default_rng(0)).n_components == 1
+    with pytest.warns(UserWarning, match="no code has clearly less error .* falls up to 1 components"):
+        assert latent.code_size._find_size(errors, 30, 0.125, np.random.default_rng(0)).n_components == 1
+
+
+def test_columns_with_nothing_in_common_are_named_with_the_size_at_which_the_error_stops_falling():
+    X = np.random.default_rng(0).standard_t(3, size=(300, 8))
+    with pytest.warns(UserWarning, match=r"the error falls up to [5-7] components: the columns"):
+        suggest_n_components(X, random_state=0)
 
 
 # Errors

@@ -329,7 +329,7 @@ def test_codes_between_rows_are_decoded(name):
 
 
 @every_variant
-@pytest.mark.filterwarnings("ignore:the error still falls")
+@pytest.mark.filterwarnings("ignore:the error still falls", "ignore:no code has clearly less error")
 def test_the_size_of_its_code_can_be_suggested(name):
     with skipped_where_nested_codes_are_refused():
         found = suggest_n_components(rows_for(name, 60), small(name, 3), max_components=3, random_state=0)

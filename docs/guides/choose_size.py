@@ -120,6 +120,8 @@ plt.show()
 # - **"The error still falls"** is the warning that the largest size is the best. Raise ``max_components``.
 # - **Few rows.** Structure and noise cannot be told apart. Ask again with another ``random_state``: if the suggestion
 #   jumps, the rows do not determine the size.
+# - **"No code has clearly less error per direction than none."** If the columns have little in common, each component
+#   describes a single column, and there is no right size. The warning names the size at which the error stops falling.
 # - **One column hides the others.** A column with much more noise than the rest counts as a direction of its own. Look
 #   at the table first: :doc:`prepare`.
 # - **The size is tuned by the reconstruction error.** The largest always wins. Use this guide, or tune by the bound:

@@ -29,6 +29,8 @@ Values = np.ndarray[Any, Any]
 # Largest code size that is tried by default; fraction of rows held out to measure errors; number of bootstrap resamples
 # for the interval, whose quantiles then have a standard error of about one percentage point.
 MAX_SIZE, HOLDOUT, N_RESAMPLES = 32, 0.2, 400
+# Share of resamples in which no code has less noise than none above which there may be no common structure.
+UNSURE = 0.05
 # Number of rows from which the typical value of each column is computed, for the error without a code.
 N_TYPICAL = 1000
 
@@ -124,7 +126,7 @@ def suggest_n_components(
     Warns
     -----
     UserWarning
-        If the largest size that was tried is the best.
+        If the largest size that was tried is the best, or if the columns have so little in common that no size is.
 
     References
     ----------
@@ -217,8 +219,18 @@ def _find_size(errors: Values, n_varying: int, tolerance: float, rng: np.random.
     if elbow == widest < n_varying - 1:
         message = f"the error still falls at {widest} components, the largest size tried; raise max_components"
         warnings.warn(message, stacklevel=3)
+    if np.mean(resamples[:, 1:].min(1) >= resamples[:, 0]) > UNSURE:
+        best = f"the error falls up to {_end_of_fall(means, stds)} components"
+        cause = "the columns have little in common, or the net learned too little"
+        warnings.warn(f"no code has clearly less error per direction than none, and {best}: {cause}", stacklevel=3)
     interval = min(elbow, int(low)), max(elbow, int(high))
     return CodeSizes(elbow, interval, np.arange(1, widest + 1), means[1:], stds[1:], (means / free)[1:])
+
+
+def _end_of_fall(means: Values, stds: Values) -> int:
+    """Return the smallest size whose error is within one standard error of the smallest error."""
+    best = 1 + int(np.argmin(means[1:]))
+    return 1 + int(np.argmax(means[1:] <= means[best] + stds[best]))
 
 
 def _elbow(noise: Values, tolerance: float) -> int:
