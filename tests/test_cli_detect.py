@@ -258,7 +258,7 @@ def test_short_events_are_told_apart_and_shown_with_their_values(folder):
     options = ["--normal", "train.csv", "--time", "time", "--lengths", "8, 24", "--explain", "3"]
     done = run("spikes.csv", *options, "--save", "d.safetensors", "--out", "events.csv")
     assert done.exit_code == 0, done.output
-    assert "wrote events.csv: 3 events, " in done.output
+    assert "windows of 8, 24 time points; --lengths sets others\nwrote events.csv: 3 events, " in done.output
     assert " of 200 time points (on average at most" in done.output
     events = pyarrow.csv.read_csv("events.csv").to_pandas()
     times = pd.to_datetime(series["time"])

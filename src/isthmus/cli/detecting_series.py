@@ -54,6 +54,8 @@ def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, out
     output.write({out: _as_table(events)})
     n_points = sum(event.n_points for event in events)
     found = f"{pluralize(len(events), 'event')}, {n_points:,} of {pluralize(len(X), 'time point')}"
+    if options.detector is None:
+        print(f"windows of {list_names(detector.estimator_.lengths_)} time points; --lengths sets others")
     print(f"wrote {out}: {found} ({_describe_rate(detector, options)})")
     if n_points > MANY * len(X):
         print(
