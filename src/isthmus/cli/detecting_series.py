@@ -67,7 +67,7 @@ def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, out
     quiet = ~np.any(during, axis=0) if events else np.ones(len(times), dtype=bool)
     for line in [
         *_explain(X, events, during, quiet, options.explain),
-        *_list_values_outside(detector, X, times, quiet),
+        *([] if options.normal is None else _list_values_outside(detector, X, times, quiet)),
     ]:
         print(line)
     if options.plot is not None:
@@ -96,8 +96,6 @@ def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet
 
     The score of a window is about all its values, so that a few values of one channel may not suffice for an alarm.
     """
-    if not len(detector._reference.positions):  # the file of a detector of series has no rows
-        return []
     known, own = detector._reference.rows, list_time_columns(detector.estimator_.time)
     lines = []
     for name in [name for name in X.column_names if name not in own]:
