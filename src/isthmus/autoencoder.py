@@ -56,6 +56,7 @@ from isthmus.training import (
     start_callbacks,
     train,
 )
+from isthmus.training.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 
 Values = np.ndarray[Any, Any]
 
@@ -65,7 +66,7 @@ N_SCORE_DRAWS = 8
 
 
 @with_own_settings
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurable):
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, Configurable):
     """Autoencoder: encodes data as low-dimensional codes and reconstructs data from codes.
 
     The estimator is composed of parts; ``isthmus.zoo`` has well-known compositions by name. Parts are given by name
@@ -133,7 +134,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
     callbacks : sequence of callables, default=()
         Called with the ``TrainState`` after every epoch; a true return value stops the training. Those that are
         ``isthmus.training.Callback``, such as ``isthmus.Checkpoint`` and the classes of ``isthmus.tracking``, also know
-        its start and end.
+        its start and end. Callbacks of scikit-learn 1.9 are set by ``set_callbacks``.
     random_state : int, RandomState or None, default=None
         Source of all random numbers. Global generators are not changed.
     verbose : int, default=0
@@ -317,7 +318,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         rows, valid = hold_out(source, self.validation_fraction if validate else 0.0, mix(seed, 1))
         state = self._build_state(rows, valid, condition, seed, group)
         settings = self.make_settings(state.model, len(rows), seed)
-        return Problem(state, rows, valid, settings, group, names_from=X, finalize_rows=rows)
+        return Problem(state, rows, valid, settings, group, X, y, sample_weight, finalize_rows=rows)
 
     def make_settings(self, model: torch.nn.Module, n_rows: int, seed: int) -> TrainSettings:
         """Return the settings of training a model on ``n_rows`` rows.
@@ -350,6 +351,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             seed=seed,
         )
 
+    @with_callbacks
     def train(self, problem: Problem) -> None:
         """Train the model of a problem with the parameters of the estimator.
 
@@ -359,7 +361,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
             Result of ``prepare``. Its model is changed.
         """
         settings, group = problem.settings, problem.group
-        callbacks = () if settings.open_ended else tuple(self.callbacks)
+        callbacks = () if settings.open_ended else (*self._tasks_of_fit(problem), *self.callbacks)
         verbose = self.verbose if group.rank == 0 and not settings.open_ended else 0
         params = {**self.get_params(), **asdict(settings)}
         with (
@@ -386,7 +388,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         model, seed = cast(Model, problem.state.model), problem.settings.seed
         if problem.finalize_rows is not None:
             finalize(model, problem.finalize_rows, seed)
-        check_feature_names(self, problem.names_from, reset=True)
+        check_feature_names(self, problem.X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
         self.module_, self.history_ = model, problem.state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
@@ -460,12 +462,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         if y is not None and self.schema_.condition is None:
             raise ValueError("y must be None for a model without labels; fit with conditional=True to use labels")
 
+    def _tasks_of_fit(self, problem: Problem) -> Sequence[Callable[[TrainState], Any]]:
+        """Return the tasks that callbacks of scikit-learn see, if there are such callbacks, in the first process."""
+        if not getattr(self, "_skl_callbacks", ()) or problem.group.rank:
+            return ()
+        weight = problem.sample_weight
+        metadata = None if weight is None else {"sample_weight": weight}
+
+        def fitted_attributes() -> dict[str, Any]:
+            return dict(vars(copy(self).adopt(problem._replace(state=problem.state.copy_best()))))
+
+        return (FitTasks(self, fitted_attributes, X=problem.X, y=problem.y, metadata=metadata),)
+
     def _prepare_first(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         check_parameters(self)
         self._reservoir = Reservoir()
         rows, condition = self.read_training_rows(X, y, sample_weight)
         state = self._build_state(rows, None, condition, seed_of(self.random_state), SINGLE_PROCESS)
-        return self._prepare_pass(rows, state, X)
+        return self._prepare_pass(rows, state, X, y, sample_weight)
 
     def _prepare_next(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         self._check_weights(sample_weight)
@@ -478,12 +492,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurabl
         check_distance(rows, center.cpu(), likelihood.max_distance.cpu() / MAX_DEVIATIONS)
         state = self._state or TrainState(self.module_, self._optimizer(self.module_), list(self.history_))
         state.best = copy_weights(self.module_)
-        return self._prepare_pass(rows, state, X)
+        return self._prepare_pass(rows, state, X, y, sample_weight)
 
-    def _prepare_pass(self, rows: Source, state: TrainState, X: Any) -> Problem:
+    def _prepare_pass(self, rows: Source, state: TrainState, X: Any, y: Any, sample_weight: Any) -> Problem:
         settings = self.make_settings(state.model, len(rows), mix(seed_of(self.random_state), len(state.history)))
         settings = replace(settings, max_epochs=1, schedule="constant", patience=None, open_ended=True)
-        return Problem(state, rows, None, settings, SINGLE_PROCESS, names_from=X, finalize_rows=None)
+        return Problem(state, rows, None, settings, SINGLE_PROCESS, X, y, sample_weight, finalize_rows=None)
 
     def _check_weights(self, sample_weight: Any) -> None:
         if sample_weight is not None and self.trim:

@@ -28,8 +28,8 @@ class Problem(NamedTuple):
     settings : TrainSettings
     group : Group
         Processes of distributed training.
-    names_from : object
-        Input from which names and number of the columns are read.
+    X, y, sample_weight : object
+        The arguments of ``fit``, for the names of columns and for callbacks.
     finalize_rows : Batches or None
         Rows for the steps after training: mean scores, prior and missingness. None skips these steps.
     """
@@ -39,7 +39,9 @@ class Problem(NamedTuple):
     valid: Batches | None
     settings: TrainSettings
     group: Group
-    names_from: Any
+    X: Any
+    y: Any
+    sample_weight: Any
     finalize_rows: Batches | None
 
 

@@ -10,8 +10,8 @@ from isthmus.training.state import TrainState
 class Callback:
     """Base class of callbacks that need the start or the end of a training.
 
-    Any function of a ``TrainState`` is a callback, too. In distributed training, all processes call it after each
-    epoch, and only the first one calls ``start`` and ``end``.
+    Any function of a ``TrainState`` is a callback, too. In distributed training, all processes call it before and after
+    each epoch, and only the first one calls ``start`` and ``end``.
 
     Examples
     --------
@@ -37,6 +37,9 @@ class Callback:
         params : mapping of str to object
             Parameters of the estimator, with numbers instead of "auto".
         """
+
+    def start_epoch(self) -> None:
+        """Prepare for the next epoch."""
 
     def __call__(self, state: TrainState) -> Any:
         """Read the last epoch, ``state.row``; a true return value stops the training."""
@@ -102,6 +105,13 @@ def start_callbacks(callbacks: Sequence[Any], params: Mapping[str, Any]) -> Iter
                 callback.start(params)
                 stack.push(lambda kind, error, trace, end=callback.end: end(error))
         yield
+
+
+def start_epoch(callbacks: Sequence[Any]) -> None:
+    """Tell callbacks that an epoch starts; those that are not a ``Callback`` are left alone."""
+    for callback in callbacks:
+        if isinstance(callback, Callback):
+            callback.start_epoch()
 
 
 def name_fit(estimator: Any, name: str) -> Any:

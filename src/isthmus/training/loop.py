@@ -16,6 +16,7 @@ from torch import nn
 from isthmus.data.base import Batch, Batches
 from isthmus.data.transfer import copy_batches, hold_batches
 from isthmus.randomness import seeded
+from isthmus.training.callback import start_epoch
 from isthmus.training.checkpoint import Checkpoint, resume_rng
 from isthmus.training.group import SINGLE_PROCESS, Group
 from isthmus.training.hardware import keep_freed_memory, limit_threads, widest_float
@@ -107,6 +108,7 @@ def train(
         run_step = StepRunner(TrainStep(state, settings, group), inputs, settings)
         for epoch in range(state.epoch - first_epoch, settings.max_epochs):
             started = time.perf_counter()
+            start_epoch(callbacks)
             model.train()
             with seeded(settings.noise_seed(epoch, group.rank), state.device):
                 resume_rng(state, group)

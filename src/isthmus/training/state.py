@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -182,6 +182,18 @@ class TrainState:
         self.epochs_since_best = 0 if better or not annealing else self.epochs_since_best + 1
         if better:
             self.best, self.best_bound = copy_weights(self.model), bound
+
+    def copy_best(self) -> "TrainState":
+        """Return a state whose model is a copy with the best weights so far, as after training.
+
+        Returns
+        -------
+        TrainState
+            Training does not change its model and history.
+        """
+        model = deepcopy(self.model)
+        model.load_state_dict(self.best or self.model.state_dict())
+        return replace(self, model=model.eval(), history=list(self.history))
 
     @contextmanager
     def restore_on_error(self) -> Iterator[None]:
