@@ -13,7 +13,7 @@ import matplotlib as mpl
 import isthmus
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # for page_order
+sys.path.insert(0, str(HERE))  # for page_order and page_style
 
 project, author = "isthmus", "The isthmus developers"
 copyright = "2026, the isthmus developers"
@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["guides", "../examples"],
     "gallery_dirs": ["guide", "gallery"],
     "within_subsection_order": "page_order.PageOrder",
+    "reset_modules": ("matplotlib", "page_style.use_palette"),
     "filename_pattern": r"/(?!mario_levels)\w+\.py$",
     "default_thumb_file": str(HERE / "images" / "digits.png"),
     "abort_on_example_error": True,

@@ -42,9 +42,14 @@ models = {
 areas = {name: [] for name in models}
 for split in range(5):
     train, held_out = train_test_split(benign, test_size=0.2, random_state=split)
-    rows, is_benign = np.concatenate([held_out, malignant]), np.arange(len(held_out) + len(malignant)) < len(held_out)
+    rows, is_benign = (
+        np.concatenate([held_out, malignant]),
+        np.arange(len(held_out) + len(malignant)) < len(held_out),
+    )
     for name, model in models.items():
-        areas[name].append(roc_auc_score(is_benign, model.fit(train).score_samples(rows)))
+        areas[name].append(
+            roc_auc_score(is_benign, model.fit(train).score_samples(rows))
+        )
 print("area under the ROC curve, mean of five splits and range")
 for name, found in areas.items():
     print(f"{name:24} {np.mean(found):.3f}  {min(found):.3f} to {max(found):.3f}")
@@ -56,13 +61,24 @@ lowest = np.argmin(scores)
 names = [*table.feature_names, "code"]
 contributions = model.contributions(rows[[lowest]])[0, : len(names)]
 worst = np.argsort(contributions)[:5]
-print(f"\nthe lowest score is {scores[lowest]:,.0f} nats; the most negative contributions:")
+print(
+    f"\nthe lowest score is {scores[lowest]:,.0f} nats; the most negative contributions:"
+)
 for part in worst:
     print(f"{names[part]:24} {contributions[part]:8,.0f}")
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+figure, (above, below) = plt.subplots(2, 1, figsize=(7, 5), layout="constrained")
 diagnosis = np.where(is_benign, "benign", "malignant")
-plots.histogram(np.maximum(scores, -500), diagnosis, name="score (nats), cut at -500", ax=left)
-right.barh([names[part] for part in worst[::-1]], contributions[worst[::-1]], color=plots.PALETTE[1])
-right.set(title="the row with the lowest score", xlabel="contribution to its score (nats)")
+plots.histogram(
+    np.maximum(scores, -500), diagnosis, name="score (nats), cut at -500", ax=above
+)
+below.barh(
+    [names[part] for part in worst[::-1]],
+    contributions[worst[::-1]],
+    color=plots.PALETTE[1],
+)
+below.set(
+    title="the row with the lowest score", xlabel="contribution to its score (nats)"
+)
+below.locator_params(axis="x", nbins=5)
 figure.savefig(folder / "anomaly_detection.png", dpi=100)

@@ -31,7 +31,13 @@ LOWEST, N_CATEGORIES = 29, 60
 
 
 # Simulated pieces: pitch classes of chords in C major, the chords that may follow, and the middle of each voice.
-CHORDS = {"I": (0, 4, 7), "ii": (2, 5, 9), "IV": (5, 9, 0), "V": (7, 11, 2), "vi": (9, 0, 4)}
+CHORDS = {
+    "I": (0, 4, 7),
+    "ii": (2, 5, 9),
+    "IV": (5, 9, 0),
+    "V": (7, 11, 2),
+    "vi": (9, 0, 4),
+}
 NEXT = {"I": "ii IV V vi", "ii": "V V vi", "IV": "V ii I", "V": "I I vi", "vi": "IV ii"}
 MIDDLE = np.array([74, 66, 60, 50])
 
@@ -40,7 +46,9 @@ def simulate_piece(rng):
     """Simulate four bars, two quarter notes for each chord; each voice moves to a near tone of the chord."""
     chord, voices, piece = "I", MIDDLE + rng.integers(-2, 3, N_VOICES), []
     while len(piece) < N_STEPS:
-        tones = np.array([pitch for pitch in range(40, 80) if pitch % 12 in CHORDS[chord]])
+        tones = np.array(
+            [pitch for pitch in range(40, 80) if pitch % 12 in CHORDS[chord]]
+        )
         wanted = 0.7 * voices + 0.3 * MIDDLE + rng.normal(0, 1, N_VOICES)
         voices = tones[np.abs(tones[:, None] - wanted).argmin(0)]
         piece += [voices, voices]
@@ -51,20 +59,35 @@ def simulate_piece(rng):
 def simulate_pieces():
     """Simulate pieces to fit and pieces that are held out."""
     rng = np.random.default_rng(0)
-    return [simulate_piece(rng) for _ in range(160)], [simulate_piece(rng) for _ in range(40)]
+    return [simulate_piece(rng) for _ in range(160)], [
+        simulate_piece(rng) for _ in range(40)
+    ]
 
 
 def chorales(data, part):
     """Pitches (n_steps, 4) of each chorale, in quarter notes."""
     with np.load(data / "jsb16th_satb.npz") as file:
-        return [piece[::SIXTEENTHS] for piece in np.split(file[part], file[f"{part}_offsets"][1:-1])]
+        return [
+            piece[::SIXTEENTHS]
+            for piece in np.split(file[part], file[f"{part}_offsets"][1:-1])
+        ]
 
 
 def phrases(pieces, stride, shifts=(0,)):
     """Cut four bars into categories (n, 64), one voice after the other at each step, also transposed."""
-    starts = [(piece, start) for piece in pieces for start in range(0, len(piece) - N_STEPS + 1, stride)]
-    cut = np.stack([piece[start : start + N_STEPS] for piece, start in starts]).reshape(len(starts), -1).astype(int)
-    return np.concatenate([np.where(cut < 0, 0, cut + shift - LOWEST) for shift in shifts])
+    starts = [
+        (piece, start)
+        for piece in pieces
+        for start in range(0, len(piece) - N_STEPS + 1, stride)
+    ]
+    cut = (
+        np.stack([piece[start : start + N_STEPS] for piece, start in starts])
+        .reshape(len(starts), -1)
+        .astype(int)
+    )
+    return np.concatenate(
+        [np.where(cut < 0, 0, cut + shift - LOWEST) for shift in shifts]
+    )
 
 
 def pitches_of(categories):
@@ -100,7 +123,13 @@ class Markov:
 
     def bits(self, rows):
         """Compute the mean number of bits per note."""
-        return np.mean([-np.log2(self.probabilities(row, i)[row[i]]) for row in rows.tolist() for i in range(len(row))])
+        return np.mean(
+            [
+                -np.log2(self.probabilities(row, i)[row[i]])
+                for row in rows.tolist()
+                for i in range(len(row))
+            ]
+        )
 
     def sample(self, n, rng):
         """Sample rows, one note after the other."""
@@ -116,17 +145,33 @@ def interval_frequencies(rows):
     pitches = np.stack([pitches_of(row) for row in rows])
     sounding = pitches >= 0
     steps = np.diff(pitches, axis=1)[sounding[:, 1:] & sounding[:, :-1]]
-    chords = (pitches[:, :, :1] - pitches[:, :, 1:])[sounding[:, :, :1] & sounding[:, :, 1:]]
-    kinds = [(pitches[sounding] % 12, 12), (np.clip(steps, -12, 12) + 12, 25), (chords % 12, 12)]
+    chords = (pitches[:, :, :1] - pitches[:, :, 1:])[
+        sounding[:, :, :1] & sounding[:, :, 1:]
+    ]
+    kinds = [
+        (pitches[sounding] % 12, 12),
+        (np.clip(steps, -12, 12) + 12, 25),
+        (chords % 12, 12),
+    ]
     return [np.bincount(values, minlength=n) / len(values) for values, n in kinds]
 
 
 def show(rows, path):
     """Plot phrases as piano rolls, one below the other."""
-    figure, axes = plt.subplots(len(rows), 1, figsize=(7, 1.3 * len(rows)), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(
+        len(rows), 1, figsize=(7, 1.3 * len(rows)), sharex=True, layout="constrained"
+    )
     for axis, row in zip(axes, rows, strict=True):
-        for voice, color in zip(pitches_of(row).T, ["#cc6677", "#ddcc77", "#44aa99", "#332288"], strict=True):
-            axis.step(np.arange(N_STEPS + 1), np.append(voice, voice[-1]), where="post", color=color, linewidth=3)
+        for voice, color in zip(
+            pitches_of(row).T, ["#cc6677", "#ddcc77", "#44aa99", "#332288"], strict=True
+        ):
+            axis.step(
+                np.arange(N_STEPS + 1),
+                np.append(voice, voice[-1]),
+                where="post",
+                color=color,
+                linewidth=3,
+            )
         axis.set(ylim=(34, 84), yticks=[48, 60, 72], yticklabels=["C3", "C4", "C5"])
     axes[-1].set_xlabel("quarter notes")
     figure.savefig(path, dpi=100)
@@ -134,7 +179,11 @@ def show(rows, path):
 
 def main(folder, data=None, max_epochs=12, batch_size=128, n_samples=200):
     """Fit the model, evaluate it and write the files."""
-    train, held_out = [chorales(data, part) for part in ("train", "valid")] if data else simulate_pieces()
+    train, held_out = (
+        [chorales(data, part) for part in ("train", "valid")]
+        if data
+        else simulate_pieces()
+    )
     held_out = phrases(held_out, N_STEPS)
     rows = phrases(train, stride=N_STEPS, shifts=range(-5, 7))
     model = zoo.sequence_vae(
@@ -151,20 +200,44 @@ def main(folder, data=None, max_epochs=12, batch_size=128, n_samples=200):
     ).fit(rows)
     markov = Markov(rows)
 
-    new, imitated = model.sample(n_samples, random_state=0), markov.sample(n_samples, np.random.default_rng(0))
-    bits = -model.score_samples(held_out, n_draws=20, random_state=0).mean() / np.log(2) / held_out.shape[1]
+    new, imitated = (
+        model.sample(n_samples, random_state=0),
+        markov.sample(n_samples, np.random.default_rng(0)),
+    )
+    bits = (
+        -model.score_samples(held_out, n_draws=20, random_state=0).mean()
+        / np.log(2)
+        / held_out.shape[1]
+    )
     print(f"{'':36} {'new':>8} {'Markov':>8} {'training':>8}")
-    print(f"{'bits per note of held-out chorales':36} {bits:8.2f} {markov.bits(held_out):8.2f}")
+    print(
+        f"{'bits per note of held-out chorales':36} {bits:8.2f} {markov.bits(held_out):8.2f}"
+    )
     print(f"{'nats in the code':36} {model.divergence(held_out).mean():8.1f}")
-    real, *others = map(interval_frequencies, (held_out, new, imitated, phrases(train, N_STEPS)))
-    for i, name in enumerate(("pitch classes", "steps of a voice", "intervals to the soprano")):
-        divergences = [jensenshannon(real[i], other[i], base=2) ** 2 for other in others]
-        print(f"{'divergence of ' + name:36}" + "".join(f" {value:8.4f}" for value in divergences))
+    real, *others = map(
+        interval_frequencies, (held_out, new, imitated, phrases(train, N_STEPS))
+    )
+    for i, name in enumerate(
+        ("pitch classes", "steps of a voice", "intervals to the soprano")
+    ):
+        divergences = [
+            jensenshannon(real[i], other[i], base=2) ** 2 for other in others
+        ]
+        print(
+            f"{'divergence of ' + name:36}"
+            + "".join(f" {value:8.4f}" for value in divergences)
+        )
 
-    path = latent.interpolate(model, held_out[0], held_out[7], n=5, sample_values=True, random_state=0)
+    path = latent.interpolate(
+        model, held_out[0], held_out[7], n=5, sample_values=True, random_state=0
+    )
     for name, pieces in [("new", new[:8]), ("interpolation", path)]:
         voices = np.concatenate([pitches_of(piece) for piece in pieces])
-        write_midi(folder / f"chorales_{name}.mid", [piano_roll(voice) for voice in voices.T], steps_per_beat=1)
+        write_midi(
+            folder / f"chorales_{name}.mid",
+            [piano_roll(voice) for voice in voices.T],
+            steps_per_beat=1,
+        )
     show([held_out[0], *path, held_out[7]], folder / "chorales.png")
 
 

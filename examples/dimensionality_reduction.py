@@ -28,22 +28,32 @@ from isthmus import Autoencoder, plots, zoo
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.2, stratify=y, random_state=0
+)
 
 models = {
     "PCA": PCA(2),
     "autoencoder": Autoencoder(2, max_epochs=25, random_state=0),
     "variational": zoo.vae(2, max_epochs=25, random_state=0),
 }
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+layout = [["autoencoder", "PCA"], ["autoencoder", "variational"]]
+figure, axes = plt.subplot_mosaic(
+    layout, figsize=(9, 6), width_ratios=(2, 1), layout="constrained"
+)
 print("                 trustworthiness  accuracy of neighbours")
-for (name, model), ax in zip(models.items(), axes, strict=True):
+for name, model in models.items():
     codes_train = model.fit(X_train).transform(X_train)
     codes_test = model.transform(X_test)
     trust = trustworthiness(X_test, codes_test, n_neighbors=10)
-    accuracy = KNeighborsClassifier(10).fit(codes_train, y_train).score(codes_test, y_test)
+    accuracy = (
+        KNeighborsClassifier(10).fit(codes_train, y_train).score(codes_test, y_test)
+    )
     print(f"{name:16} {trust:15.3f} {accuracy:23.3f}")
-    plots.code_map(codes_test, y_test, ax=ax).set_title(f"{name}: neighbours agree in {accuracy:.0%}")
-    if ax is not axes[-1]:
-        ax.get_legend().remove()
+    plots.code_map(codes_test, y_test, ax=axes[name])
+    axes[name].set_title(
+        f"{name}\nneighbours agree in {accuracy:.0%}", fontsize="medium"
+    )
+    if name != "autoencoder":
+        axes[name].get_legend().remove()
 figure.savefig(folder / "dimensionality_reduction.png", dpi=100)

@@ -32,30 +32,48 @@ from isthmus import Autoencoder
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.3, stratify=y, random_state=0
+)
 
 
 def on_features(model):
     """Make a classifier on the codes of a model that is fitted without labels."""
-    return make_pipeline(FrozenEstimator(model.fit(X_train)), StandardScaler(), LogisticRegression(max_iter=2000))
+    return make_pipeline(
+        FrozenEstimator(model.fit(X_train)),
+        StandardScaler(),
+        LogisticRegression(max_iter=2000),
+    )
 
 
 classifiers = {
     "64 pixels": LogisticRegression(max_iter=2000),
     "4 numbers of PCA": on_features(PCA(4)),
-    "4 numbers of the autoencoder": on_features(Autoencoder(4, max_epochs=30, random_state=0)),
+    "4 numbers of the autoencoder": on_features(
+        Autoencoder(4, max_epochs=30, random_state=0)
+    ),
 }
 
 
 def accuracy(classifier, n_labels):
     """Compute the mean accuracy over ten random selections of labelled rows."""
-    draws = StratifiedShuffleSplit(10, train_size=n_labels, random_state=0).split(X_train, y_train)
-    return np.mean([classifier.fit(X_train[rows], y_train[rows]).score(X_test, y_test) for rows, _ in draws])
+    draws = StratifiedShuffleSplit(10, train_size=n_labels, random_state=0).split(
+        X_train, y_train
+    )
+    return np.mean(
+        [
+            classifier.fit(X_train[rows], y_train[rows]).score(X_test, y_test)
+            for rows, _ in draws
+        ]
+    )
 
 
 counts = [20, 50, 100]
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-print(f"{'accuracy with labels':28}", *(f"{count:>6}" for count in [*counts, len(X_train)]))
+print(
+    f"{'accuracy with labels':28}",
+    *(f"{count:>6}" for count in [*counts, len(X_train)]),
+)
 for name, classifier in classifiers.items():
     results = [accuracy(classifier, count) for count in counts]
     results.append(classifier.fit(X_train, y_train).score(X_test, y_test))

@@ -27,16 +27,24 @@ from isthmus import plots, zoo
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 NOISE = 0.5
 
-X_train, clean = train_test_split(load_digits().data / 16, test_size=0.2, random_state=0)
-noisy = np.clip(clean + np.random.default_rng(0).normal(scale=NOISE, size=clean.shape), 0, 1)
+X_train, clean = train_test_split(
+    load_digits().data / 16, test_size=0.2, random_state=0
+)
+noisy = np.clip(
+    clean + np.random.default_rng(0).normal(scale=NOISE, size=clean.shape), 0, 1
+)
 
 plain = zoo.autoencoder(32, max_epochs=25, random_state=0).fit(X_train)
-denoising = zoo.denoising(32, noise=NOISE, unit="data", clip=(0, 1), max_epochs=25, random_state=0).fit(X_train)
+denoising = zoo.denoising(
+    32, noise=NOISE, unit="data", clip=(0, 1), max_epochs=25, random_state=0
+).fit(X_train)
 
 versions = {
     "clean": clean,
     "noisy": noisy,
-    "median filter": median_filter(noisy.reshape(-1, 8, 8), size=(1, 3, 3)).reshape(noisy.shape),
+    "median filter": median_filter(noisy.reshape(-1, 8, 8), size=(1, 3, 3)).reshape(
+        noisy.shape
+    ),
     "plain": plain.reconstruct(noisy),
     "denoising": denoising.reconstruct(noisy),
 }
@@ -44,5 +52,5 @@ print("mean squared error from the clean images")
 for name, images in list(versions.items())[1:]:
     print(f"{name:14} {np.mean((images - clean) ** 2):.4f}")
 
-ax = plots.images(versions, n=12)
+ax = plots.images(versions, n=8)
 ax.figure.savefig(folder / "image_denoising.png", dpi=100)

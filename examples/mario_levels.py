@@ -47,17 +47,31 @@ folder, data = Path(sys.argv[1]), Path(sys.argv[2]) / "smb"
 WIDTH, BANDWIDTH = 28, 0.3
 HELD_OUT = ("mario-4-1", "mario-4-2", "mario-6-1", "mario-6-3")
 KINDS = ("overground", "underground", "sky")
-KIND = {"1-2": "underground", "4-2": "underground", "1-3": "sky", "3-3": "sky", "5-3": "sky", "6-3": "sky"}
+KIND = {
+    "1-2": "underground",
+    "4-2": "underground",
+    "1-3": "sky",
+    "3-3": "sky",
+    "5-3": "sky",
+    "6-3": "sky",
+}
 
 # Data
 
 grids, legend = read_levels(data / "levels")
 tiles = json.loads((data / "paths" / "SMB_tile_specs.json").read_text())
 jumps = json.loads((data / "paths" / "SMB_estimated_jumps.json").read_text())["jumps"]
-rules = Platformer(map(legend.index, set(tiles["solid"]) - set(tiles["passable"])), jumps)
+rules = Platformer(
+    map(legend.index, set(tiles["solid"]) - set(tiles["passable"])), jumps
+)
 cut = {name: cut_segments(grid, WIDTH) for name, grid in grids.items()}
 kind = {name: KIND.get(name.removeprefix("mario-"), "overground") for name in grids}
-train = {k: np.concatenate([cut[name] for name in cut if kind[name] == k and name not in HELD_OUT]) for k in KINDS}
+train = {
+    k: np.concatenate(
+        [cut[name] for name in cut if kind[name] == k and name not in HELD_OUT]
+    )
+    for k in KINDS
+}
 held_out = np.concatenate([cut[name] for name in HELD_OUT])
 n_of = {k: sum(len(cut[name]) for name in HELD_OUT if kind[name] == k) for k in KINDS}
 X = np.concatenate(list(train.values())).astype(int)
@@ -83,14 +97,18 @@ rng = np.random.default_rng(0)
 def new_levels(kind, n):
     """Decode codes drawn near those of training segments."""
     codes = model.transform(train[kind].astype(int))
-    drawn = rng.choice(codes, n) + BANDWIDTH * codes.std() * rng.normal(size=(n, codes.shape[1]))
+    drawn = rng.choice(codes, n) + BANDWIDTH * codes.std() * rng.normal(
+        size=(n, codes.shape[1])
+    )
     return model.inverse_transform(drawn, [kind] * n).astype(np.uint8)
 
 
 made = {
     "training": np.concatenate([rng.choice(train[k], n_of[k]) for k in KINDS]),
     "new": np.concatenate([new_levels(k, n_of[k]) for k in KINDS]),
-    "chain": np.concatenate([TileChain().fit(train[k]).sample(n_of[k], WIDTH, rng) for k in KINDS]),
+    "chain": np.concatenate(
+        [TileChain().fit(train[k]).sample(n_of[k], WIDTH, rng) for k in KINDS]
+    ),
 }
 
 
@@ -100,15 +118,35 @@ def report(name, figures):
 
 
 print(f"{'':44}" + "".join(f"{name:>10}" for name in made))
-report("playable, percent", [100 * rules.are_playable(levels).mean() for levels in made.values()])
+report(
+    "playable, percent",
+    [100 * rules.are_playable(levels).mean() for levels in made.values()],
+)
 for size, word in enumerate(("two", "three", "four"), start=2):
-    divergences = [pattern_divergence(held_out, levels, size) for levels in made.values()]
-    report(f"divergence, patterns of {word}", [divergence.jensen_shannon for divergence in divergences])
-    report(f"missing patterns of {word}", [divergence.missing for divergence in divergences])
-    report(f"invented patterns of {word}", [divergence.invented for divergence in divergences])
+    divergences = [
+        pattern_divergence(held_out, levels, size) for levels in made.values()
+    ]
+    report(
+        f"divergence, patterns of {word}",
+        [divergence.jensen_shannon for divergence in divergences],
+    )
+    report(
+        f"missing patterns of {word}",
+        [divergence.missing for divergence in divergences],
+    )
+    report(
+        f"invented patterns of {word}",
+        [divergence.invented for divergence in divergences],
+    )
 differences = [novelty(X, levels) for levels in made.values()]
-report("not a training segment, percent", [100 * (difference > 0).mean() for difference in differences])
-report("differing tiles of the nearest segment, percent", [100 * difference.mean() for difference in differences])
+report(
+    "not a training segment, percent",
+    [100 * (difference > 0).mean() for difference in differences],
+)
+report(
+    "differing tiles of the nearest segment, percent",
+    [100 * difference.mean() for difference in differences],
+)
 
 # Search: numbers of enemies and gaps, and the smallest share of tiles that differ from every training segment.
 
@@ -118,7 +156,9 @@ TARGET, MIN_NOVELTY = (5, 3), 0.03
 def properties(level):
     """Count the enemies and the gaps in the ground."""
     open_ground = np.concatenate([[False], level[-1] == legend.index("-"), [False]])
-    return np.sum(level == legend.index("E")), np.sum(np.diff(open_ground.astype(int)) == 1)
+    return np.sum(level == legend.index("E")), np.sum(
+        np.diff(open_ground.astype(int)) == 1
+    )
 
 
 def closeness(levels):
@@ -157,7 +197,11 @@ SPRITES = {
     "B": ".kkkkkk. kmmmmmmk kmnnmmmk kmnnmmmk kmmmmmmk .kkkkkk. .kmnmmk. .kmnmmk.",
     "b": ".kmnmmk. .kmnmmk. .kmnmmk. .kmnmmk. .kmnmmk. kmmnmmmk kmmnmmmk kkkkkkkk",
 }
-SKIES = {"overground": ("#6fb7f2", "#d3edfb"), "underground": ("#14121f", "#2d2740"), "sky": ("#5b6cc9", "#f6b3a2")}
+SKIES = {
+    "overground": ("#6fb7f2", "#d3edfb"),
+    "underground": ("#14121f", "#2d2740"),
+    "sky": ("#5b6cc9", "#f6b3a2"),
+}
 
 
 def rgb(colour):
@@ -170,7 +214,9 @@ def draw_level(level, kind):
     height, width = 8 * level.shape[0], 8 * level.shape[1]
     top, bottom = map(rgb, SKIES[kind])
     fade = np.linspace(0, 1, height)[:, None, None]
-    picture = np.broadcast_to((1 - fade) * top + fade * bottom, (height, width, 3)).copy()
+    picture = np.broadcast_to(
+        (1 - fade) * top + fade * bottom, (height, width, 3)
+    ).copy()
     for (row, column), tile in np.ndenumerate(level):
         for i, line in enumerate(SPRITES[legend[tile]].split()):
             for j, letter in enumerate(line):
@@ -183,8 +229,21 @@ def show(axes, level, kind, title):
     """Draw a level and a path through it."""
     axes.imshow(draw_level(level, kind), interpolation="nearest")
     way = np.array(rules.find_path(level) or np.empty((0, 2)))
-    axes.plot(8 * way[:, 1] + 3.5, 8 * way[:, 0] + 3.5, ".", color="white", markersize=2.5, alpha=0.8)
-    axes.set(title=title, xticks=[], yticks=[], xlim=(-0.5, 8 * WIDTH - 0.5), ylim=(8 * len(level) - 0.5, -0.5))
+    axes.plot(
+        8 * way[:, 1] + 3.5,
+        8 * way[:, 0] + 3.5,
+        ".",
+        color="white",
+        markersize=2.5,
+        alpha=0.8,
+    )
+    axes.set(
+        title=title,
+        xticks=[],
+        yticks=[],
+        xlim=(-0.5, 8 * WIDTH - 0.5),
+        ylim=(8 * len(level) - 0.5, -0.5),
+    )
 
 
 figure, axes = plt.subplots(4, 2, figsize=(11, 11.6), layout="constrained")

@@ -34,7 +34,11 @@ folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 def simulate_connections(n, family, rng):
     """Simulate n connections to four services, normal ones or those of a family of attacks."""
     service = rng.choice(["http", "smtp", "domain", "ftp"], n, p=[0.6, 0.2, 0.15, 0.05])
-    size = pd.Series(service).map({"http": 5.5, "smtp": 7.0, "domain": 4.0, "ftp": 6.0}).to_numpy()
+    size = (
+        pd.Series(service)
+        .map({"http": 5.5, "smtp": 7.0, "domain": 4.0, "ftp": 6.0})
+        .to_numpy()
+    )
     rows = pd.DataFrame(
         {
             "service": service,
@@ -48,34 +52,65 @@ def simulate_connections(n, family, rng):
         }
     )
     if family == "dos":  # a flood of connections that are never completed
-        rows = rows.assign(flag="S0", sent=0, received=0, duration=0, count=rng.poisson(250, n), error_rate=0.99)
+        rows = rows.assign(
+            flag="S0",
+            sent=0,
+            received=0,
+            duration=0,
+            count=rng.poisson(250, n),
+            error_rate=0.99,
+        )
     elif family == "probe":  # many services are tried, and refuse
-        rows = rows.assign(flag="REJ", received=0, count=rng.poisson(60, n), service=rng.permutation(service))
+        rows = rows.assign(
+            flag="REJ",
+            received=0,
+            count=rng.poisson(60, n),
+            service=rng.permutation(service),
+        )
     elif family == "r2l":  # somebody guesses passwords
-        rows = rows.assign(service="ftp", received=rng.poisson(300, n), duration=rng.poisson(12, n))
+        rows = rows.assign(
+            service="ftp", received=rng.poisson(300, n), duration=rng.poisson(12, n)
+        )
     elif family == "u2r":  # a session that becomes that of an administrator
-        rows = rows.assign(duration=rng.poisson(90, n), sent=rng.lognormal(8, 1, n).round())
+        rows = rows.assign(
+            duration=rng.poisson(90, n), sent=rng.lognormal(8, 1, n).round()
+        )
     return rows
 
 
 SIMULATED = {"normal": 4000, "dos": 600, "probe": 300, "r2l": 40, "u2r": 20}
 if len(sys.argv) > 2:
-    table = pd.read_csv(Path(sys.argv[2]) / "train_20percent.csv.gz").drop(columns=["label", "difficulty"])
+    table = pd.read_csv(Path(sys.argv[2]) / "train_20percent.csv.gz").drop(
+        columns=["label", "difficulty"]
+    )
 else:
     rng = np.random.default_rng(0)
-    table = pd.concat([simulate_connections(n, name, rng) for name, n in SIMULATED.items()], ignore_index=True)
+    table = pd.concat(
+        [simulate_connections(n, name, rng) for name, n in SIMULATED.items()],
+        ignore_index=True,
+    )
 family = table["family"].to_numpy()
 rows = table.drop(columns=["family"])
 normal = np.random.default_rng(0).permutation(np.flatnonzero(family == "normal"))
-train, held_out = rows.iloc[normal[::2]], np.concatenate([normal[1::2], np.flatnonzero(family != "normal")])
+train, held_out = (
+    rows.iloc[normal[::2]],
+    np.concatenate([normal[1::2], np.flatnonzero(family != "normal")]),
+)
 scored, family = rows.iloc[held_out], family[held_out]
 is_normal = family == "normal"
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about constant columns, which are left out, and about new services
+    warnings.simplefilter(
+        "ignore"
+    )  # about constant columns, which are left out, and about new services
     network = zoo.vae(4, learning_rate=2e-3, max_epochs=30, random_state=0)
-    detector = AnomalyDetector(network, score_from="encoder", calibration="split", fpr=0.05, random_state=0).fit(train)
-    by_encoder, full = detector.score_samples(scored), detector.estimator_.score_samples(scored)
+    detector = AnomalyDetector(
+        network, score_from="encoder", calibration="split", fpr=0.05, random_state=0
+    ).fit(train)
+    by_encoder, full = (
+        detector.score_samples(scored),
+        detector.estimator_.score_samples(scored),
+    )
     alarms = detector.predict(scored) == -1
 
 print("area under the ROC curve")
@@ -85,7 +120,7 @@ print("\nshare of alarms, in percent")
 for name in ("normal", "dos", "probe", "r2l", "u2r"):
     print(f"{name:24} {100 * alarms[family == name].mean():.1f}")
 
-figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 surprise = -np.log1p(-np.minimum(by_encoder, 0))
 classes = np.where(is_normal, "normal", "attack")
 plots.histogram(surprise, classes, name="- log (1 + divergence of the code)", ax=axes)

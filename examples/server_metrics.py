@@ -37,7 +37,9 @@ def simulate_server(n, faults, rng):
     for start, stop in faults:
         load[start:stop] = 1.2 * np.sin(2 * np.pi * time[start:stop] / 14)
         labels[start:stop] = 1
-    return np.outer(load, [1.0, 0.8, 0.6, -0.5, 0.9, 0.7]) + 0.1 * rng.normal(size=(n, 6)), labels
+    return np.outer(load, [1.0, 0.8, 0.6, -0.5, 0.9, 0.7]) + 0.1 * rng.normal(
+        size=(n, 6)
+    ), labels
 
 
 if len(sys.argv) > 2:
@@ -55,17 +57,23 @@ components = make_pipeline(StandardScaler(), PCA(0.9)).fit(train)
 
 print("volume under the precision-recall surface")
 print(f"{'windows':24} {vus_pr(labels, -scores, 100):.3f}")
-print(f"{'PCA of time points':24} {vus_pr(labels, -components.score_samples(test), 100):.3f}")
+print(
+    f"{'PCA of time points':24} {vus_pr(labels, -components.score_samples(test), 100):.3f}"
+)
 
 events = sorted(detector.events(test), key=lambda event: -event.severity)
 print("\nevents, the most severe first")
 for event in events[:5]:
     metrics = ", ".join(map(str, event.channels[:4]))
-    print(f"time points {event.start} to {event.end}, severity {event.severity:.1f}, metrics {metrics}")
+    print(
+        f"time points {event.start} to {event.end}, severity {event.severity:.1f}, metrics {metrics}"
+    )
 
 worst = events[0] if events else None
 metric = worst.channels[0] if worst else 0
-figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4), sharex=True, layout="constrained")
+figure, (above, below) = plt.subplots(
+    2, 1, figsize=(7, 4.5), sharex=True, layout="constrained"
+)
 above.plot(test[:, metric], linewidth=0.8, color="#332288")
 above.set(ylabel=f"metric {metric}")
 below.plot(scores, linewidth=0.8, color="#117733")
@@ -75,5 +83,8 @@ edges = np.flatnonzero(np.diff(np.concatenate([[0], labels, [0]])))
 for start, stop in zip(edges[::2], edges[1::2], strict=True):
     for axes in (above, below):
         axes.axvspan(start, stop, color="#cc6677", alpha=0.3, linewidth=0)
-above.set_title("a metric and the score of all metrics; labelled anomalies in red", fontsize="medium")
+above.set_title(
+    "a metric and the score of all metrics; labelled anomalies in red",
+    fontsize="medium",
+)
 figure.savefig(folder / "server_metrics.png", dpi=100)

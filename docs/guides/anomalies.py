@@ -50,7 +50,13 @@ import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 for name, rows in {"benign": new, "malignant": malignant}.items():
-    ax.hist(detector.p_values(rows), bins=np.linspace(0, 1, 21), density=True, alpha=0.6, label=name)
+    ax.hist(
+        detector.p_values(rows),
+        bins=np.linspace(0, 1, 21),
+        density=True,
+        alpha=0.6,
+        label=name,
+    )
 ax.set(xlabel="p-value", ylabel="density")
 ax.legend(frameon=False)
 plt.show()
@@ -77,7 +83,9 @@ print(f"{alarms.sum()} alarms, {alarms[: len(new)].sum()} of them false")
 from sklearn.decomposition import PCA
 
 linear = AnomalyDetector(PCA(4), calibration="split", random_state=0).fit(train)
-print(f"alarms of PCA among malignant rows: {np.mean(linear.predict(malignant) == -1):.1%}")
+print(
+    f"alarms of PCA among malignant rows: {np.mean(linear.predict(malignant) == -1):.1%}"
+)
 
 # %%
 # - ``threshold="tail"`` extrapolates beyond the held-out scores (extreme value theory), ``"mad"`` uses the median

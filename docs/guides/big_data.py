@@ -19,7 +19,10 @@ folder.mkdir(exist_ok=True)
 rng = np.random.default_rng(0)
 for day in range(4):
     base = rng.normal(size=(5_000, 2))
-    rows = pd.DataFrame(base @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(5_000, 6)), columns=list("abcdef"))
+    rows = pd.DataFrame(
+        base @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(5_000, 6)),
+        columns=list("abcdef"),
+    )
     rows.to_parquet(folder / f"day-{day}.parquet", index=False)
 
 # %%

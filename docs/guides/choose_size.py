@@ -60,7 +60,9 @@ found = {
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 for ax, (name, sizes) in zip(axes, found.items(), strict=True):
     plots.code_sizes(sizes, ax=ax)
-    ax.set(title=f"{name}: {sizes.n_components}, interval {sizes.interval[0]} to {sizes.interval[1]}")
+    ax.set(
+        title=f"{name}: {sizes.n_components}, interval {sizes.interval[0]} to {sizes.interval[1]}"
+    )
 plt.show()
 
 # %%
@@ -81,13 +83,17 @@ from sklearn.preprocessing import StandardScaler
 from isthmus import Autoencoder
 from isthmus.bottlenecks import Nested
 
-train, test, y_train, y_test = train_test_split(images, digits, test_size=0.5, random_state=0)
+train, test, y_train, y_test = train_test_split(
+    images, digits, test_size=0.5, random_state=0
+)
 model = Autoencoder(24, bottleneck=Nested(), max_epochs=30, random_state=0).fit(train)
 codes, unseen = model.transform(train), model.transform(test)
 sizes = [1, 2, 3, 4, 6, 8, 12, 16, 24]
 accuracy = []
 for size in sizes:
-    classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(codes[:, :size], y_train)
+    classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(
+        codes[:, :size], y_train
+    )
     accuracy.append(classifier.score(unseen[:, :size], y_test))
 
 # %%
@@ -96,7 +102,13 @@ for size in sizes:
 margins = 1.96 * np.sqrt(np.multiply(accuracy, np.subtract(1, accuracy)) / len(test))
 fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
 ax.errorbar(sizes, accuracy, margins, marker="o", markersize=4, elinewidth=1)
-ax.axvspan(*found["digits"].interval, color="grey", alpha=0.2, linewidth=0, label="interval of the suggestion")
+ax.axvspan(
+    *found["digits"].interval,
+    color="grey",
+    alpha=0.2,
+    linewidth=0,
+    label="interval of the suggestion",
+)
 ax.set(xlabel="components", ylabel="accuracy on unseen digits")
 ax.legend(frameon=False, loc="lower right")
 plt.show()

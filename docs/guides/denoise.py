@@ -20,7 +20,9 @@ from sklearn.model_selection import train_test_split
 from isthmus import zoo
 
 train, test = train_test_split(load_digits().data, test_size=0.3, random_state=0)
-denoiser = zoo.denoising(16, noise=4.0, unit="data", clip=(0, 16), max_epochs=60, random_state=0).fit(train)
+denoiser = zoo.denoising(
+    16, noise=4.0, unit="data", clip=(0, 16), max_epochs=60, random_state=0
+).fit(train)
 
 # %%
 # Clean new rows
@@ -33,7 +35,9 @@ clean = denoiser.reconstruct(noisy)
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(3, 10, figsize=(7, 2.4), layout="constrained")
-for line, (name, rows) in zip(axes, {"noisy": noisy, "cleaned": clean, "true": test}.items(), strict=True):
+for line, (name, rows) in zip(
+    axes, {"noisy": noisy, "cleaned": clean, "true": test}.items(), strict=True
+):
     for ax, row in zip(line, rows, strict=False):
         ax.imshow(row.reshape(8, 8), cmap="gray", vmin=0, vmax=16)
         ax.set(xticks=[], yticks=[])
@@ -49,7 +53,11 @@ plt.show()
 from sklearn.decomposition import PCA
 
 pca = PCA(16).fit(train)
-answers = {"noisy": noisy, "PCA": pca.inverse_transform(pca.transform(noisy)), "denoising": clean}
+answers = {
+    "noisy": noisy,
+    "PCA": pca.inverse_transform(pca.transform(noisy)),
+    "denoising": clean,
+}
 for name, rows in answers.items():
     print(f"{name:10} {np.sqrt(np.mean((rows - test) ** 2)):.2f}")
 

@@ -21,8 +21,12 @@ from sklearn.preprocessing import StandardScaler
 from isthmus import Autoencoder
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
-classifier = make_pipeline(Autoencoder(16, random_state=0), StandardScaler(), LogisticRegression())
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.3, stratify=y, random_state=0
+)
+classifier = make_pipeline(
+    Autoencoder(16, random_state=0), StandardScaler(), LogisticRegression()
+)
 print(f"accuracy: {classifier.fit(X_train, y_train).score(X_test, y_test):.3f}")
 
 # %%
@@ -35,18 +39,28 @@ print(f"accuracy: {classifier.fit(X_train, y_train).score(X_test, y_test):.3f}")
 import numpy as np
 from sklearn.decomposition import PCA
 
-coders = {"autoencoder": Autoencoder(8, random_state=0).fit(X_train), "PCA": PCA(8).fit(X_train)}
+coders = {
+    "autoencoder": Autoencoder(8, random_state=0).fit(X_train),
+    "PCA": PCA(8).fit(X_train),
+}
 sizes, rng = (30, 100, 300), np.random.default_rng(0)
-draws = {n: [rng.choice(len(X_train), n, replace=False) for _ in range(5)] for n in sizes}
+draws = {
+    n: [rng.choice(len(X_train), n, replace=False) for _ in range(5)] for n in sizes
+}
 
 
 def accuracy(coder, rows):
     """Fit a classifier on codes of these rows, and return its accuracy on the test rows."""
-    final = make_pipeline(StandardScaler(), LogisticRegression()).fit(coder.transform(X_train[rows]), y_train[rows])
+    final = make_pipeline(StandardScaler(), LogisticRegression()).fit(
+        coder.transform(X_train[rows]), y_train[rows]
+    )
     return final.score(coder.transform(X_test), y_test)
 
 
-means = {name: [np.mean([accuracy(coder, rows) for rows in draws[n]]) for n in sizes] for name, coder in coders.items()}
+means = {
+    name: [np.mean([accuracy(coder, rows) for rows in draws[n]]) for n in sizes]
+    for name, coder in coders.items()
+}
 
 # %%
 import matplotlib.pyplot as plt
@@ -54,7 +68,13 @@ import matplotlib.pyplot as plt
 fig, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
 for name, line in means.items():
     ax.plot(sizes, line, "o-", label=name)
-ax.set(xlabel="labelled rows", ylabel="accuracy on test rows", xscale="log", xticks=sizes, xticklabels=sizes)
+ax.set(
+    xlabel="labelled rows",
+    ylabel="accuracy on test rows",
+    xscale="log",
+    xticks=sizes,
+    xticklabels=sizes,
+)
 ax.legend(frameon=False)
 plt.show()
 
@@ -73,7 +93,9 @@ distances, others = (
 nearest = np.argsort(distances[:, 1])
 pairs = dict.fromkeys(tuple(sorted((int(i), int(others[i, 1])))) for i in nearest)
 print(f"the three nearest pairs of rows: {[*pairs][:3]}")
-print(f"the nearest row has the same label: {np.mean(y_test[others[:, 1]] == y_test):.0%}")
+print(
+    f"the nearest row has the same label: {np.mean(y_test[others[:, 1]] == y_test):.0%}"
+)
 
 # %%
 # What goes wrong

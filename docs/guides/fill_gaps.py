@@ -62,7 +62,9 @@ import matplotlib.pyplot as plt
 name = "mean perimeter"
 gaps = hidden[:, list(complete).index(name)]
 fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
-ax.plot(complete.loc[gaps, name], filled.loc[gaps, name], "o", markersize=3, label="imputed")
+ax.plot(
+    complete.loc[gaps, name], filled.loc[gaps, name], "o", markersize=3, label="imputed"
+)
 ax.axhline(table[name].mean(), color="grey", linestyle=":", label="mean of the column")
 ax.set(xlabel=f"true {name}", ylabel="filled in")
 ax.legend(frameon=False)
@@ -98,9 +100,21 @@ print(pool_estimates(means, variances).interval())
 
 import pandas as pd
 
-draws = np.stack([draw.to_numpy() for draw in model.impute(table, n_draws=20, random_state=0)])
-low, high = (pd.DataFrame(each, table.index, table.columns) for each in np.quantile(draws, (0.05, 0.95), axis=0))
-certain = pd.DataFrame({"filled in": filled[name], "low": low[name], "high": high[name], "true": complete[name]})
+draws = np.stack(
+    [draw.to_numpy() for draw in model.impute(table, n_draws=20, random_state=0)]
+)
+low, high = (
+    pd.DataFrame(each, table.index, table.columns)
+    for each in np.quantile(draws, (0.05, 0.95), axis=0)
+)
+certain = pd.DataFrame(
+    {
+        "filled in": filled[name],
+        "low": low[name],
+        "high": high[name],
+        "true": complete[name],
+    }
+)
 print(certain[gaps].head().round(1))
 
 # %%

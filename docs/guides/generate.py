@@ -18,7 +18,14 @@ n = 600
 age = rng.integers(18, 90, n)
 city = rng.choice(["Bergen", "Oslo", "Tromso"], n, p=[0.5, 0.3, 0.2])
 spent = rng.lognormal(2 + age / 60 + (city == "Oslo"), 0.4)
-people = pd.DataFrame({"age": age, "city": city, "spent": spent.round(2), "member": rng.random(n) < age / 100})
+people = pd.DataFrame(
+    {
+        "age": age,
+        "city": city,
+        "spent": spent.round(2),
+        "member": rng.random(n) < age / 100,
+    }
+)
 
 # %%
 # Fit and sample
@@ -59,7 +66,9 @@ print(synthetic_quality(people.drop(held_out.index), new, held_out, random_state
 # %%
 import matplotlib.pyplot as plt
 
-fig, axes = plt.subplots(1, 2, figsize=(7, 3), sharex=True, sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    1, 2, figsize=(7, 3), sharex=True, sharey=True, layout="constrained"
+)
 for ax, (name, rows) in zip(axes, {"real": people, "new": new}.items(), strict=True):
     for place in ("Bergen", "Oslo", "Tromso"):
         chosen = rows[rows["city"] == place]

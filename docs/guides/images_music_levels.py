@@ -31,7 +31,10 @@ import numpy as np
 
 from isthmus import plots
 
-rows = {str(digit): painter.sample(10, y=digit, sample_values=False, random_state=digit) for digit in range(10)}
+rows = {
+    str(digit): painter.sample(10, y=digit, sample_values=False, random_state=digit)
+    for digit in range(10)
+}
 fig, ax = plt.subplots(figsize=(5, 5), layout="constrained")
 plots.images(rows, ax=ax)
 plt.show()
@@ -47,7 +50,9 @@ from isthmus.metrics.generation import precision_recall
 
 held_out, known = pixels[::3], np.delete(pixels, np.s_[::3], axis=0)
 wanted = digits[::3]
-new = painter.sample(len(wanted), y=wanted, random_state=0, sample_values=False).reshape(-1, 64)
+new = painter.sample(
+    len(wanted), y=wanted, random_state=0, sample_values=False
+).reshape(-1, 64)
 for name, rows in {"new images": new, "held-out images": held_out}.items():
     precision, recall = precision_recall(known, rows)
     print(f"{name:16} precision {precision:.2f}, recall {recall:.2f}")
@@ -93,9 +98,16 @@ levels, kinds = (
     np.repeat(list(windows), [len(each) for each in windows.values()]),
 )
 builder = zoo.conditional_vae(
-    16, beta=0.1, backbone=Conv((64, 128)), likelihood=Categorical(len(TILES)), max_epochs=40, random_state=0
+    16,
+    beta=0.1,
+    backbone=Conv((64, 128)),
+    likelihood=Categorical(len(TILES)),
+    max_epochs=40,
+    random_state=0,
 ).fit(levels, kinds)
-print(to_text(builder.sample(1, y="plain", sample_values=False, random_state=0)[0], TILES))
+print(
+    to_text(builder.sample(1, y="plain", sample_values=False, random_state=0)[0], TILES)
+)
 
 # %%
 # A level is good if one can play it, and if it is no copy. ``Platformer`` knows how the player jumps and looks for a
@@ -107,7 +119,9 @@ jump = [(0, -1), (0, -2), (1, -2), (2, -2), (3, -1), (3, 0)]
 rules = Platformer(solid=[1], jumps=[jump, jump[:3]])
 made = builder.sample(100, y="plain", sample_values=False, random_state=0)
 playable = rules.are_playable(made)
-print(f"playable: {playable.mean():.0%}, of training levels {rules.are_playable(windows['plain']).mean():.0%}")
+print(
+    f"playable: {playable.mean():.0%}, of training levels {rules.are_playable(windows['plain']).mean():.0%}"
+)
 print(f"differs from every training level: {np.mean(novelty(levels, made) > 0):.0%}")
 
 # %%
@@ -143,10 +157,19 @@ TUNES = [
     "EDCDEEE-DDD-EGG-EDCDEEEEDDEDC---EDCDEEE-DDD-EGG-",  # Mary had a little lamb
 ]
 STEPS, LOWEST, HIGHEST = 16, 55, 84
-PITCH = dict(zip("CDEFGABcdefgab", [60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77, 79, 81, 83], strict=True))
+PITCH = dict(
+    zip(
+        "CDEFGABcdefgab",
+        [60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77, 79, 81, 83],
+        strict=True,
+    )
+)
 melodies = np.array(
     [
-        [PITCH[note] + shift - LOWEST + 1 if note in PITCH else 0 for note in tune[start : start + STEPS]]
+        [
+            PITCH[note] + shift - LOWEST + 1 if note in PITCH else 0
+            for note in tune[start : start + STEPS]
+        ]
         for tune in TUNES
         for start in range(0, len(tune) - STEPS + 1, 4)
         for shift in range(-4, 8)
@@ -158,14 +181,23 @@ print(f"{len(melodies)} phrases of {STEPS} quarter notes, each in twelve keys")
 # ``sequence_vae`` chooses one note after the other, given the notes before and the code.
 
 composer = zoo.sequence_vae(
-    8, width=96, likelihood=Categorical(HIGHEST - LOWEST + 2), max_epochs=30, batch_size=32, random_state=0
+    8,
+    width=96,
+    likelihood=Categorical(HIGHEST - LOWEST + 2),
+    max_epochs=30,
+    batch_size=32,
+    random_state=0,
 ).fit(melodies)
 phrases = composer.sample(4, random_state=0)
 
-fig, axes = plt.subplots(4, 1, figsize=(7, 4.4), sharex=True, sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    4, 1, figsize=(7, 4.4), sharex=True, sharey=True, layout="constrained"
+)
 for ax, phrase in zip(axes, np.asarray(phrases, int), strict=True):
     sounding = np.flatnonzero(phrase)
-    ax.barh(phrase[sounding] + LOWEST - 1, 0.9, left=sounding, height=1.2, color="#44aa99")
+    ax.barh(
+        phrase[sounding] + LOWEST - 1, 0.9, left=sounding, height=1.2, color="#44aa99"
+    )
     ax.set(yticks=[60, 72], yticklabels=["C4", "C5"], ylim=(54, 80))
 axes[-1].set_xlabel("quarter note")
 plt.show()

@@ -30,8 +30,13 @@ SERVICES = {
 
 def draw_normal(n):
     """Draw normal connections."""
-    service, size = rng.choice(list(SERVICES), n, p=[0.5, 0.15, 0.2, 0.1, 0.05]), rng.normal(size=n)
-    protocol, sent, received = map(np.array, zip(*(SERVICES[each] for each in service), strict=True))
+    service, size = (
+        rng.choice(list(SERVICES), n, p=[0.5, 0.15, 0.2, 0.1, 0.05]),
+        rng.normal(size=n),
+    )
+    protocol, sent, received = map(
+        np.array, zip(*(SERVICES[each] for each in service), strict=True)
+    )
     return pd.DataFrame(
         {
             "service": service,
@@ -39,7 +44,9 @@ def draw_normal(n):
             "flag": rng.choice(["SF", "REJ", "S0"], n, p=[0.95, 0.04, 0.01]),
             "duration": rng.lognormal(np.where(service == "ssh", 4, -1), 0.7).round(2),
             "sent": np.exp(sent + 0.6 * size + 0.3 * rng.normal(size=n)).round(),
-            "received": np.exp(received + 0.8 * size + 0.5 * rng.normal(size=n)).round(),
+            "received": np.exp(
+                received + 0.8 * size + 0.5 * rng.normal(size=n)
+            ).round(),
             "connections": 1 + rng.poisson(np.where(service == "dns", 20, 4)),
             "same_service": rng.beta(8, 2, n).round(2),
             "syn_errors": rng.beta(1, 60, n).round(2),
@@ -58,16 +65,29 @@ n = 150
 silent = {"sent": 0.0, "received": 0.0, "duration": 0.0}
 attacks = {
     "flood": draw_normal(n).assign(
-        flag="S0", connections=rng.integers(100, 500, n), same_service=1.0, syn_errors=rng.beta(60, 1, n), **silent
+        flag="S0",
+        connections=rng.integers(100, 500, n),
+        same_service=1.0,
+        syn_errors=rng.beta(60, 1, n),
+        **silent,
     ),
     "port scan": draw_normal(n).assign(
-        flag="REJ", connections=rng.integers(20, 200, n), same_service=rng.beta(1, 20, n), **silent
+        flag="REJ",
+        connections=rng.integers(20, 200, n),
+        same_service=rng.beta(1, 20, n),
+        **silent,
     ),
     "password guessing": draw_normal(n).assign(
-        service="ssh", protocol="tcp", duration=rng.lognormal(1, 0.5, n), failed_logins=rng.integers(3, 6, n)
+        service="ssh",
+        protocol="tcp",
+        duration=rng.lognormal(1, 0.5, n),
+        failed_logins=rng.integers(3, 6, n),
     ),
     "data theft": draw_normal(n).assign(
-        service="ftp", protocol="tcp", sent=rng.lognormal(12, 1, n).round(), received=rng.lognormal(4, 0.5, n).round()
+        service="ftp",
+        protocol="tcp",
+        sent=rng.lognormal(12, 1, n).round(),
+        received=rng.lognormal(4, 0.5, n).round(),
     ),
 }
 
@@ -83,7 +103,9 @@ from isthmus import AnomalyDetector, zoo
 
 net = zoo.vae(4, max_epochs=25, random_state=0)
 detectors = {
-    name: AnomalyDetector(net, score_from=name, fpr=0.02, calibration="split", random_state=0).fit(train)
+    name: AnomalyDetector(
+        net, score_from=name, fpr=0.02, calibration="split", random_state=0
+    ).fit(train)
     for name in ("encoder", "full")
 }
 
@@ -94,7 +116,9 @@ detectors = {
 traffic = {"normal": new, **attacks}
 shares = pd.DataFrame(
     {
-        name: {kind: np.mean(each.predict(rows) == -1) for kind, rows in traffic.items()}
+        name: {
+            kind: np.mean(each.predict(rows) == -1) for kind, rows in traffic.items()
+        }
         for name, each in detectors.items()
     }
 )
@@ -111,7 +135,9 @@ for ax, (name, detector) in zip(axes, detectors.items(), strict=True):
         distances = best - detector.score_samples(rows)
         ax.plot(distances, line + rng.uniform(-0.3, 0.3, len(rows)), ".", markersize=2)
     ax.axvline(best - detector.offset_, color="black", linestyle="--", linewidth=1)
-    ax.set(title=f"score from: {name}", xscale="log", xlabel="distance from the best score")
+    ax.set(
+        title=f"score from: {name}", xscale="log", xlabel="distance from the best score"
+    )
 axes[0].set(yticks=range(len(traffic)), yticklabels=list(traffic))
 plt.show()
 

@@ -23,7 +23,11 @@ data = {"tumours": tumours.data.to_numpy(), "digits": load_digits().data[:1000]}
 models = {}
 for name, rows in data.items():
     models[name] = Autoencoder(8, random_state=0).fit(rows[::2])
-    print(f"\n{name}\n", *judge(models[name], rows[::2], rows[1::2], random_state=0), sep="")
+    print(
+        f"\n{name}\n",
+        *judge(models[name], rows[::2], rows[1::2], random_state=0),
+        sep="",
+    )
 
 # %%
 # The two data sets differ. Measurements of tumours depend on each other almost linearly, so that PCA is better there;
@@ -56,7 +60,10 @@ def difference(model, train, test, scale):
     """Return the error of a model relative to that of PCA minus 1, and its 95 % interval over the test rows."""
     pca = PCA(model.n_components).fit(train / scale)
     simple = scale * pca.inverse_transform(pca.transform(test / scale))
-    errors = [squared_errors(rebuilt, test, scale) for rebuilt in (model.reconstruct(test), simple)]
+    errors = [
+        squared_errors(rebuilt, test, scale)
+        for rebuilt in (model.reconstruct(test), simple)
+    ]
     draws = np.random.default_rng(0).integers(len(test), size=(1000, len(test)))
     drawn = [error[draws].mean(1) for error in errors]
     low, high = np.quantile(drawn[0] / drawn[1], [0.025, 0.975]) - 1
@@ -71,12 +78,23 @@ for line, (name, rows) in enumerate(data.items()):
     train, test = rows[::2], rows[1::2]
     scale = train.std(0) if name == "tumours" else 1.0
     for seed in range(3):
-        model = models[name] if seed == 0 else Autoencoder(8, random_state=seed).fit(train)
+        model = (
+            models[name] if seed == 0 else Autoencoder(8, random_state=seed).fit(train)
+        )
         middle, low, high = difference(model, train, test, scale)
-        ax.errorbar(middle, line + seed / 5 - 0.2, xerr=[[middle - low], [high - middle]], fmt="o", color=f"C{line}")
+        ax.errorbar(
+            middle,
+            line + seed / 5 - 0.2,
+            xerr=[[middle - low], [high - middle]],
+            fmt="o",
+            color=f"C{line}",
+        )
 ax.axvline(0, color="grey", linestyle=":")
 ax.set(
-    yticks=[0, 1], yticklabels=list(data), ylim=(-0.6, 1.6), xlabel="error relative to PCA, minus 1 (left is better)"
+    yticks=[0, 1],
+    yticklabels=list(data),
+    ylim=(-0.6, 1.6),
+    xlabel="error relative to PCA, minus 1 (left is better)",
 )
 ax.xaxis.set_major_formatter("{x:+.0%}")
 plt.show()
@@ -97,7 +115,9 @@ from isthmus.backbones import MLP
 
 train, test = tumours.data[:100], tumours.data[100:]
 wide = MLP((512, 512))
-spoiled = Autoencoder(8, backbone=wide, validation_fraction=0.0, max_epochs=100, random_state=0).fit(train)
+spoiled = Autoencoder(
+    8, backbone=wide, validation_fraction=0.0, max_epochs=100, random_state=0
+).fit(train)
 print(doctor.format_findings(doctor.examine(train, spoiled, test=test)))
 
 # %%
@@ -106,7 +126,13 @@ print(doctor.format_findings(doctor.examine(train, spoiled, test=test)))
 from isthmus.baselines import compare
 
 for name, rows in {"training rows": train, "new rows": test}.items():
-    print(f"{name:14}", {method: round(error, 3) for method, error in compare(spoiled, train, rows).items()})
+    print(
+        f"{name:14}",
+        {
+            method: round(error, 3)
+            for method, error in compare(spoiled, train, rows).items()
+        },
+    )
 
 # %%
 # What reconstruction error is not
@@ -117,7 +143,10 @@ for name, rows in {"training rows": train, "new rows": test}.items():
 
 from sklearn.metrics import roc_auc_score
 
-benign, malignant = data["tumours"][tumours.target == 1], data["tumours"][tumours.target == 0]
+benign, malignant = (
+    data["tumours"][tumours.target == 1],
+    data["tumours"][tumours.target == 0],
+)
 train, new = benign[:250], benign[250:]
 scale, sizes, errors, areas = train.std(0), [1, 2, 4, 8, 12, 16, 20, 24, 28], [], []
 is_malignant = np.repeat([False, True], [len(new), len(malignant)])

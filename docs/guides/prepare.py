@@ -58,7 +58,9 @@ print(prepared)
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
-for ax, (name, rows) in zip(axes, {"before": table, "after": prepared.train}.items(), strict=True):
+for ax, (name, rows) in zip(
+    axes, {"before": table, "after": prepared.train}.items(), strict=True
+):
     ax.hist(rows["age"], bins=40)
     ax.set(title=name, xlabel="age")
 axes[0].set_ylabel("rows")

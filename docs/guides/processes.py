@@ -70,7 +70,9 @@ from isthmus import load
 
 alone, together = (load(folder / f"from-{n}.safetensors") for n in (1, 2))
 rows = np.random.default_rng(1).normal(size=(100, 20))
-print(f"largest difference of codes: {np.abs(alone.transform(rows) - together.transform(rows)).max():.0e}")
+print(
+    f"largest difference of codes: {np.abs(alone.transform(rows) - together.transform(rows)).max():.0e}"
+)
 
 # %%
 # The command line does the same, and saves once:
@@ -103,11 +105,25 @@ import matplotlib.pyplot as plt
 
 numbers = np.arange(1, 9)
 machines = {
-    "cores of one machine": {"per_row": 1e-4, "fixed": 0.0, "n_bytes": 4.3e6, "bandwidth": 5e8, "latency": 1e-3},
-    "GPUs (predicted)": {"per_row": 3.3e-7, "fixed": 1e-3, "n_bytes": 4.3e6, "bandwidth": 2e11, "latency": 2e-5},
+    "cores of one machine": {
+        "per_row": 1e-4,
+        "fixed": 0.0,
+        "n_bytes": 4.3e6,
+        "bandwidth": 5e8,
+        "latency": 1e-3,
+    },
+    "GPUs (predicted)": {
+        "per_row": 3.3e-7,
+        "fixed": 1e-3,
+        "n_bytes": 4.3e6,
+        "bandwidth": 2e11,
+        "latency": 2e-5,
+    },
 }
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-for ax, (name, costs), batches in zip(axes, machines.items(), ((256, 4096), (4096, 65536)), strict=True):
+for ax, (name, costs), batches in zip(
+    axes, machines.items(), ((256, 4096), (4096, 65536)), strict=True
+):
     for batch in batches:
         times = np.array([seconds_per_step(n, batch, **costs) for n in numbers])
         ax.plot(numbers, times[0] / times, label=f"batch of {batch:,}")

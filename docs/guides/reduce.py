@@ -18,7 +18,9 @@ from sklearn.model_selection import train_test_split
 from isthmus import Autoencoder
 
 data = load_breast_cancer(as_frame=True)
-train, test, _, diagnosis = train_test_split(data.data, data.target, test_size=0.3, random_state=0)
+train, test, _, diagnosis = train_test_split(
+    data.data, data.target, test_size=0.3, random_state=0
+)
 model = Autoencoder(2, random_state=0).fit(train)
 codes = model.transform(test)
 print(codes.shape)

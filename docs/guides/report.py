@@ -120,7 +120,9 @@ found = isthmus.report(detector, rows, labels).to_dict()["sections"]
 print(found["comparison"]["lead"])
 print(found["alarms"]["lead"])
 for reason in found["alarms"]["reasons"][:3]:
-    print(reason["row"], reason["column"], reason["value"], "expected", reason["expected"])
+    print(
+        reason["row"], reason["column"], reason["value"], "expected", reason["expected"]
+    )
 
 # %%
 # What goes wrong

@@ -16,7 +16,9 @@ import numpy as np
 
 rng = np.random.default_rng(0)
 time = np.arange(1200)
-series = np.stack([np.sin(time / 5), np.cos(time / 9)], axis=1) + 0.05 * rng.standard_normal((1200, 2))
+series = np.stack(
+    [np.sin(time / 5), np.cos(time / 9)], axis=1
+) + 0.05 * rng.standard_normal((1200, 2))
 normal, later = series[:800], series[800:].copy()
 later[200:220, 1] += 2.0
 
@@ -26,7 +28,9 @@ later[200:220, 1] += 2.0
 
 from isthmus import AnomalyDetector, SlidingWindows
 
-detector = AnomalyDetector(SlidingWindows(lengths=(24, 48)), fpr=0.05, random_state=0).fit(normal)
+detector = AnomalyDetector(
+    SlidingWindows(lengths=(24, 48)), fpr=0.05, random_state=0
+).fit(normal)
 events = detector.events(later)
 for event in events:
     print(event)

@@ -19,7 +19,9 @@ data = load_breast_cancer(as_frame=True)
 table = data.data.iloc[:, :10]
 benign = table[data.target == 1]
 net = zoo.vae(4, max_epochs=30, random_state=0)
-detector = AnomalyDetector(net, fpr=0.05, calibration="split", random_state=0).fit(benign)
+detector = AnomalyDetector(net, fpr=0.05, calibration="split", random_state=0).fit(
+    benign
+)
 
 # %%
 # Export
@@ -38,7 +40,9 @@ print(certificate)
 # compared; it is also written beside the program, as ``alarms.certificate.json``.
 
 for check in certificate.checks:
-    print(f"{check.rows:14} {check.n_rows:4} rows  difference {check.difference:.0e}  {check.note[:60]}")
+    print(
+        f"{check.rows:14} {check.n_rows:4} rows  difference {check.difference:.0e}  {check.note[:60]}"
+    )
 
 # %%
 # Missing cells are alarms here, in the program too, because no training row has any. A plain autoencoder refuses such
@@ -75,7 +79,13 @@ json.dump({"score": score.ravel().tolist(), "alarm": is_anomaly.ravel().tolist()
 assert not {"isthmus", "torch", "sklearn"} & set(sys.modules)
 """
 asked = json.dumps(table.to_dict(orient="list"))
-done = subprocess.run([sys.executable, "-c", PROGRAM], input=asked, capture_output=True, text=True, check=True)
+done = subprocess.run(
+    [sys.executable, "-c", PROGRAM],
+    input=asked,
+    capture_output=True,
+    text=True,
+    check=True,
+)
 answer = pd.DataFrame(json.loads(done.stdout))
 print(answer.head(3))
 
@@ -88,7 +98,12 @@ scores, alarms = detector.score_samples(table), detector.predict(table) == -1
 fig, ax = plt.subplots(figsize=(4.5, 4), layout="constrained")
 for label, chosen in {"normal": ~alarms, "alarm": alarms}.items():
     ax.plot(scores[chosen], answer["score"][chosen], "o", markersize=3, label=label)
-ax.set(xlabel="score by isthmus", ylabel="score by the program", xscale="symlog", yscale="symlog")
+ax.set(
+    xlabel="score by isthmus",
+    ylabel="score by the program",
+    xscale="symlog",
+    yscale="symlog",
+)
 ax.legend(frameon=False)
 plt.show()
 print("equal alarms:", (answer["alarm"] == alarms).all())
@@ -116,11 +131,15 @@ class Service(BaseHTTPRequestHandler):
         """Answer one request."""
         try:
             rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            feeds = {name: np.array(rows[name], np.float64)[:, None] for name in COLUMNS}
+            feeds = {
+                name: np.array(rows[name], np.float64)[:, None] for name in COLUMNS
+            }
             if not all(np.isfinite(values).all() for values in feeds.values()):
                 raise ValueError("values must be finite")
             score, alarm = session.run(["score", "is_anomaly"], feeds)
-            self.answer(200, {"score": score.ravel().tolist(), "alarm": alarm.ravel().tolist()})
+            self.answer(
+                200, {"score": score.ravel().tolist(), "alarm": alarm.ravel().tolist()}
+            )
         except (KeyError, TypeError, ValueError) as error:
             self.answer(400, {"error": f"{type(error).__name__}: {error}"})
 
@@ -145,7 +164,11 @@ from urllib.request import urlopen
 server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
 Thread(target=server.serve_forever, daemon=True).start()
 address = f"http://127.0.0.1:{server.server_port}"
-print(urlopen(address, json.dumps(table[:2].to_dict(orient="list")).encode()).read().decode())
+print(
+    urlopen(address, json.dumps(table[:2].to_dict(orient="list")).encode())
+    .read()
+    .decode()
+)
 try:
     urlopen(address, b"{}")
 except HTTPError as error:

@@ -18,7 +18,15 @@ import inspect
 
 import numpy as np
 
-PACKAGES = ["asyncio", "os", "numpy.linalg", "numpy.random", "scipy.optimize", "scipy.signal", "scipy.sparse"]
+PACKAGES = [
+    "asyncio",
+    "os",
+    "numpy.linalg",
+    "numpy.random",
+    "scipy.optimize",
+    "scipy.signal",
+    "scipy.sparse",
+]
 PACKAGES += ["scipy.spatial", "sklearn.cluster", "sklearn.metrics"]
 
 
@@ -26,13 +34,18 @@ def documented(package):
     """Yield names and texts of the functions and methods of a package."""
     for name, value in inspect.getmembers(importlib.import_module(package), callable):
         methods = inspect.getmembers(value, callable) if inspect.isclass(value) else []
-        for part, each in [(name, value), *((f"{name}.{method}", function) for method, function in methods)]:
+        for part, each in [
+            (name, value),
+            *((f"{name}.{method}", function) for method, function in methods),
+        ]:
             text = inspect.getdoc(each) or ""
             if not part.split(".")[-1].startswith("_") and len(text.split()) > 15:
                 yield part, text
 
 
-found = {text: (package, name) for package in PACKAGES for name, text in documented(package)}
+found = {
+    text: (package, name) for package in PACKAGES for name, text in documented(package)
+}
 texts, (packages, names) = list(found), map(np.array, zip(*found.values(), strict=True))
 print(f"{len(texts):,} texts, for example {names[0]}: {texts[0][:60]!r}")
 
@@ -45,9 +58,13 @@ print(f"{len(texts):,} texts, for example {names[0]}: {texts[0][:60]!r}")
 
 from sklearn.feature_extraction.text import CountVectorizer
 
-words = CountVectorizer(stop_words="english", min_df=5, max_df=0.2, token_pattern="[a-z]{3,}")
+words = CountVectorizer(
+    stop_words="english", min_df=5, max_df=0.2, token_pattern="[a-z]{3,}"
+)
 counts = words.fit_transform(texts)
-print(f"{counts.shape[1]:,} words, {counts.nnz / counts.shape[0]:.0f} different ones in a text")
+print(
+    f"{counts.shape[1]:,} words, {counts.nnz / counts.shape[0]:.0f} different ones in a text"
+)
 
 # %%
 # Topics
@@ -62,7 +79,9 @@ vocabulary = words.get_feature_names_out()
 model = zoo.topic_model(8, random_state=0).fit(counts)
 shares = topic_shares(model, counts)
 topics = topic_words(shares, counts, vocabulary, n=8)
-for number, (topic, coherent) in enumerate(zip(topics, coherence(topics, counts, vocabulary), strict=True)):
+for number, (topic, coherent) in enumerate(
+    zip(topics, coherence(topics, counts, vocabulary), strict=True)
+):
     print(f"{number}  {coherent:5.2f}  {' '.join(topic)}")
 
 # %%
@@ -76,7 +95,9 @@ for number, (topic, coherent) in enumerate(zip(topics, coherence(topics, counts,
 import matplotlib.pyplot as plt
 
 main = shares.argmax(1)
-of_packages = np.array([np.bincount(main[packages == package], minlength=8) for package in PACKAGES], float)
+of_packages = np.array(
+    [np.bincount(main[packages == package], minlength=8) for package in PACKAGES], float
+)
 of_packages /= of_packages.sum(1, keepdims=True)
 fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 image = ax.imshow(of_packages, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -102,7 +123,9 @@ factors = NMF(8, init="nndsvda", random_state=0).fit(counts).components_
 others = [vocabulary[np.argsort(-factor)[:8]].tolist() for factor in factors]
 for name, each in {"topic model": topics, "NMF": others}.items():
     distinct = len({word for topic in each for word in topic}) / sum(map(len, each))
-    print(f"{name:12} coherence {coherence(each, counts, vocabulary).mean():.2f}, distinct words {distinct:.0%}")
+    print(
+        f"{name:12} coherence {coherence(each, counts, vocabulary).mean():.2f}, distinct words {distinct:.0%}"
+    )
 
 # %%
 # Similar texts
@@ -140,8 +163,16 @@ PATTERNS = [
 def write_lines(n):
     """Write lines of a healthy machine, with numbers and addresses replaced by 0."""
     users = ["ada", "grace", "linus", "edsger", "barbara"]
-    drawn = zip(rng.choice(PATTERNS, n), rng.choice(users, n), rng.integers(1, 60000, n), strict=True)
-    lines = [line.format(user=user, number=number, address="10.0.0.7") for line, user, number in drawn]
+    drawn = zip(
+        rng.choice(PATTERNS, n),
+        rng.choice(users, n),
+        rng.integers(1, 60000, n),
+        strict=True,
+    )
+    lines = [
+        line.format(user=user, number=number, address="10.0.0.7")
+        for line, user, number in drawn
+    ]
     return [mask(line) for line in lines]
 
 
@@ -173,7 +204,10 @@ faults = [
     "sshd: session opened for user",
 ]
 for line, score, decision in zip(
-    faults, detector.score_samples(list(map(mask, faults))), detector.predict(list(map(mask, faults))), strict=True
+    faults,
+    detector.score_samples(list(map(mask, faults))),
+    detector.predict(list(map(mask, faults))),
+    strict=True,
 ):
     print(f"{score:7.1f}  {'alarm' if decision == -1 else 'normal':6}  {line}")
 
@@ -182,8 +216,16 @@ import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 ax.hist(detector.score_samples(healthy), bins=40, color="C0", label="healthy lines")
-ax.plot(detector.score_samples(list(map(mask, faults))), [20] * len(faults), "o", color="C3", label="faults")
-ax.axvline(detector.offset_, color="black", linestyle="--", linewidth=1, label="threshold")
+ax.plot(
+    detector.score_samples(list(map(mask, faults))),
+    [20] * len(faults),
+    "o",
+    color="C3",
+    label="faults",
+)
+ax.axvline(
+    detector.offset_, color="black", linestyle="--", linewidth=1, label="threshold"
+)
 ax.set(xlabel="score (log probability of the line)", ylabel="lines")
 ax.legend(frameon=False, loc="upper left")
 plt.show()

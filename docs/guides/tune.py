@@ -124,7 +124,14 @@ from sklearn.model_selection import HalvingRandomSearchCV
 
 grid = {"learning_rate": [1e-3, 3e-3, 1e-2], "bottleneck__beta": [0.5, 1.0, 2.0]}
 search = HalvingRandomSearchCV(
-    model, grid, resource="max_epochs", min_resources=4, max_resources=12, factor=3, cv=3, random_state=0
+    model,
+    grid,
+    resource="max_epochs",
+    min_resources=4,
+    max_resources=12,
+    factor=3,
+    cv=3,
+    random_state=0,
 ).fit(train)
 print(search.best_params_)
 
