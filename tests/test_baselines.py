@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, ttest_rel
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LinearRegression
 
 from isthmus import Autoencoder, zoo
 from isthmus.baselines import Comparison, judge
 from isthmus.baselines.bounds import log_likelihood_without_code
+from isthmus.baselines.columns import ColumnErrors, compare_columns
+from isthmus.baselines.differences import find_signs
 from isthmus.baselines.one_hot import OneHotScaler
 from isthmus.baselines.reconstruction import Training, fit_regression
 from isthmus.corruptions import GaussianNoise, Masking
@@ -75,11 +77,38 @@ def test_a_comparison_is_printed_with_one_line_for_each_method():
     figures = {"error": {"model": 0.5, "mean": 1.0}, "wrong": {"model": 0.125, "mean": 0.25}}
     assert str(Comparison("hidden cells", figures, "few rows")).splitlines() == [
         "hidden cells",
-        "method  error  wrong",
-        "model     0.5  12.5%",
-        "mean        1  25.0%",
+        "method  error   wrong",
+        "model    0.50  12.5 %",
+        "mean     1.00  25.0 %",
         "few rows",
     ]
+
+
+def test_a_difference_is_clear_if_the_paired_t_test_rejects_that_there_is_none():
+    rng = np.random.default_rng(0)
+    for n, shift in ((2, 0.0), (5, 1.0), (40, 0.2), (40, 0.5), (400, -0.1)):
+        a, b = rng.exponential(size=n), rng.exponential(size=n) + shift
+        sign = find_signs((a - b).sum(), np.square(a - b).sum(), np.array(n))
+        tested = ttest_rel(a, b)
+        assert sign == (np.sign(tested.statistic) if tested.pvalue < 0.05 else 0)
+    assert find_signs(np.array([2.0, 0.0]), np.array([4.0, 0.0]), np.array([1, 0])).tolist() == [0, 0]
+
+
+def test_columns_name_the_better_method_only_if_it_is_clear():
+    cells = {
+        "model": np.array([[1.0, 1.0, 0.0], [1.2, 2.0, 0.0], [0.9, 1.5, 1.0]]),
+        "PCA": np.array([[0.1, 1.1, 1.0], [0.2, 1.9, 1.0], [0.1, 1.5, np.nan]]),
+        "mean": np.array([[2.0, 1.2, 1.0], [2.0, 1.9, 1.0], [2.0, 1.6, 1.0]]),
+    }
+    cells["model"][2, 2] = np.nan
+    errors = ColumnErrors.of("cells", ["a", "b", "c"], np.array([False, False, True]), cells)
+    assert errors.find_better() == {"a": "PCA", "b": "neither", "c": "model"}
+    joined = errors.join(errors)
+    assert joined.counts.tolist() == [6, 6, 4]
+    numbers, categories = compare_columns(joined)
+    assert numbers.table[0] == ["column", "model", "PCA", "mean", "clearly better"]
+    assert {line[0]: line[-1] for line in numbers.table[1:]} == {"a": "PCA", "b": "neither"}
+    assert categories.table[1][-1] == "model"
 
 
 def test_hidden_categories_count_as_wrong_or_right(people):
@@ -106,7 +135,7 @@ def test_the_note_names_methods_that_are_better_than_the_model(rows):
     untrained, *_ = judged(Autoencoder(2, max_epochs=1, random_state=0), rows)
     errors = untrained.figures["error"]
     assert errors["PCA"] < errors["model"]
-    assert untrained.note.startswith("smaller errors than the model: PCA")
+    assert untrained.note.startswith("clearly smaller errors than the model: PCA")
     curved = np.column_stack([rows[:, :1], rows[:, :1] ** 2, rows[:, :1] ** 3])
     (trained,) = judged(Autoencoder(1, max_epochs=60, random_state=0), curved)
     assert trained.figures["error"]["model"] < trained.figures["error"]["PCA"]
@@ -120,7 +149,7 @@ def test_the_note_counts_numbers_and_categories_together(rows):
     error, wrong = untrained.figures["error"], untrained.figures["wrong"]
     assert error["PCA"] < error["model"]
     assert wrong["PCA"] == wrong["model"] == 0
-    assert untrained.note.startswith("smaller errors than the model: PCA")
+    assert untrained.note.startswith("clearly smaller errors than the model: PCA")
 
 
 def test_a_denoiser_is_evaluated_by_clean_values_of_corrupted_rows(rows):

@@ -98,7 +98,7 @@ def test_fit_shows_progress_the_bound_and_the_error_beside_those_of_simple_metho
     assert [row[0] for row in rows[:5]] == ["vae", "no", "vae", "PCA", "mean"]
     errors = {row[0]: float(row[-1]) for row in rows[2:5]}
     assert errors["PCA"] < 0.1 < errors["mean"]
-    assert "smaller errors than the model: PCA" in " ".join(result.stdout.split())
+    assert "clearly smaller errors than the model: PCA" in " ".join(result.stdout.split())
 
 
 def test_fit_gives_the_model_of_the_library_on_the_rows_not_held_out(shared, tmp_path):

@@ -243,7 +243,9 @@ def test_long_tables_are_folded():
         (float("nan"), "–"),
         ("<b>", "<b>"),  # the template escapes it
         (True, "yes"),
-        (Interval(2.0, 1.5, 2.5), '<data value="2.0">2</data> <span class="limits">(1.5 to 2.5)</span>'),
+        (Interval(2.0, 1.5, 2.5), '<data value="2.0">2.0</data> <span class="limits">(1.5 to 2.5)</span>'),
+        (-0.0, '<data value="-0.0">0</data>'),
+        (Interval(Share(0.5), 0.0, 1.0), '<data value="0.5">50 %</data> <span class="limits">(0 % to 100 %)</span>'),
     ],
 )
 def test_cells(cell, expected):
@@ -399,7 +401,7 @@ def test_errors_of_hidden_cells_are_given_by_column():
     columns = isthmus.report(model, X[300:], train=X[:300], random_state=5).to_dict()["sections"]["comparison"][
         "columns"
     ]
-    found = {column["column"]: column["figures"] for column in columns}
+    found = {column["column"]: column for column in columns}
     clean = to_numbers(as_source(X[300:], model.schema_))
     hidden = ~np.isnan(hide_cells(clean, seed=5).expected)
     train, test = X["age"][:300], X["age"][300:][hidden[:, 1]]

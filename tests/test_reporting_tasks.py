@@ -300,7 +300,6 @@ def test_without_training_rows_privacy_is_not_measured(people):
 
 
 def test_intervals_of_shares_and_areas():
-    assert estimate_share(0, 0) is None
     assert estimate_share(5, 10)[1:] == pytest.approx((0.2366, 0.7634), abs=1e-4)  # Wilson
     # The standard error is exact for exponential scores.
     rng = np.random.default_rng(0)

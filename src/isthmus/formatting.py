@@ -1,4 +1,4 @@
-"""Formatting of names, counts, shares and values in messages."""
+"""Formatting of names, counts, numbers, shares and intervals in messages, tables and reports."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 # Absolute values outside this range are written with an exponent.
-SMALL, LARGE = 1e-3, 1e5
+SMALL, LARGE = 1e-3, 1e6
 # Significant digits of a number without an interval, and the largest number of digits after the point.
 N_DIGITS, MAX_DIGITS = 3, 8
+# Half of the last digit of a percentage: smaller shares would be shown as 0 %.
+HALF_PERCENT_DIGIT = 0.5e-4
+# Smallest width of an interval in units of its last digit: rounding moves a limit by a tenth of the width at most.
+N_UNITS = 5
 # Number of names that a message lists; it counts the others.
 N_NAMED = 5
 
@@ -32,9 +36,78 @@ def pluralize(count: int, unit: str) -> str:
 
 
 def format_percent(share: float) -> str:
-    """Format a share as a percentage, with decimals below 10 % and above 90 %, so that 0.04 % is not shown as 0 %."""
-    digits = 0 if 0.1 <= share <= 0.9 or share in (0, 1) else 2
-    return f"{100 * share:.{digits}f} %"
+    """Format a share as a percentage, with more digits near 0 % and 100 %, so that 0.04 % is not shown as 0 %.
+
+    Examples
+    --------
+    >>> from isthmus.formatting import format_percent
+    >>> [format_percent(share) for share in (0.432, 0.0312, 0.02, 0.0004, 1e-6, 0.9996, 1.0)]
+    ['43 %', '3.1 %', '2 %', '0.04 %', '<0.01 %', '99.96 %', '100 %']
+    """
+    if 0 < share < HALF_PERCENT_DIGIT:
+        return "<0.01 %"
+    if 1 - HALF_PERCENT_DIGIT < share < 1:
+        return ">99.99 %"
+    return f"{_trim(fix(100 * share, count_percent_digits(share)))} %"
+
+
+def count_percent_digits(share: float) -> int:
+    """Return how many digits after the point a percentage needs."""
+    size = abs(share)
+    if 0.995 <= size < 1:
+        return 1 if 1 - size >= 0.001 else 2
+    return 0 if size >= 0.05 or size == 0 or math.isnan(size) else 1 if size >= 0.001 else 2
+
+
+def fix(number: float, n_digits: int) -> str:
+    """Format a number with a number of digits after the point, and 0 without a sign."""
+    return f"{number:z.{n_digits}f}"
+
+
+def count_digits(*numbers: float) -> int | None:
+    """Return how many digits after the point give the largest number three digits; None if it needs an exponent."""
+    largest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
+    return max(0, N_DIGITS - 1 - _exponent(largest)) if SMALL <= largest < LARGE else None
+
+
+def count_limit_digits(low: float, high: float) -> int | None:
+    """Return how many digits after the point the limits of an interval need; None if they need an exponent."""
+    width = high - low
+    if count_digits(low, high) is None or not width > 0:
+        return None
+    return min(max(-_exponent(width / N_UNITS), 0), MAX_DIGITS)
+
+
+def format_estimate(value: float, low: float, high: float) -> str:
+    """Format an estimate and the limits of its interval, all with the same digits after the point.
+
+    Examples
+    --------
+    >>> from isthmus.formatting import format_estimate
+    >>> format_estimate(0.8213, 0.79, 0.8512), format_estimate(4.2, 3.987, 4.4), format_estimate(-152.3, -154.2, -149.8)
+    ('0.82 (0.79 to 0.85)', '4.20 (3.99 to 4.40)', '-152.3 (-154.2 to -149.8)')
+    """
+    n_digits = count_limit_digits(low, high)
+    value_text, *limits = (
+        format_number(each, high - low) if n_digits is None else fix(each, n_digits) for each in (value, low, high)
+    )
+    return f"{value_text} ({' to '.join(limits)})"
+
+
+def align_numbers(numbers: Sequence[float]) -> list[str]:
+    """Format the numbers of a column with the same digits after the point.
+
+    Examples
+    --------
+    >>> from isthmus.formatting import align_numbers
+    >>> align_numbers([1.27, 10.5, 3.0]), align_numbers([0.9, 0.25])
+    (['1.3', '10.5', '3.0'], ['0.900', '0.250'])
+    """
+    n_digits = count_digits(*numbers)
+    return [
+        format_number(number) if n_digits is None or not math.isfinite(number) else fix(number, n_digits)
+        for number in numbers
+    ]
 
 
 def format_interval(expected: Any, low: Any, high: Any) -> str:
@@ -73,8 +146,8 @@ def is_missing(value: Any) -> bool:
 
 def format_number(value: float, width: float = 0.0) -> str:
     """Format a number with about three significant digits, or with two digits of ``width``."""
-    if value == 0 or math.isinf(value):
-        return f"{value:g}"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:zg}"
     size = _exponent(value)
     n_digits = N_DIGITS if width <= 0 else max(2, size - _exponent(width) + 2)
     if SMALL <= abs(value) < LARGE:

@@ -5,10 +5,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from isthmus.baselines.comparison import N_SHOWN, Comparison
+from isthmus.baselines.differences import find_signs
 from isthmus.baselines.reconstruction import Values
 
 # Name of the most frequent category as a method.
 MODE = "most frequent"
+# What is measured in columns of numbers and in columns of categories, and whether the columns have categories.
+MEASURES = {
+    "root mean squared error in standard deviations of the column (NRMSE); lower is better": False,
+    "share of right categories (accuracy); higher is better": True,
+}
 
 
 class ColumnErrors(NamedTuple):
@@ -23,6 +29,8 @@ class ColumnErrors(NamedTuple):
     are_categories : ndarray of bool of shape (n_columns,)
     sums : dict of str to ndarray of shape (n_columns,)
         Sums of the errors of cells, by method: squared errors of numbers in variances, and wrong categories.
+    squares : dict of str to ndarray of shape (n_columns,)
+        Sums of the squared differences from the errors of the model, by method.
     counts : ndarray of shape (n_columns,)
         Number of compared cells.
     """
@@ -31,12 +39,40 @@ class ColumnErrors(NamedTuple):
     names: list[Any]
     are_categories: Values
     sums: dict[str, Values]
+    squares: dict[str, Values]
     counts: Values
+
+    @classmethod
+    def of(cls, kind: str, names: list[Any], are_categories: Values, cells: dict[str, Values]) -> "ColumnErrors":
+        """Sum the errors of cells (n, n_columns), NaN where none is compared; the first method is the model."""
+        model = next(iter(cells.values()))
+        sums = {name: np.nansum(errors, axis=0) for name, errors in cells.items()}
+        squares = {name: np.nansum(np.square(errors - model), axis=0) for name, errors in cells.items()}
+        return cls(kind, names, are_categories, sums, squares, np.sum(~np.isnan(model), axis=0))
 
     def join(self, other: "ColumnErrors") -> "ColumnErrors":
         """Return the errors in the rows of both."""
         sums = {name: values + other.sums[name] for name, values in self.sums.items()}
-        return self._replace(sums=sums, counts=self.counts + other.counts)
+        squares = {name: values + other.squares[name] for name, values in self.squares.items()}
+        return self._replace(sums=sums, squares=squares, counts=self.counts + other.counts)
+
+    def find_better(self) -> dict[Any, str]:
+        """Return for each column the better one of the model and the best other method; "neither" if it is not clear.
+
+        The differences of the errors of cells must clearly differ from 0, as in the paired t test at 5 %.
+        """
+        others = [name for name in self.sums if name != "model"]
+        best = np.argmin([self.sums[name] for name in others], axis=0)
+        sums, squares = (np.choose(best, [values[name] for name in others]) for values in (self.sums, self.squares))
+        signs = find_signs(self.sums["model"] - sums, squares, self.counts)
+        return {
+            name: "neither" if not sign else "model" if sign < 0 else self._rename(others[i], of_categories)
+            for name, sign, i, of_categories in zip(self.names, signs, best, self.are_categories, strict=True)
+        }
+
+    @staticmethod
+    def _rename(method: str, of_categories: bool) -> str:
+        return MODE if of_categories and method == "mean" else method
 
     def figures(self, of_categories: bool) -> dict[str, dict[Any, float]]:
         """Return accuracies of columns of categories, or NRMSEs of columns of numbers, by method and by column.
@@ -48,20 +84,17 @@ class ColumnErrors(NamedTuple):
         figures = {name: 1 - mean if of_categories else np.sqrt(mean) for name, mean in means.items()}
         order = np.argsort(-means["model"], kind="stable")
         return {
-            MODE if of_categories and name == "mean" else name: {self.names[chosen[i]]: float(each[i]) for i in order}
+            self._rename(name, of_categories): {self.names[chosen[i]]: float(each[i]) for i in order}
             for name, each in figures.items()
         }
 
 
 def compare_columns(errors: ColumnErrors) -> list[Comparison]:
     """Compare the errors of columns of numbers, and of columns of categories, if there are some."""
-    measures = {
-        False: "root mean squared error in standard deviations of the column (NRMSE): lower is better",
-        True: "share of right categories (accuracy): higher is better",
-    }
-    found = {measure: errors.figures(of_categories) for of_categories, measure in measures.items()}
+    found = {measure: errors.figures(of_categories) for measure, of_categories in MEASURES.items()}
+    better = errors.find_better()
     return [
-        Comparison(f"{errors.kind} by column: {measure}", figures, _count_more(len(figures["model"])), "column")
+        Comparison(f"{errors.kind} by column: {measure}", figures, _count_more(len(figures["model"])), "column", better)
         for measure, figures in found.items()
         if figures["model"]
     ]

@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
+from isthmus.formatting import align_numbers, fix
 from isthmus.metrics.text_table import format_table
 
 # Name of the share of the variance around the mean image that a method explains: 0 for the mean, 1 without errors.
 EXPLAINED = "explained"
+# Heading of the names of the methods that are better.
+BETTER = "clearly better"
 # Columns that a table of errors by column shows.
 N_SHOWN = 20
 
@@ -23,6 +26,8 @@ class Comparison(NamedTuple):
         A remark for the user, or "".
     per : str
         What a figure is of: "method", or "column" if figures are given by method and by column, the worst column first.
+    better : dict of str to str
+        By column, which of the model and the best other method is better; "neither" if the difference can be chance.
 
     Examples
     --------
@@ -36,19 +41,23 @@ class Comparison(NamedTuple):
     figures: dict[str, dict[str, float]]
     note: str = ""
     per: str = "method"
+    better: dict[str, str] = {}
 
     @property
     def table(self) -> list[list[str]]:
         """The figures as texts: a header, and a line for each method or for each of the worst columns."""
         keys = [*next(iter(self.figures.values()), {})][:N_SHOWN]
-        lines = [[str(key), *(format_figure(name, self.figures[name][key]) for name in self.figures)] for key in keys]
-        return [[self.per, *self.figures], *lines]
+        columns = {name: format_figures(name, [figures[key] for key in keys]) for name, figures in self.figures.items()}
+        columns |= {BETTER: [self.better[key] for key in keys]} if self.better else {}
+        return [[self.per, *columns], *map(list, zip(map(str, keys), *columns.values(), strict=True))]
 
     def __str__(self) -> str:
         """Return a table with one line for each method or column."""
         return "\n".join(filter(None, (self.title, format_table(self.table), self.note)))
 
 
-def format_figure(name: str, figure: float) -> str:
-    """Write a figure of a comparison as text."""
-    return f"{figure:.1%}" if name in ("wrong", EXPLAINED) else f"{figure:.4g}"
+def format_figures(name: str, figures: list[float]) -> list[str]:
+    """Write the figures of a column of a table as texts."""
+    if name in ("wrong", EXPLAINED):
+        return [f"{fix(100 * figure, 1)} %" for figure in figures]
+    return align_numbers(figures)

@@ -11,7 +11,9 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.baselines.bounds import bound_of, log_likelihood_without_code
 from isthmus.baselines.columns import ColumnErrors, compare_columns
 from isthmus.baselines.comparison import EXPLAINED, Comparison
+from isthmus.baselines.differences import find_signs
 from isthmus.baselines.reconstruction import (
+    HIDDEN,
     Method,
     Task,
     Training,
@@ -49,8 +51,10 @@ def judge(estimator: Any, train: Any, test: Any, random_state: Any = None) -> li
       distribution of the same family for all rows.
     - In addition, for a generator of tables: the fidelity of new rows, and that of the test rows.
 
-    The note of a comparison of errors names the methods that are better than the model. Numbers and categories count
-    together: an error of 1 is that of the mean or of the most frequent category.
+    The note of a comparison of errors names the methods that are clearly better than the model: the paired t test over
+    rows rejects at 5 % that they are equal. Numbers and categories count together: an error of 1 is that of the mean or
+    of the most frequent category. Comparisons by column name the better method in ``better``, by the same test over
+    cells.
 
     Parameters
     ----------
@@ -189,6 +193,8 @@ def _try_methods(estimator: Any, training: Training, clean: Values, seed: int, h
     answers |= {name: method(task.given) for name, method in methods.items()}
     if corruption is not None and not np.isnan(task.given).any():
         answers["as corrupted"] = task.given
+    if hides:
+        return _Trial(f"hidden cells (one in {round(1 / HIDDEN)} known cells)", task, answers, note)
     kind = "hidden cells" if imputes else "reconstruction" if corruption is None else "clean values of corrupted rows"
     return _Trial(kind, task, answers, note)
 
@@ -203,15 +209,11 @@ def _measure_columns(
         return None
     if module.flags and not (imputes or module.labels.width):
         trial = _try_methods(estimator, training, clean, seed, hides=True)
-    counts = np.sum(~np.isnan(trial.task.expected), axis=0)
-    are_categories = np.isin(np.arange(len(counts)), schema.categorical)
+    are_categories = np.isin(np.arange(clean.shape[1]), schema.categorical)
     scale = np.where(are_categories, training.unit, 1.0)
-    sums = {
-        name: np.nansum(cell_errors(training, trial.task, answer), axis=0) * scale
-        for name, answer in trial.answers.items()
-    }
-    names = [field.name for field in schema.used] or list(range(len(counts)))
-    return ColumnErrors(trial.kind, names, are_categories, sums, counts)
+    cells = {name: cell_errors(training, trial.task, answer) * scale for name, answer in trial.answers.items()}
+    names = [field.name for field in schema.used] or list(range(clean.shape[1]))
+    return ColumnErrors.of(trial.kind, names, are_categories, cells)
 
 
 def _compare_answers(training: Training, trial: _Trial) -> Comparison:
@@ -221,19 +223,24 @@ def _compare_answers(training: Training, trial: _Trial) -> Comparison:
     measures = [training.error_name] if error else []
     measures += ["share of wrong categories"] if wrong else []
     figures = {name: values for name, values in {"error": error, "wrong": wrong}.items() if values}
-    row_means = {name: sum_cell_errors(training, task, answer).mean() for name, answer in answers.items()}
+    rows = {name: sum_cell_errors(training, task, answer) for name, answer in answers.items()}
     if training.are_pixels and error.get("mean"):
         measures.append("share of the variance that is explained")
         figures[EXPLAINED] = {name: 1 - value / error["mean"] for name, value in error.items()}
-    return Comparison(f"{kind}: {'; '.join(measures)}", figures, note or _name_better_methods(row_means))
+    return Comparison(f"{kind}: {'; '.join(measures)}", figures, note or _name_better_methods(rows))
 
 
-def _name_better_methods(errors: dict[str, float]) -> str:
-    """Return a remark that names the methods whose mean error over all cells is smaller than the model's, or ""."""
-    better = [name for name, error in errors.items() if error < errors["model"]]
+def _name_better_methods(errors: dict[str, Values]) -> str:
+    """Return a remark that names the methods whose errors of rows are clearly smaller than the model's, or ""."""
+    differences = {name: errors["model"] - each for name, each in errors.items()}
+    better = [
+        name
+        for name, each in differences.items()
+        if find_signs(each.sum(), np.square(each).sum(), np.array(len(each))) > 0
+    ]
     if not better:
         return ""
-    return f"smaller errors than the model: {', '.join(better)}; the model may need more rows or epochs"
+    return f"clearly smaller errors than the model: {', '.join(better)}; the model may need more rows or epochs"
 
 
 def _imputers(training: Training) -> tuple[dict[str, Method], str]:

@@ -15,7 +15,7 @@ from isthmus.cli.images import draw_events
 from isthmus.cli.outputs import Output
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.times import list_time_columns
-from isthmus.formatting import format_interval, format_number, format_value, list_names, pluralize
+from isthmus.formatting import format_interval, format_number, format_percent, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
 
@@ -78,17 +78,13 @@ def _describe_rate(detector: AnomalyDetector, options: DetectOptions) -> str:
     """Describe the expected false alarms, and why they are more than requested."""
     if options.contamination is not None:
         return f"--contamination {options.contamination:g} of the points learned from are alarms"
-    expected = f"on average at most {_percent(detector.fpr_)} of normal time points are alarms"
+    expected = f"on average at most {format_percent(detector.fpr_)} of normal time points are alarms"
     wanted = options.fpr or FPR
     if detector.fpr_ <= wanted:
         return expected
     n_points = math.ceil(detector.block_length_ * (1 / wanted - 1))
     needed = f"about {n_points:,} time points to learn from"
-    return f"{expected}; {_percent(wanted)} needs {needed}{'' if options.fpr else f' and --fpr {FPR:g}'}"
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.2g} %"
+    return f"{expected}; {format_percent(wanted)} needs {needed}{'' if options.fpr else f' and --fpr {FPR:g}'}"
 
 
 def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet: Values) -> list[str]:

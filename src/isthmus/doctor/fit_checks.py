@@ -11,6 +11,7 @@ from isthmus.doctor.check_input import Column
 from isthmus.doctor.data_checks import as_kind
 from isthmus.doctor.fitted_input import FittedInput
 from isthmus.finding import Finding, Status
+from isthmus.formatting import format_estimate
 from isthmus.likelihoods import (
     Date,
     Gaussian,
@@ -62,7 +63,7 @@ def find_underfitting(data: FittedInput) -> Iterator[Finding]:
     if data.overfitted:
         return
     for name, gain, low, high in data.better_models:
-        detail = f"{name} is better by {gain:.3g} nats per row ({low:.3g} to {high:.3g})"
+        detail = f"{name} is better by {format_estimate(gain, low, high)} nats per row"
         advice = f'more epochs, such as max_epochs={4 * len(data.history)}, learning_rate="auto", or a wider net'
         yield Finding("underfitting", (), detail, advice)
 

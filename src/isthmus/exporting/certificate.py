@@ -10,6 +10,7 @@ import numpy as np
 
 from isthmus.exporting.formats import Run
 from isthmus.exporting.ports import Feeds, Port
+from isthmus.formatting import format_percent
 
 Values = np.ndarray[Any, Any]
 
@@ -117,7 +118,7 @@ class Certificate:
 
     def _describe_precision(self) -> str:
         real = self.checks[0]
-        decisions = f", {real.different_share:.2%} of decisions differ" if real.n_decisions else ""
+        decisions = f", {format_percent(real.different_share)} of decisions differ" if real.n_decisions else ""
         size = f"{self.n_bytes:,} bytes instead of {self.n_bytes_full:,}"
         return f"{self.precision}: mean difference on real rows {real.mean_difference:.1e}{decisions}, {size}"
 
@@ -225,6 +226,6 @@ def require_close(checks: Sequence[Check], precision: str, max_error: float) -> 
     elif real.mean_difference > max_error:
         message = f"the mean relative difference is {real.mean_difference:.1e}, max_error is {max_error:g}"
     elif real.different_share > max_error:
-        message = f"{real.different_share:.1%} of the decisions differ, max_error is {max_error:g}"
+        message = f"{format_percent(real.different_share)} of the decisions differ, max_error is {max_error:g}"
     if message:
         raise ValueError(f"{precision} is not precise enough for this model, so no file was written: {message}")

@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from isthmus.formatting import format_percent
 from isthmus.plots.curves import histogram
 from isthmus.plots.inputs import encode, get_labels, predict_labels, split_labels
 from isthmus.plots.style import PALETTE, Axes, class_styles, new_axes, shorten
@@ -93,7 +94,7 @@ def _project(codes: Values) -> tuple[Values, tuple[str, str]]:
         return codes[:, :2], ("code 1", "code 2")
     pca = PCA(2).fit(codes)
     first, second = (
-        f"principal component {i} of the codes ({share:.0%})"
+        f"principal component {i} of the codes ({format_percent(share)})"
         for i, share in enumerate(pca.explained_variance_ratio_, 1)
     )
     return pca.transform(codes), (first, second)

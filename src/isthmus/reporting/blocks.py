@@ -16,6 +16,18 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def includes_zero(self) -> bool:
+        """Whether the sign of the estimate is not known."""
+        return self.low <= 0 <= self.high
+
+    def as_share(self) -> "Interval":
+        """Return an interval that is shown as percentages."""
+        return self._replace(value=Share(self.value))
+
+    def __neg__(self) -> "Interval":
+        return Interval(-self.value, -self.high, -self.low)
+
 
 class Bars(tuple[int, ...]):
     """Counts of a histogram that fits into a cell of a table."""

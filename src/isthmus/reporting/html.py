@@ -1,12 +1,13 @@
 """The writer of the HTML file."""
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 from isthmus.formatting import is_missing
 from isthmus.reporting.blocks import Bars, Interval, Table
-from isthmus.reporting.texts import align, is_number, show, show_limits, show_value
+from isthmus.reporting.texts import align, count_column_digits, is_number, show, show_limits, show_value
 
 # Rows of a table that are shown; the rest is folded.
 N_SHOWN = 30
@@ -15,6 +16,8 @@ N_SHOWN = 30
 N_CHARACTERS, N_LONG = 14, 40
 # Width and height of a histogram in a cell, in pixels.
 WIDTH, HEIGHT = 60, 16
+# The space of a percentage.
+PERCENTAGE = re.compile(r"(?<=\d) %")
 
 
 def write_html(report: Any) -> str:
@@ -28,9 +31,9 @@ def write_html(report: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=keep_units,
     )
     environment.filters["cell"] = write_cell
-    environment.tests["number"] = is_number
     style = files("isthmus.reporting").joinpath("templates", "report.css").read_text(encoding="utf-8")
     template = environment.get_template("report.html")
     return template.render(
@@ -38,11 +41,22 @@ def write_html(report: Any) -> str:
     )
 
 
+def keep_units(value: Any) -> Any:
+    r"""Return a value of the template; a percentage in it is not broken into two lines.
+
+    Examples
+    --------
+    >>> from isthmus.reporting.html import keep_units
+    >>> keep_units("95 % intervals")
+    '95\xa0% intervals'
+    """
+    return type(value)(PERCENTAGE.sub("\u00a0%", value)) if isinstance(value, str) else value
+
+
 def lay_out(table: Table) -> dict[str, Any]:
     """Return the rows of a table as HTML, those shown and those folded, the class of each column and of the table."""
     columns = list(zip(*table.rows, strict=True))
-    cells = [[write_cell(cell, text) for cell, text in zip(column, align(column), strict=True)] for column in columns]
-    rows = list(zip(*cells, strict=True))
+    rows = list(zip(*map(_write_column, columns), strict=True))
     has_long = any(isinstance(cell, str) and len(cell) > N_LONG for row in table.rows for cell in row)
     return {
         "classes": list(map(_classify, columns)),
@@ -50,6 +64,11 @@ def lay_out(table: Table) -> dict[str, Any]:
         "shown": rows[:N_SHOWN],
         "folded": rows[N_SHOWN:],
     }
+
+
+def _write_column(column: Sequence[Any]) -> list[Any]:
+    n_digits = count_column_digits(column)
+    return [write_cell(cell, text, n_digits) for cell, text in zip(column, align(column), strict=True)]
 
 
 def _classify(column: Sequence[Any]) -> str:
@@ -60,22 +79,24 @@ def _classify(column: Sequence[Any]) -> str:
     return "w" if any(isinstance(cell, str) and len(cell) > N_CHARACTERS for cell in known) else ""
 
 
-def write_cell(cell: Any, text: str | None = None) -> Any:
-    """Return a cell as HTML; the exact value of a number is in its ``data`` element."""
+def write_cell(cell: Any, text: str | None = None, n_digits: int | None = None) -> Any:
+    """Return a cell as HTML; the exact value of a number is in its ``data`` element.
+
+    ``text`` is the text of a cell in a column of aligned numbers, and ``n_digits`` the digits of limits of intervals.
+    """
     from markupsafe import Markup
 
     if isinstance(cell, Bars):
         return _draw_bars(cell)
-    if isinstance(cell, Interval):
-        limits = " to ".join(show_limits(cell))
-        return Markup('<data value="{}">{}</data> <span class="limits">({})</span>').format(
-            repr(float(cell.value)), text or show_value(cell), limits
-        )
     if not is_number(cell) or is_missing(cell):
         return text or show(cell)
-    return Markup('<data value="{}">{}</data>').format(
-        repr(cell if type(cell) is int else float(cell)), text or show(cell)
-    )
+    number = cell.value if isinstance(cell, Interval) else cell
+    exact = repr(number if type(number) is int else float(number))
+    if not isinstance(cell, Interval):
+        return Markup('<data value="{}">{}</data>').format(exact, text or show(cell))
+    limits = " to ".join(show_limits(cell, n_digits))
+    shown = text or show_value(cell)
+    return Markup('<data value="{}">{}</data> <span class="limits">({})</span>').format(exact, shown, limits)
 
 
 def _draw_bars(counts: Bars) -> Any:

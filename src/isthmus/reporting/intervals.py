@@ -39,15 +39,13 @@ def estimate(values: Values, seed: int, function: Callable[[Values], Values] | N
     return [Interval(*map(float, each)) for each in zip(estimates[0], low, high, strict=True)]
 
 
-def estimate_share(n_found: int, n: int) -> Interval | None:
-    """Return a share of independent trials with the interval of Wilson; None without trials.
+def estimate_share(n_found: int, n: int) -> Interval:
+    """Return a share of at least one independent trial with the interval of Wilson.
 
     References
     ----------
     Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927.
     """
-    if not n:
-        return None
     limits = binomtest(n_found, n).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(Share(n_found / n), float(limits.low), float(limits.high))
 

@@ -4,13 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from isthmus.formatting import format_number, format_value, is_missing
+from isthmus.formatting import (
+    align_numbers,
+    count_limit_digits,
+    count_percent_digits,
+    fix,
+    format_number,
+    format_percent,
+    is_missing,
+)
 from isthmus.reporting.blocks import Bars, Interval, Share
-
-# Spaces as wide as a digit and as a point, which align numbers at their decimal points.
-DIGIT, POINT = "\u2007", "\u2008"
-# Range of the largest number of a column whose numbers all get the same digits after the point.
-SMALLEST, LARGE = 1e-5, 1e5
 
 
 def is_number(cell: Any) -> bool:
@@ -26,91 +29,77 @@ def show(cell: Any) -> str:
     >>> from isthmus.reporting.blocks import Interval, Share
     >>> from isthmus.reporting.texts import show
     >>> show(0.41234), show(1200), show(Share(0.034)), show(None), show(Interval(0.412, 0.38, 0.44))
-    ('0.412', '1,200', '3.4 %', '–', '0.412 (0.38 to 0.44)')
+    ('0.412', '1,200', '3.4 %', '–', '0.41 (0.38 to 0.44)')
     """
     if isinstance(cell, Bars):
         return ", ".join(map(str, cell))
     if isinstance(cell, Interval):
-        low, high = show_limits(cell)
-        return f"{show_value(cell)} ({low} to {high})"
+        return show_interval(cell)
     if is_missing(cell):
         return "–"
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, Share):
-        return show_share(cell)
+        return format_percent(cell)
     return f"{cell:,}" if isinstance(cell, int) else format_number(cell) if isinstance(cell, float) else str(cell)
 
 
-def show_share(share: float) -> str:
-    """Return a share as a percentage, with more digits near 0 % and 100 %.
+def show_interval(interval: Interval) -> str:
+    """Return an interval as text."""
+    low, high = show_limits(interval)
+    return f"{show_value(interval)} ({low} to {high})"
+
+
+def count_interval_digits(interval: Interval) -> int | None:
+    """Return how many digits after the point an interval needs; None if it needs an exponent."""
+    factor = 100 if isinstance(interval.value, Share) else 1
+    return count_limit_digits(factor * interval.low, factor * interval.high)
+
+
+def show_value(interval: Interval, n_digits: int | None = None) -> str:
+    """Return the estimate of an interval, by default with the digits that the interval needs."""
+    return _show_number(interval, interval.value, n_digits)
+
+
+def show_limits(interval: Interval, n_digits: int | None = None) -> tuple[str, str]:
+    """Return the limits of an interval, by default with the digits that the interval needs."""
+    return _show_number(interval, interval.low, n_digits), _show_number(interval, interval.high, n_digits)
+
+
+def _show_number(interval: Interval, number: float, n_digits: int | None) -> str:
+    n_digits = count_interval_digits(interval) if n_digits is None else n_digits
+    if isinstance(interval.value, Share):
+        return format_percent(number) if n_digits is None else f"{fix(100 * number, n_digits)} %"
+    return format_number(number, interval.high - interval.low) if n_digits is None else fix(number, n_digits)
+
+
+def align(column: Sequence[Any]) -> list[str]:
+    """Return the texts of a column, whose numbers have the same digits after the point.
 
     Examples
     --------
-    >>> from isthmus.reporting.texts import show_share
-    >>> show_share(0.432), show_share(0.0312), show_share(0.0004), show_share(0.9996), show_share(1.0)
-    ('43 %', '3.1 %', '0.04 %', '99.96 %', '100 %')
+    >>> from isthmus.reporting.blocks import Share
+    >>> from isthmus.reporting.texts import align
+    >>> align([1.27, 10.5, 3.0]), align([Share(0.002), Share(0.4), "unknown"])
+    (['1.3', '10.5', '3.0'], ['0.2 %', '40.0 %', 'unknown'])
     """
-    return f"{100 * share:.{_count_digits(share)}f} %"
+    n_digits, floats = count_column_digits(column), iter(align_numbers([cell for cell in column if _is_float(cell)]))
+    return [next(floats) if _is_float(cell) else _show_estimate(cell, n_digits) for cell in column]
 
 
-def _count_digits(share: float) -> int:
-    size = abs(share)
-    if 0.995 <= size < 1:
-        return 1 if 1 - size >= 0.001 else 2
-    return 0 if size >= 0.05 or size == 0 or math.isnan(size) else 1 if size >= 0.001 else 2
-
-
-def show_value(interval: Interval) -> str:
-    """Return the estimate of an interval."""
-    if isinstance(interval.value, Share):
-        return show_share(interval.value)
-    return format_value(interval.value, interval.low, interval.high)
-
-
-def show_limits(interval: Interval) -> tuple[str, str]:
-    """Return the limits of an interval."""
-    if isinstance(interval.value, Share):
-        return show_share(interval.low), show_share(interval.high)
-    low, high = (format_value(limit, interval.low, interval.high) for limit in interval[1:])
-    return low, high
+def count_column_digits(column: Sequence[Any]) -> int | None:
+    """Return how many digits after the point the shares and intervals of a column need; None if there are none."""
+    counts = [count_percent_digits(cell) for cell in column if isinstance(cell, Share)]
+    counts += [n for cell in column if isinstance(cell, Interval) and (n := count_interval_digits(cell)) is not None]
+    return max(counts, default=None)
 
 
 def _is_float(cell: Any) -> bool:
     return type(cell) is float and math.isfinite(cell)
 
 
-def _align_shares(column: Sequence[Any]) -> list[str]:
-    """Return shares with the digits that the one with most digits has."""
-    n_digits = max(_count_digits(cell) for cell in column if isinstance(cell, Share))
-    return [f"{100 * cell:.{n_digits}f} %" if isinstance(cell, Share) else _show_estimate(cell) for cell in column]
-
-
-def align(column: Sequence[Any]) -> list[str]:
-    """Return the texts of a column, of which numbers are aligned at the decimal point if they end at the right.
-
-    Examples
-    --------
-    >>> from isthmus.reporting.texts import align
-    >>> align([1.27, 10.5, 3.0])
-    ['1.3', '10.5', '3.0']
-    """
-    if any(isinstance(cell, Share) for cell in column):
-        return _align_shares(column)
-    largest = max((abs(cell) for cell in column if _is_float(cell)), default=0.0)
-    if SMALLEST <= largest < LARGE:
-        n_digits = max(0, min(2 - math.floor(math.log10(largest)), 3 if largest >= 0.01 else 4))
-        return [f"{cell:,.{n_digits}f}" if _is_float(cell) else _show_estimate(cell) for cell in column]
-    texts = [_show_estimate(cell) for cell in column]
-    if not all(is_number(cell) or is_missing(cell) for cell in column):
-        return texts
-    ends = [len(text.partition(".")[2]) for text in texts]
-    return [
-        text + (POINT if not end and max(ends) else "") + DIGIT * (max(ends) - end)
-        for text, end in zip(texts, ends, strict=True)
-    ]
-
-
-def _show_estimate(cell: Any) -> str:
+def _show_estimate(cell: Any, n_digits: int | None) -> str:
     """Return a cell as text, without the limits of an interval."""
-    return show_value(cell) if isinstance(cell, Interval) else show(cell)
+    if isinstance(cell, Share) and n_digits is not None:
+        return f"{fix(100 * cell, n_digits)} %"
+    return show_value(cell, n_digits) if isinstance(cell, Interval) else show(cell)

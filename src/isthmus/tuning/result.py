@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.formatting import format_number
+from isthmus.formatting import format_estimate, format_number
 
 Values = np.ndarray[Any, Any]
 
@@ -149,14 +149,13 @@ class TuningResult:
         ]
 
     def __str__(self) -> str:
-        low, high = map(format_number, self.interval)
         counts = [f"{sum(trial.state == state for trial in self.trials)} {state}" for state in STATES]
         best = [f"  {name} = {_format(value)}" for name, value in self.params.items()] or ["  the default parameters"]
         lines = [
             f"{len(self.trials)} trials: {', '.join(count for count in counts if count[0] != '0')}",
             f"measure: {self.measure}; higher is better",
             f"default {format_number(self.default_score)}, best {format_number(self.score)}",
-            f"gain on new rows: {format_number(self.gain)}, 95 % interval {low} to {high}",
+            f"gain on new rows: {format_estimate(self.gain, *self.interval)}, 95 % interval",
             *([] if self.interval[0] > 0 else ["the interval contains 0: the search shows no gain over the default"]),
             "best parameters:",
         ]

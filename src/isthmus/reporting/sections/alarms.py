@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from isthmus.anomaly import AnomalyDetector
 from isthmus.anomaly.rows import take_rows
-from isthmus.formatting import format_number, pluralize
+from isthmus.formatting import format_number, format_percent, pluralize
 from isthmus.reporting.blocks import Block, Facts, Figure, Interval, Section, Share, Table
 from isthmus.reporting.drawing import ACCENT, MUTED, draw
+from isthmus.reporting.intervals import estimate_share
 from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.subject import Subject, Values, once
-from isthmus.reporting.texts import show_share
+from isthmus.reporting.texts import show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def show_alarms(subject: Subject) -> Section | None:
         return None
     alarms, model = decide(subject), subject.model
     n_alarms = int(alarms.sum())
-    share, by_label = _estimate_share(alarms), _share_by_label(subject, alarms)
+    share, by_label = estimate_share(n_alarms, len(alarms)), _share_by_label(subject, alarms)
     reasons = _list_reasons(subject, alarms)
     facts = {
         "alarms": n_alarms,
@@ -59,37 +59,29 @@ def show_alarms(subject: Subject) -> Section | None:
     return Section("alarms", "Alarms and their reasons", lead, blocks, values)
 
 
-def _estimate_share(alarms: Values) -> Interval:
-    limits = binomtest(int(alarms.sum()), len(alarms)).proportion_ci(method="wilson")
-    return Interval(Share(float(alarms.mean())), limits.low, limits.high)
-
-
 def _share_by_label(subject: Subject, alarms: Values) -> dict[str, Interval]:
     """Return the share of alarms among labelled anomalies and among labelled normal rows."""
     if subject.y is None or find_anomalies(subject) is None:
         return {}
-    return {name: _estimate_share(alarms[subject.y == label]) for name, label in LABELS.items()}
+    found = {name: alarms[subject.y == label] for name, label in LABELS.items()}
+    return {name: estimate_share(int(each.sum()), len(each)) for name, each in found.items()}
 
 
 def _summarize_by_label(shares: dict[str, Interval], expected: float) -> str:
     if not shares:
         return ""
-    caught, false = map(_show_interval, shares.values())
+    caught, false = map(show, shares.values())
     lead = f"Alarms: {caught} of the labelled anomalies, and {false} of the normal rows"
-    return f"{lead}, where {show_share(expected)} are expected."
-
-
-def _show_interval(share: Interval) -> str:
-    return f"{show_share(share.value)} ({show_share(share.low)} to {show_share(share.high)})"
+    return f"{lead}, where {format_percent(expected)} are expected."
 
 
 def _summarize(n_alarms: int, searched: str, share: Interval, expected: float) -> str:
-    lead = f"{pluralize(n_alarms, 'alarm')} in {searched}: {_show_interval(share)}"
+    lead = f"{pluralize(n_alarms, 'alarm')} in {searched}: {show(share)}"
     if share.low > expected:
-        return f"{lead}, more than the {show_share(expected)} that normal rows would give."
+        return f"{lead}, more than the {format_percent(expected)} that normal rows would give."
     if share.high < expected:
-        return f"{lead}, fewer than the {show_share(expected)} that normal rows would give."
-    return f"{lead}, as expected of normal rows ({show_share(expected)})."
+        return f"{lead}, fewer than the {format_percent(expected)} that normal rows would give."
+    return f"{lead}, as expected of normal rows ({format_percent(expected)})."
 
 
 def _list_reasons(subject: Subject, alarms: Values) -> list[dict[str, Any]]:

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.decomposition import PCA
 
-from isthmus.formatting import pluralize
+from isthmus.formatting import format_percent, pluralize
 from isthmus.reporting.blocks import Figure, Section, Text
 from isthmus.reporting.drawing import ACCENT, MAX_POINTS, draw
 from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.subject import Subject, Values
-from isthmus.reporting.texts import show_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +30,7 @@ def show_codes(subject: Subject) -> Section | None:
     labels = _get_labels(subject)
     size = subject.codes.shape[1]
     lead = f"{pluralize(len(plane), subject.noun)} as codes of {size} numbers"
-    lead += f"; the map shows {show_share(kept)} of their variance." if size > 2 else "."
+    lead += f"; the map shows {format_percent(kept)} of their variance." if size > 2 else "."
     note = (
         "Near points have similar codes."
         if size == 2
@@ -53,7 +52,7 @@ def _project(codes: Values) -> tuple[Values, tuple[str, str], float]:
         return codes, ("code 1", "code 2"), 1.0
     pca = PCA(2, random_state=0).fit(codes)
     first, second = pca.explained_variance_ratio_
-    names = f"principal component 1 ({show_share(first)})", f"principal component 2 ({show_share(second)})"
+    names = f"principal component 1 ({format_percent(first)})", f"principal component 2 ({format_percent(second)})"
     return pca.transform(codes), names, float(first + second)
 
 

@@ -8,12 +8,11 @@ from isthmus.anomaly import AnomalyDetector
 from isthmus.containers import open_frame
 from isthmus.data.tables.cells import missing_mask
 from isthmus.data.tables.frames import is_frame
-from isthmus.formatting import pluralize
+from isthmus.formatting import format_percent, pluralize
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Facts, Section, Share, Table
 from isthmus.reporting.cells import get_fields, show_number
 from isthmus.reporting.subject import Subject, Values
-from isthmus.reporting.texts import show_share
 from isthmus.schema import Field
 
 # Intervals of a histogram, and categories that a row of the table names.
@@ -37,7 +36,7 @@ def describe_columns(subject: Subject) -> Section:
         facts.pop("numbers"), facts.pop("missing cells")
     kinds = [record["kind"] for record in records]
     counted = ", ".join(f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds))
-    lead = f"{pluralize(len(records), 'column')} ({counted}); {show_share(missing)} of the cells are missing."
+    lead = f"{pluralize(len(records), 'column')} ({counted}); {format_percent(missing)} of the cells are missing."
     table = Table.of(records + left_out, "Columns of the judged rows")
     values = {
         "n_rows": len(subject.source),
@@ -97,7 +96,7 @@ def describe_values(values: Values, field: Any) -> str:
     if field is not None and field.is_categorical:
         counts = np.bincount(values.astype(int), minlength=len(field.categories))
         first = np.argsort(-counts, kind="stable")[:N_NAMED]
-        shares = [f"{show_number(i, field)} ({show_share(counts[i] / len(values))})" for i in first if counts[i]]
+        shares = [f"{show_number(i, field)} ({format_percent(counts[i] / len(values))})" for i in first if counts[i]]
         n_others = np.count_nonzero(counts) - len(shares)
         return ", ".join(shares) + (f" and {n_others} more" if n_others else "")
     low, median, high = np.quantile(values, [0, 0.5, 1]).tolist()

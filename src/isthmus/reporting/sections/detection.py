@@ -13,6 +13,7 @@ from isthmus.reporting.blocks import Block, Interval, Section, Table, Text
 from isthmus.reporting.fitted import get_training_rows
 from isthmus.reporting.intervals import PERCENTILES
 from isthmus.reporting.subject import Subject, Values, once
+from isthmus.reporting.texts import show, show_limits, show_value
 
 MODEL, FOREST = "this model", "isolation forest"
 MEASURES = {"ROC AUC": roc_auc_score, "average precision": average_precision_score}
@@ -54,7 +55,7 @@ def compare_detectors(subject: Subject) -> Section:
         Text(
             "ROC AUC is the probability that an anomaly has a lower score than a normal row; 0.5 is chance. Average "
             "precision is the mean share of anomalies among the rows up to each anomaly; chance is "
-            f"{n / len(is_anomaly):.3g}."
+            f"{show(n / len(is_anomaly))}."
         ),
     ]
     values = {"n_anomalies": n, "n_rows": len(is_anomaly), "measures": measured}
@@ -95,14 +96,12 @@ def _as_interval(values: Values) -> Interval:
 
 
 def _summarize(measured: dict[str, dict[str, Interval]], difference: Interval) -> str:
-    model, forest = measured[MODEL]["ROC AUC"].value, measured[FOREST]["ROC AUC"].value
-    limits = f"(difference {difference.value:+.3f}, 95 % interval {difference.low:+.3f} to {difference.high:+.3f})"
-    if difference.low <= 0 <= difference.high:
-        return (
-            f"The ROC AUC is {model:.3f}, not clearly different from the {forest:.3f} of an isolation forest {limits}."
-        )
+    model, forest = (show_value(measured[name]["ROC AUC"]) for name in (MODEL, FOREST))
+    limits = f"(difference {show_value(difference)}, 95 % interval {' to '.join(show_limits(difference))})"
+    if difference.includes_zero:
+        return f"The ROC AUC is {model}, not clearly different from the {forest} of an isolation forest {limits}."
     word = "more" if difference.low > 0 else "less"
-    return f"The ROC AUC is {model:.3f}, {word} than the {forest:.3f} of an isolation forest {limits}."
+    return f"The ROC AUC is {model}, {word} than the {forest} of an isolation forest {limits}."
 
 
 def _show_agreement(scores: dict[str, Values]) -> Section:
@@ -115,7 +114,8 @@ def _show_agreement(scores: dict[str, Values]) -> Section:
         "among the lowest of an isolation forest."
     )
     text = Text(
-        f"The rank correlation of both scores is {correlation:.2f}. Agreement is no proof: both can miss the same rows."
+        f"The rank correlation of both scores is {show(correlation)}. Agreement does not show that "
+        "detections are right: both can miss the same rows."
     )
     values = {"n_lowest": n_top, "n_shared": shared, "rank_correlation": correlation}
     return Section("comparison", "Compared with an isolation forest", lead, [text], values, "quality")

@@ -8,13 +8,13 @@ from isthmus import plots
 from isthmus.anomaly import AnomalyDetector
 from isthmus.anomaly.events import Event, merge_spans
 from isthmus.data.series.series import read_fitted_series
-from isthmus.formatting import format_value, pluralize
+from isthmus.formatting import format_percent, format_value, pluralize
 from isthmus.plots.events import name_channel
-from isthmus.reporting.blocks import Block, Interval, Section, Share, Table, Text
+from isthmus.reporting.blocks import Block, Section, Share, Table, Text
 from isthmus.reporting.drawing import WIDTH, draw
 from isthmus.reporting.intervals import average_blocks, estimate, estimate_share
 from isthmus.reporting.subject import Subject, Values, once
-from isthmus.reporting.texts import show, show_share
+from isthmus.reporting.texts import show
 
 # Channels that the picture shows, and that a row of the table names; height of a panel in inches.
 N_CHANNELS, N_NAMED, HEIGHT = 3, 5, 1.0
@@ -33,7 +33,7 @@ def show_events(subject: Subject) -> Section | None:
     if not isinstance(model, AnomalyDetector):
         return None
     events, alarms = model.events(subject.X), find_alarms(subject)
-    rate = _as_share(estimate(average_blocks(alarms[:, None].astype(float)), subject.seed)[0])
+    rate = estimate(average_blocks(alarms[:, None].astype(float)), subject.seed)[0].as_share()
     n_panels = 1 + min(N_CHANNELS, read_fitted_series(model.estimator_, subject.X).values.shape[0])
     figure = draw(
         lambda ax: plots.events(model, subject.X, n_channels=N_CHANNELS, ax=ax),
@@ -44,7 +44,7 @@ def show_events(subject: Subject) -> Section | None:
     )
     lead = (
         f"The model finds {pluralize(len(events), 'event')} in {pluralize(len(alarms), 'time point')}; "
-        f"{show_share(rate.value)} of the points are alarms."
+        f"{format_percent(rate.value)} of the points are alarms."
     )
     blocks: list[Block] = [figure]
     if events:
@@ -125,7 +125,3 @@ def _judge(alarms: Values, labels: Values) -> dict[str, Any]:
         "labelled events found": estimate_share(found, len(spans)),
         "alarms within labelled events": Share((labels[known] == -1).mean()) if known.any() else None,
     }
-
-
-def _as_share(interval: Interval) -> Interval:
-    return interval._replace(value=Share(interval.value))

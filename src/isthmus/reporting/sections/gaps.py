@@ -25,6 +25,7 @@ from isthmus.reporting.sections.comparison import (
     summarize_methods,
 )
 from isthmus.reporting.subject import Subject, Values, once
+from isthmus.reporting.texts import show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,7 +218,7 @@ def _draw_gap(trial: Trial, gap: Gap, with_legend: bool) -> Figure:
         if with_legend:
             ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9, handlelength=1.5)
 
-    errors = ", ".join(f"{NAMES.get(m, m)} {gap.errors[m] / gap.size:.3g}" for m in (MODEL, LINE))
+    errors = ", ".join(f"{NAMES.get(m, m)} {show(gap.errors[m] / gap.size)}" for m in (MODEL, LINE))
     alt = f"Channel {name}: {gap.size} hidden points from point {gap.start}, filled; errors: {errors}"
     return draw(paint, alt, f"{gap.size} hidden points from point {gap.start:,}. Errors: {errors}.", (WIDTH, 1.6))
 

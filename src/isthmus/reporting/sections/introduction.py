@@ -1,10 +1,9 @@
 """Title and subtitle of a report."""
 
 from isthmus.anomaly.rows import count_rows
-from isthmus.formatting import pluralize
+from isthmus.formatting import format_percent, pluralize
 from isthmus.reporting.fitted import are_training_rows, measure_overlap
 from isthmus.reporting.subject import Subject
-from isthmus.reporting.texts import show_share
 
 NAMES = {
     "autoencoder": "Autoencoder",
@@ -39,7 +38,7 @@ def describe_fit(subject: Subject) -> str:
         return "They were held out of the fit."
     share = measure_overlap(subject)
     if share is not None:
-        return f"{show_share(share)} of them are among the known training {subject.nouns}."
+        return f"{format_percent(share)} of them are among the known training {subject.nouns}."
     if are_training_rows(subject):
         return f"They are probably training {subject.nouns}."
     return "Whether the model was fitted to some of them is not known."

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from isthmus.formatting import list_names, pluralize
+from isthmus.formatting import format_percent, list_names, pluralize
 from isthmus.reporting.blocks import Section, Table
 from isthmus.reporting.fitted import are_training_rows
 from isthmus.reporting.sections.comparison import judge_methods
@@ -12,7 +12,6 @@ from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.sections.language import judge_bits, measure_bits
 from isthmus.reporting.sections.shift import MAX_OUTSIDE, measure_shifts
 from isthmus.reporting.subject import Subject
-from isthmus.reporting.texts import show_share
 
 # Rows below which intervals are too wide to compare methods: a share of 50 % of 100 rows is known to 10 %.
 MIN_ROWS = 100
@@ -60,7 +59,7 @@ def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
     for name, difference in judge_methods(subject).differences.items():
         if difference.low > 0:
             use = "fill missing cells" if subject.task == "imputer" else f"compress or rebuild {subject.nouns}"
-            reason = f"the error is {show_share(difference.value)} larger than that of {name}, a simple method"
+            reason = f"the error is {format_percent(difference.value)} larger than that of {name}, a simple method"
             yield f"use it to {use}", reason
             return
 
@@ -70,7 +69,7 @@ def _from_bits(subject: Subject) -> Iterator[tuple[str, str]]:
     differences = {} if measured is None else judge_bits(measured, subject.seed).differences
     for name, difference in differences.items():
         if difference.low > 0:
-            reason = f"it takes {show_share(difference.value)} more bits per token than {name}, a simple method"
+            reason = f"it takes {format_percent(difference.value)} more bits per token than {name}, a simple method"
             yield "use it to rate or write texts", reason
             return
 

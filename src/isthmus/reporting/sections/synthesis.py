@@ -8,14 +8,14 @@ import numpy as np
 
 from isthmus.data import as_source
 from isthmus.data.tables.codec import decode_plain
-from isthmus.formatting import format_value, pluralize
+from isthmus.formatting import format_percent, format_value, pluralize
 from isthmus.metrics import Comparison, closest_record, column_fidelity, detection_score, pair_fidelity
 from isthmus.metrics.learning import MIN_ROWS
 from isthmus.reporting.blocks import Block, Figure, Section, Share, Table, Text
 from isthmus.reporting.drawing import ACCENT, INK, MUTED, WIDTH, draw
 from isthmus.reporting.intervals import estimate_auroc, estimate_share
 from isthmus.reporting.subject import Subject, once
-from isthmus.reporting.texts import show, show_share
+from isthmus.reporting.texts import show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def compare_new_rows(subject: Subject) -> Section | None:
     ]
     lead = (
         f"A classifier detects new rows with a ROC AUC of {show(detection['new'])}, where 0.5 is chance; columns are "
-        f"on average {show_share(means['columns']['new rows'])} similar to those of real rows."
+        f"on average {format_percent(means['columns']['new rows'])} similar to those of real rows."
     )
     values = {
         "n_rows": n,
@@ -106,9 +106,10 @@ def measure_privacy(subject: Subject) -> Section | None:
         {"measure": "closer to training rows than to judged rows", "new rows": closer, "judged rows": None},
     ]
     lead = (
-        f"{guarantee}: {show_share(closest.copies.synthetic)} of the new rows are copies of training rows "
-        f"({show_share(closest.copies.baseline)} of the judged rows are), and {show_share(closest.closer_to_train)} "
-        "are closer to training rows than to judged rows, where 50 % is ideal."
+        f"{guarantee}: {format_percent(closest.copies.synthetic)} of the new rows are copies of training rows "
+        f"({format_percent(closest.copies.baseline)} of the judged rows are), and "
+        f"{format_percent(closest.closer_to_train)} are closer to training rows than to judged rows, where "
+        "50 % is ideal."
     )
     values = {"n_rows": n, "closer_to_train": closer, "closest": records}
     return Section("privacy", title, lead, [Table.of(records, "Closeness to training rows"), advice], values, "limit")
@@ -202,7 +203,7 @@ def _draw_columns(columns: Mapping[Any, Mapping[str, float]], rivals: list[str])
         ax.spines["left"].set_visible(False)
         ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9, handlelength=1)
 
-    values = ", ".join(f"{name} {columns[name]['new']:.3g}" for name in shown)
+    values = ", ".join(f"{name} {show(columns[name]['new'])}" for name in shown)
     alt = f"Similarity of {pluralize(len(shown), 'column')}: {values}"
     caption = "The columns that differ most." if len(columns) > len(shown) else ""
     return draw(paint, alt, caption, (WIDTH, 1.0 + 0.24 * len(shown)))

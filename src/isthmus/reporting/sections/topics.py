@@ -10,11 +10,12 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from isthmus.anomaly.rows import to_numbers
 from isthmus.backbones import ProdLDA
 from isthmus.data import as_source
+from isthmus.formatting import format_percent
 from isthmus.metrics.topics import coherence, topic_shares, topic_words
 from isthmus.reporting.blocks import Block, Section, Share, Table, Text
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.subject import Subject, Values
-from isthmus.reporting.texts import show, show_share
+from isthmus.reporting.texts import show
 
 MODEL = "this model"
 # Words of a topic; texts that the other methods are fitted to, which bounds the time.
@@ -47,7 +48,7 @@ def show_topics(subject: Subject) -> Section | None:
     others = " and ".join(f"{show(means[name].value)} of {name}" for name in found if name != MODEL)
     lead = (
         f"The {len(topics)} topics have a mean coherence of {show(means[MODEL])}, compared with {others}; "
-        f"{show_share(diversity[MODEL])} of their words are distinct."
+        f"{format_percent(diversity[MODEL])} of their words are distinct."
     )
     blocks: list[Block] = [
         Table.of(topics, "Topics, the most frequent one first"),
