@@ -95,7 +95,7 @@ def test_rows_of_few_values_that_are_equal_by_chance_are_not_reported(rng):
 def test_duplicate_rows_are_counted(X):
     finding = only(np.concatenate([X, X[:10], X[:3]]))
     assert (finding.what, finding.columns, finding.status) == ("duplicate rows", (), "warning")
-    assert finding.detail == "13 of 413 rows (3.15 %) equal an earlier one"
+    assert finding.detail == "13 of 413 rows (3.2 %) equal an earlier one"
     assert "isthmus prepare" in finding.advice
 
 
@@ -130,7 +130,7 @@ def test_a_single_leaked_row_is_found_with_its_split(X, rng):
     assert examine(X, test=clean) == []
     finding = only(X, test={"valid": clean, "final": np.concatenate([clean[1:] + 1, X[7:8]])})
     assert finding.status == "error"
-    assert finding.detail == "1 of 50 rows of final (2.00 %) are in X"
+    assert finding.detail == "1 of 50 rows of final (2 %) are in X"
 
 
 def test_all_splits_are_compared(X, rng):

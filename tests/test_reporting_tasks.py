@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 import isthmus
 from isthmus import AnomalyDetector, SeriesImputer, SlidingWindows, zoo
 from isthmus.data import Texts, as_source
+from isthmus.formatting import format_percent
 from isthmus.metrics import closest_record, column_fidelity
 from isthmus.metrics.topics import coherence, topic_shares, topic_words
 from isthmus.reporting.blocks import Share
@@ -113,13 +114,18 @@ def test_events_are_those_of_the_detector(broken_series):
     alarms = detector.predict(X) == -1
     assert found["events"]["rate"][0] == pytest.approx(alarms.mean())
     assert found["events"]["lead"].startswith(f"The model finds {len(expected)} event")
-    assert found["comparison"]["lead"].endswith("are within labelled events.")
+    assert found["comparison"]["lead"].endswith("are in labelled events.")
+    marked = np.zeros(len(X), dtype=bool)
+    for event in expected:
+        marked[event.start : event.end + 1] = True
+    assert marked.sum() == sum(event.n_points for event in expected) == found["events"]["n_points_in_events"]
+    assert f"; {format_percent(marked.mean())} of the points are in events." in found["events"]["lead"]
     assert found["composition"]["lead"] == "The model: AnomalyDetector of SlidingWindows."
     ours, simple = found["comparison"]["methods"]
-    assert ours["labelled events found"][0] == alarms[200:220].any()
-    assert ours["alarms within labelled events"] == pytest.approx(alarms[200:220].sum() / alarms.sum())
-    largest = np.argsort(-np.abs(X - X.mean()), kind="stable")[: alarms.sum()]
-    assert simple["alarms within labelled events"] == pytest.approx(np.mean((largest >= 200) & (largest < 220)))
+    assert ours["labelled events found"][0] == marked[200:220].any()
+    assert ours["marked points in labelled events"] == pytest.approx(marked[200:220].sum() / marked.sum())
+    largest = np.argsort(-np.abs(X - X.mean()), kind="stable")[: marked.sum()]
+    assert simple["marked points in labelled events"] == pytest.approx(np.mean((largest >= 200) & (largest < 220)))
 
 
 def test_dates_and_channels_of_events_are_shown():

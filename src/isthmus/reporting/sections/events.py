@@ -19,12 +19,21 @@ from isthmus.reporting.texts import show
 # Channels that the picture shows, and that a row of the table names; height of a panel in inches.
 N_CHANNELS, N_NAMED, HEIGHT = 3, 5, 1.0
 MODEL, DEVIATION = "this model", "largest standardized value"
+WITHIN = "marked points in labelled events"
 
 
 @once
-def find_alarms(subject: Subject) -> Values:
-    """Return which time points are alarms, (n,)."""
-    return np.asarray(subject.scores < subject.model.offset_)
+def find_events(subject: Subject) -> list[Event]:
+    """Return the events that the model finds."""
+    return list(subject.model.events(subject.X))
+
+
+@once
+def mark_events(subject: Subject) -> Values:
+    """Return which time points are in an event, (n,)."""
+    times = read_fitted_series(subject.model.estimator_, subject.X).times
+    inside = [(times >= event.start) & (times <= event.end) for event in find_events(subject)]
+    return np.any([np.zeros(len(times), dtype=bool), *inside], axis=0)
 
 
 def show_events(subject: Subject) -> Section | None:
@@ -32,28 +41,34 @@ def show_events(subject: Subject) -> Section | None:
     model = subject.model
     if not isinstance(model, AnomalyDetector):
         return None
-    events, alarms = model.events(subject.X), find_alarms(subject)
-    rate = estimate(average_blocks(alarms[:, None].astype(float)), subject.seed)[0].as_share()
+    events, low = find_events(subject), subject.scores < model.offset_
+    rate = estimate(average_blocks(low[:, None].astype(float)), subject.seed)[0].as_share()
     n_panels = 1 + min(N_CHANNELS, read_fitted_series(model.estimator_, subject.X).values.shape[0])
     figure = draw(
         lambda ax: plots.events(model, subject.X, n_channels=N_CHANNELS, ax=ax),
         f"The series and its scores, with {pluralize(len(events), 'event')} shaded",
-        "Events are shaded. Below the channels, the score of each time point and the threshold: lower scores are "
-        "alarms.",
+        "Events are shaded. The lowest panel has the score of each time point and the threshold.",
         (WIDTH, HEIGHT * n_panels),
     )
     lead = (
-        f"The model finds {pluralize(len(events), 'event')} in {pluralize(len(alarms), 'time point')}; "
-        f"{format_percent(rate.value)} of the points are alarms."
+        f"The model finds {pluralize(len(events), 'event')} in {pluralize(len(low), 'time point')}; "
+        f"{format_percent(mark_events(subject).mean())} of the points are in events."
     )
     blocks: list[Block] = [figure]
     if events:
         blocks.append(Table.of([_describe(event) for event in events], "Events, in order of time"))
         blocks.append(Text("Severity 1 is as far below the threshold as a typical normal score is above it."))
-    blocks.append(Text(f"Alarms: {show(rate)} of the time points; the interval is over blocks of consecutive points."))
+    blocks.append(
+        Text(
+            f"The scores of {show(rate)} of the time points are below the threshold; the interval is over blocks of "
+            "consecutive points. Points near an event can have low scores, because they are in windows that contain "
+            "points of the event."
+        )
+    )
     values = {
-        "n_points": len(alarms),
-        "n_alarms": int(alarms.sum()),
+        "n_points": len(low),
+        "n_points_in_events": int(mark_events(subject).sum()),
+        "n_alarms": int(low.sum()),
         "rate": rate,
         "threshold": float(model.offset_),
         "events": [event._asdict() for event in events],
@@ -62,24 +77,25 @@ def show_events(subject: Subject) -> Section | None:
 
 
 def compare_alarms(subject: Subject) -> Section | None:
-    """Return how many labelled events are found, beside those that standardized values find with as many alarms."""
+    """Return how many labelled events are found, beside those that as many of the largest standardized values find."""
     labels = subject.y
     if labels is None or not isinstance(subject.model, AnomalyDetector) or -1 not in labels:
         return None
-    alarms = {MODEL: find_alarms(subject), DEVIATION: find_largest(subject, int(find_alarms(subject).sum()))}
-    records = [{"method": name, **_judge(found, labels)} for name, found in alarms.items()]
+    marked = mark_events(subject)
+    found = {MODEL: marked, DEVIATION: find_largest(subject, int(marked.sum()))}
+    records = [{"method": name, **_judge(points, labels)} for name, points in found.items()]
     spans = merge_spans(labels == -1, 0)
-    ours, other = (sum(found[start:stop].any() for start, stop in spans) for found in alarms.values())
+    ours, other = (sum(points[start:stop].any() for start, stop in spans) for points in found.values())
     lead = f"Of {pluralize(len(spans), 'labelled event')}, the model finds {ours} and the {DEVIATION} alone {other}."
-    within = [record["alarms within labelled events"] for record in records]
+    within = [record[WITHIN] for record in records]
     if None not in within:
-        lead += f" Of the alarms, {show(within[0])} and {show(within[1])} are within labelled events."
+        lead += f" Of the points that they mark, {show(within[0])} and {show(within[1])} are in labelled events."
     text = Text(
         f"The {DEVIATION}: the distance of a channel from its mean in units of its standard deviation, the largest one "
-        "of a time point. Its threshold gives as many alarms as the model. An event is found if one of its points is "
-        "an alarm."
+        "of a time point. It marks as many points as the events of the model have. A labelled event is found if one of "
+        "its points is marked."
     )
-    table = Table.of(records, "Labelled events and alarms; 95 % intervals of the events found")
+    table = Table.of(records, "Labelled events that are found; 95 % intervals")
     values = {"n_events": len(spans), "methods": records}
     return Section("comparison", "Compared with a simple method", lead, [table, text], values, "quality")
 
@@ -92,9 +108,9 @@ def find_largest(subject: Subject, n: int) -> Values:
     mean, deviation = (f(known.values.numpy(), axis=1, keepdims=True) for f in (np.nanmean, np.nanstd))
     sizes = np.abs(series.values.numpy() - mean) / np.where(deviation > 0, deviation, 1.0)
     largest = np.where(np.isnan(sizes), 0.0, sizes).max(0)[np.rint(series.points).astype(int)]
-    alarms = np.zeros(len(largest), dtype=bool)
-    alarms[np.argsort(-largest, kind="stable")[:n]] = True
-    return alarms
+    marked = np.zeros(len(largest), dtype=bool)
+    marked[np.argsort(-largest, kind="stable")[:n]] = True
+    return marked
 
 
 def show_time(time: Any) -> str:
@@ -117,11 +133,11 @@ def _describe(event: Event) -> dict[str, Any]:
     }
 
 
-def _judge(alarms: Values, labels: Values) -> dict[str, Any]:
+def _judge(marked: Values, labels: Values) -> dict[str, Any]:
     spans = merge_spans(labels == -1, 0)
-    found = sum(bool(alarms[start:stop].any()) for start, stop in spans)
-    known = alarms & (labels != 0)
+    found = sum(bool(marked[start:stop].any()) for start, stop in spans)
+    known = marked & (labels != 0)
     return {
         "labelled events found": estimate_share(found, len(spans)),
-        "alarms within labelled events": Share((labels[known] == -1).mean()) if known.any() else None,
+        WITHIN: Share((labels[known] == -1).mean()) if known.any() else None,
     }
