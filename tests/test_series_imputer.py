@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
-from isthmus import SeriesImputer, load, save
+from isthmus import Autoencoder, SeriesImputer, load, save
+from isthmus.backbones import MLP
 from isthmus.cli.app import app
 from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
@@ -215,6 +217,24 @@ def test_results_depend_on_the_seed_only():
     first, second = (clone(model).fit(series[:300]).impute(series) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_net_of_ones_own_is_used_and_saved(tmp_path):
+    net = Autoencoder(3, backbone=MLP((8,)), max_epochs=1, random_state=7)
+    imputer = SeriesImputer(8, estimator=net, random_state=0).fit(WAVES[:200])
+    assert (imputer.estimator_.n_components, imputer.estimator_.corruption.n) == (3, 2)
+    assert (net.corruption, net.random_state) == (None, 7)
+    save(imputer, tmp_path / "imputer.safetensors")
+    again = load(tmp_path / "imputer.safetensors")
+    series = hidden(SINGLE)
+    np.testing.assert_array_equal(again.impute(series), imputer.impute(series))
+    refitted, expected = (clone(each).fit(WAVES[:200]) for each in (again, imputer))
+    np.testing.assert_array_equal(refitted.impute(series), expected.impute(series))
+
+
+def test_another_kind_of_net_is_refused():
+    with pytest.raises(TypeError, match="estimator must be an Autoencoder or None, got"):
+        SeriesImputer(estimator=StandardScaler()).fit(WAVES)
 
 
 def test_a_saved_imputer_gives_equal_results_after_loading(of_frames, tmp_path):

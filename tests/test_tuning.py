@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV
 
-from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWindows, zoo
+from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SeriesImputer, SlidingWindows, zoo
 from isthmus.backbones import MLP
 from isthmus.baselines import compare
 from isthmus.baselines.judging import row_errors
@@ -428,6 +428,29 @@ def test_the_default_net_of_windows_can_be_tuned():
     assert seen == [(8, (1, 16))]
 
 
+def test_a_series_imputer_gets_the_net_with_the_smallest_error_of_hidden_gaps():
+    series = np.sin(np.arange(200) / 4)
+    imputer = SeriesImputer(8, estimator=make_net(learning_rate=1e-6), random_state=0)
+    result = tune(imputer, series, space={"learning_rate": [1e-6, 2e-2]}, n_trials=4, random_state=0)
+    assert result.params == {"learning_rate": 2e-2}
+    assert result.measure.startswith("minus the mean squared error of hidden values")
+    assert result.estimator.estimator.learning_rate == 2e-2
+    assert result.estimator.impute(np.where(np.arange(200) == 9, np.nan, series)).shape == (200,)
+
+
+def test_the_gaps_that_judge_a_net_share_no_time_with_those_of_fits():
+    series, seen = np.sin(np.arange(200) / 4), []
+    measure = lambda net, X, y: seen.append((net.n_components, X.windows.starts)) or np.zeros(len(X))  # noqa: E731
+    net, gaps = SeriesImputer(8).prepare_search(series)
+    used = split_rows(gaps, None, 0).X.windows.starts
+    tune(SeriesImputer(8, estimator=make_net()), series, space=RATES, n_trials=1, measure=measure, random_state=0)
+    ((n_components, judged),) = seen
+    assert n_components == 2
+    assert np.abs(used[:, None] - judged).min() >= 8
+    assert len(used) + len(judged) > 170
+    assert net.n_components == 64
+
+
 def test_known_anomalies_take_no_part_in_the_search_of_a_detector(X):
     y, sizes = np.ones(300, int), []
     y[:50] = -1
@@ -595,7 +618,9 @@ def test_impossible_parameters_are_refused_by_name(params, message, X):
 
 
 def test_other_estimators_are_refused(X):
-    with pytest.raises(TypeError, match="tune takes an Autoencoder, or a detector or bag of one, got BaseEstimator"):
+    with pytest.raises(
+        TypeError, match="tune takes an Autoencoder, a detector or bag of one, or a SeriesImputer, got Base"
+    ):
         tune(BaseEstimator(), X)
 
 

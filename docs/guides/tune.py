@@ -81,6 +81,9 @@ print(result)
 #
 #    $ isthmus tune sensors.csv --series time --time 10m --out best.safetensors
 #    $ isthmus detect later.csv --detector best.safetensors
+#
+# In Python, ``tune`` also takes detectors, and :class:`isthmus.SeriesImputer`. Hidden gaps judge the nets of an
+# imputer: an error of 1 is about that of linear interpolation.
 
 # %%
 # What is split off

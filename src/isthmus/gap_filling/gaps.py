@@ -61,6 +61,14 @@ class Gaps(Source):
         """Return the samples at the positions ``index``."""
         return replace(self, windows=self.windows.take(index))
 
+    def blocks(self, n: int, seed: int) -> list[Values]:
+        """Split the positions of all samples into ``n`` blocks of time; the seed is not used."""
+        return self.windows.blocks(n, seed)
+
+    def disjoint_from(self, index: Values) -> Values:
+        """Return the positions of the samples whose windows overlap none of the given ones."""
+        return self.windows.disjoint_from(index)
+
     def split(self, n: int, seed: int) -> tuple[Self, Self]:
         """Split off the last windows; return the other ones first."""
         kept, held_out = self.windows.split(n, seed)

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import TransformerMixin
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from isthmus.corruptions import HiddenChannels
 from isthmus.data import Windows
 from isthmus.data.series.series import interpolate
 from isthmus.data.series.windows import check_channels
+from isthmus.errors import require_type
 from isthmus.formatting import pluralize
 from isthmus.gap_filling.containers import fill_container, holds_many_series, join_series
 from isthmus.gap_filling.gaps import (
@@ -60,6 +61,9 @@ class SeriesImputer(TransformerMixin, Configurable):
     ----------
     length : int or "auto", default="auto"
         Number of steps of a window. "auto" is 64, and less for more than 16 channels or short series.
+    estimator : Autoencoder or None, default=None
+        Net of the windows, whose ``corruption`` and ``random_state`` are replaced. None is a net of one hidden layer
+        with 256 units.
     time : str, tuple of str or None, default=None
         Column or columns of a data frame with the times; see ``isthmus.data.Windows``.
     random_state : int, RandomState or None, default=None
@@ -102,9 +106,15 @@ class SeriesImputer(TransformerMixin, Configurable):
     length_: int
 
     def __init__(
-        self, length: int | str = "auto", *, time: str | Sequence[str] | None = None, random_state: Any = None
+        self,
+        length: int | str = "auto",
+        *,
+        estimator: Any = None,
+        time: str | Sequence[str] | None = None,
+        random_state: Any = None,
     ) -> None:
         self.length = length
+        self.estimator = estimator
         self.time = time
         self.random_state = random_state
 
@@ -129,20 +139,40 @@ class SeriesImputer(TransformerMixin, Configurable):
         ValueError
             If the length is not valid, the series is too short, or a channel has no value.
         """
+        net, gaps = self.prepare_search(X)
+        seed = seed_of(self.random_state)
+        self.length_ = gaps.windows.length
+        self._gaps, self.estimator_ = gaps, net.set_params(random_state=seed).fit(gaps)
+        self.trust_, self.relative_error_ = self._measure_trust(gaps, seed)
+        self.n_features_in_ = len(gaps.scale)
+        if gaps.windows.channels:
+            self.feature_names_in_ = np.array(gaps.windows.channels, dtype=object)
+        return self
+
+    def prepare_search(self, X: Any) -> tuple[Autoencoder, Gaps]:
+        """Return the net that ``fit`` trains, and windows with gaps on which its parameters can be searched.
+
+        Parameters
+        ----------
+        X : array, tensor or data frame
+            As in ``fit``.
+
+        Returns
+        -------
+        estimator : Autoencoder
+            The net, not fitted.
+        gaps : Gaps
+            The windows as rows.
+        """
         if not (self.length == "auto" or (is_count(self.length) and int(self.length) >= SHORTEST)):
             raise ValueError(f'length must be "auto" or an integer >= {SHORTEST}, got {self.length!r}')
-        rows = join_series(X, LENGTH if self.length == "auto" else int(self.length))
-        windows = Windows(rows, 1, time=self.time)
-        self.length_ = self._choose_length(windows, X)
+        require_type("estimator", self.estimator, Autoencoder | None, "an Autoencoder or None")
+        windows = Windows(join_series(X, LENGTH if self.length == "auto" else int(self.length)), 1, time=self.time)
+        length = self._choose_length(windows, X)
         check_channels(windows)
-        seed = seed_of(self.random_state)
-        gaps = Gaps(windows.cut(self.length_), _scale_of(windows.series.values))
-        self._gaps, self.estimator_ = gaps, _make_net(gaps, seed).fit(gaps)
-        self.trust_, self.relative_error_ = self._measure_trust(gaps, seed)
-        self.n_features_in_ = windows.schema.shape[0]
-        if windows.channels:
-            self.feature_names_in_ = np.array(windows.channels, dtype=object)
-        return self
+        gaps = Gaps(windows.cut(length), _scale_of(windows.series.values))
+        net = _default_net(gaps) if self.estimator is None else clone(self.estimator)
+        return net.set_params(corruption=HiddenChannels(len(gaps.scale)), random_state=None), gaps
 
     def transform(self, X: Any) -> Any:
         """Fill missing values as ``impute`` does; for pipelines.
@@ -245,17 +275,15 @@ class SeriesImputer(TransformerMixin, Configurable):
         return np.where(is_missing, line + added, values.double().numpy())
 
 
-def _make_net(gaps: Gaps, seed: int) -> Autoencoder:
-    """Make the net that learns the differences from linear interpolation."""
+def _default_net(gaps: Gaps) -> Autoencoder:
+    """Make the default net, which learns the differences from linear interpolation."""
     return Autoencoder(
         N_COMPONENTS,
         backbone=MLP((HIDDEN,)),
         likelihood=Gaussian(),
-        corruption=HiddenChannels(len(gaps.scale)),
         batch_size=BATCH_SIZE,
         # A step takes at most all windows.
         max_epochs=math.ceil(N_STEPS * min(1.0, BATCH_SIZE / len(gaps))),
-        random_state=seed,
     )
 
 

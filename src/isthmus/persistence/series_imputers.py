@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from sklearn.base import clone
 
 from isthmus.gap_filling import SeriesImputer
 from isthmus.gap_filling.gaps import Gaps
@@ -15,14 +16,17 @@ def describe(imputer: SeriesImputer, nested: Callable[[Any], Content]) -> Conten
     """Describe a fitted imputer, without the series."""
     arrays = {"scale": imputer._gaps.scale.numpy(), "trust": imputer.trust_, "relative_error": imputer.relative_error_}
     fitted = {**columns_to_plain(imputer), "length_": imputer.length_, "series": cut_to_plain(imputer._gaps.windows)}
-    return Content.of(imputer, arrays, fitted, {"inner": nested(imputer.estimator_)})
+    inner, default = {"inner": nested(imputer.estimator_)}, imputer.estimator is None
+    return Content.of(imputer, arrays, fitted, inner, default=default)
 
 
 def rebuild(content: Content, context: Context) -> SeriesImputer:
     """Rebuild an imputer."""
     fitted, arrays = content.document["fitted"], content.arrays
-    imputer: SeriesImputer = context.construct(SeriesImputer, content)
-    imputer.estimator_ = context.rebuild(content.inner("inner"))
+    net = context.rebuild(content.inner("inner"))
+    template = None if content.document["estimator"]["default"] else clone(net).set_params(random_state=None)
+    imputer: SeriesImputer = context.construct(SeriesImputer, content, estimator=template)
+    imputer.estimator_ = net
     scale = torch.from_numpy(arrays["scale"])
     windows = blank_windows(fitted["series"], fitted["length_"], imputer.time, scale.dtype)
     imputer._gaps, imputer.length_ = Gaps(windows, scale), fitted["length_"]

@@ -9,6 +9,7 @@ from isthmus.baselines.judging import row_errors
 from isthmus.baselines.reconstruction import Training
 from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import as_source
+from isthmus.gap_filling.gaps import Gaps
 
 Values = np.ndarray[Any, Any]
 RowScores = Callable[[Any, Any, Any], Values]
@@ -63,11 +64,13 @@ def choose_measure(measure: Any, model: Any, X: Any, seed: int) -> Measure:
         )
     if measure == "error":
         training = Training.of(as_source(X, model.schema))
-        return Measure("error", _describe(training), lambda net, X, y: -row_errors(net, training, X, seed))
+        return Measure("error", _describe(training, X), lambda net, X, y: -row_errors(net, training, X, seed))
     raise ValueError(f'measure must be "auto", "bound", "error" or a function, got {measure!r}')
 
 
-def _describe(training: Training) -> str:
+def _describe(training: Training, X: Any) -> str:
+    if isinstance(X, Gaps):
+        return "minus the mean squared error of hidden values; that of linear interpolation is about 1"
     if training.are_pixels:
         return f"minus the {training.error_name}"
     return "minus the mean error of cells; 1 is that of the mean and the most frequent category"

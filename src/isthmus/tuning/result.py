@@ -71,8 +71,8 @@ class TuningResult:
 
     Parameters
     ----------
-    estimator : Autoencoder, AnomalyDetector or BaggedAutoencoders
-        With the best parameters, fitted to all rows.
+    estimator : estimator
+        Of the kind that ``tune`` got, with the best parameters, fitted to all rows.
     best : Trial
         The trial with the chosen parameters.
     trials : list of Trial

@@ -19,6 +19,7 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.data import as_source
 from isthmus.errors import InputTypeError
+from isthmus.gap_filling import SeriesImputer
 from isthmus.part import is_count
 from isthmus.problem import Problem
 from isthmus.randomness import mix, seed_of
@@ -75,9 +76,10 @@ def tune(
 
     Parameters
     ----------
-    estimator : Autoencoder, or AnomalyDetector, BaggedAutoencoders or SlidingWindows of one
-        Not changed. The parameters of the autoencoder are searched; a detector is fitted once, at the end. For
-        ``SlidingWindows``, fits are judged on windows of the middle length, and None is its default net.
+    estimator : Autoencoder, or AnomalyDetector, BaggedAutoencoders, SlidingWindows or SeriesImputer of one
+        Not changed. The parameters of the autoencoder are searched; the others are fitted once, at the end. For
+        ``SlidingWindows``, fits are judged on windows of the middle length; for ``SeriesImputer``, on hidden gaps. For
+        both, None is the default net.
     X : array, data frame, list or Source of shape (n_samples, ...)
         At least 50 rows. The last windows of a series judge.
     y : array of shape (n_samples,) or None, default=None
@@ -188,24 +190,25 @@ def _run_until_stopped(study: Any, objective: Objective, space: Space, *limits: 
 def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
     """Return the autoencoder in an estimator, and the name of the parameter that holds it, "" for an autoencoder."""
     net, names = estimator, list[str]()
-    while isinstance(net, AnomalyDetector | BaggedAutoencoders | SlidingWindows):
+    while isinstance(net, AnomalyDetector | BaggedAutoencoders | SlidingWindows | SeriesImputer):
         net, names = net.estimator, [*names, "estimator"]
-    if not isinstance(net, Autoencoder) and _find_windows(estimator) is None:
-        raise InputTypeError(f"tune takes an Autoencoder, or a detector or bag of one, got {estimator!r}")
+    if not isinstance(net, Autoencoder) and _find_series(estimator) is None:
+        expected = "an Autoencoder, a detector or bag of one, or a SeriesImputer"
+        raise InputTypeError(f"tune takes {expected}, got {estimator!r}")
     return net, "__".join(names)
 
 
-def _find_windows(estimator: Any) -> SlidingWindows | None:
+def _find_series(estimator: Any) -> SlidingWindows | SeriesImputer | None:
     """Return the estimator of a series in a detector, or itself, if it is one."""
     inner = estimator.estimator if isinstance(estimator, AnomalyDetector) else estimator
-    return inner if isinstance(inner, SlidingWindows) else None
+    return inner if isinstance(inner, SlidingWindows | SeriesImputer) else None
 
 
 def _prepare_search(estimator: Any, X: Any, y: Any) -> tuple[Autoencoder, Any, Any]:
     """Return the autoencoder in an estimator, and rows and labels of its fits; those of a series are windows."""
-    windows = _find_windows(estimator)
-    if windows is not None:
-        return *windows.prepare_search(X), None
+    of_series = _find_series(estimator)
+    if of_series is not None:
+        return *of_series.prepare_search(X), None
     return find_autoencoder(estimator)[0], *_normal_rows(estimator, X, y)
 
 
