@@ -16,13 +16,14 @@ each change.
 import numpy as np
 import pandas as pd
 
-rng = np.random.default_rng(0)
+rng = np.random.default_rng(1)
 n = 400
 table = pd.DataFrame(
     {
         "customer": [f"C{i:05d}" for i in range(n)],
         "age": rng.integers(18, 80, n).astype(float),
-        "income": [f"{value:,.0f}" for value in rng.lognormal(10, 0.5, n)],
+        "income": [f"${value:,.2f}" for value in rng.lognormal(10, 0.5, n)],
+        "height": rng.normal(170, 10, n).round(2),
         "city": rng.choice(["Lima", "lima ", "Quito"], n),
         "active": True,
     }
@@ -31,7 +32,8 @@ table.loc[rng.choice(n, 40, replace=False), "age"] = -999
 table = pd.concat([table, table[:10]], ignore_index=True)
 
 # %%
-# ``summarize`` shows the kind of each column, missing cells and values.
+# ``summarize`` shows the kind of each column, missing cells and values. Here the smallest age is -999, there are two
+# spellings of Lima, and incomes are taken for names, because they are text.
 
 from isthmus import doctor
 
@@ -49,11 +51,14 @@ print(doctor.format_findings(doctor.examine(table)))
 
 from isthmus.preparing import prepare
 
-prepared = prepare(table, limits={"age": (0, 120)}, random_state=0)
+prepared = prepare(table, sentinels="missing", random_state=0)
 print(prepared)
 
 # %%
-# The sentinel is gone from the ages:
+# Without ``sentinels="missing"``, -999 would stay, and a line would report it: only you can know whether an odd
+# number was measured.
+#
+# Now the sentinel is gone from the ages:
 
 import matplotlib.pyplot as plt
 
@@ -82,6 +87,8 @@ print(len(train), "rows to fit,", len(test), "rows to test")
 #   ``split_by="grouped"``.
 # - **A sentinel is not found.** Only numbers that are frequent and far from all others are taken for sentinels. Name
 #   others by ``limits``, or on the command line by ``--missing``.
+# - **Two spellings remain.** ``prepare`` removes the space from "lima ", and does not change letters: "Lima" and "lima"
+#   remain two categories. ``table["city"].str.title()`` makes them one.
 # - **A code is taken for a number.** Postal codes and similar columns are categories: ``schema={"zip": "category"}``.
 #
 # See :func:`isthmus.preparing.prepare`, :func:`isthmus.doctor.examine` and :func:`isthmus.doctor.summarize`.
