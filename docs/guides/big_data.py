@@ -31,7 +31,7 @@ for day in range(4):
 # ---
 #
 # ``Parquet`` reads row groups of several files in turn, and shuffles their rows in a pool. One thread prepares the next
-# pool while the net trains. Here the rows follow from two numbers, so two components explain nearly all of their variance.
+# pool while the net trains. Here the rows follow from two numbers, so two components explain nearly all variance.
 
 from isthmus import Autoencoder
 from isthmus.data import Parquet, apply

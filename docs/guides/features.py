@@ -75,7 +75,7 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
-# With 30 labels, three of each digit, the two are equal within chance. With more, the classifier of the codes is better.
+# With 30 labels, three of each digit, chance decides. With more labels, the codes serve better than the components.
 #
 # Similar rows
 # ------------

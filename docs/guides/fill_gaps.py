@@ -73,8 +73,8 @@ plt.show()
 
 # %%
 # Otherwise let ``judge`` hide known cells of rows that were not in the fit. It compares the model with iterative
-# regression and with the mean. Here regression is as good: 400 rows are few, and the columns depend on each other almost
-# linearly.
+# regression and with the mean. Here regression is as good: 400 rows are few, and most columns depend on each other
+# almost linearly.
 
 from isthmus.baselines import judge
 

@@ -10,10 +10,10 @@ value is, and the backbone says how values are arranged.
 # Images of a given kind
 # ----------------------
 #
-# Here are 1,797 handwritten digits with labels, of which a third is held out. ``conditional_vae`` gives the label to the
-# decoder, so that one can ask for it. Your own pictures come from a folder: after ``from isthmus.data import ImageFolder``,
-# ``ImageFolder("photos/", size=(64, 64))`` reads them. Its ``labels`` are the names of subfolders, and its ``files``
-# the paths of the images.
+# Here are 1,797 handwritten digits with labels. A third is held out, to judge the new ones. ``conditional_vae`` gives
+# the label to the decoder, so that one can ask for it. Your own pictures come from a folder: after ``from isthmus.data
+# import ImageFolder``, ``ImageFolder("photos/", size=(64, 64))`` reads them. Its ``labels`` are the names of
+# subfolders, and its ``files`` the paths of the images.
 
 import numpy as np
 from sklearn.datasets import load_digits

@@ -34,9 +34,9 @@ for name, rows in data.items():
     )
 
 # %%
-# The data sets differ. 89 wines are too few for a net: PCA is better, and a line below the table says so. That is no bug:
-# use PCA then. Measurements of tumours depend on each other almost linearly, and both errors are similar. Images of
-# digits lie on a curved surface, and the net is much better.
+# The data sets differ. 89 wines are too few for a net: PCA is better, and a line below the table says so. That is no
+# bug: use PCA then. Measurements of tumours depend on each other almost linearly, and both errors are similar. Images
+# of digits lie on a curved surface, and the net is much better.
 #
 # The command line prints such a table after each ``fit``:
 #
