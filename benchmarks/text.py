@@ -215,6 +215,77 @@ def measure_sequence_vae(texts: Any, test: list[str], n_words: int) -> Iterator[
     yield Figure("trec, nats in the code of zoo.sequence_vae", float(model.divergence(test).mean()), " / ".join(way))
 
 
+# Texts of fit and normal texts of the test, and the largest number of anomalies.
+N_FIT, N_TEST = 800, 300
+
+
+def detection(_: None) -> Iterator[Figure]:
+    """Measure how detectors that were fitted to normal texts rank texts of another kind; AUROC, 0.5 is chance.
+
+    Normal are the messages that are no spam, and the questions of one of the three most frequent kinds.
+    """
+    spam, questions = load("sms_spam"), load("trec")
+    tasks = {"sms_spam, spam": (spam.text, spam.label == 0)}
+    for label in questions.label.value_counts().index[:3]:
+        tasks[f"trec, questions that are not of kind {label}"] = questions.text, questions.label == label
+    for name, (texts, is_normal) in tasks.items():
+        runs = pd.DataFrame([run_detection(texts.to_numpy(), is_normal.to_numpy(), seed) for seed in range(N_SEEDS)])
+        for method in DETECTORS:
+            comparison = f"by split {runs[method].round(3).to_numpy()}"
+            yield Figure(f"{name}, AUROC of {method}", float(runs[method].mean()), comparison)
+
+
+def run_detection(texts: Values, is_normal: Values, seed: int) -> dict[str, float]:
+    """Return the AUROC of each detector on normal texts that were not in fit and on other texts."""
+    from sklearn.metrics import roc_auc_score
+
+    order = np.random.default_rng(seed).permutation(len(texts))
+    normal, others = order[is_normal[order]], order[~is_normal[order]]
+    judged = [*texts[normal[N_FIT : N_FIT + N_TEST]], *texts[others[:N_TEST]]]
+    labels = np.repeat([0, 1], [len(judged) - len(others[:N_TEST]), len(others[:N_TEST])])
+    known = list(texts[normal[:N_FIT]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: roc_auc_score(labels, -score(known, judged, seed)) for name, score in DETECTORS.items()}
+
+
+def score_by_distance(known: list[str], judged: list[str], seed: int) -> Values:
+    from isthmus.anomaly import ExemplarDistance
+    from isthmus.data import Texts
+
+    return ExemplarDistance(random_state=seed).fit(Texts(known)).score_samples(judged)
+
+
+def score_by_sequence(known: list[str], judged: list[str], seed: int) -> Values:
+    from isthmus import zoo
+    from isthmus.data import Texts
+
+    return zoo.sequence_vae(32, random_state=seed).fit(Texts(known)).score_samples(judged)
+
+
+def score_by_neighbours(known: list[str], judged: list[str], _: int) -> Values:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = TfidfVectorizer().fit(known)
+    return np.asarray((words.transform(judged) @ words.transform(known).T).max(1).todense()).ravel()
+
+
+def score_by_forest(known: list[str], judged: list[str], seed: int) -> Values:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.ensemble import IsolationForest
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    forest = make_pipeline(TfidfVectorizer(), TruncatedSVD(32, random_state=seed), IsolationForest(random_state=seed))
+    return forest.fit(known).score_samples(judged)
+
+
+DETECTORS = {
+    "AnomalyDetector()": score_by_distance,
+    "zoo.sequence_vae": score_by_sequence,
+    "the nearest text by tf-idf": score_by_neighbours,
+    "IsolationForest on 32 components of tf-idf": score_by_forest,
+}
 SECTIONS = {
     "spam": spam,
     "topics-spam": partial(topics, "sms_spam"),
@@ -222,6 +293,7 @@ SECTIONS = {
     "topics-questions": partial(topics, "trec"),
     "topics-packages": partial(topics, "Debian packages"),
     "language": language,
+    "detection": detection,
 }
 
 if __name__ == "__main__":

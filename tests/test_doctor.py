@@ -95,7 +95,7 @@ def test_rows_of_few_values_that_are_equal_by_chance_are_not_reported(rng):
 def test_duplicate_rows_are_counted(X):
     finding = only(np.concatenate([X, X[:10], X[:3]]))
     assert (finding.what, finding.columns, finding.status) == ("duplicate rows", (), "warning")
-    assert finding.detail == "13 of 413 rows (3.2 %) equal an earlier one"
+    assert finding.detail == "13 of 413 rows (3.1 %) equal an earlier one"
     assert "isthmus prepare" in finding.advice
 
 

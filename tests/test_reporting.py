@@ -15,12 +15,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
 import isthmus
-from isthmus import Autoencoder
+from isthmus import AnomalyDetector, Autoencoder
 from isthmus.anomaly.rows import to_numbers
 from isthmus.baselines.reconstruction import Training, hide_cells
 from isthmus.data import Parquet, as_source
 from isthmus.doctor import examine
 from isthmus.finding import Finding
+from isthmus.formatting import format_percent
 from isthmus.latent import active_units
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Interval, Section, Share, Table
@@ -373,7 +374,7 @@ def test_a_report_says_whether_the_judged_rows_are_training_rows():
     assert "probably training rows" in known.verdict[2]
     assert isthmus.report(model, X[150:]).subtitle.endswith("fitted to some of them is not known.")
     assert isthmus.report(model, X[150:], train=X[:150]).subtitle.endswith(
-        "0 % of them are among the known training rows."
+        "None of them are among the known training rows."
     )
 
 
@@ -522,8 +523,25 @@ def test_a_detector_is_judged_on_labels(detector):
     alarms = model.predict(X) == -1
     assert found["alarms"]["share_by_label"]["anomalies"][0] == alarms[labels == -1].mean()
     assert found["alarms"]["share_by_label"]["normal rows"][0] == alarms[labels == 1].mean()
-    assert found["alarms"]["reasons"][0]["column"] == "column 2"
-    assert "limits" not in found or "every anomaly" not in str(found["limits"])
+    assert found["alarms"]["reasons"][0]["column"] == "2"
+    assert found["limits"]["lead"].endswith("% of the labelled anomalies are no alarms.")
+
+
+def test_labelled_anomalies_are_no_shift_and_missed_ones_are_a_limit():
+    rng = np.random.default_rng(0)
+    usual = pd.DataFrame(rng.normal(size=(500, 3)), columns=list("abc"))
+    strange = usual[400:440] + 3.0 * rng.random((40, 1))
+    rows, labels = pd.concat([usual[300:], strange]), np.repeat([1, -1], [200, 40])
+    model = AnomalyDetector(fpr=0.05, random_state=0).fit(usual[:300])
+    found = isthmus.report(model, rows, labels).to_dict()["sections"]
+    alone = isthmus.report(model, usual[300:]).to_dict()["sections"]
+    assert found["shift"]["columns"] == alone["shift"]["columns"]
+    assert isthmus.report(model, rows).to_dict()["sections"]["shift"]["n_shifted"] > found["shift"]["n_shifted"] == 0
+    missed = 1 - found["alarms"]["share_by_label"]["anomalies"][0]
+    assert 0 < missed < 1
+    reason = f"{format_percent(missed)} of the labelled anomalies are no alarms"
+    assert found["limits"]["limits"][0] == {"do not": "rely on it to find every anomaly", "because": reason}
+    assert found["verdict"]["limit"] == f"Do not rely on it to find every anomaly: {reason}."
 
 
 def test_without_labels_no_detector_is_judged(detector):

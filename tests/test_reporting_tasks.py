@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits
+from sklearn.metrics import roc_auc_score
 
 import isthmus
 from isthmus import AnomalyDetector, SeriesImputer, SlidingWindows, zoo
@@ -227,6 +228,26 @@ def test_unusual_texts_have_the_lowest_scores(language):
     scores = detector.score_samples(X)
     assert found["texts"][0]["text"] == X[int(np.argmin(scores))]
     assert found["n_alarms"] == (scores < detector.offset_).sum()
+
+
+def test_labels_of_texts_and_images_are_used(digits):
+    texts = ["the cat sees the dog", "the dog sees the cat"] * 60
+    model = AnomalyDetector(fpr=0.1, random_state=0).fit(Texts(texts, vocabulary="word"))
+    judged, labels = [*texts[:20], *["dog dog dog dog dog"] * 5], np.repeat([1, -1], [20, 5])
+    found = sections_of(isthmus.report(model, judged, labels))
+    alarms = model.predict(judged) == -1
+    assert [share[0] for share in found["alarms"]["share_by_label"].values()] == [
+        alarms[20:].mean(),
+        alarms[:20].mean(),
+    ]
+    assert found["verdict"]["quality"] == found["alarms"]["lead"]
+    images = digits[1]
+    net = AnomalyDetector(zoo.convolutional(2, max_epochs=1, random_state=0), random_state=0).fit(images)
+    labels = np.where(np.arange(len(images)) % 2, 1, -1)
+    found = sections_of(isthmus.report(net, images, labels))
+    area = roc_auc_score(labels == -1, -net.score_samples(images))
+    assert found["comparison"]["measures"]["this model"]["ROC AUC"][0] == pytest.approx(area)
+    assert set(found["heat_maps"]["share_by_label"]) == {"anomalies", "normal rows"}
 
 
 def test_topics_are_measured_on_the_judged_texts():

@@ -55,7 +55,7 @@ CONTENTS = (
     Entry(compare_fillings, {"imputer"}, {"time points"}),
     Entry(show_topics, TASKS, {"counts"}),
     Entry(compare_methods, TASKS - {"detector"}, ROWS),
-    Entry(compare_detectors, {"detector"}, VECTORS),
+    Entry(compare_detectors, {"detector"}, ROWS),
     Entry(show_bound, TASKS - {"detector"}, {*ROWS, "counts"}),
     Entry(describe_columns, TASKS, {"table"}),
     Entry(show_composition, TASKS, DATA),

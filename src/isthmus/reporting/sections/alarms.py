@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # Alarms that are explained, and reasons of each.
 N_ALARMS, N_REASONS = 10, 3
 N_BARS = 40
-LABELS = {"anomalies": -1, "normal rows": 1}
+ANOMALIES = "anomalies"
+LABELS = {ANOMALIES: -1, "normal rows": 1}
 
 
 @once
@@ -35,7 +36,7 @@ def show_alarms(subject: Subject) -> Section | None:
         return None
     alarms, model = decide(subject), subject.model
     n_alarms = int(alarms.sum())
-    share, by_label = estimate_share(n_alarms, len(alarms)), _share_by_label(subject, alarms)
+    share, by_label = estimate_share(n_alarms, len(alarms)), share_by_label(subject)
     reasons = _list_reasons(subject, alarms)
     facts = {
         "alarms": n_alarms,
@@ -55,33 +56,40 @@ def show_alarms(subject: Subject) -> Section | None:
         "reasons": reasons,
     }
     searched = pluralize(len(alarms), subject.noun)
-    lead = _summarize_by_label(by_label, model.fpr_) or _summarize(n_alarms, searched, share, model.fpr_)
+    lead = summarize_labels(subject) or _summarize(n_alarms, searched, share, model.fpr_)
     return Section("alarms", "Alarms and their reasons", lead, blocks, values)
 
 
-def _share_by_label(subject: Subject, alarms: Values) -> dict[str, Interval]:
-    """Return the share of alarms among labelled anomalies and among labelled normal rows."""
-    if subject.y is None or find_anomalies(subject) is None:
+@once
+def share_by_label(subject: Subject) -> dict[str, Interval]:
+    """Return the share of alarms among labelled anomalies and among labelled normal rows; time points have none."""
+    is_detector = isinstance(subject.model, AnomalyDetector) and subject.data != "time points"
+    if not is_detector or find_anomalies(subject) is None:
         return {}
-    found = {name: alarms[subject.y == label] for name, label in LABELS.items()}
+    found = {name: decide(subject)[subject.y == label] for name, label in LABELS.items()}
     return {name: estimate_share(int(each.sum()), len(each)) for name, each in found.items()}
 
 
-def _summarize_by_label(shares: dict[str, Interval], expected: float) -> str:
+def summarize_labels(subject: Subject) -> str:
+    """Return how many labelled anomalies and normal rows are alarms; an empty text without labels."""
+    shares, expected = share_by_label(subject), subject.model.fpr_
     if not shares:
         return ""
-    caught, false = map(show, shares.values())
-    lead = f"Alarms: {caught} of the labelled anomalies, and {false} of the normal rows"
-    return f"{lead}, where {format_percent(expected)} are expected."
+    caught, false = shares.values()
+    comparison = _compare(false, expected, f"{format_percent(expected)} that are expected")
+    lead = f"Alarms: {show(caught)} of the labelled anomalies"
+    return f"{lead}, and {show(false)} of the normal {subject.nouns}, {comparison}."
+
+
+def _compare(share: Interval, expected: float, name: str) -> str:
+    if share.low <= expected <= share.high:
+        return f"as expected ({format_percent(expected)})"
+    return f"{'more' if share.low > expected else 'fewer'} than the {name}"
 
 
 def _summarize(n_alarms: int, searched: str, share: Interval, expected: float) -> str:
-    lead = f"{pluralize(n_alarms, 'alarm')} in {searched}: {show(share)}"
-    if share.low > expected:
-        return f"{lead}, more than the {format_percent(expected)} that normal rows would give."
-    if share.high < expected:
-        return f"{lead}, fewer than the {format_percent(expected)} that normal rows would give."
-    return f"{lead}, as expected of normal rows ({format_percent(expected)})."
+    comparison = _compare(share, expected, f"{format_percent(expected)} that normal rows would give")
+    return f"{pluralize(n_alarms, 'alarm')} in {searched}: {show(share)}, {comparison}."
 
 
 def _list_reasons(subject: Subject, alarms: Values) -> list[dict[str, Any]]:
@@ -93,7 +101,7 @@ def _list_reasons(subject: Subject, alarms: Values) -> list[dict[str, Any]]:
         {
             "row": f"{subject.positions[row]:,}",
             "score": float(subject.scores[row]),
-            "column": str(reason.feature),
+            "column": str(reason.feature).removeprefix("column "),
             "value": reason.value,
             "expected": reason.novelty or reason.expected,
             "share of the score": Share(round(reason.share, 3)),
@@ -114,15 +122,16 @@ def _draw(scores: Values, threshold: float) -> Figure:
         ax.annotate(
             "threshold",
             (threshold, 1),
-            (4, -2),
+            (0, 2),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            va="top",
+            ha="center",
             color=ACCENT,
         )
         ax.set(xlabel="score (higher is more normal)", ylabel="rows", yscale="symlog")
         ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.set_ylim(0, None)
+        ax.locator_params("x", nbins=7)
 
     alt = f"Histogram of {len(scores)} scores; the threshold is {format_number(threshold)}"
     return draw(paint, alt, "Scores far below the threshold are drawn at the left end.")

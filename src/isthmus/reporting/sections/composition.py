@@ -34,7 +34,7 @@ class Stage(NamedTuple):
 def show_composition(subject: Subject) -> Section:
     """Return the parts of a model, a picture of an autoencoder, and its size."""
     net, blocks = subject.net, list[Block]()
-    parts = {"model": type(subject.model).__name__}
+    parts = {"model": type(subject.model).__name__ if net is not None else _describe(subject.model)}
     stages = list[Stage]()
     if net is not None:
         stages = list_stages(net)

@@ -38,7 +38,7 @@ def describe_fit(subject: Subject) -> str:
         return "They were held out of the fit."
     share = measure_overlap(subject)
     if share is not None:
-        return f"{format_percent(share)} of them are among the known training {subject.nouns}."
+        return f"{format_percent(share) if share else 'None'} of them are among the known training {subject.nouns}."
     if are_training_rows(subject):
         return f"They are probably training {subject.nouns}."
     return "Whether the model was fitted to some of them is not known."

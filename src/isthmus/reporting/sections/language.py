@@ -12,6 +12,7 @@ from isthmus.data import as_source
 from isthmus.formatting import pluralize
 from isthmus.reporting.blocks import Block, Section, Table, Text
 from isthmus.reporting.intervals import estimate
+from isthmus.reporting.sections.alarms import share_by_label, summarize_labels
 from isthmus.reporting.sections.comparison import (
     MODEL,
     NAMES,
@@ -132,10 +133,12 @@ def show_unusual_texts(subject: Subject) -> Section | None:
         for row, text in zip(order, take_rows(subject.X, order), strict=True)
     ]
     n = int(alarms.sum())
-    lead = f"{pluralize(n, 'alarm')} in {pluralize(len(scores), 'text')}; below are the most anomalous ones."
+    found = summarize_labels(subject)
+    lead = found or f"{pluralize(n, 'alarm')} in {pluralize(len(scores), 'text')}; below are the most anomalous ones."
     values = {"n_texts": len(scores), "n_alarms": n, "threshold": offset, "texts": records}
+    values |= {"share_by_label": share_by_label(subject)}
     table = Table.of(records, f"Texts with the lowest scores; the threshold is {show(offset)}")
-    return Section("alarms", "The most anomalous texts", lead, [table], values)
+    return Section("alarms", "The most anomalous texts", lead, [table], values, "quality" if found else "")
 
 
 def judge_bits(measured: dict[str, Values], seed: int) -> Judgement:

@@ -7,6 +7,7 @@ import numpy as np
 from isthmus.formatting import format_percent, list_names, pluralize
 from isthmus.reporting.blocks import Section, Table
 from isthmus.reporting.fitted import are_training_rows
+from isthmus.reporting.sections.alarms import ANOMALIES, share_by_label
 from isthmus.reporting.sections.comparison import judge_methods
 from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.sections.language import judge_bits, measure_bits
@@ -24,9 +25,8 @@ def list_limits(subject: Subject) -> Section | None:
         return None
     first = records[0]
     lead = f"Do not {first['do not']}: {first['because']}."
-    others = f"Uses to avoid, and why ({pluralize(len(records), 'fact')})"
-    title = "What it must not be used for"
-    return Section("limits", title, lead, [Table.of(records, others)], {"limits": records}, "limit")
+    blocks = [Table.of(records, "Uses to avoid, and why")] if len(records) > 1 else []
+    return Section("limits", "What it must not be used for", lead, blocks, {"limits": records}, "limit")
 
 
 def _find(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -36,11 +36,8 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
             f"the judged {subject.nouns} are probably training {subject.nouns}; "
             f"give new {subject.nouns}, or split the {subject.nouns} with `isthmus prepare` before fit",
         )
-    if subject.task == "detector" and find_anomalies(subject) is None:
-        yield (
-            "rely on it to find every anomaly",
-            "no labelled anomalies were given, so the share of anomalies that it misses is not known",
-        )
+    if subject.task == "detector":
+        yield from _from_labels(subject)
     if subject.data in ("table", "flat images"):
         yield from _from_rows(subject)
     if subject.n_rows < MIN_ROWS:
@@ -48,6 +45,14 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
     if subject.net is not None and subject.net.schema_.fields:
         yield from _from_schema(subject)
     yield from _from_comparison(subject)
+
+
+def _from_labels(subject: Subject) -> Iterator[tuple[str, str]]:
+    use, shares = "rely on it to find every anomaly", share_by_label(subject)
+    if find_anomalies(subject) is None:
+        yield use, "no labelled anomalies were given, so the share of anomalies that it misses is not known"
+    elif shares and shares[ANOMALIES].value < 1:
+        yield use, f"{format_percent(1 - shares[ANOMALIES].value)} of the labelled anomalies are no alarms"
 
 
 def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:

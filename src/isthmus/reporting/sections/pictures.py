@@ -15,6 +15,7 @@ from isthmus.priors import Density
 from isthmus.reporting.blocks import Figure, Section, Text
 from isthmus.reporting.drawing import WIDTH, draw
 from isthmus.reporting.intervals import estimate
+from isthmus.reporting.sections.alarms import share_by_label, summarize_labels
 from isthmus.reporting.subject import Subject, Values, once
 from isthmus.reporting.texts import show
 
@@ -47,8 +48,8 @@ def show_pictures(subject: Subject) -> Section | None:
     median, highest = float(np.median(errors)), float(errors.max())
     mean = estimate(errors[:, None], subject.seed)[0]
     lead = (
-        f"The mean squared error is {show(mean)}; half of the {unit} have an error below {show(median)}, and the "
-        f"worst has {show(highest)}."
+        f"The mean squared error in squared units of the values is {show(mean)}; half of the {unit} have an error "
+        f"below {show(median)}, and the worst has {show(highest)}."
     )
     rows = {name: [{"row": i, "error": errors[i]} for i in chosen] for name, chosen in groups.items()}
     values = {"n_rows": len(errors), "error": mean, "median": median, "highest": highest, **rows}
@@ -59,17 +60,16 @@ def show_samples(subject: Subject) -> Section | None:
     """Return new rows beside judged ones."""
     if not _can_sample(subject) or subject.net is None:
         return None
-    n = _count(subject)
+    n, unit = _count(subject), _name(subject)
     chosen = np.sort(np.random.default_rng(subject.seed).permutation(len(subject.numbers))[:n])
     new = subject.net.sample(2 * n, sample_values=False, random_state=subject.seed)
     rows = {"judged": _as_samples(subject, take_rows(subject.X, chosen))}
     made = _as_samples(subject, new)
     rows |= {"new": made._replace(values=made.values[:n]), "new ": made._replace(values=made.values[n:])}
-    unit = _name(subject)
     figure = draw(
         lambda ax: draw_grid(rows, ax),
         f"A row of {n} judged {unit}, and two rows of {n} new ones",
-        "The first row was chosen at random from the judged rows. New rows are means of the likelihood.",
+        f"Top: judged {unit}, chosen at random. Below: new {unit}; each is the mean of the likelihood at a drawn code.",
         _measure(subject, 3),
     )
     title, lead = f"New {unit}", f"The model draws new {unit} from its prior; none of them is chosen by hand."
@@ -86,7 +86,7 @@ def show_traversals(subject: Subject) -> Section | None:
         lambda ax: plots.traversal(subject.net, components=chosen, values=STEPS, ax=ax),
         f"Decoded codes in which one of the components {', '.join(str(i + 1) for i in chosen)} varies from -3 to 3 "
         "standard deviations",
-        "All other components have their mean.",
+        "The other components keep their means.",
         _measure(subject, len(chosen), len(STEPS), axis=0.4),
     )
     lead = f"Each row of pictures varies one of the {len(chosen)} components of the code with the largest spread."
@@ -102,12 +102,14 @@ def show_heat_maps(subject: Subject) -> Section | None:
     alarms = scores < subject.model.offset_
     chosen = np.argsort(scores, kind="stable")[: _count(subject)]
     rate = estimate(alarms[:, None].astype(float), subject.seed)[0]
-    lead = f"{int(alarms.sum()):,} of {len(scores):,} {unit} are alarms; below are the most anomalous ones."
+    lead = summarize_labels(subject)
+    lead = lead or f"{int(alarms.sum()):,} of {len(scores):,} {unit} are alarms; below are the most anomalous ones."
     figure = _draw_contributions(subject, chosen)
     values = {
         "n_rows": len(scores),
         "n_alarms": int(alarms.sum()),
         "rate": rate,
+        "share_by_label": share_by_label(subject),
         "threshold": float(subject.model.offset_),
         "rows": [{"row": i, "score": scores[i], "alarm": alarms[i]} for i in chosen],
     }
@@ -155,7 +157,7 @@ def _draw_residuals(subject: Subject, rows: Values, what: str) -> Figure:
         f"The {len(rows)} {what}, their reconstructions, and the residuals",
         f"The {what}: {_list(errors)}. In residuals, red is too large and blue too small."
         if subject.data != "series"
-        else f"The {what}: {_list(errors)}.",
+        else f"The {what}: {_list(errors)}. Time runs from left to right.",
         _measure(subject, 3),
     )
 

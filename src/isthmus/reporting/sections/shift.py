@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from isthmus.anomaly.rows import take_rows
 from isthmus.containers import open_frame
 from isthmus.data.tables.cells import missing_mask
 from isthmus.data.tables.frames import is_frame
@@ -11,6 +12,7 @@ from isthmus.formatting import list_names, pluralize
 from isthmus.reporting.blocks import Block, Section, Share, Table, Text
 from isthmus.reporting.cells import get_fields
 from isthmus.reporting.fitted import are_training_rows, get_fitted, get_training_rows
+from isthmus.reporting.sections.detection import find_anomalies
 from isthmus.reporting.subject import Subject, Values, once
 
 # Difference of means in standard deviations above which groups are considered different (Stuart, Matching methods for
@@ -56,7 +58,7 @@ class Shift(NamedTuple):
 def measure_shifts(subject: Subject) -> list[Shift]:
     """Compare each column of the judged rows with what is known of the training rows."""
     schema, fitted, rows = subject.schema, get_fitted(subject), get_training_rows(subject)
-    judged = subject.numbers.reshape(len(subject.numbers), -1)
+    judged = subject.numbers.reshape(len(subject.numbers), -1)[choose_rows(subject)]
     unseen, missing = find_unseen(subject), _list_missing_in_fit(subject, rows)
     shifts = []
     for i, (name, field) in enumerate(zip(subject.names, get_fields(schema), strict=True)):
@@ -86,14 +88,16 @@ def show_shift(subject: Subject) -> Section:
         lead = "The judged rows are probably training rows, so shift does not show, and errors on new rows are larger."
     elif changed:
         names = list_names([shift.column for shift in changed])
-        lead = f"{pluralize(len(changed), 'column')} differ from the training rows: {names}."
-        lead = lead.replace("1 column differ ", "1 column differs ")
+        number = pluralize(len(changed), "pixel" if subject.data == "flat images" else "column")
+        lead = f"{number} {'differs' if len(changed) == 1 else 'differ'} from the training {subject.nouns}: {names}."
     else:
         lead = "No column differs clearly from the training rows."
     ordered = sorted(shifts, key=lambda shift: (-shift.is_shifted, -abs(shift.difference or shift.unseen or 0.0)))
     records = [_make_record(shift) for shift in ordered]
-    used = [name for name in records[0] if any(record[name] not in (None, "") for record in records)]
+    used = [name for name in records[0] if any(record[name] for record in records)]
+    is_part = len(choose_rows(subject)) < len(subject.numbers)
     blocks: list[Block] = [
+        *([Text("Rows that are labelled as anomalies are not compared.")] if is_part else []),
         Table.of([{name: record[name] for name in used} for record in records], "Columns, the most different first"),
         Text(
             f"A column differs if the means differ by more than {MAX_DIFFERENCE:g} standard deviations of the "
@@ -113,11 +117,18 @@ def show_shift(subject: Subject) -> Section:
     return Section("shift", title, lead, blocks, values, "problem" if is_problem else "")
 
 
+@once
+def choose_rows(subject: Subject) -> Values:
+    """Return the positions of the judged rows that are compared: all but those that are labelled as anomalies."""
+    is_anomaly = find_anomalies(subject) if subject.task == "detector" else None
+    return np.arange(len(subject.numbers)) if is_anomaly is None else np.flatnonzero(~is_anomaly)
+
+
 def find_unseen(subject: Subject) -> dict[int, float]:
     """Return the share of unseen categories of each categorical column, by position."""
     if not (is_frame(subject.X) and subject.schema.fields):
         return {}
-    frame, used = open_frame(subject.X), subject.schema.used
+    frame, used = open_frame(take_rows(subject.X, choose_rows(subject))), subject.schema.used
     return {i: _share_unseen(frame.get_column(used[i].name), used[i].categories) for i in subject.schema.categorical}
 
 
