@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,18 @@ print(json.dumps([[trial.params, trial.score] for trial in result.trials]))
 """
 
 
-def run_python(program, *arguments):
+def start_python(program, *arguments):
     folders = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": folders}
     command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, **pipes, text=True, env=environment)
+
+
+def run_python(program, *arguments):
+    with start_python(program, *arguments) as process:
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def count(path):
@@ -81,9 +89,8 @@ def test_a_search_that_is_killed_twice_ends_with_the_same_number_of_trials(tmp_p
 
 
 def test_two_processes_take_trials_from_one_study(tmp_path):
-    path, folders = tmp_path / "study.db", os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    command = [sys.executable, "-W", "ignore", "-c", DRIVER, "0", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": folders}) as first:
+    path = tmp_path / "study.db"
+    with start_python(DRIVER, 0, path) as first:
         while first.poll() is None and not (path.exists() and has_complete_trial(path)):
             time.sleep(0.05)
         second = search(path, 6)
@@ -91,6 +98,59 @@ def test_two_processes_take_trials_from_one_study(tmp_path):
     assert first.returncode == 0
     assert 6 <= min(len(found), len(second.trials)) <= len(count(path)) <= 7
     assert found[0] == [{}, second.default_score]
+
+
+AT_ONCE = """
+import sys
+from test_tuning_storage import search
+
+print("ready", flush=True)
+sys.stdin.readline()
+print(search(sys.argv[1], 6).default_score)
+"""
+
+
+def test_processes_that_start_at_the_same_time_make_one_study(tmp_path):
+    path = tmp_path / "study.db"
+    with start_python(AT_ONCE, path) as first, start_python(AT_ONCE, path) as second:
+        for process in (first, second):
+            process.stdout.readline()
+        for process in (first, second):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        (printed, errors), (also, others) = first.communicate(), second.communicate()
+    assert (errors, others) == ("", "")
+    assert printed == also
+    trials = optuna.load_study(study_name="isthmus", storage=f"sqlite:///{path}").trials
+    assert [trial.user_attrs.get("start") for trial in trials[:3]] == [0, 1, None]
+    assert len({str(trial.params) for trial in trials}) == len(trials) <= 7
+
+
+HANGS = """
+import sys, time
+from isthmus.tuning import storage
+from test_tuning_storage import search
+
+def hang(state):
+    print("hangs", flush=True)
+    time.sleep(600)
+
+storage.HEARTBEAT, storage.GRACE = 1, 2
+search(sys.argv[1], 6, callbacks=(hang,))
+"""
+
+
+def test_the_default_of_a_process_that_is_killed_is_fitted_by_another(tmp_path, monkeypatch):
+    path, storage = tmp_path / "study.db", import_module("isthmus.tuning.storage")
+    monkeypatch.setattr(storage, "HEARTBEAT", 1)
+    monkeypatch.setattr(storage, "GRACE", 2)
+    with start_python(HANGS, path) as first:
+        assert first.stdout.readline() == "hangs\n"
+        kill = lambda state: first.kill()  # noqa: E731
+        second = search(path, 3, callbacks=(kill,))
+    assert count(path).count("FAIL") == 1
+    assert second.trials[0].params == {}
+    assert second.default_score == search(None, 3).default_score
 
 
 def has_complete_trial(path):
@@ -152,7 +212,7 @@ def test_a_folder_that_does_not_exist_or_a_folder_as_file_is_refused(tmp_path):
 
 
 def test_a_read_only_folder_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("isthmus.tuning.study.access", lambda path, mode: False)  # the superuser may write anywhere
+    monkeypatch.setattr("isthmus.tuning.storage.access", lambda path, mode: False)  # the superuser may write anywhere
     with pytest.raises(PermissionError, match="storage must be a file that can be written"):
         search(tmp_path / "study.db", 1)
     assert not list(tmp_path.iterdir())

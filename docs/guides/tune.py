@@ -71,9 +71,16 @@ print(result)
 #
 # With ``--study`` (in Python ``storage``) the same call continues a search that was killed.
 #
-# To use two cores, give the command a second time, in another terminal and with another ``--out``, after the
-# first one has printed its first trial. Both take trials from the same study, each with one thread if
-# ``OMP_NUM_THREADS=1`` is set, and both end with a model.
+# To use several cores, start the command several times, each with another ``--out``:
+#
+# .. code-block:: console
+#
+#    $ export OMP_NUM_THREADS=1
+#    $ isthmus tune table.csv --model vae --time 10m --study study.db --out first.safetensors &
+#    $ isthmus tune table.csv --model vae --time 10m --study study.db --out second.safetensors
+#
+# The processes take trials from one study, and may start at the same time or later. Each ends with a model. A process
+# that was killed does no harm: another one repeats its trial. The file must be on a local disk.
 #
 # A series is tuned with its column of times, and the result is a detector:
 #

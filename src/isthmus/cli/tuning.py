@@ -22,7 +22,7 @@ from isthmus.formatting import pluralize
 from isthmus.persistence import save
 from isthmus.plots import importance, trials
 from isthmus.tuning import TuningResult, read_space, tune
-from isthmus.tuning.study import import_optuna
+from isthmus.tuning.storage import import_optuna
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

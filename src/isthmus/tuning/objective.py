@@ -18,7 +18,8 @@ from isthmus.training import TrainState, name_fit
 from isthmus.tuning.measures import RowScores, Values
 from isthmus.tuning.rows import Split
 from isthmus.tuning.space import Space
-from isthmus.tuning.study import N_STAGES, import_optuna
+from isthmus.tuning.storage import import_optuna
+from isthmus.tuning.study import N_STAGES
 
 
 class Pruning:

@@ -7,10 +7,8 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from os import W_OK as WRITABLE
-from os import PathLike, access
-from pathlib import Path
-from time import monotonic
+from os import PathLike, getpid
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -19,9 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 from isthmus.randomness import mix
 from isthmus.tuning.result import Trial
 from isthmus.tuning.space import Space
+from isthmus.tuning.storage import import_optuna, open_storage, quiet_optuna
 
-# Seconds between two signs of life of a trial, and seconds without one after which a trial counts as killed.
-HEARTBEAT, GRACE = 10, 30
 # A search without a number of trials and without a time ends when this many trials gain less than one standard error.
 N_WITHOUT_GAIN = 20
 # Number of stages of a training, and the first stage after which trials are compared: before the end of the third, the
@@ -30,26 +27,15 @@ N_STAGES, FIRST_STAGE = 10, 3
 # First trials that are never stopped early by the median of others, and judged trials before the Gaussian process.
 N_UNPRUNED = N_BEFORE_MODEL = 5
 NAME = "isthmus"
-
-
-def import_optuna() -> Any:
-    """Import Optuna.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed; the message names the extra.
-    """
-    try:
-        import optuna
-    except ImportError as error:
-        raise ImportError('tuning needs optuna: pip install "isthmus[tuning]"') from error
-    return optuna
+# Seconds between two looks at the default that another process fits.
+POLL = 0.5
 
 
 @contextmanager
-def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str], seed: int) -> Iterator[Any]:
-    """Create a study, or open the one in a file, and close the file after the block.
+def open_study(
+    storage: str | PathLike[str] | None, identity: Mapping[str, str], starts: Sequence[dict[str, Any]], seed: int
+) -> Iterator[Any]:
+    """Create a study with the first points of a search, or open the one in a file, and close the file after the block.
 
     Parameters
     ----------
@@ -57,6 +43,8 @@ def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str],
         SQLite file; None keeps trials in memory.
     identity : mapping of str to str
         What the study searches. A file with another identity is an error.
+    starts : sequence of dict
+        Numbers of the first trials; the first one is the default.
     seed : int
 
     Raises
@@ -67,68 +55,26 @@ def open_study(storage: str | PathLike[str] | None, identity: Mapping[str, str],
         If the file holds a study of something else, or is no SQLite file.
     """
     optuna = import_optuna()
-    with _open_storage(optuna, storage) as opened:
-        with _quiet():
+    with open_storage(storage) as opened:
+        with quiet_optuna():
             # Hyperband would show the sampler only the trials of one bracket: half of the few that there are.
             pruner = optuna.pruners.MedianPruner(n_startup_trials=N_UNPRUNED, n_warmup_steps=FIRST_STAGE - 1)
             study = optuna.create_study(
-                storage=opened, study_name=NAME, direction="maximize", load_if_exists=True, pruner=pruner
+                storage=opened.trials, study_name=NAME, direction="maximize", load_if_exists=True, pruner=pruner
             )
         _check_identity(study, identity, storage)
-        # A continued study must not repeat the random numbers of its first trials.
+        if opened.is_first:
+            _fail_killed_trials(study)
+        _enqueue_starts(study, starts)
+        # A continued study must not repeat the random numbers of its first trials, nor those of another process.
+        own = 0 if opened.is_first else getpid()
         study.sampler = optuna.samplers.GPSampler(
-            seed=mix(seed, 6, len(study.trials)) % 2**32,
+            seed=mix(seed, 6, len(study.trials), own) % 2**32,
             n_startup_trials=N_BEFORE_MODEL,
             warn_independent_sampling=False,
         )
+        opened.admit_others()
         yield study
-
-
-@contextmanager
-def _open_storage(optuna: Any, storage: str | PathLike[str] | None) -> Iterator[Any]:
-    """Open a file for trials, and close it after the block; None for None.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written, also in the block, such as on a full disk.
-    """
-    if storage is None:
-        yield None
-        return
-    from sqlalchemy.exc import OperationalError
-
-    try:
-        opened = _open_file(optuna, Path(storage))
-        try:
-            yield opened
-        finally:
-            opened.remove_session()
-            opened.engine.dispose()
-    except (OperationalError, optuna.exceptions.StorageInternalError) as error:
-        reason = _first_line(error.__cause__ or error)
-        raise OSError(f"cannot write the study {str(storage)!r}: {reason}") from error
-
-
-def _open_file(optuna: Any, path: Path) -> Any:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
-    if path.is_dir() or not access(path if path.exists() else path.parent, WRITABLE):
-        raise PermissionError(f"storage must be a file that can be written, got {str(path)!r}")
-    from sqlalchemy.exc import OperationalError
-
-    address = f"sqlite:///{path.resolve()}"
-    try:
-        with _quiet():
-            return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
-    except OperationalError:  # the disk, and not the content of the file
-        raise
-    except Exception as error:
-        raise ValueError(f"storage {str(path)!r} is not a study of isthmus: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _check_identity(study: Any, identity: Mapping[str, str], storage: Any) -> None:
@@ -177,11 +123,17 @@ def _read_trial(optuna: Any, trial: Any, space: Space) -> Trial:
     return Trial(trial.number, params, state, seconds, scores, error)
 
 
-def enqueue_starts(study: Any, starts: Sequence[dict[str, Any]]) -> None:
-    """Put the first points of the search into the queue, except those that have been tried: 0 is the default."""
+def _fail_killed_trials(study: Any) -> None:
+    """Give trials that were running in a process that was killed the state of failed ones."""
     states = import_optuna().trial.TrialState
-    done = [t for t in study.get_trials(deepcopy=False) if t.state in (states.COMPLETE, states.PRUNED, states.WAITING)]
-    tried = {trial.user_attrs.get("start") for trial in done}
+    for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+        study.tell(trial.number, state=states.FAIL)
+
+
+def _enqueue_starts(study: Any, starts: Sequence[dict[str, Any]]) -> None:
+    """Put the first points of the search into the queue, except those that have been tried: 0 is the default."""
+    failed = import_optuna().trial.TrialState.FAIL
+    tried = {trial.user_attrs.get("start") for trial in study.get_trials(deepcopy=False) if trial.state != failed}
     for i, numbers in enumerate(starts):
         if i not in tried:
             study.enqueue_trial(numbers, user_attrs={"start": i})
@@ -192,25 +144,33 @@ def run_study(
 ) -> None:
     """Run trials until there are ``n_trials`` or the time is over, or without both, gain nothing; print each.
 
-    The default is always tried. ``n_trials`` counts the trials of earlier runs in the same storage, but no killed ones.
+    The default is always tried. ``n_trials`` counts the trials of earlier runs and of other processes in the same
+    storage, but no killed ones.
     """
 
-    def is_done() -> bool:
-        trials = read_trials(study, space)
-        is_full = n_trials is not None and len(trials) >= n_trials
-        if n_trials is None and deadline == math.inf:
-            is_full = has_stalled([trial.scores for trial in trials])
-        return has_default(trials) and (is_full or monotonic() > deadline)
-
-    def end_trial(study: Any, trial: Any) -> None:
+    def print_trial(study: Any, trial: Any) -> None:
         if verbose:
             print(_read_trial(import_optuna(), trial, space), flush=True)
-        if is_done():
-            study.stop()
 
-    if not is_done():
-        with _quiet():
-            study.optimize(objective, callbacks=[end_trial])
+    def is_over(trials: Sequence[Trial]) -> bool:
+        if n_trials is None and deadline == math.inf:
+            return has_stalled([trial.scores for trial in trials])
+        return (n_trials is not None and len(trials) >= n_trials) or monotonic() > deadline
+
+    with quiet_optuna():
+        while not (is_over(trials := read_trials(study, space)) and has_default(trials)):
+            if is_over(trials) and _is_default_running(study):
+                sleep(POLL)
+            else:
+                study.optimize(objective, n_trials=1, callbacks=[print_trial])
+
+
+def _is_default_running(study: Any) -> bool:
+    """Whether another process fits the default."""
+    optuna = import_optuna()
+    optuna.storages.fail_stale_trials(study)
+    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    return any(trial.user_attrs.get("start") == 0 for trial in running)
 
 
 def has_default(trials: Sequence[Trial]) -> bool:
@@ -229,21 +189,6 @@ def has_stalled(scores: Sequence[np.ndarray[Any, Any]]) -> bool:
     best_before, best = (max(group, key=np.mean) for group in (before, [each for each in scores if len(each)]))
     gain = best - best_before
     return bool(gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Turn off the log of Optuna, which has a line for every trial, and its warnings that users cannot act on."""
-    optuna = import_optuna()
-    logging, level = optuna.logging, optuna.logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            warnings.filterwarnings("ignore", "Clip non-finite values", UserWarning)  # scores of failed trials
-            yield
-    finally:
-        logging.set_verbosity(level)
 
 
 @contextmanager
@@ -278,7 +223,7 @@ def warn_of_interrupt() -> None:
 def measure_importance(study: Any) -> dict[str, float]:
     """Return the share of the differences between trials that each number explains; empty for too few trials."""
     optuna = import_optuna()
-    with _quiet(), warnings.catch_warnings():
+    with quiet_optuna(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             found = optuna.importance.get_param_importances(study)

@@ -30,11 +30,10 @@ from isthmus.tuning.objective import Objective
 from isthmus.tuning.result import Trial, TuningResult, Values, estimate_gain
 from isthmus.tuning.rows import Split, split_rows
 from isthmus.tuning.space import Space, default_values, make_space, with_parts
+from isthmus.tuning.storage import import_optuna
 from isthmus.tuning.study import (
-    enqueue_starts,
     has_default,
     identify,
-    import_optuna,
     measure_importance,
     note_interrupts,
     open_study,
@@ -100,8 +99,9 @@ def tune(
         Number of trials, including the default, without those of the other splits. Without a time too, the search stops
         when 20 trials gain less than one standard error.
     storage : path or None, default=None
-        SQLite file. The same call with the same ``random_state`` continues the study in it, also if the process was
-        killed; ``n_trials`` counts all trials in the file.
+        SQLite file on a local disk. The same call with the same ``random_state`` continues the study in it, also if the
+        process was killed. Several processes may do so at once; ``n_trials`` counts all trials in the file, and each
+        process may exceed it by one.
     random_state : int, RandomState or None, default=None
         Seed of the split and of the search, and of the fits if the estimator has none.
     verbose : int, default=0
@@ -158,8 +158,8 @@ def tune(
     identity = identify(net, space, chosen.name, _digest(split.X, net.schema))
     end = math.inf if time is None else monotonic() + time
     deadline = end if time is None else end - SHARE_OF_TIME * time
-    with open_study(storage, identity, seed) as study, note_interrupts() as pressed:
-        enqueue_starts(study, _list_starts(net, problem, space, chosen.name))
+    starts = _list_starts(net, problem, space, chosen.name)
+    with open_study(storage, identity, starts, seed) as study, note_interrupts() as pressed:
         objective = Objective(net, split, space, chosen.score_rows, deadline, pressed)
         trials = _run_until_stopped(study, objective, space, n_trials, deadline, verbose)
         importance = measure_importance(study)
