@@ -122,8 +122,8 @@ def test_processes_that_start_at_the_same_time_make_one_study(tmp_path):
     assert (errors, others) == ("", "")
     assert printed == also
     trials = optuna.load_study(study_name="isthmus", storage=f"sqlite:///{path}").trials
-    assert [trial.user_attrs.get("start") for trial in trials[:3]] == [0, 1, None]
-    assert len({str(trial.params) for trial in trials}) == len(trials) <= 7
+    assert [trial.user_attrs.get("start") for trial in trials] == [0, 1, *[None] * (len(trials) - 2)]
+    assert 6 <= len(trials) <= 7
 
 
 HANGS = """

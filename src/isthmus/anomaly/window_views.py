@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data import Batch, Source, Windows
+from isthmus.data import Batch, Windows
 from isthmus.data.base import WHOLE, Shard
+from isthmus.data.series.transformed import TransformedWindows
 from isthmus.data.validation import compute_statistics
 from isthmus.formatting import pluralize
 from isthmus.schema import Schema
@@ -29,7 +30,7 @@ NOISE = 0.1
 
 
 @dataclass(frozen=True)
-class View(Source):
+class View(TransformedWindows):
     """Windows of a series, averaged to at most ``MAX_STEPS`` steps, with or without their own level and scale.
 
     Parameters
@@ -44,7 +45,6 @@ class View(Source):
         Mean of the training series.
     """
 
-    windows: Windows
     kind: str
     noise: Tensor
     mean: Tensor
@@ -70,9 +70,6 @@ class View(Source):
         """The schema of one window."""
         n_channels, length = self.windows.schema.shape
         return replace(self.windows.schema, shape=(n_channels, length // steps_per_average(length)))
-
-    def __len__(self) -> int:
-        return len(self.windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield transformed windows in batches, as ``Source.batches`` does."""
@@ -106,27 +103,6 @@ class View(Source):
         mean = self.mean.to(x.dtype).expand(len(x), -1, -1)
         level = mean if self.kind == "values" else mean_of_known(x, keepdim=True)
         return torch.where(level.isnan(), mean, level)
-
-    def take(self, index: Values) -> Self:
-        """Return the windows at some positions."""
-        return replace(self, windows=self.windows.take(index))
-
-    def blocks(self, n: int, seed: int) -> list[Values]:
-        """Split the positions of all windows into ``n`` blocks of time."""
-        return self.windows.blocks(n, seed)
-
-    def disjoint_from(self, index: Values) -> Values:
-        """Return the positions of the windows that overlap none of the given windows."""
-        return self.windows.disjoint_from(index)
-
-    def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Split off the last ``n`` windows."""
-        kept, held_out = self.windows.split(n, seed)
-        return replace(self, windows=kept), replace(self, windows=held_out)
-
-    def to_container(self, values: Values) -> Values:
-        """Return values unchanged."""
-        return values
 
 
 def average_steps(x: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
 """Windows with gaps, and the differences of hidden values from linear interpolation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data import Batch, Source, Windows
+from isthmus.data import Batch
 from isthmus.data.base import WHOLE, Shard
+from isthmus.data.series.transformed import TransformedWindows
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -19,7 +20,7 @@ SHARED = 0.5
 
 
 @dataclass(frozen=True)
-class Gaps(Source):
+class Gaps(TransformedWindows):
     """Windows in which a block of time is hidden: samples for a net that learns to predict the hidden values.
 
     A sample has three parts, each with all channels. The first has the values minus their mean, where missing and
@@ -33,7 +34,6 @@ class Gaps(Source):
         Standard deviation of the values.
     """
 
-    windows: Windows
     scale: Tensor
 
     @property
@@ -41,9 +41,6 @@ class Gaps(Source):
         """Schema of one sample."""
         n_channels, length = self.windows.schema.shape
         return Schema((3 * n_channels, length), dtype="float32", shared_axes=(1,), missing=True)
-
-    def __len__(self) -> int:
-        return len(self.windows)
 
     def batches(self, size: int, seed: int | None = None, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield batches of samples, with gaps that depend on the seed."""
@@ -56,27 +53,6 @@ class Gaps(Source):
         context, missing, line = make_context(x.masked_fill(hidden, torch.nan), self.scale)
         difference = torch.where(hidden, (x - line) / self.scale, torch.nan)
         return torch.cat([context, missing, difference], 1).float()
-
-    def take(self, index: Values) -> Self:
-        """Return the samples at the positions ``index``."""
-        return replace(self, windows=self.windows.take(index))
-
-    def blocks(self, n: int, seed: int) -> list[Values]:
-        """Split the positions of all samples into ``n`` blocks of time; the seed is not used."""
-        return self.windows.blocks(n, seed)
-
-    def disjoint_from(self, index: Values) -> Values:
-        """Return the positions of the samples whose windows overlap none of the given ones."""
-        return self.windows.disjoint_from(index)
-
-    def split(self, n: int, seed: int) -> tuple[Self, Self]:
-        """Split off the last windows; return the other ones first."""
-        kept, held_out = self.windows.split(n, seed)
-        return replace(self, windows=kept), replace(self, windows=held_out)
-
-    def to_container(self, values: Values) -> Values:
-        """Return values unchanged."""
-        return values
 
 
 def make_context(x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from time import monotonic
@@ -19,7 +20,7 @@ from isthmus.tuning.measures import RowScores, Values
 from isthmus.tuning.rows import Split
 from isthmus.tuning.space import Space
 from isthmus.tuning.storage import import_optuna
-from isthmus.tuning.study import N_STAGES
+from isthmus.tuning.study import N_STAGES, is_default
 
 
 class Pruning:
@@ -44,7 +45,7 @@ class Pruning:
 
     def __call__(self, state: TrainState) -> bool:
         """Return whether the fit is to be stopped. The default, trial 0, never is."""
-        if self.trial.user_attrs.get("start") == 0:
+        if is_default(self.trial):
             return False
         stage = state.epoch * N_STAGES // self.problem.settings.max_epochs
         if stage > self.stage and self.problem.valid is not None:
@@ -64,6 +65,7 @@ def _validation_score(state: TrainState, valid: Any) -> float:
         return float(run(model, partial(scoring.evidence_bound, model), valid)[0].mean())
 
 
+@dataclass(frozen=True)
 class Objective:
     """Fits the estimator with the parameters of a trial, and returns the mean score of the judged rows.
 
@@ -80,17 +82,12 @@ class Objective:
         Set by Ctrl-C.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        split: Split,
-        space: Space,
-        score_rows: RowScores,
-        deadline: float,
-        interrupted: Event,
-    ) -> None:
-        self.estimator, self.split, self.space, self.score_rows = estimator, split, space, score_rows
-        self.deadline, self.interrupted = deadline, interrupted
+    estimator: Any
+    split: Split
+    space: Space
+    score_rows: RowScores
+    deadline: float
+    interrupted: Event
 
     def __call__(self, trial: Any) -> float:
         """Return the score of a trial, also of one that was stopped as worse, so that the search learns from it.
@@ -102,12 +99,11 @@ class Objective:
         TrialPruned
             If the time was over before the end of the fit.
         """
-        is_default = trial.user_attrs.get("start") == 0
         asked = self.space.ask(trial)
         try:
-            scores = self._fit_and_score(trial, {} if is_default else asked)
+            scores = self._fit_and_score(trial, {} if is_default(trial) else asked)
         except Exception as error:
-            if is_default or not (isinstance(error, ValueError) or is_out_of_memory(error)):
+            if is_default(trial) or not (isinstance(error, ValueError) or is_out_of_memory(error)):
                 raise
             trial.set_user_attr("error", str(error))
             return -math.inf
@@ -115,10 +111,7 @@ class Objective:
         return float(scores.mean())
 
     def _fit_and_score(self, trial: Any, params: dict[str, Any]) -> Values:
-        net, pruning = (
-            name_fit(clone(self.estimator), f"trial-{trial.number}"),
-            Pruning(trial, self.deadline),
-        )
+        net, pruning = name_fit(clone(self.estimator), f"trial-{trial.number}"), Pruning(trial, self.deadline)
         net.set_params(**params, callbacks=(*net.callbacks, pruning), verbose=0)
         # The estimator itself has given the warnings about the rows, and that a fit diverges is what its score says.
         with warnings.catch_warnings():

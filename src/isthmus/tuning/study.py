@@ -65,14 +65,14 @@ def open_study(
         _check_identity(study, identity, storage)
         if opened.is_first:
             _fail_killed_trials(study)
-        _enqueue_starts(study, starts)
         # A continued study must not repeat the random numbers of its first trials, nor those of another process.
-        own = 0 if opened.is_first else getpid()
+        own = () if opened.is_first else (getpid(),)
         study.sampler = optuna.samplers.GPSampler(
-            seed=mix(seed, 6, len(study.trials), own) % 2**32,
+            seed=mix(seed, 6, len(study.trials), *own) % 2**32,
             n_startup_trials=N_BEFORE_MODEL,
             warn_independent_sampling=False,
         )
+        _enqueue_starts(study, starts)
         opened.admit_others()
         yield study
 
@@ -105,6 +105,11 @@ def identify(estimator: Any, space: Space, measure: str, rows: str) -> dict[str,
 # Trials
 
 
+def is_default(trial: Any) -> bool:
+    """Whether a trial of Optuna is that of the default parameters, the first start."""
+    return trial.user_attrs.get("start") == 0
+
+
 def read_trials(study: Any, space: Space) -> list[Trial]:
     """Return the finished trials, the default first."""
     optuna = import_optuna()
@@ -114,8 +119,8 @@ def read_trials(study: Any, space: Space) -> list[Trial]:
 
 
 def _read_trial(optuna: Any, trial: Any, space: Space) -> Trial:
-    attrs, is_default = trial.user_attrs, trial.user_attrs.get("start") == 0
-    params = {} if is_default else space.ask(optuna.trial.FixedTrial(trial.params))
+    attrs = trial.user_attrs
+    params = {} if is_default(trial) else space.ask(optuna.trial.FixedTrial(trial.params))
     error = attrs.get("error", "")
     state = "failed" if error else "pruned" if attrs.get("is_worse") else trial.state.name.lower()
     seconds = (trial.datetime_complete - trial.datetime_start).total_seconds()
@@ -170,7 +175,7 @@ def _is_default_running(study: Any) -> bool:
     optuna = import_optuna()
     optuna.storages.fail_stale_trials(study)
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
-    return any(trial.user_attrs.get("start") == 0 for trial in running)
+    return any(map(is_default, running))
 
 
 def has_default(trials: Sequence[Trial]) -> bool:

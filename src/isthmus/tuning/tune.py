@@ -42,6 +42,8 @@ from isthmus.tuning.study import (
     warn_of_interrupt,
 )
 
+# Estimators of a series, which cut it into windows: the rows of a search.
+OF_SERIES = SlidingWindows | SeriesImputer
 # The weight of the divergence; the bound on the log likelihood has the weight 1.
 BETA = "bottleneck__beta"
 # Factors of the values in the first trials, one value in each. Of single changes, these helped most on six tables that
@@ -187,29 +189,25 @@ def _run_until_stopped(study: Any, objective: Objective, space: Space, *limits: 
     return read_trials(study, space)
 
 
-def find_autoencoder(estimator: Any) -> tuple[Autoencoder, str]:
-    """Return the autoencoder in an estimator, and the name of the parameter that holds it, "" for an autoencoder."""
-    net, names = estimator, list[str]()
-    while isinstance(net, AnomalyDetector | BaggedAutoencoders | SlidingWindows | SeriesImputer):
-        net, names = net.estimator, [*names, "estimator"]
-    if not isinstance(net, Autoencoder) and _find_series(estimator) is None:
+def _nested_estimators(estimator: Any) -> list[Any]:
+    """Return an estimator and those inside it, down to the autoencoder; None is the default net of a series."""
+    nested = [estimator]
+    while isinstance(nested[-1], AnomalyDetector | BaggedAutoencoders | OF_SERIES):
+        nested.append(nested[-1].estimator)
+    has_default_net = nested[-1] is None and isinstance(nested[-2], OF_SERIES)
+    if not (isinstance(nested[-1], Autoencoder) or has_default_net):
         expected = "an Autoencoder, a detector or bag of one, or a SeriesImputer"
         raise InputTypeError(f"tune takes {expected}, got {estimator!r}")
-    return net, "__".join(names)
-
-
-def _find_series(estimator: Any) -> SlidingWindows | SeriesImputer | None:
-    """Return the estimator of a series in a detector, or itself, if it is one."""
-    inner = estimator.estimator if isinstance(estimator, AnomalyDetector) else estimator
-    return inner if isinstance(inner, SlidingWindows | SeriesImputer) else None
+    return nested
 
 
 def _prepare_search(estimator: Any, X: Any, y: Any) -> tuple[Autoencoder, Any, Any]:
     """Return the autoencoder in an estimator, and rows and labels of its fits; those of a series are windows."""
-    of_series = _find_series(estimator)
-    if of_series is not None:
-        return *of_series.prepare_search(X), None
-    return find_autoencoder(estimator)[0], *_normal_rows(estimator, X, y)
+    nested = _nested_estimators(estimator)
+    for each in nested:
+        if isinstance(each, OF_SERIES):
+            return *each.prepare_search(X), None
+    return nested[-1], *_normal_rows(estimator, X, y)
 
 
 def _normal_rows(estimator: Any, X: Any, y: Any) -> tuple[Any, Any]:
@@ -278,6 +276,6 @@ def _fit_again(net: Any, score_rows: RowScores, interrupted: Event, trial: Trial
 
 def _refit(estimator: Any, net: Autoencoder, X: Any, y: Any) -> Any:
     """Return the estimator with this autoencoder, fitted to all rows."""
-    name = find_autoencoder(estimator)[1]
+    name = "__".join(["estimator"] * (len(_nested_estimators(estimator)) - 1))
     model = clone(estimator).set_params(**{name: net}) if name else net
     return model.fit(X) if y is None else model.fit(X, y)
