@@ -13,7 +13,7 @@ from isthmus import AnomalyDetector, Autoencoder, BaggedAutoencoders, SlidingWin
 from isthmus.bottlenecks import Gaussian as GaussianCode
 from isthmus.bottlenecks import TopK, VectorQuantized
 from isthmus.data import Texts, as_source
-from isthmus.doctor import examine, examine_training
+from isthmus.doctor import examine, examine_training, fitted_input
 from isthmus.doctor.calibration import distance_from_uniform, draw_ranks, largest_chance_distance
 from isthmus.doctor.examination import CHECKS, FITTED_CHECKS, TRAINING_CHECKS
 from isthmus.doctor.fitted_input import FittedInput, find_held_out
@@ -80,6 +80,13 @@ def test_an_examination_is_repeatable_and_changes_nothing(factors, vae):
     assert examine(factors, vae) == examine(factors, vae)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[name], value) for name, value in vae.module_.state_dict().items())
+
+
+def test_simple_models_are_fitted_once_for_all_checks(factors, vae, monkeypatch):
+    calls = []
+    monkeypatch.setattr(fitted_input, "list_better_models", lambda *arguments: calls.append(arguments) or [])
+    examine(factors, vae)
+    assert len(calls) == 1
 
 
 # Rows that the fit held out

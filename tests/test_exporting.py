@@ -426,7 +426,7 @@ def test_a_broken_program_is_refused(damage, suffix, monkeypatch, tmp_path):
 
 
 def test_a_program_of_a_fixed_number_of_rows_is_refused(monkeypatch, tmp_path):
-    def fixed(program):
+    def fixed(program, suffix):
         examples = tuple(torch.zeros(3, *port.shape, dtype=getattr(torch, port.dtype)) for port in program.inputs)
         return torch.export.export(program, examples)
 

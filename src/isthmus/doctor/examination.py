@@ -102,7 +102,8 @@ def examine(X: Any, estimator: Estimator | None = None, *, test: Any = None, y: 
     if fitted is None:
         return findings
     checks = TRAINING_CHECKS + (FITTED_CHECKS if fitted.module_.n_nets == 1 else [])
-    return findings + [finding for check in checks for finding in check(FittedInput(rows, splits, fitted, y))]
+    fitted_data = FittedInput(rows, splits, fitted, y)
+    return findings + [finding for check in checks for finding in check(fitted_data)]
 
 
 def examine_training(estimator: Any, X: Any = None) -> list[Finding]:

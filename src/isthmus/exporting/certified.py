@@ -144,10 +144,10 @@ def make_certified(
     part = check_part(model, part)
     check_is_fitted(model.estimator if isinstance(model, Decoder) else model)
     program = make_program(model, part).eval()
-    content = full = write(program, trace(program), suffix)
+    content = full = write(program, trace(program, suffix), suffix)
     if precision is not None:
         reduce_precision(program, precision)
-        content = write(program, trace(program), suffix)
+        content = write(program, trace(program, suffix), suffix)
     checks = tuple(_check(model, part, X, program, open_program(content, suffix, program)))
     if precision is None:
         require_equal(checks)

@@ -5,13 +5,13 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import numpy as np
 import torch
 
-from isthmus.exporting.operations import DECOMPOSITIONS
+from isthmus.exporting.operations import ReplaceFunctions
 from isthmus.exporting.ports import FIRST, MISSING, UNSEEN, Feeds, Port
 from isthmus.exporting.programs import Program
 
@@ -39,8 +39,8 @@ def require_libraries(suffix: str) -> None:
             ) from error
 
 
-def trace(program: Program) -> torch.export.ExportedProgram:
-    """Trace a program for any number of rows.
+def trace(program: Program, suffix: str) -> torch.export.ExportedProgram:
+    """Trace a program for any number of rows, with functions that its format has.
 
     Raises
     ------
@@ -50,8 +50,9 @@ def trace(program: Program) -> torch.export.ExportedProgram:
     examples = tuple(_example(port) for port in program.inputs)
     n = torch.export.Dim("n")
     try:
-        with _quiet():
-            traced = torch.export.export(program, examples, dynamic_shapes={"inputs": tuple({0: n} for _ in examples)})
+        with _quiet(), ReplaceFunctions() if suffix == ".onnx" else nullcontext():
+            shapes = {"inputs": tuple({0: n} for _ in examples)}
+            traced = torch.export.export(program, examples, dynamic_shapes=shapes, strict=False)
     except Exception as error:
         raise ValueError(f"torch cannot trace this model: {_first_line(error)}") from error
     for node in traced.graph.nodes:
@@ -93,7 +94,7 @@ def _to_onnx(program: Program, traced: Any) -> Any:
     try:
         with _quiet():
             made = torch.onnx.export(
-                _decompose(traced),
+                traced,
                 input_names=names[0],
                 output_names=names[1],
                 external_data=False,
@@ -115,12 +116,6 @@ def _simplify(model: Any) -> Any:
     for node in model.graph.all_nodes():
         node.metadata_props.clear()
     return onnx_ir.to_proto(model)
-
-
-def _decompose(traced: Any) -> Any:
-    """Replace operations that ONNX lacks, if there are any."""
-    lacking = {node.target for node in traced.graph.nodes} & set(DECOMPOSITIONS)
-    return traced.run_decompositions(DECOMPOSITIONS) if lacking else traced
 
 
 def _sides(program: Program) -> dict[str, Sequence[Port]]:

@@ -1,14 +1,11 @@
-"""Operations of torch that ONNX lacks, made of operations that it has.
-
-They are decompositions for ``ExportedProgram.run_decompositions``, with the arguments of the operations that they
-replace.
-"""
+"""Functions of torch that ONNX lacks, made of functions that it has, with the arguments of those that they replace."""
 
 import math
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 # Terms of Stirling's series of log gamma, and the shift after which these are exact to 1e-13 (Abramowitz and Stegun,
 # Handbook of mathematical functions, 1964, 6.1.41 and 6.1.16).
@@ -87,31 +84,38 @@ def _ratio(coefficients: Tensor, powers: Tensor, x: Tensor) -> Tensor:
     return numerator / denominator
 
 
-def euclidean_distances(x1: Tensor, x2: Tensor, p: float, compute_mode: int | None = None) -> Tensor:
+def euclidean_distances(x1: Tensor, x2: Tensor, **_options: Any) -> Tensor:
     """Return the Euclidean distances between rows of two matrices."""
     return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).square().sum(-1).sqrt()
 
 
 def squeeze(x: Tensor, dim: int) -> Tensor:
     """Remove an axis of size 1; ONNX refuses any other axis, which torch keeps."""
-    return x.select(dim, 0) if x.shape[dim] == 1 else x
+    return x.squeeze(dim) if x.shape[dim] == 1 else x
 
 
-def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> torch.return_types.mode:
     """Return the most frequent values along an axis, the smallest of several, and their first positions."""
     moved = x.movedim(dim, -1)
     counts = (moved.unsqueeze(-1) == moved.unsqueeze(-2)).sum(-1)
     values = torch.where(counts == counts.amax(-1, keepdim=True), moved, torch.inf).amin(-1, keepdim=True)
     results = values, (moved == values).to(torch.int64).argmax(-1, keepdim=True)
-    first, second = (result.movedim(-1, dim) if keepdim else result.squeeze(-1) for result in results)
-    return first, second
+    return torch.return_types.mode(result.movedim(-1, dim) if keepdim else result.squeeze(-1) for result in results)
 
 
-DECOMPOSITIONS = {
-    torch.ops.aten.mode.default: mode,
-    torch.ops.aten.squeeze.dim: squeeze,
-    torch.ops.aten.searchsorted.Tensor: search_sorted,
-    torch.ops.aten.lgamma.default: log_gamma,
-    torch.ops.aten.special_ndtri.default: normal_quantile,
-    torch.ops.aten.cdist.default: euclidean_distances,
+REPLACEMENTS = {
+    torch.Tensor.mode: mode,
+    torch.Tensor.squeeze: squeeze,
+    torch.searchsorted: search_sorted,
+    torch.lgamma: log_gamma,
+    torch.special.ndtri: normal_quantile,
+    torch.cdist: euclidean_distances,
 }
+
+
+class ReplaceFunctions(TorchFunctionMode):
+    """Replaces the functions that ONNX lacks within its context, in which a program is traced."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function or its replacement."""
+        return REPLACEMENTS.get(function, function)(*args, **(kwargs or {}))
