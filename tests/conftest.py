@@ -4,11 +4,13 @@ The environment variable ISTHMUS_TEST_DEVICE chooses the device: "cpu", an accel
 or "emulated", see ``emulated.py``. Without it, ``device="auto"`` decides as for a user.
 """
 
+import gc
 import math
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -33,6 +35,12 @@ settings.load_profile("isthmus")
 
 # What decides about the device for users.
 DEVICE_RULE = {name: getattr(hardware, name) for name in ("ACCELERATORS", "ACCELERATOR_START", "PROCESSOR_STEP")}
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from the objects of modules and tests, which live to the end: a pass takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def take_device(name) -> None:
@@ -106,6 +114,18 @@ def run_limited(command, cpu_seconds=600, **options) -> subprocess.CompletedProc
     """Run a command with a limit of processor time, which does not include waiting for other processes."""
     limited = ["sh", "-c", 'ulimit -t "$0"; exec "$@"', str(cpu_seconds), *map(str, command)]
     return subprocess.run(limited, encoding="utf-8", check=False, **options)
+
+
+@contextmanager
+def limited_file_size(n_bytes) -> Iterator[None]:
+    """Make writes fail beyond a size of a file, as on a full disk: Python ignores the signal of the limit."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture(autouse=True)

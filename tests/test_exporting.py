@@ -3,7 +3,6 @@
 import io
 import json
 import pathlib
-import resource
 import subprocess
 import sys
 
@@ -13,7 +12,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from conftest import rows_for, small
+from conftest import limited_file_size, rows_for, small
 from scipy import special
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -286,13 +285,8 @@ def test_a_full_disk_leaves_both_files_as_they_were(tmp_path):
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     program, certificate = len(before[path]), len(before[path.with_suffix(".certificate.json")])
     assert certificate < program < io.DEFAULT_BUFFER_SIZE
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, ((program + certificate) // 2, hard))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            isthmus.export(zoo.linear(2, max_epochs=1, random_state=1).fit(X), path, "decoder")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with limited_file_size((program + certificate) // 2), pytest.raises(OSError, match="too large"):
+        isthmus.export(zoo.linear(2, max_epochs=1, random_state=1).fit(X), path, "decoder")
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 

@@ -13,32 +13,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import limited_file_size
 from matplotlib.figure import Figure
+from searching import RATES, X, make_net, search
 from test_cli import call, done, refused, write
 
-from isthmus import Autoencoder, load
-from isthmus.backbones import MLP
+from isthmus import load
 from isthmus.plots import importance, trials
-from isthmus.tuning import Range, tune
+from isthmus.tuning import tune
 
 optuna = pytest.importorskip("optuna")
 
-RATES = {"learning_rate": Range(1e-4, 1e-1, log=True)}
-X = np.random.default_rng(0).normal(size=(100, 4))
-
-
-def make_net(**params):
-    return Autoencoder(2, backbone=MLP((8,)), max_epochs=2, random_state=0, **params)
-
-
-def search(path, n_trials, **params):
-    return tune(make_net(**params), X, space=RATES, n_trials=n_trials, storage=path, random_state=0)
-
-
 DRIVER = """
 import json, os, signal, sys
-import numpy as np
-from test_tuning_storage import search
+from searching import search
 
 epochs, path = int(sys.argv[1]), sys.argv[2]
 
@@ -218,29 +206,13 @@ def test_a_read_only_folder_is_refused(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-FULL = """
-import resource, signal, sys
-import numpy as np
-from test_tuning_storage import RATES, make_net, tune
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # no signal, but an error of the write, as on a full disk
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-X = np.random.default_rng(0).normal(size=(5000, 4))
-try:
-    tune(make_net(), X, space=RATES, n_trials=3, storage=sys.argv[2], random_state=0)
-except OSError as error:
-    print(error)
-"""
-
-
 @pytest.mark.parametrize("limit", [1_000, 123_000])  # the tables do not fit, or the scores of the first trial
 def test_a_full_disk_is_named_and_is_no_file_of_something_else(limit, tmp_path):
-    pytest.importorskip("resource")
-    last = run_python(FULL, limit, tmp_path / "study.db")
-    assert (last.returncode, last.stderr) == (0, "")
-    path = str(tmp_path / "study.db")
-    assert last.stdout.startswith(f"cannot write the study {path!r}: ")
-    assert last.stdout.count("\n") == 1
+    rows = np.random.default_rng(0).normal(size=(5000, 4))
+    with limited_file_size(limit), pytest.raises(OSError, match="cannot write the study") as caught:
+        tune(make_net(), rows, space=RATES, n_trials=3, storage=tmp_path / "study.db", random_state=0)
+    assert str(caught.value).startswith(f"cannot write the study {str(tmp_path / 'study.db')!r}: ")
+    assert "\n" not in str(caught.value)
 
 
 # The command line
