@@ -84,7 +84,9 @@ def test_two_processes_take_trials_from_one_study(tmp_path):
         second = search(path, 6)
         found = json.loads(first.communicate()[0])
     assert first.returncode == 0
-    assert 6 <= min(len(found), len(second.trials)) <= len(count(path)) <= 7
+    # A process that starts meanwhile may queue a first trial that the other one has not ended.
+    n_started = len([state for state in count(path) if state != "WAITING"])
+    assert 6 <= min(len(found), len(second.trials)) <= n_started <= 7
     assert found[0] == [{}, second.default_score]
 
 
