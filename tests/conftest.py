@@ -38,7 +38,7 @@ DEVICE_RULE = {name: getattr(hardware, name) for name in ("ACCELERATORS", "ACCEL
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from the objects of modules and tests, which live to the end: a pass takes a second."""
+    """Keep modules and collected tests out of garbage collections, each of which takes a second with them."""
     gc.collect()
     gc.freeze()
 
