@@ -100,7 +100,8 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> torch.return_types.
     counts = (moved.unsqueeze(-1) == moved.unsqueeze(-2)).sum(-1)
     values = torch.where(counts == counts.amax(-1, keepdim=True), moved, torch.inf).amin(-1, keepdim=True)
     results = values, (moved == values).to(torch.int64).argmax(-1, keepdim=True)
-    return torch.return_types.mode(result.movedim(-1, dim) if keepdim else result.squeeze(-1) for result in results)
+    first, second = (result.movedim(-1, dim) if keepdim else result.squeeze(-1) for result in results)
+    return torch.return_types.mode((first, second))
 
 
 REPLACEMENTS = {
