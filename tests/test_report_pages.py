@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import isthmus
 from isthmus.data import Texts
@@ -15,6 +16,7 @@ from isthmus.data import Texts
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+NAMES = ("table", "detector", "images", "series", "events", "topics", "texts", "generator")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 
 
@@ -43,13 +45,15 @@ def pages(tmp_path_factory):
 
 
 def make_reports_of_tasks(rng, table):
-    """Return reports of images, an imputer of a series, texts and a generator."""
+    """Return reports of images, of an imputer and a detector of a series, of texts, counts and a generator."""
     options, wave = {"max_epochs": 1, "random_state": 0}, np.sin(np.arange(600) / 4)
     images, names = rng.random((60, 1, 8, 8)), rng.choice(["a", "<b>"], (60, 2))
     texts = [f"{one} sees {other}" for one, other in names]
     models = {
         "images": (isthmus.zoo.vae(2, **options), images),
         "series": (isthmus.SeriesImputer(16, random_state=0), wave),
+        "events": (isthmus.AnomalyDetector(isthmus.SlidingWindows(lengths=(16,), views=("values",))), wave),
+        "topics": (isthmus.zoo.topic_model(2, **options), sparse.csr_array(rng.poisson(0.5, (60, 12)))),
         "texts": (isthmus.zoo.sequence_vae(2, width=8, **options), Texts(texts, vocabulary="word")),
         "generator": (isthmus.zoo.tabular_vae(2, n_clusters=2, **options), table.iloc[:, :4]),
     }
@@ -84,7 +88,7 @@ def show(browser, path, width, scheme):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["table", "detector", "images", "series", "texts", "generator"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_quiet_accessible_and_fits(browser, pages, name, width, scheme):
     from axe_core_python.selenium import Axe
 
@@ -113,6 +117,18 @@ def test_pictures_have_the_colours_of_the_page(browser, pages, scheme):
     text, ink = browser.execute_script(script)
     brightness = [sum(map(int, each.removeprefix("rgb(").removesuffix(")").split(","))) for each in (text, ink)]
     assert all((each > 384) == (scheme == "dark") for each in brightness)
+
+
+def test_stacked_cells_have_names_on_phones_and_percentages_stay_together(browser, pages):
+    show(browser, pages / "table.html", 390, "light")
+    left, width = browser.execute_script(
+        "const cell = document.querySelector('.long tbody td'), name = getComputedStyle(cell, '::before');"
+        "return [parseFloat(getComputedStyle(cell).paddingLeft), parseFloat(name.width) + parseFloat(name.marginRight)]"
+    )
+    assert left == pytest.approx(width)
+    text = browser.execute_script("return document.querySelector('main').innerText")
+    assert "95\u00a0% intervals" in text
+    assert re.search(r"\d [%]", text) is None
 
 
 def test_paper_is_white_and_holds_the_whole_page(browser, pages):

@@ -55,6 +55,11 @@ for method, (value, low, high) in sections["comparison"]["errors"].items():
     print(f"{method}: {value:.3f} ({low:.3f} to {high:.3f})")
 
 # %%
+# Tables by column name the method that is clearly better in a column. "neither" means that the difference can be chance:
+# a paired t test over the cells does not reject, at 5 %, that both methods are equally good. The tables that
+# ``isthmus fit`` and ``judge`` print have the same column.
+
+# %%
 # Other tasks have other comparisons: a detector with an isolation forest, an imputer with regression or interpolation
 # in hidden cells, a generator by the fidelity and the privacy of its rows, a model of texts with n-gram models.
 

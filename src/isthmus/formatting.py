@@ -35,8 +35,8 @@ def pluralize(count: int, unit: str) -> str:
     return f"{count:,} {unit}{'' if count == 1 or unit.endswith('s') else 's'}"
 
 
-def format_percent(share: float) -> str:
-    """Format a share as a percentage, with more digits near 0 % and 100 %, so that 0.04 % is not shown as 0 %.
+def format_percent(share: float, n_digits: int | None = None) -> str:
+    """Format a share as a percentage, with digits after the point if 0.04 % or 99.96 % would otherwise be rounded away.
 
     Examples
     --------
@@ -44,6 +44,8 @@ def format_percent(share: float) -> str:
     >>> [format_percent(share) for share in (0.432, 0.0312, 0.02, 0.0004, 1e-6, 0.9996, 1.0)]
     ['43 %', '3.1 %', '2 %', '0.04 %', '<0.01 %', '99.96 %', '100 %']
     """
+    if n_digits is not None:
+        return f"{fix(100 * share, n_digits)} %"
     if 0 < share < HALF_PERCENT_DIGIT:
         return "<0.01 %"
     if 1 - HALF_PERCENT_DIGIT < share < 1:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from isthmus.formatting import align_numbers, fix
+from isthmus.formatting import align_numbers, format_percent
 from isthmus.metrics.text_table import format_table
 
 # Name of the share of the variance around the mean image that a method explains: 0 for the mean, 1 without errors.
@@ -59,5 +59,5 @@ class Comparison(NamedTuple):
 def format_figures(name: str, figures: list[float]) -> list[str]:
     """Write the figures of a column of a table as texts."""
     if name in ("wrong", EXPLAINED):
-        return [f"{fix(100 * figure, 1)} %" for figure in figures]
+        return [format_percent(figure, 1) for figure in figures]
     return align_numbers(figures)

@@ -34,7 +34,7 @@ def show(cell: Any) -> str:
     if isinstance(cell, Bars):
         return ", ".join(map(str, cell))
     if isinstance(cell, Interval):
-        return show_interval(cell)
+        return f"{show_value(cell)} ({' to '.join(show_limits(cell))})"
     if is_missing(cell):
         return "–"
     if isinstance(cell, bool):
@@ -42,12 +42,6 @@ def show(cell: Any) -> str:
     if isinstance(cell, Share):
         return format_percent(cell)
     return f"{cell:,}" if isinstance(cell, int) else format_number(cell) if isinstance(cell, float) else str(cell)
-
-
-def show_interval(interval: Interval) -> str:
-    """Return an interval as text."""
-    low, high = show_limits(interval)
-    return f"{show_value(interval)} ({low} to {high})"
 
 
 def count_interval_digits(interval: Interval) -> int | None:
@@ -69,7 +63,7 @@ def show_limits(interval: Interval, n_digits: int | None = None) -> tuple[str, s
 def _show_number(interval: Interval, number: float, n_digits: int | None) -> str:
     n_digits = count_interval_digits(interval) if n_digits is None else n_digits
     if isinstance(interval.value, Share):
-        return format_percent(number) if n_digits is None else f"{fix(100 * number, n_digits)} %"
+        return format_percent(number, n_digits)
     return format_number(number, interval.high - interval.low) if n_digits is None else fix(number, n_digits)
 
 
@@ -100,6 +94,6 @@ def _is_float(cell: Any) -> bool:
 
 def _show_estimate(cell: Any, n_digits: int | None) -> str:
     """Return a cell as text, without the limits of an interval."""
-    if isinstance(cell, Share) and n_digits is not None:
-        return f"{fix(100 * cell, n_digits)} %"
+    if isinstance(cell, Share):
+        return format_percent(cell, n_digits)
     return show_value(cell, n_digits) if isinstance(cell, Interval) else show(cell)

@@ -42,8 +42,6 @@ def show_composition(subject: Subject) -> Section:
         parts |= {name: _describe(getattr(net.module_, name, None)) for name in PARTS}
         parts["prior"] = _describe(net.module_.fitted_prior or net.module_.bottleneck.prior)
         parts["regularizers"] = ", ".join(map(_describe, net.module_.regularizers)) or "none"
-    elif subject.estimator is not subject.model:
-        parts["estimator"] = _describe(subject.estimator)
     n_weights = 0 if net is None else sum(parameter.numel() for parameter in net.module_.parameters())
     facts = parts | ({"learned numbers": n_weights} if n_weights else {})
     lead = _summarize(subject, stages, n_weights)

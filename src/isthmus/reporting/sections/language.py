@@ -82,7 +82,7 @@ def compare_language_models(subject: Subject) -> Section | None:
         "perplexity": perplexities,
     }
     lead = summarize_methods(judgement, names, "number of bits per token")
-    return Section("comparison", "Compared with n-gram models", lead, blocks, values, "quality")
+    return Section("comparison", "Compared with simple methods", lead, blocks, values, "quality")
 
 
 def show_texts(subject: Subject) -> Section | None:
