@@ -55,8 +55,8 @@ for method, (value, low, high) in sections["comparison"]["errors"].items():
     print(f"{method}: {value:.3f} ({low:.3f} to {high:.3f})")
 
 # %%
-# Tables by column name the method that is clearly better in a column. "neither" means that the difference can be chance:
-# a paired t test over the cells does not reject, at 5 %, that both methods are equally good. The tables that
+# Tables by column name the method that is clearly better in a column. "neither" means that the difference can be
+# chance: a paired t test over the cells does not reject, at 5 %, that both methods are equally good. The tables that
 # ``isthmus fit`` and ``judge`` print have the same column.
 
 # %%

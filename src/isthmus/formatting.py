@@ -13,8 +13,8 @@ SMALL, LARGE = 1e-3, 1e6
 N_DIGITS, MAX_DIGITS = 3, 8
 # Half of the last digit of a percentage: smaller shares would be shown as 0 %.
 HALF_PERCENT_DIGIT = 0.5e-4
-# Smallest width of an interval in units of its last digit: rounding moves a limit by a tenth of the width at most.
-N_UNITS = 5
+# Smallest width of an interval in units of its last digit: rounding moves a limit by a twelfth of the width at most.
+N_UNITS = 6
 # Number of names that a message lists; it counts the others.
 N_NAMED = 5
 
@@ -73,11 +73,17 @@ def count_digits(*numbers: float) -> int | None:
 
 
 def count_limit_digits(low: float, high: float) -> int | None:
-    """Return how many digits after the point the limits of an interval need; None if they need an exponent."""
-    width = high - low
+    """Return how many digits after the point the limits of an interval need; None if they need an exponent.
+
+    A limit of an interval without 0 is not rounded to 0, if two more digits suffice.
+    """
+    width, smallest = high - low, min(abs(low), abs(high))
     if count_digits(low, high) is None or not width > 0:
         return None
-    return min(max(-_exponent(width / N_UNITS), 0), MAX_DIGITS)
+    n_digits = max(-_exponent(width / N_UNITS), 0)
+    if low * high > 0:
+        n_digits = max(n_digits, min(-_exponent(smallest), n_digits + 2))
+    return min(n_digits, MAX_DIGITS)
 
 
 def format_estimate(value: float, low: float, high: float) -> str:
@@ -86,8 +92,8 @@ def format_estimate(value: float, low: float, high: float) -> str:
     Examples
     --------
     >>> from isthmus.formatting import format_estimate
-    >>> format_estimate(0.8213, 0.79, 0.8512), format_estimate(4.2, 3.987, 4.4), format_estimate(-152.3, -154.2, -149.8)
-    ('0.82 (0.79 to 0.85)', '4.20 (3.99 to 4.40)', '-152.3 (-154.2 to -149.8)')
+    >>> format_estimate(0.8213, 0.7891, 0.8512), format_estimate(-152.34, -154.2, -149.8)
+    ('0.82 (0.79 to 0.85)', '-152.3 (-154.2 to -149.8)')
     """
     n_digits = count_limit_digits(low, high)
     value_text, *limits = (

@@ -28,8 +28,8 @@ def show(cell: Any) -> str:
     --------
     >>> from isthmus.reporting.blocks import Interval, Share
     >>> from isthmus.reporting.texts import show
-    >>> show(0.41234), show(1200), show(Share(0.034)), show(None), show(Interval(0.412, 0.38, 0.44))
-    ('0.412', '1,200', '3.4 %', '–', '0.41 (0.38 to 0.44)')
+    >>> show(0.41234), show(1200), show(Share(0.034)), show(None), show(Interval(0.412, 0.38, 0.45))
+    ('0.412', '1,200', '3.4 %', '–', '0.41 (0.38 to 0.45)')
     """
     if isinstance(cell, Bars):
         return ", ".join(map(str, cell))
