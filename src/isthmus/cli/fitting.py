@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from isthmus import distributed
 from isthmus.autoencoder import Autoencoder
 from isthmus.baselines import Comparison, judge
+from isthmus.baselines.comparison import BETTER
 from isthmus.cli.choosing import check_choice, choose_variant
 from isthmus.cli.images import choose_labels, open_folder
 from isthmus.cli.options import AUTO, ChoiceOptions
@@ -225,7 +226,7 @@ def read_labels(table: Any, name: str | None) -> Rows | None:
 def _show(comparison: Comparison, model: str, n_rows: int) -> None:
     """Print a table with the figures of a model and of simple methods."""
     header, *lines = comparison.table
-    table = Table(header[0], *(Column(name, justify="right") for name in header[1:]))
+    table = Table(header[0], *(Column(name, justify="left" if name == BETTER else "right") for name in header[1:]))
     for name, *figures in lines:
         table.add_row(model if (comparison.per, name) == ("method", "model") else name, *figures)
     console = Console()

@@ -46,20 +46,18 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Judgement:
-    """Errors per row of several methods, and their means and ratios with intervals.
+    """Errors of several methods, and their ratios, with intervals.
 
     Parameters
     ----------
-    errors : mapping of str to ndarray of shape (n,)
-        By method; the first one is the model.
     means : mapping of str to Interval
+        By method; the first one is the model.
     differences : mapping of str to Interval
         For each other method, the error of the model relative to it, minus 1: negative if the model is better.
     columns : ColumnErrors or None
         Errors by column of a table.
     """
 
-    errors: Mapping[str, Values]
     means: Mapping[str, Interval]
     differences: Mapping[str, Interval]
     columns: ColumnErrors | None = None
@@ -70,10 +68,27 @@ def judge_methods(subject: Subject) -> Judgement:
     """Compute the errors of the model and of simple methods, on rows that no simple method was fitted to."""
     training, judge = read_training(subject), _judge_with_train if subject.train is not None else _judge_by_halves
     errors = judge(subject, training)
-    names, values = [*errors.rows], np.column_stack([*errors.rows.values()])
-    means = dict(zip(names, estimate(values, subject.seed), strict=True))
-    ratios = estimate(values, subject.seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:], TINY) - 1)
-    return Judgement(errors.rows, means, dict(zip(names[1:], ratios, strict=True)), errors.columns)
+    return judge_errors(errors.rows, np.ones(len(subject.source)), subject.seed, errors.columns)
+
+
+def judge_errors(
+    sums: Mapping[str, Values], counts: Values, seed: int, columns: ColumnErrors | None = None
+) -> Judgement:
+    """Return errors of methods and their ratios, with intervals.
+
+    Parameters
+    ----------
+    sums : mapping of str to ndarray of shape (n,)
+        Sums of the errors in each row, text or stretch, by method; the first one is the model.
+    counts : ndarray of shape (n,)
+        Numbers of errors in each sum.
+    seed : int
+    columns : ColumnErrors or None
+    """
+    values, names = np.column_stack([*sums.values(), counts]), [*sums]
+    means = estimate(values, seed, lambda mean: mean[..., :-1] / mean[..., -1:])
+    ratios = estimate(values, seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:-1], TINY) - 1)
+    return Judgement(dict(zip(names, means, strict=True)), dict(zip(names[1:], ratios, strict=True)), columns)
 
 
 def compare_methods(subject: Subject) -> Section | None:
@@ -92,7 +107,7 @@ def compare_methods(subject: Subject) -> Section | None:
         Text(_explain_methods(subject)),
     ]
     values = {
-        "n_rows": len(judgement.errors[MODEL]),
+        "n_rows": len(subject.source),
         "errors": judgement.means,
         "relative_differences": judgement.differences,
         "columns": [dict(zip(table.columns, row, strict=True)) for table in columns for row in table.rows],

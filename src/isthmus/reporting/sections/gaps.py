@@ -13,14 +13,13 @@ from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.formatting import pluralize
 from isthmus.reporting.blocks import Block, Figure, Interval, Section, Table, Text
 from isthmus.reporting.drawing import ACCENT, INK, MUTED, WIDTH, draw
-from isthmus.reporting.intervals import estimate
 from isthmus.reporting.sections.comparison import (
     MODEL,
     NAMES,
-    TINY,
     Judgement,
     describe_difference,
     draw_methods,
+    judge_errors,
     list_methods,
     summarize_methods,
 )
@@ -156,12 +155,8 @@ def carry_forward(values: Values) -> Values:
 
 def judge_gaps(gaps: list[Gap], seed: int) -> Judgement:
     """Return errors per hidden value of each method, with intervals over stretches."""
-    names = [*gaps[0].errors]
-    sums = np.array([[*gap.errors.values(), gap.size] for gap in gaps])
-    means = estimate(sums, seed, lambda mean: mean[..., :-1] / mean[..., -1:])
-    ratios = estimate(sums, seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:-1], TINY) - 1)
-    errors = {name: sums[:, i] for i, name in enumerate(names)}
-    return Judgement(errors, dict(zip(names, means, strict=True)), dict(zip(names[1:], ratios, strict=True)))
+    sums = {name: np.array([gap.errors[name] for gap in gaps]) for name in gaps[0].errors}
+    return judge_errors(sums, np.array([gap.size for gap in gaps]), seed)
 
 
 def _measure(truth: Values, filled: dict[str, Values], variance: Values, channel: int, start: int, stop: int) -> Gap:

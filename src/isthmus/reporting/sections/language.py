@@ -11,14 +11,13 @@ from isthmus.baselines.ngrams import Bigrams
 from isthmus.data import as_source
 from isthmus.formatting import pluralize
 from isthmus.reporting.blocks import Block, Section, Table, Text
-from isthmus.reporting.intervals import estimate
 from isthmus.reporting.sections.alarms import share_by_label, summarize_labels
 from isthmus.reporting.sections.comparison import (
     MODEL,
     NAMES,
-    TINY,
     Judgement,
     draw_methods,
+    judge_errors,
     list_methods,
     summarize_methods,
 )
@@ -143,12 +142,8 @@ def show_unusual_texts(subject: Subject) -> Section | None:
 
 def judge_bits(measured: dict[str, Values], seed: int) -> Judgement:
     """Return bits per token of each method, with intervals over texts."""
-    names = [name for name in measured if name != "tokens"]
-    sums = np.column_stack([*measured.values()])
-    means = estimate(sums, seed, lambda mean: mean[..., :-1] / mean[..., -1:])
-    ratios = estimate(sums, seed, lambda mean: mean[..., :1] / np.maximum(mean[..., 1:-1], TINY) - 1)
-    errors = {name: measured[name] / measured["tokens"] for name in names}
-    return Judgement(errors, dict(zip(names, means, strict=True)), dict(zip(names[1:], ratios, strict=True)))
+    bits = {name: each for name, each in measured.items() if name != "tokens"}
+    return judge_errors(bits, measured["tokens"], seed)
 
 
 def list_tokens(rows: Values) -> Tokens:
