@@ -25,6 +25,7 @@ from isthmus.formatting import format_percent
 from isthmus.latent import active_units
 from isthmus.likelihoods import Mixed
 from isthmus.reporting.blocks import Bars, Interval, Section, Share, Table
+from isthmus.reporting.card import _show_table
 from isthmus.reporting.document import Report
 from isthmus.reporting.html import lay_out, write_cell
 from isthmus.reporting.intervals import estimate
@@ -229,6 +230,16 @@ def test_numbers_are_aligned_at_the_decimal_point():
         '<data value="20.0">20.0</data>',
     ]
     assert str(shown["shown"][1][2]) == '<data value="1200">1,200</data>'
+
+
+def test_tables_of_the_card_are_aligned_too():
+    table = Table(("name", "x", "share"), [("a", 1.25, Interval(Share(0.5), 0.4, 0.61)), ("b", 20.0, None)], "numbers")
+    assert [*_show_table(table)][2:6] == [
+        "| name | x | share |",
+        "| --- | ---: | ---: |",
+        "| a | 1.2 | 50 % (40 % to 61 %) |",
+        "| b | 20.0 | – |",
+    ]
 
 
 def test_long_tables_are_folded():

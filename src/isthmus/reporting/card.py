@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from isthmus.reporting.blocks import Block, Code, Facts, Section, Table, Text
-from isthmus.reporting.texts import show
+from isthmus.reporting.texts import is_numeric, show, show_column
 
 # Sections of a card, and the sections of a report that they contain.
 PARTS = {
@@ -72,9 +72,10 @@ def _show(blocks: Iterable[Block]) -> Iterator[str]:
 
 def _show_table(table: Table) -> Iterator[str]:
     yield from (f"{escape(table.caption)}:", "")
+    columns = list(zip(*table.rows[:N_ROWS], strict=True))
     yield _join(table.columns)
-    yield _join(["---"] * len(table.columns), escape=str)
-    yield from (_join(map(show, row)) for row in table.rows[:N_ROWS])
+    yield _join(["---:" if is_numeric(column) else "---" for column in columns], escape=str)
+    yield from map(_join, zip(*map(show_column, columns), strict=True))
     n_left = len(table.rows) - N_ROWS
     yield from (["", f"and {n_left} more", ""] if n_left > 0 else [""])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from isthmus.formatting import is_missing
 from isthmus.reporting.blocks import Bars, Interval, Table
-from isthmus.reporting.texts import align, count_column_digits, is_number, show, show_limits, show_value
+from isthmus.reporting.texts import align, count_column_digits, is_number, is_numeric, show, show_limits, show_value
 
 # Rows of a table that are shown; the rest is folded.
 N_SHOWN = 30
@@ -73,10 +73,9 @@ def _write_column(column: Sequence[Any]) -> list[Any]:
 
 def _classify(column: Sequence[Any]) -> str:
     """Return the class of a column: "n" for numbers, "w" for texts that need room on a phone, "" for others."""
-    known = [cell for cell in column if cell is not None]
-    if known and all(map(is_number, known)):
+    if is_numeric(column):
         return "n"
-    return "w" if any(isinstance(cell, str) and len(cell) > N_CHARACTERS for cell in known) else ""
+    return "w" if any(isinstance(cell, str) and len(cell) > N_CHARACTERS for cell in column) else ""
 
 
 def write_cell(cell: Any, text: str | None = None, n_digits: int | None = None) -> Any:

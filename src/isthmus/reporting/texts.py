@@ -81,6 +81,21 @@ def align(column: Sequence[Any]) -> list[str]:
     return [next(floats) if _is_float(cell) else _show_estimate(cell, n_digits) for cell in column]
 
 
+def show_column(column: Sequence[Any]) -> list[str]:
+    """Return the texts of a column as ``align`` does, with the limits of intervals."""
+    n_digits = count_column_digits(column)
+    return [
+        f"{text} ({' to '.join(show_limits(cell, n_digits))})" if isinstance(cell, Interval) else text
+        for cell, text in zip(column, align(column), strict=True)
+    ]
+
+
+def is_numeric(column: Sequence[Any]) -> bool:
+    """Whether all known cells of a column are shown as numbers."""
+    known = [cell for cell in column if cell is not None]
+    return bool(known) and all(map(is_number, known))
+
+
 def count_column_digits(column: Sequence[Any]) -> int | None:
     """Return how many digits after the point the shares and intervals of a column need; None if there are none."""
     counts = [count_percent_digits(cell) for cell in column if isinstance(cell, Share)]
