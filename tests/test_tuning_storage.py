@@ -116,6 +116,14 @@ def test_processes_that_start_at_the_same_time_make_one_study(tmp_path):
     assert 6 <= len(trials) <= 7
 
 
+def test_without_locks_of_files_a_search_is_stored_and_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("isthmus.tuning.storage"), "fcntl", None)  # as on Windows
+    path = tmp_path / "study.db"
+    assert len(search(path, 2).trials) == 2
+    assert len(search(path, 4).trials) == 4
+    assert count(path) == ["COMPLETE"] * 4
+
+
 HANGS = """
 import sys, time
 from isthmus.tuning import storage

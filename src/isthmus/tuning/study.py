@@ -1,4 +1,4 @@
-"""Studies of Optuna: where trials are stored, in which order parameters are tried, and when a search stops."""
+"""Studies of Optuna: in which order parameters are tried, what trials tell, and when a search stops."""
 
 import math
 import re
