@@ -73,6 +73,7 @@ RULES = {
             "detector of sequence_vae",
             "it predicts each word, and alarms are explained by words",
         ),
+        Rule(("texts",), "detector", "it compares counts of words, and its fit takes seconds instead of minutes"),
         Rule(("time points",), "detector of a series", "each time point is scored in windows of several lengths"),
         Rule(("table", "flat images", "series"), "detector of vae", "its score is a bound on the log likelihood"),
     ),
