@@ -1,5 +1,6 @@
 """Exported programs: equal to isthmus on all kinds of data, and refused if they are not."""
 
+import functools
 import io
 import json
 import pathlib
@@ -17,6 +18,7 @@ from scipy import special
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
+from torch.onnx._internal._lazy_import import onnxscript_apis
 from typer.testing import CliRunner
 
 import isthmus
@@ -52,6 +54,15 @@ def make_table(n=N):
 
 
 TABLE = make_table()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_table_of_operations():
+    """Make the table of the operations of ONNX once: torch makes it again in each export, which takes 0.3 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = functools.cache(onnxscript_apis.get_torchlib_ops)
+        patch.setattr(onnxscript_apis, "get_torchlib_ops", made)
+        yield
 
 
 def largest(certificate):

@@ -291,7 +291,8 @@ def run(*arguments):
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_a_series_is_fitted_and_filled(folder):
+def test_a_series_is_fitted_and_filled(folder, monkeypatch):
+    monkeypatch.setattr("isthmus.gap_filling.series_imputer.N_STEPS", 400)
     done = run("fit", "series.csv", "--time", "when", "--out", "imputer.safetensors")
     assert done.exit_code == 0, done.output
     assert "16 to 31 steps: 0." in done.output
