@@ -47,8 +47,9 @@ def report(folder: Path) -> None:
 
 
 def select_newest(records: list[Record]) -> list[Record]:
-    """Keep the newest run of every method of a task."""
-    last = {(record["task"], record["method"]): record["run"] for record in records}
+    """Keep the newest run of every method of a task; a failure counts only if no run succeeded."""
+    succeeded_last = sorted(records, key=lambda record: "failed" not in record)
+    last = {(record["task"], record["method"]): record["run"] for record in succeeded_last}
     return [record for record in records if record["run"] == last[record["task"], record["method"]]]
 
 
@@ -63,10 +64,11 @@ def means(records: list[Record]) -> Book:
 
 
 def machines(records: list[Record]) -> str:
-    """Describe machine and versions of the newest runs; one line if all are equal."""
-    lines = {", ".join(f"{name} {value}" for name, value in r.items() if name not in HIDDEN) for r in records}
-    runs = sorted({record["run"] for record in records})
-    return "\n".join(f"Measured {' and '.join(runs)}: {line}." for line in sorted(lines))
+    """Describe each machine of the newest runs, with its versions and its days."""
+    days = defaultdict(set)
+    for record in records:
+        days[", ".join(f"{name} {value}" for name, value in record.items() if name not in HIDDEN)].add(record["run"][:10])
+    return "\n\n".join(f"Measured on {' and '.join(sorted(days[line]))}: {line}." for line in sorted(days))
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
