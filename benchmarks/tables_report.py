@@ -67,7 +67,9 @@ def machines(records: list[Record]) -> str:
     """Describe each machine of the newest runs, with its versions and its days."""
     days = defaultdict(set)
     for record in records:
-        days[", ".join(f"{name} {value}" for name, value in record.items() if name not in HIDDEN)].add(record["run"][:10])
+        days[", ".join(f"{name} {value}" for name, value in record.items() if name not in HIDDEN)].add(
+            record["run"][:10]
+        )
     return "\n\n".join(f"Measured on {' and '.join(sorted(days[line]))}: {line}." for line in sorted(days))
 
 
