@@ -8,8 +8,8 @@ measurements). It scores the other benign rows and all malignant rows: how proba
 probable is the code? The area under the ROC curve is the probability that a malignant row has a lower score than a
 benign one.
 
-A variational autoencoder is far better than PCA with the same number of components, and as good as an isolation forest.
-It also explains its scores: contributions split the score of a row into one term for each column and one for the code.
+A variational autoencoder finds more than PCA with the same number of components, and as much as an isolation forest. It
+also explains its scores: contributions split the score of a row into one term for each column and one for the code.
 
 Run: python examples/anomaly_detection.py [folder]
 """

@@ -4,9 +4,9 @@
 Distinguish abnormal heartbeats from normal ones with a model of normal ones only, and show where they differ.
 
 ECG5000 contains heartbeats of one patient, 140 values each. A small autoencoder is fitted on half of the normal beats;
-the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that at most one
-normal beat in twenty is an alarm. The figure shows an abnormal beat, its reconstruction, and the values that explain
-the alarm. Without the data, as on this page, beats are simulated.
+the other normal beats and all abnormal beats are scored. The threshold is set on held-out beats, so that on average at
+most one normal beat in twenty is an alarm. The figure shows an abnormal beat, its reconstruction, and the values that
+explain the alarm. Without the data, as on this page, beats are simulated.
 
 Run: python examples/heartbeats.py [folder] [data]
 where data holds ecg5000_train.npz with X (n, 140) and y, 1 for normal beats
@@ -67,8 +67,9 @@ scores = detector.score_samples(beats)
 found = detector.predict(beats) == -1
 
 print(f"{'area under the ROC curve':28} {roc_auc_score(is_normal, scores):.3f}")
-print(f"{'abnormal beats found':28} {100 * found[~is_normal].mean():.1f}")
-print(f"{'normal beats among alarms':28} {100 * is_normal[found].mean():.1f}")
+print("\nshare of alarms, in percent")
+print(f"{'abnormal beats':28} {100 * found[~is_normal].mean():.1f}")
+print(f"{'normal beats':28} {100 * found[is_normal].mean():.1f}")
 
 median = np.flatnonzero(~is_normal)[
     np.argsort(scores[~is_normal])[np.sum(~is_normal) // 2]
@@ -83,6 +84,7 @@ figure, (above, below) = plt.subplots(
 )
 above.plot(beat[0], color="#cc6677", label="an abnormal beat")
 above.plot(expected, color="#332288", linestyle="dashed", label="its reconstruction")
+above.set(ylabel="voltage")
 above.legend(frameon=False)
 below.bar(np.arange(len(reasons)), reasons, width=1.0, color="#cc6677")
 below.set(xlabel="time within the beat", ylabel="contribution (nats)")

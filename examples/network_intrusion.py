@@ -6,12 +6,13 @@ Detect attacks among network connections with a model of normal ones, also with 
 NSL-KDD (Tavallaee et al., 2009) describes connections by 41 columns, three of them categories. A variational
 autoencoder is fitted on half of the normal connections of the 20 % training file; the other half and all attacks are
 scored. The score of the encoder alone is the divergence between the distribution of a row's code and the prior. It
-needs no decoder, which saves time in a live network. The threshold is set so that at most one normal connection in
-twenty is an alarm.
+needs no decoder, which saves time in a live network. The threshold is set so that on average at most one normal
+connection in twenty is an alarm.
 
-By the area under the ROC curve, the encoder alone is as good as the full model. Rare attacks that look like
-ordinary sessions (r2l, u2r) are found less often than floods. Without the data, as on this page, connections are
-simulated.
+On NSL-KDD, the area under the ROC curve is 0.95 for the encoder alone and 0.97 for the full model. Rare attacks that
+look like ordinary sessions (r2l, u2r) are found less often than floods. Without the data, as on this page, connections
+are simulated. There the full model is better: the encoder alone misses attacks that combine ordinary values in an odd
+way.
 
 Run: python examples/network_intrusion.py [folder] [data]
 where data holds train_20percent.csv.gz, with columns label, difficulty and family

@@ -47,7 +47,7 @@ def trials(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.plot(stopped, np.full(len(stopped), 0.04), "x", color=PALETTE[9], transform=at, label="stopped")
     ax.set(xlabel="trial", ylabel="score (higher is better)")
     ax.locator_params("x", integer=True)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return ax
 
 
