@@ -10,9 +10,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_breast_cancer
+from typer.testing import CliRunner
 
 import isthmus
 from isthmus import backbones, bottlenecks, corruptions, functional, likelihoods, priors, regularizers, zoo
+from isthmus.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -30,6 +33,26 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
     for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         exec(compile(block, str(page), "exec"), names)
+
+
+def without_numbers(text):
+    """Replace what depends on the machine or on the width of the terminal: numbers, histograms and lines."""
+    return re.sub(r"\s+", " ", re.sub(r"[▁-█]+|━+|─+|\d[\d,.]*", "#", text))
+
+
+def test_commands_of_the_first_page_print_what_it_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    load_breast_cancer(as_frame=True).data.to_csv("tumours.csv", index=False)
+    blocks = re.findall(
+        r"^```console\n(.*?)^```", (DOCS / "start" / "five_minutes.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    for command, shown in re.findall(
+        r"^\$ isthmus (?!--version)(.*)\n((?:(?!\$).*\n)*)", "".join(blocks), re.MULTILINE
+    ):
+        result = CliRunner().invoke(app, command.split())
+        assert result.exit_code == 0, result.output
+        printed = without_numbers(result.output)
+        assert [line for line in shown.splitlines() if line != "..." and without_numbers(line) not in printed] == []
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.stem)

@@ -548,7 +548,7 @@ def test_more_components_are_shown_by_their_first_two_principal_ones(ax):
     plots.code_map(codes, ax=ax)
     pca = PCA(2).fit(codes)
     np.testing.assert_allclose(ax.collections[0].get_offsets().var(0, ddof=1), pca.explained_variance_)
-    assert ax.get_xlabel() == f"principal component 1 of the codes ({pca.explained_variance_ratio_[0]:.0%})"
+    assert ax.get_xlabel() == f"principal component 1 of the codes ({100 * pca.explained_variance_ratio_[0]:.0f} %)"
 
 
 @pytest.mark.parametrize("labels", [np.arange(60) % 3, np.array(["a", "b", "c"] * 20), np.arange(60) % 2 == 0])
