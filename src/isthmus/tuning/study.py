@@ -27,7 +27,7 @@ N_STAGES, FIRST_STAGE = 10, 3
 # First trials that are never stopped early by the median of others, and judged trials before the Gaussian process.
 N_UNPRUNED = N_BEFORE_MODEL = 5
 NAME = "isthmus"
-# Seconds between two looks at the default that another process fits.
+# Seconds between two checks of the default that another process fits.
 POLL = 0.5
 
 
