@@ -42,6 +42,9 @@ def test_anomalous_rows_are_written_and_explained(folder):
     assert alarms.loc[0, ["row", "c"]].tolist() == [7, 60.0]
     assert alarms["score"].is_monotonic_increasing
     assert "row 7: c = 60, expected" in done.output
+    assert alarms.loc[0, "columns"].startswith("c")
+    assert alarms.loc[0, "reasons"].startswith("c = 60, expected ")
+    assert "learned from" not in done.output
     assert "(less than 1 false alarm expected if all 50 rows are normal)" in done.output
 
 
@@ -126,7 +129,17 @@ def test_a_saved_detector_finds_the_same_anomalies(folder):
     assert (folder / "first.csv").read_text() == (folder / "again.csv").read_text()
     found, found_again = (said.stdout[said.stdout.index("wrote ") :] for said in (first, again))
     assert found == found_again.replace("again.csv", "first.csv")
-    assert pd.read_csv("again.csv").columns.tolist() == ["row", "score", "a", "b", "c", "d", "city"]
+    assert pd.read_csv("again.csv").columns.tolist() == [
+        "row",
+        "score",
+        "columns",
+        "reasons",
+        "a",
+        "b",
+        "c",
+        "d",
+        "city",
+    ]
 
 
 def test_result_columns_do_not_replace_columns_of_the_file(folder):
@@ -135,7 +148,7 @@ def test_result_columns_do_not_replace_columns_of_the_file(folder):
     done = run("named.csv", "--normal", "normal.csv", "--columns", "a", "--columns", "c", "--out", "out.csv")
     assert done.exit_code == 0, done.output
     alarms = pd.read_csv("out.csv")
-    assert alarms.columns.tolist() == ["row_", "score_", *rows.columns]
+    assert alarms.columns.tolist() == ["row_", "score_", "columns", "reasons", *rows.columns]
     assert alarms.loc[0, ["row_", "row", "score"]].tolist() == [7, 107, "mine"]
 
 
@@ -221,9 +234,9 @@ def test_an_option_of_one_value_given_twice_is_refused(folder):
 def test_a_warning_names_a_rate_for_which_the_series_is_too_short(folder):
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.001", *QUICK)
     assert done.exit_code == 0, done.output
-    assert "of normal time points are alarms; 0.1 % needs about" in done.output
+    assert "of normal time points on average; 0.1 % needs about" in done.output
     done = run("test.csv", "--normal", "train.csv", "--time", "time", "--fpr", "0.2", "--out", "x.csv", *QUICK)
-    assert "(on average at most 20 % of normal time points are alarms)\n" in done.output
+    assert "false alarms: at most 20 % of normal time points on average\n" in done.output
 
 
 @pytest.mark.parametrize("name", ["events.png", "events.svg"])
@@ -259,7 +272,7 @@ def test_short_events_are_told_apart_and_shown_with_their_values(folder):
     done = run("spikes.csv", *options, "--save", "d.safetensors", "--out", "events.csv")
     assert done.exit_code == 0, done.output
     assert "windows of 8, 24 time points; --lengths sets others\nwrote events.csv: 3 events, " in done.output
-    assert " of 200 time points (on average at most" in done.output
+    assert " of 200 time points\nfalse alarms: 1 % of normal time points are asked for (--fpr), but" in done.output
     events = pyarrow.csv.read_csv("events.csv").to_pandas()
     times = pd.to_datetime(series["time"])
     assert (events["start"] <= times.iloc[list(starts)].to_numpy()).all()

@@ -90,7 +90,7 @@ class MovingLevel(Level):
         return np.convolve(self.step_contributions(X).sum(1), np.ones(9) / 9, "same")
 
     def step_contributions(self, X):
-        return 1 - np.abs(np.asarray(X, dtype=float))
+        return 1 - np.abs(np.nan_to_num(np.asarray(X, dtype=float), nan=1.0))
 
 
 def test_a_run_of_alarms_is_narrowed_to_the_unusual_points():
@@ -101,6 +101,19 @@ def test_a_run_of_alarms_is_narrowed_to_the_unusual_points():
     assert {46, 56, 58, 66} <= set(alarms)
     spans = [(event.start, event.end, event.channels) for event in detector.events(X)]
     assert spans == [(50, 52, (0,)), (62, 62, (1,)), (120, 159, (0,))]
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame])
+def test_values_beside_a_strong_event_count_by_scores_without_it(container):
+    X = np.zeros((200, 2))
+    X[50:53, 0], X[55, 1], X[60, 1] = 40.0, 6.0, 32.0
+    detector = AnomalyDetector(MovingLevel(), threshold=-1.0).fit(container(X[100:140]))
+    assert detector.predict(container(X))[55] == -1  # by windows that contain the strong event
+    strong, weak = detector.events(container(X), gap=0)
+    assert (strong.start, strong.end, weak.start, weak.end) == (50, 52, 60, 60)
+    X[50:53] = 0.0
+    alone = detector.events(container(X), gap=0)[-1]
+    assert (alone.start, alone.severity) == (60, pytest.approx(weak.severity))
 
 
 def test_times_are_printed_without_zeros():

@@ -48,13 +48,22 @@ print(events[0].start, events[0].end)
 # .. code-block:: console
 #
 #    $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --explain 3 --plot events.png
-#    wrote sensors.alarms.csv: 3 events, 24 of 800 time points (on average at most 11 % of normal time points are
-#    alarms; 1 % needs about 16,434 time points to learn from and --fpr 0.01)
+#    wrote sensors.alarms.csv: 3 events, 24 of 800 time points
+#    false alarms: 1 % of normal time points are asked for (--fpr), but neighbouring points depend on each other, and
+#    1,500 points to learn from can guarantee only at most 11 % of normal time points on average; 1 % needs about 16,434
+#    points and --fpr 0.01
 #    2026-03-13 12:00 .. 2026-03-13 13:10 (8 points), severity 166: humidity 25.7 .. 31.1, usually 41 .. 59
 #    ...
 #
-# Without ``--normal``, the file itself is learned from. Events in it make the threshold lower, and weak events may
-# be missed.
+# The file of alarms has a row for each event: its times, its severity, the channels that explain it, and in ``reasons``
+# their values beside the usual ones.
+#
+# Two rates of false alarms are printed. The first is asked for: ``--fpr``, by default 1 % of normal time points. The
+# second is guaranteed on average, whatever the series. Points of a series depend on each other, so that n points tell
+# as much as n / m independent ones; no rule can guarantee a rate below about m / n. More points to learn from lower it.
+#
+# Without ``--normal``, the file itself is learned from. Events in it make the threshold lower, and weak events are
+# missed. A file of normal time points, and a longer one, finds more.
 
 # %%
 import matplotlib.pyplot as plt
@@ -91,7 +100,7 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   ``SlidingWindows(lengths=(12, 36))`` or ``--lengths 12,36``. More of them fit into the training part, too, so that
 #   ``fpr_`` comes nearer to ``fpr``.
 # - **A weak event close to a strong one is missed.** Within one window of a point, values that are less than a tenth
-#   as unusual are not part of an event.
+#   as unusual are not part of an event. Others count if their scores without the strong event are alarms, too.
 # - **A few values outside the range raise no alarm.** A score is about all values of a window. With ``--normal``,
 #   ``isthmus detect`` names such values: "without an alarm: power -8.11 at 8 points".
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.

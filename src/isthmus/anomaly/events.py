@@ -5,14 +5,17 @@ alarms is therefore narrowed to the points whose own values are unusual.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import narwhals as nw
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from isthmus.containers import open_frame
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.windows import Windows
+from isthmus.data.tables.frames import is_frame
 from isthmus.formatting import format_number, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
@@ -64,7 +67,8 @@ class ScoredSeries(NamedTuple):
     """Scores of time points (n,), their times (n,), and the names of the channels.
 
     ``lengths`` are the lengths of the shortest and of the longest window. ``contributions`` returns, for the points
-    from ``start`` to ``stop``, the contribution of each channel, or None.
+    from ``start`` to ``stop``, the contribution of each channel, or None. ``score_without`` scores the series without
+    the values of some points (n,); None if the estimator cannot.
     """
 
     scores: Values
@@ -72,6 +76,7 @@ class ScoredSeries(NamedTuple):
     channels: tuple[Any, ...]
     lengths: tuple[int, int]
     contributions: Callable[[int, int], Values | None]
+    score_without: Callable[[Values], Values] | None = None
 
 
 def find_events(detector: Any, X: Any, gap: int | None, min_length: int) -> list[Event]:
@@ -81,22 +86,48 @@ def find_events(detector: Any, X: Any, gap: int | None, min_length: int) -> list
             raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
     series = _score_windows(detector, X) if isinstance(X, Windows) else _score_points(detector, X)
     gap = series.lengths[0] // 2 if gap is None else gap
-    runs = merge_spans(series.scores < detector.offset_, gap)
-    spans = [span for run in runs for span in _narrow(series, *run, gap)]
+    scores = _score_unusual_points(series, detector.offset_, gap)
     unit = np.median(detector.calibration_scores_) - detector.offset_
-    long = [(start, stop) for start, stop in spans if stop - start >= min_length]
-    return [_make_event(series, start, stop, detector.offset_, unit) for start, stop in long]
+    long = [(start, stop) for start, stop in merge_spans(~np.isnan(scores), gap) if stop - start >= min_length]
+    return [_make_event(series._replace(scores=scores), start, stop, detector.offset_, unit) for start, stop in long]
 
 
-def _narrow(series: ScoredSeries, start: int, stop: int, gap: int) -> list[tuple[int, int]]:
-    """Return the parts of a run of alarms whose own values are unusual; the run itself if that is not known."""
-    parts, reach = series.contributions(start, stop), series.lengths[1]
-    if parts is None or reach == 1:
-        return [(start, stop)]
-    surprise = np.maximum(-parts.sum(1), 0)
-    largest = maximum_filter1d(surprise, 2 * reach - 1)
-    narrowed = merge_spans((surprise > 0) & (surprise >= UNUSUAL * largest), gap)
-    return [(start + first, start + last) for first, last in narrowed] or [(start, stop)]
+def _score_unusual_points(series: ScoredSeries, offset: float, gap: int) -> Values:
+    """Return the scores of the points of all events, and NaN for other points.
+
+    A strong event lowers the scores of all windows that contain a part of it, and so turns values beside it into
+    alarms. Weaker values therefore count only if their scores without the strongest values around are alarms, too.
+    """
+    surprise = _measure_surprise(series, merge_spans(series.scores < offset, gap))
+    largest = maximum_filter1d(surprise, 2 * series.lengths[1] - 1)
+    unusual = (surprise > 0) & (surprise >= UNUSUAL * largest)
+    strongest = _keep_strongest(unusual, surprise == largest)
+    if series.score_without is None or (strongest == unusual).all():
+        return np.where(unusual, series.scores, np.nan)
+    others = series.score_without(strongest)
+    scores = np.where(strongest | (unusual & (others < offset)), others, np.nan)
+    for start, stop in merge_spans(~np.isnan(scores), gap):
+        if strongest[start:stop].any():
+            scores[start:stop] = series.scores[start:stop]
+    return scores
+
+
+def _measure_surprise(series: ScoredSeries, runs: Sequence[tuple[int, int]]) -> Values:
+    """Return how unusual the values of each point in runs of alarms are, (n,); 0 outside, and 1 if it is not known."""
+    surprise = np.zeros(len(series.scores))
+    for start, stop in runs:
+        parts = series.contributions(start, stop)
+        own = np.zeros(stop - start) if parts is None or series.lengths[1] == 1 else np.maximum(-parts.sum(1), 0)
+        surprise[start:stop] = own if own.any() else 1.0
+    return surprise
+
+
+def _keep_strongest(unusual: Values, is_largest: Values) -> Values:
+    """Return the runs of unusual points that contain the most unusual point within a window."""
+    strongest = np.zeros_like(unusual)
+    for start, stop in merge_spans(unusual, 0):
+        strongest[start:stop] = is_largest[start:stop].any()
+    return strongest
 
 
 def merge_spans(alarms: Values, gap: int) -> list[tuple[int, int]]:
@@ -109,7 +140,7 @@ def merge_spans(alarms: Values, gap: int) -> list[tuple[int, int]]:
 
 
 def _make_event(series: ScoredSeries, start: int, stop: int, offset: float, unit: float) -> Event:
-    peak = start + int(np.argmin(series.scores[start:stop]))
+    peak = start + int(np.nanargmin(series.scores[start:stop]))
     severity = float((offset - series.scores[peak]) / unit) if unit > 0 else np.inf
     parts = series.contributions(start, stop)
     channels = () if parts is None else tuple(series.channels[i] for i in _main_channels(parts.sum(0)))
@@ -151,12 +182,36 @@ def _score_points(detector: Any, X: Any) -> ScoredSeries:
     estimator = detector.estimator_
     series = read_fitted_series(estimator, X)
     scores = detector.score_samples(X)
-    method = getattr(estimator, "step_contributions", getattr(estimator, "contributions", None))
+    locate, lengths = getattr(estimator, "step_contributions", None), getattr(estimator, "lengths_", [1])
+    method = locate or getattr(estimator, "contributions", None)
     channels = tuple(series.channels or range(len(series.values)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # score_samples has given the same warnings
         parts = None if method is None else np.asarray(method(X))[:, : len(channels)]
 
-    lengths = getattr(estimator, "lengths_", [1])
-    ends = min(lengths), max(lengths)
-    return ScoredSeries(scores, series.times, channels, ends, lambda i, j: None if parts is None else parts[i:j])
+    def score_without(points: Values) -> Values:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(detector.score_samples(_hide(X, points, [str(name) for name in channels])))
+
+    return ScoredSeries(
+        scores,
+        series.times,
+        channels,
+        (min(lengths), max(lengths)),
+        lambda start, stop: None if parts is None else parts[start:stop],
+        score_without if locate else None,
+    )
+
+
+def _hide(X: Any, points: Values, channels: Sequence[str]) -> Any:
+    """Return a series in which the channels have no values at some points (n,)."""
+    if not is_frame(X):
+        values = np.array(X, dtype=np.float64)
+        values[points] = np.nan
+        return values
+    frame = open_frame(X)
+    shown, missing = (nw.new_series("", values, backend=frame.implementation) for values in (~points, points * np.nan))
+    read = [frame.get_column(name) for name in frame.columns if str(name) in channels]
+    hidden = [column.cast(nw.Float64).zip_with(shown, missing) for column in read if column.dtype.is_numeric()]
+    return frame.with_columns(*hidden).to_native()

@@ -32,11 +32,16 @@ class Reason(NamedTuple):
     novelty: str = ""
 
     def __str__(self) -> str:
+        return f"row {self.row}: {self.sentence}"
+
+    @property
+    def sentence(self) -> str:
+        """The text without the number of the row."""
         value = f" = {self.value}" if self.value else ""
         # A value that equals its expected value can have a negative contribution; the text is not repeated then.
         expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
         instead = f", {self.novelty}" if self.novelty else expected
-        return f"row {self.row}: {self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
+        return f"{self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from isthmus.anomaly import AnomalyDetector
 from isthmus.cli.detecting import (
     Request,
+    advise_normal,
     describe_expected,
     find_alarms,
     load_detector,
@@ -37,6 +38,7 @@ def detect_images(data: Path, request: Request, output: Output) -> None:
     detector, images = _fit_images(data, request) if request.detector is None else _load_images(data, request)
     with saving(detector, request.save):
         _report_images(detector, images, request, output, out)
+    advise_normal(data, request)
 
 
 def _fit_images(data: Path, request: Request) -> tuple[AnomalyDetector, ImageFolder]:

@@ -51,40 +51,43 @@ def check_times(detector: AnomalyDetector, options: DetectOptions) -> None:
 def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, output: Output, out: Path) -> None:
     """Write the events, print how many there are, and explain the worst."""
     events = detector.events(X)
-    output.write({out: _as_table(events)})
-    n_points = sum(event.n_points for event in events)
-    found = f"{pluralize(len(events), 'event')}, {n_points:,} of {pluralize(len(X), 'time point')}"
+    times = read_fitted_series(detector.estimator_, X).times
+    during = [(times >= event.start) & (times <= event.end) for event in events]
+    quiet = ~np.any(during, axis=0) if events else np.ones(len(times), dtype=bool)
+    reasons = [_describe_event(event, X, points, quiet) for event, points in zip(events, during, strict=True)]
+    output.write({out: _as_table(events, reasons)})
     if options.detector is None:
         print(f"windows of {list_names(detector.estimator_.lengths_)} time points; --lengths sets others")
-    print(f"wrote {out}: {found} ({_describe_rate(detector, options)})")
+    n_points = sum(event.n_points for event in events)
+    print(f"wrote {out}: {pluralize(len(events), 'event')}, {n_points:,} of {pluralize(len(X), 'time point')}")
+    print(_describe_rate(detector))
     if n_points > MANY * len(X):
         print(
             "alarms at more than a third of the time points are of little use: learn from a normal part with --normal, "
             "or use shorter windows, such as --lengths 12,36"
         )
-    times = read_fitted_series(detector.estimator_, X).times
-    during = [(times >= event.start) & (times <= event.end) for event in events]
-    quiet = ~np.any(during, axis=0) if events else np.ones(len(times), dtype=bool)
-    for line in [
-        *_explain(X, events, during, quiet, options.explain),
-        *([] if options.normal is None else _list_values_outside(detector, X, times, quiet)),
-    ]:
+    for i in sorted(range(len(events)), key=lambda i: -events[i].severity)[: options.explain]:
+        print(f"{_describe_time(events[i])}: {reasons[i]}")
+    for line in [] if options.normal is None else _list_values_outside(detector, X, times, quiet):
         print(line)
     if options.plot is not None:
         draw_events(detector, X, options.plot)
 
 
-def _describe_rate(detector: AnomalyDetector, options: DetectOptions) -> str:
-    """Describe the expected false alarms, and why they are more than requested."""
-    if options.contamination is not None:
-        return f"--contamination {options.contamination:g} of the points learned from are alarms"
-    expected = f"on average at most {format_percent(detector.fpr_)} of normal time points are alarms"
-    wanted = options.fpr or FPR
+def _describe_rate(detector: AnomalyDetector) -> str:
+    """Describe the requested rate of false alarms, and the rate that the time points learned from can guarantee."""
+    if detector.contamination is not None:
+        return f"--contamination {detector.contamination:g} of the points learned from are alarms"
+    guaranteed = f"at most {format_percent(detector.fpr_)} of normal time points on average"
+    wanted, n_points = detector.fpr or FPR, len(detector.calibration_scores_)
     if detector.fpr_ <= wanted:
-        return expected
-    n_points = math.ceil(detector.block_length_ * (1 / wanted - 1))
-    needed = f"about {n_points:,} time points to learn from"
-    return f"{expected}; {format_percent(wanted)} needs {needed}{'' if options.fpr else f' and --fpr {FPR:g}'}"
+        return f"false alarms: {guaranteed}"
+    needed = math.ceil(detector.block_length_ * (1 / wanted - 1))
+    return (
+        f"false alarms: {format_percent(wanted)} of normal time points are asked for (--fpr), but neighbouring points depend "
+        f"on each other, and {n_points:,} points to learn from can guarantee only {guaranteed}; {format_percent(wanted)} "
+        f"needs about {needed:,} points{'' if detector.fpr else f' and --fpr {FPR:g}'}"
+    )
 
 
 def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet: Values) -> list[str]:
@@ -105,16 +108,15 @@ def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet
     return lines
 
 
-def _explain(X: Any, events: Sequence[Event], during: Sequence[Values], usual: Values, n_events: int) -> list[str]:
-    """Return a line for each of the most severe events, with the values of its channels."""
-    worst = sorted(range(len(events)), key=lambda i: -events[i].severity)[:n_events]
-    return [_explain_event(events[i], X, during[i], usual) for i in worst]
-
-
-def _explain_event(event: Event, X: Any, during: Values, usual: Values) -> str:
-    channels = [_describe_channel(name, _read_channel(X, name), during, usual) for name in event.channels]
+def _describe_time(event: Event) -> str:
     span = f"{format_value(event.start)} .. {format_value(event.end)} ({pluralize(event.n_points, 'point')})"
-    return f"{span}, severity {format_number(event.severity)}: {'; '.join(channels) or 'all channels'}"
+    return f"{span}, severity {format_number(event.severity)}"
+
+
+def _describe_event(event: Event, X: Any, during: Values, usual: Values) -> str:
+    """Return the values of the channels of an event, and those that are usual."""
+    channels = [_describe_channel(name, _read_channel(X, name), during, usual) for name in event.channels]
+    return "; ".join(channels) or "all channels"
 
 
 def _describe_channel(name: Any, values: Values, during: Values, usual: Values) -> str:
@@ -135,7 +137,7 @@ def _read_channel(X: Any, name: Any) -> Values:
     return np.asarray(column, dtype=np.float64)
 
 
-def _as_table(events: Sequence[Event]) -> pa.Table:
-    columns = {name: [getattr(event, name) for event in events] for name in Event._fields}
+def _as_table(events: Sequence[Event], reasons: Sequence[str]) -> pa.Table:
+    columns: dict[str, Any] = {name: [getattr(event, name) for event in events] for name in Event._fields}
     columns["channels"] = [", ".join(map(str, channels)) for channels in columns["channels"]]
-    return pa.table({name: pa.array(values) for name, values in columns.items()})
+    return pa.table({name: pa.array(values) for name, values in {**columns, "reasons": reasons}.items()})

@@ -85,7 +85,10 @@ def find_extreme_values(data: CheckInput) -> Iterator[Finding]:
             f"values up to {max(distances.values()):,.0f} robust standard deviations from the median dominate the fit"
         )
         robust = "density" if data.schema.template else "student_t"
-        advice = f'correct or remove errors, isthmus prepare --outliers remove; otherwise likelihood="{robust}"'
+        advice = (
+            "keep them if they are the anomalies to detect; correct or remove errors, isthmus prepare --outliers "
+            f'remove; otherwise likelihood="{robust}"'
+        )
         yield Finding("extreme values", data.labels(far), detail, advice)
 
 

@@ -11,7 +11,7 @@ from isthmus.data.parsing.dates import read_dates
 from isthmus.data.parsing.missing_words import find_missing_words
 from isthmus.data.parsing.numbers import TELEPHONE, read_numbers
 from isthmus.data.reading.options import Options
-from isthmus.formatting import list_names
+from isthmus.formatting import N_NAMED, list_names
 
 # Types of columns other than floats and text; the first that represents every value is used.
 PLAIN = (pa.int64(), pa.bool_(), pa.date32(), *map(pa.timestamp, ("s", "us", "ns")), pa.timestamp("us", "UTC"))
@@ -164,7 +164,8 @@ def _describe_missing(columns: dict[str, Column]) -> list[str]:
             n_cells[word] = n_cells.get(word, 0) + count
     where = [name for name, column in columns.items() if column.words]
     counts = ", ".join(f"{word!r} ({count:,})" for word, count in n_cells.items())
-    return [f"read as missing: {counts} in {list_names(where)}"] if n_cells else []
+    rest = " (isthmus look lists all columns)" if len(where) > N_NAMED else ""
+    return [f"read as missing: {counts} in {list_names(where)}{rest}"] if n_cells else []
 
 
 def _describe_hints(columns: dict[str, Column]) -> list[str]:
