@@ -79,14 +79,14 @@ def _describe_rate(detector: AnomalyDetector) -> str:
     if detector.contamination is not None:
         return f"--contamination {detector.contamination:g} of the points learned from are alarms"
     guaranteed = f"at most {format_percent(detector.fpr_)} of normal time points on average"
-    wanted, n_points = detector.fpr or FPR, len(detector.calibration_scores_)
-    if detector.fpr_ <= wanted:
+    asked, n_points = detector.fpr or FPR, len(detector.calibration_scores_)
+    if detector.fpr_ <= asked:
         return f"false alarms: {guaranteed}"
-    needed = math.ceil(detector.block_length_ * (1 / wanted - 1))
+    wanted, needed = format_percent(asked), math.ceil(detector.block_length_ * (1 / asked - 1))
     return (
-        f"false alarms: {format_percent(wanted)} of normal time points are asked for (--fpr), but neighbouring points depend "
-        f"on each other, and {n_points:,} points to learn from can guarantee only {guaranteed}; {format_percent(wanted)} "
-        f"needs about {needed:,} points{'' if detector.fpr else f' and --fpr {FPR:g}'}"
+        f"false alarms: {wanted} of normal time points are asked for (--fpr), but neighbouring points depend on each "
+        f"other, and {n_points:,} points to learn from can guarantee only {guaranteed}; {wanted} needs about "
+        f"{needed:,} points{'' if detector.fpr else f' and --fpr {FPR:g}'}"
     )
 
 
