@@ -93,6 +93,8 @@ def test_without_other_rows_a_detector_is_fitted_to_the_given_rows_and_saved(fol
     done = run("new.csv", *options, "--without", "city")
     assert done.exit_code == 0, done.output
     assert "wrote x.parquet: 1 alarm (" in done.output
+    assert "learned from new.csv itself" in done.output
+    assert "--normal FILE" in done.output
     assert "city" in pyarrow.parquet.read_table("x.parquet").column_names
     assert {"x.parquet", "d.safetensors"} <= {path.name for path in folder.iterdir()}
 

@@ -761,6 +761,7 @@ def test_events_of_windows_show_the_given_number_of_channels(ax):
     later = windows.like(with_event()[["left", "right"]].to_numpy())
     panels = plots.events(detector, later, n_channels=1, ax=ax).child_axes
     assert [panel.get_ylabel() for panel in panels] == ["channel 1", "score"]
+    assert panels[0].get_title(loc="left") == "1 of 2 channels, those of the most severe events"
     np.testing.assert_array_equal(panels[0].lines[0].get_xdata(), np.arange(200))
 
 

@@ -337,6 +337,11 @@ def test_words_for_missing_values_are_missing_in_text_columns_too(make):
     assert table.to_pydict() == {"kind": ["oak", None, None, None, "none"], "size": [1, None, 3, 4, None]}
 
 
+def test_a_note_on_missing_words_says_where_all_columns_are_listed(make):
+    with note("'NA' (6) in 'a', 'b', 'c', 'd', 'e' and 1 other (isthmus look lists all columns)"):
+        read(make("a,b,c,d,e,f\n1,2,3,4,5,6\nNA,NA,NA,NA,NA,NA\n"))
+
+
 def test_words_for_missing_values_can_be_kept_as_values(make):
     with note("read as missing: '?' (1) in 'size'"):
         table = read(make("basement,size\nNA,1\nGd,?\n"), missing=["?"])
