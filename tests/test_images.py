@@ -10,6 +10,7 @@ import zlib
 from functools import partial
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from PIL import Image
@@ -355,7 +356,16 @@ def test_a_transparent_colour_is_composed_on_the_background(tmp_path):
     assert next(ImageFolder(tmp_path, background="#404040").batches(1)).x[0, 0, :, 0].tolist() == [64, 64, 0, 0]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
+YCBCR = pytest.param(
+    "YCbCr",
+    marks=pytest.mark.skipif(
+        tuple(map(int, PIL.__version__.split(".")[:2])) < (12, 1),
+        reason="Pillow before 12.1 cannot read what it writes",
+    ),
+)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", YCBCR, "I;16", "I", "F"])
 def test_images_of_every_mode_are_read(mode, tmp_path):
     ramp = Image.fromarray(np.linspace(0, 255, 64).reshape(8, 8).round().astype(np.uint8))
     image = ramp.convert("RGB").convert(mode) if mode in ("CMYK", "YCbCr") else ramp.convert(mode)
