@@ -144,7 +144,7 @@ def settings():
         torch.is_inference_mode_enabled(),
         torch.is_autocast_enabled("cpu"),
         torch.get_default_dtype(),
-        torch.get_default_device(),
+        torch.empty(0).device,
     )
 
 

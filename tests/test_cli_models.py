@@ -121,7 +121,8 @@ def test_a_checkpoint_is_not_accepted_as_a_model(home, tmp_path, command):
 def test_a_detector_scores_all_rows_with_p_values_and_decisions(home, tmp_path):
     done("score", home / "AnomalyDetector.safetensors", home / "rows.csv", "--out", tmp_path / "scores.csv")
     found = pyarrow.csv.read_csv(tmp_path / "scores.csv").to_pandas()
-    detector, rows = load(home / "AnomalyDetector.safetensors"), pd.read_csv(home / "rows.csv")[COLUMNS]
+    detector = load(home / "AnomalyDetector.safetensors")
+    rows = pd.read_csv(home / "rows.csv", usecols=COLUMNS, float_precision="round_trip")
     np.testing.assert_allclose(found["score"], detector.score_samples(rows), rtol=1e-12)
     np.testing.assert_allclose(found["p_value"], detector.p_values(rows), rtol=1e-12)
     assert found["is_anomaly"].tolist() == (detector.predict(rows) == -1).tolist()

@@ -51,7 +51,7 @@ def X(rng):
 @pytest.fixture
 def frame(X, rng):
     """A clean data frame: numbers, a count, booleans and a category."""
-    frame = pd.DataFrame(X[:, :3], columns=list("abc"))
+    frame = pd.DataFrame(X[:, :3].copy(), columns=list("abc"))  # pandas 2 shares the memory of arrays
     frame["visits"] = rng.poisson(3, N)
     frame["member"] = rng.random(N) < 0.4
     frame["city"] = rng.choice(["Oslo", "Rome", "Bonn"], N)

@@ -294,7 +294,7 @@ class SlidingWindows(MetaEstimatorMixin, Configurable):
         """Show a progress bar over the views."""
         from rich.progress import track
 
-        return track(views, "fit views", disable=not self.verbose)
+        return track(views, "fit views") if self.verbose else views
 
     def _warn_of_missing(self, windows: Windows) -> None:
         """Warn of channels with missing values that the training series did not have."""

@@ -22,6 +22,9 @@ FORMATS = (".onnx", ".pt2")
 NAMESPACE, TEXTS = "isthmus", "ai.onnx.ml"
 # Rows of the example that a program is traced with; any other number of rows is right too.
 N_TRACED = 3
+# Greatest number of rows of an input. The greatest integer is the end of a slice without an end, and torch 2.6 traces
+# such slices only if no input has as many rows.
+MAX_ROWS = 2**62
 # Values of a constant from which others are computed in advance. Integer weights have more, and must stay integers.
 MAX_FOLDED = 16
 
@@ -48,7 +51,7 @@ def trace(program: Program, suffix: str) -> torch.export.ExportedProgram:
         If a part of the program cannot be traced.
     """
     examples = tuple(_example(port) for port in program.inputs)
-    n = torch.export.Dim("n")
+    n = torch.export.Dim("n", max=MAX_ROWS)
     try:
         with _quiet(), ReplaceFunctions() if suffix == ".onnx" else nullcontext():
             shapes = {"inputs": tuple({0: n} for _ in examples)}
