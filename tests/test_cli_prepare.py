@@ -191,11 +191,11 @@ def test_a_full_disk_leaves_all_old_files(table, monkeypatch, n_written):
     before = {path: path.read_bytes() for path in table.parent.iterdir()}
     left = [True] * n_written
 
-    def fill(file, rows):
+    def fill(file, rows, notation):
         if not left:
             raise OSError(errno.ENOSPC, "No space left on device")
         left.pop()
-        kind.write(file, rows)
+        kind.write(file, rows, notation=notation)
 
     kind = files.KINDS[".csv"]
     monkeypatch.setitem(files.KINDS, ".csv", kind._replace(write=fill))

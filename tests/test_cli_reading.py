@@ -28,6 +28,11 @@ def done(*arguments):
     return result
 
 
+def read_quietly(path):
+    with pytest.warns(ReadingNote):
+        return read(path)
+
+
 @pytest.fixture
 def german(tmp_path):
     """Return a file with semicolons, decimal commas, dates with points, postal codes and missing texts."""
@@ -53,9 +58,12 @@ def test_missing_texts_are_imputed_and_are_no_category(german):
         done("fit", german, "--model", "tabular_vae", *TINY, "--out", model)
     with pytest.warns(ReadingNote):
         done("impute", model, german, "--out", german.with_name("filled.csv"))
-    filled = read(german.with_name("filled.csv"))
+    filled = read_quietly(german.with_name("filled.csv"))
     assert set(filled["Ort"].to_pylist()) == {"Köln", "Mörs", "Bonn"}
     assert set(filled["PLZ"].to_pylist()) == {"00000", "10670", "21340"}
+    lines = german.with_name("filled.csv").read_text(encoding="utf-8").splitlines()
+    assert (lines[0], lines[2]) == ('"Preis";"Tag";"PLZ";"Ort"', '"2,1";2024-12-02;"10670";"Köln"')
+    assert filled["Preis"].to_pylist() == read_quietly(german)["Preis"].to_pylist()
     done("sample", model, "-n", 50, "--out", german.with_name("new.csv"))
     assert set(read(german.with_name("new.csv"))["Ort"].drop_null().to_pylist()) <= {"Köln", "Mörs", "Bonn"}
 

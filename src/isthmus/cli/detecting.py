@@ -89,6 +89,7 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
     detector, rows, X = (_fit if request.detector is None else _load)(data, request)
     if request.normal is not None or request.detector is not None:
         warn_of_units(detector, X, data)
+    output = output.write_like(data)
     with saving(detector, request.save):
         if isinstance(detector.estimator_, SlidingWindows):
             report_events(detector, X, request, output, out)

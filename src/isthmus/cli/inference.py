@@ -57,7 +57,7 @@ class Table:
 
     def write(self, output: Output, out: Path, X: Any, function: Function, names: Sequence[str]) -> None:
         """Write what a function returns for the rows; ``names`` are those of the columns of an array."""
-        _write(output, out, function(X), names)
+        _write(output.write_like(self.path), out, function(X), names)
 
 
 class StreamedTable(Table):
@@ -225,7 +225,9 @@ def _impute_intervals(model: Path, data: Path, output: Output, draws: int, seed:
     if not isinstance(X, pa.Table):
         raise ValueError(f"{str(data)!r} has no column names, which --intervals needs: leave it out, or use --draws")
     filled = cells.add(X, estimator.impute(X))
-    _write(output, out, add_intervals(X, filled, estimator.impute(X, n_draws=draws, random_state=seed)))
+    _write(
+        output.write_like(data), out, add_intervals(X, filled, estimator.impute(X, n_draws=draws, random_state=seed))
+    )
     print(cells)
     print(INTERVALS)
 
@@ -246,7 +248,7 @@ def _impute_draws(model: Path, data: Path, output: Output, draws: int, seed: int
     X = rows.read(estimator)
     fillings = dict(zip(files, estimator.impute(X, n_draws=draws, random_state=seed), strict=True))
     cells.add(X, fillings[files[0]])
-    output.write(fillings)
+    output.write_like(data).write(fillings)
     for path, filled in fillings.items():
         _report(path, len(filled), int(np.prod(filled.shape[1:])))
     print(cells)

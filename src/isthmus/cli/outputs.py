@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isthmus.cli.paths import MODEL, PICTURES, WRITTEN
+from isthmus.cli.reading import find_notation_of
 from isthmus.cli.streaming import is_streamed
 from isthmus.data.files import KINDS, check_target, write_all
-from isthmus.data.reading import PACKED
+from isthmus.data.reading import PACKED, TEXTS, USUAL
 from isthmus.data.streams.parquet import is_pattern
 
 
@@ -25,11 +26,18 @@ class Output(NamedTuple):
         Whether to replace files that exist.
     escape_formulas : bool
         Whether text cells that a spreadsheet would compute are written as plain text.
+    like : path or None
+        File whose delimiter and decimal mark text tables get; None uses commas and points.
     """
 
     path: Path | None = None
     force: bool = False
     escape_formulas: bool = False
+    like: Path | None = None
+
+    def write_like(self, data: Path) -> "Output":
+        """Return an output whose text tables have the delimiter and the decimal mark of a file that was read."""
+        return self._replace(like=data)
 
     def name(self, data: Path, ending: str) -> Path:
         """Return the file to write: ``path``, or a file beside ``data`` with the name of ``data`` and another suffix.
@@ -110,7 +118,9 @@ class Output(NamedTuple):
 
     def write(self, contents: Mapping[Path, Any], names: Sequence[str] = ()) -> None:
         """Write rows to files, all of them or none; see ``isthmus.data.files.write``."""
-        write_all(contents, names, escape_formulas=self.escape_formulas)
+        as_text = any(path.suffix.lower() in TEXTS for path in contents)
+        notation = find_notation_of(self.like) if self.like is not None and as_text else USUAL
+        write_all(contents, names, escape_formulas=self.escape_formulas, notation=notation)
 
 
 def choose_suffix(data: Path) -> str:

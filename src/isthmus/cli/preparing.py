@@ -33,7 +33,7 @@ def prepare_file(data: Path, out: Path, options: PrepareOptions, output: Output,
     # Unusual notations stay text, so that they are repaired and reported.
     table = as_table(read(data, plain_notation=True, missing=()))
     prepared = prepare(table, missing=missing_words(), random_state=seed, **values)
-    _write(prepared, output, out)
+    _write(prepared, output.write_like(data), out)
     print(prepared if report else prepared.summary)
     if report:
         print()

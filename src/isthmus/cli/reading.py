@@ -10,13 +10,23 @@ from isthmus.cli.options import Dialect
 from isthmus.cli.streaming import check_folder
 from isthmus.data import files
 from isthmus.data.parsing.missing_words import MISSING, fold_case
+from isthmus.data.reading import USUAL, Notation, Options, find_notation
+from isthmus.data.streams.parquet import is_pattern
 
 
 def read(path: Path, **options: Any) -> Any:
     """Read a file with ``isthmus.data.files.read`` and the options of the running command."""
     check_folder(path)
-    dialect = {name: PARAMETERS.get({}).get(name) for name in ("delimiter", "decimal", "encoding", "header")}
-    return files.read(path, **{**dialect, "missing": missing_words(), **options})
+    return files.read(path, **{**_stated_dialect(), "missing": missing_words(), **options})
+
+
+def find_notation_of(path: Path) -> Notation:
+    """Find the delimiter and the decimal mark of a file that was read; the usual ones for other formats."""
+    return USUAL if path.is_dir() or is_pattern(path) else find_notation(path, Options(**_stated_dialect()))
+
+
+def _stated_dialect() -> dict[str, Any]:
+    return {name: PARAMETERS.get({}).get(name) for name in ("delimiter", "decimal", "encoding", "header")}
 
 
 def list_options() -> Iterator[str]:

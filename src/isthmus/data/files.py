@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from functools import partial
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -11,21 +10,20 @@ from typing import Any, BinaryIO, NamedTuple
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
 from isthmus.data.base import Source
 from isthmus.data.formulas import escape_cells
-from isthmus.data.reading import MISSING, PACKED, READERS, Options, read_file
+from isthmus.data.reading import MISSING, PACKED, READERS, TEXTS, USUAL, Notation, Options, read_file
 from isthmus.data.streams.parquet import read_folder
 from isthmus.data.tables.frames import is_frame
+from isthmus.data.text_tables import write_text
 from isthmus.errors import require_path
 from isthmus.storage import check_writable, replacing
 
 FilePath = str | os.PathLike[str]
 Values = np.ndarray[Any, Any]
 
-# Suffixes of text tables.
-TEXTS = (".csv", ".tsv")
 # Number of values in the rows that a function is applied to at once.
 CHUNK = 2**21
 
@@ -33,7 +31,7 @@ CHUNK = 2**21
 class Kind(NamedTuple):
     """How a file format is written from a table or an array."""
 
-    write: Callable[[BinaryIO, Any], None]
+    write: Callable[..., None]
     tabular: bool
 
 
@@ -115,7 +113,14 @@ def read(
     return values
 
 
-def write(path: FilePath, values: Any, names: Sequence[str] = (), *, escape_formulas: bool = False) -> None:
+def write(
+    path: FilePath,
+    values: Any,
+    names: Sequence[str] = (),
+    *,
+    escape_formulas: bool = False,
+    notation: Notation = USUAL,
+) -> None:
     """Write rows to a file; on an error, no partial file remains.
 
     Parameters
@@ -128,6 +133,8 @@ def write(path: FilePath, values: Any, names: Sequence[str] = (), *, escape_form
     escape_formulas : bool, default=False
         Put an apostrophe before text cells of CSV and TSV files that spreadsheets would evaluate, such as ``=1+1``.
         Reading the file does not remove the apostrophe.
+    notation : Notation, default=USUAL
+        Delimiter and decimal mark of CSV and TSV files.
 
     Raises
     ------
@@ -137,19 +144,25 @@ def write(path: FilePath, values: Any, names: Sequence[str] = (), *, escape_form
         If the file cannot be written; an older file of this name is unchanged.
     """
     require_path("path", path)
-    write_all({Path(path): values}, names, escape_formulas=escape_formulas)
+    write_all({Path(path): values}, names, escape_formulas=escape_formulas, notation=notation)
 
 
-def write_all(contents: Mapping[Path, Any], names: Sequence[str] = (), *, escape_formulas: bool = False) -> None:
+def write_all(
+    contents: Mapping[Path, Any],
+    names: Sequence[str] = (),
+    *,
+    escape_formulas: bool = False,
+    notation: Notation = USUAL,
+) -> None:
     """Write several files, all of them or none; see ``write`` for parameters and errors."""
     # Files get their names when the stack unwinds without an error.
     with ExitStack() as stack:
         for path, values in contents.items():
             kind = _kind_of(path)
             rows = as_table(values, names) if kind.tabular else as_array(values)
-            if escape_formulas and path.suffix.lower() in TEXTS:
-                rows = escape_cells(rows)
-            kind.write(stack.enter_context(replacing(path)), rows)
+            is_text = path.suffix.lower() in TEXTS
+            rows = escape_cells(rows) if escape_formulas and is_text else rows
+            kind.write(stack.enter_context(replacing(path)), rows, **({"notation": notation} if is_text else {}))
 
 
 def apply(function: Callable[[Any], Any], source: Source, path: FilePath, names: Sequence[str] = ()) -> tuple[int, int]:
@@ -273,20 +286,12 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
         raise ValueError(f"{str(path)!r} has the suffix {suffix!r}, expected {expected}")
 
 
-def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
-    if table.num_columns == 1 and table.column(0).null_count:
-        # Readers ignore blank lines at the end of a file: write missing values as "".
-        table = table.set_column(0, table.column_names[0], table.column(0).cast(pa.string()).fill_null(""))
-    csv.write_csv(_shorten_times(table), file, csv.WriteOptions(delimiter=delimiter))
+def _write_csv(file: BinaryIO, table: pa.Table, notation: Notation) -> None:
+    write_text(file, table, notation.delimiter or TEXTS[".csv"], notation.decimal)
 
 
-def _shorten_times(table: pa.Table) -> pa.Table:
-    """Store times of whole seconds as such, because text shows all digits of a unit: 12:30:00.000000000."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit != "s":
-            with suppress(pa.ArrowInvalid):  # fractions of a second would be lost
-                table = table.set_column(i, field.name, table.column(i).cast(pa.timestamp("s", field.type.tz)))
-    return table
+def _write_tsv(file: BinaryIO, table: pa.Table, notation: Notation) -> None:
+    write_text(file, table, TEXTS[".tsv"], notation.decimal)
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table) -> None:
@@ -302,8 +307,8 @@ def _write_npz(file: BinaryIO, values: Values) -> None:
 
 
 KINDS = {
-    ".csv": Kind(partial(_write_text, delimiter=","), tabular=True),
-    ".tsv": Kind(partial(_write_text, delimiter="\t"), tabular=True),
+    ".csv": Kind(_write_csv, tabular=True),
+    ".tsv": Kind(_write_tsv, tabular=True),
     ".parquet": Kind(_write_parquet, tabular=True),
     ".npy": Kind(_write_npy, tabular=False),
     ".npz": Kind(_write_npz, tabular=False),

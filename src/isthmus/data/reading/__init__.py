@@ -14,14 +14,29 @@ import pyarrow as pa
 
 from isthmus.data.parsing.missing_words import MISSING
 from isthmus.data.reading.arrays import read_npy, read_npz
-from isthmus.data.reading.options import Options, ReadingNote
+from isthmus.data.reading.options import USUAL, Notation, Options, ReadingNote
 from isthmus.data.reading.packed import PACKED, Content, open_content
 from isthmus.data.reading.sheets import read_sheet
 from isthmus.data.reading.tables import read_arrow, read_json_lines, read_parquet
-from isthmus.data.reading.text import read_text
+from isthmus.data.reading.text import find_text_notation, read_text
 from isthmus.errors import memory_errors
 
-__all__ = ["MISSING", "PACKED", "READERS", "Options", "ReadingNote", "read_file"]
+__all__ = [
+    "MISSING",
+    "PACKED",
+    "READERS",
+    "TEXTS",
+    "USUAL",
+    "Notation",
+    "Options",
+    "ReadingNote",
+    "find_notation",
+    "read_file",
+]
+
+
+# Suffixes of text tables, and their usual delimiters.
+TEXTS = {".csv": ",", ".tsv": "\t"}
 
 
 class Reader(NamedTuple):
@@ -32,8 +47,8 @@ class Reader(NamedTuple):
 
 
 READERS = {
-    ".csv": Reader("a CSV", partial(read_text, usual=",")),
-    ".tsv": Reader("a TSV", partial(read_text, usual="\t")),
+    ".csv": Reader("a CSV", partial(read_text, usual=TEXTS[".csv"])),
+    ".tsv": Reader("a TSV", partial(read_text, usual=TEXTS[".tsv"])),
     ".parquet": Reader("a Parquet", read_parquet),
     ".npy": Reader("a NPY", read_npy),
     ".npz": Reader("a NPZ", read_npz),
@@ -83,3 +98,10 @@ def read_file(path: Path, options: Options) -> Any:
     if notes:
         warnings.warn(f"{str(path)!r}: {'; '.join(notes)}", ReadingNote, stacklevel=3)
     return values
+
+
+def find_notation(path: Path, options: Options) -> Notation:
+    """Find the delimiter and the decimal mark of a text table that can be read; the usual ones for other formats."""
+    content = open_content(path, READERS)
+    usual = TEXTS.get(content.suffix)
+    return USUAL if usual is None else find_text_notation(content, options, usual)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from isthmus.data.parsing.missing_words import MISSING
 from isthmus.errors import InputTypeError
@@ -12,6 +12,25 @@ DECIMALS = (".", ",")
 
 class ReadingNote(UserWarning):
     """What is unusual about a file that was read, in one line for each file."""
+
+
+class Notation(NamedTuple):
+    """How a text table is written.
+
+    Parameters
+    ----------
+    delimiter : str or None, default=None
+        Delimiter of CSV files; None is a comma. TSV files have tabs.
+    decimal : {".", ","}, default="."
+        Decimal mark.
+    """
+
+    delimiter: str | None = None
+    decimal: str = "."
+
+
+# Commas in CSV files, and decimal points.
+USUAL = Notation()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from isthmus.data.reading.dialect import (
 )
 from isthmus.data.reading.encodings import find_encoding, first_invalid
 from isthmus.data.reading.names import name_columns
-from isthmus.data.reading.options import Options
+from isthmus.data.reading.options import Notation, Options
 from isthmus.data.reading.packed import MAX_BLOCK, Content
 from isthmus.data.reading.typed_columns import read_columns
 
@@ -48,6 +48,22 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
         If the file is not text, or the number of cells of a row differs from that of the names.
     """
     encoding = options.encoding or find_encoding(content.data)
+    table, dialect = _read_texts(content, encoding, options, usual)
+    notes += describe(dialect, encoding, usual, options)
+    table, more = read_columns(name_columns(table, dialect.names), options, dialect.decimal)
+    notes += more
+    return table
+
+
+def find_text_notation(content: Content, options: Options, usual: str) -> Notation:
+    """Find the delimiter and the decimal mark of a text table; see ``read_text`` for parameters and errors."""
+    _, dialect = _read_texts(content, options.encoding or find_encoding(content.data), options, usual)
+    is_usual = len(dialect.names) == 1 or dialect.delimiter in (usual, SPACE)
+    return Notation(None if is_usual else dialect.delimiter, dialect.decimal or ".")
+
+
+def _read_texts(content: Content, encoding: str, options: Options, usual: str) -> tuple[pa.Table, Dialect]:
+    """Return the cells of a table as texts, and its dialect."""
     data = _as_utf8(content.data, encoding)
     if data.find(b"\0") >= 0:
         raise ValueError("it holds NUL bytes, so it is not a text file")
@@ -58,10 +74,7 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
     table = _split(data, dialect)
     if dialect.decimal is None:
         dialect = replace(dialect, decimal=find_decimal(_some_cells(table)))
-    notes += describe(dialect, encoding, usual, options)
-    table, more = read_columns(name_columns(table, dialect.names), options, dialect.decimal)
-    notes += more
-    return table
+    return table, dialect
 
 
 def _as_utf8(data: Any, encoding: str) -> Any:
