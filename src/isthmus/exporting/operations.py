@@ -104,7 +104,13 @@ def mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> torch.return_types.
     return torch.return_types.mode((first, second))
 
 
+def add_product(x: Tensor, first: Tensor, second: Tensor, *, value: float = 1.0) -> Tensor:
+    """Return x + value * first * second; torch 2.6 cannot write it as ONNX for an unknown number of rows."""
+    return x + first * second * value
+
+
 REPLACEMENTS = {
+    torch.addcmul: add_product,
     torch.Tensor.mode: mode,
     torch.Tensor.squeeze: squeeze,
     torch.searchsorted: search_sorted,
