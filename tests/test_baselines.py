@@ -43,7 +43,9 @@ def test_an_imputer_is_compared_with_regression_and_the_mean_on_hidden_cells(row
     comparison, by_column = judged(zoo.imputer(max_epochs=60, random_state=0), rows)
     assert by_column.per == "column"
     assert list(by_column.figures) == list(comparison.figures["error"])
-    assert list(by_column.figures["model"].values()) == sorted(by_column.figures["model"].values(), reverse=True)
+    model, mean = ([*by_column.figures[name].values()] for name in ("model", "mean"))
+    relative = np.divide(model, mean).tolist()
+    assert relative == sorted(relative, reverse=True)
     # The columns have nearly equal numbers of hidden cells.
     errors = {name: np.mean(np.square([*figures.values()])) for name, figures in by_column.figures.items()}
     assert errors == pytest.approx(comparison.figures["error"], rel=0.05)
@@ -103,12 +105,25 @@ def test_columns_name_the_better_method_only_if_it_is_clear():
     cells["model"][2, 2] = np.nan
     errors = ColumnErrors.of("cells", ["a", "b", "c"], np.array([False, False, True]), cells)
     assert errors.find_better() == {"a": "PCA", "b": "neither", "c": "model"}
+    assert errors.find_no_better() == ["b"]
     joined = errors.join(errors)
     assert joined.counts.tolist() == [6, 6, 4]
     numbers, categories = compare_columns(joined)
     assert numbers.table[0] == ["column", "model", "PCA", "mean", "clearly better"]
     assert {line[0]: line[-1] for line in numbers.table[1:]} == {"a": "PCA", "b": "neither"}
     assert categories.table[1][-1] == "model"
+
+
+def test_columns_of_mostly_wrong_categories_are_named():
+    wrong = np.array([[0.0, 0.0, 2.0], [1.0, 1.0, 2.0], [1.0, np.nan, 2.0]])
+    cells = {"model": wrong, "mean": np.ones_like(wrong)}
+    errors = ColumnErrors.of("cells", ["a", "b", "c"], np.array([True, True, False]), cells)
+    assert errors.find_mostly_wrong() == ["a"]
+
+
+def test_columns_without_errors_are_not_worse_than_the_mean():
+    exact = np.zeros((4, 1))
+    assert ColumnErrors.of("cells", ["a"], np.array([False]), {"model": exact, "mean": exact}).find_no_better() == []
 
 
 def test_hidden_categories_count_as_wrong_or_right(people):

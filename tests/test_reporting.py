@@ -575,6 +575,9 @@ def test_an_imputer_is_judged_on_hidden_cells(people):
     assert "error in hidden cells" in report.verdict[0]
     sections = report.to_dict()["sections"]
     assert "iterative regression" in sections["comparison"]["errors"]
+    # The columns do not depend on each other, so no method is better than the mean.
+    names = "'age', 'income', 'town'"
+    assert f"those of {names} are not clearly better than the mean or the most frequent category" in report.verdict[2]
     assert not {"reconstructions", "components"} & set(sections)  # its task is hidden cells, not known ones or codes
 
 

@@ -57,7 +57,9 @@ for method, (value, low, high) in sections["comparison"]["errors"].items():
 # %%
 # Tables by column name the method that is clearly better in a column. "neither" means that the difference can be
 # chance: a paired t test over the cells does not reject, at 5 %, that both methods are equally good. The tables that
-# ``isthmus fit`` and ``judge`` print have the same column.
+# ``isthmus fit`` and ``judge`` print have the same column. The first column is the one with the largest error relative
+# to that of the mean or the most frequent category. The limits of an imputer name the columns whose filled values are
+# not clearly better than these, and columns of categories of which more than half are wrong.
 
 # %%
 # Other tasks have other comparisons: a detector with an isolation forest, an imputer with regression or interpolation

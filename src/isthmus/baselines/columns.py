@@ -8,13 +8,15 @@ from isthmus.baselines.comparison import N_SHOWN, Comparison
 from isthmus.baselines.differences import find_signs
 from isthmus.baselines.reconstruction import Values
 
-# Name of the most frequent category as a method.
-MODE = "most frequent"
+# The simplest method, and its name in columns of categories.
+MEAN, MODE = "mean", "most frequent"
 # What is measured in columns of numbers and in columns of categories, and whether the columns have categories.
 MEASURES = {
     "root mean squared error in standard deviations of the column (NRMSE); lower is better": False,
     "share of right categories (accuracy); higher is better": True,
 }
+# Smallest divisor of a relative error.
+TINY = 1e-12
 
 
 class ColumnErrors(NamedTuple):
@@ -72,17 +74,34 @@ class ColumnErrors(NamedTuple):
 
     @staticmethod
     def _rename(method: str, of_categories: bool) -> str:
-        return MODE if of_categories and method == "mean" else method
+        return MODE if of_categories and method == MEAN else method
+
+    def find_no_better(self) -> list[Any]:
+        """Return columns in which the model errs and is not clearly better than the mean or the most frequent category.
+
+        "Clearly" is defined as in ``find_better``.
+        """
+        model = self.sums["model"]
+        signs = find_signs(model - self.sums[MEAN], self.squares[MEAN], self.counts)
+        return self._choose((signs >= 0) & (model > 0))
+
+    def find_mostly_wrong(self) -> list[Any]:
+        """Return columns of categories in which more than half of the categories of the model are wrong."""
+        return self._choose(self.are_categories & (2 * self.sums["model"] > self.counts))
+
+    def _choose(self, are_chosen: Values) -> list[Any]:
+        return [self.names[i] for i in np.flatnonzero(are_chosen)]
 
     def figures(self, of_categories: bool) -> dict[str, dict[Any, float]]:
         """Return accuracies of columns of categories, or NRMSEs of columns of numbers, by method and by column.
 
-        NRMSE is the root mean squared error in standard deviations of the column. The worst column comes first.
+        NRMSE is the root mean squared error in standard deviations of the column. The column with the largest error
+        relative to that of the mean or the most frequent category comes first.
         """
         chosen = np.flatnonzero((self.counts > 0) & (self.are_categories == of_categories))
         means = {name: values[chosen] / self.counts[chosen] for name, values in self.sums.items()}
         figures = {name: 1 - mean if of_categories else np.sqrt(mean) for name, mean in means.items()}
-        order = np.argsort(-means["model"], kind="stable")
+        order = np.argsort(-means["model"] / np.maximum(means[MEAN], TINY), kind="stable")
         return {
             self._rename(name, of_categories): {self.names[chosen[i]]: float(each[i]) for i in order}
             for name, each in figures.items()
@@ -101,4 +120,4 @@ def compare_columns(errors: ColumnErrors) -> list[Comparison]:
 
 
 def _count_more(n_columns: int) -> str:
-    return f"and {n_columns - N_SHOWN:,} columns with smaller errors" if n_columns > N_SHOWN else ""
+    return f"and {n_columns - N_SHOWN:,} columns with smaller relative errors" if n_columns > N_SHOWN else ""

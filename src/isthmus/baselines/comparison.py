@@ -25,7 +25,8 @@ class Comparison(NamedTuple):
     note : str
         A remark for the user, or "".
     per : str
-        What a figure is of: "method", or "column" if figures are given by method and by column, the worst column first.
+        What a figure is of: "method", or "column" if figures are given by method and by column, the column with the
+        largest error relative to that of the mean or the most frequent category first.
     better : dict of str to str
         By column, which of the model and the best other method is better; "neither" if the difference can be chance.
 

@@ -37,6 +37,7 @@ MEASURES = {
 }
 # What the names of better methods mean in tables by column.
 COLUMNS_NOTE = (
+    "The column with the largest error relative to that of the mean or the most frequent category comes first. "
     "The model is compared with the best other method of each column by a paired t test at 5 %. Of 20 columns without "
     "a difference, about one gets a name by chance."
 )
@@ -126,7 +127,7 @@ def list_columns(errors: ColumnErrors) -> Iterator[Table]:
             | {BETTER: comparison.better[name]}
             for name in comparison.figures[MODEL]
         ]
-        yield Table.of(records, f"{comparison.title[0].upper()}{comparison.title[1:]}; the worst column first")
+        yield Table.of(records, f"{comparison.title[0].upper()}{comparison.title[1:]}")
 
 
 def list_methods(judgement: Judgement, names: Mapping[str, str], caption: str, unit: str = "error") -> Table:

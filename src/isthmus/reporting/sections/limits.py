@@ -38,6 +38,8 @@ def _find(subject: Subject) -> Iterator[tuple[str, str]]:
         )
     if subject.task == "detector":
         yield from _from_labels(subject)
+    if subject.task == "imputer" and subject.data == "table":
+        yield from _from_columns(subject)
     if subject.data in ("table", "flat images"):
         yield from _from_rows(subject)
     if subject.n_rows < MIN_ROWS:
@@ -53,6 +55,19 @@ def _from_labels(subject: Subject) -> Iterator[tuple[str, str]]:
         yield use, "no labelled anomalies were given, so the share of anomalies that it misses is not known"
     elif shares and shares[ANOMALIES].value < 1:
         yield use, f"{format_percent(1 - shares[ANOMALIES].value)} of the labelled anomalies are no alarms"
+
+
+def _from_columns(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Name columns that are filled no better than by the simplest method, and those with mostly wrong categories."""
+    errors = judge_methods(subject).columns
+    if errors is None:
+        return
+    found = {
+        "those of {} are not clearly better than the mean or the most frequent category": errors.find_no_better(),
+        "more than half of those of {} are wrong": errors.find_mostly_wrong(),
+    }
+    if reasons := [reason.format(list_names(columns)) for reason, columns in found.items() if columns]:
+        yield "rely on the filled values of every column", ", and ".join(reasons)
 
 
 def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
