@@ -103,11 +103,15 @@ def test_columns_name_the_better_method_only_if_it_is_clear():
         "mean": np.array([[2.0, 1.2, 1.0], [2.0, 1.9, 1.0], [2.0, 1.6, 1.0]]),
     }
     cells["model"][2, 2] = np.nan
-    errors = ColumnErrors.of("cells", ["a", "b", "c"], np.array([False, False, True]), cells)
+    errors = ColumnErrors.of(
+        "cells", ["a", "b", "c"], np.array([False, False, True]), cells, np.array([1.0, 10.0, 1.0])
+    )
     assert errors.find_better() == {"a": "PCA", "b": "neither", "c": "model"}
     assert errors.find_no_better() == ["b"]
     joined = errors.join(errors)
     assert joined.counts.tolist() == [6, 6, 4]
+    absolute = np.sqrt(cells["model"]).mean(0)[:2] * [1, 10]
+    assert joined.average_absolute() == pytest.approx({"a": absolute[0], "b": absolute[1]})
     numbers, categories = compare_columns(joined)
     assert numbers.table[0] == ["column", "model", "PCA", "mean", "clearly better"]
     assert {line[0]: line[-1] for line in numbers.table[1:]} == {"a": "PCA", "b": "neither"}
@@ -117,13 +121,14 @@ def test_columns_name_the_better_method_only_if_it_is_clear():
 def test_columns_of_mostly_wrong_categories_are_named():
     wrong = np.array([[0.0, 0.0, 2.0], [1.0, 1.0, 2.0], [1.0, np.nan, 2.0]])
     cells = {"model": wrong, "mean": np.ones_like(wrong)}
-    errors = ColumnErrors.of("cells", ["a", "b", "c"], np.array([True, True, False]), cells)
+    errors = ColumnErrors.of("cells", ["a", "b", "c"], np.array([True, True, False]), cells, np.ones(3))
     assert errors.find_mostly_wrong() == ["a"]
 
 
 def test_columns_without_errors_are_not_worse_than_the_mean():
     exact = np.zeros((4, 1))
-    assert ColumnErrors.of("cells", ["a"], np.array([False]), {"model": exact, "mean": exact}).find_no_better() == []
+    cells = {"model": exact, "mean": exact}
+    assert ColumnErrors.of("cells", ["a"], np.array([False]), cells, np.ones(1)).find_no_better() == []
 
 
 def test_hidden_categories_count_as_wrong_or_right(people):

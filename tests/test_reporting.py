@@ -575,6 +575,8 @@ def test_an_imputer_is_judged_on_hidden_cells(people):
     assert "error in hidden cells" in report.verdict[0]
     sections = report.to_dict()["sections"]
     assert "iterative regression" in sections["comparison"]["errors"]
+    income = next(each for each in sections["comparison"]["columns"] if each["column"] == "income")
+    assert 0.1 < income["mean absolute error"] / judged["income"].std() < 1  # in the unit of the column
     # The columns do not depend on each other, so no method is better than the mean.
     names = "'age', 'income', 'town'"
     assert f"those of {names} are not clearly better than the mean or the most frequent category" in report.verdict[2]

@@ -33,6 +33,8 @@ class ColumnErrors(NamedTuple):
         Sums of the errors of cells, by method: squared errors of numbers in variances, and wrong categories.
     squares : dict of str to ndarray of shape (n_columns,)
         Sums of the squared differences from the errors of the model, by method.
+    absolute : ndarray of shape (n_columns,)
+        Sums of the absolute errors of numbers of the model, in the unit of the column.
     counts : ndarray of shape (n_columns,)
         Number of compared cells.
     """
@@ -42,21 +44,29 @@ class ColumnErrors(NamedTuple):
     are_categories: Values
     sums: dict[str, Values]
     squares: dict[str, Values]
+    absolute: Values
     counts: Values
 
     @classmethod
-    def of(cls, kind: str, names: list[Any], are_categories: Values, cells: dict[str, Values]) -> "ColumnErrors":
-        """Sum the errors of cells (n, n_columns), NaN where none is compared; the first method is the model."""
+    def of(
+        cls, kind: str, names: list[Any], are_categories: Values, cells: dict[str, Values], deviations: Values
+    ) -> "ColumnErrors":
+        """Sum the errors of cells (n, n_columns), NaN where none is compared; the first method is the model.
+
+        ``deviations`` (n_columns,) are the square roots of the variances that are the unit of errors of numbers.
+        """
         model = next(iter(cells.values()))
         sums = {name: np.nansum(errors, axis=0) for name, errors in cells.items()}
         squares = {name: np.nansum(np.square(errors - model), axis=0) for name, errors in cells.items()}
-        return cls(kind, names, are_categories, sums, squares, np.sum(~np.isnan(model), axis=0))
+        absolute = deviations * np.nansum(np.sqrt(model), axis=0)
+        return cls(kind, names, are_categories, sums, squares, absolute, np.sum(~np.isnan(model), axis=0))
 
     def join(self, other: "ColumnErrors") -> "ColumnErrors":
         """Return the errors in the rows of both."""
         sums = {name: values + other.sums[name] for name, values in self.sums.items()}
         squares = {name: values + other.squares[name] for name, values in self.squares.items()}
-        return self._replace(sums=sums, squares=squares, counts=self.counts + other.counts)
+        absolute, counts = self.absolute + other.absolute, self.counts + other.counts
+        return self._replace(sums=sums, squares=squares, absolute=absolute, counts=counts)
 
     def find_better(self) -> dict[Any, str]:
         """Return for each column the better one of the model and the best other method; "neither" if it is not clear.
@@ -71,6 +81,11 @@ class ColumnErrors(NamedTuple):
             name: "neither" if not sign else "model" if sign < 0 else self._rename(others[i], of_categories)
             for name, sign, i, of_categories in zip(self.names, signs, best, self.are_categories, strict=True)
         }
+
+    def average_absolute(self) -> dict[Any, float]:
+        """Return the mean absolute error of the model in columns of numbers, in the unit of the column."""
+        chosen = np.flatnonzero((self.counts > 0) & ~self.are_categories)
+        return {self.names[i]: float(self.absolute[i] / self.counts[i]) for i in chosen}
 
     @staticmethod
     def _rename(method: str, of_categories: bool) -> str:

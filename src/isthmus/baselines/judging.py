@@ -213,7 +213,7 @@ def _measure_columns(
     scale = np.where(are_categories, training.unit, 1.0)
     cells = {name: cell_errors(training, trial.task, answer) * scale for name, answer in trial.answers.items()}
     names = [field.name for field in schema.used] or list(range(clean.shape[1]))
-    return ColumnErrors.of(trial.kind, names, are_categories, cells)
+    return ColumnErrors.of(trial.kind, names, are_categories, cells, training.unit)
 
 
 def _compare_answers(training: Training, trial: _Trial) -> Comparison:

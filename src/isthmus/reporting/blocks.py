@@ -9,6 +9,10 @@ class Share(float):
     """A number from 0 to 1 that is shown as a percentage."""
 
 
+class Quantity(float):
+    """A number with a unit of its own: it is shown with the digits that it needs, not with those of its column."""
+
+
 class Interval(NamedTuple):
     """An estimate and the limits of its 95 % confidence interval."""
 

@@ -11,7 +11,7 @@ from isthmus.baselines.comparison import BETTER
 from isthmus.baselines.judging import Errors, errors_by_method
 from isthmus.baselines.reconstruction import Training
 from isthmus.data import Source, as_source
-from isthmus.reporting.blocks import Block, Figure, Interval, Section, Table, Text
+from isthmus.reporting.blocks import Block, Figure, Interval, Quantity, Section, Table, Text
 from isthmus.reporting.drawing import ACCENT, INK, MUTED, WIDTH, draw
 from isthmus.reporting.intervals import estimate
 from isthmus.reporting.subject import Subject, Values, once
@@ -35,9 +35,12 @@ MEASURES = {
     "autoencoder": "Reconstruction error",
     "generator": "Reconstruction error",
 }
+# Heading of errors in the unit of a column.
+ABSOLUTE = "mean absolute error"
 # What the names of better methods mean in tables by column.
 COLUMNS_NOTE = (
     "The column with the largest error relative to that of the mean or the most frequent category comes first. "
+    "The mean absolute error is that of the model, in the unit of the column (days for dates). "
     "The model is compared with the best other method of each column by a paired t test at 5 %. Of 20 columns without "
     "a difference, about one gets a name by chance."
 )
@@ -120,10 +123,12 @@ def compare_methods(subject: Subject) -> Section | None:
 def list_columns(errors: ColumnErrors) -> Iterator[Table]:
     """Yield a table of errors by column of numbers, and one by column of categories."""
     n_cells = dict(zip(errors.names, errors.counts.tolist(), strict=True))
+    absolute = errors.average_absolute()
     for comparison in compare_columns(errors):
         records = [
             {"column": str(name), "cells": n_cells[name]}
             | {method: each[name] for method, each in comparison.figures.items()}
+            | ({ABSOLUTE: Quantity(absolute[name])} if name in absolute else {})
             | {BETTER: comparison.better[name]}
             for name in comparison.figures[MODEL]
         ]
