@@ -60,6 +60,17 @@ def test_values_outside_those_of_the_normal_rows_are_named_if_no_alarm_has_them(
     )
 
 
+def test_a_stuck_sensor_is_named(folder):
+    series = pd.read_csv("train.csv")
+    series.to_csv("calm.csv", index=False)
+    options = ["--normal", "train.csv", "--time", "time", *QUICK]
+    assert "stuck sensor" not in run("calm.csv", *options).output
+    series.loc[20:34, "load"] = 0.25
+    series.to_csv("stuck.csv", index=False)
+    line = f"stuck sensor? load is 0.25 at 15 points from {series.time[20][:16]} on, learned from at most 1 "
+    assert line in run("stuck.csv", *options).output
+
+
 def test_a_unit_of_a_series_is_named(folder):
     series = pd.read_csv("test.csv")
     series.assign(load=100 * series["load"]).to_csv("unit.csv", index=False)

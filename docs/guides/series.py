@@ -95,7 +95,7 @@ print(series_quality(labels, -detector.score_samples(later)))
 #
 # - **The series is short.** The rate ``fpr`` needs some independent stretches. The detector says which rate it
 #   guarantees: ``fpr_``. The rate is an average over series.
-# - **A sensor is dead, or values are missing.** The other values are scored, and a warning names the channel.
+# - **Values are missing.** The other values are scored, and a warning names the channel.
 #   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
 #   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
@@ -107,6 +107,9 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   as unusual are not part of an event. Others count if their scores without the strong event are alarms, too.
 # - **A few values outside the range raise no alarm.** A score is about all values of a window. With ``--normal``,
 #   ``isthmus detect`` names such values: "without an alarm: power -8.11 at 8 points".
+# - **A sensor is stuck.** Nets reconstruct a constant that is a usual value well, so that there may be no alarm. With
+#   ``--normal``, ``isthmus detect`` names it: "stuck sensor? head is 17.8 at 16 points, learned from at most 2 equal
+#   values in a row".
 # - **Seasons are longer than windows.** Add a window of the length of the season: ``lengths``.
 # - **Point-adjusted scores.** They count a whole event as found after one lucky point, and random scores look good.
 #

@@ -248,6 +248,8 @@ def describe_expected(detector: AnomalyDetector, request: Request, n_rows: int, 
     """Describe the expected false alarms: their share of the alarms, or their number if all rows are normal."""
     if request.fdr is not None:
         return f"on average at most {request.fdr:.3g} of them false"
+    if request.contamination is not None:
+        return f"--contamination {request.contamination:g}: this share of the rows, whether normal or not"
     n_false = round(detector.fpr_ * n_rows)
     how_many = f"about {pluralize(n_false, 'false alarm')}" if n_false else "less than 1 false alarm"
     return f"{how_many} expected if all {pluralize(n_rows, what)} are normal"

@@ -25,6 +25,8 @@ MANY = 1 / 3
 USUAL = (0.01, 0.99)
 # Distance from the range of the rows of fit beyond which values are named, as a share of this range. Not tuned.
 MARGIN = 0.1
+# A value that is repeated at this many points, and this many times as often as in the rows of fit, is named. Not tuned.
+N_REPEATED, MORE_REPEATED = 10, 3
 
 
 def parse_lengths(text: str | None) -> tuple[int, ...] | str:
@@ -68,8 +70,9 @@ def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, out
         )
     for i in sorted(range(len(events)), key=lambda i: -events[i].severity)[: options.explain]:
         print(f"{_describe_time(events[i])}: {reasons[i]}")
-    for line in [] if options.normal is None else _list_values_outside(detector, X, times, quiet):
-        print(line)
+    if options.normal is not None:
+        for line in [*_list_values_outside(detector, X, times, quiet), *_list_repeated_values(detector, X, times)]:
+            print(line)
     if options.plot is not None:
         draw_events(detector, X, options.plot)
 
@@ -90,14 +93,38 @@ def _describe_rate(detector: AnomalyDetector) -> str:
     )
 
 
+def _list_repeated_values(detector: AnomalyDetector, X: Any, times: Values) -> list[str]:
+    """Return a line for each channel that repeats one value far more often than in the rows of fit: a stuck sensor.
+
+    Nets reconstruct a constant value well if it is a usual one, so that it may raise no alarm.
+    """
+    lines = []
+    for name in _list_channels(detector, X):
+        values = _read_channel(X, name)
+        n_repeated, start = _find_longest_run(values)
+        n_known, _ = _find_longest_run(_read_channel(detector._reference.rows, name))
+        if n_repeated >= max(N_REPEATED, MORE_REPEATED * n_known):
+            where = f"{pluralize(n_repeated, 'point')} from {format_value(times[start])} on"
+            known = f"learned from at most {n_known} equal values in a row"
+            lines.append(f"stuck sensor? {name} is {format_value(float(values[start]))} at {where}, {known}")
+    return lines
+
+
+def _find_longest_run(values: Values) -> tuple[int, int]:
+    """Return the length and the start of the longest run of equal values."""
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    lengths = np.diff(np.append(starts, len(values)))
+    longest = int(lengths.argmax())
+    return int(lengths[longest]), int(starts[longest])
+
+
 def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet: Values) -> list[str]:
     """Return a line for each channel with values without an alarm that lie far outside those of the rows of fit.
 
     The score of a window is about all its values, so that a few values of one channel may not suffice for an alarm.
     """
-    known, own = detector._reference.rows, list_time_columns(detector.estimator_.time)
-    lines = []
-    for name in [name for name in X.column_names if name not in own]:
+    known, lines = detector._reference.rows, []
+    for name in _list_channels(detector, X):
         values, fitted = _read_channel(X, name), _read_channel(known, name)
         low, high, margin = np.nanmin(fitted), np.nanmax(fitted), MARGIN * np.ptp(fitted[~np.isnan(fitted)])
         outside = np.flatnonzero(quiet & ((values < low - margin) | (values > high + margin)))
@@ -130,6 +157,11 @@ def _describe_channel(name: Any, values: Values, during: Values, usual: Values) 
 
 def _format_range(low: float, high: float) -> str:
     return format_interval(None, float(low), float(high))
+
+
+def _list_channels(detector: AnomalyDetector, X: Any) -> list[str]:
+    own = list_time_columns(detector.estimator_.time)
+    return [name for name in X.column_names if name not in own]
 
 
 def _read_channel(X: Any, name: Any) -> Values:

@@ -24,6 +24,7 @@ from isthmus.cli.progress import say
 from isthmus.cli.reading import read
 from isthmus.cli.runs import Run, as_time, choose_columns, choose_series, make_estimator
 from isthmus.cli.streaming import is_streamed, sample_stream
+from isthmus.corruptions import predicts_hidden_cells
 from isthmus.data import Parquet, Source, as_source
 from isthmus.data.streams.parquet import read_columns_only
 from isthmus.data.streams.stream import Stream
@@ -237,9 +238,13 @@ def _show(comparison: Comparison, model: str, n_rows: int) -> None:
 
 
 def _describe_code(estimator: Autoencoder, run: Run) -> str:
-    """Say how many numbers a code has, and how to change that if the run does not state it."""
+    """Say how many numbers a code has, and how to change that if the run does not state it.
+
+    Codes of imputers are wide on purpose: they are not used.
+    """
+    is_chosen = "n_components" in run.set or predicts_hidden_cells(estimator.corruption)
     size = pluralize(estimator._n_features_out, "number")
-    return f"; a code has {size}{'' if 'n_components' in run.set else ', which --set n_components=8 changes'}"
+    return f"; a code has {size}{'' if is_chosen else ', which --set n_components=8 changes'}"
 
 
 def _describe(n_rows: int, schema: Schema) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
+from isthmus.anomaly.decisions import p_values
 from isthmus.data.files import as_array, as_table
 from isthmus.data.series.times import list_time_columns
 from isthmus.formatting import list_names
@@ -91,10 +92,13 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
 
 
 def decide(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
-    """Return columns with the score, p-value and decision of each row; the rows are scored once."""
+    """Return columns with the score, p-value and decision of each row; the rows are scored once.
+
+    P-values are not smoothed: readers of a file expect a lower score to have a lower p-value.
+    """
     scores = detector.score_samples(X)
     is_anomaly = detector.predict(X, scores=scores) == -1
-    return {"score": scores, "p_value": detector.p_values(X, scores=scores), "is_anomaly": is_anomaly}
+    return {"score": scores, "p_value": p_values(scores, detector.calibration_scores_), "is_anomaly": is_anomaly}
 
 
 def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:

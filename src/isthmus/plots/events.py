@@ -76,9 +76,8 @@ def events(
         panel.plot(series.times, curve, color=PALETTE[0], linewidth=0.8)
         _shade(panel, found, series.times)
     if len(shown) < len(names):
-        panels[0].set_title(
-            f"{len(shown)} of {len(names)} channels, those of the most severe events", loc="left", fontsize="small"
-        )
+        why = ", those of the most severe events" if found else ""
+        panels[0].set_title(f"{len(shown)} of {len(names)} channels{why}", loc="left", fontsize="small")
     lowest = panels[-1]
     _mark_times(lowest, series.times)
     lowest.axhline(model.offset_, color=PALETTE[1], linestyle="--", linewidth=0.8)

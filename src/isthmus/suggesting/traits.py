@@ -67,7 +67,7 @@ class Traits:
     --------
     >>> from isthmus.suggesting import Traits
     >>> print(Traits("table", 500, (8,), n_categorical=3, missing=0.02))
-    500 rows of 8 columns, 3 of them categorical, 2.00 % of the cells missing
+    500 rows of 8 columns, 3 of them categorical, 2 % of the cells missing
     """
 
     kind: str

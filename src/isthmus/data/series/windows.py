@@ -168,7 +168,10 @@ class Windows(ArraySource):
     def _cut(self, series: Series) -> None:
         last = series.values.shape[1] - self.length
         if last < 0:
-            raise ValueError(f"the series has {series.extent}, fewer than the length={self.length} of a window")
+            raise ValueError(
+                f"the series has {series.extent}, fewer than the length={self.length} of a window: add earlier ones, "
+                "or fit with shorter windows"
+            )
         starts = torch.arange(0, last + self.stride, self.stride, device="cpu").clamp(max=last)
         views = series.values.unfold(1, self.length, 1).movedim(1, 0)
         self.schema = Schema(tuple(views.shape[1:]), dtype=str(views.dtype)[6:], shared_axes=(1,))
