@@ -583,6 +583,13 @@ def test_an_imputer_is_judged_on_hidden_cells(people):
     assert not {"reconstructions", "components"} & set(sections)  # its task is hidden cells, not known ones or codes
 
 
+def test_limits_of_an_imputer_name_columns_that_regression_fills_clearly_better():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(200, 1)) + 0.1 * rng.normal(size=(200, 3)), columns=list("abc"))
+    report = isthmus.report(isthmus.zoo.imputer(2, **FIT).fit(X[:100]), X[100:], train=X[:100])
+    assert "those of 'a', 'b', 'c' are clearly worse than those of iterative regression" in report.verdict[2]
+
+
 def test_a_wide_table_makes_a_small_page(tmp_path):
     rng, path = np.random.default_rng(0), tmp_path / "rows.parquet"
     rows = rng.normal(size=(3000, 8)) @ rng.normal(size=(8, 200)) + rng.normal(size=(3000, 200))

@@ -59,7 +59,8 @@ for method, (value, low, high) in sections["comparison"]["errors"].items():
 # chance: a paired t test over the cells does not reject, at 5 %, that both methods are equally good. The tables that
 # ``isthmus fit`` and ``judge`` print have the same column. The first column is the one with the largest error relative
 # to that of the mean or the most frequent category. The limits of an imputer name the columns whose filled values are
-# not clearly better than these, and columns of categories of which more than half are wrong.
+# not clearly better than these or clearly worse than those of regression, and columns of categories of which more
+# than half are wrong. The mean absolute error says in the unit of the column how far the model is from the truth.
 
 # %%
 # Other tasks have other comparisons: a detector with an isolation forest, an imputer with regression or interpolation

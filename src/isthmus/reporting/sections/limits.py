@@ -58,16 +58,19 @@ def _from_labels(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _from_columns(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Name columns that are filled no better than by the simplest method, and those with mostly wrong categories."""
+    """Name columns that are filled no better than by the simplest method, worse than by regression, or mostly wrong."""
     errors = judge_methods(subject).columns
     if errors is None:
         return
     found = {
         "those of {} are not clearly better than the mean or the most frequent category": errors.find_no_better(),
+        "those of {} are clearly worse than those of iterative regression": [
+            name for name, method in errors.find_better().items() if method == "iterative regression"
+        ],
         "more than half of those of {} are wrong": errors.find_mostly_wrong(),
     }
     if reasons := [reason.format(list_names(columns)) for reason, columns in found.items() if columns]:
-        yield "rely on the filled values of every column", ", and ".join(reasons)
+        yield "rely on the filled values of every column", "; ".join(reasons)
 
 
 def _from_comparison(subject: Subject) -> Iterator[tuple[str, str]]:
