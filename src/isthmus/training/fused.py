@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, optim
 
 # First and last version of torch whose kernels have the arguments below.
-KNOWN_VERSIONS = ((2, 6), (2, 13))
+KNOWN_VERSIONS = ((2, 6), (2, 15))
 KERNELS = ("_fused_adam_", "_fused_adamw_")
 ARGUMENTS = (
     *("self", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs", "state_steps"),
