@@ -71,6 +71,14 @@ def test_a_stuck_sensor_is_named(folder):
     assert line in run("stuck.csv", *options).output
 
 
+def test_a_missing_column_is_named_before_the_fit(folder, monkeypatch):
+    monkeypatch.setattr("isthmus.AnomalyDetector.fit", None)
+    pd.read_csv("test.csv").drop(columns="load").to_csv("other.csv", index=False)
+    done = run("other.csv", "--normal", "train.csv", "--time", "time", *QUICK)
+    assert done.exit_code == 2
+    assert "'other.csv' lacks columns of 'train.csv': 'load'" in done.output.replace("\n", " ")
+
+
 def test_a_unit_of_a_series_is_named(folder):
     series = pd.read_csv("test.csv")
     series.assign(load=100 * series["load"]).to_csv("unit.csv", index=False)

@@ -25,7 +25,7 @@ from isthmus.cli.streaming import is_streamed
 from isthmus.data.files import as_table
 from isthmus.data.tables.frames import unused_name
 from isthmus.doctor import compare_rows
-from isthmus.formatting import pluralize
+from isthmus.formatting import list_names, pluralize
 from isthmus.persistence import save
 from isthmus.storage import replacing
 
@@ -149,9 +149,18 @@ def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
     rows = _read(data, list_string_columns(known))
     X = choose_series(rows, request.run, request.time or (), data)
     normal = X if known is None else choose_series(known, request.run, request.time or (), cast(Path, request.normal))
+    _check_columns(X, normal, data, request.normal)
     detector = make_detector(request)
     say(f"fitting a detector to {pluralize(len(normal), 'time point' if request.time else 'row')}")
     return detector.fit(normal), rows, X
+
+
+def _check_columns(X: Any, normal: Any, data: Path, source: Path | None) -> None:
+    """Raise ``ValueError`` if a table lacks columns of the rows that are learned from, before these are learned."""
+    own = getattr(X, "column_names", ())
+    missing = [name for name in getattr(normal, "column_names", ()) if name not in own]
+    if missing:
+        raise ValueError(f"{str(data)!r} lacks columns of {str(source)!r}: {list_names(missing)}")
 
 
 def _load(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
