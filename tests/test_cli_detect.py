@@ -204,7 +204,7 @@ def test_a_fitted_detector_takes_no_options_of_a_fit(folder, options):
     ("arguments", "message"),
     [
         (["nothing.csv"], "there is no file 'nothing.csv'"),
-        (["test.csv", "--time", "when"], "has no column 'when' of times"),
+        (["test.csv", "--time", "when"], "has no column 'when' of times, only 'time', "),
         (["new.csv", "--fpr", "0.0001"], "needs at least 9999 calibration rows, got 50"),
         (["new.csv", "--fpr", "0.01", "--contamination", "0.1"], "--fpr and --contamination are different rules"),
         (

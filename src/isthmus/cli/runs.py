@@ -15,6 +15,7 @@ from isthmus.assembly import check_parameters
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.options import ColumnOptions
 from isthmus.configuration import from_plain, known_classes
+from isthmus.formatting import list_names
 from isthmus.part import Part, did_you_mean, resolve
 
 ROLES = {
@@ -141,9 +142,11 @@ def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> An
     ValueError
         If the file does not have a column.
     """
+    known = getattr(values, "column_names", ())
     for name in times:
-        if name not in getattr(values, "column_names", ()):
-            raise ValueError(f"{str(path)!r} has no column {name!r} of times")
+        if name not in known:
+            only = f", only {list_names(known)}" if known else ""
+            raise ValueError(f"{str(path)!r} has no column {name!r} of times{only}{did_you_mean(name, known)}")
     return choose_columns(values, replace(run, columns=[*run.columns, *times]) if run.columns else run, path)
 
 
