@@ -113,6 +113,8 @@ print(
 #   again. :class:`isthmus.anomaly.StreamMonitor` decides on rows as they arrive and tests for it; the probability of a
 #   false warning does not grow with the number of checks.
 # - **Rows depend on each other**, such as time points. Their number says too much; see :doc:`series`.
+# - **The order of the alarms is taken for sure.** Rows with similar scores change places with another
+#   ``random_state``. Fit with several, and trust the rows that are alarms each time.
 # - **An alarm is taken for a cause.** An explanation says what is unusual, not why.
 #
 # See :class:`isthmus.AnomalyDetector` and :class:`isthmus.ExemplarDistance`.
