@@ -54,16 +54,8 @@ class Comparison(NamedTuple):
 
     def __str__(self) -> str:
         """Return a table with one line for each method or column."""
-        return "\n".join(
-            filter(
-                None,
-                (
-                    self.title,
-                    format_table(self.table, left=(0, len(self.table[0]) - 1) if self.better else (0,)),
-                    self.note,
-                ),
-            )
-        )
+        left = (0, len(self.table[0]) - 1) if self.better else (0,)
+        return "\n".join(filter(None, (self.title, format_table(self.table, left=left), self.note)))
 
 
 def format_figures(name: str, figures: list[float]) -> list[str]:
