@@ -289,7 +289,8 @@ def test_tune_refuses_bad_options_in_one_sentence(words, message, rows):
 
 
 def test_a_series_without_its_column_of_times_is_refused(rows):
-    assert refused("tune", rows, "--series", "minute") == f"{str(rows)!r} has no column 'minute' of times"
+    message = refused("tune", rows, "--series", "minute")
+    assert message == f"{str(rows)!r} has no column 'minute' of times, only 'a', 'b', 'c', 'd'"
 
 
 def test_tune_without_optuna_names_the_extra(rows, monkeypatch):
