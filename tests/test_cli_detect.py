@@ -41,10 +41,12 @@ def test_anomalous_rows_are_written_and_explained(folder):
     alarms = pyarrow.csv.read_csv("new.alarms.csv").to_pandas()
     assert alarms.loc[0, ["row", "c"]].tolist() == [7, 60.0]
     assert alarms["score"].is_monotonic_increasing
+    assert alarms["p_value"].is_monotonic_increasing
+    assert alarms.loc[0, "p_value"] == pytest.approx(1 / 301)
     assert "row 7: c = 60, expected" in done.output
     assert alarms.loc[0, "columns"].startswith("c")
     assert alarms.loc[0, "reasons"].startswith("c = 60, expected ")
-    assert "learned from" not in done.output
+    assert "learning from" not in done.output
     assert "(less than 1 false alarm expected if all 50 rows are normal)" in done.output
 
 
@@ -112,7 +114,7 @@ def test_without_other_rows_a_detector_is_fitted_to_the_given_rows_and_saved(fol
     done = run("new.csv", *options, "--without", "city")
     assert done.exit_code == 0, done.output
     assert "wrote x.parquet: 1 alarm (" in done.output
-    assert "learned from new.csv itself" in done.output
+    assert done.output.index("learning from new.csv itself") < done.output.index("fitting a detector")
     assert "--normal FILE" in done.output
     assert "city" in pyarrow.parquet.read_table("x.parquet").column_names
     assert {"x.parquet", "d.safetensors"} <= {path.name for path in folder.iterdir()}
@@ -133,7 +135,7 @@ def test_detect_finds_events_in_series_and_a_saved_detector_finds_the_same(folde
     assert worst["start"] <= pd.Timestamp("2024-02-03 16:00") <= worst["end"]
     assert worst["channels"] == "load"
     assert "severity" in done.output
-    assert ": load 4, usually -1.1 .. 1.1" in done.output
+    assert ": load 4 at 21 points in a row, usually -1.1 .. 1.1" in done.output
     assert str(worst["start"]) == "2024-02-03 08:00:00"
     assert worst["n_points"] == 21
     assert "\n2024-02-03 08:00:00,2024-02-04 04:00:00," in (folder / "events.csv").read_text()
@@ -153,6 +155,7 @@ def test_a_saved_detector_finds_the_same_anomalies(folder):
     assert pd.read_csv("again.csv").columns.tolist() == [
         "row",
         "score",
+        "p_value",
         "columns",
         "reasons",
         "a",
@@ -169,7 +172,7 @@ def test_result_columns_do_not_replace_columns_of_the_file(folder):
     done = run("named.csv", "--normal", "normal.csv", "--columns", "a", "--columns", "c", "--out", "out.csv")
     assert done.exit_code == 0, done.output
     alarms = pd.read_csv("out.csv")
-    assert alarms.columns.tolist() == ["row_", "score_", "columns", "reasons", *rows.columns]
+    assert alarms.columns.tolist() == ["row_", "score_", "p_value", "columns", "reasons", *rows.columns]
     assert alarms.loc[0, ["row_", "row", "score"]].tolist() == [7, 107, "mine"]
 
 
@@ -300,12 +303,82 @@ def test_short_events_are_told_apart_and_shown_with_their_values(folder):
     assert (events["end"] >= times.iloc[[start + 3 for start in starts]].to_numpy()).all()
     assert events["n_points"].max() < 4 + 8  # less than a window more than the event
     assert done.output.count("usually -1 .. 1") == 3
+    assert (events["expected_if_normal"] >= 200 / 700).all()
+    assert done.output.count("severity") == done.output.count(", expected if normal ") == 3
     assert "more than a third" not in done.output
     again = run("spikes.csv", "--detector", "d.safetensors", "--time", "time", "--out", "again.csv")
     assert again.exit_code == 0, again.output
     other = run("spikes.csv", "--detector", "d.safetensors", "--time", "load", "--out", "other.csv")
     assert other.exit_code == 2
     assert "the detector was fitted with the times in 'time': leave --time out" in other.output
+
+
+def test_the_worst_events_are_written_and_explained_in_order_of_time(folder):
+    series = pd.read_csv("test.csv")
+    series["load"] = np.sin(np.arange(700, 900) / 4)
+    for start, height in ((40, 5.0), (100, 20.0), (150, 10.0)):
+        series.loc[start : start + 3, "load"] += height
+    series.to_csv("spikes.csv", index=False)
+    options = ["--normal", "train.csv", "--time", "time", "--lengths", "8,24", "--save", "d.safetensors"]
+    assert run("spikes.csv", *options, "--out", "all.csv").exit_code == 0
+    done = run("spikes.csv", "--detector", "d.safetensors", "--top", "2", "--out", "worst.csv")
+    assert done.exit_code == 0, done.output
+    assert "wrote worst.csv: the worst 2 of 3 events, " in done.output
+    assert done.output.count("usually") == 2
+    every, worst = pd.read_csv("all.csv"), pd.read_csv("worst.csv")
+    pd.testing.assert_frame_equal(worst, every.iloc[1:].reset_index(drop=True))
+    one = run("spikes.csv", "--detector", "d.safetensors", "--top", "2", "--explain", "1", "--out", "one.csv")
+    assert one.output.count("usually") == 1
+
+
+def test_the_worst_rows_are_written_and_explained(folder):
+    rows = pd.read_csv("new.csv")
+    rows.loc[[3, 4], "c"] = [30.0, 90.0]
+    rows.to_csv("odd.csv", index=False)
+    done = run("odd.csv", "--normal", "normal.csv", "--without", "city", "--top", "2")
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv("odd.alarms.csv")["row"].tolist() == [4, 7]
+    n_alarms = int(done.output.partition("the worst 2 of ")[2].split()[0])
+    assert n_alarms >= 3
+    assert "row 4: c = 90" in done.output
+    assert "row 3: " not in done.output
+
+
+@pytest.mark.parametrize("options", [[], ["--time", "time"]])
+def test_the_exit_code_tells_whether_there_are_alarms(folder, options):
+    data, normal = ("test.csv", "train.csv") if options else ("new.csv", "normal.csv")
+    saved = run(data, "--normal", normal, *options, "--save", "d.safetensors", "--exit-code", *QUICK)
+    assert saved.exit_code == 1, saved.output
+    rows = pd.read_csv(normal)
+    typical = rows.iloc[100:200] if options else rows.iloc[[rows[["a", "b", "c"]].abs().max(axis=1).argmin()]]
+    typical.to_csv("calm.csv", index=False)
+    calm = run("calm.csv", "--detector", "d.safetensors", "--exit-code")
+    assert ": 0 " in calm.output
+    assert calm.exit_code == 0
+    assert run("missing.csv", "--detector", "d.safetensors", "--exit-code").exit_code == 2
+
+
+def test_values_within_their_usual_range_are_unusual_in_another_way(folder):
+    t = np.arange(900)
+    clean = pd.DataFrame({"time": t, "load": np.sin(t / 4).round(4), "twin": np.sin(t / 4).round(4)})
+    clean.to_csv("clean.csv", index=False)
+    broken = clean.iloc[:300].copy()
+    broken.loc[60:79, "twin"] *= -1
+    broken.loc[200:229, "load"] = 0.5
+    broken.to_csv("broken.csv", index=False)
+    done = run("broken.csv", "--normal", "clean.csv", "--time", "time", "--lengths", "12,24", "--explain", "9")
+    assert done.exit_code == 0, done.output
+    assert " within the usual -1 .. 1, but unusual in their course or beside the other channels" in done.output
+    assert ": load 0.5 at " in done.output
+    assert " points in a row" in done.output
+
+
+def test_without_normal_data_nothing_is_said_about_the_events_that_these_would_have(folder):
+    done = run("test.csv", "--time", "time", "--lengths", "12", "--explain", "3", "--fpr", "0.2")
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv("test.alarms.csv")["expected_if_normal"].isna().all()
+    assert "severity" in done.output
+    assert "if normal" not in done.output
 
 
 def test_alarms_at_most_time_points_come_with_advice(folder):

@@ -79,6 +79,7 @@ def test_an_event_is_printed_as_one_line():
     assert str(Event(day, day, day, 1, 2.0, ())) == (
         "2024-05-01 08:30 .. 2024-05-01 08:30 (1 point), lowest at 2024-05-01 08:30, severity 2"
     )
+    assert str(Event(3, 9, 5, 7, 2.0, (), 0.25)).endswith(", severity 2, expected if normal 0.25")
 
 
 class MovingLevel(Level):
@@ -128,6 +129,18 @@ def test_severity_counts_distances_from_the_median_to_the_threshold(points):
     usual = np.median(detector.calibration_scores_)
     lowest = detector.score_samples(points)[55]
     assert peak.severity == pytest.approx((-2.0 - lowest) / (usual + 2.0))
+
+
+def test_the_expected_number_of_events_follows_from_those_of_the_calibration_scores(points):
+    normal = 0.1 * np.random.default_rng(1).standard_normal((800, 3))
+    normal[[100, 300, 301, 500], 0] = [3.0, 4.0, 6.0, 5.0]
+    detector = AnomalyDetector(Level(), threshold=-2.0).fit(normal)
+    small, large = normal[:400].copy(), points
+    small[50, 0] = 4.5
+    assert [event.expected_if_normal for event in detector.events(large, gap=2)] == [0.5, 0.5]
+    counts = [event.expected_if_normal for event in detector.events(small, gap=2)]
+    assert counts == [1.5, 2.0, 1.0]
+    assert np.isnan([event.expected_if_normal for event in detector.events(normal, gap=2)]).all()
 
 
 def test_windows_become_events_of_their_series(rng):

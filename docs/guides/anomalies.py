@@ -33,11 +33,14 @@ print(f"alarms among malignant rows:  {np.mean(detector.predict(malignant) == -1
 #
 #    $ isthmus detect today.csv --normal last-month.csv --fpr 0.05 --explain 5 --out alarms.csv
 #
-# The file of alarms has the columns of the rows, and before them the number of the row, its score, the columns that
-# explain it, and the reasons: each value, what was expected, and its share of the score. Reasons take time, so only the
-# 100 lowest scores have them; ``--explain 500`` gives more. Alarms in a folder of images have heat maps instead.
+# The file of alarms has the columns of the rows, and before them the number of the row, its score and p-value, the
+# columns that explain it, and the reasons: each value, what was expected, and its share of the score. ``--top 20``
+# writes and explains the 20 worst alarms only. Reasons take time, so only the 100 lowest scores have them; ``--explain
+# 500`` gives more. Alarms in a folder of images have heat maps instead. With ``--exit-code``, the command ends with
+# exit code 1 if there are alarms, for scripts.
 #
-# Without ``--normal``, the file itself is learned from, and its anomalies make the detector less sensitive.
+# Without ``--normal``, the file itself is learned from. Its anomalies make the detector less sensitive, and even strong
+# ones can be missed.
 
 # %%
 # Reasons

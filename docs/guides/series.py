@@ -37,8 +37,10 @@ for event in events:
 
 # %%
 # Severity 1 means that the lowest score is as far beyond the threshold as the threshold is from a typical score. Events
-# of a severity below 1 are often false alarms. The most severe one has nearly the points of the jump, 200 to 219,
-# although all windows that contain a part of the jump have low scores:
+# of a severity below 1 are often false alarms. "Expected if normal" is how many events at least as severe a normal
+# series of this length has on average, at most. It counts such events in the series of ``fit``, and adds one: no event
+# can have less than the length of the searched series as a share of that of ``fit``. The most severe one has nearly the
+# points of the jump, 200 to 219, although all windows that contain a part of the jump have low scores:
 
 worst = max(events, key=lambda event: event.severity)
 scores = detector.score_samples(later)
@@ -51,23 +53,31 @@ print(f"points with low scores: {np.sum(scores < detector.offset_)}")
 #
 # .. code-block:: console
 #
-#    $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --explain 3 --plot events.png
-#    wrote sensors.alarms.csv: 3 events, 24 of 800 time points
+#    $ isthmus detect pump.csv --normal pump-january.csv --time timestamp --top 3 --plot events.png
+#    wrote pump.alarms.csv: the worst 3 of 5 events, 176 of 2,016 time points
 #    false alarms: 1 % of normal time points are asked for (--fpr), but neighbouring points depend on each other, and
-#    1,500 points to learn from can guarantee only at most 11 % of normal time points on average; 1 % needs about 16,434
+#    4,320 points to learn from can guarantee only at most 7 % of normal time points on average; 1 % needs about 25,344
 #    points and --fpr 0.01
-#    2026-03-13 12:00 .. 2026-03-13 13:10 (8 points), severity 166: humidity 25.7 .. 31.1, usually 41 .. 59
+#    expected if normal: how many events at least as severe normal data of this length has, at most, on average; more
+#    points to learn from make the number smaller
+#    2026-02-09 02:50 .. 2026-02-10 00:50 (133 points), severity 36, expected if normal 0.47: temperature 49 .. 61,
+#    usually 43 .. 56
+#    2026-02-06 00:10 .. 2026-02-06 06:40 (40 points), severity 8.45, expected if normal 0.47: flow 18.5 at 39 points in
+#    a row
 #    ...
 #
 # The file of alarms has a row for each event: its times, its severity, the channels that explain it, and in ``reasons``
-# their values beside the usual ones.
+# their values beside the usual ones. If the values are within the usual range, the reason says so: then their course
+# is unusual, or their combination with the other channels. ``--top 3`` writes and explains the three most severe events
+# only, and ``--exit-code`` ends with exit code 1 if there are events.
 #
 # Two rates of false alarms are printed. The first is asked for: ``--fpr``, by default 1 % of normal time points. The
 # second is guaranteed on average, whatever the series. Points of a series depend on each other, so that n points tell
 # as much as n / m independent ones; no rule can guarantee a rate below about m / n. More points to learn from lower it.
 #
-# Without ``--normal``, the file itself is learned from. Events in it make the threshold lower, and weak events are
-# missed. A file of normal time points, and a longer one, finds more.
+# Without ``--normal``, the file itself is learned from. Events in it make the threshold lower, so that even strong
+# events can be missed: of the events above, only one is then found. A file of normal time points, and a longer one,
+# finds more.
 
 # %%
 import matplotlib.pyplot as plt
@@ -105,6 +115,10 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   ``fpr_`` comes nearer to ``fpr``.
 # - **A weak event close to a strong one is missed.** Within one window of a point, values that are less than a tenth
 #   as unusual are not part of an event. Others count if their scores without the strong event are alarms, too.
+# - **The start of a slow drift is cut off.** For the same reason, points count from where they are a tenth as unusual
+#   as the most unusual ones. Squared distances are compared, so this is about a third of the largest deviation: a drift
+#   of 200 points over 10 degrees is an event from its 70th point on. Look at the values before the start of such an
+#   event.
 # - **A few values outside the range raise no alarm.** A score is about all values of a window. With ``--normal``,
 #   ``isthmus detect`` names such values: "without an alarm: power -8.11 at 8 points".
 # - **A sensor is stuck.** Nets reconstruct a constant that is a usual value well, so that there may be no alarm. With

@@ -12,6 +12,8 @@ import narwhals as nw
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from isthmus.anomaly.calibration import Calibration
+from isthmus.anomaly.rows import ANOMALY
 from isthmus.containers import open_frame
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.windows import Windows
@@ -41,12 +43,17 @@ class Event(NamedTuple):
         calibration score.
     channels : tuple of str or int
         Channels that explain the event, the most important first; empty if the estimator has no ``contributions``.
+    expected_if_normal : float
+        Expected number of events at least as severe in a normal series of this length: far below 1 for an event that
+        normal data hardly explain. A normal series has on average at most x events for which it is at most x. It
+        follows from the calibration scores, and cannot be less than the length of the series as a share of theirs.
+        NaN for the series of ``fit`` itself, whose events are among the calibration scores.
 
     Examples
     --------
     >>> from isthmus.anomaly import Event
-    >>> print(Event(120, 131, 124, n_points=12, severity=2.5, channels=("cpu",)))
-    120 .. 131 (12 points), lowest at 124, severity 2.5, channels 'cpu'
+    >>> print(Event(120, 131, 124, n_points=12, severity=2.5, channels=("cpu",), expected_if_normal=0.1))
+    120 .. 131 (12 points), lowest at 124, severity 2.5, expected if normal 0.1, channels 'cpu'
     """
 
     start: Any
@@ -55,11 +62,18 @@ class Event(NamedTuple):
     n_points: int
     severity: float
     channels: tuple[Any, ...]
+    expected_if_normal: float = np.nan
+
+    @property
+    def certainty(self) -> str:
+        """The severity, and the expected number of such events in normal data where it is known, as text."""
+        severity, expected = f"severity {format_number(self.severity)}", self.expected_if_normal
+        return severity if np.isnan(expected) else f"{severity}, expected if normal {format_value(expected, 0, 1)}"
 
     def __str__(self) -> str:
         """Return one line of text."""
         times = f"{format_value(self.start)} .. {format_value(self.end)} ({pluralize(self.n_points, 'point')})"
-        text = f"{times}, lowest at {format_value(self.peak)}, severity {format_number(self.severity)}"
+        text = f"{times}, lowest at {format_value(self.peak)}, {self.certainty}"
         return f"{text}, channels {list_names(self.channels)}" if self.channels else text
 
 
@@ -87,9 +101,43 @@ def find_events(detector: Any, X: Any, gap: int | None, min_length: int) -> list
     series = _score_windows(detector, X) if isinstance(X, Windows) else _score_points(detector, X)
     gap = series.lengths[0] // 2 if gap is None else gap
     scores = _score_unusual_points(series, detector.offset_, gap)
-    unit = np.median(detector.calibration_scores_) - detector.offset_
     long = [(start, stop) for start, stop in merge_spans(~np.isnan(scores), gap) if stop - start >= min_length]
-    return [_make_event(series._replace(scores=scores), start, stop, detector.offset_, unit) for start, stop in long]
+    events = [_make_event(series._replace(scores=scores), start, stop, detector) for start, stop in long]
+    if _is_calibrated_on(detector._calibration, series.scores):
+        return events
+    lowest = [np.nanmin(scores[start:stop]) for start, stop in long]
+    expected = [count_expected(detector._calibration, score, gap, len(scores)) for score in lowest]
+    return [event._replace(expected_if_normal=each) for event, each in zip(events, expected, strict=True)]
+
+
+def count_expected(calibration: Calibration, score: float, gap: int, n_points: int) -> float:
+    """Return the expected number of events with at most this lowest score among normal time points.
+
+    The rate is that of the calibration scores with one event added, as in conformal p-values: of k + 1 events that are
+    equally likely to be the most severe, k are in the calibration scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.anomaly.calibration import Calibration
+    >>> from isthmus.anomaly.events import count_expected
+    >>> calibration = Calibration.unlabelled(np.array([0.0, -3.0, -2.0, 0.0, 0.0, 0.0, -2.0, 0.0]))
+    >>> [count_expected(calibration, score, 0, 80) for score in (-4.0, -3.0, -2.0)]
+    [10.0, 20.0, 30.0]
+    """
+    normal = calibration.scores[calibration.labels != ANOMALY]
+    return (len(merge_spans(normal <= score, gap)) + 1) * n_points / len(normal)
+
+
+def _is_calibrated_on(calibration: Calibration, scores: Values) -> bool:
+    """Whether these scores are the calibration scores: such a series holds no other normal points to compare with."""
+    return len(scores) == len(calibration.scores) and np.allclose(scores, calibration.scores)
+
+
+def mark_events(events: Sequence[Event], times: Values) -> Values:
+    """Return which time points are in an event, (n,)."""
+    inside = [(times >= event.start) & (times <= event.end) for event in events]
+    return np.any([np.zeros(len(times), dtype=bool), *inside], axis=0)
 
 
 def _score_unusual_points(series: ScoredSeries, offset: float, gap: int) -> Values:
@@ -139,9 +187,10 @@ def merge_spans(alarms: Values, gap: int) -> list[tuple[int, int]]:
     return list(zip(starts[first[: len(starts)]].tolist(), stops[last[: len(stops)]].tolist(), strict=True))
 
 
-def _make_event(series: ScoredSeries, start: int, stop: int, offset: float, unit: float) -> Event:
+def _make_event(series: ScoredSeries, start: int, stop: int, detector: Any) -> Event:
     peak = start + int(np.nanargmin(series.scores[start:stop]))
-    severity = float((offset - series.scores[peak]) / unit) if unit > 0 else np.inf
+    unit = np.median(detector.calibration_scores_) - detector.offset_
+    severity = float((detector.offset_ - series.scores[peak]) / unit) if unit > 0 else np.inf
     parts = series.contributions(start, stop)
     channels = () if parts is None else tuple(series.channels[i] for i in _main_channels(parts.sum(0)))
     first, last, lowest = (_to_python(series.times[i]) for i in (start, stop - 1, peak))

@@ -9,6 +9,7 @@ import typer
 
 from isthmus.cli.options import ImageSize, Times
 from isthmus.cli.paths import MODEL, PICTURES, check_input, check_model, check_output
+from isthmus.formatting import pluralize
 
 
 def check_share(option: str, largest: float | None = None) -> Callable[[float | None], float | None]:
@@ -69,14 +70,19 @@ class DetectOptions:
             "long.  [default: half a period, one and two periods]",
         ),
     ] = None
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Write and explain only the N worst alarms.  [default: write all]", min=1),
+    ] = None
     explain: Annotated[
-        int,
+        int | None,
         typer.Option(
             help="Number of alarms of a table or series to explain, the worst first. Severity 1 of an event: its "
-            "lowest score is as far beyond the threshold as the threshold is from a typical score.",
+            "lowest score is as far beyond the threshold as the threshold is from a typical score.  [default: those of "
+            "--top, or none]",
             min=0,
         ),
-    ] = 0
+    ] = None
     save: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Detector file to write, .safetensors.", callback=check_output(*MODEL)),
@@ -93,6 +99,20 @@ class DetectOptions:
     heatmaps: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for a heat map of each alarm in a folder of images.")
     ] = None
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="End with exit code 1 if there are alarms, and with 0 if there are none."),
+    ] = False
+
+    @property
+    def n_explained(self) -> int:
+        """Number of alarms to explain."""
+        return (self.top or 0) if self.explain is None else self.explain
+
+    def describe_count(self, n_alarms: int, unit: str) -> str:
+        """Return the number of alarms, and how many of them are written if these are fewer."""
+        count = pluralize(n_alarms, unit)
+        return count if self.top is None or self.top >= n_alarms else f"the worst {self.top:,} of {count}"
 
 
 def refuse(given: DetectOptions, names: Sequence[str], reason: str) -> None:

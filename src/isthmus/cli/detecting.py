@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
+from isthmus.anomaly.decisions import p_values
 from isthmus.anomaly.explanation import Reason
 from isthmus.cli.detect_options import DetectOptions, refuse
 from isthmus.cli.detecting_series import check_times, parse_lengths, report_events
@@ -70,8 +71,8 @@ class Request(DetectOptions):
         return cls(**vars(detection), run=read_options(model), has_model=has_model, config=model.config)
 
 
-def detect_file(data: Path, request: Request, output: Output) -> None:
-    """Fit or load a detector, write the alarms, print how many there are and explain the worst.
+def detect_file(data: Path, request: Request, output: Output) -> int:
+    """Fit or load a detector, write the alarms, explain the worst, and return how many there are.
 
     Raises
     ------
@@ -92,18 +93,16 @@ def detect_file(data: Path, request: Request, output: Output) -> None:
     output = output.write_like(data)
     with saving(detector, request.save):
         if isinstance(detector.estimator_, SlidingWindows):
-            report_events(detector, X, request, output, out)
-        else:
-            _report_rows(detector, X, rows, request, output, out)
-    advise_normal(data, request)
+            return report_events(detector, X, request, output, out)
+        return _report_rows(detector, X, rows, request, output, out)
 
 
 def advise_normal(data: Path, request: Request) -> None:
-    """Print that more would be found if the detector had learned from normal rows only."""
-    if request.normal is None and request.detector is None:
-        print(
-            f"learned from {data.name} itself: anomalies in it make the detector less sensitive; --normal FILE, with "
-            "rows known to be normal, finds more"
+    """Print that more would be found if the detector learned from normal rows only."""
+    if request.normal is None:
+        say(
+            f"learning from {data.name} itself: anomalies in it make the detector less sensitive, and even strong ones "
+            "can be missed; --normal FILE, with rows known to be normal, finds more"
         )
 
 
@@ -151,6 +150,7 @@ def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
     normal = X if known is None else choose_series(known, request.run, request.time or (), cast(Path, request.normal))
     _check_columns(X, normal, data, request.normal)
     detector = make_detector(request)
+    advise_normal(data, request)
     say(f"fitting a detector to {pluralize(len(normal), 'time point' if request.time else 'row')}")
     return detector.fit(normal), rows, X
 
@@ -202,15 +202,18 @@ def make_detector(request: Request) -> AnomalyDetector:
     return AnomalyDetector(estimator, fpr=fpr, contamination=contamination, random_state=seed)
 
 
-def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, request: Request, output: Output, out: Path) -> None:
+def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, request: Request, output: Output, out: Path) -> int:
     """Write the alarms with all columns of the file, including those that the detector does not read."""
     scores = score_rows(detector, X, request)
     alarms = find_alarms(detector, X, scores, request.fdr)
-    reasons = _explain(detector, X, alarms[: max(request.explain, N_EXPLAINED)])
-    output.write({out: _add_columns(_describe_alarms(alarms, scores[alarms], reasons), _take(rows, alarms))})
-    print(f"wrote {out}: {pluralize(len(alarms), 'alarm')} ({describe_expected(detector, request, len(X))})")
-    for reason in chain.from_iterable(reasons[: request.explain]):
+    worst = alarms[: request.top]
+    reasons = _explain(detector, X, worst[: max(request.n_explained, N_EXPLAINED)])
+    output.write({out: _add_columns(_describe_alarms(detector, worst, scores[worst], reasons), _take(rows, worst))})
+    count, expected = request.describe_count(len(alarms), "alarm"), describe_expected(detector, request, len(X))
+    print(f"wrote {out}: {count} ({expected})")
+    for reason in chain.from_iterable(reasons[: request.n_explained]):
         print(reason)
+    return len(alarms)
 
 
 def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> list[list[Reason]]:
@@ -221,13 +224,18 @@ def _explain(detector: AnomalyDetector, X: Any, rows: Rows) -> list[list[Reason]
     return [[reason._replace(row=row) for reason in explanation.reasons(i)] for i, row in enumerate(rows)]
 
 
-def _describe_alarms(alarms: Rows, scores: Rows, reasons: list[list[Reason]]) -> dict[str, Any]:
+def _describe_alarms(
+    detector: AnomalyDetector, alarms: Rows, scores: Rows, reasons: list[list[Reason]]
+) -> dict[str, Any]:
     """Return the columns that are written before those of the rows; alarms without reasons have nulls."""
+    p = p_values(scores, detector.calibration_scores_)
     rest = [None] * (len(alarms) - len(reasons))
     columns = [", ".join(str(reason.feature) for reason in each) for each in reasons]
     sentences = ["; ".join(reason.sentence for reason in each) for each in reasons]
     texts = {"columns": [*columns, *rest], "reasons": [*sentences, *rest]}
-    return {"row": alarms, "score": scores} | {name: pa.array(each, pa.string()) for name, each in texts.items()}
+    return {"row": alarms, "score": scores, "p_value": p} | {
+        name: pa.array(each, pa.string()) for name, each in texts.items()
+    }
 
 
 def score_rows(detector: AnomalyDetector, X: Any, request: Request) -> Rows:

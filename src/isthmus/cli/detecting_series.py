@@ -1,7 +1,7 @@
 """``isthmus detect`` on series: the events, how far they can be trusted, and the values of the worst."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, Event, SlidingWindows
+from isthmus.anomaly.events import mark_events
 from isthmus.anomaly.thresholds import FPR
 from isthmus.cli.detect_options import DetectOptions
 from isthmus.cli.images import draw_events
 from isthmus.cli.outputs import Output
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.times import list_time_columns
-from isthmus.formatting import format_interval, format_number, format_percent, format_value, list_names, pluralize
+from isthmus.formatting import format_interval, format_percent, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
 
@@ -27,6 +28,16 @@ USUAL = (0.01, 0.99)
 MARGIN = 0.1
 # A value that is repeated at this many points, and this many times as often as in the rows of fit, is named. Not tuned.
 N_REPEATED, MORE_REPEATED = 10, 3
+
+# Share of the points of an event from which on a repeated value describes the event, unless it is as usual outside. Not
+# tuned.
+MOST = 0.5
+# What is unusual about values that are within their usual range.
+COURSE, COMBINATION = "their course", "their course or beside the other channels"
+EXPECTED = (
+    "expected if normal: how many events at least as severe normal data of this length has, at most, on average; more "
+    "points to learn from make the number smaller"
+)
 
 
 def parse_lengths(text: str | None) -> tuple[int, ...] | str:
@@ -50,31 +61,35 @@ def check_times(detector: AnomalyDetector, options: DetectOptions) -> None:
         raise ValueError(f"the detector was fitted with the times in {list_names(own)}: leave --time out")
 
 
-def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, output: Output, out: Path) -> None:
-    """Write the events, print how many there are, and explain the worst."""
+def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, output: Output, out: Path) -> int:
+    """Write the events, explain the worst, and return how many there are."""
     events = detector.events(X)
+    worst = sorted(events, key=lambda event: -event.severity)[: options.top]
     times = read_fitted_series(detector.estimator_, X).times
-    during = [(times >= event.start) & (times <= event.end) for event in events]
-    quiet = ~np.any(during, axis=0) if events else np.ones(len(times), dtype=bool)
-    reasons = [_describe_event(event, X, points, quiet) for event, points in zip(events, during, strict=True)]
-    output.write({out: _as_table(events, reasons)})
+    quiet = ~mark_events(events, times)
+    n_channels = detector.estimator_.n_features_in_
+    reasons = {event: _describe_event(event, X, mark_events([event], times), quiet, n_channels) for event in worst}
+    output.write({out: _as_table({event: reasons[event] for event in events if event in reasons})})
     if options.detector is None:
         print(f"windows of {list_names(detector.estimator_.lengths_)} time points; --lengths sets others")
-    n_points = sum(event.n_points for event in events)
-    print(f"wrote {out}: {pluralize(len(events), 'event')}, {n_points:,} of {pluralize(len(X), 'time point')}")
+    n_points, count = sum(event.n_points for event in worst), options.describe_count(len(events), "event")
+    print(f"wrote {out}: {count}, {n_points:,} of {pluralize(len(X), 'time point')}")
     print(_describe_rate(detector))
     if n_points > MANY * len(X):
         print(
             "alarms at more than a third of the time points are of little use: learn from a normal part with --normal, "
             "or use shorter windows, such as --lengths 12,36"
         )
-    for i in sorted(range(len(events)), key=lambda i: -events[i].severity)[: options.explain]:
-        print(f"{_describe_time(events[i])}: {reasons[i]}")
+    if not all(np.isnan(event.expected_if_normal) for event in worst[: options.n_explained]):
+        print(EXPECTED)
+    for event in worst[: options.n_explained]:
+        print(f"{_describe_time(event)}: {reasons[event]}")
     if options.normal is not None:
         for line in [*_list_values_outside(detector, X, times, quiet), *_list_repeated_values(detector, X, times)]:
             print(line)
     if options.plot is not None:
-        draw_events(detector, X, options.plot)
+        draw_events(detector, X, options.plot, options.top)
+    return len(events)
 
 
 def _describe_rate(detector: AnomalyDetector) -> str:
@@ -137,22 +152,35 @@ def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet
 
 def _describe_time(event: Event) -> str:
     span = f"{format_value(event.start)} .. {format_value(event.end)} ({pluralize(event.n_points, 'point')})"
-    return f"{span}, severity {format_number(event.severity)}"
+    return f"{span}, {event.certainty}"
 
 
-def _describe_event(event: Event, X: Any, during: Values, usual: Values) -> str:
-    """Return the values of the channels of an event, and those that are usual."""
-    channels = [_describe_channel(name, _read_channel(X, name), during, usual) for name in event.channels]
+def _describe_event(event: Event, X: Any, during: Values, usual: Values, n_channels: int) -> str:
+    """Return what is unusual in the channels of an event."""
+    unusual = COURSE if n_channels == 1 else COMBINATION
+    channels = [_describe_channel(name, _read_channel(X, name), during, usual, unusual) for name in event.channels]
     return "; ".join(channels) or "all channels"
 
 
-def _describe_channel(name: Any, values: Values, during: Values, usual: Values) -> str:
-    """Return the range of a channel in an event, and that of most points outside all events."""
+def _describe_channel(name: Any, values: Values, during: Values, usual: Values, unusual: str) -> str:
+    """Return the range of a channel in an event, and that of most points outside all events.
+
+    ``unusual`` names what else can be unusual if the values are within the range.
+    """
     inside, outside = (values[points & ~np.isnan(values)] for points in (during, usual))
     if not len(inside):
         return f"{name} missing"
     found = f"{name} {_format_range(inside.min(), inside.max())}"
-    return f"{found}, usually {_format_range(*np.quantile(outside, USUAL))}" if len(outside) else found
+    if not len(outside):
+        return found
+    low, high = outside.min(), outside.max()
+    n_repeated, start = _find_longest_run(inside)
+    is_stuck = n_repeated >= max(N_REPEATED, MOST * len(inside)) and np.mean(np.diff(outside) == 0) < MOST
+    if is_stuck:
+        found = f"{name} {format_value(float(inside[start]))} at {pluralize(n_repeated, 'point')} in a row"
+    if inside.min() < low or inside.max() > high:
+        return f"{found}, usually {_format_range(*np.quantile(outside, USUAL))}"
+    return found if is_stuck else f"{found} within the usual {_format_range(low, high)}, but unusual in {unusual}"
 
 
 def _format_range(low: float, high: float) -> str:
@@ -169,7 +197,8 @@ def _read_channel(X: Any, name: Any) -> Values:
     return np.asarray(column, dtype=np.float64)
 
 
-def _as_table(events: Sequence[Event], reasons: Sequence[str]) -> pa.Table:
-    columns: dict[str, Any] = {name: [getattr(event, name) for event in events] for name in Event._fields}
+def _as_table(reasons: Mapping[Event, str]) -> pa.Table:
+    columns: dict[str, Any] = {name: [getattr(event, name) for event in reasons] for name in Event._fields}
     columns["channels"] = [", ".join(map(str, channels)) for channels in columns["channels"]]
-    return pa.table({name: pa.array(values) for name, values in {**columns, "reasons": reasons}.items()})
+    columns["reasons"] = list(reasons.values())
+    return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})

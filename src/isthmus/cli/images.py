@@ -162,14 +162,14 @@ def draw_heat_maps(
         figure.savefig(_place(folder, places[i], ".png"), dpi=100)
 
 
-def draw_events(detector: AnomalyDetector, X: Any, target: Path) -> None:
-    """Write a picture of a series and its events."""
+def draw_events(detector: AnomalyDetector, X: Any, target: Path, n_events: int | None) -> None:
+    """Write a picture of a series and its most severe events."""
     from matplotlib.figure import Figure
 
     from isthmus.plots import events
 
     figure = Figure(figsize=(10, 6), layout="constrained")
-    events(detector, X, ax=figure.subplots())
+    events(detector, X, n_events=n_events, ax=figure.subplots())
     with replacing(target) as file:
         figure.savefig(file, format=target.suffix[1:].lower(), dpi=150)
     print(f"wrote {target}: the series and its events")

@@ -11,6 +11,9 @@ from isthmus.cli.detect_options import DetectOptions, check_data
 from isthmus.cli.paths import MODEL, PROGRAMS, check_input, check_output, holds_images
 from isthmus.cli.tune_options import TuneOptions
 
+# Exit code of ``detect --exit-code`` if there are alarms, as of grep and diff if they find something.
+ALARMS = 1
+
 
 def fit(
     data: options.Data,
@@ -171,12 +174,13 @@ def detect(
 ) -> None:
     """Find anomalies among rows or images or in a series, with a known rate of false alarms.
 
-    Without --normal, the rows themselves are learned from, each by models that have not seen it.
+    Give --normal rows that are known to be normal. Without it, the rows themselves are learned from, each by models
+    that have not seen it, and anomalies among them make the detector less sensitive.
 
     Examples
     --------
-    $ isthmus detect today.csv --normal last-month.csv --fpr 0.001 --explain 5
-    $ isthmus detect sensors.csv --time timestamp --out events.csv
+    $ isthmus detect today.csv --normal last-month.csv --fpr 0.001 --top 5
+    $ isthmus detect sensors.csv --normal sensors-2023.csv --time timestamp --out events.csv
     """
     are_images = holds_images(data)
     check_data(detection, data, are_images)
@@ -185,7 +189,9 @@ def detect(
     from isthmus.cli.detecting_images import detect_images
 
     detect_in = detect_images if are_images else detect_file
-    detect_in(data, Request.of(detection, model), to.output)
+    n_alarms = detect_in(data, Request.of(detection, model), to.output)
+    if detection.exit_code and n_alarms:
+        raise typer.Exit(ALARMS)
 
 
 def sample(

@@ -17,12 +17,23 @@ HEIGHT, BLANK = 1.3, 0.15
 MIN_WIDTH = 0.002
 # Width of the label of a date in inches.
 TICK = 0.7
+# Largest number of events with numbers, which would overlap otherwise, and distance of a title above them in points.
+N_NUMBERED, PAD = 10, 14
 
 
 def events(
-    model: Any, X: Any, *, n_channels: int = 3, gap: int | None = None, min_length: int = 1, ax: "Axes | None" = None
+    model: Any,
+    X: Any,
+    *,
+    n_channels: int = 3,
+    n_events: int | None = None,
+    gap: int | None = None,
+    min_length: int = 1,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Plot a series with its events: the most anomalous channels, and below the scores with the threshold.
+
+    Numbers above the shaded events are their positions in order of time, from 1; the most severe ones have numbers.
 
     Parameters
     ----------
@@ -32,6 +43,8 @@ def events(
         As in ``AnomalyDetector.score_samples``.
     n_channels : int, default=3
         Largest number of channels to show, the most anomalous channels of the most severe events first.
+    n_events : int or None, default=None
+        Largest number of events to show, the most severe first; None shows all.
     gap, min_length : int
         Parameters of ``AnomalyDetector.events``.
     ax : Axes or None, default=None
@@ -63,7 +76,9 @@ def events(
     """
     if not callable(getattr(model, "events", None)):
         raise InputTypeError(f"events needs an AnomalyDetector that is fitted to a series, got {type(model).__name__}")
-    found = model.events(X, gap=gap, min_length=min_length)
+    every = model.events(X, gap=gap, min_length=min_length)
+    by_severity = sorted(every, key=lambda event: -event.severity)[:n_events]
+    found = [event for event in every if event in by_severity]
     series = X.series if isinstance(X, Windows) else read_fitted_series(model.estimator_, X)
     scores = model.score_samples(X)
     scores = X.spread(scores) if isinstance(X, Windows) else scores
@@ -75,9 +90,11 @@ def events(
     for panel, curve in zip(panels, curves.values(), strict=True):
         panel.plot(series.times, curve, color=PALETTE[0], linewidth=0.8)
         _shade(panel, found, series.times)
+    numbers = {event: number for number, event in enumerate(found, 1)}
+    _number_events(panels[0], {numbers[event]: event for event in by_severity[:N_NUMBERED]})
     if len(shown) < len(names):
         why = ", those of the most severe events" if found else ""
-        panels[0].set_title(f"{len(shown)} of {len(names)} channels{why}", loc="left", fontsize="small")
+        panels[0].set_title(f"{len(shown)} of {len(names)} channels{why}", loc="left", fontsize="small", pad=PAD)
     lowest = panels[-1]
     _mark_times(lowest, series.times)
     lowest.axhline(model.offset_, color=PALETTE[1], linestyle="--", linewidth=0.8)
@@ -133,6 +150,23 @@ def _mark_times(panel: "Axes", times: Values) -> None:
         panel.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
     elif np.array_equal(times, np.arange(len(times))):
         panel.set_xlabel("time point")
+
+
+def _number_events(panel: "Axes", events: dict[int, Any]) -> None:
+    """Write the numbers of events above them."""
+    for number, event in events.items():
+        middle = event.start + (event.end - event.start) / 2
+        above = (0, 2)
+        panel.annotate(
+            str(number),
+            (middle, 1),
+            above,
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize="small",
+            color=PALETTE[1],
+        )
 
 
 def _shade(panel: "Axes", found: list[Any], times: Values) -> None:
