@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from isthmus.cli import paths
 from isthmus.cli.app import app
-from isthmus.data.files import KINDS, read
-from isthmus.data.reading import ReadingNote
+from isthmus.data.files import KINDS, read, write
+from isthmus.data.reading import Options, ReadingNote, find_notation
 
 TINY = ["--set", "max_epochs=1", "--set", "backbone.hidden=[4]", "--set", "n_components=2"]
 N_ROWS = 60
@@ -61,11 +61,27 @@ def test_missing_texts_are_imputed_and_are_no_category(german):
     filled = read_quietly(german.with_name("filled.csv"))
     assert set(filled["Ort"].to_pylist()) == {"Köln", "Mörs", "Bonn"}
     assert set(filled["PLZ"].to_pylist()) == {"00000", "10670", "21340"}
-    lines = german.with_name("filled.csv").read_text(encoding="utf-8").splitlines()
+    lines = german.with_name("filled.csv").read_text(encoding="latin-1").splitlines()
     assert (lines[0], lines[2]) == ('"Preis";"Tag";"PLZ";"Ort"', '"2,1";2024-12-02;"10670";"Köln"')
     assert filled["Preis"].to_pylist() == read_quietly(german)["Preis"].to_pylist()
     done("sample", model, "-n", 50, "--out", german.with_name("new.csv"))
     assert set(read(german.with_name("new.csv"))["Ort"].drop_null().to_pylist()) <= {"Köln", "Mörs", "Bonn"}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "place", "written"),
+    [
+        ("utf-8-sig", "Köln", "utf-8-sig"),
+        ("utf-16", "Köln", "utf-16"),
+        ("cp1252", "Köln", "cp1252"),
+        ("cp1252", "Łódź", "utf-8"),
+    ],
+)
+def test_results_have_the_encoding_of_the_input_if_it_has_their_characters(encoding, place, written, tmp_path):
+    like, out = tmp_path / "like.csv", tmp_path / "out.csv"
+    like.write_text("Größe;Höhe\n1,5;2\n", encoding=encoding)
+    write(out, pa.table({"Größe": [1.5, None], "Ort": [place, None]}), notation=find_notation(like, Options()))
+    assert out.read_bytes() == f'"Größe";"Ort"\n"1,5";"{place}"\n;\n'.encode(written)
 
 
 def test_a_model_of_codes_reads_codes_that_look_like_numbers(german):

@@ -251,6 +251,15 @@ def test_given_kinds_override_the_recognised_ones(tmp_path):
     assert load(tmp_path / "m.safetensors").schema == kinds
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_decimals_are_recognised_in_spite_of_rounding_errors(dtype, rng):
+    cents = rng.integers(-5000, 5000, 400)
+    prices = pandas.DataFrame({"price": cents / 1000 * 10, "sum": cents * 0.01 + 0.1 + 0.2}).astype(dtype)
+    assert not (np.round(prices["sum"].astype(float), 2) == prices["sum"]).all()
+    steps = {field.name: field.step for field in quick().fit(prices).schema_.fields}
+    assert steps == {"price": 0.01, "sum": 0.01}
+
+
 def test_categories_of_mixed_types_keep_their_types():
     frame = pandas.DataFrame({"x": np.arange(20.0), "code": [1, "one", 1.5, True] * 5})
     model = fit(frame)

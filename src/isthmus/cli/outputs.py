@@ -27,7 +27,7 @@ class Output(NamedTuple):
     escape_formulas : bool
         Whether text cells that a spreadsheet would compute are written as plain text.
     like : path or None
-        File whose delimiter and decimal mark text tables get; None uses commas and points.
+        File whose delimiter, decimal mark and encoding text tables get; None uses commas, points and UTF-8.
     """
 
     path: Path | None = None
@@ -36,7 +36,7 @@ class Output(NamedTuple):
     like: Path | None = None
 
     def write_like(self, data: Path) -> "Output":
-        """Return an output whose text tables have the delimiter and the decimal mark of a file that was read."""
+        """Return an output whose text tables are written as a file that was read."""
         return self._replace(like=data)
 
     def name(self, data: Path, ending: str) -> Path:

@@ -21,7 +21,7 @@ def read(path: Path, **options: Any) -> Any:
 
 
 def find_notation_of(path: Path) -> Notation:
-    """Find the delimiter and the decimal mark of a file that was read; the usual ones for other formats."""
+    """Find how a text table that was read is written; as usual for other formats."""
     return USUAL if path.is_dir() or is_pattern(path) else find_notation(path, Options(**_stated_dialect()))
 
 

@@ -134,7 +134,7 @@ def write(
         Put an apostrophe before text cells of CSV and TSV files that spreadsheets would evaluate, such as ``=1+1``.
         Reading the file does not remove the apostrophe.
     notation : Notation, default=USUAL
-        Delimiter and decimal mark of CSV and TSV files.
+        Delimiter, decimal mark and encoding of CSV and TSV files.
 
     Raises
     ------
@@ -287,11 +287,11 @@ def _check_suffix(path: FilePath, suffixes: Collection[str]) -> None:
 
 
 def _write_csv(file: BinaryIO, table: pa.Table, notation: Notation) -> None:
-    write_text(file, table, notation.delimiter or TEXTS[".csv"], notation.decimal)
+    write_text(file, table, notation.delimiter or TEXTS[".csv"], notation.decimal, notation.encoding)
 
 
 def _write_tsv(file: BinaryIO, table: pa.Table, notation: Notation) -> None:
-    write_text(file, table, TEXTS[".tsv"], notation.decimal)
+    write_text(file, table, TEXTS[".tsv"], notation.decimal, notation.encoding)
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table) -> None:

@@ -101,7 +101,7 @@ def read_file(path: Path, options: Options) -> Any:
 
 
 def find_notation(path: Path, options: Options) -> Notation:
-    """Find the delimiter and the decimal mark of a text table that can be read; the usual ones for other formats."""
+    """Find how a text table that can be read is written; as usual for other formats."""
     content = open_content(path, READERS)
     usual = TEXTS.get(content.suffix)
     return USUAL if usual is None else find_text_notation(content, options, usual)

@@ -23,13 +23,16 @@ class Notation(NamedTuple):
         Delimiter of CSV files; None is a comma. TSV files have tabs.
     decimal : {".", ","}, default="."
         Decimal mark.
+    encoding : str, default="utf-8"
+        Encoding; UTF-8 for texts that it cannot hold.
     """
 
     delimiter: str | None = None
     decimal: str = "."
+    encoding: str = "utf-8"
 
 
-# Commas in CSV files, and decimal points.
+# Commas in CSV files, decimal points, and UTF-8.
 USUAL = Notation()
 
 

@@ -56,10 +56,11 @@ def read_text(content: Content, options: Options, notes: list[str], usual: str) 
 
 
 def find_text_notation(content: Content, options: Options, usual: str) -> Notation:
-    """Find the delimiter and the decimal mark of a text table; see ``read_text`` for parameters and errors."""
-    _, dialect = _read_texts(content, options.encoding or find_encoding(content.data), options, usual)
+    """Find how a text table is written; see ``read_text`` for parameters and errors."""
+    encoding = options.encoding or find_encoding(content.data)
+    _, dialect = _read_texts(content, encoding, options, usual)
     is_usual = len(dialect.names) == 1 or dialect.delimiter in (usual, SPACE)
-    return Notation(None if is_usual else dialect.delimiter, dialect.decimal or ".")
+    return Notation(None if is_usual else dialect.delimiter, dialect.decimal or ".", encoding)
 
 
 def _read_texts(content: Content, encoding: str, options: Options, usual: str) -> tuple[pa.Table, Dialect]:

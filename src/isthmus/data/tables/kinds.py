@@ -46,6 +46,8 @@ SKEWED, LARGEST_COUNT = 1.0, 1000
 LARGEST_RATING = 10
 # Largest number of decimals for which a common step is detected.
 DIGITS = 4
+# Largest distance of a number from a multiple of the step, in roundings of its dtype.
+ROUNDING_ERRORS = 4
 # Probabilities of the quantiles that describe the distribution of a column: denser in the tails, which are wide.
 TAIL = np.array([0.0, 0.001, 0.005, 0.01, 0.02, 0.035])
 PROBABILITIES = np.concatenate([TAIL, np.linspace(0.05, 0.95, 31), 1 - TAIL[::-1]])
@@ -138,7 +140,7 @@ def _of_numbers(field: Field, dtype: Any, x: Values, frame: Any) -> Field:
     others = x if few else x[np.isin(x, values[shared], invert=True)]
     knots = () if few or not len(others) else tuple(np.unique(np.quantile(others, PROBABILITIES)).tolist())
     field = replace(field, kind=kind, common_values=tuple(values[shared].tolist()), knots=knots)
-    return replace(field, low=float(values[0]), high=float(values[-1]), step=_step(values))
+    return replace(field, low=float(values[0]), high=float(values[-1]), step=_step(values, dtype))
 
 
 def _distinct(frame: Any, name: Any, values: Values) -> list[Any]:
@@ -182,12 +184,16 @@ def _skewness(x: Values) -> float:
     return float(np.mean((deviations / np.sqrt(np.mean(deviations**2))) ** 3))
 
 
-def _step(values: Values) -> float:
+def _step(values: Values, dtype: Any) -> float:
     """Return the largest power of ten, at most 1, that all numbers are multiples of; 0 if there is none."""
     if np.abs(values).max() > MAX_EXACT:
         return 0.0
+    # Sums and products have rounding errors: 0.1 + 0.2 is 0.30000000000000004.
+    errors = ROUNDING_ERRORS * np.finfo(np.float32 if dtype == nw.Float32 else np.float64).eps * np.abs(values)
     scales = (10**digits for digits in range(DIGITS + 1))
-    return next((1 / scale for scale in scales if np.array_equal(np.round(values * scale) / scale, values)), 0.0)
+    return next(
+        (1 / scale for scale in scales if (np.abs(np.round(values * scale) / scale - values) <= errors).all()), 0.0
+    )
 
 
 def _of_dates(field: Field, column: Any) -> Field:
