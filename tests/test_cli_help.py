@@ -59,3 +59,10 @@ def complete(line, word):
 def test_the_shell_completes_commands_and_options():
     assert complete("isthmus tr", 1) == ["transform"]
     assert complete("isthmus fit --mo", 2) == ["--model"]
+
+
+def test_the_list_of_commands_has_whole_sentences():
+    words = " ".join(CliRunner().invoke(app, ["--help"], terminal_width=80).stdout.split())
+    for name, command in COMMANDS.items():
+        summary = command.help.split("\n\n")[0]
+        assert f"{name} {' '.join(summary.split())}" in words

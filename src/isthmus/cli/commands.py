@@ -31,6 +31,10 @@ class Command(TyperCommand):
             announce(f"reading {', '.join(inputs)}")
         return super().invoke(ctx)
 
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the whole first paragraph of the help, which the list of commands wraps."""
+        return cleandoc(self.help or "").partition("\n\n")[0].replace("\n", " ")
+
 
 def expand_groups(command: Callable[..., None], *read_elsewhere: Any) -> Callable[..., None]:
     """Return a command with one option for each field of its parameters that are dataclasses.
