@@ -48,6 +48,8 @@ autosummary_imported_members = True
 autosummary_context = {"at_the_top": isthmus.__all__}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+# Names of methods without their class fit beside the text.
+toc_object_entries_show_parents = "hide"
 
 # Gallery: all guides and examples are executed, except the one that needs a corpus of levels
 mpl.use("agg")
@@ -64,6 +66,8 @@ sphinx_gallery_conf = {
     # Seconds depend on the machine that built the page.
     "min_reported_time": math.inf,
     "remove_config_comments": True,
+    # Only what a program prints and draws: the last expression of a block would show as well.
+    "capture_repr": (),
 }
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 
@@ -73,6 +77,7 @@ html_title = "isthmus"
 html_static_path = ["_static"]
 html_css_files = ["isthmus.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "theory": []}
 html_theme_options = {
     "navbar_align": "left",

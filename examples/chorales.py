@@ -26,11 +26,13 @@ from isthmus.contrib.music import piano_roll, write_midi
 from isthmus.likelihoods import Categorical
 
 N_STEPS, N_VOICES, SIXTEENTHS = 16, 4, 4
-# Category 0 is a rest; the others are the MIDI pitches above LOWEST, the range of the transposed chorales.
+# Category 0 is a rest; the others are the MIDI pitches above LOWEST, the range of the
+# transposed chorales.
 LOWEST, N_CATEGORIES = 29, 60
 
 
-# Simulated pieces: pitch classes of chords in C major, the chords that may follow, and the middle of each voice.
+# Simulated pieces: pitch classes of chords in C major, the chords that may follow, and the
+# middle of each voice.
 CHORDS = {
     "I": (0, 4, 7),
     "ii": (2, 5, 9),
@@ -43,7 +45,7 @@ MIDDLE = np.array([74, 66, 60, 50])
 
 
 def simulate_piece(rng):
-    """Simulate four bars, two quarter notes for each chord; each voice moves to a near tone of the chord."""
+    """Simulate four bars; every second quarter, each voice moves to a near tone of a chord."""
     chord, voices, piece = "I", MIDDLE + rng.integers(-2, 3, N_VOICES), []
     while len(piece) < N_STEPS:
         tones = np.array(
@@ -74,7 +76,7 @@ def chorales(data, part):
 
 
 def phrases(pieces, stride, shifts=(0,)):
-    """Cut four bars into categories (n, 64), one voice after the other at each step, also transposed."""
+    """Cut four bars into categories (n, 64), voice by voice at each step; transpose."""
     starts = [
         (piece, start)
         for piece in pieces
@@ -102,7 +104,7 @@ def contexts(row, i):
 
 
 class Markov:
-    """A Markov model of the two previous notes, smoothed by shorter contexts (Witten and Bell, 1991)."""
+    """A Markov model of the two previous notes, smoothed as by Witten and Bell (1991)."""
 
     def __init__(self, rows):
         self.counts = defaultdict(lambda: np.zeros(N_CATEGORIES))
@@ -141,7 +143,7 @@ class Markov:
 
 
 def interval_frequencies(rows):
-    """Compute the frequencies of pitch classes, melodic intervals, and intervals between voices."""
+    """Count pitch classes, melodic intervals, and intervals between voices, as shares."""
     pitches = np.stack([pitches_of(row) for row in rows])
     sounding = pitches >= 0
     steps = np.diff(pitches, axis=1)[sounding[:, 1:] & sounding[:, :-1]]

@@ -23,8 +23,9 @@ from isthmus import AnomalyDetector, zoo
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 
-# Place, width and height of the waves of a beat: P, Q, R, S and T (after McSharry et al., 2003). A premature beat comes
-# from the ventricle: it has no P wave, a wide R wave, and an inverted T wave.
+# Place, width and height of the waves of a beat: P, Q, R, S and T (after McSharry et al.,
+# 2003). A premature beat comes from the ventricle: it has no P wave, a wide R wave, and an
+# inverted T wave.
 WAVES = [
     (0.18, 0.03, 0.15),
     (0.33, 0.012, -0.15),

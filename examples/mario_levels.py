@@ -148,7 +148,8 @@ report(
     [100 * difference.mean() for difference in differences],
 )
 
-# Search: numbers of enemies and gaps, and the smallest share of tiles that differ from every training segment.
+# Search: numbers of enemies and gaps, and the smallest share of tiles that differ from every
+# training segment.
 
 TARGET, MIN_NOVELTY = (5, 3), 0.03
 
@@ -162,7 +163,7 @@ def properties(level):
 
 
 def closeness(levels):
-    """Rate levels by their properties, by whether they can be completed, and by their novelty; the best is 0."""
+    """Rate levels by properties, whether they can be completed, and novelty; 0 is best."""
     found = np.array([properties(level) for level in levels])
     known = novelty(train["overground"], levels) < MIN_NOVELTY
     return -np.abs(found - TARGET).sum(1) - 2 * ~rules.are_playable(levels) - 2 * known
@@ -178,9 +179,9 @@ report("difference from the target", [abs(found.value)])
 # Figure: a sprite has eight rows of eight pixels; each letter is a colour.
 
 COLOURS = {
-    "k": "#2b1d1a", "b": "#b5652f", "l": "#e8a868", "r": "#a8432a", "o": "#d97a4a", "y": "#f5b82e", "w": "#fff6dc",
-    "c": "#9a6a48", "e": "#8c3f2c", "s": "#f0c79a", "g": "#3fa34d", "h": "#a5e07d", "d": "#256b37", "m": "#3d4457",
-    "n": "#8d99b3",
+    "k": "#2b1d1a", "b": "#b5652f", "l": "#e8a868", "r": "#a8432a", "o": "#d97a4a",
+    "y": "#f5b82e", "w": "#fff6dc", "c": "#9a6a48", "e": "#8c3f2c", "s": "#f0c79a",
+    "g": "#3fa34d", "h": "#a5e07d", "d": "#256b37", "m": "#3d4457", "n": "#8d99b3",
 }  # fmt: skip
 SPRITES = {
     "-": " ".join(["........"] * 8),

@@ -31,7 +31,7 @@ folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 
 
 def simulate_server(n, faults, rng):
-    """Simulate n time points of six metrics that follow a daily load; during faults, the load oscillates."""
+    """Simulate six metrics that follow a daily load; during faults, the load oscillates."""
     time, labels = np.arange(n), np.zeros(n, dtype=int)
     load = np.sin(2 * np.pi * time / 288) + 0.5 * np.sin(2 * np.pi * time / 72)
     for start, stop in faults:
@@ -65,9 +65,8 @@ events = sorted(detector.events(test), key=lambda event: -event.severity)
 print("\nevents, the most severe first")
 for event in events[:5]:
     metrics = ", ".join(map(str, event.channels[:4]))
-    print(
-        f"time points {event.start} to {event.end}, severity {event.severity:.1f}, metrics {metrics}"
-    )
+    place = f"time points {event.start} to {event.end}"
+    print(f"{place}, severity {event.severity:.1f}, metrics {metrics}")
 
 worst = events[0] if events else None
 metric = worst.channels[0] if worst else 0

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("start/*.md"))]
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
+PROGRAMS = [*sorted(DOCS.glob("guides/*.py")), *sorted(ROOT.glob("examples/*.py"))]
 # The modules that docs/reference/index.md lists.
 MODULES = re.findall(r"^   (isthmus[\w.]*)$", (DOCS / "reference" / "index.md").read_text(), re.MULTILINE)
 
@@ -33,6 +34,25 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9 has no callbacks")
     for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         exec(compile(block, str(page), "exec"), names)
+
+
+def list_code(page):
+    """Yield the lines of a page that it shows as code. Commands and outputs are wrapped, and need no limit."""
+    text = page.read_text()
+    if page.suffix == ".md":
+        yield from "".join(re.findall(r"^```py(?:thon)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)).splitlines()
+        return
+    in_prose = False
+    for line in text.split('"""', 2)[2].splitlines():
+        in_prose = line.startswith("#") and (in_prose or line == "# %%")
+        if not in_prose:
+            yield line
+
+
+@pytest.mark.parametrize("page", [*PAGES, *PROGRAMS], ids=lambda page: f"{page.parent.name}-{page.stem}")
+def test_code_of_a_page_fits_beside_its_navigation(page):
+    """On a screen of 1280 pixels, 95 characters do."""
+    assert [line for line in list_code(page) if len(line) > 95] == []
 
 
 def without_numbers(text):

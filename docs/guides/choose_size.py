@@ -60,9 +60,8 @@ found = {
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 for ax, (name, sizes) in zip(axes, found.items(), strict=True):
     plots.code_sizes(sizes, ax=ax)
-    ax.set(
-        title=f"{name}: {sizes.n_components}, interval {sizes.interval[0]} to {sizes.interval[1]}"
-    )
+    low, high = sizes.interval
+    ax.set(title=f"{name}: {sizes.n_components}, interval {low} to {high}")
 plt.show()
 
 # %%

@@ -23,8 +23,9 @@ from isthmus import zoo
 pixels, digits = load_digits(return_X_y=True)
 images = pixels.reshape(-1, 8, 8).astype("uint8")
 is_held_out = np.arange(len(images)) % 3 == 0
-painter = zoo.conditional_vae(8, max_epochs=40, random_state=0)
-painter.fit(images[~is_held_out], digits[~is_held_out])
+painter = zoo.conditional_vae(8, max_epochs=40, random_state=0).fit(
+    images[~is_held_out], digits[~is_held_out]
+)
 
 # %%
 # ``sample_values=False`` gives the mean of each pixel. Otherwise each pixel is drawn, and the image is grainy.
@@ -121,10 +122,8 @@ from isthmus.contrib.level_metrics import Platformer, novelty
 jump = [(0, -1), (0, -2), (1, -2), (2, -2), (3, -1), (3, 0)]
 rules = Platformer(solid=[1], jumps=[jump, jump[:3]])
 made = builder.sample(100, y="plain", sample_values=False, random_state=0)
-playable = rules.are_playable(made)
-print(
-    f"playable: {playable.mean():.0%}, of training levels {rules.are_playable(windows['plain']).mean():.0%}"
-)
+for name, each in {"new": made, "training": windows["plain"]}.items():
+    print(f"playable {name} levels: {rules.are_playable(each).mean():.0%}")
 print(f"differs from every training level: {np.mean(novelty(levels, made) > 0):.0%}")
 
 # %%

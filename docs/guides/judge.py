@@ -62,7 +62,7 @@ def squared_errors(rebuilt, rows, scale):
 
 
 def difference(model, train, test, scale):
-    """Return the error of a model relative to that of PCA minus 1, and its 95 % interval over the test rows."""
+    """Return the error relative to that of PCA minus 1, and its 95 % interval over rows."""
     pca = PCA(model.n_components).fit(train / scale)
     simple = scale * pca.inverse_transform(pca.transform(test / scale))
     errors = [

@@ -31,9 +31,11 @@ import numpy as np
 from isthmus import Autoencoder, save
 
 rng = np.random.default_rng(0)
-rows = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 20)) + 0.1 * rng.normal(size=(4000, 20))
+rows = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 20))
+rows += 0.1 * rng.normal(size=rows.shape)
 model = Autoencoder(3, max_epochs=5, batch_size=500, device="cpu", random_state=0).fit(rows)
-if os.environ.get("RANK", "0") == "0":  # all processes have the same model: one of them writes it
+# All processes have the same model: one of them writes it.
+if os.environ.get("RANK", "0") == "0":
     save(model, f"from-{os.environ.get('WORLD_SIZE', '1')}.safetensors")
 """
 folder = Path("processes")
@@ -70,9 +72,8 @@ from isthmus import load
 
 alone, together = (load(folder / f"from-{n}.safetensors") for n in (1, 2))
 rows = np.random.default_rng(1).normal(size=(100, 20))
-print(
-    f"largest difference of codes: {np.abs(alone.transform(rows) - together.transform(rows)).max():.0e}"
-)
+difference = np.abs(alone.transform(rows) - together.transform(rows)).max()
+print(f"largest difference of codes: {difference:.0e}")
 
 # %%
 # The command line does the same, and saves once:

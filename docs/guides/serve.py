@@ -40,9 +40,7 @@ print(certificate)
 # compared; it is also written beside the program, as ``alarms.certificate.json``.
 
 for check in certificate.checks:
-    print(
-        f"{check.rows:14} {check.n_rows:4} rows  difference {check.difference:.0e}  {check.note[:60]}"
-    )
+    print(f"{check.rows:14} {check.n_rows:4} rows  difference {check.difference:.0e}")
 
 # %%
 # Missing cells are alarms here, in the program too, because no training row has any. A plain autoencoder refuses such
@@ -73,9 +71,10 @@ import numpy as np, onnxruntime
 
 session = onnxruntime.InferenceSession("alarms.onnx")
 rows = json.load(sys.stdin)
-feeds = {port.name: np.array(rows[port.name], np.float64)[:, None] for port in session.get_inputs()}
-score, is_anomaly = session.run(["score", "is_anomaly"], feeds)
-json.dump({"score": score.ravel().tolist(), "alarm": is_anomaly.ravel().tolist()}, sys.stdout)
+names = [port.name for port in session.get_inputs()]
+feeds = {name: np.array(rows[name], np.float64)[:, None] for name in names}
+score, alarm = session.run(["score", "is_anomaly"], feeds)
+json.dump({"score": score.ravel().tolist(), "alarm": alarm.ravel().tolist()}, sys.stdout)
 assert not {"isthmus", "torch", "sklearn"} & set(sys.modules)
 """
 asked = json.dumps(table.to_dict(orient="list"))

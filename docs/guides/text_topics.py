@@ -123,9 +123,8 @@ factors = NMF(8, init="nndsvda", random_state=0).fit(counts).components_
 others = [vocabulary[np.argsort(-factor)[:8]].tolist() for factor in factors]
 for name, each in {"topic model": topics, "NMF": others}.items():
     distinct = len({word for topic in each for word in topic}) / sum(map(len, each))
-    print(
-        f"{name:12} coherence {coherence(each, counts, vocabulary).mean():.2f}, distinct words {distinct:.0%}"
-    )
+    coherent = coherence(each, counts, vocabulary).mean()
+    print(f"{name:12} coherence {coherent:.2f}, distinct words {distinct:.0%}")
 
 # %%
 # Similar texts
