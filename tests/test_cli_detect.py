@@ -75,7 +75,7 @@ def test_a_stuck_sensor_is_named(folder):
 
 def test_a_missing_column_is_named_before_the_fit(folder, monkeypatch):
     monkeypatch.setattr("isthmus.AnomalyDetector.fit", None)
-    pd.read_csv("test.csv").drop(columns="load").to_csv("other.csv", index=False)
+    pd.read_csv("test.csv").rename(columns={"load": "flow"}).to_csv("other.csv", index=False)
     done = run("other.csv", "--normal", "train.csv", "--time", "time", *QUICK)
     assert done.exit_code == 2
     assert "'other.csv' lacks columns of 'train.csv': 'load'" in done.output.replace("\n", " ")
@@ -310,7 +310,17 @@ def test_short_events_are_told_apart_and_shown_with_their_values(folder):
     assert again.exit_code == 0, again.output
     other = run("spikes.csv", "--detector", "d.safetensors", "--time", "load", "--out", "other.csv")
     assert other.exit_code == 2
-    assert "the detector was fitted with the times in 'time': leave --time out" in other.output
+    assert "fitted with the times in 'time', which 'spikes.csv' has: leave --time out" in other.output
+    renamed = series.rename(columns={"time": "when"}).assign(note="x")
+    renamed.to_csv("renamed.csv", index=False)
+    for wrong in ([], ["--time", "then"]):
+        other = run("renamed.csv", "--detector", "d.safetensors", *wrong, "--out", "other.csv")
+        assert other.exit_code == 2
+        assert "lacks: name as many columns with its own times by --time; it has 'when', 'load', 'note'" in other.output
+    other = run("renamed.csv", "--detector", "d.safetensors", "--time", "when", "--out", "other.csv")
+    assert other.exit_code == 0, other.output
+    assert (folder / "other.csv").read_text() == (folder / "again.csv").read_text()
+    assert "ignored, as the detector was not fitted on them: 'note'" in other.output
 
 
 def test_the_worst_events_are_written_and_explained_in_order_of_time(folder):
@@ -379,6 +389,78 @@ def test_without_normal_data_nothing_is_said_about_the_events_that_these_would_h
     assert pd.read_csv("test.alarms.csv")["expected_if_normal"].isna().all()
     assert "severity" in done.output
     assert "if normal" not in done.output
+
+
+def test_score_finds_the_points_of_the_events_that_detect_finds(folder):
+    assert run("test.csv", "--normal", "train.csv", "--time", "time", "--save", "d.safetensors").exit_code == 0
+    assert (
+        run("test.csv", "--time", "time", "--fpr", "0.2", "--save", "own.safetensors", "--out", "own.csv").exit_code
+        == 0
+    )
+    times = pd.read_csv("test.csv", parse_dates=["time"])["time"]
+    for events, detector in (("test.alarms.csv", "d.safetensors"), ("own.csv", "own.safetensors")):
+        done = CliRunner().invoke(app, ["score", detector, "test.csv", "--out", "scores.csv", "--force"])
+        assert done.exit_code == 0, done.output
+        scores = pd.read_csv("scores.csv", parse_dates=["time"])
+        assert scores.columns.tolist() == ["time", "score", "p_value", "is_anomaly"]
+        assert scores["time"].tolist() == times.tolist()
+        found = pd.read_csv(events, parse_dates=["start", "end"])
+        inside = [any(found["start"].le(time) & found["end"].ge(time)) for time in times]
+        assert scores["is_anomaly"].tolist() == inside
+        assert any(inside)
+
+
+def test_a_saved_detector_says_that_it_has_seen_the_rows_of_its_fit(folder):
+    said = "the saved detector has seen these rows"
+    assert said in run("new.csv", "--fpr", "0.1", "--save", "own.safetensors").output
+    assert said not in run("new.csv", "--fpr", "0.1", "--force").output
+    assert said not in run("new.csv", "--normal", "normal.csv", "--save", "d.safetensors", "--force").output
+
+
+def test_regular_dates_of_a_table_may_be_the_times_of_a_series(folder):
+    said = "the dates in 'time' are regular: if the rows are a series, --time time finds its events"
+    done = run("train.csv", "--fpr", "0.1", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert said in done.output
+    shuffled = pd.read_csv("train.csv").sample(frac=1.0, random_state=0)
+    shuffled.to_csv("shuffled.csv", index=False)
+    assert said not in run("shuffled.csv", "--fpr", "0.1", *QUICK).output
+
+
+@pytest.mark.parametrize(
+    ("data", "normal", "name", "message"),
+    [
+        ("test.csv", "renamed.csv", "time", "'renamed.csv' has no column 'time' of times as 'test.csv' has: both"),
+        ("test.csv", "renamed.csv", "when", "'test.csv' has no column 'when' of times as 'renamed.csv' has: both"),
+        ("renamed.csv", "test.csv", "when", "'test.csv' has no column 'when' of times as 'renamed.csv' has: both"),
+    ],
+)
+def test_times_with_another_name_in_one_file_are_named(folder, data, normal, name, message):
+    pd.read_csv("train.csv").rename(columns={"time": "when"}).to_csv("renamed.csv", index=False)
+    done = run(data, "--normal", normal, "--time", name)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_the_column_of_times_may_be_named_twice_and_among_the_columns(folder):
+    options = ["test.csv", "--normal", "train.csv", "--time", "time", *QUICK]
+    assert run(*options, "--out", "once.csv").exit_code == 0
+    done = run(*options, "--time", "time", "--columns", "load", "--columns", "time", "--out", "twice.csv")
+    assert done.exit_code == 0, done.output
+    assert (folder / "twice.csv").read_text() == (folder / "once.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--columns", "time"], "no column of 'test.csv' is left beside that of its times: a series needs channels"),
+        (["--without", "time"], "column 'time' holds the times (--time), so --without cannot leave it out"),
+    ],
+)
+def test_columns_that_are_needed_cannot_be_left_out(folder, options, message):
+    done = run("test.csv", "--normal", "train.csv", "--time", "time", *options)
+    assert done.exit_code == 2
+    assert message in done.output
 
 
 def test_alarms_at_most_time_points_come_with_advice(folder):

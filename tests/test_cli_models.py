@@ -157,4 +157,4 @@ def test_contributions_of_channels_have_their_names(home, tmp_path):
         "score --contributions", home / "SlidingWindows.safetensors", home / "series.csv", tmp_path / "out.csv"
     )
     done(*arguments)
-    assert (tmp_path / "out.csv").read_text().splitlines()[0] == '"load","base"'
+    assert (tmp_path / "out.csv").read_text().splitlines()[0] == '"time","load","base"'

@@ -40,7 +40,8 @@ print(f"alarms among malignant rows:  {np.mean(detector.predict(malignant) == -1
 # exit code 1 if there are alarms, for scripts.
 #
 # Without ``--normal``, the file itself is learned from. Its anomalies make the detector less sensitive, and even strong
-# ones can be missed.
+# ones can be missed. Each row is then judged by models that have not seen it (``held_out_scores_``). A detector that is
+# saved has seen all of them, so ``isthmus score`` gives these rows other scores: use it on other rows.
 
 # %%
 # Reasons

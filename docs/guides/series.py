@@ -109,8 +109,8 @@ print(series_quality(labels, -detector.score_samples(later)))
 #   For a method that accepts no gaps, :class:`isthmus.SeriesImputer` fills them from other times and channels
 #   (``isthmus fit --time`` and ``isthmus impute``).
 # - **The normal part is not normal.** A fault in the training rows is learned. Look at it first.
-# - **Alarms cover many points.** ``predict`` and ``isthmus score`` call all points alarms whose windows contain
-#   something unusual; ``events`` and ``isthmus detect`` are narrower. Give shorter windows, such as
+# - **Alarms cover many points.** ``predict`` calls all points alarms whose windows contain something unusual;
+#   ``events``, ``isthmus detect`` and ``isthmus score`` are narrower. Give shorter windows, such as
 #   ``SlidingWindows(lengths=(12, 36))`` or ``--lengths 12,36``. More of them fit into the training part, too, so that
 #   ``fpr_`` comes nearer to ``fpr``.
 # - **A weak event close to a strong one is missed.** Within one window of a point, values that are less than a tenth

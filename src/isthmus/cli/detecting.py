@@ -14,7 +14,7 @@ from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.anomaly.decisions import p_values
 from isthmus.anomaly.explanation import Reason
 from isthmus.cli.detect_options import DetectOptions, refuse
-from isthmus.cli.detecting_series import check_times, parse_lengths, report_events
+from isthmus.cli.detecting_series import name_regular_times, parse_lengths, rename_times, report_events
 from isthmus.cli.models import choose_rows, list_columns, list_text_columns, load_for
 from isthmus.cli.options import ModelOptions
 from isthmus.cli.outputs import Output, choose_suffix
@@ -34,6 +34,10 @@ Rows = np.ndarray[Any, Any]
 
 # Alarms of a table whose reasons are written, the worst first: the reasons of one take 10 to 20 ms.
 N_EXPLAINED = 100
+HELD_OUT = (
+    "each row is judged by models that have not seen it; the saved detector has seen these rows, so isthmus score and "
+    "detect --detector give them other scores: use it on other rows"
+)
 FITTED = "is not used with --detector: the detector is already fitted"
 
 
@@ -106,6 +110,12 @@ def advise_normal(data: Path, request: Request) -> None:
         )
 
 
+def _advise_time(X: Any, request: Request) -> None:
+    """Print that rows with regular dates may be time points."""
+    if not request.time and (names := name_regular_times(X)):
+        say(f"the dates in {names[0]!r} are regular: if the rows are a series, --time {names[0]} finds its events")
+
+
 def warn_of_units(detector: AnomalyDetector, X: Any, data: Path) -> None:
     """Print which columns have another unit, or other values, than the rows of fit: alarms are then no anomalies."""
     known = detector._reference
@@ -146,13 +156,28 @@ def _fit(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
     """Fit a detector on the normal rows or on all; return it, the rows, and their columns that it reads."""
     known = None if request.normal is None else _read(request.normal)
     rows = _read(data, list_string_columns(known))
+    if known is not None:
+        _check_times({data: rows, cast(Path, request.normal): known}, request.time or ())
     X = choose_series(rows, request.run, request.time or (), data)
     normal = X if known is None else choose_series(known, request.run, request.time or (), cast(Path, request.normal))
     _check_columns(X, normal, data, request.normal)
     detector = make_detector(request)
     advise_normal(data, request)
+    _advise_time(X, request)
     say(f"fitting a detector to {pluralize(len(normal), 'time point' if request.time else 'row')}")
     return detector.fit(normal), rows, X
+
+
+def _check_times(files: Mapping[Path, Any], times: Sequence[str]) -> None:
+    """Raise ``ValueError`` if only one of two files has a column of times: another ``--time`` would not help."""
+    for name in times:
+        having = [path for path, rows in files.items() if name in getattr(rows, "column_names", ())]
+        lacking = [path for path in files if path not in having]
+        if having and lacking:
+            raise ValueError(
+                f"{str(lacking[0])!r} has no column {name!r} of times as {str(having[0])!r} has: both files need the "
+                "same names, so rename it in one of them"
+            )
 
 
 def _check_columns(X: Any, normal: Any, data: Path, source: Path | None) -> None:
@@ -169,8 +194,16 @@ def _load(data: Path, request: Request) -> tuple[AnomalyDetector, Any, Any]:
     needed = [name for name in request.run.without if name in list_columns(detector)]
     if needed:
         raise ValueError(f"the detector was fitted on column {needed[0]!r}, so --without cannot leave the column out")
-    rows = _read(data, list_text_columns(detector))
-    return detector, rows, choose_rows(detector, rows, data)
+    rows = rename_times(detector, _read(data, list_text_columns(detector)), request, data)
+    X = choose_rows(detector, rows, data)
+    _name_ignored(rows, [*getattr(X, "column_names", ()), *request.run.without])
+    return detector, rows, X
+
+
+def _name_ignored(rows: Any, known: Sequence[str]) -> None:
+    """Print which columns are not used, except those that were left out on purpose."""
+    if ignored := [name for name in getattr(rows, "column_names", ()) if name not in known]:
+        print(f"ignored, as the detector was not fitted on them: {list_names(ignored)}")
 
 
 def load_detector(request: Request) -> AnomalyDetector:
@@ -179,7 +212,6 @@ def load_detector(request: Request) -> AnomalyDetector:
     if request.has_model or request.run.kinds:
         raise ValueError(f"{'--model, --set or --config' if request.has_model else '--kind'} {FITTED}")
     detector: AnomalyDetector = load_for("detect --detector", cast(Path, request.detector))
-    check_times(detector, request)
     if request.plot is not None and not isinstance(detector.estimator_, SlidingWindows):
         raise ValueError(f"--plot draws a series, but {str(request.detector)!r} is a detector of single rows")
     return detector
@@ -211,6 +243,7 @@ def _report_rows(detector: AnomalyDetector, X: Any, rows: Any, request: Request,
     output.write({out: _add_columns(_describe_alarms(detector, worst, scores[worst], reasons), _take(rows, worst))})
     count, expected = request.describe_count(len(alarms), "alarm"), describe_expected(detector, request, len(X))
     print(f"wrote {out}: {count} ({expected})")
+    explain_scores(detector, scores, request)
     for reason in chain.from_iterable(reasons[: request.n_explained]):
         print(reason)
     return len(alarms)
@@ -243,6 +276,12 @@ def score_rows(detector: AnomalyDetector, X: Any, request: Request) -> Rows:
     own = request.normal is None and request.detector is None and request.contamination is None
     held_out = detector.held_out_scores_ if own else None
     return detector.score_samples(X) if held_out is None else held_out
+
+
+def explain_scores(detector: AnomalyDetector, scores: Rows, request: Request) -> None:
+    """Print why the saved detector gives other scores to the rows of fit."""
+    if request.save is not None and scores is detector.held_out_scores_:
+        print(HELD_OUT)
 
 
 def find_alarms(detector: AnomalyDetector, X: Any, scores: Rows, fdr: float | None) -> Rows:

@@ -11,6 +11,7 @@ from isthmus.cli.detecting import (
     Request,
     advise_normal,
     describe_expected,
+    explain_scores,
     find_alarms,
     load_detector,
     make_detector,
@@ -73,4 +74,5 @@ def _report_images(detector: AnomalyDetector, images: ImageFolder, request: Requ
         print(f"wrote {request.heatmaps}: {pluralize(len(worst), 'heat map')}")
     expected = describe_expected(detector, request, len(images), "image")
     print(f"wrote {out}: {request.describe_count(len(alarms), 'alarm')} ({expected})")
+    explain_scores(detector, scores, request)
     return len(alarms)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
@@ -13,9 +14,10 @@ from isthmus.anomaly.events import mark_events
 from isthmus.anomaly.thresholds import FPR
 from isthmus.cli.detect_options import DetectOptions
 from isthmus.cli.images import draw_events
+from isthmus.cli.models import list_times
 from isthmus.cli.outputs import Output
 from isthmus.data.series.series import read_fitted_series
-from isthmus.data.series.times import list_time_columns
+from isthmus.data.series.times import list_time_columns, read_times
 from isthmus.formatting import format_interval, format_percent, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
@@ -32,6 +34,8 @@ N_REPEATED, MORE_REPEATED = 10, 3
 # Share of the points of an event from which on a repeated value describes the event, unless it is as usual outside. Not
 # tuned.
 MOST = 0.5
+# Rows and share of equal steps from which on dates are those of a series. Not tuned.
+MIN_TIMES, REGULAR = 50, 0.9
 # What is unusual about values that are within their usual range.
 COURSE, COMBINATION = "their course", "their course or beside the other channels"
 EXPECTED = (
@@ -50,15 +54,48 @@ def parse_lengths(text: str | None) -> tuple[int, ...] | str:
     return tuple(map(int, parts))
 
 
-def check_times(detector: AnomalyDetector, options: DetectOptions) -> None:
-    """Raise ``ValueError`` if ``--time`` names other columns than those with the times of a fitted detector."""
-    if not options.time:
-        return
-    if not isinstance(detector.estimator_, SlidingWindows):
+def rename_times(detector: AnomalyDetector, rows: Any, options: DetectOptions, data: Path) -> Any:
+    """Return rows whose columns of times have the names with which a detector was fitted; ``--time`` tells their own.
+
+    Raises
+    ------
+    ValueError
+        If the rows have no such columns, or ``--time`` does not fit the detector.
+    """
+    own, given = list_times(detector), options.time or []
+    if given and not isinstance(detector.estimator_, SlidingWindows):
         raise ValueError(f"--time is for series, but {str(options.detector)!r} is a detector of single rows")
-    own = list_time_columns(detector.estimator_.time)
-    if options.time != own:
-        raise ValueError(f"the detector was fitted with the times in {list_names(own)}: leave --time out")
+    found = getattr(rows, "column_names", own)
+    missing = [name for name in own if name not in found]
+    fitted = f"the detector was fitted with the times in {list_names(own)}"
+    if given == own or not (given or missing):
+        return rows
+    if not missing:
+        raise ValueError(f"{fitted}, which {str(data)!r} has: leave --time out")
+    if len(given) != len(own) or not set(given) <= set(found):
+        raise ValueError(
+            f"{fitted}, which {str(data)!r} lacks: name as many columns with its own times by --time; it has "
+            f"{list_names(found)}"
+        )
+    renamed = dict(zip(given, own, strict=True))
+    return rows.rename_columns([renamed.get(name, name) for name in found])
+
+
+def name_regular_times(X: Any) -> list[str]:
+    """Return the columns of a table that hold dates in order, most of them with the same distance to the next."""
+    frame = nw.from_native(X, eager_only=True) if isinstance(X, pa.Table) and len(X) >= MIN_TIMES else None
+    dates = (
+        [] if frame is None else [column for column in frame.iter_columns() if column.dtype in (nw.Datetime, nw.Date)]
+    )
+    return [column.name for column in dates if _is_regular(column)]
+
+
+def _is_regular(column: Any) -> bool:
+    try:
+        steps = np.diff(read_times([column]).elapsed)
+    except ValueError:  # missing times, or not in order
+        return False
+    return bool(np.mean(steps == np.median(steps)) >= REGULAR)
 
 
 def report_events(detector: AnomalyDetector, X: Any, options: DetectOptions, output: Output, out: Path) -> int:

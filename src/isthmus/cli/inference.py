@@ -16,7 +16,7 @@ from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.autoencoder import Autoencoder
 from isthmus.cli.filling import INTERVALS, N_DRAWS, FilledCells, add_intervals
 from isthmus.cli.images import list_file_names, open_folder, write_images, write_samples
-from isthmus.cli.models import choose_rows, decide, list_columns, list_text_columns, load_for
+from isthmus.cli.models import add_times, choose_rows, decide, list_columns, list_text_columns, load_for
 from isthmus.cli.outputs import Output, choose_suffix
 from isthmus.cli.paths import WRITTEN_TABLES, holds_images, is_folder
 from isthmus.cli.reading import read
@@ -132,8 +132,8 @@ def score(model: Path, data: Path, output: Output, draws: int) -> None:
 
     def rate(net: Any) -> tuple[Function, list[str]]:
         if isinstance(net, AnomalyDetector):
-            return lambda rows: pa.table(decide(net, rows)), []
-        return partial(net.score_samples, **({"n_draws": draws} if draws else {})), ["score"]
+            return add_times(net, lambda rows: pa.table(decide(net, rows)), [])
+        return add_times(net, partial(net.score_samples, **({"n_draws": draws} if draws else {})), ["score"])
 
     _apply("score --draws" if draws else "score", model, data, output, "scores", rate)
 
@@ -146,7 +146,7 @@ def contributions(model: Path, data: Path, output: Output, draws: int) -> None:
         raise ValueError("--contributions explains the score without draws; leave --draws out")
 
     def split(net: Any) -> tuple[Function, list[str]]:
-        return net.contributions, _names_of_terms(net)
+        return add_times(net, net.contributions, _names_of_terms(net))
 
     _apply("score --contributions", model, data, output, "contributions", split)
 

@@ -1,6 +1,6 @@
 """Model files: the classes of models that each command accepts, and the columns that a model reads."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,11 @@ import pyarrow as pa
 
 from isthmus.anomaly import AnomalyDetector, SlidingWindows
 from isthmus.anomaly.decisions import p_values
+from isthmus.anomaly.events import mark_events
 from isthmus.data.files import as_array, as_table
+from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.times import list_time_columns
+from isthmus.data.tables.frames import unused_name
 from isthmus.formatting import list_names
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import load
@@ -72,6 +75,11 @@ def list_text_columns(model: Any) -> list[str]:
     return [field.name for field in schema.fields if field.dtype == "String"] if schema else []
 
 
+def list_times(model: Any) -> list[str]:
+    """Return the names of the columns of times that a model of a series reads."""
+    return list_time_columns(getattr(getattr(model, "estimator_", model), "time", None))
+
+
 def choose_rows(model: Any, values: Any, path: Path) -> Any:
     """Return the columns of a file that a model reads: by name if both have names, and otherwise by position.
 
@@ -92,19 +100,41 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
 
 
 def decide(detector: AnomalyDetector, X: Any) -> dict[str, Any]:
-    """Return columns with the score, p-value and decision of each row; the rows are scored once.
+    """Return columns with the score, p-value and decision of each row; rows of tables are scored once.
 
-    P-values are not smoothed: readers of a file expect a lower score to have a lower p-value.
+    P-values are not smoothed: readers of a file expect a lower score to have a lower p-value. The anomalies of a series
+    are the points of its events, as in ``isthmus detect``: points beside them have low scores, too.
     """
-    scores = detector.score_samples(X)
-    is_anomaly = detector.predict(X, scores=scores) == -1
+    scores, estimator = detector.score_samples(X), detector.estimator_
+    if isinstance(estimator, SlidingWindows):
+        is_anomaly = mark_events(detector.events(X), read_fitted_series(estimator, X).times)
+    else:
+        is_anomaly = detector.predict(X, scores=scores) == -1
     return {"score": scores, "p_value": p_values(scores, detector.calibration_scores_), "is_anomaly": is_anomaly}
 
 
+def add_times(
+    model: Any, function: Callable[[Any], Any], names: Sequence[str]
+) -> tuple[Callable[[Any], Any], list[str]]:
+    """Return a function whose results have the columns of times of a series before them, and the names of its columns.
+
+    ``names`` are those of the columns of an array that the given function returns.
+    """
+    times = list_times(model)
+
+    def compute(rows: Any) -> pa.Table:
+        results = as_table(function(rows), names)
+        own = {unused_name(name, times): results[name] for name in results.column_names}
+        return pa.table({**{name: rows[name] for name in times}, **own})
+
+    return (compute, []) if times else (function, list(names))
+
+
 def _check_columns(names: Collection[str], found: Collection[str], path: Path) -> None:
-    missing = [name for name in names if name not in found]
+    missing, others = ([name for name in one if name not in other] for one, other in ((names, found), (found, names)))
     if missing:
-        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {list_names(missing)}")
+        instead = f"; it has {list_names(others)} instead" if others else ""
+        raise ValueError(f"{str(path)!r} lacks columns that the model was fitted on: {list_names(missing)}{instead}")
 
 
 def _class_in(document: dict[str, Any]) -> str | None:

@@ -131,7 +131,7 @@ def choose_columns(values: Any, run: Run, path: Path) -> Any:
         if name not in values.column_names:
             raise ValueError(f"{str(path)!r} has no column {name!r}{did_you_mean(name, values.column_names)}")
     left_out = {*run.without, run.condition}
-    return values.select([name for name in run.columns or values.column_names if name not in left_out])
+    return values.select([name for name in dict.fromkeys(run.columns or values.column_names) if name not in left_out])
 
 
 def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> Any:
@@ -140,19 +140,25 @@ def choose_series(values: Any, run: Run, times: Sequence[str], path: Path) -> An
     Raises
     ------
     ValueError
-        If the file does not have a column.
+        If the file does not have a column, or no channel is left.
     """
     known = getattr(values, "column_names", ())
     for name in times:
         if name not in known:
             only = f", only {list_names(known)}" if known else ""
             raise ValueError(f"{str(path)!r} has no column {name!r} of times{only}{did_you_mean(name, known)}")
-    return choose_columns(values, replace(run, columns=[*run.columns, *times]) if run.columns else run, path)
+        if name in run.without:
+            raise ValueError(f"column {name!r} holds the times (--time), so --without cannot leave it out")
+    chosen = choose_columns(values, replace(run, columns=[*run.columns, *times]) if run.columns else run, path)
+    if set(getattr(chosen, "column_names", [""])) <= set(times):
+        raise ValueError(f"no column of {str(path)!r} is left beside that of its times: a series needs channels")
+    return chosen
 
 
 def as_time(columns: Sequence[str]) -> str | tuple[str, ...]:
     """Return the names of time columns as the parameter ``time`` of an estimator."""
-    return columns[0] if len(columns) == 1 else tuple(columns)
+    names = tuple(dict.fromkeys(columns))
+    return names[0] if len(names) == 1 else names
 
 
 def parse(text: str) -> Any:
