@@ -266,7 +266,10 @@ BAD_USES = {
         lambda: FITTED.transform(X[:, :3]),
         "X has 3 features, but Autoencoder is expecting 4 features",
     ),
-    "another rank": (lambda: FITTED.transform(X.reshape(-1, 4, 1)), r"samples of shape \(4, 1\), but fit saw \(4,\)"),
+    "another rank": (
+        lambda: FITTED.transform(X.reshape(-1, 4, 1)),
+        r"rows of 4 x 1 values, but fit saw rows of 4 columns",
+    ),
     "infinite new rows": (lambda: FITTED.score_samples(spoiled(np.inf)), "column 2 holds an infinite value"),
     "missing new cells": (
         lambda: FITTED.reconstruct(spoiled(np.nan)),

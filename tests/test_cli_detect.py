@@ -135,7 +135,7 @@ def test_detect_finds_events_in_series_and_a_saved_detector_finds_the_same(folde
     assert worst["start"] <= pd.Timestamp("2024-02-03 16:00") <= worst["end"]
     assert worst["channels"] == "load"
     assert "severity" in done.output
-    assert ": load 4 at 21 points in a row, usually -1.1 .. 1.1" in done.output
+    assert ": load 4 at 21 points in a row, usually -1.1 to 1.1" in done.output
     assert str(worst["start"]) == "2024-02-03 08:00:00"
     assert worst["n_points"] == 21
     assert "\n2024-02-03 08:00:00,2024-02-04 04:00:00," in (folder / "events.csv").read_text()
@@ -302,7 +302,7 @@ def test_short_events_are_told_apart_and_shown_with_their_values(folder):
     assert (events["start"] <= times.iloc[list(starts)].to_numpy()).all()
     assert (events["end"] >= times.iloc[[start + 3 for start in starts]].to_numpy()).all()
     assert events["n_points"].max() < 4 + 8  # less than a window more than the event
-    assert done.output.count("usually -1 .. 1") == 3
+    assert done.output.count("usually -1 to 1") == 3
     assert (events["expected_if_normal"] >= 200 / 700).all()
     assert done.output.count("severity") == done.output.count(", expected if normal ") == 3
     assert "more than a third" not in done.output
@@ -378,7 +378,7 @@ def test_values_within_their_usual_range_are_unusual_in_another_way(folder):
     broken.to_csv("broken.csv", index=False)
     done = run("broken.csv", "--normal", "clean.csv", "--time", "time", "--lengths", "12,24", "--explain", "9")
     assert done.exit_code == 0, done.output
-    assert " within the usual -1 .. 1, but unusual in their course or beside the other channels" in done.output
+    assert " within the usual -1 to 1, but unusual in their course or beside the other channels" in done.output
     assert ": load 0.5 at " in done.output
     assert " points in a row" in done.output
 

@@ -231,7 +231,7 @@ WRONG = {
         ("score", "m.safetensors", "new", "--contributions"),
         "use detect --heatmaps instead of --contributions",
     ),
-    "a model of rows": (("transform", "t.safetensors", "new"), "but the model was fitted on rows of (2,)"),
+    "a model of rows": (("transform", "t.safetensors", "new"), "but the model was fitted on rows of 2 columns"),
     "a folder of rows": (
         ("sample", "t.safetensors", "--out", "x"),
         "the model was fitted on a table: give a file such as new.csv",

@@ -502,7 +502,7 @@ def test_any_array_can_be_examined(X):
         ((np.eye(3), Autoencoder(0)), {}, ValueError, "n_components must be a positive integer, got 0"),
         ((np.eye(3), Autoencoder(likelihood="gausian")), {}, ValueError, "did you mean 'gaussian'"),
         ((np.eye(3), Autoencoder(batch_size=-1)), {}, ValueError, "batch_size must be"),
-        ((np.eye(3),), {"test": np.eye(4)}, ValueError, r"test has samples of shape \(4,\), expected \(3,\)"),
+        ((np.eye(3),), {"test": np.eye(4)}, ValueError, r"test has rows of 4 columns, expected 3 columns as in X"),
         ((pd.DataFrame({"a": [1.0, 2]}),), {"test": np.eye(2)}, ValueError, "test must be a data frame if X is one"),
         ((pd.DataFrame({"a": [1.0, 2]}),), {"test": pd.DataFrame({"b": [1]})}, ValueError, "lacks columns .*'a'"),
     ],

@@ -321,7 +321,7 @@ def test_other_estimators_are_refused(factors, estimator):
 
 
 def test_other_columns_are_refused_in_one_sentence(factors, plain):
-    with pytest.raises(ValueError, match=r"X has samples of shape \(5,\), but fit saw \(8,\)|8 features"):
+    with pytest.raises(ValueError, match=r"X has rows of 5 columns, but fit saw rows of 8 columns|8 features"):
         examine(factors[:, :5], plain)
     frame = pd.DataFrame(factors, columns=list("abcdefgh"))
     model = zoo.vae(2, max_epochs=1, random_state=0).fit(frame)

@@ -73,11 +73,11 @@ def test_points_become_events_with_time_peak_and_channels(points):
 def test_an_event_is_printed_as_one_line():
     assert (
         str(Event(3, 9, 5, 7, 1.23456, ("a", "b")))
-        == "3 .. 9 (7 points), lowest at 5, severity 1.23, channels 'a', 'b'"
+        == "3 to 9 (7 points), lowest at 5, severity 1.23, channels 'a', 'b'"
     )
     day = pd.Timestamp("2024-05-01 08:30")
     assert str(Event(day, day, day, 1, 2.0, ())) == (
-        "2024-05-01 08:30 .. 2024-05-01 08:30 (1 point), lowest at 2024-05-01 08:30, severity 2"
+        "2024-05-01 08:30 (1 point), lowest at 2024-05-01 08:30, severity 2"
     )
     assert str(Event(3, 9, 5, 7, 2.0, (), 0.25)).endswith(", severity 2, expected if normal 0.25")
 
@@ -120,7 +120,7 @@ def test_values_beside_a_strong_event_count_by_scores_without_it(container):
 def test_times_are_printed_without_zeros():
     start, end = (np.datetime64(text, "ns") for text in ("2024-05-01T08:30", "2024-05-01T08:30:00.5"))
     text = str(Event(start, end, start, 2, 2.0, ()))
-    assert text.startswith("2024-05-01 08:30 .. 2024-05-01 08:30:00.500 (2 points), lowest at 2024-05-01 08:30,")
+    assert text.startswith("2024-05-01 08:30 to 2024-05-01 08:30:00.500 (2 points), lowest at 2024-05-01 08:30,")
 
 
 def test_severity_counts_distances_from_the_median_to_the_threshold(points):

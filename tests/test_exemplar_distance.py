@@ -617,7 +617,7 @@ def test_info_names_the_detector_and_its_estimator(blobs, path):
     facts = {name: fact.strip() for name, fact in told.items()}
     assert facts["model"] == "AnomalyDetector of ExemplarDistance"
     assert float(facts["threshold"]) == pytest.approx(detector.offset_, rel=1e-5)
-    assert facts["sample"] == "shape (6,)"
+    assert facts["fitted on"] == f"{len(blobs)} rows of 6 columns"
     assert "AnomalyDetector.fpr" in describe(path)
     assert "ExemplarDistance.weight" in describe(path)
 

@@ -448,7 +448,7 @@ def test_printed_values_are_short_and_distinguish_interval_bounds(value, limits,
 
 
 def test_an_interval_of_one_value_is_printed_as_that_value():
-    assert format_interval(3.0, 3e3, 2e4) == "3000 .. 20000"
+    assert format_interval(3.0, 3e3, 2e4) == "3000 to 20000"
     assert format_interval("udp", "udp", "udp") == "udp"
     assert format_interval(1.5, float("nan"), float("nan")) == "1.5"
 
@@ -501,7 +501,7 @@ def test_large_numbers_of_copies_are_scored_in_pieces(vae, X, monkeypatch):
 def test_rows_of_another_width_are_named(vae, X):
     with pytest.raises(ValueError, match="X has 4 features, but Autoencoder is expecting 10"):
         why(vae, X[:, :4], X)
-    with pytest.raises(ValueError, match=r"X has samples of shape \(4,\), but fit saw \(10,\)"):
+    with pytest.raises(ValueError, match=r"X has rows of 4 columns, but fit saw rows of 10 columns"):
         why(PCA(2).fit(X), X[:, :4], X)
 
 
@@ -600,7 +600,7 @@ def test_values_equal_to_the_expectation_are_printed_as_expected():
 def test_reasons_whose_share_rounds_to_zero_are_left_out():
     assert [reason.feature for reason in spoken([-1.0, -0.005]).reasons(0)] == ["outcome"]
     told = list(map(str, spoken([-1.0, -0.006]).reasons(0)))
-    assert told[1] == "row 0: load = 0.5, expected 0 .. 1, 1 % of the score"
+    assert told[1] == "row 0: load = 0.5, expected 0 to 1, 1 % of the score"
     assert spoken([1.0, 1.0]).reasons(0) == []
     assert str(spoken([1.0, 1.0], labels=["Monday"])) == "row Monday: no value stands out"
 

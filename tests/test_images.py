@@ -169,17 +169,26 @@ def ragged(kind):
 
 FITTED = partial(small().fit, pictures(SHAPES["hwc"]))
 WRONG = {
-    "a list of several sizes": (lambda: as_source(ragged(list)), r"one size: .*\(28, 28\), image 2 .*\(20, 28\)"),
-    "objects of several sizes": (lambda: as_source(ragged(np.array)), r"one size: .*\(28, 28\), image 2 .*\(20, 28\)"),
-    "two channels": (lambda: as_source(np.zeros((5, 28, 28, 2), np.uint8)), r"1, 3 or 4 channels.* \(28, 28, 2\)"),
+    "a list of several sizes": (
+        lambda: as_source(ragged(list)),
+        r"one size: .* 28 x 28 values, image 2 is of 20 x 28 values",
+    ),
+    "objects of several sizes": (
+        lambda: as_source(ragged(np.array)),
+        r"one size: .* 28 x 28 values, image 2 is of 20 x 28 values",
+    ),
+    "two channels": (lambda: as_source(np.zeros((5, 28, 28, 2), np.uint8)), r"1, 3 or 4 channels.* 28 x 28 x 2 values"),
     "no pixels": (lambda: as_source(np.zeros((5, 0, 28), np.uint8)), r"0 feature\(s\)"),
     "another size": (
         lambda: FITTED().transform(pictures((7, 7, 3))),
-        r"X has samples of shape \(7, 7, 3\), but fit saw images of shape \(7, 6, 3\)",
+        r"X has rows of 7 x 7 x 3 values, but fit saw images of 7 x 6 x 3 values",
     ),
-    "other channels": (lambda: FITTED().transform(pictures((7, 6, 1))), r"\(7, 6, 1\), but fit saw .* \(7, 6, 3\)"),
-    "grey": (lambda: FITTED().score_samples(pictures((7, 6))), r"shape \(7, 6\), but fit saw images of"),
-    "flattened": (lambda: FITTED().reconstruct(np.zeros((2, 126))), r"shape \(126,\), but fit saw images of"),
+    "other channels": (
+        lambda: FITTED().transform(pictures((7, 6, 1))),
+        r"7 x 6 x 1 values, but fit saw images of 7 x 6 x 3",
+    ),
+    "grey": (lambda: FITTED().score_samples(pictures((7, 6))), r"rows of 7 x 6 values, but fit saw images of"),
+    "flattened": (lambda: FITTED().reconstruct(np.zeros((2, 126))), r"rows of 126 columns, but fit saw images of"),
 }
 
 
@@ -319,7 +328,7 @@ def test_new_grey_images_suit_a_coloured_model(tmp_path):
     Image.fromarray(pictures((7, 6), n=1)[0]).save(tmp_path / "new" / "grey.png")
     codes = model.transform(ImageFolder(tmp_path / "new", (7, 6)))
     np.testing.assert_array_equal(codes, model.transform(ImageFolder(tmp_path / "new", like=model)))
-    with pytest.raises(ValueError, match=r"X has samples of shape \(3, 5, 5\), but fit saw \(3, 7, 6\)"):
+    with pytest.raises(ValueError, match=r"X has rows of 3 x 5 x 5 values, but fit saw rows of 3 x 7 x 6 values"):
         model.transform(ImageFolder(tmp_path / "new", 5))
 
 

@@ -48,11 +48,11 @@ def test_the_overview_has_kind_missing_cells_and_values_of_each_column(table):
     ]  # fmt: skip
     known = table["age"].drop_null().to_numpy()
     assert columns["age"].n_missing == 10
-    assert columns["age"].values == f"{known.min():g} .. {known.max():g}, median {np.median(known):g}"
+    assert columns["age"].values == f"{known.min():g} to {known.max():g}, median {np.median(known):g}"
     assert columns["age"].counts == tuple(np.histogram(known, 10)[0])
     assert columns["town"].values.startswith("3 categories: Oslo 50 %, ")
     assert columns["town"].counts == (100, 50, 50)
-    assert columns["since"].values.startswith("2024-01-01 .. 2024-07-18")
+    assert columns["since"].values.startswith("2024-01-01 to 2024-07-18")
     assert columns["always"].values == "always x"
     assert columns["key"].values.startswith("200 distinct, such as k")
 
@@ -76,7 +76,7 @@ def test_rows_that_differ_only_in_the_identifier_are_repeated(table):
 
 def test_infinite_values_do_not_stop_an_overview():
     (column,) = summarize(pa.table({"x": [1.0, 2.0, 4.5, np.inf] * 10})).columns
-    assert column.values == "1 .. 4.5, median 2"
+    assert column.values == "1 to 4.5, median 2"
 
 
 def test_associations_of_all_three_kinds_are_found(table):

@@ -667,7 +667,7 @@ def test_bars_show_the_worst_features_with_what_was_expected(ax):
     values = np.array([[0.5, -40.0, 3.0, 0.0]])
     plots.explain(explanation(values), ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["column 1", "column 2", "column 0"]
-    assert ax.texts[0].get_text() == "-40, expected 0 .. 1"
+    assert ax.texts[0].get_text() == "-40, expected 0 to 1"
     assert ax.patches[0].get_width() == pytest.approx(100 * 40 / 43.5)
 
 

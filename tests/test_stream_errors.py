@@ -145,7 +145,7 @@ def chunks(*shapes):
     ("factory", "said"),
     [
         (chunks(), "the factory gave no chunks"),
-        (chunks((3, 2), (3, 2), (3, 4)), r"chunk 2 has rows of shape \(4,\), but those of chunk 0 have \(2,\)"),
+        (chunks((3, 2), (3, 2), (3, 4)), r"chunk 2 has rows of 4 columns, but those of chunk 0 have 2 columns"),
         (chunks((3, 2), (3,)), "chunk 1: expected rows and columns"),
         (lambda: [pa.table({"a": [1.0]}), pa.table({"b": [1.0]})], r"chunk 1 has the columns \['b'\]"),
         (lambda: [pa.table({"a": ["oak"]})], "chunk 0: column 'a' holds String, such as 'oak'"),

@@ -60,9 +60,9 @@ print(f"points with low scores: {np.sum(scores < detector.offset_)}")
 #    points and --fpr 0.01
 #    expected if normal: how many events at least as severe normal data of this length has, at most, on average; more
 #    points to learn from make the number smaller
-#    2026-02-09 02:50 .. 2026-02-10 00:50 (133 points), severity 36, expected if normal 0.47: temperature 49 .. 61,
-#    usually 43 .. 56
-#    2026-02-06 00:10 .. 2026-02-06 06:40 (40 points), severity 8.45, expected if normal 0.47: flow 18.5 at 39 points in
+#    2026-02-09 02:50 to 2026-02-10 00:50 (133 points), severity 36, expected if normal 0.47: temperature 49 to 61,
+#    usually 43 to 56
+#    2026-02-06 00:10 to 2026-02-06 06:40 (40 points), severity 8.45, expected if normal 0.47: flow 18.5 at 39 points in
 #    a row
 #    ...
 #

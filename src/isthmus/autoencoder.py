@@ -147,6 +147,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
     history_ : list of dict
         One entry per epoch: loss terms in nats per sample, learning rate, seconds.
     n_features_in_ : int
+    n_samples_fit_ : int
+        Number of rows that were given to ``fit``, or to all calls of ``partial_fit``.
     feature_names_in_ : ndarray of str
         Column names; only defined if the data had them.
     likelihood_ : Likelihood
@@ -173,6 +175,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
     schema_: Schema
     history_: list[dict[str, float]]
     n_features_in_: int
+    n_samples_fit_: int
     module_: Model
     _state: TrainState | None
     _reservoir: Reservoir
@@ -284,7 +287,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
             The fitted estimator itself.
         """
         prepare = self._prepare_next if "module_" in vars(self) else self._prepare_first
-        problem = prepare(X, y, sample_weight)
+        problem, n_before = prepare(X, y, sample_weight), vars(self).get("n_samples_fit_", 0)
         with problem.state.restore_on_error():
             self.train(problem)
             module, reservoir = cast(Model, problem.state.model), copy(self._reservoir)
@@ -292,6 +295,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
             sample = reservoir.as_batches(module.schema) if len(reservoir) >= int(module.n_finalized) else None
             self.adopt(problem._replace(finalize_rows=sample))
         self._state, self._reservoir = problem.state, reservoir
+        self.n_samples_fit_ += n_before
         return self
 
     # Training in steps
@@ -390,6 +394,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSup
             finalize(model, problem.finalize_rows, seed)
         check_feature_names(self, problem.X, reset=True)
         self.n_features_in_ = len(model.schema.fields) or model.schema.shape[0]
+        self.n_samples_fit_ = len(problem.rows) + (0 if problem.valid is None else len(problem.valid))
         self.module_, self.history_ = model, problem.state.history
         self.schema_, self.likelihood_ = model.schema, clone(model.likelihood)
         self._n_features_out, self._state, self._reservoir = model.bottleneck.code_size, None, Reservoir()

@@ -35,6 +35,20 @@ def pluralize(count: int, unit: str) -> str:
     return f"{count:,} {unit}{'' if count == 1 or unit.endswith('s') else 's'}"
 
 
+def format_shape(shape: Sequence[int]) -> str:
+    """Describe the shape of a row in words.
+
+    Examples
+    --------
+    >>> from isthmus.formatting import format_shape
+    >>> format_shape((11,)), format_shape((1,)), format_shape((28, 20)), format_shape(())
+    ('11 columns', '1 column', '28 x 20 values', '1 value')
+    """
+    if len(shape) == 1:
+        return pluralize(shape[0], "column")
+    return f"{' x '.join(map(str, shape))} values" if shape else "1 value"
+
+
 def format_percent(share: float, n_digits: int | None = None) -> str:
     """Format a share as a percentage, with digits after the point if 0.04 % or 99.96 % would otherwise be rounded away.
 
@@ -99,7 +113,7 @@ def format_estimate(value: float, low: float, high: float) -> str:
     value_text, *limits = (
         format_number(each, high - low) if n_digits is None else fix(each, n_digits) for each in (value, low, high)
     )
-    return f"{value_text} ({' to '.join(limits)})"
+    return f"{value_text} ({join_limits(*limits)})"
 
 
 def align_numbers(numbers: Sequence[float]) -> list[str]:
@@ -122,8 +136,25 @@ def format_interval(expected: Any, low: Any, high: Any) -> str:
     """Format an expected interval of numbers or dates, or an expected category."""
     if is_missing(low) or is_missing(high):
         return format_value(expected)
+    return format_range(low, high)
+
+
+def format_range(low: Any, high: Any) -> str:
+    """Format the limits of numbers, dates or times; equal ones are one value.
+
+    Examples
+    --------
+    >>> from isthmus.formatting import format_range
+    >>> format_range(-1.1, 1013.24), format_range(4.0, 4.0)
+    ('-1.1 to 1013.24', '4')
+    """
     low, high = format_value(low, low, high), format_value(high, low, high)
-    return low if low == high else f"{low} .. {high}"
+    return low if low == high else join_limits(low, high)
+
+
+def join_limits(low: str, high: str) -> str:
+    """Join formatted limits: ``"14 to 32"``."""
+    return f"{low} to {high}"
 
 
 def format_value(value: Any, low: Any = None, high: Any = None) -> str:

@@ -157,6 +157,7 @@ class BaggedAutoencoders(MetaEstimatorMixin, Configurable):
         problem = problem._replace(rows=bags, finalize_rows=bags, settings=settings)
         nets.train(problem)
         self.estimator_ = nets.adopt(problem)
+        self.estimator_.n_samples_fit_ = len(source)
         for name in {"n_features_in_", "feature_names_in_"} & set(vars(nets)):
             setattr(self, name, getattr(nets, name))
         self.left_out_ = bags.left_out.numpy()

@@ -18,7 +18,7 @@ from isthmus.containers import open_frame
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.windows import Windows
 from isthmus.data.tables.frames import is_frame
-from isthmus.formatting import format_number, format_value, list_names, pluralize
+from isthmus.formatting import format_number, format_range, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
 
@@ -53,7 +53,7 @@ class Event(NamedTuple):
     --------
     >>> from isthmus.anomaly import Event
     >>> print(Event(120, 131, 124, n_points=12, severity=2.5, channels=("cpu",), expected_if_normal=0.1))
-    120 .. 131 (12 points), lowest at 124, severity 2.5, expected if normal 0.1, channels 'cpu'
+    120 to 131 (12 points), lowest at 124, severity 2.5, expected if normal 0.1, channels 'cpu'
     """
 
     start: Any
@@ -72,7 +72,7 @@ class Event(NamedTuple):
 
     def __str__(self) -> str:
         """Return one line of text."""
-        times = f"{format_value(self.start)} .. {format_value(self.end)} ({pluralize(self.n_points, 'point')})"
+        times = f"{format_range(self.start, self.end)} ({pluralize(self.n_points, 'point')})"
         text = f"{times}, lowest at {format_value(self.peak)}, {self.certainty}"
         return f"{text}, channels {list_names(self.channels)}" if self.channels else text
 

@@ -15,7 +15,7 @@ from isthmus.anomaly.rows import ReferenceRows
 from isthmus.anomaly.scores import Scorer
 from isthmus.containers import is_frame, open_frame, select_columns
 from isthmus.data.tables.frames import label_columns, list_row_labels
-from isthmus.formatting import is_missing
+from isthmus.formatting import format_shape, is_missing
 from isthmus.part import is_count
 
 Values = np.ndarray[Any, Any]
@@ -58,7 +58,8 @@ def explain(scorer: Scorer, X: Any, reference: ReferenceRows, n_nearest: int, se
     rows = scorer.novelty.replace_novel(X, found)
     row_scorer, x, reference_rows = make_row_scorer(scorer.without_novelty(), rows, reference.rows)
     if x.shape[1:] != reference_rows.shape[1:]:
-        raise ValueError(f"X has samples of shape {x.shape[1:]}, but fit saw {reference_rows.shape[1:]}")
+        own, expected = format_shape(x.shape[1:]), format_shape(reference_rows.shape[1:])
+        raise ValueError(f"X has rows of {own}, but fit saw rows of {expected}")
     scores = row_scorer.score(reference_rows)
     normal = np.flatnonzero(scores >= np.quantile(scores, DOUBTFUL))
     if not (is_count(n_nearest) and n_nearest <= len(normal)):

@@ -83,8 +83,8 @@ class Explanation:
     >>> addends = np.array([[-9.0, -1.0, 0.0, 3.0]])
     >>> nearest = np.array([[0]])
     >>> print(Explanation(addends.sum(1), addends, x, zero, zero, one, nearest, [x], ("bytes_out", "hour")))
-    row 0: bytes_out = 9.1e6, expected 0 .. 1, 90 % of the score
-    row 0: hour = 2, expected 0 .. 1, 10 % of the score
+    row 0: bytes_out = 9.1e6, expected 0 to 1, 90 % of the score
+    row 0: hour = 2, expected 0 to 1, 10 % of the score
     """
 
     scores: Values

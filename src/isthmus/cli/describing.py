@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 import isthmus
+from isthmus.formatting import format_shape, pluralize
 
 # Largest number of characters of the list of columns.
 WIDTH = 300
@@ -67,17 +68,31 @@ def _facts(document: dict[str, Any]) -> dict[str, str]:
 def _of_rows(document: dict[str, Any]) -> dict[str, str]:
     schema = document["schema"]
     return {
-        "sample": f"shape {tuple(schema['shape'])}",
+        "fitted on": _describe_rows(document["fitted"]["n_rows"], schema),
         "columns": shorten(", ".join(map(_column, schema["fields"])), WIDTH),
         "labels": _labels(schema["condition"]),
     }
+
+
+def _describe_rows(n_rows: int, schema: dict[str, Any]) -> str:
+    """Return number and size of the training rows, such as ``891 rows of 11 columns``."""
+    shape = schema["shape"]
+    if schema["vocabulary"]:
+        return f"{pluralize(n_rows, 'text')} of at most {pluralize(shape[0], 'token')}"
+    if schema["layout"]:
+        return f"{pluralize(n_rows, 'image')} of {' x '.join(map(str, shape[1:]))}"
+    if len(shape) == 2:
+        return (
+            f"{pluralize(n_rows, 'series')} of {pluralize(shape[0], 'channel')} x {pluralize(shape[1], 'time point')}"
+        )
+    return f"{pluralize(n_rows, 'row')} of {format_shape(shape)}"
 
 
 def _of_series(document: dict[str, Any]) -> dict[str, str]:
     fitted = document["fitted"]
     channels = fitted["series"]["channels"] or [f"{fitted['series']['n_channels']} without names"]
     return {
-        "sample": f"windows of {', '.join(map(str, fitted['lengths_']))} time points",
+        "fitted on": f"windows of {', '.join(map(str, fitted['lengths_']))} time points",
         "channels": shorten(", ".join(map(str, channels)), WIDTH),
     }
 

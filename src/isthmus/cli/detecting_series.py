@@ -18,7 +18,7 @@ from isthmus.cli.models import list_times
 from isthmus.cli.outputs import Output
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.times import list_time_columns, read_times
-from isthmus.formatting import format_interval, format_percent, format_value, list_names, pluralize
+from isthmus.formatting import format_percent, format_range, format_value, list_names, pluralize
 
 Values = np.ndarray[Any, Any]
 
@@ -188,7 +188,7 @@ def _list_values_outside(detector: AnomalyDetector, X: Any, times: Values, quiet
 
 
 def _describe_time(event: Event) -> str:
-    span = f"{format_value(event.start)} .. {format_value(event.end)} ({pluralize(event.n_points, 'point')})"
+    span = f"{format_range(event.start, event.end)} ({pluralize(event.n_points, 'point')})"
     return f"{span}, {event.certainty}"
 
 
@@ -221,7 +221,7 @@ def _describe_channel(name: Any, values: Values, during: Values, usual: Values, 
 
 
 def _format_range(low: float, high: float) -> str:
-    return format_interval(None, float(low), float(high))
+    return format_range(float(low), float(high))
 
 
 def _list_channels(detector: AnomalyDetector, X: Any) -> list[str]:

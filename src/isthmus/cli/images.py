@@ -15,7 +15,7 @@ from isthmus.anomaly import AnomalyDetector
 from isthmus.cli.progress import say
 from isthmus.data import ImageFolder
 from isthmus.data.images.files import KINDS, list_sizes, to_picture
-from isthmus.formatting import list_texts, pluralize
+from isthmus.formatting import format_shape, list_texts, pluralize
 from isthmus.schema import Schema
 from isthmus.storage import replacing
 
@@ -41,7 +41,9 @@ def open_folder(data: Path, size: str | None = None, like: Any = None) -> ImageF
         return folder
     schema = like if isinstance(like, Schema) else getattr(like, "estimator_", like).schema_
     if not schema.layout:
-        raise ValueError(f"{str(data)!r} is a folder of images, but the model was fitted on rows of {schema.shape}")
+        raise ValueError(
+            f"{str(data)!r} is a folder of images, but the model was fitted on rows of {format_shape(schema.shape)}"
+        )
     return ImageFolder(data, like=schema)
 
 

@@ -13,7 +13,7 @@ from isthmus.data.files import as_array, as_table
 from isthmus.data.series.series import read_fitted_series
 from isthmus.data.series.times import list_time_columns
 from isthmus.data.tables.frames import unused_name
-from isthmus.formatting import list_names
+from isthmus.formatting import format_shape, list_names
 from isthmus.gap_filling import SeriesImputer
 from isthmus.persistence import load
 from isthmus.storage import read_document
@@ -95,7 +95,8 @@ def choose_rows(model: Any, values: Any, path: Path) -> Any:
         _check_columns(names, values.column_names, path)
         return values.select(names)
     if values.shape[1:] != (len(names),):
-        raise ValueError(f"{str(path)!r} has rows of {values.shape[1:]}, but the model expects {len(names)} columns")
+        found, expected = format_shape(values.shape[1:]), format_shape((len(names),))
+        raise ValueError(f"{str(path)!r} has rows of {found}, but the model expects {expected}")
     return as_table(values, names)
 
 

@@ -10,7 +10,7 @@ from isthmus.data.base import Source
 from isthmus.data.sources import as_source
 from isthmus.data.tables.codec import check_columns
 from isthmus.data.tables.frames import is_frame, make_empty
-from isthmus.formatting import list_names
+from isthmus.formatting import format_shape, list_names
 from isthmus.schema import Schema
 
 
@@ -34,7 +34,8 @@ def read_new_rows(estimator: Any, X: Any) -> Source:
     if schema.categorical and not source.schema.fields:
         raise ValueError(f"fit saw a data frame with categories; X must be one too, got {type(X).__name__}")
     if source.schema.shape != schema.shape:
-        raise ValueError(f"X has samples of shape {source.schema.shape}, but fit saw {schema.shape}")
+        found, expected = format_shape(source.schema.shape), format_shape(schema.shape)
+        raise ValueError(f"X has rows of {found}, but fit saw rows of {expected}")
     return source
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.data.tables.cells import find_missing, to_days, to_floats
 from isthmus.data.tables.kinds import infer_fields
 from isthmus.doctor.rows import Values, finite_frame
-from isthmus.formatting import format_percent, pluralize
+from isthmus.formatting import format_percent, join_limits, pluralize
 from isthmus.metrics.association import MIN_ROWS, correlation_ratio, cramers_v
 from isthmus.metrics.encoding import as_frame, encode
 from isthmus.metrics.fidelity import rank_correlations
@@ -54,7 +54,7 @@ class ColumnOverview:
     >>> from isthmus.doctor import summarize
     >>> column = summarize(pa.table({"age": [18, 30, 44, 71] * 5})).columns[0]
     >>> column.kind, column.values
-    ('real', '18 .. 71, median 37')
+    ('real', '18 to 71, median 37')
     """
 
     name: Any
@@ -257,13 +257,13 @@ def _describe(column: Any, field: Field) -> tuple[str, Sequence[int]]:
 def _describe_numbers(numbers: Values) -> tuple[str, Sequence[int]]:
     known = numbers[np.isfinite(numbers)]
     low, median, high = np.quantile(known, [0, 0.5, 1])
-    return f"{low:.6g} .. {high:.6g}, median {median:.6g}", np.histogram(known, N_BARS)[0].tolist()
+    return f"{join_limits(f'{low:.6g}', f'{high:.6g}')}, median {median:.6g}", np.histogram(known, N_BARS)[0].tolist()
 
 
 def _describe_dates(days: Values) -> tuple[str, Sequence[int]]:
     known = days[~np.isnan(days)]
     first, median, last = (np.datetime64(int(day), "D") for day in np.quantile(known, [0, 0.5, 1]).tolist())
-    return f"{first} .. {last}, median {median}", np.histogram(known, N_BARS)[0].tolist()
+    return f"{join_limits(str(first), str(last))}, median {median}", np.histogram(known, N_BARS)[0].tolist()
 
 
 def _describe_categories(values: list[Any], counts: Values) -> tuple[str, Sequence[int]]:

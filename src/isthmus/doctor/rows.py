@@ -17,6 +17,7 @@ from isthmus.data.tables.cells import is_number, missing_mask, to_floats
 from isthmus.data.tables.frames import is_frame
 from isthmus.data.tables.native_dtypes import make_column_like
 from isthmus.errors import InputTypeError
+from isthmus.formatting import format_shape
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -112,8 +113,8 @@ def read_split(name: str, X: Any, rows: Rows) -> Rows:
     if (split.frame is None) != (rows.frame is None):
         raise ValueError(f"{name} must be a data frame if X is one, and an array if X is one")
     if split.source.schema.shape != rows.source.schema.shape:
-        shapes = split.source.schema.shape, rows.source.schema.shape
-        raise ValueError("{} has samples of shape {}, expected {} as in X".format(name, *shapes))
+        found, expected = format_shape(split.source.schema.shape), format_shape(rows.source.schema.shape)
+        raise ValueError(f"{name} has rows of {found}, expected {expected} as in X")
     return split
 
 

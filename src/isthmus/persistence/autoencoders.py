@@ -37,6 +37,7 @@ def describe(estimator: Autoencoder, nested: Callable[[Any], Content]) -> Conten
     kind, params = type(estimator).__name__, describe_params(estimator._fitted_params)
     fitted = {
         **columns_to_plain(estimator),
+        "n_rows": estimator.n_samples_fit_,
         "history_": estimator.history_,
         "likelihood_": to_plain(estimator.likelihood_),
     }
@@ -64,7 +65,7 @@ def rebuild(content: Content, context: Context, encodes: bool = True) -> Autoenc
         estimator.get_params(deep=False),
     )
     take_columns(estimator, fitted)
-    estimator.history_ = fitted["history_"]
+    estimator.n_samples_fit_, estimator.history_ = fitted["n_rows"], fitted["history_"]
     estimator.module_ = build_model(
         estimator, estimator.schema_, Statistics.empty(estimator.schema_.shape), estimator.likelihood_
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from isthmus.anomaly import Explanation
 from isthmus.errors import InputTypeError
+from isthmus.formatting import format_shape
 from isthmus.plots.inputs import as_batch, check_model, count_rows, first_rows, reconstruct, score, take_row
 from isthmus.plots.samples import make_samples, reshape_images
 from isthmus.plots.style import PALETTE, Axes, new_axes
@@ -66,7 +67,7 @@ def explain(
     explanation, row = _explanation_of(model, X, row)
     flat, shape = explanation.by_value[row], shape or _flattened_shape(model, X) or explanation.shape
     if len(shape) > 3:
-        raise ValueError(f"rows of shape {shape} cannot be plotted; at most three axes can")
+        raise ValueError(f"rows of {format_shape(shape)} cannot be plotted; at most three axes can")
     if len(shape) == 1:
         return _bars(explanation, row, ax)
     values = -flat

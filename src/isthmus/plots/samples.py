@@ -11,6 +11,7 @@ from isthmus.containers import open_frame
 from isthmus.data import Source
 from isthmus.data.images.layout import CHANNELS
 from isthmus.data.tables.frames import is_frame
+from isthmus.formatting import format_shape
 from isthmus.plots.inputs import get_schema, unwrap
 from isthmus.statistics import Statistics
 
@@ -53,7 +54,7 @@ def make_samples(model: Any, numbers: Values, shape: Shape | None, name: str = "
         return Samples(_squeeze_grey(numbers), True)
     if numbers.ndim == 3:
         return Samples(numbers, False)
-    raise ValueError(f"rows of shape {numbers.shape[1:]} cannot be plotted; give shape=(height, width)")
+    raise ValueError(f"rows of {format_shape(numbers.shape[1:])} cannot be plotted; give shape=(height, width)")
 
 
 def reshape_images(numbers: Values, shape: Shape, name: str) -> Values:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from isthmus.formatting import is_missing
+from isthmus.formatting import is_missing, join_limits
 from isthmus.reporting.blocks import Bars, Interval, Table
 from isthmus.reporting.texts import align, count_column_digits, is_number, is_numeric, show, show_limits, show_value
 
@@ -93,7 +93,7 @@ def write_cell(cell: Any, text: str | None = None, n_digits: int | None = None) 
     exact = repr(number if type(number) is int else float(number))
     if not isinstance(cell, Interval):
         return Markup('<data value="{}">{}</data>').format(exact, text or show(cell))
-    limits = " to ".join(show_limits(cell, n_digits))
+    limits = join_limits(*show_limits(cell, n_digits))
     shown = text or show_value(cell)
     return Markup('<data value="{}">{}</data> <span class="limits">({})</span>').format(exact, shown, limits)
 

@@ -12,6 +12,7 @@ from isthmus.formatting import (
     format_number,
     format_percent,
     is_missing,
+    join_limits,
 )
 from isthmus.reporting.blocks import Bars, Interval, Share
 
@@ -34,7 +35,7 @@ def show(cell: Any) -> str:
     if isinstance(cell, Bars):
         return ", ".join(map(str, cell))
     if isinstance(cell, Interval):
-        return f"{show_value(cell)} ({' to '.join(show_limits(cell))})"
+        return f"{show_value(cell)} ({join_limits(*show_limits(cell))})"
     if is_missing(cell):
         return "–"
     if isinstance(cell, bool):
@@ -85,7 +86,7 @@ def show_column(column: Sequence[Any]) -> list[str]:
     """Return the texts of a column as ``align`` does, with the limits of intervals."""
     n_digits = count_column_digits(column)
     return [
-        f"{text} ({' to '.join(show_limits(cell, n_digits))})" if isinstance(cell, Interval) else text
+        f"{text} ({join_limits(*show_limits(cell, n_digits))})" if isinstance(cell, Interval) else text
         for cell, text in zip(column, align(column), strict=True)
     ]
 

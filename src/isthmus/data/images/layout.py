@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from isthmus.formatting import format_shape
 from isthmus.schema import Schema
 
 Shape = tuple[int, ...]
@@ -48,7 +49,7 @@ def infer_layout(shape: Shape, dtype: str) -> str:
         return "hwc"
     if dtype == "uint8":
         raise ValueError(
-            f"images of bytes have 1, 3 or 4 channels, first or last, got samples of shape {shape}; "
+            f"images of bytes have 1, 3 or 4 channels, first or last, got rows of {format_shape(shape)}; "
             "give grids of other channels as floats, (n, channels, height, width)"
         )
     return ""
@@ -66,7 +67,7 @@ def match_layout(shape: Shape, schema: Schema) -> str:
     matching = [layout for layout in layouts if convert_shape(schema.shape, layout) == shape]
     if not matching:
         expected = convert_shape(schema.shape, schema.layout)
-        raise ValueError(f"X has samples of shape {shape}, but fit saw images of shape {expected}")
+        raise ValueError(f"X has rows of {format_shape(shape)}, but fit saw images of {format_shape(expected)}")
     return matching[0]
 
 
@@ -111,8 +112,9 @@ def stack_images(X: Any) -> Values:
     shapes = list(map(np.shape, rows))
     other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if other is not None:
+        first, found = format_shape(shapes[0]), format_shape(shapes[other])
         raise ValueError(
-            f"images must be of one size: the first is of shape {shapes[0]}, image {other} of shape {shapes[other]}; "
+            f"images must be of one size: the first is of {first}, image {other} is of {found}; "
             "resize them, as ImageFolder does"
         )
     return np.stack([np.asarray(row) for row in rows])

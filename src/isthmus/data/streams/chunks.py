@@ -11,6 +11,7 @@ from isthmus.data.base import Source
 from isthmus.data.sources import NUMBERS, as_source
 from isthmus.data.streams.stream import Stream
 from isthmus.errors import InputTypeError
+from isthmus.formatting import format_shape
 from isthmus.schema import Schema
 
 Values = np.ndarray[Any, Any]
@@ -89,9 +90,8 @@ class Chunks(Stream):
             source = _source_of(chunk, i)
             found, expected = source.schema, self.schema
             if found.shape != expected.shape:
-                raise ValueError(
-                    f"chunk {i} has rows of shape {found.shape}, but those of chunk 0 have {expected.shape}"
-                )
+                own, first = format_shape(found.shape), format_shape(expected.shape)
+                raise ValueError(f"chunk {i} has rows of {own}, but those of chunk 0 have {first}")
             if found.names != expected.names:
                 raise ValueError(f"chunk {i} has the columns {found.names}, but chunk 0 has {expected.names}")
             yield source

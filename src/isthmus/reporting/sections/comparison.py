@@ -11,6 +11,7 @@ from isthmus.baselines.comparison import BETTER
 from isthmus.baselines.judging import Errors, errors_by_method
 from isthmus.baselines.reconstruction import Training
 from isthmus.data import Source, as_source
+from isthmus.formatting import join_limits
 from isthmus.reporting.blocks import Block, Figure, Interval, Quantity, Section, Table, Text
 from isthmus.reporting.drawing import ACCENT, INK, MUTED, WIDTH, draw
 from isthmus.reporting.intervals import estimate
@@ -180,9 +181,9 @@ def describe_difference(difference: Interval | None) -> str:
     if difference is None:
         return ""
     if difference.includes_zero:
-        return f"no clear difference ({' to '.join(show_limits(difference.as_share()))})"
+        return f"no clear difference ({join_limits(*show_limits(difference.as_share()))})"
     word, size = ("larger", difference) if difference.low > 0 else ("smaller", -difference)
-    return f"{show_value(size.as_share())} {word} ({' to '.join(show_limits(size.as_share()))})"
+    return f"{show_value(size.as_share())} {word} ({join_limits(*show_limits(size.as_share()))})"
 
 
 def summarize_methods(judgement: Judgement, names: Mapping[str, str], measure: str) -> str:

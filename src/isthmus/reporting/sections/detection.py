@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from isthmus.baselines.one_hot import OneHotScaler
 from isthmus.baselines.reconstruction import Training
+from isthmus.formatting import join_limits
 from isthmus.reporting.blocks import Block, Interval, Section, Table, Text
 from isthmus.reporting.fitted import get_training_rows
 from isthmus.reporting.intervals import PERCENTILES
@@ -97,7 +98,7 @@ def _as_interval(values: Values) -> Interval:
 
 def _summarize(measured: dict[str, dict[str, Interval]], difference: Interval) -> str:
     model, forest = (show_value(measured[name]["ROC AUC"]) for name in (MODEL, FOREST))
-    limits = f"(difference {show_value(difference)}, 95 % interval {' to '.join(show_limits(difference))})"
+    limits = f"(difference {show_value(difference)}, 95 % interval {join_limits(*show_limits(difference))})"
     if difference.includes_zero:
         return f"The ROC AUC is {model}, not clearly different from the {forest} of an isolation forest {limits}."
     word = "more" if difference.low > 0 else "less"
