@@ -22,6 +22,7 @@ from isthmus import (
 )
 from isthmus.backbones import MLP
 from isthmus.cli.models import TAKES
+from isthmus.formatting import format_percent
 
 COLUMNS = ["length", "width", "city"]
 FILES = [
@@ -108,6 +109,10 @@ def test_info_describes_every_class(home, file):
     assert told.exit_code == 0, told.output
     assert "load" in told.output if "SlidingWindows" in file else "city" in told.output
     assert file.split()[0] in told.output
+    model = load(home / f"{file}.safetensors")
+    if isinstance(model, AnomalyDetector):
+        assert f"{format_percent(model.fpr_)} of normal rows or time points on average" in told.output
+        assert f"{len(model.calibration_scores_)} rows scored by models that had not seen them" in told.output
 
 
 @pytest.mark.parametrize("command", [*TAKES, "info"])

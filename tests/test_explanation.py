@@ -464,7 +464,7 @@ def test_reasons_name_row_value_expected_interval_and_share(vae, X):
 
 def test_the_table_is_sorted_and_at_most_as_long_as_asked(vae, X):
     table = why(vae, planted(X, 6)[0], X).table(top=2)
-    assert table.column_names == ["row", "feature", "value", "expected", "share", "novelty"]
+    assert table.column_names == ["row", "feature", "value", "expected", "share", "novelty", "is_within"]
     frame = table.to_pandas()
     assert frame.groupby("row").size().max() == 2
     assert frame.groupby("row")["share"].apply(lambda s: s.is_monotonic_decreasing).all()
@@ -600,7 +600,14 @@ def test_values_equal_to_the_expectation_are_printed_as_expected():
 def test_reasons_whose_share_rounds_to_zero_are_left_out():
     assert [reason.feature for reason in spoken([-1.0, -0.005]).reasons(0)] == ["outcome"]
     told = list(map(str, spoken([-1.0, -0.006]).reasons(0)))
-    assert told[1] == "row 0: load = 0.5, expected 0 to 1, 1 % of the score"
+    assert told[1] == "row 0: load = 0.5, within the expected 0 to 1, 1 % of the score"
+
+
+def test_a_value_within_the_expected_interval_is_said_to_be_unusual_with_others():
+    told = list(map(str, spoken([-1.0, -1.0]).reasons(0)))
+    assert (
+        told[1] == "row 0: load = 0.5, within the expected 0 to 1 but unusual with the other values, 50 % of the score"
+    )
     assert spoken([1.0, 1.0]).reasons(0) == []
     assert str(spoken([1.0, 1.0], labels=["Monday"])) == "row Monday: no value stands out"
 

@@ -122,6 +122,11 @@ def test_events_are_those_of_the_detector(broken_series):
     assert marked.sum() == sum(event.n_points for event in expected) == found["events"]["n_points_in_events"]
     assert f"; {format_percent(marked.mean())} of the points are in events." in found["events"]["lead"]
     assert found["composition"]["lead"] == "The model: AnomalyDetector of SlidingWindows."
+    assert found["verdict"]["quality"] == found["comparison"]["lead"]
+    unlabelled = sections_of(isthmus.report(detector, X))
+    assert unlabelled["verdict"]["quality"] == unlabelled["events"]["lead"] == found["events"]["lead"]
+    worst = max(expected, key=lambda event: event.severity)
+    assert f"on average at most {worst.expected_if_normal:g} events as severe." in found["events"]["lead"]
     ours, simple = found["comparison"]["methods"]
     assert ours["labelled events found"][0] == marked[200:220].any()
     assert ours["marked points in labelled events"] == pytest.approx(marked[200:220].sum() / marked.sum())

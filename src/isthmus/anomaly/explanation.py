@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from isthmus.data.tables.frames import is_frame
-from isthmus.formatting import format_interval, format_value
+from isthmus.formatting import format_interval, format_value, is_missing
 
 Values = np.ndarray[Any, Any]
 
@@ -22,7 +22,7 @@ CODE = "code"
 
 
 class Reason(NamedTuple):
-    """One value of a row, and its share of the score."""
+    """One value of a row, its share of the score, and whether it is within the expected interval."""
 
     row: Any
     feature: str
@@ -30,6 +30,7 @@ class Reason(NamedTuple):
     expected: str
     share: float
     novelty: str = ""
+    is_within: bool = False
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.sentence}"
@@ -40,6 +41,9 @@ class Reason(NamedTuple):
         value = f" = {self.value}" if self.value else ""
         # A value that equals its expected value can have a negative contribution; the text is not repeated then.
         expected = f", expected {self.expected}" if self.expected not in ("", self.value) else ""
+        if self.is_within:
+            why = " but unusual with the other values" if self.share >= MIN_SHARE else ""
+            expected = f", within the expected {self.expected}{why}"
         instead = f", {self.novelty}" if self.novelty else expected
         return f"{self.feature}{value}{instead}, {round(100 * self.share)} % of the score"
 
@@ -150,8 +154,8 @@ class Explanation:
         Returns
         -------
         data frame of the library of the rows, pyarrow for arrays
-            Columns row, feature, value, expected, share in percent, and novelty, a note on values that do not occur in
-            the training rows.
+            Columns row, feature, value, expected, share in percent, novelty, a note on values that do not occur in the
+            training rows, and is_within, whether the value is within the expected interval.
         """
         reasons = [reason for row in range(len(self)) for reason in self.reasons(row, top)]
         columns = {name: [getattr(reason, name) for reason in reasons] for name in Reason._fields}
@@ -191,7 +195,8 @@ class Explanation:
         novelty = self._novelty(name, row)
         # A changed constant gets enough digits to differ from its former value.
         limits = (expected, value) if novelty else (low, high)
-        return Reason(label, name, format_value(value, *limits), format_interval(expected, low, high), share, novelty)
+        shown, interval = format_value(value, *limits), format_interval(expected, low, high)
+        return Reason(label, name, shown, interval, share, novelty, _is_within(value, low, high))
 
     def _novelty(self, name: Any, row: int) -> str:
         is_novel = name in self.novel and self.novel[name][row]
@@ -201,3 +206,9 @@ class Explanation:
         if is_frame(rows):
             return nw.from_native(rows, eager_only=True).get_column(self.names[j])[row]
         return rows.reshape(len(self), -1)[row].tolist()[j]
+
+
+def _is_within(value: Any, low: Any, high: Any) -> bool:
+    """Whether a number or a date is within an interval; a category has none."""
+    has_interval = not (isinstance(value, str) or any(map(is_missing, (value, low, high)))) and low < high
+    return bool(has_interval and low <= value <= high)

@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 import isthmus
-from isthmus.formatting import format_shape, pluralize
+from isthmus.formatting import format_percent, format_shape, pluralize
 
 # Largest number of characters of the list of columns.
 WIDTH = 300
@@ -56,6 +56,7 @@ def _facts(document: dict[str, Any]) -> dict[str, str]:
         "written by": f"isthmus {document['isthmus']}, torch {document['torch']}",
         "model": model,
         "threshold": f"{fitted['offset_']:.6g}" if "offset_" in fitted else "",
+        **_of_calibration(fitted),
         **(_of_rows(inmost) if "schema" in inmost else _of_series(inmost)),
         **_of_training(inmost["fitted"].get("history_")),
     }
@@ -63,6 +64,15 @@ def _facts(document: dict[str, Any]) -> dict[str, str]:
     for part in nested:
         facts |= _parameters(part["estimator"], of_many=len(nested) > 1)
     return facts
+
+
+def _of_calibration(fitted: dict[str, Any]) -> dict[str, str]:
+    if "fpr_" not in fitted:
+        return {}
+    return {
+        "false alarms": f"{format_percent(fitted['fpr_'])} of normal rows or time points on average",
+        "calibration": f"{pluralize(fitted['n_calibration'], 'row')} scored by models that had not seen them",
+    }
 
 
 def _of_rows(document: dict[str, Any]) -> dict[str, str]:

@@ -23,6 +23,8 @@ def describe(detector: AnomalyDetector, nested: Callable[[Any], Content]) -> Con
     held_out = {"scores": calibration.scores, "labels": calibration.labels}
     arrays = {**held_out, **vars(scorer.scale), "nat": np.asarray(scorer.nat), **_reference_rows(detector)}
     fitted = {"offset_": detector.offset_, "kinds": list(scorer.kinds), "block": calibration.block}
+    # Only for readers of the header: loading computes both from the scores.
+    fitted |= {"fpr_": detector.fpr_, "n_calibration": len(detector.calibration_scores_)}
     fitted["novelty"] = novelty_to_plain(scorer.novelty)
     inner = {"inner": nested(scorer.estimator)}
     if scorer.codes is not None:

@@ -103,7 +103,7 @@ def _list_reasons(subject: Subject, alarms: Values) -> list[dict[str, Any]]:
             "score": float(subject.scores[row]),
             "column": str(reason.feature).removeprefix("column "),
             "value": reason.value,
-            "expected": reason.novelty or reason.expected,
+            "expected": reason.novelty or (f"{reason.expected} (within)" if reason.is_within else reason.expected),
             "share of the score": Share(round(reason.share, 3)),
         }
         for i, row in enumerate(worst.tolist())

@@ -1,5 +1,6 @@
 """The events that a detector finds in a series."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy as np
 from isthmus import plots
 from isthmus.anomaly import AnomalyDetector
 from isthmus.anomaly.events import Event, merge_spans
+from isthmus.anomaly.events import mark_events as mark
 from isthmus.data.series.series import read_fitted_series
-from isthmus.formatting import format_percent, format_value, pluralize
+from isthmus.formatting import format_number, format_percent, format_value, pluralize
 from isthmus.plots.events import name_channel
 from isthmus.reporting.blocks import Block, Section, Share, Table, Text
 from isthmus.reporting.drawing import WIDTH, draw
@@ -20,6 +22,10 @@ from isthmus.reporting.texts import show
 N_CHANNELS, N_NAMED, HEIGHT = 3, 5, 1.0
 MODEL, DEVIATION = "this model", "largest standardized value"
 WITHIN = "marked points in labelled events"
+EXPECTED = (
+    "Expected if normal: how many events at least as severe normal data of this length has on average, at most, by the "
+    "scores of the time points that the detector learned from."
+)
 
 
 @once
@@ -31,9 +37,7 @@ def find_events(subject: Subject) -> list[Event]:
 @once
 def mark_events(subject: Subject) -> Values:
     """Return which time points are in an event, (n,)."""
-    times = read_fitted_series(subject.model.estimator_, subject.X).times
-    inside = [(times >= event.start) & (times <= event.end) for event in find_events(subject)]
-    return np.any([np.zeros(len(times), dtype=bool), *inside], axis=0)
+    return mark(find_events(subject), read_fitted_series(subject.model.estimator_, subject.X).times)
 
 
 def show_events(subject: Subject) -> Section | None:
@@ -54,10 +58,13 @@ def show_events(subject: Subject) -> Section | None:
         f"The model finds {pluralize(len(events), 'event')} in {pluralize(len(low), 'time point')}; "
         f"{format_percent(mark_events(subject).mean())} of the points are in events."
     )
+    lead = " ".join([lead, *_describe_worst(events)])
     blocks: list[Block] = [figure]
     if events:
         blocks.append(Table.of([_describe(event) for event in events], "Events, in order of time"))
         blocks.append(Text("Severity 1 is as far below the threshold as a typical normal score is above it."))
+    if any(map(_is_expected_known, events)):
+        blocks.append(Text(EXPECTED))
     blocks.append(
         Text(
             f"The scores of {show(rate)} of the time points are below the threshold; the interval is over blocks of "
@@ -73,7 +80,7 @@ def show_events(subject: Subject) -> Section | None:
         "threshold": float(model.offset_),
         "events": [event._asdict() for event in events],
     }
-    return Section("events", "Events", lead, blocks, values)
+    return Section("events", "Events", lead, blocks, values, "quality")
 
 
 def compare_alarms(subject: Subject) -> Section | None:
@@ -120,6 +127,22 @@ def show_time(time: Any) -> str:
     return f"{time:,}" if isinstance(time, int) else format_value(time)
 
 
+def _describe_worst(events: Sequence[Event]) -> list[str]:
+    """Return a sentence about the most severe event, if there is one."""
+    if not events:
+        return []
+    worst = max(events, key=lambda event: event.severity)
+    text = f"The most severe one is at {show_time(worst.peak)} and has severity {format_number(worst.severity)}"
+    if _is_expected_known(worst):
+        expected = format_value(worst.expected_if_normal, 0, 1)
+        text += f"; normal data of this length has on average at most {expected} events as severe"
+    return [f"{text}."]
+
+
+def _is_expected_known(event: Event) -> bool:
+    return not np.isnan(event.expected_if_normal)
+
+
 def _describe(event: Event) -> dict[str, Any]:
     channels = ", ".join(map(name_channel, event.channels[:N_NAMED]))
     n_others = len(event.channels) - N_NAMED
@@ -129,6 +152,7 @@ def _describe(event: Event) -> dict[str, Any]:
         "peak": show_time(event.peak),
         "points": event.n_points,
         "severity": float(event.severity),
+        **({"expected if normal": event.expected_if_normal} if _is_expected_known(event) else {}),
         "channels": channels + (f" and {n_others} more" if n_others > 0 else ""),
     }
 
